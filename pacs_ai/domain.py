@@ -1,0 +1,231 @@
+"""The vocabulary of the node: states, their transitions, and the records that steps hand on.
+
+Pure: no input or output. Each state machine is a table; ``pacs_ai.store`` has one function an arrow.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import NewType
+
+import numpy as np
+import numpy.typing as npt
+
+StudyId = NewType("StudyId", int)
+InstanceId = NewType("InstanceId", int)
+JobId = NewType("JobId", str)
+ResultId = NewType("ResultId", int)
+DeliveryId = NewType("DeliveryId", int)
+
+
+class StudyState(StrEnum):
+    """Where a study revision stands."""
+
+    RECEIVING = "RECEIVING"
+    COMPLETE = "COMPLETE"
+    ROUTED = "ROUTED"
+    CONFLICT = "CONFLICT"
+    PURGED = "PURGED"
+
+
+class JobState(StrEnum):
+    """Where one model's work on one study revision stands."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    WAITING = "WAITING"
+    SUCCEEDED = "SUCCEEDED"
+    REJECTED = "REJECTED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+class DeliveryState(StrEnum):
+    """Where one result on its way to one destination stands."""
+
+    PENDING = "PENDING"
+    SENDING = "SENDING"
+    WAITING = "WAITING"
+    STORED = "STORED"
+    COMMITTING = "COMMITTING"
+    COMMITTED = "COMMITTED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+class ResultKind(StrEnum):
+    """The DICOM objects a job can make."""
+
+    REPORT = "report"
+    CAPTURE = "capture"
+
+
+class TaskKind(StrEnum):
+    """The steps that an engine wakes a worker for."""
+
+    ROUTE = "route"
+    ANALYSE = "analyse"
+    DELIVER = "deliver"
+    COMMIT = "commit"
+
+
+STUDY_TRANSITIONS: Mapping[StudyState, frozenset[StudyState]] = {
+    StudyState.RECEIVING: frozenset({StudyState.COMPLETE, StudyState.CONFLICT}),
+    StudyState.COMPLETE: frozenset(
+        {StudyState.ROUTED, StudyState.RECEIVING, StudyState.CONFLICT}
+    ),
+    StudyState.ROUTED: frozenset({StudyState.RECEIVING, StudyState.PURGED, StudyState.CONFLICT}),
+    StudyState.CONFLICT: frozenset({StudyState.RECEIVING}),
+    StudyState.PURGED: frozenset({StudyState.RECEIVING, StudyState.CONFLICT}),
+}
+
+JOB_TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED}),
+    JobState.RUNNING: frozenset(
+        {
+            JobState.SUCCEEDED,
+            JobState.WAITING,
+            JobState.REJECTED,
+            JobState.FAILED,
+            JobState.QUEUED,
+        }
+    ),
+    JobState.WAITING: frozenset({JobState.QUEUED, JobState.CANCELLED}),
+    JobState.SUCCEEDED: frozenset(),
+    JobState.REJECTED: frozenset({JobState.QUEUED}),
+    JobState.FAILED: frozenset({JobState.QUEUED}),
+    JobState.CANCELLED: frozenset(),
+}
+
+DELIVERY_TRANSITIONS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
+    DeliveryState.PENDING: frozenset({DeliveryState.SENDING, DeliveryState.CANCELLED}),
+    DeliveryState.SENDING: frozenset(
+        {
+            DeliveryState.STORED,
+            DeliveryState.WAITING,
+            DeliveryState.FAILED,
+            DeliveryState.PENDING,
+        }
+    ),
+    DeliveryState.WAITING: frozenset({DeliveryState.PENDING, DeliveryState.CANCELLED}),
+    DeliveryState.STORED: frozenset({DeliveryState.COMMITTING}),
+    DeliveryState.COMMITTING: frozenset(
+        {
+            DeliveryState.COMMITTED,
+            DeliveryState.COMMITTING,
+            DeliveryState.PENDING,
+            DeliveryState.STORED,
+            DeliveryState.FAILED,
+        }
+    ),
+    DeliveryState.COMMITTED: frozenset(),
+    DeliveryState.FAILED: frozenset({DeliveryState.PENDING, DeliveryState.CANCELLED}),
+    DeliveryState.CANCELLED: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A coded concept (PS3.3 Section 8): value, coding scheme designator, meaning."""
+
+    value: str
+    scheme: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceHeader:
+    """What selection and routing need to know of one instance; nothing that names a patient.
+
+    Absent attributes are the empty string, zero, or None.
+    """
+
+    path: Path
+    sop_class_uid: str
+    sop_instance_uid: str
+    study_instance_uid: str
+    series_instance_uid: str
+    transfer_syntax_uid: str
+    modality: str = ""
+    body_part: str = ""
+    view_position: str = ""
+    photometric: str = ""
+    image_type: tuple[str, ...] = ()
+    rows: int = 0
+    columns: int = 0
+    frames: int = 1
+    series_number: int = 0
+    instance_number: int = 0
+    position_mm: tuple[float, float, float] | None = None
+    orientation: tuple[float, float, float, float, float, float] | None = None
+    manufacturer: str = ""
+    model_name: str = ""
+    has_pixels: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSpec:
+    """One output of a model.
+
+    ``positive`` is False for a class that says nothing was found ("No finding"): it is reported
+    but never explained. ``threshold`` is the operating point on the probability, in [0, 1].
+    """
+
+    name: str
+    code: Code
+    threshold: float
+    positive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """Who computed a result: everything about the model that a report states."""
+
+    name: str
+    version: str
+    manufacturer: str
+    sha256: str
+    activation: str  # "softmax" or "sigmoid"
+    aggregation: str  # how images become a study: "max" or "mean"
+    preprocess: str  # id of the preprocessing, version included
+    input_size: tuple[int, int]  # (height, width)
+    classes: tuple[ClassSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePrediction:
+    """What the model says of one frame of one instance.
+
+    ``frame`` counts from 1. ``probabilities`` has one value a class, in [0, 1].
+    ``saliency`` has shape (classes, h, w), float32, each map in [0, 1]; a map that is all zero
+    explains nothing.
+    """
+
+    header: InstanceHeader
+    frame: int
+    probabilities: tuple[float, ...]
+    saliency: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyPrediction:
+    """What the model says of a study: all analysed images and their aggregate.
+
+    ``decisive`` is the index in ``images`` of the image that speaks loudest for a positive class.
+    """
+
+    model: ModelIdentity
+    images: tuple[ImagePrediction, ...]
+    probabilities: tuple[float, ...]
+    decisive: int
+
+    def positive_classes(self) -> tuple[int, ...]:
+        """Indices of the classes that count as found at their operating point."""
+        return tuple(
+            index
+            for index, (spec, p) in enumerate(
+                zip(self.model.classes, self.probabilities, strict=True)
+            )
+            if spec.positive and p >= spec.threshold
+        )

@@ -1,0 +1,191 @@
+"""The error tree: what happened, to which study (never whose), and what to do.
+
+::
+
+    PacsAIError
+    ├─ ConfigError
+    ├─ DataError      ├─ NotDicom  ├─ UnsupportedPixels  ├─ NoFittingSeries  └─ InvalidResult
+    ├─ StorageError   ├─ NoSpace  ├─ DuplicateConflict  └─ DatabaseBusy
+    ├─ PeerError      ├─ PeerUnreachable  ├─ AssociationRejected  ├─ ContextRejected  └─ StoreRefused
+    ├─ ModelError     ├─ BundleInvalid  ├─ RuntimeFailed  └─ ExportMismatch
+    └─ StateError     ├─ IllegalTransition  └─ LeaseLost
+
+Every class carries a stable ``code`` (docs/operations.md lists them), the exit code of a
+command that ends with it, and whether trying again may help. Messages hold no patient data.
+"""
+
+from typing import ClassVar
+
+
+class PacsAIError(Exception):
+    """Anything pacs-ai raises on purpose; see the docstring of the class for the remedy.
+
+    Parameters
+    ----------
+    message
+        One sentence: what happened and to what. No patient data.
+    """
+
+    code: ClassVar[str] = "PACS-AI"
+    exit_code: ClassVar[int] = 1
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class ConfigError(PacsAIError):
+    """The configuration cannot be used. Correct the key the message names, then start again."""
+
+    code = "CONFIG"
+    exit_code = 2
+
+
+class DataError(PacsAIError):
+    """An instance or study cannot be analysed. It stays stored; look at the reason given."""
+
+    code = "DATA"
+    exit_code = 4
+
+
+class NotDicom(DataError):
+    """The bytes are not a whole DICOM data set. Send the instance again from its source."""
+
+    code = "NOT_DICOM"
+
+
+class UnsupportedPixels(DataError):
+    """The pixel data cannot be decoded or contradict the header. Check the sender's encoding."""
+
+    code = "UNSUPPORTED_PIXELS"
+
+
+class NoFittingSeries(DataError):
+    """No image of the study is one the model was made for. Check the rule that chose the model."""
+
+    code = "NO_FITTING_SERIES"
+
+
+class InvalidResult(DataError):
+    """A result broke a rule of the standard and was not sent. Report it with the job's id."""
+
+    code = "INVALID_RESULT"
+
+
+class StorageError(PacsAIError):
+    """The spool or the database failed. Check disk, mount and permissions."""
+
+    code = "STORAGE"
+
+
+class NoSpace(StorageError):
+    """The disk is below ``storage.min_free_gb`` or full. Free space; senders will try again."""
+
+    code = "NO_SPACE"
+    retryable = True
+
+
+class DuplicateConflict(StorageError):
+    """A SOP Instance UID came again with other content. The first stays; ask the sender why."""
+
+    code = "DUPLICATE_CONFLICT"
+
+
+class DatabaseBusy(StorageError):
+    """The database did not answer in time. It is tried again; look for a long-running client."""
+
+    code = "DATABASE_BUSY"
+    retryable = True
+
+
+class PeerError(PacsAIError):
+    """A DICOM peer did not do what was asked. Check its log at the same time of day."""
+
+    code = "PEER"
+    exit_code = 3
+
+
+class PeerUnreachable(PeerError):
+    """No connection, or no answer in time. Check host, port, firewall, and that the peer runs."""
+
+    code = "PEER_UNREACHABLE"
+    retryable = True
+
+
+class AssociationRejected(PeerError):
+    """The peer refused the association. Register this node's AE title, host and port there."""
+
+    code = "ASSOCIATION_REJECTED"
+    retryable = True
+
+
+class ContextRejected(PeerError):
+    """The peer does not take this SOP class. Allow it there, or send other ``results``."""
+
+    code = "CONTEXT_REJECTED"
+
+
+class StoreRefused(PeerError):
+    """The peer answered a C-STORE with a failure.
+
+    The status (PS3.4 B.2.3) says why: 0xA7xx is a lack of resources and is tried again,
+    0xA9xx and 0xCxxx mean that the peer objects to the object itself.
+
+    Parameters
+    ----------
+    message
+        What was refused and by which peer.
+    status
+        DIMSE status of the response.
+    """
+
+    code = "STORE_REFUSED"
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ModelError(PacsAIError):
+    """A model cannot be used. Run ``pacs-ai models verify`` and install a whole bundle."""
+
+    code = "MODEL"
+
+
+class BundleInvalid(ModelError):
+    """The bundle is incomplete, altered, or not of a form that is served. Export it again."""
+
+    code = "BUNDLE_INVALID"
+    exit_code = 2
+
+
+class RuntimeFailed(ModelError):
+    """The inference runtime failed on an input it accepted. The job is tried again."""
+
+    code = "RUNTIME_FAILED"
+    retryable = True
+
+
+class ExportMismatch(ModelError):
+    """The exported model does not compute what the trained one does. Nothing was exported."""
+
+    code = "EXPORT_MISMATCH"
+
+
+class StateError(PacsAIError):
+    """A row was not in the state an action needs. Look at it with the ``show`` command first."""
+
+    code = "STATE"
+
+
+class IllegalTransition(StateError):
+    """The state machine has no such arrow. ``show`` tells the state, the message what it allows."""
+
+    code = "ILLEGAL_TRANSITION"
+
+
+class LeaseLost(StateError):
+    """Another worker took the job over meanwhile. This worker's outcome was dropped; no action."""
+
+    code = "LEASE_LOST"
