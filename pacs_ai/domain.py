@@ -1,6 +1,6 @@
 """The vocabulary of the node: states, their transitions, and the records that steps hand on.
 
-Pure: no input or output. Each state machine is a table; ``pacs_ai.store`` has one function an arrow.
+Pure: no input or output. Each state machine is a table; ``pacs_ai.store`` has a function an arrow.
 """
 
 from collections.abc import Mapping
@@ -72,9 +72,7 @@ class TaskKind(StrEnum):
 
 STUDY_TRANSITIONS: Mapping[StudyState, frozenset[StudyState]] = {
     StudyState.RECEIVING: frozenset({StudyState.COMPLETE, StudyState.CONFLICT}),
-    StudyState.COMPLETE: frozenset(
-        {StudyState.ROUTED, StudyState.RECEIVING, StudyState.CONFLICT}
-    ),
+    StudyState.COMPLETE: frozenset({StudyState.ROUTED, StudyState.RECEIVING, StudyState.CONFLICT}),
     StudyState.ROUTED: frozenset({StudyState.RECEIVING, StudyState.PURGED, StudyState.CONFLICT}),
     StudyState.CONFLICT: frozenset({StudyState.RECEIVING}),
     StudyState.PURGED: frozenset({StudyState.RECEIVING, StudyState.CONFLICT}),
@@ -221,7 +219,7 @@ class StudyPrediction:
     decisive: int
 
     def positive_classes(self) -> tuple[int, ...]:
-        """Indices of the classes that count as found at their operating point."""
+        """Return the indices of the classes that count as found at their operating point."""
         return tuple(
             index
             for index, (spec, p) in enumerate(

@@ -6,7 +6,8 @@
     ├─ ConfigError
     ├─ DataError      ├─ NotDicom  ├─ UnsupportedPixels  ├─ NoFittingSeries  └─ InvalidResult
     ├─ StorageError   ├─ NoSpace  ├─ DuplicateConflict  └─ DatabaseBusy
-    ├─ PeerError      ├─ PeerUnreachable  ├─ AssociationRejected  ├─ ContextRejected  └─ StoreRefused
+    ├─ PeerError      ├─ PeerUnreachable  ├─ AssociationRejected  ├─ ContextRejected
+    │                 └─ StoreRefused
     ├─ ModelError     ├─ BundleInvalid  ├─ RuntimeFailed  └─ ExportMismatch
     └─ StateError     ├─ IllegalTransition  └─ LeaseLost
 

@@ -1,0 +1,162 @@
+"""From flags, environment and a TOML file to one `Config`."""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pacs_ai.config import Config
+from pacs_ai.errors import ConfigError
+
+FILE_NAME = "pacs-ai.toml"
+_ENVIRONMENT = "PACS_AI_"
+_SQLITE = "sqlite:///"
+
+Overrides = Mapping[str, Mapping[str, object]]
+
+
+def find_config() -> Path | None:
+    """Return ``pacs-ai.toml`` of the working directory, if there is one."""
+    path = Path(FILE_NAME)
+    return path if path.is_file() else None
+
+
+def state_folder() -> Path:
+    """Return the user's state directory for this program (XDG Base Directory, 2021)."""
+    root = os.environ.get("XDG_STATE_HOME", "")
+    base = Path(root) if Path(root).is_absolute() else Path.home() / ".local" / "state"
+    return base / "pacs-ai"
+
+
+def load_config(path: Path | None = None, flags: Overrides | None = None) -> Config:
+    """Read and check the configuration.
+
+    Parameters
+    ----------
+    path
+        The TOML file; None takes ``pacs-ai.toml`` of the working directory, and without one the
+        defaults with all data in the user's state directory.
+    flags
+        Values from the command line, section by section; None values do not count.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, or a key is unknown, missing or wrong.
+    """
+    path = path or find_config()
+    base = Path.cwd() if path is None else path.resolve().parent
+    data = _default_storage() if path is None else _read(path)
+    here = Path.cwd()
+    _merge(data, _environment(), here)
+    _merge(data, flags or {}, here)
+    try:
+        config = Config.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(f"{path or 'configuration'}: {_explain(error)}") from None
+    return _absolute(config, base)
+
+
+def describe(config: Config) -> dict[str, Any]:
+    """Return the configuration for printing, with the database's password hidden."""
+    shown = config.model_dump(mode="json")
+    shown["storage"]["database"] = re.sub(
+        r"(://[^:/@]*):[^@]*@", r"\1:***@", config.storage.database
+    )
+    return shown
+
+
+def _default_storage() -> dict[str, Any]:
+    folder = state_folder()
+    return {
+        "storage": {"database": f"{_SQLITE}{folder}/pacs-ai.db", "spool": str(folder / "spool")}
+    }
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: is not UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _environment() -> dict[str, dict[str, str]]:
+    """Values for known keys only: an orchestrator may set other ``PACS_AI_`` variables."""
+    found: dict[str, dict[str, str]] = {}
+    for section, field in Config.model_fields.items():
+        keys = getattr(field.annotation, "model_fields", {})
+        for key in keys:
+            value = os.environ.get(f"{_ENVIRONMENT}{section}_{key}".upper())
+            if value is not None:
+                found.setdefault(section, {})[key] = value
+    return found
+
+
+def _merge(data: dict[str, Any], upper: Overrides, here: Path) -> None:
+    """Lay `upper` over `data`; its relative paths start at the working directory."""
+    for section, values in upper.items():
+        given = {key: value for key, value in values.items() if value is not None}
+        for key, value in given.items():
+            if (section, key) == ("storage", "database"):
+                given[key] = _absolute_url(str(value), here)
+            elif (section, key) == ("storage", "spool") or (section == "tls" and key != "port"):
+                given[key] = str(here / str(value)) if key != "plain" else value
+            elif (section, key) == ("node", "accept_from") and isinstance(value, str):
+                given[key] = tuple(part.strip() for part in value.split(",") if part.strip())
+        if given:
+            data[section] = {**data.get(section, {}), **given}
+
+
+def _absolute(config: Config, base: Path) -> Config:
+    storage = config.storage.model_copy(
+        update={
+            "database": _absolute_url(config.storage.database, base),
+            "spool": base / config.storage.spool,
+        }
+    )
+    files = {key: getattr(config.tls, key) for key in ("certificate", "key", "ca")}
+    tls = config.tls.model_copy(
+        update={key: None if file is None else base / file for key, file in files.items()}
+    )
+    models = {
+        name: entry.model_copy(update={"bundle": _bundle(entry.bundle, base)})
+        for name, entry in config.models.items()
+    }
+    return config.model_copy(update={"storage": storage, "tls": tls, "models": models})
+
+
+def _absolute_url(url: str, base: Path) -> str:
+    """Anchor the path of a SQLite URL; name the driver of a PostgreSQL one."""
+    if url.startswith("postgresql://"):
+        return url.replace("postgresql://", "postgresql+psycopg://", 1)
+    if url.startswith("postgresql+psycopg://"):
+        return url
+    if not url.startswith(_SQLITE) or url == _SQLITE:
+        raise ConfigError(
+            f"storage.database: {url.split(':', 1)[0]!r} is not sqlite:/// or postgresql://"
+        )
+    return f"{_SQLITE}{base / url.removeprefix(_SQLITE)}"
+
+
+def _bundle(bundle: str, base: Path) -> str:
+    """Anchor a bundle's folder; a bare word that is no folder names a shipped one."""
+    folder = base / bundle
+    return str(folder) if "/" in bundle or folder.is_dir() else bundle
+
+
+def _explain(error: ValidationError) -> str:
+    """Say in one line which key is wrong and why, without repeating its value."""
+    parts = []
+    for problem in error.errors(include_input=False, include_url=False):
+        where = ".".join(str(part) for part in problem["loc"])
+        what = "unknown key" if problem["type"] == "extra_forbidden" else problem["msg"]
+        parts.append(f"{where}: {what}" if where else what)
+    return "; ".join(parts)
