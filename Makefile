@@ -1,0 +1,82 @@
+# The two commands of a new user: `make demo` and `make test`. `make help` lists the rest.
+# uv is used when it is on the PATH, otherwise plain venv + pip; `make UV= ...` forces the latter.
+
+VENV ?= .venv
+UV ?= $(shell command -v uv 2>/dev/null)
+PYTEST_ARGS ?=
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PY := $(VENV)/bin/python
+# Stamps: empty files newer than what they were made from, so that a second call is instant.
+BASE := $(VENV)/.installed-base
+DEV := $(VENV)/.installed-dev
+LOCK_UV := build/lock-venv/bin/uv
+
+# pip by the rules of the lock: these versions with these hashes, nothing else.
+ifeq ($(strip $(UV)),)
+install = $(PY) -m pip install --quiet --disable-pip-version-check
+else
+install = $(UV) pip install --quiet --python $(PY)
+endif
+
+.PHONY: help setup demo test check lint types contracts spelling sizes bench lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(BASE) ## Make .venv with the base package (no TensorFlow)
+
+demo: $(BASE) ## Send three studies through a node and an archive on this machine
+	$(VENV)/bin/pacs-ai demo
+
+test: $(DEV) ## Install what the tests need (TensorFlow too), run the whole suite
+	$(PY) -m pytest -m "not bench and not gpu" $(PYTEST_ARGS)
+
+check: lint types contracts spelling sizes ## All that CI runs: lint, types, contracts, then the tests
+	$(MAKE) --no-print-directory test
+
+lint: $(DEV) ## ruff: rules and format
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+types: $(DEV) ## mypy, strict
+	$(VENV)/bin/mypy
+
+contracts: $(DEV) ## Who may import what
+	$(VENV)/bin/lint-imports
+
+spelling: $(DEV) ## codespell over code and texts
+	$(VENV)/bin/codespell
+
+sizes: $(DEV) ## No file over 300 lines, no copyleft in the base install
+	$(PY) -m pytest -q -p no:randomly tests/unit/test_layout.py tests/unit/test_licences.py
+
+bench: $(DEV) ## Measure; judges nothing
+	$(PY) -m pytest -m bench -p no:randomly -s --timeout=0 $(PYTEST_ARGS)
+
+lock: $(if $(strip $(UV)),,$(LOCK_UV)) ## Renew the locked versions in requirements/
+	sh requirements/lock.sh $(if $(strip $(UV)),$(UV),$(LOCK_UV))
+
+clean: ## Remove .venv and everything that was built
+	rm -rf $(VENV) build dist demo-output test-output *.egg-info \
+	  .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+$(PY):
+	@sh requirements/venv.sh $(VENV) "$(strip $(UV))"
+
+$(BASE): requirements/base.txt pyproject.toml | $(PY)
+	@echo "Installing pacs-ai and what it needs (about 200 MB, a minute or two) ..."
+	$(install) --require-hashes -r requirements/base.txt
+	$(install) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV): requirements/dev.txt $(BASE)
+	@echo "Installing what training and tests need (TensorFlow: about 400 MB more) ..."
+	$(install) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(LOCK_UV):
+	sh requirements/venv.sh build/lock-venv ""
+	build/lock-venv/bin/python -m pip install --quiet --disable-pip-version-check uv

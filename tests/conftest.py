@@ -1,0 +1,101 @@
+"""What every test may ask for: reference data, foreign tools, free ports.
+
+A missing tool or data folder skips the test with a reason on somebody's own machine and fails
+it where the environment variable ``CI`` is set: there, everything has to be installed.
+"""
+
+import os
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+
+# What provides a tool, so that the reason says what to install.
+PACKAGES = {
+    "storescu": "dcmtk",
+    "storescp": "dcmtk",
+    "dcmsend": "dcmtk",
+    "dcmqrscp": "dcmtk",
+    "echoscu": "dcmtk",
+    "dcmdump": "dcmtk",
+    "dciodvfy": "dicom3tools",
+    "Orthanc": "orthanc",
+    "java": "default-jre-headless",
+    "chromium": "chromium",
+    "node": "nodejs",
+    "npm": "npm",
+    "initdb": "postgresql",
+    "pg_ctl": "postgresql",
+    "postgres": "postgresql",
+}
+
+# Debian keeps some tools where the PATH of an ordinary user or of root does not lead.
+EXTRA_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/lib/postgresql/*/bin")
+
+
+def missing(what: str) -> NoReturn:
+    """Skip with the reason, or fail where everything has to be there."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{what}; required where CI is set", pytrace=False)
+    pytest.skip(what)
+
+
+def find_tool(name: str) -> Path | None:
+    """Where a program is: on the PATH, or in a folder known to hold it."""
+    if found := shutil.which(name):
+        return Path(found)
+    for pattern in EXTRA_FOLDERS:
+        for folder in sorted(Path("/").glob(pattern.lstrip("/")), reverse=True):
+            if found := shutil.which(name, path=str(folder)):
+                return Path(found)
+    return None
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository's folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with the reference data and checking tools beside the repository."""
+    if not (SHARED / "data").is_dir():
+        missing("no reference data: ../shared/data is absent")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def tool() -> Callable[[str], Path]:
+    """``tool("storescu")`` gives the program's path, or ends the test saying what to install."""
+
+    def require(name: str) -> Path:
+        found = find_tool(name)
+        if found is None:
+            missing(f"{name} is not installed (Debian: {PACKAGES.get(name, name)})")
+        return found
+
+    return require
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """Give TCP ports on loopback that nobody listened on a moment ago, each a different one."""
+    given: set[int] = set()
+
+    def find() -> int:
+        while True:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port: int = probe.getsockname()[1]
+            if port not in given:
+                given.add(port)
+                return port
+
+    return find
