@@ -1,0 +1,1 @@
+"""What the node remembers: rows in SQLite or PostgreSQL, bytes in the spool."""

@@ -1,0 +1,131 @@
+"""Storage commitment of deliveries (PS3.4 Annex J): STORED, COMMITTING, COMMITTED and back."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from pacs_ai.domain import DeliveryState, JobId
+from pacs_ai.store.schema import Delivery, Result
+from pacs_ai.store.transition import move
+
+MAX_ROUNDS = 3
+"""How often a result that the archive could not commit is sent again."""
+
+
+def stored(session: Session, job_id: JobId, destination: str) -> Sequence[tuple[Delivery, Result]]:
+    """Return what a peer has got of a job and was not asked about yet."""
+    query = (
+        sa.select(Delivery, Result)
+        .join(Result, Result.id == Delivery.result_id)
+        .where(
+            Delivery.job_id == job_id,
+            Delivery.destination == destination,
+            Delivery.state == DeliveryState.STORED,
+            Delivery.asked_at.is_(None),
+        )
+    )
+    return [(delivery, result) for delivery, result in session.execute(query).all()]
+
+
+def ask(
+    session: Session, delivery: Delivery, transaction_uid: str, *, now: datetime, actor: str
+) -> bool:
+    """Move STORED/COMMITTING → COMMITTING, under a new Transaction UID."""
+    return move(
+        session,
+        Delivery,
+        delivery.id,
+        (DeliveryState(delivery.state), DeliveryState.COMMITTING),
+        now=now,
+        actor=actor,
+        transaction_uid=transaction_uid,
+        asked_at=now,
+    )
+
+
+def confirmed(session: Session, delivery: Delivery, *, now: datetime, actor: str) -> bool:
+    """Move COMMITTING → COMMITTED: the archive has taken responsibility."""
+    arrow = (DeliveryState.COMMITTING, DeliveryState.COMMITTED)
+    return move(session, Delivery, delivery.id, arrow, now=now, actor=actor, committed_at=now)
+
+
+def refused(
+    session: Session, delivery: Delivery, reason: int, *, now: datetime, actor: str
+) -> DeliveryState:
+    """Move COMMITTING → PENDING to send it again, or FAILED after `MAX_ROUNDS`.
+
+    Parameters
+    ----------
+    reason
+        Failure Reason (0008,1197) of the archive.
+    """
+    text = f"the archive did not commit it (reason 0x{reason:04X})"
+    rounds = delivery.commit_rounds + 1
+    target = DeliveryState.FAILED if rounds > MAX_ROUNDS else DeliveryState.PENDING
+    move(
+        session,
+        Delivery,
+        delivery.id,
+        (DeliveryState.COMMITTING, target),
+        now=now,
+        actor=actor,
+        note=text,
+        commit_rounds=rounds,
+        asked_at=None,
+        transaction_uid=None,
+        error_code="NOT_COMMITTED",
+        error_text=text,
+    )
+    return target
+
+
+def give_up(session: Session, delivery: Delivery, text: str, *, now: datetime, actor: str) -> bool:
+    """Move COMMITTING → STORED: delivered, and the archive will not say more."""
+    return move(
+        session,
+        Delivery,
+        delivery.id,
+        (DeliveryState.COMMITTING, DeliveryState.STORED),
+        now=now,
+        actor=actor,
+        note=text,
+        error_code="NOT_COMMITTED",
+        error_text=text,
+    )
+
+
+def unanswered(session: Session, before: datetime) -> Sequence[Delivery]:
+    """Return deliveries whose archive was asked before a moment and has not reported."""
+    query = sa.select(Delivery).where(
+        Delivery.state == DeliveryState.COMMITTING, Delivery.asked_at < before
+    )
+    return session.scalars(query).all()
+
+
+def to_ask(session: Session, destinations: Sequence[str]) -> list[tuple[JobId, str]]:
+    """Return STORED deliveries of committing peers that nobody asked about, each pair once."""
+    query = (
+        sa.select(Delivery.job_id, Delivery.destination)
+        .where(
+            Delivery.state == DeliveryState.STORED,
+            Delivery.asked_at.is_(None),
+            Delivery.destination.in_(destinations),
+        )
+        .distinct()
+    )
+    return [(JobId(job_id), destination) for job_id, destination in session.execute(query)]
+
+
+def asked(session: Session, transaction_uid: str) -> Sequence[tuple[Delivery, Result]]:
+    """Return the deliveries that a commitment transaction asked about."""
+    query = (
+        sa.select(Delivery, Result)
+        .join(Result, Result.id == Delivery.result_id)
+        .where(
+            Delivery.transaction_uid == transaction_uid,
+            Delivery.state == DeliveryState.COMMITTING,
+        )
+    )
+    return [(delivery, result) for delivery, result in session.execute(query).all()]

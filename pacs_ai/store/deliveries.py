@@ -1,0 +1,201 @@
+"""Deliveries: one function an arrow of the delivery's state machine."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from pacs_ai.domain import DeliveryId, DeliveryState, JobId, StudyState
+from pacs_ai.store.schema import Delivery, Job, Result, Study
+from pacs_ai.store.transition import move
+
+_NO_LEASE: dict[str, object] = {"lease_owner": None, "lease_until": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One claimed delivery and the stored object it carries."""
+
+    delivery_id: DeliveryId
+    attempt: int
+    refusals: int
+    path: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    created_at: datetime
+
+
+def claim(
+    session: Session,
+    job_id: JobId,
+    destination: str,
+    *,
+    owner: str,
+    lease_seconds: float,
+    now: datetime,
+) -> list[Parcel]:
+    """Move PENDING → SENDING for all that a job has for a destination; none while in CONFLICT."""
+    query = (
+        sa.select(Delivery, Result)
+        .join(Result, Result.id == Delivery.result_id)
+        .join(Job, Job.id == Delivery.job_id)
+        .join(Study, Study.id == Job.study_id)
+        .where(
+            Delivery.job_id == job_id,
+            Delivery.destination == destination,
+            Delivery.state == DeliveryState.PENDING,
+            Study.state != StudyState.CONFLICT,
+        )
+        .order_by(Delivery.id)
+    )
+    parcels = []
+    for delivery, result in session.execute(query).all():
+        moved = move(
+            session,
+            Delivery,
+            delivery.id,
+            (DeliveryState.PENDING, DeliveryState.SENDING),
+            now=now,
+            actor=owner,
+            fence={"attempt": delivery.attempt},
+            attempt=delivery.attempt + 1,
+            lease_owner=owner,
+            lease_until=now + timedelta(seconds=lease_seconds),
+        )
+        if moved:
+            parcels.append(
+                Parcel(
+                    DeliveryId(delivery.id),
+                    delivery.attempt + 1,
+                    delivery.refusals,
+                    result.path,
+                    result.sop_class_uid,
+                    result.sop_instance_uid,
+                    delivery.created_at,
+                )
+            )
+    return parcels
+
+
+def stored(
+    session: Session, parcel: Parcel, *, status: int, note: str, now: datetime, actor: str
+) -> bool:
+    """Move SENDING → STORED: the peer has it, perhaps with a warning status (0xBxxx)."""
+    return move(
+        session,
+        Delivery,
+        parcel.delivery_id,
+        (DeliveryState.SENDING, DeliveryState.STORED),
+        now=now,
+        actor=actor,
+        fence={"attempt": parcel.attempt},
+        note=note,
+        status_code=status,
+        stored_at=now,
+        due_at=None,
+        error_code="",
+        error_text=note,
+        **_NO_LEASE,
+    )
+
+
+def postpone(
+    session: Session,
+    parcel: Parcel,
+    *,
+    code: str,
+    text: str,
+    due_at: datetime,
+    refusals: int,
+    now: datetime,
+    actor: str,
+    status: int | None = None,
+) -> bool:
+    """Move SENDING → WAITING: to be tried again at `due_at`."""
+    return move(
+        session,
+        Delivery,
+        parcel.delivery_id,
+        (DeliveryState.SENDING, DeliveryState.WAITING),
+        now=now,
+        actor=actor,
+        fence={"attempt": parcel.attempt},
+        note=text,
+        due_at=due_at,
+        refusals=refusals,
+        status_code=status,
+        error_code=code,
+        error_text=text,
+        **_NO_LEASE,
+    )
+
+
+def fail(
+    session: Session,
+    parcel: Parcel,
+    *,
+    code: str,
+    text: str,
+    now: datetime,
+    actor: str,
+    status: int | None = None,
+) -> bool:
+    """Move SENDING → FAILED: a person has to look at it."""
+    return move(
+        session,
+        Delivery,
+        parcel.delivery_id,
+        (DeliveryState.SENDING, DeliveryState.FAILED),
+        now=now,
+        actor=actor,
+        fence={"attempt": parcel.attempt},
+        note=text,
+        status_code=status,
+        error_code=code,
+        error_text=text,
+        **_NO_LEASE,
+    )
+
+
+def release_due(
+    session: Session, now: datetime, destination: str | None = None, *, actor: str
+) -> list[tuple[JobId, str]]:
+    """Move WAITING → PENDING for what is due, or for all that waits for one destination.
+
+    Returns
+    -------
+    list of (job id, destination)
+        What there is to send, each pair once.
+    """
+    query = sa.select(Delivery).where(Delivery.state == DeliveryState.WAITING)
+    if destination is None:
+        query = query.where(Delivery.due_at <= now)
+    else:
+        query = query.where(Delivery.destination == destination)
+    woken: dict[tuple[JobId, str], None] = {}
+    for delivery in session.scalars(query).all():
+        arrow = (DeliveryState.WAITING, DeliveryState.PENDING)
+        if move(session, Delivery, delivery.id, arrow, now=now, actor=actor):
+            woken[JobId(delivery.job_id), delivery.destination] = None
+    return list(woken)
+
+
+def waiting_destinations(session: Session) -> list[str]:
+    """Return the destinations for which deliveries wait for a better moment."""
+    query = (
+        sa.select(Delivery.destination).where(Delivery.state == DeliveryState.WAITING).distinct()
+    )
+    return list(session.scalars(query))
+
+
+def pending(session: Session) -> list[tuple[JobId, str]]:
+    """Return what is ready to be sent and not held by a CONFLICT, each pair once."""
+    query = (
+        sa.select(Delivery.job_id, Delivery.destination)
+        .join(Job, Job.id == Delivery.job_id)
+        .join(Study, Study.id == Job.study_id)
+        .where(Delivery.state == DeliveryState.PENDING, Study.state != StudyState.CONFLICT)
+        .distinct()
+    )
+    return [(JobId(job_id), destination) for job_id, destination in session.execute(query)]

@@ -1,0 +1,258 @@
+"""Jobs and what they made: one function an arrow of the job's state machine."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from pacs_ai.domain import DeliveryState, JobId, JobState, ModelIdentity, StudyId, StudyState
+from pacs_ai.errors import LeaseLost
+from pacs_ai.store.schema import Delivery, Job, Result, Study
+from pacs_ai.store.transition import move, record
+
+_NO_LEASE: dict[str, object] = {"lease_owner": None, "lease_until": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A worker's right to one job; the attempt fences off whoever held it before."""
+
+    job_id: JobId
+    attempt: int
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One result object whose bytes already lie in the spool."""
+
+    kind: str
+    number: int
+    sop_class_uid: str
+    sop_instance_uid: str
+    series_instance_uid: str
+    path: str
+    sha256: str
+    send_to: tuple[str, ...]
+
+
+def create(
+    session: Session, study: Study, rule: str, model_name: str, model: ModelIdentity, now: datetime
+) -> JobId | None:
+    """Queue one model for one study revision; None if that job exists already."""
+    same = sa.select(Job.id).where(
+        Job.study_id == study.id,
+        Job.revision == study.revision,
+        Job.model_name == model_name,
+        Job.model_version == model.version,
+    )
+    if session.scalar(same) is not None:
+        return None
+    job_id = JobId(str(uuid.uuid4()))
+    job = Job(
+        id=job_id,
+        study_id=study.id,
+        revision=study.revision,
+        rule=rule,
+        model_name=model_name,
+        model_version=model.version,
+        bundle_sha256=model.sha256,
+        state=JobState.QUEUED,
+        created_at=now,
+    )
+    session.add(job)
+    session.flush()
+    record(session, "job", job_id, "", JobState.QUEUED, now=now, actor=rule)
+    return job_id
+
+
+def claim(
+    session: Session, job_id: JobId, owner: str, lease_seconds: float, now: datetime
+) -> Lease | None:
+    """Move QUEUED → RUNNING under a lease; None if the job is not waiting for a worker."""
+    job = session.get(Job, job_id)
+    if job is None or job.state != JobState.QUEUED:
+        return None
+    held = session.get_one(Study, job.study_id).state == StudyState.CONFLICT
+    attempt = job.attempt + 1
+    if held or not move(
+        session,
+        Job,
+        job_id,
+        (JobState.QUEUED, JobState.RUNNING),
+        now=now,
+        actor=owner,
+        fence={"attempt": job.attempt},
+        attempt=attempt,
+        lease_owner=owner,
+        lease_until=now + timedelta(seconds=lease_seconds),
+        started_at=now,
+        finished_at=None,
+        error_code="",
+        error_text="",
+    ):
+        return None
+    return Lease(job_id, attempt, owner)
+
+
+def renew(session: Session, lease: Lease, lease_seconds: float, now: datetime) -> bool:
+    """Keep a lease alive; False if the job is another's by now."""
+    changed = session.execute(
+        sa.update(Job)
+        .where(Job.id == lease.job_id, Job.state == JobState.RUNNING, Job.attempt == lease.attempt)
+        .values(lease_until=now + timedelta(seconds=lease_seconds))
+        .returning(Job.id)
+    )
+    return changed.first() is not None
+
+
+def succeed(
+    session: Session, lease: Lease, results: Sequence[Made], summary: str, now: datetime
+) -> list[str]:
+    """Move RUNNING → SUCCEEDED, with the results' rows and their deliveries.
+
+    A result of an earlier revision that came out the same keeps its row, and goes only to
+    destinations that have not got it.
+
+    Returns
+    -------
+    list of str
+        Destinations that have something to send now.
+
+    Raises
+    ------
+    LeaseLost
+        If another attempt took over: nothing of this one may stay.
+    """
+    _finish(session, lease, JobState.SUCCEEDED, now, summary=summary)
+    destinations: dict[str, None] = {}
+    for made in results:
+        result_id = _keep_result(session, lease.job_id, made)
+        known = set(
+            session.scalars(sa.select(Delivery.destination).where(Delivery.result_id == result_id))
+        )
+        for destination in made.send_to:
+            if destination not in known:
+                delivery = Delivery(
+                    result_id=result_id,
+                    job_id=lease.job_id,
+                    destination=destination,
+                    state=DeliveryState.PENDING,
+                    created_at=now,
+                )
+                session.add(delivery)
+                session.flush()
+                record(
+                    session,
+                    "delivery",
+                    delivery.id,
+                    "",
+                    DeliveryState.PENDING,
+                    now=now,
+                    actor=lease.owner,
+                )
+                destinations[destination] = None
+    return list(destinations)
+
+
+def _keep_result(session: Session, job_id: JobId, made: Made) -> int:
+    row = session.scalar(sa.select(Result).where(Result.sop_instance_uid == made.sop_instance_uid))
+    if row is None:
+        row = Result(
+            job_id=job_id,
+            kind=made.kind,
+            number=made.number,
+            sop_class_uid=made.sop_class_uid,
+            sop_instance_uid=made.sop_instance_uid,
+            series_instance_uid=made.series_instance_uid,
+            path=made.path,
+            sha256=made.sha256,
+        )
+        session.add(row)
+        session.flush()
+    return row.id
+
+
+def postpone(
+    session: Session, lease: Lease, code: str, text: str, due_at: datetime, now: datetime
+) -> None:
+    """Move RUNNING → WAITING: it failed in a way that may pass."""
+    _finish(session, lease, JobState.WAITING, now, error_code=code, error_text=text, due_at=due_at)
+
+
+def reject(session: Session, lease: Lease, code: str, text: str, now: datetime) -> None:
+    """Move RUNNING → REJECTED: the study holds nothing this model can judge."""
+    _finish(session, lease, JobState.REJECTED, now, error_code=code, error_text=text)
+
+
+def fail(session: Session, lease: Lease, code: str, text: str, now: datetime) -> None:
+    """Move RUNNING → FAILED: it will not come right by itself."""
+    _finish(session, lease, JobState.FAILED, now, error_code=code, error_text=text)
+
+
+def _finish(
+    session: Session, lease: Lease, target: JobState, now: datetime, **values: object
+) -> None:
+    moved = move(
+        session,
+        Job,
+        lease.job_id,
+        (JobState.RUNNING, target),
+        now=now,
+        actor=lease.owner,
+        fence={"attempt": lease.attempt},
+        note=str(values.get("error_text", "")),
+        finished_at=now,
+        **_NO_LEASE,
+        **values,
+    )
+    if not moved:
+        raise LeaseLost(f"job {lease.job_id}: attempt {lease.attempt} was taken over")
+
+
+def cancel_older(
+    session: Session, study_id: StudyId, revision: int, *, now: datetime, actor: str
+) -> None:
+    """Move QUEUED/WAITING → CANCELLED for jobs of revisions that a newer one replaces."""
+    query = sa.select(Job).where(
+        Job.study_id == study_id,
+        Job.revision < revision,
+        Job.state.in_((JobState.QUEUED, JobState.WAITING)),
+    )
+    for job in session.scalars(query).all():
+        move(
+            session,
+            Job,
+            job.id,
+            (JobState(job.state), JobState.CANCELLED),
+            now=now,
+            actor=actor,
+            note=f"replaced by revision {revision}",
+            finished_at=now,
+        )
+
+
+def results(session: Session, job_id: JobId) -> Sequence[Result]:
+    """Return the results whose rows a job made."""
+    query = sa.select(Result).where(Result.job_id == job_id).order_by(Result.kind, Result.number)
+    return session.scalars(query).all()
+
+
+def previous_report(session: Session, job: Job, sop_class_uids: Sequence[str]) -> Result | None:
+    """Return the newest report of the same model on an earlier revision of the study."""
+    query = (
+        sa.select(Result)
+        .join(Job, Job.id == Result.job_id)
+        .where(
+            Job.study_id == job.study_id,
+            Job.revision < job.revision,
+            Job.model_name == job.model_name,
+            Result.sop_class_uid.in_(sop_class_uids),
+        )
+        .order_by(Job.revision.desc())
+        .limit(1)
+    )
+    return session.scalar(query)

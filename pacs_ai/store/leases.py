@@ -1,0 +1,118 @@
+"""Leases whose holder is gone: what a sweep looks for and gives back.
+
+``lease_until`` is only ever compared with itself: a holder writes a new value at each renewal, and
+whoever watches measures with a monotonic clock how long it stayed the same. A clock that jumps
+expires nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from pacs_ai.domain import DeliveryState, JobState
+from pacs_ai.store.schema import Delivery, Job, Task
+from pacs_ai.store.transition import move
+
+MAX_WORKER_CRASHES = 2
+"""So many workers may die of a job before it is FAILED."""
+
+MAX_NODE_CRASHES = 5
+"""The same where the whole node died with the worker, which more often is not the job's fault."""
+
+_NO_LEASE: dict[str, object] = {"lease_owner": None, "lease_until": None}
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLease:
+    """A lease as one sweep saw it."""
+
+    entity: type[Job] | type[Delivery] | type[Task]
+    id: str | int
+    owner: str
+    until: datetime | None
+    attempt: int
+
+
+def held(session: Session) -> list[HeldLease]:
+    """Return all leases that anyone holds."""
+    found = [
+        HeldLease(Job, row.id, row.lease_owner or "", row.lease_until, row.attempt)
+        for row in session.scalars(sa.select(Job).where(Job.state == JobState.RUNNING))
+    ]
+    found += [
+        HeldLease(Delivery, row.id, row.lease_owner or "", row.lease_until, row.attempt)
+        for row in session.scalars(
+            sa.select(Delivery).where(Delivery.state == DeliveryState.SENDING)
+        )
+    ]
+    found += [
+        HeldLease(Task, row.id, row.lease_owner or "", row.lease_until, 0)
+        for row in session.scalars(sa.select(Task).where(Task.lease_owner.is_not(None)))
+    ]
+    return found
+
+
+def take_back(
+    session: Session, lease: HeldLease, *, node_died: bool, now: datetime, actor: str
+) -> str:
+    """Free what a lost holder held: its task, its delivery, its job.
+
+    Returns
+    -------
+    str
+        The state the row has now; empty if it moved meanwhile.
+    """
+    if lease.entity is Task:
+        session.execute(
+            sa.update(Task)
+            .where(Task.id == lease.id, Task.lease_owner == lease.owner)
+            .values(**_NO_LEASE)
+        )
+        return "free"
+    if lease.entity is Delivery:
+        arrow = (DeliveryState.SENDING, DeliveryState.PENDING)
+        fence = {"attempt": lease.attempt}
+        moved = move(
+            session,
+            Delivery,
+            lease.id,
+            arrow,
+            now=now,
+            actor=actor,
+            fence=fence,
+            note="its sender is gone",
+            **_NO_LEASE,
+        )
+        return DeliveryState.PENDING if moved else ""
+    return _requeue(session, lease, node_died=node_died, now=now, actor=actor)
+
+
+def _requeue(
+    session: Session, lease: HeldLease, *, node_died: bool, now: datetime, actor: str
+) -> str:
+    """Move RUNNING → QUEUED, or FAILED for a study that keeps killing whoever looks at it."""
+    job = session.get_one(Job, lease.id)
+    worker_crashes = job.worker_crashes + (not node_died)
+    node_crashes = job.node_crashes + node_died
+    poison = worker_crashes >= MAX_WORKER_CRASHES or node_crashes >= MAX_NODE_CRASHES
+    target = JobState.FAILED if poison else JobState.QUEUED
+    text = "workers died of it: set aside" if poison else "its worker is gone"
+    moved = move(
+        session,
+        Job,
+        lease.id,
+        (JobState.RUNNING, target),
+        now=now,
+        actor=actor,
+        fence={"attempt": lease.attempt},
+        note=text,
+        worker_crashes=worker_crashes,
+        node_crashes=node_crashes,
+        error_code="CRASHED" if poison else "",
+        error_text=text if poison else "",
+        finished_at=now if poison else None,
+        **_NO_LEASE,
+    )
+    return target if moved else ""

@@ -1,0 +1,89 @@
+"""What an operator may do by hand; each leaves a line in the audit trail."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from pacs_ai.domain import DeliveryState, JobState
+from pacs_ai.errors import IllegalTransition
+from pacs_ai.store.schema import Delivery, Job
+from pacs_ai.store.transition import move
+
+ACTOR = "operator"
+
+
+def retry_job(session: Session, job: Job, now: datetime) -> None:
+    """Move FAILED/REJECTED → QUEUED with all counters at zero.
+
+    Raises
+    ------
+    IllegalTransition
+        If the job is in any other state.
+    """
+    _arrow_or_raise(
+        move(
+            session,
+            Job,
+            job.id,
+            (JobState(job.state), JobState.QUEUED),
+            now=now,
+            actor=ACTOR,
+            note="retry",
+            worker_crashes=0,
+            node_crashes=0,
+            due_at=None,
+            finished_at=None,
+            error_code="",
+            error_text="",
+        ),
+        f"job {job.id}",
+    )
+
+
+def cancel_job(session: Session, job: Job, now: datetime) -> None:
+    """Move QUEUED/WAITING → CANCELLED; `IllegalTransition` from any other state."""
+    arrow = (JobState(job.state), JobState.CANCELLED)
+    moved = move(session, Job, job.id, arrow, now=now, actor=ACTOR, finished_at=now)
+    _arrow_or_raise(moved, f"job {job.id}")
+
+
+def retry_delivery(session: Session, delivery: Delivery, now: datetime) -> None:
+    """Move FAILED/WAITING → PENDING, the retry period counted anew."""
+    _arrow_or_raise(
+        move(
+            session,
+            Delivery,
+            delivery.id,
+            (DeliveryState(delivery.state), DeliveryState.PENDING),
+            now=now,
+            actor=ACTOR,
+            note="retry",
+            created_at=now,
+            refusals=0,
+            commit_rounds=0,
+            asked_at=None,
+            due_at=None,
+            error_code="",
+            error_text="",
+        ),
+        f"delivery {delivery.id}",
+    )
+
+
+def cancel_delivery(session: Session, delivery: Delivery, now: datetime) -> None:
+    """Move PENDING/WAITING/FAILED → CANCELLED; `IllegalTransition` from any other state."""
+    arrow = (DeliveryState(delivery.state), DeliveryState.CANCELLED)
+    moved = move(session, Delivery, delivery.id, arrow, now=now, actor=ACTOR)
+    _arrow_or_raise(moved, f"delivery {delivery.id}")
+
+
+def _arrow_or_raise(moved: bool, what: str) -> None:  # noqa: FBT001 - the outcome of `move`
+    if not moved:
+        raise IllegalTransition(f"{what} changed meanwhile: look again")
+
+
+def find_job(session: Session, prefix: str) -> list[Job]:
+    """Return the jobs whose id begins so."""
+    query = sa.select(Job).where(Job.id.startswith(prefix, autoescape=True)).limit(2)
+    return list(session.scalars(query))

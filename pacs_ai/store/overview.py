@@ -1,0 +1,105 @@
+"""What the listing commands show; reads only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from pacs_ai.store.schema import Delivery, Event, Instance, Job, Result, Study
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which rows to show: of a state, since a moment, at most so many (newest first)."""
+
+    state: str | None = None
+    since: datetime | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class StudyLine:
+    """A study and what became of it."""
+
+    study: Study
+    instances: int
+    jobs: Sequence[Job]
+    deliveries: Sequence[tuple[Delivery, Result]]
+
+
+def studies(
+    session: Session,
+    wanted: Filter,
+    *,
+    patient_key: str | None = None,
+    accession_key: str | None = None,
+) -> list[StudyLine]:
+    """Return studies, newest activity first."""
+    query = sa.select(Study)
+    if wanted.state:
+        query = query.where(Study.state == wanted.state)
+    if wanted.since:
+        query = query.where(Study.last_received_at >= wanted.since)
+    if patient_key:
+        query = query.where(Study.patient_key == patient_key)
+    if accession_key:
+        query = query.where(Study.accession_key == accession_key)
+    query = query.order_by(Study.last_received_at.desc(), Study.id.desc()).limit(wanted.limit)
+    return [_line(session, study) for study in session.scalars(query)]
+
+
+def study(session: Session, reference: str) -> StudyLine | None:
+    """Return one study by its row id or its Study Instance UID."""
+    query = sa.select(Study).where(Study.study_instance_uid == reference)
+    row = session.scalar(query)
+    if row is None and reference.isdigit():
+        row = session.get(Study, int(reference))
+    return None if row is None else _line(session, row)
+
+
+def _line(session: Session, row: Study) -> StudyLine:
+    count = sa.select(sa.func.count()).select_from(Instance).where(Instance.study_id == row.id)
+    jobs = session.scalars(
+        sa.select(Job).where(Job.study_id == row.id).order_by(Job.revision, Job.created_at)
+    ).all()
+    sent = session.execute(
+        sa.select(Delivery, Result)
+        .join(Result, Result.id == Delivery.result_id)
+        .where(Delivery.job_id.in_([job.id for job in jobs]))
+        .order_by(Delivery.id)
+    ).all()
+    return StudyLine(
+        row, session.scalar(count) or 0, jobs, [(delivery, result) for delivery, result in sent]
+    )
+
+
+def jobs(session: Session, wanted: Filter) -> Sequence[tuple[Job, Study]]:
+    """Return jobs with their studies, newest first."""
+    query = sa.select(Job, Study).join(Study, Study.id == Job.study_id)
+    if wanted.state:
+        query = query.where(Job.state == wanted.state)
+    if wanted.since:
+        query = query.where(Job.created_at >= wanted.since)
+    query = query.order_by(Job.created_at.desc()).limit(wanted.limit)
+    return [(job, row) for job, row in session.execute(query).all()]
+
+
+def deliveries(session: Session, wanted: Filter) -> Sequence[tuple[Delivery, Result]]:
+    """Return deliveries with their results, newest first."""
+    query = sa.select(Delivery, Result).join(Result, Result.id == Delivery.result_id)
+    if wanted.state:
+        query = query.where(Delivery.state == wanted.state)
+    if wanted.since:
+        query = query.where(Delivery.created_at >= wanted.since)
+    query = query.order_by(Delivery.id.desc()).limit(wanted.limit)
+    return [(delivery, result) for delivery, result in session.execute(query).all()]
+
+
+def events(session: Session, entity: str, key: int | str) -> Sequence[Event]:
+    """Return the audit trail of one row, oldest first."""
+    query = (sa.select(Event).where(Event.entity == entity, Event.entity_id == str(key))).order_by(
+        Event.id
+    )
+    return session.scalars(query).all()

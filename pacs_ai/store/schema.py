@@ -1,0 +1,221 @@
+"""The tables (docs/operations.md draws them). Times are UTC; no column holds patient data.
+
+UIDs are the only values that lead to a patient, and only for someone who has the archive;
+PatientID and AccessionNumber appear as keyed hashes.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+UID = String(64)
+HEX = String(64)
+WORD = String(32)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC in Python; what the database keeps has no zone on SQLite."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Hand an aware time over as UTC."""
+        if value is None:
+            return None
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002 - the signature is SQLAlchemy's
+        """Return an aware time."""
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Registry of the tables; constraints are named, so that migrations can alter them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[type, type]] = {datetime: UtcDateTime}
+
+
+class Study(Base):
+    """A study as far as it has come; ``revision`` counts the sets of instances closed over."""
+
+    __tablename__ = "study"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_instance_uid: Mapped[str] = mapped_column(UID, unique=True)
+    patient_key: Mapped[str] = mapped_column(HEX, index=True)
+    accession_key: Mapped[str] = mapped_column(HEX, index=True)
+    revision: Mapped[int] = mapped_column(default=1)
+    state: Mapped[str] = mapped_column(WORD, index=True)
+    node: Mapped[str] = mapped_column(String(64))
+    calling_aet: Mapped[str] = mapped_column(String(16))
+    called_aet: Mapped[str] = mapped_column(String(16))
+    modality: Mapped[str] = mapped_column(String(16))
+    first_received_at: Mapped[datetime]
+    last_received_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    reason: Mapped[str] = mapped_column(Text, default="")
+
+
+class Instance(Base):
+    """One stored SOP instance; ``revision`` is the one it arrived in.
+
+    ``unusable_reason`` is set where the instance is kept but never analysed.
+    """
+
+    __tablename__ = "instance"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), index=True)
+    revision: Mapped[int]
+    series_instance_uid: Mapped[str] = mapped_column(UID)
+    sop_class_uid: Mapped[str] = mapped_column(UID)
+    sop_instance_uid: Mapped[str] = mapped_column(UID, unique=True)
+    transfer_syntax_uid: Mapped[str] = mapped_column(UID)
+    modality: Mapped[str] = mapped_column(String(16))
+    path: Mapped[str] = mapped_column(String(255), unique=True)
+    bytes: Mapped[int]
+    sha256: Mapped[str] = mapped_column(HEX)
+    pixel_sha256: Mapped[str] = mapped_column(HEX)
+    received_at: Mapped[datetime]
+    unusable_reason: Mapped[str] = mapped_column(Text, default="")
+
+
+class Job(Base):
+    """One model's work on one study revision.
+
+    ``attempt`` fences: what an earlier attempt still tries to write changes no row.
+    ``worker_crashes`` and ``node_crashes`` count leases lost with a worker or the whole node.
+    """
+
+    __tablename__ = "job"
+    __table_args__ = (
+        UniqueConstraint("study_id", "revision", "model_name", "model_version"),
+        Index(None, "state", "due_at"),
+    )
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), index=True)
+    revision: Mapped[int]
+    rule: Mapped[str] = mapped_column(String(64))
+    model_name: Mapped[str] = mapped_column(String(64))
+    model_version: Mapped[str] = mapped_column(String(64))
+    bundle_sha256: Mapped[str] = mapped_column(HEX)
+    state: Mapped[str] = mapped_column(WORD)
+    attempt: Mapped[int] = mapped_column(default=0)
+    worker_crashes: Mapped[int] = mapped_column(default=0)
+    node_crashes: Mapped[int] = mapped_column(default=0)
+    lease_owner: Mapped[str | None] = mapped_column(String(128))
+    lease_until: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    summary: Mapped[str] = mapped_column(Text, default="")
+    error_code: Mapped[str] = mapped_column(String(32), default="")
+    error_text: Mapped[str] = mapped_column(Text, default="")
+
+
+class Result(Base):
+    """One DICOM object made; its bytes lie in the spool and are what is sent, every time."""
+
+    __tablename__ = "result"
+    __table_args__ = (UniqueConstraint("job_id", "kind", "number"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id"))
+    kind: Mapped[str] = mapped_column(WORD)
+    number: Mapped[int]
+    sop_class_uid: Mapped[str] = mapped_column(UID)
+    sop_instance_uid: Mapped[str] = mapped_column(UID, unique=True)
+    series_instance_uid: Mapped[str] = mapped_column(UID)
+    path: Mapped[str] = mapped_column(String(255))
+    sha256: Mapped[str] = mapped_column(HEX)
+
+
+class Delivery(Base):
+    """One result on its way to one destination."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        UniqueConstraint("result_id", "destination"),
+        Index(None, "state", "due_at"),
+        Index(None, "job_id", "destination"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    result_id: Mapped[int] = mapped_column(ForeignKey("result.id"))
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id"))
+    destination: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(WORD)
+    attempt: Mapped[int] = mapped_column(default=0)
+    refusals: Mapped[int] = mapped_column(default=0)
+    commit_rounds: Mapped[int] = mapped_column(default=0)
+    lease_owner: Mapped[str | None] = mapped_column(String(128))
+    lease_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    due_at: Mapped[datetime | None]
+    stored_at: Mapped[datetime | None]
+    status_code: Mapped[int | None]
+    transaction_uid: Mapped[str | None] = mapped_column(UID, index=True)
+    asked_at: Mapped[datetime | None]
+    committed_at: Mapped[datetime | None]
+    error_code: Mapped[str] = mapped_column(String(32), default="")
+    error_text: Mapped[str] = mapped_column(Text, default="")
+
+
+class Task(Base):
+    """A reason to wake a worker now (local engine); the rows above are the truth, not these.
+
+    ``version`` grows when the same task is asked for while a worker is at it: it runs once more.
+    """
+
+    __tablename__ = "task"
+    __table_args__ = (UniqueConstraint("kind", "key"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(WORD)
+    key: Mapped[str] = mapped_column(String(128))
+    version: Mapped[int] = mapped_column(default=1)
+    lease_owner: Mapped[str | None] = mapped_column(String(128))
+    lease_until: Mapped[datetime | None]
+
+
+class Event(Base):
+    """The audit trail: every change of state, append only."""
+
+    __tablename__ = "event"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    entity: Mapped[str] = mapped_column(WORD)
+    entity_id: Mapped[str] = mapped_column(String(36))
+    from_state: Mapped[str] = mapped_column(WORD)
+    to_state: Mapped[str] = mapped_column(WORD)
+    actor: Mapped[str] = mapped_column(String(128))
+    note: Mapped[str] = mapped_column(Text, default="")
+
+
+class Meta(Base):
+    """Facts on the database itself."""
+
+    __tablename__ = "meta"
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[str] = mapped_column(String(255))

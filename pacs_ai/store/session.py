@@ -1,0 +1,125 @@
+"""Open the database and hand out transactions.
+
+SQLite runs in WAL mode with ``synchronous=FULL``: a commit that returned survives a power cut.
+Write transactions begin with ``BEGIN IMMEDIATE``: one that reads first and writes later would
+otherwise fail at once with "database is locked", whatever the busy timeout.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from pacs_ai.errors import ConfigError, DatabaseBusy, StorageError
+
+BUSY_SECONDS = 30.0
+"""How long a transaction waits for another before it gives up."""
+
+RECEIVE_BUSY_SECONDS = 5.0
+"""The same while a sender waits for its C-STORE response."""
+
+
+class Database:
+    """One database; transactions map foreign errors to ours.
+
+    Parameters
+    ----------
+    url
+        SQLAlchemy URL, ``sqlite:///`` with an absolute path or ``postgresql+psycopg://``.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite:")
+        try:
+            # pool_size 0: as many connections as there are associations, none refused
+            self.engine = sa.create_engine(url, pool_size=0, connect_args=self._driver_options())
+        except (ModuleNotFoundError, SQLAlchemyError) as error:
+            raise ConfigError(f"storage.database: {type(error).__name__}: no such driver") from None
+        if self.is_sqlite:
+            _private(Path(url.removeprefix("sqlite:///")))
+            sa.event.listen(self.engine, "connect", _configure_sqlite)
+            sa.event.listen(self.engine, "begin", _begin_sqlite)
+
+    def _driver_options(self) -> dict[str, object]:
+        if self.is_sqlite:
+            return {"check_same_thread": False}
+        return {"connect_timeout": int(RECEIVE_BUSY_SECONDS)}
+
+    @contextlib.contextmanager
+    def write(self, *, busy_seconds: float = BUSY_SECONDS) -> Iterator[Session]:
+        """Run a block in one transaction: committed at its end, rolled back if it raises.
+
+        Raises
+        ------
+        DatabaseBusy
+            If another transaction held the database for `busy_seconds`, or it is out of reach.
+        StorageError
+            If the database failed otherwise.
+        """
+        writer = self.engine.execution_options(immediate=True, busy_ms=int(busy_seconds * 1000))
+        with (
+            _translated(),
+            Session(writer, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Session]:
+        """Run a block that only reads, on one consistent snapshot."""
+        with _translated(), Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+
+def _private(path: Path) -> None:
+    """Make the file readable by its owner only before anything is written to it."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"database {path}: cannot be created ({error.strerror})") from None
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _record: ConnectionPoolEntry) -> None:
+    # the driver must not begin transactions on its own: `_begin_sqlite` does, with the right kind
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={int(BUSY_SECONDS * 1000)}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    options = connection.get_execution_options()
+    if options.get("immediate"):
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={options['busy_ms']}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql("BEGIN")
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """Turn the library's errors into ours; their text may quote values and is dropped."""
+    try:
+        yield
+    except OperationalError as error:
+        text = str(error.orig).lower()
+        if "disk is full" in text or "readonly" in text or "i/o error" in text:
+            raise StorageError("the database cannot be written: look at its disk") from None
+        raise DatabaseBusy("the database did not answer in time") from None
+    except DBAPIError as error:
+        raise StorageError(f"the database failed ({type(error.orig).__name__})") from error

@@ -1,0 +1,225 @@
+"""Bytes on disk: instances as they were sent, and the results made of them.
+
+::
+
+    spool/
+      site.key             the installation's secret (0600)
+      <node>/              each node in its own folder, locked by its daemon
+        lock
+        tmp/               parts, still being written
+        instances/ab/      by our own names, never by anything a peer sent
+        variants/          same SOP instance in another wrapping, set aside
+        quarantine/        orphans that are not DICOM, second contents under one UID
+        results/ab/
+
+A file is complete as soon as it is outside ``tmp/``.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pacs_ai.errors import ConfigError, NoSpace, StorageError
+
+SUFFIX = ".dcm"
+_PART = ".part"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FOLDERS = ("tmp", "instances", "variants", "quarantine", "results")
+_FANNED = ("instances", "results")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file in ``tmp/`` that is being written; `fd` is open for writing."""
+
+    path: Path
+    fd: int
+
+
+class Spool:
+    """One node's part of the spool.
+
+    Parameters
+    ----------
+    root
+        Folder of the spool, common to all nodes that share it.
+    node
+        Name of this node's folder in it.
+    durable
+        Whether to flush files and folders to the disk before calling them kept.
+    """
+
+    def __init__(self, root: Path, node: str, *, durable: bool = True) -> None:
+        self.root = root
+        self.node = node
+        self.durable = durable
+        self.home = root / node
+        self._lock_fd = -1
+
+    def open(self) -> None:
+        """Make the folders, readable by the owner only.
+
+        Raises
+        ------
+        StorageError
+            If they cannot be made.
+        """
+        with _translated(self.home):
+            for folder in _FOLDERS:
+                (self.home / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in _FANNED:
+                for number in range(256):
+                    (self.home / folder / f"{number:02x}").mkdir(mode=0o700, exist_ok=True)
+
+    def lock(self) -> None:
+        """Make sure that no other daemon works in this folder, until this process ends.
+
+        Raises
+        ------
+        ConfigError
+            If another daemon does.
+        """
+        with _translated(self.home):
+            self._lock_fd = os.open(
+                self.home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+            )
+        try:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._lock_fd)
+            raise ConfigError(f"spool {self.home}: another pacs-ai daemon works in it") from None
+
+    def unlock(self) -> None:
+        """Let another daemon have the folder."""
+        os.close(self._lock_fd)
+
+    def secret(self) -> bytes:
+        """Return the installation's secret, made at first use; keyed hashes depend on it."""
+        path = self.root / "site.key"
+        with _translated(path):
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not path.exists():
+                draft = self.root / f".site.key.{uuid.uuid4().hex}"
+                _write(draft, secrets.token_bytes(32), durable=True)
+                # link() fails where the name exists: of two nodes starting at once, one wins
+                with contextlib.suppress(FileExistsError):
+                    os.link(draft, path)
+                draft.unlink()
+            return path.read_bytes()
+
+    def new_part(self) -> Part:
+        """Open a new file for bytes that are arriving."""
+        path = self.home / "tmp" / f"{uuid.uuid4().hex}{_PART}"
+        with _translated(path):
+            return Part(
+                path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            )
+
+    def discard(self, part: Part) -> None:
+        """Remove a part that came to nothing."""
+        with contextlib.suppress(OSError):
+            os.close(part.fd)
+        with contextlib.suppress(FileNotFoundError):
+            part.path.unlink()
+
+    def keep(self, part: Part) -> str:
+        """Make a part an instance: flushed, then under its lasting name.
+
+        Returns
+        -------
+        str
+            The path relative to the spool's root, as rows have it.
+        """
+        return self._keep(part, Path(self.node) / "instances" / part.path.name[:2])
+
+    def set_aside(self, part: Part, folder: str) -> str:
+        """Keep a part where nothing looks for instances: ``variants`` or ``quarantine``."""
+        return self._keep(part, Path(self.node) / folder)
+
+    def _keep(self, part: Part, folder: Path) -> str:
+        relative = folder / (part.path.stem + SUFFIX)
+        with _translated(part.path):
+            if self.durable:
+                os.fsync(part.fd)
+            os.close(part.fd)
+            part.path.rename(self.root / relative)
+            if self.durable:
+                _sync_folder(self.root / folder)
+        return relative.as_posix()
+
+    def write_result(self, content: bytes) -> str:
+        """Store a result's bytes for good; returns the path relative to the spool's root."""
+        part = self.new_part()
+        try:
+            with _translated(part.path), os.fdopen(os.dup(part.fd), "wb") as file:
+                file.write(content)
+            return self._keep(part, Path(self.node) / "results" / part.path.name[:2])
+        except StorageError:
+            self.discard(part)
+            raise
+
+    def path_of(self, relative: str) -> Path:
+        """Return where a stored path lies."""
+        return self.root / relative
+
+    def delete(self, relative: str) -> None:
+        """Remove a stored file; one that is gone already is no error."""
+        with _translated(self.root / relative):
+            (self.root / relative).unlink(missing_ok=True)
+
+    def quarantine(self, relative: str) -> None:
+        """Move a stored file out of the way."""
+        path = self.root / relative
+        with _translated(path):
+            path.rename(self.home / "quarantine" / path.name)
+
+    def free_bytes(self) -> int:
+        """Return the free space of the spool's file system in bytes."""
+        with _translated(self.home):
+            return shutil.disk_usage(self.home).free
+
+    def clear_parts(self) -> int:
+        """Remove what a killed daemon was still writing; no sender was told it had arrived."""
+        parts = list((self.home / "tmp").glob(f"*{_PART}"))
+        with _translated(self.home):
+            for part in parts:
+                part.unlink(missing_ok=True)
+        return len(parts)
+
+    def instance_paths(self) -> set[str]:
+        """Return all instance files of this node, relative to the spool's root."""
+        found = (self.home / "instances").glob(f"??/*{SUFFIX}")
+        return {path.relative_to(self.root).as_posix() for path in found}
+
+
+def _write(path: Path, content: bytes, *, durable: bool) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(content)
+        file.flush()
+        if durable:
+            os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        kind = NoSpace if error.errno in _FULL else StorageError
+        raise kind(f"{path}: {error.strerror}") from None

@@ -1,0 +1,299 @@
+"""Studies and their instances: one function an arrow of the study's state machine."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from pacs_ai.domain import STUDY_TRANSITIONS, DeliveryState, JobState, StudyId, StudyState
+from pacs_ai.errors import IllegalTransition, StateError
+from pacs_ai.store import jobs
+from pacs_ai.store.schema import Delivery, Instance, Job, Study
+from pacs_ai.store.transition import move, record
+
+_OPEN_AGAIN = (StudyState.COMPLETE, StudyState.ROUTED, StudyState.PURGED)
+_JOBS_AT_WORK = (JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.FAILED)
+_DELIVERIES_AT_WORK = (
+    DeliveryState.PENDING,
+    DeliveryState.SENDING,
+    DeliveryState.WAITING,
+    DeliveryState.COMMITTING,
+    DeliveryState.FAILED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One instance that lies safely in the spool and wants its row."""
+
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    modality: str
+    path: str
+    bytes: int
+    sha256: str
+    pixel_sha256: str
+    unusable_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Where an instance came from, and whose keyed hashes it carries."""
+
+    node: str
+    calling_aet: str
+    called_aet: str
+    patient_key: str
+    accession_key: str
+
+
+def find_instance(session: Session, sop_instance_uid: str) -> Instance | None:
+    """Return the row of a SOP instance, if it was received before."""
+    return session.scalar(sa.select(Instance).where(Instance.sop_instance_uid == sop_instance_uid))
+
+
+def add_instance(
+    session: Session, arrival: Arrival, sender: Sender, *, passive: bool, now: datetime
+) -> Study:
+    """Give an instance its row, and its study the state that follows from it.
+
+    Parameters
+    ----------
+    passive
+        The instance is no reason to analyse (the loop guard set it aside): it opens no revision.
+
+    Returns
+    -------
+    Study
+        The row as it is now; CONFLICT if the patient differs from what the study began with.
+    """
+    study = session.scalar(
+        sa.select(Study)
+        .where(Study.study_instance_uid == arrival.study_instance_uid)
+        .with_for_update()
+    )
+    if study is None:
+        study = _begin(session, arrival, sender, now)
+    elif study.patient_key != sender.patient_key and study.state != StudyState.CONFLICT:
+        _conflict(session, study, sender, now)
+    elif not passive:
+        _continue(session, study, arrival, sender, now)
+    values = asdict(arrival)
+    values.pop("study_instance_uid")
+    session.execute(
+        sa.insert(Instance).values(
+            **values, study_id=study.id, revision=study.revision, received_at=now
+        )
+    )
+    return study
+
+
+def _begin(session: Session, arrival: Arrival, sender: Sender, now: datetime) -> Study:
+    study = Study(
+        study_instance_uid=arrival.study_instance_uid,
+        patient_key=sender.patient_key,
+        accession_key=sender.accession_key,
+        revision=1,
+        state=StudyState.RECEIVING,
+        node=sender.node,
+        calling_aet=sender.calling_aet,
+        called_aet=sender.called_aet,
+        modality=arrival.modality,
+        first_received_at=now,
+        last_received_at=now,
+        reason="",
+    )
+    session.add(study)
+    session.flush()
+    record(session, "study", study.id, "", StudyState.RECEIVING, now=now, actor=sender.calling_aet)
+    return study
+
+
+def _conflict(session: Session, study: Study, sender: Sender, now: datetime) -> None:
+    """Hold everything back: whose study this is, a person must say."""
+    reason = "instances of two patients came under this Study Instance UID"
+    move(
+        session,
+        Study,
+        study.id,
+        (StudyState(study.state), StudyState.CONFLICT),
+        now=now,
+        actor=sender.calling_aet,
+        note=reason,
+        reason=reason,
+        last_received_at=now,
+    )
+    session.refresh(study)
+
+
+def _continue(
+    session: Session, study: Study, arrival: Arrival, sender: Sender, now: datetime
+) -> None:
+    """Note the activity, and open the next revision where the study was closed already."""
+    activity: dict[str, Any] = {
+        "last_received_at": now,
+        "node": sender.node,
+        "calling_aet": sender.calling_aet,
+        "called_aet": sender.called_aet,
+        "modality": arrival.modality,
+    }
+    state = StudyState(study.state)
+    if state in _OPEN_AGAIN:
+        revision = study.revision + 1
+        jobs.cancel_older(session, StudyId(study.id), revision, now=now, actor=sender.calling_aet)
+        move(
+            session,
+            Study,
+            study.id,
+            (state, StudyState.RECEIVING),
+            now=now,
+            actor=sender.calling_aet,
+            note=f"revision {revision}",
+            revision=revision,
+            first_received_at=now,
+            closed_at=None,
+            reason="",
+            **activity,
+        )
+    else:
+        session.execute(sa.update(Study).where(Study.id == study.id).values(**activity))
+    session.refresh(study)
+
+
+def receiving(session: Session, node: str) -> Sequence[Study]:
+    """Return the studies that this node is still receiving."""
+    query = sa.select(Study).where(Study.state == StudyState.RECEIVING, Study.node == node)
+    return session.scalars(query).all()
+
+
+def close(
+    session: Session, study_id: StudyId, revision: int, *, now: datetime, actor: str, reason: str
+) -> bool:
+    """Move RECEIVING → COMPLETE: no more instances are expected in this revision."""
+    return move(
+        session,
+        Study,
+        study_id,
+        (StudyState.RECEIVING, StudyState.COMPLETE),
+        now=now,
+        actor=actor,
+        fence={"revision": revision},
+        note=reason,
+        closed_at=now,
+    )
+
+
+def routed(
+    session: Session, study_id: StudyId, revision: int, *, now: datetime, actor: str, reason: str
+) -> bool:
+    """Move COMPLETE → ROUTED: its jobs exist, or `reason` says why there are none."""
+    return move(
+        session,
+        Study,
+        study_id,
+        (StudyState.COMPLETE, StudyState.ROUTED),
+        now=now,
+        actor=actor,
+        fence={"revision": revision},
+        note=reason,
+        reason=reason,
+    )
+
+
+def reopen(session: Session, study: Study, *, now: datetime, actor: str, note: str) -> int:
+    """Move CONFLICT/COMPLETE/ROUTED → RECEIVING with the next revision, on an operator's word.
+
+    Raises
+    ------
+    IllegalTransition
+        If the study is in a state from which there is no way back.
+    """
+    state = StudyState(study.state)
+    if StudyState.RECEIVING not in STUDY_TRANSITIONS[state] or state is StudyState.PURGED:
+        raise IllegalTransition(f"study {study.id} is {state}: it cannot be opened again")
+    revision = study.revision + 1
+    jobs.cancel_older(session, StudyId(study.id), revision, now=now, actor=actor)
+    moved = move(
+        session,
+        Study,
+        study.id,
+        (state, StudyState.RECEIVING),
+        now=now,
+        actor=actor,
+        note=note,
+        revision=revision,
+        first_received_at=now,
+        last_received_at=now,
+        closed_at=None,
+        reason="",
+    )
+    if not moved:
+        raise StateError(f"study {study.id} changed meanwhile: look again")
+    return revision
+
+
+def purgeable(session: Session, before: datetime) -> Sequence[Study]:
+    """Return ROUTED studies idle since `before` with nothing left to do or to decide."""
+    busy_jobs = sa.exists().where(Job.study_id == Study.id, Job.state.in_(_JOBS_AT_WORK))
+    busy_deliveries = sa.exists().where(
+        Job.study_id == Study.id,
+        Delivery.job_id == Job.id,
+        Delivery.state.in_(_DELIVERIES_AT_WORK),
+    )
+    query = sa.select(Study).where(
+        Study.state == StudyState.ROUTED,
+        Study.last_received_at < before,
+        ~busy_jobs,
+        ~busy_deliveries,
+    )
+    return session.scalars(query).all()
+
+
+def purge(session: Session, study: Study, *, now: datetime, actor: str) -> list[str] | None:
+    """Move ROUTED → PURGED: drop the instance rows and return the paths of their files.
+
+    None if the study moved meanwhile, for example because an instance just arrived.
+    """
+    moved = move(
+        session,
+        Study,
+        study.id,
+        (StudyState.ROUTED, StudyState.PURGED),
+        now=now,
+        actor=actor,
+        fence={"revision": study.revision},
+    )
+    if not moved:
+        return None
+    paths = session.scalars(sa.select(Instance.path).where(Instance.study_id == study.id)).all()
+    session.execute(sa.delete(Instance).where(Instance.study_id == study.id))
+    return list(paths)
+
+
+def instances(session: Session, study_id: StudyId, revision: int) -> Sequence[Instance]:
+    """Return the instances that belong to a revision: all that arrived in it or before."""
+    query = (
+        sa.select(Instance)
+        .where(Instance.study_id == study_id, Instance.revision <= revision)
+        .order_by(Instance.id)
+    )
+    return session.scalars(query).all()
+
+
+def mark_unusable(session: Session, instance_id: int, reason: str) -> None:
+    """Note that an instance is kept but cannot be analysed."""
+    session.execute(
+        sa.update(Instance).where(Instance.id == instance_id).values(unusable_reason=reason)
+    )
+
+
+def known_paths(session: Session, prefix: str) -> set[str]:
+    """Return all instance paths below a folder of the spool."""
+    query = sa.select(Instance.path).where(Instance.path.startswith(prefix, autoescape=True))
+    return set(session.scalars(query))

@@ -1,0 +1,112 @@
+"""The one way a row changes state: compare-and-set, checked against the table, and audited."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from pacs_ai.domain import (
+    DELIVERY_TRANSITIONS,
+    JOB_TRANSITIONS,
+    STUDY_TRANSITIONS,
+    DeliveryState,
+    JobState,
+    StudyState,
+)
+from pacs_ai.errors import IllegalTransition
+from pacs_ai.store.schema import Delivery, Event, Job, Study
+
+_TABLES: Mapping[type, Mapping[Any, frozenset[Any]]] = {
+    Study: STUDY_TRANSITIONS,
+    Job: JOB_TRANSITIONS,
+    Delivery: DELIVERY_TRANSITIONS,
+}
+
+
+def move(
+    session: Session,
+    entity: type[Study] | type[Job] | type[Delivery],
+    key: int | str,
+    arrow: tuple[StudyState, StudyState]
+    | tuple[JobState, JobState]
+    | tuple[DeliveryState, DeliveryState],
+    *,
+    now: datetime,
+    actor: str,
+    fence: Mapping[str, object] | None = None,
+    note: str = "",
+    **values: object,
+) -> bool:
+    """Change the state of one row, if it is still where the caller believes it is.
+
+    Parameters
+    ----------
+    session
+        Transaction of the caller.
+    entity, key
+        The table and the row's primary key.
+    arrow
+        From which state to which.
+    now, actor, note
+        For the audit trail.
+    fence
+        Further columns that must hold these values, such as the attempt.
+    values
+        Other columns to set.
+
+    Returns
+    -------
+    bool
+        False if the row was not in that state any more (or the fence did not hold): nothing
+        was changed, and whoever moved it is in charge.
+
+    Raises
+    ------
+    IllegalTransition
+        If the state machine has no such arrow.
+    """
+    source, target = arrow
+    if target not in _TABLES[entity][source]:
+        raise IllegalTransition(f"{entity.__tablename__} {key}: {source} cannot become {target}")
+    conditions = [getattr(entity, name) == value for name, value in (fence or {}).items()]
+    changed = cast(
+        "sa.CursorResult[Any]",
+        session.execute(
+            sa.update(entity)
+            .where(entity.id == key, entity.state == source, *conditions)
+            .values(state=target, **values)
+            .execution_options(synchronize_session=False)
+        ),
+    )
+    if changed.rowcount != 1:
+        return False
+    record(session, entity.__tablename__, key, source, target, now=now, actor=actor, note=note)
+    return True
+
+
+def record(
+    session: Session,
+    entity: str,
+    key: int | str,
+    source: StrEnum | str,
+    target: StrEnum | str,
+    *,
+    now: datetime,
+    actor: str,
+    note: str = "",
+) -> None:
+    """Append a line to the audit trail."""
+    session.execute(
+        sa.insert(Event).values(
+            at=now,
+            entity=entity,
+            entity_id=str(key),
+            from_state=str(source),
+            to_state=str(target),
+            actor=actor,
+            note=note,
+        )
+    )
