@@ -1,0 +1,177 @@
+"""What selection and routing need to know of an instance, read without its pixels."""
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import cast
+
+from pydicom.dataset import Dataset
+
+from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
+from pacs_ai.dicom.part10 import MAGIC, PREAMBLE
+from pacs_ai.dicom.reading import (
+    Opened,
+    integer,
+    items,
+    numbers,
+    read_until_pixels,
+    text,
+    texts,
+    value_of,
+)
+from pacs_ai.domain import InstanceHeader
+from pacs_ai.errors import NotDicom
+
+_KEYWORDS = (
+    "ImageType",
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "Modality",
+    "Manufacturer",
+    "ManufacturerModelName",
+    "BodyPartExamined",
+    "ViewPosition",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "SeriesNumber",
+    "InstanceNumber",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "PhotometricInterpretation",
+    "NumberOfFrames",
+    "Rows",
+    "Columns",
+    "SharedFunctionalGroupsSequence",
+)
+_UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+_FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
+_Position = tuple[float, float, float]
+_Orientation = tuple[float, float, float, float, float, float]
+
+
+def is_dicom_file(path: Path) -> bool:
+    """Tell whether a file looks like DICOM from its first bytes; False if it cannot be opened.
+
+    A file is taken by its prefix ``DICM``, or, as some old writers left the preamble out, by
+    starting with an element of group 0002 or 0008.
+    """
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(PREAMBLE + len(MAGIC))
+    except OSError:
+        return False
+    return head.endswith(MAGIC) or (head[:2] in _FIRST_GROUPS and head[3:4] == b"\0")
+
+
+def read_header(path: Path) -> InstanceHeader:
+    """Read what an instance is, without its pixels.
+
+    Parameters
+    ----------
+    path
+        A Part 10 file, or a bare data set that names its UIDs.
+
+    Raises
+    ------
+    NotDicom
+        If the file cannot be read, or lacks one of the four UIDs that identify an instance.
+
+    Notes
+    -----
+    For an enhanced multi-frame image, position and orientation are those that all frames share
+    (PS3.3 Section C.7.6.16), or None.
+    """
+    with quiet():
+        return _header(path, _open(path, _KEYWORDS))
+
+
+def _header(path: Path, opened: Opened) -> InstanceHeader:
+    dataset = opened.dataset
+    uids = [text(dataset, keyword) for keyword in _UIDS]
+    missing = [keyword for keyword, uid in zip(_UIDS, uids, strict=True) if not uid]
+    if missing:
+        raise NotDicom(f"the data set has no {', '.join(missing)}")
+    position, orientation = _plane(dataset)
+    return InstanceHeader(
+        path=path,
+        sop_class_uid=uids[0],
+        sop_instance_uid=uids[1],
+        study_instance_uid=uids[2],
+        series_instance_uid=uids[3],
+        transfer_syntax_uid=opened.transfer_syntax_uid,
+        modality=text(dataset, "Modality"),
+        body_part=text(dataset, "BodyPartExamined"),
+        view_position=text(dataset, "ViewPosition"),
+        photometric=text(dataset, "PhotometricInterpretation"),
+        image_type=texts(dataset, "ImageType"),
+        rows=max(0, integer(dataset, "Rows")),
+        columns=max(0, integer(dataset, "Columns")),
+        frames=max(1, integer(dataset, "NumberOfFrames", 1)),
+        series_number=integer(dataset, "SeriesNumber"),
+        instance_number=integer(dataset, "InstanceNumber"),
+        position_mm=position,
+        orientation=orientation,
+        manufacturer=text(dataset, "Manufacturer"),
+        model_name=text(dataset, "ManufacturerModelName"),
+        has_pixels=opened.pixels is not None and opened.pixels.length > 0,
+    )
+
+
+def read_facts(path: Path, keywords: Iterable[str]) -> dict[str, str | list[str]]:
+    """Read the values that rules match on.
+
+    Parameters
+    ----------
+    path
+        A DICOM file.
+    keywords
+        Keywords of the data dictionary, ``BodyPartExamined`` for one.
+
+    Returns
+    -------
+    dict
+        A text for each element that is there, a list of texts where it has several values.
+        Absent and unknown elements, sequences and binary values are left out.
+
+    Raises
+    ------
+    NotDicom
+        If the file cannot be read.
+    """
+    wanted = tuple(keywords)
+    facts: dict[str, str | list[str]] = {}
+    with quiet():
+        dataset = _open(path, wanted).dataset
+        for keyword in wanted:
+            values = texts(dataset, keyword)
+            if values:
+                facts[keyword] = values[0] if len(values) == 1 else list(values)
+            elif keyword in dataset and value_of(dataset, keyword) is None:
+                facts[keyword] = ""
+    return facts
+
+
+def _open(path: Path, keywords: Iterable[str]) -> Opened:
+    try:
+        with path.open("rb") as stream:
+            return read_until_pixels(stream, keywords)
+    except FOREIGN_ERRORS as error:
+        raise NotDicom(f"the file cannot be read as DICOM ({type(error).__name__})") from error
+
+
+def _plane(dataset: Dataset) -> tuple[_Position | None, _Orientation | None]:
+    position = numbers(dataset, "ImagePositionPatient")
+    orientation = numbers(dataset, "ImageOrientationPatient")
+    for group in items(dataset, "SharedFunctionalGroupsSequence")[:1]:
+        for item in items(group, "PlanePositionSequence")[:1]:
+            position = position or numbers(item, "ImagePositionPatient")
+        for item in items(group, "PlaneOrientationSequence")[:1]:
+            orientation = orientation or numbers(item, "ImageOrientationPatient")
+    return (
+        cast("_Position", position) if _whole(position, 3) else None,
+        cast("_Orientation", orientation) if _whole(orientation, 6) else None,
+    )
+
+
+def _whole(values: tuple[float, ...], count: int) -> bool:
+    return len(values) == count and all(math.isfinite(value) for value in values)

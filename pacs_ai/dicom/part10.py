@@ -1,0 +1,103 @@
+"""The outside of a DICOM file: preamble, file meta information, and the deflated form."""
+
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from pacs_ai.errors import NotDicom
+
+PREAMBLE = 128
+MAGIC = b"DICM"
+DEFLATED = "1.2.840.10008.1.2.1.99"
+IMPLICIT_LITTLE = "1.2.840.10008.1.2"
+EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
+EXPLICIT_BIG = "1.2.840.10008.1.2.2"
+
+LONG_VRS = frozenset(
+    {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
+)
+"""Value representations with two reserved bytes and a 32-bit length (PS3.5 Table 7.1-1)."""
+
+MAX_META = 64 * 1024
+_TRANSFER_SYNTAX = 0x00020010
+_CHUNK = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class FileMeta:
+    """What precedes the data set: its transfer syntax ("" if not told) and where it begins."""
+
+    transfer_syntax_uid: str
+    dataset_offset: int
+
+
+def read_meta(head: bytes) -> FileMeta:
+    """Read preamble and file meta information.
+
+    Parameters
+    ----------
+    head
+        The first bytes of a file, `MAX_META` of them if it has that many. A file without
+        preamble is taken as well; one without group 0002 has an empty transfer syntax.
+
+    Raises
+    ------
+    NotDicom
+        If the group does not end within ``head``.
+
+    Notes
+    -----
+    PS3.10 Section 7.1.
+    """
+    position = PREAMBLE + len(MAGIC) if head[PREAMBLE : PREAMBLE + 4] == MAGIC else 0
+    transfer_syntax = ""
+    while head[position : position + 2] == b"\x02\x00":
+        if position + 12 > len(head):
+            raise NotDicom("the file meta information is cut off")
+        element, vr, length = struct.unpack_from("<2x H 2s H", head, position)
+        position += 8
+        if vr in LONG_VRS:
+            (length,) = struct.unpack_from("<I", head, position)
+            position += 4
+        if length > len(head) - position:
+            raise NotDicom("the file meta information is cut off")
+        if 0x00020000 + element == _TRANSFER_SYNTAX:
+            value = head[position : position + length]
+            transfer_syntax = value.decode("ascii", "replace").rstrip("\0 ")
+        position += length
+    return FileMeta(transfer_syntax, position)
+
+
+def inflate(stream: BinaryIO, limit: int) -> bytes:
+    """Inflate a deflated data set from where the stream stands.
+
+    Parameters
+    ----------
+    stream
+        Positioned at the first byte after the file meta information.
+    limit
+        Number of bytes that the data set may have at most.
+
+    Raises
+    ------
+    NotDicom
+        If the stream is damaged or cut off, or the data set is longer than ``limit``.
+
+    Notes
+    -----
+    PS3.5 Section A.5: a raw deflate stream (RFC 1951).
+    """
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    out = bytearray()
+    while not inflater.eof:
+        data = inflater.unconsumed_tail or stream.read(_CHUNK)
+        if not data:
+            raise NotDicom("the deflated data set is cut off")
+        try:
+            out += inflater.decompress(data, _CHUNK)
+        except zlib.error as error:
+            raise NotDicom("the deflated data set is damaged") from error
+        if len(out) > limit:
+            raise NotDicom("the deflated data set is longer than allowed")
+    return bytes(out)

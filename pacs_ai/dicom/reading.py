@@ -1,0 +1,144 @@
+"""One way to read a data set with pydicom: bounded, up to its pixels, and tolerant of values."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, BinaryIO
+
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset as _read_dataset
+from pydicom.filereader import read_partial
+from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag
+
+from pacs_ai.dicom.foreign import FOREIGN_ERRORS
+from pacs_ai.dicom.part10 import DEFLATED, LONG_VRS, MAX_META, inflate, read_meta
+
+MAX_INFLATED = 512 * 1024 * 1024
+PIXEL_KEYWORDS = {
+    0x7FE00010: "PixelData",
+    0x7FE00008: "FloatPixelData",
+    0x7FE00009: "DoubleFloatPixelData",
+}
+UNDEFINED = 0xFFFFFFFF
+_INTEGER_RANGE = 2**31
+
+
+@dataclass(frozen=True, slots=True)
+class PixelElement:
+    """Where the pixels lie in a stream: keyword, VR, declared length, offset of the value."""
+
+    keyword: str
+    vr: str
+    length: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A data set up to its pixels, and the stream (inflated if need be) that holds them."""
+
+    dataset: Dataset
+    transfer_syntax_uid: str
+    pixels: PixelElement | None
+    stream: BinaryIO
+
+
+def read_until_pixels(stream: BinaryIO, keywords: Iterable[str]) -> Opened:
+    """Read the elements named by ``keywords``, up to the pixel data.
+
+    Parameters
+    ----------
+    stream
+        An open file, at its start.
+    keywords
+        Elements to keep; the others are skipped.
+
+    Raises
+    ------
+    NotDicom
+        If a deflated data set is damaged or too long. Anything else that is wrong comes as one
+        of `FOREIGN_ERRORS`, for the caller to name.
+    """
+    tags: list[BaseTag | int] = [
+        tag for keyword in keywords if (tag := tag_for_keyword(keyword)) is not None
+    ]
+    met: tuple[int, str | None, int] | None = None
+
+    def at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
+        nonlocal met
+        if int(tag) not in PIXEL_KEYWORDS:
+            return False
+        met = (int(tag), vr, length)
+        return True
+
+    meta = read_meta(stream.read(MAX_META))
+    dataset: Dataset
+    if meta.transfer_syntax_uid == DEFLATED:
+        stream.seek(meta.dataset_offset)
+        stream = BytesIO(inflate(stream, MAX_INFLATED))
+        dataset = _read_dataset(
+            stream,
+            is_implicit_VR=False,
+            is_little_endian=True,
+            stop_when=at_pixels,
+            specific_tags=tags,
+        )
+    else:
+        stream.seek(0)
+        dataset = read_partial(stream, stop_when=at_pixels, force=True, specific_tags=tags)
+    pixels = None if met is None else _pixel_element(met, dataset, stream.tell())
+    return Opened(dataset, meta.transfer_syntax_uid, pixels, stream)
+
+
+def _pixel_element(met: tuple[int, str | None, int], dataset: Dataset, start: int) -> PixelElement:
+    tag, vr, length = met
+    implicit = bool(dataset.original_encoding[0]) or vr is None
+    long_form = not implicit and (vr or "").encode() in LONG_VRS
+    return PixelElement(PIXEL_KEYWORDS[tag], vr or "OW", length, start + (12 if long_form else 8))
+
+
+def value_of(dataset: Dataset, keyword: str) -> object:
+    """Value of an element, or None where it is absent, empty, or not to be understood."""
+    try:
+        value: object = dataset.get(keyword)
+    except FOREIGN_ERRORS:
+        return None
+    return None if value is None or value == "" else value
+
+
+def text(dataset: Dataset, keyword: str) -> str:
+    """Text of an element as one string, "" if absent."""
+    return "\\".join(texts(dataset, keyword))
+
+
+def texts(dataset: Dataset, keyword: str) -> tuple[str, ...]:
+    """Every value of a text element."""
+    value = value_of(dataset, keyword)
+    if value is None or isinstance(value, Sequence | bytes):
+        return ()
+    return tuple(str(part) for part in value) if isinstance(value, MultiValue) else (str(value),)
+
+
+def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
+    """Every value of a numeric element, NaN and infinity among them; () if one is no number."""
+    value = value_of(dataset, keyword)
+    parts: list[Any] = list(value) if isinstance(value, MultiValue | list) else [value]
+    try:
+        return tuple(float(part) for part in parts if part is not None and part != "")
+    except FOREIGN_ERRORS:
+        return ()
+
+
+def integer(dataset: Dataset, keyword: str, default: int = 0) -> int:
+    """First value of a numeric element as an integer of 32 bits, ``default`` if there is none."""
+    values = numbers(dataset, keyword)
+    return int(values[0]) if values and abs(values[0]) < _INTEGER_RANGE else default
+
+
+def items(dataset: Dataset, keyword: str) -> list[Dataset]:
+    """Items of a sequence, [] if absent."""
+    value = value_of(dataset, keyword)
+    return list(value) if isinstance(value, Sequence) else []
