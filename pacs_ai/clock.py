@@ -1,6 +1,9 @@
 """Time behind a seam, so that a test can move it."""
 
+import contextlib
+import threading
 import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -64,3 +67,21 @@ class ManualClock:
     def jump(self, seconds: float) -> None:
         """Move the date only, as a time server does."""
         self._now += timedelta(seconds=seconds)
+
+
+@contextlib.contextmanager
+def beating(seconds: float, beat: Callable[[], None]) -> Iterator[None]:
+    """Call `beat` every so many seconds, in a thread of its own, while the block runs."""
+    done = threading.Event()
+
+    def heart() -> None:
+        while not done.wait(seconds):
+            beat()
+
+    thread = threading.Thread(target=heart, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

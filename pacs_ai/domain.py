@@ -133,6 +133,14 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A file that an instance is being written to: its path, and a descriptor open for it."""
+
+    path: Path
+    fd: int
+
+
+@dataclass(frozen=True, slots=True)
 class InstanceHeader:
     """What selection and routing need to know of one instance; nothing that names a patient.
 

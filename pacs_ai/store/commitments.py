@@ -96,6 +96,21 @@ def give_up(session: Session, delivery: Delivery, text: str, *, now: datetime, a
     )
 
 
+def ask_later(session: Session, delivery: Delivery, *, now: datetime, actor: str) -> bool:
+    """Move COMMITTING → STORED: the archive could not be asked, and will be."""
+    return move(
+        session,
+        Delivery,
+        delivery.id,
+        (DeliveryState.COMMITTING, DeliveryState.STORED),
+        now=now,
+        actor=actor,
+        note="could not be asked",
+        asked_at=None,
+        transaction_uid=None,
+    )
+
+
 def unanswered(session: Session, before: datetime) -> Sequence[Delivery]:
     """Return deliveries whose archive was asked before a moment and has not reported."""
     query = sa.select(Delivery).where(
@@ -119,13 +134,10 @@ def to_ask(session: Session, destinations: Sequence[str]) -> list[tuple[JobId, s
 
 
 def asked(session: Session, transaction_uid: str) -> Sequence[tuple[Delivery, Result]]:
-    """Return the deliveries that a commitment transaction asked about."""
+    """Return the deliveries that a commitment transaction asked about, whatever became of them."""
     query = (
         sa.select(Delivery, Result)
         .join(Result, Result.id == Delivery.result_id)
-        .where(
-            Delivery.transaction_uid == transaction_uid,
-            Delivery.state == DeliveryState.COMMITTING,
-        )
+        .where(Delivery.transaction_uid == transaction_uid)
     )
     return [(delivery, result) for delivery, result in session.execute(query).all()]

@@ -1,5 +1,6 @@
 """Deliveries: one function an arrow of the delivery's state machine."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -181,12 +182,26 @@ def release_due(
     return list(woken)
 
 
-def waiting_destinations(session: Session) -> list[str]:
-    """Return the destinations for which deliveries wait for a better moment."""
+def waiting_destinations(session: Session, error_codes: Sequence[str]) -> list[str]:
+    """Return the destinations that deliveries wait for because of one of these errors."""
     query = (
-        sa.select(Delivery.destination).where(Delivery.state == DeliveryState.WAITING).distinct()
+        sa.select(Delivery.destination)
+        .where(Delivery.state == DeliveryState.WAITING, Delivery.error_code.in_(error_codes))
+        .distinct()
     )
     return list(session.scalars(query))
+
+
+def renew(session: Session, parcels: Sequence[Parcel], lease_seconds: float, now: datetime) -> None:
+    """Keep the leases of deliveries that are being sent."""
+    session.execute(
+        sa.update(Delivery)
+        .where(
+            Delivery.id.in_([parcel.delivery_id for parcel in parcels]),
+            Delivery.state == DeliveryState.SENDING,
+        )
+        .values(lease_until=now + timedelta(seconds=lease_seconds))
+    )
 
 
 def pending(session: Session) -> list[tuple[JobId, str]]:

@@ -40,9 +40,20 @@ class Made:
 
 
 def create(
-    session: Session, study: Study, rule: str, model_name: str, model: ModelIdentity, now: datetime
+    session: Session,
+    study: Study,
+    rules: Sequence[str],
+    model_name: str,
+    model: ModelIdentity,
+    now: datetime,
 ) -> JobId | None:
-    """Queue one model for one study revision; None if that job exists already."""
+    """Queue one model for one study revision; None if that job exists already.
+
+    Parameters
+    ----------
+    rules
+        Names of all rules that asked for it: together they say what is made and who gets it.
+    """
     same = sa.select(Job.id).where(
         Job.study_id == study.id,
         Job.revision == study.revision,
@@ -56,7 +67,7 @@ def create(
         id=job_id,
         study_id=study.id,
         revision=study.revision,
-        rule=rule,
+        rules=list(rules),
         model_name=model_name,
         model_version=model.version,
         bundle_sha256=model.sha256,
@@ -65,7 +76,7 @@ def create(
     )
     session.add(job)
     session.flush()
-    record(session, "job", job_id, "", JobState.QUEUED, now=now, actor=rule)
+    record(session, "job", job_id, "", JobState.QUEUED, now=now, actor="rules")
     return job_id
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import (
+    JSON,
     DateTime,
     Dialect,
     ForeignKey,
@@ -118,7 +119,7 @@ class Job(Base):
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), index=True)
     revision: Mapped[int]
-    rule: Mapped[str] = mapped_column(String(64))
+    rules: Mapped[list[str]] = mapped_column(JSON)
     model_name: Mapped[str] = mapped_column(String(64))
     model_version: Mapped[str] = mapped_column(String(64))
     bundle_sha256: Mapped[str] = mapped_column(HEX)

@@ -17,6 +17,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from pacs_ai.errors import ConfigError, DatabaseBusy, StorageError
 
+__all__ = ["Database", "Session"]
+
 BUSY_SECONDS = 30.0
 """How long a transaction waits for another before it gives up."""
 

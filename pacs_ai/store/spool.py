@@ -23,9 +23,9 @@ import secrets
 import shutil
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from pacs_ai.domain import Part
 from pacs_ai.errors import ConfigError, NoSpace, StorageError
 
 SUFFIX = ".dcm"
@@ -33,14 +33,6 @@ _PART = ".part"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FOLDERS = ("tmp", "instances", "variants", "quarantine", "results")
 _FANNED = ("instances", "results")
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A file in ``tmp/`` that is being written; `fd` is open for writing."""
-
-    path: Path
-    fd: int
 
 
 class Spool:

@@ -93,7 +93,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("study_id", sa.Integer(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
-        sa.Column("rule", sa.String(length=64), nullable=False),
+        sa.Column("rules", sa.JSON(), nullable=False),
         sa.Column("model_name", sa.String(length=64), nullable=False),
         sa.Column("model_version", sa.String(length=64), nullable=False),
         sa.Column("bundle_sha256", sa.String(length=64), nullable=False),

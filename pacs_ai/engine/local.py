@@ -1,0 +1,86 @@
+"""The engine for one node or a few: its tasks are rows beside the ones they are about."""
+
+import contextlib
+import threading
+from collections.abc import Sequence
+
+from pacs_ai.clock import Clock, beating
+from pacs_ai.domain import TaskKind
+from pacs_ai.engine.base import Perform
+from pacs_ai.errors import StorageError
+from pacs_ai.logs import get_logger
+from pacs_ai.store import tasks
+from pacs_ai.store.session import Database, Session
+
+POLL_SECONDS = 0.1
+"""Between two looks at the table; a look is one read of an index."""
+
+_log = get_logger()
+
+
+class LocalEngine:
+    """Leased rows in any SQL database.
+
+    Parameters
+    ----------
+    database
+        Where the task table is.
+    clock
+        Stamps leases.
+    owner
+        Who claims: ``node/boot/process``.
+    lease_seconds
+        A lease is renewed three times in this span.
+    """
+
+    def __init__(self, database: Database, clock: Clock, owner: str, lease_seconds: float) -> None:
+        self._database = database
+        self._clock = clock
+        self._owner = owner
+        self._lease_seconds = lease_seconds
+
+    def enqueue(self, session: Session, kind: TaskKind, key: str) -> None:
+        """Ask for a task inside the caller's transaction."""
+        tasks.enqueue(session, kind, key)
+
+    def run(self, perform: Perform, kinds: Sequence[TaskKind], stop: threading.Event) -> None:
+        """Perform tasks until `stop` is set."""
+        while not stop.is_set():
+            try:
+                busy = self._one(perform, kinds)
+            except StorageError as error:
+                _log.warning("the task table is out of reach", error=error.code)
+                busy = False
+            except Exception as error:  # noqa: BLE001 - the worker loop outlives any task
+                # the task keeps its lease and comes back when that runs out: a pause by itself
+                _log.error("a task failed unexpectedly", error=type(error).__name__)
+                busy = False
+            if not busy:
+                stop.wait(POLL_SECONDS)
+
+    def drain(self, perform: Perform, kinds: Sequence[TaskKind]) -> int:
+        """Perform what there is."""
+        done = 0
+        while self._one(perform, kinds):
+            done += 1
+        return done
+
+    def _one(self, perform: Perform, kinds: Sequence[TaskKind]) -> bool:
+        with self._database.read() as session:
+            if not tasks.waiting(session, kinds):
+                return False
+        with self._database.write() as session:
+            now = self._clock.now()
+            task = tasks.claim(session, kinds, self._owner, self._lease_seconds, now)
+        if task is None:
+            return False
+        with beating(self._lease_seconds / 3, lambda: self._renew(task)):
+            perform(task.kind, task.key)
+        with self._database.write() as session:
+            tasks.finish(session, task)
+        return True
+
+    def _renew(self, task: tasks.ClaimedTask) -> None:
+        """Keep the lease while the task runs; a renewal that fails is made up for by the next."""
+        with contextlib.suppress(StorageError), self._database.write() as session:
+            tasks.renew(session, task, self._lease_seconds, self._clock.now())
