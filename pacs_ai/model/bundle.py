@@ -1,0 +1,221 @@
+"""A model on disk: network, head, and everything a report must say about it.
+
+A bundle is a folder with ``model.toml`` (what it is), ``model.onnx`` (the network; outputs
+``logits`` and ``features``), ``head.npy`` (the last layer, for Grad-CAM) and ``MODEL_CARD.md``.
+"""
+
+import hashlib
+import io
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pacs_ai.domain import ClassSpec, Code, ModelIdentity
+from pacs_ai.errors import BundleInvalid
+from pacs_ai.model import onnxfile
+from pacs_ai.model.preprocess import InputSpec, known
+
+SHIPPED = Path(__file__).resolve().parent.parent / "bundles"
+MANIFEST, NETWORK, HEAD, CARD = "model.toml", "model.onnx", "head.npy", "MODEL_CARD.md"
+
+_MIB = 2**20
+_MAX_BYTES = {MANIFEST: _MIB, NETWORK: 1024 * _MIB, HEAD: 64 * _MIB}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CodeEntry(_Strict):
+    """A coded concept in ``model.toml``."""
+
+    value: str = Field(min_length=1, max_length=16)
+    scheme: str = Field(min_length=1, max_length=16)
+    meaning: str = Field(min_length=1, max_length=64)
+
+
+class ClassEntry(_Strict):
+    """One output of the network, in its order."""
+
+    name: str = Field(min_length=1, max_length=64)
+    positive: bool
+    threshold: float = Field(ge=0.0, le=1.0)
+    code: CodeEntry
+
+
+class Manifest(_Strict):
+    """The content of ``model.toml``; an unknown key is an error.
+
+    ``temperature`` divides the logits before ``activation``. ``sha256`` holds the hash of each
+    file that is loaded.
+    """
+
+    format: Literal[1]
+    name: str = Field(min_length=1, max_length=64)
+    version: str = Field(min_length=1, max_length=64)
+    manufacturer: str = Field(min_length=1, max_length=64)
+    description: str = Field(max_length=1024)
+    activation: Literal["softmax", "sigmoid"]
+    aggregation: Literal["max", "mean"]
+    temperature: float = Field(gt=0.0, le=100.0)
+    input: InputSpec
+    classes: tuple[ClassEntry, ...] = Field(min_length=1)
+    sha256: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelBundle:
+    """A bundle whose files were all checked.
+
+    ``class_weights`` has shape (classes, k) and ``bias`` shape (classes,). ``manifest_sha256`` is
+    the hash of ``model.toml`` and so pins all of the bundle.
+    """
+
+    folder: Path
+    identity: ModelIdentity
+    input: InputSpec
+    temperature: float
+    class_weights: npt.NDArray[np.float32]
+    bias: npt.NDArray[np.float32]
+    manifest_sha256: str
+
+    def read_network(self) -> bytes:
+        """Read ``model.onnx`` and check it again: what is served is what was named.
+
+        Raises
+        ------
+        BundleInvalid
+            If the file changed since the bundle was loaded.
+        """
+        return _read_network(self.folder, self.identity.sha256)
+
+
+def load_bundle(folder_or_name: str | Path, sha256: str | None = None) -> ModelBundle:
+    """Load a bundle and check all of it but the network's computation (`runtime.OnnxRuntime`).
+
+    Parameters
+    ----------
+    folder_or_name
+        A folder, or the name of a bundle that is shipped: ``demo``.
+    sha256
+        Expected hash of ``model.toml``, in hexadecimal; None takes any.
+
+    Raises
+    ------
+    BundleInvalid
+        If a file is missing, too big, or altered, or the manifest is not in order.
+    """
+    folder = _locate(folder_or_name)
+    raw = _read(folder, MANIFEST)
+    digest = hashlib.sha256(raw).hexdigest()
+    if sha256 is not None and digest != sha256.lower():
+        raise BundleInvalid(f"{folder / MANIFEST} is not the one that the configuration pins")
+    manifest = _parse(folder, raw)
+    classes = len(manifest.classes)
+    head = _head(folder, _read(folder, HEAD, manifest.sha256.get(HEAD, "")), classes)
+    network_sha256 = manifest.sha256.get(NETWORK, "")
+    _read_network(folder, network_sha256)
+    return ModelBundle(
+        folder=folder,
+        identity=_identity(manifest, network_sha256),
+        input=manifest.input,
+        temperature=manifest.temperature,
+        class_weights=np.ascontiguousarray(head[:-1].T),
+        bias=head[-1].copy(),
+        manifest_sha256=digest,
+    )
+
+
+def shipped_bundles() -> tuple[str, ...]:
+    """Names of the bundles that come with the package."""
+    return tuple(sorted(path.parent.name for path in SHIPPED.glob(f"*/{MANIFEST}")))
+
+
+def _locate(folder_or_name: str | Path) -> Path:
+    if isinstance(folder_or_name, str) and folder_or_name in shipped_bundles():
+        return SHIPPED / folder_or_name
+    folder = Path(folder_or_name)
+    if not folder.is_dir():
+        names = ", ".join(shipped_bundles()) or "none"
+        raise BundleInvalid(f"no bundle at {folder}; shipped bundles: {names}")
+    return folder.resolve()
+
+
+def _read(folder: Path, name: str, sha256: str | None = None) -> bytes:
+    """Read one file, and compare its hash unless it is None."""
+    path, limit = folder / name, _MAX_BYTES[name]
+    try:
+        with path.open("rb") as source:
+            content = source.read(limit + 1)
+    except OSError as error:
+        raise BundleInvalid(f"{path} cannot be read: {error.strerror}") from error
+    if len(content) > limit:
+        raise BundleInvalid(f"{path} is larger than {limit // _MIB} MiB")
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256.lower():
+        raise BundleInvalid(f"{path} does not have the sha256 that {MANIFEST} gives")
+    return content
+
+
+def _read_network(folder: Path, sha256: str) -> bytes:
+    content = _read(folder, NETWORK, sha256)
+    onnxfile.check_whole(content)
+    return content
+
+
+def _parse(folder: Path, raw: bytes) -> Manifest:
+    path = folder / MANIFEST
+    try:
+        manifest = Manifest.model_validate(tomllib.loads(raw.decode("utf-8")))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise BundleInvalid(f"{path}: {key}: {first['msg']}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BundleInvalid(f"{path} is not TOML") from error
+    wrong = known(manifest.input.preprocess, manifest.input.modalities)
+    if wrong is None and set(manifest.sha256) != {NETWORK, HEAD}:
+        wrong = f"sha256 must name {NETWORK} and {HEAD} and nothing else"
+    if wrong is not None:
+        raise BundleInvalid(f"{path}: {wrong}")
+    return manifest
+
+
+def _head(folder: Path, content: bytes, classes: int) -> npt.NDArray[np.float32]:
+    """Read the last layer: k rows of weights, then one of biases, a column for each class."""
+    path = folder / HEAD
+    try:
+        head = np.load(io.BytesIO(content), allow_pickle=False)
+    except (ValueError, EOFError, OSError, MemoryError) as error:
+        raise BundleInvalid(f"{path} is not an array") from error
+    if not isinstance(head, np.ndarray) or head.shape[1:] != (classes,) or len(head) <= 1:
+        raise BundleInvalid(f"{path} must have shape (k + 1, {classes})")
+    if head.dtype != np.float32 or not np.isfinite(head).all():
+        raise BundleInvalid(f"{path} must hold finite float32 values")
+    return np.asarray(head, dtype=np.float32)
+
+
+def _identity(manifest: Manifest, sha256: str) -> ModelIdentity:
+    return ModelIdentity(
+        name=manifest.name,
+        version=manifest.version,
+        manufacturer=manifest.manufacturer,
+        sha256=sha256,
+        activation=manifest.activation,
+        aggregation=manifest.aggregation,
+        preprocess=manifest.input.preprocess,
+        input_size=(manifest.input.height, manifest.input.width),
+        classes=tuple(
+            ClassSpec(
+                name=entry.name,
+                code=Code(entry.code.value, entry.code.scheme, entry.code.meaning),
+                threshold=entry.threshold,
+                positive=entry.positive,
+            )
+            for entry in manifest.classes
+        ),
+    )

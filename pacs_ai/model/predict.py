@@ -1,0 +1,147 @@
+"""Classify images and put them together to a study."""
+
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from pacs_ai.domain import ImagePrediction, ModelIdentity, StudyPrediction
+from pacs_ai.errors import NoFittingSeries
+from pacs_ai.model.bundle import ModelBundle
+from pacs_ai.model.gradcam import gradcam
+from pacs_ai.model.preprocess import preprocess, saliency_to_image
+from pacs_ai.model.runtime import OnnxRuntime
+
+Floats = npt.NDArray[np.float32]
+
+
+class Classifier:
+    """One bundle, ready to classify.
+
+    Parameters
+    ----------
+    bundle
+        The model.
+    runtime
+        Its network, loaded.
+    """
+
+    def __init__(self, bundle: ModelBundle, runtime: OnnxRuntime) -> None:
+        self.bundle = bundle
+        self._runtime = runtime
+
+    @classmethod
+    def load(cls, bundle: ModelBundle, threads: int = 1) -> Self:
+        """Load the network of a bundle; see `OnnxRuntime`."""
+        return cls(bundle, OnnxRuntime(bundle, threads))
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Who computes."""
+        return self.bundle.identity
+
+    def predict_image(self, pixels: Floats) -> tuple[tuple[float, ...], Floats]:
+        """Classify and explain one image.
+
+        Parameters
+        ----------
+        pixels
+            Display values, shape (rows, columns), in [0, 1].
+
+        Returns
+        -------
+        tuple
+            A probability for each class, and the saliency, shape (classes, h, w), in [0, 1]: each
+            map covers the whole image and only it (the letterbox is undone). Classes that are not
+            positive are not explained, their maps are zero.
+
+        Raises
+        ------
+        UnsupportedPixels
+            If ``pixels`` is not one grey image of finite values.
+        RuntimeFailed
+            If the network fails.
+        """
+        spec = self.bundle.input
+        logits, features = self._runtime.predict(preprocess(pixels, spec))
+        maps = np.zeros((len(self.identity.classes), *features.shape[1:3]), dtype=np.float32)
+        for index, entry in enumerate(self.identity.classes):
+            if entry.positive:
+                maps[index] = gradcam(features[0], self.bundle.class_weights[index])
+        chances = activate(logits[0], self.identity.activation, self.bundle.temperature)
+        rows, columns = pixels.shape
+        return (
+            tuple(float(p) for p in chances),
+            saliency_to_image(maps, rows, columns, spec),
+        )
+
+    def aggregate(self, images: Sequence[ImagePrediction]) -> StudyPrediction:
+        """Put the predictions of a study's images together; see `aggregate`."""
+        return aggregate(images, self.identity)
+
+
+def activate(logits: Floats, activation: str, temperature: float) -> npt.NDArray[np.float64]:
+    """Turn logits into probabilities.
+
+    Parameters
+    ----------
+    logits
+        Shape (..., classes).
+    activation
+        ``softmax`` (one class of many) or ``sigmoid`` (each class by itself).
+    temperature
+        Divides the logits; fitted so that probabilities mean what they say (Guo et al., 2017).
+
+    Returns
+    -------
+    NDArray
+        Shape (..., classes), in [0, 1]; softmax sums to 1.
+    """
+    scaled = logits.astype(np.float64) / temperature
+    if activation == "sigmoid":
+        return np.asarray(1.0 / (1.0 + np.exp(-np.clip(scaled, -700.0, 700.0))))
+    powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
+def aggregate(images: Sequence[ImagePrediction], identity: ModelIdentity) -> StudyPrediction:
+    """Put the predictions of a study's images together.
+
+    Parameters
+    ----------
+    images
+        At least one.
+    identity
+        The model, which says how: ``mean`` averages all images. ``max`` lets the decisive image
+        speak for the study, for softmax with its whole vector, which thus still sums to 1, and for
+        sigmoid each class with its own highest image.
+
+    Raises
+    ------
+    NoFittingSeries
+        If there is no image.
+
+    Notes
+    -----
+    The decisive image is the one with the highest probability of any positive class; of equals,
+    the first.
+    """
+    if not images:
+        raise NoFittingSeries("the model saw no image of the study")
+    table = np.array([image.probabilities for image in images])
+    positive = [index for index, entry in enumerate(identity.classes) if entry.positive]
+    loudness = table[:, positive].max(axis=1) if positive else table.max(axis=1)
+    decisive = int(np.argmax(loudness))
+    if identity.aggregation == "mean":
+        chances = table.mean(axis=0)
+    elif identity.activation == "softmax":
+        chances = table[decisive]
+    else:
+        chances = table.max(axis=0)
+    return StudyPrediction(
+        model=identity,
+        images=tuple(images),
+        probabilities=tuple(float(p) for p in chances),
+        decisive=decisive,
+    )
