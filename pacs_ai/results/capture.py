@@ -1,0 +1,186 @@
+"""The capture: a picture of the image with the heat map over it, as every viewer shows it."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    HTJ2K,
+    JPEG2000,
+    JPEG2000MC,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLSNearLossless,
+    SecondaryCaptureImageStorage,
+)
+
+from pacs_ai.dicom.reading import text
+from pacs_ai.domain import ImagePrediction, ModelIdentity, StudyPrediction
+from pacs_ai.results.codes import SOURCE_IMAGE
+from pacs_ai.results.context import ResultContext
+from pacs_ai.results.document import Frame, copy_body_part, new_object, references
+from pacs_ai.results.geometry import copy_geometry, picture_size
+from pacs_ai.results.identity import copied_element
+from pacs_ai.results.overlay import AMBER, FAINT, STRENGTH, Legend, Line, draw, headline
+from pacs_ai.results.selection import Shown, explains
+from pacs_ai.results.source import Evidence
+
+GreyImage = Callable[[ImagePrediction], npt.NDArray[np.float32]]
+
+SERIES_DESCRIPTION = "AI heat map (research)"
+ROLE = "capture"
+NOTICE = "AI RESEARCH - NOT FOR CLINICAL USE"
+
+_LOSSY = frozenset(
+    {JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless, JPEG2000, JPEG2000MC, HTJ2K}
+)
+_MAX_DERIVATION = 1024
+
+
+def build_capture(
+    prediction: StudyPrediction,
+    shown: Shown,
+    evidence: Evidence,
+    context: ResultContext,
+    grey: GreyImage,
+) -> Dataset:
+    """Make the capture of one class on one image.
+
+    Parameters
+    ----------
+    prediction
+        What the model says.
+    shown
+        Which image, which class.
+    evidence
+        Headers of the analysed instances.
+    context
+        Installation and time.
+    grey
+        Gives the image as displayed, shape (rows, columns), in [0, 1].
+
+    Notes
+    -----
+    The picture and its UID depend on its own image alone, so that a study which grows keeps the
+    captures it has.
+    """
+    image = prediction.images[shown.image]
+    model = prediction.model
+    source = evidence.source(image.header)
+    frame = Frame(
+        sop_class_uid=SecondaryCaptureImageStorage,
+        modality="OT",
+        role=ROLE,
+        series_number=context.series_number_base + 1,
+        series_description=SERIES_DESCRIPTION,
+        instance_number=shown.image + 1,
+        instance_key=(
+            image.header.sop_instance_uid,
+            str(image.frame),
+            model.classes[shown.klass].code.value,
+            "found" if shown.found else "not found",
+        ),
+    )
+    capture = new_object(frame, evidence.reference, model, context)
+    painted = explains(image.saliency[shown.klass])
+    displayed = grey(image)
+    picture = draw(
+        displayed,
+        image.saliency[shown.klass] if painted else None,
+        _legend(model, image, shown, painted=painted),
+        picture_size(*displayed.shape),
+        STRENGTH if shown.found else FAINT,
+    )
+    _describe_pixels(capture, picture)
+    capture.ImageType = ["DERIVED", "SECONDARY", "OTHER"]
+    capture.ConversionType = "DI"
+    capture.BurnedInAnnotation = "YES"
+    capture.DerivationDescription = _derivation(model, shown, painted=painted)
+    capture.SourceImageSequence = [_source_reference(image)]
+    capture.DateOfSecondaryCapture = capture.ContentDate
+    capture.TimeOfSecondaryCapture = capture.ContentTime
+    copy_body_part(source, capture)
+    copy_geometry(source, image.frame, displayed.shape[0], capture)
+    _copy_compression(source, image, capture)
+    return capture
+
+
+def _legend(model: ModelIdentity, image: ImagePrediction, shown: Shown, *, painted: bool) -> Legend:
+    spec = model.classes[shown.klass]
+    probability = image.probabilities[shown.klass]
+    detail = f"{spec.name} {probability:.2f}, threshold {spec.threshold:.2f}"
+    first = headline(f"{spec.name}: {probability:.2f}", AMBER)
+    if shown.found:
+        detail = f"threshold {spec.threshold:.2f}"
+    else:
+        first = headline(_negative(model, image))
+    if not painted:
+        detail += " - no explanation: the heat map is flat"
+    return Legend(
+        (
+            first,
+            Line(f"{detail}   model {model.name} {model.version}"),
+            Line(NOTICE, AMBER),
+        ),
+        bar=painted,
+    )
+
+
+def _negative(model: ModelIdentity, image: ImagePrediction) -> str:
+    negative = [
+        (p, spec.name)
+        for p, spec in zip(image.probabilities, model.classes, strict=True)
+        if not spec.positive
+    ]
+    if not negative:
+        return "Nothing found"
+    probability, name = max(negative)
+    return f"{name}: {probability:.2f}"
+
+
+def _derivation(model: ModelIdentity, shown: Shown, *, painted: bool) -> str:
+    what = f"class {model.classes[shown.klass].name}, model {model.name} version {model.version}"
+    if not painted:
+        return f"Image without heat map: Grad-CAM explains nothing for {what}"[:_MAX_DERIVATION]
+    strength = STRENGTH if shown.found else FAINT
+    return (
+        f"Grad-CAM of {what}, blended over the displayed image with an opacity of {strength:g} "
+        "times the map; legend burned in"
+    )[:_MAX_DERIVATION]
+
+
+def _describe_pixels(capture: Dataset, picture: npt.NDArray[np.uint8]) -> None:
+    capture.Rows, capture.Columns = picture.shape[:2]
+    capture.SamplesPerPixel = 3
+    capture.PhotometricInterpretation = "RGB"
+    capture.PlanarConfiguration = 0
+    capture.BitsAllocated = capture.BitsStored = 8
+    capture.HighBit = 7
+    capture.PixelRepresentation = 0
+    pixels = picture.tobytes()
+    capture.PixelData = pixels + b"\0" * (len(pixels) % 2)
+    capture["PixelData"].VR = "OB"
+
+
+def _source_reference(image: ImagePrediction) -> Dataset:
+    header = image.header
+    [item] = references([(header.sop_class_uid, header.sop_instance_uid)])
+    if header.frames > 1:
+        item.ReferencedFrameNumber = image.frame
+    item.PurposeOfReferenceCodeSequence = [SOURCE_IMAGE]
+    item.SpatialLocationsPreserved = "YES"
+    return item
+
+
+def _copy_compression(source: Dataset, image: ImagePrediction, capture: Dataset) -> None:
+    """Keep the history: a picture of a lossy image is lossy, however it is stored itself."""
+    if text(source, "LossyImageCompression") == "01":
+        for keyword in ("LossyImageCompressionRatio", "LossyImageCompressionMethod"):
+            element = copied_element(source, keyword)
+            if element is not None:
+                capture[element.tag] = element
+        capture.LossyImageCompression = "01"
+    else:
+        lossy = image.header.transfer_syntax_uid in _LOSSY
+        capture.LossyImageCompression = "01" if lossy else "00"

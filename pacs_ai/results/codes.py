@@ -1,0 +1,113 @@
+"""Coded concepts of the results, and the private coding scheme with its rules.
+
+PS3.16; the class codes themselves come with the bundle.
+"""
+
+import hashlib
+
+from highdicom.coding_schemes import CodingSchemeIdentificationItem
+from highdicom.sr import CodedConcept
+
+from pacs_ai.domain import ClassSpec, Code
+
+SCHEME = "99PACSAI"
+MAX_VALUE = 16
+MAX_MEANING = 64
+
+TITLE = CodedConcept("126000", "DCM", "Imaging Measurement Report")
+IMAGING_MEASUREMENTS = CodedConcept("126010", "DCM", "Imaging Measurements")
+IMAGE_LIBRARY = CodedConcept("111028", "DCM", "Image Library")
+IMAGE_LIBRARY_GROUP = CodedConcept("126200", "DCM", "Image Library Group")
+ARTIFICIAL_INTELLIGENCE = CodedConcept("123110", "DCM", "Artificial Intelligence")
+PROCESSING_EQUIPMENT = CodedConcept("109102", "DCM", "Processing Equipment")
+SOURCE_IMAGE = CodedConcept("121322", "DCM", "Source image for image processing operation")
+DEVICE = CodedConcept("121007", "DCM", "Device")
+LANGUAGE = CodedConcept("en-US", "RFC5646", "English (United States)")
+PROCEDURE_REPORTED = CodedConcept("121058", "DCM", "Procedure Reported")
+PRESENCE = CodedConcept("121052", "DCM", "Presence of property")
+PRESENT = CodedConcept("121053", "DCM", "Present")
+ABSENT = CodedConcept("121054", "DCM", "Absent")
+PERCENT = CodedConcept("%", "UCUM", "Percent")
+MILLIMETRE = CodedConcept("mm", "UCUM", "millimeter")
+PIXELS = CodedConcept("{pixels}", "UCUM", "Pixels")
+DIRECTION_COSINE = CodedConcept("{-1:1}", "UCUM", "{-1:1}")
+AI_PROCEDURE = CodedConcept("AICLS", SCHEME, "AI image classification")
+
+_MODALITIES = {
+    "CR": "Computed Radiography",
+    "CT": "Computed Tomography",
+    "DX": "Digital Radiography",
+    "MG": "Mammography",
+    "MR": "Magnetic Resonance",
+    "NM": "Nuclear Medicine",
+    "PT": "Positron emission tomography",
+    "RF": "Radiofluoroscopy",
+    "US": "Ultrasound",
+    "XA": "X-Ray Angiography",
+}
+_OTHER_MODALITY = Code("OT", "DCM", "Other Modality")
+
+# LOINC, in CID 100; ultrasound has none there.
+_X_RAY = Code("43468-8", "LN", "XR unspecified body region")
+_PROCEDURES = {
+    "CT": Code("25045-6", "LN", "CT unspecified body region"),
+    "MR": Code("25056-3", "LN", "MRI unspecified body region"),
+    "NM": Code("49118-3", "LN", "NM unspecified body region"),
+    "PT": Code("44136-0", "LN", "PET unspecified body region"),
+    "CR": _X_RAY,
+    "DX": _X_RAY,
+    "MG": _X_RAY,
+    "RF": _X_RAY,
+    "XA": _X_RAY,
+}
+_OTHER_PROCEDURE = Code("IMGPROC", SCHEME, "Imaging procedure")
+
+
+def concept(code: Code) -> CodedConcept:
+    """Turn a code into an item of a code sequence; a meaning too long for it is cut."""
+    return CodedConcept(code.value, code.scheme, code.meaning[:MAX_MEANING])
+
+
+def modality_code(modality: str) -> CodedConcept:
+    """Code of an acquisition modality (CID 29)."""
+    if modality not in _MODALITIES:
+        return concept(_OTHER_MODALITY)
+    return CodedConcept(modality, "DCM", _MODALITIES[modality])
+
+
+def procedure_code(modality: str) -> CodedConcept:
+    """Code of the procedure where the source does not say: the modality alone (CID 100)."""
+    return concept(_PROCEDURES.get(modality, _OTHER_PROCEDURE))
+
+
+def probability_concept(spec: ClassSpec, *, study: bool) -> CodedConcept:
+    """Name of a class' probability, which a viewer shows beside the value.
+
+    Parameters
+    ----------
+    spec
+        The class.
+    study
+        Of the whole study rather than of one image.
+
+    Notes
+    -----
+    (122157, DCM, Probability) would say neither which class nor which level it is about.
+    """
+    prefix = "S_" if study else "P_"
+    value = prefix + spec.code.value
+    if len(value) > MAX_VALUE:
+        digest = hashlib.sha256(spec.code.value.encode()).hexdigest()
+        value = prefix + digest[: MAX_VALUE - len(prefix)]
+    ending = " probability, study" if study else " probability"
+    return CodedConcept(value, SCHEME, spec.name[: MAX_MEANING - len(ending)] + ending)
+
+
+def private_scheme() -> CodingSchemeIdentificationItem:
+    """Entry that says whose codes ``99PACSAI`` are (PS3.3 Section C.12.1)."""
+    return CodingSchemeIdentificationItem(
+        SCHEME,
+        name="pacs-ai result codes",
+        version="1",
+        responsible_organization="pacs-ai project",
+    )

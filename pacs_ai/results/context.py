@@ -1,0 +1,101 @@
+"""What a result states besides the prediction: who made it, where, when, under which settings."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+from pacs_ai.domain import ModelIdentity
+from pacs_ai.uids import derived_uid
+
+MANUFACTURER = "pacs-ai"
+MODEL_NAME = "pacs-ai node"
+IMPLEMENTATION_CLASS_UID = derived_uid("implementation", "pacs-ai")
+
+_MINUTES_IN_DAY = 24 * 60
+_OFFSET_LENGTH = len("+0000")
+
+
+@dataclass(frozen=True, slots=True)
+class ResultContext:
+    """Everything that shapes the bytes of a result and is neither prediction nor source.
+
+    Parameters
+    ----------
+    site
+        Distinguishes installations that serve one archive; part of every UID. Empty by default.
+    installation_uid
+        UID of this installation: the observer of every report.
+    software_version
+        Version of this program.
+    created_at
+        When the job was started, with a time zone; the only clock reading in a result.
+    settings_hash
+        Hash of all settings that shape results; part of every UID.
+    series_number_base
+        Series number of the reports; captures take the next.
+    predecessor
+        Report of an earlier revision of the study, which the new one replaces.
+    """
+
+    site: str
+    installation_uid: str
+    software_version: str
+    created_at: datetime
+    settings_hash: str
+    series_number_base: int = 9001
+    predecessor: Path | None = None
+
+    def series_key(self, model: ModelIdentity, role: str, study_uid: str) -> tuple[str, ...]:
+        """Key that a result series' UID, and what lies in the series, is derived from."""
+        return (
+            self.site,
+            model.name,
+            model.version,
+            model.sha256,
+            self.settings_hash,
+            role,
+            study_uid,
+        )
+
+
+def own_result(manufacturer: str, model_name: str) -> bool:
+    """Tell whether an object with this equipment is a result of ours: it is never classified.
+
+    Parameters
+    ----------
+    manufacturer
+        Manufacturer (0008,0070).
+    model_name
+        Manufacturer's Model Name (0008,1090).
+    """
+    return (manufacturer.strip(), model_name.strip()) == (MANUFACTURER, MODEL_NAME)
+
+
+def local_time(moment: datetime, offset: str) -> datetime:
+    """Express a moment in the time zone of the source.
+
+    Parameters
+    ----------
+    moment
+        With a time zone.
+    offset
+        Timezone Offset From UTC (0008,0201) of the source, ``&ZZXX``; where it is empty the
+        machine's own zone holds, as the standard reads times without an offset.
+
+    Notes
+    -----
+    PS3.3 Section C.12.1.1.8. An offset that makes no sense counts as UTC.
+    """
+    if not offset:
+        return moment.astimezone()
+    return moment.astimezone(_zone(offset))
+
+
+def _zone(offset: str) -> timezone:
+    digits = offset[1:]
+    if len(offset) != _OFFSET_LENGTH or offset[0] not in "+-" or not digits.isdecimal():
+        return UTC
+    minutes = int(digits[:2]) * 60 + int(digits[2:])
+    if minutes >= _MINUTES_IN_DAY:
+        return UTC
+    return timezone(timedelta(minutes=-minutes if offset[0] == "-" else minutes))

@@ -1,0 +1,140 @@
+"""The frame every result is put in: identity, series, equipment, time, research marking.
+
+Section numbers in comments are those of PS3.3.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from highdicom import ContributingEquipment, SOPClass
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import UID, ExplicitVRLittleEndian
+
+from pacs_ai.dicom.reading import text
+from pacs_ai.domain import ModelIdentity
+from pacs_ai.results.codes import PROCESSING_EQUIPMENT, private_scheme
+from pacs_ai.results.context import (
+    IMPLEMENTATION_CLASS_UID,
+    MANUFACTURER,
+    MODEL_NAME,
+    ResultContext,
+    local_time,
+)
+from pacs_ai.results.identity import CHARACTER_SET, copied_element, copy_identity
+from pacs_ai.uids import derived_uid
+
+_MAX_VERSION_NAME = 16
+_SIDES = ("L", "R")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What tells one result apart from the others of its study.
+
+    ``role`` names the series, ``instance_key`` what in the series the instance depends on.
+    """
+
+    sop_class_uid: str
+    modality: str
+    role: str
+    series_number: int
+    series_description: str
+    instance_number: int
+    instance_key: tuple[str, ...]
+
+
+def new_object(
+    frame: Frame, source: Dataset, model: ModelIdentity, context: ResultContext
+) -> SOPClass:
+    """Start a result: everything but its content.
+
+    Parameters
+    ----------
+    frame
+        Class, series and number.
+    source
+        Header of the study's reference image.
+    model
+        Who computed the result.
+    context
+        Installation and time.
+    """
+    study_uid = text(source, "StudyInstanceUID")
+    offset = text(source, "TimezoneOffsetFromUTC")
+    moment = local_time(context.created_at, offset)
+    series_key = context.series_key(model, frame.role, study_uid)
+    made = SOPClass(
+        study_instance_uid=study_uid,
+        series_instance_uid=derived_uid("series", *series_key),
+        series_number=frame.series_number,
+        sop_instance_uid=derived_uid("instance", *series_key, *frame.instance_key),
+        sop_class_uid=frame.sop_class_uid,
+        instance_number=frame.instance_number,
+        modality=frame.modality,
+        manufacturer=MANUFACTURER,
+        manufacturer_model_name=MODEL_NAME,
+        software_versions=context.software_version,
+        device_serial_number=context.installation_uid,
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+        specific_character_set=CHARACTER_SET,
+        content_qualification="RESEARCH",
+        coding_schemes=[private_scheme()],
+        series_description=frame.series_description,
+        content_date=moment.date(),
+        content_time=moment.time(),
+        series_date=moment.date(),
+        series_time=moment.time(),
+    )
+    made.InstanceCreationDate = made.ContentDate
+    made.InstanceCreationTime = made.ContentTime
+    made.ContributingEquipmentSequence = [_contribution(context)]
+    if offset:
+        made.TimezoneOffsetFromUTC = offset
+    copy_identity(source, made)
+    _mark_writer(made.file_meta, context)
+    return made
+
+
+def copy_body_part(source: Dataset, target: Dataset) -> None:
+    """Say which part of the body, and which side of it, as far as the source does.
+
+    Notes
+    -----
+    Laterality is Type 2C (C.7.3.1): empty where the source names neither part nor side, for the
+    part might be a paired one.
+    """
+    side = text(source, "Laterality") or text(source, "ImageLaterality")
+    part = copied_element(source, "BodyPartExamined") if text(source, "BodyPartExamined") else None
+    if part is not None:
+        target[part.tag] = part
+    if side in _SIDES:
+        target.Laterality = side
+    elif part is None:
+        target.Laterality = ""
+
+
+def references(headers: Sequence[tuple[str, str]]) -> list[Dataset]:
+    """Items that reference instances, each given as SOP class and SOP instance."""
+    made = []
+    for sop_class_uid, sop_instance_uid in headers:
+        item = Dataset()
+        item.ReferencedSOPClassUID = sop_class_uid
+        item.ReferencedSOPInstanceUID = sop_instance_uid
+        made.append(item)
+    return made
+
+
+def _contribution(context: ResultContext) -> ContributingEquipment:
+    return ContributingEquipment(
+        MANUFACTURER,
+        PROCESSING_EQUIPMENT,
+        manufacturer_model_name=MODEL_NAME,
+        software_versions=context.software_version,
+        device_serial_number=context.installation_uid,
+        contribution_description="Classified the images and made this object",
+    )
+
+
+def _mark_writer(meta: FileMetaDataset, context: ResultContext) -> None:
+    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
+    meta.ImplementationVersionName = f"PACSAI_{context.software_version}"[:_MAX_VERSION_NAME]

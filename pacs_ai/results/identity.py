@@ -1,0 +1,126 @@
+"""Patient and study of a result: taken over from the source exactly, also where they are odd."""
+
+import copy
+
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag, Tag
+
+from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
+
+CHARACTER_SET = "ISO_IR 192"
+
+# Modules Patient, Clinical Trial Subject, General Study, Patient Study and Clinical Trial Study
+# (PS3.3 Sections C.7.1.1, C.7.1.3, C.7.2.1-3), with retired attributes that archives still match.
+_PATIENT = """
+ReferencedPatientSequence PatientName PatientID IssuerOfPatientID TypeOfPatientID
+IssuerOfPatientIDQualifiersSequence SourcePatientGroupIdentificationSequence
+GroupOfPatientsIdentificationSequence PatientBirthDate PatientBirthTime
+PatientBirthDateInAlternativeCalendar PatientDeathDateInAlternativeCalendar
+PatientAlternativeCalendar PatientSex QualityControlSubject StrainDescription
+StrainNomenclature StrainStockSequence StrainAdditionalInformation StrainCodeSequence
+GeneticModificationsSequence OtherPatientIDs OtherPatientNames OtherPatientIDsSequence
+ReferencedPatientPhotoSequence EthnicGroup EthnicGroupCodeSequence PatientSpeciesDescription
+PatientSpeciesCodeSequence PatientBreedDescription PatientBreedCodeSequence
+BreedRegistrationSequence ResponsiblePerson ResponsiblePersonRole ResponsibleOrganization
+PatientComments PatientIdentityRemoved DeidentificationMethod
+DeidentificationMethodCodeSequence ClinicalTrialSponsorName ClinicalTrialProtocolID
+ClinicalTrialProtocolName IssuerOfClinicalTrialProtocolID
+OtherClinicalTrialProtocolIDsSequence ClinicalTrialSiteID ClinicalTrialSiteName
+IssuerOfClinicalTrialSiteID ClinicalTrialSubjectID IssuerOfClinicalTrialSubjectID
+ClinicalTrialSubjectReadingID IssuerOfClinicalTrialSubjectReadingID
+ClinicalTrialProtocolEthicsCommitteeName
+ClinicalTrialProtocolEthicsCommitteeApprovalNumber
+"""
+_STUDY = """
+StudyInstanceUID StudyDate StudyTime AccessionNumber IssuerOfAccessionNumberSequence
+ReferringPhysicianName ReferringPhysicianIdentificationSequence ConsultingPhysicianName
+ConsultingPhysicianIdentificationSequence StudyDescription ProcedureCodeSequence
+PhysiciansOfRecord PhysiciansOfRecordIdentificationSequence NameOfPhysiciansReadingStudy
+PhysiciansReadingStudyIdentificationSequence ReferencedStudySequence StudyID
+RequestingService RequestingServiceCodeSequence ReasonForPerformedProcedureCodeSequence
+AdmittingDiagnosesDescription AdmittingDiagnosesCodeSequence PatientAge PatientSize
+PatientSizeCodeSequence PatientBodyMassIndex MeasuredAPDimension MeasuredLateralDimension
+PatientWeight MedicalAlerts Allergies Occupation SmokingStatus AdditionalPatientHistory
+PregnancyStatus LastMenstrualDate PatientSexNeutered ReasonForVisit
+ReasonForVisitCodeSequence AdmissionID IssuerOfAdmissionIDSequence ServiceEpisodeID
+ServiceEpisodeDescription IssuerOfServiceEpisodeIDSequence PatientState
+ClinicalTrialTimePointID ClinicalTrialTimePointDescription
+LongitudinalTemporalOffsetFromEvent LongitudinalTemporalEventType
+ClinicalTrialTimePointTypeCodeSequence IssuerOfClinicalTrialTimePointID
+ConsentForClinicalTrialUseSequence
+"""
+PATIENT_AND_STUDY: tuple[str, ...] = (*_PATIENT.split(), *_STUDY.split())
+
+# Type 2: there in every result, empty where the source has none.
+_ALWAYS = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyDate",
+    "StudyTime",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+    "StudyID",
+)
+
+
+def copy_identity(source: Dataset, target: Dataset) -> None:
+    """Give a result the patient and study of its source.
+
+    Values stay as they are, malformed ones too; only text is encoded anew, as the result's
+    character set is UTF-8.
+
+    Parameters
+    ----------
+    source
+        Header of the study's reference image.
+    target
+        The result; changed in place.
+    """
+    for keyword in PATIENT_AND_STUDY:
+        element = copied_element(source, keyword)
+        if element is not None:
+            target[element.tag] = element
+        elif keyword in _ALWAYS:
+            target[keyword] = DataElement(keyword, dictionary_VR(keyword), None)
+
+
+def copied_element(source: Dataset, keyword: str) -> DataElement | None:
+    """Copy an element that is written as UTF-8 whatever the source's character set was.
+
+    Returns
+    -------
+    DataElement or None
+        None if the source has no such element.
+    """
+    tag = Tag(tag_for_keyword(keyword) or 0)
+    if tag not in source:
+        return None
+    with quiet():
+        try:
+            element = source[tag]
+            if element.VR == "SQ":
+                return _copied_sequence(element)
+            return copy.copy(element)
+        except FOREIGN_ERRORS:
+            return _as_text(source, tag)
+
+
+def _copied_sequence(element: DataElement) -> DataElement:
+    copied = copy.deepcopy(element)
+    for item in copied.value:
+        for nested in item.iterall():  # the walk decodes what was still raw
+            del nested
+        item.pop("SpecificCharacterSet", None)
+    return copied
+
+
+def _as_text(source: Dataset, tag: BaseTag) -> DataElement | None:
+    raw: DataElement | RawDataElement | None = source.get_item(tag)
+    if raw is None or not isinstance(raw.value, bytes):
+        return None
+    value = raw.value.decode("latin-1").rstrip(" \0")
+    return DataElement(tag, dictionary_VR(tag), value, already_converted=True)

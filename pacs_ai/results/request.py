@@ -1,0 +1,105 @@
+"""What a report says of the order it answers: procedure, requests, evidence, predecessor."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from highdicom.sr import CodedConcept
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
+
+from pacs_ai.dicom.header import read_header
+from pacs_ai.dicom.reading import items, text
+from pacs_ai.domain import InstanceHeader
+from pacs_ai.results.codes import MAX_MEANING, MAX_VALUE, procedure_code
+from pacs_ai.results.document import references
+from pacs_ai.results.identity import copied_element
+
+_MAX_DESIGNATOR = 16
+
+# Type 2 attributes of an item of Referenced Request Sequence (PS3.3 Section C.17.2).
+_REQUEST = (
+    "ReferencedStudySequence",
+    "PlacerOrderNumberImagingServiceRequest",
+    "FillerOrderNumberImagingServiceRequest",
+    "RequestedProcedureID",
+    "RequestedProcedureDescription",
+    "RequestedProcedureCodeSequence",
+)
+
+
+def procedure_reported(source: Dataset, modality: str) -> CodedConcept:
+    """Code of the procedure: the source's own, or what its modality tells."""
+    for item in items(source, "ProcedureCodeSequence")[:1]:
+        value, scheme, meaning = (
+            text(item, keyword)
+            for keyword in ("CodeValue", "CodingSchemeDesignator", "CodeMeaning")
+        )
+        if (
+            0 < len(value) <= MAX_VALUE
+            and 0 < len(scheme) <= _MAX_DESIGNATOR
+            and 0 < len(meaning) <= MAX_MEANING
+            and not scheme.startswith("99")
+        ):
+            return CodedConcept(value, scheme, meaning)
+    return procedure_code(modality)
+
+
+def referenced_requests(source: Dataset) -> list[Dataset]:
+    """Items of Referenced Request Sequence: the orders of the source, or its accession number."""
+    requests = [_request(source, item) for item in items(source, "RequestAttributesSequence")]
+    if not requests and text(source, "AccessionNumber"):
+        requests = [_request(source, Dataset())]
+    return requests
+
+
+def evidence_items(headers: Sequence[InstanceHeader]) -> list[Dataset]:
+    """Items of an evidence sequence: the study, its series, the instances of each."""
+    return _by_series(
+        (h.study_instance_uid, h.series_instance_uid, h.sop_class_uid, h.sop_instance_uid)
+        for h in headers
+    )
+
+
+def predecessor_items(path: Path) -> list[Dataset]:
+    """Items of Predecessor Documents Sequence that name an earlier report."""
+    return evidence_items([read_header(path)])
+
+
+def _request(source: Dataset, attributes: Dataset) -> Dataset:
+    request = Dataset()
+    request.StudyInstanceUID = text(attributes, "StudyInstanceUID") or text(
+        source, "StudyInstanceUID"
+    )
+    for keyword in _REQUEST:
+        element = copied_element(attributes, keyword)
+        vr = dictionary_VR(keyword)
+        request[keyword] = element or DataElement(keyword, vr, [] if vr == "SQ" else None)
+    number = copied_element(attributes, "AccessionNumber") or copied_element(
+        source, "AccessionNumber"
+    )
+    request["AccessionNumber"] = number or DataElement("AccessionNumber", "SH", None)
+    return request
+
+
+def _by_series(instances: Iterable[tuple[str, str, str, str]]) -> list[Dataset]:
+    studies: dict[str, dict[str, list[tuple[str, str]]]] = defaultdict(lambda: defaultdict(list))
+    for study, series, sop_class, sop_instance in instances:
+        studies[study][series].append((sop_class, sop_instance))
+    made = []
+    for study_uid, by_series in studies.items():
+        item = Dataset()
+        item.StudyInstanceUID = study_uid
+        item.ReferencedSeriesSequence = [
+            _series(series_uid, found) for series_uid, found in by_series.items()
+        ]
+        made.append(item)
+    return made
+
+
+def _series(series_uid: str, instances: Sequence[tuple[str, str]]) -> Dataset:
+    item = Dataset()
+    item.SeriesInstanceUID = series_uid
+    item.ReferencedSOPSequence = references(instances)
+    return item

@@ -1,0 +1,103 @@
+"""Which images and classes of a study a result shows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pacs_ai.domain import ImagePrediction, StudyPrediction
+
+MAX_REPORTED = 3
+"""Studies of up to so many images are reported image by image, longer ones by the decisive one."""
+
+MAX_CAPTURES = 3
+"""Captures of a study, unless more classes than that were found: each gets one."""
+
+_FLAT = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One capture: a class on an image. ``image`` and ``klass`` are indices."""
+
+    image: int
+    klass: int
+    found: bool
+
+
+def reported_images(prediction: StudyPrediction) -> tuple[int, ...]:
+    """Choose the images, by index, that a report states probabilities of."""
+    if len(prediction.images) <= MAX_REPORTED:
+        return tuple(range(len(prediction.images)))
+    return (prediction.decisive,)
+
+
+def captures(prediction: StudyPrediction) -> tuple[Shown, ...]:
+    """Choose what is drawn, the most important first.
+
+    Every class found in the study is shown on the image where it is loudest; what is left of
+    `MAX_CAPTURES` goes to the next images where a class is found. Where none is found, the
+    decisive image shows the positive class that came nearest.
+    """
+    found = [
+        Shown(index, klass, found=True)
+        for klass in prediction.positive_classes()
+        for index, image in enumerate(prediction.images)
+        if image.probabilities[klass] >= prediction.model.classes[klass].threshold
+    ]
+    found.sort(key=lambda shown: -_probability(prediction, shown))
+    if not found:
+        return (Shown(prediction.decisive, loudest_class(prediction), found=False),)
+    first = {shown.klass: shown for shown in reversed(found)}.values()
+    chosen = [shown for shown in found if shown in first]
+    rest = [shown for shown in found if shown not in first]
+    chosen += rest[: max(0, MAX_CAPTURES - len(chosen))]
+    return tuple(chosen)
+
+
+def loudest_class(prediction: StudyPrediction) -> int:
+    """Index of the positive class that came nearest to its operating point on the decisive image.
+
+    A model without any positive class shows its first.
+    """
+    image = prediction.images[prediction.decisive]
+    positive = [index for index, spec in enumerate(prediction.model.classes) if spec.positive]
+    return max(
+        positive or [0],
+        key=lambda k: image.probabilities[k] - prediction.model.classes[k].threshold,
+    )
+
+
+def explains(saliency: npt.NDArray[np.float32]) -> bool:
+    """Tell whether a map points anywhere; one that is the same everywhere does not.
+
+    Parameters
+    ----------
+    saliency
+        Shape (h, w).
+    """
+    return bool(np.isfinite(saliency).all() and np.ptp(saliency) > _FLAT)
+
+
+def peak(image: ImagePrediction, klass: int) -> tuple[float, float] | None:
+    """Where the map of a class is strongest.
+
+    Returns
+    -------
+    (column, row) or None
+        In pixels of the source, the corner of the first pixel being (0, 0); None if the map
+        explains nothing.
+    """
+    saliency = image.saliency[klass]
+    if not explains(saliency):
+        return None
+    height, width = saliency.shape
+    row, column = divmod(int(np.argmax(saliency)), width)
+    return (
+        (column + 0.5) * image.header.columns / width,
+        (row + 0.5) * image.header.rows / height,
+    )
+
+
+def _probability(prediction: StudyPrediction, shown: Shown) -> float:
+    return prediction.images[shown.image].probabilities[shown.klass]
