@@ -32,6 +32,11 @@ def derived_uid(*key: str) -> str:
     return _ROOT + str(uuid.uuid5(NAMESPACE, "|".join(key)).int)
 
 
+def random_uid() -> str:
+    """Make a UID that never was, for what is only a transaction (PS3.5 Section B.2)."""
+    return _ROOT + str(uuid.uuid4().int)
+
+
 def valid_uid(uid: str) -> bool:
     """Tell whether a UID obeys PS3.5 Section 9.1: digits and dots, no leading zero, 64 at most."""
     return len(uid) <= MAX_UID_LENGTH and _UID.fullmatch(uid) is not None

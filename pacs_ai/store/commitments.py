@@ -13,6 +13,9 @@ from pacs_ai.store.transition import move
 MAX_ROUNDS = 3
 """How often a result that the archive could not commit is sent again."""
 
+UNANSWERED = "NO_REPORT"
+"""Error code of a delivery whose archive is asked a second time."""
+
 
 def stored(session: Session, job_id: JobId, destination: str) -> Sequence[tuple[Delivery, Result]]:
     """Return what a peer has got of a job and was not asked about yet."""
@@ -98,6 +101,17 @@ def give_up(session: Session, delivery: Delivery, text: str, *, now: datetime, a
 
 def ask_later(session: Session, delivery: Delivery, *, now: datetime, actor: str) -> bool:
     """Move COMMITTING → STORED: the archive could not be asked, and will be."""
+    return _back_to_stored(session, delivery, "could not be asked", "", now=now, actor=actor)
+
+
+def ask_again(session: Session, delivery: Delivery, *, now: datetime, actor: str) -> bool:
+    """Move COMMITTING → STORED: no report came, and the archive is asked a second time."""
+    return _back_to_stored(session, delivery, "no report", UNANSWERED, now=now, actor=actor)
+
+
+def _back_to_stored(
+    session: Session, delivery: Delivery, note: str, error_code: str, *, now: datetime, actor: str
+) -> bool:
     return move(
         session,
         Delivery,
@@ -105,9 +119,10 @@ def ask_later(session: Session, delivery: Delivery, *, now: datetime, actor: str
         (DeliveryState.COMMITTING, DeliveryState.STORED),
         now=now,
         actor=actor,
-        note="could not be asked",
+        note=note,
         asked_at=None,
         transaction_uid=None,
+        error_code=error_code,
     )
 
 

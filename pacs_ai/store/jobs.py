@@ -27,7 +27,10 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One result object whose bytes already lie in the spool."""
+    """One result object whose bytes already lie in the spool.
+
+    ``fresh`` is False for one that an earlier revision wrote.
+    """
 
     kind: str
     number: int
@@ -37,6 +40,7 @@ class Made:
     path: str
     sha256: str
     send_to: tuple[str, ...]
+    fresh: bool
 
 
 def create(
@@ -169,8 +173,13 @@ def succeed(
     return list(destinations)
 
 
+def find_result(session: Session, sop_instance_uid: str) -> Result | None:
+    """Return the row of a result object, if it was made before."""
+    return session.scalar(sa.select(Result).where(Result.sop_instance_uid == sop_instance_uid))
+
+
 def _keep_result(session: Session, job_id: JobId, made: Made) -> int:
-    row = session.scalar(sa.select(Result).where(Result.sop_instance_uid == made.sop_instance_uid))
+    row = find_result(session, made.sop_instance_uid)
     if row is None:
         row = Result(
             job_id=job_id,
@@ -244,6 +253,24 @@ def cancel_older(
             note=f"replaced by revision {revision}",
             finished_at=now,
         )
+
+
+def wake_due(session: Session, now: datetime, *, actor: str) -> None:
+    """Move WAITING → QUEUED for jobs whose pause is over."""
+    query = sa.select(Job.id).where(Job.state == JobState.WAITING, Job.due_at <= now)
+    for job_id in session.scalars(query).all():
+        arrow = (JobState.WAITING, JobState.QUEUED)
+        move(session, Job, job_id, arrow, now=now, actor=actor, due_at=None)
+
+
+def queued(session: Session) -> Sequence[str]:
+    """Return the ids of jobs that wait for a worker and are not held by a CONFLICT."""
+    query = (
+        sa.select(Job.id)
+        .join(Study, Study.id == Job.study_id)
+        .where(Job.state == JobState.QUEUED, Study.state != StudyState.CONFLICT)
+    )
+    return session.scalars(query).all()
 
 
 def results(session: Session, job_id: JobId) -> Sequence[Result]:

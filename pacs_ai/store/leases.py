@@ -7,6 +7,7 @@ expires nothing.
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -20,6 +21,15 @@ MAX_WORKER_CRASHES = 2
 
 MAX_NODE_CRASHES = 5
 """The same where the whole node died with the worker, which more often is not the job's fault."""
+
+
+class Blame(StrEnum):
+    """Why a holder is gone, and so what a lost lease says about its job."""
+
+    WORKER = "its worker is gone"
+    NODE = "its node is gone"
+    NOBODY = "its node was stopped"
+
 
 _NO_LEASE: dict[str, object] = {"lease_owner": None, "lease_until": None}
 
@@ -55,7 +65,7 @@ def held(session: Session) -> list[HeldLease]:
 
 
 def take_back(
-    session: Session, lease: HeldLease, *, node_died: bool, now: datetime, actor: str
+    session: Session, lease: HeldLease, *, blame: Blame, now: datetime, actor: str
 ) -> str:
     """Free what a lost holder held: its task, its delivery, its job.
 
@@ -82,23 +92,21 @@ def take_back(
             now=now,
             actor=actor,
             fence=fence,
-            note="its sender is gone",
+            note=str(blame),
             **_NO_LEASE,
         )
         return DeliveryState.PENDING if moved else ""
-    return _requeue(session, lease, node_died=node_died, now=now, actor=actor)
+    return _requeue(session, lease, blame=blame, now=now, actor=actor)
 
 
-def _requeue(
-    session: Session, lease: HeldLease, *, node_died: bool, now: datetime, actor: str
-) -> str:
+def _requeue(session: Session, lease: HeldLease, *, blame: Blame, now: datetime, actor: str) -> str:
     """Move RUNNING → QUEUED, or FAILED for a study that keeps killing whoever looks at it."""
     job = session.get_one(Job, lease.id)
-    worker_crashes = job.worker_crashes + (not node_died)
-    node_crashes = job.node_crashes + node_died
+    worker_crashes = job.worker_crashes + (blame is Blame.WORKER)
+    node_crashes = job.node_crashes + (blame is Blame.NODE)
     poison = worker_crashes >= MAX_WORKER_CRASHES or node_crashes >= MAX_NODE_CRASHES
     target = JobState.FAILED if poison else JobState.QUEUED
-    text = "workers died of it: set aside" if poison else "its worker is gone"
+    text = "workers died of it: set aside" if poison else str(blame)
     moved = move(
         session,
         Job,

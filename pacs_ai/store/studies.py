@@ -1,7 +1,7 @@
-"""Studies and their instances: one function an arrow of the study's state machine."""
+"""Studies: one function an arrow of the study's state machine."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from pacs_ai.domain import STUDY_TRANSITIONS, DeliveryState, JobState, StudyId, StudyState
 from pacs_ai.errors import IllegalTransition, StateError
-from pacs_ai.store import jobs
-from pacs_ai.store.schema import Delivery, Instance, Job, Study
+from pacs_ai.store import instances, jobs
+from pacs_ai.store.schema import Delivery, Job, Study
 from pacs_ai.store.transition import move, record
 
 _OPEN_AGAIN = (StudyState.COMPLETE, StudyState.ROUTED, StudyState.PURGED)
@@ -26,23 +26,6 @@ _DELIVERIES_AT_WORK = (
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """One instance that lies safely in the spool and wants its row."""
-
-    study_instance_uid: str
-    series_instance_uid: str
-    sop_class_uid: str
-    sop_instance_uid: str
-    transfer_syntax_uid: str
-    modality: str
-    path: str
-    bytes: int
-    sha256: str
-    pixel_sha256: str
-    unusable_reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Sender:
     """Where an instance came from, and whose keyed hashes it carries."""
 
@@ -53,20 +36,15 @@ class Sender:
     accession_key: str
 
 
-def find_instance(session: Session, sop_instance_uid: str) -> Instance | None:
-    """Return the row of a SOP instance, if it was received before."""
-    return session.scalar(sa.select(Instance).where(Instance.sop_instance_uid == sop_instance_uid))
-
-
 def add_instance(
-    session: Session, arrival: Arrival, sender: Sender, *, passive: bool, now: datetime
+    session: Session, arrival: instances.Arrival, sender: Sender, now: datetime
 ) -> Study:
     """Give an instance its row, and its study the state that follows from it.
 
     Parameters
     ----------
-    passive
-        The instance is no reason to analyse (the loop guard set it aside): it opens no revision.
+    arrival
+        One with an `unusable_reason` is no cause to analyse anything: it opens no revision.
 
     Returns
     -------
@@ -82,19 +60,24 @@ def add_instance(
         study = _begin(session, arrival, sender, now)
     elif study.patient_key != sender.patient_key and study.state != StudyState.CONFLICT:
         _conflict(session, study, sender, now)
-    elif not passive:
+    elif not arrival.unusable_reason:
         _continue(session, study, arrival, sender, now)
-    values = asdict(arrival)
-    values.pop("study_instance_uid")
-    session.execute(
-        sa.insert(Instance).values(
-            **values, study_id=study.id, revision=study.revision, received_at=now
-        )
-    )
+    instances.insert(session, arrival, study, now)
     return study
 
 
-def _begin(session: Session, arrival: Arrival, sender: Sender, now: datetime) -> Study:
+def conflict_if_other_patient(
+    session: Session, study_instance_uid: str, sender: Sender, *, now: datetime
+) -> None:
+    """Move any state → CONFLICT if an instance names another patient than the study's."""
+    study = session.scalar(sa.select(Study).where(Study.study_instance_uid == study_instance_uid))
+    if study is None or study.patient_key == sender.patient_key:
+        return
+    if study.state != StudyState.CONFLICT:
+        _conflict(session, study, sender, now)
+
+
+def _begin(session: Session, arrival: instances.Arrival, sender: Sender, now: datetime) -> Study:
     study = Study(
         study_instance_uid=arrival.study_instance_uid,
         patient_key=sender.patient_key,
@@ -133,7 +116,7 @@ def _conflict(session: Session, study: Study, sender: Sender, now: datetime) -> 
 
 
 def _continue(
-    session: Session, study: Study, arrival: Arrival, sender: Sender, now: datetime
+    session: Session, study: Study, arrival: instances.Arrival, sender: Sender, now: datetime
 ) -> None:
     """Note the activity, and open the next revision where the study was closed already."""
     activity: dict[str, Any] = {
@@ -271,29 +254,10 @@ def purge(session: Session, study: Study, *, now: datetime, actor: str) -> list[
     )
     if not moved:
         return None
-    paths = session.scalars(sa.select(Instance.path).where(Instance.study_id == study.id)).all()
-    session.execute(sa.delete(Instance).where(Instance.study_id == study.id))
-    return list(paths)
+    return instances.remove(session, StudyId(study.id))
 
 
-def instances(session: Session, study_id: StudyId, revision: int) -> Sequence[Instance]:
-    """Return the instances that belong to a revision: all that arrived in it or before."""
-    query = (
-        sa.select(Instance)
-        .where(Instance.study_id == study_id, Instance.revision <= revision)
-        .order_by(Instance.id)
-    )
-    return session.scalars(query).all()
-
-
-def mark_unusable(session: Session, instance_id: int, reason: str) -> None:
-    """Note that an instance is kept but cannot be analysed."""
-    session.execute(
-        sa.update(Instance).where(Instance.id == instance_id).values(unusable_reason=reason)
-    )
-
-
-def known_paths(session: Session, prefix: str) -> set[str]:
-    """Return all instance paths below a folder of the spool."""
-    query = sa.select(Instance.path).where(Instance.path.startswith(prefix, autoescape=True))
-    return set(session.scalars(query))
+def complete(session: Session) -> list[tuple[StudyId, int]]:
+    """Return the studies that wait for their route, with their revision."""
+    query = sa.select(Study.id, Study.revision).where(Study.state == StudyState.COMPLETE)
+    return [(StudyId(study_id), revision) for study_id, revision in session.execute(query)]

@@ -1,0 +1,124 @@
+"""Step 4: one model looks at one study revision, and its findings become DICOM objects.
+
+The job's lease is renewed all the while; what is written at the end is fenced by the attempt, so
+that of two workers on one job (one of them was only asleep) exactly one has an effect.
+"""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+
+from pacs_ai.clock import beating
+from pacs_ai.domain import JobId, StudyId, StudyPrediction, TaskKind
+from pacs_ai.errors import DataError, LeaseLost, PacsAIError, RuntimeFailed, StorageError
+from pacs_ai.flow import retry
+from pacs_ai.flow.context import FlowContext, pair_key
+from pacs_ai.flow.encode import encode
+from pacs_ai.flow.look import Source, look
+from pacs_ai.logs import get_logger, study_ref
+from pacs_ai.model.predict import Classifier
+from pacs_ai.store import instances, jobs
+from pacs_ai.store.schema import Job, Study
+
+_log = get_logger()
+
+
+def analyse(context: FlowContext, classifiers: Mapping[str, Classifier], job_id: JobId) -> None:
+    """Do a job that is queued; one that is not is left alone.
+
+    Parameters
+    ----------
+    classifiers
+        The loaded models by the names that rules use.
+    """
+    seconds = context.config.engine.lease_seconds
+    with context.database.write() as session:
+        lease = jobs.claim(session, job_id, context.owner, seconds, context.now())
+    if lease is None:
+        return
+    with beating(seconds / 3, lambda: _renew(context, lease)):
+        try:
+            _perform(context, classifiers, lease)
+        except LeaseLost as error:
+            _log.warning("job was taken over", job=job_id, error=error.code)
+        except DataError as error:
+            _log.warning("job rejected", job=job_id, error=error.code, reason=error.message)
+            with context.database.write() as session:
+                jobs.reject(session, lease, error.code, error.message, context.now())
+        except PacsAIError as error:
+            _put_off(context, lease, error)
+        except Exception as error:  # noqa: BLE001 - whatever a decoder or runtime throws, the job must end in a state
+            kind = type(error).__name__
+            _put_off(context, lease, RuntimeFailed(f"unexpected {kind} while analysing"))
+
+
+def _renew(context: FlowContext, lease: jobs.Lease) -> None:
+    """Renew the lease; a failure is made up for by the next time, a loss shows at the end."""
+    with contextlib.suppress(StorageError), context.database.write() as session:
+        jobs.renew(session, lease, context.config.engine.lease_seconds, context.now())
+
+
+def _put_off(context: FlowContext, lease: jobs.Lease, error: PacsAIError) -> None:
+    now = context.now()
+    with context.database.write() as session:
+        if error.retryable and lease.attempt < retry.JOB_ATTEMPTS:
+            wait = retry.pause(lease.attempt, retry.JOB_FIRST_SECONDS, retry.JOB_MAX_SECONDS)
+            jobs.postpone(session, lease, error.code, error.message, now + wait, now)
+        else:
+            jobs.fail(session, lease, error.code, error.message, now)
+    _log.error("job failed", job=lease.job_id, error=error.code, attempt=lease.attempt)
+
+
+def _perform(
+    context: FlowContext, classifiers: Mapping[str, Classifier], lease: jobs.Lease
+) -> None:
+    with context.database.read() as session:
+        job = session.get_one(Job, lease.job_id)
+        study = session.get_one(Study, job.study_id)
+        rows = instances.of_revision(session, StudyId(study.id), job.revision)
+    sources = [
+        Source(context.spool.path_of(row.path), row.id) for row in rows if not row.unusable_reason
+    ]
+    prediction, unusable = look(classifiers[job.model_name], sources)
+    if unusable:
+        with context.database.write() as session:
+            for instance_id, reason in unusable.items():
+                instances.mark_unusable(session, instance_id, reason)
+    rules = [rule for rule in context.config.rules if rule.name in job.rules]
+    made = encode(context, job, prediction, rules)
+    _finish(context, lease, made, prediction)
+    _log.info(
+        "study analysed",
+        study=study_ref(study.study_instance_uid),
+        job=lease.job_id,
+        images=len(prediction.images),
+        seconds=round((context.now() - (job.started_at or job.created_at)).total_seconds(), 3),
+    )
+
+
+def _finish(
+    context: FlowContext,
+    lease: jobs.Lease,
+    made: Sequence[jobs.Made],
+    prediction: StudyPrediction,
+) -> None:
+    """Commit results, deliveries and their tasks together, or drop the files of a lost lease."""
+    try:
+        with context.database.write() as session:
+            destinations = jobs.succeed(session, lease, made, summarise(prediction), context.now())
+            for destination in destinations:
+                key = pair_key(lease.job_id, destination)
+                context.engine.enqueue(session, TaskKind.DELIVER, key)
+    except LeaseLost:
+        for result in made:
+            if result.fresh:
+                context.spool.delete(result.path)
+        raise
+
+
+def summarise(prediction: StudyPrediction) -> str:
+    """Say the outcome in a line for the listings: every class with its probability."""
+    parts = [
+        f"{spec.name} {p:.3f}"
+        for spec, p in zip(prediction.model.classes, prediction.probabilities, strict=True)
+    ]
+    return ", ".join(parts)

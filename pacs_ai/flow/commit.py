@@ -1,0 +1,148 @@
+"""Step 6: the archive is asked whether it really keeps what it was sent (PS3.4 Annex J).
+
+Only for peers with ``commitment = true``. Its report may come on the same association or on a
+later one, to any node that shares the database: the Transaction UID says what it is about.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from pacs_ai.config import Peer
+from pacs_ai.domain import DeliveryState, JobId, TaskKind
+from pacs_ai.errors import PeerError
+from pacs_ai.flow.context import FlowContext, pair_key, split_pair
+from pacs_ai.flow.deliver import address
+from pacs_ai.logs import get_logger
+from pacs_ai.net import client
+from pacs_ai.net.handlers import CommitmentReport
+from pacs_ai.store import commitments
+from pacs_ai.store.schema import Delivery, Result
+from pacs_ai.uids import random_uid
+
+REPORT_WAIT_SECONDS = 5.0
+"""How long the association stays open for a report that comes at once."""
+
+ANSWER_WITHIN = timedelta(hours=1)
+"""After so long without a report the archive is asked once more, then believed."""
+
+SUCCESS = 0x0000
+PROCESSING_FAILURE = 0x0110
+
+_log = get_logger()
+
+
+def commit(context: FlowContext, key: str) -> None:
+    """Ask a destination about all it has got of a job and was not asked about.
+
+    Parameters
+    ----------
+    key
+        The job's id and the destination's name.
+    """
+    job, destination = split_pair(key)
+    peer = context.config.peers.get(destination)
+    if peer is None:
+        return
+    with context.database.read() as session:
+        rows = commitments.stored(session, JobId(job), destination)
+    if rows:
+        _ask(context, peer, destination, rows)
+
+
+def _ask(
+    context: FlowContext,
+    peer: Peer,
+    destination: str,
+    rows: Sequence[tuple[Delivery, Result]],
+) -> None:
+    """Write the question down before it is put: the report may overtake the answer to it."""
+    transaction_uid = random_uid()
+    with context.database.write() as session:
+        asked = [
+            (delivery, result)
+            for delivery, result in rows
+            if commitments.ask(
+                session, delivery, transaction_uid, now=context.now(), actor=context.owner
+            )
+        ]
+    if not asked:
+        return
+    references = [(result.sop_class_uid, result.sop_instance_uid) for _, result in asked]
+    try:
+        answer = client.request_commitment(
+            address(peer),
+            context.config.node.ae_title,
+            transaction_uid,
+            references,
+            wait_seconds=REPORT_WAIT_SECONDS,
+            timeout=peer.timeout_seconds,
+        )
+    except PeerError as error:
+        _not_asked(context, transaction_uid, error)
+        _log.warning("commitment not requested", peer=destination, error=error.code)
+        return
+    if answer is not None:
+        report(context, answer)
+
+
+def _not_asked(context: FlowContext, transaction_uid: str, error: PeerError) -> None:
+    """Ask later where that may help; for a peer that does not commit, delivered is the end."""
+    now = context.now()
+    with context.database.write() as session:
+        for delivery, _ in commitments.asked(session, transaction_uid):
+            if delivery.state != DeliveryState.COMMITTING:
+                continue
+            if error.retryable:
+                commitments.ask_later(session, delivery, now=now, actor=context.owner)
+            else:
+                commitments.give_up(session, delivery, error.message, now=now, actor=context.owner)
+
+
+def report(context: FlowContext, received: CommitmentReport) -> int:
+    """Take an archive's report.
+
+    Returns
+    -------
+    int
+        DIMSE status for the archive: 0x0000, or 0x0110 for a Transaction UID that nobody knows.
+        A report that comes late or twice changes nothing and is a success.
+    """
+    failed = {uid: reason for _, uid, reason in received.failed}
+    committed = {uid for _, uid in received.committed}
+    now = context.now()
+    confirmed = 0
+    with context.database.write() as session:
+        rows = commitments.asked(session, received.transaction_uid)
+        for delivery, result in rows:
+            if delivery.state != DeliveryState.COMMITTING:
+                continue
+            if result.sop_instance_uid in committed:
+                confirmed += commitments.confirmed(session, delivery, now=now, actor=context.owner)
+            elif result.sop_instance_uid in failed:
+                reason = failed[result.sop_instance_uid]
+                target = commitments.refused(
+                    session, delivery, reason, now=now, actor=context.owner
+                )
+                if target is DeliveryState.PENDING:
+                    key = pair_key(delivery.job_id, delivery.destination)
+                    context.engine.enqueue(session, TaskKind.DELIVER, key)
+    if not rows:
+        _log.warning("commitment report for an unknown transaction")
+        return PROCESSING_FAILURE
+    _log.info("commitment reported", committed=confirmed, failed=len(failed))
+    return SUCCESS
+
+
+def remind(context: FlowContext) -> None:
+    """See to questions without an answer: ask once more, then let the delivery rest as STORED."""
+    names = [name for name, peer in context.config.peers.items() if peer.commitment]
+    now = context.now()
+    with context.database.write() as session:
+        for delivery in commitments.unanswered(session, now - ANSWER_WITHIN):
+            if delivery.error_code != commitments.UNANSWERED:
+                commitments.ask_again(session, delivery, now=now, actor=context.owner)
+            else:
+                text = "the archive did not report within the hour, twice"
+                commitments.give_up(session, delivery, text, now=now, actor=context.owner)
+        for job_id, destination in commitments.to_ask(session, names):
+            context.engine.enqueue(session, TaskKind.COMMIT, pair_key(job_id, destination))

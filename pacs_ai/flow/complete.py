@@ -1,0 +1,52 @@
+"""Step 2: a study from which nothing more is expected is closed, and waits for its route."""
+
+from pacs_ai.domain import StudyId, TaskKind
+from pacs_ai.flow.arrivals import Arrivals
+from pacs_ai.flow.context import FlowContext, pair_key
+from pacs_ai.logs import get_logger, study_ref
+from pacs_ai.store import studies
+from pacs_ai.store.schema import Study
+
+_log = get_logger()
+
+
+def complete(context: FlowContext, arrivals: Arrivals) -> int:
+    """Close every study whose time has come; returns how many.
+
+    Safe to run at any time and on every node: each closes what it received itself, and a second
+    try changes no row.
+    """
+    now = context.clock.monotonic()
+    with context.database.read() as session:
+        open_studies = studies.receiving(session, context.spool.node)
+    arrivals.watch([(StudyId(study.id), study.revision) for study in open_studies], now)
+    closed = 0
+    for study in open_studies:
+        timing = context.config.timing(study.calling_aet, study.modality)
+        reason = arrivals.complete((StudyId(study.id), study.revision), timing, now)
+        if reason:
+            closed += close(context, study, reason, actor=context.owner)
+    return closed
+
+
+def close(context: FlowContext, study: Study, reason: str, *, actor: str) -> bool:
+    """Close one study revision and ask for its route, in one transaction."""
+    with context.database.write() as session:
+        closed = studies.close(
+            session,
+            StudyId(study.id),
+            study.revision,
+            now=context.now(),
+            actor=actor,
+            reason=reason,
+        )
+        if closed:
+            context.engine.enqueue(session, TaskKind.ROUTE, pair_key(study.id, study.revision))
+    if closed:
+        _log.info(
+            "study complete",
+            study=study_ref(study.study_instance_uid),
+            revision=study.revision,
+            reason=reason,
+        )
+    return closed

@@ -1,0 +1,60 @@
+"""What every step needs of the node around it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pacs_ai.clock import Clock
+from pacs_ai.config import Config
+from pacs_ai.engine.base import Engine
+from pacs_ai.logs import keyed_hash
+from pacs_ai.store.session import Database
+from pacs_ai.store.spool import Spool
+from pacs_ai.uids import derived_uid
+
+
+@dataclass(frozen=True, slots=True)
+class FlowContext:
+    """The node as the steps see it.
+
+    Parameters
+    ----------
+    owner
+        Who acts, ``node/boot/process``: holder of leases and name in the audit trail.
+    secret
+        Key of the hashes that stand for patients and studies.
+    """
+
+    config: Config
+    database: Database
+    spool: Spool
+    engine: Engine
+    clock: Clock
+    owner: str
+    secret: bytes
+
+    def now(self) -> datetime:
+        """Date and time, UTC."""
+        return self.clock.now()
+
+    def patient_key(self, patient_id: str) -> str:
+        """Return what stands for a PatientID in the database."""
+        return keyed_hash(self.secret, f"patient|{patient_id.strip()}")
+
+    def accession_key(self, accession_number: str) -> str:
+        """Return what stands for an accession number in the database."""
+        return keyed_hash(self.secret, f"accession|{accession_number.strip()}")
+
+    def installation_uid(self) -> str:
+        """Return the UID of this installation, the observer of every report."""
+        return derived_uid("installation", keyed_hash(self.secret, "installation"))
+
+
+def pair_key(first: object, second: object) -> str:
+    """Join the two parts of a task's key."""
+    return f"{first}:{second}"
+
+
+def split_pair(key: str) -> tuple[str, str]:
+    """Take a task's key apart again."""
+    first, _, second = key.partition(":")
+    return first, second

@@ -1,0 +1,80 @@
+"""The same SOP Instance UID again: the first stays byte for byte, whatever comes."""
+
+from pacs_ai.dicom.scan import ScannedInstance
+from pacs_ai.domain import Part
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.logs import get_logger, study_ref
+from pacs_ai.net.handlers import StoreAnswer
+from pacs_ai.store import studies
+from pacs_ai.store.schema import Instance
+from pacs_ai.store.session import RECEIVE_BUSY_SECONDS
+from pacs_ai.store.transition import record
+
+REFUSED = StoreAnswer(0xC003, "SOP Instance UID known with other content")
+KEPT_BOTH = StoreAnswer(0xB000, "SOP Instance UID known with other content")
+_SUCCESS = StoreAnswer(0x0000)
+
+_log = get_logger()
+
+
+def answer(
+    context: FlowContext,
+    part: Part,
+    scanned: ScannedInstance,
+    known: Instance,
+    sender: studies.Sender,
+) -> StoreAnswer:
+    """Deal with an instance whose UID is taken.
+
+    Identical bytes are a success without effect. The same image in another wrapping (transfer
+    syntax, or header values changed by a router) is set aside and answered 0x0000, because a
+    failure would end the sender's whole job. Other content is refused, or set aside with a
+    warning where ``storage.on_conflict = "keep_both"``.
+    """
+    if known.sha256 == scanned.dataset_sha256:
+        context.spool.discard(part)
+        return _SUCCESS
+    if _same_image(scanned, known):
+        context.spool.set_aside(part, "variants")
+        _audit(context, scanned, known, sender, "variant set aside")
+        return _SUCCESS
+    _log.error("one UID, two contents", study=study_ref(scanned.study_instance_uid))
+    if context.config.storage.on_conflict == "keep_both":
+        context.spool.set_aside(part, "quarantine")
+        _audit(context, scanned, known, sender, "other content set aside")
+        return KEPT_BOTH
+    context.spool.discard(part)
+    _audit(context, scanned, known, sender, "other content refused")
+    return REFUSED
+
+
+def _same_image(scanned: ScannedInstance, known: Instance) -> bool:
+    if scanned.sop_class_uid != known.sop_class_uid:
+        return False
+    if scanned.transfer_syntax_uid != known.transfer_syntax_uid:
+        return bool(scanned.pixel_sha256) == bool(known.pixel_sha256)
+    return bool(scanned.pixel_sha256) and scanned.pixel_sha256 == known.pixel_sha256
+
+
+def _audit(
+    context: FlowContext,
+    scanned: ScannedInstance,
+    known: Instance,
+    sender: studies.Sender,
+    what: str,
+) -> None:
+    """Leave a line, and hold the study back if the patient changed with the content."""
+    with context.database.write(busy_seconds=RECEIVE_BUSY_SECONDS) as session:
+        record(
+            session,
+            "instance",
+            known.id,
+            "",
+            "",
+            now=context.now(),
+            actor=sender.calling_aet,
+            note=what,
+        )
+        studies.conflict_if_other_patient(
+            session, scanned.study_instance_uid, sender, now=context.now()
+        )

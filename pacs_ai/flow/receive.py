@@ -1,0 +1,187 @@
+"""Step 1: an instance that has arrived becomes a file and a row, and only then a success.
+
+The order is that of a durable receive: checked to its end without decoding pixels, flushed,
+renamed, folder flushed, row committed, answered.
+"""
+
+from dataclasses import dataclass
+
+from pacs_ai.dicom.scan import BadDataset, ScannedInstance, scan_instance
+from pacs_ai.domain import Part, StudyId, StudyState
+from pacs_ai.errors import NoSpace, NotDicom, StorageError
+from pacs_ai.flow import duplicates
+from pacs_ai.flow.arrivals import Arrivals
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.loopguard import passive_reason
+from pacs_ai.logs import get_logger, study_ref
+from pacs_ai.net.handlers import ReceivedInstance, StoreAnswer
+from pacs_ai.store import instances, studies
+from pacs_ai.store.schema import Instance
+from pacs_ai.store.session import RECEIVE_BUSY_SECONDS
+
+SUCCESS = 0x0000
+OUT_OF_RESOURCES = 0xA700
+CLASS_MISMATCH = 0xA900
+INSTANCE_MISMATCH = 0xA901
+
+_log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an instance came from, for its study's row."""
+
+    calling_aet: str
+    called_aet: str
+    association_id: str
+
+
+def open_part(context: FlowContext) -> Part:
+    """Open a file for an instance that begins to arrive.
+
+    Raises
+    ------
+    NoSpace
+        If the disk has less than ``storage.min_free_gb`` left.
+    """
+    if context.spool.free_bytes() < context.config.storage.min_free_gb * 1e9:
+        raise NoSpace("spool: less free space than storage.min_free_gb")
+    return context.spool.new_part()
+
+
+def receive(context: FlowContext, arrivals: Arrivals, received: ReceivedInstance) -> StoreAnswer:
+    """Store one instance and answer for it.
+
+    Parameters
+    ----------
+    received
+        Its bytes, in a part that is ours from here on.
+
+    Returns
+    -------
+    StoreAnswer
+        0x0000 once file and row are durable; else the status of PS3.4 Section B.2.3 that fits,
+        and the part is gone.
+    """
+    association = received.association
+    origin = Origin(association.calling_aet, association.called_aet, association.id)
+    try:
+        scanned = scan_instance(received.part.path)
+    except NotDicom as error:
+        context.spool.discard(received.part)
+        status = error.status if isinstance(error, BadDataset) else 0xC000
+        _log.warning("instance refused", peer=origin.calling_aet, reason=error.message)
+        return StoreAnswer(status, error.message[:64])
+    mismatch = _mismatch(received, scanned)
+    if mismatch is not None:
+        context.spool.discard(received.part)
+        return mismatch
+    try:
+        return _store(context, arrivals, received.part, scanned, origin)
+    except StorageError as error:
+        _log.error(
+            "instance not stored", study=study_ref(scanned.study_instance_uid), error=error.code
+        )
+        context.spool.discard(received.part)
+        return StoreAnswer(OUT_OF_RESOURCES, "storage is out of reach, try again")
+
+
+def _mismatch(received: ReceivedInstance, scanned: ScannedInstance) -> StoreAnswer | None:
+    """Compare the data set with the command that announced it."""
+    if scanned.sop_class_uid != received.sop_class_uid:
+        return StoreAnswer(CLASS_MISMATCH, "SOP Class UID differs from the command")
+    if scanned.sop_instance_uid != received.sop_instance_uid:
+        return StoreAnswer(INSTANCE_MISMATCH, "SOP Instance UID differs from the command")
+    return None
+
+
+def _store(
+    context: FlowContext, arrivals: Arrivals, part: Part, scanned: ScannedInstance, origin: Origin
+) -> StoreAnswer:
+    with context.database.read() as session:
+        known = instances.find(session, scanned.sop_instance_uid)
+    if known is not None:
+        return duplicates.answer(context, part, scanned, known, _sender(context, scanned, origin))
+    size = part.path.stat().st_size
+    path = context.spool.keep(part)
+    try:
+        return adopt(context, arrivals, path, size, scanned, origin)
+    except StorageError:
+        _drop_unless_recorded(context, path, scanned)
+        raise
+
+
+def adopt(
+    context: FlowContext,
+    arrivals: Arrivals,
+    path: str,
+    size: int,
+    scanned: ScannedInstance,
+    origin: Origin,
+) -> StoreAnswer:
+    """Give a file that lies safely in the spool its row; the study moves with it."""
+    arrival = _arrival(path, size, scanned)
+    sender = _sender(context, scanned, origin)
+    with context.database.write(busy_seconds=RECEIVE_BUSY_SECONDS) as session:
+        known = instances.find(session, scanned.sop_instance_uid)
+        study = None if known else studies.add_instance(session, arrival, sender, context.now())
+    if study is None:
+        # two associations brought it at the same moment, and the other one won
+        return _second(context, path, scanned, known)
+    if study.state == StudyState.CONFLICT:
+        _log.error("two patients under one study: held", study=study_ref(study.study_instance_uid))
+    elif study.state == StudyState.RECEIVING and not arrival.unusable_reason:
+        revision = (StudyId(study.id), study.revision)
+        arrivals.stored(revision, origin.association_id, context.clock.monotonic())
+    return StoreAnswer(SUCCESS)
+
+
+def _second(
+    context: FlowContext, path: str, scanned: ScannedInstance, known: Instance | None
+) -> StoreAnswer:
+    if known is not None and known.sha256 == scanned.dataset_sha256:
+        context.spool.delete(path)
+        return StoreAnswer(SUCCESS)
+    context.spool.quarantine(path)
+    return duplicates.REFUSED
+
+
+def _arrival(path: str, size: int, scanned: ScannedInstance) -> instances.Arrival:
+    return instances.Arrival(
+        study_instance_uid=scanned.study_instance_uid,
+        series_instance_uid=scanned.series_instance_uid,
+        sop_class_uid=scanned.sop_class_uid,
+        sop_instance_uid=scanned.sop_instance_uid,
+        transfer_syntax_uid=scanned.transfer_syntax_uid,
+        modality=scanned.modality[:16],
+        path=path,
+        bytes=size,
+        sha256=scanned.dataset_sha256,
+        pixel_sha256=scanned.pixel_sha256,
+        unusable_reason=passive_reason(scanned),
+    )
+
+
+def _sender(context: FlowContext, scanned: ScannedInstance, origin: Origin) -> studies.Sender:
+    return studies.Sender(
+        node=context.spool.node,
+        calling_aet=origin.calling_aet,
+        called_aet=origin.called_aet,
+        patient_key=context.patient_key(scanned.patient_id),
+        accession_key=context.accession_key(scanned.accession_number),
+    )
+
+
+def _drop_unless_recorded(context: FlowContext, path: str, scanned: ScannedInstance) -> None:
+    """Remove the file of a failed transaction, if it is certain that there is no row.
+
+    A commit whose outcome is unknown may have happened: then the file stays, and the next start
+    settles it.
+    """
+    try:
+        with context.database.read() as session:
+            known = instances.find(session, scanned.sop_instance_uid)
+    except StorageError:
+        return
+    if known is None:
+        context.spool.delete(path)

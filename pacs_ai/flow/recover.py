@@ -1,0 +1,144 @@
+"""What makes every crash harmless: rows are the truth, and this brings all else in line with them.
+
+`restart` runs once, when a daemon begins; `sweep` runs again and again on every node.
+"""
+
+from collections.abc import Sequence
+
+from pacs_ai.dicom.scan import scan_instance
+from pacs_ai.domain import TaskKind
+from pacs_ai.errors import NotDicom
+from pacs_ai.flow.arrivals import Arrivals
+from pacs_ai.flow.context import FlowContext, pair_key
+from pacs_ai.flow.deliver import release
+from pacs_ai.flow.receive import Origin, adopt
+from pacs_ai.logs import get_logger
+from pacs_ai.store import deliveries, instances, jobs, leases, studies, tasks
+from pacs_ai.store.schema import Job
+from pacs_ai.store.session import Session
+
+_ADOPTED = Origin(calling_aet="", called_aet="", association_id="")
+
+_log = get_logger()
+
+
+def restart(context: FlowContext, arrivals: Arrivals) -> None:
+    """Settle what the last daemon of this node left behind.
+
+    Parts are removed: their senders were never told of a success. Files without a row are
+    adopted, or put in quarantine if they are not whole. Rows without a file are reported, and
+    their instance is marked. Leases of this node's dead workers are taken back at once.
+    """
+    removed = context.spool.clear_parts()
+    with context.database.read() as session:
+        known = instances.known_paths(session, f"{context.spool.node}/")
+    present = context.spool.instance_paths()
+    for path in sorted(present - known):
+        _adopt(context, arrivals, path)
+    for path in sorted(known - present):
+        _report_missing(context, path)
+    returned = _take_back_own(context)
+    if removed or returned or present - known:
+        _log.warning(
+            "recovered from a crash",
+            parts_removed=removed,
+            orphans=len(present - known),
+            leases_returned=returned,
+        )
+
+
+def _adopt(context: FlowContext, arrivals: Arrivals, path: str) -> None:
+    file = context.spool.path_of(path)
+    try:
+        scanned = scan_instance(file)
+    except NotDicom as error:
+        _log.error("orphan file set aside", file=path, reason=error.message)
+        context.spool.quarantine(path)
+        return
+    adopt(context, arrivals, path, file.stat().st_size, scanned, _ADOPTED)
+
+
+def _report_missing(context: FlowContext, path: str) -> None:
+    _log.error("a stored file is gone: restore it, or send its study again", file=path)
+    with context.database.write() as session:
+        instances.mark_missing(session, path)
+
+
+def _take_back_own(context: FlowContext) -> int:
+    """Free what this node's workers held; the spool's lock says that none of them lives."""
+    mine = f"{context.spool.node}/"
+    with context.database.write() as session:
+        lost = [lease for lease in leases.held(session) if lease.owner.startswith(mine)]
+        for lease in lost:
+            _take_back(context, session, lease, blame=leases.Blame.NODE)
+    return len(lost)
+
+
+def _take_back(
+    context: FlowContext, session: Session, lease: leases.HeldLease, *, blame: leases.Blame
+) -> None:
+    state = leases.take_back(session, lease, blame=blame, now=context.now(), actor=context.owner)
+    if lease.entity is Job and state:
+        _log.warning("job taken back", job=lease.id, state=state)
+
+
+_Seen = dict[tuple[str, str | int], tuple[leases.HeldLease, float]]
+
+
+class LeaseWatch:
+    """Measures, on this process's monotonic clock, how long each lease was not renewed."""
+
+    def __init__(self) -> None:
+        self._seen: _Seen = {}
+
+    def expired(
+        self, held: list[leases.HeldLease], lease_seconds: float, now: float
+    ) -> list[leases.HeldLease]:
+        """Return the leases that stayed the same for longer than they last."""
+        seen: _Seen = {}
+        for lease in held:
+            key = (lease.entity.__tablename__, lease.id)
+            before = self._seen.get(key)
+            seen[key] = before if before is not None and before[0] == lease else (lease, now)
+        self._seen = seen
+        return [lease for lease, since in seen.values() if now - since > lease_seconds]
+
+
+def sweep(context: FlowContext, watch: LeaseWatch) -> None:
+    """Take expired leases back, wake what is due, and give every open row its task."""
+    with context.database.read() as session:
+        held = leases.held(session)
+    seconds = context.config.engine.lease_seconds
+    expired = watch.expired(held, seconds, context.clock.monotonic())
+    if expired:
+        with context.database.write() as session:
+            for lease in expired:
+                _take_back(context, session, lease, blame=leases.Blame.WORKER)
+    release(context)
+    with context.database.write() as session:
+        jobs.wake_due(session, context.now(), actor=context.owner)
+        _give_tasks(context, session)
+
+
+def take_back_from(context: FlowContext, owner: str, blame: leases.Blame) -> None:
+    """Take back at once what a process of this node held when it ended."""
+    with context.database.write() as session:
+        for lease in leases.held(session):
+            if lease.owner == owner:
+                _take_back(context, session, lease, blame=blame)
+        _give_tasks(context, session)
+
+
+def _give_tasks(context: FlowContext, session: Session) -> None:
+    """Make the task of any row that should have one: losing them all costs a moment."""
+    wanted: dict[TaskKind, Sequence[str]] = {
+        TaskKind.ROUTE: [pair_key(*pair) for pair in studies.complete(session)],
+        TaskKind.ANALYSE: jobs.queued(session),
+        TaskKind.DELIVER: [pair_key(*pair) for pair in deliveries.pending(session)],
+    }
+    for kind, keys in wanted.items():
+        if keys:
+            existing = tasks.existing(session, kind)
+            for key in keys:
+                if key not in existing:
+                    context.engine.enqueue(session, kind, key)

@@ -1,0 +1,36 @@
+"""At the end of the keep time the files of a finished study go; its history stays."""
+
+from datetime import timedelta
+
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.logs import get_logger, study_ref
+from pacs_ai.store import studies
+
+_log = get_logger()
+
+
+def retain(context: FlowContext) -> int:
+    """Remove the instances of studies that are finished and older than ``storage.keep_days``.
+
+    Rows go before files: a crash in between leaves orphans, never rows without a file. Studies
+    with anything failed or still to be done are kept whatever their age.
+
+    Returns
+    -------
+    int
+        How many studies were purged.
+    """
+    before = context.now() - timedelta(days=context.config.storage.keep_days)
+    with context.database.read() as session:
+        candidates = studies.purgeable(session, before)
+    purged = 0
+    for study in candidates:
+        with context.database.write() as session:
+            paths = studies.purge(session, study, now=context.now(), actor=context.owner)
+        if paths is None:
+            continue
+        for path in paths:
+            context.spool.delete(path)
+        purged += 1
+        _log.info("study purged", study=study_ref(study.study_instance_uid), files=len(paths))
+    return purged

@@ -1,0 +1,123 @@
+"""Step 3: rules decide which models see a study; each becomes a job."""
+
+import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
+
+from pacs_ai.config import Operand, Rule
+from pacs_ai.dicom.header import read_facts
+from pacs_ai.domain import ModelIdentity, StudyId, TaskKind
+from pacs_ai.errors import NotDicom
+from pacs_ai.flow.context import FlowContext, split_pair
+from pacs_ai.logs import get_logger, study_ref
+from pacs_ai.store import instances, jobs, studies
+from pacs_ai.store.schema import Instance, Study
+
+Facts = Mapping[str, str | list[str]]
+
+SENDER_KEYS = frozenset({"CallingAET", "CalledAET"})
+"""Operands of ``when`` that are facts of the association, not of the data set."""
+
+_log = get_logger()
+
+
+def route(context: FlowContext, models: Mapping[str, ModelIdentity], key: str) -> None:
+    """Apply the rules to a complete study; a second run inserts nothing.
+
+    Parameters
+    ----------
+    models
+        The loaded models by the names that rules use.
+    key
+        The study's row id and revision.
+    """
+    study_id, revision = split_pair(key)
+    with context.database.read() as session:
+        study = session.get(Study, int(study_id))
+        if study is None or study.revision != int(revision):
+            return  # a newer revision took over
+        rows = instances.of_revision(session, StudyId(study.id), study.revision)
+    usable = [instance for instance in rows if not instance.unusable_reason]
+    matched = matching_rules(context, study, usable)
+    reason = _reason(usable, matched)
+    by_model: dict[str, list[str]] = {}
+    for rule in matched:
+        by_model.setdefault(rule.model, []).append(rule.name)
+    with context.database.write() as session:
+        routed = studies.routed(
+            session,
+            StudyId(study.id),
+            study.revision,
+            now=context.now(),
+            actor=context.owner,
+            reason=reason,
+        )
+        if not routed:
+            return
+        for model, rules in by_model.items():
+            job_id = jobs.create(session, study, rules, model, models[model], context.now())
+            if job_id is not None:
+                context.engine.enqueue(session, TaskKind.ANALYSE, job_id)
+    _log.info(
+        "study routed",
+        study=study_ref(study.study_instance_uid),
+        rules=[rule.name for rule in matched],
+        reason=reason,
+    )
+
+
+def matching_rules(context: FlowContext, study: Study, usable: Sequence[Instance]) -> list[Rule]:
+    """Return the rules of which every condition holds for one and the same instance."""
+    wanted = {
+        keyword
+        for rule in context.config.rules
+        for keyword in rule.when
+        if keyword not in SENDER_KEYS
+    }
+    sender: Facts = {"CallingAET": study.calling_aet, "CalledAET": study.called_aet}
+    open_rules = list(context.config.rules) if usable else []
+    matched: list[Rule] = []
+    for instance in usable:
+        facts = {**_facts(context, instance, wanted), **sender}
+        hits = [rule for rule in open_rules if matches(rule.when, facts)]
+        matched += hits
+        open_rules = [rule for rule in open_rules if rule not in hits]
+        if not open_rules:
+            break
+    return [rule for rule in context.config.rules if rule in matched]
+
+
+def matches(when: Mapping[str, Operand], facts: Facts) -> bool:
+    """Tell whether every condition of a rule holds.
+
+    An operand is a literal or a glob (case counts); of a list one must match. Of a fact with
+    several values one must match. A missing fact is the empty string.
+    """
+    return all(
+        any(
+            fnmatch.fnmatchcase(value, pattern)
+            for pattern in _values(operand)
+            for value in _values(facts.get(keyword, ""))
+        )
+        for keyword, operand in when.items()
+    )
+
+
+def _values(one_or_many: str | Iterable[str]) -> list[str]:
+    return [one_or_many] if isinstance(one_or_many, str) else list(one_or_many) or [""]
+
+
+def _facts(
+    context: FlowContext, instance: Instance, wanted: set[str]
+) -> dict[str, str | list[str]]:
+    if not wanted:
+        return {}
+    try:
+        return read_facts(context.spool.path_of(instance.path), wanted)
+    except NotDicom:
+        return {}
+
+
+def _reason(usable: Sequence[Instance], matched: Sequence[Rule]) -> str:
+    if not usable:
+        return "nothing to analyse: no image among the instances"
+    return "" if matched else "no rule matches"
