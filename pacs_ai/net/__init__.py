@@ -1,0 +1,1 @@
+"""The DICOM network: a Storage SCP of our own, an SCU on pynetdicom."""

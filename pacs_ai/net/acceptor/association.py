@@ -1,0 +1,306 @@
+"""One association from connection to close, in one thread (PS3.8 Section 9.2)."""
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import structlog
+
+from pacs_ai.net.acceptor import pdu
+from pacs_ai.net.acceptor.access import refusal
+from pacs_ai.net.acceptor.connection import Connection
+from pacs_ai.net.acceptor.dialogue import Dialogue
+from pacs_ai.net.acceptor.faults import (
+    AbortReason,
+    ConnectionCut,
+    ConnectionGone,
+    ProtocolViolation,
+)
+from pacs_ai.net.acceptor.negotiation import negotiate
+from pacs_ai.net.acceptor.operations import Session
+from pacs_ai.net.acceptor.request import AssociateRequest, decode_request
+from pacs_ai.net.acceptor.states import PDU_EVENTS, TRANSITIONS, Action, Event, Outcome, State
+from pacs_ai.net.contexts import ContextPolicy
+from pacs_ai.net.handlers import AssociationInfo, CommitmentProvider, Handlers
+from pacs_ai.net.settings import ServerSettings
+
+log = structlog.get_logger()
+
+_PDATA_GRACE = 64 << 10
+"""What a P-DATA-TF may exceed the announced maximum by: some peers count their header in."""
+_MAX_CONTROL_PDU = 1 << 20
+"""Largest body of any PDU but P-DATA-TF."""
+_PROGRESS = 4096
+"""Bytes of payload that count as a sign of life; fewer leave the idle deadline as it is."""
+_RELEASE_BODY = 4
+_UNEXPECTED = ProtocolViolation("unexpected PDU", AbortReason.UNEXPECTED_PDU)
+
+
+class Gate(Protocol):
+    """Counts associations."""
+
+    def enter(self, association: "Association") -> bool:
+        """Take a place, False if there is none."""
+        ...
+
+    def leave(self, association: "Association") -> None:
+        """Give the place back, if one was taken."""
+        ...
+
+
+class Association:
+    """Serves one connection; `run` is the body of its thread.
+
+    Parameters
+    ----------
+    connection
+        The connection.
+    settings
+        Limits and names.
+    handlers
+        The node behind.
+    provider
+        Answers storage commitment, None if the node does not.
+    gate
+        Limits the number of associations.
+    """
+
+    _request: AssociateRequest
+    _dialogue: Dialogue
+
+    def __init__(
+        self,
+        connection: Connection,
+        settings: ServerSettings,
+        handlers: Handlers,
+        provider: CommitmentProvider | None,
+        gate: Gate,
+    ) -> None:
+        self.connection = connection
+        self.stopping = False
+        self._receiver = connection.receiver
+        self._settings = settings
+        self._handlers = handlers
+        self._provider = provider
+        self._gate = gate
+        self._state = State.AWAIT_REQUEST
+        self._length = 0
+        self._rejection = pdu.RejectReason.NO_REASON
+        self._violation = _UNEXPECTED
+        self._info: AssociationInfo | None = None
+        self._idle_deadline = 0.0
+        self._progress = 0
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether a message is under way; may be asked from any thread."""
+        return self._info is not None and self._dialogue.busy
+
+    # ---- the machine --------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Run the state machine until the connection is closed."""
+        event: Event | None = None
+        try:
+            while self._state is not State.IDLE:
+                event = self._step(event)
+        finally:
+            self._end(Outcome.FAILED)
+            self.connection.close()
+
+    def _step(self, event: Event | None) -> Event | None:
+        """Do what the table says to an event, or to the next one from the peer."""
+        try:
+            event = event or self._next_event()
+            action, self._state = TRANSITIONS[self._state, event]
+            return self._ACTIONS[action](self)
+        except ConnectionGone:
+            return Event.CLOSED
+        except ConnectionCut:
+            return Event.EXPIRED
+        except ProtocolViolation as violation:
+            self._violation = violation
+            return Event.VIOLATION
+
+    def _next_event(self) -> Event:
+        """Wait for the next PDU, and judge its header before anything of its body is read."""
+        receiver = self._receiver
+        if self._state is State.AWAIT_REQUEST:
+            self.connection.handshake()
+        while self._state is State.AWAIT_CLOSE:
+            receiver.drop()
+        if self._state is State.ESTABLISHED:
+            self._renew_idle()
+            receiver.await_byte()
+            receiver.deadline = time.monotonic() + self._settings.pdu_seconds
+        kind, self._length = receiver.pdu_header()
+        event = PDU_EVENTS.get(kind, Event.UNKNOWN_PDU)
+        if event is Event.UNKNOWN_PDU:
+            raise ProtocolViolation("unknown PDU", AbortReason.UNRECOGNIZED_PDU)
+        limit = _MAX_CONTROL_PDU
+        if event is Event.P_DATA:
+            limit = self._settings.max_pdu + _PDATA_GRACE
+        if self._length > limit:
+            raise ProtocolViolation("PDU longer than agreed")
+        return event
+
+    def _renew_idle(self) -> None:
+        """Set the idle deadline anew after a message, or a part of one that is worth it."""
+        dialogue = self._dialogue
+        if self.stopping and not dialogue.busy:
+            self.connection.cut(Outcome.STOPPED)
+            raise ConnectionCut("the node stops")
+        mark = dialogue.messages * _PROGRESS + dialogue.payload
+        if mark - self._progress >= _PROGRESS:
+            self._progress = mark
+            self._idle_deadline = time.monotonic() + self._settings.idle_seconds
+        self._receiver.deadline = self._idle_deadline
+
+    # ---- actions, by their names in PS3.8 Tables 9-6 to 9-9 -------------------------------
+
+    def _decide(self) -> Event | None:
+        """AE-6: judge the request."""
+        request = decode_request(self._receiver.take(self._length))
+        settings = self._settings
+        self._request = request
+        reason = refusal(request, self.connection.peer_ip, settings.ae_titles, settings.accept_from)
+        if reason is None and not self._gate.enter(self):
+            reason = pdu.RejectReason.LOCAL_LIMIT
+        if reason is None:
+            return Event.ACCEPTED
+        self._rejection = reason
+        return Event.REJECTED
+
+    def _accept(self) -> Event | None:
+        """AE-7: negotiate, answer, and begin the dialogue."""
+        request, settings = self._request, self._settings
+        agreement = negotiate(request, ContextPolicy(settings.accept_unknown), settings.max_pdu)
+        info = AssociationInfo(
+            id=str(uuid.uuid4()),
+            calling_aet=request.calling_aet,
+            called_aet=request.called_aet,
+            peer_ip=self.connection.peer_ip,
+            started=time.monotonic(),
+        )
+        session = Session(
+            info=info,
+            handlers=self._handlers,
+            provider=self._provider,
+            max_instance=settings.max_instance,
+            max_identifier=settings.max_identifier,
+            send=self._send_message,
+        )
+        self._receiver.enlarge(settings.buffer_bytes)
+        self._dialogue = Dialogue(self._receiver, session, agreement.contexts, settings.max_command)
+        self._handlers.opened(info)
+        self._info = info
+        self.connection.send(agreement.pdu, settings.pdu_seconds)
+        self._idle_deadline = time.monotonic() + settings.idle_seconds
+        return None
+
+    def _reject(self) -> Event | None:
+        """AE-8: say why not, then wait for the peer to close."""
+        request = self._request
+        log.warning(
+            "association.rejected",
+            peer=self.connection.peer_ip,
+            calling_aet=request.calling_aet,
+            called_aet=request.called_aet,
+            reason=self._rejection.name.lower(),
+        )
+        self._say_last(pdu.reject(self._rejection), Outcome.VIOLATION)
+        return None
+
+    def _transfer(self) -> Event | None:
+        """DT-2: take a P-DATA-TF."""
+        self._dialogue.transfer(self._length)
+        return None
+
+    def _indicate_release(self) -> Event | None:
+        """AR-2: the peer wants to release; so do we, unless it is in the middle of a message."""
+        if self._length != _RELEASE_BODY:
+            raise ProtocolViolation("A-RELEASE-RQ of wrong length")
+        if self._dialogue.busy:
+            raise ProtocolViolation("release in a message", AbortReason.UNEXPECTED_PDU)
+        self._receiver.take(_RELEASE_BODY)
+        return Event.RELEASING
+
+    def _release(self) -> Event | None:
+        """AR-4: answer the release."""
+        self._gate.leave(self)
+        self._say_last(pdu.RELEASE_RP, Outcome.RELEASED)
+        return None
+
+    def _close(self) -> Event | None:
+        """AA-2, AA-5, AR-5: nothing more to say."""
+        return None
+
+    def _peer_aborted(self) -> Event | None:
+        """AA-3: the peer aborted."""
+        self._end(Outcome.ABORTED)
+        return None
+
+    def _peer_lost(self) -> Event | None:
+        """AA-4: the connection is gone."""
+        self._end(Outcome.LOST)
+        return None
+
+    def _abort(self) -> Event | None:
+        """AA-8: abort as service provider."""
+        outcome, reason = Outcome.VIOLATION, self._violation.reason
+        if self._receiver.cut:
+            outcome, reason = self.connection.cut_by, AbortReason.NOT_SPECIFIED
+        else:
+            log.warning(
+                "association.violation", peer=self.connection.peer_ip, rule=self._violation.message
+            )
+        self._say_last(pdu.abort(reason), outcome)
+        return None
+
+    # ---- common to several actions --------------------------------------------------------
+
+    def _send_message(self, context_id: int, command: bytes, dataset: bytes | None) -> None:
+        """Send a message in fragments that the peer takes, all in one write."""
+        data = pdu.message(context_id, command, dataset, self._request.max_pdu)
+        self.connection.send(data, self._settings.pdu_seconds)
+
+    def _say_last(self, data: bytes, outcome: Outcome) -> None:
+        """Send our last PDU, end the association, and leave the peer a while to close."""
+        try:
+            self.connection.send(data, self._settings.closing_seconds)
+        finally:
+            self._end(outcome)
+            self._receiver.deadline = time.monotonic() + self._settings.closing_seconds
+
+    def _end(self, outcome: Outcome) -> None:
+        """End the association, once, if there is one."""
+        self._gate.leave(self)
+        info, self._info = self._info, None
+        if info is None:
+            return
+        self._dialogue.abandon()
+        self._handlers.closed(info, outcome)
+        log.info(
+            "association.closed",
+            peer=info.peer_ip,
+            calling_aet=info.calling_aet,
+            called_aet=info.called_aet,
+            messages=self._dialogue.messages,
+            bytes=self._dialogue.payload,
+            seconds=round(time.monotonic() - info.started, 3),
+            outcome=outcome.value,
+        )
+
+    _ACTIONS: Mapping[Action, Callable[["Association"], Event | None]] = {
+        Action.DECIDE: _decide,
+        Action.ACCEPT: _accept,
+        Action.REJECT: _reject,
+        Action.TRANSFER: _transfer,
+        Action.INDICATE_RELEASE: _indicate_release,
+        Action.RELEASE: _release,
+        Action.CLOSE: _close,
+        Action.PEER_ABORTED: _peer_aborted,
+        Action.PEER_LOST: _peer_lost,
+        Action.ABORT: _abort,
+    }

@@ -1,0 +1,104 @@
+"""One TCP connection as other threads see it: with a deadline, and ways to end it."""
+
+import socket
+import ssl
+import time
+from contextlib import suppress
+
+import structlog
+
+from pacs_ai.net.acceptor.faults import ConnectionGone
+from pacs_ai.net.acceptor.pdu import Receiver
+from pacs_ai.net.acceptor.states import Outcome
+
+log = structlog.get_logger()
+
+_FIRST_BUFFER = 16 << 10
+
+
+class Connection:
+    """A socket, what was received on it, and until when it may go on.
+
+    The connection's own thread blocks in reads and writes without a timeout, which costs no
+    system call; `Watchdog` compares ``receiver.deadline`` with the clock and cuts. A deadline
+    therefore covers all of what it was set for, however the bytes drip.
+
+    Parameters
+    ----------
+    sock
+        Connected, blocking.
+    peer_ip
+        Address of the peer.
+    first_seconds
+        Until the first deadline.
+    tls
+        To shake hands with first, None for clear text.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        peer_ip: str,
+        first_seconds: float,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.sock = sock
+        self.peer_ip = peer_ip
+        self.receiver = Receiver(sock, _FIRST_BUFFER, time.monotonic() + first_seconds)
+        self.cut_by = Outcome.EXPIRED
+        self._tls = tls
+
+    def handshake(self) -> None:
+        """Shake hands where TLS is spoken, in this connection's own thread and time.
+
+        Raises
+        ------
+        ConnectionGone
+            If the peer does not speak TLS as we do, or shows no certificate that we trust.
+        """
+        if self._tls is None:
+            return
+        try:
+            self.sock = secured = self._tls.wrap_socket(
+                self.sock, server_side=True, do_handshake_on_connect=False
+            )
+            secured.do_handshake()
+        except (OSError, ValueError) as error:
+            log.warning("tls.handshake_failed", peer=self.peer_ip, error=type(error).__name__)
+            raise ConnectionGone("no TLS session") from error
+        self.receiver.replace_socket(secured)
+
+    def cut(self, outcome: Outcome) -> None:
+        """Wake the thread from a read; what it says next may still go out."""
+        self.cut_by = outcome
+        self.receiver.cut = True
+        self._shutdown(socket.SHUT_RD)
+
+    def kill(self) -> None:
+        """Wake the thread even from a write that the peer does not read."""
+        self.receiver.cut = True
+        self._shutdown(socket.SHUT_RDWR)
+
+    def send(self, data: bytes, seconds: float) -> None:
+        """Send, and have it done within so many seconds.
+
+        Raises
+        ------
+        ConnectionGone
+            If the peer is gone or does not read.
+        """
+        self.receiver.deadline = time.monotonic() + seconds
+        try:
+            self.sock.sendall(data)
+        except OSError as error:
+            raise ConnectionGone("connection broken") from error
+
+    def close(self) -> None:
+        """Close; bytes of the peer that were not read make it a reset."""
+        self.sock.close()
+
+    def _shutdown(self, how: int) -> None:
+        # The base method: that of an SSL socket forgets the session, and would let the thread
+        # go on in clear text. A connection that is closed already needs no shutdown.
+        with suppress(OSError):
+            socket.socket.shutdown(self.sock, how)

@@ -1,0 +1,154 @@
+"""Command sets: decoded, judged, and their responses encoded (PS3.7 Sections 6.3 and 9, Annex E).
+
+A command set is always in Implicit VR Little Endian and holds only group 0000.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from struct import Struct, pack
+
+from pacs_ai.uids import storable_uid
+
+NO_DATASET = 0x0101
+"""Command Data Set Type of a message without a data set."""
+RESPONSE = 0x8000
+"""Bit of the command field that makes a response."""
+
+_ELEMENT = Struct("<HHL")
+_SHORT = Struct("<H")
+_SHORT_ELEMENT = Struct("<HHLH")
+_GROUP_LENGTH = Struct("<HHLL")
+_MAX_COMMENT = 64
+
+
+class Field(IntEnum):
+    """Command fields that are known here (PS3.7 Annex E.1)."""
+
+    C_STORE = 0x0001
+    C_ECHO = 0x0030
+    N_EVENT_REPORT = 0x0100
+    N_ACTION = 0x0130
+    C_CANCEL = 0x0FFF
+
+
+class Element(IntEnum):
+    """Element numbers of group 0000 that are used here (PS3.7 Annex E.1)."""
+
+    AFFECTED_CLASS = 0x0002
+    REQUESTED_CLASS = 0x0003
+    FIELD = 0x0100
+    MESSAGE_ID = 0x0110
+    ANSWERED_ID = 0x0120
+    DATASET_TYPE = 0x0800
+    STATUS = 0x0900
+    COMMENT = 0x0902
+    AFFECTED_INSTANCE = 0x1000
+    REQUESTED_INSTANCE = 0x1001
+    EVENT_TYPE = 0x1002
+    ACTION_TYPE = 0x1008
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A decoded command set.
+
+    ``whole`` is False where its bytes broke the encoding: what precedes the break is there.
+    """
+
+    elements: Mapping[int, bytes]
+    whole: bool
+
+    def number(self, element: Element) -> int | None:
+        """Return an unsigned short, None if it is absent or no such."""
+        value = self.elements.get(element)
+        if value is None or len(value) != _SHORT.size:
+            return None
+        number: int = _SHORT.unpack(value)[0]
+        return number
+
+    def uid(self, element: Element) -> str | None:
+        """Return a UID that can be taken as it is, "" for one that cannot, None if absent."""
+        value = self.elements.get(element)
+        if value is None:
+            return None
+        uid = value.decode("latin-1").rstrip(" \0")
+        return uid if storable_uid(uid) else ""
+
+    @property
+    def has_dataset(self) -> bool:
+        """Tell whether a data set follows; if the command does not say, none is expected."""
+        return self.number(Element.DATASET_TYPE) not in (None, NO_DATASET)
+
+
+def decode_command(data: bytes) -> Command:
+    """Decode a command set as far as its bytes allow."""
+    elements: dict[int, bytes] = {}
+    at, stop = 0, len(data)
+    unpack = _ELEMENT.unpack_from
+    while at + 8 <= stop:
+        group, element, length = unpack(data, at)
+        at += 8
+        if group or length > stop - at:
+            return Command(elements, whole=False)
+        elements[element] = data[at : at + length]
+        at += length
+    return Command(elements, whole=at == stop)
+
+
+def encode_response(request: Command, field: int, status: int, comment: str = "") -> bytes:
+    """Encode the response to a request, without a data set.
+
+    Parameters
+    ----------
+    request
+        Repeated in the response are its message id, and its SOP class and instance if it names
+        them.
+    field
+        Command field of the request.
+    status
+        Outcome (PS3.7 Annex C).
+    comment
+        Error Comment; cut to what its VR (LO) takes.
+    """
+    known = request.elements
+    message_id = request.number(Element.MESSAGE_ID) or 0
+    sop_class = known.get(Element.AFFECTED_CLASS) or known.get(Element.REQUESTED_CLASS)
+    instance = known.get(Element.AFFECTED_INSTANCE) or known.get(Element.REQUESTED_INSTANCE)
+    parts = [
+        _value(Element.AFFECTED_CLASS, sop_class),
+        short(Element.FIELD, field | RESPONSE),
+        short(Element.ANSWERED_ID, message_id),
+        short(Element.DATASET_TYPE, NO_DATASET),
+        short(Element.STATUS, status),
+        text(Element.COMMENT, comment),
+        _value(Element.AFFECTED_INSTANCE, instance),
+    ]
+    return with_group_length(b"".join(parts))
+
+
+def with_group_length(elements: bytes) -> bytes:
+    """Put Command Group Length before encoded elements."""
+    return _GROUP_LENGTH.pack(0, 0, 4, len(elements)) + elements
+
+
+def short(element: Element, value: int) -> bytes:
+    """Encode an unsigned short."""
+    return _SHORT_ELEMENT.pack(0, element, _SHORT.size, value)
+
+
+def uid(element: Element, value: str) -> bytes:
+    """Encode a UID, padded to even length with NUL (PS3.5 Section 9.1)."""
+    return _value(element, value.encode("ascii"))
+
+
+def text(element: Element, value: str) -> bytes:
+    """Encode a comment in ASCII, padded to even length; nothing for an empty one."""
+    encoded = value[:_MAX_COMMENT].encode("ascii", "replace")
+    return _value(element, encoded + b" " * (len(encoded) % 2))
+
+
+def _value(element: Element, value: bytes | None) -> bytes:
+    if not value:
+        return b""
+    return pack("<HHL", 0, element, len(value) + len(value) % 2) + value + b"\0" * (len(value) % 2)

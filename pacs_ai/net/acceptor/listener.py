@@ -1,0 +1,209 @@
+"""Listening sockets, the threads of the connections, and the clock that watches them."""
+
+import ipaddress
+import math
+import selectors
+import socket
+import ssl
+import threading
+import time
+
+import structlog
+
+from pacs_ai.errors import ConfigError
+from pacs_ai.net.acceptor.admission import Admission
+from pacs_ai.net.acceptor.association import Association
+from pacs_ai.net.acceptor.connection import Connection
+from pacs_ai.net.acceptor.states import Outcome
+from pacs_ai.net.handlers import CommitmentProvider, Handlers
+from pacs_ai.net.settings import ServerSettings
+
+log = structlog.get_logger()
+
+_BACKLOG = 512
+_LAST_WORD_SECONDS = 1.0
+"""For a thread that was cut to say so before its socket is taken away."""
+_BREATH_SECONDS = 0.05
+"""Pause when the system has no descriptor or thread left."""
+
+
+class Listener:
+    """Accepts connections and gives each a thread.
+
+    Parameters
+    ----------
+    settings
+        Where to listen, and limits.
+    handlers
+        The node behind.
+    provider
+        Answers storage commitment, None if the node does not.
+    tls
+        For the TLS port, None for no such port.
+    """
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        handlers: Handlers,
+        provider: CommitmentProvider | None,
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        self._settings = settings
+        self._handlers = handlers
+        self._provider = provider
+        self._admission = Admission(
+            settings.max_associations,
+            settings.max_associations_per_peer,
+            settings.max_pending,
+            settings.reserved_pending,
+        )
+        self._selector = selectors.DefaultSelector()
+        self._waker, self._wake = socket.socketpair()
+        self._stopped = threading.Event()
+        self._threads: set[threading.Thread] = set()
+        self._keepers = [
+            threading.Thread(target=self._accept_all, name="net-accept", daemon=True),
+            threading.Thread(target=self._watch, name="net-watchdog", daemon=True),
+        ]
+        self.port: int | None = None
+        self.tls_port: int | None = None
+        if settings.port is not None:
+            self.port = self._open(settings.port, None)
+        if tls is not None:
+            self.tls_port = self._open(settings.tls_port, tls)
+
+    @property
+    def associations(self) -> int:
+        """Number of associations."""
+        return self._admission.associations
+
+    def start(self) -> None:
+        """Serve. The sockets listen already: who connected before now is served too."""
+        self._selector.register(self._wake, selectors.EVENT_READ)
+        for keeper in self._keepers:
+            keeper.start()
+
+    def stop(self, grace_seconds: float) -> None:
+        """Stop accepting, let running messages end, and leave no thread behind."""
+        self._waker.close()
+        self._keepers[0].join()
+        deadline = time.monotonic() + grace_seconds
+        for association in self._admission.everybody():
+            association.stopping = True
+            if not association.busy:
+                association.connection.cut(Outcome.STOPPED)
+        self._join_until(deadline)
+        for association in self._admission.everybody():
+            association.connection.cut(Outcome.STOPPED)
+        self._join_until(time.monotonic() + _LAST_WORD_SECONDS)
+        for association in self._admission.everybody():
+            association.connection.kill()
+        self._stopped.set()
+        self._keepers[1].join()
+
+    def _join_until(self, deadline: float) -> None:
+        for thread in list(self._threads):
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _open(self, port: int, tls: ssl.SSLContext | None) -> int:
+        """Listen on a port; return its number."""
+        host = self._settings.host
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if self._settings.reuse_port:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            listening.bind((host, port))
+            listening.listen(_BACKLOG)
+        except (OSError, OverflowError) as error:
+            listening.close()
+            raise ConfigError(f"cannot listen on {host} port {port}: {error}") from error
+        listening.settimeout(0)
+        self._selector.register(listening, selectors.EVENT_READ, tls)
+        bound: int = listening.getsockname()[1]
+        return bound
+
+    def _accept_all(self) -> None:
+        """Accept until woken; nothing here waits for a peer."""
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj is self._wake:
+                    self._close_listening()
+                    return
+                self._accept(key)
+
+    def _close_listening(self) -> None:
+        for key in list(self._selector.get_map().values()):
+            if isinstance(key.fileobj, socket.socket):
+                key.fileobj.close()
+        self._selector.close()
+
+    def _accept(self, key: selectors.SelectorKey) -> None:
+        """Take one connection and start its thread."""
+        listening = key.fileobj
+        if not isinstance(listening, socket.socket):
+            return
+        try:
+            sock, address = listening.accept()
+        except BlockingIOError:
+            return
+        except OSError as error:
+            log.warning("connection.not_accepted", errno=error.errno)
+            self._stopped.wait(_BREATH_SECONDS)
+            return
+        sock.settimeout(None)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = Connection(sock, _plain(address[0]), self._settings.acse_seconds, key.data)
+        association = Association(
+            connection, self._settings, self._handlers, self._provider, self._admission
+        )
+        thread = threading.Thread(
+            target=self._serve, args=(association,), name="net-association", daemon=True
+        )
+        self._admission.arrive(association)
+        self._threads.add(thread)
+        try:
+            thread.start()
+        except RuntimeError:
+            log.warning("connection.no_thread")
+            self._forget(association, thread)
+
+    def _serve(self, association: Association) -> None:
+        """Body of a connection's thread."""
+        try:
+            association.run()
+        except Exception as error:  # noqa: BLE001 - the text of a bug may quote what a peer sent
+            log.error("association.bug", error=type(error).__name__)  # noqa: TRY400
+        finally:
+            self._forget(association, threading.current_thread())
+
+    def _forget(self, association: Association, thread: threading.Thread) -> None:
+        association.connection.close()
+        self._admission.depart(association)
+        self._threads.discard(thread)
+
+    def _watch(self) -> None:
+        """Cut connections whose deadline has passed; take from those that do not notice."""
+        settings = self._settings
+        shortest = min(settings.acse_seconds, settings.pdu_seconds, settings.idle_seconds)
+        while not self._stopped.wait(min(0.25, shortest / 4)):
+            now = time.monotonic()
+            for association in self._admission.everybody():
+                connection = association.connection
+                if now < connection.receiver.deadline:
+                    continue
+                if connection.receiver.cut:
+                    connection.kill()
+                    connection.receiver.deadline = math.inf
+                else:
+                    connection.receiver.deadline = now + _LAST_WORD_SECONDS
+                    connection.cut(Outcome.EXPIRED)
+
+
+def _plain(address: str) -> str:
+    """Write an IPv4 address as such, even if it came through an IPv6 socket."""
+    parsed = ipaddress.ip_address(address)
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return str(mapped or parsed)

@@ -1,0 +1,210 @@
+"""What a message asks for and how it is done: one class an operation.
+
+An operation begins with its command, takes the data set into ``sink`` if one follows, and
+finishes with the bytes of the response, or is abandoned when the association ends before.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from pacs_ai.errors import StorageError
+from pacs_ai.net.acceptor.dimse import Command, Element, Field, encode_response
+from pacs_ai.net.acceptor.negotiation import AcceptedContext
+from pacs_ai.net.acceptor.sink import NullSink, PartSink, Sink, file_head
+from pacs_ai.net.contexts import Service
+from pacs_ai.net.handlers import (
+    AssociationInfo,
+    CommitmentProvider,
+    Handlers,
+    ReceivedInstance,
+    StoreAnswer,
+)
+from pacs_ai.net.status import Status
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What an operation may use of its association."""
+
+    info: AssociationInfo
+    handlers: Handlers
+    provider: CommitmentProvider | None
+    max_instance: int
+    max_identifier: int
+    send: Callable[[int, bytes, bytes | None], None]
+    """Sends command and data set on a context."""
+
+
+class Operation(Protocol):
+    """One message's work."""
+
+    sink: Sink
+
+    def finish(self) -> None:
+        """Do the work and answer."""
+        ...
+
+    def refuse(self, status: int) -> None:
+        """Answer with a failure before the data set has ended; `abandon` follows."""
+        ...
+
+    def abandon(self) -> None:
+        """Leave nothing behind."""
+        ...
+
+
+class Respond:
+    """Drops the data set, if there is one, then answers with a status settled before."""
+
+    def __init__(
+        self,
+        session: Session,
+        context: AcceptedContext,
+        command: Command,
+        status: int,
+        comment: str,
+    ) -> None:
+        self.sink: Sink = NullSink(session.max_instance)
+        self._session = session
+        self._context = context
+        self._command = command
+        self._status = status
+        self._comment = comment
+
+    def finish(self) -> None:
+        """Answer."""
+        self.refuse(self._status)
+
+    def refuse(self, status: int) -> None:
+        """Answer with a status."""
+        field = self._command.number(Element.FIELD) or 0
+        response = encode_response(self._command, field, status, self._comment)
+        self._session.send(self._context.id, response, None)
+
+    def abandon(self) -> None:
+        """Nothing is held."""
+
+
+class Ignore:
+    """Drops the data set of a message that is owed no answer (any more)."""
+
+    def __init__(self, session: Session) -> None:
+        self.sink: Sink = NullSink(session.max_instance)
+
+    def finish(self) -> None:
+        """Nothing is owed."""
+
+    def refuse(self, status: int) -> None:
+        """Nothing is owed."""
+
+    def abandon(self) -> None:
+        """Nothing is held."""
+
+
+def answer_now(
+    session: Session, context: AcceptedContext, command: Command, status: int, comment: str
+) -> Operation:
+    """Answer a malformed command at once: whether its data set will come is anybody's guess."""
+    Respond(session, context, command, status, comment).finish()
+    return Ignore(session)
+
+
+class Store:
+    """C-STORE (PS3.7 Section 9.3.1, PS3.4 Annex B)."""
+
+    def __init__(
+        self, session: Session, context: AcceptedContext, command: Command, part_sink: PartSink
+    ) -> None:
+        self.sink: Sink = part_sink
+        self._part_sink = part_sink
+        self._session = session
+        self._context = context
+        self._command = command
+        self._owned = True
+
+    def finish(self) -> None:
+        """Hand the instance over and answer as the handler decides."""
+        sink = self._part_sink
+        sink.spill()
+        if sink.error is not None:
+            log.error("part.write_failed", error=type(sink.error).__name__, errno=sink.error.errno)
+            self.abandon()
+            self.refuse(Status.OUT_OF_RESOURCES)
+            return
+        received = ReceivedInstance(
+            association=self._session.info,
+            part=sink.part,
+            sop_class_uid=self._context.abstract_syntax,
+            sop_instance_uid=self._command.uid(Element.AFFECTED_INSTANCE) or "",
+            transfer_syntax_uid=self._context.transfer_syntax,
+            bytes=sink.size,
+        )
+        self._owned = False
+        answer = self._store(received)
+        self._answer(answer.status, answer.comment)
+
+    def _store(self, received: ReceivedInstance) -> StoreAnswer:
+        try:
+            return self._session.handlers.store(received)
+        except Exception as error:  # noqa: BLE001 - a bug of ours must not end a peer's job
+            log.error("store.bug", error=type(error).__name__)  # noqa: TRY400 - may quote values
+            return StoreAnswer(Status.HANDLER_FAILED, "internal error")
+
+    def refuse(self, status: int) -> None:
+        """Answer with a failure."""
+        self._answer(status, "")
+
+    def _answer(self, status: int, comment: str) -> None:
+        response = encode_response(self._command, Field.C_STORE, status, comment)
+        self._session.send(self._context.id, response, None)
+
+    def abandon(self) -> None:
+        """Give the part back for removal, unless the handler has it."""
+        if self._owned:
+            self._owned = False
+            self._part_sink.spill()
+            self._session.handlers.discard(self._part_sink.part)
+
+
+def begin_store(session: Session, context: AcceptedContext, command: Command) -> Operation:
+    """Begin a C-STORE: judge its UIDs and open the part.
+
+    Nothing of the peer's becomes a path: the UID goes into the file, not into its name.
+    """
+    sop_class = command.uid(Element.AFFECTED_CLASS)
+    instance = command.uid(Element.AFFECTED_INSTANCE)
+    if sop_class is None or instance is None or not command.has_dataset:
+        return answer_now(session, context, command, Status.MISTYPED_ARGUMENT, "incomplete")
+    if not instance:
+        return Respond(session, context, command, Status.INVALID_INSTANCE, "invalid UID")
+    if sop_class != context.abstract_syntax:
+        comment = "SOP class is not that of the presentation context"
+        return Respond(session, context, command, Status.CLASS_NOT_SUPPORTED, comment)
+    try:
+        part = session.handlers.open_part()
+    except StorageError as error:
+        log.warning("part.refused", code=error.code)
+        return Respond(session, context, command, Status.OUT_OF_RESOURCES, "out of resources")
+    except Exception as error:  # noqa: BLE001 - as in `Store`
+        log.error("open_part.bug", error=type(error).__name__)  # noqa: TRY400 - may quote values
+        return Respond(session, context, command, Status.HANDLER_FAILED, "internal error")
+    head = file_head(sop_class, instance, context.transfer_syntax)
+    return Store(session, context, command, PartSink(part, head, session.max_instance))
+
+
+def begin_echo(session: Session, context: AcceptedContext, command: Command) -> Operation:
+    """Begin a C-ECHO (PS3.7 Section 9.3.5)."""
+    return Respond(session, context, command, Status.SUCCESS, "")
+
+
+Begin = Callable[[Session, AcceptedContext, Command], Operation]
+OPERATIONS: Mapping[tuple[Service, int], Begin] = {
+    (Service.STORAGE, Field.C_STORE): begin_store,
+    **{(service, Field.C_ECHO): begin_echo for service in Service},
+}
+"""By the context's service and the command field; C-ECHO is answered wherever it is asked."""

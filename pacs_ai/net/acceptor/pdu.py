@@ -1,0 +1,208 @@
+"""PDUs of the upper layer protocol (PS3.8 Section 9.3): read in place, written whole."""
+
+import socket
+from enum import IntEnum
+from struct import Struct
+from typing import Protocol
+
+from pacs_ai.net.acceptor.faults import AbortReason, ConnectionCut, ConnectionGone
+
+HEADER = 6
+"""Bytes before the body of a PDU: type, reserved, length (PS3.8 Section 9.3.1)."""
+PDV_HEADER = 6
+"""Bytes before a fragment: item length, context id, message control header (Annex E.2)."""
+LAST_FRAGMENT = 0x02
+COMMAND_FRAGMENT = 0x01
+
+RELEASE_RP = bytes((6, 0, 0, 0, 0, 4, 0, 0, 0, 0))
+"""A-RELEASE-RP (PS3.8 Section 9.3.7)."""
+
+_ABORT_BODY = 4
+_ROOM = 64 << 10
+"""Below so much free space at its end the buffer starts anew: short receives cost most."""
+_PDATA = 4
+_LENGTH = Struct(">L")
+_PDV = Struct(">LBB")
+_PDU_AND_PDV = Struct(">BxLLBB")
+
+
+class RejectReason(IntEnum):
+    """Result, source and reason of an A-ASSOCIATE-RJ (PS3.8 Table 9-21), a byte each."""
+
+    CONTEXT_NAME = 0x010102
+    CALLING_AET = 0x010103
+    CALLED_AET = 0x010107
+    PROTOCOL_VERSION = 0x010202
+    NO_REASON = 0x010101
+    LOCAL_LIMIT = 0x020302
+
+
+class Spillable(Protocol):
+    """Holds views into the buffer and must let go of them before it is written again."""
+
+    def spill(self) -> None:
+        """Write the views out."""
+        ...
+
+
+class Receiver:
+    """The bytes of one connection, in one buffer that headers and fragments are used in.
+
+    Attributes
+    ----------
+    deadline
+        Moment on the monotonic clock at which the watchdog cuts the connection.
+    cut
+        Set by other threads: whatever arrives from now on does not count.
+
+    Parameters
+    ----------
+    sock
+        Connected, blocking.
+    size
+        Bytes of the buffer.
+    deadline
+        First deadline.
+    """
+
+    def __init__(self, sock: socket.socket, size: int, deadline: float) -> None:
+        self._sock = sock
+        self._buffer = bytearray(size)
+        self._view = memoryview(self._buffer)
+        self._start = 0
+        self._end = 0
+        self.holder: Spillable | None = None
+        self.deadline = deadline
+        self.cut = False
+
+    def replace_socket(self, sock: socket.socket) -> None:
+        """Go on with a wrapped socket, after a TLS handshake."""
+        self._sock = sock
+
+    def enlarge(self, size: int) -> None:
+        """Take a larger buffer, once a peer has earned it by an association."""
+        left = bytes(self._view[self._start : self._end])
+        self._buffer = bytearray(max(size, len(left)))
+        self._view = memoryview(self._buffer)
+        self._buffer[: len(left)] = left
+        self._start, self._end = 0, len(left)
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether the next byte must come from the socket."""
+        return self._start == self._end
+
+    def await_byte(self) -> None:
+        """Wait until there is at least one byte."""
+        if self._start == self._end:
+            self._receive()
+
+    def pdu_header(self) -> tuple[int, int]:
+        """Return type and length of the next PDU."""
+        self._need(HEADER)
+        start = self._start
+        self._start = start + HEADER
+        length: int = _LENGTH.unpack_from(self._buffer, start + 2)[0]
+        return self._buffer[start], length
+
+    def pdv_header(self) -> tuple[int, int, int]:
+        """Return item length, context id and message control header of the next PDV."""
+        self._need(PDV_HEADER)
+        start = self._start
+        self._start = start + PDV_HEADER
+        header: tuple[int, int, int] = _PDV.unpack_from(self._buffer, start)
+        return header
+
+    def take(self, count: int) -> bytes:
+        """Return a copy of the next bytes; memory grows only with what has really arrived."""
+        taken = bytearray()
+        while len(taken) < count:
+            taken += self.some(count - len(taken))
+        return bytes(taken)
+
+    def some(self, limit: int) -> memoryview:
+        """Return between one and ``limit`` bytes, valid until the buffer's holder spills."""
+        if self._start == self._end:
+            self._receive()
+        start = self._start
+        self._start = stop = min(self._end, start + limit)
+        return self._view[start:stop]
+
+    def drop(self) -> None:
+        """Forget what is there, then wait for more."""
+        self._start = self._end
+        self._receive()
+
+    def _need(self, count: int) -> None:
+        while self._end - self._start < count:
+            self._receive()
+
+    def _receive(self) -> None:
+        if len(self._buffer) - self._end < _ROOM or self.holder is None:
+            self._rewind()
+        try:
+            got = self._sock.recv_into(self._view[self._end :])
+        except OSError as error:
+            got = 0
+            if not self.cut:
+                raise ConnectionGone("connection broken") from error
+        if self.cut:
+            raise ConnectionCut("connection cut")
+        if not got:
+            raise ConnectionGone("connection closed")
+        self._end += got
+
+    def _rewind(self) -> None:
+        """Move what is not used yet (less than a header) to the buffer's front."""
+        if self.holder is not None:
+            self.holder.spill()
+        left = self._end - self._start
+        self._buffer[:left] = self._buffer[self._start : self._end]
+        self._start, self._end = 0, left
+
+
+def abort(reason: AbortReason) -> bytes:
+    """Encode an A-ABORT from the service provider (PS3.8 Section 9.3.8)."""
+    return bytes((7, 0, 0, 0, 0, _ABORT_BODY, 0, 0, 2, reason))
+
+
+def reject(reason: RejectReason) -> bytes:
+    """Encode an A-ASSOCIATE-RJ (PS3.8 Section 9.3.4)."""
+    return bytes((3, 0, 0, 0, 0, 4, 0)) + int(reason).to_bytes(3, "big")
+
+
+def message(context_id: int, command: bytes, dataset: bytes | None, max_length: int) -> bytes:
+    """Encode a DIMSE message as P-DATA-TF PDUs of one fragment each (PS3.8 Annex E).
+
+    Parameters
+    ----------
+    context_id
+        Presentation context.
+    command
+        Encoded command set.
+    dataset
+        Encoded data set, None for none.
+    max_length
+        Largest body the peer takes (PS3.8 Annex D.1), 0 for no limit.
+    """
+    parts = [_fragments(context_id, command, COMMAND_FRAGMENT, max_length)]
+    if dataset is not None:
+        parts.append(_fragments(context_id, dataset, 0, max_length))
+    return b"".join(parts)
+
+
+def _fragments(context_id: int, data: bytes, control: int, max_length: int) -> bytes:
+    step = max(max_length - PDV_HEADER, 2) if max_length else max(len(data), 1)
+    pieces = [data[at : at + step] for at in range(0, len(data), step)] or [b""]
+    last = len(pieces) - 1
+    return b"".join(
+        _PDU_AND_PDV.pack(
+            _PDATA,
+            len(piece) + PDV_HEADER,
+            len(piece) + 2,
+            context_id,
+            control | (LAST_FRAGMENT if index == last else 0),
+        )
+        + piece
+        for index, piece in enumerate(pieces)
+    )

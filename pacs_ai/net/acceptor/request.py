@@ -1,0 +1,221 @@
+"""A-ASSOCIATE-RQ, taken apart (PS3.8 Section 9.3.2, PS3.7 Annex D.3.3).
+
+Strangers' bytes: whatever is sent, this ends soon, either with a request of sound form or with
+`ProtocolViolation`. Items of unknown type are skipped, as PS3.8 Section 9.3.1 demands.
+pynetdicom negotiates and encodes the answer, but never sees these bytes: its decoder answers
+odd forms with whatever exception their first consequence raises, or not at all.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from struct import Struct
+
+from pacs_ai.net.acceptor.faults import ProtocolViolation
+from pacs_ai.uids import storable_uid
+
+FIXED_BODY = 68
+"""Bytes of the body before the variable items."""
+ECHOED = slice(4, 68)
+"""Both AE titles and a reserved field: the answer repeats them as sent (PS3.8 Table 9-17)."""
+
+_CALLED = slice(4, 20)
+_CALLING = slice(20, 36)
+_MAX_ITEMS = 32_768
+"""A request of 128 contexts with every transfer syntax there is has less than 8,000."""
+_DEFAULT_MAX_PDU = 16_384
+"""For a peer that leaves out its maximum length, which PS3.8 Annex D.1 does not allow."""
+
+_ITEM = Struct(">BxH")
+_MAX_LENGTH = Struct(">L")
+_APPLICATION_CONTEXT = 0x10
+_PRESENTATION_CONTEXT = 0x20
+_ABSTRACT_SYNTAX = 0x30
+_TRANSFER_SYNTAX = 0x40
+_USER_INFORMATION = 0x50
+_MAXIMUM_LENGTH = 0x51
+_IMPLEMENTATION_CLASS = 0x52
+_ROLE_SELECTION = 0x54
+_IMPLEMENTATION_VERSION = 0x55
+_USER_IDENTITY = 0x58
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedContext:
+    """A presentation context as proposed; a UID that cannot be one is an empty string."""
+
+    id: int
+    abstract_syntax: str
+    transfer_syntaxes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UserIdentity:
+    """Who the peer says it is (PS3.7 Annex D.3.3.7); never logged."""
+
+    type: int
+    primary: bytes = field(repr=False)
+    secondary: bytes = field(repr=False)
+    response_requested: bool = False
+
+
+@dataclass(slots=True)
+class AssociateRequest:
+    """What a peer asks for.
+
+    AE titles are without padding; ``roles`` maps a SOP class to the (SCU, SCP) roles that the
+    requestor proposes for itself; ``echoed`` are the bytes that the answer repeats.
+    """
+
+    protocol_version: int
+    called_aet: str
+    calling_aet: str
+    echoed: bytes
+    application_context: str = ""
+    contexts: dict[int, ProposedContext] = field(default_factory=dict)
+    max_pdu: int = _DEFAULT_MAX_PDU
+    implementation_class_uid: str = ""
+    implementation_version: str = ""
+    roles: dict[str, tuple[bool, bool]] = field(default_factory=dict)
+    identity: UserIdentity | None = None
+
+
+def decode_request(body: bytes) -> AssociateRequest:
+    """Take the body of an A-ASSOCIATE-RQ apart.
+
+    Parameters
+    ----------
+    body
+        Everything after the PDU header.
+
+    Raises
+    ------
+    ProtocolViolation
+        If an item reaches beyond its parent, is repeated where one is allowed, or lacks what it
+        must have.
+    """
+    if len(body) < FIXED_BODY:
+        raise ProtocolViolation("A-ASSOCIATE-RQ shorter than its fixed fields")
+    request = AssociateRequest(
+        protocol_version=int.from_bytes(body[:2], "big"),
+        called_aet=_text(body[_CALLED]),
+        calling_aet=_text(body[_CALLING]),
+        echoed=body[ECHOED],
+    )
+    budget = _Budget(_MAX_ITEMS)
+    seen_user_information = False
+    for kind, value in _items(body, FIXED_BODY, len(body), budget):
+        if kind == _APPLICATION_CONTEXT:
+            if request.application_context:
+                raise ProtocolViolation("application context repeated")
+            request.application_context = _text(value)
+        elif kind == _PRESENTATION_CONTEXT:
+            context = _context(value, budget)
+            if context.id in request.contexts:
+                raise ProtocolViolation("presentation context id repeated")
+            request.contexts[context.id] = context
+        elif kind == _USER_INFORMATION:
+            if seen_user_information:
+                raise ProtocolViolation("user information repeated")
+            seen_user_information = True
+            _user_information(request, value, budget)
+    if not request.contexts:
+        raise ProtocolViolation("no presentation context proposed")
+    return request
+
+
+class _Budget:
+    """Counts items over all levels of one request."""
+
+    def __init__(self, items: int) -> None:
+        self.left = items
+
+    def spend(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise ProtocolViolation("more items than any association can need")
+
+
+def _items(data: bytes, start: int, stop: int, budget: _Budget) -> Iterator[tuple[int, bytes]]:
+    """Walk items: type, reserved byte, length of two bytes, value."""
+    while start < stop:
+        budget.spend()
+        if stop - start < _ITEM.size:
+            raise ProtocolViolation("item header cut off")
+        kind, length = _ITEM.unpack_from(data, start)
+        start += _ITEM.size
+        if length > stop - start:
+            raise ProtocolViolation("item reaches beyond its end")
+        yield kind, data[start : start + length]
+        start += length
+
+
+def _context(value: bytes, budget: _Budget) -> ProposedContext:
+    """Take a presentation context item apart (PS3.8 Section 9.3.2.2)."""
+    fixed = 4
+    if len(value) < fixed:
+        raise ProtocolViolation("presentation context cut off")
+    number = value[0]
+    if number % 2 == 0:
+        raise ProtocolViolation("presentation context id is even")
+    abstract: str | None = None
+    syntaxes: dict[str, None] = {}
+    for kind, name in _items(value, fixed, len(value), budget):
+        if kind == _ABSTRACT_SYNTAX:
+            if abstract is not None:
+                raise ProtocolViolation("abstract syntax repeated")
+            abstract = _uid(name)
+        elif kind == _TRANSFER_SYNTAX:
+            syntaxes[_uid(name)] = None
+    if abstract is None or not syntaxes:
+        raise ProtocolViolation("presentation context without abstract or transfer syntax")
+    return ProposedContext(number, abstract, tuple(syntaxes))
+
+
+def _user_information(request: AssociateRequest, value: bytes, budget: _Budget) -> None:
+    """Take the user information item apart; a later item of a kind replaces an earlier one."""
+    for kind, data in _items(value, 0, len(value), budget):
+        if kind == _MAXIMUM_LENGTH:
+            if len(data) != _MAX_LENGTH.size:
+                raise ProtocolViolation("maximum length item is not four bytes")
+            request.max_pdu = _MAX_LENGTH.unpack(data)[0]
+        elif kind == _IMPLEMENTATION_CLASS:
+            request.implementation_class_uid = _uid(data)
+        elif kind == _IMPLEMENTATION_VERSION:
+            request.implementation_version = _text(data)
+        elif kind == _ROLE_SELECTION:
+            sop_class, scu, scp = _role(data)
+            request.roles[sop_class] = (scu, scp)
+        elif kind == _USER_IDENTITY:
+            request.identity = _identity(data)
+
+
+def _role(data: bytes) -> tuple[str, bool, bool]:
+    """Take a role selection item apart (PS3.7 Annex D.3.3.4)."""
+    length = int.from_bytes(data[:2], "big")
+    if len(data) != 2 + length + 2:
+        raise ProtocolViolation("role selection item of wrong length")
+    return _uid(data[2 : 2 + length]), data[-2] == 1, data[-1] == 1
+
+
+def _identity(data: bytes) -> UserIdentity:
+    """Take a user identity item apart (PS3.7 Annex D.3.3.7.1); its type is not judged here."""
+    primary_at, fixed = 4, 6
+    primary_end = primary_at + int.from_bytes(data[2:4], "big")
+    secondary_at = primary_end + 2
+    secondary = int.from_bytes(data[primary_end:secondary_at], "big")
+    if len(data) < fixed or len(data) != secondary_at + secondary:
+        raise ProtocolViolation("user identity item of wrong length")
+    return UserIdentity(
+        data[0], data[primary_at:primary_end], data[secondary_at:], response_requested=data[1] == 1
+    )
+
+
+def _text(value: bytes) -> str:
+    """Decode an AE title or a name; any padding with spaces or NULs is let through."""
+    return value.decode("latin-1").strip(" \0")
+
+
+def _uid(value: bytes) -> str:
+    """Decode a UID; the empty string, which nothing accepts, stands for one that is none."""
+    uid = _text(value)
+    return uid if storable_uid(uid) else ""

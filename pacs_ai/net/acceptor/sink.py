@@ -1,0 +1,144 @@
+"""Where the fragments of a data set go: to the part's file, to memory, or nowhere."""
+
+import os
+from functools import lru_cache
+from typing import Protocol
+
+from pydicom.uid import UID
+from pynetdicom.dsutils import create_file_meta, encode_file_meta
+
+from pacs_ai.domain import Part
+from pacs_ai.net.acceptor.pdu import Spillable
+from pacs_ai.net.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
+
+_MAX_PENDING = 512
+"""Views gathered for one writev; POSIX lets a system take as few as 16, Linux takes 1024."""
+
+_INSTANCE_UID_TAG = b"\x02\x00\x03\x00UI"
+_SHORT_ELEMENT_HEADER = 8
+
+
+class Sink(Spillable, Protocol):
+    """Takes a data set piece by piece."""
+
+    @property
+    def size(self) -> int:
+        """Bytes taken."""
+        ...
+
+    @property
+    def limit(self) -> int:
+        """Bytes that may come."""
+        ...
+
+    def write(self, view: memoryview) -> None:
+        """Take some bytes; the view is valid until `spill`."""
+        ...
+
+
+class PartSink:
+    """Writes to an instance's part: file meta information, then the data set as it comes.
+
+    Fragments are gathered as views into the receive buffer, and many small ones written by one
+    system call. A failed write is remembered, and the rest of the data set dropped.
+
+    Parameters
+    ----------
+    part
+        Empty file.
+    head
+        What comes before the data set.
+    limit
+        Bytes that the data set may have.
+    """
+
+    def __init__(self, part: Part, head: bytes, limit: int) -> None:
+        self.part = part
+        self.size = 0
+        self.limit = limit
+        self.error: OSError | None = None
+        self._pending: list[bytes | memoryview] = [head]
+
+    def write(self, view: memoryview) -> None:
+        """Gather some bytes."""
+        self.size += len(view)
+        self._pending.append(view)
+        if len(self._pending) >= _MAX_PENDING:
+            self.spill()
+
+    def spill(self) -> None:
+        """Write what was gathered."""
+        pending, self._pending = self._pending, []
+        if not pending or self.error is not None:
+            return
+        try:
+            written = os.writev(self.part.fd, pending)
+            if written < sum(map(len, pending)):
+                _write_rest(self.part.fd, b"".join(pending)[written:])
+        except OSError as error:
+            self.error = error
+
+
+class MemorySink:
+    """Keeps a small data set, such as a commitment report, in memory."""
+
+    def __init__(self, limit: int) -> None:
+        self.data = bytearray()
+        self.limit = limit
+
+    @property
+    def size(self) -> int:
+        """Bytes taken."""
+        return len(self.data)
+
+    def write(self, view: memoryview) -> None:
+        """Copy some bytes."""
+        self.data += view
+
+    def spill(self) -> None:
+        """Nothing is held."""
+
+
+class NullSink:
+    """Drops a data set that was refused before it came."""
+
+    def __init__(self, limit: int) -> None:
+        self.size = 0
+        self.limit = limit
+
+    def write(self, view: memoryview) -> None:
+        """Count some bytes."""
+        self.size += len(view)
+
+    def spill(self) -> None:
+        """Nothing is held."""
+
+
+def _write_rest(fd: int, data: bytes) -> None:
+    """Go on after a short write, which on a regular file mostly precedes ENOSPC."""
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def file_head(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
+    """Return preamble, ``DICM`` and file meta information (PS3.10 Section 7.1).
+
+    The preamble is zero: what a peer puts there is never stored.
+    """
+    template = _template(sop_class_uid, len(sop_instance_uid), transfer_syntax_uid)
+    return sop_instance_uid.encode("ascii").join(template)
+
+
+@lru_cache(maxsize=1024)
+def _template(sop_class_uid: str, length: int, transfer_syntax_uid: str) -> tuple[bytes, bytes]:
+    """Encode once what differs between instances in nothing but the SOP Instance UID."""
+    meta = create_file_meta(
+        sop_class_uid=UID(sop_class_uid),
+        sop_instance_uid=UID("9" * length),
+        transfer_syntax=UID(transfer_syntax_uid),
+        implementation_uid=UID(IMPLEMENTATION_CLASS_UID),
+        implementation_version=IMPLEMENTATION_VERSION,
+    )
+    encoded = encode_file_meta(meta)
+    value = encoded.index(_INSTANCE_UID_TAG) + _SHORT_ELEMENT_HEADER
+    return b"\0" * 128 + b"DICM" + encoded[:value], encoded[value + length :]

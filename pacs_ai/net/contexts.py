@@ -1,0 +1,97 @@
+"""What the node takes: SOP classes and transfer syntaxes as data.
+
+The conformance statement is generated from these tables.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+
+from pydicom.uid import UID
+from pynetdicom import ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts
+
+from pacs_ai.uids import storable_uid
+
+APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
+"""The DICOM application context name (PS3.7 Annex A.2.1)."""
+
+VERIFICATION = "1.2.840.10008.1.1"
+COMMITMENT_PUSH = "1.2.840.10008.1.20.1"
+COMMITMENT_PUSH_INSTANCE = "1.2.840.10008.1.20.1.1"
+"""Well-known instance that N-ACTION and N-EVENT-REPORT name (PS3.4 Annex J.3.5)."""
+
+IMPLICIT_LITTLE = "1.2.840.10008.1.2"
+EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
+EXPLICIT_BIG = "1.2.840.10008.1.2.2"
+PLAIN_SYNTAXES = (EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG)
+"""Taken for services other than storage, whose data sets we read ourselves."""
+
+_DICOM_ROOT = "1.2.840.10008."
+_STORAGE_ROOT = "1.2.840.10008.5.1.4.1.1."
+_LIVE_VIDEO_ROOT = "1.2.840.10008.1.2.7."
+"""SMPTE ST 2110: streams (PS3.22), never a stored instance."""
+
+_RETIRED_JPEG = (52, 53, 54, 55, 56, 58, 59, 60, 61, 62, 63, 64, 65, 66)
+"""Last components of the JPEG processes that PS3.5 retired; archives still hold them."""
+
+STORAGE_CLASSES: Mapping[str, str] = MappingProxyType(
+    {
+        str(context.abstract_syntax): UID(str(context.abstract_syntax)).name
+        for context in AllStoragePresentationContexts
+    }
+)
+"""UID and name of every storage SOP class in force (PS3.4 Annex B.5).
+
+Without the non-patient objects of PS3.4 Annex GG: they belong to no study, so none is kept.
+"""
+
+TRANSFER_SYNTAXES: tuple[str, ...] = tuple(
+    uid for uid in map(str, ALL_TRANSFER_SYNTAXES) if not uid.startswith(_LIVE_VIDEO_ROOT)
+) + tuple(f"1.2.840.10008.1.2.4.{process}" for process in _RETIRED_JPEG)
+"""Every transfer syntax an instance may be stored in (PS3.5 Annex A and its retired ones)."""
+
+_SYNTAXES = frozenset(TRANSFER_SYNTAXES)
+_PLAIN = frozenset(PLAIN_SYNTAXES)
+
+
+class Service(Enum):
+    """Which service a presentation context belongs to."""
+
+    VERIFICATION = "verification"
+    STORAGE = "storage"
+    COMMITMENT = "storage commitment"
+
+
+@dataclass(frozen=True, slots=True)
+class ContextPolicy:
+    """Which presentation contexts are accepted.
+
+    ``accept_unknown`` also takes private storage classes and those that the standard retired or
+    that are newer than this release.
+    """
+
+    accept_unknown: bool = True
+
+    def service(self, abstract_syntax: str) -> Service | None:
+        """Return the service of an abstract syntax, None for one that is not taken."""
+        if abstract_syntax == VERIFICATION:
+            return Service.VERIFICATION
+        if abstract_syntax == COMMITMENT_PUSH:
+            return Service.COMMITMENT
+        if abstract_syntax in STORAGE_CLASSES:
+            return Service.STORAGE
+        if self.accept_unknown and self._may_be_storage(abstract_syntax):
+            return Service.STORAGE
+        return None
+
+    @staticmethod
+    def _may_be_storage(abstract_syntax: str) -> bool:
+        if abstract_syntax.startswith(_DICOM_ROOT):
+            return abstract_syntax.startswith(_STORAGE_ROOT)
+        return storable_uid(abstract_syntax)
+
+    @staticmethod
+    def takes(service: Service, transfer_syntax: str) -> bool:
+        """Tell whether a service can be used with a transfer syntax."""
+        return transfer_syntax in (_SYNTAXES if service is Service.STORAGE else _PLAIN)

@@ -1,0 +1,132 @@
+"""What the listener tells the rest of the node, and what it asks of it.
+
+All methods are called from the thread of the association concerned, several at a time.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from pacs_ai.domain import Part
+
+SopReference = tuple[str, str]
+"""SOP Class UID and SOP Instance UID."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationInfo:
+    """Who is on the other end.
+
+    ``id`` is unique for ever; ``started`` counts on the monotonic clock, in seconds. AE titles
+    are as sent without their padding: a peer chooses them, so they are only names.
+    """
+
+    id: str
+    calling_aet: str
+    called_aet: str
+    peer_ip: str
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedInstance:
+    """An instance whose last byte has arrived.
+
+    The part holds 128 zero bytes, ``DICM``, our file meta information, and the data set of
+    ``bytes`` bytes exactly as sent. Nothing is flushed to the disk yet, nothing is checked but
+    the form of the two UIDs, which are those of the command.
+    """
+
+    association: AssociationInfo
+    part: Part
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAnswer:
+    """The status of the C-STORE response (PS3.4 Annex B.2.3) and its Error Comment.
+
+    ``comment`` goes to the peer: at most 64 characters of it, ASCII, no patient data.
+    """
+
+    status: int
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitmentRequest:
+    """A peer asks whether the node keeps these instances (PS3.4 Annex J.3.2)."""
+
+    association: AssociationInfo
+    transaction_uid: str
+    references: tuple[SopReference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CommitmentReport:
+    """What an archive says about instances it was asked to keep (PS3.4 Annex J.3.3).
+
+    ``failed`` holds class, instance and Failure Reason (PS3.3 Section C.14.1.1).
+    """
+
+    transaction_uid: str
+    committed: tuple[SopReference, ...]
+    failed: tuple[tuple[str, str, int], ...]
+
+
+class Handlers(Protocol):
+    """The node behind the listener."""
+
+    def opened(self, association: AssociationInfo) -> None:
+        """Note that an association is established."""
+        ...
+
+    def closed(self, association: AssociationInfo, outcome: str) -> None:
+        """Note that it has ended; called once for each `opened`.
+
+        ``outcome`` is a value of `pacs_ai.net.acceptor.states.Outcome`: only ``released`` says
+        that the peer had nothing more to send.
+        """
+        ...
+
+    def open_part(self) -> Part:
+        """Make an empty file for the instance that begins to arrive.
+
+        Raises
+        ------
+        StorageError
+            If there is no room, no permission, no disk: the peer is answered 0xA700.
+        """
+        ...
+
+    def discard(self, part: Part) -> None:
+        """Close the descriptor and remove the file of an instance that will not be stored."""
+        ...
+
+    def store(self, received: ReceivedInstance) -> StoreAnswer:
+        """Take the instance over: check, make durable, record; the answer goes to the peer.
+
+        The part is the handler's from here on, whatever happens; so is closing its descriptor.
+        """
+        ...
+
+    def commitment_report(self, report: CommitmentReport) -> int:
+        """Take an archive's N-EVENT-REPORT; the DIMSE status returned goes to the archive."""
+        ...
+
+
+class CommitmentProvider(Protocol):
+    """The node as an archive of its own: answers storage commitment for what it holds."""
+
+    def commitment_request(self, request: CommitmentRequest) -> CommitmentReport:
+        """Look at what is held, and report.
+
+        The request is already answered 0x0000. The report goes out on the same association.
+        """
+        ...
+
+    def commitment_undelivered(self, request: CommitmentRequest, report: CommitmentReport) -> None:
+        """Note that the peer was gone or did not take the report: it needs an association."""
+        ...

@@ -1,0 +1,97 @@
+"""The Storage SCP that the node listens with."""
+
+import structlog
+
+from pacs_ai.errors import StateError
+from pacs_ai.net.acceptor.listener import Listener
+from pacs_ai.net.handlers import CommitmentProvider, Handlers
+from pacs_ai.net.settings import ServerSettings, TlsFiles
+from pacs_ai.net.tls import server_context
+
+__all__ = ["ServerSettings", "StorageServer", "TlsFiles"]
+
+log = structlog.get_logger()
+
+
+class StorageServer:
+    """Receives instances and hands them to the node.
+
+    Parameters
+    ----------
+    settings
+        Where and how to listen.
+    handlers
+        The node behind.
+    provider
+        Answers storage commitment requests; None leaves them refused.
+    """
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        handlers: Handlers,
+        provider: CommitmentProvider | None = None,
+    ) -> None:
+        self._settings = settings
+        self._handlers = handlers
+        self._provider = provider
+        self._listener: Listener | None = None
+
+    @property
+    def port(self) -> int:
+        """The plain port in use, 0 if it is closed.
+
+        Raises
+        ------
+        StateError
+            If the server is not started.
+        """
+        return self._running().port or 0
+
+    @property
+    def tls_port(self) -> int:
+        """The TLS port in use, 0 if there is none."""
+        return self._running().tls_port or 0
+
+    @property
+    def associations(self) -> int:
+        """Number of associations at this moment."""
+        return self._running().associations
+
+    def start(self) -> None:
+        """Listen; connections are accepted when this returns.
+
+        Raises
+        ------
+        ConfigError
+            If a port is taken, or a certificate cannot be used.
+        """
+        settings = self._settings
+        tls = server_context(settings.tls) if settings.tls is not None else None
+        listener = Listener(settings, self._handlers, self._provider, tls)
+        listener.start()
+        self._listener = listener
+        log.info(
+            "listening",
+            ae_titles=",".join(settings.ae_titles),
+            host=settings.host,
+            port=listener.port,
+            tls_port=listener.tls_port,
+            acse_seconds=settings.acse_seconds,
+            pdu_seconds=settings.pdu_seconds,
+            idle_seconds=settings.idle_seconds,
+            max_associations=settings.max_associations,
+            max_pdu=settings.max_pdu,
+            max_instance=settings.max_instance,
+            max_command=settings.max_command,
+        )
+
+    def stop(self, grace_seconds: float) -> None:
+        """Stop: running C-STOREs get so many seconds to end, everything else is aborted now."""
+        listener, self._listener = self._running(), None
+        listener.stop(grace_seconds)
+
+    def _running(self) -> Listener:
+        if self._listener is None:
+            raise StateError("the listener is not running")
+        return self._listener

@@ -1,0 +1,102 @@
+"""How the listener is set up; every limit of robustness is here, with its default."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pacs_ai.errors import ConfigError
+
+_MIN_PDU = 4096
+_MAX_PDU = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM files of a TLS listener.
+
+    With ``ca`` set, a client must show a certificate that one of these authorities signed.
+    """
+
+    certificate: Path
+    key: Path
+    ca: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """What the listener is called, where it listens, and what a peer may ask of it.
+
+    Attributes
+    ----------
+    ae_titles
+        What we are called; a request that names anything else is rejected.
+    host, port
+        Where to listen in clear text; port 0 takes a free one, None keeps the plain port closed.
+    accept_from
+        Who may call: glob patterns of AE titles, each with ``@`` and a pattern or network of
+        addresses if wanted; empty for anybody on this machine.
+    max_associations
+        Associations at once; one more is rejected as transient.
+    max_associations_per_peer
+        The same for one address; None for no limit of its own.
+    max_pending
+        Connections without an association (yet) from strangers; beyond it the oldest of the
+        address that has most is dropped.
+    reserved_pending
+        As many again for addresses that have had an association before.
+    acse_seconds
+        From the connection to a whole A-ASSOCIATE-RQ, TLS handshake included.
+    pdu_seconds
+        From a PDU's first byte to its last.
+    idle_seconds
+        Without a message, or a part of one worth the name.
+    closing_seconds
+        For the peer to close after our last word.
+    max_pdu
+        Bytes of the largest P-DATA-TF that is announced.
+    max_instance
+        Bytes of the largest data set of an instance.
+    max_command
+        Bytes of the largest command set.
+    max_identifier
+        Bytes of the largest data set that is kept in memory (storage commitment).
+    accept_unknown
+        Take private and retired storage classes too.
+    reuse_port
+        Let several processes listen on the port.
+    buffer_bytes
+        Receive buffer of an association.
+    tls_port
+        Where to listen with TLS.
+    tls
+        Its files; None for no TLS.
+    """
+
+    ae_titles: tuple[str, ...]
+    host: str = "127.0.0.1"
+    port: int | None = 11112
+    accept_from: tuple[str, ...] = ()
+    max_associations: int = 64
+    max_associations_per_peer: int | None = None
+    max_pending: int = 128
+    reserved_pending: int = 32
+    acse_seconds: float = 10
+    pdu_seconds: float = 30
+    idle_seconds: float = 60
+    closing_seconds: float = 2
+    max_pdu: int = 1 << 20
+    max_instance: int = 2 << 30
+    max_command: int = 64 << 10
+    max_identifier: int = 16 << 20
+    accept_unknown: bool = True
+    reuse_port: bool = False
+    buffer_bytes: int = 1 << 20
+    tls_port: int = 2762
+    tls: TlsFiles | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        if not self.ae_titles or not all(title.strip() for title in self.ae_titles):
+            raise ConfigError("the listener needs an AE title")
+        if not _MIN_PDU <= self.max_pdu <= _MAX_PDU:
+            raise ConfigError(f"max_pdu must lie between {_MIN_PDU} and {_MAX_PDU} bytes")
+        if self.port is None and self.tls is None:
+            raise ConfigError("neither a plain port nor TLS: nothing to listen on")
