@@ -14,7 +14,6 @@ from pacs_ai.flow.deliver import release
 from pacs_ai.flow.receive import Origin, adopt
 from pacs_ai.logs import get_logger
 from pacs_ai.store import deliveries, instances, jobs, leases, studies, tasks
-from pacs_ai.store.schema import Job
 from pacs_ai.store.session import Session
 
 _ADOPTED = Origin(calling_aet="", called_aet="", association_id="")
@@ -78,7 +77,7 @@ def _take_back(
     context: FlowContext, session: Session, lease: leases.HeldLease, *, blame: leases.Blame
 ) -> None:
     state = leases.take_back(session, lease, blame=blame, now=context.now(), actor=context.owner)
-    if lease.entity is Job and state:
+    if lease.is_job and state:
         _log.warning("job taken back", job=lease.id, state=state)
 
 

@@ -44,6 +44,11 @@ class HeldLease:
     until: datetime | None
     attempt: int
 
+    @property
+    def is_job(self) -> bool:
+        """Tell whether it is a worker's lease on a job."""
+        return self.entity is Job
+
 
 def held(session: Session) -> list[HeldLease]:
     """Return all leases that anyone holds."""

@@ -1,0 +1,122 @@
+"""The only place where the parts of the node are put together."""
+
+import os
+import re
+import socket
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from pacs_ai.clock import Clock, SystemClock
+from pacs_ai.config import Config
+from pacs_ai.dicom.header import known_keyword
+from pacs_ai.domain import JobId, TaskKind
+from pacs_ai.engine.local import LocalEngine
+from pacs_ai.errors import ConfigError
+from pacs_ai.flow.analyse import analyse
+from pacs_ai.flow.arrivals import Arrivals
+from pacs_ai.flow.commit import commit
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.deliver import deliver
+from pacs_ai.flow.route import SENDER_KEYS, route
+from pacs_ai.logs import use_secret
+from pacs_ai.model.bundle import ModelBundle, load_bundle
+from pacs_ai.model.predict import Classifier
+from pacs_ai.store.migrate import prepare
+from pacs_ai.store.session import Database
+from pacs_ai.store.spool import Spool
+
+LIGHT_TASKS = (TaskKind.ROUTE, TaskKind.DELIVER, TaskKind.COMMIT)
+"""Done by threads of the daemon: they read headers and talk to peers."""
+
+HEAVY_TASKS = (TaskKind.ANALYSE,)
+"""Done by worker processes: decoders and networks may take a process down with them."""
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The node, wired: what commands and daemons work with."""
+
+    context: FlowContext
+    bundles: Mapping[str, ModelBundle]
+    arrivals: Arrivals
+
+    def perform(self, kind: TaskKind, key: str) -> None:
+        """Do one light task."""
+        if kind is TaskKind.ROUTE:
+            models = {name: bundle.identity for name, bundle in self.bundles.items()}
+            route(self.context, models, key)
+        elif kind is TaskKind.DELIVER:
+            deliver(self.context, key)
+        elif kind is TaskKind.COMMIT:
+            commit(self.context, key)
+
+    def load_classifiers(self, threads: int) -> dict[str, Classifier]:
+        """Load every model's network; `threads` is what one prediction may use."""
+        return {name: Classifier.load(bundle, threads) for name, bundle in self.bundles.items()}
+
+    def analyse(self, classifiers: Mapping[str, Classifier], key: str) -> None:
+        """Do one heavy task."""
+        analyse(self.context, classifiers, JobId(key))
+
+    def close(self) -> None:
+        """Give the database's connections back."""
+        self.context.database.close()
+
+
+def build_app(config: Config, *, clock: Clock | None = None, owner: str | None = None) -> App:
+    """Wire the node that a configuration describes.
+
+    Parameters
+    ----------
+    clock
+        Another clock than the system's, for tests.
+    owner
+        Who acts, ``node/boot/process``; made up from host and process if not given.
+
+    Raises
+    ------
+    ConfigError
+        If a rule, a model or the database does not fit.
+    """
+    clock = clock or SystemClock()
+    owner = owner or f"{node_name()}/{uuid.uuid4().hex[:8]}/{os.getpid()}"
+    _check_rules(config)
+    bundles = {
+        name: load_bundle(entry.bundle, entry.sha256) for name, entry in config.models.items()
+    }
+    spool = Spool(
+        config.storage.spool,
+        owner.split("/", 1)[0],
+        durable=config.storage.durability == "full",
+    )
+    secret = spool.secret()
+    use_secret(secret)
+    spool.open()
+    database = Database(config.storage.database)
+    prepare(database)
+    engine = LocalEngine(database, clock, owner, config.engine.lease_seconds)
+    context = FlowContext(config, database, spool, engine, clock, owner, secret)
+    return App(context, bundles, Arrivals())
+
+
+def as_process(app: App, owner: str) -> App:
+    """Return the same node acting under another owner."""
+    engine = LocalEngine(
+        app.context.database, app.context.clock, owner, app.context.config.engine.lease_seconds
+    )
+    return replace(app, context=replace(app.context, owner=owner, engine=engine))
+
+
+def node_name() -> str:
+    """Return this machine's name as it appears in folders and leases."""
+    name = re.sub(r"[^A-Za-z0-9_.-]", "-", socket.gethostname()).strip(".")
+    return name[:64] or "node"
+
+
+def _check_rules(config: Config) -> None:
+    """Refuse a misspelt keyword: it would match nothing, silently and for ever."""
+    for rule in config.rules:
+        for keyword in rule.when:
+            if keyword not in SENDER_KEYS and not known_keyword(keyword):
+                raise ConfigError(f"rule {rule.name!r}: {keyword!r} is no DICOM keyword")

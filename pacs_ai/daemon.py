@@ -1,0 +1,159 @@
+"""The daemons: one that listens, one that only works. Signals, order of start, and drain."""
+
+import signal
+import threading
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+
+from pacs_ai.app import LIGHT_TASKS, App
+from pacs_ai.flow.commit import remind
+from pacs_ai.flow.complete import complete
+from pacs_ai.flow.deliver import probe
+from pacs_ai.flow.reception import Reception
+from pacs_ai.flow.recover import LeaseWatch, restart, sweep, take_back_from
+from pacs_ai.flow.retain import retain
+from pacs_ai.logs import get_logger
+from pacs_ai.net.server import ServerSettings, StorageServer, TlsFiles
+from pacs_ai.schedule import Schedule
+from pacs_ai.store.leases import Blame
+from pacs_ai.workers import Workforce
+
+DRAIN_SECONDS = 10.0
+"""How long running C-STOREs may take to end."""
+
+_LIGHT_THREADS = 4  # peers that hang keep one busy each
+
+_COMPLETE_SECONDS = 0.5
+_SUPERVISE_SECONDS = 1.0
+_RECOVER_SECONDS = 2.0
+_PROBE_SECONDS = 15.0
+_REMIND_SECONDS = 60.0
+_RETAIN_SECONDS = 3600.0
+
+_log = get_logger()
+
+
+class Daemon:
+    """The running node.
+
+    Parameters
+    ----------
+    app
+        The node, wired.
+    listening
+        Whether to receive instances.
+    workers
+        Number of worker processes; 0 for a node that leaves all work to others.
+    """
+
+    def __init__(self, app: App, *, listening: bool, workers: int) -> None:
+        self._app = app
+        self._stop = threading.Event()
+        self._schedule = Schedule()
+        self._threads: list[threading.Thread] = []
+        self._workforce = Workforce(app, workers) if workers else None
+        self._server = self._make_server() if listening else None
+
+    @property
+    def port(self) -> int:
+        """The port it listens on; 0 while the plain port is closed."""
+        return 0 if self._server is None else self._server.port
+
+    @property
+    def tls_port(self) -> int:
+        """The TLS port it listens on, if any."""
+        return 0 if self._server is None else self._server.tls_port
+
+    def start(self) -> None:
+        """Settle what a crash left, listen, then start the work.
+
+        Raises
+        ------
+        ConfigError
+            If another daemon has the spool, or a port is taken.
+        """
+        context = self._app.context
+        context.spool.lock()
+        restart(context, self._app.arrivals)
+        if self._server is not None:
+            self._server.start()
+        if self._workforce is not None:
+            self._workforce.start()
+            for number in range(_LIGHT_THREADS):
+                thread = threading.Thread(target=self._work, name=f"tasks-{number}", daemon=True)
+                thread.start()
+                self._threads.append(thread)
+        self._plan()
+        self._schedule.start()
+
+    def wait(self) -> None:
+        """Return when SIGTERM or SIGINT has come; must be called from the main thread."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        while not self._stop.wait(3600):
+            pass
+
+    def stop(self) -> None:
+        """Finish what is running, give leases back, leave the rest queued for the next start."""
+        self._stop.set()
+        if self._server is not None:
+            self._server.stop(DRAIN_SECONDS)
+        self._schedule.stop()
+        if self._workforce is not None:
+            self._workforce.stop()
+        for thread in self._threads:
+            thread.join(DRAIN_SECONDS)
+        take_back_from(self._app.context, self._app.context.owner, Blame.NOBODY)
+        self._app.context.spool.unlock()
+        self._app.close()
+        _log.info("stopped")
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._stop.set()
+
+    def _work(self) -> None:
+        self._app.context.engine.run(self._app.perform, LIGHT_TASKS, self._stop)
+
+    def _plan(self) -> None:
+        context = self._app.context
+        sweeps: list[tuple[float, Callable[..., object], tuple[object, ...]]] = [
+            (_COMPLETE_SECONDS, complete, (context, self._app.arrivals)),
+            (_RECOVER_SECONDS, sweep, (context, LeaseWatch())),
+            (_PROBE_SECONDS, probe, (context,)),
+            (_REMIND_SECONDS, remind, (context,)),
+            (_RETAIN_SECONDS, retain, (context,)),
+        ]
+        for seconds, function, arguments in sweeps:
+            self._schedule.every(seconds, function.__name__, partial(function, *arguments))
+        if self._workforce is not None:
+            self._schedule.every(_SUPERVISE_SECONDS, "supervise", self._workforce.supervise)
+
+    def _make_server(self) -> StorageServer:
+        return StorageServer(
+            _server_settings(self._app), Reception(self._app.context, self._app.arrivals)
+        )
+
+
+def _server_settings(app: App) -> ServerSettings:
+    config = app.context.config
+    tls = config.tls
+    files = None
+    if tls.certificate is not None and tls.key is not None:
+        files = TlsFiles(tls.certificate, tls.key, tls.ca)
+    return ServerSettings(
+        ae_titles=(config.node.ae_title,),
+        host=config.node.host,
+        port=config.node.port if files is None or tls.plain else None,
+        accept_from=config.node.accept_from,
+        accept_unknown=config.node.accept_unknown,
+        max_associations=config.node.max_associations,
+        acse_seconds=config.limits.acse_seconds,
+        pdu_seconds=config.limits.pdu_seconds,
+        idle_seconds=config.limits.idle_seconds,
+        max_pdu=config.limits.max_pdu,
+        max_instance=config.limits.max_instance,
+        max_command=config.limits.max_command,
+        tls_port=tls.port,
+        tls=files,
+    )

@@ -1,0 +1,78 @@
+"""The listener's other end: hands what arrives to the steps, and keeps account of associations."""
+
+import threading
+from dataclasses import dataclass
+
+from pacs_ai.domain import Part
+from pacs_ai.flow.arrivals import Arrivals
+from pacs_ai.flow.commit import report
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.receive import open_part, receive
+from pacs_ai.logs import get_logger
+from pacs_ai.net.handlers import AssociationInfo, CommitmentReport, ReceivedInstance, StoreAnswer
+
+RELEASED = "released"
+
+_log = get_logger()
+
+
+@dataclass(slots=True)
+class _Account:
+    instances: int = 0
+    refused: int = 0
+    bytes: int = 0
+
+
+class Reception:
+    """What the Storage SCP calls, from the threads of its associations."""
+
+    def __init__(self, context: FlowContext, arrivals: Arrivals) -> None:
+        self._context = context
+        self._arrivals = arrivals
+        self._lock = threading.Lock()
+        self._accounts: dict[str, _Account] = {}
+
+    def opened(self, association: AssociationInfo) -> None:
+        """Open the association's account."""
+        with self._lock:
+            self._accounts[association.id] = _Account()
+
+    def closed(self, association: AssociationInfo, outcome: str) -> None:
+        """Close the account with one line in the log; a release may complete studies."""
+        now = self._context.clock.monotonic()
+        self._arrivals.closed(association.id, released=outcome == RELEASED, now=now)
+        with self._lock:
+            account = self._accounts.pop(association.id, _Account())
+        _log.info(
+            "association closed",
+            peer=association.calling_aet,
+            called=association.called_aet,
+            address=association.peer_ip,
+            instances=account.instances,
+            refused=account.refused,
+            bytes=account.bytes,
+            seconds=round(now - association.started, 3),
+            outcome=outcome,
+        )
+
+    def open_part(self) -> Part:
+        """Open a file for an instance that begins to arrive."""
+        return open_part(self._context)
+
+    def discard(self, part: Part) -> None:
+        """Remove the file of an instance that did not arrive whole."""
+        self._context.spool.discard(part)
+
+    def store(self, received: ReceivedInstance) -> StoreAnswer:
+        """Take an instance that has arrived."""
+        answer = receive(self._context, self._arrivals, received)
+        account = self._accounts.get(received.association.id)
+        if account is not None:
+            account.instances += 1
+            account.refused += answer.status not in (0x0000, 0xB000)
+            account.bytes += received.bytes
+        return answer
+
+    def commitment_report(self, received: CommitmentReport) -> int:
+        """Take an archive's storage commitment report."""
+        return report(self._context, received)

@@ -1,0 +1,161 @@
+"""Worker processes: they analyse, and nothing they do can take the listener down with them.
+
+A worker is started with the configuration on its standard input and ends when that closes: it
+never outlives its parent, however that ends.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+
+from pacs_ai.app import HEAVY_TASKS, App, build_app
+from pacs_ai.config import Config
+from pacs_ai.domain import TaskKind
+from pacs_ai.errors import PacsAIError
+from pacs_ai.flow.recover import take_back_from
+from pacs_ai.logs import get_logger, setup_logging
+from pacs_ai.store import leases
+
+STOP_SECONDS = 8.0
+"""How long a worker may go on with its job when the daemon stops."""
+
+_RESTART_SECONDS = 2.0
+
+_log = get_logger()
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: subprocess.Popen[bytes]
+    owner: str
+    started: float
+
+
+class Workforce:
+    """Starts worker processes and keeps their number.
+
+    Parameters
+    ----------
+    app
+        The node they work for.
+    size
+        How many processes.
+    """
+
+    def __init__(self, app: App, size: int) -> None:
+        self._app = app
+        self._size = size
+        self._workers: list[_Worker] = []
+        self._running: dict[tuple[str, int], float] = {}
+
+    def start(self) -> None:
+        """Start all workers."""
+        for _ in range(self._size):
+            self._workers.append(self._hire())
+
+    def supervise(self) -> None:
+        """Replace workers that died, and end those whose job takes too long."""
+        for worker in list(self._workers):
+            code = worker.process.poll()
+            if code is None:
+                continue
+            self._workers.remove(worker)
+            _log.error("worker died", owner=worker.owner, exit=code)
+            take_back_from(self._app.context, worker.owner, leases.Blame.WORKER)
+            if time.monotonic() - worker.started < _RESTART_SECONDS:
+                time.sleep(_RESTART_SECONDS)  # one that cannot even start must not spin
+            self._workers.append(self._hire())
+        self._end_overdue()
+
+    def stop(self) -> None:
+        """Let every worker finish within `STOP_SECONDS`, then end it; its job is queued again."""
+        for worker in self._workers:
+            worker.process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        for worker in self._workers:
+            try:
+                worker.process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                worker.process.kill()
+                worker.process.wait()
+            take_back_from(self._app.context, worker.owner, leases.Blame.NOBODY)
+        self._workers.clear()
+
+    def _hire(self) -> _Worker:
+        context = self._app.context
+        node, boot, _ = context.owner.split("/")
+        owner = f"{node}/{boot}/{len(self._workers)}-{time.monotonic_ns() % 10**9}"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pacs_ai.workers"],
+            stdin=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C at a terminal is for the daemon to pass on
+        )
+        order = {"config": context.config.model_dump(mode="json"), "owner": owner, "of": self._size}
+        assert process.stdin is not None  # noqa: S101 - PIPE was asked for
+        process.stdin.write(json.dumps(order).encode() + b"\n")
+        process.stdin.flush()
+        return _Worker(process, owner, time.monotonic())
+
+    def _end_overdue(self) -> None:
+        """End workers that hang in a native call: they would renew their lease for ever."""
+        context = self._app.context
+        with context.database.read() as session:
+            held = [lease for lease in leases.held(session) if lease.is_job]
+        now = time.monotonic()
+        self._running = {
+            (str(lease.id), lease.attempt): self._running.get((str(lease.id), lease.attempt), now)
+            for lease in held
+        }
+        overdue = {
+            lease.owner
+            for lease in held
+            if now - self._running[str(lease.id), lease.attempt]
+            > context.config.engine.job_timeout_seconds
+        }
+        for worker in self._workers:
+            if worker.owner in overdue:
+                _log.error("job takes too long: its worker is ended", owner=worker.owner)
+                worker.process.kill()
+                worker.process.wait()
+
+
+def main() -> int:
+    """Be a worker: read the order, load the models, analyse until told to stop."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    order = json.loads(sys.stdin.buffer.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    config = Config.model_validate(order["config"])
+    setup_logging(config.log)
+    try:
+        app = build_app(config, owner=order["owner"])
+        threads = max(1, (os.cpu_count() or 1) // int(order["of"]))
+        classifiers = app.load_classifiers(threads)
+    except PacsAIError as error:
+        _log.error("worker cannot start", error=error.code, reason=error.message)
+        return error.exit_code
+
+    def perform(_kind: TaskKind, key: str) -> None:
+        app.analyse(classifiers, key)
+
+    _log.debug("worker ready", owner=order["owner"], models=sorted(classifiers))
+    app.context.engine.run(perform, HEAVY_TASKS, stop)
+    app.close()
+    return 0
+
+
+def _end_with_parent() -> None:
+    """End when standard input closes: the parent is gone, and nobody would supervise us."""
+    while sys.stdin.buffer.read(1):
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
