@@ -84,10 +84,17 @@ class Study(StudyTiming):
     @classmethod
     def _projection_radiography(cls, data: object) -> object:
         """Radiographs arrive as one small association: waiting a minute would be for nothing."""
-        if isinstance(data, dict):
-            shipped = {name: {"release_seconds": 3} for name in ("CR", "DX", "MG")}
-            return {**data, "modality": {**shipped, **(data.get("modality") or {})}}
-        return data
+        given = data.get("modality", {}) if isinstance(data, dict) else None
+        if not isinstance(data, dict) or not isinstance(given, dict):
+            return data
+        timings: dict[str, object] = {name: {"release_seconds": 3} for name in ("CR", "DX", "MG")}
+        for name, timing in given.items():
+            shipped = timings.get(name)
+            if isinstance(shipped, dict) and isinstance(timing, dict):
+                timings[name] = {**shipped, **timing}
+            else:
+                timings[name] = timing
+        return {**data, "modality": timings}
 
 
 class Engine(Section):
