@@ -2,6 +2,7 @@
 
 A bundle is a folder with ``model.toml`` (what it is), ``model.onnx`` (the network; outputs
 ``logits`` and ``features``), ``head.npy`` (the last layer, for Grad-CAM) and ``MODEL_CARD.md``.
+It may hold ``weights.npz``, which training reads and serving does not.
 """
 
 import hashlib
@@ -22,6 +23,8 @@ from pacs_ai.model.preprocess import InputSpec, known
 
 SHIPPED = Path(__file__).resolve().parent.parent / "bundles"
 MANIFEST, NETWORK, HEAD, CARD = "model.toml", "model.onnx", "head.npy", "MODEL_CARD.md"
+WEIGHTS = "weights.npz"
+"""The variables of the trained network, for training and explaining further; never served."""
 
 _MIB = 2**20
 _MAX_BYTES = {MANIFEST: _MIB, NETWORK: 1024 * _MIB, HEAD: 64 * _MIB}
@@ -52,7 +55,7 @@ class Manifest(_Strict):
     """The content of ``model.toml``; an unknown key is an error.
 
     ``temperature`` divides the logits before ``activation``. ``sha256`` holds the hash of each
-    file that is loaded.
+    file.
     """
 
     format: Literal[1]
@@ -178,8 +181,8 @@ def _parse(folder: Path, raw: bytes) -> Manifest:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BundleInvalid(f"{path} is not TOML") from error
     wrong = known(manifest.input.preprocess, manifest.input.modalities)
-    if wrong is None and set(manifest.sha256) != {NETWORK, HEAD}:
-        wrong = f"sha256 must name {NETWORK} and {HEAD} and nothing else"
+    if wrong is None and not {NETWORK, HEAD} <= set(manifest.sha256) <= {NETWORK, HEAD, WEIGHTS}:
+        wrong = f"sha256 must name {NETWORK} and {HEAD}, may name {WEIGHTS}, and nothing else"
     if wrong is not None:
         raise BundleInvalid(f"{path}: {wrong}")
     return manifest

@@ -2,8 +2,8 @@
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime  # type: ignore[import-untyped]
-from onnxruntime.capi import onnxruntime_pybind11_state as native  # type: ignore[import-untyped]
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as native
 
 from pacs_ai.errors import BundleInvalid, RuntimeFailed
 from pacs_ai.model.bundle import ModelBundle
