@@ -138,9 +138,9 @@ def _pixels(ds: Dataset, key: StudyKey, scene: Scene, stored: npt.NDArray[np.uin
     ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 12, 11, 0
     ds.PixelData = stored.astype("<u2").tobytes()
     scale = {"CT": 1.0, "MR": _MR_SIGNAL}.get(key.modality, float(GREY_MAX))
-    centre, width = (round(value * scale, 1) for value in scene.window)
-    ds.WindowCenter = str(GREY_MAX - centre if key.inverted else centre)
-    ds.WindowWidth = str(width)
+    centre, width = (value * scale for value in scene.window)
+    ds.WindowCenter = f"{GREY_MAX - centre if key.inverted else centre:.1f}"
+    ds.WindowWidth = f"{width:.1f}"
 
 
 def _plane(ds: Dataset, key: StudyKey, spacing: float, index: int, count: int) -> None:
