@@ -52,6 +52,7 @@ def claim(
     )
     parcels = []
     for delivery, result in session.execute(query).all():
+        attempt = delivery.attempt + 1
         moved = move(
             session,
             Delivery,
@@ -60,7 +61,7 @@ def claim(
             now=now,
             actor=owner,
             fence={"attempt": delivery.attempt},
-            attempt=delivery.attempt + 1,
+            attempt=attempt,
             lease_owner=owner,
             lease_until=now + timedelta(seconds=lease_seconds),
         )
@@ -68,7 +69,7 @@ def claim(
             parcels.append(
                 Parcel(
                     DeliveryId(delivery.id),
-                    delivery.attempt + 1,
+                    attempt,
                     delivery.refusals,
                     result.path,
                     result.sop_class_uid,

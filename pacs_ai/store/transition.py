@@ -78,7 +78,6 @@ def move(
             sa.update(entity)
             .where(entity.id == key, entity.state == source, *conditions)
             .values(state=target, **values)
-            .execution_options(synchronize_session=False)
         ),
     )
     if changed.rowcount != 1:
