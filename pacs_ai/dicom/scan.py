@@ -1,0 +1,261 @@
+"""The check of every instance on arrival: whole, consistent, and what the index needs of it."""
+
+import hashlib
+import mmap
+import os
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from pacs_ai.dicom.elements import walk
+from pacs_ai.dicom.encoding import BadDataset, Encoding, Value
+from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
+from pacs_ai.dicom.part10 import (
+    DEFLATED,
+    EXPLICIT_BIG,
+    EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
+    MAX_META,
+    read_meta,
+)
+from pacs_ai.dicom.reading import PIXEL_KEYWORDS, read_until_pixels, text
+from pacs_ai.errors import NotDicom, StorageError
+from pacs_ai.uids import storable_uid
+
+MISSING_UID = 0xC002
+BAD_UID = 0x0117
+MAX_DATASET = 2 * 1024**3
+FREE_INFLATION = 64 * 1024**2
+MAX_RATIO = 64
+
+_NATIVE = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED})
+_COMPRESSED_PREFIXES = ("1.2.840.10008.1.2.4.", "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.8.")
+_PIXEL_DATA = 0x7FE00010
+_KEYWORDS = {
+    0x00080008: "ImageType",
+    0x00080016: "SOPClassUID",
+    0x00080018: "SOPInstanceUID",
+    0x00080050: "AccessionNumber",
+    0x00080060: "Modality",
+    0x00080070: "Manufacturer",
+    0x00081090: "ManufacturerModelName",
+    0x00100020: "PatientID",
+    0x00100021: "IssuerOfPatientID",
+    0x00181020: "SoftwareVersions",
+    0x0020000D: "StudyInstanceUID",
+    0x0020000E: "SeriesInstanceUID",
+}
+_UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+_CHARSET = 0x00080005
+_WANTED = frozenset(_KEYWORDS) | frozenset(PIXEL_KEYWORDS) | {_CHARSET}
+_MAX_TEXT = 1024
+_CHUNK = 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedInstance:
+    """What the index keeps of an instance, and what is hashed at once and then forgotten.
+
+    ``patient_id``, ``issuer_of_patient_id`` and ``accession_number`` name a patient: they go
+    into a keyed hash and nowhere else. ``dataset_sha256`` covers the data set as sent, after the
+    file meta information; ``pixel_sha256`` the value of the pixel data as encoded (of a deflated
+    data set: as inflated), "" if there are none. Absent attributes are "".
+    """
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    study_instance_uid: str
+    series_instance_uid: str
+    transfer_syntax_uid: str
+    modality: str
+    patient_id: str
+    issuer_of_patient_id: str
+    accession_number: str
+    manufacturer: str
+    manufacturer_model: str
+    software_versions: str
+    image_type: tuple[str, ...]
+    has_pixels: bool
+    dataset_bytes: int
+    dataset_sha256: str
+    pixel_sha256: str
+
+
+def scan_instance(path: Path) -> ScannedInstance:
+    """Check a received file to its last byte; no pixel is decoded.
+
+    Parameters
+    ----------
+    path
+        A Part 10 file this node wrote: its own preamble and file meta information, then the data
+        set as sent.
+
+    Raises
+    ------
+    BadDataset
+        If the data set does not parse to its end, contradicts its transfer syntax, inflates too
+        far (more than `MAX_RATIO` times and `FREE_INFLATION` bytes, or `MAX_DATASET`), holds
+        file meta or command elements, or lacks or distorts a UID. ``status`` is the answer for
+        the sender.
+    StorageError
+        If the file cannot be read, or there is no room to inflate it.
+
+    Notes
+    -----
+    A data set cut off between two elements of its top level cannot be told from a whole one:
+    only the last-fragment flag of the transport says where it ends (PS3.8 Section E.2). If what
+    is left lacks a UID it is refused all the same.
+    """
+    try:
+        with path.open("rb") as stream:
+            meta = read_meta(stream.read(MAX_META))
+            syntax = meta.transfer_syntax_uid
+            with _plain(stream, syntax, meta.dataset_offset) as (plain, start):
+                found = _places(plain, start, syntax)
+                values = _values(path, plain, found)
+                _check_uids(values, found)
+                _check_pixels(found.get(_PIXEL_DATA), syntax)
+                size = os.fstat(stream.fileno()).st_size - meta.dataset_offset
+                dataset_sha256 = _digest(stream, meta.dataset_offset, size)
+                pixels = _pixels(found)
+                pixel_sha256 = _digest(plain, pixels.start, pixels.length) if pixels else ""
+    except OSError as error:
+        raise StorageError(f"a received file cannot be read ({type(error).__name__})") from error
+    except BadDataset:
+        raise
+    except NotDicom as error:
+        raise BadDataset(error.message) from error
+    return ScannedInstance(
+        sop_class_uid=values["SOPClassUID"],
+        sop_instance_uid=values["SOPInstanceUID"],
+        study_instance_uid=values["StudyInstanceUID"],
+        series_instance_uid=values["SeriesInstanceUID"],
+        transfer_syntax_uid=syntax,
+        modality=values["Modality"],
+        patient_id=values["PatientID"],
+        issuer_of_patient_id=values["IssuerOfPatientID"],
+        accession_number=values["AccessionNumber"],
+        manufacturer=values["Manufacturer"],
+        manufacturer_model=values["ManufacturerModelName"],
+        software_versions=values["SoftwareVersions"],
+        image_type=tuple(values["ImageType"].split("\\")) if values["ImageType"] else (),
+        has_pixels=pixels is not None,
+        dataset_bytes=size,
+        dataset_sha256=dataset_sha256,
+        pixel_sha256=pixel_sha256,
+    )
+
+
+def _places(stream: BinaryIO, start: int, syntax: str) -> dict[int, Value]:
+    encoding = Encoding(
+        explicit=syntax != IMPLICIT_LITTLE, order=">" if syntax == EXPLICIT_BIG else "<"
+    )
+    if os.fstat(stream.fileno()).st_size <= start:
+        raise BadDataset("the data set is empty")
+    # Pages are read only where an element begins: pixel data cost neither time nor memory.
+    with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return walk(data, start, encoding, _WANTED)
+
+
+def _values(path: Path, stream: BinaryIO, found: dict[int, Value]) -> dict[str, str]:
+    values = dict.fromkeys(_KEYWORDS.values(), "")
+    for tag, keyword in _KEYWORDS.items():
+        place = found.get(tag)
+        if place is None or not place.length:
+            continue
+        raw = os.pread(stream.fileno(), min(place.length, _MAX_TEXT + 1), place.start)
+        if place.length > _MAX_TEXT or not _is_plain(keyword, raw):
+            return _foreign_values(path)
+        values[keyword] = raw.decode("ascii").rstrip("\0 ")
+    return values
+
+
+def _is_plain(keyword: str, raw: bytes) -> bool:
+    """Tell whether a value means the same in every character set, and is the only one."""
+    several = b"\\" in raw and keyword != "ImageType"
+    return raw.isascii() and b"\x1b" not in raw and not several
+
+
+def _foreign_values(path: Path) -> dict[str, str]:
+    """Read the values with pydicom, which knows character sets."""
+    try:
+        with quiet(), path.open("rb") as stream:
+            dataset = read_until_pixels(stream, _KEYWORDS.values()).dataset
+            return {keyword: text(dataset, keyword) for keyword in _KEYWORDS.values()}
+    except FOREIGN_ERRORS as error:
+        raise BadDataset(f"a value cannot be read ({type(error).__name__})") from error
+
+
+def _check_uids(values: dict[str, str], found: dict[int, Value]) -> None:
+    tags = {keyword: tag for tag, keyword in _KEYWORDS.items()}
+    for keyword in _UIDS:
+        if tags[keyword] not in found:
+            raise BadDataset(f"the data set has no {keyword}", MISSING_UID)
+        if not storable_uid(values[keyword]):
+            raise BadDataset(f"the {keyword} is not a UID", BAD_UID)
+
+
+def _check_pixels(pixels: Value | None, syntax: str) -> None:
+    if pixels is None or not pixels.length:
+        return
+    encapsulated = pixels.fragments >= 0
+    if encapsulated and syntax in _NATIVE:
+        raise BadDataset("encapsulated pixel data in a transfer syntax without compression")
+    if not encapsulated and syntax.startswith(_COMPRESSED_PREFIXES):
+        raise BadDataset("bare pixel data in a transfer syntax with compression")
+
+
+def _pixels(found: dict[int, Value]) -> Value | None:
+    places = (found.get(tag) for tag in PIXEL_KEYWORDS)
+    return next((place for place in places if place is not None and place.length), None)
+
+
+def _digest(stream: BinaryIO, start: int, length: int) -> str:
+    """Hash part of a file through one small buffer: a map of it would count as our memory."""
+    digest = hashlib.sha256()
+    buffer = memoryview(bytearray(min(_CHUNK, length)))
+    while length > 0:
+        got = os.preadv(stream.fileno(), [buffer[: min(_CHUNK, length)]], start)
+        if not got:
+            raise BadDataset("the file ends before its data set")
+        digest.update(buffer[:got])
+        start, length = start + got, length - got
+    return digest.hexdigest()
+
+
+@contextmanager
+def _plain(stream: BinaryIO, syntax: str, start: int) -> Iterator[tuple[BinaryIO, int]]:
+    """Give the data set inflated, as a file and the offset where it begins."""
+    if syntax != DEFLATED:
+        yield stream, start
+        return
+    # Without a name, so that no crash leaves it behind; beside the spool's own files.
+    with tempfile.TemporaryFile(dir=Path(stream.name).parent) as target:
+        _inflate(stream, start, target)
+        target.flush()
+        yield target, 0
+
+
+def _inflate(stream: BinaryIO, start: int, target: BinaryIO) -> None:
+    compressed = os.fstat(stream.fileno()).st_size - start
+    limit = min(MAX_DATASET, max(FREE_INFLATION, MAX_RATIO * compressed))
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    stream.seek(start)
+    written = 0
+    while not inflater.eof:
+        data = inflater.unconsumed_tail or stream.read(_CHUNK)
+        if not data:
+            raise BadDataset("the deflated data set is cut off")
+        try:
+            part = inflater.decompress(data, _CHUNK)
+        except zlib.error as error:
+            raise BadDataset("the deflated data set is damaged") from error
+        written += target.write(part)
+        if written > limit:
+            raise BadDataset("the deflated data set inflates too far")
+    if (inflater.unused_data + stream.read(2)).strip(b"\0"):
+        raise BadDataset("there is something behind the deflated data set")
