@@ -1,0 +1,157 @@
+"""Storage commitment data sets, ours and peers' (PS3.4 Annex J)."""
+
+import struct
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+from io import BytesIO
+
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.errors import InvalidDicomError
+from pydicom.filebase import DicomBytesIO
+from pydicom.filereader import dcmread
+from pydicom.filewriter import write_dataset
+from pydicom.uid import UID
+
+from pacs_ai.errors import NotDicom
+from pacs_ai.net.contexts import EXPLICIT_BIG, IMPLICIT_LITTLE
+from pacs_ai.net.handlers import CommitmentReport, SopReference
+from pacs_ai.uids import storable_uid
+
+REQUEST_ACTION = 1
+"""Action Type ID of a commitment request (PS3.4 Table J.3-1)."""
+
+
+class EventType(IntEnum):
+    """Event Type ID of a report (PS3.4 Table J.3-2)."""
+
+    ALL_COMMITTED = 1
+    FAILURES_EXIST = 2
+
+
+_FOREIGN = (
+    InvalidDicomError,
+    AttributeError,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+"""What pydicom raises on bytes that are no data set."""
+
+
+def request_dataset(transaction_uid: str, references: Iterable[SopReference]) -> Dataset:
+    """Make the Action Information of a request (PS3.4 Table J.3-1)."""
+    dataset = Dataset()
+    dataset.TransactionUID = transaction_uid
+    dataset.ReferencedSOPSequence = [_item(*reference) for reference in references]
+    return dataset
+
+
+def report_dataset(report: CommitmentReport) -> tuple[EventType, Dataset]:
+    """Make the Event Information of a report (PS3.4 Table J.3-2), and say which event it is."""
+    dataset = Dataset()
+    dataset.TransactionUID = report.transaction_uid
+    if report.committed:
+        dataset.ReferencedSOPSequence = [_item(*reference) for reference in report.committed]
+    if not report.failed:
+        return EventType.ALL_COMMITTED, dataset
+    failed = []
+    for sop_class_uid, sop_instance_uid, reason in report.failed:
+        item = _item(sop_class_uid, sop_instance_uid)
+        item.FailureReason = reason
+        failed.append(item)
+    dataset.FailedSOPSequence = failed
+    return EventType.FAILURES_EXIST, dataset
+
+
+def read_request(dataset: Dataset) -> tuple[str, tuple[SopReference, ...]]:
+    """Return Transaction UID and references of a request.
+
+    Raises
+    ------
+    NotDicom
+        If it has no Transaction UID, refers to nothing, or holds what is no UID.
+    """
+    try:
+        transaction = _uid(dataset.TransactionUID)
+        references = _references(dataset.ReferencedSOPSequence)
+    except _FOREIGN as error:
+        raise NotDicom("commitment request lacks what PS3.4 Table J.3-1 demands") from error
+    if not references:
+        raise NotDicom("commitment request refers to nothing")
+    return transaction, references
+
+
+def read_report(dataset: Dataset) -> CommitmentReport:
+    """Return what a report says.
+
+    Raises
+    ------
+    NotDicom
+        If it has no Transaction UID or holds what is no UID.
+    """
+    try:
+        failed = dataset.get("FailedSOPSequence") or []
+        return CommitmentReport(
+            transaction_uid=_uid(dataset.TransactionUID),
+            committed=_references(dataset.get("ReferencedSOPSequence") or []),
+            failed=tuple(
+                (*reference, int(item.get("FailureReason", 0)))
+                for reference, item in zip(_references(failed), failed, strict=True)
+            ),
+        )
+    except _FOREIGN as error:
+        raise NotDicom("commitment report lacks what PS3.4 Table J.3-2 demands") from error
+
+
+def decode(data: bytes, transfer_syntax: str) -> Dataset:
+    """Decode a data set that came without file meta information.
+
+    Raises
+    ------
+    NotDicom
+        If pydicom cannot read it.
+    """
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = UID(transfer_syntax)
+    head = DicomBytesIO()
+    head.is_little_endian, head.is_implicit_VR = True, False
+    write_dataset(head, meta)
+    try:
+        return dcmread(BytesIO(head.getvalue() + data), force=True)
+    except _FOREIGN as error:
+        raise NotDicom("not a readable data set") from error
+
+
+def encode(dataset: Dataset, transfer_syntax: str) -> bytes:
+    """Encode one of our data sets without file meta information."""
+    buffer = DicomBytesIO()
+    buffer.is_implicit_VR = transfer_syntax == IMPLICIT_LITTLE
+    buffer.is_little_endian = transfer_syntax != EXPLICIT_BIG
+    write_dataset(buffer, dataset)
+    return buffer.getvalue()
+
+
+def _item(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
+    item = Dataset()
+    item.ReferencedSOPClassUID = sop_class_uid
+    item.ReferencedSOPInstanceUID = sop_instance_uid
+    return item
+
+
+def _references(items: Sequence[Dataset]) -> tuple[SopReference, ...]:
+    return tuple(
+        (_uid(item.ReferencedSOPClassUID), _uid(item.ReferencedSOPInstanceUID)) for item in items
+    )
+
+
+def _uid(value: object) -> str:
+    uid = str(value)
+    if not storable_uid(uid):
+        raise ValueError("not a UID")
+    return uid
