@@ -1,0 +1,99 @@
+"""The files of deploy/ agree with each other and with what they start."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pacs_ai.configfile import load_config
+
+PINNED = re.compile(r"^[\w./-]+:v?\d+\.\d+\.\d+[\w.-]*$")
+
+
+@pytest.fixture(scope="module")
+def deploy(root: Path) -> Path:
+    return root / "deploy"
+
+
+@pytest.fixture(scope="module")
+def services(deploy: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((deploy / "compose.yaml").read_text())["services"]
+    return found
+
+
+def read_orthanc(path: Path) -> dict[str, Any]:
+    """Orthanc's JSON has comments."""
+    text = re.sub(r"^\s*//.*$", "", path.read_text(), flags=re.MULTILINE)
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def test_every_image_has_a_full_version(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        assert PINNED.match(service["image"]), name
+
+
+def test_everything_mounted_is_there(services: dict[str, Any], deploy: Path) -> None:
+    mounted = [
+        volume.split(":")[0]
+        for service in services.values()
+        for volume in service.get("volumes", [])
+        if volume.startswith("./")
+    ]
+    assert len(mounted) >= 4
+    assert [path for path in mounted if not (deploy / path).exists()] == []
+
+
+def test_nothing_is_published_beyond_this_machine(services: dict[str, Any]) -> None:
+    ports = [port for service in services.values() for port in service.get("ports", [])]
+    assert ports
+    assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
+
+
+def test_archive_and_node_know_each_other(services: dict[str, Any], deploy: Path) -> None:
+    config = load_config(deploy / "pacs-ai.toml")
+    shared = read_orthanc(deploy / "orthanc" / "orthanc.json")
+    site = read_orthanc(deploy / "orthanc" / "site.json")
+    node = site["DicomModalities"]["AI_NODE"]
+    assert (node["AET"], node["Port"]) == (config.node.ae_title, config.node.port)
+    assert node["Host"] == "pacs-ai"
+    archive = config.peers["archive"]
+    assert (archive.ae_title, archive.port) == (shared["DicomAet"], site["DicomPort"])
+    assert {archive.host, node["Host"]} <= set(services)
+    assert shared["DicomAet"] in config.node.accept_from
+    assert set(shared).isdisjoint(site), "Orthanc refuses a key that stands in two files"
+
+
+def test_viewer_and_proxy_use_the_archives_paths(deploy: Path) -> None:
+    web = read_orthanc(deploy / "orthanc" / "orthanc.json")["DicomWeb"]
+    viewer = (deploy / "ohif" / "app-config.js").read_text()
+    proxy = (deploy / "nginx" / "default.conf").read_text()
+    for path in (web["Root"].strip("/"), web["WadoRoot"].strip("/")):
+        assert f"'/{path}'" in viewer
+        assert re.search(rf"\b{path}\b", proxy)
+    assert not re.search(r"https?://", viewer), "the viewer must ask nobody else"
+
+
+def test_image_is_built_without_tensorflow_and_runs_as_nobody(deploy: Path) -> None:
+    text = (deploy / "Dockerfile").read_text()
+    assert "requirements/base.txt" in text
+    assert "dev.txt" not in text
+    assert "--require-hashes" in text
+    final = text[text.rindex("\nFROM ") :]
+    assert "\nUSER pacs-ai\n" in final
+
+
+def test_unit_file_is_valid(deploy: Path, tmp_path: Path) -> None:
+    verifier = shutil.which("systemd-analyze")
+    if verifier is None:
+        pytest.skip("systemd-analyze is not installed")
+    unit = tmp_path / "pacs-ai.service"
+    text = (deploy / "pacs-ai.service").read_text().replace("/opt/pacs-ai/bin/pacs-ai", "/bin/true")
+    unit.write_text(text)
+    done = subprocess.run([verifier, "verify", unit], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
