@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import cast
 
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
@@ -175,3 +176,8 @@ def _plane(dataset: Dataset) -> tuple[_Position | None, _Orientation | None]:
 
 def _whole(values: tuple[float, ...], count: int) -> bool:
     return len(values) == count and all(math.isfinite(value) for value in values)
+
+
+def known_keyword(keyword: str) -> bool:
+    """Tell whether a word is the keyword of a standard attribute (PS3.6)."""
+    return tag_for_keyword(keyword) is not None

@@ -14,7 +14,7 @@ from pacs_ai.flow import retry
 from pacs_ai.flow.context import FlowContext, pair_key, split_pair
 from pacs_ai.logs import get_logger
 from pacs_ai.net import client
-from pacs_ai.net.status import Verdict, classify
+from pacs_ai.net.status import Verdict
 from pacs_ai.store import deliveries
 from pacs_ai.store.deliveries import Parcel
 from pacs_ai.store.session import Session
@@ -98,30 +98,19 @@ def _settle(
     outcome: client.StoreOutcome,
 ) -> bool:
     """Write down what the peer said of one object; True if it has it."""
-    now = context.now()
-    verdict = classify(outcome.status)
-    if outcome.error is None and verdict in (Verdict.SUCCESS, Verdict.WARNING):
-        note = "" if verdict is Verdict.SUCCESS else f"stored with status 0x{outcome.status:04X}"
-        return deliveries.stored(
-            session,
-            parcel,
-            status=outcome.status or 0,
-            note=note,
-            now=now,
-            actor=context.owner,
-        )
-    error = outcome.error or StoreRefused(
-        f"answered with status 0x{outcome.status or 0:04X}", outcome.status or 0
-    )
-    _try_again_or_fail(
-        context,
+    if outcome.error is not None:
+        refused = outcome.verdict is Verdict.REFUSED
+        _try_again_or_fail(context, session, peer, parcel, outcome.error, refused=refused)
+        return False
+    status = outcome.status or 0
+    return deliveries.stored(
         session,
-        peer,
         parcel,
-        error,
-        refused=verdict is Verdict.REFUSED or not error.retryable,
+        status=status,
+        note=f"stored with status 0x{status:04X}" if outcome.warning else "",
+        now=context.now(),
+        actor=context.owner,
     )
-    return False
 
 
 def _try_again_or_fail(

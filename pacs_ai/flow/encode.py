@@ -15,7 +15,6 @@ from pacs_ai.errors import InvalidResult
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.results.build import BuiltResult, build_results
 from pacs_ai.results.context import ResultContext
-from pacs_ai.results.sr import REPORT_CLASSES
 from pacs_ai.store import jobs
 from pacs_ai.store.schema import Job
 
@@ -38,7 +37,7 @@ def encode(
     """
     kinds = [kind for kind in ResultKind if any(kind in rule.results for rule in rules)]
     with context.database.read() as session:
-        earlier = jobs.previous_report(session, job, REPORT_CLASSES)
+        earlier = jobs.previous_report(session, job)
     result_context = ResultContext(
         site=context.config.node.site,
         installation_uid=context.installation_uid(),

@@ -6,7 +6,8 @@ renamed, folder flushed, row committed, answered.
 
 from dataclasses import dataclass
 
-from pacs_ai.dicom.scan import BadDataset, ScannedInstance, scan_instance
+from pacs_ai.dicom.encoding import BadDataset
+from pacs_ai.dicom.scan import ScannedInstance, scan_instance
 from pacs_ai.domain import Part, StudyId, StudyState
 from pacs_ai.errors import NoSpace, NotDicom, StorageError
 from pacs_ai.flow import duplicates

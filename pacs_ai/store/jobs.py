@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from pacs_ai.domain import DeliveryState, JobId, JobState, ModelIdentity, StudyId, StudyState
+from pacs_ai.domain import DeliveryState, JobId, JobState, ModelIdentity, ResultKind, StudyId, StudyState
 from pacs_ai.errors import LeaseLost
 from pacs_ai.store.schema import Delivery, Job, Result, Study
 from pacs_ai.store.transition import move, record
@@ -279,7 +279,7 @@ def results(session: Session, job_id: JobId) -> Sequence[Result]:
     return session.scalars(query).all()
 
 
-def previous_report(session: Session, job: Job, sop_class_uids: Sequence[str]) -> Result | None:
+def previous_report(session: Session, job: Job) -> Result | None:
     """Return the newest report of the same model on an earlier revision of the study."""
     query = (
         sa.select(Result)
@@ -288,7 +288,7 @@ def previous_report(session: Session, job: Job, sop_class_uids: Sequence[str]) -
             Job.study_id == job.study_id,
             Job.revision < job.revision,
             Job.model_name == job.model_name,
-            Result.sop_class_uid.in_(sop_class_uids),
+            Result.kind == ResultKind.REPORT,
         )
         .order_by(Job.revision.desc())
         .limit(1)

@@ -1,0 +1,44 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pacs_ai.flow import retry
+from pacs_ai.flow.route import matches
+
+FACTS = {"Modality": "CT", "BodyPartExamined": "CHEST AP", "ImageType": ["ORIGINAL", "PRIMARY"]}
+
+
+@pytest.mark.parametrize(
+    ("when", "expected"),
+    [
+        ({}, True),
+        ({"Modality": "CT"}, True),
+        ({"Modality": ("CR", "DX")}, False),
+        ({"Modality": ("CR", "CT")}, True),
+        ({"BodyPartExamined": "CHEST*"}, True),
+        ({"BodyPartExamined": "chest*"}, False),
+        ({"BodyPartExamined": "CHEST"}, False),
+        ({"ImageType": "PRIMARY"}, True),
+        ({"ImageType": "SECONDARY"}, False),
+        ({"Modality": "CT", "BodyPartExamined": "HEAD*"}, False),
+        ({"StationName": ""}, True),
+        ({"StationName": "?*"}, False),
+    ],
+)
+def test_every_condition_must_hold(when, expected):
+    assert matches(when, FACTS) is expected
+
+
+@given(attempt=st.integers(1, 500), first=st.floats(0.1, 10), most=st.floats(10, 1000))
+def test_pauses_double_up_to_their_cap(attempt, first, most):
+    wait = retry.pause(attempt, first, most).total_seconds()
+    middle = min(first * 2 ** min(attempt - 1, 32), most)
+    assert 0.79 * middle <= wait <= 1.21 * middle
+
+
+def test_retrying_ends_after_the_hours_given():
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    assert not retry.over(begin, 1, begin + timedelta(minutes=59))
+    assert retry.over(begin, 1, begin + timedelta(hours=1))

@@ -1,0 +1,121 @@
+from pathlib import Path
+
+import pytest
+
+from pacs_ai.configfile import describe, load_config
+from pacs_ai.errors import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+def write(text: str, name: str = "node.toml") -> Path:
+    path = Path(name)
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_without_a_file_everything_lies_in_the_state_folder(tmp_path: Path):
+    config = load_config()
+    assert config.storage.spool == tmp_path / "state/pacs-ai/spool"
+    assert config.storage.database == f"sqlite:///{tmp_path}/state/pacs-ai/pacs-ai.db"
+    assert config.node.host == "127.0.0.1"
+    assert [rule.model for rule in config.rules] == ["demo"]
+
+
+def test_the_file_in_the_working_folder_is_found(tmp_path: Path):
+    write('[node]\nae_title = "HERE"\n', "pacs-ai.toml")
+    config = load_config()
+    assert config.node.ae_title == "HERE"
+    assert config.storage.spool == tmp_path / "var/spool"
+
+
+def test_relative_paths_start_at_the_files_folder(tmp_path: Path):
+    (tmp_path / "etc").mkdir()
+    path = write(
+        '[storage]\nspool = "s"\ndatabase = "sqlite:///d.db"\n[models.m]\nbundle = "b/c"\n'
+        '[[rules]]\nname = "r"\nmodel = "m"\n',
+        "etc/node.toml",
+    )
+    config = load_config(path)
+    assert config.storage.spool == tmp_path / "etc/s"
+    assert config.storage.database == f"sqlite:///{tmp_path}/etc/d.db"
+    assert config.models["m"].bundle == str(tmp_path / "etc/b/c")
+
+
+def test_flags_beat_environment_beats_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    path = write('[node]\nae_title = "FILE"\nport = 1\nhost = "file"\n')
+    monkeypatch.setenv("PACS_AI_NODE_PORT", "2")
+    monkeypatch.setenv("PACS_AI_NODE_HOST", "environment")
+    monkeypatch.setenv("PACS_AI_STORAGE_SPOOL", "here")
+    monkeypatch.setenv("PACS_AI_SERVICE_HOST", "set by an orchestrator")
+    config = load_config(path, {"node": {"port": 3, "host": None}})
+    assert (config.node.ae_title, config.node.port) == ("FILE", 3)
+    assert config.node.host == "environment"
+    assert config.storage.spool == tmp_path / "here"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[node]\nae_titel = "X"\n', "node.ae_titel: unknown key"),
+        ('[nodes]\nae_title = "X"\n', "nodes: unknown key"),
+        ("[node]\nport = 99999\n", "node.port"),
+        ('[node]\nae_title = "SEVENTEEN LETTERS"\n', "node.ae_title"),
+        ('[node]\nae_title = "BACK\\\\SLASH"\n', "node.ae_title"),
+        ('[node]\nae_title = "   "\n', "node.ae_title"),
+        ('[[rules]]\nname = "r"\nmodel = "none"\n', "no model 'none' \\(known: demo\\)"),
+        ('[[rules]]\nname = "r"\nmodel = "demo"\nsend_to = ["pacs"]\n', "no peer 'pacs'"),
+        ('[[rules]]\nname = "r"\nmodel = "demo"\n' * 2, "same name"),
+        ('[storage]\ndatabase = "mysql://x"\n', "storage.database"),
+        ('[tls]\ncertificate = "c.pem"\n', "belong together"),
+        ("[node\n", "node.toml"),
+    ],
+)
+def test_what_is_wrong_is_named(text: str, says: str):
+    with pytest.raises(ConfigError, match=says):
+        load_config(write(text))
+
+
+def test_a_file_that_is_not_there_is_an_error():
+    with pytest.raises(ConfigError, match=r"absent\.toml"):
+        load_config(Path("absent.toml"))
+
+
+def test_values_are_not_repeated_in_errors():
+    with pytest.raises(ConfigError) as caught:
+        load_config(write('[node]\nport = "secret-value"\n'))
+    assert "secret-value" not in str(caught.value)
+
+
+def test_the_database_password_is_not_shown():
+    config = load_config(write('[storage]\ndatabase = "postgresql://me:hidden@db/x"\n'))
+    assert "hidden" not in str(describe(config))
+    assert config.storage.database.startswith("postgresql+psycopg://me:hidden@")
+
+
+def test_radiographs_come_with_a_release_time_and_keep_what_else_is_set():
+    config = load_config(write("[study.modality.CR]\nquiet_seconds = 5\n"))
+    timing = config.timing("ANY", "CR")
+    assert (timing.quiet_seconds, timing.release_seconds) == (5, 3)
+    assert config.timing("ANY", "CT").release_seconds is None
+
+
+def test_the_sender_comes_before_the_modality():
+    config = load_config(
+        write(
+            "[study]\nquiet_seconds = 60\n[study.modality.CT]\nquiet_seconds = 30\n"
+            '[peers.ct1]\nae_title = "CT1"\nhost = "h"\nport = 104\nquiet_seconds = 10\n'
+        )
+    )
+    assert config.timing("CT1", "CT").quiet_seconds == 10
+    assert config.timing("CT2", "CT").quiet_seconds == 30
+    assert config.timing("CT2", "MR").quiet_seconds == 60
+
+
+def test_sizes_are_readable():
+    config = load_config(write('[limits]\nmax_instance = "8 GiB"\n'))
+    assert config.limits.max_instance == 8 << 30
