@@ -1,11 +1,10 @@
-"""Coded concepts of the results, and the private coding scheme with its rules.
+"""Coded concepts of the results, and the rules of the private coding scheme.
 
 PS3.16; the class codes themselves come with the bundle.
 """
 
 import hashlib
 
-from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr import CodedConcept
 
 from pacs_ai.domain import ClassSpec, Code
@@ -28,9 +27,7 @@ PRESENCE = CodedConcept("121052", "DCM", "Presence of property")
 PRESENT = CodedConcept("121053", "DCM", "Present")
 ABSENT = CodedConcept("121054", "DCM", "Absent")
 PERCENT = CodedConcept("%", "UCUM", "Percent")
-MILLIMETRE = CodedConcept("mm", "UCUM", "millimeter")
 PIXELS = CodedConcept("{pixels}", "UCUM", "Pixels")
-DIRECTION_COSINE = CodedConcept("{-1:1}", "UCUM", "{-1:1}")
 AI_PROCEDURE = CodedConcept("AICLS", SCHEME, "AI image classification")
 
 _MODALITIES = {
@@ -47,20 +44,14 @@ _MODALITIES = {
 }
 _OTHER_MODALITY = Code("OT", "DCM", "Other Modality")
 
-# LOINC, in CID 100; ultrasound has none there.
-_X_RAY = Code("43468-8", "LN", "XR unspecified body region")
+# All of CID 100, which has nothing for radiography or ultrasound in editions that validators know.
 _PROCEDURES = {
     "CT": Code("25045-6", "LN", "CT unspecified body region"),
     "MR": Code("25056-3", "LN", "MRI unspecified body region"),
     "NM": Code("49118-3", "LN", "NM unspecified body region"),
     "PT": Code("44136-0", "LN", "PET unspecified body region"),
-    "CR": _X_RAY,
-    "DX": _X_RAY,
-    "MG": _X_RAY,
-    "RF": _X_RAY,
-    "XA": _X_RAY,
 }
-_OTHER_PROCEDURE = Code("IMGPROC", SCHEME, "Imaging procedure")
+_OTHER_PROCEDURE = Code("363679005", "SCT", "Imaging procedure")
 
 
 def concept(code: Code) -> CodedConcept:
@@ -76,7 +67,13 @@ def modality_code(modality: str) -> CodedConcept:
 
 
 def procedure_code(modality: str) -> CodedConcept:
-    """Code of the procedure where the source does not say: the modality alone (CID 100)."""
+    """Code of the procedure reported, as far as the modality tells.
+
+    Notes
+    -----
+    Row 4 of TID 1500 draws on CID 100, and validators refuse any other code, such as most
+    sources have: theirs stands, untouched, in Procedure Code Sequence of every result.
+    """
     return concept(_PROCEDURES.get(modality, _OTHER_PROCEDURE))
 
 
@@ -101,13 +98,3 @@ def probability_concept(spec: ClassSpec, *, study: bool) -> CodedConcept:
         value = prefix + digest[: MAX_VALUE - len(prefix)]
     ending = " probability, study" if study else " probability"
     return CodedConcept(value, SCHEME, spec.name[: MAX_MEANING - len(ending)] + ending)
-
-
-def private_scheme() -> CodingSchemeIdentificationItem:
-    """Entry that says whose codes ``99PACSAI`` are (PS3.3 Section C.12.1)."""
-    return CodingSchemeIdentificationItem(
-        SCHEME,
-        name="pacs-ai result codes",
-        version="1",
-        responsible_organization="pacs-ai project",
-    )

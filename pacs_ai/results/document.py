@@ -12,7 +12,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from pacs_ai.dicom.reading import text
 from pacs_ai.domain import ModelIdentity
-from pacs_ai.results.codes import PROCESSING_EQUIPMENT, private_scheme
+from pacs_ai.results.codes import PROCESSING_EQUIPMENT
 from pacs_ai.results.context import (
     IMPLEMENTATION_CLASS_UID,
     MANUFACTURER,
@@ -21,6 +21,7 @@ from pacs_ai.results.context import (
     local_time,
 )
 from pacs_ai.results.identity import CHARACTER_SET, copied_element, copy_identity
+from pacs_ai.results.schemes import scheme_items
 from pacs_ai.uids import derived_uid
 
 _MAX_VERSION_NAME = 16
@@ -78,7 +79,6 @@ def new_object(
         transfer_syntax_uid=ExplicitVRLittleEndian,
         specific_character_set=CHARACTER_SET,
         content_qualification="RESEARCH",
-        coding_schemes=[private_scheme()],
         series_description=frame.series_description,
         content_date=moment.date(),
         content_time=moment.time(),
@@ -91,6 +91,7 @@ def new_object(
     if offset:
         made.TimezoneOffsetFromUTC = offset
     copy_identity(source, made)
+    made.CodingSchemeIdentificationSequence = scheme_items(source, made, model)
     _mark_writer(made.file_meta, context)
     return made
 

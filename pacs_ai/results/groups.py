@@ -1,11 +1,10 @@
 """Measurement groups of the report (TID 1501): one a class, for images and for the study.
 
 The form is one that OHIF shows readably: the class in the name of the number, and a point below
-it. The point of a finding lies at the peak of its heat map, the others are stacked at the margin.
+it. The point of a finding lies at the peak of its heat map, the others at the margin.
 A group without any coordinates would turn OHIF's whole viewport black.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,13 +31,11 @@ from pacs_ai.results.codes import (
     concept,
     probability_concept,
 )
+from pacs_ai.results.layout import MARGIN, place_points
 from pacs_ai.results.selection import peak, reported_images
 from pacs_ai.uids import derived_uid
 
 _DECIMALS = 4  # of a percentage: a softmax keeps its sum, and the text fits 16 characters
-_MARGIN = 0.03
-_LINE = 0.07
-_LOWEST = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +53,17 @@ class _Level:
         """Instance and frame that the points lie on."""
         return self.anchor.header.sop_instance_uid, self.anchor.frame
 
+    def found(self, index: int, spec: ClassSpec) -> bool:
+        """Tell whether a class passes its operating point."""
+        return spec.positive and self.probabilities[index] >= spec.threshold
+
+    def ranking(self, classes: Sequence[ClassSpec]) -> list[int]:
+        """Order the classes as they are read: what was found first, then the more probable."""
+        return sorted(
+            range(len(classes)),
+            key=lambda k: (not self.found(k, classes[k]), -self.probabilities[k]),
+        )
+
     def tracking_key(self) -> tuple[str, ...]:
         """Tell, with the class, a group apart from all others of the series."""
         if self.study:
@@ -64,7 +72,7 @@ class _Level:
 
 
 def measurement_groups(prediction: StudyPrediction, key: tuple[str, ...]) -> ContentSequence:
-    """Make the groups: each reported image, then, if there are several, the study.
+    """Make the groups: the study, if it has several images, then each reported image.
 
     Parameters
     ----------
@@ -73,49 +81,55 @@ def measurement_groups(prediction: StudyPrediction, key: tuple[str, ...]) -> Con
     key
         Key of the report's series, for the tracking UIDs.
     """
-    model = prediction.model
-    algorithms = [_algorithm(model, spec) for spec in model.classes]
+    classes = prediction.model.classes
+    algorithms = [_algorithm(prediction.model, spec) for spec in classes]
     levels = _levels(prediction)
-    crowd = Counter(level.place for level in levels)
-    stacked: Counter[tuple[str, int]] = Counter()
+    points = _points(levels, classes)
     groups = ContentSequence()
-    for level in levels:
-        for index, spec in enumerate(model.classes):
-            found = spec.positive and level.probabilities[index] >= spec.threshold
-            point = peak(level.anchor, index) if found and not level.study else None
-            at_peak = point is not None
-            if point is None:
-                lines = crowd[level.place] * len(model.classes)
-                point = _margin_point(level.anchor, stacked[level.place], lines)
-                stacked[level.place] += 1
+    for number, level in enumerate(levels):
+        for index in level.ranking(classes):
+            spec = classes[index]
             groups.extend(
                 MeasurementsAndQualitativeEvaluations(
                     TrackingIdentifier(
                         derived_uid("tracking", *key, *level.tracking_key(), spec.code.value),
-                        _tracking_text(level, spec, found=found, at_peak=at_peak),
+                        _tracking_text(level, index, spec, points[number, index]),
                     ),
                     finding_type=concept(spec.code),
                     algorithm_id=algorithms[index],
-                    measurements=[_measurement(level, index, spec, point)],
-                    qualitative_evaluations=_decision(spec, found=found),
+                    measurements=[_measurement(level, index, spec, points[number, index])],
+                    qualitative_evaluations=_decision(level, index, spec),
                     source_images=_sources(level),
                 )
             )
     return groups
 
 
+def _points(
+    levels: Sequence[_Level], classes: Sequence[ClassSpec]
+) -> dict[tuple[int, int], tuple[float, float]]:
+    """Place the point of each class of each level, in parts of its image's sides."""
+    points: dict[tuple[int, int], tuple[float, float]] = {}
+    for place in {level.place: None for level in levels}:
+        here = [
+            (number, index)
+            for number, level in enumerate(levels)
+            if level.place == place
+            for index in level.ranking(classes)
+        ]
+        owner = max(number for number, _ in here)  # the image's own level, where it has one
+        peaks = [
+            peak(levels[number].anchor.saliency[index])
+            if number == owner and levels[number].found(index, classes[index])
+            else None
+            for number, index in here
+        ]
+        points.update(zip(here, place_points(peaks), strict=True))
+    return points
+
+
 def _levels(prediction: StudyPrediction) -> list[_Level]:
-    levels = [
-        _Level(
-            name=_image_name(index, image),
-            anchor=image,
-            sources=(image,),
-            probabilities=image.probabilities,
-            study=False,
-        )
-        for index in reported_images(prediction)
-        for image in (prediction.images[index],)
-    ]
+    levels = []
     if len(prediction.images) > 1:
         levels.append(
             _Level(
@@ -126,6 +140,17 @@ def _levels(prediction: StudyPrediction) -> list[_Level]:
                 study=True,
             )
         )
+    for index in reported_images(prediction):
+        image = prediction.images[index]
+        levels.append(
+            _Level(
+                name=_image_name(index, image),
+                anchor=image,
+                sources=(image,),
+                probabilities=image.probabilities,
+                study=False,
+            )
+        )
     return levels
 
 
@@ -134,12 +159,12 @@ def _image_name(index: int, image: ImagePrediction) -> str:
     return f"image {image.header.instance_number or index + 1}{frame}"
 
 
-def _tracking_text(level: _Level, spec: ClassSpec, *, found: bool, at_peak: bool) -> str:
+def _tracking_text(level: _Level, index: int, spec: ClassSpec, point: tuple[float, float]) -> str:
+    text = f"{spec.name} / {level.name}"
     if not spec.positive:
-        return f"{spec.name} / {level.name}"
-    decision = "present" if found else "absent"
-    place = ", point at the peak of the heat map" if at_peak else ""
-    return f"{spec.name} / {level.name}: {decision}{place}"
+        return text
+    text += ": present" if level.found(index, spec) else ": absent"
+    return text if point[0] == MARGIN else f"{text}, point at the peak of the heat map"
 
 
 def _algorithm(model: ModelIdentity, spec: ClassSpec) -> AlgorithmIdentification:
@@ -163,6 +188,7 @@ def _algorithm(model: ModelIdentity, spec: ClassSpec) -> AlgorithmIdentification
 def _measurement(
     level: _Level, index: int, spec: ClassSpec, point: tuple[float, float]
 ) -> Measurement:
+    header = level.anchor.header
     return Measurement(
         probability_concept(spec, study=level.study),
         round(100 * level.probabilities[index], _DECIMALS),
@@ -170,17 +196,17 @@ def _measurement(
         referenced_coordinates=[
             CoordinatesForMeasurement(
                 "POINT",
-                np.array([point]),
+                np.array([[point[0] * header.columns, point[1] * header.rows]]),
                 SourceImageForRegion(*_reference(level.anchor)),
             )
         ],
     )
 
 
-def _decision(spec: ClassSpec, *, found: bool) -> list[QualitativeEvaluation] | None:
+def _decision(level: _Level, index: int, spec: ClassSpec) -> list[QualitativeEvaluation] | None:
     if not spec.positive:
         return None
-    return [QualitativeEvaluation(PRESENCE, PRESENT if found else ABSENT)]
+    return [QualitativeEvaluation(PRESENCE, PRESENT if level.found(index, spec) else ABSENT)]
 
 
 def _sources(level: _Level) -> list[SourceImageForMeasurementGroup]:
@@ -191,8 +217,3 @@ def _reference(image: ImagePrediction) -> tuple[str, str, Sequence[int] | None]:
     header = image.header
     frames = [image.frame] if header.frames > 1 else None
     return header.sop_class_uid, header.sop_instance_uid, frames
-
-
-def _margin_point(image: ImagePrediction, line: int, lines: int) -> tuple[float, float]:
-    step = min(_LINE, _LOWEST / (lines + 1))
-    return _MARGIN * image.header.columns, (line + 1) * step * image.header.rows

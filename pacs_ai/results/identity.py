@@ -66,12 +66,21 @@ _ALWAYS = (
     "StudyID",
 )
 
+# Type 2 where the source has anything of the module that the prefix stands for.
+_WITH_TRIAL = (
+    ("ClinicalTrialTimePoint", ("ClinicalTrialTimePointID",)),
+    (
+        "ClinicalTrialProtocolID",
+        ("ClinicalTrialProtocolName", "ClinicalTrialSiteID", "ClinicalTrialSiteName"),
+    ),
+)
+
 
 def copy_identity(source: Dataset, target: Dataset) -> None:
     """Give a result the patient and study of its source.
 
     Values stay as they are, malformed ones too; only text is encoded anew, as the result's
-    character set is UTF-8.
+    character set is UTF-8. Items of code sequences that do not make a code are left out.
 
     Parameters
     ----------
@@ -84,7 +93,12 @@ def copy_identity(source: Dataset, target: Dataset) -> None:
         element = copied_element(source, keyword)
         if element is not None:
             target[element.tag] = element
-        elif keyword in _ALWAYS:
+    due = list(_ALWAYS)
+    for prefix, keywords in _WITH_TRIAL:
+        if any(element.keyword.startswith(prefix) for element in target):
+            due += keywords
+    for keyword in due:
+        if keyword not in target:
             target[keyword] = DataElement(keyword, dictionary_VR(keyword), None)
 
 
@@ -109,13 +123,26 @@ def copied_element(source: Dataset, keyword: str) -> DataElement | None:
             return _as_text(source, tag)
 
 
-def _copied_sequence(element: DataElement) -> DataElement:
+def _copied_sequence(element: DataElement) -> DataElement | None:
     copied = copy.deepcopy(element)
     for item in copied.value:
         for nested in item.iterall():  # the walk decodes what was still raw
             del nested
         item.pop("SpecificCharacterSet", None)
+    if copied.keyword.endswith("CodeSequence"):
+        copied.value = [item for item in copied.value if _makes_a_code(item)]
+        return copied if copied.value else None
     return copied
+
+
+def _makes_a_code(item: Dataset) -> bool:
+    """Tell whether an item has what PS3.3 Section 8.8 asks of a code."""
+    if not item.get("CodeMeaning"):
+        return False
+    if item.get("URNCodeValue"):
+        return True
+    value = item.get("CodeValue") or item.get("LongCodeValue")
+    return bool(value and item.get("CodingSchemeDesignator"))
 
 
 def _as_text(source: Dataset, tag: BaseTag) -> DataElement | None:

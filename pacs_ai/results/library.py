@@ -1,7 +1,7 @@
-"""Image library of a report: every analysed image with what the index knows of it.
+"""Image library of a report: every analysed image, in groups of like images.
 
-TID 1600, 1602, 1604 (PS3.16). highdicom's own library insists on attributes that enhanced
-multi-frame images, and many radiographs, do not have.
+TID 1600 and 1602 (PS3.16). highdicom's own library insists on attributes that enhanced multi-frame
+images, and many radiographs, do not have, and repeats with every image what all have in common.
 """
 
 from collections.abc import Sequence
@@ -19,10 +19,8 @@ from highdicom.sr import (
 
 from pacs_ai.domain import InstanceHeader
 from pacs_ai.results.codes import (
-    DIRECTION_COSINE,
     IMAGE_LIBRARY,
     IMAGE_LIBRARY_GROUP,
-    MILLIMETRE,
     PIXELS,
     modality_code,
 )
@@ -33,51 +31,34 @@ _MODALITY = CodedConcept("121139", "DCM", "Modality")
 _SOURCE = CodedConcept("260753009", "SCT", "Source")
 _ROWS = CodedConcept("110910", "DCM", "Pixel Data Rows")
 _COLUMNS = CodedConcept("110911", "DCM", "Pixel Data Columns")
-_POSITION = tuple(
-    CodedConcept(value, "DCM", f"Image Position (Patient) {axis}")
-    for value, axis in (("110901", "X"), ("110902", "Y"), ("110903", "Z"))
-)
-_ORIENTATION = tuple(
-    CodedConcept(f"11090{4 + index}", "DCM", f"Image Orientation (Patient) {direction} {axis}")
-    for index, (direction, axis) in enumerate(
-        (direction, axis) for direction in ("Row", "Column") for axis in "XYZ"
-    )
-)
 
 
 def image_library(headers: Sequence[InstanceHeader]) -> ContainerContentItem:
     """Make the library container, one entry an instance."""
-    group = ContainerContentItem(IMAGE_LIBRARY_GROUP, relationship_type=_CONTAINS)
-    group.ContentSequence = ContentSequence([_entry(header) for header in headers])
     library = ContainerContentItem(IMAGE_LIBRARY, relationship_type=_CONTAINS)
-    library.ContentSequence = ContentSequence([group])
+    alike: dict[tuple[str, int, int], list[InstanceHeader]] = {}
+    for header in headers:
+        alike.setdefault((header.modality, header.rows, header.columns), []).append(header)
+    library.ContentSequence = ContentSequence([_group(*key) for key in alike.items()])
     return library
 
 
-def _entry(header: InstanceHeader) -> ImageContentItem:
-    entry = ImageContentItem(
-        _SOURCE,
-        header.sop_class_uid,
-        header.sop_instance_uid,
-        relationship_type=_CONTAINS,
-    )
-    described: list[ContentItem] = [
-        CodeContentItem(_MODALITY, modality_code(header.modality), _CONTEXT),
-        _number(_ROWS, header.rows, PIXELS),
-        _number(_COLUMNS, header.columns, PIXELS),
+def _group(common: tuple[str, int, int], headers: Sequence[InstanceHeader]) -> ContainerContentItem:
+    modality, rows, columns = common
+    content: list[ContentItem] = [
+        CodeContentItem(_MODALITY, modality_code(modality), _CONTEXT),
+        NumContentItem(_ROWS, rows, PIXELS, relationship_type=_CONTEXT),
+        NumContentItem(_COLUMNS, columns, PIXELS, relationship_type=_CONTEXT),
     ]
-    if header.position_mm and header.orientation:
-        described += [
-            _number(name, value, MILLIMETRE)
-            for name, value in zip(_POSITION, header.position_mm, strict=True)
-        ]
-        described += [
-            _number(name, value, DIRECTION_COSINE)
-            for name, value in zip(_ORIENTATION, header.orientation, strict=True)
-        ]
-    entry.ContentSequence = ContentSequence(described)
-    return entry
-
-
-def _number(name: CodedConcept, value: float, unit: CodedConcept) -> NumContentItem:
-    return NumContentItem(name, value, unit, relationship_type=_CONTEXT)
+    content += [
+        ImageContentItem(
+            _SOURCE,
+            header.sop_class_uid,
+            header.sop_instance_uid,
+            relationship_type=_CONTAINS,
+        )
+        for header in headers
+    ]
+    group = ContainerContentItem(IMAGE_LIBRARY_GROUP, relationship_type=_CONTAINS)
+    group.ContentSequence = ContentSequence(content)
+    return group

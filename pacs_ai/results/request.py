@@ -1,10 +1,9 @@
-"""What a report says of the order it answers: procedure, requests, evidence, predecessor."""
+"""What a report refers to: the order it answers, the images it used, the report it replaces."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from highdicom.sr import CodedConcept
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
@@ -12,11 +11,8 @@ from pydicom.dataset import Dataset
 from pacs_ai.dicom.header import read_header
 from pacs_ai.dicom.reading import items, text
 from pacs_ai.domain import InstanceHeader
-from pacs_ai.results.codes import MAX_MEANING, MAX_VALUE, procedure_code
 from pacs_ai.results.document import references
 from pacs_ai.results.identity import copied_element
-
-_MAX_DESIGNATOR = 16
 
 # Type 2 attributes of an item of Referenced Request Sequence (PS3.3 Section C.17.2).
 _REQUEST = (
@@ -27,23 +23,6 @@ _REQUEST = (
     "RequestedProcedureDescription",
     "RequestedProcedureCodeSequence",
 )
-
-
-def procedure_reported(source: Dataset, modality: str) -> CodedConcept:
-    """Code of the procedure: the source's own, or what its modality tells."""
-    for item in items(source, "ProcedureCodeSequence")[:1]:
-        value, scheme, meaning = (
-            text(item, keyword)
-            for keyword in ("CodeValue", "CodingSchemeDesignator", "CodeMeaning")
-        )
-        if (
-            0 < len(value) <= MAX_VALUE
-            and 0 < len(scheme) <= _MAX_DESIGNATOR
-            and 0 < len(meaning) <= MAX_MEANING
-            and not scheme.startswith("99")
-        ):
-            return CodedConcept(value, scheme, meaning)
-    return procedure_code(modality)
 
 
 def referenced_requests(source: Dataset) -> list[Dataset]:

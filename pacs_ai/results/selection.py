@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pacs_ai.domain import ImagePrediction, StudyPrediction
+from pacs_ai.domain import StudyPrediction
 
 MAX_REPORTED = 3
 """Studies of up to so many images are reported image by image, longer ones by the decisive one."""
@@ -26,10 +26,18 @@ class Shown:
 
 
 def reported_images(prediction: StudyPrediction) -> tuple[int, ...]:
-    """Choose the images, by index, that a report states probabilities of."""
-    if len(prediction.images) <= MAX_REPORTED:
-        return tuple(range(len(prediction.images)))
-    return (prediction.decisive,)
+    """Choose the images, by index, that a report states probabilities of.
+
+    Notes
+    -----
+    Readers tell the groups of a report apart by the instances they refer to. So frames of one
+    instance are not reported beside each other, nor beside a study that is this one instance.
+    """
+    images = prediction.images
+    instances = {image.header.sop_instance_uid for image in images}
+    if len(images) <= MAX_REPORTED and len(instances) == len(images):
+        return tuple(range(len(images)))
+    return (prediction.decisive,) if len(instances) > 1 else ()
 
 
 def captures(prediction: StudyPrediction) -> tuple[Shown, ...]:
@@ -79,24 +87,25 @@ def explains(saliency: npt.NDArray[np.float32]) -> bool:
     return bool(np.isfinite(saliency).all() and np.ptp(saliency) > _FLAT)
 
 
-def peak(image: ImagePrediction, klass: int) -> tuple[float, float] | None:
-    """Where the map of a class is strongest.
+def peak(saliency: npt.NDArray[np.float32]) -> tuple[float, float] | None:
+    """Find where a map is strongest.
+
+    Parameters
+    ----------
+    saliency
+        Shape (h, w).
 
     Returns
     -------
-    (column, row) or None
-        In pixels of the source, the corner of the first pixel being (0, 0); None if the map
-        explains nothing.
+    (x, y) or None
+        Centre of the strongest element in parts of width and height, each in (0, 1); None if the
+        map explains nothing.
     """
-    saliency = image.saliency[klass]
     if not explains(saliency):
         return None
     height, width = saliency.shape
     row, column = divmod(int(np.argmax(saliency)), width)
-    return (
-        (column + 0.5) * image.header.columns / width,
-        (row + 0.5) * image.header.rows / height,
-    )
+    return (column + 0.5) / width, (row + 0.5) / height
 
 
 def _probability(prediction: StudyPrediction, shown: Shown) -> float:

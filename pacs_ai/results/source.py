@@ -17,6 +17,7 @@ _FACTS = (
     "SOPInstanceUID",
     "SeriesInstanceUID",
     "Modality",
+    "CodingSchemeIdentificationSequence",
     "TimezoneOffsetFromUTC",
     "BodyPartExamined",
     "Laterality",

@@ -22,6 +22,7 @@ from pacs_ai.results.codes import (
     LANGUAGE,
     PROCEDURE_REPORTED,
     TITLE,
+    procedure_code,
 )
 from pacs_ai.results.context import MANUFACTURER, MODEL_NAME, ResultContext
 from pacs_ai.results.document import Frame, new_object
@@ -30,7 +31,6 @@ from pacs_ai.results.library import image_library
 from pacs_ai.results.request import (
     evidence_items,
     predecessor_items,
-    procedure_reported,
     referenced_requests,
 )
 from pacs_ai.results.source import Evidence
@@ -103,7 +103,7 @@ def _root(
         *_observer(context),
         CodeContentItem(
             PROCEDURE_REPORTED,
-            procedure_reported(evidence.reference, modality),
+            procedure_code(modality),
             RelationshipTypeValues.HAS_CONCEPT_MOD,
         ),
         image_library(evidence.headers),
