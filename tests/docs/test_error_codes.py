@@ -1,0 +1,49 @@
+"""docs/operations.md explains every error code there is, and none that there is not."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pacs_ai import errors
+from pacs_ai.errors import PacsAIError
+
+# | `CODE` | meaning | remedy |
+ROW = re.compile(r"^\| `([A-Z][A-Z_-]+)` \| .{20,} \| .{15,} \|$", re.MULTILINE)
+# Codes that stand in rows of the database without an exception class of their own.
+IN_ROWS = re.compile(r"(?:error_code=|code = |UNANSWERED = )[^\n]*?\"([A-Z]+(?:_[A-Z]+)*)\"")
+SOURCES = ("store", "flow")
+
+
+def codes(parent: type[PacsAIError]) -> set[str]:
+    """The codes of our own tree; tests elsewhere may derive classes of their own."""
+    own = {parent.code} if parent.__module__ == errors.__name__ else set()
+    return own.union(*(codes(child) for child in parent.__subclasses__()))
+
+
+@pytest.fixture(scope="module")
+def documented(root: Path) -> list[str]:
+    return ROW.findall((root / "docs" / "operations.md").read_text())
+
+
+def test_every_code_is_explained_once(root: Path, documented: list[str]) -> None:
+    in_rows = {
+        code
+        for package in SOURCES
+        for path in (root / "pacs_ai" / package).glob("*.py")
+        for code in IN_ROWS.findall(path.read_text())
+    }
+    assert {"CRASHED", "NO_REPORT"} <= in_rows, "the search for codes in rows finds nothing"
+    assert sorted(documented) == sorted(codes(PacsAIError) | in_rows)
+
+
+def test_every_alarm_is_explained(root: Path) -> None:
+    """Each event logged as an error stands in the guide with what to do about it."""
+    guide = (root / "docs" / "operations.md").read_text()
+    events = {
+        event
+        for path in (root / "pacs_ai").rglob("*.py")
+        for event in re.findall(r"_log\.error\(\s*\"([^\"]+)\"", path.read_text())
+    }
+    assert "worker died" in events
+    assert sorted(event for event in events if f"`{event}`" not in guide) == []
