@@ -69,10 +69,11 @@ class ContextPolicy:
     """Which presentation contexts are accepted.
 
     ``accept_unknown`` also takes private storage classes and those that the standard retired or
-    that are newer than this release.
+    that are newer than this release. ``gives_commitment`` lets a peer ask us for commitment.
     """
 
     accept_unknown: bool = True
+    gives_commitment: bool = False
 
     def service(self, abstract_syntax: str) -> Service | None:
         """Return the service of an abstract syntax, None for one that is not taken."""

@@ -1,8 +1,7 @@
 """The Storage SCP that the node listens with."""
 
-import structlog
-
 from pacs_ai.errors import StateError
+from pacs_ai.logs import get_logger
 from pacs_ai.net.acceptor.listener import Listener
 from pacs_ai.net.handlers import CommitmentProvider, Handlers
 from pacs_ai.net.settings import ServerSettings, TlsFiles
@@ -10,7 +9,7 @@ from pacs_ai.net.tls import server_context
 
 __all__ = ["ServerSettings", "StorageServer", "TlsFiles"]
 
-log = structlog.get_logger()
+_log = get_logger()
 
 
 class StorageServer:
@@ -71,7 +70,7 @@ class StorageServer:
         listener = Listener(settings, self._handlers, self._provider, tls)
         listener.start()
         self._listener = listener
-        log.info(
+        _log.info(
             "listening",
             ae_titles=",".join(settings.ae_titles),
             host=settings.host,

@@ -5,8 +5,6 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-import structlog
-
 from pacs_ai.net.acceptor import pdu
 from pacs_ai.net.acceptor.access import refusal
 from pacs_ai.net.acceptor.connection import Connection
@@ -18,14 +16,13 @@ from pacs_ai.net.acceptor.faults import (
     ProtocolViolation,
 )
 from pacs_ai.net.acceptor.negotiation import negotiate
-from pacs_ai.net.acceptor.operations import Session
+from pacs_ai.net.acceptor.noise import warnings
+from pacs_ai.net.acceptor.operations import Reports, Session
 from pacs_ai.net.acceptor.request import AssociateRequest, decode_request
 from pacs_ai.net.acceptor.states import PDU_EVENTS, TRANSITIONS, Action, Event, Outcome, State
 from pacs_ai.net.contexts import ContextPolicy
 from pacs_ai.net.handlers import AssociationInfo, CommitmentProvider, Handlers
 from pacs_ai.net.settings import ServerSettings
-
-log = structlog.get_logger()
 
 _PDATA_GRACE = 64 << 10
 """What a P-DATA-TF may exceed the announced maximum by: some peers count their header in."""
@@ -175,7 +172,8 @@ class Association:
     def _accept(self) -> Event | None:
         """AE-7: negotiate, answer, and begin the dialogue."""
         request, settings = self._request, self._settings
-        agreement = negotiate(request, ContextPolicy(settings.accept_unknown), settings.max_pdu)
+        policy = ContextPolicy(settings.accept_unknown, self._provider is not None)
+        agreement = negotiate(request, policy, settings.max_pdu)
         info = AssociationInfo(
             id=str(uuid.uuid4()),
             calling_aet=request.calling_aet,
@@ -190,6 +188,7 @@ class Association:
             max_instance=settings.max_instance,
             max_identifier=settings.max_identifier,
             send=self._send_message,
+            reports=Reports(),
         )
         self._receiver.enlarge(settings.buffer_bytes)
         self._dialogue = Dialogue(self._receiver, session, agreement.contexts, settings.max_command)
@@ -202,8 +201,8 @@ class Association:
     def _reject(self) -> Event | None:
         """AE-8: say why not, then wait for the peer to close."""
         request = self._request
-        log.warning(
-            "association.rejected",
+        warnings.warn(
+            "association rejected",
             peer=self.connection.peer_ip,
             calling_aet=request.calling_aet,
             called_aet=request.called_aet,
@@ -252,8 +251,10 @@ class Association:
         if self._receiver.cut:
             outcome, reason = self.connection.cut_by, AbortReason.NOT_SPECIFIED
         else:
-            log.warning(
-                "association.violation", peer=self.connection.peer_ip, rule=self._violation.message
+            warnings.warn(
+                "association aborted",
+                peer=self.connection.peer_ip,
+                rule=self._violation.message,
             )
         self._say_last(pdu.abort(reason), outcome)
         return None
@@ -281,16 +282,6 @@ class Association:
             return
         self._dialogue.abandon()
         self._handlers.closed(info, outcome)
-        log.info(
-            "association.closed",
-            peer=info.peer_ip,
-            calling_aet=info.calling_aet,
-            called_aet=info.called_aet,
-            messages=self._dialogue.messages,
-            bytes=self._dialogue.payload,
-            seconds=round(time.monotonic() - info.started, 3),
-            outcome=outcome.value,
-        )
 
     _ACTIONS: Mapping[Action, Callable[["Association"], Event | None]] = {
         Action.DECIDE: _decide,

@@ -5,13 +5,10 @@ import ssl
 import time
 from contextlib import suppress
 
-import structlog
-
 from pacs_ai.net.acceptor.faults import ConnectionGone
+from pacs_ai.net.acceptor.noise import warnings
 from pacs_ai.net.acceptor.pdu import Receiver
 from pacs_ai.net.acceptor.states import Outcome
-
-log = structlog.get_logger()
 
 _FIRST_BUFFER = 16 << 10
 
@@ -64,7 +61,7 @@ class Connection:
             )
             secured.do_handshake()
         except (OSError, ValueError) as error:
-            log.warning("tls.handshake_failed", peer=self.peer_ip, error=type(error).__name__)
+            warnings.warn("TLS handshake failed", peer=self.peer_ip, error=type(error).__name__)
             raise ConnectionGone("no TLS session") from error
         self.receiver.replace_socket(secured)
 

@@ -1,24 +1,34 @@
 """DIMSE messages out of P-DATA-TF PDUs, one at a time (PS3.7 Section 8, PS3.8 Annex E)."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-import structlog
-
+from pacs_ai.net.acceptor.commitment import begin_give_report, begin_take_report
 from pacs_ai.net.acceptor.dimse import RESPONSE, Command, Element, Field, decode_command
 from pacs_ai.net.acceptor.faults import AbortReason, ProtocolViolation
 from pacs_ai.net.acceptor.negotiation import AcceptedContext
+from pacs_ai.net.acceptor.noise import warnings
 from pacs_ai.net.acceptor.operations import (
-    OPERATIONS,
     Ignore,
     Operation,
     Session,
     answer_now,
+    begin_echo,
+    begin_store,
 )
 from pacs_ai.net.acceptor.pdu import COMMAND_FRAGMENT, LAST_FRAGMENT, PDV_HEADER, Receiver
+from pacs_ai.net.contexts import Service
 from pacs_ai.net.status import Status
 
-log = structlog.get_logger()
+Begin = Callable[[Session, AcceptedContext, Command], Operation]
+
+OPERATIONS: Mapping[tuple[Service, int], Begin] = {
+    (Service.STORAGE, Field.C_STORE): begin_store,
+    (Service.COMMITMENT, Field.N_EVENT_REPORT): begin_take_report,
+    (Service.COMMITMENT, Field.N_ACTION): begin_give_report,
+    **{(service, Field.C_ECHO): begin_echo for service in Service},
+}
+"""By the context's service and the command field; C-ECHO is answered wherever it is asked."""
 
 
 class Dialogue:
@@ -96,6 +106,7 @@ class Dialogue:
         self._receiver.holder = None
         if operation is not None:
             operation.abandon()
+        self._session.reports.close()
 
     def _command_fragment(self, context_id: int, count: int, *, last: bool) -> None:
         if self._operation is not None:
@@ -126,7 +137,7 @@ class Dialogue:
             raise ProtocolViolation("data set without its command")
         sink = operation.sink
         if count > sink.limit - sink.size:
-            log.warning("message.too_large", limit=sink.limit)
+            warnings.warn("message too large", limit=sink.limit)
             operation.refuse(Status.OUT_OF_RESOURCES)
             raise ProtocolViolation("message too large", AbortReason.NOT_SPECIFIED)
         receiver = self._receiver
@@ -159,6 +170,8 @@ def begin(session: Session, context: AcceptedContext, command: Command) -> Opera
     field = command.number(Element.FIELD)
     if field is None:
         raise ProtocolViolation("command without command field")
+    if field == Field.N_EVENT_REPORT | RESPONSE:
+        session.reports.answered(command)
     if field & RESPONSE or field == Field.C_CANCEL:
         return Ignore(session)
     if command.number(Element.MESSAGE_ID) is None:

@@ -12,6 +12,8 @@ from pacs_ai.uids import storable_uid
 
 NO_DATASET = 0x0101
 """Command Data Set Type of a message without a data set."""
+WITH_DATASET = 0x0001
+"""Any other value says that one follows; this is the usual one."""
 RESPONSE = 0x8000
 """Bit of the command field that makes a response."""
 
@@ -96,7 +98,9 @@ def decode_command(data: bytes) -> Command:
     return Command(elements, whole=at == stop)
 
 
-def encode_response(request: Command, field: int, status: int, comment: str = "") -> bytes:
+def encode_response(
+    request: Command, field: int, status: int, comment: str = "", extra: bytes = b""
+) -> bytes:
     """Encode the response to a request, without a data set.
 
     Parameters
@@ -110,6 +114,8 @@ def encode_response(request: Command, field: int, status: int, comment: str = ""
         Outcome (PS3.7 Annex C).
     comment
         Error Comment; cut to what its VR (LO) takes.
+    extra
+        Encoded elements above (0000,1001).
     """
     known = request.elements
     message_id = request.number(Element.MESSAGE_ID) or 0
@@ -123,6 +129,7 @@ def encode_response(request: Command, field: int, status: int, comment: str = ""
         short(Element.STATUS, status),
         text(Element.COMMENT, comment),
         _value(Element.AFFECTED_INSTANCE, instance),
+        extra,
     ]
     return with_group_length(b"".join(parts))
 

@@ -8,17 +8,17 @@ import ssl
 import threading
 import time
 
-import structlog
-
 from pacs_ai.errors import ConfigError
+from pacs_ai.logs import get_logger
 from pacs_ai.net.acceptor.admission import Admission
 from pacs_ai.net.acceptor.association import Association
 from pacs_ai.net.acceptor.connection import Connection
+from pacs_ai.net.acceptor.noise import warnings
 from pacs_ai.net.acceptor.states import Outcome
 from pacs_ai.net.handlers import CommitmentProvider, Handlers
 from pacs_ai.net.settings import ServerSettings
 
-log = structlog.get_logger()
+_log = get_logger()
 
 _BACKLOG = 512
 _LAST_WORD_SECONDS = 1.0
@@ -150,7 +150,7 @@ class Listener:
         except BlockingIOError:
             return
         except OSError as error:
-            log.warning("connection.not_accepted", errno=error.errno)
+            warnings.warn("connection not accepted", errno=error.errno)
             self._stopped.wait(_BREATH_SECONDS)
             return
         sock.settimeout(None)
@@ -167,7 +167,7 @@ class Listener:
         try:
             thread.start()
         except RuntimeError:
-            log.warning("connection.no_thread")
+            warnings.warn("no thread for a connection")
             self._forget(association, thread)
 
     def _serve(self, association: Association) -> None:
@@ -175,7 +175,7 @@ class Listener:
         try:
             association.run()
         except Exception as error:  # noqa: BLE001 - the text of a bug may quote what a peer sent
-            log.error("association.bug", error=type(error).__name__)  # noqa: TRY400
+            _log.error("association failed unexpectedly", error=type(error).__name__)
         finally:
             self._forget(association, threading.current_thread())
 

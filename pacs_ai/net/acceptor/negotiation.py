@@ -67,7 +67,7 @@ def negotiate(request: AssociateRequest, policy: ContextPolicy, max_pdu: int) ->
         if isinstance(choice, int):
             results.append(_context(proposed, IMPLICIT_LITTLE, choice))
             continue
-        result, role = _with_role(proposed, choice, request)
+        result, role = _with_role(proposed, choice, request, policy)
         results.append(result)
         if result.result == _ACCEPTANCE:
             accepted[choice.id] = choice
@@ -88,18 +88,21 @@ def _choose(proposed: ProposedContext, policy: ContextPolicy) -> AcceptedContext
 
 
 def _with_role(
-    proposed: ProposedContext, choice: AcceptedContext, request: AssociateRequest
+    proposed: ProposedContext,
+    choice: AcceptedContext,
+    request: AssociateRequest,
+    policy: ContextPolicy,
 ) -> tuple[PresentationContext, SCP_SCU_RoleSelectionNegotiation | None]:
     """Settle who is SCU and who SCP (PS3.7 Annex D.3.3.4).
 
     A peer may be the SCP of storage commitment, to deliver its report, or the SCU, to ask for
-    one; of storage only the SCU, which is the default and needs no answer.
+    one, if we give any; of storage only the SCU, which is the default and needs no answer.
     """
     roles = request.roles.get(choice.abstract_syntax)
     if choice.service is not Service.COMMITMENT or roles is None:
         return _context(proposed, choice.transfer_syntax, _ACCEPTANCE), None
     ours = _context(proposed, choice.transfer_syntax)
-    ours.scu_role = ours.scp_role = True
+    ours.scu_role, ours.scp_role = policy.gives_commitment, True
     theirs = _context(proposed, choice.transfer_syntax)
     contexts, replies = negotiate_as_acceptor(
         [theirs], [ours], {UID(choice.abstract_syntax): roles}

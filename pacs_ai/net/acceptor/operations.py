@@ -4,17 +4,16 @@ An operation begins with its command, takes the data set into ``sink`` if one fo
 finishes with the bytes of the response, or is abandoned when the association ends before.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-import structlog
-
 from pacs_ai.errors import StorageError
+from pacs_ai.logs import get_logger
 from pacs_ai.net.acceptor.dimse import Command, Element, Field, encode_response
 from pacs_ai.net.acceptor.negotiation import AcceptedContext
+from pacs_ai.net.acceptor.noise import warnings
 from pacs_ai.net.acceptor.sink import NullSink, PartSink, Sink, file_head
-from pacs_ai.net.contexts import Service
 from pacs_ai.net.handlers import (
     AssociationInfo,
     CommitmentProvider,
@@ -24,7 +23,9 @@ from pacs_ai.net.handlers import (
 )
 from pacs_ai.net.status import Status
 
-log = structlog.get_logger()
+_log = get_logger()
+
+_MAX_MESSAGE_ID = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,31 @@ class Session:
     max_identifier: int
     send: Callable[[int, bytes, bytes | None], None]
     """Sends command and data set on a context."""
+    reports: "Reports"
+
+
+class Reports:
+    """Commitment reports of ours that the peer has not acknowledged."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, Callable[[], None]] = {}
+        self._last_id = 0
+
+    def sent(self, undelivered: Callable[[], None]) -> int:
+        """Note a report that is about to go out; return the message id for it."""
+        self._last_id = self._last_id % _MAX_MESSAGE_ID + 1
+        self._open[self._last_id] = undelivered
+        return self._last_id
+
+    def answered(self, command: Command) -> None:
+        """Take a response; only success means that the report was taken."""
+        if command.number(Element.STATUS) == Status.SUCCESS:
+            self._open.pop(command.number(Element.ANSWERED_ID) or 0, None)
+
+    def close(self) -> None:
+        """Say of those that are left that they were not delivered."""
+        while self._open:
+            self._open.popitem()[1]()
 
 
 class Operation(Protocol):
@@ -132,7 +158,7 @@ class Store:
         sink = self._part_sink
         sink.spill()
         if sink.error is not None:
-            log.error("part.write_failed", error=type(sink.error).__name__, errno=sink.error.errno)
+            _log.error("instance not written", errno=sink.error.errno)
             self.abandon()
             self.refuse(Status.OUT_OF_RESOURCES)
             return
@@ -152,7 +178,7 @@ class Store:
         try:
             return self._session.handlers.store(received)
         except Exception as error:  # noqa: BLE001 - a bug of ours must not end a peer's job
-            log.error("store.bug", error=type(error).__name__)  # noqa: TRY400 - may quote values
+            _log.error("receive failed unexpectedly", error=type(error).__name__)
             return StoreAnswer(Status.HANDLER_FAILED, "internal error")
 
     def refuse(self, status: int) -> None:
@@ -188,10 +214,10 @@ def begin_store(session: Session, context: AcceptedContext, command: Command) ->
     try:
         part = session.handlers.open_part()
     except StorageError as error:
-        log.warning("part.refused", code=error.code)
+        warnings.warn("instance refused", code=error.code)
         return Respond(session, context, command, Status.OUT_OF_RESOURCES, "out of resources")
     except Exception as error:  # noqa: BLE001 - as in `Store`
-        log.error("open_part.bug", error=type(error).__name__)  # noqa: TRY400 - may quote values
+        _log.error("receive failed unexpectedly", error=type(error).__name__)
         return Respond(session, context, command, Status.HANDLER_FAILED, "internal error")
     head = file_head(sop_class, instance, context.transfer_syntax)
     return Store(session, context, command, PartSink(part, head, session.max_instance))
@@ -200,11 +226,3 @@ def begin_store(session: Session, context: AcceptedContext, command: Command) ->
 def begin_echo(session: Session, context: AcceptedContext, command: Command) -> Operation:
     """Begin a C-ECHO (PS3.7 Section 9.3.5)."""
     return Respond(session, context, command, Status.SUCCESS, "")
-
-
-Begin = Callable[[Session, AcceptedContext, Command], Operation]
-OPERATIONS: Mapping[tuple[Service, int], Begin] = {
-    (Service.STORAGE, Field.C_STORE): begin_store,
-    **{(service, Field.C_ECHO): begin_echo for service in Service},
-}
-"""By the context's service and the command field; C-ECHO is answered wherever it is asked."""

@@ -1,0 +1,142 @@
+"""Storage commitment on the acceptor's side (PS3.4 Annex J): reports to us, requests to us."""
+
+from pacs_ai.errors import NotDicom, StorageError
+from pacs_ai.logs import get_logger
+from pacs_ai.net import commitment
+from pacs_ai.net.acceptor.dimse import (
+    WITH_DATASET,
+    Command,
+    Element,
+    Field,
+    encode_response,
+    short,
+    uid,
+    with_group_length,
+)
+from pacs_ai.net.acceptor.negotiation import AcceptedContext
+from pacs_ai.net.acceptor.noise import warnings
+from pacs_ai.net.acceptor.operations import Operation, Session, answer_now
+from pacs_ai.net.acceptor.sink import MemorySink, Sink
+from pacs_ai.net.contexts import COMMITMENT_PUSH, COMMITMENT_PUSH_INSTANCE
+from pacs_ai.net.handlers import CommitmentProvider, CommitmentReport, CommitmentRequest
+from pacs_ai.net.status import Status
+
+_log = get_logger()
+
+
+class TakeReport:
+    """N-EVENT-REPORT: an archive says what it keeps of what we sent (PS3.7 Section 10.1.1)."""
+
+    def __init__(self, session: Session, context: AcceptedContext, command: Command) -> None:
+        self._memory = MemorySink(session.max_identifier)
+        self.sink: Sink = self._memory
+        self._session = session
+        self._context = context
+        self._command = command
+
+    def finish(self) -> None:
+        """Hand the report over and answer as the handler decides."""
+        try:
+            dataset = commitment.decode(bytes(self._memory.data), self._context.transfer_syntax)
+            status = self._session.handlers.commitment_report(commitment.read_report(dataset))
+        except (NotDicom, StorageError) as error:
+            _log.warning("commitment report not taken", code=error.code)
+            status = Status.PROCESSING_FAILURE
+        self.refuse(status)
+
+    def refuse(self, status: int) -> None:
+        """Answer with a status."""
+        event = short(Element.EVENT_TYPE, self._command.number(Element.EVENT_TYPE) or 0)
+        response = encode_response(self._command, Field.N_EVENT_REPORT, status, extra=event)
+        self._session.send(self._context.id, response, None)
+
+    def abandon(self) -> None:
+        """Nothing is held."""
+
+
+class GiveReport:
+    """N-ACTION: a peer asks what we keep; answered, then reported on the same association.
+
+    PS3.4 Annex J.3.2 has the request answered at once and the report made when it is known.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        context: AcceptedContext,
+        command: Command,
+        provider: CommitmentProvider,
+    ) -> None:
+        self._memory = MemorySink(session.max_identifier)
+        self.sink: Sink = self._memory
+        self._session = session
+        self._context = context
+        self._command = command
+        self._provider = provider
+
+    def finish(self) -> None:
+        """Answer the request, look, report."""
+        try:
+            dataset = commitment.decode(bytes(self._memory.data), self._context.transfer_syntax)
+            transaction, references = commitment.read_request(dataset)
+        except NotDicom as error:
+            warnings.warn("commitment request not taken", code=error.code)
+            self.refuse(Status.PROCESSING_FAILURE)
+            return
+        self.refuse(Status.SUCCESS)
+        request = CommitmentRequest(self._session.info, transaction, references)
+        try:
+            report = self._provider.commitment_request(request)
+        except StorageError as error:
+            # Without a report the peer will ask again.
+            _log.warning("commitment not looked up", code=error.code)
+            return
+        self._report(request, report)
+
+    def _report(self, request: CommitmentRequest, report: CommitmentReport) -> None:
+        """Send the report; the peer's response to it is awaited like any other message."""
+        message_id = self._session.reports.sent(
+            lambda: self._provider.commitment_undelivered(request, report)
+        )
+        event, dataset = commitment.report_dataset(report)
+        command = with_group_length(
+            uid(Element.AFFECTED_CLASS, COMMITMENT_PUSH)
+            + short(Element.FIELD, Field.N_EVENT_REPORT)
+            + short(Element.MESSAGE_ID, message_id)
+            + short(Element.DATASET_TYPE, WITH_DATASET)
+            + uid(Element.AFFECTED_INSTANCE, COMMITMENT_PUSH_INSTANCE)
+            + short(Element.EVENT_TYPE, event)
+        )
+        encoded = commitment.encode(dataset, self._context.transfer_syntax)
+        self._session.send(self._context.id, command, encoded)
+
+    def refuse(self, status: int) -> None:
+        """Answer with a status."""
+        action = short(Element.ACTION_TYPE, commitment.REQUEST_ACTION)
+        response = encode_response(self._command, Field.N_ACTION, status, extra=action)
+        self._session.send(self._context.id, response, None)
+
+    def abandon(self) -> None:
+        """Nothing is held."""
+
+
+def begin_take_report(session: Session, context: AcceptedContext, command: Command) -> Operation:
+    """Begin an N-EVENT-REPORT."""
+    if command.number(Element.EVENT_TYPE) not in tuple(commitment.EventType):
+        return answer_now(session, context, command, Status.NO_SUCH_EVENT, "")
+    if not command.has_dataset:
+        return answer_now(session, context, command, Status.MISTYPED_ARGUMENT, "no report")
+    return TakeReport(session, context, command)
+
+
+def begin_give_report(session: Session, context: AcceptedContext, command: Command) -> Operation:
+    """Begin an N-ACTION."""
+    if session.provider is None:
+        return answer_now(session, context, command, Status.UNRECOGNIZED_OPERATION, "no SCP here")
+    if command.number(Element.ACTION_TYPE) != commitment.REQUEST_ACTION:
+        return answer_now(session, context, command, Status.NO_SUCH_ACTION, "")
+    if command.uid(Element.REQUESTED_INSTANCE) != COMMITMENT_PUSH_INSTANCE:
+        return answer_now(session, context, command, Status.NO_SUCH_INSTANCE, "")
+    if not command.has_dataset:
+        return answer_now(session, context, command, Status.MISTYPED_ARGUMENT, "no request")
+    return GiveReport(session, context, command, session.provider)

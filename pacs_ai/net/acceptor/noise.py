@@ -1,0 +1,44 @@
+"""Warnings that strangers can cause: some of each kind get through, the rest are counted."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from pacs_ai.logs import get_logger
+
+_WINDOW_SECONDS = 10.0
+_PER_WINDOW = 5
+
+_log = get_logger()
+
+
+class Warnings:
+    """Logs at most a few warnings of a kind in a while.
+
+    Parameters
+    ----------
+    clock
+        Seconds that never go back.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._windows: dict[str, tuple[float, int]] = {}
+
+    def warn(self, event: str, **fields: object) -> None:
+        """Log, or count; the first of the next while tells how many were only counted."""
+        now = self._clock()
+        with self._lock:
+            start, count = self._windows.get(event, (now, 0))
+            expired = now - start >= _WINDOW_SECONDS
+            self._windows[event] = (now, 1) if expired else (start, count + 1)
+        unsaid = max(0, count - _PER_WINDOW) if expired else 0
+        if unsaid:
+            fields["unsaid"] = unsaid
+        if expired or count < _PER_WINDOW:
+            _log.warning(event, **fields)
+
+
+warnings = Warnings()
+"""One for the process: the number of connections must not multiply it."""
