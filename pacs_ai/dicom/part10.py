@@ -21,6 +21,7 @@ LONG_VRS = frozenset(
 
 MAX_META = 64 * 1024
 _TRANSFER_SYNTAX = 0x00020010
+_GROUP_LENGTH = struct.Struct("<I")
 _CHUNK = 256 * 1024
 
 
@@ -32,7 +33,7 @@ class FileMeta:
     dataset_offset: int
 
 
-def read_meta(head: bytes) -> FileMeta:
+def read_meta(head: bytes, *, own: bool = False) -> FileMeta:
     """Read preamble and file meta information.
 
     Parameters
@@ -40,6 +41,9 @@ def read_meta(head: bytes) -> FileMeta:
     head
         The first bytes of a file, `MAX_META` of them if it has that many. A file without
         preamble is taken as well; one without group 0002 has an empty transfer syntax.
+    own
+        This node wrote the group, so its length is right: elements of group 0002 behind it belong
+        to the data set, where they have no business. Other writers get it wrong too often.
 
     Raises
     ------
@@ -52,7 +56,8 @@ def read_meta(head: bytes) -> FileMeta:
     """
     position = PREAMBLE + len(MAGIC) if head[PREAMBLE : PREAMBLE + 4] == MAGIC else 0
     transfer_syntax = ""
-    while head[position : position + 2] == b"\x02\x00":
+    end = len(head)
+    while position < end and head[position : position + 2] == b"\x02\x00":
         if position + 12 > len(head):
             raise NotDicom("the file meta information is cut off")
         element, vr, length = struct.unpack_from("<2x H 2s H", head, position)
@@ -65,6 +70,8 @@ def read_meta(head: bytes) -> FileMeta:
         if 0x00020000 + element == _TRANSFER_SYNTAX:
             value = head[position : position + length]
             transfer_syntax = value.decode("ascii", "replace").rstrip("\0 ")
+        if element == 0 and own and length == _GROUP_LENGTH.size:
+            end = position + length + _GROUP_LENGTH.unpack_from(head, position)[0]
         position += length
     return FileMeta(transfer_syntax, position)
 

@@ -3,13 +3,17 @@
 import hashlib
 import mmap
 import os
+import struct
 import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
+
+from pydicom.filereader import read_dataset
 
 from pacs_ai.dicom.elements import walk
 from pacs_ai.dicom.encoding import BadDataset, Encoding, Value
@@ -20,9 +24,10 @@ from pacs_ai.dicom.part10 import (
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
     MAX_META,
+    FileMeta,
     read_meta,
 )
-from pacs_ai.dicom.reading import PIXEL_KEYWORDS, read_until_pixels, text
+from pacs_ai.dicom.reading import PIXEL_KEYWORDS, text
 from pacs_ai.errors import NotDicom, StorageError
 from pacs_ai.uids import storable_uid
 
@@ -50,10 +55,14 @@ _KEYWORDS = {
     0x0020000E: "SeriesInstanceUID",
 }
 _UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
-_CHARSET = 0x00080005
-_WANTED = frozenset(_KEYWORDS) | frozenset(PIXEL_KEYWORDS) | {_CHARSET}
-_MAX_TEXT = 1024
+_ABSENT = dict.fromkeys(_KEYWORDS.values(), "")
+_CHARSET, _IMAGE_TYPE = 0x00080005, 0x00080008
+_MANY_VALUED = frozenset({_CHARSET, _IMAGE_TYPE})
+_TEXT_TAGS = frozenset(_KEYWORDS) | {_CHARSET}
+_WANTED = _TEXT_TAGS | frozenset(PIXEL_KEYWORDS)
+_MAX_TEXT = 16 * 1024
 _CHUNK = 1024**2
+_CHECKSUM, _TRAILER = 4, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,7 @@ class ScannedInstance:
     ``patient_id``, ``issuer_of_patient_id`` and ``accession_number`` name a patient: they go
     into a keyed hash and nowhere else. ``dataset_sha256`` covers the data set as sent, after the
     file meta information; ``pixel_sha256`` the value of the pixel data as encoded (of a deflated
-    data set: as inflated), "" if there are none. Absent attributes are "".
+    data set: as inflated), "" if there are none or it was not asked for. Absent attributes are "".
     """
 
     sop_class_uid: str
@@ -85,7 +94,7 @@ class ScannedInstance:
     pixel_sha256: str
 
 
-def scan_instance(path: Path) -> ScannedInstance:
+def scan_instance(path: Path, *, hash_pixels: bool = True) -> ScannedInstance:
     """Check a received file to its last byte; no pixel is decoded.
 
     Parameters
@@ -93,6 +102,8 @@ def scan_instance(path: Path) -> ScannedInstance:
     path
         A Part 10 file this node wrote: its own preamble and file meta information, then the data
         set as sent.
+    hash_pixels
+        False leaves ``pixel_sha256`` empty, and saves half of the time a large image takes.
 
     Raises
     ------
@@ -112,23 +123,28 @@ def scan_instance(path: Path) -> ScannedInstance:
     """
     try:
         with path.open("rb") as stream:
-            meta = read_meta(stream.read(MAX_META))
-            syntax = meta.transfer_syntax_uid
-            with _plain(stream, syntax, meta.dataset_offset) as (plain, start):
-                found = _places(plain, start, syntax)
-                values = _values(path, plain, found)
-                _check_uids(values, found)
-                _check_pixels(found.get(_PIXEL_DATA), syntax)
-                size = os.fstat(stream.fileno()).st_size - meta.dataset_offset
-                dataset_sha256 = _digest(stream, meta.dataset_offset, size)
-                pixels = _pixels(found)
-                pixel_sha256 = _digest(plain, pixels.start, pixels.length) if pixels else ""
+            meta = read_meta(stream.read(MAX_META), own=True)
+            with _plain(stream, meta) as (plain, start):
+                return _scan(stream, meta, plain, start, hash_pixels=hash_pixels)
     except OSError as error:
         raise StorageError(f"a received file cannot be read ({type(error).__name__})") from error
     except BadDataset:
         raise
     except NotDicom as error:
         raise BadDataset(error.message) from error
+
+
+def _scan(
+    stream: BinaryIO, meta: FileMeta, plain: BinaryIO, start: int, *, hash_pixels: bool
+) -> ScannedInstance:
+    syntax = meta.transfer_syntax_uid
+    found = _places(plain, start, syntax)
+    values = _values(plain, found)
+    _check_uids(values, found)
+    _check_pixels(found.get(_PIXEL_DATA), syntax)
+    pixels = _pixels(found)
+    hashed = pixels if hash_pixels else None
+    size = os.fstat(stream.fileno()).st_size - meta.dataset_offset
     return ScannedInstance(
         sop_class_uid=values["SOPClassUID"],
         sop_instance_uid=values["SOPInstanceUID"],
@@ -145,8 +161,8 @@ def scan_instance(path: Path) -> ScannedInstance:
         image_type=tuple(values["ImageType"].split("\\")) if values["ImageType"] else (),
         has_pixels=pixels is not None,
         dataset_bytes=size,
-        dataset_sha256=dataset_sha256,
-        pixel_sha256=pixel_sha256,
+        dataset_sha256=_digest(stream, meta.dataset_offset, size),
+        pixel_sha256=_digest(plain, hashed.start, hashed.length) if hashed is not None else "",
     )
 
 
@@ -161,31 +177,36 @@ def _places(stream: BinaryIO, start: int, syntax: str) -> dict[int, Value]:
         return walk(data, start, encoding, _WANTED)
 
 
-def _values(path: Path, stream: BinaryIO, found: dict[int, Value]) -> dict[str, str]:
-    values = dict.fromkeys(_KEYWORDS.values(), "")
-    for tag, keyword in _KEYWORDS.items():
-        place = found.get(tag)
-        if place is None or not place.length:
-            continue
-        raw = os.pread(stream.fileno(), min(place.length, _MAX_TEXT + 1), place.start)
-        if place.length > _MAX_TEXT or not _is_plain(keyword, raw):
-            return _foreign_values(path)
-        values[keyword] = raw.decode("ascii").rstrip("\0 ")
-    return values
+def _values(stream: BinaryIO, found: dict[int, Value]) -> dict[str, str]:
+    raw = {tag: _bytes(stream, found[tag]) for tag in _TEXT_TAGS if tag in found}
+    if not all(_is_plain(tag, value) for tag, value in raw.items()):
+        return _foreign_values(raw)
+    plain = {_KEYWORDS[tag]: value for tag, value in raw.items() if tag in _KEYWORDS}
+    return _ABSENT | {key: value.decode("ascii").rstrip("\0 ") for key, value in plain.items()}
 
 
-def _is_plain(keyword: str, raw: bytes) -> bool:
+def _bytes(stream: BinaryIO, place: Value) -> bytes:
+    if place.length > _MAX_TEXT:
+        raise BadDataset(f"the text at byte {place.start} is longer than {_MAX_TEXT} bytes")
+    return os.pread(stream.fileno(), place.length, place.start)
+
+
+def _is_plain(tag: int, raw: bytes) -> bool:
     """Tell whether a value means the same in every character set, and is the only one."""
-    several = b"\\" in raw and keyword != "ImageType"
+    several = b"\\" in raw and tag not in _MANY_VALUED
     return raw.isascii() and b"\x1b" not in raw and not several
 
 
-def _foreign_values(path: Path) -> dict[str, str]:
-    """Read the values with pydicom, which knows character sets."""
+def _foreign_values(raw: dict[int, bytes]) -> dict[str, str]:
+    """Decode the values with pydicom, which knows character sets, from a data set of no others."""
+    content = b"".join(
+        struct.pack("<HHI", tag >> 16, tag & 0xFFFF, len(value)) + value
+        for tag, value in sorted(raw.items())
+    )
     try:
-        with quiet(), path.open("rb") as stream:
-            dataset = read_until_pixels(stream, _KEYWORDS.values()).dataset
-            return {keyword: text(dataset, keyword) for keyword in _KEYWORDS.values()}
+        with quiet():
+            dataset = read_dataset(BytesIO(content), is_implicit_VR=True, is_little_endian=True)
+            return {keyword: text(dataset, keyword) for keyword in _ABSENT}
     except FOREIGN_ERRORS as error:
         raise BadDataset(f"a value cannot be read ({type(error).__name__})") from error
 
@@ -228,19 +249,20 @@ def _digest(stream: BinaryIO, start: int, length: int) -> str:
 
 
 @contextmanager
-def _plain(stream: BinaryIO, syntax: str, start: int) -> Iterator[tuple[BinaryIO, int]]:
+def _plain(stream: BinaryIO, meta: FileMeta) -> Iterator[tuple[BinaryIO, int]]:
     """Give the data set inflated, as a file and the offset where it begins."""
-    if syntax != DEFLATED:
-        yield stream, start
+    if meta.transfer_syntax_uid != DEFLATED:
+        yield stream, meta.dataset_offset
         return
     # Without a name, so that no crash leaves it behind; beside the spool's own files.
     with tempfile.TemporaryFile(dir=Path(stream.name).parent) as target:
-        _inflate(stream, start, target)
+        _inflate(stream, meta.dataset_offset, target)
         target.flush()
         yield target, 0
 
 
 def _inflate(stream: BinaryIO, start: int, target: BinaryIO) -> None:
+    """Inflate to a file. Some writers leave the trailer of gzip (checksum, length) at the end."""
     compressed = os.fstat(stream.fileno()).st_size - start
     limit = min(MAX_DATASET, max(FREE_INFLATION, MAX_RATIO * compressed))
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
@@ -257,5 +279,7 @@ def _inflate(stream: BinaryIO, start: int, target: BinaryIO) -> None:
         written += target.write(part)
         if written > limit:
             raise BadDataset("the deflated data set inflates too far")
-    if (inflater.unused_data + stream.read(2)).strip(b"\0"):
+    rest = (inflater.unused_data + stream.read(_TRAILER + 1)).rstrip(b"\0")
+    size = struct.pack("<I", written % 2**32).rstrip(b"\0")
+    if rest and not (len(rest) <= _TRAILER and rest[_CHECKSUM:] == size):
         raise BadDataset("there is something behind the deflated data set")

@@ -27,7 +27,7 @@ def image(**values: object) -> InstanceHeader:
     plain = InstanceHeader(
         path=Path("x"),
         sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
-        sop_instance_uid=f"1.{next(_numbers)}",
+        sop_instance_uid=f"1.{next(_numbers):06}",
         study_instance_uid="1",
         series_instance_uid="1.1",
         transfer_syntax_uid="1.2.840.10008.1.2.1",
