@@ -1,0 +1,71 @@
+"""Commands and links in the documentation lead somewhere."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/adr/*.md")])
+CODE = re.compile(r"```sh\n(.*?)```|`([^`\n]+)`", re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+
+
+def in_code(start: str) -> list[tuple[str, str]]:
+    """Every place where documentation shows something that starts so: (page, what follows)."""
+    found = []
+    for page in PAGES:
+        for block, inline in CODE.findall(page.read_text()):
+            for line in (block or inline).splitlines():
+                if match := re.search(rf"(?:^|[\s/]){start} ([^#]+)", line):
+                    found.append((page.name, match[1].strip()))
+    return found
+
+
+def test_links_lead_to_files() -> None:
+    broken = [
+        f"{page.name}: {target}"
+        for page in PAGES
+        for target in LINK.findall(page.read_text())
+        if not (page.parent / target).exists()
+    ]
+    assert broken == []
+
+
+def test_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    mentioned = {words.split()[0] for _, words in in_code("make")}
+    assert {"demo", "check", "lock"} <= mentioned
+    assert mentioned <= targets
+
+
+def test_subcommands_exist() -> None:
+    """`pacs-ai X Y` of the documentation is a command that explains itself."""
+    commands = set()
+    for _, words in in_code("pacs-ai"):
+        names = re.match(r"((?:[a-z]+ ?)+)", words)
+        if names is not None:
+            commands.add(tuple(names[1].split()[: 2 if words.split()[0] in GROUPS else 1]))
+    assert ("listen",) in commands
+    assert ("studies", "list") in commands
+    failed = [" ".join(command) for command in sorted(commands) if not explains_itself(command)]
+    assert failed == []
+
+
+GROUPS = ("studies", "jobs", "deliveries", "config", "models", "db")
+
+
+def explains_itself(command: tuple[str, ...]) -> bool:
+    done = subprocess.run(
+        [sys.executable, "-m", "pacs_ai", *command, "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+    return done.returncode == 0 and "--help" in done.stdout
+
+
+def test_an_unknown_command_would_be_noticed() -> None:
+    assert not explains_itself(("no-such-command",))
