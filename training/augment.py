@@ -39,7 +39,7 @@ def build_augmentation(config: Augmentation, seed: int) -> keras.Sequential:
         steps.append(layers.RandomZoom(config.zoom, seed=seed + 3, **outside))
     if config.contrast > 0 or config.brightness > 0 or config.noise > 0:
         steps.append(Intensity(config.contrast, config.brightness, config.noise, seed=seed + 4))
-    return keras.Sequential(steps, name="augmentation")
+    return keras.Sequential(steps or [layers.Identity()], name="augmentation")
 
 
 class Intensity(layers.Layer):  # type: ignore[misc]

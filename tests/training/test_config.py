@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import pytest
+
+import pacs_ai
+import training
+from pacs_ai.errors import ConfigError
+from training.config import RECIPES, load_recipe
+
+
+def test_training_belongs_to_this_version_of_the_node() -> None:
+    assert training.__pacs_ai__ == pacs_ai.__version__
+
+
+def test_the_demo_recipe_loads() -> None:
+    recipe = load_recipe("demo")
+    assert recipe.release.name == "demo"
+    assert [entry.name for entry in recipe.classes] == ["no finding", "lesion"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("epochs =", "epoch =", "epoch"),
+        ("batch = 32", "batch = 0", "batch"),
+        ("[data]", "[data", "TOML"),
+        ("learning_rate = 2e-3", "learning_rate = -1", "learning_rate"),
+    ],
+)
+def test_a_wrong_recipe_names_its_key(tmp_path: Path, old: str, new: str, said: str) -> None:
+    text = (RECIPES / "demo.toml").read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "recipe.toml"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(ConfigError, match=said):
+        load_recipe(path)
+
+
+def test_a_missing_recipe_is_named() -> None:
+    with pytest.raises(ConfigError, match="no-such-recipe"):
+        load_recipe("no-such-recipe")
