@@ -26,8 +26,14 @@ from pacs_ai.store.migrate import prepare
 from pacs_ai.store.session import Database
 from pacs_ai.store.spool import Spool
 
-LIGHT_TASKS = (TaskKind.ROUTE, TaskKind.DELIVER, TaskKind.COMMIT)
-"""Done by threads of the daemon: they read headers and talk to peers."""
+LIGHT_TASKS = (
+    (TaskKind.ROUTE,),
+    (TaskKind.DELIVER,),
+    (TaskKind.DELIVER,),
+    (TaskKind.DELIVER,),
+    (TaskKind.COMMIT,),
+)
+"""Done by threads of the daemon, so many of each: a peer that hangs keeps one of them busy."""
 
 HEAVY_TASKS = (TaskKind.ANALYSE,)
 """Done by worker processes: decoders and networks may take a process down with them."""

@@ -2,11 +2,12 @@
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import FrameType
 
 from pacs_ai.app import LIGHT_TASKS, App
+from pacs_ai.domain import TaskKind
 from pacs_ai.flow.commit import remind
 from pacs_ai.flow.complete import complete
 from pacs_ai.flow.deliver import probe
@@ -21,8 +22,6 @@ from pacs_ai.workers import Workforce
 
 DRAIN_SECONDS = 10.0
 """How long running C-STOREs may take to end."""
-
-_LIGHT_THREADS = 4  # peers that hang keep one busy each
 
 _COMPLETE_SECONDS = 0.5
 _SUPERVISE_SECONDS = 1.0
@@ -80,8 +79,8 @@ class Daemon:
             self._server.start()
         if self._workforce is not None:
             self._workforce.start()
-            for number in range(_LIGHT_THREADS):
-                thread = threading.Thread(target=self._work, name=f"tasks-{number}", daemon=True)
+            for kinds in LIGHT_TASKS:
+                thread = threading.Thread(target=self._work, args=(kinds,), daemon=True)
                 thread.start()
                 self._threads.append(thread)
         self._plan()
@@ -112,8 +111,8 @@ class Daemon:
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._stop.set()
 
-    def _work(self) -> None:
-        self._app.context.engine.run(self._app.perform, LIGHT_TASKS, self._stop)
+    def _work(self, kinds: Sequence[TaskKind]) -> None:
+        self._app.context.engine.run(self._app.perform, kinds, self._stop)
 
     def _plan(self) -> None:
         context = self._app.context

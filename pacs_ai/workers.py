@@ -152,7 +152,8 @@ def main() -> int:
 
 def _end_with_parent() -> None:
     """End when standard input closes: the parent is gone, and nobody would supervise us."""
-    while sys.stdin.buffer.read(1):
+    # unbuffered: a reader that waits inside a lock could not be ended at exit
+    while os.read(sys.stdin.fileno(), 1):
         pass
     os._exit(1)
 

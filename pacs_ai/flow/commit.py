@@ -19,7 +19,7 @@ from pacs_ai.store import commitments
 from pacs_ai.store.schema import Delivery, Result
 from pacs_ai.uids import random_uid
 
-REPORT_WAIT_SECONDS = 5.0
+REPORT_WAIT_SECONDS = 1.0
 """How long the association stays open for a report that comes at once."""
 
 ANSWER_WITHIN = timedelta(hours=1)

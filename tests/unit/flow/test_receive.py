@@ -213,9 +213,7 @@ def test_derived_secondary_capture_is_stored_and_never_analysed(
     assert rows(context)[0].unusable_reason == "derived secondary capture"
 
 
-def test_restart_adopts_orphans_and_removes_parts(
-    context: FlowContext, ct: Dataset, send: Send, tmp_path: Path
-):
+def test_restart_adopts_orphans_and_removes_parts(context: FlowContext, ct: Dataset, send: Send):
     send(ct)
     (row,) = rows(context)
     with context.database.write() as session:

@@ -1,0 +1,45 @@
+"""Put first on PYTHONPATH, this kills the process at a marked point, once.
+
+``PACS_AI_TEST_KILL = "module:attribute:before|after:flag file"``; the flag file is made at the
+moment of death, and where it exists nothing happens any more.
+"""
+
+import functools
+import importlib
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+
+def install(order: str) -> None:
+    module_name, path, when, flag = order.split(":", 3)
+    owner: object = importlib.import_module(module_name)
+    *parents, name = path.split(".")
+    for parent in parents:
+        owner = getattr(owner, parent)
+    original: Callable[..., object] = getattr(owner, name)
+
+    def die() -> None:
+        try:
+            os.close(os.open(flag, os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    @functools.wraps(original)
+    def deadly(*arguments: object, **keywords: object) -> object:
+        if when == "before":
+            die()
+        result = original(*arguments, **keywords)
+        die()
+        return result
+
+    setattr(owner, name, deadly)
+
+
+if (
+    "PACS_AI_TEST_KILL" in os.environ
+    and not Path(os.environ["PACS_AI_TEST_KILL"].split(":", 3)[3]).exists()
+):
+    install(os.environ["PACS_AI_TEST_KILL"])

@@ -1,0 +1,130 @@
+"""SIGKILL at every marked point: nothing acknowledged is lost, no result comes twice.
+
+The node dies once, at the point given, in the daemon or in a worker; if the daemon died it is
+started again. The sender repeats what was not acknowledged, as every sender does.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.data import get_testdata_file
+
+from pacs_ai.errors import PeerError
+from pacs_ai.net.client import PeerAddress, store
+from tests.archive import archive
+from tests.node import Node, node, wait_for
+
+HOOK = Path(__file__).parent / "hook"
+
+POINTS = [
+    "pacs_ai.flow.receive:scan_instance:before",
+    "pacs_ai.store.spool:Spool.keep:before",
+    "pacs_ai.store.spool:Spool.keep:after",
+    "pacs_ai.flow.receive:adopt:after",
+    "pacs_ai.store.studies:close:after",
+    "pacs_ai.flow.complete:close:after",
+    "pacs_ai.store.jobs:create:after",
+    "pacs_ai.store.tasks:claim:after",
+    "pacs_ai.store.jobs:claim:after",
+    "pacs_ai.flow.analyse:look:after",
+    "pacs_ai.store.spool:Spool.write_result:after",
+    "pacs_ai.flow.analyse:encode:after",
+    "pacs_ai.store.jobs:succeed:after",
+    "pacs_ai.flow.analyse:_finish:after",
+    "pacs_ai.store.tasks:finish:before",
+    "pacs_ai.store.deliveries:claim:after",
+    "pacs_ai.net.client:store:before",
+    "pacs_ai.net.client:store:after",
+    "pacs_ai.flow.deliver:_send:after",
+    "pacs_ai.store.commitments:ask:after",
+    "pacs_ai.net.client:request_commitment:before",
+    "pacs_ai.net.client:request_commitment:after",
+    "pacs_ai.store.commitments:confirmed:after",
+]
+
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(180)]
+
+EXTRA = """
+[peers.archive]
+ae_title = "ARCHIVE"
+host = "127.0.0.1"
+port = {port}
+commitment = true
+retry_max_seconds = 2
+[[rules]]
+name = "all"
+model = "demo"
+send_to = ["archive"]
+"""
+
+
+@pytest.fixture
+def source() -> Path:
+    path = get_testdata_file("CT_small.dcm")
+    assert isinstance(path, str)
+    return Path(path)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_once_and_nothing_is_lost(
+    point: str, tmp_path: Path, source: Path, free_port: Callable[[], int]
+):
+    node_port, archive_port = free_port(), free_port()
+    flag = tmp_path / "died"
+    environment = {
+        "PYTHONPATH": f"{HOOK}",
+        "PACS_AI_TEST_KILL": f"{point}:{flag}",
+    }
+    with (
+        archive(archive_port, node_port) as peer,
+        node(
+            tmp_path / "node", node_port, extra=EXTRA.format(port=archive_port), **environment
+        ) as one,
+    ):
+        one.start()
+        send_until_taken(one, source)
+        wait_for(
+            lambda: restarted_if_dead(one) and len(set(peer.uids())) >= 2 and flag.exists(),
+            60,
+            lambda: f"{peer.uids()} died={flag.exists()}\n{one.log}",
+        )
+        wait_for(
+            lambda: restarted_if_dead(one) and set(one.states("deliveries")) == {"COMMITTED"},
+            60,
+            lambda: one.log,
+        )
+        assert flag.exists(), "the marked point was never passed: the test tests nothing"
+        kinds = Counter(
+            str(d.Modality) for d in {d.SOPInstanceUID: d for d in peer.stored}.values()
+        )
+        assert kinds == {"SR": 1, "OT": 1}
+        assert one.states("jobs") == ["SUCCEEDED"]
+        assert one.states("studies") == ["ROUTED"]
+        original = pydicom.dcmread(source)
+        assert {str(d.PatientID) for d in peer.stored} == {str(original.PatientID)}
+        assert one.stop() == 0
+
+
+def restarted_if_dead(one: Node) -> bool:
+    """Start the node again as a service manager would; True while it runs."""
+    if one.ended():
+        one.start()
+    return True
+
+
+def send_until_taken(one: Node, source: Path) -> None:
+    """Send like a modality: again and again until it is told 0x0000."""
+    deadline = time.monotonic() + 60
+    while True:
+        assert time.monotonic() < deadline, one.log
+        restarted_if_dead(one)
+        try:
+            (outcome,) = store(PeerAddress("AI_NODE", "127.0.0.1", one.port), "MODALITY", [source])
+        except PeerError:
+            continue
+        if outcome.status == 0x0000:
+            return

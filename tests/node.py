@@ -1,0 +1,141 @@
+"""A real node as a subprocess, for tests that look at it from outside."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+START_SECONDS = 30.0
+ANSWER_SECONDS = 45.0
+
+CONFIG = """
+[node]
+ae_title = "AI_NODE"
+port = {port}
+[storage]
+min_free_gb = 0
+{storage}
+[study]
+quiet_seconds = {quiet}
+release_seconds = 0.2
+[study.modality.CR]
+release_seconds = 0.2
+[study.modality.DX]
+release_seconds = 0.2
+[engine]
+lease_seconds = 5
+{extra}
+"""
+
+
+@dataclass
+class Node:
+    """One `pacs-ai listen`, its files in one folder; it can be killed and started again."""
+
+    folder: Path
+    port: int
+    environment: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "pacs-ai.toml"
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text("utf-8", "replace")
+
+    def start(self) -> None:
+        """Start it and return when it answers."""
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "pacs_ai", "listen", "--config", str(self.config)],
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env={**os.environ, **self.environment},
+            )
+        wait_for(lambda: self.answers() or self.ended(), START_SECONDS, lambda: self.log)
+        assert not self.ended(), self.log
+
+    def ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+    def answers(self) -> bool:
+        """Whether somebody listens on its port."""
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self) -> int:
+        """End it the polite way; returns its exit status."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    def kill(self) -> None:
+        """End it the hard way."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(10)
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a pacs-ai command against this node's configuration."""
+        return subprocess.run(
+            [sys.executable, "-m", "pacs_ai", *arguments, "--config", str(self.config)],
+            capture_output=True,
+            check=False,
+            text=True,
+            cwd=self.folder,
+            timeout=60,
+        )
+
+    def listing(self, what: str) -> list[dict[str, object]]:
+        """Return `pacs-ai WHAT list --json`."""
+        done = self.command(what, "list", "--json", "--limit", "1000")
+        assert done.returncode == 0, done.stderr
+        rows: list[dict[str, object]] = json.loads(done.stdout)
+        return rows
+
+    def states(self, what: str) -> list[str]:
+        return sorted(str(row["state"]) for row in self.listing(what))
+
+
+@contextlib.contextmanager
+def node(
+    folder: Path,
+    port: int,
+    *,
+    extra: str = "",
+    storage: str = "",
+    quiet: float = 2,
+    **environment: str,
+) -> Iterator[Node]:
+    """Configure a node, and see to it that nothing of it is left running."""
+    one = Node(folder, port, environment)
+    folder.mkdir(exist_ok=True)
+    one.config.write_text(
+        CONFIG.format(port=port, extra=extra, storage=storage, quiet=quiet), "utf-8"
+    )
+    try:
+        yield one
+    finally:
+        if one.process is not None and one.process.poll() is None:
+            one.kill()
+
+
+def wait_for(
+    condition: Callable[[], object], seconds: float, what: Callable[[], str] = str
+) -> None:
+    """Return as soon as something holds; fail, saying what is the case instead."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"still not so after {seconds} s: {what()}"
+        time.sleep(0.1)

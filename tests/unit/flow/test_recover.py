@@ -1,0 +1,85 @@
+"""Leases on a clock that jumps, and tasks that got lost."""
+
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from pacs_ai.clock import ManualClock
+from pacs_ai.domain import JobState, TaskKind
+from pacs_ai.flow import recover
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.store import jobs, leases, tasks
+from pacs_ai.store.schema import Job, Task
+from tests.unit.store.samples import NOW, routed_job
+
+
+def running_job(context: FlowContext, owner: str) -> jobs.Lease:
+    with context.database.write() as session:
+        _, job_id = routed_job(session)
+        lease = jobs.claim(session, job_id, owner, 60, NOW)
+        assert lease is not None
+    return lease
+
+
+def state_of(context: FlowContext, lease: jobs.Lease) -> str:
+    with context.database.read() as session:
+        return session.get_one(Job, lease.job_id).state
+
+
+def test_an_expired_lease_is_taken_back(context: FlowContext, clock: ManualClock):
+    lease = running_job(context, "other/boot/1")
+    watch = recover.LeaseWatch()
+    recover.sweep(context, watch)
+    clock.advance(119)
+    recover.sweep(context, watch)
+    assert state_of(context, lease) == JobState.RUNNING
+    clock.advance(2)
+    recover.sweep(context, watch)
+    assert state_of(context, lease) == JobState.QUEUED
+    with context.database.read() as session:
+        assert tasks.existing(session, TaskKind.ANALYSE) == {lease.job_id}
+
+
+def test_a_clock_that_jumps_expires_no_lease(context: FlowContext, clock: ManualClock):
+    lease = running_job(context, "other/boot/1")
+    watch = recover.LeaseWatch()
+    recover.sweep(context, watch)
+    clock.jump(timedelta(days=365).total_seconds())
+    recover.sweep(context, watch)
+    clock.jump(-timedelta(days=730).total_seconds())
+    recover.sweep(context, watch)
+    assert state_of(context, lease) == JobState.RUNNING
+
+
+def test_a_renewed_lease_counts_anew(context: FlowContext, clock: ManualClock):
+    lease = running_job(context, "other/boot/1")
+    watch = recover.LeaseWatch()
+    for _ in range(5):
+        recover.sweep(context, watch)
+        clock.advance(100)
+        with context.database.write() as session:
+            assert jobs.renew(session, lease, 120, clock.now())
+    recover.sweep(context, watch)
+    assert state_of(context, lease) == JobState.RUNNING
+
+
+def test_a_restart_takes_back_at_once_what_this_node_held_and_nothing_else(
+    context: FlowContext,
+):
+    own = running_job(context, "node/earlier/77")
+    recover.restart(context, recover.Arrivals())
+    assert state_of(context, own) == JobState.QUEUED
+    with context.database.write() as session:
+        assert jobs.claim(session, own.job_id, "other/boot/1", 60, NOW) is not None
+    recover.restart(context, recover.Arrivals())
+    assert state_of(context, own) == JobState.RUNNING
+
+
+def test_losing_all_tasks_costs_one_sweep(context: FlowContext):
+    with context.database.write() as session:
+        _, job_id = routed_job(session)
+        session.execute(sa.delete(Task))
+    recover.sweep(context, recover.LeaseWatch())
+    with context.database.read() as session:
+        assert tasks.existing(session, TaskKind.ANALYSE) == {job_id}
+        assert leases.held(session) == []
