@@ -1,0 +1,115 @@
+"""What the standard asks of the objects this node makes: PS3.3 Annex A and C, as data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+COMPREHENSIVE_SR = "1.2.840.10008.5.1.4.1.1.88.33"
+COMPREHENSIVE_3D_SR = "1.2.840.10008.5.1.4.1.1.88.34"
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """Attributes an object must have: ``filled`` with a value (type 1), ``present`` (type 2)."""
+
+    filled: frozenset[str]
+    present: frozenset[str] = field(default_factory=frozenset)
+
+    def __or__(self, other: "Requirements") -> "Requirements":
+        """Join the demands of two modules."""
+        return Requirements(self.filled | other.filled, self.present | other.present)
+
+
+_COMMON = Requirements(
+    filled=frozenset(
+        {
+            *("SOPClassUID", "SOPInstanceUID"),  # SOP Common, C.12.1
+            *("StudyInstanceUID", "SeriesInstanceUID", "Modality"),
+        }
+    ),
+    present=frozenset(
+        {
+            # Patient, C.7.1.1
+            *("PatientName", "PatientID", "PatientBirthDate", "PatientSex"),
+            # General Study, C.7.2.1
+            *("StudyDate", "StudyTime", "ReferringPhysicianName", "StudyID", "AccessionNumber"),
+            "SeriesNumber",  # General Series, C.7.3.1
+            "Manufacturer",  # General Equipment, C.7.5.1
+        }
+    ),
+)
+_IMAGE = Requirements(
+    # Image Pixel, C.7.6.3
+    filled=frozenset(
+        {
+            *("SamplesPerPixel", "PhotometricInterpretation", "Rows", "Columns", "PixelData"),
+            *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
+        }
+    ),
+    present=frozenset({"InstanceNumber"}),  # General Image, C.7.6.1
+)
+_CAPTURE = Requirements(filled=frozenset({"ConversionType"}))  # SC Equipment, C.8.6.1
+_REPORT = Requirements(
+    filled=frozenset(
+        {
+            *("SeriesNumber", "InstanceNumber", "CompletionFlag", "VerificationFlag"),
+            *("ContentDate", "ContentTime"),  # SR Document General, C.17.2
+            *("ValueType", "ConceptNameCodeSequence", "ContinuityOfContent", "ContentSequence"),
+        }
+    ),
+    present=frozenset(
+        {"PerformedProcedureCodeSequence", "ReferencedPerformedProcedureStepSequence"}
+    ),
+)
+_ENHANCED_EQUIPMENT = Requirements(  # C.7.5.2
+    filled=frozenset(
+        {"Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions"}
+    )
+)
+
+REQUIREMENTS: Mapping[str, Requirements] = {
+    SECONDARY_CAPTURE: _COMMON | _IMAGE | _CAPTURE,
+    COMPREHENSIVE_SR: _COMMON | _REPORT,
+    COMPREHENSIVE_3D_SR: _COMMON | _REPORT | _ENHANCED_EQUIPMENT,
+}
+"""By SOP class. Another class has to meet `COMMON` only."""
+
+COMMON = _COMMON
+
+CONTENT_VALUES: Mapping[str, tuple[str, ...]] = {
+    "CODE": ("ConceptNameCodeSequence", "ConceptCodeSequence"),
+    "CONTAINER": ("ContinuityOfContent",),
+    "DATE": ("ConceptNameCodeSequence", "Date"),
+    "DATETIME": ("ConceptNameCodeSequence", "DateTime"),
+    "IMAGE": ("ReferencedSOPSequence",),
+    "COMPOSITE": ("ReferencedSOPSequence",),
+    "NUM": ("ConceptNameCodeSequence",),
+    "PNAME": ("ConceptNameCodeSequence", "PersonName"),
+    "SCOORD": ("GraphicType", "GraphicData"),
+    "SCOORD3D": ("GraphicType", "GraphicData", "ReferencedFrameOfReferenceUID"),
+    "TCOORD": ("TemporalRangeType",),
+    "TEXT": ("ConceptNameCodeSequence", "TextValue"),
+    "TIME": ("ConceptNameCodeSequence", "Time"),
+    "UIDREF": ("ConceptNameCodeSequence", "UID"),
+    "WAVEFORM": ("ReferencedSOPSequence",),
+}
+"""What a content item of each value type must have (PS3.3 Table C.17.3-7)."""
+
+COPIED = frozenset(
+    {
+        *("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex"),
+        *("PatientBirthTime", "PatientAge", "PatientSize", "PatientWeight", "PatientComments"),
+        *("OtherPatientIDs", "OtherPatientNames", "OtherPatientIDsSequence", "EthnicGroup"),
+        *("IssuerOfPatientIDQualifiersSequence", "PatientSpeciesDescription", "ResponsiblePerson"),
+        *("AdditionalPatientHistory", "Occupation", "AdmissionID", "AdmittingDiagnosesDescription"),
+        *("StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName"),
+        *("StudyDescription", "ProcedureCodeSequence", "ReferencedStudySequence"),
+        *("PhysiciansOfRecord", "NameOfPhysiciansReadingStudy", "IssuerOfAccessionNumberSequence"),
+        *("TimezoneOffsetFromUTC", "BodyPartExamined", "Laterality", "PatientOrientation"),
+        *("FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient"),
+        *("SliceThickness", "PixelSpacing", "RequestAttributesSequence"),
+        *("ReferencedRequestSequence", "LossyImageCompressionRatio", "LossyImageCompressionMethod"),
+        *("PositionReferenceIndicator", "AnatomicRegionSequence", "ClinicalTrialSponsorName"),
+    }
+)
+"""Attributes that a result takes over from its source as they are, right or wrong."""
