@@ -1,7 +1,9 @@
 """DIMSE messages out of P-DATA-TF PDUs, one at a time (PS3.7 Section 8, PS3.8 Annex E)."""
 
 import math
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from pacs_ai.net.acceptor.commitment import begin_give_report, begin_take_report
 from pacs_ai.net.acceptor.dimse import RESPONSE, Command, Element, Field, decode_command
@@ -124,7 +126,8 @@ class Dialogue:
             self._begin(command)
 
     def _begin(self, command: Command) -> None:
-        operation = begin(self._session, self._contexts[self._context_id], command)
+        with self._own_time():
+            operation = begin(self._session, self._contexts[self._context_id], command)
         if command.has_dataset:
             self._operation = operation
             self._receiver.holder = operation.sink
@@ -148,10 +151,18 @@ class Dialogue:
         if last:
             self._finish(operation)
 
+    @contextmanager
+    def _own_time(self) -> Iterator[None]:
+        """Stop the peer's deadline while the node works, for as long as that takes."""
+        receiver = self._receiver
+        left = receiver.deadline - time.monotonic()
+        receiver.deadline = math.inf
+        yield
+        receiver.deadline = time.monotonic() + left
+
     def _finish(self, operation: Operation) -> None:
-        """Let the operation work for as long as it takes: no deadline of the peer's runs."""
-        self._receiver.deadline = math.inf
-        operation.finish()
+        with self._own_time():
+            operation.finish()
         self._receiver.holder = None
         self._operation = None
         self._context_id = 0
