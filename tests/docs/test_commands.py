@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pacs_ai.cli import GROUPS
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/adr/*.md")])
 CODE = re.compile(r"```sh\n(.*?)```|`([^`\n]+)`", re.DOTALL)
@@ -51,9 +53,6 @@ def test_subcommands_exist() -> None:
     assert ("studies", "list") in commands
     failed = [" ".join(command) for command in sorted(commands) if not explains_itself(command)]
     assert failed == []
-
-
-GROUPS = ("studies", "jobs", "deliveries", "config", "models", "db")
 
 
 def explains_itself(command: tuple[str, ...]) -> bool:

@@ -1,0 +1,69 @@
+"""What a process loads: help answers at once, and nothing of the node reaches TensorFlow."""
+
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import pacs_ai
+
+HELP = (
+    "import sys; from pacs_ai.cli import run; run(['--help']); print(*sys.modules, file=sys.stderr)"
+)
+EVERYTHING = """
+import importlib, pkgutil, sys, pacs_ai
+for module in pkgutil.walk_packages(pacs_ai.__path__, "pacs_ai."):
+    if not module.name.endswith(("__main__", ".env")) and ".versions." not in module.name:
+        importlib.import_module(module.name)
+print(*sys.modules)
+"""
+HELP_SECONDS = 0.3
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_the_package_itself_imports_nothing() -> None:
+    assert run(BARE).stdout.split() == ["pacs_ai"]
+
+
+def test_help_loads_the_standard_library_alone() -> None:
+    done = run(HELP)
+    assert "listen" in done.stdout
+    bare = set(run("import sys; print(*sys.modules)").stdout.split())
+    loaded = {name.split(".")[0] for name in set(done.stderr.split()) - bare}
+    assert loaded - sys.stdlib_module_names == {"pacs_ai"}
+
+
+def test_help_takes_no_time() -> None:
+    def seconds() -> float:
+        start = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "pacs_ai", "--help"], check=True, stdout=subprocess.DEVNULL
+        )
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(5)) < HELP_SECONDS
+
+
+def test_no_module_of_the_node_loads_tensorflow() -> None:
+    loaded = set(run(EVERYTHING).stdout.split())
+    assert {"pacs_ai.daemon", "pacs_ai.workers", "pacs_ai.model.runtime"} <= loaded
+    assert loaded.isdisjoint({"tensorflow", "keras", "tf2onnx", "onnx", "matplotlib", "training"})
+
+
+def test_training_knows_which_node_it_belongs_to(root: Path) -> None:
+    """Read, not imported: the sentinel is compared before anything of it runs."""
+    text = (root / "training" / "__init__.py").read_text()
+    line = next(line for line in text.splitlines() if line.startswith("__pacs_ai__"))
+    assert line.split("=")[1].strip().strip('"') == pacs_ai.__version__
+
+
+def test_the_version_is_written_once(root: Path) -> None:
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    assert "version" in project["dynamic"]
+    assert f"image: pacs-ai:{pacs_ai.__version__}\n" in (root / "deploy/compose.yaml").read_text()
