@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pacs_ai
 
-HELP = (
-    "import sys; from pacs_ai.cli import run; run(['--help']); print(*sys.modules, file=sys.stderr)"
-)
+BARE = "import sys; before = set(sys.modules); import pacs_ai; print(*set(sys.modules) - before)"
+HELP = """
+import sys
+from pacs_ai.cli import run
+run(["--help"])
+print(*sys.modules, file=sys.stderr)
+"""
 EVERYTHING = """
 import importlib, pkgutil, sys, pacs_ai
 for module in pkgutil.walk_packages(pacs_ai.__path__, "pacs_ai."):
