@@ -8,7 +8,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 from pydicom.filewriter import dcmwrite
 
-from pacs_ai.dicom.foreign import FOREIGN_ERRORS
+from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
 from pacs_ai.domain import ResultKind, StudyPrediction
 from pacs_ai.errors import InvalidResult
 from pacs_ai.results.capture import GreyImage, build_capture
@@ -51,7 +51,8 @@ class BuiltResult:
         """
         buffer = BytesIO()
         try:
-            dcmwrite(buffer, self.dataset, enforce_file_format=True)
+            with quiet():
+                dcmwrite(buffer, self.dataset, enforce_file_format=True)
         except FOREIGN_ERRORS as error:
             raise InvalidResult(
                 f"the {self.kind} cannot be encoded ({type(error).__name__})"
@@ -97,13 +98,14 @@ def build_results(
     """
     evidence = Evidence(prediction.images)
     try:
-        return [
-            BuiltResult(kind, number, dataset)
-            for kind in kinds
-            for number, dataset in enumerate(
-                _datasets(kind, prediction, evidence, context, grey), start=1
-            )
-        ]
+        with quiet():
+            return [
+                BuiltResult(kind, number, dataset)
+                for kind in kinds
+                for number, dataset in enumerate(
+                    _datasets(kind, prediction, evidence, context, grey), start=1
+                )
+            ]
     except FOREIGN_ERRORS as error:
         raise InvalidResult(f"the results cannot be built ({type(error).__name__})") from error
 

@@ -1,7 +1,8 @@
 """Where the points of a report lie, so that a viewer's labels can be read.
 
-OHIF draws an arrow and a line of text right of each point, at a fixed distance from it: labels
-of points at the same height, one beside the other, run into each other.
+OHIF draws an arrow from each point to a line of text right of it and a tenth of the image's
+height below. Labels of points at the same height run into each other, and a label that belongs
+to a point near the lower edge is cut off.
 """
 
 from collections.abc import Sequence
@@ -9,8 +10,8 @@ from collections.abc import Sequence
 Point = tuple[float, float]
 
 MARGIN = 0.03
-_STEPS = (0.07, 0.06, 0.05, 0.04, 0.033, 0.027, 0.022)
-_LOWEST = 0.95
+_STEPS = (0.07, 0.06, 0.05, 0.04, 0.035, 0.03, 0.026, 0.022)
+_LOWEST = 0.88
 _LABEL_HEIGHT = 0.03
 _LABEL_WIDTH = 0.45
 
@@ -32,9 +33,10 @@ def place_points(peaks: Sequence[Point | None]) -> list[Point]:
     kept: list[Point | None] = []
     taken: list[Point] = []
     for peak in peaks:
-        free = peak is not None and not any(_collide(peak, other) for other in taken)
-        kept.append(peak if free else None)
-        if peak is not None and free:
+        if peak is None or peak[1] > _LOWEST or any(_collide(peak, other) for other in taken):
+            kept.append(None)
+        else:
+            kept.append(peak)
             taken.append(peak)
     lines = iter(_lines(kept.count(None), taken))
     return [(MARGIN, next(lines)) if peak is None else peak for peak in kept]

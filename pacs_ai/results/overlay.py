@@ -21,6 +21,7 @@ STRENGTH = 0.6
 FAINT = 0.3
 """The same for a class that was not found: seen, but not mistaken for a finding."""
 
+BLACK = (0, 0, 0)
 WHITE = (255, 255, 255)
 AMBER = (255, 191, 0)
 
@@ -137,7 +138,8 @@ def _put(image: Picture, line: Line, origin: tuple[int, int], height: float, roo
     (width, _), _ = cv2.getTextSize(text, _FONT, scale, thickness)
     if width > room:
         scale *= room / width
-    cv2.putText(image, text, origin, _FONT, scale, line.colour, thickness, cv2.LINE_AA)
+    for colour, stroke in ((BLACK, thickness + 2 * max(1, letter // 8)), (line.colour, thickness)):
+        cv2.putText(image, text, origin, _FONT, scale, colour, stroke, cv2.LINE_AA)
 
 
 def _bar(image: Picture, bottom: int, unit: int) -> None:
@@ -152,6 +154,7 @@ def _bar(image: Picture, bottom: int, unit: int) -> None:
     cv2.rectangle(image, (right - width, low - height), (right - 1, low - 1), WHITE, 1)
     for text, base in (("1", low - height + round(line / 2)), ("0", low)):
         _put(image, Line(text), (right - width - round(0.6 * line), base), line, columns)
+    _put(image, Line("Grad-CAM"), (right - round(3.6 * line), low - height - gap), line, columns)
 
 
 def _plain(text: str) -> str:

@@ -1,14 +1,12 @@
-"""What a report refers to: the order it answers, the images it used, the report it replaces."""
+"""What a report refers to: the order it answers, and other objects."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
-from pacs_ai.dicom.header import read_header
 from pacs_ai.dicom.reading import items, text
 from pacs_ai.domain import InstanceHeader
 from pacs_ai.results.document import references
@@ -34,16 +32,11 @@ def referenced_requests(source: Dataset) -> list[Dataset]:
 
 
 def evidence_items(headers: Sequence[InstanceHeader]) -> list[Dataset]:
-    """Items of an evidence sequence: the study, its series, the instances of each."""
+    """Items that name instances by study and series: of evidence, of predecessors."""
     return _by_series(
         (h.study_instance_uid, h.series_instance_uid, h.sop_class_uid, h.sop_instance_uid)
         for h in headers
     )
-
-
-def predecessor_items(path: Path) -> list[Dataset]:
-    """Items of Predecessor Documents Sequence that name an earlier report."""
-    return evidence_items([read_header(path)])
 
 
 def _request(source: Dataset, attributes: Dataset) -> Dataset:

@@ -14,6 +14,7 @@ from highdicom.sr import (
 from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage
 
+from pacs_ai.dicom.header import read_header
 from pacs_ai.domain import StudyPrediction
 from pacs_ai.results.codes import (
     AI_PROCEDURE,
@@ -30,7 +31,6 @@ from pacs_ai.results.groups import measurement_groups
 from pacs_ai.results.library import image_library
 from pacs_ai.results.request import (
     evidence_items,
-    predecessor_items,
     referenced_requests,
 )
 from pacs_ai.results.source import Evidence
@@ -81,7 +81,9 @@ def build_report(
     if requests := referenced_requests(evidence.reference):
         report.ReferencedRequestSequence = requests
     if context.predecessor is not None:
-        report.PredecessorDocumentsSequence = predecessor_items(context.predecessor)
+        earlier = read_header(context.predecessor)
+        if earlier.sop_instance_uid != report.SOPInstanceUID:
+            report.PredecessorDocumentsSequence = evidence_items([earlier])
     root = _root(prediction, evidence, context)
     for element in root:
         report[element.tag] = element
