@@ -14,6 +14,7 @@ from pacs_ai.flow.deliver import probe
 from pacs_ai.flow.reception import Reception
 from pacs_ai.flow.recover import LeaseWatch, restart, sweep, take_back_from
 from pacs_ai.flow.retain import retain
+from pacs_ai.flow.vouch import Vouching
 from pacs_ai.logs import get_logger
 from pacs_ai.net.server import ServerSettings, StorageServer, TlsFiles
 from pacs_ai.schedule import Schedule
@@ -129,9 +130,9 @@ class Daemon:
             self._schedule.every(_SUPERVISE_SECONDS, "supervise", self._workforce.supervise)
 
     def _make_server(self) -> StorageServer:
-        return StorageServer(
-            _server_settings(self._app), Reception(self._app.context, self._app.arrivals)
-        )
+        context = self._app.context
+        reception = Reception(context, self._app.arrivals)
+        return StorageServer(_server_settings(self._app), reception, Vouching(context))
 
 
 def _server_settings(app: App) -> ServerSettings:
