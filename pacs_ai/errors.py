@@ -125,6 +125,7 @@ class ContextRejected(PeerError):
     """The peer does not take this SOP class. Allow it there, or send other ``results``."""
 
     code = "CONTEXT_REJECTED"
+    exit_code = 4  # the peer is there; it objects to the data
 
 
 class StoreRefused(PeerError):
@@ -142,6 +143,7 @@ class StoreRefused(PeerError):
     """
 
     code = "STORE_REFUSED"
+    exit_code = 4  # the peer is there; it objects to the data
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)

@@ -5,11 +5,12 @@ later one, to any node that shares the database: the Transaction UID says what i
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from pacs_ai.config import Peer
 from pacs_ai.domain import DeliveryState, JobId, TaskKind
-from pacs_ai.errors import PeerError
+from pacs_ai.errors import ConfigError, PeerError
 from pacs_ai.flow.context import FlowContext, pair_key, split_pair
 from pacs_ai.flow.deliver import address
 from pacs_ai.logs import get_logger
@@ -47,6 +48,39 @@ def commit(context: FlowContext, key: str) -> None:
         rows = commitments.stored(session, JobId(job), destination)
     if rows:
         _ask(context, peer, destination, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How much a destination was asked about, and how much it has committed to by now."""
+
+    destination: str
+    asked: int
+    committed: int
+
+
+def ask_again(context: FlowContext, job_id: JobId) -> list[Answer]:
+    """Ask every destination about what it has got of a job, whatever it was asked before.
+
+    On an operator's word: also of peers without ``commitment = true``.
+
+    Returns
+    -------
+    list of Answer
+        One for each destination that has something of the job it has not committed to.
+    """
+    with context.database.read() as session:
+        destinations = commitments.uncommitted(session, job_id)
+    answers = []
+    for destination, rows in destinations.items():
+        peer = context.config.peers.get(destination)
+        if peer is None:
+            raise ConfigError(f"destination {destination!r} is not in the configuration any more")
+        _ask(context, peer, destination, rows)
+        with context.database.read() as session:
+            left = commitments.uncommitted(session, job_id).get(destination, [])
+        answers.append(Answer(destination, len(rows), len(rows) - len(left)))
+    return answers
 
 
 def _ask(

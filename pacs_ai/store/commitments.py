@@ -32,6 +32,23 @@ def stored(session: Session, job_id: JobId, destination: str) -> Sequence[tuple[
     return [(delivery, result) for delivery, result in session.execute(query).all()]
 
 
+def uncommitted(session: Session, job_id: JobId) -> dict[str, list[tuple[Delivery, Result]]]:
+    """Return what peers have got of a job without a word that they keep it, by destination."""
+    query = (
+        sa.select(Delivery, Result)
+        .join(Result, Result.id == Delivery.result_id)
+        .where(
+            Delivery.job_id == job_id,
+            Delivery.state.in_((DeliveryState.STORED, DeliveryState.COMMITTING)),
+        )
+        .order_by(Delivery.id)
+    )
+    found: dict[str, list[tuple[Delivery, Result]]] = {}
+    for delivery, result in session.execute(query):
+        found.setdefault(delivery.destination, []).append((delivery, result))
+    return found
+
+
 def ask(
     session: Session, delivery: Delivery, transaction_uid: str, *, now: datetime, actor: str
 ) -> bool:

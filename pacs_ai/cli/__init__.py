@@ -1,0 +1,93 @@
+"""The command line: names and one-line helps here, everything else in the chosen module.
+
+Nothing but the standard library may be imported here: help and version answer at once.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from pacs_ai import __version__
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "listen": ("listen", "Run the node: receive, analyse, deliver."),
+    "work": ("listen", "Run a node that does not listen: it only works."),
+    "demo": ("demo", "Send three studies through a node to an archive, on this machine."),
+    "infer": ("infer", "Analyse files without network."),
+    "echo": ("peers", "Ask a peer whether it is there (C-ECHO)."),
+    "send": ("peers", "Send files to a peer (C-STORE)."),
+    "commit": ("peers", "Ask the archives once more whether they keep a job's results."),
+    "studies": ("studies", "Studies: list, show, close, reroute, resolve."),
+    "jobs": ("jobs", "Jobs, one model on one study: list, show, retry, cancel."),
+    "deliveries": ("deliveries", "Results on their way: list, retry, cancel."),
+    "models": ("models", "Models: list, verify."),
+    "config": ("config", "The configuration: check."),
+    "db": ("db", "The database's schema: upgrade, check."),
+    "doctor": ("doctor", "Look for what is wrong with this installation."),
+    "conformance": ("conformance", "Print the DICOM conformance statement."),
+}
+"""Command: the module of this package that has it, and its help in one line."""
+
+GROUPS = frozenset({"studies", "jobs", "deliveries", "models", "config", "db"})
+"""Commands that have commands of their own."""
+
+_HELP = ("-h", "--help", "help")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Do what the command line says.
+
+    Returns
+    -------
+    int
+        0 done, 1 failed, 2 usage or configuration, 3 peer unreachable, 4 data rejected,
+        130 interrupted.
+    """
+    common, words = _split(list(arguments))
+    if not words or words[0] in _HELP:
+        print(overview())
+        return 0
+    if words[0] == "--version":
+        print(f"pacs-ai {__version__}")
+        return 0
+    from pacs_ai.cli.dispatch import complain, dispatch
+
+    name = words[0]
+    if name not in COMMANDS:
+        kind = "option" if name.startswith("-") else "command"
+        return complain("USAGE", f"no {kind} {name!r}; pacs-ai --help lists what there is", 2)
+    module, _ = COMMANDS[name]
+    return dispatch(module, name, [*words[1:], *common])
+
+
+def overview() -> str:
+    """Return the help of the top level."""
+    width = max(map(len, COMMANDS)) + 2
+    lines = [f"  {name:<{width}}{text}" for name, (_, text) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "Usage: pacs-ai COMMAND [OPTIONS] [ARGUMENTS]",
+            "",
+            "A DICOM node beside the PACS: receives studies, classifies and explains them, reports",
+            "back. For research only: not a medical device.",
+            "",
+            "Commands:",
+            *lines,
+            "",
+            "Every command explains itself with --help and takes --config PATH and -v. PEER is the",
+            "name of a [peers.*] section of the configuration, or AET@host:port.",
+            "",
+            "  --version  Print the version.",
+            "",
+            "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 peer unreachable,",
+            "4 data rejected, 130 interrupted.",
+        ]
+    )
+
+
+def _split(words: list[str]) -> tuple[list[str], list[str]]:
+    """Part the options that every command has, given before the command, from the rest."""
+    common: list[str] = []
+    while words and (words[0] in ("-v", "--verbose") or words[0].startswith("--config")):
+        taken = 2 if words[0] == "--config" else 1
+        common += words[:taken]
+        words = words[taken:]
+    return common, words

@@ -1,0 +1,34 @@
+"""``pacs-ai config``: what is configured."""
+
+from collections.abc import Iterator, Mapping
+
+from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, group, read_config
+from pacs_ai.cli.tables import print_json
+from pacs_ai.configfile import describe, find_config
+
+app = group("The configuration.")
+
+
+@app.command()
+def check(*, as_json: AsJson = False, config: ConfigPath = None, verbose: Verbose = False) -> None:
+    """Read and check the configuration, and print all that is in force; passwords are hidden."""
+    shown = describe(read_config(config, verbose=verbose))
+    if as_json:
+        print_json(shown)
+        return
+    source = config or find_config()
+    print(f"# {source if source is not None else 'no file: the defaults'}")
+    for line in _lines("", shown):
+        print(line)
+
+
+def _lines(prefix: str, values: Mapping[str, object]) -> Iterator[str]:
+    for key, value in values.items():
+        name = f"{prefix}.{key}" if prefix else key
+        if isinstance(value, Mapping):
+            yield from _lines(name, value)
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            for number, one in enumerate(value, start=1):
+                yield from _lines(f"{name}[{number}]", one)
+        elif value is not None:
+            yield f"{name} = {value}"

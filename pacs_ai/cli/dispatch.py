@@ -1,0 +1,77 @@
+"""Run one command and turn whatever it ends with into an exit code and one line."""
+
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+import typer
+
+from pacs_ai.cli import GROUPS
+from pacs_ai.errors import PacsAIError
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+
+def dispatch(module: str, name: str, arguments: Sequence[str]) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    module
+        Which module of `pacs_ai.cli` has it.
+    name
+        What it is called.
+    arguments
+        What follows its name.
+    """
+    sys.excepthook = _report_bug
+    app = command(module, name)
+    try:
+        # a group on its own explains itself
+        words = list(arguments) or (["--help"] if name in GROUPS else [])
+        outcome = app(words, prog_name=f"pacs-ai {name}", standalone_mode=False)
+        sys.stdout.flush()
+    except PacsAIError as error:
+        return complain(error.code, error.message, error.exit_code)
+    except typer.TyperException as error:
+        return complain("USAGE", error.format_message(), USAGE)
+    except (typer.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader has seen enough: `pacs-ai ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return outcome if isinstance(outcome, int) else 0
+
+
+def command(module: str, name: str) -> typer.Typer:
+    """Import the module of a command and return its Typer application."""
+    apps = importlib.import_module(f"pacs_ai.cli.{module}")
+    app = getattr(apps, name, None)
+    if not isinstance(app, typer.Typer):
+        app = apps.app
+    assert isinstance(app, typer.Typer)  # noqa: S101 - every module of the table has one
+    return app
+
+
+def complain(code: str, message: str, exit_code: int) -> int:
+    """Say in one line on standard error what went wrong; returns the exit code."""
+    with contextlib.suppress(BrokenPipeError):
+        print(f"pacs-ai: {code}: {' '.join(message.split())}", file=sys.stderr)
+    return exit_code
+
+
+def _report_bug(
+    kind: type[BaseException], _error: BaseException, trace: TracebackType | None
+) -> None:
+    """Say where it happened and not what was said: messages of libraries quote values."""
+    frames = []
+    while trace is not None:
+        frames.append(f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    complain(
+        "UNEXPECTED", f"{kind.__name__} at {' > '.join(frames[-4:])}; please report it", FAILED
+    )

@@ -1,0 +1,107 @@
+"""What a daemon says when it starts: where it listens, what it does, and how to reach it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pacs_ai import __version__
+from pacs_ai.app import App
+from pacs_ai.config import Config, Operand, Peer, Rule
+from pacs_ai.configfile import describe
+from pacs_ai.model.bundle import ModelBundle
+
+_EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+_MIB = 1 << 20
+
+
+def greeting(app: App, source: Path | None, port: int, tls_port: int) -> Iterator[str]:
+    """Tell all about a node that listens.
+
+    Parameters
+    ----------
+    source
+        The configuration file in force, if any.
+    port, tls_port
+        The ports in use; 0 for none.
+    """
+    config = app.context.config
+    title, host = config.node.ae_title, config.node.host
+    ports = [f"{host}:{port}"] if port else []
+    ports += [f"{host}:{tls_port} (TLS)"] if tls_port else []
+    yield f"pacs-ai {__version__} listens as {title} on {' and '.join(ports)}"
+    yield "For research only: not a medical device."
+    callers = ", ".join(config.node.accept_from) or "any AE title, from this machine only"
+    yield _line("callers", callers)
+    yield from belongings(app, source)
+    yield from _limits(config)
+    if port:
+        reach = "127.0.0.1" if host in _EVERYWHERE else host
+        yield ""
+        yield "Try it:"
+        yield f"  pacs-ai echo {_quoted(title)}@{reach}:{port}"
+        yield f"  storescu -aec {_quoted(title)} {reach} {port} file.dcm"
+        yield "  pacs-ai studies list"
+
+
+def belongings(app: App, source: Path | None) -> Iterator[str]:
+    """Tell which models, rules and peers are loaded, and where the data lie."""
+    config = app.context.config
+    yield _line("configuration", str(source) if source is not None else "none: the defaults")
+    yield from _many("models", [_model(name, bundle) for name, bundle in app.bundles.items()])
+    yield from _many("rules", [_rule(rule) for rule in config.rules])
+    yield from _many("peers", [_peer(name, peer) for name, peer in config.peers.items()])
+    yield _line("database", str(describe(config)["storage"]["database"]))
+    yield _line("files", f"{config.storage.spool}, kept {config.storage.keep_days:g} days")
+
+
+def _limits(config: Config) -> Iterator[str]:
+    limits = config.limits
+    yield _line(
+        "limits",
+        f"{config.node.max_associations} associations, {limits.max_instance // _MIB} MiB an"
+        f" instance, {config.storage.min_free_gb:g} GB disk kept free",
+    )
+    yield _line(
+        "complete",
+        f"after {config.study.quiet_seconds or 0:g} s without a new image"
+        f" (modalities and peers may differ), {config.engine.workers} worker(s)",
+    )
+
+
+def _model(name: str, bundle: ModelBundle) -> str:
+    identity = bundle.identity
+    classes = ", ".join(spec.name for spec in identity.classes)
+    return (
+        f"{name}: {identity.name} {identity.version}, sha256 {identity.sha256[:12]},"
+        f" {'/'.join(bundle.input.modalities)}: {classes}"
+    )
+
+
+def _rule(rule: Rule) -> str:
+    conditions = ", ".join(f"{key} = {_operand(value)}" for key, value in rule.when.items())
+    target = ", ".join(rule.send_to) or "the spool only"
+    return (
+        f"{rule.name}: {conditions or 'every study'} -> {rule.model}"
+        f" -> {', '.join(rule.results)} -> {target}"
+    )
+
+
+def _operand(value: Operand) -> str:
+    return value if isinstance(value, str) else "|".join(value)
+
+
+def _peer(name: str, peer: Peer) -> str:
+    commits = ", storage commitment" if peer.commitment else ""
+    return f"{name}: {peer.ae_title}@{peer.host}:{peer.port}{commits}"
+
+
+def _line(title: str, text: str) -> str:
+    return f"  {title:<14} {text}"
+
+
+def _many(title: str, texts: list[str]) -> Iterator[str]:
+    for number, text in enumerate(texts or ["none"]):
+        yield _line("" if number else title, text)
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if " " in text else text

@@ -1,0 +1,135 @@
+"""``pacs-ai jobs``: one model's work on one study revision."""
+
+from typing import Annotated
+
+import typer
+
+from pacs_ai.cli.node import opened_node
+from pacs_ai.cli.options import (
+    AsJson,
+    ConfigPath,
+    Limit,
+    Since,
+    Verbose,
+    group,
+    moment,
+    read_config,
+)
+from pacs_ai.cli.records import delivery_record, event_record, job_record
+from pacs_ai.cli.tables import cell, print_json, print_record, print_table, show_records
+from pacs_ai.domain import JobState, TaskKind
+from pacs_ai.errors import StateError
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.store import operator, overview
+from pacs_ai.store.overview import Filter, StudyLine
+from pacs_ai.store.schema import Job
+
+app = group("Jobs: one model's work on one study revision.")
+
+_COLUMNS = (
+    "id",
+    "study",
+    "revision",
+    "model",
+    "state",
+    "attempt",
+    "created_at",
+    "seconds",
+    "outcome",
+)
+_DELIVERY_COLUMNS = ("id", "destination", "result", "state", "attempt", "status", "reason")
+_EVENT_COLUMNS = ("at", "entity", "from_state", "to_state", "actor", "note")
+
+Reference = Annotated[
+    str, typer.Argument(metavar="JOB", help="Its id, or enough of the beginning of it.")
+]
+
+
+@app.command("list")
+def list_jobs(
+    *,
+    state: Annotated[
+        JobState | None,
+        typer.Option("--state", case_sensitive=False, help="In this state.", show_default=False),
+    ] = None,
+    since: Since = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+    verbose: Verbose = False,
+) -> None:
+    """List jobs, the newest first."""
+    wanted = Filter(state, moment(since), limit)
+    with (
+        opened_node(read_config(config, verbose=verbose)) as node,
+        node.database.read() as session,
+    ):
+        records = [job_record(job, study) for job, study in overview.jobs(session, wanted)]
+    show_records(records, _COLUMNS, as_json=as_json, nothing="no jobs")
+
+
+@app.command()
+def show(
+    job: Reference, *, as_json: AsJson = False, config: ConfigPath = None, verbose: Verbose = False
+) -> None:
+    """Show a job with its deliveries and its audit trail."""
+    with opened_node(read_config(config, verbose=verbose)) as node:
+        row = find_job(node, job)
+        with node.database.read() as session:
+            line = overview.study(session, str(row.study_id))
+            trail = overview.events(session, "job", row.id)
+    sent = _sent(line, row)
+    events = [event_record(event) for event in trail]
+    record = job_record(row, line.study if line is not None else None)
+    if as_json:
+        print_json({**record, "deliveries": sent, "events": events})
+        return
+    print_record(record, "job")
+    for name, columns, records in (
+        ("deliveries", _DELIVERY_COLUMNS, sent),
+        ("events", _EVENT_COLUMNS, events),
+    ):
+        if records:
+            print()
+            print_table(columns, [[cell(one[key]) for key in columns] for one in records], name)
+
+
+@app.command()
+def retry(job: Reference, *, config: ConfigPath = None, verbose: Verbose = False) -> None:
+    """Queue a FAILED or REJECTED job again."""
+    with opened_node(read_config(config, verbose=verbose)) as node:
+        row = find_job(node, job)
+        with node.database.write() as session:
+            operator.retry_job(session, row, node.now())
+            node.engine.enqueue(session, TaskKind.ANALYSE, row.id)
+    print(f"job {row.id}: queued")
+
+
+@app.command()
+def cancel(job: Reference, *, config: ConfigPath = None, verbose: Verbose = False) -> None:
+    """Cancel a job that is QUEUED or WAITING."""
+    with opened_node(read_config(config, verbose=verbose)) as node:
+        row = find_job(node, job)
+        with node.database.write() as session:
+            operator.cancel_job(session, row, node.now())
+    print(f"job {row.id}: cancelled")
+
+
+def find_job(node: FlowContext, prefix: str) -> Job:
+    """Find the one job whose id begins so.
+
+    Raises
+    ------
+    StateError
+        If there is none, or there are several.
+    """
+    with node.database.read() as session:
+        found = operator.find_job(session, prefix)
+    if len(found) != 1:
+        raise StateError(f"{'several jobs begin' if found else 'no job begins'} with {prefix!r}")
+    return found[0]
+
+
+def _sent(line: StudyLine | None, job: Job) -> list[dict[str, object]]:
+    pairs = line.deliveries if line is not None else ()
+    return [delivery_record(*pair) for pair in pairs if pair[0].job_id == job.id]

@@ -1,0 +1,134 @@
+"""``pacs-ai listen`` and ``pacs-ai work``: the daemons."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pacs_ai import __version__
+from pacs_ai.app import HEAVY_TASKS, App, build_app
+from pacs_ai.cli.greeting import belongings, greeting
+from pacs_ai.cli.options import ConfigPath, Verbose, read_config, single
+from pacs_ai.configfile import find_config
+from pacs_ai.daemon import Daemon
+from pacs_ai.domain import TaskKind
+from pacs_ai.flow.recover import LeaseWatch, sweep
+
+listen = single()
+work = single()
+
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", metavar="N", min=1, help="Worker processes.", show_default=False),
+]
+
+
+@listen.command()
+def _listen(
+    *,
+    aet: Annotated[
+        str | None,
+        typer.Option("--aet", metavar="AET", help="AE title of the node.", show_default=False),
+    ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            "--host",
+            help="Address to listen on; 0.0.0.0 for all. Default: this machine only.",
+            show_default=False,
+        ),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port",
+            min=0,
+            max=65535,
+            help="TCP port; 0 takes a free one. Default: 11112.",
+            show_default=False,
+        ),
+    ] = None,
+    spool: Annotated[
+        Path | None,
+        typer.Option("--spool", metavar="DIR", help="Folder for the files.", show_default=False),
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            "--database",
+            metavar="URL",
+            help="sqlite:///FILE or postgresql://...",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Workers = None,
+    no_workers: Annotated[
+        bool, typer.Option("--no-workers", help="Only receive; other nodes do the work.")
+    ] = False,
+    config: ConfigPath = None,
+    verbose: Verbose = False,
+) -> None:
+    """Run the node: receive studies, analyse them, deliver the results. SIGTERM ends it."""
+    if no_workers and workers is not None:
+        raise typer.BadParameter("--workers and --no-workers exclude each other")
+    flags: dict[str, dict[str, object]] = {
+        "node": {"ae_title": aet, "host": host, "port": port},
+        "storage": {"spool": spool, "database": database},
+        "engine": {"workers": workers},
+    }
+    settings = read_config(config, verbose=verbose, flags=flags, daemon=True)
+    app = build_app(settings)
+    daemon = Daemon(app, listening=True, workers=0 if no_workers else settings.engine.workers)
+    daemon.start()
+    for line in greeting(app, config or find_config(), daemon.port, daemon.tls_port):
+        print(line)
+    sys.stdout.flush()
+    daemon.wait()
+    daemon.stop()
+
+
+@work.command()
+def _work(
+    *,
+    workers: Workers = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Do what is queued in this process, then end.")
+    ] = False,
+    config: ConfigPath = None,
+    verbose: Verbose = False,
+) -> None:
+    """Work without listening: for nodes that share spool and database with one that listens."""
+    flags: dict[str, dict[str, object]] = {"engine": {"workers": workers}}
+    settings = read_config(config, verbose=verbose, flags=flags, daemon=True)
+    app = build_app(settings)
+    if once:
+        _work_once(app)
+        return
+    daemon = Daemon(app, listening=False, workers=settings.engine.workers)
+    daemon.start()
+    print(f"pacs-ai {__version__} works without listening: {settings.engine.workers} worker(s)")
+    for line in belongings(app, config or find_config()):
+        print(line)
+    sys.stdout.flush()
+    daemon.wait()
+    daemon.stop()
+
+
+def _work_once(app: App) -> None:
+    """Empty the queue in this process; what waits for a moment to come is left waiting."""
+    classifiers = app.load_classifiers(os.cpu_count() or 1)
+
+    def perform(kind: TaskKind, key: str) -> None:
+        if kind in HEAVY_TASKS:
+            app.analyse(classifiers, key)
+        else:
+            app.perform(kind, key)
+
+    try:
+        sweep(app.context, LeaseWatch())
+        done = app.context.engine.drain(perform, tuple(TaskKind))
+    finally:
+        app.close()
+    print(f"{done} task{'s' * (done != 1)} done")

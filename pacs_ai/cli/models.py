@@ -1,0 +1,95 @@
+"""``pacs-ai models``: what can look at studies."""
+
+from typing import Annotated
+
+import typer
+
+from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, group, read_config
+from pacs_ai.cli.tables import Record, show_records
+from pacs_ai.config import Config, ModelEntry
+from pacs_ai.errors import ModelError
+from pacs_ai.model.bundle import ModelBundle, load_bundle, shipped_bundles
+from pacs_ai.model.predict import Classifier
+
+app = group("Models: what can look at studies.")
+
+_COLUMNS = (
+    "name",
+    "model",
+    "version",
+    "sha256",
+    "modalities",
+    "classes",
+    "configured",
+    "folder",
+    "state",
+)
+
+
+@app.command("list")
+def list_models(
+    *, as_json: AsJson = False, config: ConfigPath = None, verbose: Verbose = False
+) -> None:
+    """List the models of the configuration, and those that are shipped."""
+    settings = read_config(config, verbose=verbose)
+    records = [_record(name, entry, settings) for name, entry in _entries(settings).items()]
+    show_records(records, _COLUMNS, as_json=as_json, nothing="no models")
+
+
+@app.command()
+def verify(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL]...", help="Names, or folders of bundles.", show_default=False
+        ),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+    verbose: Verbose = False,
+) -> None:
+    """Check every file of the models, load their networks, and run each once."""
+    settings = read_config(config, verbose=verbose)
+    entries = _entries(settings)
+    if names:
+        entries = {name: entries.get(name, ModelEntry(bundle=name)) for name in names}
+    records = [_record(name, entry, settings, load=True) for name, entry in entries.items()]
+    show_records(records, _COLUMNS, as_json=as_json, nothing="no models")
+    failed = [record["name"] for record in records if record["state"] != "ok"]
+    if failed:
+        raise ModelError(f"not in order: {', '.join(map(str, failed))}")
+
+
+def _entries(config: Config) -> dict[str, ModelEntry]:
+    used = {entry.bundle for entry in config.models.values()}
+    shipped = {
+        name: ModelEntry(bundle=name)
+        for name in shipped_bundles()
+        if name not in used and name not in config.models
+    }
+    return {**config.models, **shipped}
+
+
+def _record(name: str, entry: ModelEntry, config: Config, *, load: bool = False) -> Record:
+    """Describe a model; one that is not in order says why instead."""
+    bundle: ModelBundle | None = None
+    state = "ok" if load else "files in order"
+    try:
+        bundle = load_bundle(entry.bundle, entry.sha256)
+        if load:
+            Classifier.load(bundle)
+    except ModelError as error:
+        state = f"{error.code}: {error.message}"
+    identity = bundle.identity if bundle is not None else None
+    return {
+        "name": name,
+        "model": identity.name if identity else "",
+        "version": identity.version if identity else "",
+        "sha256": identity.sha256[:12] if identity else "",
+        "modalities": list(bundle.input.modalities) if bundle else [],
+        "classes": [spec.name for spec in identity.classes] if identity else [],
+        "configured": name in config.models,
+        "folder": str(bundle.folder) if bundle else entry.bundle,
+        "state": state,
+    }

@@ -1,0 +1,167 @@
+"""``pacs-ai echo``, ``send`` and ``commit``: what this node can ask of others."""
+
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pacs_ai.cli.files import find_files
+from pacs_ai.cli.jobs import find_job
+from pacs_ai.cli.node import opened_node
+from pacs_ai.cli.options import ConfigPath, Timeout, Verbose, read_config, single
+from pacs_ai.config import Config
+from pacs_ai.dicom.header import read_header
+from pacs_ai.domain import JobId
+from pacs_ai.errors import ConfigError, PeerError, StateError, StoreRefused
+from pacs_ai.flow import commit as step
+from pacs_ai.net import client
+from pacs_ai.net.client import PeerAddress, StoreOutcome
+from pacs_ai.uids import random_uid
+
+echo = single()
+send = single()
+commit = single()
+
+_ADDRESS = re.compile(r"(?P<aet>[^@\\]{1,16})@(?:\[(?P<ip6>[^]]+)\]|(?P<host>[^:]+)):(?P<port>\d+)")
+_MAX_PORT = 65535
+
+PeerName = Annotated[
+    str, typer.Argument(metavar="PEER", help="Name in [peers.*], or AET@host:port.")
+]
+
+
+@echo.command()
+def _echo(
+    peer: PeerName, *, timeout: Timeout = 10, config: ConfigPath = None, verbose: Verbose = False
+) -> None:
+    """Ask a peer whether it is there (C-ECHO)."""
+    settings = read_config(config, verbose=verbose)
+    address = find_peer(settings, peer)
+    started = time.monotonic()
+    client.echo(address, settings.node.ae_title, timeout=timeout)
+    print(f"{show(address)} answers, {time.monotonic() - started:.3f} s")
+
+
+@send.command()
+def _send(
+    peer: PeerName,
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Files, or folders of them.")
+    ],
+    *,
+    ask_commitment: Annotated[
+        bool, typer.Option("--commit", help="Then ask whether the peer keeps them.")
+    ] = False,
+    timeout: Timeout = 30,
+    config: ConfigPath = None,
+    verbose: Verbose = False,
+) -> None:
+    """Send DICOM files to a peer, each as it is (C-STORE)."""
+    settings = read_config(config, verbose=verbose)
+    address = find_peer(settings, peer)
+    found = find_files(paths)
+    started = time.monotonic()
+    outcomes = client.store(
+        address, settings.node.ae_title, found.files, on_answer=_say, timeout=timeout
+    )
+    stored = [outcome.path for outcome in outcomes if outcome.verdict.delivered]
+    skipped = f", {found.others} no DICOM" if found.others else ""
+    print(
+        f"{len(stored)} of {len(outcomes)} stored at {show(address)}{skipped},"
+        f" {time.monotonic() - started:.1f} s"
+    )
+    _raise_worst(outcomes)
+    if ask_commitment:
+        _ask_commitment(settings, address, stored, timeout)
+
+
+@commit.command()
+def _commit(
+    job: Annotated[str, typer.Argument(metavar="JOB", help="Its id, or the beginning of it.")],
+    *,
+    config: ConfigPath = None,
+    verbose: Verbose = False,
+) -> None:
+    """Ask the peers that have got a job's results once more whether they keep them."""
+    with opened_node(read_config(config, verbose=verbose)) as node:
+        row = find_job(node, job)
+        asked = step.ask_again(node, JobId(row.id))
+    if not asked:
+        raise StateError(f"job {row.id} has nothing stored at a peer and not committed")
+    for answer in asked:
+        print(f"{answer.destination}: {answer.committed} of {answer.asked} committed")
+    if any(answer.committed < answer.asked for answer in asked):
+        print("The rest: the report comes to the listening node; see pacs-ai deliveries list.")
+
+
+def find_peer(config: Config, name: str) -> PeerAddress:
+    """Return where a peer is.
+
+    Parameters
+    ----------
+    name
+        Name of a section ``[peers.*]``, or ``AET@host:port``; an IPv6 address in brackets.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither.
+    """
+    if name in config.peers:
+        peer = config.peers[name]
+        return PeerAddress(peer.ae_title, peer.host, peer.port)
+    match = _ADDRESS.fullmatch(name)
+    if match is None or not match["aet"].strip() or int(match["port"]) > _MAX_PORT:
+        known = ", ".join(config.peers) or "none"
+        raise ConfigError(f"{name!r} is neither a peer (known: {known}) nor AET@host:port")
+    return PeerAddress(match["aet"], match["ip6"] or match["host"], int(match["port"]))
+
+
+def show(address: PeerAddress) -> str:
+    """Write an address as the command line takes it."""
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    return f"{address.ae_title}@{host}:{address.port}"
+
+
+def _say(outcome: StoreOutcome) -> None:
+    """Report a file that was not stored, or stored with a remark."""
+    if outcome.error is not None:
+        print(f"{outcome.path}: {outcome.error.message}")
+    elif outcome.warning:
+        print(f"{outcome.path}: stored with status 0x{outcome.status:04X}")
+
+
+def _raise_worst(outcomes: Sequence[StoreOutcome]) -> None:
+    """End with the error that says most: a peer that is gone before an object that is refused."""
+    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
+    if not errors:
+        return
+    gone = next((error for error in errors if error.retryable), None)
+    if gone is not None:
+        raise gone
+    status = next((error.status for error in errors if isinstance(error, StoreRefused)), 0)
+    raise StoreRefused(f"{len(errors)} of {len(outcomes)} refused: {errors[0].message}", status)
+
+
+def _ask_commitment(
+    config: Config, address: PeerAddress, paths: Sequence[Path], timeout: float
+) -> None:
+    headers = [read_header(path) for path in paths]
+    references = [(header.sop_class_uid, header.sop_instance_uid) for header in headers]
+    report = client.request_commitment(
+        address,
+        config.node.ae_title,
+        random_uid(),
+        references,
+        wait_seconds=timeout,
+        timeout=timeout,
+    )
+    if report is None:
+        raise PeerError("the report did not come on this association: the peer sends it later")
+    print(f"{len(report.committed)} of {len(references)} committed")
+    if report.failed:
+        reason = report.failed[0][2]
+        raise StoreRefused(f"{len(report.failed)} not kept, reason 0x{reason:04X}", reason)

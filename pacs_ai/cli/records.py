@@ -1,0 +1,146 @@
+"""Rows of the database as records for people and programs."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pacs_ai.domain import DeliveryState, JobState
+from pacs_ai.store.overview import StudyLine
+from pacs_ai.store.schema import Delivery, Event, Job, Result, Study
+
+DELIVERED = (DeliveryState.STORED, DeliveryState.COMMITTING, DeliveryState.COMMITTED)
+
+Record = dict[str, object]
+
+
+def study_record(line: StudyLine) -> Record:
+    """Return a study with what became of it."""
+    study = line.study
+    return {
+        "id": study.id,
+        "study_instance_uid": study.study_instance_uid,
+        "state": study.state,
+        "revision": study.revision,
+        "modality": study.modality,
+        "instances": line.instances,
+        "calling_aet": study.calling_aet,
+        "called_aet": study.called_aet,
+        "first_received_at": study.first_received_at,
+        "last_received_at": study.last_received_at,
+        "closed_at": study.closed_at,
+        "reason": study.reason,
+        "outcome": [_outcome(job) for job in _current_jobs(line)],
+        "delivered": _delivered(line),
+        "seconds": seconds_to_result(line),
+    }
+
+
+def job_record(job: Job, study: Study | None = None) -> Record:
+    """Return a job."""
+    return {
+        "id": job.id,
+        "study": job.study_id,
+        "study_instance_uid": study.study_instance_uid if study is not None else None,
+        "revision": job.revision,
+        "model": f"{job.model_name} {job.model_version}",
+        "rules": list(job.rules),
+        "state": job.state,
+        "attempt": job.attempt,
+        "created_at": job.created_at,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+        "due_at": job.due_at,
+        "seconds": _seconds(job.started_at, job.finished_at),
+        "summary": job.summary,
+        "error_code": job.error_code,
+        "error_text": job.error_text,
+        "outcome": _outcome(job),
+    }
+
+
+def delivery_record(delivery: Delivery, result: Result) -> Record:
+    """Return a delivery with the result it carries."""
+    return {
+        "id": delivery.id,
+        "job": delivery.job_id,
+        "destination": delivery.destination,
+        "result": f"{result.kind} {result.number}",
+        "sop_instance_uid": result.sop_instance_uid,
+        "state": delivery.state,
+        "attempt": delivery.attempt,
+        "status": None if delivery.status_code is None else f"0x{delivery.status_code:04X}",
+        "created_at": delivery.created_at,
+        "due_at": delivery.due_at,
+        "stored_at": delivery.stored_at,
+        "committed_at": delivery.committed_at,
+        "transaction_uid": delivery.transaction_uid,
+        "error_code": delivery.error_code,
+        "error_text": delivery.error_text,
+        "reason": _error(delivery.error_code, delivery.error_text),
+    }
+
+
+def event_record(event: Event) -> Record:
+    """Return a line of the audit trail."""
+    return {
+        "at": event.at,
+        "entity": event.entity,
+        "entity_id": event.entity_id,
+        "from_state": event.from_state,
+        "to_state": event.to_state,
+        "actor": event.actor,
+        "note": event.note,
+    }
+
+
+def seconds_to_result(line: StudyLine) -> float | None:
+    """Count from the last image to the last delivered result, or to the last finished job.
+
+    None while anything of the current revision is still to be done, or has failed.
+    """
+    jobs = _current_jobs(line)
+    if not jobs or any(job.state != JobState.SUCCEEDED for job in jobs):
+        return None
+    sent = _current_deliveries(line, jobs)
+    if any(delivery.state not in DELIVERED for delivery, _ in sent):
+        return None
+    ends = [delivery.stored_at for delivery, _ in sent] or [job.finished_at for job in jobs]
+    known = [end for end in ends if end is not None]
+    return _seconds(line.study.last_received_at, max(known)) if known else None
+
+
+def _current_jobs(line: StudyLine) -> list[Job]:
+    return [job for job in line.jobs if job.revision == line.study.revision]
+
+
+def _current_deliveries(line: StudyLine, jobs: Sequence[Job]) -> list[tuple[Delivery, Result]]:
+    ids = {job.id for job in jobs}
+    return [pair for pair in line.deliveries if pair[0].job_id in ids]
+
+
+def _outcome(job: Job) -> str:
+    if job.state == JobState.SUCCEEDED:
+        return f"{job.model_name}: {job.summary}"
+    return " ".join(
+        part
+        for part in (f"{job.model_name}: {job.state}", _error(job.error_code, job.error_text))
+        if part
+    )
+
+
+def _error(code: str, text: str) -> str:
+    return ": ".join(part for part in (code, text) if part)
+
+
+def _delivered(line: StudyLine) -> str:
+    sent = _current_deliveries(line, _current_jobs(line))
+    if not sent:
+        return ""
+    done = sum(delivery.state in DELIVERED for delivery, _ in sent)
+    destinations = dict.fromkeys(delivery.destination for delivery, _ in sent)
+    return f"{done}/{len(sent)} {', '.join(destinations)}"
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+    if start is None or end is None:
+        return None
+    return round((end - start).total_seconds(), 2)
