@@ -176,11 +176,12 @@ def data_pdu(*fragments: bytes) -> bytes:
 def command(elements: dict[int, bytes | int | str]) -> bytes:
     """Encode a command set; numbers as unsigned shorts, text as UIDs."""
     encoded = b""
-    for element, value in sorted(elements.items()):
-        if isinstance(value, int):
-            value = struct.pack("<H", value)
-        elif isinstance(value, str):
-            value = value.encode() + b"\0" * (len(value) % 2)
+    for element, given in sorted(elements.items()):
+        value = given
+        if isinstance(given, int):
+            value = struct.pack("<H", given)
+        elif isinstance(given, str):
+            value = given.encode() + b"\0" * (len(given) % 2)
         encoded += struct.pack("<HHL", 0, element, len(value)) + value
     return struct.pack("<HHLL", 0, 0, 4, len(encoded)) + encoded
 

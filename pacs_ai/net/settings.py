@@ -78,7 +78,7 @@ class ServerSettings:
     max_associations: int = 64
     max_associations_per_peer: int | None = None
     max_pending: int = 128
-    reserved_pending: int = 32
+    reserved_pending: int = 128
     acse_seconds: float = 10
     pdu_seconds: float = 30
     idle_seconds: float = 60

@@ -141,10 +141,20 @@ def test_hundred_strangers_keep_nobody_out(tmp_path: Path) -> None:
 def test_the_oldest_stranger_goes_first(tmp_path: Path) -> None:
     settings = replace(net.SETTINGS, max_pending=3)
     with net.running(tmp_path, settings) as node:
-        peers = [node.connect() for _ in range(4)]
+        peers = [node.connect() for _ in range(3)]
+        time.sleep(1.1)
+        peers.append(node.connect())
         assert peers[0].aborted() == (PROVIDER, 0)
         peers[1].associate()
         peers[3].associate()
+
+
+def test_a_burst_is_no_crowd_of_strangers(tmp_path: Path) -> None:
+    settings = replace(net.SETTINGS, max_pending=3)
+    with net.running(tmp_path, settings) as node:
+        peers = [node.connect() for _ in range(11)]
+        for peer in peers:
+            peer.associate()
 
 
 def test_associations_beyond_the_cap(tmp_path: Path) -> None:

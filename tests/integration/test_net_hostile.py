@@ -66,8 +66,12 @@ TOO_LONG = struct.pack(">BxL", 4, 16384 + (64 << 10) + 1)
         pytest.param(struct.pack(">BxL", 1, 0xFFFFFFFF), INVALID, id="request of 4 GiB"),
         pytest.param(pdu(1, bytes(67)), INVALID, id="request too short"),
         pytest.param(request(contexts=[]), INVALID, id="no context"),
-        pytest.param(request(contexts=[net.context(2, net.CT, [net.IMPLICIT])]), INVALID, id="even"),
-        pytest.param(request(contexts=[net.context(0, net.CT, [net.IMPLICIT])]), INVALID, id="zero"),
+        pytest.param(
+            request(contexts=[net.context(2, net.CT, [net.IMPLICIT])]), INVALID, id="even"
+        ),
+        pytest.param(
+            request(contexts=[net.context(0, net.CT, [net.IMPLICIT])]), INVALID, id="zero"
+        ),
         pytest.param(request(contexts=[net.context(1, net.CT, [])]), INVALID, id="no syntax"),
         pytest.param(request(contexts=[net.CONTEXTS[0]] * 2), INVALID, id="context id twice"),
         pytest.param(request(user=net.user_information() * 2), INVALID, id="user items twice"),

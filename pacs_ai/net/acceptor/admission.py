@@ -1,21 +1,45 @@
 """Who may have a connection and who an association, when there are more than there should be."""
 
 import threading
+import time
 from collections import Counter, OrderedDict
+from collections.abc import Iterable
+from typing import Protocol
 
-from pacs_ai.net.acceptor.association import Association
+from pacs_ai.net.acceptor.connection import Connection
 from pacs_ai.net.acceptor.states import Outcome
 
+_HANDSHAKE_SECONDS = 1.0
+"""A connection younger than this is rather somebody in a hurry than somebody who drips."""
+_PATIENCE = 4
+"""So many times the limit may be exceeded by young ones; then the oldest goes whatever its age."""
 _KNOWN_ADDRESSES = 1024
 """Addresses remembered as those of peers, the most recent ones."""
+
+
+class Guest(Protocol):
+    """A connection and what is spoken on it, as `Association` is."""
+
+    stopping: bool
+
+    @property
+    def connection(self) -> Connection:
+        """The connection."""
+        ...
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether a message is under way."""
+        ...
 
 
 class Admission:
     """Keeps two accounts that never touch: associations, and connections that have none.
 
     A connection without an association costs a peer nothing, so it is never a reason to refuse
-    anybody: where there are too many, the oldest of the address that has most goes. Addresses
-    that have had an association compete only with each other.
+    anybody: where there are too many, the oldest of the address that has most goes, unless a
+    burst of good callers made them many. Addresses that have had an association compete only
+    with each other.
 
     Parameters
     ----------
@@ -40,11 +64,12 @@ class Admission:
         self._max_associations = max_associations
         self._max_per_peer = max_per_peer or max_associations
         self._limits = {False: max_pending, True: reserved_pending}
-        self._pending: dict[bool, OrderedDict[Association, None]] = {
+        self._pending: dict[bool, OrderedDict[Guest, None]] = {
             False: OrderedDict(),
             True: OrderedDict(),
         }
-        self._associations: set[Association] = set()
+        self._associations: set[Guest] = set()
+        self._leaving: set[Guest] = set()
         self._known: OrderedDict[str, None] = OrderedDict()
 
     @property
@@ -52,64 +77,76 @@ class Admission:
         """Number of associations."""
         return len(self._associations)
 
-    def everybody(self) -> list[Association]:
+    def everybody(self) -> list[Guest]:
         """All connections there are."""
         with self._lock:
-            return [*self._associations, *self._pending[False], *self._pending[True]]
+            pending = [*self._pending[False], *self._pending[True]]
+            return [*self._associations, *pending, *self._leaving]
 
-    def arrive(self, association: Association) -> None:
+    def arrive(self, guest: Guest) -> None:
         """Note a new connection."""
         with self._lock:
-            victim = self._shelve(association)
+            victim = self._shelve(guest)
         if victim is not None:
             victim.connection.cut(Outcome.EXPIRED)
 
-    def enter(self, association: Association) -> bool:
+    def enter(self, guest: Guest) -> bool:
         """Take a place for an association, False if there is none."""
-        address = association.connection.peer_ip
+        address = guest.connection.peer_ip
         with self._lock:
             if len(self._associations) >= self._max_associations:
                 return False
             same = sum(a.connection.peer_ip == address for a in self._associations)
             if same >= self._max_per_peer:
                 return False
-            self._unshelve(association)
-            self._associations.add(association)
+            self._unshelve(guest)
+            self._associations.add(guest)
             self._known[address] = None
             self._known.move_to_end(address)
             if len(self._known) > _KNOWN_ADDRESSES:
                 self._known.popitem(last=False)
             return True
 
-    def leave(self, association: Association) -> None:
+    def leave(self, guest: Guest) -> None:
         """Give the place back; the connection is there until it is closed."""
         with self._lock:
-            if association not in self._associations:
+            if guest not in self._associations:
                 return
-            self._associations.remove(association)
-            victim = self._shelve(association)
+            self._associations.remove(guest)
+            victim = self._shelve(guest)
         if victim is not None:
             victim.connection.cut(Outcome.EXPIRED)
 
-    def depart(self, association: Association) -> None:
+    def depart(self, guest: Guest) -> None:
         """Forget a closed connection."""
         with self._lock:
-            self._associations.discard(association)
-            self._unshelve(association)
+            self._associations.discard(guest)
+            self._leaving.discard(guest)
+            self._unshelve(guest)
 
-    def _shelve(self, association: Association) -> Association | None:
+    def _shelve(self, guest: Guest) -> Guest | None:
         """Add to the connections without association; return the one that has to go for it."""
-        known = association.connection.peer_ip in self._known
+        known = guest.connection.peer_ip in self._known
         pool = self._pending[known]
-        victim = None
-        if len(pool) >= self._limits[known]:
-            counts = Counter(other.connection.peer_ip for other in pool)
-            greediest = counts.most_common(1)[0][0]
-            victim = next(a for a in pool if a.connection.peer_ip == greediest)
+        victim = self._victim(pool, self._limits[known])
+        if victim is not None:
             del pool[victim]
-        pool[association] = None
+            self._leaving.add(victim)
+        pool[guest] = None
         return victim
 
-    def _unshelve(self, association: Association) -> None:
+    @staticmethod
+    def _victim(pool: Iterable[Guest], limit: int) -> Guest | None:
+        guests = list(pool)
+        if len(guests) < limit:
+            return None
+        counts = Counter(guest.connection.peer_ip for guest in guests)
+        greediest = counts.most_common(1)[0][0]
+        oldest = next(guest for guest in guests if guest.connection.peer_ip == greediest)
+        age = time.monotonic() - oldest.connection.accepted_at
+        hurried = age < _HANDSHAKE_SECONDS and len(guests) < limit * _PATIENCE
+        return None if hurried else oldest
+
+    def _unshelve(self, guest: Guest) -> None:
         for pool in self._pending.values():
-            pool.pop(association, None)
+            pool.pop(guest, None)

@@ -3,10 +3,10 @@
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 from pacs_ai.net.acceptor import pdu
 from pacs_ai.net.acceptor.access import refusal
+from pacs_ai.net.acceptor.admission import Admission
 from pacs_ai.net.acceptor.connection import Connection
 from pacs_ai.net.acceptor.dialogue import Dialogue
 from pacs_ai.net.acceptor.faults import (
@@ -34,18 +34,6 @@ _RELEASE_BODY = 4
 _UNEXPECTED = ProtocolViolation("unexpected PDU", AbortReason.UNEXPECTED_PDU)
 
 
-class Gate(Protocol):
-    """Counts associations."""
-
-    def enter(self, association: "Association") -> bool:
-        """Take a place, False if there is none."""
-        ...
-
-    def leave(self, association: "Association") -> None:
-        """Give the place back, if one was taken."""
-        ...
-
-
 class Association:
     """Serves one connection; `run` is the body of its thread.
 
@@ -59,7 +47,7 @@ class Association:
         The node behind.
     provider
         Answers storage commitment, None if the node does not.
-    gate
+    admission
         Limits the number of associations.
     """
 
@@ -72,7 +60,7 @@ class Association:
         settings: ServerSettings,
         handlers: Handlers,
         provider: CommitmentProvider | None,
-        gate: Gate,
+        admission: Admission,
     ) -> None:
         self.connection = connection
         self.stopping = False
@@ -80,7 +68,7 @@ class Association:
         self._settings = settings
         self._handlers = handlers
         self._provider = provider
-        self._gate = gate
+        self._admission = admission
         self._state = State.AWAIT_REQUEST
         self._length = 0
         self._rejection = pdu.RejectReason.NO_REASON
@@ -162,7 +150,7 @@ class Association:
         settings = self._settings
         self._request = request
         reason = refusal(request, self.connection.peer_ip, settings.ae_titles, settings.accept_from)
-        if reason is None and not self._gate.enter(self):
+        if reason is None and not self._admission.enter(self):
             reason = pdu.RejectReason.LOCAL_LIMIT
         if reason is None:
             return Event.ACCEPTED
@@ -227,7 +215,7 @@ class Association:
 
     def _release(self) -> Event | None:
         """AR-4: answer the release."""
-        self._gate.leave(self)
+        self._admission.leave(self)
         self._say_last(pdu.RELEASE_RP, Outcome.RELEASED)
         return None
 
@@ -267,16 +255,22 @@ class Association:
         self.connection.send(data, self._settings.pdu_seconds)
 
     def _say_last(self, data: bytes, outcome: Outcome) -> None:
-        """Send our last PDU, end the association, and leave the peer a while to close."""
+        """Send our last PDU, end the association, and leave the peer a while to close.
+
+        A connection closed at once, with bytes unread, would take that PDU back. After a release
+        the requestor closes first (PS3.8 Table 9-10, AR-3), else our side is closed already.
+        """
         try:
             self.connection.send(data, self._settings.closing_seconds)
+            if outcome is not Outcome.RELEASED:
+                self.connection.half_close()
         finally:
             self._end(outcome)
             self._receiver.deadline = time.monotonic() + self._settings.closing_seconds
 
     def _end(self, outcome: Outcome) -> None:
         """End the association, once, if there is one."""
-        self._gate.leave(self)
+        self._admission.leave(self)
         info, self._info = self._info, None
         if info is None:
             return

@@ -41,7 +41,8 @@ class Connection:
     ) -> None:
         self.sock = sock
         self.peer_ip = peer_ip
-        self.receiver = Receiver(sock, _FIRST_BUFFER, time.monotonic() + first_seconds)
+        self.accepted_at = time.monotonic()
+        self.receiver = Receiver(sock, _FIRST_BUFFER, self.accepted_at + first_seconds)
         self.cut_by = Outcome.EXPIRED
         self._tls = tls
 
@@ -89,6 +90,10 @@ class Connection:
             self.sock.sendall(data)
         except OSError as error:
             raise ConnectionGone("connection broken") from error
+
+    def half_close(self) -> None:
+        """Send no more; the peer sees the end and may still be heard."""
+        self._shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         """Close; bytes of the peer that were not read make it a reset."""

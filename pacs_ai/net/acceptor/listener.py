@@ -23,6 +23,8 @@ _log = get_logger()
 _BACKLOG = 512
 _LAST_WORD_SECONDS = 1.0
 """For a thread that was cut to say so before its socket is taken away."""
+_TICK_SECONDS = 0.25
+"""Between two looks at the deadlines."""
 _BREATH_SECONDS = 0.05
 """Pause when the system has no descriptor or thread left."""
 
@@ -188,7 +190,7 @@ class Listener:
         """Cut connections whose deadline has passed; take from those that do not notice."""
         settings = self._settings
         shortest = min(settings.acse_seconds, settings.pdu_seconds, settings.idle_seconds)
-        while not self._stopped.wait(min(0.25, shortest / 4)):
+        while not self._stopped.wait(min(_TICK_SECONDS, shortest / 4)):
             now = time.monotonic()
             for association in self._admission.everybody():
                 connection = association.connection
