@@ -95,21 +95,57 @@ CONTENT_VALUES: Mapping[str, tuple[str, ...]] = {
 }
 """What a content item of each value type must have (PS3.3 Table C.17.3-7)."""
 
+# Modules Patient, Clinical Trial Subject, General Study, Patient Study and Clinical Trial Study
+# (PS3.3 Sections C.7.1.1, C.7.1.3, C.7.2.1-3), with retired attributes that archives still match.
+_PATIENT = """
+ReferencedPatientSequence PatientName PatientID IssuerOfPatientID TypeOfPatientID
+IssuerOfPatientIDQualifiersSequence SourcePatientGroupIdentificationSequence
+GroupOfPatientsIdentificationSequence PatientBirthDate PatientBirthTime
+PatientBirthDateInAlternativeCalendar PatientDeathDateInAlternativeCalendar
+PatientAlternativeCalendar PatientSex QualityControlSubject StrainDescription
+StrainNomenclature StrainStockSequence StrainAdditionalInformation StrainCodeSequence
+GeneticModificationsSequence OtherPatientIDs OtherPatientNames OtherPatientIDsSequence
+ReferencedPatientPhotoSequence EthnicGroup EthnicGroupCodeSequence PatientSpeciesDescription
+PatientSpeciesCodeSequence PatientBreedDescription PatientBreedCodeSequence
+BreedRegistrationSequence ResponsiblePerson ResponsiblePersonRole ResponsibleOrganization
+PatientComments PatientIdentityRemoved DeidentificationMethod
+DeidentificationMethodCodeSequence ClinicalTrialSponsorName ClinicalTrialProtocolID
+ClinicalTrialProtocolName IssuerOfClinicalTrialProtocolID
+OtherClinicalTrialProtocolIDsSequence ClinicalTrialSiteID ClinicalTrialSiteName
+IssuerOfClinicalTrialSiteID ClinicalTrialSubjectID IssuerOfClinicalTrialSubjectID
+ClinicalTrialSubjectReadingID IssuerOfClinicalTrialSubjectReadingID
+ClinicalTrialProtocolEthicsCommitteeName
+ClinicalTrialProtocolEthicsCommitteeApprovalNumber
+"""
+_STUDY = """
+StudyInstanceUID StudyDate StudyTime AccessionNumber IssuerOfAccessionNumberSequence
+ReferringPhysicianName ReferringPhysicianIdentificationSequence ConsultingPhysicianName
+ConsultingPhysicianIdentificationSequence StudyDescription ProcedureCodeSequence
+PhysiciansOfRecord PhysiciansOfRecordIdentificationSequence NameOfPhysiciansReadingStudy
+PhysiciansReadingStudyIdentificationSequence ReferencedStudySequence StudyID
+RequestingService RequestingServiceCodeSequence ReasonForPerformedProcedureCodeSequence
+AdmittingDiagnosesDescription AdmittingDiagnosesCodeSequence PatientAge PatientSize
+PatientSizeCodeSequence PatientBodyMassIndex MeasuredAPDimension MeasuredLateralDimension
+PatientWeight MedicalAlerts Allergies Occupation SmokingStatus AdditionalPatientHistory
+PregnancyStatus LastMenstrualDate PatientSexNeutered ReasonForVisit
+ReasonForVisitCodeSequence AdmissionID IssuerOfAdmissionIDSequence ServiceEpisodeID
+ServiceEpisodeDescription IssuerOfServiceEpisodeIDSequence PatientState
+ClinicalTrialTimePointID ClinicalTrialTimePointDescription
+LongitudinalTemporalOffsetFromEvent LongitudinalTemporalEventType
+ClinicalTrialTimePointTypeCodeSequence IssuerOfClinicalTrialTimePointID
+ConsentForClinicalTrialUseSequence
+"""
+PATIENT_AND_STUDY: tuple[str, ...] = (*_PATIENT.split(), *_STUDY.split())
+"""What a result takes over to belong to the patient and study of its source."""
+
 COPIED = frozenset(
     {
-        *("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex"),
-        *("PatientBirthTime", "PatientAge", "PatientSize", "PatientWeight", "PatientComments"),
-        *("OtherPatientIDs", "OtherPatientNames", "OtherPatientIDsSequence", "EthnicGroup"),
-        *("IssuerOfPatientIDQualifiersSequence", "PatientSpeciesDescription", "ResponsiblePerson"),
-        *("AdditionalPatientHistory", "Occupation", "AdmissionID", "AdmittingDiagnosesDescription"),
-        *("StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName"),
-        *("StudyDescription", "ProcedureCodeSequence", "ReferencedStudySequence"),
-        *("PhysiciansOfRecord", "NameOfPhysiciansReadingStudy", "IssuerOfAccessionNumberSequence"),
+        *(keyword for keyword in PATIENT_AND_STUDY if keyword != "StudyInstanceUID"),
         *("TimezoneOffsetFromUTC", "BodyPartExamined", "Laterality", "PatientOrientation"),
         *("FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient"),
         *("SliceThickness", "PixelSpacing", "RequestAttributesSequence"),
         *("ReferencedRequestSequence", "LossyImageCompressionRatio", "LossyImageCompressionMethod"),
-        *("PositionReferenceIndicator", "AnatomicRegionSequence", "ClinicalTrialSponsorName"),
+        *("PositionReferenceIndicator", "AnatomicRegionSequence"),
     }
 )
 """Attributes that a result takes over from its source as they are, right or wrong."""

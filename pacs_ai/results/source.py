@@ -6,10 +6,10 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
+from pacs_ai.dicom.modules import PATIENT_AND_STUDY
 from pacs_ai.dicom.reading import read_until_pixels
 from pacs_ai.domain import ImagePrediction, InstanceHeader
 from pacs_ai.errors import NotDicom
-from pacs_ai.results.identity import PATIENT_AND_STUDY
 
 _FACTS = (
     "SpecificCharacterSet",
