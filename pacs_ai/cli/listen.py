@@ -118,13 +118,12 @@ def _work(
 
 def _work_once(app: App) -> None:
     """Empty the queue in this process; what waits for a moment to come is left waiting."""
-    classifiers = app.load_classifiers(os.cpu_count() or 1)
+    from pacs_ai.worker import Analyst
+
+    analyst = Analyst(app, os.cpu_count() or 1)
 
     def perform(kind: TaskKind, key: str) -> None:
-        if kind in HEAVY_TASKS:
-            app.analyse(classifiers, key)
-        else:
-            app.perform(kind, key)
+        (analyst if kind in HEAVY_TASKS else app).perform(kind, key)
 
     try:
         sweep(app.context, LeaseWatch())

@@ -46,7 +46,12 @@ class FlowContext:
 
     def installation_uid(self) -> str:
         """Return the UID of this installation, the observer of every report."""
-        return derived_uid("installation", keyed_hash(self.secret, "installation"))
+        return installation_uid(self.secret)
+
+
+def installation_uid(secret: bytes) -> str:
+    """Return the UID of the installation that has this secret."""
+    return derived_uid("installation", keyed_hash(secret, "installation"))
 
 
 def pair_key(first: object, second: object) -> str:

@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from pacs_ai import __version__
-from pacs_ai.config import Rule
+from pacs_ai.config import Config, Rule
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import ImagePrediction, ResultKind, StudyPrediction
@@ -38,16 +40,43 @@ def encode(
     kinds = [kind for kind in ResultKind if any(kind in rule.results for rule in rules)]
     with context.database.read() as session:
         earlier = jobs.previous_report(session, job)
-    result_context = ResultContext(
-        site=context.config.node.site,
-        installation_uid=context.installation_uid(),
-        software_version=__version__,
-        created_at=job.created_at,
-        settings_hash=SETTINGS_HASH,
-        predecessor=None if earlier is None else context.spool.path_of(earlier.path),
+    made_by = result_context(
+        context.config,
+        context.installation_uid(),
+        job.created_at,
+        None if earlier is None else context.spool.path_of(earlier.path),
     )
-    built = build_results(prediction, kinds, result_context, grey)
-    return [_store(context, result, rules) for result in built]
+    return [_store(context, result, rules) for result in make(prediction, kinds, made_by)]
+
+
+def result_context(
+    config: Config, installation_uid: str, created_at: datetime, predecessor: Path | None = None
+) -> ResultContext:
+    """Return what shapes results besides the prediction: the same for a node and for files."""
+    return ResultContext(
+        site=config.node.site,
+        installation_uid=installation_uid,
+        software_version=__version__,
+        created_at=created_at,
+        settings_hash=SETTINGS_HASH,
+        predecessor=predecessor,
+    )
+
+
+def make(
+    prediction: StudyPrediction, kinds: Sequence[ResultKind], made_by: ResultContext
+) -> list[BuiltResult]:
+    """Build results and hold each against the standard; no database, no network.
+
+    Raises
+    ------
+    InvalidResult
+        If an object breaks a rule of the standard.
+    """
+    built = build_results(prediction, kinds, made_by, grey)
+    for result in built:
+        check(result)
+    return built
 
 
 def grey(image: ImagePrediction) -> npt.NDArray[np.float32]:
@@ -56,7 +85,6 @@ def grey(image: ImagePrediction) -> npt.NDArray[np.float32]:
 
 
 def _store(context: FlowContext, result: BuiltResult, rules: Sequence[Rule]) -> jobs.Made:
-    check(result)
     with context.database.read() as session:
         known = jobs.find_result(session, result.sop_instance_uid)
     if known is not None:

@@ -1,0 +1,213 @@
+"""``pacs-ai infer``: the pipeline of the node on files, without network and database."""
+
+import os
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pacs_ai.cli.files import find_files
+from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, read_config, single
+from pacs_ai.cli.tables import Record, show_records
+from pacs_ai.config import Config
+from pacs_ai.dicom.header import read_header
+from pacs_ai.domain import ResultKind, StudyPrediction
+from pacs_ai.errors import ConfigError, DataError, NotDicom, StorageError
+from pacs_ai.flow.context import installation_uid
+from pacs_ai.flow.encode import make, result_context
+from pacs_ai.flow.look import Source, look
+from pacs_ai.model.bundle import load_bundle
+from pacs_ai.model.predict import Classifier
+from pacs_ai.results.build import BuiltResult
+from pacs_ai.results.context import ResultContext
+from pacs_ai.store.spool import Spool
+from pacs_ai.uids import storable_uid
+
+app = single()
+
+_COLUMNS = (
+    "study_instance_uid",
+    "modality",
+    "class",
+    "probability",
+    "decision",
+    "images",
+    "results",
+    "seconds",
+    "reason",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The instances of one study."""
+
+    study_uid: str
+    modality: str
+    paths: tuple[Path, ...]
+
+
+@app.command()
+def _infer(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Files, or folders of them.")
+    ],
+    *,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="BUNDLE",
+            help="Name in [models.*], a shipped bundle, or a folder. Default: the only one"
+            " configured.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Write results to DIR/STUDY-INSTANCE-UID/. Default: they are not kept.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+    verbose: Verbose = False,
+) -> None:
+    """Analyse DICOM files study by study, as the node would; without network."""
+    settings = read_config(config, verbose=verbose)
+    studies = _studies(find_files(paths).files)
+    classifier = _load(settings, model)
+    made_by = result_context(settings, _installation(settings), datetime.now(UTC))
+    records = [_study(classifier, study, made_by, out) for study in studies]
+    rows = [row for record in records for row in _rows(record)]
+    if as_json:
+        show_records(records, _COLUMNS, as_json=True, nothing="")
+    else:
+        show_records(rows, _COLUMNS, as_json=False, nothing="no studies")
+    if not any(record["images"] for record in records):
+        raise DataError(f"none of {len(records)} studies can be analysed: {records[0]['reason']}")
+
+
+def _load(config: Config, name: str | None) -> Classifier:
+    if name is None:
+        if len(config.models) != 1:
+            known = ", ".join(config.models) or "none"
+            raise ConfigError(f"which model? configured: {known}; choose with --model")
+        name = next(iter(config.models))
+    entry = config.models.get(name)
+    bundle = load_bundle(name) if entry is None else load_bundle(entry.bundle, entry.sha256)
+    return Classifier.load(bundle, os.cpu_count() or 1)
+
+
+def _installation(config: Config) -> str:
+    """Return the observer of the reports: the node installed here, if there is one."""
+    spool = Spool(config.storage.spool, "")
+    known = (spool.root / "site.key").is_file()
+    return installation_uid(spool.secret() if known else b"")
+
+
+def _studies(files: Sequence[Path]) -> list[_Files]:
+    """Group files by study; of several files of one instance the first counts."""
+    seen: set[str] = set()
+    grouped: defaultdict[str, list[Path]] = defaultdict(list)
+    modality: dict[str, str] = {}
+    for path in files:
+        try:
+            header = read_header(path)
+        except NotDicom:
+            continue  # something with the prefix of DICOM, such as a DICOMDIR
+        # the UID names a folder below: what is none must not lead elsewhere
+        if header.sop_instance_uid not in seen and storable_uid(header.study_instance_uid):
+            seen.add(header.sop_instance_uid)
+            grouped[header.study_instance_uid].append(path)
+            modality.setdefault(header.study_instance_uid, header.modality)
+    if not grouped:
+        raise NotDicom(f"no instance of a study among {len(files)} DICOM files")
+    return [_Files(uid, modality[uid], tuple(paths)) for uid, paths in grouped.items()]
+
+
+def _study(
+    classifier: Classifier, study: _Files, made_by: ResultContext, out: Path | None
+) -> Record:
+    started = time.monotonic()
+    record: dict[str, object] = {
+        "study_instance_uid": study.study_uid,
+        "modality": study.modality,
+        "instances": len(study.paths),
+        "images": 0,
+        "unusable": 0,
+        "classes": [],
+        "results": [],
+        "reason": "",
+    }
+    try:
+        prediction, unusable = look(
+            classifier, [Source(path, number) for number, path in enumerate(study.paths)]
+        )
+        built = make(prediction, tuple(ResultKind), made_by)
+    except DataError as error:
+        record["reason"] = f"{error.code}: {error.message}"
+    else:
+        record["modality"] = prediction.images[0].header.modality
+        record["images"] = len(prediction.images)
+        record["unusable"] = len(unusable)
+        record["classes"] = _classes(prediction)
+        names = _write(built, out / study.study_uid) if out is not None else []
+        record["results"] = names
+        record["reason"] = "; ".join(sorted(set(unusable.values())))
+    record["seconds"] = round(time.monotonic() - started, 2)
+    return record
+
+
+def _classes(prediction: StudyPrediction) -> list[Record]:
+    found = prediction.positive_classes()
+    records: list[Record] = []
+    for index, spec in enumerate(prediction.model.classes):
+        decision = ("present" if index in found else "absent") if spec.positive else ""
+        records.append(
+            {
+                "class": spec.name,
+                "probability": round(prediction.probabilities[index], 6),
+                "threshold": spec.threshold,
+                "decision": decision,
+            }
+        )
+    return records
+
+
+def _write(built: Sequence[BuiltResult], folder: Path) -> list[str]:
+    """Write the results and nothing else; what an earlier run left of its own goes."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in (old for kind in ResultKind for old in folder.glob(f"{kind}-*.dcm")):
+            old.unlink()
+        names = []
+        for result in built:
+            path = folder / f"{result.kind}-{result.number}.dcm"
+            result.write(path)
+            names.append(str(path))
+    except OSError as error:
+        raise StorageError(f"{folder}: cannot be written ({error.strerror})") from error
+    return names
+
+
+def _rows(record: Record) -> list[Record]:
+    """Return a row a class; what is the study's stands in the first."""
+    classes = record["classes"]
+    assert isinstance(classes, list)  # noqa: S101 - see `_study`
+    results = record["results"]
+    assert isinstance(results, list)  # noqa: S101 - see `_study`
+    first = {**record, "class": "", "probability": "", "decision": "", "results": len(results)}
+    if not classes:
+        return [first]
+    rest = dict.fromkeys(_COLUMNS)
+    rows = [{**(rest if number else first), **one} for number, one in enumerate(classes)]
+    return [{**row, "probability": f"{row['probability']:.3f}"} for row in rows]
