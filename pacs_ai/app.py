@@ -5,15 +5,14 @@ import re
 import socket
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pacs_ai.clock import Clock, SystemClock
 from pacs_ai.config import Config
 from pacs_ai.dicom.header import known_keyword
-from pacs_ai.domain import JobId, TaskKind
+from pacs_ai.domain import TaskKind
 from pacs_ai.engine.local import LocalEngine
 from pacs_ai.errors import ConfigError
-from pacs_ai.flow.analyse import analyse
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.commit import commit
 from pacs_ai.flow.context import FlowContext
@@ -21,7 +20,6 @@ from pacs_ai.flow.deliver import deliver
 from pacs_ai.flow.route import SENDER_KEYS, route
 from pacs_ai.logs import use_secret
 from pacs_ai.model.bundle import ModelBundle, load_bundle
-from pacs_ai.model.predict import Classifier
 from pacs_ai.store.migrate import prepare
 from pacs_ai.store.session import Database
 from pacs_ai.store.spool import Spool
@@ -56,14 +54,6 @@ class App:
             deliver(self.context, key)
         elif kind is TaskKind.COMMIT:
             commit(self.context, key)
-
-    def load_classifiers(self, threads: int) -> dict[str, Classifier]:
-        """Load every model's network; `threads` is what one prediction may use."""
-        return {name: Classifier.load(bundle, threads) for name, bundle in self.bundles.items()}
-
-    def analyse(self, classifiers: Mapping[str, Classifier], key: str) -> None:
-        """Do one heavy task."""
-        analyse(self.context, classifiers, JobId(key))
 
     def close(self) -> None:
         """Give the database's connections back."""
@@ -104,14 +94,6 @@ def build_app(config: Config, *, clock: Clock | None = None, owner: str | None =
     engine = LocalEngine(database, clock, owner, config.engine.lease_seconds)
     context = FlowContext(config, database, spool, engine, clock, owner, secret)
     return App(context, bundles, Arrivals())
-
-
-def as_process(app: App, owner: str) -> App:
-    """Return the same node acting under another owner."""
-    engine = LocalEngine(
-        app.context.database, app.context.clock, owner, app.context.config.engine.lease_seconds
-    )
-    return replace(app, context=replace(app.context, owner=owner, engine=engine))
 
 
 def node_name() -> str:

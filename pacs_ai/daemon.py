@@ -19,7 +19,7 @@ from pacs_ai.logs import get_logger
 from pacs_ai.net.server import ServerSettings, StorageServer, TlsFiles
 from pacs_ai.schedule import Schedule
 from pacs_ai.store.leases import Blame
-from pacs_ai.workers import Workforce
+from pacs_ai.workforce import Workforce
 
 DRAIN_SECONDS = 10.0
 """How long running C-STOREs may take to end."""

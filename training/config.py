@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pacs_ai.errors import ConfigError
 from pacs_ai.model.bundle import ClassEntry
-from pacs_ai.model.preprocess import InputSpec
+from pacs_ai.model.spec import InputSpec
 
 RECIPES = Path(__file__).resolve().parent / "recipes"
 

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from pacs_ai.demo.phantom import LABELS_FILE, LabelRow, read_labels, write_phantom_collection
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.errors import DataError
-from pacs_ai.model.preprocess import InputSpec, preprocess
+from pacs_ai.model.preprocess import preprocess
+from pacs_ai.model.spec import InputSpec
 
 Floats = npt.NDArray[np.float32]
 

@@ -10,7 +10,7 @@ import numpy as np
 from keras import layers
 
 from pacs_ai.errors import BundleInvalid
-from pacs_ai.model.preprocess import InputSpec
+from pacs_ai.model.spec import InputSpec
 
 from .config import Network
 

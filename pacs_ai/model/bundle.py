@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pacs_ai.domain import ClassSpec, Code, ModelIdentity
 from pacs_ai.errors import BundleInvalid
 from pacs_ai.model import onnxfile
-from pacs_ai.model.preprocess import InputSpec, known
+from pacs_ai.model.spec import InputSpec, known
 
 SHIPPED = Path(__file__).resolve().parent.parent / "bundles"
 MANIFEST, NETWORK, HEAD, CARD = "model.toml", "model.onnx", "head.npy", "MODEL_CARD.md"

@@ -56,7 +56,7 @@ def test_help_takes_no_time() -> None:
 
 def test_no_module_of_the_node_loads_tensorflow() -> None:
     loaded = set(run(EVERYTHING).stdout.split())
-    assert {"pacs_ai.daemon", "pacs_ai.workers", "pacs_ai.model.runtime"} <= loaded
+    assert {"pacs_ai.daemon", "pacs_ai.worker", "pacs_ai.model.runtime"} <= loaded
     assert loaded.isdisjoint({"tensorflow", "keras", "tf2onnx", "onnx", "matplotlib", "training"})
 
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from pacs_ai.errors import UnsupportedPixels
-from pacs_ai.model.preprocess import InputSpec, content_box, preprocess, saliency_to_image
+from pacs_ai.model.preprocess import content_box, preprocess, saliency_to_image
+from pacs_ai.model.spec import InputSpec
 
 SPEC = InputSpec(height=128, width=128, preprocess="letterbox-v1", modalities=("CT",), max_images=1)
 SIZES = [(128, 128), (64, 64), (512, 512), (300, 200), (200, 300), (1, 1), (1, 4000), (4000, 1)]

@@ -1,24 +1,18 @@
-"""Worker processes: they analyse, and nothing they do can take the listener down with them.
+"""The daemon's side of the worker processes: start, watch over, replace, end.
 
-A worker is started with the configuration on its standard input and ends when that closes: it
-never outlives its parent, however that ends.
+Workers analyse (`pacs_ai.worker`), and nothing they do can take the listener down with them.
 """
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import dataclass
 
-from pacs_ai.app import HEAVY_TASKS, App, build_app
-from pacs_ai.config import Config
-from pacs_ai.domain import TaskKind
-from pacs_ai.errors import PacsAIError
+from pacs_ai.app import App
 from pacs_ai.flow.recover import take_back_from
-from pacs_ai.logs import get_logger, setup_logging
+from pacs_ai.logs import get_logger
 from pacs_ai.store import leases
 
 STOP_SECONDS = 8.0
@@ -91,7 +85,7 @@ class Workforce:
         node, boot, _ = context.owner.split("/")
         owner = f"{node}/{boot}/{len(self._workers)}-{time.monotonic_ns() % 10**9}"
         process = subprocess.Popen(
-            [sys.executable, "-m", "pacs_ai.workers"],
+            [sys.executable, "-m", "pacs_ai.worker"],
             stdin=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C at a terminal is for the daemon to pass on
         )
@@ -122,41 +116,3 @@ class Workforce:
                 _log.error("job takes too long: its worker is ended", owner=worker.owner)
                 worker.process.kill()
                 worker.process.wait()
-
-
-def main() -> int:
-    """Be a worker: read the order, load the models, analyse until told to stop."""
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    order = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    config = Config.model_validate(order["config"])
-    setup_logging(config.log)
-    try:
-        app = build_app(config, owner=order["owner"])
-        threads = max(1, (os.cpu_count() or 1) // int(order["of"]))
-        classifiers = app.load_classifiers(threads)
-    except PacsAIError as error:
-        _log.error("worker cannot start", error=error.code, reason=error.message)
-        return error.exit_code
-
-    def perform(_kind: TaskKind, key: str) -> None:
-        app.analyse(classifiers, key)
-
-    _log.debug("worker ready", owner=order["owner"], models=sorted(classifiers))
-    app.context.engine.run(perform, HEAVY_TASKS, stop)
-    app.close()
-    return 0
-
-
-def _end_with_parent() -> None:
-    """End when standard input closes: the parent is gone, and nobody would supervise us."""
-    # unbuffered: a reader that waits inside a lock could not be ended at exit
-    while os.read(sys.stdin.fileno(), 1):
-        pass
-    os._exit(1)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
