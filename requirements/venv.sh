@@ -13,6 +13,7 @@ for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
   if "$candidate" -m venv "$folder"; then
     exit 0
   fi
+  rm -f "$folder/bin/python" # half an environment must not pass for one at the next try
   echo "$candidate cannot make virtual environments: install its venv package (Debian: python3-venv), or uv." >&2
   exit 1
 done
