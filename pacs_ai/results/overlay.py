@@ -118,6 +118,8 @@ def _painted(image: Picture, saliency: npt.NDArray[np.float32], strength: float)
 def _write(image: Picture, lines: Sequence[Line], unit: int) -> int:
     """Write the lines on a darkened band at the bottom; gives the band's upper edge."""
     rows, columns = image.shape[:2]
+    if not lines:
+        return int(rows)
     height = _LINE * unit
     margin = round(height / 2)
     total = round(height * sum(line.size for line in lines)) + margin

@@ -1,0 +1,157 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import JPEG2000, JPEGBaseline8Bit
+
+from pacs_ai.dicom.validate import check_dataset
+from pacs_ai.domain import StudyPrediction
+from pacs_ai.results.capture import build_capture
+from pacs_ai.results.selection import captures
+from pacs_ai.results.source import Evidence
+from tests.unit.results.conftest import Images
+from tests.unit.results.samples import (
+    CONTEXT,
+    FOURTEEN_CLASSES,
+    ct_slice,
+    grey,
+    image,
+    model,
+    radiograph,
+    save,
+    study,
+)
+
+
+def capture(prediction: StudyPrediction, number: int = 0) -> Dataset:
+    made = build_capture(
+        prediction, captures(prediction)[number], Evidence(prediction.images), CONTEXT, grey
+    )
+    assert check_dataset(made) == []
+    return made
+
+
+def coloured(made: Dataset) -> int:
+    """Strongly coloured pixels left of the colour bar and above the legend."""
+    pixels = made.pixel_array[: int(0.8 * made.Rows), : int(0.8 * made.Columns)].astype(int)
+    return int((np.ptp(pixels, axis=2) > 30).sum())
+
+
+def test_a_capture_is_an_rgb_secondary_capture_of_its_source(images: Images) -> None:
+    made = capture(study(images([0.9])))
+    assert made.SOPClassUID == "1.2.840.10008.5.1.4.1.1.7"
+    assert (made.Modality, made.PhotometricInterpretation) == ("OT", "RGB")
+    assert made.ImageType[:2] == ["DERIVED", "SECONDARY"]
+    assert made.BurnedInAnnotation == "YES"
+    assert (made.Rows, made.Columns) == (768, 512)
+    assert made.pixel_array.shape == (768, 512, 3)
+    [source] = made.SourceImageSequence
+    assert source.ReferencedSOPInstanceUID == "1.2.3.4.1"
+    assert "ReferencedFrameNumber" not in source
+    assert source.PurposeOfReferenceCodeSequence[0].CodeValue == "121322"
+    assert "Lesion" in made.DerivationDescription
+    assert made.SeriesNumber == CONTEXT.series_number_base + 1
+    assert str(made.DateOfSecondaryCapture) == str(made.ContentDate)
+
+
+def test_a_finding_is_painted_and_a_negative_only_faintly(images: Images) -> None:
+    positive, negative = (capture(study(images([p]))) for p in (0.9, 0.1))
+    assert coloured(positive) > 0.05 * positive.Rows * positive.Columns
+    assert 0 < coloured(negative) < 0.8 * coloured(positive)
+
+
+def test_a_flat_map_is_not_painted_and_said_to_explain_nothing(tmp_path: Path) -> None:
+    found = image(save(ct_slice(), tmp_path / "1.dcm"), (0.1, 0.9))
+    for level in (0.0, 0.7):
+        flat = replace(found, saliency=np.full_like(found.saliency, level))
+        made = capture(study([flat]))
+        assert coloured(made) == 0
+        assert "explains nothing" in made.DerivationDescription
+
+
+def test_no_name_and_no_number_of_the_patient_is_drawn_or_described(images: Images) -> None:
+    plain, named = (
+        capture(study(images([0.9], PatientName=name, PatientID=name)))
+        for name in ("", "Somebody^Else")
+    )
+    assert plain.PixelData == named.PixelData
+    assert plain.DerivationDescription == named.DerivationDescription
+
+
+def test_a_capture_of_a_frame_says_which(tmp_path: Path) -> None:
+    path = save(ct_slice(NumberOfFrames=3), tmp_path / "1.dcm")
+    made = [
+        capture(study([image(path, (0.1, 0.9), frame=frame)])).SourceImageSequence[0]
+        for frame in (1, 3)
+    ]
+    assert [item.ReferencedFrameNumber for item in made] == [1, 3]
+
+
+def test_captures_of_several_images_and_classes_are_different_objects(tmp_path: Path) -> None:
+    path = save(ct_slice(NumberOfFrames=2), tmp_path / "1.dcm")
+    loud = [0.9, 0.8] + [0.1] * 12
+    frames = [image(path, loud, frame=frame) for frame in (1, 2)]
+    prediction = study(frames, model(FOURTEEN_CLASSES, "sigmoid"))
+    made = [capture(prediction, number) for number in range(3)]
+    assert len({one.SOPInstanceUID for one in made}) == 3
+    assert len({one.SeriesInstanceUID for one in made}) == 1
+    assert len({one.PixelData for one in made}) == 3 - 1  # both frames look the same
+
+
+def test_a_capture_stays_the_same_object_when_its_study_grows(images: Images) -> None:
+    first, second = images([0.9, 0.6])
+    alone, grown = (capture(study(found)) for found in ([first], [first, second]))
+    assert alone.SOPInstanceUID == grown.SOPInstanceUID
+    assert alone.PixelData == grown.PixelData
+    assert alone.InstanceNumber == grown.InstanceNumber
+
+
+def test_body_part_and_side_are_taken_over(images: Images) -> None:
+    made = capture(study(images([0.9], BodyPartExamined="KNEE", ImageLaterality="L")))
+    assert (made.BodyPartExamined, made.Laterality) == ("KNEE", "L")
+    made = capture(study(images([0.9])))
+    assert made.BodyPartExamined == "CHEST"
+    assert "Laterality" not in made
+
+
+@pytest.mark.parametrize("side", [None, "", "X"])
+def test_where_part_and_side_are_unknown_the_side_is_left_open(
+    images: Images, side: str | None
+) -> None:
+    values = {} if side is None else {"Laterality": side}
+    made = capture(study(images([0.9], BodyPartExamined=None, **values)))
+    assert made.Laterality == ""
+
+
+def test_the_history_of_lossy_compression_is_kept(images: Images) -> None:
+    lossy = {
+        "LossyImageCompression": "01",
+        "LossyImageCompressionRatio": "10.5",
+        "LossyImageCompressionMethod": "ISO_10918_1",
+    }
+    made = capture(study(images([0.9], **lossy)))
+    assert {keyword: str(made[keyword].value) for keyword in lossy} == lossy
+    assert capture(study(images([0.9]))).LossyImageCompression == "00"
+
+
+@pytest.mark.parametrize("syntax", [JPEGBaseline8Bit, JPEG2000])
+def test_a_lossy_encoding_counts_where_the_header_is_silent(images: Images, syntax: str) -> None:
+    [found] = images([0.9])
+    sent = replace(found, header=replace(found.header, transfer_syntax_uid=syntax))
+    assert capture(study([sent])).LossyImageCompression == "01"
+
+
+def test_a_large_radiograph_keeps_its_size(tmp_path: Path) -> None:
+    source = radiograph(Rows=1000, Columns=1400, PixelData=bytes(1000 * 1400 * 2))
+    made = capture(study([image(save(source, tmp_path / "1.dcm"), (0.1, 0.9))]))
+    assert (made.Rows, made.Columns) == (1000, 1400)
+    assert "PixelSpacing" not in made
+    assert made.PatientOrientation == ["L", "F"]
+
+
+def test_pixel_data_of_odd_length_is_padded(tmp_path: Path) -> None:
+    source = radiograph(Rows=513, Columns=515, PixelData=bytes(513 * 515 * 2))
+    made = capture(study([image(save(source, tmp_path / "1.dcm"), (0.1, 0.9))]))
+    assert len(made.PixelData) == 513 * 515 * 3 + 1
