@@ -2,22 +2,19 @@
 
 import os
 import time
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pacs_ai.cli.files import find_files
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, read_config, single
 from pacs_ai.cli.tables import Record, show_records
 from pacs_ai.config import Config
-from pacs_ai.dicom.header import read_header
+from pacs_ai.dicom.gather import StudyFiles, find_files, group_studies
 from pacs_ai.domain import ResultKind, StudyPrediction
-from pacs_ai.errors import ConfigError, DataError, NotDicom, StorageError
+from pacs_ai.errors import ConfigError, DataError, StorageError
 from pacs_ai.flow.context import installation_uid
 from pacs_ai.flow.encode import make, result_context
 from pacs_ai.flow.look import Source, look
@@ -26,7 +23,6 @@ from pacs_ai.model.predict import Classifier
 from pacs_ai.results.build import BuiltResult
 from pacs_ai.results.context import ResultContext
 from pacs_ai.store.spool import Spool
-from pacs_ai.uids import storable_uid
 
 app = single()
 
@@ -41,15 +37,6 @@ _COLUMNS = (
     "seconds",
     "reason",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Files:
-    """The instances of one study."""
-
-    study_uid: str
-    modality: str
-    paths: tuple[Path, ...]
 
 
 @app.command()
@@ -83,7 +70,7 @@ def _infer(
 ) -> None:
     """Analyse DICOM files study by study, as the node would; without network."""
     settings = read_config(config, verbose=verbose)
-    studies = _studies(find_files(paths).files)
+    studies = group_studies(find_files(paths).files)
     classifier = _load(settings, model)
     made_by = result_context(settings, _installation(settings), datetime.now(UTC))
     records = [_study(classifier, study, made_by, out) for study in studies]
@@ -114,34 +101,14 @@ def _installation(config: Config) -> str:
     return installation_uid(spool.secret() if known else b"")
 
 
-def _studies(files: Sequence[Path]) -> list[_Files]:
-    """Group files by study; of several files of one instance the first counts."""
-    seen: set[str] = set()
-    grouped: defaultdict[str, list[Path]] = defaultdict(list)
-    modality: dict[str, str] = {}
-    for path in files:
-        try:
-            header = read_header(path)
-        except NotDicom:
-            continue  # something with the prefix of DICOM, such as a DICOMDIR
-        # the UID names a folder below: what is none must not lead elsewhere
-        if header.sop_instance_uid not in seen and storable_uid(header.study_instance_uid):
-            seen.add(header.sop_instance_uid)
-            grouped[header.study_instance_uid].append(path)
-            modality.setdefault(header.study_instance_uid, header.modality)
-    if not grouped:
-        raise NotDicom(f"no instance of a study among {len(files)} DICOM files")
-    return [_Files(uid, modality[uid], tuple(paths)) for uid, paths in grouped.items()]
-
-
 def _study(
-    classifier: Classifier, study: _Files, made_by: ResultContext, out: Path | None
+    classifier: Classifier, study: StudyFiles, made_by: ResultContext, out: Path | None
 ) -> Record:
     started = time.monotonic()
     record: dict[str, object] = {
-        "study_instance_uid": study.study_uid,
+        "study_instance_uid": study.study_instance_uid,
         "modality": study.modality,
-        "instances": len(study.paths),
+        "instances": len(study.files),
         "images": 0,
         "unusable": 0,
         "classes": [],
@@ -150,7 +117,7 @@ def _study(
     }
     try:
         prediction, unusable = look(
-            classifier, [Source(path, number) for number, path in enumerate(study.paths)]
+            classifier, [Source(path, number) for number, path in enumerate(study.files)]
         )
         built = make(prediction, tuple(ResultKind), made_by)
     except DataError as error:
@@ -160,7 +127,7 @@ def _study(
         record["images"] = len(prediction.images)
         record["unusable"] = len(unusable)
         record["classes"] = _classes(prediction)
-        names = _write(built, out / study.study_uid) if out is not None else []
+        names = _write(built, out / study.study_instance_uid) if out is not None else []
         record["results"] = names
         record["reason"] = "; ".join(sorted(set(unusable.values())))
     record["seconds"] = round(time.monotonic() - started, 2)

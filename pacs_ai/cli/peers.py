@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from pacs_ai.cli.files import find_files
 from pacs_ai.cli.jobs import find_job
 from pacs_ai.cli.node import opened_node
 from pacs_ai.cli.options import ConfigPath, Timeout, Verbose, read_config, single
 from pacs_ai.config import Config
+from pacs_ai.dicom.gather import find_files
 from pacs_ai.dicom.header import read_header
 from pacs_ai.domain import JobId
 from pacs_ai.errors import ConfigError, PeerError, StateError, StoreRefused

@@ -1,13 +1,11 @@
 """Rows of the database as records for people and programs."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
-from pacs_ai.domain import DeliveryState, JobState
+from pacs_ai.domain import JobState
+from pacs_ai.store import overview
 from pacs_ai.store.overview import StudyLine
 from pacs_ai.store.schema import Delivery, Event, Job, Result, Study
-
-DELIVERED = (DeliveryState.STORED, DeliveryState.COMMITTING, DeliveryState.COMMITTED)
 
 Record = dict[str, object]
 
@@ -28,9 +26,9 @@ def study_record(line: StudyLine) -> Record:
         "last_received_at": study.last_received_at,
         "closed_at": study.closed_at,
         "reason": study.reason,
-        "outcome": [_outcome(job) for job in _current_jobs(line)],
+        "outcome": [_outcome(job) for job in overview.current_jobs(line)],
         "delivered": _delivered(line),
-        "seconds": seconds_to_result(line),
+        "seconds": overview.seconds_to_result(line),
     }
 
 
@@ -92,31 +90,6 @@ def event_record(event: Event) -> Record:
     }
 
 
-def seconds_to_result(line: StudyLine) -> float | None:
-    """Count from the last image to the last delivered result, or to the last finished job.
-
-    None while anything of the current revision is still to be done, or has failed.
-    """
-    jobs = _current_jobs(line)
-    if not jobs or any(job.state != JobState.SUCCEEDED for job in jobs):
-        return None
-    sent = _current_deliveries(line, jobs)
-    if any(delivery.state not in DELIVERED for delivery, _ in sent):
-        return None
-    ends = [delivery.stored_at for delivery, _ in sent] or [job.finished_at for job in jobs]
-    known = [end for end in ends if end is not None]
-    return _seconds(line.study.last_received_at, max(known)) if known else None
-
-
-def _current_jobs(line: StudyLine) -> list[Job]:
-    return [job for job in line.jobs if job.revision == line.study.revision]
-
-
-def _current_deliveries(line: StudyLine, jobs: Sequence[Job]) -> list[tuple[Delivery, Result]]:
-    ids = {job.id for job in jobs}
-    return [pair for pair in line.deliveries if pair[0].job_id in ids]
-
-
 def _outcome(job: Job) -> str:
     if job.state == JobState.SUCCEEDED:
         return f"{job.model_name}: {job.summary}"
@@ -132,10 +105,10 @@ def _error(code: str, text: str) -> str:
 
 
 def _delivered(line: StudyLine) -> str:
-    sent = _current_deliveries(line, _current_jobs(line))
+    sent = overview.current_deliveries(line)
     if not sent:
         return ""
-    done = sum(delivery.state in DELIVERED for delivery, _ in sent)
+    done = sum(delivery.state in overview.DELIVERED for delivery, _ in sent)
     destinations = dict.fromkeys(delivery.destination for delivery, _ in sent)
     return f"{done}/{len(sent)} {', '.join(destinations)}"
 

@@ -7,7 +7,11 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from pacs_ai.domain import DeliveryState, JobState
 from pacs_ai.store.schema import Delivery, Event, Instance, Job, Result, Study
+
+DELIVERED = (DeliveryState.STORED, DeliveryState.COMMITTING, DeliveryState.COMMITTED)
+"""States of a delivery whose peer has the result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,35 @@ def _line(session: Session, row: Study) -> StudyLine:
     return StudyLine(
         row, session.scalar(count) or 0, jobs, [(delivery, result) for delivery, result in sent]
     )
+
+
+def current_jobs(line: StudyLine) -> list[Job]:
+    """Return the jobs on the study's newest revision."""
+    return [job for job in line.jobs if job.revision == line.study.revision]
+
+
+def current_deliveries(line: StudyLine) -> list[tuple[Delivery, Result]]:
+    """Return the deliveries of those jobs."""
+    ids = {job.id for job in current_jobs(line)}
+    return [pair for pair in line.deliveries if pair[0].job_id in ids]
+
+
+def seconds_to_result(line: StudyLine) -> float | None:
+    """Count from the last image to the last delivered result, or to the last finished job.
+
+    None while anything of the newest revision is still to be done, or has failed.
+    """
+    done = current_jobs(line)
+    sent = current_deliveries(line)
+    if any(job.state != JobState.SUCCEEDED for job in done):
+        return None
+    if any(delivery.state not in DELIVERED for delivery, _ in sent):
+        return None
+    ends = [delivery.stored_at for delivery, _ in sent] or [job.finished_at for job in done]
+    known = [end for end in ends if end is not None]
+    if not known:
+        return None
+    return round((max(known) - line.study.last_received_at).total_seconds(), 2)
 
 
 def jobs(session: Session, wanted: Filter) -> Sequence[tuple[Job, Study]]:
