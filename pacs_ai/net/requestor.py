@@ -14,6 +14,7 @@ from pynetdicom.association import Association
 from pynetdicom.events import EventHandlerType
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
+from pynetdicom.transport import AddressInformation, AssociationSocket
 
 from pacs_ai.errors import AssociationRejected, ContextRejected, PeerError, PeerUnreachable
 from pacs_ai.net.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
@@ -39,6 +40,27 @@ class PeerAddress:
     host: str
     port: int
     tls: ssl.SSLContext | None = field(default=None, repr=False)
+
+
+class _Entity(AE):
+    """Keeps the socket, which pynetdicom forgets to close where nobody listens."""
+
+    _socket: socket.socket | None = None
+
+    def _create_socket(
+        self,
+        assoc: Association,
+        address: AddressInformation,
+        tls_args: tuple[ssl.SSLContext, str] | None,
+    ) -> AssociationSocket:
+        wrapper = super()._create_socket(assoc, address, tls_args)
+        self._socket = wrapper.socket
+        return wrapper
+
+    def close_socket(self) -> None:
+        """Close the connection, whatever state it was left in."""
+        if self._socket is not None:
+            self._socket.close()
 
 
 @contextmanager
@@ -78,11 +100,13 @@ def association(
     ContextRejected
         If it takes none of the contexts.
     """
-    entity = AE(calling_aet)
+    entity = _Entity(calling_aet)
     entity.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
     entity.implementation_version_name = IMPLEMENTATION_VERSION
     entity.connection_timeout = entity.acse_timeout = timeout
-    entity.dimse_timeout = entity.network_timeout = timeout
+    entity.dimse_timeout = timeout
+    # All our waits are bounded; an idle timer would cut the wait for a commitment report, too.
+    entity.network_timeout = None
     made = entity.associate(
         peer.host,
         peer.port,
@@ -93,14 +117,15 @@ def association(
         tls_args=None if peer.tls is None else (peer.tls, peer.host),
         evt_handlers=[(evt.EVT_CONN_OPEN, _prepare, [timeout]), *handlers],
     )
-    if not made.is_established:
-        raise _failure(peer, made)
     try:
+        if not made.is_established:
+            raise _failure(peer, made)
         yield made
         made.release()
     finally:
-        if made.is_alive():
+        if made.is_established:
             made.abort()
+        entity.close_socket()
 
 
 def context(sop_class_uid: str, transfer_syntax_uid: str) -> PresentationContext:

@@ -191,8 +191,10 @@ def _send_batch(
         }
         for file in batch:
             made.dimse_timeout = timeout + file.size / _SLOWEST
-            note(_send(peer, made, file, accepted))
-            if not made.is_established:
+            outcome = _send(peer, made, file, accepted)
+            note(outcome)
+            # pynetdicom gives an association up without an answer, but says so only later.
+            if isinstance(outcome.error, PeerUnreachable):
                 raise PeerUnreachable(f"{peer.ae_title}: association ended before all was sent")
 
 
