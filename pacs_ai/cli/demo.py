@@ -1,0 +1,122 @@
+"""``pacs-ai demo``: watch the whole node at work in a minute."""
+
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from pacs_ai.cli.options import Verbose, single
+from pacs_ai.cli.tables import print_table
+from pacs_ai.config import Log
+from pacs_ai.demo.harvest import Harvest
+from pacs_ai.demo.run import Outcome, run_demo
+from pacs_ai.demo.stage import HOST, NODE_TITLE
+from pacs_ai.errors import PacsAIError
+from pacs_ai.logs import setup_logging
+
+app = single()
+
+OUTPUT = Path("demo-output")
+
+_COLUMNS = (
+    "study",
+    "modality",
+    "class",
+    "probability",
+    "report",
+    "overlays",
+    "seconds",
+)
+
+
+@app.command()
+def _demo(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[PATH]...",
+            help="Your own DICOM files or folders, instead of the three studies.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave node and archive running, and say how to send.")
+    ] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Send three studies through a node to an archive, all on this machine.
+
+    Two are real (CT and MR, as packaged with pydicom), one is a phantom with a lesion at a known
+    place. Reports, pictures and DICOM files are then in ./demo-output.
+    """
+    setup_logging(Log(level="DEBUG" if verbose else "ERROR"))
+    signal.signal(signal.SIGTERM, _interrupt)
+    started = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"{time.monotonic() - started:5.1f} s  {text}", flush=True)
+
+    outcome = run_demo(paths or [], OUTPUT, keep=keep, say=say)
+    print()
+    print_table(_COLUMNS, [_row(one) for one in outcome.harvests])
+    print()
+    for line in (*_pointing(outcome.harvests), *_where(outcome)):
+        print(line)
+    if not outcome.complete:
+        raise PacsAIError("not every study has its report and its overlay in the archive")
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """End as with Ctrl-C, so that node and archive end too."""
+    raise KeyboardInterrupt
+
+
+def _row(harvest: Harvest) -> list[str]:
+    finding = harvest.finding
+    return [
+        harvest.material.name,
+        harvest.material.modality,
+        finding.name if finding else "-",
+        f"{finding.probability:.3f}" if finding else "-",
+        "yes" if harvest.reports else "no",
+        str(harvest.overlays),
+        f"{harvest.seconds:.1f}" if harvest.seconds is not None else "-",
+    ]
+
+
+def _pointing(harvests: Sequence[Harvest]) -> list[str]:
+    """Say whether the heat map points at the lesion that was drawn."""
+    lines = []
+    for harvest in harvests:
+        if harvest.material.lesions:
+            said = {
+                True: "the peak of the heat map lies inside the lesion that was drawn there",
+                False: "the peak of the heat map lies OUTSIDE the lesion that was drawn there",
+                None: "the lesion that was drawn there was not found",
+            }[harvest.hit]
+            lines.append(f"{harvest.material.name}: {said}")
+    return lines
+
+
+def _where(outcome: Outcome) -> list[str]:
+    lines = [f"Reports, pictures and DICOM files: {OUTPUT}/"]
+    if outcome.left_running:
+        archive, node = outcome.left_running
+        port = node.port
+        lines += [
+            "",
+            "Node and archive go on running. Send to the node:",
+            f"  storescu -aec {NODE_TITLE} {HOST} {port} file.dcm",
+            f"  pacs-ai send {NODE_TITLE}@{HOST}:{port} PATH",
+            "and look:",
+            f"  pacs-ai studies list --config {outcome.stage.config}",
+            f"  ls {outcome.stage.archive}",
+            "Stop them, and remove what they keep:",
+            f"  kill {node.popen.pid} {archive.popen.pid}; rm -r {outcome.stage.folder}",
+        ]
+    return lines

@@ -1,0 +1,126 @@
+"""The demonstration: studies go through a real node to an archive, over the network."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pacs_ai.demo.harvest import Harvest, Output, harvest, keep_sources
+from pacs_ai.demo.material import Material, given_material, own_material
+from pacs_ai.demo.stage import HOST, NODE_TITLE, Process, Stage
+from pacs_ai.demo.watch import follow
+from pacs_ai.errors import PacsAIError
+from pacs_ai.net import client
+from pacs_ai.net.client import PeerAddress
+from pacs_ai.store.session import Database
+
+SENDER_TITLE = "DEMO"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it, and what was left running, if it was asked for."""
+
+    harvests: tuple[Harvest, ...]
+    stage: Stage
+    left_running: tuple[Process, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every study has its report and its overlay in the archive."""
+        return bool(self.harvests) and all(one.complete for one in self.harvests)
+
+
+def run_demo(paths: Sequence[Path], folder: Path, *, keep: bool, say: Say) -> Outcome:
+    """Run it.
+
+    Parameters
+    ----------
+    paths
+        Somebody's own files; none for the studies that are part of the demonstration.
+    folder
+        Where to write what came back.
+    keep
+        Leave node and archive running.
+    say
+        Told each step in a line.
+
+    Raises
+    ------
+    PacsAIError
+        If node or archive do not start, or there is nothing to send.
+    """
+    stage = Stage(Path(tempfile.mkdtemp(prefix="pacs-ai-demo-")))
+    running: list[Process] = []
+    complete = False
+    try:
+        materials = given_material(paths) if paths else own_material(stage.folder / "phantom")
+        node = _start(stage, running, say)
+        _send(materials, node, say)
+        seconds = _follow(stage, materials, say)
+        output = Output(folder)
+        harvests = [
+            harvest(stage.archive, output, one, seconds[one.study_instance_uid])
+            for one in materials
+        ]
+        if not paths:
+            for material in materials:
+                keep_sources(output, material)
+        left = tuple(running) if keep else ()
+        outcome = Outcome(tuple(harvests), stage, left)
+        complete = outcome.complete
+        return outcome
+    finally:
+        _clear(stage, running, complete=complete, keep=keep, say=say)
+
+
+def _start(stage: Stage, running: list[Process], say: Say) -> Process:
+    archive = stage.start_archive()
+    running.append(archive)
+    say(f"archive listens on {HOST}:{archive.port}, process {archive.popen.pid}")
+    node = stage.start_node(archive.port)
+    running.append(node)
+    say(f"node {NODE_TITLE} listens on {HOST}:{node.port}, process {node.popen.pid}")
+    return node
+
+
+def _send(materials: Sequence[Material], node: Process, say: Say) -> None:
+    address = PeerAddress(NODE_TITLE, HOST, node.port)
+    for material in materials:
+        started = time.monotonic()
+        outcomes = client.store(address, SENDER_TITLE, material.files)
+        refused = [outcome for outcome in outcomes if not outcome.verdict.delivered]
+        if len(refused) == len(outcomes):
+            error = refused[0].error
+            raise error if error is not None else PacsAIError(f"{material.name}: nothing stored")
+        remark = f", {len(refused)} refused" if refused else ""
+        say(
+            f"{material.name}: {len(outcomes)} sent{remark}, {time.monotonic() - started:.2f} s"
+            f" ({material.title})"
+        )
+
+
+def _follow(stage: Stage, materials: Sequence[Material], say: Say) -> dict[str, float | None]:
+    database = Database(f"sqlite:///{stage.folder / 'pacs-ai.db'}")
+    try:
+        return follow(database, materials, say)
+    finally:
+        database.close()
+
+
+def _clear(
+    stage: Stage, running: Sequence[Process], *, complete: bool, keep: bool, say: Say
+) -> None:
+    """End what runs and remove the stage, unless it is to stay or says what went wrong."""
+    if keep and complete:
+        return
+    for process in reversed(running):
+        process.stop()
+    if complete:
+        shutil.rmtree(stage.folder, ignore_errors=True)
+    else:
+        say(f"the logs of node and archive are in {stage.folder}")

@@ -1,0 +1,142 @@
+"""The stage of the demonstration: a node and an archive, each a process of its own."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from pacs_ai.demo.archive import AE_TITLE as ARCHIVE_TITLE
+from pacs_ai.errors import PacsAIError, StorageError
+
+NODE_TITLE = "AI_NODE"
+HOST = "127.0.0.1"
+START_SECONDS = 30.0
+STOP_SECONDS = 15.0
+
+_CONFIG = """\
+# The node of `pacs-ai demo`; nothing here is meant for a department.
+[node]
+ae_title = "{node}"
+host = "{host}"
+port = {node_port}
+[storage]
+database = "sqlite:///pacs-ai.db"
+spool = "spool"
+min_free_gb = 0.1
+[study]
+quiet_seconds = 5
+release_seconds = {release}
+[study.modality.CR]
+release_seconds = {release}
+[study.modality.DX]
+release_seconds = {release}
+[study.modality.MG]
+release_seconds = {release}
+[peers.archive]
+ae_title = "{archive}"
+host = "{host}"
+port = {archive_port}
+commitment = true
+[[rules]]
+name = "everything"
+model = "demo"
+send_to = ["archive"]
+"""
+_RELEASE_SECONDS = 0.3
+_LISTENS = re.compile(r"listens as .* on \S+:(\d+)")
+_ANY_PORT = re.compile(r"^(\d+)$", re.MULTILINE)
+_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process of ours and the port it listens on."""
+
+    popen: subprocess.Popen[bytes]
+    port: int
+
+    def stop(self) -> None:
+        """Ask it to end; insist after `STOP_SECONDS`."""
+        if self.popen.poll() is None:
+            self.popen.send_signal(signal.SIGTERM)
+            try:
+                self.popen.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.popen.kill()
+                self.popen.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where things lie: configuration, what the archive keeps, and the logs of both."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        """The node's configuration file."""
+        return self.folder / "pacs-ai.toml"
+
+    @property
+    def archive(self) -> Path:
+        """What the archive has been sent."""
+        return self.folder / "archive"
+
+    def start_archive(self) -> Process:
+        """Start the archive on a free port."""
+        command = [sys.executable, "-m", "pacs_ai.demo.archive", str(self.archive)]
+        return self._start("archive", command, _ANY_PORT)
+
+    def start_node(self, archive_port: int) -> Process:
+        """Start the node on a free port, as anybody would: ``pacs-ai listen --config ...``."""
+        self._configure(0, archive_port)
+        command = [sys.executable, "-m", "pacs_ai", "listen", "--config", str(self.config)]
+        node = self._start("node", command, _LISTENS)
+        self._configure(node.port, archive_port)  # so that other commands find it
+        return node
+
+    def _configure(self, node_port: int, archive_port: int) -> None:
+        text = _CONFIG.format(
+            node=NODE_TITLE,
+            archive=ARCHIVE_TITLE,
+            host=HOST,
+            node_port=node_port,
+            archive_port=archive_port,
+            release=_RELEASE_SECONDS,
+        )
+        try:
+            self.config.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise StorageError(f"{self.config}: {error.strerror}") from None
+
+    def _start(self, name: str, command: list[str], ready: re.Pattern[str]) -> Process:
+        """Start a process and wait until it says its port."""
+        log = self.folder / f"{name}.log"
+        with log.open("ab") as output:
+            popen = subprocess.Popen(  # noqa: S603 - our own modules
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,  # a file and no pipe: with `--keep` it outlives us
+                stderr=output,
+                cwd=self.folder,
+                env=_environment(),
+                start_new_session=True,  # Ctrl-C is for us, who then ask it to end
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while popen.poll() is None and time.monotonic() < deadline:
+            match = ready.search(log.read_text("utf-8", "replace"))
+            if match is not None:
+                return Process(popen, int(match[1]))
+            time.sleep(_POLL_SECONDS)
+        Process(popen, 0).stop()
+        lines = log.read_text("utf-8", "replace").splitlines() or ["it said nothing"]
+        raise PacsAIError(f"the {name} did not start: {lines[-1]}")
+
+
+def _environment() -> dict[str, str]:
+    """Leave out what would override the demonstration's own configuration."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("PACS_AI_")}
