@@ -1,0 +1,113 @@
+"""Beside a real archive, with the configuration of deploy/orthanc: there and back, and no loop."""
+
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.data import get_testdata_file
+
+from tests.integration.orthanc_server import OrthancServer
+from tests.node import Node, node, wait_for
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+REPORT = "1.2.840.10008.5.1.4.1.1.88.34"
+CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+CT = "1.2.840.10008.5.1.4.1.1.2"
+
+PEER = """
+[peers.archive]
+ae_title = "ORTHANC"
+host = "127.0.0.1"
+port = {port}
+commitment = true
+[[rules]]
+name = "everything"
+model = "demo"
+send_to = ["archive"]
+"""
+
+
+@pytest.fixture
+def department(
+    tool: Callable[[str], Path], free_port: Callable[[], int], tmp_path: Path
+) -> Iterator[tuple[OrthancServer, Node]]:
+    """An archive and a node that know each other."""
+    http_port, dicom_port, node_port = free_port(), free_port(), free_port()
+    folder = tmp_path / "orthanc"
+    folder.mkdir()
+    archive = OrthancServer(tool("Orthanc"), folder, http_port, dicom_port, node_port)
+    with archive, node(tmp_path / "node", node_port, extra=PEER.format(port=dicom_port)) as one:
+        one.start()
+        yield archive, one
+
+
+def classes(archive: OrthancServer, study_uid: str) -> Counter[str]:
+    """How many objects of each SOP class the archive has of a study."""
+    (study,) = archive.find("Study", StudyInstanceUID=study_uid)
+    instances = archive.get(f"/studies/{study['ID']}/instances")
+    uids = [
+        archive.call("GET", f"/instances/{one['ID']}/metadata/SopClassUid").decode()
+        for one in instances
+    ]
+    return Counter(uids)
+
+
+def send(tool: Callable[[str], Path], archive: OrthancServer, *paths: Path) -> None:
+    """As a modality would: C-STORE to the archive, which knows nothing of the node's wishes."""
+    subprocess.run(
+        [tool("storescu"), "-aec", "ORTHANC", "127.0.0.1", str(archive.dicom_port), *paths],
+        check=True,
+        timeout=60,
+    )
+
+
+def test_a_study_is_routed_and_its_results_come_back_once(
+    department: tuple[OrthancServer, Node], tool: Callable[[str], Path], tmp_path: Path
+) -> None:
+    archive, one = department
+    source = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
+    first, late = tmp_path / "first.dcm", tmp_path / "late.dcm"
+    source.save_as(first)
+    uid = str(source.StudyInstanceUID)
+    send(tool, archive, first)
+    wait_for(lambda: one.states("delivery") == ["COMMITTED", "COMMITTED"], 60, lambda: one.log)
+    assert classes(archive, uid) == {CT: 1, REPORT: 1, CAPTURE: 1}
+
+    # the results make the study "stable" anew: nothing of it may come to the node again
+    wait_for(lambda: archive.log.count("autoroute: study") >= 2, 30, lambda: archive.log)
+    time.sleep(2)
+    assert one.query("SELECT revision, state FROM study") == [(1, "ROUTED")]
+    assert one.query("SELECT count(*) FROM instance") == [(1,)]
+
+    source.SOPInstanceUID = source.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
+    source.InstanceNumber = "2"
+    source.save_as(late)
+    send(tool, archive, late)
+    wait_for(lambda: one.query("SELECT revision, state FROM study") == [(2, "ROUTED")], 60)
+    wait_for(lambda: one.states("delivery").count("COMMITTED") > 2, 60, lambda: one.log)
+    assert classes(archive, uid)[CT] == 2
+    assert classes(archive, uid)[REPORT] == 2
+    assert set(one.states("job")) == {"SUCCEEDED"}
+    assert one.query("SELECT count(*) FROM instance") == [(2,)]
+
+
+def test_an_archive_that_routes_everything_back_makes_no_loop(
+    department: tuple[OrthancServer, Node], tool: Callable[[str], Path]
+) -> None:
+    """Without the guard of autoroute.lua the node's own guard has to do."""
+    archive, one = department
+    send(tool, archive, Path(get_testdata_file("MR_small.dcm")))
+    wait_for(lambda: one.states("delivery") == ["COMMITTED", "COMMITTED"], 60, lambda: one.log)
+    for instance in archive.get("/instances"):
+        body = f'{{"Synchronous": true, "Resources": ["{instance}"]}}'.encode()
+        answer = archive.call("POST", "/modalities/AI_NODE/store", body)
+        assert answer["FailedInstancesCount"] == 0
+    wait_for(lambda: one.query("SELECT count(*) FROM instance") == [(3,)], 20)
+    time.sleep(4)
+    assert one.query("SELECT revision, state FROM study") == [(1, "ROUTED")]
+    assert one.states("job") == ["SUCCEEDED"]
