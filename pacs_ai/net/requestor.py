@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import cast
 
 from pydicom.uid import UID
 from pynetdicom import AE, _config, evt
@@ -43,9 +44,10 @@ class PeerAddress:
 
 
 class _Entity(AE):
-    """Keeps the socket, which pynetdicom forgets to close where nobody listens."""
+    """Keeps its socket, which pynetdicom forgets to close where no association comes about."""
 
     _socket: socket.socket | None = None
+    _tls: ssl.SSLContext | None = None
 
     def _create_socket(
         self,
@@ -53,9 +55,18 @@ class _Entity(AE):
         address: AddressInformation,
         tls_args: tuple[ssl.SSLContext, str] | None,
     ) -> AssociationSocket:
-        wrapper = super()._create_socket(assoc, address, tls_args)
+        wrapper = super()._create_socket(assoc, address, None)
         self._socket = wrapper.socket
+        if tls_args is not None:
+            self._tls, host = tls_args
+            wrapper.tls_args = (cast("ssl.SSLContext", self), host)
         return wrapper
+
+    def wrap_socket(self, sock: socket.socket, **options: object) -> socket.socket:
+        """Stand in for the context, which is asked for this and nothing else."""
+        tls = cast("ssl.SSLContext", self._tls)
+        self._socket = tls.wrap_socket(sock, **options)  # type: ignore[arg-type]
+        return self._socket
 
     def close_socket(self) -> None:
         """Close the connection, whatever state it was left in."""
