@@ -11,7 +11,9 @@ from pydantic import BaseModel, ByteSize, ConfigDict, Field, model_validator
 
 from pacs_ai.domain import ResultKind
 
-AETitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]*[!-\[\]-~][ -\[\]-~]*$")]
+AETitle = Annotated[
+    str, Field(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]*[!-\[\]-~][ -\[\]-~]*$")
+]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
 Operand = str | tuple[str, ...]

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -15,12 +16,18 @@ from pathlib import Path
 START_SECONDS = 30.0
 ANSWER_SECONDS = 45.0
 
+STATES = {
+    "study": "SELECT state FROM study",
+    "job": "SELECT state FROM job",
+    "delivery": "SELECT state FROM delivery",
+}
+
 CONFIG = """
 [node]
 ae_title = "AI_NODE"
 port = {port}
+{head}
 [storage]
-min_free_gb = 0
 {storage}
 [study]
 quiet_seconds = {quiet}
@@ -104,8 +111,15 @@ class Node:
         rows: list[dict[str, object]] = json.loads(done.stdout)
         return rows
 
-    def states(self, what: str) -> list[str]:
-        return sorted(str(row["state"]) for row in self.listing(what))
+    def states(self, table: str) -> list[str]:
+        """Return the states in a table (study, job, delivery), read past the node."""
+        return sorted(str(row[0]) for row in self.query(STATES[table]))
+
+    def query(self, sql: str) -> list[tuple[object, ...]]:
+        """Read the node's database without the node."""
+        database = f"file:{self.folder}/var/pacs-ai.db?mode=ro"
+        with contextlib.closing(sqlite3.connect(database, uri=True)) as connection:
+            return list(connection.execute(sql))
 
 
 @contextlib.contextmanager
@@ -114,7 +128,8 @@ def node(
     port: int,
     *,
     extra: str = "",
-    storage: str = "",
+    head: str = "",
+    storage: str = "min_free_gb = 0",
     quiet: float = 2,
     **environment: str,
 ) -> Iterator[Node]:
@@ -122,7 +137,7 @@ def node(
     one = Node(folder, port, environment)
     folder.mkdir(exist_ok=True)
     one.config.write_text(
-        CONFIG.format(port=port, extra=extra, storage=storage, quiet=quiet), "utf-8"
+        CONFIG.format(port=port, extra=extra, head=head, storage=storage, quiet=quiet), "utf-8"
     )
     try:
         yield one

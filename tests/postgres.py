@@ -25,7 +25,9 @@ def running_postgres(tool: Callable[[str], Path], port: int) -> Iterator[str]:
         subprocess.run([*prefix, *command], check=True, capture_output=True, cwd=folder)
 
     run(str(tool("initdb")), "-D", str(data), "-U", USER, "-A", "trust", "--no-sync")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+    options = (
+        f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+    )
     pg_ctl = str(tool("pg_ctl"))
     run(pg_ctl, "-D", str(data), "-o", options, "-l", str(folder / "log"), "-w", "start")
     try:

@@ -8,7 +8,15 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from pacs_ai.domain import DeliveryState, JobId, JobState, ModelIdentity, ResultKind, StudyId, StudyState
+from pacs_ai.domain import (
+    DeliveryState,
+    JobId,
+    JobState,
+    ModelIdentity,
+    ResultKind,
+    StudyId,
+    StudyState,
+)
 from pacs_ai.errors import LeaseLost
 from pacs_ai.store.schema import Delivery, Job, Result, Study
 from pacs_ai.store.transition import move, record

@@ -93,7 +93,7 @@ def test_killed_once_and_nothing_is_lost(
             lambda: f"{peer.uids()} died={flag.exists()}\n{one.log}",
         )
         wait_for(
-            lambda: restarted_if_dead(one) and set(one.states("deliveries")) == {"COMMITTED"},
+            lambda: restarted_if_dead(one) and set(one.states("delivery")) == {"COMMITTED"},
             60,
             lambda: one.log,
         )
@@ -102,8 +102,8 @@ def test_killed_once_and_nothing_is_lost(
             str(d.Modality) for d in {d.SOPInstanceUID: d for d in peer.stored}.values()
         )
         assert kinds == {"SR": 1, "OT": 1}
-        assert one.states("jobs") == ["SUCCEEDED"]
-        assert one.states("studies") == ["ROUTED"]
+        assert one.states("job") == ["SUCCEEDED"]
+        assert one.states("study") == ["ROUTED"]
         original = pydicom.dcmread(source)
         assert {str(d.PatientID) for d in peer.stored} == {str(original.PatientID)}
         assert one.stop() == 0
