@@ -54,7 +54,7 @@ sizes: $(DEV) ## No file over 300 lines, no copyleft in the base install
 	$(PY) -m pytest -q -p no:randomly tests/unit/test_layout.py tests/unit/test_licences.py
 
 bench: $(DEV) ## Measure; judges nothing
-	$(PY) -m pytest -m bench -p no:randomly -s --timeout=0 $(PYTEST_ARGS)
+	$(PY) -m pytest tests/bench -m bench -p no:randomly -s --timeout=0 $(PYTEST_ARGS)
 
 lock: $(if $(strip $(UV)),,$(LOCK_UV)) ## Renew the locked versions in requirements/
 	sh requirements/lock.sh $(if $(strip $(UV)),$(UV),$(LOCK_UV))
