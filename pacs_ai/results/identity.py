@@ -3,9 +3,9 @@
 import copy
 
 from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
-from pydicom.tag import BaseTag, Tag
+from pydicom.tag import Tag
 
 from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.modules import PATIENT_AND_STUDY
@@ -67,7 +67,8 @@ def copied_element(source: Dataset, keyword: str) -> DataElement | None:
     Returns
     -------
     DataElement or None
-        None if the source has no such element.
+        None if the source has no such element, or none that can be read: a number of the wrong
+        length, a sequence that breaks off.
     """
     tag = Tag(tag_for_keyword(keyword) or 0)
     if tag not in source:
@@ -75,11 +76,9 @@ def copied_element(source: Dataset, keyword: str) -> DataElement | None:
     with quiet():
         try:
             element = source[tag]
-            if element.VR == "SQ":
-                return _copied_sequence(element)
-            return copy.copy(element)
+            return _copied_sequence(element) if element.VR == "SQ" else copy.copy(element)
         except FOREIGN_ERRORS:
-            return _as_text(source, tag)
+            return None
 
 
 def _copied_sequence(element: DataElement) -> DataElement | None:
@@ -102,11 +101,3 @@ def _makes_a_code(item: Dataset) -> bool:
         return True
     value = item.get("CodeValue") or item.get("LongCodeValue")
     return bool(value and item.get("CodingSchemeDesignator"))
-
-
-def _as_text(source: Dataset, tag: BaseTag) -> DataElement | None:
-    raw: DataElement | RawDataElement | None = source.get_item(tag)
-    if raw is None or not isinstance(raw.value, bytes):
-        return None
-    value = raw.value.decode("latin-1").rstrip(" \0")
-    return DataElement(tag, dictionary_VR(tag), value, already_converted=True)

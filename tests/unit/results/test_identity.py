@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from pydicom.dataelem import DataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from pacs_ai.dicom.foreign import quiet
 from pacs_ai.results.identity import copy_identity
@@ -118,6 +119,15 @@ def test_a_value_under_the_wrong_vr_does_not_stop_a_result(tmp_path: Path) -> No
     source["StudyDescription"] = DataElement("StudyDescription", "UN", b"Chest ")
     source["PatientAge"] = DataElement("PatientAge", "OB", b"\xff\xfe")
     assert copied(source, tmp_path).PatientID == "ID1"
+
+
+def test_a_number_of_the_wrong_length_is_left_out() -> None:
+    source, target = ct_slice(), Dataset()
+    tag = Tag("PregnancyStatus")
+    source[tag] = RawDataElement(tag, "US", 3, b"abc", 0, False, True)
+    copy_identity(source, target)
+    assert "PregnancyStatus" not in target
+    assert target.PatientID == "ID1"
 
 
 def test_codes_that_are_none_are_left_out(tmp_path: Path) -> None:

@@ -1,0 +1,197 @@
+"""Results of real sources before the validators of the field, through the reference checker.
+
+dciodvfy, dcentvfy, dsrdump and PixelMed's validator each have to find nothing. Needed: the
+reference data, Debian's dicom3tools, dcmtk, a Java runtime and libpixelmed-java.
+"""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.data import get_testdata_file
+from pydicom.dataset import Dataset
+from pydicom.uid import ComprehensiveSRStorage
+
+from pacs_ai.dicom.foreign import quiet
+from pacs_ai.dicom.pixels import read_pixels
+from pacs_ai.domain import ClassSpec, ImagePrediction, ResultKind
+from pacs_ai.results.build import BuiltResult, build_results
+from pacs_ai.results.source import Evidence
+from pacs_ai.results.sr import build_report
+from tests.conftest import missing
+from tests.unit.results.samples import (
+    CONTEXT,
+    FOURTEEN_CLASSES,
+    TWO_CLASSES,
+    blob,
+    image,
+    model,
+    study,
+)
+
+PIXELMED = Path("/usr/share/java/pixelmed.jar")
+FOURTEEN = tuple(round(0.93 - 0.065 * n, 4) for n in range(14))
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A source, what is found in it, and the patient's name set in a copy of it."""
+
+    source: str  # in the reference data; what pydicom packages is named without a folder
+    lesion: tuple[float, ...] = (0.93,)
+    name: str = ""
+    classes: tuple[ClassSpec, ...] = TWO_CLASSES
+    flat: bool = False
+    frames: tuple[int, ...] = (1,)
+
+
+CASES = {
+    "ct": Case("CT_small.dcm"),
+    "mr negative, japanese": Case("MR_small.dcm", (0.07,), "Yamada^Tarou=山田^太郎=やまだ^たろう"),
+    "cr monochrome1, 14 classes, korean": Case(
+        "dwv/data/gdcm-CR-MONO1-10-chest.dcm", name="Hong^Gildong=洪^吉洞", classes=FOURTEEN_CLASSES
+    ),
+    "dx without explanation, arabic": Case(
+        "highdicom/test_files/dx_image.dcm", name="قباني^لنزار", flat=True
+    ),
+    "ct series, positive, cyrillic": Case("ct-chest-11", (0.1, 0.7, 0.9, 0.2), "Иванов^Пётр"),
+    "mr series, negative, greek": Case("mr-brain-35", (0.1, 0.2), "Διονυσιος"),
+    "enhanced mr, chinese": Case(
+        "pydicom-data/emri_small.dcm", (0.1, 0.8, 0.6), "王^小东", frames=(1, 2, 3, 4)
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def check(
+    shared: Path, tool: Callable[[str], Path]
+) -> Callable[[Path, Path], subprocess.CompletedProcess[str]]:
+    """Run the reference checker on a folder of results and one of sources."""
+    for name in ("dciodvfy", "dcentvfy", "dsrdump", "java"):
+        tool(name)
+    if not PIXELMED.is_file():
+        missing("PixelMed's jar is not installed (Debian: libpixelmed-java)")
+
+    def run(results: Path, source: Path, *more: str) -> subprocess.CompletedProcess[str]:
+        checker = shared / "tools" / "check_results.py"
+        command = [sys.executable, checker, results, source, "--need", "sr,sc", "--require-tools"]
+        return subprocess.run([*command, *more], capture_output=True, text=True, check=False)
+
+    return run
+
+
+def failures(run: subprocess.CompletedProcess[str]) -> list[str]:
+    assert "passed" in run.stdout, run.stdout + run.stderr
+    return [line for line in run.stdout.splitlines() if line.startswith("FAIL")]
+
+
+def copies(case: Case, shared: Path, folder: Path) -> list[Path]:
+    """Copy the source with the name set, and what is wrong with its patient and study mended."""
+    if "/" not in case.source and case.source.endswith(".dcm"):
+        found = Path(str(get_testdata_file(case.source)))
+    else:
+        found = shared / "data" / "dicom" / case.source
+    paths = sorted(p for p in found.rglob("*") if p.is_file()) if found.is_dir() else [found]
+    folder.mkdir()
+    return [prepared(path, folder / f"{n:04}.dcm", case.name) for n, path in enumerate(paths)]
+
+
+def prepared(path: Path, copy: Path, name: str) -> Path:
+    with quiet():
+        ds = pydicom.dcmread(path)
+        mandatory = ["PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime"]
+        mandatory += ["AccessionNumber", "ReferringPhysicianName", "StudyID"]
+        if "ClinicalTrialTimePointDescription" in ds:
+            mandatory.append("ClinicalTrialTimePointID")
+        for keyword in mandatory:
+            if keyword not in ds:
+                setattr(ds, keyword, "")
+        if any(
+            "CodingSchemeDesignator" not in code for code in ds.get("ProcedureCodeSequence", [])
+        ):
+            del ds.ProcedureCodeSequence
+        if name:
+            ds.SpecificCharacterSet = "ISO_IR 192"
+            ds.PatientName = name
+        ds.save_as(copy)
+    return copy
+
+
+def pictures(case: Case, paths: Sequence[Path]) -> Iterator[ImagePrediction]:
+    places = [(path, frame) for path in paths for frame in case.frames]
+    for number, (path, frame) in enumerate(places):
+        p = case.lesion[number % len(case.lesion)]
+        probabilities = FOURTEEN if case.classes is FOURTEEN_CLASSES else (1 - p, p)
+        yield image(path, probabilities, blob() * (0 if case.flat else 1), frame)
+
+
+def grey(picture: ImagePrediction):
+    return read_pixels(picture.header.path, picture.frame)
+
+
+def write(results: Sequence[BuiltResult], folder: Path) -> Path:
+    folder.mkdir()
+    for result in results:
+        result.write(folder / f"{result.kind}-{result.number}.dcm")
+    return folder
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_no_validator_finds_anything(case: Case, shared: Path, check, tmp_path: Path) -> None:
+    paths = copies(case, shared, tmp_path / "source")
+    activation = "sigmoid" if case.classes is FOURTEEN_CLASSES else "softmax"
+    prediction = study(list(pictures(case, paths)), model(case.classes, activation))
+    kinds = list(ResultKind)
+    made = write(build_results(prediction, kinds, CONTEXT, grey), tmp_path / "made")
+    later = replace(CONTEXT, created_at=CONTEXT.created_at + timedelta(days=1))
+    again = write(build_results(prediction, kinds, later, grey), tmp_path / "again")
+    done = check(made, tmp_path / "source", "--again", str(again))
+    assert failures(done) == []
+    assert done.returncode == 0
+
+
+def test_the_same_report_for_a_peer_that_refuses_3d(shared: Path, check, tmp_path: Path) -> None:
+    case = CASES["ct"]
+    prediction = study(list(pictures(case, copies(case, shared, tmp_path / "source"))))
+    report, capture = build_results(prediction, list(ResultKind), CONTEXT, grey)
+    flat = build_report(prediction, Evidence(prediction.images), CONTEXT, ComprehensiveSRStorage)
+    made = write([replace(report, dataset=flat), capture], tmp_path / "made")
+    assert failures(check(made, tmp_path / "source")) == []
+
+
+def test_a_name_in_an_older_character_set_differs_in_its_bytes_only(
+    shared: Path, check, tmp_path: Path
+) -> None:
+    """A name that was ISO 2022 and is UTF-8 now is another one to dcentvfy, which knows neither."""
+    case = CASES["mr negative, japanese"]
+    [path] = copies(case, shared, tmp_path / "source")
+    ds = pydicom.dcmread(path)
+    ds.SpecificCharacterSet = ["", "ISO 2022 IR 87"]
+    ds.save_as(path)
+    prediction = study(list(pictures(case, [path])))
+    made = write(build_results(prediction, list(ResultKind), CONTEXT, grey), tmp_path / "made")
+    [only] = failures(check(made, tmp_path / "source"))
+    assert "dcentvfy" in only
+    assert only.count("Error") == only.count("Element=<PatientName>")
+
+
+def test_the_checker_is_not_easily_pleased(shared: Path, check, tmp_path: Path) -> None:
+    case = CASES["ct"]
+    prediction = study(list(pictures(case, copies(case, shared, tmp_path / "source"))))
+    made = write(build_results(prediction, list(ResultKind), CONTEXT, grey), tmp_path / "made")
+    report: Dataset = pydicom.dcmread(made / "report-1.dcm")
+    report.PatientID = "SOMEBODY ELSE"
+    del report.CompletionFlag
+    report.save_as(made / "report-1.dcm")
+    shutil.copy(made / "capture-1.dcm", made / "capture-2.dcm")
+    found = " ".join(failures(check(made, tmp_path / "source")))
+    for expected in ("unique", "identity", "dciodvfy", "complete and unverified"):
+        assert expected in found
