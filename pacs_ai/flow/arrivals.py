@@ -28,13 +28,14 @@ class Arrivals:
         self._lock = threading.Lock()
         self._revisions: dict[Revision, _Activity] = {}
 
-    def stored(self, revision: Revision, association_id: str, now: float) -> None:
-        """Note an instance; its association counts as bringing more until it ends."""
+    def stored(self, revision: Revision, association_id: str | None, now: float) -> None:
+        """Note an instance; its association, if one brought it, counts as bringing more."""
         with self._lock:
             activity = self._revisions.setdefault(revision, _Activity(now, now))
             activity.last = now
             activity.released = None
-            activity.bringing.add(association_id)
+            if association_id is not None:
+                activity.bringing.add(association_id)
 
     def closed(self, association_id: str, *, released: bool, now: float) -> None:
         """Note the end of an association; only a release says that it had sent everything."""

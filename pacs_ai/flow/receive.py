@@ -30,11 +30,11 @@ _log = get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where an instance came from, for its study's row."""
+    """Where an instance came from; an adopted orphan has no association any more."""
 
     calling_aet: str
     called_aet: str
-    association_id: str
+    association_id: str | None
 
 
 def open_part(context: FlowContext) -> Part:

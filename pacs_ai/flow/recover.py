@@ -16,7 +16,7 @@ from pacs_ai.logs import get_logger
 from pacs_ai.store import deliveries, instances, jobs, leases, studies, tasks
 from pacs_ai.store.session import Session
 
-_ADOPTED = Origin(calling_aet="", called_aet="", association_id="")
+_ADOPTED = Origin(calling_aet="", called_aet="", association_id=None)
 
 _log = get_logger()
 

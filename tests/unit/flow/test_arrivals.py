@@ -71,3 +71,9 @@ def test_closed_revisions_are_forgotten_and_fresh_ones_are_not():
     assert arrivals.complete(REVISION, SLOW, 200) == ""
     arrivals.closed("a", released=True, now=100)
     assert arrivals.complete(other, SLOW, 200) == "quiet"
+
+
+def test_an_adopted_orphan_waits_for_no_association():
+    arrivals = Arrivals()
+    arrivals.stored(REVISION, None, 0)
+    assert arrivals.complete(REVISION, FAST, 60) == "quiet"
