@@ -3,6 +3,7 @@
 import struct
 from dataclasses import dataclass
 
+from pacs_ai.dicom.layout import PixelLayout
 from pacs_ai.errors import UnsupportedPixels
 
 _JPEG_START = b"\xff\xd8"
@@ -51,6 +52,21 @@ def codestream_size(frame: bytes) -> CodestreamSize:
     except (struct.error, IndexError) as error:
         raise UnsupportedPixels("the compressed frame is cut off") from error
     raise UnsupportedPixels("the compressed frame does not begin as its transfer syntax says")
+
+
+def check_codestream(frame: bytes, layout: PixelLayout) -> None:
+    """Compare the picture that a frame claims to be with the header.
+
+    Raises
+    ------
+    UnsupportedPixels
+        If they differ, or the frame does not tell.
+    """
+    size = codestream_size(frame)
+    if (size.rows, size.columns) != (layout.rows, layout.columns):
+        raise UnsupportedPixels("the compressed frame has other Rows and Columns")
+    if size.components != layout.samples or size.bits > layout.bits_allocated:
+        raise UnsupportedPixels("the compressed frame has other samples or bits")
 
 
 def check_rle(frame: bytes, segments: int) -> None:

@@ -4,15 +4,11 @@ import gdcm  # type: ignore[import-untyped]
 import numpy as np
 import numpy.typing as npt
 
+from pacs_ai.dicom.codecs import JPEG_EXTENDED
 from pacs_ai.dicom.layout import PixelLayout
 from pacs_ai.errors import UnsupportedPixels
 
-JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
 _EIGHT_BITS = 8
-
-# It writes to standard error what its 8 bit decoder thinks of 12 bit data before it asks the other.
-gdcm.Trace.WarningOff()
-gdcm.Trace.ErrorOff()
 
 
 def decode_extended(source: bytes, layout: PixelLayout) -> npt.NDArray[np.uint16]:

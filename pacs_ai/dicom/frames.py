@@ -2,20 +2,24 @@
 
 import mmap
 import zlib
-from dataclasses import dataclass
+from dataclasses import replace
 from io import BytesIO
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
-from pydicom.encaps import encapsulate, get_frame
-from pydicom.pixels.decoders.base import get_decoder
-from pydicom.uid import UID
+from pydicom.encaps import get_frame
 
-from pacs_ai.dicom.codestream import check_rle, codestream_size
-from pacs_ai.dicom.extended import JPEG_EXTENDED, decode_extended
-from pacs_ai.dicom.foreign import FOREIGN_ERRORS
-from pacs_ai.dicom.layout import COLOUR, PixelLayout, check_native_length
+from pacs_ai.dicom.codecs import (
+    PLUGINS,
+    RLE,
+    Frame,
+    Stored,
+    check_compressed,
+    decode_compressed,
+    decode_value,
+)
+from pacs_ai.dicom.isolated import decode_isolated
+from pacs_ai.dicom.layout import PixelLayout, check_native_length
 from pacs_ai.dicom.part10 import (
     DEFLATED,
     EXPLICIT_BIG,
@@ -25,37 +29,9 @@ from pacs_ai.dicom.part10 import (
 from pacs_ai.dicom.reading import UNDEFINED, Opened, PixelElement, value_of
 from pacs_ai.errors import UnsupportedPixels
 
-Stored = npt.NDArray[Any]
-"""Values as stored: integers or floats of any width, (rows, columns) or (rows, columns, 3)."""
-
 DEFLATED_FRAME = "1.2.840.10008.1.2.8.1"
-RLE = "1.2.840.10008.1.2.5"
 _BYTE = 8
 _NATIVE = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED})
-_JPEG = "1.2.840.10008.1.2.4."
-_PLUGINS: dict[str, tuple[str, ...]] = {
-    RLE: ("pylibjpeg", "pydicom"),
-    _JPEG + "50": ("gdcm", "pillow"),
-    JPEG_EXTENDED: ("gdcm", "pillow"),
-    _JPEG + "57": ("gdcm",),
-    _JPEG + "70": ("gdcm",),
-    _JPEG + "80": ("pyjpegls", "gdcm"),
-    _JPEG + "81": ("pyjpegls", "gdcm"),
-    _JPEG + "90": ("gdcm", "pylibjpeg", "pillow"),
-    _JPEG + "91": ("gdcm", "pylibjpeg", "pillow"),
-    _JPEG + "201": ("pylibjpeg",),
-    _JPEG + "202": ("pylibjpeg",),
-    _JPEG + "203": ("pylibjpeg",),
-}
-"""Codecs of a transfer syntax, the fastest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """Stored values of one frame, and what they mean once decoded."""
-
-    values: Stored
-    photometric: str
 
 
 def read_frame(opened: Opened, layout: PixelLayout, pixels: PixelElement, frame: int) -> Frame:
@@ -85,7 +61,7 @@ def read_frame(opened: Opened, layout: PixelLayout, pixels: PixelElement, frame:
         return _native(opened, layout, pixels, frame)
     if syntax == DEFLATED_FRAME:
         return _deflated_frame(opened, layout, pixels, frame)
-    if syntax not in _PLUGINS:
+    if syntax not in PLUGINS:
         raise UnsupportedPixels("there is no codec for the transfer syntax, or it names none")
     return _compressed(opened, layout, pixels, frame)
 
@@ -101,7 +77,7 @@ def _native(opened: Opened, layout: PixelLayout, pixels: PixelElement, frame: in
         and (layout.bits_allocated != _BYTE or not big)
     ):
         return Frame(_plain(value, layout, frame, ">" if big else "<"), layout.photometric)
-    return _decode(opened.transfer_syntax_uid, value, layout, pixels.vr, frame, None)
+    return decode_value(opened.transfer_syntax_uid, value, layout, frame, pixels.vr)
 
 
 def _plain(value: memoryview, layout: PixelLayout, frame: int, order: str) -> Stored:
@@ -136,29 +112,15 @@ def _deflated_frame(opened: Opened, layout: PixelLayout, pixels: PixelElement, f
     inflated = zlib.decompressobj(-zlib.MAX_WBITS).decompress(source, size + 1)
     if not size <= len(inflated) <= size + 1:
         raise UnsupportedPixels("the deflated frame contradicts the image")
-    return _decode(EXPLICIT_LITTLE, inflated, layout, "OB", 1, 1)
+    return decode_value(EXPLICIT_LITTLE, inflated, replace(layout, frames=1))
 
 
 def _compressed(opened: Opened, layout: PixelLayout, pixels: PixelElement, frame: int) -> Frame:
+    syntax = opened.transfer_syntax_uid
     source = _encoded_frame(opened, layout, pixels, frame)
-    if opened.transfer_syntax_uid == RLE:
-        check_rle(source, layout.samples * layout.bits_allocated // 8)
-    else:
-        size = codestream_size(source)
-        if (size.rows, size.columns) != (layout.rows, layout.columns):
-            raise UnsupportedPixels("the compressed frame has other Rows and Columns")
-        if size.components != layout.samples or size.bits > layout.bits_allocated:
-            raise UnsupportedPixels("the compressed frame has other samples or bits")
-        if opened.transfer_syntax_uid == JPEG_EXTENDED and size.bits > _BYTE:
-            return Frame(decode_extended(source, layout), layout.photometric)
-    return _decode(
-        opened.transfer_syntax_uid,
-        encapsulate([source], has_bot=False),
-        layout,
-        pixels.vr,
-        1,
-        1,
-    )
+    check_compressed(syntax, source, layout)
+    decode = decode_compressed if syntax == RLE else decode_isolated
+    return decode(syntax, source, layout)
 
 
 def _encoded_frame(opened: Opened, layout: PixelLayout, pixels: PixelElement, frame: int) -> bytes:
@@ -179,51 +141,6 @@ def _encoded_frame(opened: Opened, layout: PixelLayout, pixels: PixelElement, fr
     if not source:
         raise UnsupportedPixels("the compressed frame is empty")
     return source
-
-
-def _decode(
-    syntax: str,
-    source: bytes | memoryview,
-    layout: PixelLayout,
-    vr: str,
-    frame: int,
-    frames: int | None,
-) -> Frame:
-    decoder = get_decoder(UID(syntax))
-    failure: Exception | None = None
-    for plugin in _PLUGINS.get(syntax, ("",)):
-        try:
-            values, meaning = decoder.as_array(
-                source,
-                index=frame - 1,
-                decoding_plugin=plugin,
-                **_options(layout, vr, frames),
-            )
-        except FOREIGN_ERRORS as error:
-            failure = error
-            continue
-        return Frame(values, str(meaning["photometric_interpretation"]))
-    raise UnsupportedPixels(
-        f"no codec could decode the frame ({type(failure).__name__})"
-    ) from failure
-
-
-def _options(layout: PixelLayout, vr: str, frames: int | None) -> dict[str, Any]:
-    options: dict[str, Any] = {
-        "rows": layout.rows,
-        "columns": layout.columns,
-        "samples_per_pixel": layout.samples,
-        "photometric_interpretation": layout.photometric,
-        "number_of_frames": frames or layout.frames,
-        "bits_allocated": layout.bits_allocated,
-        "bits_stored": layout.bits_stored,
-        "pixel_representation": int(layout.signed),
-        "pixel_keyword": layout.keyword,
-        "pixel_vr": vr,
-    }
-    if layout.photometric in COLOUR:
-        options["planar_configuration"] = layout.planar
-    return options
 
 
 def _view(stream: BinaryIO) -> memoryview:

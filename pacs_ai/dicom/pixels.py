@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from pydicom.pixels.processing import apply_color_lut
 
+from pacs_ai.dicom.codecs import Frame, Stored
 from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
-from pacs_ai.dicom.frames import Frame, Stored, read_frame
+from pacs_ai.dicom.frames import read_frame
 from pacs_ai.dicom.layout import LAYOUT_KEYWORDS, PALETTE, PixelLayout, read_layout
 from pacs_ai.dicom.luts import RENDERING_KEYWORDS, Rendering, Window, apply_table, read_rendering
 from pacs_ai.dicom.reading import Opened, read_until_pixels

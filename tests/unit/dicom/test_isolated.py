@@ -1,0 +1,93 @@
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from pacs_ai.dicom import isolated
+from pacs_ai.dicom.codecs import PLUGINS
+from pacs_ai.dicom.isolated import decode_isolated
+from pacs_ai.dicom.layout import PixelLayout
+from pacs_ai.dicom.pixels import read_pixels
+from pacs_ai.errors import NotDicom, UnsupportedPixels
+
+JPEG = "1.2.840.10008.1.2.4.50"
+LAYOUT = PixelLayout(
+    keyword="PixelData",
+    rows=8,
+    columns=8,
+    samples=1,
+    photometric="MONOCHROME2",
+    planar=0,
+    frames=1,
+    bits_allocated=8,
+    bits_stored=8,
+    high_bit=7,
+    signed=False,
+)
+
+
+def helper_pid() -> int:
+    child = isolated._helper.child
+    assert child is not None
+    return child.pid
+
+
+def test_what_no_codec_reads_is_told_as_such():
+    with pytest.raises(UnsupportedPixels, match="no codec could decode"):
+        decode_isolated(JPEG, b"\xff\xd8 no picture", LAYOUT)
+
+
+def test_a_dead_child_is_replaced(corpus):
+    path = next(path for path, row in corpus if row["transfer_syntax"].endswith(".4.70"))
+    before = read_pixels(path)
+    first = helper_pid()
+    os.kill(first, signal.SIGKILL)
+    isolated._helper.child.wait()
+    np.testing.assert_array_equal(read_pixels(path), before)
+    assert helper_pid() != first
+
+
+def test_a_child_that_dies_at_work_costs_one_frame_only(monkeypatch, corpus):
+    path = next(path for path, row in corpus if row["transfer_syntax"].endswith(".4.70"))
+    read_pixels(path)
+    victim = helper_pid()
+    send = isolated._send
+
+    def killing(stream, about, data):
+        os.kill(victim, signal.SIGKILL)
+        send(stream, about, data)
+
+    monkeypatch.setattr(isolated, "_send", killing)
+    with pytest.raises(UnsupportedPixels, match="crashed or took too long"):
+        read_pixels(path)
+    monkeypatch.undo()
+    assert read_pixels(path).size
+
+
+def test_a_frame_that_takes_too_long_ends_the_child(monkeypatch, corpus):
+    path = next(path for path, row in corpus if row["file"].endswith("J2KI/MG1_J2KI"))
+    monkeypatch.setattr(isolated, "SECONDS", 0.12)
+    with pytest.raises(UnsupportedPixels, match="crashed or took too long"):
+        read_pixels(path)
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("syntax", sorted(PLUGINS))
+def test_damaged_frames_raise_nothing_else(monkeypatch, corpus, tmp_path, syntax):
+    """Whatever a codec does of it: a picture comes out, or a refusal."""
+    monkeypatch.setattr(isolated, "SECONDS", 1)
+    small = [path for path, row in corpus if row["transfer_syntax"] == syntax]
+    small = sorted(small, key=lambda path: path.stat().st_size)[:2]
+    for number, source in enumerate(small * 3):
+        generator = np.random.default_rng(number)
+        data = bytearray(source.read_bytes())
+        for position in generator.integers(len(data) // 3, len(data), 1 + 5 * number):
+            data[position] = int(generator.integers(256))
+        path = tmp_path / "damaged.dcm"
+        path.write_bytes(bytes(data))
+        try:
+            grey = read_pixels(path)
+        except (UnsupportedPixels, NotDicom):
+            continue
+        assert np.isfinite(grey).all()
