@@ -9,15 +9,13 @@ from dataclasses import dataclass
 
 from pacs_ai.clock import Clock, SystemClock
 from pacs_ai.config import Config
-from pacs_ai.dicom.header import known_keyword
 from pacs_ai.domain import TaskKind
 from pacs_ai.engine.local import LocalEngine
-from pacs_ai.errors import ConfigError
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.commit import commit
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.deliver import deliver
-from pacs_ai.flow.route import SENDER_KEYS, route
+from pacs_ai.flow.route import check_rules, route
 from pacs_ai.logs import use_secret
 from pacs_ai.model.bundle import ModelBundle, load_bundle
 from pacs_ai.store.migrate import prepare
@@ -77,7 +75,7 @@ def build_app(config: Config, *, clock: Clock | None = None, owner: str | None =
     """
     clock = clock or SystemClock()
     owner = owner or f"{node_name()}/{uuid.uuid4().hex[:8]}/{os.getpid()}"
-    _check_rules(config)
+    check_rules(config)
     bundles = {
         name: load_bundle(entry.bundle, entry.sha256) for name, entry in config.models.items()
     }
@@ -100,11 +98,3 @@ def node_name() -> str:
     """Return this machine's name as it appears in folders and leases."""
     name = re.sub(r"[^A-Za-z0-9_.-]", "-", socket.gethostname()).strip(".")
     return name[:64] or "node"
-
-
-def _check_rules(config: Config) -> None:
-    """Refuse a misspelt keyword: it would match nothing, silently and for ever."""
-    for rule in config.rules:
-        for keyword in rule.when:
-            if keyword not in SENDER_KEYS and not known_keyword(keyword):
-                raise ConfigError(f"rule {rule.name!r}: {keyword!r} is no DICOM keyword")

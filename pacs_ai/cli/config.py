@@ -1,10 +1,12 @@
 """``pacs-ai config``: what is configured."""
 
+import json
 from collections.abc import Iterator, Mapping
 
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, group, read_config
 from pacs_ai.cli.tables import print_json
 from pacs_ai.configfile import describe, find_config
+from pacs_ai.flow.route import check_rules
 
 app = group("The configuration.")
 
@@ -12,7 +14,9 @@ app = group("The configuration.")
 @app.command()
 def check(*, as_json: AsJson = False, config: ConfigPath = None, verbose: Verbose = False) -> None:
     """Read and check the configuration, and print all that is in force; passwords are hidden."""
-    shown = describe(read_config(config, verbose=verbose))
+    settings = read_config(config, verbose=verbose)
+    check_rules(settings)
+    shown = describe(settings)
     if as_json:
         print_json(shown)
         return
@@ -31,4 +35,4 @@ def _lines(prefix: str, values: Mapping[str, object]) -> Iterator[str]:
             for number, one in enumerate(value, start=1):
                 yield from _lines(f"{name}[{number}]", one)
         elif value is not None:
-            yield f"{name} = {value}"
+            yield f"{name} = {json.dumps(value, ensure_ascii=False)}"

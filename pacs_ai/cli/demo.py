@@ -15,7 +15,6 @@ from pacs_ai.config import Log
 from pacs_ai.demo.harvest import Harvest
 from pacs_ai.demo.run import Outcome, run_demo
 from pacs_ai.demo.stage import HOST, NODE_TITLE
-from pacs_ai.errors import PacsAIError
 from pacs_ai.logs import setup_logging
 
 app = single()
@@ -68,7 +67,8 @@ def _demo(
     for line in (*_pointing(outcome.harvests), *_where(outcome)):
         print(line)
     if not outcome.complete:
-        raise PacsAIError("not every study has its report and its overlay in the archive")
+        print("Not every study has its report and its overlay in the archive.")
+        raise typer.Exit(1)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -58,8 +58,10 @@ def run_demo(paths: Sequence[Path], folder: Path, *, keep: bool, say: Say) -> Ou
     running: list[Process] = []
     complete = False
     try:
+        archive = stage.start_archive()
+        running.append(archive)
         materials = given_material(paths) if paths else own_material(stage.folder / "phantom")
-        node = _start(stage, running, say)
+        node = _start_node(stage, archive, running, say)
         _send(materials, node, say)
         seconds = _follow(stage, materials, say)
         output = Output(folder)
@@ -78,12 +80,13 @@ def run_demo(paths: Sequence[Path], folder: Path, *, keep: bool, say: Say) -> Ou
         _clear(stage, running, complete=complete, keep=keep, say=say)
 
 
-def _start(stage: Stage, running: list[Process], say: Say) -> Process:
-    archive = stage.start_archive()
-    running.append(archive)
+def _start_node(stage: Stage, archive: Process, running: list[Process], say: Say) -> Process:
+    archive.wait()
     say(f"archive listens on {HOST}:{archive.port}, process {archive.popen.pid}")
     node = stage.start_node(archive.port)
     running.append(node)
+    node.wait()
+    stage.configure(node.port, archive.port)  # so that other commands with this file find it
     say(f"node {NODE_TITLE} listens on {HOST}:{node.port}, process {node.popen.pid}")
     return node
 

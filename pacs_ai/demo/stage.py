@@ -52,12 +52,33 @@ _ANY_PORT = re.compile(r"^(\d+)$", re.MULTILINE)
 _POLL_SECONDS = 0.05
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Process:
-    """A process of ours and the port it listens on."""
+    """A process of ours; ``port`` is 0 until it has said which one it listens on."""
 
+    name: str
     popen: subprocess.Popen[bytes]
-    port: int
+    log: Path
+    ready: re.Pattern[str]
+    port: int = 0
+
+    def wait(self) -> None:
+        """Return when it listens.
+
+        Raises
+        ------
+        PacsAIError
+            If it ended instead, or took longer than `START_SECONDS`.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while self.popen.poll() is None and time.monotonic() < deadline:
+            match = self.ready.search(self.log.read_text("utf-8", "replace"))
+            if match is not None:
+                self.port = int(match[1])
+                return
+            time.sleep(_POLL_SECONDS)
+        lines = self.log.read_text("utf-8", "replace").splitlines() or ["it said nothing"]
+        raise PacsAIError(f"the {self.name} did not start: {lines[-1]}")
 
     def stop(self) -> None:
         """Ask it to end; insist after `STOP_SECONDS`."""
@@ -87,19 +108,18 @@ class Stage:
         return self.folder / "archive"
 
     def start_archive(self) -> Process:
-        """Start the archive on a free port."""
+        """Start the archive on a free port; `Process.wait` tells when it listens."""
         command = [sys.executable, "-m", "pacs_ai.demo.archive", str(self.archive)]
         return self._start("archive", command, _ANY_PORT)
 
     def start_node(self, archive_port: int) -> Process:
         """Start the node on a free port, as anybody would: ``pacs-ai listen --config ...``."""
-        self._configure(0, archive_port)
+        self.configure(0, archive_port)
         command = [sys.executable, "-m", "pacs_ai", "listen", "--config", str(self.config)]
-        node = self._start("node", command, _LISTENS)
-        self._configure(node.port, archive_port)  # so that other commands find it
-        return node
+        return self._start("node", command, _LISTENS)
 
-    def _configure(self, node_port: int, archive_port: int) -> None:
+    def configure(self, node_port: int, archive_port: int) -> None:
+        """Write the node's configuration."""
         text = _CONFIG.format(
             node=NODE_TITLE,
             archive=ARCHIVE_TITLE,
@@ -114,7 +134,6 @@ class Stage:
             raise StorageError(f"{self.config}: {error.strerror}") from None
 
     def _start(self, name: str, command: list[str], ready: re.Pattern[str]) -> Process:
-        """Start a process and wait until it says its port."""
         log = self.folder / f"{name}.log"
         with log.open("ab") as output:
             popen = subprocess.Popen(  # noqa: S603 - our own modules
@@ -126,15 +145,7 @@ class Stage:
                 env=_environment(),
                 start_new_session=True,  # Ctrl-C is for us, who then ask it to end
             )
-        deadline = time.monotonic() + START_SECONDS
-        while popen.poll() is None and time.monotonic() < deadline:
-            match = ready.search(log.read_text("utf-8", "replace"))
-            if match is not None:
-                return Process(popen, int(match[1]))
-            time.sleep(_POLL_SECONDS)
-        Process(popen, 0).stop()
-        lines = log.read_text("utf-8", "replace").splitlines() or ["it said nothing"]
-        raise PacsAIError(f"the {name} did not start: {lines[-1]}")
+        return Process(name, popen, log, ready)
 
 
 def _environment() -> dict[str, str]:

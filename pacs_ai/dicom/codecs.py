@@ -146,3 +146,13 @@ def _options(layout: PixelLayout, vr: str) -> dict[str, Any]:
     if layout.photometric in COLOUR:
         options["planar_configuration"] = layout.planar
     return options
+
+
+def missing_codecs() -> list[str]:
+    """Return the transfer syntaxes, by name, of which no codec is installed."""
+    missing = []
+    for syntax, plugins in PLUGINS.items():
+        available = get_decoder(UID(syntax)).available_plugins
+        if not set(plugins) & set(available):
+            missing.append(UID(syntax).name)
+    return missing

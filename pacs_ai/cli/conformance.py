@@ -1,0 +1,204 @@
+"""``pacs-ai conformance``: the DICOM conformance statement, made from what the code does."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+from pacs_ai import __version__
+from pacs_ai.cli.options import AsJson, single
+from pacs_ai.cli.tables import print_json
+from pacs_ai.config import Limits, Node
+from pacs_ai.dicom.scan import BAD_UID, MISSING_UID
+from pacs_ai.flow.duplicates import KEPT_BOTH, REFUSED
+from pacs_ai.flow.receive import CLASS_MISMATCH, INSTANCE_MISMATCH, OUT_OF_RESOURCES, SUCCESS
+from pacs_ai.net.conformance import (
+    SopClass,
+    TransferSyntax,
+    plain_syntaxes,
+    services,
+    storage_classes,
+    transfer_syntaxes,
+)
+from pacs_ai.net.contexts import APPLICATION_CONTEXT, STORAGE_CLASSES
+from pacs_ai.net.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
+from pacs_ai.net.status import Status
+
+app = single()
+
+RESULTS = {
+    "report": "1.2.840.10008.5.1.4.1.1.88.34",
+    "capture": "1.2.840.10008.5.1.4.1.1.7",
+}
+"""SOP class of each kind of result."""
+
+_MIB = 1 << 20
+_STATUSES: tuple[tuple[int, str], ...] = (
+    (SUCCESS, "The instance is on the disk and in the database; or was already, the same."),
+    (OUT_OF_RESOURCES, "No disk space, or the database is out of reach: send it again."),
+    (CLASS_MISMATCH, "The SOP Class UID of the data set differs from the command's."),
+    (INSTANCE_MISMATCH, "The SOP Instance UID of the data set differs from the command's."),
+    (BAD_UID, "A UID has other characters than digits and dots, or more than 64."),
+    (MISSING_UID, "Study, Series or SOP Instance UID is missing."),
+    (Status.CANNOT_UNDERSTAND, "The data set does not parse to its end."),
+    (REFUSED.status, "The SOP Instance UID is known with other content; the first is kept."),
+    (KEPT_BOTH.status, 'The same with `on_conflict = "keep_both"`: the second is set aside.'),
+)
+
+
+@app.command()
+def _conformance(*, as_json: AsJson = False) -> None:
+    """Print the DICOM conformance statement, as Markdown."""
+    if as_json:
+        print_json(_facts())
+    else:
+        print(statement(), end="")
+
+
+def statement() -> str:
+    """Return the statement as Markdown."""
+    parts = (
+        _introduction(),
+        _services(),
+        _association(),
+        _statuses(),
+        _results(),
+        _syntaxes(transfer_syntaxes()),
+        _classes(storage_classes()),
+    )
+    return "\n".join(line for part in parts for line in part)
+
+
+def _facts() -> dict[str, object]:
+    return {
+        "implementation_class_uid": IMPLEMENTATION_CLASS_UID,
+        "implementation_version": IMPLEMENTATION_VERSION,
+        "services": [asdict(one) for one in services()],
+        "storage_classes": [asdict(one) for one in storage_classes()],
+        "transfer_syntaxes": [asdict(one) for one in transfer_syntaxes()],
+        "statuses": {f"0x{status:04X}": meaning for status, meaning in _STATUSES},
+        "results": RESULTS,
+    }
+
+
+def _introduction() -> Iterator[str]:
+    yield "# DICOM conformance statement"
+    yield ""
+    yield f"Of pacs-ai {__version__}, printed by `pacs-ai conformance` (here it is a copy that a"
+    yield "test keeps the same). It follows DICOM PS3.2 as far as a node without a user interface"
+    yield "has something to state. pacs-ai is for research; it is not a medical device."
+    yield ""
+    yield from _table(
+        ("Implementation", "Value"),
+        [
+            ("Implementation Class UID", f"`{IMPLEMENTATION_CLASS_UID}`"),
+            ("Implementation Version Name", f"`{IMPLEMENTATION_VERSION}`"),
+            ("Application Context", f"`{APPLICATION_CONTEXT}`"),
+        ],
+    )
+
+
+def _services() -> Iterator[str]:
+    yield "## Services"
+    yield ""
+    rows = [(one.name, f"`{one.uid}`", _yes(one.scu), _yes(one.scp)) for one in services()]
+    rows.append(("Storage, all classes below", "see below", "yes", "yes"))
+    yield from _table(("SOP class", "UID", "SCU", "SCP"), rows)
+    yield "- **Storage as SCP**: level 2 (all attributes kept, byte for byte as they were sent);"
+    yield "  element values are never coerced. A success is answered after the instance is on the"
+    yield "  disk and in the database."
+    yield "- **Storage as SCU**: results to the peers of a rule, any file with `pacs-ai send`; each"
+    yield "  in the transfer syntax that it has. A peer that takes only Implicit VR Little Endian"
+    yield "  gets uncompressed objects converted to it."
+    yield "- **Storage Commitment Push Model**: as SCU for delivered results where the peer has"
+    yield "  `commitment = true`; reports are taken on the same or on any later association, with"
+    yield "  role selection. As SCP for what the node holds, each file read again before the"
+    yield "  answer; the report goes out on the same association, else on a new one to a peer that"
+    yield "  is configured under the calling AE title."
+    yield "- **Transfer syntaxes** of Verification and Storage Commitment:"
+    yield f"  {', '.join(plain_syntaxes())}."
+    yield ""
+
+
+def _association() -> Iterator[str]:
+    node, limits = Node(), Limits()
+    yield "## Associations"
+    yield ""
+    yield from _table(
+        ("Property", "Default", "Setting"),
+        [
+            ("AE title", f"`{node.ae_title}`", "`node.ae_title`"),
+            ("Address and port", f"`{node.host}:{node.port}`", "`node.host`, `node.port`"),
+            ("Port for DICOM over TLS", "closed", "`[tls]`"),
+            ("Called AE title", "must be the node's", ""),
+            ("Calling AE titles", "any, from this machine only", "`node.accept_from`"),
+            ("Associations at once", str(node.max_associations), "`node.max_associations`"),
+            ("Maximum PDU length", f"{limits.max_pdu} bytes", "`limits.max_pdu`"),
+            ("Largest instance", f"{limits.max_instance // _MIB} MiB", "`limits.max_instance`"),
+            ("Until A-ASSOCIATE-RQ", f"{limits.acse_seconds:g} s", "`limits.acse_seconds`"),
+            ("For one PDU", f"{limits.pdu_seconds:g} s", "`limits.pdu_seconds`"),
+            ("Idle", f"{limits.idle_seconds:g} s", "`limits.idle_seconds`"),
+            ("Asynchronous operations", "none: one at a time", ""),
+        ],
+    )
+    yield "Of the transfer syntaxes proposed for a presentation context, the first that is"
+    yield "supported is accepted. Storage classes that are not listed below are taken too: private"
+    yield "ones, those that the standard has retired, and those newer than this release"
+    yield "(`node.accept_unknown = false` refuses them)."
+    yield ""
+
+
+def _statuses() -> Iterator[str]:
+    yield "## Status of C-STORE responses"
+    yield ""
+    yield from _table(
+        ("Status", "Meaning"), [(f"`0x{status:04X}`", text) for status, text in _STATUSES]
+    )
+    yield "Pixels are not decoded while an instance is received: one whose pixels turn out to be"
+    yield "unreadable is stored, and its study is analysed without it."
+    yield ""
+
+
+def _results() -> Iterator[str]:
+    yield "## Objects made"
+    yield ""
+    yield from _table(
+        ("Result", "SOP class", "UID"),
+        [(kind, STORAGE_CLASSES[uid], f"`{uid}`") for kind, uid in RESULTS.items()],
+    )
+    yield "Reports follow TID 1500 (Measurement Report). All are in Explicit VR Little Endian and"
+    yield "ISO_IR 192, in series of their own in the study they are about, with UIDs derived from"
+    yield "study, instances and model: the same again for the same input. Patient and study"
+    yield "attributes are copied from the source. Private codes are of the scheme `99PACSAI`; there"
+    yield "are no private attributes."
+    yield ""
+
+
+def _syntaxes(syntaxes: Sequence[TransferSyntax]) -> Iterator[str]:
+    yield "## Transfer syntaxes of Storage"
+    yield ""
+    yield "In all of them instances are received and kept; of those marked the pixels can be read."
+    yield ""
+    yield from _table(
+        ("Transfer syntax", "UID", "Analysed"),
+        [(one.name, f"`{one.uid}`", _yes(one.analysed)) for one in syntaxes],
+    )
+
+
+def _classes(classes: Sequence[SopClass]) -> Iterator[str]:
+    yield "## Storage SOP classes"
+    yield ""
+    yield "All are received and kept. Which images a model is shown depends on its bundle; reports,"
+    yield "presentation states, segmentations and this node's own results are never analysed."
+    yield ""
+    yield from _table(("SOP class", "UID"), [(one.name, f"`{one.uid}`") for one in classes])
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(titles)} |"
+    yield f"|{'---|' * len(titles)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+    yield ""
+
+
+def _yes(supported: bool) -> str:  # noqa: FBT001 - the only thing there is to say
+    return "yes" if supported else "no"

@@ -1,0 +1,64 @@
+"""What the node can do on the network, as facts for its conformance statement (PS3.2)."""
+
+from dataclasses import dataclass
+
+from pydicom.uid import UID
+
+from pacs_ai.dicom.codecs import PLUGINS
+from pacs_ai.dicom.frames import DEFLATED_FRAME
+from pacs_ai.net.contexts import (
+    COMMITMENT_PUSH,
+    DEFLATED,
+    PLAIN_SYNTAXES,
+    STORAGE_CLASSES,
+    TRANSFER_SYNTAXES,
+    VERIFICATION,
+)
+
+_UNCOMPRESSED = frozenset({*PLAIN_SYNTAXES, DEFLATED, DEFLATED_FRAME})
+
+
+@dataclass(frozen=True, slots=True)
+class SopClass:
+    """A SOP class and the roles it is supported in."""
+
+    uid: str
+    name: str
+    scu: bool
+    scp: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TransferSyntax:
+    """A transfer syntax that instances are taken in; ``analysed`` if their pixels can be read."""
+
+    uid: str
+    name: str
+    analysed: bool
+
+
+def services() -> list[SopClass]:
+    """Return the services that are no storage."""
+    return [
+        SopClass(uid, UID(uid).name, scu=True, scp=True) for uid in (VERIFICATION, COMMITMENT_PUSH)
+    ]
+
+
+def storage_classes() -> list[SopClass]:
+    """Return the storage classes, each taken and sent on."""
+    return [
+        SopClass(uid, name, scu=True, scp=True) for uid, name in sorted(STORAGE_CLASSES.items())
+    ]
+
+
+def transfer_syntaxes() -> list[TransferSyntax]:
+    """Return the transfer syntaxes of storage."""
+    return [
+        TransferSyntax(uid, UID(uid).name, uid in _UNCOMPRESSED or uid in PLUGINS)
+        for uid in TRANSFER_SYNTAXES
+    ]
+
+
+def plain_syntaxes() -> list[str]:
+    """Return the names of the transfer syntaxes of the other services."""
+    return [UID(uid).name for uid in PLAIN_SYNTAXES]
