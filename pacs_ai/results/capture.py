@@ -19,7 +19,7 @@ from pacs_ai.dicom.reading import text
 from pacs_ai.domain import ImagePrediction, ModelIdentity, StudyPrediction
 from pacs_ai.results.codes import SOURCE_IMAGE
 from pacs_ai.results.context import ResultContext
-from pacs_ai.results.document import Frame, copy_body_part, new_object, references
+from pacs_ai.results.document import Frame, copy_body_part, new_object, referenced_frame, references
 from pacs_ai.results.geometry import copy_geometry, picture_size
 from pacs_ai.results.identity import copied_element
 from pacs_ai.results.overlay import AMBER, FAINT, STRENGTH, Legend, Line, draw, headline
@@ -166,8 +166,9 @@ def _describe_pixels(capture: Dataset, picture: npt.NDArray[np.uint8]) -> None:
 def _source_reference(image: ImagePrediction) -> Dataset:
     header = image.header
     [item] = references([(header.sop_class_uid, header.sop_instance_uid)])
-    if header.frames > 1:
-        item.ReferencedFrameNumber = image.frame
+    frame = referenced_frame(image)
+    if frame is not None:
+        item.ReferencedFrameNumber = frame
     item.PurposeOfReferenceCodeSequence = [SOURCE_IMAGE]
     item.SpatialLocationsPreserved = "YES"
     return item

@@ -8,10 +8,23 @@ from dataclasses import dataclass
 
 from highdicom import ContributingEquipment, SOPClass
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.uid import (
+    UID,
+    ComputedRadiographyImageStorage,
+    CTImageStorage,
+    DigitalMammographyXRayImageStorageForPresentation,
+    DigitalMammographyXRayImageStorageForProcessing,
+    DigitalXRayImageStorageForPresentation,
+    DigitalXRayImageStorageForProcessing,
+    ExplicitVRLittleEndian,
+    MRImageStorage,
+    PositronEmissionTomographyImageStorage,
+    SecondaryCaptureImageStorage,
+    UltrasoundImageStorage,
+)
 
 from pacs_ai.dicom.reading import text
-from pacs_ai.domain import ModelIdentity
+from pacs_ai.domain import ImagePrediction, ModelIdentity
 from pacs_ai.results.codes import PROCESSING_EQUIPMENT
 from pacs_ai.results.context import (
     IMPLEMENTATION_CLASS_UID,
@@ -26,6 +39,31 @@ from pacs_ai.uids import derived_uid
 
 _MAX_VERSION_NAME = 16
 _SIDES = ("L", "R")
+
+_SINGLE_FRAME = frozenset(
+    {
+        ComputedRadiographyImageStorage,
+        DigitalXRayImageStorageForPresentation,
+        DigitalXRayImageStorageForProcessing,
+        DigitalMammographyXRayImageStorageForPresentation,
+        DigitalMammographyXRayImageStorageForProcessing,
+        CTImageStorage,
+        MRImageStorage,
+        PositronEmissionTomographyImageStorage,
+        SecondaryCaptureImageStorage,
+        UltrasoundImageStorage,
+    }
+)
+
+_WITHOUT_SIDES = """
+ABDOMEN ABDOMENPELVIS AORTA BACK BLADDER BRAIN CEREBELLUM CERVIX CHEST CHESTABDOMEN
+CHESTABDPELVIS CIRCLEOFWILLIS COCCYX COLON CORONARYARTERY CSPINE CTSPINE DUODENUM ESOPHAGUS
+FACE GALLBLADDER HEAD HEADNECK HEART ILEUM ILIUM JAW JEJUNUM LARYNX LIVER LSPINE LSSPINE
+MAXILLA MEDIASTINUM MOUTH NECK NECKCHEST NECKCHESTABDOMEN NECKCHESTABDPELV NOSE PANCREAS
+PELVIS PENIS PHARYNX PROSTATE RECTUM SCALP SKULL SPINE SPLEEN SSPINE STERNUM STOMACH THYMUS
+THYROID TLSPINE TONGUE TRACHEA TSPINE URETER URETHRA UTERUS VAGINA VULVA WHOLEBODY
+"""  # terms of PS3.16 Annex L for body parts that are not paired
+_UNPAIRED = frozenset(_WITHOUT_SIDES.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +139,29 @@ def copy_body_part(source: Dataset, target: Dataset) -> None:
 
     Notes
     -----
-    Laterality is Type 2C (C.7.3.1): empty where the source names neither part nor side, for the
-    part might be a paired one.
+    Laterality is Type 2C (C.7.3.1): empty where the side is not known of a part that is paired,
+    or might be; absent where the part has no sides.
     """
     side = text(source, "Laterality") or text(source, "ImageLaterality")
     part = copied_element(source, "BodyPartExamined") if text(source, "BodyPartExamined") else None
     if part is not None:
         target[part.tag] = part
-    if side in _SIDES:
-        target.Laterality = side
-    elif part is None:
-        target.Laterality = ""
+    if text(source, "BodyPartExamined") not in _UNPAIRED:
+        target.Laterality = side if side in _SIDES else ""
+
+
+def referenced_frame(image: ImagePrediction) -> int | None:
+    """Give the number by which a reference names the frame; None where it names none.
+
+    Notes
+    -----
+    Some writers put several frames into a class of single-frame images; a reference to such an
+    instance must not name a frame (PS3.3 Section 10.3).
+    """
+    header = image.header
+    if header.frames == 1 or header.sop_class_uid in _SINGLE_FRAME:
+        return None
+    return image.frame
 
 
 def references(headers: Sequence[tuple[str, str]]) -> list[Dataset]:

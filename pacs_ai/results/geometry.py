@@ -72,7 +72,10 @@ def copy_geometry(source: Dataset, frame: int, source_rows: int, target: Dataset
 
 def _placed(source: Dataset) -> bool:
     found = [len(numbers(source, keyword)) for keyword in (*_PLANE[1:], "PixelSpacing")]
-    return bool(text(source, _PLANE[0])) and found == [3, 6, 2]
+    frame_of_reference = text(source, _PLANE[0])
+    # Some writers use one UID for everything; as the result's it would be an error of ours.
+    borrowed = (text(source, "StudyInstanceUID"), text(source, "SeriesInstanceUID"), "")
+    return frame_of_reference not in borrowed and found == [3, 6, 2]
 
 
 def patient_orientation(source: Dataset, frame: int) -> list[str] | str:

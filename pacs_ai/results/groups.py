@@ -31,6 +31,7 @@ from pacs_ai.results.codes import (
     concept,
     probability_concept,
 )
+from pacs_ai.results.document import referenced_frame
 from pacs_ai.results.layout import MARGIN, place_points
 from pacs_ai.results.selection import peak, reported_images
 from pacs_ai.uids import derived_uid
@@ -215,5 +216,5 @@ def _sources(level: _Level) -> list[SourceImageForMeasurementGroup]:
 
 def _reference(image: ImagePrediction) -> tuple[str, str, Sequence[int] | None]:
     header = image.header
-    frames = [image.frame] if header.frames > 1 else None
-    return header.sop_class_uid, header.sop_instance_uid, frames
+    frame = referenced_frame(image)
+    return header.sop_class_uid, header.sop_instance_uid, None if frame is None else [frame]

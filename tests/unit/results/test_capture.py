@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import JPEG2000, JPEGBaseline8Bit
+from pydicom.uid import JPEG2000, EnhancedCTImageStorage, JPEGBaseline8Bit
 
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import StudyPrediction
@@ -81,12 +81,18 @@ def test_no_name_and_no_number_of_the_patient_is_drawn_or_described(images: Imag
 
 
 def test_a_capture_of_a_frame_says_which(tmp_path: Path) -> None:
-    path = save(ct_slice(NumberOfFrames=3), tmp_path / "1.dcm")
+    path = save(ct_slice(SOPClassUID=EnhancedCTImageStorage, NumberOfFrames=3), tmp_path / "1.dcm")
     made = [
         capture(study([image(path, (0.1, 0.9), frame=frame)])).SourceImageSequence[0]
         for frame in (1, 3)
     ]
     assert [item.ReferencedFrameNumber for item in made] == [1, 3]
+
+
+def test_frames_of_a_class_that_has_none_are_not_named(tmp_path: Path) -> None:
+    path = save(ct_slice(NumberOfFrames=3), tmp_path / "1.dcm")
+    [item] = capture(study([image(path, (0.1, 0.9), frame=2)])).SourceImageSequence
+    assert "ReferencedFrameNumber" not in item
 
 
 def test_captures_of_several_images_and_classes_are_different_objects(tmp_path: Path) -> None:
@@ -114,6 +120,17 @@ def test_body_part_and_side_are_taken_over(images: Images) -> None:
     made = capture(study(images([0.9])))
     assert made.BodyPartExamined == "CHEST"
     assert "Laterality" not in made
+
+
+def test_a_part_without_sides_gets_none(images: Images) -> None:
+    made = capture(study(images([0.9], Laterality="L")))
+    assert made.BodyPartExamined == "CHEST"
+    assert "Laterality" not in made
+
+
+def test_the_side_of_a_paired_part_is_open_where_the_source_is_silent(images: Images) -> None:
+    made = capture(study(images([0.9], BodyPartExamined="HAND")))
+    assert (made.BodyPartExamined, made.Laterality) == ("HAND", "")
 
 
 @pytest.mark.parametrize("side", [None, "", "X"])

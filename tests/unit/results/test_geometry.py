@@ -75,6 +75,7 @@ def test_a_picture_of_a_radiograph_is_not_measured_on() -> None:
         {"ImagePositionPatient": None},
         {"ImageOrientationPatient": [1, 0, 0]},
         {"FrameOfReferenceUID": ""},
+        {"FrameOfReferenceUID": "1.2.3"},
         {"PixelSpacing": None},
     ],
 )

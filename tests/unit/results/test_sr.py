@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import ComprehensiveSRStorage
+from pydicom.uid import ComprehensiveSRStorage, EnhancedCTImageStorage
 
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import ImagePrediction, StudyPrediction
@@ -159,7 +159,8 @@ def test_every_analysed_image_is_in_the_library_and_the_evidence(images: Images)
 
 
 def test_frames_are_referred_to_by_number(tmp_path: Path) -> None:
-    path = save(ct_slice(NumberOfFrames=3), tmp_path / "1.dcm")
+    source = ct_slice(SOPClassUID=EnhancedCTImageStorage, NumberOfFrames=3)
+    path = save(source, tmp_path / "1.dcm")
     frames = [image(path, (1 - p, p), frame=n) for n, p in ((1, 0.1), (2, 0.7), (3, 0.2))]
     made = report(study(frames))
     lesion, none = groups(made)
