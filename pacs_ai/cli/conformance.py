@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from pacs_ai import __version__
-from pacs_ai.cli.options import AsJson, single
+from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, read_config, single
 from pacs_ai.cli.tables import print_json
-from pacs_ai.config import Limits, Node
+from pacs_ai.config import Config
 from pacs_ai.dicom.scan import BAD_UID, MISSING_UID
 from pacs_ai.flow.duplicates import KEPT_BOTH, REFUSED
 from pacs_ai.flow.receive import CLASS_MISMATCH, INSTANCE_MISMATCH, OUT_OF_RESOURCES, SUCCESS
@@ -45,20 +45,23 @@ _STATUSES: tuple[tuple[int, str], ...] = (
 
 
 @app.command()
-def _conformance(*, as_json: AsJson = False) -> None:
-    """Print the DICOM conformance statement, as Markdown."""
+def _conformance(
+    *, as_json: AsJson = False, config: ConfigPath = None, verbose: Verbose = False
+) -> None:
+    """Print the DICOM conformance statement, as Markdown; of a node if --config names one."""
+    settings = Config() if config is None else read_config(config, verbose=verbose)
     if as_json:
-        print_json(_facts())
+        print_json(_facts(settings))
     else:
-        print(statement(), end="")
+        print(statement(settings), end="")
 
 
-def statement() -> str:
+def statement(config: Config) -> str:
     """Return the statement as Markdown."""
     parts = (
         _introduction(),
         _services(),
-        _association(),
+        _association(config),
         _statuses(),
         _results(),
         _syntaxes(transfer_syntaxes()),
@@ -67,8 +70,10 @@ def statement() -> str:
     return "\n".join(line for part in parts for line in part)
 
 
-def _facts() -> dict[str, object]:
+def _facts(config: Config) -> dict[str, object]:
     return {
+        "ae_title": config.node.ae_title,
+        "max_pdu": config.limits.max_pdu,
         "implementation_class_uid": IMPLEMENTATION_CLASS_UID,
         "implementation_version": IMPLEMENTATION_VERSION,
         "services": [asdict(one) for one in services()],
@@ -118,18 +123,28 @@ def _services() -> Iterator[str]:
     yield ""
 
 
-def _association() -> Iterator[str]:
-    node, limits = Node(), Limits()
+def _association(config: Config) -> Iterator[str]:
+    node, limits, tls = config.node, config.limits, config.tls
+    plain = tls.certificate is None or tls.plain
+    callers = ", ".join(f"`{title}`" for title in node.accept_from)
     yield "## Associations"
     yield ""
     yield from _table(
-        ("Property", "Default", "Setting"),
+        ("Property", "Value", "Setting"),
         [
             ("AE title", f"`{node.ae_title}`", "`node.ae_title`"),
-            ("Address and port", f"`{node.host}:{node.port}`", "`node.host`, `node.port`"),
-            ("Port for DICOM over TLS", "closed", "`[tls]`"),
+            (
+                "Address and port",
+                f"`{node.host}:{node.port}`" if plain else "closed",
+                "`node.host`, `node.port`",
+            ),
+            (
+                "Port for DICOM over TLS",
+                str(tls.port) if tls.certificate is not None else "closed",
+                "`[tls]`",
+            ),
             ("Called AE title", "must be the node's", ""),
-            ("Calling AE titles", "any, from this machine only", "`node.accept_from`"),
+            ("Calling AE titles", callers or "any, from this machine only", "`node.accept_from`"),
             ("Associations at once", str(node.max_associations), "`node.max_associations`"),
             ("Maximum PDU length", f"{limits.max_pdu} bytes", "`limits.max_pdu`"),
             ("Largest instance", f"{limits.max_instance // _MIB} MiB", "`limits.max_instance`"),

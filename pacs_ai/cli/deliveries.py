@@ -40,7 +40,7 @@ _COLUMNS = (
     "reason",
 )
 
-Reference = Annotated[list[int], typer.Argument(metavar="ID...", help="Ids, as listed.")]
+Reference = Annotated[list[int], typer.Argument(metavar="ID", help="Ids, as listed.")]
 
 
 @app.command("list")

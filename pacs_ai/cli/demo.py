@@ -37,7 +37,7 @@ def _demo(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[PATH]...",
+            metavar="PATH",
             help="Your own DICOM files or folders, instead of the three studies.",
             show_default=False,
         ),

@@ -41,9 +41,7 @@ _COLUMNS = (
 
 @app.command()
 def _infer(
-    paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Files, or folders of them.")
-    ],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files, or folders of them.")],
     *,
     model: Annotated[
         str | None,

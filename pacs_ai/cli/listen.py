@@ -36,6 +36,7 @@ def _listen(
         str | None,
         typer.Option(
             "--host",
+            metavar="ADDRESS",
             help="Address to listen on; 0.0.0.0 for all. Default: this machine only.",
             show_default=False,
         ),
@@ -44,6 +45,7 @@ def _listen(
         int | None,
         typer.Option(
             "--port",
+            metavar="N",
             min=0,
             max=65535,
             help="TCP port; 0 takes a free one. Default: 11112.",

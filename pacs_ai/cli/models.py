@@ -40,9 +40,7 @@ def list_models(
 def verify(
     names: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[MODEL]...", help="Names, or folders of bundles.", show_default=False
-        ),
+        typer.Argument(metavar="MODEL", help="Names, or folders of bundles.", show_default=False),
     ] = None,
     *,
     as_json: AsJson = False,

@@ -31,14 +31,18 @@ Since = Annotated[
         show_default=False,
     ),
 ]
-Limit = Annotated[int, typer.Option("--limit", min=1, help="So many at most, newest first.")]
+Limit = Annotated[
+    int, typer.Option("--limit", metavar="N", min=1, help="So many at most, newest first.")
+]
 Timeout = Annotated[
-    float, typer.Option("--timeout", min=0.1, help="Seconds to wait for each answer.")
+    float,
+    typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Seconds to wait for each answer."),
 ]
 
 _AGO = re.compile(r"(\d+)([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+HELP_OPTIONS = ["-h", "--help"]
+_CONTEXT = {"help_option_names": HELP_OPTIONS, "max_content_width": 100}
 
 
 def single() -> typer.Typer:

@@ -48,9 +48,7 @@ def _echo(
 @send.command()
 def _send(
     peer: PeerName,
-    paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Files, or folders of them.")
-    ],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files, or folders of them.")],
     *,
     ask_commitment: Annotated[
         bool, typer.Option("--commit", help="Then ask whether the peer keeps them.")

@@ -76,7 +76,7 @@ def list_studies(
     config: ConfigPath = None,
     verbose: Verbose = False,
 ) -> None:
-    """List studies, the last active first; seconds are from last image to delivered result."""
+    """List studies, the last active first; with the seconds from last image to result."""
     wanted = Filter(state, moment(since), limit)
     with (
         opened_node(read_config(config, verbose=verbose)) as node,
@@ -90,7 +90,7 @@ def list_studies(
 def show(
     study: Annotated[
         str | None,
-        typer.Argument(metavar="[STUDY]", help="Row id or Study Instance UID.", show_default=False),
+        typer.Argument(metavar="STUDY", help="Row id or Study Instance UID.", show_default=False),
     ] = None,
     *,
     accession: Accession = None,

@@ -1,0 +1,37 @@
+"""Pages that are made from the code are the same as what it makes now."""
+
+from pathlib import Path
+
+import pytest
+
+from pacs_ai.cli.conformance import RESULTS, statement
+from pacs_ai.cli.reference import reference
+from pacs_ai.config import Config
+from pacs_ai.domain import ResultKind
+from pacs_ai.net.contexts import STORAGE_CLASSES, TRANSFER_SYNTAXES
+
+
+def same(path: Path, made: str, command: str) -> None:
+    if path.read_text(encoding="utf-8") != made:
+        pytest.fail(f"{path.name} is not what the code says: {command} > {path}", pytrace=False)
+
+
+def test_the_command_reference_is_in_step(root: Path) -> None:
+    same(root / "docs" / "cli.md", reference(), "python -m pacs_ai.cli.reference")
+
+
+def test_the_conformance_statement_is_in_step(root: Path) -> None:
+    same(root / "docs" / "conformance.md", statement(Config()), "pacs-ai conformance")
+
+
+def test_the_statement_names_every_class_and_syntax() -> None:
+    text = statement(Config())
+    assert [uid for uid in (*STORAGE_CLASSES, *TRANSFER_SYNTAXES) if f"`{uid}`" not in text] == []
+    assert set(RESULTS) == {kind.value for kind in ResultKind}
+
+
+def test_a_page_out_of_step_would_be_noticed(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("old")
+    with pytest.raises(pytest.fail.Exception):
+        same(page, "new", "make it")
