@@ -17,6 +17,7 @@ from pacs_ai.flow.look import Source, look
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.model.predict import Classifier
 from pacs_ai.store import instances, jobs
+from pacs_ai.store.results import Made
 from pacs_ai.store.schema import Job, Study
 
 _log = get_logger()
@@ -98,7 +99,7 @@ def _perform(
 def _finish(
     context: FlowContext,
     lease: jobs.Lease,
-    made: Sequence[jobs.Made],
+    made: Sequence[Made],
     prediction: StudyPrediction,
 ) -> None:
     """Commit results, deliveries and their tasks together, or drop the files of a lost lease."""

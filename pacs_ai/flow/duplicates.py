@@ -1,7 +1,8 @@
 """The same SOP Instance UID again: the first stays byte for byte, whatever comes."""
 
-from pacs_ai.dicom.scan import ScannedInstance
+from pacs_ai.dicom.scan import ScannedInstance, scan_instance
 from pacs_ai.domain import Part
+from pacs_ai.errors import NotDicom, StorageError
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.net.handlers import StoreAnswer
@@ -34,7 +35,7 @@ def answer(
     if known.sha256 == scanned.dataset_sha256:
         context.spool.discard(part)
         return _SUCCESS
-    if _same_image(scanned, known):
+    if _same_image(context, part, scanned, known):
         context.spool.set_aside(part, "variants")
         _audit(context, scanned, known, sender, "variant set aside")
         return _SUCCESS
@@ -48,12 +49,24 @@ def answer(
     return REFUSED
 
 
-def _same_image(scanned: ScannedInstance, known: Instance) -> bool:
-    if scanned.sop_class_uid != known.sop_class_uid:
+def _same_image(
+    context: FlowContext, part: Part, scanned: ScannedInstance, known: Instance
+) -> bool:
+    """Tell whether both are one image, wrapped differently.
+
+    Pixels are compared as they are encoded; those of another transfer syntax cannot be without
+    decoding them, and nothing is lost by setting them aside.
+    """
+    if not scanned.has_pixels or scanned.sop_class_uid != known.sop_class_uid:
         return False
     if scanned.transfer_syntax_uid != known.transfer_syntax_uid:
-        return bool(scanned.pixel_sha256) == bool(known.pixel_sha256)
-    return bool(scanned.pixel_sha256) and scanned.pixel_sha256 == known.pixel_sha256
+        return True
+    try:
+        first = scan_instance(context.spool.path_of(known.path))
+        second = scan_instance(part.path)
+    except (NotDicom, StorageError):
+        return False
+    return first.pixel_sha256 == second.pixel_sha256
 
 
 def _audit(

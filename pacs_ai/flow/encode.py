@@ -17,7 +17,7 @@ from pacs_ai.errors import InvalidResult
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.results.build import BuiltResult, build_results
 from pacs_ai.results.context import ResultContext
-from pacs_ai.store import jobs
+from pacs_ai.store import results
 from pacs_ai.store.schema import Job
 
 SETTINGS_HASH = hashlib.sha256(b"results 1").hexdigest()
@@ -26,7 +26,7 @@ SETTINGS_HASH = hashlib.sha256(b"results 1").hexdigest()
 
 def encode(
     context: FlowContext, job: Job, prediction: StudyPrediction, rules: Sequence[Rule]
-) -> list[jobs.Made]:
+) -> list[results.Made]:
     """Build, check and store what a job's rules ask for.
 
     An object that an earlier revision made already (same model, same images: same UID) is not
@@ -39,7 +39,7 @@ def encode(
     """
     kinds = [kind for kind in ResultKind if any(kind in rule.results for rule in rules)]
     with context.database.read() as session:
-        earlier = jobs.previous_report(session, job)
+        earlier = results.previous_report(session, job)
     made_by = result_context(
         context.config,
         context.installation_uid(),
@@ -84,15 +84,15 @@ def grey(image: ImagePrediction) -> npt.NDArray[np.float32]:
     return read_pixels(image.header.path, image.frame)
 
 
-def _store(context: FlowContext, result: BuiltResult, rules: Sequence[Rule]) -> jobs.Made:
+def _store(context: FlowContext, result: BuiltResult, rules: Sequence[Rule]) -> results.Made:
     with context.database.read() as session:
-        known = jobs.find_result(session, result.sop_instance_uid)
+        known = results.find(session, result.sop_instance_uid)
     if known is not None:
         path, digest = known.path, known.sha256
     else:
         content = result.encode()
         path, digest = context.spool.write_result(content), hashlib.sha256(content).hexdigest()
-    return jobs.Made(
+    return results.Made(
         kind=result.kind,
         number=result.number,
         sop_class_uid=result.sop_class_uid,

@@ -67,7 +67,7 @@ def receive(context: FlowContext, arrivals: Arrivals, received: ReceivedInstance
     association = received.association
     origin = Origin(association.calling_aet, association.called_aet, association.id)
     try:
-        scanned = scan_instance(received.part.path)
+        scanned = scan_instance(received.part.path, hash_pixels=False)
     except NotDicom as error:
         context.spool.discard(received.part)
         status = error.status if isinstance(error, BadDataset) else 0xC000
@@ -158,7 +158,6 @@ def _arrival(path: str, size: int, scanned: ScannedInstance) -> instances.Arriva
         path=path,
         bytes=size,
         sha256=scanned.dataset_sha256,
-        pixel_sha256=scanned.pixel_sha256,
         unusable_reason=passive_reason(scanned),
     )
 

@@ -49,7 +49,7 @@ def restart(context: FlowContext, arrivals: Arrivals) -> None:
 def _adopt(context: FlowContext, arrivals: Arrivals, path: str) -> None:
     file = context.spool.path_of(path)
     try:
-        scanned = scan_instance(file)
+        scanned = scan_instance(file, hash_pixels=False)
     except NotDicom as error:
         _log.error("orphan file set aside", file=path, reason=error.message)
         context.spool.quarantine(path)

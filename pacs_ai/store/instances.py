@@ -24,7 +24,6 @@ class Arrival:
     path: str
     bytes: int
     sha256: str
-    pixel_sha256: str
     unusable_reason: str = ""
 
 

@@ -13,12 +13,13 @@ from pacs_ai.domain import (
     JobId,
     JobState,
     ModelIdentity,
-    ResultKind,
     StudyId,
     StudyState,
 )
 from pacs_ai.errors import LeaseLost
-from pacs_ai.store.schema import Delivery, Job, Result, Study
+from pacs_ai.store import results
+from pacs_ai.store.results import Made
+from pacs_ai.store.schema import Delivery, Job, Study
 from pacs_ai.store.transition import move, record
 
 _NO_LEASE: dict[str, object] = {"lease_owner": None, "lease_until": None}
@@ -31,24 +32,6 @@ class Lease:
     job_id: JobId
     attempt: int
     owner: str
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """One result object whose bytes already lie in the spool.
-
-    ``fresh`` is False for one that an earlier revision wrote.
-    """
-
-    kind: str
-    number: int
-    sop_class_uid: str
-    sop_instance_uid: str
-    series_instance_uid: str
-    path: str
-    sha256: str
-    send_to: tuple[str, ...]
-    fresh: bool
 
 
 def create(
@@ -133,7 +116,7 @@ def renew(session: Session, lease: Lease, lease_seconds: float, now: datetime) -
 
 
 def succeed(
-    session: Session, lease: Lease, results: Sequence[Made], summary: str, now: datetime
+    session: Session, lease: Lease, made: Sequence[Made], summary: str, now: datetime
 ) -> list[str]:
     """Move RUNNING → SUCCEEDED, with the results' rows and their deliveries.
 
@@ -152,12 +135,12 @@ def succeed(
     """
     _finish(session, lease, JobState.SUCCEEDED, now, summary=summary)
     destinations: dict[str, None] = {}
-    for made in results:
-        result_id = _keep_result(session, lease.job_id, made)
+    for one in made:
+        result_id = results.keep(session, lease.job_id, one)
         known = set(
             session.scalars(sa.select(Delivery.destination).where(Delivery.result_id == result_id))
         )
-        for destination in made.send_to:
+        for destination in one.send_to:
             if destination not in known:
                 delivery = Delivery(
                     result_id=result_id,
@@ -179,29 +162,6 @@ def succeed(
                 )
                 destinations[destination] = None
     return list(destinations)
-
-
-def find_result(session: Session, sop_instance_uid: str) -> Result | None:
-    """Return the row of a result object, if it was made before."""
-    return session.scalar(sa.select(Result).where(Result.sop_instance_uid == sop_instance_uid))
-
-
-def _keep_result(session: Session, job_id: JobId, made: Made) -> int:
-    row = find_result(session, made.sop_instance_uid)
-    if row is None:
-        row = Result(
-            job_id=job_id,
-            kind=made.kind,
-            number=made.number,
-            sop_class_uid=made.sop_class_uid,
-            sop_instance_uid=made.sop_instance_uid,
-            series_instance_uid=made.series_instance_uid,
-            path=made.path,
-            sha256=made.sha256,
-        )
-        session.add(row)
-        session.flush()
-    return row.id
 
 
 def postpone(
@@ -279,26 +239,3 @@ def queued(session: Session) -> Sequence[str]:
         .where(Job.state == JobState.QUEUED, Study.state != StudyState.CONFLICT)
     )
     return session.scalars(query).all()
-
-
-def results(session: Session, job_id: JobId) -> Sequence[Result]:
-    """Return the results whose rows a job made."""
-    query = sa.select(Result).where(Result.job_id == job_id).order_by(Result.kind, Result.number)
-    return session.scalars(query).all()
-
-
-def previous_report(session: Session, job: Job) -> Result | None:
-    """Return the newest report of the same model on an earlier revision of the study."""
-    query = (
-        sa.select(Result)
-        .join(Job, Job.id == Result.job_id)
-        .where(
-            Job.study_id == job.study_id,
-            Job.revision < job.revision,
-            Job.model_name == job.model_name,
-            Result.kind == ResultKind.REPORT,
-        )
-        .order_by(Job.revision.desc())
-        .limit(1)
-    )
-    return session.scalar(query)

@@ -99,7 +99,6 @@ class Instance(Base):
     path: Mapped[str] = mapped_column(String(255), unique=True)
     bytes: Mapped[int]
     sha256: Mapped[str] = mapped_column(HEX)
-    pixel_sha256: Mapped[str] = mapped_column(HEX)
     received_at: Mapped[datetime]
     unusable_reason: Mapped[str] = mapped_column(Text, default="")
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from pacs_ai.domain import ClassSpec, Code, JobId, ModelIdentity, StudyId
-from pacs_ai.store import instances, jobs, studies
+from pacs_ai.store import instances, jobs, results, studies
 from pacs_ai.store.schema import Study
 from pacs_ai.store.session import Session
 
@@ -35,7 +35,6 @@ def arrival(number: int = 1, **changes: object) -> instances.Arrival:
         "path": f"node/instances/aa/{number}.dcm",
         "bytes": 10,
         "sha256": "b" * 64,
-        "pixel_sha256": "c" * 64,
     }
     return instances.Arrival(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -56,7 +55,7 @@ def routed_job(session: Session) -> tuple[Study, JobId]:
     return study, job_id
 
 
-def made(number: int = 1, **changes: object) -> jobs.Made:
+def made(number: int = 1, **changes: object) -> results.Made:
     values: dict[str, object] = {
         "kind": "report",
         "number": number,
@@ -68,4 +67,4 @@ def made(number: int = 1, **changes: object) -> jobs.Made:
         "send_to": ("pacs",),
         "fresh": True,
     }
-    return jobs.Made(**{**values, **changes})  # type: ignore[arg-type]
+    return results.Made(**{**values, **changes})  # type: ignore[arg-type]

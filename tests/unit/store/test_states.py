@@ -14,6 +14,7 @@ from pacs_ai.store import (
     leases,
     operator,
     overview,
+    results,
     studies,
 )
 from pacs_ai.store.schema import Delivery, Job, Study
@@ -118,7 +119,7 @@ def test_of_two_attempts_only_the_later_one_counts(database: Database):
         assert not jobs.renew(session, sleeper, 60, NOW)
         assert jobs.renew(session, successor, 60, NOW)
         jobs.succeed(session, successor, [made(2)], "ok", NOW)
-        assert [row.sop_instance_uid for row in jobs.results(session, job_id)] == ["2.25.2"]
+        assert [row.sop_instance_uid for row in results.of_job(session, job_id)] == ["2.25.2"]
 
 
 @pytest.mark.parametrize(
