@@ -74,7 +74,7 @@ def build_capture(
         role=ROLE,
         series_number=context.series_number_base + 1,
         series_description=SERIES_DESCRIPTION,
-        instance_number=shown.image + 1,
+        instance_number=_number(model, shown),
         instance_key=(
             image.header.sop_instance_uid,
             str(image.frame),
@@ -104,6 +104,12 @@ def build_capture(
     copy_geometry(source, image.frame, displayed.shape[0], capture)
     _copy_compression(source, image, capture)
     return capture
+
+
+def _number(model: ModelIdentity, shown: Shown) -> int:
+    """Number the captures in the order of the images, and on each of the positive classes."""
+    drawn = [k for k, spec in enumerate(model.classes) if spec.positive] or [0]
+    return shown.image * len(drawn) + drawn.index(shown.klass) + 1
 
 
 def _legend(model: ModelIdentity, image: ImagePrediction, shown: Shown, *, painted: bool) -> Legend:

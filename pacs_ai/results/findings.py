@@ -1,33 +1,52 @@
 """What a report of ours says, read back from the object."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.reading import items, numbers, text
+from pacs_ai.results.groups import AT_PEAK
 
 _GROUP = "125007"
 _TRACKING = "112039"
 _FINDING = "121071"
 _PRESENCE = "121052"
-_AT_PEAK = "point at the peak of the heat map"
+_PARAMETERS = "111002"
+_LIBRARY = "111028"
+_NAME = "111001"
+_VERSION = "111003"
+_MANUFACTURER = "122405"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One class at one level of a report.
 
-    ``level`` is ``study`` or names an image; ``probability`` is in [0, 1]; ``present`` is None
-    for a class that is not decided upon. ``peak`` is where the heat map is strongest, (column,
-    row) in pixels of the instance ``sop_instance_uid``, None where the report does not say.
+    ``level`` is ``study`` or names an image; ``probability`` and ``threshold`` are in [0, 1];
+    ``present`` is None for a class that is not decided upon. ``peak`` is where the heat map is
+    strongest, (column, row) in pixels of the instance ``sop_instance_uid``, None where the report
+    does not say.
     """
 
     name: str
     level: str
     probability: float
+    threshold: float
     present: bool | None
     peak: tuple[float, float] | None
     sop_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What made a report, and of how many instances. ``parameters`` are those of the algorithm."""
+
+    model: str
+    version: str
+    manufacturer: str
+    parameters: dict[str, str]
+    instances: int
 
 
 def read_findings(report: Dataset) -> list[Finding]:
@@ -41,18 +60,28 @@ def read_findings(report: Dataset) -> list[Finding]:
     return [_finding(group) for group in _groups(report)]
 
 
-def _groups(item: Dataset) -> list[Dataset]:
-    found = []
-    for child in items(item, "ContentSequence"):
-        found += [child] if _concept(child) == _GROUP else _groups(child)
-    return found
+def read_origin(report: Dataset) -> Origin:
+    """Read what a report says of the model and the instances it analysed."""
+    group = next(_groups(report))
+    content = _content(group)
+    name, version, maker = (
+        text(content.get(concept, Dataset()), "TextValue")
+        for concept in (_NAME, _VERSION, _MANUFACTURER)
+    )
+    analysed = sum(
+        item.get("ValueType") == "IMAGE"
+        for library in _walk(report)
+        if _concept(library) == _LIBRARY
+        for item in _walk(library)
+    )
+    return Origin(name, version, maker, _parameters(group), analysed)
 
 
 def _finding(group: Dataset) -> Finding:
-    content = {_concept(item): item for item in items(group, "ContentSequence")}
+    content = _content(group)
     tracking = text(content.get(_TRACKING, Dataset()), "TextValue")
     level, _, _ = tracking.rpartition(" / ")[2].partition(":")
-    presence = _meaning(content.get(_PRESENCE, Dataset()), "ConceptCodeSequence").lower()
+    presence = code_meaning(content.get(_PRESENCE, Dataset()), "ConceptCodeSequence").lower()
     number = next(
         item for item in items(group, "ContentSequence") if items(item, "MeasuredValueSequence")
     )
@@ -61,20 +90,45 @@ def _finding(group: Dataset) -> Finding:
     x, y = numbers(point, "GraphicData")
     image = items(items(point, "ContentSequence")[0], "ReferencedSOPSequence")[0]
     return Finding(
-        name=_meaning(content.get(_FINDING, Dataset()), "ConceptCodeSequence"),
+        name=code_meaning(content.get(_FINDING, Dataset()), "ConceptCodeSequence"),
         level=level,
         probability=value / 100,
+        threshold=float(_parameters(group)["threshold"]),
         present=presence == "present" if presence else None,
-        peak=(x, y) if tracking.endswith(_AT_PEAK) else None,
+        peak=(x, y) if tracking.endswith(AT_PEAK) else None,
         sop_instance_uid=text(image, "ReferencedSOPInstanceUID"),
     )
+
+
+def code_meaning(item: Dataset, keyword: str) -> str:
+    """Meaning of the first code of a sequence, "" if there is none."""
+    codes = items(item, keyword)
+    return text(codes[0], "CodeMeaning") if codes else ""
+
+
+def _groups(report: Dataset) -> Iterator[Dataset]:
+    return (item for item in _walk(report) if _concept(item) == _GROUP)
+
+
+def _parameters(group: Dataset) -> dict[str, str]:
+    pairs = (
+        text(item, "TextValue").partition("=")
+        for item in items(group, "ContentSequence")
+        if _concept(item) == _PARAMETERS
+    )
+    return {key: value for key, _, value in pairs}
+
+
+def _content(group: Dataset) -> dict[str, Dataset]:
+    return {_concept(item): item for item in items(group, "ContentSequence")}
+
+
+def _walk(item: Dataset) -> Iterator[Dataset]:
+    for child in items(item, "ContentSequence"):
+        yield child
+        yield from _walk(child)
 
 
 def _concept(item: Dataset) -> str:
     codes = items(item, "ConceptNameCodeSequence")
     return text(codes[0], "CodeValue") if codes else ""
-
-
-def _meaning(item: Dataset, keyword: str) -> str:
-    codes = items(item, keyword)
-    return text(codes[0], "CodeMeaning") if codes else ""

@@ -36,6 +36,9 @@ from pacs_ai.results.layout import MARGIN, place_points
 from pacs_ai.results.selection import peak, reported_images
 from pacs_ai.uids import derived_uid
 
+AT_PEAK = "point at the peak of the heat map"
+"""How the tracking text of a group whose point shows where the finding is ends."""
+
 _DECIMALS = 4  # of a percentage: a softmax keeps its sum, and the text fits 16 characters
 
 
@@ -165,7 +168,7 @@ def _tracking_text(level: _Level, index: int, spec: ClassSpec, point: tuple[floa
     if not spec.positive:
         return text
     text += ": present" if level.found(index, spec) else ": absent"
-    return text if point[0] == MARGIN else f"{text}, point at the peak of the heat map"
+    return text if point[0] == MARGIN else f"{text}, {AT_PEAK}"
 
 
 def _algorithm(model: ModelIdentity, spec: ClassSpec) -> AlgorithmIdentification:

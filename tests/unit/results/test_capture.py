@@ -102,6 +102,7 @@ def test_captures_of_several_images_and_classes_are_different_objects(tmp_path: 
     prediction = study(frames, model(FOURTEEN_CLASSES, "sigmoid"))
     made = [capture(prediction, number) for number in range(3)]
     assert len({one.SOPInstanceUID for one in made}) == 3
+    assert sorted(one.InstanceNumber for one in made) == [1, 2, 15]
     assert len({one.SeriesInstanceUID for one in made}) == 1
     assert len({one.PixelData for one in made}) == 3 - 1  # both frames look the same
 

@@ -1,0 +1,35 @@
+import pytest
+
+from pacs_ai.results.findings import read_findings, read_origin
+from pacs_ai.results.source import Evidence
+from pacs_ai.results.sr import build_report
+from tests.unit.results.conftest import Images
+from tests.unit.results.samples import CONTEXT, study
+
+
+def test_what_a_report_says_is_what_was_predicted(images: Images) -> None:
+    prediction = study(images([0.2, 0.9]))
+    report = build_report(prediction, Evidence(prediction.images), CONTEXT)
+    found = read_findings(report)
+    assert [(one.level, one.name, one.present) for one in found] == [
+        ("study", "Lesion", True),
+        ("study", "No finding", None),
+        ("image 1", "No finding", None),
+        ("image 1", "Lesion", False),
+        ("image 2", "Lesion", True),
+        ("image 2", "No finding", None),
+    ]
+    assert [one.probability for one in found] == pytest.approx([0.9, 0.1, 0.8, 0.2, 0.9, 0.1])
+    assert {one.threshold for one in found} == {0.5}
+    [lesion] = [one for one in found if one.peak]
+    assert lesion.level == "image 2"
+    assert lesion.sop_instance_uid == "1.2.3.4.2"
+    assert lesion.peak == pytest.approx((0.679 * 64, 0.321 * 96), abs=0.1)
+
+
+def test_a_report_says_who_made_it(images: Images) -> None:
+    prediction = study(images([0.2, 0.9]))
+    origin = read_origin(build_report(prediction, Evidence(prediction.images), CONTEXT))
+    assert (origin.model, origin.version, origin.manufacturer) == ("demo", "1.2.3", "somebody")
+    assert origin.parameters["activation"] == "softmax"
+    assert origin.instances == 2
