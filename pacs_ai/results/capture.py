@@ -107,7 +107,7 @@ def build_capture(
 
 
 def _number(model: ModelIdentity, shown: Shown) -> int:
-    """Number the captures in the order of the images, and on each of the positive classes."""
+    """Count captures in the order of the images, and on each of the positive classes."""
     drawn = [k for k, spec in enumerate(model.classes) if spec.positive] or [0]
     return shown.image * len(drawn) + drawn.index(shown.klass) + 1
 
