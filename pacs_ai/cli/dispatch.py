@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 import typer
+from typer.main import get_command
 
 from pacs_ai.cli import GROUPS
 from pacs_ai.errors import PacsAIError
@@ -33,7 +34,9 @@ def dispatch(module: str, name: str, arguments: Sequence[str]) -> int:
     try:
         # a group on its own explains itself
         words = list(arguments) or (["--help"] if name in GROUPS else [])
-        outcome = app(words, prog_name=f"pacs-ai {name}", standalone_mode=False)
+        # not by calling the application: that would put Typer's hook for bugs in ours' place
+        main = get_command(app).main
+        outcome = main(words, prog_name=f"pacs-ai {name}", standalone_mode=False)
         sys.stdout.flush()
     except PacsAIError as error:
         return complain(error.code, error.message, error.exit_code)

@@ -1,0 +1,117 @@
+"""A configured node with rows in its database, and the command line run on it in this process."""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from pacs_ai.cli import run
+from pacs_ai.domain import JobId
+from pacs_ai.store import deliveries, jobs
+from pacs_ai.store.migrate import prepare
+from pacs_ai.store.schema import Study
+from pacs_ai.store.session import Database
+from pacs_ai.store.spool import Spool
+from tests.unit.store.samples import NOW, made, routed_job
+
+CONFIG = """
+[node]
+ae_title = "AI_NODE"
+[storage]
+min_free_gb = 0
+[peers.pacs]
+ae_title = "PACS"
+host = "127.0.0.1"
+port = 1
+[[rules]]
+name = "everything"
+model = "demo"
+send_to = ["pacs"]
+"""
+
+
+@dataclass
+class Answer:
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Installation:
+    """A folder with `pacs-ai.toml` and a database; ``pacs_ai("studies", "list")`` runs there."""
+
+    folder: Path
+    database: Database
+    pacs_ai: Callable[..., Answer]
+
+    def study_with_result(self, *, deliver: bool = True) -> JobId:
+        """A study as it is when all has gone well: analysed, delivered in 4.5 s."""
+        with self.database.write() as session:
+            _, job_id = routed_job(session)
+            lease = jobs.claim(session, job_id, "w", 60, NOW + timedelta(seconds=1))
+            assert lease is not None
+            later = NOW + timedelta(seconds=3)
+            jobs.succeed(session, lease, [made()], "Lesion 0.930, No finding 0.070", later)
+            if deliver:
+                (parcel,) = deliveries.claim(
+                    session, job_id, "pacs", owner="w", lease_seconds=60, now=later
+                )
+                end = NOW + timedelta(seconds=4.5)
+                assert deliveries.stored(session, parcel, status=0, note="", now=end, actor="w")
+        return job_id
+
+    def failed_delivery(self) -> int:
+        job_id = self.study_with_result(deliver=False)
+        with self.database.write() as session:
+            (parcel,) = deliveries.claim(
+                session, job_id, "pacs", owner="w", lease_seconds=60, now=NOW
+            )
+            assert deliveries.fail(
+                session, parcel, code="X", text="why", now=NOW, actor="w", status=0xC123
+            )
+        return parcel.delivery_id
+
+    def rejected_job(self) -> JobId:
+        with self.database.write() as session:
+            _, job_id = routed_job(session)
+            lease = jobs.claim(session, job_id, "w", 60, NOW)
+            assert lease is not None
+            jobs.reject(session, lease, "NO_FITTING_SERIES", "no image for CT", NOW)
+        return job_id
+
+    def study(self, number: int = 1) -> Study:
+        with self.database.read() as session:
+            return session.get_one(Study, number)
+
+
+@pytest.fixture
+def pacs_ai(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Answer]:
+    """Run the command line in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+
+    def call(*words: object) -> Answer:
+        capsys.readouterr()
+        code = run([str(word) for word in words])
+        captured = capsys.readouterr()
+        return Answer(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def node(tmp_path: Path, pacs_ai: Callable[..., Answer]) -> Iterator[Installation]:
+    (tmp_path / "pacs-ai.toml").write_text(CONFIG)
+    (tmp_path / "var").mkdir()
+    database = Database(f"sqlite:///{tmp_path}/var/pacs-ai.db")
+    prepare(database)
+    Spool(tmp_path / "var" / "spool", "").secret()
+    yield Installation(tmp_path, database, pacs_ai)
+    database.close()
