@@ -11,7 +11,6 @@ from pacs_ai.demo.harvest import Harvest, Output, harvest, keep_sources
 from pacs_ai.demo.material import Material, given_material, own_material
 from pacs_ai.demo.stage import HOST, NODE_TITLE, Process, Stage
 from pacs_ai.demo.watch import follow
-from pacs_ai.errors import PacsAIError
 from pacs_ai.net import client
 from pacs_ai.net.client import PeerAddress
 from pacs_ai.store.session import Database
@@ -62,11 +61,11 @@ def run_demo(paths: Sequence[Path], folder: Path, *, keep: bool, say: Say) -> Ou
         running.append(archive)
         materials = given_material(paths) if paths else own_material(stage.folder / "phantom")
         node = _start_node(stage, archive, running, say)
-        _send(materials, node, say)
-        seconds = _follow(stage, materials, say)
+        sent = [material for material in materials if _send(material, node, say)]
+        seconds = _follow(stage, sent, say)
         output = Output(folder)
         harvests = [
-            harvest(stage.archive, output, one, seconds[one.study_instance_uid])
+            harvest(stage.archive, output, one, seconds.get(one.study_instance_uid))
             for one in materials
         ]
         if not paths:
@@ -91,20 +90,19 @@ def _start_node(stage: Stage, archive: Process, running: list[Process], say: Say
     return node
 
 
-def _send(materials: Sequence[Material], node: Process, say: Say) -> None:
+def _send(material: Material, node: Process, say: Say) -> bool:
+    """Send a study; False if the node took nothing of it."""
+    started = time.monotonic()
     address = PeerAddress(NODE_TITLE, HOST, node.port)
-    for material in materials:
-        started = time.monotonic()
-        outcomes = client.store(address, SENDER_TITLE, material.files)
-        refused = [outcome for outcome in outcomes if not outcome.verdict.delivered]
-        if len(refused) == len(outcomes):
-            error = refused[0].error
-            raise error if error is not None else PacsAIError(f"{material.name}: nothing stored")
-        remark = f", {len(refused)} refused" if refused else ""
-        say(
-            f"{material.name}: {len(outcomes)} sent{remark}, {time.monotonic() - started:.2f} s"
-            f" ({material.title})"
-        )
+    outcomes = client.store(address, SENDER_TITLE, material.files)
+    for outcome in outcomes:
+        if outcome.error is not None:
+            say(f"{material.name}: one refused: {outcome.error.message}")
+    stored = sum(outcome.verdict.delivered for outcome in outcomes)
+    if stored:
+        seconds = time.monotonic() - started
+        say(f"{material.name}: {stored} sent in {seconds:.2f} s ({material.title})")
+    return stored > 0
 
 
 def _follow(stage: Stage, materials: Sequence[Material], say: Say) -> dict[str, float | None]:

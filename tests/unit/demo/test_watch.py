@@ -1,0 +1,103 @@
+"""The progress lines: each step once, in order."""
+
+import itertools
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from pacs_ai.demo import watch
+from pacs_ai.demo.material import Material
+from pacs_ai.demo.watch import follow, milestones
+from pacs_ai.store import commitments, deliveries, jobs, overview, studies
+from pacs_ai.store.migrate import prepare
+from pacs_ai.store.schema import Delivery, Study
+from pacs_ai.store.session import Database
+from tests.unit.store.samples import NOW, arrival, made, routed_job, sender
+
+CT = Material("ct", "CT", "1.2.3", "CT", (), {})
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    one = Database(f"sqlite:///{tmp_path}/db")
+    prepare(one)
+    yield one
+    one.close()
+
+
+def steps(database: Database) -> list[str]:
+    with database.read() as session:
+        return milestones(overview.study(session, "1.2.3"))
+
+
+def test_steps_are_only_ever_added(database: Database) -> None:
+    told = [steps(database)]
+    with database.write() as session:
+        _, job = routed_job(session)
+        lease = jobs.claim(session, job, "w", 60, NOW)
+        assert lease is not None
+    told.append(steps(database))
+    with database.write() as session:
+        jobs.succeed(session, lease, [made()], "Lesion 0.9", NOW)
+    told.append(steps(database))
+    with database.write() as session:
+        (parcel,) = deliveries.claim(session, job, "pacs", owner="w", lease_seconds=9, now=NOW)
+        deliveries.stored(session, parcel, status=0, note="", now=NOW, actor="w")
+    told.append(steps(database))
+    with database.write() as session:
+        row = session.get_one(Delivery, parcel.delivery_id)
+        commitments.ask(session, row, "2.25.9", now=NOW, actor="w")
+        session.refresh(row)
+        commitments.confirmed(session, row, now=NOW, actor="w")
+    told.append(steps(database))
+    assert told[-1] == [
+        "received, 1 instance",
+        "complete",
+        "routed to demo",
+        "analysed: Lesion 0.9",
+        "delivered, 1 of 1 results",
+        "committed: the archive keeps them",
+    ]
+    for earlier, later in itertools.pairwise(told):
+        assert later[: len(earlier)] == earlier
+
+
+def test_a_rejected_study_comes_to_its_end(database: Database) -> None:
+    with database.write() as session:
+        _, job = routed_job(session)
+        lease = jobs.claim(session, job, "w", 60, NOW)
+        assert lease is not None
+        jobs.reject(session, lease, "NO_FITTING_SERIES", "none", NOW + timedelta(seconds=1))
+    said: list[str] = []
+    assert follow(database, [CT], said.append) == {"1.2.3": None}
+    assert said[-1] == "ct: REJECTED: NO_FITTING_SERIES: none"
+
+
+def test_a_study_that_no_rule_wants_comes_to_its_end(database: Database) -> None:
+    with database.write() as session:
+        study = studies.add_instance(session, arrival(), sender(), NOW)
+        for_all = {"now": NOW, "actor": "t"}
+        assert studies.close(session, study.id, 1, reason="quiet", **for_all)
+        assert studies.routed(session, study.id, 1, reason="no rule matches", **for_all)
+    said: list[str] = []
+    follow(database, [CT], said.append)
+    assert said[-1] == "ct: routed nowhere: no rule matches"
+
+
+def test_two_patients_under_one_study_are_held(database: Database) -> None:
+    with database.write() as session:
+        studies.add_instance(session, arrival(1), sender("p1"), NOW)
+        studies.add_instance(session, arrival(2), sender("p2"), NOW)
+        assert session.get_one(Study, 1).state == "CONFLICT"
+    said: list[str] = []
+    follow(database, [CT], said.append)
+    assert "two patients" in said[-1]
+
+
+def test_patience_has_an_end(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "PATIENCE_SECONDS", 0.3)
+    said: list[str] = []
+    assert follow(database, [CT], said.append) == {"1.2.3": None}
+    assert said == ["ct: no news for 0.3 s, given up"]

@@ -1,0 +1,49 @@
+"""Files that a person names, put together to studies."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from pydicom.data import get_testdata_file
+
+from pacs_ai.dicom.gather import find_files, group_studies
+from pacs_ai.errors import ConfigError, NotDicom
+
+
+def sample(name: str) -> Path:
+    path = get_testdata_file(name, download=False)
+    assert isinstance(path, str)
+    return Path(path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "b").mkdir()
+    shutil.copy(sample("MR_small.dcm"), tmp_path / "b" / "2")
+    shutil.copy(sample("CT_small.dcm"), tmp_path / "b" / "1")
+    shutil.copy(sample("CT_small.dcm"), tmp_path / "c")
+    shutil.copy(sample("CT_small.dcm"), tmp_path / "DICOMDIR")
+    (tmp_path / "a.txt").write_text("text")
+    return tmp_path
+
+
+def test_dicom_below_a_folder_each_once(folder: Path) -> None:
+    found = find_files([folder, folder / "c"])
+    assert found.files == (folder / "b" / "1", folder / "b" / "2", folder / "c")
+    assert found.others == 1
+
+
+def test_groups_in_the_order_of_their_files(folder: Path) -> None:
+    ct, mr = group_studies(find_files([folder]).files)
+    assert (ct.modality, ct.files) == ("CT", (folder / "b" / "1",))
+    assert (mr.modality, mr.files) == ("MR", (folder / "b" / "2",))
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="does not exist"):
+        find_files([tmp_path / "absent"])
+    with pytest.raises(NotDicom):
+        find_files([tmp_path])
+    (tmp_path / "x.dcm").write_bytes(b"\0" * 128 + b"DICM")
+    with pytest.raises(NotDicom):
+        group_studies(find_files([tmp_path]).files)
