@@ -140,8 +140,13 @@ def _put(image: Picture, line: Line, origin: tuple[int, int], height: float, roo
     (width, _), _ = cv2.getTextSize(text, _FONT, scale, thickness)
     if width > room:
         scale *= room / width
-    for colour, stroke in ((BLACK, thickness + 2 * max(1, letter // 8)), (line.colour, thickness)):
-        cv2.putText(image, text, origin, _FONT, scale, colour, stroke, cv2.LINE_AA)
+    # the rim is the same text moved about: drawn with a broader stroke, letters would run wider
+    rim = max(1, letter // 12)
+    x, y = origin
+    for right, down in ((-rim, -rim), (-rim, rim), (rim, -rim), (rim, rim)):
+        place = (x + right, y + down)
+        cv2.putText(image, text, place, _FONT, scale, BLACK, thickness, cv2.LINE_AA)
+    cv2.putText(image, text, origin, _FONT, scale, line.colour, thickness, cv2.LINE_AA)
 
 
 def _bar(image: Picture, bottom: int, unit: int) -> None:
