@@ -17,7 +17,7 @@ from pydicom.uid import (
 
 from pacs_ai.dicom.reading import text
 from pacs_ai.domain import ImagePrediction, ModelIdentity, StudyPrediction
-from pacs_ai.results.codes import SOURCE_IMAGE
+from pacs_ai.results.codes import SOURCE_IMAGE, class_title
 from pacs_ai.results.context import ResultContext
 from pacs_ai.results.document import Frame, copy_body_part, new_object, referenced_frame, references
 from pacs_ai.results.geometry import copy_geometry, picture_size
@@ -36,6 +36,7 @@ _LOSSY = frozenset(
     {JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless, JPEG2000, JPEG2000MC, HTJ2K}
 )
 _MAX_DERIVATION = 1024
+_LEAST = 0.01
 
 
 def build_capture(
@@ -114,39 +115,46 @@ def _number(model: ModelIdentity, shown: Shown) -> int:
 
 def _legend(model: ModelIdentity, image: ImagePrediction, shown: Shown, *, painted: bool) -> Legend:
     spec = model.classes[shown.klass]
-    probability = image.probabilities[shown.klass]
-    detail = f"{spec.name} {probability:.2f}, threshold {spec.threshold:.2f}"
-    first = headline(f"{spec.name}: {probability:.2f}", AMBER)
+    probability = _rounded(image.probabilities[shown.klass])
+    threshold = f"threshold {spec.threshold:.2f}"
     if shown.found:
-        detail = f"threshold {spec.threshold:.2f}"
+        first = headline(f"{class_title(spec)}: {probability}", AMBER)
+        detail = threshold
     else:
         first = headline(_negative(model, image))
+        detail = f"{class_title(spec)} {probability}, {threshold}"
     if not painted:
         detail += " - no explanation: the heat map is flat"
     return Legend(
-        (
-            first,
-            Line(f"{detail}   model {model.name} {model.version}"),
-            Line(NOTICE, AMBER),
-        ),
+        (first, Line(f"{detail}   model {model.name} {model.version}"), Line(NOTICE, AMBER)),
         bar=painted,
     )
 
 
 def _negative(model: ModelIdentity, image: ImagePrediction) -> str:
     negative = [
-        (p, spec.name)
+        (p, spec)
         for p, spec in zip(image.probabilities, model.classes, strict=True)
         if not spec.positive
     ]
     if not negative:
         return "Nothing found"
-    probability, name = max(negative)
-    return f"{name}: {probability:.2f}"
+    probability, spec = max(negative, key=lambda pair: pair[0])
+    return f"{class_title(spec)}: {_rounded(probability)}"
+
+
+def _rounded(probability: float) -> str:
+    """Write a probability with two decimals, and never as certain that is not."""
+    if 0 < probability < _LEAST:
+        return f"<{_LEAST}"
+    if 1 - _LEAST < probability < 1:
+        return f">{1 - _LEAST}"
+    return f"{probability:.2f}"
 
 
 def _derivation(model: ModelIdentity, shown: Shown, *, painted: bool) -> str:
-    what = f"class {model.classes[shown.klass].name}, model {model.name} version {model.version}"
+    title = class_title(model.classes[shown.klass])
+    what = f"class {title}, model {model.name} version {model.version}"
     if not painted:
         return f"Image without heat map: Grad-CAM explains nothing for {what}"[:_MAX_DERIVATION]
     strength = STRENGTH if shown.found else FAINT

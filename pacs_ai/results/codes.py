@@ -59,6 +59,11 @@ def concept(code: Code) -> CodedConcept:
     return CodedConcept(code.value, code.scheme, code.meaning[:MAX_MEANING])
 
 
+def class_title(spec: ClassSpec) -> str:
+    """Name of a class as it is shown, with a capital letter."""
+    return spec.name[:1].upper() + spec.name[1:]
+
+
 def modality_code(modality: str) -> CodedConcept:
     """Code of an acquisition modality (CID 29)."""
     if modality not in _MODALITIES:
@@ -97,4 +102,4 @@ def probability_concept(spec: ClassSpec, *, study: bool) -> CodedConcept:
         digest = hashlib.sha256(spec.code.value.encode()).hexdigest()
         value = prefix + digest[: MAX_VALUE - len(prefix)]
     ending = " probability, study" if study else " probability"
-    return CodedConcept(value, SCHEME, spec.name[: MAX_MEANING - len(ending)] + ending)
+    return CodedConcept(value, SCHEME, class_title(spec)[: MAX_MEANING - len(ending)] + ending)

@@ -28,6 +28,7 @@ from pacs_ai.results.codes import (
     PERCENT,
     PRESENCE,
     PRESENT,
+    class_title,
     concept,
     probability_concept,
 )
@@ -164,7 +165,7 @@ def _image_name(index: int, image: ImagePrediction) -> str:
 
 
 def _tracking_text(level: _Level, index: int, spec: ClassSpec, point: tuple[float, float]) -> str:
-    text = f"{spec.name} / {level.name}"
+    text = f"{class_title(spec)} / {level.name}"
     if not spec.positive:
         return text
     text += ": present" if level.found(index, spec) else ": absent"

@@ -8,13 +8,17 @@ from pydicom.uid import JPEG2000, EnhancedCTImageStorage, JPEGBaseline8Bit
 
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import StudyPrediction
+from pacs_ai.results import capture as capture_module
 from pacs_ai.results.capture import build_capture
+from pacs_ai.results.overlay import Legend, draw
 from pacs_ai.results.selection import captures
 from pacs_ai.results.source import Evidence
 from tests.unit.results.conftest import Images
 from tests.unit.results.samples import (
     CONTEXT,
     FOURTEEN_CLASSES,
+    LESION,
+    NO_FINDING,
     ct_slice,
     grey,
     image,
@@ -69,6 +73,41 @@ def test_a_flat_map_is_not_painted_and_said_to_explain_nothing(tmp_path: Path) -
         made = capture(study([flat]))
         assert coloured(made) == 0
         assert "explains nothing" in made.DerivationDescription
+
+
+@pytest.fixture
+def legends(monkeypatch: pytest.MonkeyPatch) -> list[Legend]:
+    """The legends that were drawn."""
+    drawn: list[Legend] = []
+
+    def watched(*arguments: object) -> object:
+        drawn.append(arguments[2])
+        return draw(*arguments)
+
+    monkeypatch.setattr(capture_module, "draw", watched)
+    return drawn
+
+
+@pytest.mark.parametrize(
+    ("probability", "written"),
+    [(0.9993, ">0.99"), (1.0, "1.00"), (0.93, "0.93"), (0.004, "<0.01"), (0.0, "0.00")],
+)
+def test_a_probability_is_not_rounded_to_certainty(
+    images: Images, legends: list[Legend], probability: float, written: str
+) -> None:
+    specs = (NO_FINDING, replace(LESION, name="lesion", threshold=0.0))
+    prediction = study(images([probability]), model(specs))
+    capture(prediction)
+    assert legends[0].lines[0].text == f"Lesion: {written}"
+
+
+def test_a_negative_is_named_first(images: Images, legends: list[Legend]) -> None:
+    capture(study(images([0.07])))
+    assert [line.text for line in legends[0].lines] == [
+        "No finding: 0.93",
+        "Lesion 0.07, threshold 0.50   model demo 1.2.3",
+        "AI RESEARCH - NOT FOR CLINICAL USE",
+    ]
 
 
 def test_no_name_and_no_number_of_the_patient_is_drawn_or_described(images: Images) -> None:
