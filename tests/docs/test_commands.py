@@ -20,7 +20,7 @@ def in_code(start: str) -> list[tuple[str, str]]:
     for page in PAGES:
         for block, inline in CODE.findall(page.read_text()):
             for line in (block or inline).splitlines():
-                if match := re.search(rf"(?:^|[\s/]){start} ([^#]+)", line):
+                if match := re.match(rf"(?:\S*/)?{start} ([^#]+)", line):
                     found.append((page.name, match[1].strip()))
     return found
 
