@@ -63,8 +63,6 @@ class ServerSettings:
         Take private and retired storage classes too.
     reuse_port
         Let several processes listen on the port.
-    buffer_bytes
-        Receive buffer of an association.
     tls_port
         Where to listen with TLS.
     tls
@@ -89,7 +87,6 @@ class ServerSettings:
     max_identifier: int = 16 << 20
     accept_unknown: bool = True
     reuse_port: bool = False
-    buffer_bytes: int = 1 << 20
     tls_port: int = 2762
     tls: TlsFiles | None = field(default=None)
 

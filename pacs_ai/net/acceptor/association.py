@@ -178,7 +178,7 @@ class Association:
             send=self._send_message,
             reports=Reports(),
         )
-        self._receiver.enlarge(settings.buffer_bytes)
+        self._receiver.enlarge()
         self._dialogue = Dialogue(self._receiver, session, agreement.contexts, settings.max_command)
         self._handlers.opened(info)
         self._info = info

@@ -10,8 +10,6 @@ from pacs_ai.net.acceptor.noise import warnings
 from pacs_ai.net.acceptor.pdu import Receiver
 from pacs_ai.net.acceptor.states import Outcome
 
-_FIRST_BUFFER = 16 << 10
-
 
 class Connection:
     """A socket, what was received on it, and until when it may go on.
@@ -42,7 +40,7 @@ class Connection:
         self.sock = sock
         self.peer_ip = peer_ip
         self.accepted_at = time.monotonic()
-        self.receiver = Receiver(sock, _FIRST_BUFFER, self.accepted_at + first_seconds)
+        self.receiver = Receiver(sock, self.accepted_at + first_seconds)
         self.cut_by = Outcome.EXPIRED
         self._tls = tls
 
@@ -98,6 +96,7 @@ class Connection:
     def close(self) -> None:
         """Close; bytes of the peer that were not read make it a reset."""
         self.sock.close()
+        self.receiver.recycle()
 
     def _shutdown(self, how: int) -> None:
         # The base method: that of an SSL socket forgets the session, and would let the thread

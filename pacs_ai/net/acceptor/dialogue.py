@@ -2,8 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 
 from pacs_ai.net.acceptor.commitment import begin_give_report, begin_take_report
 from pacs_ai.net.acceptor.dimse import RESPONSE, Command, Element, Field, decode_command
@@ -126,8 +125,9 @@ class Dialogue:
             self._begin(command)
 
     def _begin(self, command: Command) -> None:
-        with self._own_time():
-            operation = begin(self._session, self._contexts[self._context_id], command)
+        left = self._stop_clock()
+        operation = begin(self._session, self._contexts[self._context_id], command)
+        self._receiver.deadline = time.monotonic() + left
         if command.has_dataset:
             self._operation = operation
             self._receiver.holder = operation.sink
@@ -151,18 +151,17 @@ class Dialogue:
         if last:
             self._finish(operation)
 
-    @contextmanager
-    def _own_time(self) -> Iterator[None]:
-        """Stop the peer's deadline while the node works, for as long as that takes."""
+    def _stop_clock(self) -> float:
+        """Stop the peer's deadline while the node works, however long; return what was left."""
         receiver = self._receiver
         left = receiver.deadline - time.monotonic()
         receiver.deadline = math.inf
-        yield
-        receiver.deadline = time.monotonic() + left
+        return left
 
     def _finish(self, operation: Operation) -> None:
-        with self._own_time():
-            operation.finish()
+        left = self._stop_clock()
+        operation.finish()
+        self._receiver.deadline = time.monotonic() + left
         self._receiver.holder = None
         self._operation = None
         self._context_id = 0

@@ -6,6 +6,7 @@ them out, which PS3.7 Annex D.3.3 defines as: defaults, one operation at a time,
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pydicom.uid import UID
 from pynetdicom.pdu import A_ASSOCIATE_AC
@@ -27,6 +28,12 @@ _ACCEPTANCE = 0
 _NO_ABSTRACT_SYNTAX = 3
 _NO_TRANSFER_SYNTAX = 4
 """Results of PS3.8 Table 9-18."""
+
+_MAX_CACHED = 2048
+"""Transfer syntaxes, over all contexts, of the largest proposal that is remembered."""
+
+Roles = tuple[bool, bool]
+"""SCU and SCP role that a requestor proposes for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +66,39 @@ def negotiate(request: AssociateRequest, policy: ContextPolicy, max_pdu: int) ->
     max_pdu
         Largest P-DATA-TF body that we announce.
     """
+    contexts = tuple(request.contexts.values())
+    if sum(len(one.transfer_syntaxes) for one in contexts) <= _MAX_CACHED:
+        agreement = _agree(contexts, tuple(request.roles.items()), policy, max_pdu)
+    else:
+        agreement = _agree.__wrapped__(contexts, tuple(request.roles.items()), policy, max_pdu)
+    head, tail = agreement.pdu[: HEADER + ECHOED.start], agreement.pdu[HEADER + ECHOED.stop :]
+    return Agreement(agreement.contexts, head + request.echoed + tail)
+
+
+@lru_cache(maxsize=64)
+def _agree(
+    contexts: tuple[ProposedContext, ...],
+    proposed_roles: tuple[tuple[str, Roles], ...],
+    policy: ContextPolicy,
+    max_pdu: int,
+) -> Agreement:
+    """Decide and encode; a sender proposes the same things again and again."""
     accepted: dict[int, AcceptedContext] = {}
     results: list[PresentationContext] = []
-    roles: dict[str, SCP_SCU_RoleSelectionNegotiation] = {}
-    for proposed in request.contexts.values():
+    replies: dict[str, SCP_SCU_RoleSelectionNegotiation] = {}
+    for proposed in contexts:
         choice = _choose(proposed, policy)
         if isinstance(choice, int):
             results.append(_context(proposed, IMPLICIT_LITTLE, choice))
             continue
-        result, role = _with_role(proposed, choice, request, policy)
+        roles = dict(proposed_roles).get(choice.abstract_syntax)
+        result, reply = _with_role(proposed, choice, roles, policy)
         results.append(result)
         if result.result == _ACCEPTANCE:
             accepted[choice.id] = choice
-            if role is not None:
-                roles[choice.abstract_syntax] = role
-    return Agreement(accepted, _encode(request, results, list(roles.values()), max_pdu))
+            if reply is not None:
+                replies[choice.abstract_syntax] = reply
+    return Agreement(accepted, _encode(results, list(replies.values()), max_pdu))
 
 
 def _choose(proposed: ProposedContext, policy: ContextPolicy) -> AcceptedContext | int:
@@ -90,7 +115,7 @@ def _choose(proposed: ProposedContext, policy: ContextPolicy) -> AcceptedContext
 def _with_role(
     proposed: ProposedContext,
     choice: AcceptedContext,
-    request: AssociateRequest,
+    roles: Roles | None,
     policy: ContextPolicy,
 ) -> tuple[PresentationContext, SCP_SCU_RoleSelectionNegotiation | None]:
     """Settle who is SCU and who SCP (PS3.7 Annex D.3.3.4).
@@ -98,7 +123,6 @@ def _with_role(
     A peer may be the SCP of storage commitment, to deliver its report, or the SCU, to ask for
     one, if we give any; of storage only the SCU, which is the default and needs no answer.
     """
-    roles = request.roles.get(choice.abstract_syntax)
     if choice.service is not Service.COMMITMENT or roles is None:
         return _context(proposed, choice.transfer_syntax, _ACCEPTANCE), None
     ours = _context(proposed, choice.transfer_syntax)
@@ -124,7 +148,6 @@ def _context(
 
 
 def _encode(
-    request: AssociateRequest,
     results: list[PresentationContext],
     roles: list[SCP_SCU_RoleSelectionNegotiation],
     max_pdu: int,
@@ -145,6 +168,5 @@ def _encode(
     primitive.user_information = [length, implementation, version, *roles]
     pdu = A_ASSOCIATE_AC()
     pdu.from_primitive(primitive)
-    encoded = bytearray(pdu.encode())
-    encoded[HEADER + ECHOED.start : HEADER + ECHOED.stop] = request.echoed
-    return bytes(encoded)
+    encoded: bytes = pdu.encode()
+    return encoded

@@ -193,7 +193,6 @@ class Store:
         """Give the part back for removal, unless the handler has it."""
         if self._owned:
             self._owned = False
-            self._part_sink.spill()
             self._session.handlers.discard(self._part_sink.part)
 
 
