@@ -21,8 +21,9 @@ def build_augmentation(config: Augmentation, seed: int) -> keras.Sequential:
     Returns
     -------
     keras.Sequential
-        From images (n, height, width, 1) in [-1, 1] to images of the same shape and range. Does
-        nothing outside of training.
+        From images (n, height, width, channels) in [-1, 1] to images of the same shape and range.
+        The first channel is the picture; others are turned and moved with it, but their values
+        are left alone. Does nothing outside of training.
     """
     steps: list[layers.Layer] = []
     flips = {(True, False): "horizontal", (False, True): "vertical"}
@@ -61,12 +62,14 @@ class Intensity(layers.Layer):  # type: ignore[misc]
         self.seeds = keras.random.SeedGenerator(seed)
 
     def call(self, x: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:  # noqa: FBT001, FBT002 - Keras' own signature
-        """Vary a batch, shape (n, height, width, 1)."""
+        """Vary the first channel of a batch, shape (n, height, width, channels)."""
         if not training:
             return x
+        x, others = x[..., :1], x[..., 1:]
         each = (keras.ops.shape(x)[0], 1, 1, 1)
         gain = keras.random.uniform(each, 1 - self.contrast, 1 + self.contrast, seed=self.seeds)
         offset = keras.random.uniform(each, -self.brightness, self.brightness, seed=self.seeds)
         grain = keras.random.uniform(each, 0.0, self.noise, seed=self.seeds)
         noise = keras.random.normal(keras.ops.shape(x), seed=self.seeds)
-        return keras.ops.clip(x * gain + offset + grain * noise, -1.0, 1.0)
+        varied = keras.ops.clip(x * gain + offset + grain * noise, -1.0, 1.0)
+        return keras.ops.concatenate([varied, others], axis=-1)

@@ -62,7 +62,11 @@ class Network(_Strict):
 
 
 class Optimisation(_Strict):
-    """How the weights are found. ``images_per_epoch`` are drawn evenly from all groups."""
+    """How the weights are found. ``images_per_epoch`` are drawn evenly from all groups.
+
+    ``map_weight`` is what pointing away from the lesion's box costs beside a wrong class; 0 leaves
+    the heat map to itself.
+    """
 
     epochs: int = Field(ge=1)
     images_per_epoch: int = Field(ge=1)
@@ -70,6 +74,7 @@ class Optimisation(_Strict):
     learning_rate: float = Field(gt=0.0)
     weight_decay: float = Field(ge=0.0)
     label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
+    map_weight: float = Field(default=0.0, ge=0.0)
     threads: int = Field(ge=1)
     seed: int
 

@@ -13,10 +13,11 @@ import numpy.typing as npt
 from pacs_ai.demo.phantom import LABELS_FILE, LabelRow, read_labels, write_phantom_collection
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.errors import DataError
-from pacs_ai.model.preprocess import preprocess
+from pacs_ai.model.preprocess import content_box, preprocess
 from pacs_ai.model.spec import InputSpec
 
 Floats = npt.NDArray[np.float32]
+Pair = tuple[Floats, npt.NDArray[np.int8]]
 
 _READERS = 2
 _CHUNK = 64
@@ -25,9 +26,13 @@ _SEED_STEP = 1_000_003
 
 @dataclass(frozen=True, slots=True)
 class ImageSet:
-    """Preprocessed images ``x`` (n, height, width, 1), labels ``y`` (n,), and their rows."""
+    """Preprocessed images ``x`` (n, height, width, 1), labels ``y`` (n,), and their rows.
+
+    ``inside`` (n, height, width, 1) is 1 in the lesion's box and -1 elsewhere, int8.
+    """
 
     x: Floats
+    inside: npt.NDArray[np.int8]
     y: npt.NDArray[np.int64]
     rows: tuple[LabelRow, ...]
 
@@ -90,21 +95,37 @@ def load_images(folder: Path, spec: InputSpec) -> ImageSet:
         raise DataError(f"{folder / LABELS_FILE} cannot be read") from error
     if not rows:
         raise DataError(f"{folder / LABELS_FILE} lists no image")
-    x = np.concatenate(list(_inputs(folder, rows, spec)))
-    return ImageSet(x, np.array([row.label for row in rows], dtype=np.int64), rows)
+    pairs = list(_inputs(folder, rows, spec))
+    labels = np.array([row.label for row in rows], dtype=np.int64)
+    x, inside = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    return ImageSet(x, inside, labels, rows)
 
 
-def _inputs(folder: Path, rows: tuple[LabelRow, ...], spec: InputSpec) -> Iterator[Floats]:
-    paths = [folder / row.file for row in rows]
-    if len(paths) <= _CHUNK:
-        yield from (_input(path, spec) for path in paths)
+def _inputs(folder: Path, rows: tuple[LabelRow, ...], spec: InputSpec) -> Iterator[Pair]:
+    if len(rows) <= _CHUNK:
+        yield from (_input(row, folder, spec) for row in rows)
         return
     with ProcessPoolExecutor(_READERS) as readers:
-        yield from readers.map(partial(_input, spec=spec), paths, chunksize=_CHUNK)
+        yield from readers.map(partial(_input, folder=folder, spec=spec), rows, chunksize=_CHUNK)
 
 
-def _input(path: Path, spec: InputSpec) -> Floats:
+def _input(row: LabelRow, folder: Path, spec: InputSpec) -> Pair:
+    path = folder / row.file
     try:
-        return preprocess(read_pixels(path), spec)
+        pixels = read_pixels(path)
+        return preprocess(pixels, spec), _inside(row, pixels.shape[0], pixels.shape[1], spec)
     except DataError as error:
         raise DataError(f"{path}: {error.message}") from error
+
+
+def _inside(row: LabelRow, rows: int, columns: int, spec: InputSpec) -> npt.NDArray[np.int8]:
+    """Draw the lesion's box on the network's input, shape (1, height, width, 1)."""
+    inside = np.full((1, spec.height, spec.width, 1), -1, dtype=np.int8)
+    if row.x0 is None or row.y0 is None or row.x1 is None or row.y1 is None:
+        return inside
+    top, left, height, width = content_box(rows, columns, spec)
+    across, down = width / columns, height / rows
+    x0, x1 = round(left + row.x0 * across), round(left + row.x1 * across)
+    y0, y1 = round(top + row.y0 * down), round(top + row.y1 * down)
+    inside[0, y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)] = 1
+    return inside

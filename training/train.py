@@ -7,13 +7,16 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
+from keras import ops
 
 from .augment import build_augmentation
 from .config import Optimisation, Recipe
 from .dataset import Floats, ImageSet
-from .model import build_network
+from .model import FEATURES, build_network
 
-Batch = tuple[Floats, Floats]
+_TINY = 1e-6
+
+Batch = tuple[Floats, dict[str, Floats]]
 
 
 def make_deterministic(seed: int, threads: int) -> None:
@@ -53,10 +56,9 @@ class EvenBatches(keras.utils.PyDataset):  # type: ignore[misc]
         return self._config.images_per_epoch // self._config.batch
 
     def __getitem__(self, index: int) -> Batch:
-        """One batch of images and one-hot labels."""
+        """One batch, see `as_batch`."""
         size = self._config.batch
-        chosen = self._order[index * size : (index + 1) * size]
-        return self._images.x[chosen], self._targets[self._images.y[chosen]]
+        return as_batch(self._images, self._order[index * size : (index + 1) * size], self._targets)
 
     def on_epoch_end(self) -> None:
         """Draw anew."""
@@ -69,6 +71,68 @@ class EvenBatches(keras.utils.PyDataset):  # type: ignore[misc]
         share = -(-self._config.images_per_epoch // len(groups))
         drawn = [np.resize(rng.permutation(group), share) for group in groups]
         return rng.permutation(np.concatenate(drawn))[: self._config.images_per_epoch]
+
+
+def as_batch(images: ImageSet, chosen: npt.NDArray[np.int64], targets: Floats) -> Batch:
+    """Put together what the learner takes.
+
+    Parameters
+    ----------
+    chosen
+        Which images, shape (n,).
+    targets
+        One-hot rows, shape (classes, classes).
+
+    Returns
+    -------
+    tuple
+        Pictures with the lesion's box as second channel, shape (n, height, width, 2); one-hot
+        labels, shape (n, classes), and which images have a box, shape (n, 1).
+    """
+    inside = images.inside[chosen].astype(np.float32)
+    boxed = (inside.max(axis=(1, 2)) > 0).astype(np.float32)
+    x = np.concatenate([images.x[chosen], inside], axis=-1)
+    return x, {"class": targets[images.y[chosen]], "map": boxed}
+
+
+def build_learner(recipe: Recipe, network: keras.Model) -> keras.Model:
+    """Wrap the network in what only training needs: augmentation, and a view of its heat map.
+
+    The heat map of the positive class is the closed-form one that is served: the last features
+    under that class's weights. Taken as a distribution over the grid, its mass inside the box is
+    the second output, so that a network can be taught to be right for the right reason (Ross et
+    al., 2017, with a softmax over places in place of input gradients).
+    """
+    spec, channels = recipe.input, 2
+    pair = keras.Input((spec.height, spec.width, channels), name="pair")
+    varied = build_augmentation(recipe.augmentation, recipe.optimisation.seed)(pair)
+    taps = keras.Model(network.input, [network.output, network.get_layer(FEATURES).output])
+    logits, features = taps(varied[..., :1])
+    positive = next(index for index, entry in enumerate(recipe.classes) if entry.positive)
+    heat = network.get_layer("logits")(features)[..., positive]  # (n, h, w); the bias cancels
+    cells = (heat.shape[1], heat.shape[2])
+    mass = ops.reshape(ops.softmax(ops.reshape(heat, (-1, cells[0] * cells[1]))), (-1, *cells))
+    box = keras.layers.AveragePooling2D((spec.height // cells[0], spec.width // cells[1]))(
+        ops.relu(varied[..., 1:])
+    )[..., 0]  # how much of each cell is covered
+    covered = box / (ops.max(box, axis=(1, 2), keepdims=True) + _TINY)
+    found = ops.sum(mass * covered, axis=(1, 2))[:, None]
+    names = [keras.layers.Identity(name=name) for name in ("class", "map")]
+    return keras.Model(pair, {"class": names[0](logits), "map": names[1](found)})
+
+
+def missed(boxed: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
+    """Cost of heat outside the box, shape (n,): none for an image without one."""
+    return ops.sum(-boxed * ops.log(found + _TINY), axis=-1)
+
+
+def _schedule(config: Optimisation, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    return keras.optimizers.schedules.CosineDecay(
+        0.1 * config.learning_rate,
+        config.epochs * steps,
+        warmup_target=config.learning_rate,
+        warmup_steps=steps // 2,
+    )
 
 
 def train(recipe: Recipe, training: ImageSet, validation: ImageSet, folder: Path) -> keras.Model:
@@ -90,22 +154,18 @@ def train(recipe: Recipe, training: ImageSet, validation: ImageSet, folder: Path
     """
     config, classes = recipe.optimisation, len(recipe.classes)
     network = build_network(recipe.input, recipe.network, classes)
-    image = keras.Input(network.input_shape[1:])
-    augmented = build_augmentation(recipe.augmentation, config.seed)(image)
-    learner = keras.Model(image, network(augmented))
     batches = EvenBatches(training, config, classes)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.1 * config.learning_rate,
-        config.epochs * len(batches),
-        warmup_target=config.learning_rate,
-        warmup_steps=len(batches) // 2,
-    )
+    learner = build_learner(recipe, network)
     learner.compile(
-        keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay),
-        keras.losses.CategoricalCrossentropy(
-            from_logits=True, label_smoothing=config.label_smoothing
-        ),
-        metrics=["accuracy"],
+        keras.optimizers.AdamW(_schedule(config, len(batches)), weight_decay=config.weight_decay),
+        {
+            "class": keras.losses.CategoricalCrossentropy(
+                from_logits=True, label_smoothing=config.label_smoothing
+            ),
+            "map": missed,
+        },
+        loss_weights={"class": 1.0, "map": config.map_weight},
+        metrics={"class": ["accuracy"]},
         jit_compile=False,
     )
     best = keras.callbacks.EarlyStopping(
@@ -114,7 +174,9 @@ def train(recipe: Recipe, training: ImageSet, validation: ImageSet, folder: Path
     history = learner.fit(
         batches,
         epochs=config.epochs,
-        validation_data=(validation.x, np.eye(classes, dtype=np.float32)[validation.y]),
+        validation_data=as_batch(
+            validation, np.arange(validation.y.size), np.eye(classes, dtype=np.float32)
+        ),
         validation_batch_size=config.batch,
         callbacks=[best],
         verbose=2,
