@@ -64,7 +64,11 @@ class StorageServer:
         ------
         ConfigError
             If a port is taken, or a certificate cannot be used.
+        StateError
+            If it listens already.
         """
+        if self._listener is not None:
+            raise StateError("the listener runs already")
         settings = self._settings
         tls = server_context(settings.tls) if settings.tls is not None else None
         listener = Listener(settings, self._handlers, self._provider, tls)
@@ -86,9 +90,13 @@ class StorageServer:
         )
 
     def stop(self, grace_seconds: float) -> None:
-        """Stop: running C-STOREs get so many seconds to end, everything else is aborted now."""
-        listener, self._listener = self._running(), None
-        listener.stop(grace_seconds)
+        """Stop: running C-STOREs get so many seconds to end, everything else is aborted now.
+
+        A listener that does not run is left as it is.
+        """
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.stop(grace_seconds)
 
     def _running(self) -> Listener:
         if self._listener is None:

@@ -99,6 +99,16 @@ def test_tolerated(node: Node, padding: str, priority: int | None) -> None:
     assert node.recorder.received[0].sop_instance_uid == "1.2.33"
 
 
+def test_leading_zeros_in_a_private_class(node: Node) -> None:
+    uid = "1.2.276.007.3"
+    with node.connect() as peer:
+        peer.associate(contexts=[net.context(1, uid, [net.IMPLICIT])])
+        encoded = changed(e0002=uid)
+        peer.send(data_pdu(fragment(1, 3, encoded), fragment(1, 2, b"abcd")))
+        assert peer.status() == 0
+    assert node.recorder.received[0].sop_class_uid == uid
+
+
 def test_leading_zeros_are_let_through(node: Node) -> None:
     with node.connect() as peer:
         peer.associate()

@@ -35,6 +35,8 @@ def node(tmp_path: Path) -> Iterator[Node]:
         ({"called": "OTHER"}, (1, 1, 7)),
         ({"called": ""}, (1, 1, 7)),
         ({"calling": ""}, (1, 1, 3)),
+        ({"calling": "A\\B"}, (1, 1, 3)),
+        ({"calling": "A\nB"}, (1, 1, 3)),
         ({"called": "ai_node"}, (1, 1, 7)),
         ({"version": 2}, (1, 2, 2)),
         ({"application": item(0x10, b"1.2.3")}, (1, 1, 2)),

@@ -40,9 +40,16 @@ def refusal(
         return RejectReason.CONTEXT_NAME
     if request.called_aet not in ae_titles:
         return RejectReason.CALLED_AET
-    if not request.calling_aet or not _may_call(request.calling_aet, peer_ip, accept_from):
+    if not _is_title(request.calling_aet) or not _may_call(
+        request.calling_aet, peer_ip, accept_from
+    ):
         return RejectReason.CALLING_AET
     return None
+
+
+def _is_title(title: str) -> bool:
+    """Tell whether this can be an AE title: no backslash, no control characters (PS3.5 6.2)."""
+    return title != "" and "\\" not in title and title.isprintable()
 
 
 def _may_call(calling_aet: str, peer_ip: str, accept_from: Sequence[str]) -> bool:

@@ -70,10 +70,16 @@ class Listener:
         ]
         self.port: int | None = None
         self.tls_port: int | None = None
-        if settings.port is not None:
-            self.port = self._open(settings.port, None)
-        if tls is not None:
-            self.tls_port = self._open(settings.tls_port, tls)
+        try:
+            if settings.port is not None:
+                self.port = self._open(settings.port, None)
+            if tls is not None:
+                self.tls_port = self._open(settings.tls_port, tls)
+        except ConfigError:
+            self._wake.close()
+            self._waker.close()
+            self._close_listening()
+            raise
 
     @property
     def associations(self) -> int:

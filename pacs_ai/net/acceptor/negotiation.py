@@ -125,23 +125,24 @@ def _with_role(
     """
     if choice.service is not Service.COMMITMENT or roles is None:
         return _context(proposed, choice.transfer_syntax, _ACCEPTANCE), None
+    uid = UID(choice.abstract_syntax)
     ours = _context(proposed, choice.transfer_syntax)
     ours.scu_role, ours.scp_role = policy.gives_commitment, True
     theirs = _context(proposed, choice.transfer_syntax)
-    contexts, replies = negotiate_as_acceptor(
-        [theirs], [ours], {UID(choice.abstract_syntax): roles}
-    )
+    ours.abstract_syntax = theirs.abstract_syntax = uid
+    contexts, replies = negotiate_as_acceptor([theirs], [ours], {uid: roles})
     return contexts[0], replies[0] if replies else None
 
 
 def _context(
     proposed: ProposedContext, transfer_syntax: str, result: int | None = None
 ) -> PresentationContext:
-    """Make pynetdicom's form of a context; of a refused one only id and result matter."""
+    """Make pynetdicom's form of a context: what its part of an A-ASSOCIATE-AC says.
+
+    The abstract syntax is no part of it; pydicom warns of the form of some that peers made up.
+    """
     context = PresentationContext()
     context.context_id = proposed.id
-    if result in (None, _ACCEPTANCE):
-        context.abstract_syntax = UID(proposed.abstract_syntax)
     context.transfer_syntax = [UID(transfer_syntax)]
     context.result = result
     return context

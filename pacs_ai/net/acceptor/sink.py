@@ -2,10 +2,8 @@
 
 import os
 from functools import lru_cache
+from struct import Struct
 from typing import Protocol
-
-from pydicom.uid import UID
-from pynetdicom.dsutils import create_file_meta, encode_file_meta
 
 from pacs_ai.domain import Part
 from pacs_ai.net.acceptor.pdu import Spillable
@@ -14,8 +12,9 @@ from pacs_ai.net.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSIO
 _MAX_PENDING = 512
 """Views gathered for one writev; POSIX lets a system take as few as 16, Linux takes 1024."""
 
-_INSTANCE_UID_TAG = b"\x02\x00\x03\x00UI"
-_SHORT_ELEMENT_HEADER = 8
+_SHORT = Struct("<HH2sH")
+_LONG = Struct("<HH2sxxL")
+"""Headers of explicit VR elements with lengths of two and of four bytes (PS3.5 Section 7.1.2)."""
 
 
 class Sink(Spillable, Protocol):
@@ -131,14 +130,30 @@ def file_head(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: st
 
 @lru_cache(maxsize=1024)
 def _template(sop_class_uid: str, length: int, transfer_syntax_uid: str) -> tuple[bytes, bytes]:
-    """Encode once what differs between instances in nothing but the SOP Instance UID."""
-    meta = create_file_meta(
-        sop_class_uid=UID(sop_class_uid),
-        sop_instance_uid=UID("9" * length),
-        transfer_syntax=UID(transfer_syntax_uid),
-        implementation_uid=UID(IMPLEMENTATION_CLASS_UID),
-        implementation_version=IMPLEMENTATION_VERSION,
+    """Encode once what differs between instances in nothing but the SOP Instance UID.
+
+    By hand, because what a peer negotiated has to be written even where it bends the rules of
+    its VR, and pydicom refuses to.
+    """
+    instance_padding = b"\0" * (length % 2)
+    before = _long(0x0001, b"OB", b"\0\1") + _short(0x0002, b"UI", sop_class_uid)
+    before += _SHORT.pack(2, 0x0003, b"UI", length + length % 2)
+    after = (
+        instance_padding
+        + _short(0x0010, b"UI", transfer_syntax_uid)
+        + _short(0x0012, b"UI", IMPLEMENTATION_CLASS_UID)
+        + _short(0x0013, b"SH", IMPLEMENTATION_VERSION)
     )
-    encoded = encode_file_meta(meta)
-    value = encoded.index(_INSTANCE_UID_TAG) + _SHORT_ELEMENT_HEADER
-    return b"\0" * 128 + b"DICM" + encoded[:value], encoded[value + length :]
+    group_length = _SHORT.pack(2, 0x0000, b"UL", 4)
+    group_length += (len(before) + length + len(after)).to_bytes(4, "little")
+    return b"\0" * 128 + b"DICM" + group_length + before, after
+
+
+def _short(element: int, vr: bytes, text: str) -> bytes:
+    value = text.encode("ascii")
+    value += (b"\0" if vr == b"UI" else b" ") * (len(value) % 2)
+    return _SHORT.pack(2, element, vr, len(value)) + value
+
+
+def _long(element: int, vr: bytes, value: bytes) -> bytes:
+    return _LONG.pack(2, element, vr, len(value)) + value

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import dcmread
+from pydicom.uid import UID
+from pynetdicom.dsutils import create_file_meta, encode_file_meta
 from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_RJ, A_RELEASE_RP, P_DATA_TF
 
 from pacs_ai.domain import Part
@@ -21,6 +23,7 @@ from pacs_ai.net.acceptor.request import decode_request
 from pacs_ai.net.acceptor.sink import MemorySink, NullSink, PartSink, file_head
 from pacs_ai.net.acceptor.states import TRANSITIONS, Action, Event, State
 from pacs_ai.net.contexts import STORAGE_CLASSES, TRANSFER_SYNTAXES
+from pacs_ai.net.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 from pacs_ai.net.settings import ServerSettings
 from pacs_ai.net.status import Verdict, classify
 from tests import net_peer as net
@@ -188,6 +191,16 @@ def test_file_heads(tmp_path: Path, length: int) -> None:
         assert meta.TransferSyntaxUID == net.EXPLICIT
         assert path.read_bytes()[:132] == bytes(128) + b"DICM"
         assert meta.FileMetaInformationGroupLength == path.stat().st_size - 144
+        again = encode_file_meta(
+            create_file_meta(
+                sop_class_uid=UID(net.CT),
+                sop_instance_uid=UID(uid),
+                transfer_syntax=UID(net.EXPLICIT),
+                implementation_uid=UID(IMPLEMENTATION_CLASS_UID),
+                implementation_version=IMPLEMENTATION_VERSION,
+            )
+        )
+        assert path.read_bytes()[132:] == again
 
 
 @pytest.mark.parametrize(
