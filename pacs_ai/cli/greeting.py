@@ -6,7 +6,7 @@ from pathlib import Path
 from pacs_ai import __version__
 from pacs_ai.app import App
 from pacs_ai.config import Config, Operand, Peer, Rule
-from pacs_ai.configfile import describe
+from pacs_ai.configfile import describe, find_config, load_config
 from pacs_ai.model.bundle import ModelBundle
 
 _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
@@ -39,7 +39,22 @@ def greeting(app: App, source: Path | None, port: int, tls_port: int) -> Iterato
         yield "Try it:"
         yield f"  pacs-ai echo {_quoted(title)}@{reach}:{port}"
         yield f"  storescu -aec {_quoted(title)} {reach} {port} file.dcm"
-        yield "  pacs-ai studies list"
+        yield f"  {_listing(config, source)}"
+
+
+def _listing(config: Config, source: Path | None) -> str:
+    """Return the command that lists this node's studies, wherever flags have put its data."""
+    explicit = source is not None and source != find_config()
+    command = "pacs-ai studies list" + (f" --config {source}" if explicit else "")
+    usual = load_config(source).storage
+    places = {"DATABASE": config.storage.database, "SPOOL": str(config.storage.spool)}
+    normal = {"DATABASE": usual.database, "SPOOL": str(usual.spool)}
+    if ":***@" in str(describe(config)["storage"]["database"]):
+        places["DATABASE"] = normal["DATABASE"]  # a password is not for the screen
+    changed = [
+        f"PACS_AI_STORAGE_{key}={value} " for key, value in places.items() if value != normal[key]
+    ]
+    return "".join(changed) + command
 
 
 def belongings(app: App, source: Path | None) -> Iterator[str]:

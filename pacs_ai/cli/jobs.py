@@ -15,12 +15,12 @@ from pacs_ai.cli.options import (
     moment,
     read_config,
 )
-from pacs_ai.cli.records import delivery_record, event_record, job_record
+from pacs_ai.cli.records import delivery_record, event_record, job_record, result_record
 from pacs_ai.cli.tables import cell, print_json, print_record, print_table, show_records
-from pacs_ai.domain import JobState, TaskKind
+from pacs_ai.domain import JobId, JobState, TaskKind
 from pacs_ai.errors import StateError
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.store import operator, overview
+from pacs_ai.store import operator, overview, results
 from pacs_ai.store.overview import Filter, StudyLine
 from pacs_ai.store.schema import Job
 
@@ -38,6 +38,7 @@ _COLUMNS = (
     "outcome",
 )
 _DELIVERY_COLUMNS = ("id", "destination", "result", "state", "attempt", "status", "reason")
+_RESULT_COLUMNS = ("result", "sop_instance_uid", "file")
 _EVENT_COLUMNS = ("at", "entity", "from_state", "to_state", "actor", "note")
 
 Reference = Annotated[
@@ -72,20 +73,24 @@ def list_jobs(
 def show(
     job: Reference, *, as_json: AsJson = False, config: ConfigPath = None, verbose: Verbose = False
 ) -> None:
-    """Show a job with its deliveries and its audit trail."""
+    """Show a job with its results, their deliveries and its audit trail."""
     with opened_node(read_config(config, verbose=verbose)) as node:
         row = find_job(node, job)
         with node.database.read() as session:
             line = overview.study(session, str(row.study_id))
             trail = overview.events(session, "job", row.id)
+            made = [
+                result_record(one, node.spool) for one in results.of_job(session, JobId(row.id))
+            ]
     sent = _sent(line, row)
     events = [event_record(event) for event in trail]
     record = job_record(row, line.study if line is not None else None)
     if as_json:
-        print_json({**record, "deliveries": sent, "events": events})
+        print_json({**record, "results": made, "deliveries": sent, "events": events})
         return
     print_record(record, "job")
     for name, columns, records in (
+        ("results", _RESULT_COLUMNS, made),
         ("deliveries", _DELIVERY_COLUMNS, sent),
         ("events", _EVENT_COLUMNS, events),
     ):

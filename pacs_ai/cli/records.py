@@ -6,6 +6,7 @@ from pacs_ai.domain import JobState
 from pacs_ai.store import overview
 from pacs_ai.store.overview import StudyLine
 from pacs_ai.store.schema import Delivery, Event, Job, Result, Study
+from pacs_ai.store.spool import Spool
 
 Record = dict[str, object]
 
@@ -74,6 +75,16 @@ def delivery_record(delivery: Delivery, result: Result) -> Record:
         "error_code": delivery.error_code,
         "error_text": delivery.error_text,
         "reason": _error(delivery.error_code, delivery.error_text),
+    }
+
+
+def result_record(result: Result, spool: Spool) -> Record:
+    """Return a result and where its file lies."""
+    return {
+        "job": result.job_id,
+        "result": f"{result.kind} {result.number}",
+        "sop_instance_uid": result.sop_instance_uid,
+        "file": str(spool.path_of(result.path)),
     }
 
 

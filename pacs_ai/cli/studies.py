@@ -15,13 +15,19 @@ from pacs_ai.cli.options import (
     moment,
     read_config,
 )
-from pacs_ai.cli.records import delivery_record, event_record, job_record, study_record
+from pacs_ai.cli.records import (
+    delivery_record,
+    event_record,
+    job_record,
+    result_record,
+    study_record,
+)
 from pacs_ai.cli.tables import cell, print_json, print_record, print_table, show_records
-from pacs_ai.domain import StudyState
+from pacs_ai.domain import JobId, StudyState
 from pacs_ai.errors import IllegalTransition, StateError
 from pacs_ai.flow import complete
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.store import overview
+from pacs_ai.store import overview, results
 from pacs_ai.store import studies as rows
 from pacs_ai.store.operator import ACTOR
 from pacs_ai.store.overview import Filter, StudyLine
@@ -98,7 +104,7 @@ def show(
     config: ConfigPath = None,
     verbose: Verbose = False,
 ) -> None:
-    """Show all that is known of a study: jobs, deliveries, audit trail."""
+    """Show all that is known of a study: jobs, results, deliveries, audit trail."""
     if (study is None) == (accession is None):
         raise typer.BadParameter("give either a STUDY or --accession")
     with opened_node(read_config(config, verbose=verbose)) as node:
@@ -176,9 +182,15 @@ def _details(node: FlowContext, line: StudyLine) -> dict[str, object]:
     keys += [("delivery", str(delivery.id)) for delivery, _ in line.deliveries]
     with node.database.read() as session:
         trail = [event for key in keys for event in overview.events(session, *key)]
+        made = [
+            result_record(result, node.spool)
+            for job in line.jobs
+            for result in results.of_job(session, JobId(job.id))
+        ]
     return {
         **study_record(line),
         "jobs": [job_record(job, line.study) for job in line.jobs],
+        "results": made,
         "deliveries": [delivery_record(*pair) for pair in line.deliveries],
         "events": [event_record(event) for event in sorted(trail, key=lambda event: event.id)],
     }
@@ -187,6 +199,7 @@ def _details(node: FlowContext, line: StudyLine) -> dict[str, object]:
 def _print_details(details: dict[str, object]) -> None:
     parts = {
         "jobs": _JOB_COLUMNS,
+        "results": ("result", "sop_instance_uid", "file"),
         "deliveries": _DELIVERY_COLUMNS,
         "events": _EVENT_COLUMNS,
     }

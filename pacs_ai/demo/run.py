@@ -119,7 +119,9 @@ def _clear(
     """End what runs and remove the stage, unless it is to stay or says what went wrong."""
     if keep and complete:
         return
-    for process in reversed(running):
+    for process in running:
+        process.ask_to_end()
+    for process in running:
         process.stop()
     if complete:
         shutil.rmtree(stage.folder, ignore_errors=True)

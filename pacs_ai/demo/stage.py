@@ -80,10 +80,14 @@ class Process:
         lines = self.log.read_text("utf-8", "replace").splitlines() or ["it said nothing"]
         raise PacsAIError(f"the {self.name} did not start: {lines[-1]}")
 
-    def stop(self) -> None:
-        """Ask it to end; insist after `STOP_SECONDS`."""
+    def ask_to_end(self) -> None:
+        """Send SIGTERM, if it still runs."""
         if self.popen.poll() is None:
             self.popen.send_signal(signal.SIGTERM)
+
+    def stop(self) -> None:
+        """Wait for its end; insist after `STOP_SECONDS`."""
+        if self.popen.poll() is None:
             try:
                 self.popen.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:

@@ -116,6 +116,22 @@ def test_with_nothing_else_it_listens_and_says_all_about_itself(home: Home, ct: 
     assert "Traceback" not in home.err
 
 
+def test_the_command_it_shows_finds_data_that_flags_have_put_elsewhere(home: Home) -> None:
+    database, spool = f"sqlite:///{home.folder}/else/db", f"{home.folder}/else/spool"
+    home.start(
+        *("listen", "--aet", "AI_NODE", "--port", "0", "--no-workers"),
+        *("--database", database, "--spool", spool),
+    )
+    home.port()
+    wait_for(lambda: "pacs-ai studies list" in home.out, 10)
+    command = home.out.strip().splitlines()[-1].strip()
+    *settings, _, _, _ = command.split()
+    home.environment.update(setting.split("=", 1) for setting in settings)
+    done = home.pacs_ai("studies", "list")
+    assert (done.returncode, done.stderr) == (0, "no studies\n")
+    assert home.stop() == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_with_0_and_a_second_start_finds_its_data(
     number: signal.Signals, home: Home

@@ -92,6 +92,7 @@ def test_show_a_study_by_uid_by_row_and_by_accession(node: Installation) -> None
     ]
     assert details["jobs"][0]["state"] == JobState.SUCCEEDED
     assert details["deliveries"][0]["status"] == "0x0000"
+    assert details["results"][0]["file"] == f"{node.folder}/var/spool/node/results/aa/1.dcm"
     text = node.pacs_ai("studies", "show", "1").out
     assert re.search(r"^  state +ROUTED$", text, re.MULTILINE)
     assert "A 17" not in shown + text
@@ -159,6 +160,14 @@ def test_retry_and_cancel_a_job(node: Installation) -> None:
     assert node.pacs_ai("jobs", "cancel", job).code == 0
     assert state(node, Job, job) == JobState.CANCELLED
     assert "CANCELLED" in node.pacs_ai("jobs", "show", job).out
+
+
+def test_show_a_job_says_where_its_results_lie(node: Installation) -> None:
+    job = node.study_with_result()
+    shown = json.loads(node.pacs_ai("jobs", "show", job[:8], "--json").out)
+    file = f"{node.folder}/var/spool/node/results/aa/1.dcm"
+    assert [one["file"] for one in shown["results"]] == [file]
+    assert file in node.pacs_ai("jobs", "show", job).out
 
 
 def test_retry_and_cancel_a_delivery(node: Installation) -> None:
