@@ -14,6 +14,9 @@ from pacs_ai.config import Log
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 _secret = b""
 
+REF_LENGTH = 12
+"""Hex digits of a study's name in the logs."""
+
 
 def keyed_hash(secret: bytes, value: str) -> str:
     """Return the SHA-256 HMAC of a value as 64 hex digits."""
@@ -28,7 +31,7 @@ def use_secret(secret: bytes) -> None:
 
 def study_ref(study_instance_uid: str) -> str:
     """Return what logs call a study: 12 hex digits of the keyed hash of its UID."""
-    return keyed_hash(_secret, study_instance_uid)[:12]
+    return keyed_hash(_secret, study_instance_uid)[:REF_LENGTH]
 
 
 def setup_logging(settings: Log) -> None:

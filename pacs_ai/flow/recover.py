@@ -13,7 +13,7 @@ from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.deliver import release
 from pacs_ai.flow.receive import Origin, adopt
 from pacs_ai.logs import get_logger
-from pacs_ai.store import deliveries, instances, jobs, leases, studies, tasks
+from pacs_ai.store import commitments, deliveries, instances, jobs, leases, studies, tasks
 from pacs_ai.store.session import Session
 
 _ADOPTED = Origin(calling_aet="", called_aet="", association_id=None)
@@ -37,6 +37,7 @@ def restart(context: FlowContext, arrivals: Arrivals) -> None:
     for path in sorted(known - present):
         _report_missing(context, path)
     returned = _take_back_own(context)
+    _ask_again(context)
     if removed or returned or present - known:
         _log.warning(
             "recovered from a crash",
@@ -71,6 +72,13 @@ def _take_back_own(context: FlowContext) -> int:
         for lease in lost:
             _take_back(context, session, lease, blame=leases.Blame.NODE)
     return len(lost)
+
+
+def _ask_again(context: FlowContext) -> None:
+    """Ask archives again: the question may never have left, the report may have come in vain."""
+    with context.database.write() as session:
+        for delivery in commitments.asked_by(session, context.spool.node):
+            commitments.ask_later(session, delivery, now=context.now(), actor=context.owner)
 
 
 def _take_back(

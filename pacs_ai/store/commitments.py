@@ -62,6 +62,7 @@ def ask(
         actor=actor,
         transaction_uid=transaction_uid,
         asked_at=now,
+        lease_owner=actor,
     )
 
 
@@ -139,8 +140,18 @@ def _back_to_stored(
         note=note,
         asked_at=None,
         transaction_uid=None,
+        lease_owner=None,
         error_code=error_code,
     )
+
+
+def asked_by(session: Session, node: str) -> Sequence[Delivery]:
+    """Return deliveries whose archive a process of this node was asking, or had asked."""
+    query = sa.select(Delivery).where(
+        Delivery.state == DeliveryState.COMMITTING,
+        Delivery.lease_owner.startswith(f"{node}/", autoescape=True),
+    )
+    return session.scalars(query).all()
 
 
 def unanswered(session: Session, before: datetime) -> Sequence[Delivery]:

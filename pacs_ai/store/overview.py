@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pacs_ai.domain import DeliveryState, JobState
+from pacs_ai.logs import REF_LENGTH, study_ref
 from pacs_ai.store.schema import Delivery, Event, Instance, Job, Result, Study
 
 DELIVERED = (DeliveryState.STORED, DeliveryState.COMMITTING, DeliveryState.COMMITTED)
@@ -55,9 +56,12 @@ def studies(
 
 
 def study(session: Session, reference: str) -> StudyLine | None:
-    """Return one study by its row id or its Study Instance UID."""
-    query = sa.select(Study).where(Study.study_instance_uid == reference)
-    row = session.scalar(query)
+    """Return one study by its row id, its Study Instance UID, or what logs call it."""
+    row = session.scalar(sa.select(Study).where(Study.study_instance_uid == reference))
+    if row is None and len(reference) == REF_LENGTH:
+        uids = session.scalars(sa.select(Study.study_instance_uid))
+        uid = next((uid for uid in uids if study_ref(uid) == reference), None)
+        row = session.scalar(sa.select(Study).where(Study.study_instance_uid == uid))
     if row is None and reference.isdigit():
         row = session.get(Study, int(reference))
     return None if row is None else _line(session, row)

@@ -298,3 +298,15 @@ def test_only_finished_old_studies_are_purged(database: Database):
         assert study.state == StudyState.PURGED
         reopened = studies.add_instance(session, arrival(1), sender(), later)
     assert (reopened.state, reopened.revision) == (StudyState.RECEIVING, 2)
+
+
+def test_an_archive_asked_before_a_crash_is_asked_again_by_the_same_node_only(database: Database):
+    job_id, parcel = delivered(database)
+    with database.write() as session:
+        deliveries.stored(session, parcel, status=0, note="", now=NOW, actor="t")
+        ((delivery, _),) = commitments.stored(session, job_id, "pacs")
+        commitments.ask(session, delivery, "2.25.9", now=NOW, actor="node/boot/1")
+        assert commitments.asked_by(session, "other") == []
+        (again,) = commitments.asked_by(session, "node")
+        assert commitments.ask_later(session, again, now=NOW, actor="node/boot/2")
+        assert commitments.to_ask(session, ["pacs"]) == [(job_id, "pacs")]
