@@ -79,6 +79,8 @@ def _ask_again(context: FlowContext) -> None:
     with context.database.write() as session:
         for delivery in commitments.asked_by(session, context.spool.node):
             commitments.ask_later(session, delivery, now=context.now(), actor=context.owner)
+            key = pair_key(delivery.job_id, delivery.destination)
+            context.engine.enqueue(session, TaskKind.COMMIT, key)
 
 
 def _take_back(
