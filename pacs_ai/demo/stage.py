@@ -28,7 +28,7 @@ database = "sqlite:///pacs-ai.db"
 spool = "spool"
 min_free_gb = 0.1
 [study]
-quiet_seconds = 5
+quiet_seconds = 2
 release_seconds = {release}
 [study.modality.CR]
 release_seconds = {release}
