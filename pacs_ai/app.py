@@ -18,9 +18,9 @@ from pacs_ai.flow.deliver import deliver
 from pacs_ai.flow.route import check_rules, route
 from pacs_ai.logs import use_secret
 from pacs_ai.model.bundle import ModelBundle, load_bundle
-from pacs_ai.store.migrate import prepare
 from pacs_ai.store.session import Database
 from pacs_ai.store.spool import Spool
+from pacs_ai.store.version import prepare
 
 LIGHT_TASKS = (
     (TaskKind.ROUTE,),

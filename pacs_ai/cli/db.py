@@ -5,7 +5,7 @@ from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, group, read_config
 from pacs_ai.cli.tables import print_json
 from pacs_ai.configfile import describe
 from pacs_ai.errors import ConfigError
-from pacs_ai.store import migrate
+from pacs_ai.store import migrate, version
 from pacs_ai.store.session import Database
 
 app = group("The database's schema.")
@@ -17,9 +17,9 @@ def upgrade(*, config: ConfigPath = None, verbose: Verbose = False) -> None:
     settings = read_config(config, verbose=verbose)
     database = Database(settings.storage.database)
     try:
-        before = migrate.current(database)
+        before = version.current(database)
         migrate.upgrade(database)
-        after = migrate.current(database)
+        after = version.current(database)
     finally:
         database.close()
     print(f"schema {after}" + ("" if before == after else f", upgraded from {before or 'nothing'}"))
@@ -31,10 +31,10 @@ def check(*, as_json: AsJson = False, config: ConfigPath = None, verbose: Verbos
     settings = read_config(config, verbose=verbose)
     database = open_database(settings)
     try:
-        current = migrate.current(database)
+        current = version.current(database)
     finally:
         database.close()
-    wanted = migrate.head()
+    wanted = version.SCHEMA_STEP
     where = describe(settings)["storage"]["database"]
     if as_json:
         print_json({"database": where, "schema": current, "wanted": wanted})

@@ -22,7 +22,7 @@ from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.net import client
 from pacs_ai.net.client import PeerAddress
-from pacs_ai.store import migrate
+from pacs_ai.store import version
 from pacs_ai.store.session import Database
 
 app = single()
@@ -121,7 +121,7 @@ def _database(config: Config) -> Iterator[Finding]:
 def _schema(config: Config) -> Finding:
     database = Database(config.storage.database)
     try:
-        current, wanted = migrate.current(database), migrate.head()
+        current, wanted = version.current(database), version.SCHEMA_STEP
     finally:
         database.close()
     shown = str(describe(config)["storage"]["database"])

@@ -10,7 +10,7 @@ from pacs_ai.engine.local import LocalEngine
 from pacs_ai.errors import ConfigError
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.logs import use_secret
-from pacs_ai.store import migrate
+from pacs_ai.store import version
 from pacs_ai.store.operator import ACTOR
 from pacs_ai.store.session import Database
 from pacs_ai.store.spool import Spool
@@ -27,7 +27,7 @@ def opened_node(config: Config) -> Iterator[FlowContext]:
     """
     database = open_database(config)
     try:
-        if migrate.current(database) != migrate.head():
+        if version.current(database) != version.SCHEMA_STEP:
             raise ConfigError("the database's schema is not this version's: run pacs-ai db upgrade")
         spool = Spool(config.storage.spool, "")  # of no node's own: rows name paths from the root
         secret = spool.secret()

@@ -2,15 +2,14 @@
 
 from importlib import resources
 
-import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config as AlembicConfig
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 
 from pacs_ai.errors import ConfigError
 from pacs_ai.store.session import Database
+from pacs_ai.store.version import current
 
 
 def upgrade(database: Database) -> None:
@@ -21,45 +20,21 @@ def upgrade(database: Database) -> None:
     ConfigError
         If the database was written by a newer version.
     """
-    _refuse_newer(database)
+    refuse_newer(database)
     with database.engine.connect() as connection:
         settings = _settings()
         settings.attributes["connection"] = connection
         command.upgrade(settings, "head")
 
 
-def prepare(database: Database) -> None:
-    """Make the schema fit at start: SQLite is upgraded, PostgreSQL must have been already.
-
-    Raises
-    ------
-    ConfigError
-        If the schema is newer, or older on PostgreSQL.
-    """
-    if database.is_sqlite:
-        upgrade(database)
-        return
-    _refuse_newer(database)
-    if current(database) != head():
-        raise ConfigError("the database's schema is not up to date: run pacs-ai db upgrade")
-
-
-def current(database: Database) -> str | None:
-    """Return the schema step that the database is at; None for an empty one."""
-    with database.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
-
-
 def head() -> str | None:
-    """Return the schema step that this version needs."""
+    """Return the newest step there is; `SCHEMA_STEP` must name it."""
     return ScriptDirectory.from_config(_settings()).get_current_head()
 
 
-def _refuse_newer(database: Database) -> None:
-    try:
-        step = current(database)
-    except sa.exc.OperationalError:
-        raise ConfigError("storage.database: no connection; check host, name and rights") from None
+def refuse_newer(database: Database) -> None:
+    """Raise `ConfigError` for a schema step that this version does not know."""
+    step = current(database)
     try:
         if step is not None:
             ScriptDirectory.from_config(_settings()).get_revision(step)

@@ -17,6 +17,7 @@ from pacs_ai.domain import Part
 from pacs_ai.errors import ConfigError
 from pacs_ai.net.acceptor import pdu
 from pacs_ai.net.acceptor.access import refusal
+from pacs_ai.net.acceptor.admission import Rate
 from pacs_ai.net.acceptor.faults import AbortReason
 from pacs_ai.net.acceptor.noise import Warnings
 from pacs_ai.net.acceptor.request import decode_request
@@ -235,3 +236,13 @@ def test_warnings_are_few(capsys: pytest.CaptureFixture[str]) -> None:
     lines = [line for line in capsys.readouterr().out.splitlines() if "stranger" in line]
     assert len(lines) == 6
     assert "unsaid=95" in lines[-1]
+
+
+def test_rates_recover() -> None:
+    rate = Rate(6)
+    assert [rate.allows("a", 100.0) for _ in range(8)] == [True] * 6 + [False] * 2
+    assert rate.allows("b", 100.0)
+    assert not rate.allows("a", 105.0)
+    assert rate.allows("a", 110.1)
+    assert not rate.allows("a", 110.2)
+    assert [rate.allows("a", 900.0) for _ in range(7)] == [True] * 6 + [False]

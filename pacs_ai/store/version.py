@@ -1,0 +1,51 @@
+"""The schema step this version needs, known without loading Alembic.
+
+Most starts have nothing to migrate: they compare one row and go on.
+"""
+
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+
+from pacs_ai.errors import ConfigError
+from pacs_ai.store.session import Database
+
+SCHEMA_STEP = "0001"
+"""Newest step in ``migrations/versions``."""
+
+_VERSIONS = sa.table("alembic_version", sa.column("version_num"))
+
+
+def current(database: Database) -> str | None:
+    """Return the schema step that the database is at; None for an empty one.
+
+    Raises
+    ------
+    ConfigError
+        If there is no connection.
+    """
+    try:
+        with database.engine.connect() as connection:
+            if not sa.inspect(connection).has_table(_VERSIONS.name):
+                return None
+            step: str | None = connection.scalar(sa.select(_VERSIONS.c.version_num))
+            return step
+    except OperationalError:
+        raise ConfigError("storage.database: no connection; check host, name and rights") from None
+
+
+def prepare(database: Database) -> None:
+    """Make the schema fit at start: SQLite is upgraded, PostgreSQL must have been already.
+
+    Raises
+    ------
+    ConfigError
+        If the schema is newer, or older on PostgreSQL.
+    """
+    if current(database) == SCHEMA_STEP:
+        return
+    from pacs_ai.store import migrate  # noqa: PLC0415 - loads Alembic, half a second
+
+    if not database.is_sqlite:
+        migrate.refuse_newer(database)
+        raise ConfigError("the database's schema is not up to date: run pacs-ai db upgrade")
+    migrate.upgrade(database)
