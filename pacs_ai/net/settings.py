@@ -38,6 +38,8 @@ class ServerSettings:
         Associations at once; one more is rejected as transient.
     max_associations_per_peer
         The same for one address; None for no limit of its own.
+    associations_per_minute
+        New associations of one address in a minute, and at once; None for as many as it likes.
     max_pending
         Connections without an association (yet) from strangers; beyond it the oldest of the
         address that has most is dropped.
@@ -75,6 +77,7 @@ class ServerSettings:
     accept_from: tuple[str, ...] = ()
     max_associations: int = 64
     max_associations_per_peer: int | None = None
+    associations_per_minute: int | None = None
     max_pending: int = 128
     reserved_pending: int = 128
     acse_seconds: float = 10

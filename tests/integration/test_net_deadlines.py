@@ -177,3 +177,16 @@ def test_a_cap_for_each_address(tmp_path: Path) -> None:
         first.associate()
         second.send(request())
         assert second.pdu()[0] == net.RJ
+
+
+def test_a_rate_for_each_address(tmp_path: Path) -> None:
+    settings = replace(net.SETTINGS, associations_per_minute=3)
+    with net.running(tmp_path, settings) as node:
+        for _ in range(3):
+            with node.connect() as peer:
+                peer.associate()
+                peer.release()
+        with node.connect() as peer:
+            peer.send(request())
+            kind, body = peer.pdu()
+            assert (kind, tuple(body[1:])) == (net.RJ, (2, 3, 2))

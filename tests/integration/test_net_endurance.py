@@ -97,11 +97,12 @@ def associate(listener: Process, instances: int) -> None:
 def test_many_associations_leave_nothing(listener: Process) -> None:
     for _ in range(20):
         associate(listener, 10)
-    before = (listener.threads, listener.descriptors)
+    threads, descriptors = listener.threads, listener.descriptors
     memory = listener.megabytes
     for _ in range(200 * TIMES):
         associate(listener, 10)
-    assert net.eventually(lambda: (listener.threads, listener.descriptors) == before)
+    assert net.eventually(lambda: listener.threads <= threads)
+    assert net.eventually(lambda: listener.descriptors <= descriptors)
     assert listener.megabytes - memory < 8
 
 

@@ -33,6 +33,29 @@ class Guest(Protocol):
         ...
 
 
+class Rate:
+    """Counts what each address did lately: a bucket of a minute's worth that fills evenly.
+
+    Parameters
+    ----------
+    per_minute
+        What each may do in a minute, and at once.
+    """
+
+    def __init__(self, per_minute: int) -> None:
+        self._per_minute = per_minute
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def allows(self, address: str, now: float) -> bool:
+        """Count one more, False if it is one too many; ``now`` in seconds, never going back."""
+        left, since = self._left.pop(address, (float(self._per_minute), now))
+        left = min(self._per_minute, left + (now - since) * self._per_minute / 60)
+        self._left[address] = (left - 1 if left >= 1 else left, now)
+        if len(self._left) > _KNOWN_ADDRESSES:
+            self._left.popitem(last=False)
+        return left >= 1
+
+
 class Admission:
     """Keeps two accounts that never touch: associations, and connections that have none.
 
@@ -47,6 +70,8 @@ class Admission:
         Associations at once.
     max_per_peer
         The same for one address, None for no limit of its own.
+    rate_per_peer
+        Associations a minute from one address, None for as many as there are.
     max_pending
         Connections without an association from strangers.
     reserved_pending
@@ -57,12 +82,14 @@ class Admission:
         self,
         max_associations: int,
         max_per_peer: int | None,
+        rate_per_peer: int | None,
         max_pending: int,
         reserved_pending: int,
     ) -> None:
         self._lock = threading.Lock()
         self._max_associations = max_associations
         self._max_per_peer = max_per_peer or max_associations
+        self._rate = None if rate_per_peer is None else Rate(rate_per_peer)
         self._limits = {False: max_pending, True: reserved_pending}
         self._pending: dict[bool, OrderedDict[Guest, None]] = {
             False: OrderedDict(),
@@ -98,6 +125,8 @@ class Admission:
                 return False
             same = sum(a.connection.peer_ip == address for a in self._associations)
             if same >= self._max_per_peer:
+                return False
+            if self._rate is not None and not self._rate.allows(address, time.monotonic()):
                 return False
             self._unshelve(guest)
             self._associations.add(guest)

@@ -57,6 +57,7 @@ class Listener:
         self._admission = Admission(
             settings.max_associations,
             settings.max_associations_per_peer,
+            settings.associations_per_minute,
             settings.max_pending,
             settings.reserved_pending,
         )
