@@ -52,7 +52,8 @@ def setup_logging(settings: Log) -> None:
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(settings.level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # looked up at each event: whoever redirects standard error gets what comes after
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s", force=True)
