@@ -22,6 +22,7 @@ PACKAGES = {
     "storescp": "dcmtk",
     "dcmsend": "dcmtk",
     "dcmqrscp": "dcmtk",
+    "findscu": "dcmtk",
     "echoscu": "dcmtk",
     "dcmdump": "dcmtk",
     "dciodvfy": "dicom3tools",

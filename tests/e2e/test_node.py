@@ -259,3 +259,42 @@ def test_no_tensorflow_in_a_started_daemon(running: Node):
         maps = Path(f"/proc/{pid}/maps")
         if maps.exists():
             assert "site-packages/tensorflow" not in maps.read_text()
+
+
+def test_results_can_be_found_again_in_dcmtks_query_archive(
+    tmp_path: Path, ports: tuple[int, int], tool: Callable[[str], Path]
+):
+    """dcmqrscp keeps an index of its own: what it stored it must be able to find by study."""
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    settings = tmp_path / "dcmqrscp.cfg"
+    settings.write_text(
+        f"NetworkTCPPort = {ports[1]}\nMaxPDUSize = 16384\nMaxAssociations = 4\n"
+        f"HostTable BEGIN\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
+        f"AETable BEGIN\nARCHIVE {folder} RW (100, 1024mb) ANY\nAETable END\n",
+        "ascii",
+    )
+    server = subprocess.Popen(
+        [str(tool("dcmqrscp")), "-c", str(settings)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        with node(tmp_path / "node", ports[0], extra=TO_ARCHIVE.format(port=ports[1])) as one:
+            one.start()
+            send(one, sample("MR_small.dcm"))
+            wait_for(lambda: one.states("delivery") == ["STORED"] * 2, 45, lambda: one.log)
+        study = str(pydicom.dcmread(sample("MR_small.dcm")).StudyInstanceUID)
+        query = ["-S", "-aec", "ARCHIVE", "127.0.0.1", str(ports[1]), "-k", "0008,0052=SERIES"]
+        found = subprocess.run(
+            [str(tool("findscu")), *query, "-k", f"0020,000D={study}", "-k", "0008,0060"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    finally:
+        server.kill()
+        server.wait()
+    answers = found.stdout + found.stderr
+    assert "CS [SR]" in answers
+    assert "CS [OT]" in answers
