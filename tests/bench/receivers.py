@@ -1,5 +1,6 @@
 """The receivers that `tests.bench.receive` starts: ours, and the bare minimum."""
 
+import itertools
 import os
 import signal
 import socket
@@ -21,6 +22,7 @@ class Folder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = str(folder)
+        self.numbers = itertools.count()
 
     def opened(self, association: AssociationInfo) -> None:
         """Nothing to do."""
@@ -29,7 +31,7 @@ class Folder:
         """Nothing to do."""
 
     def open_part(self) -> Part:
-        path = f"{self.folder}/{uuid.uuid4().hex}.part"
+        path = f"{self.folder}/{next(self.numbers)}.part"
         return Part(Path(path), os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
     def discard(self, part: Part) -> None:

@@ -6,6 +6,7 @@ A command set is always in Implicit VR Little Endian and holds only group 0000.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from struct import Struct, pack
 
 from pacs_ai.uids import storable_uid
@@ -20,6 +21,7 @@ RESPONSE = 0x8000
 _ELEMENT = Struct("<HHL")
 _SHORT = Struct("<H")
 _SHORT_ELEMENT = Struct("<HHLH")
+_THREE_SHORTS = Struct("<HHLHHHLHHHLH")
 _GROUP_LENGTH = Struct("<HHLL")
 _MAX_COMMENT = 64
 
@@ -118,20 +120,23 @@ def encode_response(
         Encoded elements above (0000,1001).
     """
     known = request.elements
-    message_id = request.number(Element.MESSAGE_ID) or 0
     sop_class = known.get(Element.AFFECTED_CLASS) or known.get(Element.REQUESTED_CLASS)
     instance = known.get(Element.AFFECTED_INSTANCE) or known.get(Element.REQUESTED_INSTANCE)
-    parts = [
-        _value(Element.AFFECTED_CLASS, sop_class),
-        short(Element.FIELD, field | RESPONSE),
-        short(Element.ANSWERED_ID, message_id),
-        short(Element.DATASET_TYPE, NO_DATASET),
-        short(Element.STATUS, status),
-        text(Element.COMMENT, comment),
-        _value(Element.AFFECTED_INSTANCE, instance),
-        extra,
-    ]
-    return with_group_length(b"".join(parts))
+    numbers = _THREE_SHORTS.pack(
+        *(0, Element.ANSWERED_ID, 2, request.number(Element.MESSAGE_ID) or 0),
+        *(0, Element.DATASET_TYPE, 2, NO_DATASET),
+        *(0, Element.STATUS, 2, status),
+    )
+    elements = _response_head(sop_class, field) + numbers
+    if comment:
+        elements += text(Element.COMMENT, comment)
+    return with_group_length(elements + _value(Element.AFFECTED_INSTANCE, instance) + extra)
+
+
+@lru_cache(maxsize=64)
+def _response_head(sop_class: bytes | None, field: int) -> bytes:
+    """Encode what all responses of a kind begin with."""
+    return _value(Element.AFFECTED_CLASS, sop_class) + short(Element.FIELD, field | RESPONSE)
 
 
 def with_group_length(elements: bytes) -> bytes:

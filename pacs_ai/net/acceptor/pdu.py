@@ -18,13 +18,14 @@ COMMAND_FRAGMENT = 0x01
 RELEASE_RP = bytes((6, 0, 0, 0, 0, 4, 0, 0, 0, 0))
 """A-RELEASE-RP (PS3.8 Section 9.3.7)."""
 
+_WHOLE_COMMAND = COMMAND_FRAGMENT | LAST_FRAGMENT
 _ABORT_BODY = 4
 _FIRST_BUFFER = 16 << 10
-_BUFFER = 256 << 10
-"""Measured: from 64 KiB on the size makes no difference to the rate."""
+_BUFFER = 1 << 20
+"""Measured: a tenth faster than 256 KiB; the rest of a larger one is hardly ever used."""
 _ROOM = 64 << 10
 """Below so much free space at its end the buffer starts anew: short receives cost most."""
-_spare_buffers: deque[bytearray] = deque(maxlen=32)
+_spare_buffers: deque[bytearray] = deque(maxlen=16)
 """To have the system provide and clear one costs as much as a small association does."""
 _PDATA = 4
 _LENGTH = Struct(">L")
@@ -200,6 +201,11 @@ def message(context_id: int, command: bytes, dataset: bytes | None, max_length: 
     max_length
         Largest body the peer takes (PS3.8 Annex D.1), 0 for no limit.
     """
+    whole = len(command) + PDV_HEADER
+    if dataset is None and (whole <= max_length or not max_length):
+        # Nearly every message that is sent here: the response to a C-STORE.
+        head = _PDU_AND_PDV.pack(_PDATA, whole, whole - 4, context_id, _WHOLE_COMMAND)
+        return head + command
     parts = [_fragments(context_id, command, COMMAND_FRAGMENT, max_length)]
     if dataset is not None:
         parts.append(_fragments(context_id, dataset, 0, max_length))
