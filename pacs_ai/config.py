@@ -30,6 +30,8 @@ class Node(Section):
 
     ae_title: AETitle = "PACS_AI"
     """AE title that callers must address (PS3.8 Section 9.3.2)."""
+    other_ae_titles: tuple[AETitle, ...] = ()
+    """Further AE titles that callers may address; a rule tells them apart by ``CalledAET``."""
     site: str = Field("", max_length=64)
     """Part of every result UID: set it where two installations serve one archive."""
     host: str = "127.0.0.1"
@@ -121,6 +123,10 @@ class Limits(Section):
     """From the first to the last byte of a PDU."""
     idle_seconds: Seconds = 60
     """Without a DIMSE message on an open association."""
+    associations_per_peer: int | None = Field(None, ge=1)
+    """Associations at once from one address; not set: only the node's own limit."""
+    associations_per_minute: int | None = Field(None, ge=1)
+    """New associations a minute from one address; not set: no limit."""
     max_pdu: ByteSize = ByteSize(1 << 20)
     """Largest PDU announced, and taken for anything but P-DATA."""
     max_instance: ByteSize = ByteSize(2 << 30)

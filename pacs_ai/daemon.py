@@ -142,12 +142,14 @@ def _server_settings(app: App) -> ServerSettings:
     if tls.certificate is not None and tls.key is not None:
         files = TlsFiles(tls.certificate, tls.key, tls.ca)
     return ServerSettings(
-        ae_titles=(config.node.ae_title,),
+        ae_titles=(config.node.ae_title, *config.node.other_ae_titles),
         host=config.node.host,
         port=config.node.port if files is None or tls.plain else None,
         accept_from=config.node.accept_from,
         accept_unknown=config.node.accept_unknown,
         max_associations=config.node.max_associations,
+        max_associations_per_peer=config.limits.associations_per_peer,
+        associations_per_minute=config.limits.associations_per_minute,
         acse_seconds=config.limits.acse_seconds,
         pdu_seconds=config.limits.pdu_seconds,
         idle_seconds=config.limits.idle_seconds,

@@ -15,6 +15,8 @@ from pacs_ai.configfile import load_config
 COMMENTED_KEY = re.compile(r"^#(?=[a-z_0-9]+ = )", re.MULTILINE)
 # Shown with a value that makes sense, since the default is that there is none.
 WITHOUT_DEFAULT = {
+    "limits.associations_per_peer",
+    "limits.associations_per_minute",
     "tls.certificate",
     "tls.key",
     "tls.ca",

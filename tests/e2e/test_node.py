@@ -298,3 +298,16 @@ def test_results_can_be_found_again_in_dcmtks_query_archive(
     answers = found.stdout + found.stderr
     assert "CS [SR]" in answers
     assert "CS [OT]" in answers
+
+
+def test_a_rule_may_depend_on_the_name_a_caller_used(tmp_path: Path, free_port: Callable[[], int]):
+    port = free_port()
+    rules = '[[rules]]\nname = "urgent"\nmodel = "demo"\nwhen = { CalledAET = "URGENT" }\n'
+    with node(tmp_path / "node", port, head='other_ae_titles = ["URGENT"]', extra=rules) as one:
+        one.start()
+        send(one, sample("CT_small.dcm"))
+        wait_for(lambda: one.states("study") == ["ROUTED"], 30, lambda: one.log)
+        assert one.states("job") == []
+        urgent = PeerAddress("URGENT", "127.0.0.1", port)
+        store(urgent, "MODALITY", [sample("MR_small.dcm")])
+        wait_for(lambda: one.states("job") == ["SUCCEEDED"], 45, lambda: one.log)
