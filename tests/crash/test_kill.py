@@ -46,7 +46,7 @@ POINTS = [
     "pacs_ai.store.commitments:confirmed:after",
 ]
 
-pytestmark = [pytest.mark.crash, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(300)]
 
 EXTRA = """
 [peers.archive]
@@ -89,12 +89,12 @@ def test_killed_once_and_nothing_is_lost(
         send_until_taken(one, source)
         wait_for(
             lambda: restarted_if_dead(one) and len(set(peer.uids())) >= 2 and flag.exists(),
-            60,
+            90,
             lambda: f"{peer.uids()} died={flag.exists()}\n{one.log}",
         )
         wait_for(
             lambda: restarted_if_dead(one) and set(one.states("delivery")) == {"COMMITTED"},
-            60,
+            90,
             lambda: one.log,
         )
         assert flag.exists(), "the marked point was never passed: the test tests nothing"
