@@ -9,9 +9,7 @@ from sqlalchemy.orm import Session
 
 from pacs_ai.domain import DeliveryId, DeliveryState, JobId, StudyState
 from pacs_ai.store.schema import Delivery, Job, Result, Study
-from pacs_ai.store.transition import move
-
-_NO_LEASE: dict[str, object] = {"lease_owner": None, "lease_until": None}
+from pacs_ai.store.transition import NO_LEASE, move
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,7 @@ def stored(
         due_at=None,
         error_code="",
         error_text=note,
-        **_NO_LEASE,
+        **NO_LEASE,
     )
 
 
@@ -129,7 +127,7 @@ def postpone(
         status_code=status,
         error_code=code,
         error_text=text,
-        **_NO_LEASE,
+        **NO_LEASE,
     )
 
 
@@ -156,7 +154,7 @@ def fail(
         status_code=status,
         error_code=code,
         error_text=text,
-        **_NO_LEASE,
+        **NO_LEASE,
     )
 
 

@@ -20,9 +20,7 @@ from pacs_ai.errors import LeaseLost
 from pacs_ai.store import results
 from pacs_ai.store.results import Made
 from pacs_ai.store.schema import Delivery, Job, Study
-from pacs_ai.store.transition import move, record
-
-_NO_LEASE: dict[str, object] = {"lease_owner": None, "lease_until": None}
+from pacs_ai.store.transition import NO_LEASE, move, record
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +192,7 @@ def _finish(
         fence={"attempt": lease.attempt},
         note=str(values.get("error_text", "")),
         finished_at=now,
-        **_NO_LEASE,
+        **NO_LEASE,
         **values,
     )
     if not moved:

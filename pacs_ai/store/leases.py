@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from pacs_ai.domain import DeliveryState, JobState
 from pacs_ai.store.schema import Delivery, Job, Task
-from pacs_ai.store.transition import move
+from pacs_ai.store.transition import NO_LEASE, move
 
 MAX_WORKER_CRASHES = 2
 """So many workers may die of a job before it is FAILED."""
@@ -29,9 +29,6 @@ class Blame(StrEnum):
     WORKER = "its worker is gone"
     NODE = "its node is gone"
     NOBODY = "its node was stopped"
-
-
-_NO_LEASE: dict[str, object] = {"lease_owner": None, "lease_until": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +80,7 @@ def take_back(
         session.execute(
             sa.update(Task)
             .where(Task.id == lease.id, Task.lease_owner == lease.owner)
-            .values(**_NO_LEASE)
+            .values(**NO_LEASE)
         )
         return "free"
     if lease.entity is Delivery:
@@ -98,7 +95,7 @@ def take_back(
             actor=actor,
             fence=fence,
             note=str(blame),
-            **_NO_LEASE,
+            **NO_LEASE,
         )
         return DeliveryState.PENDING if moved else ""
     return _requeue(session, lease, blame=blame, now=now, actor=actor)
@@ -126,6 +123,6 @@ def _requeue(session: Session, lease: HeldLease, *, blame: Blame, now: datetime,
         error_code="CRASHED" if poison else "",
         error_text=text if poison else "",
         finished_at=now if poison else None,
-        **_NO_LEASE,
+        **NO_LEASE,
     )
     return target if moved else ""

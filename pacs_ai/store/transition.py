@@ -25,6 +25,9 @@ _TABLES: Mapping[type, Mapping[Any, frozenset[Any]]] = {
     Delivery: DELIVERY_TRANSITIONS,
 }
 
+NO_LEASE: Mapping[str, object] = {"lease_owner": None, "lease_until": None}
+"""Columns of a row that nobody works on any more."""
+
 
 def move(
     session: Session,
