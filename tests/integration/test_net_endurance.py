@@ -62,13 +62,15 @@ class Process:
 def start(port: int, folder: Path) -> Process:
     command = [sys.executable, "-m", "tests.bench.receivers", "ours", str(port), str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    for _ in range(400):
+    for _ in range(1000):
         try:
             socket.create_connection(("127.0.0.1", port)).close()
         except ConnectionRefusedError:
             time.sleep(0.05)
         else:
             return Process(process, port)
+    process.kill()
+    process.wait()
     raise TimeoutError("the listener does not start")
 
 
