@@ -18,6 +18,8 @@ from pacs_ai.net.handlers import StoreAnswer
 from tests import net_peer as net
 from tests.net_peer import Node, data_pdu, fragment
 
+PIXELMED = Path("/usr/share/java/pixelmed.jar")
+
 pytestmark = pytest.mark.integration
 
 
@@ -88,6 +90,19 @@ def test_echoscu(node: Node, tool: Callable[[str], Path]) -> None:
     subprocess.run(command, check=True, timeout=30)
     other = [tool("echoscu"), "-aec", "OTHER", "127.0.0.1", str(node.port)]
     assert subprocess.run(other, check=False, timeout=30).returncode != 0
+
+
+def test_pixelmed(node: Node, shared: Path, tool: Callable[[str], Path]) -> None:
+    """A sender in Java that shares no code with the others; compressed, for it sends as it is."""
+    if not PIXELMED.exists():
+        pytest.skip("PixelMed is not installed (Debian: libpixelmed-java)")
+    path = shared / "data" / "dicom" / "ct-chest-11" / "CT2.dcm"
+    main = "com.pixelmed.network.StorageSOPClassSCU"
+    where = ["127.0.0.1", str(node.port), "AI_NODE", "PIXELMED", str(path)]
+    jars = ":".join(map(str, PIXELMED.parent.glob("*.jar")))
+    command = [tool("java"), "-Djava.awt.headless=true", "-cp", jars, main, *where]
+    subprocess.run(command, check=True, timeout=50, capture_output=True)
+    assert node.recorder.datasets == datasets([path])
 
 
 @pytest.mark.parametrize("max_pdu", [4096, 16384, 131072, 1 << 20, 16 << 20])
