@@ -30,6 +30,9 @@ $description
   operating point, $test for the figures below; CT of chest and abdomen, brain MR, chest radiographs
   (CR, DX), each in equal number, drawn by `pacs_ai/demo/phantom.py`. No patient is in two splits,
   and splits are drawn from different seeds. Licence of data and model: that of this project.
+- Teaching: the class of each image, and the lesion's box as well: heat outside of the box costs
+  (`map_weight` in the recipe). That the heat map points at lesions was taught; it is no sign that
+  heat maps of models trained without boxes do.
 - Training: `training/recipes/$name.toml`. To make it again, with the locked versions of the `train`
   extra:
 
