@@ -66,13 +66,15 @@ class Daemon:
         return 0 if self._server is None else self._server.tls_port
 
     def start(self) -> None:
-        """Settle what a crash left, listen, then start the work.
+        """Settle what a crash left, listen, then start the work; from the main thread only.
 
         Raises
         ------
         ConfigError
             If another daemon has the spool, or a port is taken.
         """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
         context = self._app.context
         context.spool.lock()
         restart(context, self._app.arrivals)
@@ -88,9 +90,7 @@ class Daemon:
         self._schedule.start()
 
     def wait(self) -> None:
-        """Return when SIGTERM or SIGINT has come; must be called from the main thread."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
+        """Return when SIGTERM or SIGINT has come."""
         while not self._stop.wait(3600):
             pass
 

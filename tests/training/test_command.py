@@ -14,12 +14,12 @@ from training.config import RECIPES
 pytestmark = [pytest.mark.train, pytest.mark.slow, pytest.mark.timeout(300)]
 
 SMALL = {
-    "train_studies = 2000": "train_studies = 24",
-    "validation_studies = 400": "validation_studies = 12",
-    "test_studies = 800": "test_studies = 16",
-    "epochs = 12": "epochs = 1",
-    "images_per_epoch = 6400": "images_per_epoch = 64",
-    "stages = [32, 64, 96]": "stages = [8, 8, 8]",
+    "train_studies = 1200": "train_studies = 24",
+    "validation_studies = 300": "validation_studies = 12",
+    "test_studies = 600": "test_studies = 16",
+    "epochs = 6": "epochs = 1",
+    "images_per_epoch = 4800": "images_per_epoch = 64",
+    "stages = [24, 48, 64]": "stages = [8, 8, 8]",
 }
 
 
