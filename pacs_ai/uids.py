@@ -32,6 +32,10 @@ def derived_uid(*key: str) -> str:
     return _ROOT + str(uuid.uuid5(NAMESPACE, "|".join(key)).int)
 
 
+IMPLEMENTATION_CLASS_UID = derived_uid("implementation class")
+"""PS3.7 Section D.3.3.2: the same on the network and in files, for every release."""
+
+
 def random_uid() -> str:
     """Make a UID that never was, for what is only a transaction (PS3.5 Section B.2)."""
     return _ROOT + str(uuid.uuid4().int)

@@ -19,8 +19,9 @@ from pacs_ai.net.conformance import (
     transfer_syntaxes,
 )
 from pacs_ai.net.contexts import APPLICATION_CONTEXT, STORAGE_CLASSES
-from pacs_ai.net.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
+from pacs_ai.net.identity import IMPLEMENTATION_VERSION
 from pacs_ai.net.status import Status
+from pacs_ai.uids import IMPLEMENTATION_CLASS_UID
 
 app = single()
 

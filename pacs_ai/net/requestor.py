@@ -12,13 +12,15 @@ from typing import cast
 from pydicom.uid import UID
 from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
+from pynetdicom.dimse import DimseServiceType
 from pynetdicom.events import EventHandlerType
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.transport import AddressInformation, AssociationSocket
 
 from pacs_ai.errors import AssociationRejected, ContextRejected, PeerError, PeerUnreachable
-from pacs_ai.net.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
+from pacs_ai.net.identity import IMPLEMENTATION_VERSION
+from pacs_ai.uids import IMPLEMENTATION_CLASS_UID
 
 MAX_CONTEXTS = 128
 """Odd numbers between 1 and 255 (PS3.8 Section 9.3.2.2)."""
@@ -131,12 +133,31 @@ def association(
     try:
         if not made.is_established:
             raise _failure(peer, made)
+        _give_back_responses(made)
         yield made
         made.release()
     finally:
         if made.is_established:
             made.abort()
         entity.close_socket()
+
+
+def _give_back_responses(made: Association) -> None:
+    """Keep pynetdicom's reactor from dropping a response that somebody waits for.
+
+    The reactor says that it is paused, looks whether it may go on, and only then says that it
+    is not: a ``send_*`` that begins in between believes it paused, and the reactor takes the
+    response as a stray request. It goes back to the queue, and the reactor pauses next.
+    """
+    serve = made._serve_request
+
+    def only_requests(message: DimseServiceType, context_id: int) -> None:
+        if message.is_valid_request:
+            serve(message, context_id)
+        else:
+            made.dimse.msg_queue.put((context_id, message))
+
+    made._serve_request = only_requests  # type: ignore[method-assign]
 
 
 def context(sop_class_uid: str, transfer_syntax_uid: str) -> PresentationContext:

@@ -5,11 +5,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 from pacs_ai.domain import ModelIdentity
-from pacs_ai.uids import derived_uid
 
 MANUFACTURER = "pacs-ai"
 MODEL_NAME = "pacs-ai node"
-IMPLEMENTATION_CLASS_UID = derived_uid("implementation", "pacs-ai")
 
 _MINUTES_IN_DAY = 24 * 60
 _OFFSET_LENGTH = len("+0000")

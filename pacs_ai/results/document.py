@@ -27,7 +27,6 @@ from pacs_ai.dicom.reading import text
 from pacs_ai.domain import ImagePrediction, ModelIdentity
 from pacs_ai.results.codes import PROCESSING_EQUIPMENT
 from pacs_ai.results.context import (
-    IMPLEMENTATION_CLASS_UID,
     MANUFACTURER,
     MODEL_NAME,
     ResultContext,
@@ -35,7 +34,7 @@ from pacs_ai.results.context import (
 )
 from pacs_ai.results.identity import CHARACTER_SET, copied_element, copy_identity
 from pacs_ai.results.schemes import scheme_items
-from pacs_ai.uids import derived_uid
+from pacs_ai.uids import IMPLEMENTATION_CLASS_UID, derived_uid
 
 _MAX_VERSION_NAME = 16
 _SIDES = ("L", "R")

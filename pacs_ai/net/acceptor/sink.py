@@ -7,7 +7,8 @@ from typing import Protocol
 
 from pacs_ai.domain import Part
 from pacs_ai.net.acceptor.pdu import Spillable
-from pacs_ai.net.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
+from pacs_ai.net.identity import IMPLEMENTATION_VERSION
+from pacs_ai.uids import IMPLEMENTATION_CLASS_UID
 
 _MAX_PENDING = 512
 """Views gathered for one writev; POSIX lets a system take as few as 16, Linux takes 1024."""

@@ -24,9 +24,10 @@ from pacs_ai.net.acceptor.request import decode_request
 from pacs_ai.net.acceptor.sink import MemorySink, NullSink, PartSink, file_head
 from pacs_ai.net.acceptor.states import TRANSITIONS, Action, Event, State
 from pacs_ai.net.contexts import STORAGE_CLASSES, TRANSFER_SYNTAXES
-from pacs_ai.net.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
+from pacs_ai.net.identity import IMPLEMENTATION_VERSION
 from pacs_ai.net.settings import ServerSettings
 from pacs_ai.net.status import Verdict, classify
+from pacs_ai.uids import IMPLEMENTATION_CLASS_UID
 from tests import net_peer as net
 
 FROM_PEER = {event for event in Event if event < Event.ACCEPTED} | {Event.CLOSED, Event.EXPIRED}
