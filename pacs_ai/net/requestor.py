@@ -12,7 +12,7 @@ from typing import cast
 from pydicom.uid import UID
 from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
-from pynetdicom.dimse import DimseServiceType
+from pynetdicom.dimse_primitives import DimseServiceType
 from pynetdicom.events import EventHandlerType
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
@@ -157,7 +157,7 @@ def _give_back_responses(made: Association) -> None:
         else:
             made.dimse.msg_queue.put((context_id, message))
 
-    made._serve_request = only_requests  # type: ignore[method-assign]
+    setattr(made, "_serve_request", only_requests)  # noqa: B010 - replaces a method, on purpose
 
 
 def context(sop_class_uid: str, transfer_syntax_uid: str) -> PresentationContext:
