@@ -182,10 +182,14 @@ def test_listening_again_after_sudden_death(tmp_path: Path, free_port: Callable[
         peer.send(data_pdu(fragment(1, 3, net.store_command()), fragment(1, 0, bytes(1000))))
         killed.process.send_signal(signal.SIGKILL)
         killed.process.wait()
-        again = start(port, tmp_path)
-        associate(again, 1)
-        again.process.kill()
-        again.process.wait()
+        fresh = tmp_path / "again"  # the stand-in node does not clear up what a crash leaves
+        fresh.mkdir()
+        again = start(port, fresh)
+        try:
+            associate(again, 1)
+        finally:
+            again.process.kill()
+            again.process.wait()
 
 
 def test_a_slow_sender_slows_nobody(listener: Process) -> None:
