@@ -89,11 +89,22 @@ def free_port() -> int:
 
 
 def usage(pid: int) -> tuple[float, float]:
-    """Return CPU seconds used and the largest resident set in MB; ended children count, too."""
-    stat = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    ticks = sum(int(value) for value in stat[11:15])
-    status = Path(f"/proc/{pid}/status").read_text()
-    return ticks / os.sysconf("SC_CLK_TCK"), int(status.split("VmHWM:")[1].split()[0]) / 1024
+    """Return CPU seconds used and the largest resident set in MB, of a process and its children.
+
+    Those that have ended are in their parent's account; a forked receiver may still run.
+    """
+    ticks, peak = 0, 0
+    running = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    for one in (str(pid), *running):
+        try:
+            stat = Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split()
+            status = Path(f"/proc/{one}/status").read_text()
+        except FileNotFoundError:
+            continue
+        ticks += sum(int(value) for value in stat[11:15])
+        if "VmHWM:" in status:
+            peak = max(peak, int(status.split("VmHWM:")[1].split()[0]))
+    return ticks / os.sysconf("SC_CLK_TCK"), peak / 1024
 
 
 def measure(rival: Rival, load: Load, folder: Path, pixels: bytes) -> Round:
@@ -119,7 +130,7 @@ def measure(rival: Rival, load: Load, folder: Path, pixels: bytes) -> Round:
 
 
 def wait_for(port: int) -> None:
-    for _ in range(200):
+    for _ in range(1200):
         try:
             connect(port).close()
         except ConnectionRefusedError:
