@@ -1,0 +1,1 @@
+"""Fetch collections of an image archive: verified, resumable, with their licences."""
