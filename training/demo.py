@@ -15,10 +15,10 @@ from pacs_ai.demo.phantom import read_labels
 from pacs_ai.model.bundle import CARD, load_bundle
 from pacs_ai.model.predict import Classifier
 
-from .card import model_card
 from .config import Recipe, load_recipe
 from .dataset import ImageSet, check_disjoint, draw_split, load_images
-from .evaluate import by_study, calibrate, classify_collection, figures
+from .demo_card import model_card
+from .demo_figures import by_study, calibrate, classify_collection, figures
 from .export import export
 from .train import make_deterministic, train
 

@@ -1,135 +1,213 @@
-"""Figures and their intervals, numpy only."""
+"""Figures of a classifier, computed for many weightings of the cases at once.
 
-from collections.abc import Callable
-from dataclasses import dataclass
+A bootstrap draw is nothing but a weight for each case: how often its patient was drawn. Every
+function here takes such weights, shape (draws, n), and gives an array whose first axis is the
+draws, so that two thousand draws are a few matrix products. One row of ones gives the figure
+itself. A figure that is not defined for a draw (an AUC without positives) is not a number.
+"""
 
 import numpy as np
 import numpy.typing as npt
 
-Scores = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int64]
-
-_RESAMPLES = 2000
-_SEED = 95
+Floats = npt.NDArray[np.float64]
+Truths = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A figure with its 95 % interval, all in [0, 1], and the number of cases it rests on."""
+def mean(values: Floats, weights: Floats) -> Floats:
+    """Weighted mean of a value of each case.
 
-    value: float
-    low: float
-    high: float
-    cases: int
+    Parameters
+    ----------
+    values
+        Shape (n,) or (n, k).
+    weights
+        Shape (draws, n), at least 0.
+
+    Returns
+    -------
+    Floats
+        Shape (draws,) or (draws, k).
+    """
+    total = weights.sum(axis=1)
+    if values.ndim == 2:  # noqa: PLR2004 - cases and values
+        total = total[:, None]
+    return divide(weights @ values, total)
 
 
-def auc(scores: Scores, labels: Labels) -> float:
+def divide(above: Floats, below: Floats) -> Floats:
+    """Divide; 0 / 0 is not a number, and silently so."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(above / below, dtype=np.float64)
+
+
+def auc(scores: Floats, truth: Truths, weights: Floats) -> Floats:
     """Area under the ROC curve: the chance that a positive scores above a negative.
 
     Parameters
     ----------
     scores
         Shape (n,).
-    labels
-        Shape (n,), 0 or 1.
-
-    Returns
-    -------
-    float
-        In [0, 1]; not a number if only one class is there. Ties count half.
-    """
-    positives = int(labels.sum())
-    negatives = labels.size - positives
-    if positives == 0 or negatives == 0:
-        return float("nan")
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    below = ranks[labels == 1].sum() - positives * (positives + 1) / 2
-    return float(below / (positives * negatives))
-
-
-def bootstrap(figure: Callable[[npt.NDArray[np.int64]], float], patients: list[str]) -> Interval:
-    """Give a figure its 95 % interval by drawing patients, not images, with replacement.
-
-    Parameters
-    ----------
-    figure
-        Computes it from indices of cases; not a number where it is not defined.
-    patients
-        The patient of each case.
-    """
-    _, owner = np.unique(np.array(patients), return_inverse=True)
-    order = np.argsort(owner, kind="stable")
-    cases = np.split(order, np.cumsum(np.bincount(owner))[:-1])
-    rng = np.random.default_rng(_SEED)
-    drawn = [
-        figure(np.concatenate([cases[i] for i in rng.integers(len(cases), size=len(cases))]))
-        for _ in range(_RESAMPLES)
-    ]
-    low, high = np.nanpercentile(drawn, [2.5, 97.5])
-    value = figure(np.arange(len(patients)))
-    return Interval(value, float(low), float(high), len(patients))
-
-
-def fit_temperature(logits: Scores, labels: Labels) -> float:
-    """Find the temperature that makes softmax probabilities mean what they say.
-
-    Parameters
-    ----------
-    logits
-        Shape (n, classes), of images not trained on.
-    labels
+    truth
         Shape (n,).
+    weights
+        Shape (draws, n).
 
     Returns
     -------
-    float
-        The minimum of the negative log-likelihood in [0.05, 20], by golden section.
-
-    Notes
-    -----
-    Guo et al., On calibration of modern neural networks, 2017.
+    Floats
+        Shape (draws,), in [0, 1]. Ties count half (Mann and Whitney, 1947).
     """
-
-    def loss(log_temperature: float) -> float:
-        scaled = logits / np.exp(log_temperature)
-        scaled = scaled - scaled.max(axis=1, keepdims=True)
-        chosen = scaled[np.arange(labels.size), labels]
-        return float(np.mean(np.log(np.exp(scaled).sum(axis=1)) - chosen))
-
-    ratio = (np.sqrt(5) - 1) / 2
-    low, high = np.log(0.05), np.log(20.0)
-    for _ in range(60):
-        left, right = high - ratio * (high - low), low + ratio * (high - low)
-        if loss(left) < loss(right):
-            high = right
-        else:
-            low = left
-    return float(np.exp((low + high) / 2))
+    positive, negative = _by_score(scores, truth, weights, descending=False)
+    below = np.cumsum(negative, axis=1) - negative
+    area = (positive * (below + negative / 2)).sum(axis=1)
+    return divide(area, positive.sum(axis=1) * negative.sum(axis=1))
 
 
-def calibration_error(probabilities: Scores, labels: Labels, bins: int = 10) -> float:
-    """Mean how far a probability is from what came true (expected calibration error)."""
-    bin_of = np.minimum((probabilities * bins).astype(int), bins - 1)
-    error = 0.0
-    for index in range(bins):
-        inside = bin_of == index
-        if inside.any():
-            gap = probabilities[inside].mean() - labels[inside].mean()
-            error += float(abs(gap)) * float(inside.mean())
-    return error
+def average_precision(scores: Floats, truth: Truths, weights: Floats) -> Floats:
+    """Precision averaged over recall, without interpolation; ties are one step.
 
-
-def best_threshold(scores: Scores, labels: Labels) -> float:
-    """Choose the operating point with the highest sensitivity + specificity.
-
-    Of equals the middle one is taken, half way between two scores.
+    Parameters and result as for `auc`. A random order gives the prevalence.
     """
-    values = np.unique(scores)
-    cuts = (values[1:] + values[:-1]) / 2
-    if cuts.size == 0:
-        return 0.5
-    sensitivity = np.array([(scores[labels == 1] >= cut).mean() for cut in cuts])
-    specificity = np.array([(scores[labels == 0] < cut).mean() for cut in cuts])
-    best = np.flatnonzero(sensitivity + specificity >= (sensitivity + specificity).max() - 1e-12)
-    return float(cuts[best[best.size // 2]])
+    positive, negative = _by_score(scores, truth, weights, descending=True)
+    found, false = np.cumsum(positive, axis=1), np.cumsum(negative, axis=1)
+    precision = divide(found, found + false)
+    gained = np.where(positive > 0, positive * precision, 0.0).sum(axis=1)
+    return divide(gained, positive.sum(axis=1))
+
+
+def _by_score(
+    scores: Floats, truth: Truths, weights: Floats, *, descending: bool
+) -> tuple[Floats, Floats]:
+    """Weight of positives and of negatives at each distinct score, shape (draws, scores)."""
+    order = np.argsort(-scores if descending else scores, kind="stable")
+    ordered, marks = weights[:, order], truth[order]
+    starts = np.flatnonzero(np.r_[True, np.diff(scores[order]) != 0])
+    positive = np.add.reduceat(ordered * marks, starts, axis=1)
+    return positive, np.add.reduceat(ordered * ~marks, starts, axis=1)
+
+
+def confusion(
+    truth: npt.NDArray[np.int64], said: npt.NDArray[np.int64], k: int, w: Floats
+) -> Floats:
+    """Count cases by true and by given class.
+
+    Parameters
+    ----------
+    truth, said
+        Class indices, shape (n,).
+    k
+        Number of classes.
+    w
+        Weights, shape (draws, n).
+
+    Returns
+    -------
+    Floats
+        Shape (draws, k, k); rows are the truth.
+    """
+    cells = np.zeros((truth.size, k * k))
+    cells[np.arange(truth.size), truth * k + said] = 1.0
+    return (w @ cells).reshape(-1, k, k)
+
+
+def rates(table: Floats) -> dict[str, Floats]:
+    """Figures of yes-or-no decisions.
+
+    Parameters
+    ----------
+    table
+        Shape (draws, 2, 2); rows are the truth, 0 is no.
+
+    Returns
+    -------
+    dict
+        ``sensitivity``, ``specificity``, ``ppv``, ``npv``, ``f1`` and ``mcc`` (Matthews, 1975),
+        each of shape (draws,).
+    """
+    no_no, no_yes, yes_no, yes_yes = table.reshape(-1, 4).T
+    product = (yes_yes + no_yes) * (yes_yes + yes_no) * (no_no + no_yes) * (no_no + yes_no)
+    return {
+        "sensitivity": divide(yes_yes, yes_yes + yes_no),
+        "specificity": divide(no_no, no_no + no_yes),
+        "ppv": divide(yes_yes, yes_yes + no_yes),
+        "npv": divide(no_no, no_no + yes_no),
+        "f1": divide(2 * yes_yes, 2 * yes_yes + no_yes + yes_no),
+        "mcc": divide(yes_yes * no_no - no_yes * yes_no, np.sqrt(product)),
+    }
+
+
+def one_against_rest(table: Floats) -> Floats:
+    """Turn a table of k classes into k tables of two, shape (draws, k, 2, 2)."""
+    hits = np.diagonal(table, axis1=1, axis2=2)
+    missed, wrong = table.sum(axis=2) - hits, table.sum(axis=1) - hits
+    rest = table.sum(axis=(1, 2))[:, None] - hits - missed - wrong
+    return np.stack([np.stack([rest, wrong], -1), np.stack([missed, hits], -1)], -2)
+
+
+def correlation(table: Floats) -> Floats:
+    """Matthews' correlation of k classes, shape (draws,), in [-1, 1] (Gorodkin, 2004)."""
+    true, said = table.sum(axis=2), table.sum(axis=1)
+    n, hits = table.sum(axis=(1, 2)), np.trace(table, axis1=1, axis2=2)
+    above = hits * n - (true * said).sum(axis=1)
+    spread = (n**2 - (said**2).sum(axis=1)) * (n**2 - (true**2).sum(axis=1))
+    return divide(above, np.sqrt(np.maximum(spread, 0.0)))
+
+
+def kappa(table: Floats) -> Floats:
+    """Agreement beyond chance of two raters, shape (draws,), at most 1 (Cohen, 1960)."""
+    n = table.sum(axis=(1, 2))
+    agreed = divide(np.trace(table, axis1=1, axis2=2), n)
+    chance = divide((table.sum(axis=2) * table.sum(axis=1)).sum(axis=1), n**2)
+    return divide(agreed - chance, 1 - chance)
+
+
+def fleiss_kappa(counts: Floats, weights: Floats) -> Floats:
+    """Agreement beyond chance of several raters.
+
+    Parameters
+    ----------
+    counts
+        How many raters gave each class, shape (n, k); a case has two raters at least, and cases
+        may differ in how many.
+    weights
+        Shape (draws, n).
+
+    Returns
+    -------
+    Floats
+        Shape (draws,), at most 1 (Fleiss, 1971).
+    """
+    raters = counts.sum(axis=1)
+    pairs = (counts * (counts - 1)).sum(axis=1) / (raters * (raters - 1))
+    shares = divide(weights @ counts, (weights @ raters)[:, None])
+    chance = (shares**2).sum(axis=1)
+    return divide(mean(pairs, weights) - chance, 1 - chance)
+
+
+def calibration_error(chances: Floats, truth: Truths, bins: int, weights: Floats) -> Floats:
+    """How far a probability is from what came true, on average.
+
+    Parameters
+    ----------
+    chances
+        Shape (n,), in [0, 1].
+    truth
+        Shape (n,): whether it came true.
+    bins
+        Number of bins of equal width.
+    weights
+        Shape (draws, n).
+
+    Returns
+    -------
+    Floats
+        Shape (draws,), in [0, 1]: the expected calibration error (Naeini et al., 2015).
+    """
+    inside = np.eye(bins)[bin_of(chances, bins)]
+    gaps = np.abs(weights @ (inside * (chances - truth)[:, None]))
+    return divide(gaps.sum(axis=1), weights.sum(axis=1))
+
+
+def bin_of(chances: Floats, bins: int) -> npt.NDArray[np.int64]:
+    """In which of so many bins of equal width over [0, 1] each probability lies."""
+    return np.minimum((chances * bins).astype(np.int64), bins - 1)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from string import Template
 
 from .config import Recipe
-from .evaluate import OVERALL, Figures
-from .metrics import Interval
+from .demo_figures import OVERALL, Figures
+from .demo_metrics import Interval
 
 _CARD = Template("""\
 # Model card: $name $version

@@ -12,7 +12,14 @@ from pacs_ai.demo.phantom import LabelRow, read_labels
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.model.predict import Classifier
 
-from .metrics import Interval, auc, best_threshold, bootstrap, calibration_error, fit_temperature
+from .demo_metrics import (
+    Interval,
+    auc,
+    best_threshold,
+    bootstrap,
+    calibration_error,
+    fit_temperature,
+)
 
 Indices = npt.NDArray[np.int64]
 

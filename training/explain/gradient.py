@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from .model import FEATURES
+from training.model import FEATURES
 
 
 def gradient_gradcam(

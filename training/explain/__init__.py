@@ -1,0 +1,1 @@
+"""What the network looks at, and how much a heat map is worth."""
