@@ -61,6 +61,14 @@ class ResultKind(StrEnum):
     CAPTURE = "capture"
 
 
+class Decision(StrEnum):
+    """What a probability means at a class' operating point."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    UNDETERMINED = "undetermined"
+
+
 class TaskKind(StrEnum):
     """The steps that an engine wakes a worker for."""
 
@@ -176,12 +184,22 @@ class ClassSpec:
 
     ``positive`` is False for a class that says nothing was found ("No finding"): it is reported
     but never explained. ``threshold`` is the operating point on the probability, in [0, 1].
+    ``undetermined`` is a band around it, [low, high), in which the model does not decide.
     """
 
     name: str
     code: Code
     threshold: float
     positive: bool
+    undetermined: tuple[float, float] | None = None
+
+    def decide(self, probability: float) -> Decision | None:
+        """Say what a probability in [0, 1] means; None for a class that is not decided upon."""
+        if not self.positive:
+            return None
+        if self.undetermined and self.undetermined[0] <= probability < self.undetermined[1]:
+            return Decision.UNDETERMINED
+        return Decision.PRESENT if probability >= self.threshold else Decision.ABSENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +215,8 @@ class ModelIdentity:
     preprocess: str  # id of the preprocessing, version included
     input_size: tuple[int, int]  # (height, width)
     classes: tuple[ClassSpec, ...]
+    temperature: float = 1.0  # divides the logits: what calibrates the probabilities
+    modalities: tuple[str, ...] = ()  # what it is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,11 +247,11 @@ class StudyPrediction:
     decisive: int
 
     def positive_classes(self) -> tuple[int, ...]:
-        """Return the indices of the classes that count as found at their operating point."""
+        """Return the indices of the classes that are present at their operating point."""
         return tuple(
             index
             for index, (spec, p) in enumerate(
                 zip(self.model.classes, self.probabilities, strict=True)
             )
-            if spec.positive and p >= spec.threshold
+            if spec.decide(p) is Decision.PRESENT
         )

@@ -206,6 +206,7 @@ def manifest(recipe: Recipe, folder: Path, temperature: float, threshold: float)
             f"name = {_toml(entry.name)}",
             f"positive = {_toml(entry.positive)}",
             f"threshold = {operating:.4f}",
+            *([f"undetermined = {_toml(entry.undetermined)}"] if entry.undetermined else []),
             f"code = {{ {code} }}",
         ]
     lines += ["", "[sha256]"]
@@ -215,6 +216,6 @@ def manifest(recipe: Recipe, folder: Path, temperature: float, threshold: float)
     return "\n".join(lines) + "\n"
 
 
-def _toml(value: str | float | bool | tuple[str, ...]) -> str:  # noqa: FBT001 - a value, no switch
+def _toml(value: str | float | bool | tuple[str | float, ...]) -> str:  # noqa: FBT001 - a value, no switch
     """Write a value as TOML; JSON's strings, numbers, truths and lists are the same there."""
     return json.dumps(value, ensure_ascii=False)

@@ -133,16 +133,14 @@ def _study(
 
 
 def _classes(prediction: StudyPrediction) -> list[Record]:
-    found = prediction.positive_classes()
     records: list[Record] = []
-    for index, spec in enumerate(prediction.model.classes):
-        decision = ("present" if index in found else "absent") if spec.positive else ""
+    for spec, probability in zip(prediction.model.classes, prediction.probabilities, strict=True):
         records.append(
             {
                 "class": spec.name,
-                "probability": round(prediction.probabilities[index], 6),
+                "probability": round(probability, 6),
                 "threshold": spec.threshold,
-                "decision": decision,
+                "decision": spec.decide(probability) or "",
             }
         )
     return records

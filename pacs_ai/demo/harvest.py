@@ -9,6 +9,7 @@ from pydicom.dataset import Dataset
 from pacs_ai.demo.archive import SUFFIX
 from pacs_ai.demo.material import Material
 from pacs_ai.demo.png import encode_png
+from pacs_ai.domain import Decision
 from pacs_ai.results.context import own_result
 from pacs_ai.results.findings import Finding, read_findings
 from pacs_ai.results.text import render_text
@@ -127,7 +128,7 @@ def _hit(material: Material, findings: list[Finding]) -> bool | None:
     if not material.lesions:
         return None
     for finding in findings:
-        if finding.present and finding.peak is not None:
+        if finding.decision is Decision.PRESENT and finding.peak is not None:
             box = material.lesions.get(finding.sop_instance_uid)
             x, y = finding.peak
             return box is not None and box[0] <= x < box[2] and box[1] <= y < box[3]

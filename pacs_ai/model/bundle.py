@@ -10,11 +10,11 @@ import io
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pacs_ai.domain import ClassSpec, Code, ModelIdentity
 from pacs_ai.errors import BundleInvalid
@@ -43,12 +43,27 @@ class CodeEntry(_Strict):
 
 
 class ClassEntry(_Strict):
-    """One output of the network, in its order."""
+    """One output of the network, in its order.
+
+    ``undetermined`` is a band [low, high) around ``threshold`` in which nothing is decided.
+    """
 
     name: str = Field(min_length=1, max_length=64)
     positive: bool
     threshold: float = Field(ge=0.0, le=1.0)
+    undetermined: tuple[float, float] | None = None
     code: CodeEntry
+
+    @model_validator(mode="after")
+    def _band(self) -> Self:
+        if self.undetermined is not None:
+            low, high = self.undetermined
+            around = self.positive and 0.0 <= low <= self.threshold <= high <= 1.0
+            if not around or low == high:
+                raise ValueError(
+                    "undetermined must be [low, high] around the threshold of a positive class"
+                )
+        return self
 
 
 class Manifest(_Strict):
@@ -218,7 +233,10 @@ def _identity(manifest: Manifest, sha256: str) -> ModelIdentity:
                 code=Code(entry.code.value, entry.code.scheme, entry.code.meaning),
                 threshold=entry.threshold,
                 positive=entry.positive,
+                undetermined=entry.undetermined,
             )
             for entry in manifest.classes
         ),
+        temperature=manifest.temperature,
+        modalities=manifest.input.modalities,
     )

@@ -16,7 +16,7 @@ from pydicom.uid import (
 )
 
 from pacs_ai.dicom.reading import text
-from pacs_ai.domain import ImagePrediction, ModelIdentity, StudyPrediction
+from pacs_ai.domain import Decision, ImagePrediction, ModelIdentity, StudyPrediction
 from pacs_ai.results.codes import SOURCE_IMAGE, class_title
 from pacs_ai.results.context import ResultContext
 from pacs_ai.results.document import Frame, copy_body_part, new_object, referenced_frame, references
@@ -120,6 +120,9 @@ def _legend(model: ModelIdentity, image: ImagePrediction, shown: Shown, *, paint
     if shown.found:
         first = headline(f"{class_title(spec)}: {probability}", AMBER)
         detail = threshold
+    elif spec.decide(image.probabilities[shown.klass]) is Decision.UNDETERMINED:
+        first = headline(f"{class_title(spec)}: undetermined")
+        detail = f"{probability}, {threshold}"
     else:
         first = headline(_negative(model, image))
         detail = f"{class_title(spec)} {probability}, {threshold}"

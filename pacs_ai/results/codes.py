@@ -7,7 +7,7 @@ import hashlib
 
 from highdicom.sr import CodedConcept
 
-from pacs_ai.domain import ClassSpec, Code
+from pacs_ai.domain import ClassSpec, Code, Decision
 
 SCHEME = "99PACSAI"
 MAX_VALUE = 16
@@ -26,6 +26,12 @@ PROCEDURE_REPORTED = CodedConcept("121058", "DCM", "Procedure Reported")
 PRESENCE = CodedConcept("121052", "DCM", "Presence of property")
 PRESENT = CodedConcept("121053", "DCM", "Present")
 ABSENT = CodedConcept("121054", "DCM", "Absent")
+UNDETERMINED = CodedConcept("121059", "DCM", "Presence Undetermined")
+DECISIONS = {
+    Decision.PRESENT: PRESENT,
+    Decision.ABSENT: ABSENT,
+    Decision.UNDETERMINED: UNDETERMINED,
+}
 PERCENT = CodedConcept("%", "UCUM", "Percent")
 PIXELS = CodedConcept("{pixels}", "UCUM", "Pixels")
 AI_PROCEDURE = CodedConcept("AICLS", SCHEME, "AI image classification")

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.reading import items, numbers, text
+from pacs_ai.domain import Decision
+from pacs_ai.results.codes import DECISIONS
 from pacs_ai.results.groups import AT_PEAK
 
+_DECISIONS = {str(code.meaning): decision for decision, code in DECISIONS.items()}
 _GROUP = "125007"
 _TRACKING = "112039"
 _FINDING = "121071"
@@ -24,7 +27,7 @@ class Finding:
     """One class at one level of a report.
 
     ``level`` is ``study`` or names an image; ``probability`` and ``threshold`` are in [0, 1];
-    ``present`` is None for a class that is not decided upon. ``peak`` is where the heat map is
+    ``decision`` is None for a class that is not decided upon. ``peak`` is where the heat map is
     strongest, (column, row) in pixels of the instance ``sop_instance_uid``, None where the report
     does not say.
     """
@@ -33,7 +36,7 @@ class Finding:
     level: str
     probability: float
     threshold: float
-    present: bool | None
+    decision: Decision | None
     peak: tuple[float, float] | None
     sop_instance_uid: str
 
@@ -81,7 +84,7 @@ def _finding(group: Dataset) -> Finding:
     content = _content(group)
     tracking = text(content.get(_TRACKING, Dataset()), "TextValue")
     level, _, _ = tracking.rpartition(" / ")[2].partition(":")
-    presence = code_meaning(content.get(_PRESENCE, Dataset()), "ConceptCodeSequence").lower()
+    presence = code_meaning(content.get(_PRESENCE, Dataset()), "ConceptCodeSequence")
     number = next(
         item for item in items(group, "ContentSequence") if items(item, "MeasuredValueSequence")
     )
@@ -94,7 +97,7 @@ def _finding(group: Dataset) -> Finding:
         level=level,
         probability=value / 100,
         threshold=float(_parameters(group)["threshold"]),
-        present=presence == "present" if presence else None,
+        decision=_DECISIONS.get(presence),
         peak=(x, y) if tracking.endswith(AT_PEAK) else None,
         sop_instance_uid=text(image, "ReferencedSOPInstanceUID"),
     )

@@ -21,13 +21,18 @@ from highdicom.sr import (
     TrackingIdentifier,
 )
 
-from pacs_ai.domain import ClassSpec, ImagePrediction, ModelIdentity, StudyPrediction
+from pacs_ai.domain import (
+    ClassSpec,
+    Decision,
+    ImagePrediction,
+    ModelIdentity,
+    StudyPrediction,
+)
 from pacs_ai.results.codes import (
-    ABSENT,
     ARTIFICIAL_INTELLIGENCE,
+    DECISIONS,
     PERCENT,
     PRESENCE,
-    PRESENT,
     class_title,
     concept,
     probability_concept,
@@ -40,6 +45,8 @@ from pacs_ai.uids import derived_uid
 AT_PEAK = "point at the peak of the heat map"
 """How the tracking text of a group whose point shows where the finding is ends."""
 
+_URGENCY = {Decision.PRESENT: 0, Decision.UNDETERMINED: 1, Decision.ABSENT: 2, None: 2}
+_POINTED = (Decision.PRESENT, Decision.UNDETERMINED)
 _DECIMALS = 4  # of a percentage: a softmax keeps its sum, and the text fits 16 characters
 
 
@@ -58,15 +65,15 @@ class _Level:
         """Instance and frame that the points lie on."""
         return self.anchor.header.sop_instance_uid, self.anchor.frame
 
-    def found(self, index: int, spec: ClassSpec) -> bool:
-        """Tell whether a class passes its operating point."""
-        return spec.positive and self.probabilities[index] >= spec.threshold
+    def decision(self, index: int, spec: ClassSpec) -> Decision | None:
+        """Say what the probability of a class means; None for one that is not decided upon."""
+        return spec.decide(self.probabilities[index])
 
     def ranking(self, classes: Sequence[ClassSpec]) -> list[int]:
-        """Order the classes as they are read: what was found first, then the more probable."""
+        """Order the classes as they are read: present, undetermined, then the more probable."""
         return sorted(
             range(len(classes)),
-            key=lambda k: (not self.found(k, classes[k]), -self.probabilities[k]),
+            key=lambda k: (_URGENCY[self.decision(k, classes[k])], -self.probabilities[k]),
         )
 
     def tracking_key(self) -> tuple[str, ...]:
@@ -125,7 +132,7 @@ def _points(
         owner = max(number for number, _ in here)  # the image's own level, where it has one
         peaks = [
             peak(levels[number].anchor.saliency[index])
-            if number == owner and levels[number].found(index, classes[index])
+            if number == owner and levels[number].decision(index, classes[index]) in _POINTED
             else None
             for number, index in here
         ]
@@ -166,9 +173,10 @@ def _image_name(index: int, image: ImagePrediction) -> str:
 
 def _tracking_text(level: _Level, index: int, spec: ClassSpec, point: tuple[float, float]) -> str:
     text = f"{class_title(spec)} / {level.name}"
-    if not spec.positive:
+    decision = level.decision(index, spec)
+    if decision is None:
         return text
-    text += ": present" if level.found(index, spec) else ": absent"
+    text += f": {decision}"
     return text if point[0] == MARGIN else f"{text}, {AT_PEAK}"
 
 
@@ -182,12 +190,22 @@ def _algorithm(model: ModelIdentity, spec: ClassSpec) -> AlgorithmIdentification
         parameters=[
             f"weights-sha256={model.sha256}",
             f"input={width}x{height}",
+            f"modalities={','.join(model.modalities)}",
             f"preprocess={model.preprocess}",
             f"activation={model.activation}",
+            f"temperature={model.temperature:g}",
             f"threshold={spec.threshold:g}",
+            *_band(spec),
             f"aggregation={model.aggregation}",
         ],
     )
+
+
+def _band(spec: ClassSpec) -> list[str]:
+    if spec.undetermined is None:
+        return []
+    low, high = spec.undetermined
+    return [f"undetermined={low:g}..{high:g}"]
 
 
 def _measurement(
@@ -209,9 +227,8 @@ def _measurement(
 
 
 def _decision(level: _Level, index: int, spec: ClassSpec) -> list[QualitativeEvaluation] | None:
-    if not spec.positive:
-        return None
-    return [QualitativeEvaluation(PRESENCE, PRESENT if level.found(index, spec) else ABSENT)]
+    decision = level.decision(index, spec)
+    return None if decision is None else [QualitativeEvaluation(PRESENCE, DECISIONS[decision])]
 
 
 def _sources(level: _Level) -> list[SourceImageForMeasurementGroup]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pacs_ai.domain import StudyPrediction
+from pacs_ai.domain import Decision, StudyPrediction
 
 MAX_REPORTED = 3
 """Studies of up to so many images are reported image by image, longer ones by the decisive one."""
@@ -51,7 +51,7 @@ def captures(prediction: StudyPrediction) -> tuple[Shown, ...]:
         Shown(index, klass, found=True)
         for klass in prediction.positive_classes()
         for index, image in enumerate(prediction.images)
-        if image.probabilities[klass] >= prediction.model.classes[klass].threshold
+        if prediction.model.classes[klass].decide(image.probabilities[klass]) is Decision.PRESENT
     ]
     found.sort(key=lambda shown: -_probability(prediction, shown))
     if not found:

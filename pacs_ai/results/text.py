@@ -61,7 +61,6 @@ def _moment(dataset: Dataset) -> str:
 
 def _line(finding: Finding) -> str:
     line = f"  {finding.name:<32}{100 * finding.probability:7.2f} %"
-    if finding.present is None:
+    if finding.decision is None:
         return line
-    decision = "present" if finding.present else "absent"
-    return f"{line}  {decision} (threshold {100 * finding.threshold:g} %)"
+    return f"{line}  {finding.decision} (threshold {100 * finding.threshold:g} %)"

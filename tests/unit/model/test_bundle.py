@@ -37,6 +37,31 @@ def test_a_pin_is_the_hash_of_the_manifest(write_bundle: Writer) -> None:
         load_bundle(folder, sha256="0" * 64)
 
 
+@pytest.mark.parametrize(
+    ("band", "fits"),
+    [
+        ("[0.4, 0.6]", True),
+        ("[0.6, 0.7]", False),
+        ("[0.6, 0.4]", False),
+        ("[0.5, 0.5]", False),
+        ("[-0.1, 0.6]", False),
+    ],
+)
+def test_the_undetermined_band_lies_around_the_threshold(
+    write_bundle: Writer, band: str, fits: bool
+) -> None:
+    manifest = write_bundle() / "model.toml"
+    head, _, tail = manifest.read_text().rpartition("threshold = 0.5\n")
+    manifest.write_text(f"{head}threshold = 0.5\nundetermined = {band}\n{tail}")
+    if fits:
+        lesion = load_bundle(manifest.parent).identity.classes[1]
+        decided = [lesion.decide(p) for p in (0.39, 0.4, 0.59, 0.6)]
+        assert decided == ["absent", "undetermined", "undetermined", "present"]
+    else:
+        with pytest.raises(BundleInvalid, match="undetermined"):
+            load_bundle(manifest.parent)
+
+
 @pytest.mark.parametrize("name", ["model.onnx", "head.npy"])
 def test_an_altered_file_is_refused(write_bundle: Writer, name: str) -> None:
     folder = write_bundle()

@@ -52,6 +52,8 @@ def model(
         preprocess="letterbox-v1",
         input_size=(224, 224),
         classes=classes,
+        temperature=1.5,
+        modalities=("CT", "MR"),
     )
 
 

@@ -1,5 +1,6 @@
 import pytest
 
+from pacs_ai.domain import Decision
 from pacs_ai.results.findings import read_findings, read_origin
 from pacs_ai.results.source import Evidence
 from pacs_ai.results.sr import build_report
@@ -11,12 +12,12 @@ def test_what_a_report_says_is_what_was_predicted(images: Images) -> None:
     prediction = study(images([0.2, 0.9]))
     report = build_report(prediction, Evidence(prediction.images), CONTEXT)
     found = read_findings(report)
-    assert [(one.level, one.name, one.present) for one in found] == [
-        ("study", "Lesion", True),
+    assert [(one.level, one.name, one.decision) for one in found] == [
+        ("study", "Lesion", Decision.PRESENT),
         ("study", "No finding", None),
         ("image 1", "No finding", None),
-        ("image 1", "Lesion", False),
-        ("image 2", "Lesion", True),
+        ("image 1", "Lesion", Decision.ABSENT),
+        ("image 2", "Lesion", Decision.PRESENT),
         ("image 2", "No finding", None),
     ]
     assert [one.probability for one in found] == pytest.approx([0.9, 0.1, 0.8, 0.2, 0.9, 0.1])

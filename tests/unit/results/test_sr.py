@@ -14,6 +14,8 @@ from tests.unit.results.conftest import Images
 from tests.unit.results.samples import (
     CONTEXT,
     FOURTEEN_CLASSES,
+    LESION,
+    NO_FINDING,
     ct_slice,
     image,
     model,
@@ -86,6 +88,17 @@ def test_a_positive_image_has_a_group_a_class_the_finding_first(images: Images) 
     assert [decision(group) for group in made] == ["Present", ""]
     meanings = [number(group).ConceptNameCodeSequence[0].CodeMeaning for group in made]
     assert meanings == ["Lesion probability", "No finding probability"]
+
+
+def test_between_present_and_absent_a_class_can_be_undetermined(images: Images) -> None:
+    unsure = replace(LESION, undetermined=(0.4, 0.6))
+    prediction = study(images([0.45]), model((NO_FINDING, unsure)))
+    [first, _] = groups(report(prediction))
+    assert finding(first) == "Lesion"
+    assert decision(first) == "Presence Undetermined"
+    assert first["112039"].TextValue.startswith("Lesion / image 1: undetermined")
+    assert "undetermined=0.4..0.6" in parameters(report(prediction))
+    assert prediction.positive_classes() == ()
 
 
 def test_the_point_of_a_finding_lies_at_the_peak_the_other_at_the_margin(images: Images) -> None:
@@ -190,7 +203,9 @@ def test_the_algorithm_is_named_with_everything_that_shapes_its_answer(images: I
         f"weights-sha256={'ab' * 32}",
         "input=224x224",
         "preprocess=letterbox-v1",
+        "modalities=CT,MR",
         "activation=softmax",
+        "temperature=1.5",
         "threshold=0.5",
         "aggregation=max",
     }
