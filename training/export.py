@@ -196,7 +196,8 @@ def manifest(recipe: Recipe, folder: Path, temperature: float, threshold: float)
     lines = ["format = 1"]
     lines += [f"{key} = {_toml(value)}" for key, value in release.model_dump().items()]
     lines += [f"temperature = {temperature:.4f}", "", "[input]"]
-    lines += [f"{key} = {_toml(value)}" for key, value in spec.model_dump().items()]
+    rules = spec.model_dump(exclude_defaults=True)
+    lines += [f"{key} = {_toml(value)}" for key, value in rules.items()]
     for entry in recipe.classes:
         operating = threshold if entry.positive else 1 - threshold
         code = ", ".join(f"{key} = {_toml(value)}" for key, value in entry.code)
@@ -216,6 +217,8 @@ def manifest(recipe: Recipe, folder: Path, temperature: float, threshold: float)
     return "\n".join(lines) + "\n"
 
 
-def _toml(value: str | float | bool | tuple[str | float, ...]) -> str:  # noqa: FBT001 - a value, no switch
+def _toml(value: object) -> str:
     """Write a value as TOML; JSON's strings, numbers, truths and lists are the same there."""
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {_toml(item)}' for key, item in value.items())} }}"
     return json.dumps(value, ensure_ascii=False)

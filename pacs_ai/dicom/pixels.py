@@ -1,6 +1,8 @@
 """One frame of an instance as a grey picture in [0, 1], the input of every model."""
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +37,10 @@ _BLOCK = 1 << 18
 _SAMPLE = 1 << 20
 
 
-def read_pixels(path: Path, frame: int = 1) -> npt.NDArray[np.float32]:
-    """Read one frame as it is meant to be seen.
+def read_pixels(
+    path: Path, frame: int = 1, windows: Mapping[str, tuple[float, float]] | None = None
+) -> npt.NDArray[np.float32]:
+    """Read one frame as it is meant to be seen, by people or by a model with its own windows.
 
     Modality LUT or rescale, then the first window, else the VOI LUT, else a default
     (`DEFAULT_WINDOWS`, robust percentiles); MONOCHROME1 is inverted, colour becomes luma.
@@ -47,6 +51,8 @@ def read_pixels(path: Path, frame: int = 1) -> npt.NDArray[np.float32]:
         A DICOM file in any transfer syntax for which a codec is installed.
     frame
         Frame of a multi-frame image, counts from 1. No other frame is decoded.
+    windows
+        Centre and width by modality, in units of the modality, in place of what the file says.
 
     Returns
     -------
@@ -68,14 +74,16 @@ def read_pixels(path: Path, frame: int = 1) -> npt.NDArray[np.float32]:
     try:
         with quiet(), path.open("rb") as stream:
             opened = read_until_pixels(stream, _KEYWORDS)
-            return _grey(opened, frame)
+            return _grey(opened, frame, windows or {})
     except FOREIGN_ERRORS as error:
         raise UnsupportedPixels(
             f"the pixel data cannot be decoded ({type(error).__name__})"
         ) from error
 
 
-def _grey(opened: Opened, frame: int) -> npt.NDArray[np.float32]:
+def _grey(
+    opened: Opened, frame: int, windows: Mapping[str, tuple[float, float]]
+) -> npt.NDArray[np.float32]:
     pixels = opened.pixels
     if pixels is None:
         if not opened.dataset:
@@ -87,6 +95,8 @@ def _grey(opened: Opened, frame: int) -> npt.NDArray[np.float32]:
     decoded = read_frame(opened, layout, pixels, frame)
     if rendering is None:
         return _luma(opened, layout, decoded)
+    if rendering.modality in windows:
+        rendering = replace(rendering, window=Window(*windows[rendering.modality]))
     grey = _window(decoded.values, rendering, layout)
     if layout.photometric == "MONOCHROME1":
         np.subtract(np.float32(1), grey, out=grey)

@@ -59,7 +59,8 @@ def look(
     images: list[ImagePrediction] = []
     for header, frame in frames_to_analyse(chosen, spec.max_images):
         try:
-            probabilities, saliency = classifier.predict_image(read_pixels(header.path, frame))
+            pixels = read_pixels(header.path, frame, spec.windows)
+            probabilities, saliency = classifier.predict_image(pixels)
         except UnsupportedPixels as error:
             unusable[ids[header.path]] = error.message
         else:

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pacs_ai.domain import ClassSpec, Code, ModelIdentity
 from pacs_ai.errors import BundleInvalid
 from pacs_ai.model import onnxfile
-from pacs_ai.model.spec import InputSpec, known
+from pacs_ai.model.spec import InputSpec
 
 SHIPPED = Path(__file__).resolve().parent.parent / "bundles"
 MANIFEST, NETWORK, HEAD, CARD = "model.toml", "model.onnx", "head.npy", "MODEL_CARD.md"
@@ -195,11 +195,10 @@ def _parse(folder: Path, raw: bytes) -> Manifest:
         raise BundleInvalid(f"{path}: {key}: {first['msg']}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BundleInvalid(f"{path} is not TOML") from error
-    wrong = known(manifest.input.preprocess, manifest.input.modalities)
-    if wrong is None and not {NETWORK, HEAD} <= set(manifest.sha256) <= {NETWORK, HEAD, WEIGHTS}:
-        wrong = f"sha256 must name {NETWORK} and {HEAD}, may name {WEIGHTS}, and nothing else"
-    if wrong is not None:
-        raise BundleInvalid(f"{path}: {wrong}")
+    if not {NETWORK, HEAD} <= set(manifest.sha256) <= {NETWORK, HEAD, WEIGHTS}:
+        raise BundleInvalid(
+            f"{path}: sha256 must name {NETWORK} and {HEAD}, may name {WEIGHTS}, and nothing else"
+        )
     return manifest
 
 

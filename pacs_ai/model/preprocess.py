@@ -1,7 +1,8 @@
 """From display values to what the network sees, and from its grid back to the image.
 
 The same code runs in training and in serving. Every step is named and versioned: a bundle says by
-name what its network was trained on, and a name never changes its meaning.
+name what its network was trained on (`pacs_ai.model.spec.Preprocess`), and a name never changes
+its meaning.
 """
 
 import cv2
@@ -9,9 +10,25 @@ import numpy as np
 import numpy.typing as npt
 
 from pacs_ai.errors import UnsupportedPixels
-from pacs_ai.model.spec import InputSpec
+from pacs_ai.model.spec import InputSpec, Scaling
 
 Floats = npt.NDArray[np.float32]
+Span = tuple[int, int, int, int]
+
+_IMAGENET_MEAN, _IMAGENET_SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_CAFFE_MEAN = (103.939, 116.779, 123.68)
+
+SCALINGS: dict[Scaling, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    "symmetric": ((2.0,) * 3, (1.0,) * 3),
+    "unit": ((1.0,) * 3, (0.0,) * 3),
+    "bytes": ((255.0,) * 3, (0.0,) * 3),
+    "imagenet": (
+        tuple(1 / spread for spread in _IMAGENET_SPREAD),
+        tuple(m / s for m, s in zip(_IMAGENET_MEAN, _IMAGENET_SPREAD, strict=True)),
+    ),
+    "caffe": ((255.0,) * 3, _CAFFE_MEAN),
+}
+"""By scaling: factors, then what is taken away, for each of three channels."""
 
 
 def preprocess(pixels: Floats, spec: InputSpec) -> Floats:
@@ -27,7 +44,23 @@ def preprocess(pixels: Floats, spec: InputSpec) -> Floats:
     Returns
     -------
     Floats
-        Shape (1, height, width, 1), in [-1, 1].
+        Shape (1, height, width, channels), in the range of the scaling.
+
+    Raises
+    ------
+    UnsupportedPixels
+        If ``pixels`` is not one grey image of finite values.
+    """
+    return scale(fit(pixels, spec)[None, ..., None], spec)
+
+
+def fit(pixels: Floats, spec: InputSpec) -> Floats:
+    """Bring one image to the network's size, the first half of `preprocess`.
+
+    Returns
+    -------
+    Floats
+        Shape (height, width), in [0, 1]; black where the image does not reach.
 
     Raises
     ------
@@ -39,41 +72,128 @@ def preprocess(pixels: Floats, spec: InputSpec) -> Floats:
     if not np.isfinite(pixels).all():
         raise UnsupportedPixels("display values are not all finite")
     rows, columns = pixels.shape
-    top, left, height, width = content_box(rows, columns, spec)
-    shrinks = height <= rows and width <= columns
+    y, x, seen_rows, seen_columns = seen_box(rows, columns, spec)
+    pixels = pixels[y : y + seen_rows, x : x + seen_columns]
+    top, left, height, width = content_box(seen_rows, seen_columns, spec)
+    shrinks = height <= seen_rows and width <= seen_columns
     content = cv2.resize(
         np.ascontiguousarray(pixels, dtype=np.float32),
         (width, height),
         interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
     )
-    x = np.full((1, spec.height, spec.width, 1), -1.0, dtype=np.float32)
-    x[0, top : top + height, left : left + width, 0] = 2.0 * np.clip(content, 0.0, 1.0) - 1.0
-    return x
+    grey = np.zeros((spec.height, spec.width), dtype=np.float32)
+    grey[top : top + height, left : left + width] = np.clip(content, 0.0, 1.0)
+    return grey
 
 
-def content_box(rows: int, columns: int, spec: InputSpec) -> tuple[int, int, int, int]:
-    """Where an image lies in the network's input.
+def scale(grey: Floats, spec: InputSpec) -> Floats:
+    """Give grey values the range and the channels of the network, the second half of `preprocess`.
+
+    Parameters
+    ----------
+    grey
+        Shape (n, height, width, 1), in [0, 1].
+
+    Returns
+    -------
+    Floats
+        Shape (n, height, width, channels).
+    """
+    factor, offset = affine(spec)
+    return grey * factor - offset
+
+
+def affine(spec: InputSpec) -> tuple[Floats, Floats]:
+    """Factor of each channel and what is taken away after, both of shape (channels,)."""
+    steps = spec.steps
+    factor, offset = (np.array(part) for part in SCALINGS[steps.scaling])
+    if steps.channels == 1:
+        # One channel stands for the mean colour.
+        spread = 1 / np.mean(1 / factor)
+        factor, offset = np.array([spread]), np.array([np.mean(offset / factor) * spread])
+    return factor.astype(np.float32), offset.astype(np.float32)
+
+
+def seen_box(rows: int, columns: int, spec: InputSpec) -> Span:
+    """Which part of an image the network is shown: all of it, but for ``centre-crop``.
+
+    Returns
+    -------
+    tuple
+        (top, left, height, width) in pixels of the image.
+    """
+    if spec.steps.resize != "centre-crop":
+        return 0, 0, rows, columns
+    scaled = min(rows / spec.height, columns / spec.width)
+    height = min(rows, max(1, round(spec.height * scaled)))
+    width = min(columns, max(1, round(spec.width * scaled)))
+    return (rows - height) // 2, (columns - width) // 2, height, width
+
+
+def content_box(rows: int, columns: int, spec: InputSpec) -> Span:
+    """Where the part of an image that is seen lies in the network's input.
 
     Parameters
     ----------
     rows, columns
-        Size of the image.
+        Size of what is seen.
     spec
         What the network takes.
 
     Returns
     -------
     tuple
-        (top, left, height, width) in pixels of the input; the rest is padding.
+        (top, left, height, width) in pixels of the input; the rest is padding, which only
+        ``letterbox`` has.
     """
-    scale = min(spec.height / rows, spec.width / columns)
-    height = min(spec.height, max(1, round(rows * scale)))
-    width = min(spec.width, max(1, round(columns * scale)))
+    if spec.steps.resize != "letterbox":
+        return 0, 0, spec.height, spec.width
+    return _letterbox(rows, columns, spec)
+
+
+def _letterbox(rows: int, columns: int, spec: InputSpec) -> Span:
+    scaled = min(spec.height / rows, spec.width / columns)
+    height = min(spec.height, max(1, round(rows * scaled)))
+    width = min(spec.width, max(1, round(columns * scaled)))
     return (spec.height - height) // 2, (spec.width - width) // 2, height, width
 
 
+def box_to_input(
+    box: tuple[float, float, float, float], rows: int, columns: int, spec: InputSpec
+) -> Span:
+    """Find a box of the image in the network's input.
+
+    Parameters
+    ----------
+    box
+        (x0, y0, x1, y1), half open, in pixels of the image.
+    rows, columns
+        Size of the image.
+
+    Returns
+    -------
+    tuple
+        (x0, y0, x1, y1), half open, in pixels of the input: at least one pixel, unless the box
+        lies wholly in what is not seen; then x0 = x1 and y0 = y1.
+    """
+    y, x, seen_rows, seen_columns = seen_box(rows, columns, spec)
+    top, left, height, width = content_box(seen_rows, seen_columns, spec)
+    x0, x1 = _span(box[0] - x, box[2] - x, seen_columns, left, width)
+    y0, y1 = _span(box[1] - y, box[3] - y, seen_rows, top, height)
+    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else (0, 0, 0, 0)
+
+
+def _span(first: float, last: float, seen: int, start: int, length: int) -> tuple[int, int]:
+    if last <= 0 or first >= seen:
+        return 0, 0
+    low = round(start + max(first, 0.0) * length / seen)
+    high = round(start + min(last, seen) * length / seen)
+    low = min(low, start + length - 1)
+    return low, max(high, low + 1)
+
+
 def saliency_to_image(saliency: Floats, rows: int, columns: int, spec: InputSpec) -> Floats:
-    """Undo the letterbox: turn maps of the network's grid into maps of the image's rectangle.
+    """Undo the resize: turn maps of the network's grid into maps of the image's rectangle.
 
     Parameters
     ----------
@@ -87,15 +207,28 @@ def saliency_to_image(saliency: Floats, rows: int, columns: int, spec: InputSpec
     Returns
     -------
     Floats
-        Shape (classes, height, width) of `content_box`: each map covers the whole image and
-        nothing but it, so stretching it over the image puts every value where it belongs. In
-        [0, 1] with peak 1, or all zero.
+        Shape (classes, height, width), small, with the aspect of the image: each map covers the
+        whole image and nothing but it, so stretching it over the image puts every value where it
+        belongs. In [0, 1] with peak 1, or all zero; zero where the network was shown nothing.
     """
-    top, left, height, width = content_box(rows, columns, spec)
-    maps = np.empty((saliency.shape[0], height, width), dtype=np.float32)
+    y, x, seen_rows, seen_columns = seen_box(rows, columns, spec)
+    top, left, height, width = content_box(seen_rows, seen_columns, spec)
+    _, _, map_rows, map_columns = _letterbox(rows, columns, spec)
+    y0, y1 = _share(y, seen_rows, rows, map_rows)
+    x0, x1 = _share(x, seen_columns, columns, map_columns)
+    maps = np.zeros((saliency.shape[0], map_rows, map_columns), dtype=np.float32)
     for index, grid in enumerate(saliency):
         full = cv2.resize(grid, (spec.width, spec.height), interpolation=cv2.INTER_LINEAR)
         part = full[top : top + height, left : left + width]
+        if part.shape != (y1 - y0, x1 - x0):
+            part = cv2.resize(part, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
         peak = float(part.max())
-        maps[index] = part / peak if peak > 0 else 0.0
+        if peak > 0:
+            maps[index, y0:y1, x0:x1] = part / peak
     return maps
+
+
+def _share(start: int, length: int, whole: int, cells: int) -> tuple[int, int]:
+    """Where a part of a side lies on a map that covers the side with ``cells`` cells."""
+    first = min(round(start * cells / whole), cells - 1)
+    return first, max(first + 1, round((start + length) * cells / whole))

@@ -66,7 +66,7 @@ class OnnxRuntime:
         Parameters
         ----------
         x
-            Preprocessed images, shape (n, height, width, 1).
+            Preprocessed images, shape (n, height, width, channels).
 
         Returns
         -------
@@ -92,7 +92,7 @@ class OnnxRuntime:
         if len(self._session.get_inputs()) != 1 or not {LOGITS, FEATURES} <= set(names):
             raise BundleInvalid(f"the network must have one input and give {LOGITS}, {FEATURES}")
         rng = np.random.default_rng(_PROBE_SEED)
-        shape = (1, self._spec.height, self._spec.width, 1)
+        shape = (1, self._spec.height, self._spec.width, self._spec.channels)
         try:
             logits, features = self.predict(rng.uniform(-1, 1, shape).astype(np.float32))
         except RuntimeFailed as error:

@@ -1,21 +1,56 @@
 """What a network takes, as its bundle says it. Light to import: the listener reads it too."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+Resize = Literal["letterbox", "stretch", "centre-crop"]
+Scaling = Literal["symmetric", "unit", "imagenet", "caffe", "bytes"]
 
 LETTERBOX = "letterbox-v1"
 """Shrink by area (enlarge linearly) until the image fits, keep its aspect, centre it on black,
 then move [0, 1] to [-1, 1]."""
 
-PREPROCESSES = frozenset({LETTERBOX})
+
+@dataclass(frozen=True, slots=True)
+class Preprocess:
+    """What one preprocess id means; an id never changes its meaning.
+
+    ``resize``: ``letterbox`` keeps the aspect and all of the image, on black; ``stretch`` keeps all
+    of the image; ``centre-crop`` keeps the aspect and fills the input. ``scaling`` of grey in
+    [0, 1]: ``symmetric`` to [-1, 1]; ``unit`` as it is; ``bytes`` to [0, 255]; ``imagenet`` minus
+    mean, by standard deviation of ImageNet's colours (of their means for one channel); ``caffe``
+    to [0, 255] minus ImageNet's means, blue first. With three ``channels`` grey is repeated.
+    """
+
+    resize: Resize
+    scaling: Scaling
+    channels: Literal[1, 3]
+
+
+def _id(resize: Resize, scaling: Scaling, channels: Literal[1, 3]) -> str:
+    parts = [resize, scaling if scaling != "symmetric" else "", "rgb" if channels > 1 else ""]
+    return "-".join(part for part in (*parts, "v1") if part)
+
+
+_CHANNELS: tuple[Literal[1, 3], ...] = (1, 3)
+
+PREPROCESSES: dict[str, Preprocess] = {
+    _id(resize, scaling, channels): Preprocess(resize, scaling, channels)
+    for resize, scaling, channels in product(get_args(Resize), get_args(Scaling), _CHANNELS)
+}
+"""All ids: ``letterbox-v1``, ``letterbox-rgb-v1``, ``stretch-imagenet-rgb-v1`` and so on."""
 
 
 class InputSpec(BaseModel):
     """What a network takes: ``height`` x ``width`` pixels made by ``preprocess``, and from where.
 
     ``modalities`` says which images it was made for, ``max_images`` how many of a study it is
-    shown at most.
+    shown at most. ``windows`` gives modalities a window of their own, (centre, width) in units of
+    the modality (Hounsfield units for CT): the network then sees every image through it, whatever
+    window the image brings.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -25,12 +60,38 @@ class InputSpec(BaseModel):
     preprocess: str
     modalities: tuple[str, ...] = Field(min_length=1)
     max_images: int = Field(ge=1, le=100_000)
+    windows: dict[str, tuple[float, float]] = Field(default_factory=dict)
 
+    @property
+    def steps(self) -> Preprocess:
+        """What ``preprocess`` means."""
+        return PREPROCESSES[self.preprocess]
 
-def known(preprocess_id: str, modalities: Sequence[str]) -> str | None:
-    """Say what is wrong with a bundle's input rules, or None."""
-    if preprocess_id not in PREPROCESSES:
-        return f"unknown preprocess {preprocess_id!r}; known: {', '.join(sorted(PREPROCESSES))}"
-    if any(name != name.upper() for name in modalities):
-        return "modalities are written in capitals"
-    return None
+    @property
+    def channels(self) -> int:
+        """Channels of the network's input, 1 or 3."""
+        return self.steps.channels
+
+    @field_validator("preprocess")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        if value not in PREPROCESSES:
+            raise ValueError(f"unknown preprocess {value!r}; known: {', '.join(PREPROCESSES)}")
+        return value
+
+    @field_validator("modalities")
+    @classmethod
+    def _are_capitals(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(name != name.upper() for name in value):
+            raise ValueError("modalities are written in capitals")
+        return value
+
+    @field_validator("windows")
+    @classmethod
+    def _are_windows(cls, value: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+        for name, (_, width) in value.items():
+            if name != name.upper():
+                raise ValueError("modalities are written in capitals")
+            if width < 1:
+                raise ValueError(f"the window of {name} must be at least 1 wide: [centre, width]")
+        return value

@@ -102,6 +102,18 @@ def test_ct_without_a_window_is_shown_as_soft_tissue(make):
     np.testing.assert_allclose(read_pixels(path), linear(VALUES * 10 - 100, 40, 400), atol=1e-6)
 
 
+def test_a_model_may_bring_the_window_of_a_modality(make):
+    own = make(Modality="CT", RescaleSlope=1, RescaleIntercept=0, WindowCenter=3, WindowWidth=2)
+    np.testing.assert_allclose(
+        read_pixels(own, windows={"CT": (10.0, 21.0)}), linear(VALUES, 10, 21), atol=1e-6
+    )
+    assert np.array_equal(read_pixels(own, windows={"MR": (10.0, 21.0)}), read_pixels(own))
+    inverted = make(Modality="CR", PhotometricInterpretation="MONOCHROME1")
+    np.testing.assert_allclose(
+        read_pixels(inverted, windows={"CR": (10.0, 21.0)}), 1 - linear(VALUES, 10, 21), atol=1e-6
+    )
+
+
 def test_without_any_hint_the_values_are_stretched(make):
     values = np.full((4, 6), 50, dtype=np.int16)
     values[0] = (-2000, 10, 20, 30, 40, 60)
