@@ -94,7 +94,7 @@ def measurement_groups(prediction: StudyPrediction, key: tuple[str, ...]) -> Con
         Key of the report's series, for the tracking UIDs.
     """
     classes = prediction.model.classes
-    algorithms = [_algorithm(prediction.model, spec) for spec in classes]
+    algorithms = [algorithm(prediction.model, spec) for spec in classes]
     levels = _levels(prediction)
     points = _points(levels, classes)
     groups = ContentSequence()
@@ -180,7 +180,8 @@ def _tracking_text(level: _Level, index: int, spec: ClassSpec, point: tuple[floa
     return text if point[0] == MARGIN else f"{text}, {AT_PEAK}"
 
 
-def _algorithm(model: ModelIdentity, spec: ClassSpec) -> AlgorithmIdentification:
+def algorithm(model: ModelIdentity, spec: ClassSpec) -> AlgorithmIdentification:
+    """Identify the algorithm of a class, with the settings its values depend on (TID 4019)."""
     height, width = model.input_size
     return AlgorithmIdentification(
         name=model.name,

@@ -5,35 +5,24 @@ from highdicom.sr import (
     ContainerContentItem,
     ContentItem,
     ContentSequence,
-    DeviceObserverIdentifyingAttributes,
-    LanguageOfContentItemAndDescendants,
-    ObservationContext,
-    ObserverContext,
     RelationshipTypeValues,
 )
 from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage
 
-from pacs_ai.dicom.header import read_header
 from pacs_ai.domain import StudyPrediction
 from pacs_ai.results.codes import (
-    AI_PROCEDURE,
-    DEVICE,
     IMAGING_MEASUREMENTS,
-    LANGUAGE,
     PROCEDURE_REPORTED,
     TITLE,
     procedure_code,
 )
-from pacs_ai.results.context import MANUFACTURER, MODEL_NAME, ResultContext
-from pacs_ai.results.document import Frame, new_object
+from pacs_ai.results.context import ResultContext
+from pacs_ai.results.document import Frame
 from pacs_ai.results.groups import measurement_groups
 from pacs_ai.results.library import image_library
-from pacs_ai.results.request import (
-    evidence_items,
-    referenced_requests,
-)
 from pacs_ai.results.source import Evidence
+from pacs_ai.results.srdocument import introduction, new_document
 
 SERIES_DESCRIPTION = "AI classification (research)"
 ROLE = "report"
@@ -71,41 +60,35 @@ def build_report(
         instance_number=1,
         instance_key=instance_key,
     )
-    report = new_object(frame, evidence.reference, prediction.model, context)
-    report.CompletionFlag = "COMPLETE"
-    report.VerificationFlag = "UNVERIFIED"
-    report.PreliminaryFlag = "PRELIMINARY"
-    report.PerformedProcedureCodeSequence = [AI_PROCEDURE]
-    report.ReferencedPerformedProcedureStepSequence = []
-    report.CurrentRequestedProcedureEvidenceSequence = evidence_items(evidence.headers)
-    if requests := referenced_requests(evidence.reference):
-        report.ReferencedRequestSequence = requests
-    if context.predecessor is not None:
-        earlier = read_header(context.predecessor)
-        if earlier.sop_instance_uid != report.SOPInstanceUID:
-            report.PredecessorDocumentsSequence = evidence_items([earlier])
-    root = _root(prediction, evidence, context)
-    for element in root:
-        report[element.tag] = element
-    return report
+    key = context.series_key(prediction.model, ROLE, prediction.images[0].header.study_instance_uid)
+    root = measurement_report(evidence, context, measurement_groups(prediction, key))
+    return new_document(frame, evidence, prediction.model, context, root)
 
 
-def _root(
-    prediction: StudyPrediction, evidence: Evidence, context: ResultContext
+def measurement_report(
+    evidence: Evidence, context: ResultContext, groups: ContentSequence
 ) -> ContainerContentItem:
+    """Put measurement groups into an imaging measurement report (TID 1500).
+
+    Parameters
+    ----------
+    evidence
+        Headers of the analysed instances: the report's image library.
+    context
+        Installation.
+    groups
+        Of TID 1501, or of TID 1410: validators do not take both in one report.
+    """
     root = ContainerContentItem(TITLE, template_id="1500")
     measurements = ContainerContentItem(
         IMAGING_MEASUREMENTS, relationship_type=RelationshipTypeValues.CONTAINS
     )
-    key = context.series_key(prediction.model, ROLE, prediction.images[0].header.study_instance_uid)
-    measurements.ContentSequence = measurement_groups(prediction, key)
-    modality = prediction.images[0].header.modality
+    measurements.ContentSequence = groups
     content: list[ContentItem] = [
-        *LanguageOfContentItemAndDescendants(LANGUAGE),
-        *_observer(context),
+        *introduction(context),
         CodeContentItem(
             PROCEDURE_REPORTED,
-            procedure_code(modality),
+            procedure_code(evidence.headers[0].modality),
             RelationshipTypeValues.HAS_CONCEPT_MOD,
         ),
         image_library(evidence.headers),
@@ -113,14 +96,3 @@ def _root(
     ]
     root.ContentSequence = ContentSequence(content)
     return root
-
-
-def _observer(context: ResultContext) -> ObservationContext:
-    device = DeviceObserverIdentifyingAttributes(
-        uid=context.installation_uid,
-        name=MODEL_NAME,
-        manufacturer_name=MANUFACTURER,
-        model_name=MODEL_NAME,
-        serial_number=context.installation_uid,
-    )
-    return ObservationContext(observer_device_context=ObserverContext(DEVICE, device))
