@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from .config import Augmentation
+from .config_data import Augmentation
 
 _BLACK = -1.0
 

@@ -1,114 +1,81 @@
 """A recipe: everything that decides which model comes out, in one TOML file.
 
-Frozen, and an unknown key is an error, so that a misspelt setting cannot pass for a default.
+Frozen, and an unknown key is an error, so that a misspelt setting cannot pass for a default. What
+belongs to the data stands in `config_data`, what belongs to judging in `config_judge`; the
+learning itself is described in `config_learn`.
 """
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from pacs_ai.errors import ConfigError
 from pacs_ai.model.bundle import ClassEntry
 from pacs_ai.model.spec import InputSpec
 
+from .config_data import Augmentation, Data, Feeding, Split
+from .config_judge import Card, Evaluation, Explanation, Export
+from .config_learn import Finetune, Network, Optimisation, Release, Strict, Tuning
+
 RECIPES = Path(__file__).resolve().parent / "recipes"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Recipe(Strict):
+    """The whole of it; each part is explained at its class.
 
-
-class PhantomData(_Strict):
-    """How many phantom studies each split gets. Seeds differ, so no patient is in two splits."""
-
-    train_studies: int = Field(ge=1)
-    validation_studies: int = Field(ge=1)
-    test_studies: int = Field(ge=1)
-    seed: int
-
-
-class Augmentation(_Strict):
-    """What is varied from epoch to epoch; 0 or false switches a step off.
-
-    ``rotation_degrees``, ``shift`` (share of the side) and ``zoom`` are drawn between plus and
-    minus the value, ``contrast`` and ``brightness`` likewise around no change;
-    ``noise`` is the largest standard deviation.
+    ``limit`` takes at most so many patients of each split, for a trial; None takes all.
     """
 
-    flip_horizontal: bool = False
-    flip_vertical: bool = False
-    rotation_degrees: float = Field(default=0.0, ge=0.0, le=180.0)
-    shift: float = Field(default=0.0, ge=0.0, lt=1.0)
-    zoom: float = Field(default=0.0, ge=0.0, lt=1.0)
-    contrast: float = Field(default=0.0, ge=0.0, lt=1.0)
-    brightness: float = Field(default=0.0, ge=0.0, lt=1.0)
-    noise: float = Field(default=0.0, ge=0.0, lt=1.0)
-
-
-class Network(_Strict):
-    """A small residual network: width of the stem, then of each stage.
-
-    The stem and the first ``halvings`` stages halve the side, so the last features have
-    ``height / 2 ** (1 + halvings)`` rows.
-    """
-
-    stem: int = Field(ge=1)
-    stages: tuple[int, ...] = Field(min_length=1)
-    blocks: int = Field(ge=1)
-    halvings: int = Field(ge=0)
-    dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
-
-
-class Optimisation(_Strict):
-    """How the weights are found. ``images_per_epoch`` are drawn evenly from all groups.
-
-    ``map_weight`` is what pointing away from the lesion's box costs beside a wrong class; 0 leaves
-    the heat map to itself.
-    """
-
-    epochs: int = Field(ge=1)
-    images_per_epoch: int = Field(ge=1)
-    batch: int = Field(ge=1)
-    learning_rate: float = Field(gt=0.0)
-    weight_decay: float = Field(ge=0.0)
-    label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
-    map_weight: float = Field(default=0.0, ge=0.0)
-    threads: int = Field(ge=1)
-    seed: int
-
-
-class Release(_Strict):
-    """What the bundle says of itself."""
-
-    name: str
-    version: str
-    manufacturer: str
-    description: str
-    activation: Literal["softmax"]
-    aggregation: Literal["max", "mean"]
-
-
-class Recipe(_Strict):
-    """The whole of it."""
-
-    data: PhantomData
+    limit: int | None = Field(default=None, ge=1)
+    data: Data
+    split: Split = Split()
     input: InputSpec
-    augmentation: Augmentation
+    augmentation: Augmentation = Augmentation()
+    feeding: Feeding = Feeding()
     network: Network
-    optimisation: Optimisation
+    optimisation: Optimisation = Optimisation()
+    finetune: Finetune | None = None
+    tuning: Tuning = Tuning()
+    evaluation: Evaluation = Evaluation()
+    explanation: Explanation = Explanation()
+    export: Export = Export()
+    card: Card = Card()
     release: Release
-    classes: tuple[ClassEntry, ...] = Field(min_length=2)
+    classes: tuple[ClassEntry, ...] = Field(min_length=1)
+
+    @property
+    def positive(self) -> tuple[int, ...]:
+        """Indices of the classes that are findings."""
+        return tuple(index for index, entry in enumerate(self.classes) if entry.positive)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.release.activation == "softmax" and len(self.classes) < 2:  # noqa: PLR2004
+            raise ValueError("softmax chooses between classes: it needs at least two")
+        if self.optimisation.base == "frozen" and self.network.weights == "none":
+            raise ValueError(
+                'optimisation.base = "frozen" would keep random features: name network.weights'
+            )
+        if self.optimisation.map_weight > 0 and len(self.positive) != 1:
+            raise ValueError("optimisation.map_weight needs exactly one positive class")
+        return self
 
 
-def load_recipe(path_or_name: str | Path) -> Recipe:
+def load_recipe(
+    path_or_name: str | Path, overrides: Mapping[str, Mapping[str, object] | object] | None = None
+) -> Recipe:
     """Read a recipe.
 
     Parameters
     ----------
     path_or_name
-        A TOML file, or the name of a recipe that is shipped: ``demo``.
+        A TOML file, or the name of a recipe that is shipped, such as ``phantom``.
+    overrides
+        Values that take the place of the file's, as flags do: ``{"limit": 10, "optimisation":
+        {"epochs": 3}}``. Sections are merged, key by key.
 
     Raises
     ------
@@ -119,12 +86,56 @@ def load_recipe(path_or_name: str | Path) -> Recipe:
     if not path.is_file():
         path = RECIPES / f"{path_or_name}.toml"
     try:
-        return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"no recipe {path_or_name}") from error
-    except tomllib.TOMLDecodeError as error:
+        shipped = ", ".join(sorted(each.stem for each in RECIPES.glob("*.toml")))
+        raise ConfigError(
+            f"no recipe {path_or_name}: neither a file nor one that is shipped ({shipped})"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
+    try:
+        recipe = Recipe.model_validate(merge(given, overrides or {}))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{path}: {key}: {first['msg']}") from error
+        raise ConfigError(f"{path}: {_first(error)}") from error
+    return _rooted(recipe, Path.cwd() if path.parent == RECIPES else path.resolve().parent)
+
+
+def merge(values: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:
+    """Put ``over`` above ``values``, section by section; neither is changed."""
+    merged = dict(values)
+    for key, value in over.items():
+        below = merged.get(key)
+        nested = isinstance(value, Mapping) and isinstance(below, Mapping)
+        merged[key] = merge(below, value) if nested else value  # type: ignore[arg-type]
+    return merged
+
+
+def _rooted(recipe: Recipe, folder: Path) -> Recipe:
+    """Let relative paths start at a folder, so that a copy elsewhere means the same files."""
+    weights = recipe.network.weights
+    if weights not in ("none", "imagenet"):
+        network = recipe.network.model_copy(update={"weights": str(folder / weights)})
+        recipe = recipe.model_copy(update={"network": network})
+    return recipe.model_copy(update={"data": _absolute(recipe.data, folder)})
+
+
+def _absolute(section: BaseModel, folder: Path) -> BaseModel:
+    changed: dict[str, object] = {}
+    for name, value in section:
+        if isinstance(value, Path):
+            changed[name] = folder / value
+        elif isinstance(value, BaseModel):
+            changed[name] = _absolute(value, folder)
+        elif isinstance(value, tuple):
+            changed[name] = tuple(
+                _absolute(each, folder) if isinstance(each, BaseModel) else each for each in value
+            )
+    return section.model_copy(update=changed)
+
+
+def _first(error: ValidationError) -> str:
+    """Name the first wrong key, and what is wrong with it."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    return f"{key}: {first['msg']}" if key else first["msg"].removeprefix("Value error, ")

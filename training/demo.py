@@ -16,6 +16,7 @@ from pacs_ai.model.bundle import CARD, load_bundle
 from pacs_ai.model.predict import Classifier
 
 from .config import Recipe, load_recipe
+from .config_data import PhantomData
 from .dataset import ImageSet, check_disjoint, draw_split, load_images
 from .demo_card import model_card
 from .demo_figures import by_study, calibrate, classify_collection, figures
@@ -45,6 +46,7 @@ def make_bundle(recipe: Recipe, out: Path, console: Console) -> Path:
         The bundle.
     """
     data = recipe.data
+    assert isinstance(data, PhantomData)  # noqa: S101 - until the pipeline takes any
     counts = (data.train_studies, data.validation_studies, data.test_studies)
     folders = {name: out / "data" / name for name in (TRAIN, VALIDATION, TEST)}
     for index, (name, folder) in enumerate(folders.items()):

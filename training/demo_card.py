@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from string import Template
 
 from .config import Recipe
+from .config_data import PhantomData
 from .demo_figures import OVERALL, Figures
 from .demo_metrics import Interval
 
@@ -87,6 +88,7 @@ def model_card(
         Figures on the test split.
     """
     data, spec, release = recipe.data, recipe.input, recipe.release
+    assert isinstance(data, PhantomData)  # noqa: S101 - until the pipeline takes any
     return _CARD.substitute(
         name=release.name,
         version=release.version,

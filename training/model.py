@@ -12,12 +12,12 @@ from keras import layers
 from pacs_ai.errors import BundleInvalid
 from pacs_ai.model.spec import InputSpec
 
-from .config import Network
+from .config_learn import SmallResNet
 
 FEATURES = "features"
 
 
-def build_network(spec: InputSpec, network: Network, classes: int) -> keras.Model:
+def build_network(spec: InputSpec, network: SmallResNet, classes: int) -> keras.Model:
     """Build the network with random weights.
 
     Every halving is symmetric (a 4 x 4 kernel with stride 2, then 2 x 2 means). The usual 3 x 3

@@ -10,7 +10,9 @@ import tensorflow as tf
 from keras import ops
 
 from .augment import build_augmentation
-from .config import Optimisation, Recipe
+from .config import Recipe
+from .config_data import Feeding
+from .config_learn import Optimisation, SmallResNet
 from .dataset import Floats, ImageSet
 from .model import FEATURES, build_network
 
@@ -39,14 +41,16 @@ class EvenBatches(keras.utils.PyDataset):  # type: ignore[misc]
     images
         What to draw from.
     config
-        Batch size, images an epoch, seed.
+        Batch size, images an epoch.
+    seed
+        Source of chance.
     classes
         Number of classes, for one-hot labels.
     """
 
-    def __init__(self, images: ImageSet, config: Optimisation, classes: int) -> None:
+    def __init__(self, images: ImageSet, config: Feeding, seed: int, classes: int) -> None:
         super().__init__(workers=1)
-        self._images, self._config = images, config
+        self._images, self._config, self._seed = images, config, seed
         self._targets = np.eye(classes, dtype=np.float32)
         self._epoch = 0
         self._order = self._draw()
@@ -66,7 +70,7 @@ class EvenBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self._order = self._draw()
 
     def _draw(self) -> npt.NDArray[np.int64]:
-        rng = np.random.default_rng([self._config.seed, self._epoch])
+        rng = np.random.default_rng([self._seed, self._epoch])
         groups = self._images.groups()
         share = -(-self._config.images_per_epoch // len(groups))
         drawn = [np.resize(rng.permutation(group), share) for group in groups]
@@ -153,8 +157,9 @@ def train(recipe: Recipe, training: ImageSet, validation: ImageSet, folder: Path
         The network of the epoch with the lowest validation loss.
     """
     config, classes = recipe.optimisation, len(recipe.classes)
+    assert isinstance(recipe.network, SmallResNet)  # noqa: S101 - until there are others
     network = build_network(recipe.input, recipe.network, classes)
-    batches = EvenBatches(training, config, classes)
+    batches = EvenBatches(training, recipe.feeding, config.seed, classes)
     learner = build_learner(recipe, network)
     learner.compile(
         keras.optimizers.AdamW(_schedule(config, len(batches)), weight_decay=config.weight_decay),
@@ -177,7 +182,7 @@ def train(recipe: Recipe, training: ImageSet, validation: ImageSet, folder: Path
         validation_data=as_batch(
             validation, np.arange(validation.y.size), np.eye(classes, dtype=np.float32)
         ),
-        validation_batch_size=config.batch,
+        validation_batch_size=recipe.feeding.batch,
         callbacks=[best],
         verbose=2,
     )

@@ -36,9 +36,8 @@ def small_recipe(demo_recipe: Recipe) -> Recipe:
             "network": demo_recipe.network.model_copy(
                 update={"stem": 4, "stages": (4, 6, 8), "blocks": 1}
             ),
-            "optimisation": demo_recipe.optimisation.model_copy(
-                update={"epochs": 1, "images_per_epoch": 16, "batch": 8}
-            ),
+            "optimisation": demo_recipe.optimisation.model_copy(update={"epochs": 1}),
+            "feeding": demo_recipe.feeding.model_copy(update={"images_per_epoch": 16, "batch": 8}),
         }
     )
 

@@ -4,7 +4,8 @@ import pytest
 
 from pacs_ai.errors import BundleInvalid
 from training.augment import build_augmentation
-from training.config import Augmentation, Recipe
+from training.config import Recipe
+from training.config_data import Augmentation
 from training.model import FEATURES, build_network, load_weights, save_weights
 
 pytestmark = pytest.mark.train

@@ -33,8 +33,8 @@ def test_two_steps_on_eight_phantoms_repeat_exactly(
 
 def test_batches_draw_evenly_and_anew(phantoms: Path, small_recipe: Recipe) -> None:
     images = load_images(phantoms, small_recipe.input)
-    config = small_recipe.optimisation.model_copy(update={"images_per_epoch": 160, "batch": 16})
-    batches = EvenBatches(images, config, classes=2)
+    config = small_recipe.feeding.model_copy(update={"images_per_epoch": 160, "batch": 16})
+    batches = EvenBatches(images, config, seed=7, classes=2)
     assert len(batches) == 10
     first = [batches[i] for i in range(10)]
     assert first[0][0].shape == (16, 128, 128, 2)

@@ -1,0 +1,59 @@
+"""What a run keeps, and what it refuses."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pacs_ai.errors import ConfigError
+from training.config import load_recipe
+from training.run import STATE, Run, write_whole
+
+
+def test_a_run_keeps_its_recipe_exactly(tmp_path: Path) -> None:
+    recipe = load_recipe("demo", {"limit": 3, "optimisation": {"seed": 5}})
+    run = Run.create(recipe, tmp_path / "run")
+    assert run.recipe == recipe
+    assert run.seed == 5
+    again = Run.open(tmp_path / "run")
+    assert again.recipe == recipe
+    assert load_recipe(tmp_path / "run" / "recipe.toml") == recipe
+
+
+def test_steps_are_remembered_and_taken_back(tmp_path: Path) -> None:
+    run = Run.create(load_recipe("demo"), tmp_path)
+    assert not run.done("train")
+    run.finish("train", {"loss": 0.5}, 1.25)
+    assert Run.open(tmp_path).summary("train") == {"loss": 0.5}
+    run.forget("train", "export")
+    assert not Run.open(tmp_path).done("train")
+    assert {"keras", "python"} <= set(json.loads((tmp_path / STATE).read_text())["versions"])
+
+
+def test_a_run_is_neither_overwritten_nor_mixed_with_another(tmp_path: Path) -> None:
+    recipe = load_recipe("demo")
+    Run.create(recipe, tmp_path)
+    with pytest.raises(ConfigError, match="--resume"):
+        Run.start(recipe, tmp_path, resume=False)
+    assert Run.start(recipe, tmp_path, resume=True).recipe == recipe
+    other = load_recipe("demo", {"optimisation": {"epochs": 9}})
+    with pytest.raises(ConfigError, match="optimisation"):
+        Run.start(other, tmp_path, resume=True)
+
+
+def test_no_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=STATE):
+        Run.open(tmp_path)
+    (tmp_path / STATE).write_text("{")
+    (tmp_path / "recipe.toml").write_text("")
+    with pytest.raises(ConfigError):
+        Run.open(tmp_path)
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_whole(path, "first")
+    path.with_name("file.draft").mkdir()  # nothing can be written there
+    with pytest.raises(Exception, match="cannot be written"):
+        write_whole(path, "second")
+    assert path.read_text() == "first"

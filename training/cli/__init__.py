@@ -1,0 +1,40 @@
+"""The training commands: plain functions, which `pacs_ai.cli.training` makes into applications.
+
+Nothing here imports TensorFlow: help answers at once, also where the ``train`` extra is missing.
+"""
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping
+
+from pacs_ai.errors import ConfigError
+
+COMMANDS: Mapping[str, str] = {}
+"""Command: the module of this package that has it."""
+
+
+def function(name: str) -> Callable[..., None]:
+    """Import and return the function of a command."""
+    module = importlib.import_module(f"{__name__}.{COMMANDS[name]}")
+    found: Callable[..., None] = getattr(module, name)
+    return found
+
+
+def need_extra() -> None:
+    """Refuse to go on without the libraries that training needs.
+
+    Raises
+    ------
+    ConfigError
+        If one is missing; the message says how to install them.
+    """
+    missing = [
+        name
+        for name in ("keras", "matplotlib", "onnx", "optuna", "tf2onnx")
+        if importlib.util.find_spec(name) is None
+    ]
+    if missing:
+        raise ConfigError(
+            f"training needs {', '.join(missing)}, which a node does not: "
+            "pip install 'pacs-ai[train]'"
+        )
