@@ -152,7 +152,8 @@ class Part:
 class InstanceHeader:
     """What selection and routing need to know of one instance; nothing that names a patient.
 
-    Absent attributes are the empty string, zero, or None.
+    Absent attributes are the empty string, zero, or None. ``age_years`` is the patient's age at
+    the examination; it is held against what a model was made for and kept nowhere.
     """
 
     path: Path
@@ -176,6 +177,7 @@ class InstanceHeader:
     manufacturer: str = ""
     model_name: str = ""
     has_pixels: bool = True
+    age_years: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,13 +227,37 @@ class ImagePrediction:
 
     ``frame`` counts from 1. ``probabilities`` has one value a class, in [0, 1].
     ``saliency`` has shape (classes, h, w), float32, each map in [0, 1]; a map that is all zero
-    explains nothing.
+    explains nothing. ``outlier`` is how far the image lies from those the model learned from,
+    relative to the limit of its bundle: above 1 it is unlike them. None if the bundle cannot tell.
     """
 
     header: InstanceHeader
     frame: int
     probabilities: tuple[float, ...]
     saliency: npt.NDArray[np.float32]
+    outlier: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Why a result is to be read with reserve.
+
+    Parameters
+    ----------
+    code
+        The concept; its meaning is the name that a viewer shows beside ``percent``.
+    percent
+        What the meaning says, in percent: a share of images, or a distance relative to a limit.
+    text
+        The same as a sentence.
+    image
+        Index of the image that shows it best.
+    """
+
+    code: Code
+    percent: float
+    text: str
+    image: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,12 +265,14 @@ class StudyPrediction:
     """What the model says of a study: all analysed images and their aggregate.
 
     ``decisive`` is the index in ``images`` of the image that speaks loudest for a positive class.
+    ``reservations`` say what about the images the model was not made for.
     """
 
     model: ModelIdentity
     images: tuple[ImagePrediction, ...]
     probabilities: tuple[float, ...]
     decisive: int
+    reservations: tuple[Reservation, ...] = ()
 
     def positive_classes(self) -> tuple[int, ...]:
         """Return the indices of the classes that are present at their operating point."""

@@ -4,7 +4,8 @@
 
     PacsAIError
     ├─ ConfigError
-    ├─ DataError      ├─ NotDicom  ├─ UnsupportedPixels  ├─ NoFittingSeries  └─ InvalidResult
+    ├─ DataError      ├─ NotDicom  ├─ UnsupportedPixels  ├─ NoFittingSeries
+    │                 ├─ ResultWithheld  └─ InvalidResult
     ├─ StorageError   ├─ NoSpace  ├─ DuplicateConflict  └─ DatabaseBusy
     ├─ PeerError      ├─ PeerUnreachable  ├─ AssociationRejected  ├─ ContextRejected
     │                 └─ StoreRefused
@@ -66,6 +67,15 @@ class NoFittingSeries(DataError):
     """No image of the study is one the model was made for. Check the rule that chose the model."""
 
     code = "NO_FITTING_SERIES"
+
+
+class ResultWithheld(DataError):
+    """The images are unlike those the model learned from, and it was told to keep silent then.
+
+    Look at the images; if they are what the model is for, it needs training with such images.
+    """
+
+    code = "RESULT_WITHHELD"
 
 
 class InvalidResult(DataError):

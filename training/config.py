@@ -13,7 +13,7 @@ from typing import Self
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from pacs_ai.errors import ConfigError
-from pacs_ai.model.bundle import ClassEntry
+from pacs_ai.model.manifest import ClassEntry
 from pacs_ai.model.spec import InputSpec
 
 from .config_data import Augmentation, Data, Feeding, Split

@@ -110,6 +110,8 @@ def _study(
         "images": 0,
         "unusable": 0,
         "classes": [],
+        "outlier": None,
+        "reservations": [],
         "results": [],
         "reason": "",
     }
@@ -125,9 +127,12 @@ def _study(
         record["images"] = len(prediction.images)
         record["unusable"] = len(unusable)
         record["classes"] = _classes(prediction)
+        record["outlier"] = prediction.images[prediction.decisive].outlier
+        record["reservations"] = [one.text for one in prediction.reservations]
         names = _write(built, out / study.study_instance_uid) if out is not None else []
         record["results"] = names
-        record["reason"] = "; ".join(sorted(set(unusable.values())))
+        reasons = [one.text for one in prediction.reservations]
+        record["reason"] = "; ".join([*reasons, *sorted(set(unusable.values()))])
     record["seconds"] = round(time.monotonic() - started, 2)
     return record
 

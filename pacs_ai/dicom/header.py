@@ -8,6 +8,7 @@ from typing import cast
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 
+from pacs_ai.dicom.age import age_in_years
 from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.part10 import MAGIC, PREAMBLE
 from pacs_ai.dicom.reading import (
@@ -32,6 +33,9 @@ _KEYWORDS = (
     "ManufacturerModelName",
     "BodyPartExamined",
     "ViewPosition",
+    "PatientAge",
+    "PatientBirthDate",
+    "StudyDate",
     "StudyInstanceUID",
     "SeriesInstanceUID",
     "SeriesNumber",
@@ -115,6 +119,7 @@ def _header(path: Path, opened: Opened) -> InstanceHeader:
         manufacturer=text(dataset, "Manufacturer"),
         model_name=text(dataset, "ManufacturerModelName"),
         has_pixels=opened.pixels is not None and opened.pixels.length > 0,
+        age_years=age_in_years(dataset),
     )
 
 

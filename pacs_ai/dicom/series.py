@@ -1,7 +1,7 @@
 """Which images of a study a model is shown, and in which order."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,10 +29,14 @@ _LOCALIZER = "LOCALIZER"
 
 @dataclass(frozen=True, slots=True)
 class InputRules:
-    """What a model takes: the modalities, and how many images of a study at most."""
+    """What a model takes: the modalities, and how many images of a study at most.
+
+    ``refusal`` says for what reason of its own the model refuses an image; "" for none.
+    """
 
     modalities: tuple[str, ...]
     max_images: int
+    refusal: Callable[[InstanceHeader], str] = lambda _: ""
 
 
 def misfit(header: InstanceHeader, wanted: InputRules) -> str:
@@ -41,7 +45,7 @@ def misfit(header: InstanceHeader, wanted: InputRules) -> str:
     Excluded are other modalities, objects without pixels, localizers (ImageType value 3, PS3.3
     Section C.8.2.1.1.1), this node's own results, and secondary captures that were made after the
     examination (ImageType value 2) or are in colour: screenshots and reports, not images. A
-    digitised film is a secondary capture too and stays in.
+    digitised film is a secondary capture too and stays in. Then the model itself is asked.
     """
     reasons = (
         (header.modality not in wanted.modalities, "other modality"),
@@ -50,7 +54,7 @@ def misfit(header: InstanceHeader, wanted: InputRules) -> str:
         (_LOCALIZER in header.image_type[2:3], "localizer"),
         (_is_screenshot(header), "secondary capture"),
     )
-    return next((reason for wrong, reason in reasons if wrong), "")
+    return next((reason for wrong, reason in reasons if wrong), "") or wanted.refusal(header)
 
 
 def fits(header: InstanceHeader, wanted: InputRules) -> bool:

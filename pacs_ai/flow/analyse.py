@@ -117,9 +117,9 @@ def _finish(
 
 
 def summarise(prediction: StudyPrediction) -> str:
-    """Say the outcome in a line for the listings: every class with its probability."""
+    """Say the outcome in a line for the listings: every class, then the reservations."""
     parts = [
         f"{spec.name} {p:.3f}"
         for spec, p in zip(prediction.model.classes, prediction.probabilities, strict=True)
     ]
-    return ", ".join(parts)
+    return "; ".join([", ".join(parts), *(one.text for one in prediction.reservations)])

@@ -44,6 +44,8 @@ def look(
         If no instance is one the model takes.
     UnsupportedPixels
         If there are such instances, and none can be decoded.
+    ResultWithheld
+        If they are unlike those the model learned from, and its bundle says to keep silent then.
     """
     unusable: dict[int, str] = {}
     headers: dict[Path, InstanceHeader] = {}
@@ -54,17 +56,18 @@ def look(
         except NotDicom as error:
             unusable[source.id] = error.message
     spec = classifier.bundle.input
-    wanted = InputRules(spec.modalities, spec.max_images)
+    wanted = InputRules(spec.modalities, spec.max_images, classifier.bundle.applicability.refusal)
     chosen, _ = select_images(list(headers.values()), wanted)
     images: list[ImagePrediction] = []
     for header, frame in frames_to_analyse(chosen, spec.max_images):
         try:
-            pixels = read_pixels(header.path, frame, spec.windows)
-            probabilities, saliency = classifier.predict_image(pixels)
+            seen = classifier.examine(read_pixels(header.path, frame, spec.windows))
         except UnsupportedPixels as error:
             unusable[ids[header.path]] = error.message
         else:
-            images.append(ImagePrediction(header, frame, probabilities, saliency))
+            images.append(
+                ImagePrediction(header, frame, seen.probabilities, seen.saliency, seen.outlier)
+            )
     if not images:
         reasons = "; ".join(sorted(set(unusable.values())))
         raise UnsupportedPixels(f"none of {len(chosen)} images can be decoded: {reasons}")

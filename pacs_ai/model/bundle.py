@@ -2,7 +2,8 @@
 
 A bundle is a folder with ``model.toml`` (what it is), ``model.onnx`` (the network; outputs
 ``logits`` and ``features``), ``head.npy`` (the last layer, for Grad-CAM) and ``MODEL_CARD.md``.
-It may hold ``weights.npz``, which training reads and serving does not.
+It may hold ``outlier.npy``, by which images unlike those of training are told, and
+``weights.npz``, which training reads and serving does not.
 """
 
 import hashlib
@@ -10,88 +11,39 @@ import io
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 
 from pacs_ai.domain import ClassSpec, Code, ModelIdentity
 from pacs_ai.errors import BundleInvalid
 from pacs_ai.model import onnxfile
+from pacs_ai.model.applicability import EVERYTHING, Applicability
+from pacs_ai.model.manifest import Manifest
+from pacs_ai.model.outlier import Outliers, broken
 from pacs_ai.model.spec import InputSpec
 
 SHIPPED = Path(__file__).resolve().parent.parent / "bundles"
 MANIFEST, NETWORK, HEAD, CARD = "model.toml", "model.onnx", "head.npy", "MODEL_CARD.md"
+OUTLIER = "outlier.npy"
+"""Statistics of the training images' features; see `pacs_ai.model.outlier`."""
+
 WEIGHTS = "weights.npz"
 """The variables of the trained network, for training and explaining further; never served."""
 
 _MIB = 2**20
-_MAX_BYTES = {MANIFEST: _MIB, NETWORK: 1024 * _MIB, HEAD: 64 * _MIB}
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class CodeEntry(_Strict):
-    """A coded concept in ``model.toml``."""
-
-    value: str = Field(min_length=1, max_length=16)
-    scheme: str = Field(min_length=1, max_length=16)
-    meaning: str = Field(min_length=1, max_length=64)
-
-
-class ClassEntry(_Strict):
-    """One output of the network, in its order.
-
-    ``undetermined`` is a band [low, high) around ``threshold`` in which nothing is decided.
-    """
-
-    name: str = Field(min_length=1, max_length=64)
-    positive: bool
-    threshold: float = Field(ge=0.0, le=1.0)
-    undetermined: tuple[float, float] | None = None
-    code: CodeEntry
-
-    @model_validator(mode="after")
-    def _band(self) -> Self:
-        if self.undetermined is not None:
-            low, high = self.undetermined
-            around = self.positive and 0.0 <= low <= self.threshold <= high <= 1.0
-            if not around or low == high:
-                raise ValueError(
-                    "undetermined must be [low, high] around the threshold of a positive class"
-                )
-        return self
-
-
-class Manifest(_Strict):
-    """The content of ``model.toml``; an unknown key is an error.
-
-    ``temperature`` divides the logits before ``activation``. ``sha256`` holds the hash of each
-    file.
-    """
-
-    format: Literal[1]
-    name: str = Field(min_length=1, max_length=64)
-    version: str = Field(min_length=1, max_length=64)
-    manufacturer: str = Field(min_length=1, max_length=64)
-    description: str = Field(max_length=1024)
-    activation: Literal["softmax", "sigmoid"]
-    aggregation: Literal["max", "mean"]
-    temperature: float = Field(gt=0.0, le=100.0)
-    input: InputSpec
-    classes: tuple[ClassEntry, ...] = Field(min_length=1)
-    sha256: dict[str, str]
+_MAX_BYTES = {MANIFEST: _MIB, NETWORK: 1024 * _MIB, HEAD: 64 * _MIB, OUTLIER: 256 * _MIB}
+_NEEDED = frozenset({NETWORK, HEAD})
 
 
 @dataclass(frozen=True, slots=True)
 class ModelBundle:
     """A bundle whose files were all checked.
 
-    ``class_weights`` has shape (classes, k) and ``bias`` shape (classes,). ``manifest_sha256`` is
-    the hash of ``model.toml`` and so pins all of the bundle.
+    ``class_weights`` has shape (classes, k) and ``bias`` shape (classes,). ``outliers`` is None if
+    the bundle has no statistics of its training. ``manifest_sha256`` is the hash of
+    ``model.toml`` and so pins all of the bundle.
     """
 
     folder: Path
@@ -101,6 +53,8 @@ class ModelBundle:
     class_weights: npt.NDArray[np.float32]
     bias: npt.NDArray[np.float32]
     manifest_sha256: str
+    applicability: Applicability = EVERYTHING
+    outliers: Outliers | None = None
 
     def read_network(self) -> bytes:
         """Read ``model.onnx`` and check it again: what is served is what was named.
@@ -146,6 +100,8 @@ def load_bundle(folder_or_name: str | Path, sha256: str | None = None) -> ModelB
         class_weights=np.ascontiguousarray(head[:-1].T),
         bias=head[-1].copy(),
         manifest_sha256=digest,
+        applicability=manifest.applicability,
+        outliers=_outliers(folder, manifest, channels=len(head) - 1),
     )
 
 
@@ -195,25 +151,48 @@ def _parse(folder: Path, raw: bytes) -> Manifest:
         raise BundleInvalid(f"{path}: {key}: {first['msg']}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BundleInvalid(f"{path} is not TOML") from error
-    if not {NETWORK, HEAD} <= set(manifest.sha256) <= {NETWORK, HEAD, WEIGHTS}:
-        raise BundleInvalid(
-            f"{path}: sha256 must name {NETWORK} and {HEAD}, may name {WEIGHTS}, and nothing else"
+    wrong = ""
+    if not _NEEDED <= set(manifest.sha256) <= {*_NEEDED, OUTLIER, WEIGHTS}:
+        wrong = (
+            f"sha256 must name {NETWORK} and {HEAD}, may name {OUTLIER} and {WEIGHTS},"
+            " and nothing else"
         )
+    elif (OUTLIER in manifest.sha256) != (manifest.outlier is not None):
+        wrong = f"[outlier] and the sha256 of {OUTLIER} belong together"
+    if wrong:
+        raise BundleInvalid(f"{path}: {wrong}")
     return manifest
 
 
 def _head(folder: Path, content: bytes, classes: int) -> npt.NDArray[np.float32]:
     """Read the last layer: k rows of weights, then one of biases, a column for each class."""
     path = folder / HEAD
-    try:
-        head = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, EOFError, OSError, MemoryError) as error:
-        raise BundleInvalid(f"{path} is not an array") from error
-    if not isinstance(head, np.ndarray) or head.shape[1:] != (classes,) or len(head) <= 1:
+    head = _array(path, content)
+    if head.shape[1:] != (classes,) or len(head) <= 1:
         raise BundleInvalid(f"{path} must have shape (k + 1, {classes})")
     if head.dtype != np.float32 or not np.isfinite(head).all():
         raise BundleInvalid(f"{path} must hold finite float32 values")
     return np.asarray(head, dtype=np.float32)
+
+
+def _outliers(folder: Path, manifest: Manifest, channels: int) -> Outliers | None:
+    if manifest.outlier is None:
+        return None
+    path = folder / OUTLIER
+    statistics = _array(path, _read(folder, OUTLIER, manifest.sha256[OUTLIER]))
+    if wrong := broken(statistics, channels):
+        raise BundleInvalid(f"{path} {wrong}")
+    return Outliers(statistics, manifest.outlier)
+
+
+def _array(path: Path, content: bytes) -> npt.NDArray[np.float32]:
+    try:
+        array = np.load(io.BytesIO(content), allow_pickle=False)
+    except (ValueError, EOFError, OSError, MemoryError) as error:
+        raise BundleInvalid(f"{path} is not an array") from error
+    if not isinstance(array, np.ndarray):
+        raise BundleInvalid(f"{path} is not an array")
+    return array
 
 
 def _identity(manifest: Manifest, sha256: str) -> ModelIdentity:

@@ -1,6 +1,7 @@
 """Classify images and put them together to a study."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -11,9 +12,19 @@ from pacs_ai.errors import NoFittingSeries
 from pacs_ai.model.bundle import ModelBundle
 from pacs_ai.model.gradcam import gradcam
 from pacs_ai.model.preprocess import preprocess, saliency_to_image
+from pacs_ai.model.reserve import reserve, withhold
 from pacs_ai.model.runtime import OnnxRuntime
 
 Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a model says of one image; the fields are those of `ImagePrediction`."""
+
+    probabilities: tuple[float, ...]
+    saliency: Floats
+    outlier: float | None
 
 
 class Classifier:
@@ -41,8 +52,8 @@ class Classifier:
         """Who computes."""
         return self.bundle.identity
 
-    def predict_image(self, pixels: Floats) -> tuple[tuple[float, ...], Floats]:
-        """Classify and explain one image.
+    def examine(self, pixels: Floats) -> Examined:
+        """Classify and explain one image, and tell how far it lies from those of training.
 
         Parameters
         ----------
@@ -51,9 +62,9 @@ class Classifier:
 
         Returns
         -------
-        tuple
-            A probability for each class, and the saliency, shape (classes, h, w), in [0, 1]: each
-            map covers the whole image and only it (the letterbox is undone). Classes that are not
+        Examined
+            A probability for each class; the saliency, shape (classes, h, w), in [0, 1]: each map
+            covers the whole image and only it (the letterbox is undone). Classes that are not
             positive are not explained, their maps are zero.
 
         Raises
@@ -71,14 +82,34 @@ class Classifier:
                 maps[index] = gradcam(features[0], self.bundle.class_weights[index])
         chances = activate(logits[0], self.identity.activation, self.bundle.temperature)
         rows, columns = pixels.shape
-        return (
-            tuple(float(p) for p in chances),
-            saliency_to_image(maps, rows, columns, spec),
+        outliers = self.bundle.outliers
+        pooled = features.mean(axis=(1, 2))
+        return Examined(
+            probabilities=tuple(float(p) for p in chances),
+            saliency=saliency_to_image(maps, rows, columns, spec),
+            outlier=None if outliers is None else float(outliers.score(pooled)[0]),
         )
 
+    def predict_image(self, pixels: Floats) -> tuple[tuple[float, ...], Floats]:
+        """Classify and explain one image: probabilities and saliency of `examine`."""
+        examined = self.examine(pixels)
+        return examined.probabilities, examined.saliency
+
     def aggregate(self, images: Sequence[ImagePrediction]) -> StudyPrediction:
-        """Put the predictions of a study's images together; see `aggregate`."""
-        return aggregate(images, self.identity)
+        """Put the predictions of a study's images together; see `aggregate`.
+
+        Raises
+        ------
+        NoFittingSeries
+            If there is no image.
+        ResultWithheld
+            If the bundle withholds results of images unlike those of training, and these are.
+        """
+        prediction = aggregate(images, self.identity)
+        reservations = reserve(prediction, self.bundle.applicability)
+        if self.bundle.outliers is not None and self.bundle.outliers.withholds:
+            withhold(reservations)
+        return replace(prediction, reservations=reservations)
 
 
 def activate(logits: Floats, activation: str, temperature: float) -> npt.NDArray[np.float64]:

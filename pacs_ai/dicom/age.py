@@ -1,0 +1,45 @@
+"""How old a patient was at the examination."""
+
+import re
+from datetime import date, datetime
+
+from pydicom.dataset import Dataset
+
+from pacs_ai.dicom.reading import text
+
+_AGE = re.compile(r"(\d{1,3})([DWMY])")
+_YEARS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
+_DAYS_IN_YEAR = 365.25
+
+
+def age_in_years(dataset: Dataset) -> float | None:
+    """Read the age, from Patient's Age or from the dates of birth and examination.
+
+    Parameters
+    ----------
+    dataset
+        With Patient's Age (0010,1010), Patient's Birth Date (0010,0030), Study Date (0008,0020),
+        as far as they are there.
+
+    Returns
+    -------
+    float or None
+        Years; None if the data set does not say, or says nonsense.
+
+    Notes
+    -----
+    Age String, PS3.5 Section 6.2: three digits and D, W, M or Y.
+    """
+    if found := _AGE.fullmatch(text(dataset, "PatientAge").strip()):
+        return int(found[1]) * _YEARS[found[2]]
+    born, seen = _day(dataset, "PatientBirthDate"), _day(dataset, "StudyDate")
+    if born is None or seen is None or born > seen:
+        return None
+    return (seen - born).days / _DAYS_IN_YEAR
+
+
+def _day(dataset: Dataset, keyword: str) -> date | None:
+    try:
+        return datetime.strptime(text(dataset, keyword).strip(), "%Y%m%d").date()  # noqa: DTZ007 - a day
+    except ValueError:
+        return None

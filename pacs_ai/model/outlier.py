@@ -1,0 +1,94 @@
+"""How far an image lies from those a model learned from: the Mahalanobis distance of its features.
+
+The pooled features of training form a cloud for each class, all of one shape. An image far from
+every cloud is one the model knows nothing of, however sure its probabilities sound.
+
+Lee et al., A simple unified framework for detecting out-of-distribution samples, 2018.
+"""
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+Floats = npt.NDArray[np.float32]
+
+
+class OutlierEntry(BaseModel):
+    """Section ``[outlier]`` of a bundle; the statistics lie beside it in ``outlier.npy``.
+
+    Parameters
+    ----------
+    limit
+        Distance above which an image is unlike those of training.
+    policy
+        ``flag``: the report says so. ``withhold``: there is no result.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    limit: float = Field(gt=0.0)
+    policy: Literal["flag", "withhold"] = "flag"
+
+
+class Outliers:
+    """Tells whether an image is like those of training.
+
+    Parameters
+    ----------
+    statistics
+        Shape (groups + k, k), float32: the mean of each group of training images, then the matrix
+        that makes their common covariance the unit matrix.
+    entry
+        Limit and policy.
+    """
+
+    def __init__(self, statistics: Floats, entry: OutlierEntry) -> None:
+        self.entry = entry
+        self._whiten = statistics[-statistics.shape[1] :]
+        self._means = statistics[: -statistics.shape[1]] @ self._whiten.T
+
+    @property
+    def channels(self) -> int:
+        """Number k of features."""
+        return int(self._whiten.shape[1])
+
+    @property
+    def withholds(self) -> bool:
+        """Tell whether a study of outliers gets no result."""
+        return self.entry.policy == "withhold"
+
+    def score(self, features: Floats) -> npt.NDArray[np.float64]:
+        """Distance to the nearest group, relative to the limit.
+
+        Parameters
+        ----------
+        features
+            Pooled features, shape (n, k).
+
+        Returns
+        -------
+        NDArray
+            Shape (n,); above 1 the image is unlike those of training.
+        """
+        offsets = (features @ self._whiten.T)[:, None, :] - self._means[None]
+        distances = np.linalg.norm(offsets.astype(np.float64), axis=2).min(axis=1)
+        return np.asarray(distances / self.entry.limit)
+
+
+def broken(statistics: npt.NDArray[np.generic], channels: int) -> str:
+    """Say what is wrong with the statistics of a bundle, "" if nothing is.
+
+    Parameters
+    ----------
+    statistics
+        As read from the file.
+    channels
+        Number k of features that the head takes.
+    """
+    if statistics.dtype != np.float32 or not np.isfinite(statistics).all():
+        return "must hold finite float32 values"
+    if statistics.ndim != 2 or statistics.shape[1] != channels or len(statistics) <= channels:  # noqa: PLR2004 - a matrix
+        return f"must have shape (groups + {channels}, {channels})"
+    return ""

@@ -1,0 +1,94 @@
+"""Why the prediction of a study is to be read with reserve."""
+
+from collections.abc import Iterator, Sequence
+
+from pacs_ai.domain import Code, ImagePrediction, Reservation, StudyPrediction
+from pacs_ai.errors import ResultWithheld
+from pacs_ai.model.applicability import Applicability, Misfit
+
+SCHEME = "99PACSAI"
+OUTLIER = Code("OUTLIER", SCHEME, "Unlike the training images (limit 100 %)")
+
+_STRAY_SHARE = 0.05
+"""Of a long series a few images lie beyond the limit by chance; more than that is told."""
+
+_MISFITS = {
+    Misfit.BODY_PART: "OUTBODYPART",
+    Misfit.VIEW: "OUTVIEW",
+    Misfit.PHOTOMETRIC: "OUTPHOTOMETRIC",
+    Misfit.SIZE: "OUTSIZE",
+    Misfit.AGE: "OUTAGE",
+}
+
+
+def reserve(prediction: StudyPrediction, applicability: Applicability) -> tuple[Reservation, ...]:
+    """Find out what about the images of a study the model was not made for.
+
+    Parameters
+    ----------
+    prediction
+        Of the study.
+    applicability
+        What the model was made for.
+
+    Returns
+    -------
+    tuple of Reservation
+        First the distance from the images of training, told if the decisive image is beyond the
+        limit, or more than a twentieth of all; then a share for each attribute that is outside.
+    """
+    return (*_outliers(prediction), *_misfits(prediction, applicability))
+
+
+def withhold(reservations: Sequence[Reservation]) -> None:
+    """Keep silent about images unlike those of training.
+
+    Raises
+    ------
+    ResultWithheld
+        If the reservations say that they are.
+    """
+    for reservation in reservations:
+        if reservation.code == OUTLIER:
+            raise ResultWithheld(f"the result is withheld: {reservation.text}")
+
+
+def _outliers(prediction: StudyPrediction) -> Iterator[Reservation]:
+    images = prediction.images
+    scores = [image.outlier or 0.0 for image in images]
+    beyond = [index for index, score in enumerate(scores) if score > 1]
+    if prediction.decisive in beyond:
+        shown = prediction.decisive
+    elif len(beyond) > _STRAY_SHARE * len(images):
+        shown = max(beyond, key=lambda index: scores[index])
+    else:
+        return
+    distance = f"{scores[shown]:.1f} times the limit"
+    yield Reservation(
+        OUTLIER,
+        100 * scores[shown],
+        f"{_counted(beyond, images)} unlike those the model learned from ({distance})",
+        shown,
+    )
+
+
+def _misfits(prediction: StudyPrediction, applicability: Applicability) -> Iterator[Reservation]:
+    images = prediction.images
+    found = [applicability.misfits(image.header) for image in images]
+    for misfit, value in _MISFITS.items():
+        affected = [index for index, misfits in enumerate(found) if misfit in misfits]
+        if affected:
+            yield Reservation(
+                Code(value, SCHEME, f"Outside the intended use: {misfit}"),
+                100 * len(affected) / len(images),
+                f"{_counted(affected, images)} outside of what the model was made for: {misfit}",
+                prediction.decisive if prediction.decisive in affected else affected[0],
+            )
+
+
+def _counted(some: Sequence[int], images: Sequence[ImagePrediction]) -> str:
+    if len(images) == 1:
+        return "the image is"
+    if len(some) == len(images):
+        return f"all {len(images)} images are"
+    return f"{len(some)} of {len(images)} images {'is' if len(some) == 1 else 'are'}"
