@@ -1,0 +1,112 @@
+"""Vary images at random, so that the network learns what matters and not what happens to be so.
+
+Pure functions of the image, the seed and the number of the batch: a run that is continued varies
+its images exactly as it would have done without the break. All movements are one resampling.
+"""
+
+import math
+
+import tensorflow as tf
+
+from training.config_data import Augmentation
+
+_DRAWS = 10
+_NOISE_SEED = 0x5EED
+
+
+def moves(config: Augmentation) -> bool:
+    """Tell whether a recipe turns, shifts, flips or zooms."""
+    flips = config.flip_horizontal or config.flip_vertical
+    return flips or max(config.rotation_degrees, config.shift, config.zoom) > 0
+
+
+def varies(config: Augmentation) -> bool:
+    """Tell whether a recipe changes intensities."""
+    return max(config.contrast, config.brightness, config.gamma, config.noise) > 0
+
+
+def augment(
+    grey: tf.Tensor, inside: tf.Tensor | None, config: Augmentation, seed: int, batch: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Vary a batch.
+
+    Parameters
+    ----------
+    grey
+        Shape (n, height, width, 1), in [0, 1].
+    inside
+        The findings' boxes, 1 inside and 0 outside, same shape: moved with the images. Or None.
+    config
+        What is varied, and how strongly.
+    seed, batch
+        Source of chance and number of the batch: the same two vary alike.
+
+    Returns
+    -------
+    tuple
+        Images and boxes, of the same shapes and ranges.
+    """
+    count = tf.shape(grey)[0]
+    key = tf.stack([tf.constant(seed, tf.int64), tf.cast(batch, tf.int64)])
+    # Every step has its own columns: switching one off leaves the others as they were.
+    draws = tf.random.stateless_uniform([count, _DRAWS], key)
+    if moves(config):
+        height, width = (tf.cast(side, tf.float32) for side in tf.unstack(tf.shape(grey)[1:3]))
+        transforms = _transforms(draws, config, height, width)
+        fill = "NEAREST" if config.fill == "nearest" else "CONSTANT"
+        grey = _resample(grey, transforms, "BILINEAR", fill)
+        if inside is not None:
+            inside = _resample(inside, transforms, "NEAREST", "CONSTANT")
+    if varies(config):
+        grey = _intensity(grey, draws, config, key)
+    return grey, inside
+
+
+def _transforms(
+    draws: tf.Tensor, config: Augmentation, height: tf.Tensor, width: tf.Tensor
+) -> tf.Tensor:
+    """Compose all movements about the centre, shape (n, 8): from places after to places before."""
+    signed = 2.0 * draws - 1.0
+    angle = signed[:, 0] * (config.rotation_degrees * math.pi / 180.0)
+    across, down = signed[:, 1] * config.shift * width, signed[:, 2] * config.shift * height
+    size = 1.0 / (1.0 + signed[:, 3] * config.zoom)
+    mirror = tf.where((draws[:, 4] < 0.5) & config.flip_horizontal, -size, size)  # noqa: PLR2004 - one in two
+    upset = tf.where((draws[:, 5] < 0.5) & config.flip_vertical, -size, size)  # noqa: PLR2004 - one in two
+    cosine, sine = tf.cos(angle), tf.sin(angle)
+    a, b = cosine * mirror, -sine * mirror
+    c, d = sine * upset, cosine * upset
+    x, y = (width - 1.0) / 2.0, (height - 1.0) / 2.0
+    zero = tf.zeros_like(angle)
+    rows = [a, b, x - a * (x + across) - b * (y + down)]
+    rows += [c, d, y - c * (x + across) - d * (y + down), zero, zero]
+    return tf.stack(rows, axis=1)
+
+
+def _resample(images: tf.Tensor, transforms: tf.Tensor, how: str, fill: str) -> tf.Tensor:
+    moved = tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=transforms,
+        output_shape=tf.shape(images)[1:3],
+        fill_value=0.0,
+        interpolation=how,
+        fill_mode=fill,
+    )
+    return tf.ensure_shape(moved, images.shape)
+
+
+def _intensity(
+    grey: tf.Tensor, draws: tf.Tensor, config: Augmentation, key: tf.Tensor
+) -> tf.Tensor:
+    """Move the window, bend the curve, add noise."""
+    each = draws[:, None, None, None, 6:]
+    signed = 2.0 * each - 1.0
+    if config.contrast > 0 or config.brightness > 0:
+        gain = 1.0 + signed[..., 0] * config.contrast
+        grey = (grey - 0.5) * gain + (0.5 + signed[..., 1] * config.brightness)
+    if config.gamma > 0:
+        power = tf.exp(signed[..., 2] * math.log(1.0 + config.gamma))
+        grey = tf.pow(tf.clip_by_value(grey, 0.0, 1.0), power)
+    if config.noise > 0:
+        grain = tf.random.stateless_normal(tf.shape(grey), key ^ _NOISE_SEED)
+        grey += grain * each[..., 3] * config.noise
+    return tf.clip_by_value(grey, 0.0, 1.0)

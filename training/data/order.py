@@ -1,0 +1,98 @@
+"""Which images come when: an order for every epoch, the same for the same seed, and continuable."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from training.config_data import Feeding
+
+from .samples import Sample
+
+Indices = npt.NDArray[np.int64]
+Weights = npt.NDArray[np.float32]
+
+
+def steps_per_epoch(images: int, feeding: Feeding) -> int:
+    """How many batches make an epoch; what is left over waits for another one."""
+    return max(1, (feeding.images_per_epoch or images) // feeding.batch)
+
+
+def batches(
+    samples: Sequence[Sample], feeding: Feeding, seed: int, skip: int = 0
+) -> Iterator[tuple[int, Indices]]:
+    """Give batches for ever, epoch after epoch.
+
+    Parameters
+    ----------
+    samples
+        What to draw from.
+    feeding
+        Batch size, images an epoch, balance.
+    seed
+        Source of chance.
+    skip
+        How many batches have been given already: the order goes on from there, also from the
+        middle of an epoch.
+
+    Yields
+    ------
+    tuple
+        The number of the batch, from 0 and over all epochs, and the samples in it, shape (batch,).
+    """
+    steps, groups = steps_per_epoch(len(samples), feeding), balance_groups(samples, feeding)
+    number = skip
+    while True:
+        epoch, step = divmod(number, steps)
+        order = draw_epoch(groups, feeding, steps * feeding.batch, seed, epoch)
+        for first in range(step, steps):
+            yield number, order[first * feeding.batch : (first + 1) * feeding.batch]
+            number += 1
+
+
+def draw_epoch(
+    groups: Sequence[Indices], feeding: Feeding, count: int, seed: int, epoch: int
+) -> Indices:
+    """Draw the images of one epoch.
+
+    With ``balance = "draw"`` every group gives equally many, rare ones by repetition; else all
+    images come once before one comes again.
+
+    Returns
+    -------
+    Indices
+        Shape (count,).
+    """
+    rng = np.random.default_rng([seed, epoch])
+    if feeding.balance != "draw":
+        every = rng.permutation(np.concatenate(groups))
+        return np.resize(every, count)
+    share = -(-count // len(groups))
+    drawn = [np.resize(rng.permutation(group), share) for group in groups]
+    return rng.permutation(np.concatenate(drawn))[:count]
+
+
+def balance_groups(samples: Sequence[Sample], feeding: Feeding) -> list[Indices]:
+    """List the images of each label, parted further by the subgroups that the recipe names."""
+    members: dict[tuple[object, ...], list[int]] = {}
+    for index, sample in enumerate(samples):
+        values = (sample.groups.get(name, "") for name in feeding.balance_by)
+        members.setdefault((sample.labels, *values), []).append(index)
+    return [np.array(members[key], dtype=np.int64) for key in sorted(members)]
+
+
+def balance_weights(samples: Sequence[Sample], feeding: Feeding) -> Weights | None:
+    """Weigh images so that every group counts the same; None unless the recipe asks for it.
+
+    Returns
+    -------
+    Weights
+        Shape (n,), of mean 1.
+    """
+    if feeding.balance != "weight":
+        return None
+    groups = balance_groups(samples, feeding)
+    weights = np.empty(len(samples), dtype=np.float32)
+    for group in groups:
+        weights[group] = len(samples) / (len(groups) * len(group))
+    return weights

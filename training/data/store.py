@@ -1,0 +1,138 @@
+"""Images ready for the network, in memory or in a file of their own: read once, fed many times."""
+
+import errno
+import hashlib
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.format import open_memmap
+
+from pacs_ai.errors import NoSpace
+from pacs_ai.model.spec import InputSpec
+from training.config_data import Feeding
+
+from .pool import each
+from .read import Floats, fit_sample
+from .samples import Sample
+
+_SHARE_OF_MEMORY = 0.4
+"""How much of the free memory a store may fill before it goes to disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Samples and their images, before the network's scaling.
+
+    ``grey`` (n, height, width) float32 is in [0, 1]; ``boxes`` (n, 4) holds x0, y0, x1, y1 in
+    pixels of the input, zeros where there is none.
+    """
+
+    samples: tuple[Sample, ...]
+    grey: Floats
+    boxes: npt.NDArray[np.int32]
+
+    def inside(self, chosen: npt.NDArray[np.int64]) -> Floats:
+        """Draw the boxes of some images, shape (n, height, width, 1): 1 inside, 0 outside."""
+        masks = np.zeros((len(chosen), *self.grey.shape[1:], 1), dtype=np.float32)
+        for mask, (x0, y0, x1, y1) in zip(masks, self.boxes[chosen], strict=True):
+            mask[y0:y1, x0:x1] = 1.0
+        return masks
+
+
+def hold(
+    samples: Sequence[Sample], spec: InputSpec, feeding: Feeding, folder: Path | None = None
+) -> Store:
+    """Read samples once, to be fed many times.
+
+    Parameters
+    ----------
+    samples
+        What to read.
+    spec
+        What the network takes.
+    feeding
+        Where images are kept, and how many processes read.
+    folder
+        Where a file of images goes if it has to; one of the same samples that is there already is
+        used again. None: a file without a name that ends with the process.
+
+    Raises
+    ------
+    DataError
+        If an image cannot be read; names it.
+    NoSpace
+        If the disk cannot hold them.
+    """
+    shape = (len(samples), spec.height, spec.width)
+    memory = feeding.cache == "memory" or (feeding.cache == "auto" and _fits(shape))
+    if memory or not samples:
+        grey = np.empty(shape, dtype=np.float32)
+        return Store(tuple(samples), grey, _read(samples, spec, feeding.workers, grey))
+    try:
+        return _on_disk(samples, spec, feeding, folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise NoSpace(
+            f"no space for {np.prod(shape) * 4 / 2**30:.1f} GiB of preprocessed images in "
+            f"{folder or tempfile.gettempdir()}: free some, or choose another --out"
+        ) from error
+
+
+def _fits(shape: tuple[int, ...]) -> bool:
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return int(np.prod(shape)) * 4 <= free * _SHARE_OF_MEMORY
+
+
+def _read(
+    samples: Sequence[Sample], spec: InputSpec, workers: int, grey: Floats
+) -> npt.NDArray[np.int32]:
+    boxes = np.zeros((len(samples), 4), dtype=np.int32)
+    for index, (image, box) in enumerate(each(partial(fit_sample, spec=spec), samples, workers)):
+        grey[index], boxes[index] = image, box
+    return boxes
+
+
+def _on_disk(
+    samples: Sequence[Sample], spec: InputSpec, feeding: Feeding, folder: Path | None
+) -> Store:
+    shape = (len(samples), spec.height, spec.width)
+    if folder is None:
+        # numpy maps the descriptor; the file has no name and goes with the last reference
+        with tempfile.TemporaryFile() as file:
+            os.posix_fallocate(file.fileno(), 0, int(np.prod(shape)) * 4)
+            grey = np.memmap(file, np.float32, "r+", shape=shape)
+        return Store(tuple(samples), grey, _read(samples, spec, feeding.workers, grey))
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"images-{_fingerprint(samples, spec)}.npy"
+    boxes_path = path.with_suffix(".boxes.npy")
+    if not path.exists():
+        draft = path.with_suffix(".draft")
+        grey = open_memmap(draft, "w+", np.float32, shape)
+        try:
+            with draft.open("r+b") as file:
+                # a hole in the file would end in SIGBUS where the disk is full
+                os.posix_fallocate(file.fileno(), 0, draft.stat().st_size)
+            np.save(boxes_path, _read(samples, spec, feeding.workers, grey))
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+        grey.flush()
+        draft.rename(path)
+    return Store(tuple(samples), np.load(path, mmap_mode="r"), np.load(boxes_path))
+
+
+def _fingerprint(samples: Sequence[Sample], spec: InputSpec) -> str:
+    """Name the images by their files, as they are now, and by what is done to them."""
+    digest = hashlib.sha256(spec.model_dump_json().encode())
+    for sample in samples:
+        status = sample.path.stat()
+        parts: tuple[object, ...] = (sample.path, sample.frame, sample.crop, sample.box)
+        digest.update(repr((*parts, status.st_size, status.st_mtime_ns)).encode())
+    return digest.hexdigest()[:16]
