@@ -229,6 +229,7 @@ class ImagePrediction:
     ``saliency`` has shape (classes, h, w), float32, each map in [0, 1]; a map that is all zero
     explains nothing. ``outlier`` is how far the image lies from those the model learned from,
     relative to the limit of its bundle: above 1 it is unlike them. None if the bundle cannot tell.
+    ``misfits`` say in what else it lies outside of what the model was made for.
     """
 
     header: InstanceHeader
@@ -236,6 +237,12 @@ class ImagePrediction:
     probabilities: tuple[float, ...]
     saliency: npt.NDArray[np.float32]
     outlier: float | None = None
+    misfits: tuple[str, ...] = ()
+
+    @property
+    def stray(self) -> bool:
+        """Tell whether the image is unlike those the model learned from."""
+        return self.outlier is not None and self.outlier > 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,8 @@ def look(
         except NotDicom as error:
             unusable[source.id] = error.message
     spec = classifier.bundle.input
-    wanted = InputRules(spec.modalities, spec.max_images, classifier.bundle.applicability.refusal)
+    applicability = classifier.bundle.applicability
+    wanted = InputRules(spec.modalities, spec.max_images, applicability.refusal)
     chosen, _ = select_images(list(headers.values()), wanted)
     images: list[ImagePrediction] = []
     for header, frame in frames_to_analyse(chosen, spec.max_images):
@@ -66,7 +67,14 @@ def look(
             unusable[ids[header.path]] = error.message
         else:
             images.append(
-                ImagePrediction(header, frame, seen.probabilities, seen.saliency, seen.outlier)
+                ImagePrediction(
+                    header,
+                    frame,
+                    seen.probabilities,
+                    seen.saliency,
+                    seen.outlier,
+                    applicability.misfits(header),
+                )
             )
     if not images:
         reasons = "; ".join(sorted(set(unusable.values())))

@@ -106,7 +106,7 @@ class Classifier:
             If the bundle withholds results of images unlike those of training, and these are.
         """
         prediction = aggregate(images, self.identity)
-        reservations = reserve(prediction, self.bundle.applicability)
+        reservations = reserve(prediction)
         if self.bundle.outliers is not None and self.bundle.outliers.withholds:
             withhold(reservations)
         return replace(prediction, reservations=reservations)

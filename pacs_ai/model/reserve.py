@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from pacs_ai.domain import Code, ImagePrediction, Reservation, StudyPrediction
 from pacs_ai.errors import ResultWithheld
-from pacs_ai.model.applicability import Applicability, Misfit
+from pacs_ai.model.applicability import Misfit
 
 SCHEME = "99PACSAI"
 OUTLIER = Code("OUTLIER", SCHEME, "Unlike the training images (limit 100 %)")
@@ -21,15 +21,13 @@ _MISFITS = {
 }
 
 
-def reserve(prediction: StudyPrediction, applicability: Applicability) -> tuple[Reservation, ...]:
+def reserve(prediction: StudyPrediction) -> tuple[Reservation, ...]:
     """Find out what about the images of a study the model was not made for.
 
     Parameters
     ----------
     prediction
         Of the study.
-    applicability
-        What the model was made for.
 
     Returns
     -------
@@ -37,7 +35,7 @@ def reserve(prediction: StudyPrediction, applicability: Applicability) -> tuple[
         First the distance from the images of training, told if the decisive image is beyond the
         limit, or more than a twentieth of all; then a share for each attribute that is outside.
     """
-    return (*_outliers(prediction), *_misfits(prediction, applicability))
+    return (*_outliers(prediction), *_misfits(prediction))
 
 
 def withhold(reservations: Sequence[Reservation]) -> None:
@@ -56,7 +54,7 @@ def withhold(reservations: Sequence[Reservation]) -> None:
 def _outliers(prediction: StudyPrediction) -> Iterator[Reservation]:
     images = prediction.images
     scores = [image.outlier or 0.0 for image in images]
-    beyond = [index for index, score in enumerate(scores) if score > 1]
+    beyond = [index for index, image in enumerate(images) if image.stray]
     if prediction.decisive in beyond:
         shown = prediction.decisive
     elif len(beyond) > _STRAY_SHARE * len(images):
@@ -72,11 +70,10 @@ def _outliers(prediction: StudyPrediction) -> Iterator[Reservation]:
     )
 
 
-def _misfits(prediction: StudyPrediction, applicability: Applicability) -> Iterator[Reservation]:
+def _misfits(prediction: StudyPrediction) -> Iterator[Reservation]:
     images = prediction.images
-    found = [applicability.misfits(image.header) for image in images]
     for misfit, value in _MISFITS.items():
-        affected = [index for index, misfits in enumerate(found) if misfit in misfits]
+        affected = [index for index, image in enumerate(images) if misfit in image.misfits]
         if affected:
             yield Reservation(
                 Code(value, SCHEME, f"Outside the intended use: {misfit}"),

@@ -17,6 +17,7 @@ from pydicom.uid import (
 
 from pacs_ai.dicom.reading import text
 from pacs_ai.domain import Decision, ImagePrediction, ModelIdentity, StudyPrediction
+from pacs_ai.results.cautions import caution_text
 from pacs_ai.results.codes import SOURCE_IMAGE, class_title
 from pacs_ai.results.context import ResultContext
 from pacs_ai.results.document import Frame, copy_body_part, new_object, referenced_frame, references
@@ -128,8 +129,14 @@ def _legend(model: ModelIdentity, image: ImagePrediction, shown: Shown, *, paint
         detail = f"{class_title(spec)} {probability}, {threshold}"
     if not painted:
         detail += " - no explanation: the heat map is flat"
+    caution = caution_text(image)
     return Legend(
-        (first, Line(f"{detail}   model {model.name} {model.version}"), Line(NOTICE, AMBER)),
+        (
+            first,
+            Line(f"{detail}   model {model.name} {model.version}"),
+            *([Line(caution, AMBER)] if caution else []),
+            Line(NOTICE, AMBER),
+        ),
         bar=painted,
     )
 

@@ -7,6 +7,7 @@ from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.reading import items, numbers, text
 from pacs_ai.domain import Decision
+from pacs_ai.results.cautions import CAUTION
 from pacs_ai.results.codes import DECISIONS
 from pacs_ai.results.groups import AT_PEAK
 
@@ -60,12 +61,17 @@ def read_findings(report: Dataset) -> list[Finding]:
     report
         A structured report made by `pacs_ai.results.sr`.
     """
-    return [_finding(group) for group in _groups(report)]
+    return [_finding(group) for group in _groups(report) if not _caution(group)]
+
+
+def read_cautions(report: Dataset) -> list[str]:
+    """Read, as sentences, why a report is to be read with reserve."""
+    return [caution for group in _groups(report) if (caution := _caution(group))]
 
 
 def read_origin(report: Dataset) -> Origin:
     """Read what a report says of the model and the instances it analysed."""
-    group = next(_groups(report))
+    group = next(group for group in _groups(report) if not _caution(group))
     content = _content(group)
     name, version, maker = (
         text(content.get(concept, Dataset()), "TextValue")
@@ -78,6 +84,11 @@ def read_origin(report: Dataset) -> Origin:
         for item in _walk(library)
     )
     return Origin(name, version, maker, _parameters(group), analysed)
+
+
+def _caution(group: Dataset) -> str:
+    tracking = text(_content(group).get(_TRACKING, Dataset()), "TextValue")
+    return tracking.removeprefix(f"{CAUTION}: ") if tracking.startswith(CAUTION) else ""
 
 
 def _finding(group: Dataset) -> Finding:

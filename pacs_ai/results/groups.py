@@ -8,16 +8,12 @@ A group without any coordinates would turn OHIF's whole viewport black.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from highdicom.sr import (
     AlgorithmIdentification,
     ContentSequence,
-    CoordinatesForMeasurement,
-    Measurement,
     MeasurementsAndQualitativeEvaluations,
     QualitativeEvaluation,
     SourceImageForMeasurementGroup,
-    SourceImageForRegion,
     TrackingIdentifier,
 )
 
@@ -28,17 +24,17 @@ from pacs_ai.domain import (
     ModelIdentity,
     StudyPrediction,
 )
+from pacs_ai.results.cautions import caution_group
 from pacs_ai.results.codes import (
     ARTIFICIAL_INTELLIGENCE,
     DECISIONS,
-    PERCENT,
     PRESENCE,
     class_title,
     concept,
     probability_concept,
 )
-from pacs_ai.results.document import referenced_frame
 from pacs_ai.results.layout import MARGIN, place_points
+from pacs_ai.results.marks import percentage_at, reference_of
 from pacs_ai.results.selection import peak, reported_images
 from pacs_ai.uids import derived_uid
 
@@ -47,7 +43,7 @@ AT_PEAK = "point at the peak of the heat map"
 
 _URGENCY = {Decision.PRESENT: 0, Decision.UNDETERMINED: 1, Decision.ABSENT: 2, None: 2}
 _POINTED = (Decision.PRESENT, Decision.UNDETERMINED)
-_DECIMALS = 4  # of a percentage: a softmax keeps its sum, and the text fits 16 characters
+_CAUTION = -1  # in place of a level's number: the point of a reservation
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +57,9 @@ class _Level:
     study: bool
 
     @property
-    def place(self) -> tuple[str, int]:
-        """Instance and frame that the points lie on."""
-        return self.anchor.header.sop_instance_uid, self.anchor.frame
+    def outlier(self) -> float | None:
+        """How far the image that speaks for the level lies from those of training."""
+        return self.anchor.outlier
 
     def decision(self, index: int, spec: ClassSpec) -> Decision | None:
         """Say what the probability of a class means; None for one that is not decided upon."""
@@ -80,11 +76,11 @@ class _Level:
         """Tell, with the class, a group apart from all others of the series."""
         if self.study:
             return "study", *sorted(image.header.sop_instance_uid for image in self.sources)
-        return "image", self.place[0], str(self.place[1])
+        return "image", self.anchor.header.sop_instance_uid, str(self.anchor.frame)
 
 
 def measurement_groups(prediction: StudyPrediction, key: tuple[str, ...]) -> ContentSequence:
-    """Make the groups: the study, if it has several images, then each reported image.
+    """Make the groups: reservations, the study if it has several images, each reported image.
 
     Parameters
     ----------
@@ -94,10 +90,13 @@ def measurement_groups(prediction: StudyPrediction, key: tuple[str, ...]) -> Con
         Key of the report's series, for the tracking UIDs.
     """
     classes = prediction.model.classes
-    algorithms = [algorithm(prediction.model, spec) for spec in classes]
     levels = _levels(prediction)
-    points = _points(levels, classes)
+    points = _points(prediction, levels)
     groups = ContentSequence()
+    for index, reservation in enumerate(prediction.reservations):
+        image = prediction.images[reservation.image]
+        point = points[_CAUTION, index]
+        groups.extend(caution_group(reservation, image, point, prediction.model, key))
     for number, level in enumerate(levels):
         for index in level.ranking(classes):
             spec = classes[index]
@@ -108,8 +107,15 @@ def measurement_groups(prediction: StudyPrediction, key: tuple[str, ...]) -> Con
                         _tracking_text(level, index, spec, points[number, index]),
                     ),
                     finding_type=concept(spec.code),
-                    algorithm_id=algorithms[index],
-                    measurements=[_measurement(level, index, spec, points[number, index])],
+                    algorithm_id=algorithm(prediction.model, spec, level.outlier),
+                    measurements=[
+                        percentage_at(
+                            probability_concept(spec, study=level.study),
+                            100 * level.probabilities[index],
+                            level.anchor,
+                            points[number, index],
+                        )
+                    ],
                     qualitative_evaluations=_decision(level, index, spec),
                     source_images=_sources(level),
                 )
@@ -118,26 +124,37 @@ def measurement_groups(prediction: StudyPrediction, key: tuple[str, ...]) -> Con
 
 
 def _points(
-    levels: Sequence[_Level], classes: Sequence[ClassSpec]
+    prediction: StudyPrediction, levels: Sequence[_Level]
 ) -> dict[tuple[int, int], tuple[float, float]]:
-    """Place the point of each class of each level, in parts of its image's sides."""
+    """Place the point of each reservation, and of each class of each level.
+
+    In parts of the sides of the image it lies on; what a reader has to know first comes first.
+    """
+    classes = prediction.model.classes
+    labels: dict[tuple[str, int], list[tuple[int, int]]] = {}
+    for index, reservation in enumerate(prediction.reservations):
+        place = _place(prediction.images[reservation.image])
+        labels.setdefault(place, []).append((_CAUTION, index))
+    for number, level in enumerate(levels):
+        here = labels.setdefault(_place(level.anchor), [])
+        here += [(number, index) for index in level.ranking(classes)]
     points: dict[tuple[int, int], tuple[float, float]] = {}
-    for place in {level.place: None for level in levels}:
-        here = [
-            (number, index)
-            for number, level in enumerate(levels)
-            if level.place == place
-            for index in level.ranking(classes)
-        ]
+    for here in labels.values():
         owner = max(number for number, _ in here)  # the image's own level, where it has one
         peaks = [
             peak(levels[number].anchor.saliency[index])
-            if number == owner and levels[number].decision(index, classes[index]) in _POINTED
+            if number == owner != _CAUTION
+            and levels[number].decision(index, classes[index]) in _POINTED
             else None
             for number, index in here
         ]
         points.update(zip(here, place_points(peaks), strict=True))
     return points
+
+
+def _place(image: ImagePrediction) -> tuple[str, int]:
+    """Instance and frame that points lie on."""
+    return image.header.sop_instance_uid, image.frame
 
 
 def _levels(prediction: StudyPrediction) -> list[_Level]:
@@ -180,8 +197,18 @@ def _tracking_text(level: _Level, index: int, spec: ClassSpec, point: tuple[floa
     return text if point[0] == MARGIN else f"{text}, {AT_PEAK}"
 
 
-def algorithm(model: ModelIdentity, spec: ClassSpec) -> AlgorithmIdentification:
-    """Identify the algorithm of a class, with the settings its values depend on (TID 4019)."""
+def algorithm(
+    model: ModelIdentity, spec: ClassSpec, outlier: float | None = None
+) -> AlgorithmIdentification:
+    """Identify the algorithm of a class, with what its values depend on (TID 4019).
+
+    Parameters
+    ----------
+    model, spec
+        Model and class.
+    outlier
+        How far the image lies from those of training, relative to the limit.
+    """
     height, width = model.input_size
     return AlgorithmIdentification(
         name=model.name,
@@ -198,6 +225,7 @@ def algorithm(model: ModelIdentity, spec: ClassSpec) -> AlgorithmIdentification:
             f"threshold={spec.threshold:g}",
             *_band(spec),
             f"aggregation={model.aggregation}",
+            *([] if outlier is None else [f"outlier={outlier:.3f}"]),
         ],
     )
 
@@ -209,34 +237,10 @@ def _band(spec: ClassSpec) -> list[str]:
     return [f"undetermined={low:g}..{high:g}"]
 
 
-def _measurement(
-    level: _Level, index: int, spec: ClassSpec, point: tuple[float, float]
-) -> Measurement:
-    header = level.anchor.header
-    return Measurement(
-        probability_concept(spec, study=level.study),
-        round(100 * level.probabilities[index], _DECIMALS),
-        PERCENT,
-        referenced_coordinates=[
-            CoordinatesForMeasurement(
-                "POINT",
-                np.array([[point[0] * header.columns, point[1] * header.rows]]),
-                SourceImageForRegion(*_reference(level.anchor)),
-            )
-        ],
-    )
-
-
 def _decision(level: _Level, index: int, spec: ClassSpec) -> list[QualitativeEvaluation] | None:
     decision = level.decision(index, spec)
     return None if decision is None else [QualitativeEvaluation(PRESENCE, DECISIONS[decision])]
 
 
 def _sources(level: _Level) -> list[SourceImageForMeasurementGroup]:
-    return [SourceImageForMeasurementGroup(*_reference(image)) for image in level.sources]
-
-
-def _reference(image: ImagePrediction) -> tuple[str, str, Sequence[int] | None]:
-    header = image.header
-    frame = referenced_frame(image)
-    return header.sop_class_uid, header.sop_instance_uid, None if frame is None else [frame]
+    return [SourceImageForMeasurementGroup(*reference_of(image)) for image in level.sources]

@@ -6,7 +6,13 @@ from itertools import groupby
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.reading import text
-from pacs_ai.results.findings import Finding, code_meaning, read_findings, read_origin
+from pacs_ai.results.findings import (
+    Finding,
+    code_meaning,
+    read_cautions,
+    read_findings,
+    read_origin,
+)
 
 _SHORT_HASH = 12
 
@@ -27,6 +33,7 @@ def render_text(dataset: Dataset) -> str:
     """
     lines = [_title(dataset), ""]
     lines += [f"{name:<12} {value}" for name, value in _facts(dataset) if value]
+    lines += [f"{'Caution':<12} {caution}" for caution in read_cautions(dataset)]
     for level, findings in groupby(read_findings(dataset), key=lambda finding: finding.level):
         lines += ["", level[:1].upper() + level[1:], *map(_line, findings)]
     return "\n".join(lines) + "\n"

@@ -21,6 +21,7 @@ from pydicom.uid import ComprehensiveSRStorage
 from pacs_ai.dicom.foreign import quiet
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.domain import ClassSpec, ImagePrediction, ResultKind
+from pacs_ai.model.reserve import reserve
 from pacs_ai.results.build import BuiltResult, build_results
 from pacs_ai.results.source import Evidence
 from pacs_ai.results.sr import build_report
@@ -51,6 +52,7 @@ class Case:
     classes: tuple[ClassSpec, ...] = TWO_CLASSES
     flat: bool = False
     frames: tuple[int, ...] = (1,)
+    strange: bool = False  # unlike the images of training, and of another body part
 
 
 CASES = {
@@ -64,6 +66,7 @@ CASES = {
     ),
     "ct series, positive, cyrillic": Case("ct-chest-11", (0.1, 0.7, 0.9, 0.2), "Иванов^Пётр"),
     "mr series, negative, greek": Case("mr-brain-35", (0.1, 0.2), "Διονυσιος"),
+    "ct, with reservations": Case("CT_small.dcm", strange=True),
     "enhanced mr, chinese": Case(
         "pydicom-data/emri_small.dcm", (0.1, 0.8, 0.6), "王^小东", frames=(1, 2, 3, 4)
     ),
@@ -130,7 +133,8 @@ def pictures(case: Case, paths: Sequence[Path]) -> Iterator[ImagePrediction]:
     for number, (path, frame) in enumerate(places):
         p = case.lesion[number % len(case.lesion)]
         probabilities = FOURTEEN if case.classes is FOURTEEN_CLASSES else (1 - p, p)
-        yield image(path, probabilities, blob() * (0 if case.flat else 1), frame)
+        seen = image(path, probabilities, blob() * (0 if case.flat else 1), frame)
+        yield replace(seen, outlier=2.31, misfits=("other body part",)) if case.strange else seen
 
 
 def grey(picture: ImagePrediction):
@@ -149,6 +153,7 @@ def test_no_validator_finds_anything(case: Case, shared: Path, check, tmp_path: 
     paths = copies(case, shared, tmp_path / "source")
     activation = "sigmoid" if case.classes is FOURTEEN_CLASSES else "softmax"
     prediction = study(list(pictures(case, paths)), model(case.classes, activation))
+    prediction = replace(prediction, reservations=reserve(prediction))
     kinds = list(ResultKind)
     made = write(build_results(prediction, kinds, CONTEXT, grey), tmp_path / "made")
     later = replace(CONTEXT, created_at=CONTEXT.created_at + timedelta(days=1))

@@ -6,35 +6,38 @@ import pytest
 
 from pacs_ai.domain import ImagePrediction, InstanceHeader, ModelIdentity, StudyPrediction
 from pacs_ai.errors import ResultWithheld
-from pacs_ai.model.applicability import EVERYTHING, Applicability
+from pacs_ai.model.applicability import Misfit
 from pacs_ai.model.reserve import OUTLIER, reserve, withhold
 
 MODEL = ModelIdentity("m", "1", "x", "0" * 64, "softmax", "max", "letterbox-v1", (16, 16), ())
 
 
 def study(
-    outliers: Sequence[float | None], decisive: int = 0, parts: Sequence[str] = ()
+    outliers: Sequence[float | None],
+    decisive: int = 0,
+    misfits: Sequence[tuple[Misfit, ...]] = (),
 ) -> StudyPrediction:
-    parts = parts or [""] * len(outliers)
+    misfits = misfits or [()] * len(outliers)
     images = tuple(
         ImagePrediction(
-            InstanceHeader(Path("x"), "1", str(number), "3", "4", "5", body_part=part),
+            InstanceHeader(Path("x"), "1", str(number), "3", "4", "5"),
             1,
             (),
             np.zeros((0, 1, 1), dtype=np.float32),
             outlier,
+            misfit,
         )
-        for number, (outlier, part) in enumerate(zip(outliers, parts, strict=True))
+        for number, (outlier, misfit) in enumerate(zip(outliers, misfits, strict=True))
     )
     return StudyPrediction(MODEL, images, (), decisive)
 
 
 def test_images_like_those_of_training_are_not_remarked_upon() -> None:
-    assert reserve(study([0.4, 1.0, None]), EVERYTHING) == ()
+    assert reserve(study([0.4, 1.0, None])) == ()
 
 
 def test_a_decisive_outlier_is_told_with_its_distance() -> None:
-    [one] = reserve(study([2.31]), EVERYTHING)
+    [one] = reserve(study([2.31]))
     assert one.code == OUTLIER
     assert one.percent == pytest.approx(231)
     assert one.text == "the image is unlike those the model learned from (2.3 times the limit)"
@@ -42,22 +45,21 @@ def test_a_decisive_outlier_is_told_with_its_distance() -> None:
 
 
 def test_a_stray_slice_of_a_long_series_is_not_told_but_many_are() -> None:
-    assert reserve(study([0.5] * 19 + [1.2]), EVERYTHING) == ()
-    [one] = reserve(study([0.5] * 18 + [1.2, 3.0]), EVERYTHING)
+    assert reserve(study([0.5] * 19 + [1.2])) == ()
+    [one] = reserve(study([0.5] * 18 + [1.2, 3.0]))
     assert one.image == 19
     assert one.text.startswith("2 of 20 images are unlike")
 
 
 def test_a_stray_slice_that_decides_is_told() -> None:
-    [one] = reserve(study([0.5] * 19 + [1.2], decisive=19), EVERYTHING)
+    [one] = reserve(study([0.5] * 19 + [1.2], decisive=19))
     assert one.image == 19
     assert one.text.startswith("1 of 20 images is unlike")
 
 
 def test_what_lies_outside_of_the_intended_use_is_told_as_a_share() -> None:
-    chest = Applicability(body_parts=("CHEST",))
-    prediction = study([None] * 4, decisive=3, parts=["CHEST", "KNEE", "", "KNEE"])
-    [one] = reserve(prediction, chest)
+    knee = (Misfit.BODY_PART,)
+    [one] = reserve(study([None] * 4, decisive=3, misfits=[(), knee, (), knee]))
     assert one.code.meaning == "Outside the intended use: other body part"
     assert len(one.code.value) <= 16
     assert (one.percent, one.image) == (50, 3)
@@ -65,20 +67,12 @@ def test_what_lies_outside_of_the_intended_use_is_told_as_a_share() -> None:
 
 
 def test_every_name_fits_a_code() -> None:
-    every = Applicability(
-        body_parts=("X",), views=("X",), photometrics=("X",), side=(9, 9), age_years=(1, 2)
-    )
-    [image] = study([None]).images
-    header = InstanceHeader(
-        Path("x"), "1", "2", "3", "4", "5", "", "A", "A", "A", (), 1, 1, age_years=9.0
-    )
-    prediction = StudyPrediction(MODEL, (ImagePrediction(header, 1, (), image.saliency),), (), 0)
-    made = reserve(prediction, every)
+    made = reserve(study([None], misfits=[tuple(Misfit)]))
     assert len(made) == 5
     assert all(len(one.code.value) <= 16 and len(one.code.meaning) <= 64 for one in made)
 
 
 def test_only_outliers_withhold() -> None:
-    withhold(reserve(study([None], parts=["KNEE"]), Applicability(body_parts=("CHEST",))))
+    withhold(reserve(study([None], misfits=[(Misfit.BODY_PART,)])))
     with pytest.raises(ResultWithheld, match=r"withheld: the image is unlike"):
-        withhold(reserve(study([1.01]), EVERYTHING))
+        withhold(reserve(study([1.01])))
