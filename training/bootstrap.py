@@ -13,7 +13,7 @@ from .metrics import Floats
 Measure = Callable[[Floats], Mapping[str, Floats]]
 """From weights (draws, n) to figures by name, each of shape (draws,)."""
 
-_SEED = 95
+SEED = 95
 _CELLS = 4_000_000
 _TAILS = (2.5, 97.5)
 
@@ -27,7 +27,7 @@ class Interval:
     high: float
 
 
-def draws(patients: Sequence[str], resamples: int, seed: int = _SEED) -> Iterator[Floats]:
+def draws(patients: Sequence[str], resamples: int, seed: int = SEED) -> Iterator[Floats]:
     """Draw patients again and again.
 
     Parameters
@@ -53,7 +53,9 @@ def draws(patients: Sequence[str], resamples: int, seed: int = _SEED) -> Iterato
         yield counts[:, owner].astype(np.float64)
 
 
-def bootstrap(measure: Measure, patients: Sequence[str], resamples: int) -> dict[str, Floats]:
+def bootstrap(
+    measure: Measure, patients: Sequence[str], resamples: int, seed: int = SEED
+) -> dict[str, Floats]:
     """Compute figures for the cases as they are and for many draws of patients.
 
     Parameters
@@ -64,6 +66,8 @@ def bootstrap(measure: Measure, patients: Sequence[str], resamples: int) -> dict
         Whose each case is, length n > 0.
     resamples
         Number of draws.
+    seed
+        Source of chance; see `draws`.
 
     Returns
     -------
@@ -71,7 +75,7 @@ def bootstrap(measure: Measure, patients: Sequence[str], resamples: int) -> dict
         For each figure an array of shape (1 + resamples,): the figure itself, then its draws.
     """
     parts = [measure(np.ones((1, len(patients))))]
-    parts += [measure(weights) for weights in draws(patients, resamples)]
+    parts += [measure(weights) for weights in draws(patients, resamples, seed)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

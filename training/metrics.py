@@ -57,10 +57,10 @@ def auc(scores: Floats, truth: Truths, weights: Floats) -> Floats:
     Floats
         Shape (draws,), in [0, 1]. Ties count half (Mann and Whitney, 1947).
     """
-    positive, negative = _by_score(scores, truth, weights, descending=False)
-    below = np.cumsum(negative, axis=1) - negative
-    area = (positive * (below + negative / 2)).sum(axis=1)
-    return divide(area, positive.sum(axis=1) * negative.sum(axis=1))
+    positive, at = weights[:, truth], scores[truth]
+    below, equal = _below(scores[~truth], weights[:, ~truth], at)
+    area = (positive * (below + equal / 2)).sum(axis=1)
+    return divide(area, positive.sum(axis=1) * weights[:, ~truth].sum(axis=1))
 
 
 def average_precision(scores: Floats, truth: Truths, weights: Floats) -> Floats:
@@ -68,22 +68,27 @@ def average_precision(scores: Floats, truth: Truths, weights: Floats) -> Floats:
 
     Parameters and result as for `auc`. A random order gives the prevalence.
     """
-    positive, negative = _by_score(scores, truth, weights, descending=True)
-    found, false = np.cumsum(positive, axis=1), np.cumsum(negative, axis=1)
+    positive, at = weights[:, truth], scores[truth]
+    found, false = (
+        weights[:, these].sum(axis=1, keepdims=True)
+        - _below(scores[these], weights[:, these], at)[0]
+        for these in (truth, ~truth)
+    )
     precision = divide(found, found + false)
     gained = np.where(positive > 0, positive * precision, 0.0).sum(axis=1)
     return divide(gained, positive.sum(axis=1))
 
 
-def _by_score(
-    scores: Floats, truth: Truths, weights: Floats, *, descending: bool
-) -> tuple[Floats, Floats]:
-    """Weight of positives and of negatives at each distinct score, shape (draws, scores)."""
-    order = np.argsort(-scores if descending else scores, kind="stable")
-    ordered, marks = weights[:, order], truth[order]
-    starts = np.flatnonzero(np.r_[True, np.diff(scores[order]) != 0])
-    positive = np.add.reduceat(ordered * marks, starts, axis=1)
-    return positive, np.add.reduceat(ordered * ~marks, starts, axis=1)
+def _below(scores: Floats, weights: Floats, at: Floats) -> tuple[Floats, Floats]:
+    """Weight of the cases that score below each of ``at``, and of those that score just that.
+
+    Shapes (draws, len(at)).
+    """
+    order = np.argsort(scores, kind="stable")
+    summed = np.zeros((len(weights), scores.size + 1))
+    np.cumsum(weights[:, order], axis=1, out=summed[:, 1:])
+    below = summed[:, np.searchsorted(scores[order], at, side="left")]
+    return below, summed[:, np.searchsorted(scores[order], at, side="right")] - below
 
 
 def confusion(

@@ -17,6 +17,7 @@ if importlib.util.find_spec("keras") is None and not os.environ.get("CI"):
     collect_ignore = [
         "test_command.py",
         "test_demo_model.py",
+        "test_evaluate.py",
         "test_export.py",
         "test_network.py",
         "test_train.py",

@@ -1,0 +1,58 @@
+"""How far the people who gave the labels agree with each other: no model can be judged closer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from training import metrics
+from training.bootstrap import Interval, intervals
+from training.metrics import Floats
+
+from .cases import Cases, Scores
+
+_PAIR = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Agreement beyond chance, 1 is full and 0 that of chance.
+
+    ``annotators`` is Fleiss' kappa over images that two at least have labelled, Cohen's if there
+    are just two of them; ``model`` is Cohen's kappa of the model with each annotator.
+    """
+
+    images: int
+    raters: int
+    annotators: Interval
+    model: tuple[Interval, ...]
+
+
+def agreement(scores: Scores, images: Cases, resamples: int) -> Agreement | None:
+    """Measure agreement where labels hold the votes of several; None where they do not."""
+    votes = scores.votes
+    chosen = np.flatnonzero((votes >= 0).sum(axis=1) >= _PAIR)
+    if not chosen.size:
+        return None
+    classes = len(images.question.classes)
+    votes, said = votes[chosen], images.said[chosen]
+    counts = np.stack([(votes == k).sum(axis=1) for k in range(classes)], axis=1).astype(np.float64)
+    raters = votes.shape[1]
+
+    def between(one: np.ndarray, other: np.ndarray, weights: Floats) -> Floats:
+        both = (one >= 0) & (other >= 0)
+        table = metrics.confusion(one[both], other[both], classes, weights[:, both])
+        return metrics.kappa(table)
+
+    def measure(weights: Floats) -> Mapping[str, Floats]:
+        pair = raters == _PAIR
+        found = {
+            "annotators": between(votes[:, 0], votes[:, 1], weights)
+            if pair
+            else metrics.fleiss_kappa(counts, weights)
+        }
+        return found | {str(r): between(votes[:, r], said, weights) for r in range(raters)}
+
+    found = intervals(measure, [scores.patients[i] for i in chosen], resamples)
+    model = tuple(found[str(r)] for r in range(raters))
+    return Agreement(int(chosen.size), raters, found["annotators"], model)

@@ -1,0 +1,93 @@
+"""Judge a run on data of another origin, and say how much worse it is there."""
+
+import json
+from collections.abc import Collection, Sequence
+
+import keras
+
+from pacs_ai.errors import DataError
+from training.calibration import Calibration
+from training.config import Recipe
+from training.data.samples import Sample
+from training.run import Run
+
+from .cases import Scores, by_image
+from .internal import CALIBRATION, TEST_SCORES
+from .judge import cases_of, drop, judge, units_of
+from .network import TrainedNetwork
+from .publish import Judged, headline, publish, question_of
+from .score import score
+
+
+def evaluate_other(
+    run: Run,
+    recipe: Recipe,
+    samples: Sequence[Sample],
+    network: keras.Model,
+    name: str,
+    learned: Collection[str] = (),
+) -> Judged:
+    """Judge a trained network on other data, with the temperature and thresholds it has.
+
+    Parameters
+    ----------
+    run
+        Whose evaluation on its own test split is done; gets ``evaluation/NAME/`` with
+        ``figures.json`` and ``report.html``.
+    recipe
+        What was followed.
+    samples
+        The other data, all of it.
+    network
+        The trained one.
+    name
+        What the data are called.
+    learned
+        Keys of the patients that the network learned from or was calibrated on.
+
+    Raises
+    ------
+    DataError
+        If the run was not evaluated yet, there are no samples, or one of their patients is known
+        to the network.
+    """
+    if not samples:
+        raise DataError(f"{name} holds no sample of the classes that the model knows")
+    shared = {sample.key for sample in samples} & set(learned)
+    if shared:
+        raise DataError(
+            f"{len(shared)} patients of {name} are among those the model learned from: "
+            f"no external test ({', '.join(sorted(shared)[:3])} …); leave them out"
+        )
+    calibration = _calibration_of(run)
+    internal, question = Scores.load(run.evaluation / TEST_SCORES), question_of(recipe)
+    looking = TrainedNetwork(network)
+    run.log(f"looking at {len(samples)} images: {name}")
+    scores = score(looking, samples, recipe)
+    folder = run.evaluation / name
+    folder.mkdir(exist_ok=True)
+    scores.save(folder / TEST_SCORES)
+    both = [unit for unit in units_of(internal) if unit in units_of(scores)]
+    figures = headline(recipe, calibration, scores, f"external test: {name}", ()) | {
+        "drop": {
+            unit: drop(
+                cases_of(unit, internal, question, calibration),
+                cases_of(unit, scores, question, calibration),
+                recipe.evaluation,
+            )
+            for unit in both
+        },
+        **judge(scores, question, calibration, recipe.evaluation, {}),
+    }
+    publish(folder, figures, by_image(scores, question, calibration), samples, looking, recipe)
+    return Judged(figures, calibration)
+
+
+def _calibration_of(run: Run) -> Calibration:
+    try:
+        return Calibration.from_dict(json.loads((run.evaluation / CALIBRATION).read_text("utf-8")))
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(
+            f"the run in {run.folder} was not evaluated on its own test split yet: "
+            f"pacs-ai evaluate {run.folder}"
+        ) from error

@@ -1,0 +1,186 @@
+"""The figures of a set of cases, overall, by class and by subgroup, each with its interval."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from training import metrics
+from training.bootstrap import SEED, Interval, bootstrap, interval
+from training.config_judge import Evaluation
+from training.metrics import Floats
+
+from .cases import Cases
+
+HEADLINE = (
+    "loss",
+    "accuracy",
+    "balanced_accuracy",
+    "auc",
+    "average_precision",
+    "sensitivity",
+    "specificity",
+    "f1",
+    "mcc",
+    "calibration_error",
+)
+"""The overall figures. Of one finding that is there or not they are that finding's; with more
+classes, AUC and what follows it are means over classes, but for ``mcc`` (Gorodkin, 2004)."""
+
+PER_CLASS = (
+    "auc",
+    "average_precision",
+    "sensitivity",
+    "specificity",
+    "ppv",
+    "npv",
+    "f1",
+    "mcc",
+    "calibration_error",
+)
+"""The figures of a class against the rest. Sensitivity, specificity and predictive values are those
+at the operating point; F1 and MCC judge the class that is taken."""
+
+OVERALL = "overall"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Figures of some cases: ``overall`` and of each class, and what they rest on."""
+
+    cases: int
+    patients: int
+    positives: tuple[int, ...]
+    overall: dict[str, Interval]
+    classes: dict[str, dict[str, Interval]]
+
+
+def measure(cases: Cases, bins: int, weights: Floats) -> dict[str, Floats]:
+    """Compute all figures for each draw.
+
+    Parameters
+    ----------
+    cases
+        n of them.
+    bins
+        Bins of the calibration error.
+    weights
+        How often each case was drawn, shape (draws, n).
+
+    Returns
+    -------
+    dict
+        ``overall/NAME`` for each name of `HEADLINE`, ``CLASS/NAME`` for each of `PER_CLASS`, with
+        the class's index; each of shape (draws,).
+    """
+    question = cases.question
+    each = [_class_figures(cases, k, bins, weights) for k in range(len(question.classes))]
+    overall = {"loss": metrics.mean(cases.loss, weights)}
+    for name in PER_CLASS:
+        stacked = np.stack([each[k][name] for k in question.headline])
+        overall[name] = stacked.mean(axis=0)
+    overall["balanced_accuracy"] = (overall["sensitivity"] + overall["specificity"]) / 2
+    if question.activation == "softmax":
+        overall |= _exclusive(cases, bins, weights, each)
+    else:
+        correct = (cases.present == cases.truth).all(axis=1)
+        overall["accuracy"] = metrics.mean(correct.astype(float), weights)
+    found = {f"{OVERALL}/{name}": overall[name] for name in HEADLINE}
+    for k, figures in enumerate(each):
+        found |= {f"{k}/{name}": values for name, values in figures.items()}
+    return found
+
+
+def _class_figures(cases: Cases, k: int, bins: int, weights: Floats) -> dict[str, Floats]:
+    chances, truth = cases.chances[:, k], cases.truth[:, k]
+    decided = metrics.confusion(truth.astype(int), cases.present[:, k].astype(int), 2, weights)
+    found = metrics.rates(decided)
+    found["auc"] = metrics.auc(chances, truth, weights)
+    found["average_precision"] = metrics.average_precision(chances, truth, weights)
+    found["calibration_error"] = metrics.calibration_error(chances, truth, bins, weights)
+    return found
+
+
+def _exclusive(
+    cases: Cases, bins: int, weights: Floats, each: list[dict[str, Floats]]
+) -> dict[str, Floats]:
+    """Figures of classes that exclude each other; puts F1 and MCC into those of each class."""
+    k = len(cases.question.classes)
+    table = metrics.confusion(cases.true, cases.said, k, weights)
+    pairs = metrics.one_against_rest(table)
+    for index, figures in enumerate(each):
+        taken = metrics.rates(pairs[:, index])
+        figures["f1"], figures["mcc"] = taken["f1"], taken["mcc"]
+    recall = metrics.divide(np.diagonal(table, axis1=1, axis2=2), table.sum(axis=2))
+    sure = cases.chances.max(axis=1)
+    right = cases.chances.argmax(axis=1) == cases.true
+    found = {
+        "accuracy": metrics.mean((cases.said == cases.true).astype(float), weights),
+        "balanced_accuracy": recall.mean(axis=1),
+        "mcc": metrics.correlation(table),
+        "f1": np.stack([each[i]["f1"] for i in cases.question.headline]).mean(axis=0),
+    }
+    if not cases.question.binary:
+        found["calibration_error"] = metrics.calibration_error(sure, right, bins, weights)
+    return found
+
+
+def draw_figures(cases: Cases, config: Evaluation, seed: int = SEED) -> dict[str, Floats]:
+    """Compute all figures of some cases and of all draws of their patients; see `bootstrap`."""
+    return bootstrap(
+        lambda weights: measure(cases, config.bins, weights),
+        cases.patients,
+        config.resamples,
+        seed,
+    )
+
+
+def tabulate(cases: Cases, drawn: Mapping[str, Floats]) -> Table:
+    """Summarise what `draw_figures` gave."""
+    found = {name: interval(values) for name, values in drawn.items()}
+
+    def under(prefix: str) -> dict[str, Interval]:
+        start = f"{prefix}/"
+        return {
+            name.removeprefix(start): value
+            for name, value in found.items()
+            if name.startswith(start)
+        }
+
+    names = cases.question.classes
+    return Table(
+        cases=len(cases.keys),
+        patients=len(set(cases.patients)),
+        positives=tuple(int(n) for n in cases.truth.sum(axis=0)),
+        overall=under(OVERALL),
+        classes={name: under(str(k)) for k, name in enumerate(names)},
+    )
+
+
+def _order(name: str) -> tuple[bool, str]:
+    """Sort what is below something ("<40") before the rest."""
+    return not name.startswith("<"), name
+
+
+def subgroups(cases: Cases, config: Evaluation) -> dict[str, dict[str, Table]]:
+    """Judge every subgroup that is large enough by itself.
+
+    Returns
+    -------
+    dict
+        For each kind of subgroup its values and their figures. A kind in which there is but one
+        value says nothing new and is left out.
+    """
+    found: dict[str, dict[str, Table]] = {}
+    for kind in config.subgroups:
+        values = np.array(cases.groups.get(kind, ()))
+        names = sorted(set(values.tolist()) - {""}, key=_order)
+        if len(names) < 2:  # noqa: PLR2004 - nothing to compare
+            continue
+        parts = {name: cases.pick(np.flatnonzero(values == name)) for name in names}
+        found[kind] = {
+            name: tabulate(part, draw_figures(part, config))
+            for name, part in parts.items()
+            if len(set(part.patients)) >= config.smallest_group
+        }
+    return {kind: tables for kind, tables in found.items() if tables}

@@ -1,0 +1,43 @@
+"""What the validation split decides, and what that gains."""
+
+from dataclasses import replace
+
+from training.calibration import Calibration, choose_operating_points
+from training.config_judge import Evaluation
+from training.metrics import Floats, Truths
+
+from .cases import Question, Scores, by_image, by_study
+from .figures import draw_figures, tabulate
+from .judge import plain, units_of
+
+
+def calibrate(scores: Scores, question: Question, config: Evaluation) -> Calibration:
+    """Choose temperature (on images) and thresholds (on studies) from a validation split."""
+    plainly = Calibration(1.0, (0.5,) * len(question.classes))
+    images = by_image(scores, question, plainly)
+
+    def together(chances: Floats) -> tuple[Floats, Truths]:
+        studies = by_study(replace(images, chances=chances), scores.units)
+        return studies.chances, studies.truth
+
+    several = len(units_of(scores)) > 1
+    return choose_operating_points(
+        scores.logits,
+        scores.truth,
+        question.activation,
+        question.positive,
+        config,
+        together if several else None,
+    )
+
+
+def calibration_gain(
+    held_out: Scores, question: Question, calibration: Calibration, config: Evaluation
+) -> dict[str, object]:
+    """Compare loss and calibration error on validation without and with the temperature."""
+    found = {}
+    for name, temperature in (("before", 1.0), ("after", calibration.temperature)):
+        cases = by_image(held_out, question, replace(calibration, temperature=temperature))
+        overall = tabulate(cases, draw_figures(cases, config)).overall
+        found[name] = {key: plain(overall[key]) for key in ("loss", "calibration_error")}
+    return found | {"images": len(held_out.images)}

@@ -1,0 +1,124 @@
+"""Write an evaluation down: figures, the worst errors, and the report that shows both."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.calibration import Calibration
+from training.config import Recipe
+from training.data.samples import Sample
+from training.report.page import write_report
+from training.report.pictures import png
+from training.run import write_whole
+
+from .cases import Cases, Question, Scores
+from .judge import IMAGE, STUDY, plain
+from .network import Classifier
+from .worst import draw_errors, worst_errors
+
+FORMAT = 1
+FIGURES, ERRORS = "figures.json", "errors"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What an evaluation found: the content of ``figures.json``, and what validation decided."""
+
+    figures: Mapping[str, object]
+    calibration: Calibration
+
+    def summary(self) -> dict[str, object]:
+        """Give the overall figures, of studies where they are more than images."""
+        units = self.figures["units"]
+        assert isinstance(units, Mapping)  # noqa: S101 - `judge` made it
+        unit = STUDY if STUDY in units else IMAGE
+        return {"unit": unit, "figures": units[unit]["all"]["overall"]}
+
+
+def question_of(recipe: Recipe) -> Question:
+    """Say what a recipe's network is asked."""
+    return Question(
+        classes=tuple(entry.name for entry in recipe.classes),
+        positive=tuple(entry.positive for entry in recipe.classes),
+        activation=recipe.release.activation,
+        aggregation=recipe.release.aggregation,
+    )
+
+
+def headline(
+    recipe: Recipe, calibration: Calibration, scores: Scores, name: str, notes: Sequence[str]
+) -> dict[str, object]:
+    """Say what was judged, on what, and how."""
+    question, config = question_of(recipe), recipe.evaluation
+    return {
+        "format": FORMAT,
+        "model": {"name": recipe.release.name, "version": recipe.release.version},
+        "set": {
+            "name": name,
+            "images": len(scores.images),
+            "studies": len(set(scores.units)),
+            "patients": len(set(scores.patients)),
+            "notes": list(notes),
+        },
+        "question": {
+            "classes": list(question.classes),
+            "positive": list(question.positive),
+            "activation": question.activation,
+            "aggregation": question.aggregation,
+            "binary": question.binary,
+        },
+        "operating_point": {
+            "rule": config.operating_point,
+            "target": config.target,
+            "temperature": calibration.temperature,
+            "thresholds": list(calibration.thresholds),
+        },
+        "settings": {
+            "resamples": config.resamples,
+            "bins": config.bins,
+            "smallest_group": config.smallest_group,
+        },
+    }
+
+
+def publish(
+    folder: Path,
+    figures: dict[str, object],
+    images: Cases,
+    samples: Sequence[Sample],
+    network: Classifier,
+    recipe: Recipe,
+) -> None:
+    """Write ``figures.json``, ``errors/KEY.png`` and ``report.html``.
+
+    Parameters
+    ----------
+    folder
+        Where to.
+    figures
+        What was found; gets ``errors``.
+    images
+        The judged images, for the worst of them.
+    samples
+        What they stand for, in their order.
+    network
+        Shows where it looked.
+    recipe
+        How many errors, and what the network takes.
+    """
+    errors = worst_errors(images, recipe.evaluation.worst)
+    figures["errors"] = [plain(error) for _, error in errors]
+    pictures = draw_errors(errors, samples, network, recipe.input)
+    (folder / ERRORS).mkdir(exist_ok=True)
+    for old in (folder / ERRORS).glob("*.png"):
+        old.unlink()
+    for key, picture in pictures.items():
+        write_whole(folder / ERRORS / f"{key}.png", png(picture))
+    write_whole(folder / FIGURES, as_json(figures))
+    write_report(folder)
+
+
+def as_json(values: object) -> str:
+    """Write values as JSON that is the same for the same values."""
+    return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -1,0 +1,198 @@
+"""The report of an evaluation: one page, made only of what lies in the evaluation's folder.
+
+No script, no network, no date: the same figures give the same bytes.
+"""
+
+import base64
+import json
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from pacs_ai.errors import DataError
+from training.run import write_whole
+
+from . import plots, tables
+from .words import NAMES, said_of_set, said_of_threshold
+
+FIGURES, ERRORS, REPORT = "figures.json", "errors", "report.html"
+_STYLE = Path(__file__).with_name("style.css")
+_TILES = (
+    "auc",
+    "sensitivity",
+    "specificity",
+    "balanced_accuracy",
+    "accuracy",
+    "average_precision",
+    "f1",
+    "mcc",
+    "calibration_error",
+    "loss",
+)
+_CURVED = 12
+
+
+def write_report(folder: Path) -> Path:
+    """Make ``report.html`` of ``figures.json`` and the pictures beside it.
+
+    Raises
+    ------
+    DataError
+        If there are no figures.
+    """
+    try:
+        figures = json.loads((folder / FIGURES).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder / FIGURES} cannot be read: evaluate the run again") from error
+    pictures = {path.stem: path.read_bytes() for path in sorted((folder / ERRORS).glob("*.png"))}
+    write_whole(folder / REPORT, render(figures, pictures))
+    return folder / REPORT
+
+
+def render(figures: dict[str, Any], pictures: dict[str, bytes]) -> str:
+    """Lay figures and pictures of errors (PNG by key of the image) out as a page."""
+    model = figures["model"]
+    title = f"{model['name']} {model['version']}: {figures['set']['name']}"
+    sections = [
+        *(_unit(name, unit, figures) for name, unit in reversed(list(figures["units"].items()))),
+        tables.drop_section(figures),
+        _calibration(figures),
+        tables.agreement_section(figures),
+        _errors(figures, pictures),
+        _notes(figures),
+    ]
+    return (
+        "<!doctype html>\n"
+        f'<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{_STYLE.read_text(encoding='utf-8')}</style></head>\n<body><main>"
+        f"<header><h1>{escape(title)}</h1><p>{escape(said_of_set(figures))}</p>"
+        '<p class="banner">For research. No figure here makes this a medical device, and none says '
+        "anything about data of another kind than these.</p></header>\n"
+        + "\n".join(section for section in sections if section)
+        + "\n</main></body></html>\n"
+    )
+
+
+def _unit(name: str, unit: dict[str, Any], figures: dict[str, Any]) -> str:
+    """Write the section of images or of studies."""
+    table = unit["all"]
+    overall = table["overall"]
+    tiles = "".join(
+        f'<div class="tile"><span>{NAMES[key]}</span><b>{tables.value(overall[key])}</b>'
+        f"<span>{tables.span(overall[key])}</span></div>"
+        for key in _TILES
+    )
+    counted = f"{table['cases']} {name if table['cases'] == 1 else tables.plural(name)}"
+    return (
+        f'<section id="{name}"><h2>By {name}</h2>'
+        f'<p class="soft">{counted} of {table["patients"]} patients. '
+        f"{escape(said_of_threshold(figures))}</p>"
+        f'<div class="tiles">{tiles}</div>'
+        f'<p class="how">{escape(tables.how_averaged(figures))} Below each figure its 95 % '
+        f"interval from {figures['settings']['resamples']} draws of patients with replacement.</p>"
+        f"{tables.baselines(unit)}"
+        f"{tables.classes(unit, figures)}"
+        f"<h3>Confusion</h3>{_confusion(unit, figures)}"
+        f"{_curves(unit, figures)}"
+        f"{tables.subgroups(unit)}</section>"
+    )
+
+
+def _confusion(unit: dict[str, Any], figures: dict[str, Any]) -> str:
+    found = unit["confusion"]
+    if isinstance(found, list):
+        return f"<figure>{plots.confusion(found, figures['question']['classes'])}</figure>"
+    drawn = [
+        f"<figure>{plots.confusion(table, [f'no {name}', name])}</figure>"
+        for name, table in found.items()
+    ]
+    return f'<div class="figures">{"".join(drawn)}</div>'
+
+
+def _curves(unit: dict[str, Any], figures: dict[str, Any]) -> str:
+    question, curves = figures["question"], unit["curves"]
+    names = question["classes"]
+    if question["binary"]:
+        names = [n for n, positive in zip(names, question["positive"], strict=True) if positive]
+    parts = []
+    for name in names[:_CURVED]:
+        curve, found = curves[name], unit["all"]["classes"][name]
+        positives = unit["all"]["positives"][question["classes"].index(name)]
+        drawn = [plots.reliability(curve, name), plots.histogram(curve, name)]
+        if curve["roc"]:
+            prevalence = positives / unit["all"]["cases"]
+            drawn = [
+                plots.roc(curve, name),
+                plots.precision_recall(curve, name, prevalence),
+                *drawn,
+            ]
+        figured = "".join(f"<figure>{each}</figure>" for each in drawn)
+        parts.append(
+            f"<h3>{escape(name)}</h3>"
+            f'<p class="soft">AUC {tables.value(found["auc"])}, average precision '
+            f"{tables.value(found['average_precision'])}, {positives} of {unit['all']['cases']} "
+            f'cases.</p><div class="figures">{figured}</div>'
+        )
+    parts.append(
+        '<p class="how">ROC: the band holds 95 % of all draws, the ring is the operating point. '
+        "Reliability: larger dots rest on more cases; on the dashed line a probability of 0.8 "
+        "comes true in 80 % of cases. Histogram: cases with the class above, without it below, "
+        "each scaled to its own highest bar; the dashed line is the threshold.</p>"
+    )
+    return "".join(parts)
+
+
+def _calibration(figures: dict[str, Any]) -> str:
+    gain = figures.get("calibration")
+    if not gain:
+        return ""
+    rows = "".join(
+        f"<tr><td>{NAMES[key]}</td><td>{tables.cell(gain['before'][key])}</td>"
+        f"<td>{tables.cell(gain['after'][key])}</td></tr>"
+        for key in ("loss", "calibration_error")
+    )
+    return (
+        "<section><h2>Calibration on validation</h2>"
+        f"<p>Temperature {figures['operating_point']['temperature']:g}, fitted on "
+        f"{gain['images']} validation images, never on the test.</p>"
+        "<table><tr><th></th><th>without temperature</th><th>with temperature</th></tr>"
+        f"{rows}</table></section>"
+    )
+
+
+def _errors(figures: dict[str, Any], pictures: dict[str, bytes]) -> str:
+    shown = []
+    for error in figures["errors"]:
+        picture = base64.b64encode(pictures[error["image"]]).decode()
+        label = f"{error['true']}, taken for {error['said']}"
+        shown.append(
+            f'<figure><img alt="{escape(label)}" src="data:image/png;base64,{picture}">'
+            f"<figcaption><b>{escape(error['true'])}</b> taken for <b>{escape(error['said'])}</b> "
+            f"(probability {error['probability']:.3f})<br><code>{escape(error['image'])}</code>"
+            "</figcaption></figure>"
+        )
+    if not shown:
+        return "<section><h2>Errors</h2><p>There are none among the images.</p></section>"
+    return (
+        "<section><h2>The errors it was surest of</h2>"
+        '<p class="soft">Left what the network was shown, right where it looked for the class it '
+        "answered with. The code below each stands for the image in the run's tables.</p>"
+        f'<div class="errors">{"".join(shown)}</div></section>'
+    )
+
+
+def _notes(figures: dict[str, Any]) -> str:
+    items = "".join(f"<li>{escape(note)}</li>" for note in figures["set"]["notes"])
+    noted = f"<h3>Notes on the data</h3><ul>{items}</ul>" if items else ""
+    return (
+        "<section><h2>How to read this</h2><ul>"
+        "<li>Temperature and thresholds were chosen on the validation split. The test split was "
+        "looked at once, after all was decided.</li>"
+        "<li>Intervals come from drawing patients, not images: images of one patient resemble each "
+        "other. An interval of no width means that no draw held an error; with n patients and no "
+        "error, the true rate of errors may still be up to about 3 / n.</li>"
+        "<li>Small subgroups have wide intervals. Two intervals that overlap say nothing "
+        "about a difference.</li></ul>"
+        f"{noted}</section>"
+    )

@@ -1,0 +1,174 @@
+"""The tables of the report."""
+
+from html import escape
+from typing import Any
+
+from . import plots
+from .words import LOWER_IS_BETTER, NAMES
+
+_PER_CLASS = ("auc", "average_precision", "sensitivity", "specificity", "ppv", "npv", "f1", "mcc")
+_PER_GROUP = ("auc", "sensitivity", "specificity", "balanced_accuracy", "f1", "calibration_error")
+_DRAWN = ("auc", "sensitivity", "specificity")
+_COMPARED = ("auc", "accuracy", "balanced_accuracy", "average_precision", "f1", "loss")
+_DASH = "\u2013"
+
+
+def value(found: dict[str, Any], *, sign: bool = False) -> str:
+    """Write a figure with three decimals."""
+    if found["value"] is None:
+        return _DASH
+    return f"{found['value']:+.3f}" if sign else f"{found['value']:.3f}"
+
+
+def span(found: dict[str, Any], *, sign: bool = False) -> str:
+    """Write the interval of a figure."""
+    if found["value"] is None:
+        return "not defined"
+    form = "+.3f" if sign else ".3f"
+    return f"{found['low']:{form}} {_DASH} {found['high']:{form}}"
+
+
+def cell(found: dict[str, Any], *, sign: bool = False) -> str:
+    """Write a figure and below it its interval."""
+    return f"{value(found, sign=sign)}<small>{span(found, sign=sign)}</small>"
+
+
+def plural(unit: str) -> str:
+    """Name several units."""
+    return {"image": "images", "study": "studies"}[unit]
+
+
+def how_averaged(figures: dict[str, Any]) -> str:
+    """Say what the overall figures are."""
+    question = figures["question"]
+    if question["binary"]:
+        return "AUC, sensitivity, specificity and what follows from them are those of the finding."
+    rest = (
+        "Accuracy, F1 and MCC judge the most probable class; sensitivity and specificity are those "
+        "at each class's operating point."
+        if question["activation"] == "softmax"
+        else "Accuracy counts images of which every class is right."
+    )
+    return f"AUC and what follows it are means over all classes, each against the rest. {rest}"
+
+
+def _table(head: list[str], rows: list[str]) -> str:
+    cells = "".join(f"<th>{each}</th>" for each in head)
+    return f'<div class="wide"><table><tr>{cells}</tr>{"".join(rows)}</table></div>'
+
+
+def classes(unit: dict[str, Any], figures: dict[str, Any]) -> str:
+    """Write the figures of each class against the rest."""
+    names = figures["question"]["classes"]
+    cuts = figures["operating_point"]["thresholds"]
+    rows = []
+    for name, positives, cut in zip(names, unit["all"]["positives"], cuts, strict=True):
+        found = unit["all"]["classes"][name]
+        cells = "".join(f"<td>{cell(found[key])}</td>" for key in _PER_CLASS)
+        rows.append(
+            f"<tr><td><b>{escape(name)}</b></td><td>{positives}</td><td>{cut:.4g}</td>{cells}</tr>"
+        )
+    head = ["class", "cases", "threshold", *(NAMES[key] for key in _PER_CLASS)]
+    head = [each.replace("positive predictive value", "PPV") for each in head]
+    head = [each.replace("negative predictive value", "NPV") for each in head]
+    return f"<h3>By class</h3>{_table(head, rows)}"
+
+
+def baselines(unit: dict[str, Any]) -> str:
+    """Write what answers without a look reach, and by how much the model is better."""
+    if not unit["baselines"]:
+        return ""
+    rows = []
+    overall = unit["all"]["overall"]
+    for name, found in unit["baselines"].items():
+        cells = "".join(f"<td>{cell(found['overall'][key])}</td>" for key in _COMPARED)
+        rows.append(f"<tr><td>{escape(name)}</td>{cells}</tr>")
+        gains = "".join(
+            f'<td class="{_verdict(found["advantage"][key], key)}">'
+            f"{cell(found['advantage'][key], sign=True)}</td>"
+            for key in _COMPARED
+        )
+        rows.append(f"<tr><td>model less {escape(name)}</td>{gains}</tr>")
+    own = "".join(f"<td>{cell(overall[key])}</td>" for key in _COMPARED)
+    rows.insert(0, f"<tr><td><b>model</b></td>{own}</tr>")
+    return (
+        "<h3>Against answers that need no look</h3>"
+        f"{_table(['', *(NAMES[key] for key in _COMPARED)], rows)}"
+        '<p class="how"><i>Prevalence</i> always answers with the shares of the classes in the '
+        "training split; <i>brightness</i> is a logistic regression on mean, spread and highlights "
+        "of the image. Coloured: the interval of the difference leaves out 0.</p>"
+    )
+
+
+def _verdict(difference: dict[str, Any], key: str) -> str:
+    """Say whether a difference is sure, and for the better or the worse."""
+    if difference["value"] is None or difference["low"] <= 0 <= difference["high"]:
+        return ""
+    return "better" if (difference["value"] > 0) != (key in LOWER_IS_BETTER) else "worse"
+
+
+def subgroups(unit: dict[str, Any]) -> str:
+    """Write figures of each subgroup, and draw the ones that matter most below each other."""
+    parts = []
+    for kind, groups in unit["subgroups"].items():
+        rows = []
+        for name, table in groups.items():
+            cells = "".join(f"<td>{cell(table['overall'][key])}</td>" for key in _PER_GROUP)
+            rows.append(
+                f"<tr><td><b>{escape(name)}</b></td><td>{table['cases']}</td>"
+                f"<td>{table['patients']}</td>{cells}</tr>"
+            )
+        head = [escape(kind), "cases", "patients", *(NAMES[key] for key in _PER_GROUP)]
+        drawn = "".join(_forest(kind, groups, unit, key) for key in _DRAWN)
+        parts.append(
+            f'<h3>By {escape(kind)}</h3>{_table(head, rows)}<div class="figures">{drawn}</div>'
+        )
+    return "".join(parts)
+
+
+def _forest(kind: str, groups: dict[str, Any], unit: dict[str, Any], key: str) -> str:
+    rows = [(name, table["overall"][key]) for name, table in groups.items()]
+    drawn = plots.forest(rows, unit["all"]["overall"][key]["value"])
+    said = f"{NAMES[key]} by {escape(kind)}; dashed: all cases"
+    return f"<figure>{drawn}<figcaption>{said}</figcaption></figure>"
+
+
+def drop_section(figures: dict[str, Any]) -> str:
+    """Write how figures differ from those on the model's own test split."""
+    if not figures.get("drop"):
+        return ""
+    parts = []
+    for unit, found in figures["drop"].items():
+        rows = [
+            f"<tr><td>{NAMES[key]}</td><td>{cell(each['internal'])}</td>"
+            f"<td>{cell(each['external'])}</td>"
+            f'<td class="{_verdict(each["difference"], key)}">'
+            f"{cell(each['difference'], sign=True)}</td></tr>"
+            for key, each in found.items()
+        ]
+        parts.append(f"<h3>By {unit}</h3>{_table(['', 'internal', 'here', 'difference'], rows)}")
+    return (
+        "<section><h2>Against the internal test</h2>"
+        '<p class="soft">The same model, temperature and thresholds. Both sets are drawn '
+        "independently; coloured: the interval of the difference leaves out 0.</p>"
+        f"{''.join(parts)}</section>"
+    )
+
+
+def agreement_section(figures: dict[str, Any]) -> str:
+    """Write how far the annotators agree with each other, and the model with them."""
+    found = figures.get("agreement")
+    if not found:
+        return ""
+    kind = "Cohen's" if found["raters"] == 2 else "Fleiss'"  # noqa: PLR2004
+    rows = [f"<tr><td>annotators ({kind} kappa)</td><td>{cell(found['annotators'])}</td></tr>"]
+    rows += [
+        f"<tr><td>model and annotator {index}</td><td>{cell(each)}</td></tr>"
+        for index, each in enumerate(found["model"], start=1)
+    ]
+    return (
+        "<section><h2>Agreement of the annotators</h2>"
+        f'<p class="soft">{found["images"]} images with the votes of at least two of '
+        f"{found['raters']} annotators. Kappa is 1 for full agreement, 0 for that of chance.</p>"
+        f"{_table(['', 'kappa'], rows)}</section>"
+    )
