@@ -5,166 +5,27 @@ the defaults below. An unknown key is an error, because a misspelt limit is no l
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from pacs_ai.domain import ResultKind
+from pacs_ai.domain import DOCUMENTS, REFUSALS, ResultKind
+from pacs_ai.sections import (
+    AETitle,
+    Engine,
+    Limits,
+    Log,
+    Node,
+    Port,
+    Seconds,
+    Section,
+    Storage,
+    Study,
+    StudyTiming,
+    Tls,
+)
 
-AETitle = Annotated[
-    str, Field(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]*[!-\[\]-~][ -\[\]-~]*$")
-]
-Port = Annotated[int, Field(ge=0, le=65535)]
-Seconds = Annotated[float, Field(gt=0)]
 Operand = str | tuple[str, ...]
-
-
-class Section(BaseModel):
-    """Common to all parts: frozen, and no key that is not declared."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Node(Section):
-    """``[node]``: how this node presents itself on the network."""
-
-    ae_title: AETitle = "PACS_AI"
-    """AE title that callers must address (PS3.8 Section 9.3.2)."""
-    other_ae_titles: tuple[AETitle, ...] = ()
-    """Further AE titles that callers may address; a rule tells them apart by ``CalledAET``."""
-    site: str = Field("", max_length=64)
-    """Part of every result UID: set it where two installations serve one archive."""
-    host: str = "127.0.0.1"
-    """Address to listen on; ``0.0.0.0`` for all."""
-    port: Port = 11112
-    """TCP port; 0 takes a free one."""
-    accept_from: tuple[str, ...] = ()
-    """Calling AE titles let in, as glob patterns; empty lets in loopback connections only."""
-    max_associations: int = Field(64, ge=1)
-    """Associations served at once; one more is rejected as transient."""
-    accept_unknown: bool = True
-    """Take storage SOP classes that are private or retired."""
-
-
-class Storage(Section):
-    """``[storage]``: where instances and rows are kept, and how safely."""
-
-    database: str = "sqlite:///var/pacs-ai.db"
-    """SQLAlchemy URL, SQLite or PostgreSQL; a relative path starts at the file's folder."""
-    spool: Path = Path("var/spool")
-    """Folder for instances and results."""
-    min_free_gb: float = Field(2, ge=0)
-    """Free disk space in GB below which every C-STORE is answered 0xA700."""
-    keep_days: float = Field(7, ge=0)
-    """Days after the last activity until a finished study's files are removed."""
-    durability: Literal["full", "relaxed"] = "full"
-    """``full`` answers a C-STORE after fsync; ``relaxed`` trusts the operating system."""
-    on_conflict: Literal["reject", "keep_both"] = "reject"
-    """Same SOP Instance UID, other content: 0xC003, or 0xB000 with the second set aside."""
-
-
-class StudyTiming(Section):
-    """When a study counts as complete; a key that is not set leaves the wider setting in force."""
-
-    quiet_seconds: Seconds | None = None
-    """Seconds without a new instance and without an open association that brings some."""
-    max_wait_seconds: Seconds | None = None
-    """Seconds after the first instance at which the study is closed whatever arrives."""
-    release_seconds: float | None = Field(None, ge=0)
-    """Seconds after the association's release, if nothing new arrived; not set: wait quietly."""
-
-
-class Study(StudyTiming):
-    """``[study]``: completeness; each key also in ``[study.modality.X]`` and ``[peers.x]``."""
-
-    quiet_seconds: Seconds | None = 60
-    """Seconds without a new instance and without an open association that brings some."""
-    max_wait_seconds: Seconds | None = 3600
-    """Seconds after the first instance at which the study is closed whatever arrives."""
-    modality: dict[str, StudyTiming] = {}
-    """The same keys for one modality. CR, DX and MG come with ``release_seconds = 3``."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _projection_radiography(cls, data: object) -> object:
-        """Radiographs arrive as one small association: waiting a minute would be for nothing."""
-        given = data.get("modality", {}) if isinstance(data, dict) else None
-        if not isinstance(data, dict) or not isinstance(given, dict):
-            return data
-        timings: dict[str, object] = {name: {"release_seconds": 3} for name in ("CR", "DX", "MG")}
-        for name, timing in given.items():
-            shipped = timings.get(name)
-            if isinstance(shipped, dict) and isinstance(timing, dict):
-                timings[name] = {**shipped, **timing}
-            else:
-                timings[name] = timing
-        return {**data, "modality": timings}
-
-
-class Engine(Section):
-    """``[engine]``: how the work is done."""
-
-    kind: Literal["local"] = "local"
-    """``local`` keeps its tasks in the database of ``[storage]``."""
-    workers: int = Field(1, ge=1, le=256)
-    """Worker processes that analyse."""
-    lease_seconds: Seconds = 120
-    """A worker that does not renew its lease for so long has lost its job."""
-    job_timeout_seconds: Seconds = 900
-    """A job that runs longer is ended, and the attempt counts."""
-
-
-class Limits(Section):
-    """``[limits]``: what a peer may ask of the listener (docs/operations.md)."""
-
-    acse_seconds: Seconds = 10
-    """From the connection to a complete A-ASSOCIATE-RQ."""
-    pdu_seconds: Seconds = 30
-    """From the first to the last byte of a PDU."""
-    idle_seconds: Seconds = 60
-    """Without a DIMSE message on an open association."""
-    associations_per_peer: int | None = Field(None, ge=1)
-    """Associations at once from one address; not set: only the node's own limit."""
-    associations_per_minute: int | None = Field(None, ge=1)
-    """New associations a minute from one address; not set: no limit."""
-    max_pdu: ByteSize = ByteSize(1 << 20)
-    """Largest PDU announced, and taken for anything but P-DATA."""
-    max_instance: ByteSize = ByteSize(2 << 30)
-    """Largest data set of one instance."""
-    max_command: ByteSize = ByteSize(64 << 10)
-    """Largest command set."""
-
-
-class Tls(Section):
-    """``[tls]``: the listener's TLS port (BCP 195); off while no certificate is given."""
-
-    port: Port = 2762
-    """TCP port for DICOM over TLS."""
-    certificate: Path | None = None
-    """PEM file with this node's certificate chain."""
-    key: Path | None = None
-    """PEM file with the certificate's private key."""
-    ca: Path | None = None
-    """PEM file with the authorities whose client certificates are required; not set: none asked."""
-    plain: bool = False
-    """Keep the plain port open beside TLS."""
-
-    @model_validator(mode="after")
-    def _pair(self) -> Self:
-        if (self.certificate is None) != (self.key is None):
-            raise ValueError("certificate and key belong together: set both or neither")
-        return self
-
-
-class Log(Section):
-    """``[log]``."""
-
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    """Least severe event that is written."""
-    format: Literal["text", "json"] = "text"
-    """``text`` for people, ``json`` for a collector: one event a line on standard error."""
-    debug_phi: bool = False
-    """Write tracebacks, which may quote patient data, to a private file beside the database."""
 
 
 class Peer(StudyTiming):
@@ -178,7 +39,7 @@ class Peer(StudyTiming):
     """Its TCP port."""
     commitment: bool = False
     """Ask it for storage commitment (PS3.4 Annex J) after delivery."""
-    results: tuple[ResultKind, ...] | None = None
+    results: tuple[ResultKind, ...] | None = Field(None, min_length=1)
     """Narrows what a rule sends to it; not set: all that the rule makes."""
     timeout_seconds: Seconds = 30
     """A peer silent for so long is cut off."""
@@ -188,6 +49,13 @@ class Peer(StudyTiming):
     """First pause between tries; it doubles."""
     retry_max_seconds: Seconds = 300
     """Longest pause between tries."""
+
+
+class Results(Section):
+    """``[results]``: the form of what is made."""
+
+    font: Path | None = None
+    """TrueType font for names on the page of ``pdf`` that the shipped font has no letters for."""
 
 
 class ModelEntry(Section):
@@ -208,10 +76,18 @@ class Rule(Section):
     """Name of a ``[models.x]`` entry."""
     send_to: tuple[str, ...] = ()
     """Names of peers; empty keeps the results in the spool."""
-    results: tuple[ResultKind, ...] = (ResultKind.REPORT, ResultKind.CAPTURE)
+    results: tuple[ResultKind, ...] = Field((ResultKind.REPORT, ResultKind.CAPTURE), min_length=1)
     """What is made."""
-    when: dict[str, Operand] = {}
+    when_not_analysable: Literal["nothing", "report"] = "nothing"
+    """``report`` makes what of ``results`` can say why there is no score."""
+    when: dict[str, Operand] = Field({})
     """DICOM keyword (or CallingAET, CalledAET) to a literal, a glob, or a list; all must match."""
+
+
+def sent_to(rule: Rule, peer: Peer) -> tuple[ResultKind, ...]:
+    """Return the kinds that a peer gets of a rule: the rule's, narrowed by the peer's."""
+    taken = rule.results if peer.results is None else peer.results
+    return tuple(kind for kind in rule.results if kind in taken and kind not in DOCUMENTS)
 
 
 class Config(Section):
@@ -224,8 +100,9 @@ class Config(Section):
     limits: Limits = Limits()
     tls: Tls = Tls()
     log: Log = Log()
-    peers: dict[str, Peer] = {}
-    models: dict[str, ModelEntry] = {"demo": ModelEntry(bundle="demo")}
+    results: Results = Results()
+    peers: dict[str, Peer] = Field({})
+    models: dict[str, ModelEntry] = Field({"demo": ModelEntry(bundle="demo")})
     rules: tuple[Rule, ...] = (Rule(name="everything", model="demo"),)
 
     @model_validator(mode="after")
@@ -241,6 +118,26 @@ class Config(Section):
                 if peer not in self.peers:
                     known = ", ".join(sorted(self.peers)) or "none"
                     raise ValueError(f"rule {rule.name!r}: no peer {peer!r} (known: {known})")
+        return self
+
+    @model_validator(mode="after")
+    def _results(self) -> Self:
+        """Refuse a choice of results that could never have an effect."""
+        for name, peer in self.peers.items():
+            if files := sorted(DOCUMENTS.intersection(peer.results or ())):
+                raise ValueError(
+                    f"peers.{name}: {', '.join(files)} is no DICOM object and cannot be sent to a"
+                    " peer; name it in a rule, and its file is kept in the spool"
+                )
+        for rule in self.rules:
+            if rule.when_not_analysable == "report" and not REFUSALS.intersection(rule.results):
+                raise ValueError(
+                    f"rule {rule.name!r}: when_not_analysable needs one of"
+                    f" {', '.join(sorted(REFUSALS))} among its results"
+                )
+            for name in rule.send_to:
+                if not sent_to(rule, self.peers[name]):
+                    raise ValueError(f"rule {rule.name!r}: peer {name!r} takes none of its results")
         return self
 
     def timing(self, calling_aet: str, modality: str) -> Study:

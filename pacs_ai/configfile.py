@@ -15,6 +15,9 @@ from pacs_ai.errors import ConfigError
 FILE_NAME = "pacs-ai.toml"
 _ENVIRONMENT = "PACS_AI_"
 _SQLITE = "sqlite:///"
+_PATHS = {("storage", "spool"), ("results", "font")} | {
+    ("tls", key) for key in ("certificate", "key", "ca")
+}
 
 Overrides = Mapping[str, Mapping[str, object]]
 
@@ -107,8 +110,8 @@ def _merge(data: dict[str, Any], upper: Overrides, here: Path) -> None:
         for key, value in given.items():
             if (section, key) == ("storage", "database"):
                 given[key] = _absolute_url(str(value), here)
-            elif (section, key) == ("storage", "spool") or (section == "tls" and key != "port"):
-                given[key] = str(here / str(value)) if key != "plain" else value
+            elif (section, key) in _PATHS:
+                given[key] = str(here / str(value))
             elif (section, key) == ("node", "accept_from") and isinstance(value, str):
                 given[key] = tuple(part.strip() for part in value.split(",") if part.strip())
         if given:
@@ -126,11 +129,15 @@ def _absolute(config: Config, base: Path) -> Config:
     tls = config.tls.model_copy(
         update={key: None if file is None else base / file for key, file in files.items()}
     )
+    font = config.results.font
+    results = config.results.model_copy(update={"font": None if font is None else base / font})
     models = {
         name: entry.model_copy(update={"bundle": _bundle(entry.bundle, base)})
         for name, entry in config.models.items()
     }
-    return config.model_copy(update={"storage": storage, "tls": tls, "models": models})
+    return config.model_copy(
+        update={"storage": storage, "tls": tls, "results": results, "models": models}
+    )
 
 
 def _absolute_url(url: str, base: Path) -> str:

@@ -1,9 +1,8 @@
-"""The vocabulary of the node: states, their transitions, and the records that steps hand on.
+"""The vocabulary of the node: states, kinds, and the records that steps hand on.
 
-Pure: no input or output. Each state machine is a table; ``pacs_ai.store`` has a function an arrow.
+Pure: no input or output. The arrows between the states are in `pacs_ai.transitions`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -55,10 +54,24 @@ class DeliveryState(StrEnum):
 
 
 class ResultKind(StrEnum):
-    """The DICOM objects a job can make."""
+    """What a job can make: DICOM objects, and with hl7 and fhir files for other systems."""
 
     REPORT = "report"
     CAPTURE = "capture"
+    REGION = "region"
+    MAP = "map"
+    KEY_OBJECT = "key_object"
+    SEG = "seg"
+    PDF = "pdf"
+    HL7 = "hl7"
+    FHIR = "fhir"
+
+
+DOCUMENTS = frozenset({ResultKind.HL7, ResultKind.FHIR})
+"""Kinds that are no DICOM objects: files for other systems, never sent to a PACS."""
+
+REFUSALS = frozenset({ResultKind.REPORT, ResultKind.PDF, *DOCUMENTS})
+"""Kinds that can say why a study was not analysable; the others show what was found."""
 
 
 class Decision(StrEnum):
@@ -76,59 +89,6 @@ class TaskKind(StrEnum):
     ANALYSE = "analyse"
     DELIVER = "deliver"
     COMMIT = "commit"
-
-
-STUDY_TRANSITIONS: Mapping[StudyState, frozenset[StudyState]] = {
-    StudyState.RECEIVING: frozenset({StudyState.COMPLETE, StudyState.CONFLICT}),
-    StudyState.COMPLETE: frozenset({StudyState.ROUTED, StudyState.RECEIVING, StudyState.CONFLICT}),
-    StudyState.ROUTED: frozenset({StudyState.RECEIVING, StudyState.PURGED, StudyState.CONFLICT}),
-    StudyState.CONFLICT: frozenset({StudyState.RECEIVING}),
-    StudyState.PURGED: frozenset({StudyState.RECEIVING, StudyState.CONFLICT}),
-}
-
-JOB_TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
-    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED}),
-    JobState.RUNNING: frozenset(
-        {
-            JobState.SUCCEEDED,
-            JobState.WAITING,
-            JobState.REJECTED,
-            JobState.FAILED,
-            JobState.QUEUED,
-        }
-    ),
-    JobState.WAITING: frozenset({JobState.QUEUED, JobState.CANCELLED}),
-    JobState.SUCCEEDED: frozenset(),
-    JobState.REJECTED: frozenset({JobState.QUEUED}),
-    JobState.FAILED: frozenset({JobState.QUEUED}),
-    JobState.CANCELLED: frozenset(),
-}
-
-DELIVERY_TRANSITIONS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
-    DeliveryState.PENDING: frozenset({DeliveryState.SENDING, DeliveryState.CANCELLED}),
-    DeliveryState.SENDING: frozenset(
-        {
-            DeliveryState.STORED,
-            DeliveryState.WAITING,
-            DeliveryState.FAILED,
-            DeliveryState.PENDING,
-        }
-    ),
-    DeliveryState.WAITING: frozenset({DeliveryState.PENDING, DeliveryState.CANCELLED}),
-    DeliveryState.STORED: frozenset({DeliveryState.COMMITTING}),
-    DeliveryState.COMMITTING: frozenset(
-        {
-            DeliveryState.COMMITTED,
-            DeliveryState.COMMITTING,
-            DeliveryState.PENDING,
-            DeliveryState.STORED,
-            DeliveryState.FAILED,
-        }
-    ),
-    DeliveryState.COMMITTED: frozenset(),
-    DeliveryState.FAILED: frozenset({DeliveryState.PENDING, DeliveryState.CANCELLED}),
-    DeliveryState.CANCELLED: frozenset(),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +225,20 @@ class Reservation:
     percent: float
     text: str
     image: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a model says nothing of a study: a result too, without a score.
+
+    ``headers`` are those of all instances that could be read, at least one. ``code`` is the
+    error's (docs/operations.md), ``reason`` a sentence without patient data.
+    """
+
+    model: ModelIdentity
+    headers: tuple[InstanceHeader, ...]
+    code: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

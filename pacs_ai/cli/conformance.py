@@ -7,7 +7,16 @@ from pacs_ai import __version__
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, read_config, single
 from pacs_ai.cli.tables import print_json
 from pacs_ai.config import Config
+from pacs_ai.dicom.modules import (
+    COMPREHENSIVE_3D_SR,
+    ENCAPSULATED_PDF,
+    KEY_OBJECT_SELECTION,
+    PARAMETRIC_MAP,
+    SECONDARY_CAPTURE,
+    SEGMENTATION,
+)
 from pacs_ai.dicom.scan import BAD_UID, MISSING_UID
+from pacs_ai.domain import ResultKind
 from pacs_ai.flow.duplicates import KEPT_BOTH, REFUSED
 from pacs_ai.flow.receive import CLASS_MISMATCH, INSTANCE_MISMATCH, OUT_OF_RESOURCES, SUCCESS
 from pacs_ai.net.conformance import (
@@ -26,10 +35,15 @@ from pacs_ai.uids import IMPLEMENTATION_CLASS_UID
 app = single()
 
 RESULTS = {
-    "report": "1.2.840.10008.5.1.4.1.1.88.34",
-    "capture": "1.2.840.10008.5.1.4.1.1.7",
+    ResultKind.REPORT: COMPREHENSIVE_3D_SR,
+    ResultKind.CAPTURE: SECONDARY_CAPTURE,
+    ResultKind.REGION: COMPREHENSIVE_3D_SR,
+    ResultKind.MAP: PARAMETRIC_MAP,
+    ResultKind.KEY_OBJECT: KEY_OBJECT_SELECTION,
+    ResultKind.SEG: SEGMENTATION,
+    ResultKind.PDF: ENCAPSULATED_PDF,
 }
-"""SOP class of each kind of result."""
+"""SOP class of each kind of result that is a DICOM object."""
 
 _MIB = 1 << 20
 _STATUSES: tuple[tuple[int, str], ...] = (
@@ -180,11 +194,13 @@ def _results() -> Iterator[str]:
         ("Result", "SOP class", "UID"),
         [(kind, STORAGE_CLASSES[uid], f"`{uid}`") for kind, uid in RESULTS.items()],
     )
-    yield "Reports follow TID 1500 (Measurement Report). All are in Explicit VR Little Endian and"
-    yield "ISO_IR 192, in series of their own in the study they are about, with UIDs derived from"
-    yield "study, instances and model: the same again for the same input. Patient and study"
-    yield "attributes are copied from the source. Private codes are of the scheme `99PACSAI`; there"
-    yield "are no private attributes."
+    yield "Report and region follow TID 1500 (Measurement Report), the report of a study that was"
+    yield "not analysable TID 2000 (Basic Diagnostic Imaging Report), the key objects TID 2010. All"
+    yield "are in Explicit VR Little Endian and ISO_IR 192, in series of their own in the study"
+    yield "they are about, with UIDs derived from study, instances and model: the same again for"
+    yield "the same input. Patient and study attributes are copied from the source. Private codes"
+    yield "are of the scheme `99PACSAI`; there are no private attributes. What each object holds is"
+    yield "in [results.md](results.md)."
     yield ""
 
 

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,11 +17,12 @@ from pacs_ai.dicom.gather import StudyFiles, find_files, group_studies
 from pacs_ai.domain import ResultKind, StudyPrediction
 from pacs_ai.errors import ConfigError, DataError, StorageError
 from pacs_ai.flow.context import installation_uid
-from pacs_ai.flow.encode import make, result_context
+from pacs_ai.flow.encode import make, make_refusals, result_context
 from pacs_ai.flow.look import Source, look
+from pacs_ai.flow.refuse import refusal_of
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
-from pacs_ai.results.build import BuiltResult
+from pacs_ai.results.build import Built
 from pacs_ai.results.context import ResultContext
 from pacs_ai.store.spool import Spool
 
@@ -37,6 +39,19 @@ _COLUMNS = (
     "seconds",
     "reason",
 )
+
+
+DEFAULT = (ResultKind.REPORT, ResultKind.CAPTURE)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is made of a study, and where it goes; with ``out`` None it is built and not kept."""
+
+    kinds: tuple[ResultKind, ...]
+    made_by: ResultContext
+    out: Path | None
+    refusals: bool
 
 
 @app.command()
@@ -62,6 +77,20 @@ def _infer(
             show_default=False,
         ),
     ] = None,
+    results: Annotated[
+        list[ResultKind] | None,
+        typer.Option(
+            "--results",
+            help="What is made; give it once for each kind. Default: report and capture.",
+            show_default=False,
+        ),
+    ] = None,
+    refusals: Annotated[
+        bool,
+        typer.Option(
+            "--refusals", help="Report of a study that is not analysable, too, and why it is not."
+        ),
+    ] = False,
     as_json: AsJson = False,
     config: ConfigPath = None,
     verbose: Verbose = False,
@@ -69,9 +98,10 @@ def _infer(
     """Analyse DICOM files study by study, as the node would; without network."""
     settings = read_config(config, verbose=verbose)
     studies = group_studies(find_files(paths).files)
-    classifier = _load(settings, model)
     made_by = result_context(settings, _installation(settings), datetime.now(UTC))
-    records = [_study(classifier, study, made_by, out) for study in studies]
+    wanted = Wanted(tuple(results or DEFAULT), made_by, out, refusals)
+    classifier = _load(settings, model)
+    records = [_study(classifier, study, wanted) for study in studies]
     rows = [row for record in records for row in _rows(record)]
     if as_json:
         show_records(records, _COLUMNS, as_json=True, nothing="")
@@ -99,10 +129,9 @@ def _installation(config: Config) -> str:
     return installation_uid(spool.secret() if known else b"")
 
 
-def _study(
-    classifier: Classifier, study: StudyFiles, made_by: ResultContext, out: Path | None
-) -> Record:
+def _study(classifier: Classifier, study: StudyFiles, wanted: Wanted) -> Record:
     started = time.monotonic()
+    sources = [Source(path, number) for number, path in enumerate(study.files)]
     record: dict[str, object] = {
         "study_instance_uid": study.study_instance_uid,
         "modality": study.modality,
@@ -116,12 +145,14 @@ def _study(
         "reason": "",
     }
     try:
-        prediction, unusable = look(
-            classifier, [Source(path, number) for number, path in enumerate(study.files)]
-        )
-        built = make(prediction, tuple(ResultKind), made_by)
+        prediction, unusable = look(classifier, sources)
+        built = make(prediction, wanted.kinds, wanted.made_by)
     except DataError as error:
         record["reason"] = f"{error.code}: {error.message}"
+        refusal = refusal_of(classifier.identity, sources, error) if wanted.refusals else None
+        if refusal is not None:
+            built = make_refusals(refusal, wanted.kinds, wanted.made_by)
+            record["results"] = _write(built, wanted.out, study)
     else:
         record["modality"] = prediction.images[0].header.modality
         record["images"] = len(prediction.images)
@@ -129,8 +160,7 @@ def _study(
         record["classes"] = _classes(prediction)
         record["outlier"] = prediction.images[prediction.decisive].outlier
         record["reservations"] = [one.text for one in prediction.reservations]
-        names = _write(built, out / study.study_instance_uid) if out is not None else []
-        record["results"] = names
+        record["results"] = _write(built, wanted.out, study)
         reasons = [one.text for one in prediction.reservations]
         record["reason"] = "; ".join([*reasons, *sorted(set(unusable.values()))])
     record["seconds"] = round(time.monotonic() - started, 2)
@@ -151,15 +181,18 @@ def _classes(prediction: StudyPrediction) -> list[Record]:
     return records
 
 
-def _write(built: Sequence[BuiltResult], folder: Path) -> list[str]:
+def _write(built: Sequence[Built], out: Path | None, study: StudyFiles) -> list[str]:
     """Write the results and nothing else; what an earlier run left of its own goes."""
+    if out is None:
+        return []
+    folder = out / study.study_instance_uid
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for old in (old for kind in ResultKind for old in folder.glob(f"{kind}-*.dcm")):
+        for old in (old for kind in ResultKind for old in folder.glob(f"{kind}-*.*")):
             old.unlink()
         names = []
         for result in built:
-            path = folder / f"{result.kind}-{result.number}.dcm"
+            path = folder / f"{result.kind}-{result.number}{result.suffix}"
             result.write(path)
             names.append(str(path))
     except OSError as error:

@@ -13,7 +13,6 @@ import threading
 import uuid
 from pathlib import Path
 
-from pacs_ai.config import Log
 from pacs_ai.dicom.header import read_header
 from pacs_ai.domain import Part
 from pacs_ai.errors import NotDicom, StorageError
@@ -27,6 +26,7 @@ from pacs_ai.net.handlers import (
 )
 from pacs_ai.net.server import ServerSettings, StorageServer
 from pacs_ai.net.status import Status
+from pacs_ai.sections import Log
 from pacs_ai.uids import storable_uid
 
 AE_TITLE = "ARCHIVE"

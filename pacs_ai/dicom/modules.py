@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+PARAMETRIC_MAP = "1.2.840.10008.5.1.4.1.1.30"
+SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
+KEY_OBJECT_SELECTION = "1.2.840.10008.5.1.4.1.1.88.59"
+ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 COMPREHENSIVE_SR = "1.2.840.10008.5.1.4.1.1.88.33"
 COMPREHENSIVE_3D_SR = "1.2.840.10008.5.1.4.1.1.88.34"
 
@@ -67,8 +71,57 @@ _ENHANCED_EQUIPMENT = Requirements(  # C.7.5.2
     )
 )
 
+_FRAMES = Requirements(  # Multi-frame Functional Groups, C.7.6.16; Multi-frame Dimension, C.7.6.17
+    filled=frozenset(
+        {
+            *("NumberOfFrames", "ContentDate", "ContentTime", "ContentLabel"),
+            *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
+            *("DimensionOrganizationSequence", "DimensionIndexSequence"),
+            *("ImageType", "SamplesPerPixel", "PhotometricInterpretation", "Rows", "Columns"),
+            *("BitsAllocated", "InstanceNumber", "LossyImageCompression"),
+        }
+    ),
+    present=frozenset({"ContentDescription"}),
+)
+_MAP = Requirements(  # C.8.32, C.7.6.24
+    filled=frozenset(
+        {
+            *("FloatPixelData", "FrameOfReferenceUID", "ContentQualification"),
+            *("BurnedInAnnotation", "RecognizableVisualFeatures", "PresentationLUTShape"),
+        }
+    ),
+    present=frozenset({"AcquisitionContextSequence", "PositionReferenceIndicator"}),
+)
+_SEGMENTS = Requirements(filled=frozenset({"SegmentationType", "SegmentSequence", "PixelData"}))
+_SELECTION = Requirements(  # Key Object Document, C.17.6
+    filled=frozenset(
+        {
+            *("SeriesNumber", "InstanceNumber", "ContentDate", "ContentTime"),
+            *("ValueType", "ConceptNameCodeSequence", "ContinuityOfContent", "ContentSequence"),
+            "CurrentRequestedProcedureEvidenceSequence",
+        }
+    ),
+    present=frozenset({"ReferencedPerformedProcedureStepSequence"}),
+)
+_DOCUMENT = Requirements(  # Encapsulated Document, C.24.2; SC Equipment, C.8.6.1
+    filled=frozenset(
+        {
+            *("InstanceNumber", "BurnedInAnnotation", "ConversionType"),
+            *("MIMETypeOfEncapsulatedDocument", "EncapsulatedDocument"),
+        }
+    ),
+    present=frozenset(
+        {"ContentDate", "ContentTime", "AcquisitionDateTime", "DocumentTitle"}
+        | {"ConceptNameCodeSequence"}
+    ),
+)
+
 REQUIREMENTS: Mapping[str, Requirements] = {
     SECONDARY_CAPTURE: _COMMON | _IMAGE | _CAPTURE,
+    PARAMETRIC_MAP: _COMMON | _FRAMES | _MAP | _ENHANCED_EQUIPMENT,
+    SEGMENTATION: _COMMON | _FRAMES | _SEGMENTS | _ENHANCED_EQUIPMENT,
+    KEY_OBJECT_SELECTION: _COMMON | _SELECTION,
+    ENCAPSULATED_PDF: _COMMON | _DOCUMENT,
     COMPREHENSIVE_SR: _COMMON | _REPORT,
     COMPREHENSIVE_3D_SR: _COMMON | _REPORT | _ENHANCED_EQUIPMENT,
 }

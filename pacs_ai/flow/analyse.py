@@ -5,7 +5,8 @@ that of two workers on one job (one of them was only asleep) exactly one has an 
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from pacs_ai.clock import beating
 from pacs_ai.domain import JobId, StudyId, StudyPrediction, TaskKind
@@ -14,6 +15,7 @@ from pacs_ai.flow import retry
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.encode import encode
 from pacs_ai.flow.look import Source, look
+from pacs_ai.flow.refuse import say_why
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.model.predict import Classifier
 from pacs_ai.store import instances, jobs
@@ -41,10 +43,6 @@ def analyse(context: FlowContext, classifiers: Mapping[str, Classifier], job_id:
             _perform(context, classifiers, lease)
         except LeaseLost as error:
             _log.warning("job was taken over", job=job_id, error=error.code)
-        except DataError as error:
-            _log.warning("job rejected", job=job_id, error=error.code, reason=error.message)
-            with context.database.write() as session:
-                jobs.reject(session, lease, error.code, error.message, context.now())
         except PacsAIError as error:
             _put_off(context, lease, error)
         except Exception as error:  # noqa: BLE001 - whatever a decoder or runtime throws, the job must end in a state
@@ -61,7 +59,9 @@ def _renew(context: FlowContext, lease: jobs.Lease) -> None:
 def _put_off(context: FlowContext, lease: jobs.Lease, error: PacsAIError) -> None:
     now = context.now()
     with context.database.write() as session:
-        if error.retryable and lease.attempt < retry.JOB_ATTEMPTS:
+        if isinstance(error, DataError):
+            jobs.reject(session, lease, error.code, error.message, now)
+        elif error.retryable and lease.attempt < retry.JOB_ATTEMPTS:
             wait = retry.pause(lease.attempt, retry.JOB_FIRST_SECONDS, retry.JOB_MAX_SECONDS)
             jobs.postpone(session, lease, error.code, error.message, now + wait, now)
         else:
@@ -79,14 +79,21 @@ def _perform(
     sources = [
         Source(context.spool.path_of(row.path), row.id) for row in rows if not row.unusable_reason
     ]
-    prediction, unusable = look(classifiers[job.model_name], sources)
+    classifier = classifiers[job.model_name]
+    try:
+        prediction, unusable = look(classifier, sources)
+    except DataError as error:
+        made = say_why(context, job, classifier.identity, sources, error)
+        _log.warning("job rejected", job=job.id, error=error.code, reason=error.message)
+        _finish(context, lease, made, partial(jobs.reject, code=error.code, text=error.message))
+        return
     if unusable:
         with context.database.write() as session:
             for instance_id, reason in unusable.items():
                 instances.mark_unusable(session, instance_id, reason)
     rules = [rule for rule in context.config.rules if rule.name in job.rules]
     made = encode(context, job, prediction, rules)
-    _finish(context, lease, made, prediction)
+    _finish(context, lease, made, partial(jobs.succeed, summary=summarise(prediction)))
     _log.info(
         "study analysed",
         study=study_ref(study.study_instance_uid),
@@ -97,16 +104,18 @@ def _perform(
 
 
 def _finish(
-    context: FlowContext,
-    lease: jobs.Lease,
-    made: Sequence[Made],
-    prediction: StudyPrediction,
+    context: FlowContext, lease: jobs.Lease, made: Sequence[Made], end: Callable[..., list[str]]
 ) -> None:
-    """Commit results, deliveries and their tasks together, or drop the files of a lost lease."""
+    """Commit results, deliveries and their tasks together, or drop the files of a lost lease.
+
+    Parameters
+    ----------
+    end
+        The arrow of the job's state machine; gives the destinations that have something to get.
+    """
     try:
         with context.database.write() as session:
-            destinations = jobs.succeed(session, lease, made, summarise(prediction), context.now())
-            for destination in destinations:
+            for destination in end(session, lease, made=made, now=context.now()):
                 key = pair_key(lease.job_id, destination)
                 context.engine.enqueue(session, TaskKind.DELIVER, key)
     except LeaseLost:

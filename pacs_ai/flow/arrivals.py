@@ -4,8 +4,8 @@ import threading
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from pacs_ai.config import Study as Timing
 from pacs_ai.domain import StudyId
+from pacs_ai.sections import Study as Timing
 
 Revision = tuple[StudyId, int]
 

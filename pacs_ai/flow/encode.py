@@ -9,19 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from pacs_ai import __version__
-from pacs_ai.config import Config, Rule
+from pacs_ai.config import Config, Rule, sent_to
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.dicom.validate import check_dataset
-from pacs_ai.domain import ImagePrediction, ResultKind, StudyPrediction
+from pacs_ai.domain import ImagePrediction, Refusal, ResultKind, StudyPrediction
 from pacs_ai.errors import InvalidResult
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.results.build import BuiltResult, build_results
+from pacs_ai.results.build import Built, BuiltResult, build_refusals, build_results
 from pacs_ai.results.context import ResultContext
 from pacs_ai.store import results
 from pacs_ai.store.schema import Job
 
-SETTINGS_HASH = hashlib.sha256(b"results 1").hexdigest()
-"""Part of every result UID: changes with the form of the results, so that both can coexist."""
+FORM = b"results 2"
+"""Version of the results' form; goes into every result UID, so that two forms can coexist."""
 
 
 def encode(
@@ -37,16 +37,38 @@ def encode(
     InvalidResult
         If an object breaks a rule of the standard.
     """
-    kinds = [kind for kind in ResultKind if any(kind in rule.results for rule in rules)]
+    made = make(prediction, _wanted(rules), _made_by(context, job))
+    return [_store(context, result, rules) for result in made]
+
+
+def encode_refusal(
+    context: FlowContext, job: Job, refusal: Refusal, rules: Sequence[Rule]
+) -> list[results.Made]:
+    """Build, check and store what a job's rules ask for where the study was not analysable.
+
+    Raises
+    ------
+    InvalidResult
+        If an object breaks a rule of the standard.
+    """
+    asking = [rule for rule in rules if rule.when_not_analysable == "report"]
+    made = make_refusals(refusal, _wanted(asking), _made_by(context, job))
+    return [_store(context, result, asking) for result in made]
+
+
+def _wanted(rules: Sequence[Rule]) -> list[ResultKind]:
+    return [kind for kind in ResultKind if any(kind in rule.results for rule in rules)]
+
+
+def _made_by(context: FlowContext, job: Job) -> ResultContext:
     with context.database.read() as session:
         earlier = results.previous_report(session, job)
-    made_by = result_context(
+    return result_context(
         context.config,
         context.installation_uid(),
         job.created_at,
         None if earlier is None else context.spool.path_of(earlier.path),
     )
-    return [_store(context, result, rules) for result in make(prediction, kinds, made_by)]
 
 
 def result_context(
@@ -58,14 +80,15 @@ def result_context(
         installation_uid=installation_uid,
         software_version=__version__,
         created_at=created_at,
-        settings_hash=SETTINGS_HASH,
+        settings_hash=hashlib.sha256(FORM + config.results.model_dump_json().encode()).hexdigest(),
         predecessor=predecessor,
+        font=config.results.font,
     )
 
 
 def make(
     prediction: StudyPrediction, kinds: Sequence[ResultKind], made_by: ResultContext
-) -> list[BuiltResult]:
+) -> list[Built]:
     """Build results and hold each against the standard; no database, no network.
 
     Raises
@@ -73,10 +96,20 @@ def make(
     InvalidResult
         If an object breaks a rule of the standard.
     """
-    built = build_results(prediction, kinds, made_by, grey)
-    for result in built:
-        check(result)
-    return built
+    return _checked(build_results(prediction, kinds, made_by, grey))
+
+
+def make_refusals(
+    refusal: Refusal, kinds: Sequence[ResultKind], made_by: ResultContext
+) -> list[Built]:
+    """Build what says why a study was not analysable, and hold it against the standard.
+
+    Raises
+    ------
+    InvalidResult
+        If an object breaks a rule of the standard.
+    """
+    return _checked(build_refusals(refusal, kinds, made_by))
 
 
 def grey(image: ImagePrediction) -> npt.NDArray[np.float32]:
@@ -84,14 +117,15 @@ def grey(image: ImagePrediction) -> npt.NDArray[np.float32]:
     return read_pixels(image.header.path, image.frame)
 
 
-def _store(context: FlowContext, result: BuiltResult, rules: Sequence[Rule]) -> results.Made:
+def _store(context: FlowContext, result: Built, rules: Sequence[Rule]) -> results.Made:
     with context.database.read() as session:
         known = results.find(session, result.sop_instance_uid)
     if known is not None:
         path, digest = known.path, known.sha256
     else:
         content = result.encode()
-        path, digest = context.spool.write_result(content), hashlib.sha256(content).hexdigest()
+        path = context.spool.write_result(content, result.suffix)
+        digest = hashlib.sha256(content).hexdigest()
     return results.Made(
         kind=result.kind,
         number=result.number,
@@ -105,17 +139,13 @@ def _store(context: FlowContext, result: BuiltResult, rules: Sequence[Rule]) -> 
     )
 
 
-def check(result: BuiltResult) -> None:
-    """Hold an object against the standard before anybody gets it.
-
-    Raises
-    ------
-    InvalidResult
-        Naming the attributes, not their values.
-    """
-    problems = check_dataset(result.dataset)
-    if problems:
-        raise InvalidResult(f"{result.kind} {result.number}: {problems[0]}")
+def _checked(built: list[Built]) -> list[Built]:
+    """Hold objects against the standard before anybody gets them; attributes are named."""
+    for result in built:
+        problems = check_dataset(result.dataset) if isinstance(result, BuiltResult) else ()
+        if problems:
+            raise InvalidResult(f"{result.kind} {result.number}: {problems[0]}")
+    return built
 
 
 def destinations(context: FlowContext, kind: ResultKind, rules: Sequence[Rule]) -> tuple[str, ...]:
@@ -123,8 +153,7 @@ def destinations(context: FlowContext, kind: ResultKind, rules: Sequence[Rule]) 
     names = [
         name
         for rule in rules
-        if kind in rule.results
         for name in rule.send_to
-        if kind in (context.config.peers[name].results or (kind,))
+        if kind in sent_to(rule, context.config.peers[name])
     ]
     return tuple(dict.fromkeys(names))

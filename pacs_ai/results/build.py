@@ -1,6 +1,6 @@
-"""From a prediction to the DICOM objects that are delivered."""
+"""From a prediction, or from why there is none, to the results that are kept and delivered."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -9,22 +9,35 @@ from pydicom.dataset import Dataset
 from pydicom.filewriter import dcmwrite
 
 from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
-from pacs_ai.domain import ResultKind, StudyPrediction
+from pacs_ai.domain import Refusal, ResultKind, StudyPrediction
 from pacs_ai.errors import InvalidResult
+from pacs_ai.results import fhir, hl7
+from pacs_ai.results.account import Account, account_of, account_of_refusal
 from pacs_ai.results.capture import GreyImage, build_capture
 from pacs_ai.results.context import ResultContext
+from pacs_ai.results.illustration import illustrate
+from pacs_ai.results.keyobject import build_key_object
+from pacs_ai.results.parametric import build_map
+from pacs_ai.results.pdf import build_pdf
+from pacs_ai.results.refusal import build_refusal
+from pacs_ai.results.region import build_region
+from pacs_ai.results.segmentation import build_seg
 from pacs_ai.results.selection import captures
 from pacs_ai.results.source import Evidence
 from pacs_ai.results.sr import build_report
+from pacs_ai.uids import derived_uid
+
+DICOM_SUFFIX = ".dcm"
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltResult:
-    """A finished object. ``number`` counts the results of its kind in the study, from 1."""
+    """A finished DICOM object. ``number`` counts the results of its kind in the study, from 1."""
 
     kind: ResultKind
     number: int
     dataset: Dataset
+    suffix: str = DICOM_SUFFIX
 
     @property
     def sop_class_uid(self) -> str:
@@ -64,12 +77,39 @@ class BuiltResult:
         path.write_bytes(self.encode())
 
 
+@dataclass(frozen=True, slots=True)
+class BuiltDocument:
+    """A finished file that is no DICOM object: kept beside the objects, and sent to no PACS.
+
+    Its UID is derived like an instance's; there is neither SOP class nor series.
+    """
+
+    kind: ResultKind
+    number: int
+    content: bytes
+    suffix: str
+    sop_instance_uid: str
+    sop_class_uid: str = ""
+    series_instance_uid: str = ""
+
+    def encode(self) -> bytes:
+        """Bytes of the file."""
+        return self.content
+
+    def write(self, path: Path) -> None:
+        """Write the file."""
+        path.write_bytes(self.content)
+
+
+Built = BuiltResult | BuiltDocument
+
+
 def build_results(
     prediction: StudyPrediction,
     kinds: Sequence[ResultKind],
     context: ResultContext,
     grey: GreyImage,
-) -> list[BuiltResult]:
+) -> list[Built]:
     """Make the results of a study.
 
     Parameters
@@ -86,8 +126,9 @@ def build_results(
 
     Returns
     -------
-    list of BuiltResult
-        In the order of ``kinds``, the most important of each kind first.
+    list of Built
+        In the order of ``kinds``, the most important of each kind first. A kind that shows what
+        is present has nothing for a negative study.
 
     Raises
     ------
@@ -96,29 +137,123 @@ def build_results(
     NotDicom
         If a source file cannot be read any more.
     """
-    evidence = Evidence(prediction.images)
+    evidence = Evidence.of(prediction)
+    work = _Work(prediction, evidence, context, grey)
+
+    def build(kind: ResultKind) -> Iterator[Built]:
+        if kind in _OBJECTS:
+            for number, dataset in enumerate(_OBJECTS[kind](work), start=1):
+                yield BuiltResult(kind, number, dataset)
+        else:
+            yield _document(kind, account_of(prediction, evidence, context))
+
+    return _guarded(kinds, build)
+
+
+def build_refusals(
+    refusal: Refusal, kinds: Sequence[ResultKind], context: ResultContext
+) -> list[Built]:
+    """Make what a study gets that was not analysable: reports that say why, and no pictures.
+
+    Parameters
+    ----------
+    refusal
+        Why there is no score.
+    kinds
+        What is wanted; all but report, pdf, hl7 and fhir need a prediction and are left out.
+    context
+        Installation, time, settings.
+
+    Raises
+    ------
+    InvalidResult
+        If the source cannot be put into an object.
+    NotDicom
+        If a source file cannot be read any more.
+    """
+    evidence = Evidence(refusal.headers)
+
+    def build(kind: ResultKind) -> Iterator[Built]:
+        account = account_of_refusal(refusal, evidence, context)
+        if kind is ResultKind.REPORT:
+            yield BuiltResult(kind, 1, build_refusal(refusal, account, evidence, context))
+        elif kind is ResultKind.PDF:
+            yield BuiltResult(kind, 1, build_pdf(account, None, evidence, context))
+        elif kind in _DOCUMENTS:
+            yield _document(kind, account)
+
+    return _guarded(kinds, build)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What the builders of DICOM objects draw on."""
+
+    prediction: StudyPrediction
+    evidence: Evidence
+    context: ResultContext
+    grey: GreyImage
+
+
+def _report(work: _Work) -> Iterator[Dataset]:
+    yield build_report(work.prediction, work.evidence, work.context)
+
+
+def _captures(work: _Work) -> Iterator[Dataset]:
+    for shown in captures(work.prediction):
+        yield build_capture(work.prediction, shown, work.evidence, work.context, work.grey)
+
+
+def _region(work: _Work) -> Iterator[Dataset]:
+    made = build_region(work.prediction, work.evidence, work.context)
+    return iter(() if made is None else (made,))
+
+
+def _maps(work: _Work) -> Iterator[Dataset]:
+    return build_map(work.prediction, work.evidence, work.context)
+
+
+def _key_object(work: _Work) -> Iterator[Dataset]:
+    made = build_key_object(work.prediction, work.evidence, work.context)
+    return iter(() if made is None else (made,))
+
+
+def _segmentations(work: _Work) -> Iterator[Dataset]:
+    return build_seg(work.prediction, work.evidence, work.context)
+
+
+def _pdf(work: _Work) -> Iterator[Dataset]:
+    account = account_of(work.prediction, work.evidence, work.context)
+    picture = illustrate(work.prediction, work.grey)
+    yield build_pdf(account, picture, work.evidence, work.context)
+
+
+_OBJECTS: Mapping[ResultKind, Callable[[_Work], Iterator[Dataset]]] = {
+    ResultKind.REPORT: _report,
+    ResultKind.CAPTURE: _captures,
+    ResultKind.REGION: _region,
+    ResultKind.MAP: _maps,
+    ResultKind.KEY_OBJECT: _key_object,
+    ResultKind.SEG: _segmentations,
+    ResultKind.PDF: _pdf,
+}
+_DOCUMENTS: Mapping[ResultKind, tuple[Callable[[Account], bytes], str]] = {
+    ResultKind.HL7: (hl7.build_message, hl7.SUFFIX),
+    ResultKind.FHIR: (fhir.build_bundle, fhir.SUFFIX),
+}
+
+
+def _document(kind: ResultKind, account: Account) -> BuiltDocument:
+    write, suffix = _DOCUMENTS[kind]
+    uid = derived_uid(kind, account.uid)
+    return BuiltDocument(kind, 1, write(account), suffix, uid)
+
+
+def _guarded(
+    kinds: Sequence[ResultKind], build: Callable[[ResultKind], Iterator[Built]]
+) -> list[Built]:
     try:
         with quiet():
-            return [
-                BuiltResult(kind, number, dataset)
-                for kind in kinds
-                for number, dataset in enumerate(
-                    _datasets(kind, prediction, evidence, context, grey), start=1
-                )
-            ]
+            return [made for kind in kinds for made in build(kind)]
     except FOREIGN_ERRORS as error:
         raise InvalidResult(f"the results cannot be built ({type(error).__name__})") from error
-
-
-def _datasets(
-    kind: ResultKind,
-    prediction: StudyPrediction,
-    evidence: Evidence,
-    context: ResultContext,
-    grey: GreyImage,
-) -> list[Dataset]:
-    if kind is ResultKind.REPORT:
-        return [build_report(prediction, evidence, context)]
-    return [
-        build_capture(prediction, shown, evidence, context, grey) for shown in captures(prediction)
-    ]

@@ -23,6 +23,18 @@ SOURCE_IMAGE = CodedConcept("121322", "DCM", "Source image for image processing 
 DEVICE = CodedConcept("121007", "DCM", "Device")
 LANGUAGE = CodedConcept("en-US", "RFC5646", "English (United States)")
 PROCEDURE_REPORTED = CodedConcept("121058", "DCM", "Procedure Reported")
+SOURCE = CodedConcept("260753009", "SCT", "Source")
+OF_INTEREST = CodedConcept("113000", "DCM", "Of Interest")
+KEY_OBJECT_DESCRIPTION = CodedConcept("113012", "DCM", "Key Object Description")
+REPORT_TITLE = CodedConcept("18748-4", "LN", "Diagnostic imaging report")
+FINDINGS = CodedConcept("121070", "DCM", "Findings")
+FINDING = CodedConcept("121071", "DCM", "Finding")
+CONCLUSIONS = CodedConcept("121076", "DCM", "Conclusions")
+CONCLUSION = CodedConcept("121077", "DCM", "Conclusion")
+CLASS_ACTIVATION = CodedConcept("130403", "DCM", "Gradient-weighted class activation")
+MAP_DERIVATION = CodedConcept("112187", "DCM", "Unspecified method of calculation")
+SEGMENTATION_DERIVATION = CodedConcept("113076", "DCM", "Segmentation")
+ABNORMAL_STRUCTURE = CodedConcept("49755003", "SCT", "Morphologically Abnormal Structure")
 PRESENCE = CodedConcept("121052", "DCM", "Presence of property")
 PRESENT = CodedConcept("121053", "DCM", "Present")
 ABSENT = CodedConcept("121054", "DCM", "Absent")
@@ -32,6 +44,7 @@ DECISIONS = {
     Decision.ABSENT: ABSENT,
     Decision.UNDETERMINED: UNDETERMINED,
 }
+NO_UNITS = CodedConcept("1", "UCUM", "no units")
 PERCENT = CodedConcept("%", "UCUM", "Percent")
 PIXELS = CodedConcept("{pixels}", "UCUM", "Pixels")
 AI_PROCEDURE = CodedConcept("AICLS", SCHEME, "AI image classification")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
-from pacs_ai.domain import ModelIdentity
+from pacs_ai.domain import ModelIdentity, ResultKind
 
 MANUFACTURER = "pacs-ai"
 MODEL_NAME = "pacs-ai node"
@@ -30,9 +30,11 @@ class ResultContext:
     settings_hash
         Hash of all settings that shape results; part of every UID.
     series_number_base
-        Series number of the reports; captures take the next.
+        Series number of the reports; the other kinds take the next ones.
     predecessor
         Report of an earlier revision of the study, which the new one replaces.
+    font
+        TrueType font for names on a page that the shipped font has no letters for.
     """
 
     site: str
@@ -42,6 +44,11 @@ class ResultContext:
     settings_hash: str
     series_number_base: int = 9001
     predecessor: Path | None = None
+    font: Path | None = None
+
+    def series_number(self, kind: ResultKind) -> int:
+        """Series number of a kind of result: each has its own series."""
+        return self.series_number_base + tuple(ResultKind).index(kind)
 
     def series_key(self, model: ModelIdentity, role: str, study_uid: str) -> tuple[str, ...]:
         """Key that a result series' UID, and what lies in the series, is derived from."""

@@ -70,12 +70,18 @@ def copy_geometry(source: Dataset, frame: int, source_rows: int, target: Dataset
         target.PixelSpacing = [format_number_as_ds(value * scale) for value in spacing]
 
 
+def has_frame_of_reference(source: Dataset) -> bool:
+    """Tell whether a source names a frame of reference that a result can share.
+
+    Some writers use one UID for everything; as the result's it would be an error of ours.
+    """
+    borrowed = (text(source, "StudyInstanceUID"), text(source, "SeriesInstanceUID"), "")
+    return text(source, _PLANE[0]) not in borrowed
+
+
 def _placed(source: Dataset) -> bool:
     found = [len(numbers(source, keyword)) for keyword in (*_PLANE[1:], "PixelSpacing")]
-    frame_of_reference = text(source, _PLANE[0])
-    # Some writers use one UID for everything; as the result's it would be an error of ours.
-    borrowed = (text(source, "StudyInstanceUID"), text(source, "SeriesInstanceUID"), "")
-    return frame_of_reference not in borrowed and found == [3, 6, 2]
+    return has_frame_of_reference(source) and found == [3, 6, 2]
 
 
 def patient_orientation(source: Dataset, frame: int) -> list[str] | str:

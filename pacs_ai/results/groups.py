@@ -173,7 +173,7 @@ def _levels(prediction: StudyPrediction) -> list[_Level]:
         image = prediction.images[index]
         levels.append(
             _Level(
-                name=_image_name(index, image),
+                name=image_name(index, image),
                 anchor=image,
                 sources=(image,),
                 probabilities=image.probabilities,
@@ -183,7 +183,8 @@ def _levels(prediction: StudyPrediction) -> list[_Level]:
     return levels
 
 
-def _image_name(index: int, image: ImagePrediction) -> str:
+def image_name(index: int, image: ImagePrediction) -> str:
+    """Name an image for a reader: by its instance number, or by its place in the study."""
     frame = f", frame {image.frame}" if image.header.frames > 1 else ""
     return f"image {image.header.instance_number or index + 1}{frame}"
 

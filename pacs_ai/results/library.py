@@ -22,13 +22,13 @@ from pacs_ai.results.codes import (
     IMAGE_LIBRARY,
     IMAGE_LIBRARY_GROUP,
     PIXELS,
+    SOURCE,
     modality_code,
 )
 
 _CONTEXT = RelationshipTypeValues.HAS_ACQ_CONTEXT
 _CONTAINS = RelationshipTypeValues.CONTAINS
 _MODALITY = CodedConcept("121139", "DCM", "Modality")
-_SOURCE = CodedConcept("260753009", "SCT", "Source")
 _ROWS = CodedConcept("110910", "DCM", "Pixel Data Rows")
 _COLUMNS = CodedConcept("110911", "DCM", "Pixel Data Columns")
 
@@ -52,7 +52,7 @@ def _group(common: tuple[str, int, int], headers: Sequence[InstanceHeader]) -> C
     ]
     content += [
         ImageContentItem(
-            _SOURCE,
+            SOURCE,
             header.sop_class_uid,
             header.sop_instance_uid,
             relationship_type=_CONTAINS,

@@ -36,7 +36,7 @@ def percentage_at(
     header = image.header
     return Measurement(
         name,
-        round(percent, _DECIMALS),
+        rounded(percent),
         PERCENT,
         referenced_coordinates=[
             CoordinatesForMeasurement(
@@ -46,6 +46,11 @@ def percentage_at(
             )
         ],
     )
+
+
+def rounded(percent: float) -> float:
+    """Write a percentage as precisely as reports do."""
+    return round(percent, _DECIMALS)
 
 
 def reference_of(image: ImagePrediction) -> tuple[str, str, Sequence[int] | None]:

@@ -1,6 +1,6 @@
 """The picture of a capture: the image, the heat map over it, and the legend.
 
-The only module of the results that knows OpenCV.
+Drawing is done with OpenCV.
 """
 
 import unicodedata

@@ -1,14 +1,15 @@
 """The images a result is about: their headers, read once, pixels left alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Self
 
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.modules import PATIENT_AND_STUDY
 from pacs_ai.dicom.reading import read_until_pixels
-from pacs_ai.domain import ImagePrediction, InstanceHeader
+from pacs_ai.domain import InstanceHeader, StudyPrediction
 from pacs_ai.errors import NotDicom
 
 _FACTS = (
@@ -58,8 +59,9 @@ class Evidence:
 
     Parameters
     ----------
-    images
-        The analysed images in the order of the prediction; several may be frames of one instance.
+    headers
+        Of the analysed images in the order of the prediction; several may be frames of one
+        instance.
 
     Notes
     -----
@@ -67,12 +69,22 @@ class Evidence:
     each other even where the instances do not.
     """
 
-    def __init__(self, images: Sequence[ImagePrediction]) -> None:
+    def __init__(self, headers: Iterable[InstanceHeader]) -> None:
         self._read: dict[str, Dataset] = {}
         self.headers: tuple[InstanceHeader, ...] = tuple(
-            {image.header.sop_instance_uid: image.header for image in images}.values()
+            {header.sop_instance_uid: header for header in headers}.values()
         )
         self.reference = self.source(self.headers[0])
+
+    @classmethod
+    def of(cls, prediction: StudyPrediction) -> Self:
+        """Return the evidence of what a model says."""
+        return cls(image.header for image in prediction.images)
+
+    @property
+    def study_instance_uid(self) -> str:
+        """Study Instance UID."""
+        return self.headers[0].study_instance_uid
 
     def source(self, header: InstanceHeader) -> Dataset:
         """Header elements of one instance."""

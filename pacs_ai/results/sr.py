@@ -60,7 +60,7 @@ def build_report(
         instance_number=1,
         instance_key=instance_key,
     )
-    key = context.series_key(prediction.model, ROLE, prediction.images[0].header.study_instance_uid)
+    key = context.series_key(prediction.model, ROLE, evidence.study_instance_uid)
     root = measurement_report(evidence, context, measurement_groups(prediction, key))
     return new_document(frame, evidence, prediction.model, context, root)
 

@@ -132,6 +132,11 @@ def succeed(
         If another attempt took over: nothing of this one may stay.
     """
     _finish(session, lease, JobState.SUCCEEDED, now, summary=summary)
+    return _keep(session, lease, made, now)
+
+
+def _keep(session: Session, lease: Lease, made: Sequence[Made], now: datetime) -> list[str]:
+    """Give results their rows and deliveries; returns who has something to get."""
     destinations: dict[str, None] = {}
     for one in made:
         result_id = results.keep(session, lease.job_id, one)
@@ -169,9 +174,23 @@ def postpone(
     _finish(session, lease, JobState.WAITING, now, error_code=code, error_text=text, due_at=due_at)
 
 
-def reject(session: Session, lease: Lease, code: str, text: str, now: datetime) -> None:
-    """Move RUNNING → REJECTED: the study holds nothing this model can judge."""
+def reject(
+    session: Session,
+    lease: Lease,
+    code: str,
+    text: str,
+    now: datetime,
+    made: Sequence[Made] = (),
+) -> list[str]:
+    """Move RUNNING → REJECTED: the study holds nothing this model can judge.
+
+    Returns
+    -------
+    list of str
+        Destinations that are told so, by the results in `made`.
+    """
     _finish(session, lease, JobState.REJECTED, now, error_code=code, error_text=text)
+    return _keep(session, lease, made, now)
 
 
 def fail(session: Session, lease: Lease, code: str, text: str, now: datetime) -> None:

@@ -138,7 +138,10 @@ class Job(Base):
 
 
 class Result(Base):
-    """One DICOM object made; its bytes lie in the spool and are what is sent, every time."""
+    """One result made; its bytes lie in the spool and are what is sent, every time.
+
+    A file that is no DICOM object has no SOP class and no series, and a UID of its own.
+    """
 
     __tablename__ = "result"
     __table_args__ = (UniqueConstraint("job_id", "kind", "number"),)

@@ -135,8 +135,8 @@ class Spool:
         """Keep a part where nothing looks for instances: ``variants`` or ``quarantine``."""
         return self._keep(part, Path(self.node) / folder)
 
-    def _keep(self, part: Part, folder: Path) -> str:
-        relative = folder / (part.path.stem + SUFFIX)
+    def _keep(self, part: Part, folder: Path, suffix: str = SUFFIX) -> str:
+        relative = folder / (part.path.stem + suffix)
         with _translated(part.path):
             if self.durable:
                 os.fsync(part.fd)
@@ -146,13 +146,13 @@ class Spool:
                 _sync_folder(self.root / folder)
         return relative.as_posix()
 
-    def write_result(self, content: bytes) -> str:
-        """Store a result's bytes for good; returns the path relative to the spool's root."""
+    def write_result(self, content: bytes, suffix: str) -> str:
+        """Store a result's bytes; returns the path relative to the spool's root."""
         part = self.new_part()
         try:
             with _translated(part.path), os.fdopen(os.dup(part.fd), "wb") as file:
                 file.write(content)
-            return self._keep(part, Path(self.node) / "results" / part.path.name[:2])
+            return self._keep(part, Path(self.node) / "results" / part.path.name[:2], suffix)
         except StorageError:
             self.discard(part)
             raise

@@ -8,11 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from pacs_ai.domain import STUDY_TRANSITIONS, DeliveryState, JobState, StudyId, StudyState
+from pacs_ai.domain import DeliveryState, JobState, StudyId, StudyState
 from pacs_ai.errors import IllegalTransition, StateError
 from pacs_ai.store import instances, jobs
 from pacs_ai.store.schema import Delivery, Job, Study
 from pacs_ai.store.transition import move, record
+from pacs_ai.transitions import STUDY_TRANSITIONS
 
 _OPEN_AGAIN = (StudyState.COMPLETE, StudyState.ROUTED, StudyState.PURGED)
 _JOBS_AT_WORK = (JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.FAILED)

@@ -8,16 +8,10 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from pacs_ai.domain import (
-    DELIVERY_TRANSITIONS,
-    JOB_TRANSITIONS,
-    STUDY_TRANSITIONS,
-    DeliveryState,
-    JobState,
-    StudyState,
-)
+from pacs_ai.domain import DeliveryState, JobState, StudyState
 from pacs_ai.errors import IllegalTransition
 from pacs_ai.store.schema import Delivery, Event, Job, Study
+from pacs_ai.transitions import DELIVERY_TRANSITIONS, JOB_TRANSITIONS, STUDY_TRANSITIONS
 
 _TABLES: Mapping[type, Mapping[Any, frozenset[Any]]] = {
     Study: STUDY_TRANSITIONS,

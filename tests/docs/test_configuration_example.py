@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from pacs_ai.config import Config, ModelEntry, Peer, Rule, StudyTiming
+from pacs_ai.config import Config, ModelEntry, Peer, Rule
 from pacs_ai.configfile import load_config
+from pacs_ai.sections import StudyTiming
 
 COMMENTED_KEY = re.compile(r"^#(?=[a-z_0-9]+ = )", re.MULTILINE)
 # Shown with a value that makes sense, since the default is that there is none.
 WITHOUT_DEFAULT = {
     "limits.associations_per_peer",
     "limits.associations_per_minute",
+    "results.font",
     "tls.certificate",
     "tls.key",
     "tls.ca",

@@ -37,6 +37,7 @@ from tests.unit.results.samples import (
 )
 
 PIXELMED = Path("/usr/share/java/pixelmed.jar")
+BOTH = (ResultKind.REPORT, ResultKind.CAPTURE)
 FOURTEEN = tuple(round(0.93 - 0.065 * n, 4) for n in range(14))
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -154,7 +155,7 @@ def test_no_validator_finds_anything(case: Case, shared: Path, check, tmp_path: 
     activation = "sigmoid" if case.classes is FOURTEEN_CLASSES else "softmax"
     prediction = study(list(pictures(case, paths)), model(case.classes, activation))
     prediction = replace(prediction, reservations=reserve(prediction))
-    kinds = list(ResultKind)
+    kinds = BOTH
     made = write(build_results(prediction, kinds, CONTEXT, grey), tmp_path / "made")
     later = replace(CONTEXT, created_at=CONTEXT.created_at + timedelta(days=1))
     again = write(build_results(prediction, kinds, later, grey), tmp_path / "again")
@@ -166,8 +167,8 @@ def test_no_validator_finds_anything(case: Case, shared: Path, check, tmp_path: 
 def test_the_same_report_for_a_peer_that_refuses_3d(shared: Path, check, tmp_path: Path) -> None:
     case = CASES["ct"]
     prediction = study(list(pictures(case, copies(case, shared, tmp_path / "source"))))
-    report, capture = build_results(prediction, list(ResultKind), CONTEXT, grey)
-    flat = build_report(prediction, Evidence(prediction.images), CONTEXT, ComprehensiveSRStorage)
+    report, capture = build_results(prediction, BOTH, CONTEXT, grey)
+    flat = build_report(prediction, Evidence.of(prediction), CONTEXT, ComprehensiveSRStorage)
     made = write([replace(report, dataset=flat), capture], tmp_path / "made")
     assert failures(check(made, tmp_path / "source")) == []
 
@@ -182,7 +183,10 @@ def test_a_name_in_an_older_character_set_differs_in_its_bytes_only(
     ds.SpecificCharacterSet = ["", "ISO 2022 IR 87"]
     ds.save_as(path)
     prediction = study(list(pictures(case, [path])))
-    made = write(build_results(prediction, list(ResultKind), CONTEXT, grey), tmp_path / "made")
+    made = write(
+        build_results(prediction, BOTH, CONTEXT, grey),
+        tmp_path / "made",
+    )
     [only] = failures(check(made, tmp_path / "source"))
     assert "dcentvfy" in only
     assert only.count("Error") == only.count("Element=<PatientName>")
@@ -191,7 +195,10 @@ def test_a_name_in_an_older_character_set_differs_in_its_bytes_only(
 def test_the_checker_is_not_easily_pleased(shared: Path, check, tmp_path: Path) -> None:
     case = CASES["ct"]
     prediction = study(list(pictures(case, copies(case, shared, tmp_path / "source"))))
-    made = write(build_results(prediction, list(ResultKind), CONTEXT, grey), tmp_path / "made")
+    made = write(
+        build_results(prediction, BOTH, CONTEXT, grey),
+        tmp_path / "made",
+    )
     report: Dataset = pydicom.dcmread(made / "report-1.dcm")
     report.PatientID = "SOMEBODY ELSE"
     del report.CompletionFlag

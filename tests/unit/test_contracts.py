@@ -19,6 +19,7 @@ PLANTED = [
     ("pacs_ai.model.bundle", "onnxruntime"),
     ("pacs_ai.dicom", "cv2"),
     ("pacs_ai.results.sr", "cv2"),
+    ("pacs_ai.flow", "reportlab"),
     ("pacs_ai.engine", "sqlalchemy"),
     ("pacs_ai.app", "alembic"),
     ("pacs_ai.daemon", "apscheduler"),

@@ -187,7 +187,7 @@ def test_names_beyond_ascii_need_a_character_set(capture):
 
 
 def test_another_class_needs_the_common_modules_only():
-    ds = common("1.2.840.10008.5.1.4.1.1.88.59")
+    ds = common("1.2.840.10008.5.1.4.1.1.11.1")
     ds.Modality = "KO"
     assert problems(ds) == []
     del ds.PatientID

@@ -14,7 +14,7 @@ from pacs_ai.results.build import build_results
 from tests.unit.results.conftest import Images
 from tests.unit.results.samples import CONTEXT, ct_slice, grey, image, save, study
 
-BOTH = tuple(ResultKind)
+BOTH = (ResultKind.REPORT, ResultKind.CAPTURE)
 
 
 def test_the_results_come_in_the_order_asked_for_and_are_counted(images: Images) -> None:

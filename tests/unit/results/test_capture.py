@@ -31,7 +31,7 @@ from tests.unit.results.samples import (
 
 def capture(prediction: StudyPrediction, number: int = 0) -> Dataset:
     made = build_capture(
-        prediction, captures(prediction)[number], Evidence(prediction.images), CONTEXT, grey
+        prediction, captures(prediction)[number], Evidence.of(prediction), CONTEXT, grey
     )
     assert check_dataset(made) == []
     return made

@@ -24,7 +24,7 @@ def strange(images: Images, lesion: list[float]) -> StudyPrediction:
 
 def test_the_report_warns_before_it_says_anything_else(images: Images) -> None:
     prediction = strange(images, [0.1])
-    report = build_report(prediction, Evidence(prediction.images), CONTEXT)
+    report = build_report(prediction, Evidence.of(prediction), CONTEXT)
     assert check_dataset(report) == []
     outlier, misfit, *rest = groups(report)
     name = number(outlier)["ConceptNameCodeSequence"].value[0]
@@ -37,7 +37,7 @@ def test_the_report_warns_before_it_says_anything_else(images: Images) -> None:
 
 def test_what_it_warns_of_can_be_read_back(images: Images) -> None:
     prediction = strange(images, [0.9])
-    report = build_report(prediction, Evidence(prediction.images), CONTEXT)
+    report = build_report(prediction, Evidence.of(prediction), CONTEXT)
     assert read_cautions(report) == [one.text for one in prediction.reservations]
     assert [one.name for one in read_findings(report)] == ["Lesion", "No finding"]
     assert read_origin(report).parameters["outlier"] == "2.310"
@@ -46,7 +46,7 @@ def test_what_it_warns_of_can_be_read_back(images: Images) -> None:
 
 def test_a_report_without_reservations_has_no_caution(images: Images) -> None:
     prediction = study(images([0.9]))
-    report = build_report(prediction, Evidence(prediction.images), CONTEXT)
+    report = build_report(prediction, Evidence.of(prediction), CONTEXT)
     assert read_cautions(report) == []
     assert "outlier" not in read_origin(report).parameters
 
@@ -69,7 +69,7 @@ def test_a_picture_warns_of_its_own_image(
 
 def test_tracking_uids_of_cautions_are_stable(images: Images) -> None:
     prediction = strange(images, [0.9])
-    evidence = Evidence(prediction.images)
+    evidence = Evidence.of(prediction)
     once, again = (
         [group["112040"].UID for group in groups(build_report(prediction, evidence, CONTEXT))]
         for _ in range(2)

@@ -10,7 +10,7 @@ from tests.unit.results.samples import CONTEXT, study
 
 def test_what_a_report_says_is_what_was_predicted(images: Images) -> None:
     prediction = study(images([0.2, 0.9]))
-    report = build_report(prediction, Evidence(prediction.images), CONTEXT)
+    report = build_report(prediction, Evidence.of(prediction), CONTEXT)
     found = read_findings(report)
     assert [(one.level, one.name, one.decision) for one in found] == [
         ("study", "Lesion", Decision.PRESENT),
@@ -30,7 +30,7 @@ def test_what_a_report_says_is_what_was_predicted(images: Images) -> None:
 
 def test_a_report_says_who_made_it(images: Images) -> None:
     prediction = study(images([0.2, 0.9]))
-    origin = read_origin(build_report(prediction, Evidence(prediction.images), CONTEXT))
+    origin = read_origin(build_report(prediction, Evidence.of(prediction), CONTEXT))
     assert (origin.model, origin.version, origin.manufacturer) == ("demo", "1.2.3", "somebody")
     assert origin.parameters["activation"] == "softmax"
     assert origin.instances == 2

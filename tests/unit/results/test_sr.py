@@ -25,7 +25,7 @@ from tests.unit.results.samples import (
 
 
 def report(prediction: StudyPrediction, **context: object) -> Dataset:
-    made = build_report(prediction, Evidence(prediction.images), replace(CONTEXT, **context))
+    made = build_report(prediction, Evidence.of(prediction), replace(CONTEXT, **context))
     assert check_dataset(made) == []
     return made
 
@@ -232,7 +232,7 @@ def test_nobody_has_looked_at_it_yet(images: Images) -> None:
 
 def test_a_peer_that_refuses_3d_gets_the_same_content_as_another_object(images: Images) -> None:
     prediction = study(images([0.9]))
-    evidence = Evidence(prediction.images)
+    evidence = Evidence.of(prediction)
     three_d = build_report(prediction, evidence, CONTEXT)
     flat = build_report(prediction, evidence, CONTEXT, ComprehensiveSRStorage)
     assert flat.SOPClassUID == flat.file_meta.MediaStorageSOPClassUID == ComprehensiveSRStorage

@@ -1,0 +1,57 @@
+"""Where step 4 ends without a score: what the rules want said about it, and to whom."""
+
+from collections.abc import Sequence
+
+from pacs_ai.dicom.header import read_header
+from pacs_ai.domain import InstanceHeader, ModelIdentity, Refusal
+from pacs_ai.errors import DataError, InvalidResult, NotDicom
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.encode import encode_refusal
+from pacs_ai.flow.look import Source
+from pacs_ai.logs import get_logger
+from pacs_ai.store.results import Made
+from pacs_ai.store.schema import Job
+
+_log = get_logger()
+
+
+def say_why(
+    context: FlowContext,
+    job: Job,
+    model: ModelIdentity,
+    sources: Sequence[Source],
+    error: DataError,
+) -> list[Made]:
+    """Make the results of a study that was not analysable, for the rules that ask for them.
+
+    Returns
+    -------
+    list of Made
+        None where no rule asks, where no instance can be read (whose study would it be?), and
+        where the results themselves break a rule: that they cannot be made must not hide why the
+        study was rejected.
+    """
+    rules = [rule for rule in context.config.rules if rule.name in job.rules]
+    if not any(rule.when_not_analysable == "report" for rule in rules):
+        return []
+    refusal = refusal_of(model, sources, error)
+    if refusal is None:
+        return []
+    try:
+        return encode_refusal(context, job, refusal, rules)
+    except (InvalidResult, NotDicom) as failure:
+        _log.error("no report of a rejected job", job=job.id, error=failure.code)
+        return []
+
+
+def refusal_of(model: ModelIdentity, sources: Sequence[Source], error: DataError) -> Refusal | None:
+    """Say why a study was not analysable; None if no instance of it can be read."""
+    headers = tuple(header for source in sources if (header := _header(source)) is not None)
+    return Refusal(model, headers, error.code, error.message) if headers else None
+
+
+def _header(source: Source) -> InstanceHeader | None:
+    try:
+        return read_header(source.path)
+    except NotDicom:
+        return None

@@ -1,0 +1,131 @@
+"""What a report for people says, in whatever form it is written: page, message or bundle."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydicom.dataset import Dataset
+
+from pacs_ai.dicom.reading import text
+from pacs_ai.domain import ClassSpec, Decision, ModelIdentity, Refusal, StudyPrediction
+from pacs_ai.results.codes import class_title
+from pacs_ai.results.context import ResultContext, local_time
+from pacs_ai.results.source import Evidence
+from pacs_ai.uids import derived_uid
+
+NOTICE = "AI research - not for clinical use"
+
+_URGENCY = {Decision.PRESENT: 0, Decision.UNDETERMINED: 1, Decision.ABSENT: 2, None: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What is said of one class for the study as a whole; ``probability`` is in [0, 1]."""
+
+    spec: ClassSpec
+    probability: float
+    decision: Decision | None
+
+    @property
+    def sentence(self) -> str:
+        """The statement in words: ``Lesion: present, probability 93.00 %``."""
+        said = f"{self.decision}, " if self.decision is not None else ""
+        return f"{class_title(self.spec)}: {said}probability {100 * self.probability:.2f} %"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A report without its form.
+
+    Parameters
+    ----------
+    model
+        Who computed it.
+    source
+        Header of the study's reference image: patient, study, order.
+    statements
+        The classes as they are read, present first; none if the study was not analysable.
+    reserve
+        Why it is to be read with reserve, a sentence each.
+    reason
+        Why the study was not analysable; "" if it was.
+    instances
+        How many instances were looked at.
+    made_at
+        When the job was started.
+    uid
+        What the same report always has, and no other.
+    """
+
+    model: ModelIdentity
+    source: Dataset
+    statements: tuple[Statement, ...]
+    reserve: tuple[str, ...]
+    reason: str
+    instances: int
+    made_at: datetime
+    uid: str
+
+    @property
+    def narrative(self) -> str:
+        """The whole in a few sentences."""
+        return " ".join(f"{_sentence(part)}." for part in (self.conclusion, *self.reserve, NOTICE))
+
+    @property
+    def conclusion(self) -> str:
+        """What it comes to, in a sentence."""
+        if self.reason:
+            return f"Not analysable: {self.reason}"
+        decided = [one for one in self.statements if one.decision is not None]
+        for decision in (Decision.PRESENT, Decision.UNDETERMINED):
+            names = [class_title(one.spec) for one in decided if one.decision is decision]
+            if names:
+                return f"{', '.join(names)}: {decision}"
+        return "Nothing found of what the model knows"
+
+
+def account_of(prediction: StudyPrediction, evidence: Evidence, context: ResultContext) -> Account:
+    """Sum up what a model says of a study."""
+    model = prediction.model
+    statements = [
+        Statement(spec, probability, spec.decide(probability))
+        for spec, probability in zip(model.classes, prediction.probabilities, strict=True)
+    ]
+    statements.sort(key=lambda one: (_URGENCY[one.decision], -one.probability))
+    return Account(
+        model=model,
+        source=evidence.reference,
+        statements=tuple(statements),
+        reserve=tuple(one.text for one in prediction.reservations),
+        reason="",
+        instances=len(evidence.headers),
+        made_at=_moment(evidence, context),
+        uid=_uid(model, evidence, context, "analysed"),
+    )
+
+
+def account_of_refusal(refusal: Refusal, evidence: Evidence, context: ResultContext) -> Account:
+    """Sum up why a model says nothing."""
+    return Account(
+        model=refusal.model,
+        source=evidence.reference,
+        statements=(),
+        reserve=(),
+        reason=refusal.reason,
+        instances=len(evidence.headers),
+        made_at=_moment(evidence, context),
+        uid=_uid(refusal.model, evidence, context, refusal.code),
+    )
+
+
+def _sentence(part: str) -> str:
+    return part[:1].upper() + part[1:]
+
+
+def _moment(evidence: Evidence, context: ResultContext) -> datetime:
+    return local_time(context.created_at, text(evidence.reference, "TimezoneOffsetFromUTC"))
+
+
+def _uid(model: ModelIdentity, evidence: Evidence, context: ResultContext, outcome: str) -> str:
+    series = context.series_key(model, "account", evidence.study_instance_uid)
+    sources = sorted(header.sop_instance_uid for header in evidence.headers)
+    return derived_uid("account", *series, outcome, *sources)

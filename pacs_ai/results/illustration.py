@@ -1,0 +1,58 @@
+"""The picture on a page: the image that speaks loudest, its heat map over it."""
+
+from pacs_ai.domain import ImagePrediction, StudyPrediction
+from pacs_ai.results.capture import GreyImage
+from pacs_ai.results.codes import class_title
+from pacs_ai.results.groups import image_name
+from pacs_ai.results.overlay import FAINT, STRENGTH, Legend, draw
+from pacs_ai.results.page import Picture
+from pacs_ai.results.positives import explained
+
+LONGEST = 1024
+"""Pixels of the picture's longer side: 150 to the inch on A4."""
+
+
+def illustrate(prediction: StudyPrediction, grey: GreyImage) -> Picture:
+    """Draw the picture.
+
+    Parameters
+    ----------
+    prediction
+        What the model says.
+    grey
+        Gives the image as displayed, shape (rows, columns), in [0, 1].
+    """
+    shown = explained(prediction)
+    if not shown:
+        image = prediction.images[prediction.decisive]
+        pixels = draw(grey(image), None, Legend((), bar=False), _size(image))
+        name = _name(prediction, image)
+        return Picture(pixels, f"{name}. No explanation: the heat map is the same everywhere.")
+    klass = shown[0].klass
+    image = max(shown[0].images, key=lambda one: one.probabilities[klass])
+    spec = prediction.model.classes[klass]
+    found = klass in prediction.positive_classes()
+    pixels = draw(
+        grey(image),
+        image.saliency[klass],
+        Legend((), bar=True),
+        _size(image),
+        STRENGTH if found else FAINT,
+    )
+    caption = (
+        f"{_name(prediction, image)}: where the model looked for {class_title(spec)} (Grad-CAM; "
+        f"{100 * image.probabilities[klass]:.2f} % on this image). Not an outline of a disease."
+    )
+    return Picture(pixels, caption)
+
+
+def _size(image: ImagePrediction) -> tuple[int, int]:
+    rows, columns = image.header.rows, image.header.columns
+    scale = LONGEST / max(rows, columns)
+    return max(1, round(rows * scale)), max(1, round(columns * scale))
+
+
+def _name(prediction: StudyPrediction, image: ImagePrediction) -> str:
+    place = next(n for n, one in enumerate(prediction.images) if one is image)
+    name = image_name(place, image)
+    return name[:1].upper() + name[1:]

@@ -1,0 +1,237 @@
+"""The page: a report on one sheet of A4, for whoever has nothing but a viewer of documents."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.valuerep import PersonName
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.utils import ImageReader
+from reportlab.pdfgen.canvas import Canvas
+
+from pacs_ai.dicom.reading import text, value_of
+from pacs_ai.domain import Decision
+from pacs_ai.results.account import Account, Statement
+from pacs_ai.results.codes import class_title
+from pacs_ai.results.context import MODEL_NAME
+from pacs_ai.results.lettering import Lettering, Run
+
+_WIDTH, _HEIGHT = A4
+_MARGIN = 45.0
+_RIGHT = _WIDTH - _MARGIN
+_SIZE = 9.5
+_LEADING = 14.0
+_MAX_ROWS = 16
+_QUALITY = 92
+
+_INK = (0.10, 0.12, 0.15)
+_SOFT = (0.42, 0.45, 0.50)
+_LINE = (0.82, 0.84, 0.87)
+_WARNING = (0.55, 0.27, 0.0)
+_COLOURS = {
+    Decision.PRESENT: (0.65, 0.11, 0.0),
+    Decision.UNDETERMINED: _WARNING,
+    Decision.ABSENT: (0.0, 0.33, 0.42),
+    None: _INK,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is shown under the table: RGB, shape (rows, columns, 3), and what it is."""
+
+    pixels: npt.NDArray[np.uint8]
+    caption: str
+
+
+def draw_page(account: Account, picture: Picture | None, font: Path | None) -> bytes:
+    """Draw a report; the same account and picture give the same bytes.
+
+    Parameters
+    ----------
+    account
+        What it says.
+    picture
+        The heat map over the image, if there is one.
+    font
+        A TrueType font for names that the shipped one has no letters for.
+
+    Returns
+    -------
+    bytes
+        A PDF document with all fonts embedded.
+    """
+    buffer = BytesIO()
+    canvas = Canvas(buffer, pagesize=A4, invariant=1)
+    canvas.setTitle("AI classification report")
+    canvas.setAuthor(MODEL_NAME)
+    _Page(canvas, Lettering(font)).fill(account, picture)
+    canvas.showPage()
+    canvas.save()
+    return buffer.getvalue()
+
+
+class _Page:
+    """A sheet that is written from top to bottom; ``y`` is where the next line stands."""
+
+    def __init__(self, canvas: Canvas, lettering: Lettering) -> None:
+        self._canvas = canvas
+        self._letters = lettering
+        self.y = _HEIGHT - _MARGIN
+
+    def fill(self, account: Account, picture: Picture | None) -> None:
+        self._head()
+        self._patient(account.source)
+        self._verdict(account)
+        self._table(account.statements)
+        self._model(account)
+        self._foot(account)
+        if picture is not None:
+            self._show(picture)
+
+    def _head(self) -> None:
+        self._put(_MARGIN, "AI classification report", size=17)
+        notice = "AI RESEARCH - NOT FOR CLINICAL USE"
+        self._put(_RIGHT, notice, colour=_WARNING, right=True)
+        self._rule()
+
+    def _patient(self, source: Dataset) -> None:
+        value = value_of(source, "PatientName")
+        names = self._letters.name(value) if isinstance(value, PersonName) else []
+        left = [("Patient", names or [self._letters.line("(no name)")])]
+        left += self._facts(source, ("Patient ID", "PatientID"), ("Born", "PatientBirthDate"))
+        right = self._facts(
+            source,
+            ("Study", "StudyDescription"),
+            ("Study date", "StudyDate"),
+            ("Accession", "AccessionNumber"),
+        )
+        top = self.y
+        for x, facts in ((_MARGIN, left), (_WIDTH / 2, right)):
+            self.y = top
+            for label, runs in facts:
+                self._put(x, label, colour=_SOFT)
+                self._runs(x + 65, runs)
+                self.y -= _LEADING
+        self.y = top - 3 * _LEADING
+        self._rule()
+
+    def _facts(self, source: Dataset, *wanted: tuple[str, str]) -> list[tuple[str, list[Run]]]:
+        return [(label, [self._letters.line(text(source, key) or "-")]) for label, key in wanted]
+
+    def _verdict(self, account: Account) -> None:
+        self.y -= 8
+        colour = _COLOURS[account.statements[0].decision] if account.statements else _WARNING
+        for line in self._wrapped(account.conclusion, 13):
+            self._put(_MARGIN, line, size=13, colour=colour)
+            self.y -= 18
+        for line in account.reserve:
+            self._put(_MARGIN, f"With reserve: {line}", colour=_WARNING)
+            self.y -= _LEADING
+        self.y -= 4
+
+    def _table(self, statements: Sequence[Statement]) -> None:
+        if not statements:
+            return
+        columns = (_MARGIN, 300.0, 390.0, _RIGHT)
+        for x, title in zip(columns, ("Class", "Probability", "Operating point", ""), strict=True):
+            self._put(x, title, colour=_SOFT)
+        self._put(_RIGHT, "Decision", colour=_SOFT, right=True)
+        self.y -= _LEADING
+        for one in statements[:_MAX_ROWS]:
+            self._put(_MARGIN, class_title(one.spec))
+            self._put(columns[1], f"{100 * one.probability:.2f} %")
+            if one.decision is not None:
+                self._put(columns[2], f"{100 * one.spec.threshold:g} %")
+                self._put(_RIGHT, str(one.decision), colour=_COLOURS[one.decision], right=True)
+            self.y -= _LEADING
+        left_out = len(statements) - _MAX_ROWS
+        if left_out > 0:
+            self._put(_MARGIN, f"and {left_out} less probable classes", colour=_SOFT)
+            self.y -= _LEADING
+        self._rule()
+
+    def _model(self, account: Account) -> None:
+        model = account.model
+        height, width = model.input_size
+        several = f", {model.aggregation} of the images" if account.instances > 1 else ""
+        lines = (
+            f"Model {model.name} {model.version} by {model.manufacturer}, weights "
+            f"{model.sha256[:16]}; input {width} x {height}, {model.preprocess}",
+            f"Probabilities calibrated with temperature {model.temperature:g}{several}; "
+            f"{account.instances} instance{'s' if account.instances > 1 else ''} looked at",
+        )
+        for line in lines:
+            self._put(_MARGIN, line, size=8, colour=_SOFT)
+            self.y -= 11
+
+    def _foot(self, account: Account) -> None:
+        here, self.y = self.y, _MARGIN - 12
+        made = (
+            f"Made {account.made_at:%Y-%m-%d %H:%M:%S %z} by {MODEL_NAME}. Nobody has checked it."
+        )
+        self._put(_MARGIN, made, size=7.5, colour=_SOFT)
+        self._put(_RIGHT, "Not a medical device", size=7.5, colour=_SOFT, right=True)
+        self.y = here
+
+    def _show(self, picture: Picture) -> None:
+        """Show the picture as large as the rest of the page allows."""
+        rows, columns = picture.pixels.shape[:2]
+        bottom = _MARGIN + 2 * _LEADING
+        scale = min((_RIGHT - _MARGIN) / columns, (self.y - bottom) / rows)
+        width, height = columns * scale, rows * scale
+        stream = BytesIO()
+        Image.fromarray(picture.pixels).save(stream, "JPEG", quality=_QUALITY, subsampling=0)
+        stream.seek(0)
+        top = self.y
+        self._canvas.drawImage(
+            ImageReader(stream), (_WIDTH - width) / 2, top - height, width, height
+        )
+        self.y = top - height - 12
+        self._put(_MARGIN, picture.caption, size=8, colour=_SOFT)
+
+    def _put(
+        self,
+        x: float,
+        words: str,
+        *,
+        size: float = _SIZE,
+        colour: tuple[float, float, float] = _INK,
+        right: bool = False,
+    ) -> None:
+        run = self._letters.line(words)
+        self._canvas.setFillColorRGB(*colour)
+        self._canvas.setFont(run.font, size)
+        (self._canvas.drawRightString if right else self._canvas.drawString)(x, self.y, run.text)
+
+    def _runs(self, x: float, runs: Sequence[Run]) -> None:
+        self._canvas.setFillColorRGB(*_INK)
+        for run in runs:
+            size = _SIZE
+            while size > 6 and self._canvas.stringWidth(run.text, run.font, size) > 180:  # noqa: PLR2004 - points
+                size -= 0.5
+            self._canvas.setFont(run.font, size)
+            self._canvas.drawString(x, self.y, run.text)
+            x += self._canvas.stringWidth(run.text, run.font, size) + 6
+
+    def _wrapped(self, words: str, size: float) -> list[str]:
+        lines = [""]
+        for word in words.split():
+            longer = f"{lines[-1]} {word}".strip()
+            width = self._canvas.stringWidth(longer, self._letters.plain, size)
+            if width > _RIGHT - _MARGIN and lines[-1]:
+                lines.append(word)
+            else:
+                lines[-1] = longer
+        return lines
+
+    def _rule(self) -> None:
+        self.y -= 8
+        self._canvas.setStrokeColorRGB(*_LINE)
+        self._canvas.line(_MARGIN, self.y, _RIGHT, self.y)
+        self.y -= _LEADING

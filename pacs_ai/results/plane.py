@@ -1,0 +1,121 @@
+"""Where the pixels of a frame lie in space: the source's own word, or a plane made for them."""
+
+import math
+from dataclasses import dataclass
+
+from pydicom.dataset import Dataset
+
+from pacs_ai.dicom.reading import items, numbers, text, texts
+from pacs_ai.results.geometry import has_frame_of_reference
+from pacs_ai.uids import derived_uid
+
+Vector = tuple[float, ...]
+
+_AXES: dict[str, Vector] = {
+    "L": (1.0, 0.0, 0.0),
+    "R": (-1.0, 0.0, 0.0),
+    "P": (0.0, 1.0, 0.0),
+    "A": (0.0, -1.0, 0.0),
+    "H": (0.0, 0.0, 1.0),
+    "F": (0.0, 0.0, -1.0),
+}
+_UPRIGHT: Vector = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)  # rows to the left, columns to the feet
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """Plane of a frame (PS3.3 Section C.7.6.2). ``spacing`` in mm, None where nobody knows it.
+
+    ``made`` says that the source has no plane: its own frame of reference begins at the first
+    pixel, and has nothing to do with the patient's other images.
+    """
+
+    frame_of_reference: str
+    position: Vector
+    orientation: Vector
+    spacing: Vector | None
+    thickness: float | None
+    made: bool
+
+    @property
+    def stack(self) -> tuple[object, ...]:
+        """What frames of one multi-frame object have in common; a made plane is alone."""
+        shared = (self.frame_of_reference, self.orientation, self.spacing, self.thickness)
+        return (*shared, self.position) if self.made else shared
+
+
+def plane_of(source: Dataset, frame: int) -> Plane:
+    """Read the plane of a frame, or make one.
+
+    Parameters
+    ----------
+    source
+        Header of the instance.
+    frame
+        Number of the frame, from 1.
+
+    Notes
+    -----
+    A projection has no plane in the patient, but a parametric map must state one. Its frame of
+    reference is made of the image's own UID, so that nothing takes it for the space of another
+    image; rows and columns run as Patient Orientation says.
+    """
+    found = _stated(source, frame)
+    if found is not None:
+        return found
+    spacing = _vector(source, "PixelSpacing", 2) or _vector(source, "ImagerPixelSpacing", 2)
+    return Plane(
+        frame_of_reference=derived_uid("plane", text(source, "SOPInstanceUID"), str(frame)),
+        position=(0.0, 0.0, 0.0),
+        orientation=_directions(source),
+        spacing=spacing,
+        thickness=None,
+        made=True,
+    )
+
+
+def _stated(source: Dataset, frame: int) -> Plane | None:
+    groups = [
+        source,
+        *items(source, "SharedFunctionalGroupsSequence")[:1],
+        *items(source, "PerFrameFunctionalGroupsSequence")[frame - 1 : frame],
+    ]
+    position = _find(groups, "PlanePositionSequence", "ImagePositionPatient", 3)
+    orientation = _find(groups, "PlaneOrientationSequence", "ImageOrientationPatient", 6)
+    spacing = _find(groups, "PixelMeasuresSequence", "PixelSpacing", 2)
+    thickness = _find(groups, "PixelMeasuresSequence", "SliceThickness", 1)
+    if position is None or orientation is None or not has_frame_of_reference(source):
+        return None
+    return Plane(
+        frame_of_reference=text(source, "FrameOfReferenceUID"),
+        position=position,
+        orientation=orientation,
+        spacing=spacing if spacing is not None and min(spacing) > 0 else None,
+        thickness=thickness[0] if thickness is not None else None,
+        made=False,
+    )
+
+
+def _find(groups: list[Dataset], macro: str, keyword: str, length: int) -> Vector | None:
+    """Look for a value beside the pixels, and in the functional groups of enhanced images."""
+    for group in groups:
+        for holder in (group, *items(group, macro)[:1]):
+            found = _vector(holder, keyword, length)
+            if found is not None:
+                return found
+    return None
+
+
+def _vector(holder: Dataset, keyword: str, length: int) -> Vector | None:
+    found = numbers(holder, keyword)
+    return found if len(found) == length and all(map(math.isfinite, found)) else None
+
+
+def _directions(source: Dataset) -> Vector:
+    letters = [part[:1] for part in texts(source, "PatientOrientation")]
+    vectors = [_AXES[letter] for letter in letters if letter in _AXES]
+    if len(vectors) != 2:  # noqa: PLR2004 - of rows and of columns
+        return _UPRIGHT
+    rows, columns = vectors
+    across = sum(a * b for a, b in zip(rows, columns, strict=True))
+    return _UPRIGHT if across else (*rows, *columns)

@@ -1,0 +1,160 @@
+"""Sections of the configuration that stand by themselves; `pacs_ai.config` puts them together."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, model_validator
+
+AETitle = Annotated[
+    str, Field(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]*[!-\[\]-~][ -\[\]-~]*$")
+]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """Common to all parts: frozen, and no key that is not declared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Node(Section):
+    """``[node]``: how this node presents itself on the network."""
+
+    ae_title: AETitle = "PACS_AI"
+    """AE title that callers must address (PS3.8 Section 9.3.2)."""
+    other_ae_titles: tuple[AETitle, ...] = ()
+    """Further AE titles that callers may address; a rule tells them apart by ``CalledAET``."""
+    site: str = Field("", max_length=64)
+    """Part of every result UID: set it where two installations serve one archive."""
+    host: str = "127.0.0.1"
+    """Address to listen on; ``0.0.0.0`` for all."""
+    port: Port = 11112
+    """TCP port; 0 takes a free one."""
+    accept_from: tuple[str, ...] = ()
+    """Calling AE titles let in, as glob patterns; empty lets in loopback connections only."""
+    max_associations: int = Field(64, ge=1)
+    """Associations served at once; one more is rejected as transient."""
+    accept_unknown: bool = True
+    """Take storage SOP classes that are private or retired."""
+
+
+class Storage(Section):
+    """``[storage]``: where instances and rows are kept, and how safely."""
+
+    database: str = "sqlite:///var/pacs-ai.db"
+    """SQLAlchemy URL, SQLite or PostgreSQL; a relative path starts at the file's folder."""
+    spool: Path = Path("var/spool")
+    """Folder for instances and results."""
+    min_free_gb: float = Field(2, ge=0)
+    """Free disk space in GB below which every C-STORE is answered 0xA700."""
+    keep_days: float = Field(7, ge=0)
+    """Days after the last activity until a finished study's files are removed."""
+    durability: Literal["full", "relaxed"] = "full"
+    """``full`` answers a C-STORE after fsync; ``relaxed`` trusts the operating system."""
+    on_conflict: Literal["reject", "keep_both"] = "reject"
+    """Same SOP Instance UID, other content: 0xC003, or 0xB000 with the second set aside."""
+
+
+class StudyTiming(Section):
+    """When a study counts as complete; a key that is not set leaves the wider setting in force."""
+
+    quiet_seconds: Seconds | None = None
+    """Seconds without a new instance and without an open association that brings some."""
+    max_wait_seconds: Seconds | None = None
+    """Seconds after the first instance at which the study is closed whatever arrives."""
+    release_seconds: float | None = Field(None, ge=0)
+    """Seconds after the association's release, if nothing new arrived; not set: wait quietly."""
+
+
+class Study(StudyTiming):
+    """``[study]``: completeness; each key also in ``[study.modality.X]`` and ``[peers.x]``."""
+
+    quiet_seconds: Seconds | None = 60
+    """Seconds without a new instance and without an open association that brings some."""
+    max_wait_seconds: Seconds | None = 3600
+    """Seconds after the first instance at which the study is closed whatever arrives."""
+    modality: dict[str, StudyTiming] = {}
+    """The same keys for one modality. CR, DX and MG come with ``release_seconds = 3``."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _projection_radiography(cls, data: object) -> object:
+        """Radiographs arrive as one small association: waiting a minute would be for nothing."""
+        given = data.get("modality", {}) if isinstance(data, dict) else None
+        if not isinstance(data, dict) or not isinstance(given, dict):
+            return data
+        timings: dict[str, object] = {name: {"release_seconds": 3} for name in ("CR", "DX", "MG")}
+        for name, timing in given.items():
+            shipped = timings.get(name)
+            if isinstance(shipped, dict) and isinstance(timing, dict):
+                timings[name] = {**shipped, **timing}
+            else:
+                timings[name] = timing
+        return {**data, "modality": timings}
+
+
+class Engine(Section):
+    """``[engine]``: how the work is done."""
+
+    kind: Literal["local"] = "local"
+    """``local`` keeps its tasks in the database of ``[storage]``."""
+    workers: int = Field(1, ge=1, le=256)
+    """Worker processes that analyse."""
+    lease_seconds: Seconds = 120
+    """A worker that does not renew its lease for so long has lost its job."""
+    job_timeout_seconds: Seconds = 900
+    """A job that runs longer is ended, and the attempt counts."""
+
+
+class Limits(Section):
+    """``[limits]``: what a peer may ask of the listener (docs/operations.md)."""
+
+    acse_seconds: Seconds = 10
+    """From the connection to a complete A-ASSOCIATE-RQ."""
+    pdu_seconds: Seconds = 30
+    """From the first to the last byte of a PDU."""
+    idle_seconds: Seconds = 60
+    """Without a DIMSE message on an open association."""
+    associations_per_peer: int | None = Field(None, ge=1)
+    """Associations at once from one address; not set: only the node's own limit."""
+    associations_per_minute: int | None = Field(None, ge=1)
+    """New associations a minute from one address; not set: no limit."""
+    max_pdu: ByteSize = ByteSize(1 << 20)
+    """Largest PDU announced, and taken for anything but P-DATA."""
+    max_instance: ByteSize = ByteSize(2 << 30)
+    """Largest data set of one instance."""
+    max_command: ByteSize = ByteSize(64 << 10)
+    """Largest command set."""
+
+
+class Tls(Section):
+    """``[tls]``: the listener's TLS port (BCP 195); off while no certificate is given."""
+
+    port: Port = 2762
+    """TCP port for DICOM over TLS."""
+    certificate: Path | None = None
+    """PEM file with this node's certificate chain."""
+    key: Path | None = None
+    """PEM file with the certificate's private key."""
+    ca: Path | None = None
+    """PEM file with the authorities whose client certificates are required; not set: none asked."""
+    plain: bool = False
+    """Keep the plain port open beside TLS."""
+
+    @model_validator(mode="after")
+    def _pair(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key belong together: set both or neither")
+        return self
+
+
+class Log(Section):
+    """``[log]``."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least severe event that is written."""
+    format: Literal["text", "json"] = "text"
+    """``text`` for people, ``json`` for a collector: one event a line on standard error."""
+    debug_phi: bool = False
+    """Write tracebacks, which may quote patient data, to a private file beside the database."""

@@ -1,0 +1,57 @@
+"""The state machines, as tables; ``pacs_ai.store`` has a function an arrow."""
+
+from collections.abc import Mapping
+
+from pacs_ai.domain import DeliveryState, JobState, StudyState
+
+STUDY_TRANSITIONS: Mapping[StudyState, frozenset[StudyState]] = {
+    StudyState.RECEIVING: frozenset({StudyState.COMPLETE, StudyState.CONFLICT}),
+    StudyState.COMPLETE: frozenset({StudyState.ROUTED, StudyState.RECEIVING, StudyState.CONFLICT}),
+    StudyState.ROUTED: frozenset({StudyState.RECEIVING, StudyState.PURGED, StudyState.CONFLICT}),
+    StudyState.CONFLICT: frozenset({StudyState.RECEIVING}),
+    StudyState.PURGED: frozenset({StudyState.RECEIVING, StudyState.CONFLICT}),
+}
+
+JOB_TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED}),
+    JobState.RUNNING: frozenset(
+        {
+            JobState.SUCCEEDED,
+            JobState.WAITING,
+            JobState.REJECTED,
+            JobState.FAILED,
+            JobState.QUEUED,
+        }
+    ),
+    JobState.WAITING: frozenset({JobState.QUEUED, JobState.CANCELLED}),
+    JobState.SUCCEEDED: frozenset(),
+    JobState.REJECTED: frozenset({JobState.QUEUED}),
+    JobState.FAILED: frozenset({JobState.QUEUED}),
+    JobState.CANCELLED: frozenset(),
+}
+
+DELIVERY_TRANSITIONS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
+    DeliveryState.PENDING: frozenset({DeliveryState.SENDING, DeliveryState.CANCELLED}),
+    DeliveryState.SENDING: frozenset(
+        {
+            DeliveryState.STORED,
+            DeliveryState.WAITING,
+            DeliveryState.FAILED,
+            DeliveryState.PENDING,
+        }
+    ),
+    DeliveryState.WAITING: frozenset({DeliveryState.PENDING, DeliveryState.CANCELLED}),
+    DeliveryState.STORED: frozenset({DeliveryState.COMMITTING}),
+    DeliveryState.COMMITTING: frozenset(
+        {
+            DeliveryState.COMMITTED,
+            DeliveryState.COMMITTING,
+            DeliveryState.PENDING,
+            DeliveryState.STORED,
+            DeliveryState.FAILED,
+        }
+    ),
+    DeliveryState.COMMITTED: frozenset(),
+    DeliveryState.FAILED: frozenset({DeliveryState.PENDING, DeliveryState.CANCELLED}),
+    DeliveryState.CANCELLED: frozenset(),
+}
