@@ -2,14 +2,14 @@
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from pacs_ai.model.applicability import EVERYTHING, Applicability
+
+from .config_data import Strict
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Evaluation(_Strict):
+class Evaluation(Strict):
     """How good a model is, and how sure one may be of that.
 
     ``resamples`` is the number of bootstrap draws over patients behind every 95 % interval;
@@ -36,7 +36,7 @@ class Evaluation(_Strict):
         return self
 
 
-class Explanation(_Strict):
+class Explanation(Strict):
     """What the network looks at, and whether that means anything.
 
     ``images`` of the test split are drawn as overlays (evenly from classes). ``layers`` are those
@@ -54,22 +54,26 @@ class Explanation(_Strict):
     blur: float = Field(default=0.08, gt=0.0, le=0.5)
 
 
-class Export(_Strict):
+class Export(Strict):
     """What an exported network may differ by, and what it is made smaller with.
 
     ``parity_limit`` is the largest difference of any logit or feature, relative to the largest
     value the trained network gives; ``auc_limit`` that of any class's AUC. Both are measured on
     ``probe_images`` of the validation split. ``calibration_images`` of the training split tell the
-    int8 quantisation the range of each layer.
+    int8 quantisation the range of each layer. ``applicability`` says in the bundle what the model
+    was made for (body part, view, ...), and ``outlier`` what the node does with images unlike
+    those of training: ``flag`` or ``withhold``; ``none`` fits no statistics.
     """
 
     parity_limit: float = Field(default=1e-4, gt=0.0, le=1e-2)
     auc_limit: float = Field(default=1e-3, ge=0.0, le=0.1)
     probe_images: int = Field(default=64, ge=1)
     calibration_images: int = Field(default=128, ge=1)
+    applicability: Applicability = EVERYTHING
+    outlier: Literal["flag", "withhold", "none"] = "flag"
 
 
-class Card(_Strict):
+class Card(Strict):
     """What only a person can say of a model; the model card quotes it.
 
     Items of CLAIM (2024) and TRIPOD+AI (2024) that no program can measure. What is left empty

@@ -19,8 +19,8 @@ from .config import Recipe, load_recipe
 from .config_data import PhantomData
 from .dataset import ImageSet, check_disjoint, draw_split, load_images
 from .demo_card import model_card
+from .demo_export import export
 from .demo_figures import by_study, calibrate, classify_collection, figures
-from .export import export
 from .train import make_deterministic, train
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"

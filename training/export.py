@@ -1,224 +1,223 @@
-"""From a Keras network to a bundle that the node serves, or to no bundle at all."""
+"""From a trained network to a bundle that the node serves, or to no bundle at all.
+
+The draft becomes the bundle only after ONNX Runtime, run as the node runs it, has computed what
+the trained network does. A SIGKILL leaves a draft behind, never half a bundle.
+"""
 
 import hashlib
-import json
 import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
-import onnx
-import tensorflow as tf
-import tf2onnx
-from keras import layers
+import numpy.typing as npt
 
 from pacs_ai.errors import BundleInvalid, ExportMismatch
-from pacs_ai.model.bundle import HEAD, MANIFEST, NETWORK, WEIGHTS, load_bundle
-from pacs_ai.model.runtime import FEATURES, LOGITS, OnnxRuntime
+from pacs_ai.model.bundle import (
+    CARD,
+    HEAD,
+    MANIFEST,
+    METRICS,
+    NETWORK,
+    OUTLIER,
+    WEIGHTS,
+    load_bundle,
+)
+from pacs_ai.model.outlier import OutlierEntry
+from pacs_ai.model.runtime import OnnxRuntime
 
+from . import outlier
+from .calibration import Calibration
+from .card import bundle_metrics, model_card
 from .config import Recipe
-from .dataset import Floats
-from .model import save_weights
+from .convert import split_head, to_onnx
+from .data.samples import Dataset, Sample
+from .evaluate.network import TrainedNetwork
+from .evaluate.publish import as_json
+from .evaluate.score import describe, look
+from .parity import Parity, compare
+from .run import Run
+from .tomlfile import dumps
 
-PARITY_LIMIT = 1e-4
-"""Largest difference of any logit or feature between the trained and the exported network."""
+Floats = npt.NDArray[np.float32]
 
-_OPSET = 17
-_IR_VERSION = 8
-
-
-def split_head(model: keras.Model) -> tuple[keras.KerasTensor, layers.Dense]:
-    """Find the last feature map and the layer that reads it.
-
-    Parameters
-    ----------
-    model
-        From images to logits.
-
-    Returns
-    -------
-    tuple
-        The feature map, and the dense layer that makes logits of its mean.
-
-    Raises
-    ------
-    ExportMismatch
-        If the head is anything else than global average pooling, dropout (which serving skips)
-        and one linear dense layer: then Grad-CAM in closed form would not be exact.
-    """
-    dense = _maker(model.output)
-    if not isinstance(dense, layers.Dense) or dense.activation is not keras.activations.linear:
-        raise ExportMismatch("the last layer is not a linear dense layer that gives logits")
-    below = _maker(dense.input)
-    while isinstance(below, layers.Dropout):
-        below = _maker(below.input)
-    if not isinstance(below, layers.GlobalAveragePooling2D):
-        raise ExportMismatch(
-            f"the head reads {type(below).__name__}, not the mean over the last feature map: "
-            "closed-form Grad-CAM would not be exact"
-        )
-    return below.input, dense
+PARITY = "parity.json"
+_MOST_FEATURES = 20_000
 
 
-def _maker(tensor: keras.KerasTensor) -> keras.Operation:
-    # Keras has no public way to ask which layer made a tensor.
-    return tensor._keras_history.operation
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a bundle is made of besides the network: what was decided, and what was measured."""
 
-
-def to_onnx(model: keras.Model) -> bytes:
-    """Convert a network to ONNX with outputs ``logits`` and ``features`` (n, h, w, k).
-
-    The same weights give the same bytes: names that the converter counts up in a process, and
-    its own version, are replaced.
-
-    Raises
-    ------
-    ExportMismatch
-        If the head does not allow closed-form Grad-CAM.
-    """
-    features, _ = split_head(model)
-    twin = keras.Model(model.input, [model.output, features])
-    signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image")
-    proto, _ = tf2onnx.convert.from_keras(twin, input_signature=(signature,), opset=_OPSET)
-    network: bytes = _canonical(proto).SerializeToString(deterministic=True)
-    return network
-
-
-def _canonical(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Name everything by its place in the graph and drop what says who converted it when."""
-    graph = proto.graph
-    names = {tensor.name: "image" for tensor in graph.input}
-    names |= dict(zip([tensor.name for tensor in graph.output], (LOGITS, FEATURES), strict=True))
-    for node in graph.node:
-        for name in (*node.input, *node.output):
-            names.setdefault(name, f"t{len(names)}" if name else "")
-    for index, node in enumerate(graph.node):
-        node.name, node.doc_string = f"n{index}", ""
-        node.input[:] = [names[name] for name in node.input]
-        node.output[:] = [names[name] for name in node.output]
-    for tensor in (*graph.input, *graph.output, *graph.initializer):
-        tensor.name = names[tensor.name]
-    for tensor in (*graph.input, *graph.output):
-        tensor.type.tensor_type.shape.dim[0].dim_param = "n"
-    weights = sorted(graph.initializer, key=lambda tensor: int(tensor.name[1:]))
-    del graph.initializer[:], graph.value_info[:]
-    graph.initializer.extend(weights)
-    graph.name, graph.doc_string = "classifier", ""
-    whole = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", _OPSET)])
-    whole.ir_version = _IR_VERSION
-    onnx.checker.check_model(whole, full_check=True)
-    return whole
+    recipe: Recipe
+    calibration: Calibration
+    statistics: Floats | None
+    limit: OutlierEntry | None
 
 
 def export(
-    model: keras.Model,
-    recipe: Recipe,
-    folder: Path,
-    probe: Floats,
-    *,
-    temperature: float = 1.0,
-    threshold: float = 0.5,
-) -> float:
+    run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model, calibration: Calibration
+) -> Path:
     """Write a bundle, and keep it only if it computes what the trained network does.
 
     Parameters
     ----------
-    model
-        The trained network.
+    run
+        Gets ``bundle/`` and ``parity.json``; its evaluation and explanation go into the card.
     recipe
-        What the bundle says of itself.
-    folder
-        Where it goes; one that is there is replaced.
-    probe
-        Preprocessed images to compare on, shape (n, height, width, 1).
-    temperature, threshold
-        Calibration and operating point of the positive classes.
+        What the bundle says of itself, and what it may differ by.
+    dataset
+        Its validation split is what the two networks are compared on; the features of training
+        and validation tell later which images are unlike them.
+    network
+        The trained one.
+    calibration
+        Temperature and thresholds.
 
     Returns
     -------
-    float
-        Largest difference on ``probe``.
+    Path
+        The bundle.
 
     Raises
     ------
     ExportMismatch
-        If the difference is above `PARITY_LIMIT`, or the head is refused. Nothing is left behind.
+        If the two differ by more than the recipe allows, or the head is refused. Nothing is left
+        behind.
     """
-    _, dense = split_head(model)
+    network = in_float32(network)
+    split_head(network)
+    statistics, limit = fit_outliers(run, recipe, dataset, network)
+    material = Material(recipe, calibration, statistics, limit)
+    folder = run.bundle
     draft = folder.with_name(folder.name + ".draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
-    (draft / NETWORK).write_bytes(to_onnx(model))
-    np.save(draft / HEAD, np.vstack([array.numpy() for array in (dense.kernel, dense.bias)]))
-    save_weights(model, draft / WEIGHTS)
-    (draft / MANIFEST).write_text(manifest(recipe, draft, temperature, threshold), encoding="utf-8")
     try:
-        difference = parity(model, draft, probe)
+        run.log("converting the network to ONNX")
+        write_network(network, draft)
+        write_manifest(draft, material)
+        run.log("comparing it with the trained network")
+        parity = compare(network, OnnxRuntime(load_bundle(draft)), dataset.validation, recipe)
+        (run.folder / PARITY).write_text(as_json(parity.to_dict()), encoding="utf-8")
+        parity.check(recipe.export)
+        write_words(draft, run, material, dataset, network, parity)
+        write_manifest(draft, material)
+        load_bundle(draft)
     except (BundleInvalid, ExportMismatch):
         shutil.rmtree(draft)
         raise
     shutil.rmtree(folder, ignore_errors=True)
     draft.rename(folder)
-    return difference
+    return folder
 
 
-def parity(model: keras.Model, folder: Path, probe: Floats) -> float:
-    """Compare a bundle, run as the node runs it, with the network it was made from.
+def in_float32(network: keras.Model) -> keras.Model:
+    """Make a network that was trained in mixed precision compute in float32, which is served."""
+    if all(layer.compute_dtype == "float32" for layer in network.layers):
+        return network
+
+    def plain(layer: keras.layers.Layer) -> keras.layers.Layer:
+        return type(layer).from_config(layer.get_config() | {"dtype": "float32"})
+
+    twin = keras.models.clone_model(network, clone_function=plain)
+    twin.set_weights(network.get_weights())
+    return twin
+
+
+def write_network(network: keras.Model, folder: Path) -> None:
+    """Write ``model.onnx``, ``head.npy`` and ``weights.npz``."""
+    _, dense = split_head(network)
+    (folder / NETWORK).write_bytes(to_onnx(network))
+    bias = dense.bias.numpy() if dense.use_bias else np.zeros(dense.units, dtype=np.float32)
+    np.save(folder / HEAD, np.vstack([dense.kernel.numpy(), bias]).astype(np.float32))
+    np.savez(folder / WEIGHTS, *network.get_weights(), allow_pickle=False)
+
+
+def write_manifest(folder: Path, material: Material) -> None:
+    """Write ``model.toml`` for the files in a folder, and ``outlier.npy`` if there is one."""
+    recipe, release = material.recipe, material.recipe.release
+    if material.statistics is not None:
+        outlier.write(folder, material.statistics)
+    classes = [
+        entry.model_dump(exclude_none=True) | {"threshold": threshold}
+        for entry, threshold in zip(recipe.classes, material.calibration.thresholds, strict=True)
+    ]
+    files = (NETWORK, HEAD, OUTLIER, WEIGHTS, METRICS, CARD)
+    values = {
+        "format": 1,
+        **release.model_dump(),
+        "temperature": material.calibration.temperature,
+        "input": recipe.input.model_dump(),
+        "applicability": recipe.export.applicability.model_dump(exclude_defaults=True),
+        "outlier": material.limit.model_dump() if material.limit else None,
+        "classes": classes,
+        "sha256": {name: _digest(folder / name) for name in files if (folder / name).exists()},
+    }
+    (folder / MANIFEST).write_text(dumps(values), encoding="utf-8")
+
+
+def write_words(
+    folder: Path,
+    run: Run,
+    material: Material,
+    dataset: Dataset,
+    network: keras.Model,
+    parity: Parity,
+) -> None:
+    """Write ``metrics.json`` and ``MODEL_CARD.md`` from what the run measured."""
+    metrics = bundle_metrics(run, parity)
+    (folder / METRICS).write_text(as_json(metrics), encoding="utf-8")
+    card = model_card(
+        run,
+        material.recipe,
+        dataset,
+        calibration=material.calibration,
+        parameters=network.count_params(),
+        outlier=material.limit,
+        metrics=metrics,
+    )
+    (folder / CARD).write_text(card, encoding="utf-8")
+
+
+def fit_outliers(
+    run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model
+) -> tuple[Floats | None, OutlierEntry | None]:
+    """Fit the statistics by which the node tells images unlike those of training.
 
     Returns
     -------
-    float
-        Largest absolute difference of logits and features.
-
-    Raises
-    ------
-    ExportMismatch
-        If it is above `PARITY_LIMIT`.
+    tuple
+        Statistics and limit, or None for both where the recipe wants none, or there are fewer
+        training images than features: no covariance can be told from those.
     """
-    runtime = OnnxRuntime(load_bundle(folder))
-    features, _ = split_head(model)
-    twin = keras.Model(model.input, [model.output, features])
-    difference = 0.0
-    for x in probe:
-        wanted = twin(x[None], training=False)
-        for ours, theirs in zip(runtime.predict(x[None]), wanted, strict=True):
-            difference = max(difference, float(np.abs(ours - theirs.numpy()).max()))
-    if not difference <= PARITY_LIMIT:
-        raise ExportMismatch(
-            f"the exported network differs by {difference:.2g}, allowed is {PARITY_LIMIT:.0e}"
+    if recipe.export.outlier == "none":
+        return None, None
+    looking = TrainedNetwork(network)
+    chosen = np.linspace(0, len(dataset.train) - 1, min(len(dataset.train), _MOST_FEATURES))
+    train = [dataset.train[i] for i in np.unique(chosen.astype(int))]
+    channels = looking.class_weights.shape[1]
+    if len(train) <= channels:
+        run.log(
+            f"no outlier statistics: {len(train)} training images are too few for "
+            f"{channels} features"
         )
-    return difference
+        return None, None
+    run.log(f"looking at {len(train)} training images, to tell others from them")
+    pooled = [_pool(looking, samples, recipe) for samples in (train, dataset.validation)]
+    empty = np.zeros((len(train), len(recipe.classes)))
+    labels = describe(train, empty, len(recipe.classes)).truth
+    statistics = outlier.fit(pooled[0], labels)
+    policy = recipe.export.outlier
+    return statistics, outlier.choose_limit(statistics, pooled[1], policy=policy)
 
 
-def manifest(recipe: Recipe, folder: Path, temperature: float, threshold: float) -> str:
-    """Write ``model.toml`` for the files in a folder."""
-    release, spec = recipe.release, recipe.input
-    lines = ["format = 1"]
-    lines += [f"{key} = {_toml(value)}" for key, value in release.model_dump().items()]
-    lines += [f"temperature = {temperature:.4f}", "", "[input]"]
-    rules = spec.model_dump(exclude_defaults=True)
-    lines += [f"{key} = {_toml(value)}" for key, value in rules.items()]
-    for entry in recipe.classes:
-        operating = threshold if entry.positive else 1 - threshold
-        code = ", ".join(f"{key} = {_toml(value)}" for key, value in entry.code)
-        lines += [
-            "",
-            "[[classes]]",
-            f"name = {_toml(entry.name)}",
-            f"positive = {_toml(entry.positive)}",
-            f"threshold = {operating:.4f}",
-            *([f"undetermined = {_toml(entry.undetermined)}"] if entry.undetermined else []),
-            f"code = {{ {code} }}",
-        ]
-    lines += ["", "[sha256]"]
-    for name in (NETWORK, HEAD, WEIGHTS):
-        digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        lines.append(f'"{name}" = "{digest}"')
-    return "\n".join(lines) + "\n"
+def _pool(looking: TrainedNetwork, samples: Sequence[Sample], recipe: Recipe) -> Floats:
+    seen = look(looking, samples, recipe.input, recipe.feeding.workers)
+    return np.concatenate([outlier.pool(features) for _, _, _, features in seen])
 
 
-def _toml(value: object) -> str:
-    """Write a value as TOML; JSON's strings, numbers, truths and lists are the same there."""
-    if isinstance(value, dict):
-        return f"{{ {', '.join(f'{key} = {_toml(item)}' for key, item in value.items())} }}"
-    return json.dumps(value, ensure_ascii=False)
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -2,8 +2,8 @@
 
 A bundle is a folder with ``model.toml`` (what it is), ``model.onnx`` (the network; outputs
 ``logits`` and ``features``), ``head.npy`` (the last layer, for Grad-CAM) and ``MODEL_CARD.md``.
-It may hold ``outlier.npy``, by which images unlike those of training are told, and
-``weights.npz``, which training reads and serving does not.
+It may hold ``outlier.npy``, by which images unlike those of training are told, and, for people
+and for training, ``metrics.json`` and ``weights.npz``, which serving does not read.
 """
 
 import hashlib
@@ -29,12 +29,16 @@ MANIFEST, NETWORK, HEAD, CARD = "model.toml", "model.onnx", "head.npy", "MODEL_C
 OUTLIER = "outlier.npy"
 """Statistics of the training images' features; see `pacs_ai.model.outlier`."""
 
+METRICS = "metrics.json"
+"""The figures behind the card, as values; never served."""
+
 WEIGHTS = "weights.npz"
 """The variables of the trained network, for training and explaining further; never served."""
 
 _MIB = 2**20
 _MAX_BYTES = {MANIFEST: _MIB, NETWORK: 1024 * _MIB, HEAD: 64 * _MIB, OUTLIER: 256 * _MIB}
 _NEEDED = frozenset({NETWORK, HEAD})
+_ALLOWED = frozenset({OUTLIER, WEIGHTS, METRICS, CARD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +156,10 @@ def _parse(folder: Path, raw: bytes) -> Manifest:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BundleInvalid(f"{path} is not TOML") from error
     wrong = ""
-    if not _NEEDED <= set(manifest.sha256) <= {*_NEEDED, OUTLIER, WEIGHTS}:
+    if not _NEEDED <= set(manifest.sha256) <= _NEEDED | _ALLOWED:
         wrong = (
-            f"sha256 must name {NETWORK} and {HEAD}, may name {OUTLIER} and {WEIGHTS},"
-            " and nothing else"
+            f"sha256 must name {NETWORK} and {HEAD}, may name {', '.join(sorted(_ALLOWED))}, "
+            "and nothing else"
         )
     elif (OUTLIER in manifest.sha256) != (manifest.outlier is not None):
         wrong = f"[outlier] and the sha256 of {OUTLIER} belong together"

@@ -16,6 +16,8 @@ if importlib.util.find_spec("keras") is None and not os.environ.get("CI"):
     # On a machine without the train extra these tests cannot even be imported.
     collect_ignore = [
         "test_command.py",
+        "test_backbones_export.py",
+        "test_demo_export.py",
         "test_demo_model.py",
         "test_evaluate.py",
         "test_export.py",

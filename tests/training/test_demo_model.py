@@ -15,8 +15,8 @@ from pacs_ai.model.gradcam import gradcam
 from pacs_ai.model.preprocess import preprocess
 from pacs_ai.model.runtime import OnnxRuntime
 from training.config import Recipe
+from training.demo_export import parity
 from training.explain.gradient import gradient_gradcam
-from training.export import parity
 from training.model import build_network, load_weights
 
 pytestmark = pytest.mark.train

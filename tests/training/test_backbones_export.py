@@ -1,0 +1,44 @@
+"""Every network of keras.applications that recipes offer becomes ONNX that computes the same."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import onnxruntime
+import pytest
+from keras import applications, layers
+
+from training.convert import split_head, to_onnx
+
+pytestmark = [pytest.mark.train, pytest.mark.slow, pytest.mark.timeout(240)]
+
+SIDE = 64
+MAKERS = {
+    "resnet50": applications.ResNet50,
+    "resnet50v2": applications.ResNet50V2,
+    "resnet101": applications.ResNet101,
+    "vgg16": applications.VGG16,
+    "densenet121": applications.DenseNet121,
+    "efficientnetb0": applications.EfficientNetB0,
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_backbone_is_exported_whole(name: str, tmp_path: Path) -> None:
+    keras.utils.set_random_seed(1)
+    image = keras.Input((SIDE, SIDE, 3), name="image")
+    x = MAKERS[name](include_top=False, weights=None, input_tensor=image).output
+    x = layers.Activation("linear", name="features")(x)
+    x = layers.Dropout(0.2)(layers.GlobalAveragePooling2D(name="pooled")(x))
+    network = keras.Model(image, layers.Dense(3, name="logits", dtype="float32")(x))
+    features, dense = split_head(network)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(to_onnx(network))
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    probe = np.random.default_rng(1).uniform(-1, 1, (2, SIDE, SIDE, 3)).astype(np.float32)
+    logits, seen = session.run(["logits", "features"], {"image": probe})
+    wanted = keras.Model(network.input, [network.output, features]).predict_on_batch(probe)
+    for ours, theirs in zip((logits, seen), wanted, strict=True):
+        assert np.abs(ours - theirs).max() <= 1e-4 * max(1.0, float(np.abs(theirs).max()))
+    head = seen.mean(axis=(1, 2)) @ dense.kernel.numpy() + dense.bias.numpy()
+    assert np.allclose(head, logits, rtol=1e-3, atol=1e-3)
