@@ -22,7 +22,8 @@ class Strict(BaseModel):
 class PhantomData(Strict):
     """Phantoms, drawn on this machine: how many studies each split gets, and the seed.
 
-    Seeds of the splits differ, so no patient is in two of them.
+    Seeds of the splits differ, so no patient is in two of them. The classes are those of the
+    recipe, in its order: without a lesion, with one.
     """
 
     source: Literal["phantom"]
@@ -80,21 +81,28 @@ class _Labelled(Strict):
     """``names`` turns what a label source says into classes of the recipe; "" leaves a row out.
 
     ``separator`` parts several labels of one image (sigmoid heads); "" where there is one.
+    Images without a label, and images that cannot be read, end the command, or are left out and
+    counted: ``unlabelled`` and ``unreadable`` say which. ``where`` narrows what is used, by
+    attributes of DICOM files or columns of a labels file: a literal, a glob, or a list of them.
     """
 
     names: dict[str, str] = Field(default_factory=dict)
     separator: str = ""
+    unlabelled: Literal["refuse", "drop"] = "refuse"
+    unreadable: Literal["refuse", "drop"] = "refuse"
+    where: dict[str, Condition] = Field(default_factory=dict)
 
 
 class DicomData(_Labelled):
     """A tree of DICOM files, downloaded where a collection is named.
 
     ``collection``, ``manifest`` (a ``.tcia`` file) or neither: then ``folder`` has to be filled
-    already. ``fetch`` narrows what is downloaded by columns of the archive's series list, ``where``
-    what is used by attributes; both take a literal, a glob, or a list of them. Group 1 of
-    ``patient_pattern`` is the patient where the PatientID holds more than that. ``masks = "drop"``
-    leaves out images of two grey levels. ``boxes`` is a folder with one VOC XML file an image,
-    named by its SOP Instance UID; with ``boxed_only`` only images with a box are used.
+    already. ``fetch`` narrows what is downloaded by columns of the archive's series list, in the
+    form of ``where``. Group 1 of ``patient_pattern`` is the patient where the PatientID holds more
+    than that. Only images of the input's modalities are used, at most ``images_per_series`` of a
+    series, spread evenly (0: all). ``masks = "drop"`` leaves out images of two grey levels.
+    ``boxes`` is a folder with a VOC XML file for each image, named by its SOP Instance UID; with
+    ``boxed_only`` only images with a box are used.
     """
 
     source: Literal["dicom"]
@@ -103,9 +111,9 @@ class DicomData(_Labelled):
     manifest: Path | None = None
     server: str = "https://nbia.cancerimagingarchive.net/nbia-api/services"
     fetch: dict[str, Condition] = Field(default_factory=dict)
-    where: dict[str, Condition] = Field(default_factory=dict)
     labels: Annotated[TableLabels | PatternLabels, Field(discriminator="kind")]
     patient_pattern: str = ""
+    images_per_series: int = Field(default=0, ge=0)
     masks: Literal["keep", "drop"] = "keep"
     boxes: Path | None = None
     boxed_only: bool = False
@@ -146,7 +154,7 @@ class Split(Strict):
     ``leakage`` is what happens where two splits share a patient, the same pixels, or pictures
     nearly the same: ``refuse``, ``drop`` (from training first, never from test) or ``report``.
     Nearly the same are two images whose 64-bit difference hashes are at most ``near_bits`` apart
-    and whose thumbnails correlate by ``near_correlation`` or more.
+    and the edges of whose thumbnails correlate by ``near_correlation`` or more.
     """
 
     by: Literal["hash", "given"] = "hash"
@@ -155,8 +163,8 @@ class Split(Strict):
     test: float = Field(default=0.15, ge=0.0, lt=1.0)
     salt: str = ""
     leakage: Literal["refuse", "drop", "report"] = "refuse"
-    near_bits: int = Field(default=4, ge=0, le=16)
-    near_correlation: float = Field(default=0.99, gt=0.0, le=1.0)
+    near_bits: int = Field(default=8, ge=0, le=16)
+    near_correlation: float = Field(default=0.95, gt=0.0, le=1.0)
 
     @model_validator(mode="after")
     def _leaves_some_for_training(self) -> "Split":

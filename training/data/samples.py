@@ -39,7 +39,7 @@ class Sample:
     instance: str = ""
     box: Box | None = None
     crop: tuple[int, int, int, int] | None = None
-    groups: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict, hash=False)
     votes: tuple[int, ...] = ()
 
     @property

@@ -1,0 +1,295 @@
+"""Samples from a tree of DICOM files."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from pacs_ai.dicom.gather import find_files
+from pacs_ai.dicom.header import read_facts
+from pacs_ai.errors import ConfigError, DataError, NotDicom
+from training.config_data import DicomData, KeyName, PatternLabels
+
+from .classes import Classes, Collected, Found, Statement
+from .crops import crop_to
+from .labels import Label, Labels, PatternSource, TableSource, compiled
+from .pool import each
+from .samples import Sample
+from .table import matches
+from .voc import read_voc
+
+Facts = Mapping[str, str | list[str]]
+
+_KEYWORDS = (
+    "PatientID",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "SOPInstanceUID",
+    "InstanceNumber",
+    "Modality",
+    "Manufacturer",
+    "PatientSex",
+    "PatientAge",
+    "InstitutionName",
+    "ClinicalTrialSiteID",
+    "PhotometricInterpretation",
+    "NumberOfFrames",
+    "Rows",
+    "Columns",
+)
+_MIDDLE, _OLD = 40, 60
+_GREY = ("MONOCHROME1", "MONOCHROME2")
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Instance:
+    """One file and what its header says; ``number`` orders it in its series."""
+
+    path: Path
+    facts: Facts
+
+    def text(self, keyword: str) -> str:
+        """Return a value as text, the first of several, "" if absent."""
+        value = self.facts.get(keyword, "")
+        return value if isinstance(value, str) else value[0]
+
+    def count(self, keyword: str, otherwise: int) -> int:
+        """Return a whole number."""
+        value = self.text(keyword)
+        return int(value) if value.lstrip("+-").isdigit() else otherwise
+
+    @property
+    def keys(self) -> dict[KeyName, str]:
+        """What labels may name the image by."""
+        return {
+            "PatientID": self.text("PatientID"),
+            "StudyUID": self.text("StudyInstanceUID"),
+            "SeriesUID": self.text("SeriesInstanceUID"),
+            "SOPInstanceUID": self.text("SOPInstanceUID"),
+        }
+
+
+def collect_dicom(data: DicomData, modalities: Sequence[str], classes: Classes) -> Collected:
+    """Find the images of a tree and what is said about them.
+
+    Parameters
+    ----------
+    data
+        Where, and how labels reach it.
+    modalities
+        Which images are used.
+    classes
+        What labels mean.
+
+    Raises
+    ------
+    DataError
+        If nothing usable is there, a file cannot be read or has no label (unless they are to be
+        left out), or colour and grey images are mixed; names the file and the remedy.
+    """
+    notes: list[str] = []
+    instances = list(_used(data, modalities, _scan(data, notes), notes))
+    _refuse_mixed_colour(instances)
+    source: Labels = (
+        PatternSource(data.labels)
+        if isinstance(data.labels, PatternLabels)
+        else TableSource(data.labels, data.separator)
+    )
+    found = list(_labelled(data, instances, source, classes, notes))
+    unused = source.unused()
+    if unused:
+        notes.append(f"{len(unused)} rows name no image that is there (the first: {unused[0]})")
+    return Collected(tuple(found), tuple(notes))
+
+
+def _scan(data: DicomData, notes: list[str]) -> list[_Instance]:
+    """Read the headers of all files, of several files with the same UID the first."""
+    try:
+        files = find_files([data.folder])
+    except (ConfigError, NotDicom) as error:
+        raise DataError(
+            f"no DICOM file below {data.folder}: download the collection, or correct data.folder"
+        ) from error
+    _refuse_empty_series(data.folder)
+    keywords = (*_KEYWORDS, *data.where)
+    read = each(partial(_facts, keywords=keywords), files.files)
+    unreadable: list[str] = []
+    seen: dict[str, _Instance] = {}
+    copies = 0
+    for path, facts in zip(files.files, read, strict=True):
+        if facts is None:
+            unreadable.append(str(path))
+            continue
+        instance = _Instance(path, facts)
+        uid = instance.text("SOPInstanceUID")
+        copies += uid in seen
+        seen.setdefault(uid, instance)
+    if unreadable:
+        refuse_or_note(unreadable, data.unreadable, "cannot be read as DICOM", notes)
+    if copies:
+        notes.append(f"{copies} files are copies of others (same SOP Instance UID)")
+    return list(seen.values())
+
+
+def _facts(path: Path, keywords: Sequence[str]) -> Facts | None:
+    try:
+        facts = read_facts(path, keywords)
+    except NotDicom:
+        return None
+    return facts if facts.get("SOPInstanceUID") else None
+
+
+def _refuse_empty_series(folder: Path) -> None:
+    """Refuse a folder in which a series was to be and nothing, or only a licence, is."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir() and {child.name for child in path.iterdir()} <= {"LICENSE"}:
+            raise DataError(
+                f"{path} holds no image: the series is empty; delete the folder and download again"
+            )
+
+
+def refuse_or_note(
+    files: Sequence[str], policy: str, what: str, notes: list[str], key: str = "unreadable"
+) -> None:
+    """End with an error that names files, or write down how many are left out.
+
+    Raises
+    ------
+    DataError
+        If the policy is to refuse.
+    """
+    named = ", ".join(files[:_NAMED]) + (" ..." if len(files) > _NAMED else "")
+    if policy == "refuse":
+        raise DataError(
+            f"{len(files)} files: {what}: {named}. Correct or remove them, or set "
+            f'data.{key} = "drop"'
+        )
+    notes.append(f"{len(files)} files left out, {what}: {named}")
+
+
+def _used(
+    data: DicomData, modalities: Sequence[str], instances: Sequence[_Instance], notes: list[str]
+) -> Iterator[_Instance]:
+    """Keep the images of the wanted modalities that fulfil all conditions."""
+    left_out: Counter[str] = Counter()
+    by_series: dict[str, list[_Instance]] = defaultdict(list)
+    for instance in instances:
+        if instance.text("Modality") not in modalities:
+            left_out["of other modalities"] += 1
+        elif not instance.text("Rows"):
+            left_out["without pixels"] += 1
+        elif not all(matches(instance.facts.get(k, ""), c) for k, c in data.where.items()):
+            left_out["that data.where leaves out"] += 1
+        else:
+            by_series[instance.text("SeriesInstanceUID")].append(instance)
+    notes += [f"{count} instances {why}" for why, count in sorted(left_out.items())]
+    if not by_series:
+        raise DataError(
+            f"no image of {'/'.join(modalities)} below {data.folder}: {'; '.join(notes)}"
+        )
+    for series in by_series.values():
+        series.sort(key=lambda instance: (instance.count("InstanceNumber", 0), instance.path))
+        yield from spread(series, data.images_per_series)
+
+
+def spread(items: list[_Instance], limit: int) -> list[_Instance]:
+    """Choose at most ``limit`` items, the middles of as many equal parts; all of them for 0."""
+    if not limit or len(items) <= limit:
+        return items
+    return [items[(2 * part + 1) * len(items) // (2 * limit)] for part in range(limit)]
+
+
+def _refuse_mixed_colour(instances: Sequence[_Instance]) -> None:
+    colours = [i for i in instances if i.text("PhotometricInterpretation") not in _GREY]
+    if colours and len(colours) < len(instances):
+        kinds = sorted({i.text("PhotometricInterpretation") or "none" for i in colours})
+        raise DataError(
+            f"{len(colours)} of {len(instances)} images are in colour ({', '.join(kinds)}), the "
+            f"others grey; the first: {colours[0].path}. Leave one kind out, for example with "
+            'data.where = { PhotometricInterpretation = "MONOCHROME*" }'
+        )
+
+
+def _labelled(
+    data: DicomData,
+    instances: Sequence[_Instance],
+    source: Labels,
+    classes: Classes,
+    notes: list[str],
+) -> Iterator[Found]:
+    patient = compiled(data.patient_pattern or "(.*)", "data.patient_pattern")
+    unlabelled, boxless = [], 0
+    for instance in instances:
+        labels = source.of(instance.keys)
+        if not labels:
+            unlabelled.append(str(instance.path))
+            continue
+        boxed = _with_boxes(labels, data.boxes, instance) if data.boxes else labels
+        said = classes.statements(boxed, by_box=data.crop is not None)
+        for statement in said:
+            if data.boxed_only and statement.box is None:
+                boxless += 1
+                continue
+            match = patient.search(statement.patient or instance.text("PatientID"))
+            yield from _samples(data, instance, statement, match[1] if match else "")
+    if unlabelled:
+        refuse_or_note(unlabelled, data.unlabelled, "no label", notes, "unlabelled")
+    if boxless:
+        notes.append(f"{boxless} images left out, they have no box")
+
+
+def _with_boxes(labels: Sequence[Label], folder: Path, instance: _Instance) -> list[Label]:
+    boxes = read_voc(folder, instance.text("SOPInstanceUID"))
+    if not boxes:
+        return list(labels)
+    return [replace(label, box=box) for label in labels for box in boxes]
+
+
+def _samples(
+    data: DicomData, instance: _Instance, said: Statement, patient: str
+) -> Iterator[Found]:
+    if not patient:
+        raise DataError(
+            f"{instance.path}: no PatientID, and nothing else says whose it is; without it nobody "
+            "can keep a patient in one split: give data.labels a patient_column"
+        )
+    rows, columns = instance.count("Rows", 0), instance.count("Columns", 0)
+    crop, box = crop_to(said.box, data.crop, rows, columns, str(instance.path))
+    for frame in range(max(1, instance.count("NumberOfFrames", 1))):
+        sample = Sample(
+            path=instance.path,
+            patient=patient,
+            labels=said.labels,
+            frame=frame,
+            study=instance.text("StudyInstanceUID"),
+            series=instance.text("SeriesInstanceUID"),
+            instance=instance.text("SOPInstanceUID"),
+            box=box,
+            crop=crop,
+            groups=_groups(instance),
+            votes=said.votes,
+        )
+        yield Found(sample, said.split)
+
+
+def _groups(instance: _Instance) -> dict[str, str]:
+    maker = instance.text("Manufacturer").upper().split()
+    groups = {
+        "modality": instance.text("Modality"),
+        "maker": maker[0] if maker else "",
+        "sex": {"M": "male", "F": "female"}.get(instance.text("PatientSex").upper(), ""),
+        "age": _age_group(instance.text("PatientAge")),
+        "site": instance.text("ClinicalTrialSiteID") or instance.text("InstitutionName"),
+    }
+    return {name: value for name, value in groups.items() if value}
+
+
+def _age_group(age: str) -> str:
+    """Name the group of an age string (PS3.5 Section 6.2, AS): ``045Y``, ``011M``."""
+    number, unit = age[:-1], age[-1:].upper()
+    if not number.isdigit() or unit not in "DWMY":
+        return ""
+    years = int(number) if unit == "Y" else 0
+    return "<40" if years < _MIDDLE else "40-59" if years < _OLD else "60+"

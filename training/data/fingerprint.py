@@ -1,0 +1,152 @@
+"""What tells whether two images are the same, or nearly: hashes of what they show."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pacs_ai.errors import DataError
+
+from .pool import each
+from .read import Floats, read_grey
+from .samples import Sample
+
+ROWS, COLUMNS = 32, 36
+"""Size of a thumbnail: four pixels a side for each bit of the hash."""
+_SQUARE = 4
+_BLOCK_ROWS, _BLOCK_COLUMNS = 256, 4096
+_FEW = 2
+_BYTES = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """An image in short.
+
+    ``pixels`` is the SHA-256 of its display values, ``dhash`` a 64-bit difference hash,
+    ``thumbnail`` (32, 36) uint8, or None for an image without any contrast, which is like every
+    other of its kind. ``levels`` is at most 3: 2 for a mask. ``error`` says why it cannot be read.
+    """
+
+    pixels: str = ""
+    dhash: int = 0
+    thumbnail: _BYTES | None = None
+    levels: int = 0
+    error: str = ""
+
+
+def fingerprints(samples: Sequence[Sample], workers: int = 0) -> Iterator[Fingerprint]:
+    """Look at every image once; one that cannot be read says so."""
+    return each(_fingerprint, samples, workers)
+
+
+def _fingerprint(sample: Sample) -> Fingerprint:
+    try:
+        grey = read_grey(sample)
+    except DataError as error:
+        return Fingerprint(error=error.message)
+    digest = hashlib.sha256(repr(grey.shape).encode() + np.ascontiguousarray(grey).tobytes())
+    low, high = grey.min(), grey.max()
+    levels = 1 if low == high else 2 if ((grey == low) | (grey == high)).all() else 3
+    small = thumbnail(grey)
+    contrast = levels > 1 and int(small.max()) > int(small.min())
+    return Fingerprint(
+        digest.hexdigest(), difference_hash(small), small if contrast else None, levels
+    )
+
+
+def thumbnail(grey: Floats) -> _BYTES:
+    """Average an image down to 32 x 36."""
+    small = Image.fromarray(np.asarray(grey, dtype=np.float32)).resize(
+        (COLUMNS, ROWS), Image.Resampling.BOX
+    )
+    values: _BYTES = np.rint(np.clip(np.asarray(small), 0, 1) * 255).astype(np.uint8)
+    return values
+
+
+def difference_hash(small: _BYTES) -> int:
+    """Say of each of 8 x 8 places whether the next one to the right is brighter.
+
+    Notes
+    -----
+    The difference hash of Neal Krawetz, 2013.
+    """
+    means = small.reshape(ROWS // _SQUARE, _SQUARE, COLUMNS // _SQUARE, _SQUARE).mean(axis=(1, 3))
+    bits = means[:, 1:] > means[:, :-1]
+    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+
+
+def near_pairs(
+    prints: Sequence[Fingerprint], bits: int, correlation: float
+) -> Iterator[tuple[int, int]]:
+    """Find images that are nearly the same.
+
+    Parameters
+    ----------
+    prints
+        Of readable images.
+    bits
+        By how many of 64 the hashes may differ.
+    correlation
+        How much the edges of the thumbnails must correlate besides: hashes alone take all chests
+        for one.
+
+    Yields
+    ------
+    tuple
+        Two indices, the first lower.
+
+    Notes
+    -----
+    Every pair of hashes is compared, in blocks that stay in the processor's cache: exact for
+    any bits and any distribution, where trees and bands degrade on images that are all alike.
+    100,000 images take about 10 s on one core.
+    """
+    rated = [(i, each.thumbnail) for i, each in enumerate(prints) if each.thumbnail is not None]
+    if len(rated) < _FEW:
+        return
+    places = [index for index, _ in rated]
+    hashes = np.array([prints[index].dhash for index in places], dtype=np.uint64)
+    small = np.stack([picture for _, picture in rated])
+    for first, second in _close(hashes, bits):
+        for part in range(0, len(first), _BLOCK_COLUMNS):
+            i, j = first[part : part + _BLOCK_COLUMNS], second[part : part + _BLOCK_COLUMNS]
+            same = _alike(small[i], small[j]) >= correlation
+            yield from ((places[a], places[b]) for a, b in zip(i[same], j[same], strict=True))
+
+
+def _close(
+    hashes: npt.NDArray[np.uint64], bits: int
+) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Give the pairs of indices, first below second, whose hashes differ by at most ``bits``."""
+    for top in range(0, len(hashes), _BLOCK_ROWS):
+        block = hashes[top : top + _BLOCK_ROWS, None]
+        for left in range(top, len(hashes), _BLOCK_COLUMNS):
+            distance = np.bitwise_count(block ^ hashes[None, left : left + _BLOCK_COLUMNS])
+            rows, columns = np.nonzero(distance <= bits)
+            first, second = rows + top, columns + left
+            yield first[first < second], second[first < second]
+
+
+def _alike(first: _BYTES, second: _BYTES) -> Floats:
+    """Correlate what the thumbnails change by from pixel to pixel, shape (n,).
+
+    Edges tell images apart better than grey values: two heads of the same shape correlate by 0.97
+    in grey, by 0.7 in their edges.
+    """
+    a, b = _edges(first), _edges(second)
+    scale = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
+    return np.asarray((a * b).sum(axis=1) / np.maximum(scale, 1e-6), dtype=np.float32)
+
+
+def _edges(small: _BYTES) -> Floats:
+    """Differences to the right and downwards, less their mean, shape (n, differences)."""
+    pictures = small.astype(np.float32)
+    across = np.diff(pictures, axis=2).reshape(len(small), -1)
+    down = np.diff(pictures, axis=1).reshape(len(small), -1)
+    edges = np.concatenate([across, down], axis=1)
+    edges -= edges.mean(axis=1, keepdims=True)
+    return edges

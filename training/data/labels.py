@@ -1,0 +1,171 @@
+"""What is known about an image besides its pixels: label, box, split, patient, votes."""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pacs_ai.errors import ConfigError, DataError
+from training.config_data import KeyName, PatternLabels, TableLabels
+
+from .samples import Box
+from .table import read_table, split_name
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One statement: ``names`` as its source says them, and where it stands (``origin``).
+
+    ``split`` and ``patient`` are "" where the source does not say. Without names the majority of
+    ``votes`` counts.
+    """
+
+    names: tuple[str, ...]
+    origin: str
+    split: str = ""
+    patient: str = ""
+    box: Box | None = None
+    votes: tuple[str, ...] = ()
+
+
+class Labels(Protocol):
+    """Where labels come from."""
+
+    def of(self, keys: Mapping[KeyName, str]) -> Sequence[Label]:
+        """Return what is said about an image: one label, one for each box, or none."""
+
+    def unused(self) -> list[str]:
+        """Say where statements stand that no image was asked for."""
+
+
+class PatternSource:
+    """Labels that are part of the PatientID.
+
+    Raises
+    ------
+    ConfigError
+        If the pattern is no regular expression with one group.
+    """
+
+    def __init__(self, config: PatternLabels) -> None:
+        self._pattern = compiled(config.pattern, "data.labels.pattern")
+
+    def of(self, keys: Mapping[KeyName, str]) -> Sequence[Label]:
+        """Return the label, or none where the pattern does not match."""
+        found = self._pattern.search(keys["PatientID"])
+        return [Label((found[1],), "the PatientID")] if found else []
+
+    def unused(self) -> list[str]:
+        """Return nothing: a pattern lists no images."""
+        return []
+
+
+class TableSource:
+    """Labels from CSV files.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read or a row says nothing usable; names file and line.
+    """
+
+    def __init__(self, config: TableLabels, separator: str = "") -> None:
+        self._config, self._separator = config, separator
+        self._labels: dict[str, list[Label]] = defaultdict(list)
+        self._asked: set[str] = set()
+        wanted = [config.key_column, config.split_column, config.patient_column]
+        wanted += config.vote_columns or [config.label_column]
+        self._columns = [name for name in (*wanted, *(config.box_columns or ())) if name]
+        self._pattern = compiled(config.key_pattern or "(.*)", "data.labels.key_pattern")
+        for source in config.files:
+            for line, row in read_table(source.file, self._columns):
+                self._add(f"{source.file}, line {line}", row, source.split)
+
+    def of(self, keys: Mapping[KeyName, str]) -> Sequence[Label]:
+        """Return the rows for an image."""
+        key = keys[self._config.key]
+        self._asked.add(key)
+        return self._labels.get(key, [])
+
+    def unused(self) -> list[str]:
+        """Say where rows stand for which no image was found."""
+        return [
+            label.origin
+            for key, labels in self._labels.items()
+            if key not in self._asked
+            for label in labels
+        ]
+
+    def _add(self, origin: str, row: Mapping[str, str], split: str) -> None:
+        config = self._config
+        found = self._pattern.search(row[config.key_column])
+        if not found or not found[1]:
+            raise DataError(f"{origin}: column {config.key_column!r} holds no {config.key}")
+        votes = tuple(row[name] for name in config.vote_columns if row[name])
+        label = Label(
+            names=self._names(origin, row, votes),
+            origin=origin,
+            split=split or split_name(row.get(config.split_column, ""), origin),
+            patient=row.get(config.patient_column, ""),
+            box=read_box(row, config.box_columns, origin),
+            votes=votes,
+        )
+        self._labels[found[1].strip()].append(label)
+
+    def _names(self, origin: str, row: Mapping[str, str], votes: Sequence[str]) -> tuple[str, ...]:
+        config = self._config
+        if votes and not row.get(config.label_column):
+            return ()  # the majority decides, once it is known what the votes mean
+        return split_names(row.get(config.label_column, ""), self._separator, origin)
+
+
+def split_names(text: str, separator: str, origin: str) -> tuple[str, ...]:
+    """Part the labels of one image.
+
+    Raises
+    ------
+    DataError
+        If there is none, where only one is possible.
+    """
+    if separator:
+        return tuple(name.strip() for name in text.split(separator) if name.strip())
+    if not text:
+        raise DataError(f"{origin}: the label is empty; fill it in or delete the row")
+    return (text,)
+
+
+def read_box(row: Mapping[str, str], columns: Sequence[str] | None, origin: str) -> Box | None:
+    """Read the finding's box from a row, None where it has none.
+
+    Raises
+    ------
+    DataError
+        If it is not four numbers, or holds no area.
+    """
+    if columns is None or not any(row[name] for name in columns):
+        return None
+    try:
+        x0, y0, x1, y1 = (float(row[name]) for name in columns)
+    except ValueError as error:
+        raise DataError(f"{origin}: {', '.join(columns)} are not four numbers") from error
+    if not (x0 < x1 and y0 < y1):
+        raise DataError(f"{origin}: the box must have x0 < x1 and y0 < y1, in pixels")
+    return x0, y0, x1, y1
+
+
+def compiled(pattern: str, key: str) -> re.Pattern[str]:
+    """Compile a regular expression of a recipe.
+
+    Raises
+    ------
+    ConfigError
+        If it is none, or has no group.
+    """
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise ConfigError(f"{key} is no regular expression: {error}") from error
+    if not expression.groups:
+        raise ConfigError(f"{key} needs a group, in parentheses, around what it is to find")
+    return expression

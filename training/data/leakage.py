@@ -1,0 +1,113 @@
+"""Whether a network could be judged on what it learned from: the same patient, the same picture."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pacs_ai.errors import DataError
+from training.config_data import Split
+
+from .fingerprint import Fingerprint
+from .samples import SPLITS, Sample, SplitName
+
+Kind = Literal["same patient", "same pixels", "nearly the same"]
+KINDS: tuple[Kind, ...] = ("same patient", "same pixels", "nearly the same")
+
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """Two images in different splits that should not be: indices, the one to be dropped first.
+
+    Training gives way to validation, and both to test, so that figures of different runs are
+    about the same images.
+    """
+
+    kind: Kind
+    drop: int
+    keep: int
+
+
+def find_leaks(
+    samples: Sequence[Sample],
+    names: Sequence[SplitName],
+    prints: Sequence[Fingerprint],
+    near: Iterable[tuple[int, int]],
+) -> list[Leak]:
+    """Find what two splits share.
+
+    Parameters
+    ----------
+    samples, names, prints
+        The images, their splits and fingerprints.
+    near
+        Pairs of indices that are nearly the same.
+
+    Returns
+    -------
+    list of Leak
+        For each image that would have to go, and each kind, one of those it is like.
+    """
+    leaks: dict[tuple[Kind, int], int] = {}
+
+    def add(kind: Kind, first: int, second: int) -> None:
+        if names[first] == names[second]:
+            return
+        drop, keep = sorted((first, second), key=lambda index: SPLITS.index(names[index]))
+        leaks.setdefault((kind, drop), keep)
+
+    patients = [sample.patient for sample in samples]
+    # an image without contrast is like every other of its kind and teaches nothing
+    pixels = [each.pixels if each.thumbnail is not None else "" for each in prints]
+    for first, second in _across(patients, names):
+        add("same patient", first, second)
+    for first, second in _across(pixels, names):
+        add("same pixels", first, second)
+    for first, second in near:
+        known = {("same pixels", first), ("same pixels", second)}
+        if not known & leaks.keys():
+            add("nearly the same", first, second)
+    return [Leak(kind, drop, keep) for (kind, drop), keep in sorted(leaks.items())]
+
+
+def _across(values: Sequence[str], names: Sequence[SplitName]) -> Iterable[tuple[int, int]]:
+    """Pair every image with the first of each other split that has the same value."""
+    places: dict[str, dict[SplitName, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for index, (value, name) in enumerate(zip(values, names, strict=True)):
+        places[value][name].append(index)
+    for value, by_split in places.items():
+        if value and len(by_split) > 1:
+            last = max(by_split, key=SPLITS.index)
+            keep = by_split[last][0]
+            yield from (
+                (index, keep) for name, found in by_split.items() if name != last for index in found
+            )
+
+
+def refuse(leaks: Sequence[Leak], samples: Sequence[Sample], split: Split) -> None:
+    """End with an error that says what leaks and what to do, if anything does.
+
+    Raises
+    ------
+    DataError
+        Naming keys, never patients, and files.
+    """
+    if not leaks:
+        return
+    parts = []
+    for kind in KINDS:
+        found = [leak for leak in leaks if leak.kind == kind]
+        if not found:
+            continue
+        first = found[0]
+        keys = {samples[leak.drop].key for leak in found}
+        what = f"{len(keys)} patients" if kind == "same patient" else f"{len(found)} images"
+        parts.append(
+            f"{kind}: {what} (the first: {samples[first.drop].path} and {samples[first.keep].path})"
+        )
+    remedy = 'correct the splits, or set split.leakage = "drop" to leave out the copies'
+    if split.by == "hash" and split.group == "patient":
+        remedy += ', or split.group = "near-duplicates" to keep such images in one split'
+    raise DataError(f"splits share images: {'; '.join(parts)}; {remedy}")

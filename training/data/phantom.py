@@ -1,0 +1,44 @@
+"""Samples that are drawn on this machine, so that anybody can try the whole way."""
+
+from pathlib import Path
+
+from pacs_ai.demo.phantom import LABELS_FILE, LabelRow, read_labels, write_phantom_collection
+from training.config_data import PhantomData
+
+from .classes import Collected, Found
+from .samples import SPLITS, Sample
+
+_SEED_STEP = 1_000_003
+"""Splits with other numbers share no patient."""
+
+
+def collect_phantoms(data: PhantomData) -> Collected:
+    """Draw the phantoms of a recipe, unless they are there already, and list them.
+
+    A folder is named by what was drawn into it, and a split is whole when its labels are there:
+    they are written last.
+    """
+    counts = (data.train_studies, data.validation_studies, data.test_studies)
+    found: list[Found] = []
+    for index, (name, studies) in enumerate(zip(SPLITS, counts, strict=True)):
+        folder = data.folder / f"{name}-{studies}-{data.seed}"
+        if not (folder / LABELS_FILE).exists():
+            write_phantom_collection(folder, studies, data.seed + index * _SEED_STEP)
+        found += [Found(_sample(folder, row), name) for row in read_labels(folder)]
+    return Collected(tuple(found))
+
+
+def _sample(folder: Path, row: LabelRow) -> Sample:
+    box = None
+    if row.x0 is not None and row.y0 is not None and row.x1 is not None and row.y1 is not None:
+        box = (float(row.x0), float(row.y0), float(row.x1), float(row.y1))
+    return Sample(
+        path=folder / row.file,
+        patient=row.patient_id,
+        labels=(row.label,),
+        study=row.study_uid,
+        series=row.series_uid,
+        instance=row.sop_uid,
+        box=box,
+        groups={"modality": row.modality},
+    )

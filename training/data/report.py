@@ -1,0 +1,121 @@
+"""What a dataset is made of, for people and for the run's folder. Keys, never patients."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.run import write_whole
+
+from .leakage import KINDS, Leak
+from .samples import SPLITS, Dataset, Sample
+
+FILE = "dataset.json"
+LEAKS_FILE = "leakage.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was noticed while a dataset was made.
+
+    ``policy`` says what happened to ``leaks``. The counts are of images: ``duplicates`` repeat
+    the pixels of another one of their split, ``contradictions`` do so under another label,
+    ``flat`` ones are of one grey value.
+    """
+
+    leaks: Sequence[Leak]
+    policy: str
+    duplicates: int
+    contradictions: int
+    flat: int
+
+
+def summary(dataset: Dataset, findings: Findings) -> dict[str, object]:
+    """Count what is in the splits."""
+    return {
+        "classes": list(dataset.classes),
+        "splits": {name: _counts(dataset, dataset.split(name)) for name in SPLITS},
+        "leakage": {"policy": findings.policy, "images": _by_kind(findings.leaks)},
+        "same pixels within splits": findings.duplicates,
+        "same pixels, other label": findings.contradictions,
+        "without contrast": findings.flat,
+        "notes": list(dataset.notes),
+    }
+
+
+def _by_kind(leaks: Sequence[Leak]) -> dict[str, int]:
+    return {kind: sum(leak.kind == kind for leak in leaks) for kind in KINDS}
+
+
+def _counts(dataset: Dataset, samples: Sequence[Sample]) -> dict[str, object]:
+    labels = Counter(dataset.classes[index] for sample in samples for index in sample.labels)
+    groups: dict[str, Counter[str]] = {}
+    for sample in samples:
+        for name, value in sample.groups.items():
+            groups.setdefault(name, Counter())[value] += 1
+    return {
+        "images": len(samples),
+        "patients": len({sample.patient for sample in samples}),
+        "studies": len({sample.unit for sample in samples}),
+        "classes": {name: labels[name] for name in dataset.classes},
+        "boxes": sum(sample.box is not None for sample in samples),
+        "groups": {name: dict(sorted(counts.items())) for name, counts in groups.items()},
+    }
+
+
+def text(dataset: Dataset, findings: Findings) -> str:
+    """Write the counts as a table, and what was noticed below it."""
+    header = ["", "images", "patients", *dataset.classes]
+    rows = [header]
+    for name in SPLITS:
+        counts = _counts(dataset, dataset.split(name))
+        by_class = counts["classes"]
+        assert isinstance(by_class, Mapping)  # noqa: S101 - `_counts` made it
+        cells = [name, counts["images"], counts["patients"], *by_class.values()]
+        rows.append([str(cell) for cell in cells])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    lines = ["  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
+    for kind, count in _by_kind(findings.leaks).items():
+        if count:
+            done = "left out" if findings.policy == "drop" else "kept, as the recipe says"
+            lines.append(f"{count} images with the {kind} in another split: {done}")
+    counted = (
+        (findings.duplicates, "images repeat the pixels of another in their split"),
+        (findings.contradictions, "images have the pixels of another with another label"),
+        (findings.flat, "images are of one grey value"),
+    )
+    lines += [f"{count} {what}" for count, what in counted if count]
+    return "\n".join([*lines, *dataset.notes])
+
+
+def write_report(
+    folder: Path, dataset: Dataset, findings: Findings, pixels: Mapping[Sample, str]
+) -> None:
+    """Write ``dataset.json``: the counts, and each image with split, key, labels and hash."""
+    images = [
+        [
+            name,
+            sample.key,
+            sample.instance or sample.path.name,
+            sample.frame,
+            [dataset.classes[index] for index in sample.labels],
+            pixels[sample],
+        ]
+        for name in SPLITS
+        for sample in dataset.split(name)
+    ]
+    counts = json.dumps(summary(dataset, findings), indent=1)[:-2]
+    columns = ["split", "patient key", "instance or file", "frame", "labels", "pixels sha256"]
+    rows = ",\n".join(json.dumps(row) for row in images)
+    whole = f'{counts},\n "columns": {json.dumps(columns)},\n "images": [\n{rows}\n]\n}}\n'
+    write_whole(folder / FILE, whole)
+
+
+def write_leaks(folder: Path, leaks: Sequence[Leak], samples: Sequence[Sample]) -> None:
+    """List every pair that leaks, by its files, in ``leakage.csv``."""
+    lines = ["kind,file,like"]
+    for leak in leaks:
+        pair = (samples[leak.drop].path, samples[leak.keep].path)
+        lines.append(",".join([leak.kind, *(f'"{path}"' for path in pair)]))
+    write_whole(folder / LEAKS_FILE, "\n".join(lines) + "\n")

@@ -1,0 +1,139 @@
+"""Who learns and who judges: by patient, by a hash that nobody can steer, or as given."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from pacs_ai.errors import DataError
+from training.config_data import Split
+
+from .classes import Found
+from .samples import SPLITS, TEST, TRAIN, VALIDATION, SplitName
+
+_PARTS = 2**64
+
+
+def assign(found: Sequence[Found], split: Split, units: Sequence[str]) -> list[SplitName]:
+    """Say of each image in which split it is.
+
+    Parameters
+    ----------
+    found
+        The images.
+    split
+        How they are parted.
+    units
+        For each image what must not be torn apart: its patient, or a group of patients.
+
+    Raises
+    ------
+    DataError
+        If splits are to be as given and one is missing, or is named for some images only.
+    """
+    if split.by == "hash":
+        return [_drawn(unit, split) for unit in units]
+    given = [image.given for image in found]
+    for image in found:
+        if not image.given:
+            raise DataError(
+                f"{image.sample.path} is in no split: fill in the column that data.split_column "
+                'names (or data.labels.split_column), or set split.by = "hash"'
+            )
+    missing = {TRAIN, TEST} - set(given)
+    if missing:
+        raise DataError(
+            f'no image is in the split {" or ".join(sorted(missing))}; set split.by = "hash" to '
+            "have it drawn"
+        )
+    return _with_validation(given, split, units)
+
+
+def _with_validation(given: Sequence[str], split: Split, units: Sequence[str]) -> list[SplitName]:
+    """Draw a validation split from training where none is given."""
+    named: list[SplitName] = [name for text in given for name in SPLITS if name == text]
+    if VALIDATION in named:
+        return named
+    chosen = {
+        u
+        for u, n in zip(units, named, strict=True)
+        if n == TRAIN and _share(u, split) < split.validation
+    }
+    return [
+        VALIDATION if name == TRAIN and unit in chosen else name
+        for name, unit in zip(named, units, strict=True)
+    ]
+
+
+def _drawn(unit: str, split: Split) -> SplitName:
+    share = _share(unit, split)
+    if share < split.test:
+        return TEST
+    return VALIDATION if share < split.test + split.validation else TRAIN
+
+
+def _share(unit: str, split: Split) -> float:
+    """Return a number in [0, 1) that depends on patient and salt alone."""
+    return rank(unit, split.salt) / _PARTS
+
+
+def rank(unit: str, salt: str = "") -> int:
+    """Give a patient a place in an order that has nothing to do with anything."""
+    digest = hashlib.sha256(f"{salt}|{unit}".encode()).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
+def joined(patients: Sequence[str], pairs: Iterable[tuple[int, int]]) -> list[str]:
+    """Put patients together whose images are nearly the same.
+
+    Parameters
+    ----------
+    patients
+        The patient of each image.
+    pairs
+        Indices of images that are nearly the same.
+
+    Returns
+    -------
+    list of str
+        For each image its group: the member with the lowest rank stands for all, so that a group
+        stays in its split when images are added that are like none of it.
+    """
+    above = {patient: patient for patient in patients}
+
+    def root(patient: str) -> str:
+        while above[patient] != patient:
+            above[patient] = above[above[patient]]
+            patient = above[patient]
+        return patient
+
+    for first, second in pairs:
+        low, high = sorted((root(patients[first]), root(patients[second])), key=rank)
+        above[high] = low
+    return [root(patient) for patient in patients]
+
+
+def limited(found: Sequence[Found], names: Sequence[SplitName], limit: int) -> list[int]:
+    """Choose at most ``limit`` patients of each split, taking turns between labels.
+
+    Returns
+    -------
+    list of int
+        Indices of the images that stay, in order.
+    """
+    queues: dict[tuple[str, tuple[int, ...]], list[str]] = defaultdict(list)
+    for image, name in zip(found, names, strict=True):
+        queues[name, image.sample.labels].append(image.sample.patient)
+    kept: dict[str, dict[str, None]] = {name: {} for name in SPLITS}
+    for name in SPLITS:
+        lists = [
+            sorted(set(who), key=rank) for (of, _), who in sorted(queues.items()) if of == name
+        ]
+        for turn in range(max(map(len, lists), default=0)):
+            for who in lists:
+                if turn < len(who) and len(kept[name]) < limit:
+                    kept[name].setdefault(who[turn])
+    return [
+        index
+        for index, (image, name) in enumerate(zip(found, names, strict=True))
+        if image.sample.patient in kept[name]
+    ]

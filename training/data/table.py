@@ -1,0 +1,98 @@
+"""CSV files that people made: read strictly, with errors that name the line."""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from pacs_ai.errors import DataError
+from training.config_data import Condition
+
+_DELIMITERS = ",;\t"
+_SPLITS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
+"""What people call the splits."""
+
+Row = Mapping[str, str]
+
+
+def read_table(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, Row]]:
+    """Read the rows of a CSV file, with the line each begins on.
+
+    Parameters
+    ----------
+    path
+        UTF-8, with a line of column names; parted by commas, semicolons or tabs.
+    columns
+        Which must be there.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, no CSV file, lacks a column, or has no rows.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            header = file.readline()
+            file.seek(0)
+            delimiter = max(_DELIMITERS, key=header.count)
+            reader = csv.DictReader(file, delimiter=delimiter, restval="")
+            _check_header(path, reader.fieldnames or (), columns)
+            rows = 0
+            for rows, row in enumerate(reader, 1):  # noqa: B007 - counts
+                yield reader.line_num, {key: (value or "").strip() for key, value in row.items()}
+    except FileNotFoundError as error:
+        raise DataError(f"no labels: {path} does not exist; the recipe names it") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(
+            f"{path} cannot be read as CSV in UTF-8 ({type(error).__name__}); save a spreadsheet "
+            "as CSV first"
+        ) from error
+    if not rows:
+        raise DataError(f"{path} has a header and no rows")
+
+
+def _check_header(path: Path, header: Sequence[str], columns: Sequence[str]) -> None:
+    missing = [name for name in columns if name not in header]
+    if missing:
+        raise DataError(
+            f"{path} has no column {', '.join(map(repr, missing))}; it has: {', '.join(header)}. "
+            "The recipe's section data says which column is which"
+        )
+
+
+def split_name(text: str, where: str) -> str:
+    """Give a split its own name, "" for none.
+
+    Raises
+    ------
+    DataError
+        If it is none that is known; ``where`` says where it stands.
+    """
+    if not text:
+        return ""
+    try:
+        return _SPLITS[text.strip().lower()]
+    except KeyError as error:
+        raise DataError(
+            f"{where}: {text!r} is no split; write train, validation or test"
+        ) from error
+
+
+def matches(value: str | Sequence[str], condition: Condition) -> bool:
+    """Tell whether a value, or any of several, is one of the literals or globs of a condition."""
+    values = (value,) if isinstance(value, str) else value
+    patterns = (condition,) if isinstance(condition, str) else condition
+    return any(fnmatchcase(each, pattern) for each in values for pattern in patterns)
+
+
+def is_split(name: str) -> bool:
+    """Tell whether a word is one that people call a split by."""
+    return name.strip().lower() in _SPLITS
