@@ -228,6 +228,7 @@ def _labelled(
             continue
         boxed = _with_boxes(labels, data.boxes, instance) if data.boxes else labels
         said = classes.statements(boxed, by_box=data.crop is not None)
+        boxless += data.crop is not None and all(label.box is None for label in boxed)
         for statement in said:
             if data.boxed_only and statement.box is None:
                 boxless += 1

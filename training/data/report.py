@@ -12,6 +12,11 @@ from .leakage import KINDS, Leak
 from .samples import SPLITS, Dataset, Sample
 
 FILE = "dataset.json"
+_PHRASES = {
+    "same patient": "are of a patient who is in",
+    "same pixels": "have the pixels of one in",
+    "nearly the same": "are nearly the same as one in",
+}
 LEAKS_FILE = "leakage.csv"
 
 
@@ -79,7 +84,8 @@ def text(dataset: Dataset, findings: Findings) -> str:
     for kind, count in _by_kind(findings.leaks).items():
         if count:
             done = "left out" if findings.policy == "drop" else "kept, as the recipe says"
-            lines.append(f"{count} images with the {kind} in another split: {done}")
+            what = _PHRASES[kind]
+            lines.append(f"{count} images {what} another split: {done}")
     counted = (
         (findings.duplicates, "images repeat the pixels of another in their split"),
         (findings.contradictions, "images have the pixels of another with another label"),
