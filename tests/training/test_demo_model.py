@@ -17,7 +17,7 @@ from pacs_ai.model.runtime import OnnxRuntime
 from training.config import Recipe
 from training.demo_export import parity
 from training.explain.gradient import gradient_gradcam
-from training.model import build_network, load_weights
+from training.model import FEATURES, build_network, load_weights
 
 pytestmark = pytest.mark.train
 
@@ -55,7 +55,7 @@ def test_closed_form_gradcam_is_gradient_gradcam(
         _, features = runtime.predict(x[None])
         for index in range(len(bundle.identity.classes)):
             closed = gradcam(features[0], bundle.class_weights[index])
-            gradient = gradient_gradcam(network, x[None], index)
+            gradient = gradient_gradcam(network, x[None], index, FEATURES)
             assert np.abs(closed - gradient).max() <= 1e-4
             explained += bool(gradient.any())
     assert explained >= len(inputs), "maps that are all zero would prove nothing"

@@ -1,21 +1,19 @@
 """Judge a run on data of another origin, and say how much worse it is there."""
 
-import json
 from collections.abc import Collection, Sequence
 
 import keras
 
 from pacs_ai.errors import DataError
-from training.calibration import Calibration
 from training.config import Recipe
 from training.data.samples import Sample
 from training.run import Run
 
 from .cases import Scores, by_image
-from .internal import CALIBRATION, TEST_SCORES
+from .internal import TEST_SCORES
 from .judge import cases_of, drop, judge, units_of
 from .network import TrainedNetwork
-from .publish import Judged, headline, publish, question_of
+from .publish import Judged, calibration_of, headline, publish, question_of
 from .score import score
 
 
@@ -59,7 +57,7 @@ def evaluate_other(
             f"{len(shared)} patients of {name} are among those the model learned from: "
             f"no external test ({', '.join(sorted(shared)[:3])} …); leave them out"
         )
-    calibration = _calibration_of(run)
+    calibration = calibration_of(run)
     internal, question = Scores.load(run.evaluation / TEST_SCORES), question_of(recipe)
     looking = TrainedNetwork(network)
     run.log(f"looking at {len(samples)} images: {name}")
@@ -81,13 +79,3 @@ def evaluate_other(
     }
     publish(folder, figures, by_image(scores, question, calibration), samples, looking, recipe)
     return Judged(figures, calibration)
-
-
-def _calibration_of(run: Run) -> Calibration:
-    try:
-        return Calibration.from_dict(json.loads((run.evaluation / CALIBRATION).read_text("utf-8")))
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(
-            f"the run in {run.folder} was not evaluated on its own test split yet: "
-            f"pacs-ai evaluate {run.folder}"
-        ) from error

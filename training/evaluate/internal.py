@@ -18,11 +18,10 @@ from .cases import Scores, by_image
 from .judge import Rival, judge
 from .network import TrainedNetwork
 from .operating import calibrate, calibration_gain
-from .publish import Judged, as_json, headline, publish, question_of
+from .publish import CALIBRATION, Judged, as_json, headline, publish, question_of
 from .score import describe, score
 
 VALIDATION_SCORES, TEST_SCORES = "validation_scores.npz", "test_scores.npz"
-CALIBRATION = "calibration.json"
 _GLANCED = 1000
 _BATCH = 64
 

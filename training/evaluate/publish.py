@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pacs_ai.errors import DataError
 from training.calibration import Calibration
 from training.config import Recipe
 from training.data.samples import Sample
 from training.report.page import write_report
 from training.report.pictures import png
-from training.run import write_whole
+from training.run import Run, write_whole
 
 from .cases import Cases, Question, Scores
 from .judge import IMAGE, STUDY, plain
@@ -18,7 +19,7 @@ from .network import Classifier
 from .worst import draw_errors, worst_errors
 
 FORMAT = 1
-FIGURES, ERRORS = "figures.json", "errors"
+FIGURES, ERRORS, CALIBRATION = "figures.json", "errors", "calibration.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,24 @@ def question_of(recipe: Recipe) -> Question:
         activation=recipe.release.activation,
         aggregation=recipe.release.aggregation,
     )
+
+
+def calibration_of(run: Run) -> Calibration:
+    """Read what validation decided.
+
+    Raises
+    ------
+    DataError
+        If the run was not evaluated yet.
+    """
+    try:
+        found = json.loads((run.evaluation / CALIBRATION).read_text(encoding="utf-8"))
+        return Calibration.from_dict(found)
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(
+            f"the run in {run.folder} was not evaluated on its own test split yet: "
+            f"pacs-ai evaluate {run.folder}"
+        ) from error
 
 
 def headline(

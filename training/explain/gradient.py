@@ -5,11 +5,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from training.model import FEATURES
-
 
 def gradient_gradcam(
-    model: keras.Model, x: npt.NDArray[np.float32], class_index: int, layer: str = FEATURES
+    model: keras.Model, x: npt.NDArray[np.float32], class_index: int, layer: str
 ) -> npt.NDArray[np.float32]:
     """Where the network looked for one class, by automatic differentiation.
 

@@ -16,7 +16,7 @@ from . import plots, tables
 from .words import NAMES, said_of_set, said_of_threshold
 
 FIGURES, ERRORS, REPORT = "figures.json", "errors", "report.html"
-_STYLE = Path(__file__).with_name("style.css")
+STYLE = Path(__file__).with_name("style.css")
 _TILES = (
     "auc",
     "sensitivity",
@@ -65,7 +65,7 @@ def render(figures: dict[str, Any], pictures: dict[str, bytes]) -> str:
         "<!doctype html>\n"
         f'<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{_STYLE.read_text(encoding='utf-8')}</style></head>\n<body><main>"
+        f"<style>{STYLE.read_text(encoding='utf-8')}</style></head>\n<body><main>"
         f"<header><h1>{escape(title)}</h1><p>{escape(said_of_set(figures))}</p>"
         '<p class="banner">For research. No figure here makes this a medical device, and none says '
         "anything about data of another kind than these.</p></header>\n"

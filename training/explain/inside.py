@@ -1,0 +1,101 @@
+"""Pictures of the inside of a network: feature maps, and images that a class likes best."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from pacs_ai.errors import ConfigError
+from pacs_ai.model.preprocess import affine
+from pacs_ai.model.spec import InputSpec
+from training.report.pictures import Picture, as_rgb, colour, enlarge, mosaic
+
+Floats = npt.NDArray[np.float32]
+
+_SHOWN = 4
+_SIDE = 96
+_RATE = 0.05
+_JITTER = 4
+_SMOOTH = 0.05
+_SEED = 23
+_MAPS = 4  # dimensions of a feature map: n, h, w, k
+
+
+def choose_layers(network: keras.Model, wanted: Sequence[str]) -> list[str]:
+    """Choose whose feature maps are shown: those wanted, or a few along the depth.
+
+    Raises
+    ------
+    ConfigError
+        If a layer is not there or gives no map.
+    """
+    mapped = [
+        layer.name
+        for layer in network.layers
+        if len(layer.output.shape) == _MAPS and not isinstance(layer, keras.layers.InputLayer)
+    ]
+    for name in wanted:
+        if name not in mapped:
+            raise ConfigError(
+                f"explanation.layers names {name!r}, which gives no feature map; there are: "
+                f"{', '.join(mapped)}"
+            )
+    if wanted:
+        return list(wanted)
+    places = np.unique(np.linspace(0, len(mapped) - 1, min(_SHOWN, len(mapped))).astype(int))
+    return [mapped[place] for place in places]
+
+
+def feature_maps(network: keras.Model, x: Floats, layer: str, channels: int) -> Picture:
+    """Draw the most active channels of a layer for one image, the most active first.
+
+    Parameters
+    ----------
+    network
+        The trained one.
+    x
+        Shape (1, height, width, channels).
+    layer
+        Its name.
+    channels
+        How many at most.
+    """
+    twin = keras.Model(network.input, network.get_layer(layer).output)
+    maps = np.asarray(twin.predict_on_batch(x), dtype=np.float32)[0]
+    order = np.argsort(-np.abs(maps).mean(axis=(0, 1)), kind="stable")[:channels]
+    peak = float(np.abs(maps[..., order]).max()) or 1.0
+    drawn = [
+        enlarge(colour(np.clip(maps[..., k] / peak, 0.0, 1.0), "viridis"), _SIDE) for k in order
+    ]
+    return mosaic(drawn, columns=min(8, len(drawn)))
+
+
+def maximise(network: keras.Model, k: int, spec: InputSpec, steps: int) -> Picture:
+    """Look for the image that a class likes best, from grey, by gradient ascent.
+
+    Every step moves the image a little at random and takes the mean of neighbours into account, so
+    that what comes out is more than noise that happens to please.
+
+    Notes
+    -----
+    Erhan et al., Visualizing higher-layer features of a deep network, 2009; jitter and smoothness
+    as in Olah et al., Feature visualization, 2017.
+    """
+    factor, offset = (tf.constant(part) for part in affine(spec))
+    rng = np.random.default_rng([_SEED, k])
+    start = rng.normal(0.0, 0.05, (1, spec.height, spec.width, 1)).astype(np.float32)
+    image = tf.Variable(start)
+    optimiser = keras.optimizers.Adam(_RATE)
+    for _ in range(steps):
+        shift = [int(each) for each in rng.integers(-_JITTER, _JITTER + 1, 2)]
+        with tf.GradientTape() as tape:
+            grey = tf.sigmoid(image)
+            logits = network(tf.roll(grey, shift, axis=(1, 2)) * factor - offset, training=False)
+            others = tf.reduce_sum(logits[0]) - logits[0, k]
+            rest = others / max(1, logits.shape[1] - 1)
+            unrest = tf.reduce_mean(tf.image.total_variation(grey)) / (spec.height * spec.width)
+            loss = rest - logits[0, k] + _SMOOTH * unrest * tf.abs(logits[0, k])
+        optimiser.apply_gradients([(tape.gradient(loss, image), image)])
+    return enlarge(as_rgb(tf.sigmoid(image).numpy()[0, ..., 0]), 2 * _SIDE)
