@@ -80,7 +80,7 @@ class Account:
             names = [class_title(one.spec) for one in decided if one.decision is decision]
             if names:
                 return f"{', '.join(names)}: {decision}"
-        return "Nothing found of what the model knows"
+        return "Nothing found of what the model looks for"
 
 
 def account_of(prediction: StudyPrediction, evidence: Evidence, context: ResultContext) -> Account:

@@ -98,6 +98,7 @@ class _Page:
         self._put(_MARGIN, "AI classification report", size=17)
         notice = "AI RESEARCH - NOT FOR CLINICAL USE"
         self._put(_RIGHT, notice, colour=_WARNING, right=True)
+        self.y -= _LEADING
         self._rule()
 
     def _patient(self, source: Dataset) -> None:
@@ -122,10 +123,14 @@ class _Page:
         self._rule()
 
     def _facts(self, source: Dataset, *wanted: tuple[str, str]) -> list[tuple[str, list[Run]]]:
-        return [(label, [self._letters.line(text(source, key) or "-")]) for label, key in wanted]
+        found = [(label, key, text(source, key) or "-") for label, key in wanted]
+        return [
+            (label, [self._letters.line(_date(value) if key.endswith("Date") else value)])
+            for label, key, value in found
+        ]
 
     def _verdict(self, account: Account) -> None:
-        self.y -= 8
+        self.y -= 4
         colour = _COLOURS[account.statements[0].decision] if account.statements else _WARNING
         for line in self._wrapped(account.conclusion, 13):
             self._put(_MARGIN, line, size=13, colour=colour)
@@ -231,7 +236,14 @@ class _Page:
         return lines
 
     def _rule(self) -> None:
-        self.y -= 8
+        """Draw a line across between the last line of text and the next."""
+        self.y += 4
         self._canvas.setStrokeColorRGB(*_LINE)
         self._canvas.line(_MARGIN, self.y, _RIGHT, self.y)
-        self.y -= _LEADING
+        self.y -= 1.3 * _LEADING
+
+
+def _date(value: str) -> str:
+    """Write a DICOM date as people read it; anything else stays as it is."""
+    whole = len(value) == 8 and value.isdecimal()  # noqa: PLR2004 - YYYYMMDD
+    return f"{value[:4]}-{value[4:6]}-{value[6:]}" if whole else value

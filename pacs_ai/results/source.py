@@ -29,6 +29,7 @@ _FACTS = (
     "ImagePositionPatient",
     "ImageOrientationPatient",
     "PixelSpacing",
+    "ImagerPixelSpacing",
     "SliceThickness",
     "LossyImageCompression",
     "LossyImageCompressionRatio",

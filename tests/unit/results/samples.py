@@ -19,6 +19,7 @@ from pacs_ai.domain import (
     Code,
     ImagePrediction,
     ModelIdentity,
+    Refusal,
     StudyPrediction,
 )
 from pacs_ai.results.context import ResultContext
@@ -167,3 +168,11 @@ def grey(prediction: ImagePrediction) -> npt.NDArray[np.float32]:
     """A ramp in the shape of the image."""
     shape = prediction.header.rows, prediction.header.columns
     return np.linspace(0, 0.8, shape[0] * shape[1], dtype=np.float32).reshape(shape)
+
+
+def refusal(images: Sequence[ImagePrediction]) -> Refusal:
+    """A study that a mammography model was shown."""
+    count = len(images)
+    reason = f"no image for MG among {count} instances ({count} other modality)"
+    headers = tuple(one.header for one in images)
+    return Refusal(model(), headers, "NO_FITTING_SERIES", reason)
