@@ -26,6 +26,8 @@ PACKAGES = {
     "echoscu": "dcmtk",
     "dcmdump": "dcmtk",
     "dciodvfy": "dicom3tools",
+    "dcentvfy": "dicom3tools",
+    "dsrdump": "dcmtk",
     "Orthanc": "orthanc",
     "java": "default-jre-headless",
     "chromium": "chromium",

@@ -84,7 +84,7 @@ def result_record(result: Result, spool: Spool) -> Record:
         "job": result.job_id,
         "result": f"{result.kind} {result.number}",
         "sop_instance_uid": result.sop_instance_uid,
-        "file": str(spool.path_of(result.path)),
+        "file": str(spool.path_of(result.path)) if result.path else "removed (storage.keep_days)",
     }
 
 

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +15,9 @@ from pacs_ai.domain import ImagePrediction, Refusal, ResultKind, StudyPrediction
 from pacs_ai.errors import InvalidResult
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.results.build import Built, BuiltResult, build_refusals, build_results
-from pacs_ai.results.context import ResultContext
+from pacs_ai.results.context import Predecessor, ResultContext
 from pacs_ai.store import results
-from pacs_ai.store.schema import Job
+from pacs_ai.store.schema import Job, Study
 
 FORM = b"results 2"
 """Version of the results' form; goes into every result UID, so that two forms can coexist."""
@@ -30,7 +29,7 @@ def encode(
     """Build, check and store what a job's rules ask for.
 
     An object that an earlier revision made already (same model, same images: same UID) is not
-    written again: the stored bytes are what is sent, ever.
+    written again: the stored bytes are what is sent, as long as they are kept.
 
     Raises
     ------
@@ -62,17 +61,24 @@ def _wanted(rules: Sequence[Rule]) -> list[ResultKind]:
 
 def _made_by(context: FlowContext, job: Job) -> ResultContext:
     with context.database.read() as session:
-        earlier = results.previous_report(session, job)
-    return result_context(
-        context.config,
-        context.installation_uid(),
-        job.created_at,
-        None if earlier is None else context.spool.path_of(earlier.path),
-    )
+        row = results.previous_report(session, job)
+        study = session.get_one(Study, job.study_id)
+    earlier = None
+    if row is not None:
+        earlier = Predecessor(
+            study.study_instance_uid,
+            row.series_instance_uid,
+            row.sop_class_uid,
+            row.sop_instance_uid,
+        )
+    return result_context(context.config, context.installation_uid(), job.created_at, earlier)
 
 
 def result_context(
-    config: Config, installation_uid: str, created_at: datetime, predecessor: Path | None = None
+    config: Config,
+    installation_uid: str,
+    created_at: datetime,
+    predecessor: Predecessor | None = None,
 ) -> ResultContext:
     """Return what shapes results besides the prediction: the same for a node and for files."""
     return ResultContext(
@@ -120,7 +126,8 @@ def grey(image: ImagePrediction) -> npt.NDArray[np.float32]:
 def _store(context: FlowContext, result: Built, rules: Sequence[Rule]) -> results.Made:
     with context.database.read() as session:
         known = results.find(session, result.sop_instance_uid)
-    if known is not None:
+    kept = known is not None and known.path
+    if known is not None and kept:
         path, digest = known.path, known.sha256
     else:
         content = result.encode()
@@ -135,7 +142,7 @@ def _store(context: FlowContext, result: Built, rules: Sequence[Rule]) -> result
         path=path,
         sha256=digest,
         send_to=destinations(context, result.kind, rules),
-        fresh=known is None,
+        fresh=not kept,
     )
 
 

@@ -13,7 +13,7 @@ from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.deliver import release
 from pacs_ai.flow.receive import Origin, adopt
 from pacs_ai.logs import get_logger
-from pacs_ai.store import commitments, deliveries, instances, jobs, leases, studies, tasks
+from pacs_ai.store import commitments, deliveries, instances, jobs, leases, results, studies, tasks
 from pacs_ai.store.session import Session
 
 _ADOPTED = Origin(calling_aet="", called_aet="", association_id=None)
@@ -36,6 +36,7 @@ def restart(context: FlowContext, arrivals: Arrivals) -> None:
         _adopt(context, arrivals, path)
     for path in sorted(known - present):
         _report_missing(context, path)
+    _remove_stray_results(context)
     returned = _take_back_own(context)
     _ask_again(context)
     if removed or returned or present - known:
@@ -56,6 +57,14 @@ def _adopt(context: FlowContext, arrivals: Arrivals, path: str) -> None:
         context.spool.quarantine(path)
         return
     adopt(context, arrivals, path, file.stat().st_size, scanned, _ADOPTED)
+
+
+def _remove_stray_results(context: FlowContext) -> None:
+    """Remove results whose job did not live to enter them: it is done again."""
+    with context.database.read() as session:
+        known = results.known_paths(session, f"{context.spool.node}/")
+    for path in context.spool.result_paths() - known:
+        context.spool.delete(path)
 
 
 def _report_missing(context: FlowContext, path: str) -> None:

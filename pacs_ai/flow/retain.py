@@ -1,4 +1,4 @@
-"""At the end of the keep time the files of a finished study go; its history stays."""
+"""At the end of the keep time a finished study's files go, its results' too; its history stays."""
 
 from datetime import timedelta
 
@@ -10,7 +10,10 @@ _log = get_logger()
 
 
 def retain(context: FlowContext) -> int:
-    """Remove the instances of studies that are finished and older than ``storage.keep_days``.
+    """Remove the files of studies that are finished and older than ``storage.keep_days``.
+
+    Instances and results alike: what was to be delivered has been, what was to be fetched was
+    there for as long.
 
     Rows go before files: a crash in between leaves orphans, never rows without a file. Studies
     with anything failed or still to be done are kept whatever their age.

@@ -14,6 +14,16 @@ _OFFSET_LENGTH = len("+0000")
 
 
 @dataclass(frozen=True, slots=True)
+class Predecessor:
+    """A report that a new one replaces; its file may be gone."""
+
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_class_uid: str
+    sop_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class ResultContext:
     """Everything that shapes the bytes of a result and is neither prediction nor source.
 
@@ -43,7 +53,7 @@ class ResultContext:
     created_at: datetime
     settings_hash: str
     series_number_base: int = 9001
-    predecessor: Path | None = None
+    predecessor: Predecessor | None = None
     font: Path | None = None
 
     def series_number(self, kind: ResultKind) -> int:

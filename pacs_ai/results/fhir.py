@@ -77,7 +77,7 @@ def _report(account: Account, observations: list[Json]) -> Json:
         "basedOn": list(_orders(account.source)),
         "status": "cancelled" if account.reason else "preliminary",
         "category": [{"coding": [{"system": f"{_HL7}/v2-0074", "code": "RAD"}]}],
-        "code": _concept(Code("18748-4", "LN", "Diagnostic imaging report")),
+        "code": _concept(Code("18748-4", "LN", "Diagnostic Imaging Report")),
         "subject": _subject(account.source),
         "effectiveDateTime": _date(text(account.source, "StudyDate")),
         "issued": _instant(account),

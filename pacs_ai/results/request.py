@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.reading import items, text
-from pacs_ai.domain import InstanceHeader
 from pacs_ai.results.document import references
 from pacs_ai.results.identity import copied_element
 
@@ -31,7 +31,27 @@ def referenced_requests(source: Dataset) -> list[Dataset]:
     return requests
 
 
-def evidence_items(headers: Sequence[InstanceHeader]) -> list[Dataset]:
+class Referable(Protocol):
+    """What a reference to an instance by study and series needs."""
+
+    @property
+    def study_instance_uid(self) -> str:
+        """Study Instance UID."""
+
+    @property
+    def series_instance_uid(self) -> str:
+        """Series Instance UID."""
+
+    @property
+    def sop_class_uid(self) -> str:
+        """SOP Class UID."""
+
+    @property
+    def sop_instance_uid(self) -> str:
+        """SOP Instance UID."""
+
+
+def evidence_items(headers: Sequence[Referable]) -> list[Dataset]:
     """Items that name instances by study and series: of evidence, of predecessors."""
     return _by_series(
         (h.study_instance_uid, h.series_instance_uid, h.sop_class_uid, h.sop_instance_uid)

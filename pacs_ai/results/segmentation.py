@@ -81,8 +81,7 @@ def _segmentation(
     describe_frames(made, stack, evidence, SEGMENTATION_DERIVATION)
     if stack.measured:
         place_frames(made, stack)
-    if not made.get("Laterality"):
-        made.pop("Laterality", None)  # the segments say what part of the body it is
+    made.pop("Laterality", None)  # validators take it for wrong in a segmentation, side or none
     made.ImageType = ["DERIVED", "PRIMARY"]
     made.SamplesPerPixel = 1
     made.PhotometricInterpretation = "MONOCHROME2"

@@ -13,7 +13,6 @@ from highdicom.sr import (
 )
 from pydicom.dataset import Dataset
 
-from pacs_ai.dicom.header import read_header
 from pacs_ai.domain import ModelIdentity
 from pacs_ai.results.codes import AI_PROCEDURE, DEVICE, LANGUAGE
 from pacs_ai.results.context import MANUFACTURER, MODEL_NAME, ResultContext
@@ -53,10 +52,9 @@ def new_document(
     document.CurrentRequestedProcedureEvidenceSequence = evidence_items(evidence.headers)
     if requests := referenced_requests(evidence.reference):
         document.ReferencedRequestSequence = requests
-    if context.predecessor is not None:
-        earlier = read_header(context.predecessor)
-        if earlier.sop_instance_uid != document.SOPInstanceUID:
-            document.PredecessorDocumentsSequence = evidence_items([earlier])
+    earlier = context.predecessor
+    if earlier is not None and earlier.sop_instance_uid != document.SOPInstanceUID:
+        document.PredecessorDocumentsSequence = evidence_items([earlier])
     for element in root:
         document[element.tag] = element
     return document

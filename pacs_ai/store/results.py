@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from pacs_ai.domain import JobId, ResultKind
+from pacs_ai.domain import JobId, ResultKind, StudyId
 from pacs_ai.store.schema import Job, Result
 
 
@@ -34,8 +34,13 @@ def find(session: Session, sop_instance_uid: str) -> Result | None:
 
 
 def keep(session: Session, job_id: JobId, made: Made) -> int:
-    """Return the id of a result's row; an object made before keeps the one it has."""
+    """Return the id of a result's row; an object made before keeps the one it has.
+
+    One whose file was removed since gets the file that was made now.
+    """
     row = find(session, made.sop_instance_uid)
+    if row is not None and not row.path:
+        row.path, row.sha256 = made.path, made.sha256
     if row is None:
         row = Result(
             job_id=job_id,
@@ -50,6 +55,23 @@ def keep(session: Session, job_id: JobId, made: Made) -> int:
         session.add(row)
         session.flush()
     return row.id
+
+
+def forget_files(session: Session, study_id: StudyId) -> list[str]:
+    """Let go of the files of a study's results; returns their paths. The rows stay."""
+    jobs = sa.select(Job.id).where(Job.study_id == study_id)
+    rows = session.scalars(sa.select(Result).where(Result.job_id.in_(jobs), Result.path != ""))
+    paths = []
+    for row in rows:
+        paths.append(row.path)
+        row.path = ""
+    return paths
+
+
+def known_paths(session: Session, prefix: str) -> set[str]:
+    """Return the files of all results whose path begins so."""
+    query = sa.select(Result.path).where(Result.path.startswith(prefix, autoescape=True))
+    return set(session.scalars(query))
 
 
 def of_job(session: Session, job_id: JobId) -> Sequence[Result]:

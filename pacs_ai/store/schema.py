@@ -140,7 +140,8 @@ class Job(Base):
 class Result(Base):
     """One result made; its bytes lie in the spool and are what is sent, every time.
 
-    A file that is no DICOM object has no SOP class and no series, and a UID of its own.
+    A file that is no DICOM object has no SOP class and no series, and a UID of its own. ``path``
+    is empty once the file was removed at the end of its keep time.
     """
 
     __tablename__ = "result"

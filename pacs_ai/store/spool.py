@@ -187,7 +187,14 @@ class Spool:
 
     def instance_paths(self) -> set[str]:
         """Return all instance files of this node, relative to the spool's root."""
-        found = (self.home / "instances").glob(f"??/*{SUFFIX}")
+        return self._paths("instances", SUFFIX)
+
+    def result_paths(self) -> set[str]:
+        """Return all result files of this node, relative to the spool's root."""
+        return self._paths("results", "")
+
+    def _paths(self, folder: str, suffix: str) -> set[str]:
+        found = (self.home / folder).glob(f"??/*{suffix}")
         return {path.relative_to(self.root).as_posix() for path in found}
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from pacs_ai.domain import DeliveryState, JobState, StudyId, StudyState
 from pacs_ai.errors import IllegalTransition, StateError
-from pacs_ai.store import instances, jobs
+from pacs_ai.store import instances, jobs, results
 from pacs_ai.store.schema import Delivery, Job, Study
 from pacs_ai.store.transition import move, record
 from pacs_ai.transitions import STUDY_TRANSITIONS
@@ -240,9 +240,10 @@ def purgeable(session: Session, before: datetime) -> Sequence[Study]:
 
 
 def purge(session: Session, study: Study, *, now: datetime, actor: str) -> list[str] | None:
-    """Move ROUTED → PURGED: drop the instance rows and return the paths of their files.
+    """Move ROUTED → PURGED: drop the instance rows and return the paths of all files.
 
-    None if the study moved meanwhile, for example because an instance just arrived.
+    The results' rows stay without their files. None if the study moved meanwhile, for example
+    because an instance just arrived.
     """
     moved = move(
         session,
@@ -255,7 +256,8 @@ def purge(session: Session, study: Study, *, now: datetime, actor: str) -> list[
     )
     if not moved:
         return None
-    return instances.remove(session, StudyId(study.id))
+    paths = instances.remove(session, StudyId(study.id))
+    return paths + results.forget_files(session, StudyId(study.id))
 
 
 def complete(session: Session) -> list[tuple[StudyId, int]]:

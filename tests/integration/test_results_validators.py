@@ -4,6 +4,7 @@ dciodvfy, dcentvfy, dsrdump and PixelMed's validator each have to find nothing. 
 reference data, Debian's dicom3tools, dcmtk, a Java runtime and libpixelmed-java.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -20,12 +21,13 @@ from pydicom.uid import ComprehensiveSRStorage
 
 from pacs_ai.dicom.foreign import quiet
 from pacs_ai.dicom.pixels import read_pixels
-from pacs_ai.domain import ClassSpec, ImagePrediction, ResultKind
+from pacs_ai.domain import DOCUMENTS, ClassSpec, ImagePrediction, ResultKind
 from pacs_ai.model.reserve import reserve
-from pacs_ai.results.build import BuiltResult, build_results
+from pacs_ai.results.build import Built, build_refusals, build_results
 from pacs_ai.results.source import Evidence
 from pacs_ai.results.sr import build_report
 from tests.conftest import missing
+from tests.integration.generated_sources import GENERATED, write_generated
 from tests.unit.results.samples import (
     CONTEXT,
     FOURTEEN_CLASSES,
@@ -33,11 +35,41 @@ from tests.unit.results.samples import (
     blob,
     image,
     model,
+    refusal,
     study,
 )
 
 PIXELMED = Path("/usr/share/java/pixelmed.jar")
 BOTH = (ResultKind.REPORT, ResultKind.CAPTURE)
+ALL = tuple(kind for kind in ResultKind if kind not in (*DOCUMENTS, ResultKind.PDF))
+NEEDS = {
+    ResultKind.REPORT: "sr",
+    ResultKind.CAPTURE: "sc",
+    ResultKind.REGION: "sr",
+    ResultKind.MAP: "pm",
+    ResultKind.KEY_OBJECT: "ko",
+    ResultKind.SEG: "seg",
+}
+"""What the checker calls the kinds; it knows no encapsulated documents."""
+
+QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""For a program that ends after seconds: half the time."""
+
+PIXELMED_COMMAND = (
+    *QUICK_JAVA.split(),
+    "-Djdk.xml.xpathExprGrpLimit=0",
+    "-Djdk.xml.xpathExprOpLimit=0",
+    "-Djdk.xml.xpathTotalOpLimit=0",
+    "-cp",
+    PIXELMED,
+    "com.pixelmed.validate.DicomSRValidator",
+)
+"""Without the three properties it validates nothing, and still ends well."""
+
+ALWAYS = {*BOTH, ResultKind.MAP}
+"""Kinds that a negative study has, too."""
+
+
 FOURTEEN = tuple(round(0.93 - 0.065 * n, 4) for n in range(14))
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -54,20 +86,24 @@ class Case:
     flat: bool = False
     frames: tuple[int, ...] = (1,)
     strange: bool = False  # unlike the images of training, and of another body part
+    kinds: tuple[ResultKind, ...] = ALL
 
 
 CASES = {
     "ct": Case("CT_small.dcm"),
     "mr negative, japanese": Case("MR_small.dcm", (0.07,), "Yamada^Tarou=山田^太郎=やまだ^たろう"),
+    "mg, korean": Case("generated mg", name="Hong^Gildong=洪^吉洞=홍^길동"),
+    "xa, three frames, chinese": Case("generated xa", (0.2, 0.9, 0.8), "王^小东", frames=(1, 2, 3)),
+    "us without explanation": Case("generated us", flat=True, frames=(1, 2), kinds=BOTH),
     "cr monochrome1, 14 classes, korean": Case(
         "dwv/data/gdcm-CR-MONO1-10-chest.dcm", name="Hong^Gildong=洪^吉洞", classes=FOURTEEN_CLASSES
     ),
-    "dx without explanation, arabic": Case(
-        "highdicom/test_files/dx_image.dcm", name="قباني^لنزار", flat=True
+    "dx, arabic": Case("highdicom/test_files/dx_image.dcm", name="قباني^لنزار"),
+    "ct series, positive, cyrillic": Case(
+        "ct-chest-11", (0.1, 0.7, 0.9, 0.2), "Иванов^Пётр", kinds=(*BOTH, ResultKind.MAP)
     ),
-    "ct series, positive, cyrillic": Case("ct-chest-11", (0.1, 0.7, 0.9, 0.2), "Иванов^Пётр"),
-    "mr series, negative, greek": Case("mr-brain-35", (0.1, 0.2), "Διονυσιος"),
-    "ct, with reservations": Case("CT_small.dcm", strange=True),
+    "mr series, negative, greek": Case("mr-brain-35", (0.1, 0.2), "Διονυσιος", kinds=BOTH),
+    "ct, with reservations": Case("CT_small.dcm", strange=True, kinds=BOTH),
     "enhanced mr, chinese": Case(
         "pydicom-data/emri_small.dcm", (0.1, 0.8, 0.6), "王^小东", frames=(1, 2, 3, 4)
     ),
@@ -86,8 +122,9 @@ def check(
 
     def run(results: Path, source: Path, *more: str) -> subprocess.CompletedProcess[str]:
         checker = shared / "tools" / "check_results.py"
-        command = [sys.executable, checker, results, source, "--need", "sr,sc", "--require-tools"]
-        return subprocess.run([*command, *more], capture_output=True, text=True, check=False)
+        command = [sys.executable, checker, results, source, "--require-tools", *more]
+        environment = {**os.environ, "JAVA_TOOL_OPTIONS": QUICK_JAVA}
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
     return run
 
@@ -99,7 +136,9 @@ def failures(run: subprocess.CompletedProcess[str]) -> list[str]:
 
 def copies(case: Case, shared: Path, folder: Path) -> list[Path]:
     """Copy the source with the name set, and what is wrong with its patient and study mended."""
-    if "/" not in case.source and case.source.endswith(".dcm"):
+    if case.source in GENERATED:
+        found = write_generated(case.source, folder.parent)
+    elif "/" not in case.source and case.source.endswith(".dcm"):
         found = Path(str(get_testdata_file(case.source)))
     else:
         found = shared / "data" / "dicom" / case.source
@@ -142,10 +181,10 @@ def grey(picture: ImagePrediction):
     return read_pixels(picture.header.path, picture.frame)
 
 
-def write(results: Sequence[BuiltResult], folder: Path) -> Path:
+def write(results: Sequence[Built], folder: Path) -> Path:
     folder.mkdir()
     for result in results:
-        result.write(folder / f"{result.kind}-{result.number}.dcm")
+        result.write(folder / f"{result.kind}-{result.number}{result.suffix}")
     return folder
 
 
@@ -155,11 +194,14 @@ def test_no_validator_finds_anything(case: Case, shared: Path, check, tmp_path: 
     activation = "sigmoid" if case.classes is FOURTEEN_CLASSES else "softmax"
     prediction = study(list(pictures(case, paths)), model(case.classes, activation))
     prediction = replace(prediction, reservations=reserve(prediction))
-    kinds = BOTH
-    made = write(build_results(prediction, kinds, CONTEXT, grey), tmp_path / "made")
+    results = build_results(prediction, case.kinds, CONTEXT, grey)
+    made = write(results, tmp_path / "made")
     later = replace(CONTEXT, created_at=CONTEXT.created_at + timedelta(days=1))
-    again = write(build_results(prediction, kinds, later, grey), tmp_path / "again")
-    done = check(made, tmp_path / "source", "--again", str(again))
+    again = write(build_results(prediction, case.kinds, later, grey), tmp_path / "again")
+    expected = case.kinds if prediction.positive_classes() else set(case.kinds) & ALWAYS
+    assert {result.kind for result in results} == set(expected)
+    needs = ",".join({NEEDS[kind] for kind in expected})
+    done = check(made, tmp_path / "source", "--need", needs, "--again", str(again))
     assert failures(done) == []
     assert done.returncode == 0
 
@@ -207,3 +249,38 @@ def test_the_checker_is_not_easily_pleased(shared: Path, check, tmp_path: Path) 
     found = " ".join(failures(check(made, tmp_path / "source")))
     for expected in ("unique", "identity", "dciodvfy", "complete and unverified"):
         assert expected in found
+
+
+@pytest.mark.parametrize("name", ["cr monochrome1, 14 classes, korean", "dx, arabic"])
+def test_pages_and_reports_of_what_was_not_analysable(
+    name: str, shared: Path, tool: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Of classes that the reference checker does not know, by the validators themselves."""
+    case = CASES[name]
+    paths = copies(case, shared, tmp_path / "source")
+    seen = list(pictures(case, paths))
+    prediction = study(seen, model(case.classes, "sigmoid"))
+    page = write(build_results(prediction, [ResultKind.PDF], CONTEXT, grey), tmp_path / "page")
+    said = write(
+        build_refusals(refusal(seen), [ResultKind.REPORT, ResultKind.PDF], CONTEXT),
+        tmp_path / "refused",
+    )
+    objects = [*page.iterdir(), *said.iterdir()]
+    assert len(objects) == 3
+    for path in objects:
+        found = output(tool("dciodvfy"), path)
+        assert "Error" not in found
+        assert {"EncapsulatedPDF", "Comprehensive3DSR"} & set(found.splitlines())
+    together = output(tool("dcentvfy"), *paths, *objects)
+    assert [line for line in together.splitlines() if line.startswith("Error")] == []
+    report = said / "report-1.dcm"
+    assert "Not analysable: no image for MG" in output(tool("dsrdump"), "+Pl", report)
+    found = output(tool("java"), *PIXELMED_COMMAND, report)
+    assert "Found Root Template TID_2000" in found
+    assert "IOD validation complete" in found
+    assert "Error" not in found
+
+
+def output(*command: object) -> str:
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr

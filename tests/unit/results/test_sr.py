@@ -8,6 +8,7 @@ from pydicom.uid import ComprehensiveSRStorage, EnhancedCTImageStorage
 
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import ImagePrediction, StudyPrediction
+from pacs_ai.results.context import Predecessor
 from pacs_ai.results.source import Evidence
 from pacs_ai.results.sr import build_report
 from tests.unit.results.conftest import Images
@@ -240,13 +241,18 @@ def test_a_peer_that_refuses_3d_gets_the_same_content_as_another_object(images: 
     assert flat.ContentSequence == three_d.ContentSequence
 
 
+def named(made: Dataset) -> Predecessor:
+    return Predecessor(
+        made.StudyInstanceUID, made.SeriesInstanceUID, made.SOPClassUID, made.SOPInstanceUID
+    )
+
+
 def test_a_study_that_grew_gets_a_new_report_which_names_the_old(
-    images: Images, tmp_path: Path
+    images: Images,
 ) -> None:
     first, second = images([0.1, 0.9])
     earlier = report(study([first]))
-    earlier.save_as(tmp_path / "earlier", enforce_file_format=True)
-    later = report(study([first, second]), predecessor=tmp_path / "earlier")
+    later = report(study([first, second]), predecessor=named(earlier))
     [found] = later.PredecessorDocumentsSequence
     [series] = found.ReferencedSeriesSequence
     [reference] = series.ReferencedSOPSequence
@@ -254,10 +260,10 @@ def test_a_study_that_grew_gets_a_new_report_which_names_the_old(
     assert series.SeriesInstanceUID == earlier.SeriesInstanceUID == later.SeriesInstanceUID
 
 
-def test_a_report_is_not_its_own_predecessor(images: Images, tmp_path: Path) -> None:
+def test_a_report_is_not_its_own_predecessor(images: Images) -> None:
     prediction = study(images([0.9]))
-    report(prediction).save_as(tmp_path / "same", enforce_file_format=True)
-    assert "PredecessorDocumentsSequence" not in report(prediction, predecessor=tmp_path / "same")
+    same = named(report(prediction))
+    assert "PredecessorDocumentsSequence" not in report(prediction, predecessor=same)
 
 
 def request(**values: object) -> Dataset:

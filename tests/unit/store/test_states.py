@@ -293,7 +293,7 @@ def test_only_finished_old_studies_are_purged(database: Database):
         assert studies.purgeable(session, NOW) == []  # not old enough
         assert [row.id for row in studies.purgeable(session, later)] == [study.id]
         paths = studies.purge(session, study, now=later, actor="t")
-        assert paths == ["node/instances/aa/1.dcm"]
+        assert paths == ["node/instances/aa/1.dcm", "node/results/aa/1.dcm"]
         session.refresh(study)
         assert study.state == StudyState.PURGED
         reopened = studies.add_instance(session, arrival(1), sender(), later)

@@ -1,0 +1,122 @@
+"""Every kind of result through the whole node to a real archive, and back."""
+
+import json
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.data import get_testdata_file
+from pydicom.dataset import Dataset
+
+from pacs_ai.cli.conformance import RESULTS
+from tests.integration.generated_sources import write_generated
+from tests.integration.orthanc_server import OrthancServer
+from tests.node import Node, node, wait_for
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+RULES = """
+[peers.archive]
+ae_title = "ORTHANC"
+host = "127.0.0.1"
+port = {port}
+[peers.viewer]
+ae_title = "ORTHANC"
+host = "127.0.0.1"
+port = {port}
+results = ["capture", "pdf"]
+[[rules]]
+name = "everything of what a model takes"
+model = "demo"
+send_to = ["archive"]
+results = ["report", "capture", "region", "map", "key_object", "seg", "pdf", "hl7", "fhir"]
+when = {{ Modality = ["CT", "MR"] }}
+[[rules]]
+name = "what it does not take"
+model = "demo"
+send_to = ["archive", "viewer"]
+results = ["report", "capture", "pdf", "hl7", "fhir"]
+when_not_analysable = "report"
+when = {{ Modality = "US" }}
+"""
+
+
+@pytest.fixture
+def department(
+    tool: Callable[[str], Path], free_port: Callable[[], int], tmp_path: Path
+) -> Iterator[tuple[OrthancServer, Node]]:
+    """An archive that routes nothing, and a node that makes everything."""
+    http_port, dicom_port, node_port = free_port(), free_port(), free_port()
+    folder = tmp_path / "orthanc"
+    folder.mkdir()
+    archive = OrthancServer(tool("Orthanc"), folder, http_port, dicom_port, node_port, route=False)
+    with archive, node(tmp_path / "node", node_port, extra=RULES.format(port=dicom_port)) as one:
+        one.start()
+        yield archive, one
+
+
+def send(tool: Callable[[str], Path], one: Node, *paths: Path) -> None:
+    command = [tool("dcmsend"), "-aec", "AI_NODE", "127.0.0.1", str(one.port), *paths]
+    subprocess.run(command, check=True, timeout=60)
+
+
+def shown(one: Node, uid: str) -> dict[str, list[dict[str, str]]]:
+    done = one.command("studies", "show", uid, "--json")
+    assert done.returncode == 0, done.stderr
+    [found] = json.loads(done.stdout)
+    return found
+
+
+def kept(details: dict[str, list[dict[str, str]]]) -> dict[str, Path]:
+    return {row["result"]: Path(row["file"]) for row in details["results"]}
+
+
+def read_back(archive: OrthancServer, uid: str) -> Dataset:
+    [found] = archive.find("Instance", SOPInstanceUID=uid)
+    content = archive.call("GET", f"/instances/{found['ID']}/file")
+    return pydicom.dcmread(BytesIO(content))
+
+
+def test_every_kind_arrives_and_is_read_back_as_it_was_made(
+    department: tuple[OrthancServer, Node], tool: Callable[[str], Path]
+) -> None:
+    archive, one = department
+    path = Path(get_testdata_file("CT_small.dcm"))
+    send(tool, one, path)
+    wait_for(lambda: one.states("job") == ["SUCCEEDED"], 60, lambda: one.log)
+    wait_for(lambda: set(one.states("delivery")) == {"STORED"}, 30, lambda: one.log)
+    files = kept(shown(one, str(pydicom.dcmread(path).StudyInstanceUID)))
+    objects = {name: file for name, file in files.items() if file.suffix == ".dcm"}
+    assert {"hl7 1", "fhir 1"} == set(files) - set(objects)
+    for file in objects.values():
+        made = pydicom.dcmread(file)
+        assert read_back(archive, made.SOPInstanceUID) == made
+    assert len(one.states("delivery")) == len(objects)
+    kinds = Counter(str(pydicom.dcmread(file).SOPClassUID) for file in objects.values())
+    always = {RESULTS[kind] for kind in ("report", "capture", "map", "pdf")}
+    assert always <= set(kinds) <= set(RESULTS.values())
+    assert files["hl7 1"].read_bytes().startswith(b"MSH|^~\\&|pacs-ai|")
+    assert json.loads(files["fhir 1"].read_text("utf-8"))["resourceType"] == "Bundle"
+
+
+def test_what_was_not_analysable_is_said_to_those_who_asked(
+    department: tuple[OrthancServer, Node], tool: Callable[[str], Path], tmp_path: Path
+) -> None:
+    archive, one = department
+    send(tool, one, write_generated("generated us", tmp_path))
+    wait_for(lambda: one.states("job") == ["REJECTED"], 60, lambda: one.log)
+    wait_for(lambda: one.states("delivery") == ["STORED"] * 3, 30, lambda: one.log)
+    details = shown(one, "1.2.3")
+    assert "NO_FITTING_SERIES" in details["jobs"][0]["error_code"]
+    sent = sorted((row["destination"], row["result"]) for row in details["deliveries"])
+    assert sent == [("archive", "pdf 1"), ("archive", "report 1"), ("viewer", "pdf 1")]
+    files = kept(details)
+    assert set(files) == {"report 1", "pdf 1", "hl7 1", "fhir 1"}
+    report = pydicom.dcmread(files["report 1"])
+    assert read_back(archive, report.SOPInstanceUID) == report
+    findings = report.ContentSequence[-2].ContentSequence[0]
+    assert findings.TextValue.startswith("Not analysable: no image for")

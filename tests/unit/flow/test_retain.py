@@ -1,0 +1,98 @@
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from pydicom.dataset import Dataset
+
+from pacs_ai.clock import ManualClock
+from pacs_ai.domain import JobId, ModelIdentity, StudyState
+from pacs_ai.flow.arrivals import Arrivals
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.recover import restart
+from pacs_ai.flow.retain import retain
+from pacs_ai.net.handlers import StoreAnswer
+from pacs_ai.store import jobs, results, studies
+from pacs_ai.store.results import Made
+from pacs_ai.store.schema import Study
+from tests.unit.store.samples import MODEL
+
+DAY = 24 * 3600
+
+
+def analysed(context: FlowContext, model: ModelIdentity, *send_to: str) -> Made:
+    """Route the study, and let a job make one result of it."""
+    path = context.spool.write_result(b"a result", ".dcm")
+    made = Made("report", 1, "1.2", "2.25.1", "2.25.2", path, "00" * 32, send_to, fresh=True)
+    now = context.now()
+    with context.database.write() as session:
+        study = session.get_one(Study, 1)
+        assert studies.close(session, 1, 1, now=now, actor="test", reason="quiet")
+        assert studies.routed(session, 1, 1, now=now, actor="test", reason="")
+        job_id = jobs.create(session, study, ["a rule"], "demo", model, now)
+        lease = jobs.claim(session, job_id, "test", 60, now)
+        jobs.succeed(session, lease, [made], "", now)
+    return made
+
+
+def later(clock: ManualClock, days: float) -> None:
+    clock.advance(timedelta(days=days).total_seconds())
+
+
+@pytest.fixture
+def received(send: Callable[..., StoreAnswer], ct: Dataset) -> None:
+    assert send(ct).status == 0
+
+
+@pytest.mark.usefixtures("received")
+def test_files_of_images_and_results_go_together_after_the_keep_time(
+    context: FlowContext, clock: ManualClock
+) -> None:
+    made = analysed(context, MODEL)
+    later(clock, 6.9)
+    assert retain(context) == 0
+    assert context.spool.path_of(made.path).is_file()
+    later(clock, 0.2)
+    assert retain(context) == 1
+    assert context.spool.result_paths() == context.spool.instance_paths() == set()
+    with context.database.read() as session:
+        assert session.get_one(Study, 1).state == StudyState.PURGED
+        row = results.find(session, "2.25.1")
+        assert row is not None
+        assert row.path == ""
+
+
+@pytest.mark.usefixtures("received")
+def test_nothing_goes_while_a_delivery_is_open(context: FlowContext, clock: ManualClock) -> None:
+    made = analysed(context, MODEL, "archive")
+    later(clock, 100)
+    assert retain(context) == 0
+    assert context.spool.path_of(made.path).is_file()
+
+
+@pytest.mark.usefixtures("received")
+def test_a_result_made_again_after_that_has_its_file_again(
+    context: FlowContext, clock: ManualClock
+) -> None:
+    made = analysed(context, MODEL)
+    later(clock, 8)
+    retain(context)
+    path = context.spool.write_result(b"made again", ".dcm")
+    again = Made("report", 1, "1.2", "2.25.1", "2.25.2", path, "11" * 32, (), fresh=True)
+    with context.database.write() as session:
+        before = results.find(session, made.sop_instance_uid)
+        assert before is not None
+        row_id = before.id
+        assert results.keep(session, JobId(before.job_id), again) == row_id
+    with context.database.read() as session:
+        row = results.find(session, "2.25.1")
+        assert row is not None
+        assert (row.path, row.sha256) == (path, "11" * 32)
+
+
+@pytest.mark.usefixtures("received")
+def test_a_result_without_a_row_is_removed_at_the_next_start(context: FlowContext) -> None:
+    made = analysed(context, MODEL)
+    stray = context.spool.write_result(b"its worker was killed", ".hl7")
+    restart(context, Arrivals())
+    assert context.spool.result_paths() == {made.path}
+    assert not context.spool.path_of(stray).exists()
