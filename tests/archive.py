@@ -71,11 +71,16 @@ class Archive:
 
 
 @contextmanager
-def archive(port: int, node_port: int) -> Iterator[Archive]:
-    """Run an archive on a port; it reports to the node on another."""
+def archive(port: int, node_port: int, *, refuses: str = "") -> Iterator[Archive]:
+    """Run an archive on a port; it reports to the node on another.
+
+    ``refuses`` is a storage class that it does not take.
+    """
     one = Archive(port, node_port)
     ae = AE("ARCHIVE")
-    ae.supported_contexts = AllStoragePresentationContexts
+    ae.supported_contexts = [
+        context for context in AllStoragePresentationContexts if context.abstract_syntax != refuses
+    ]
     ae.add_supported_context(StorageCommitmentPushModel)
     ae.add_supported_context(Verification)
     server = ae.start_server(

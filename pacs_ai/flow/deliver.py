@@ -12,6 +12,7 @@ from pacs_ai.domain import JobId, TaskKind
 from pacs_ai.errors import ConfigError, PeerError, StorageError, StoreRefused
 from pacs_ai.flow import retry
 from pacs_ai.flow.context import FlowContext, pair_key, split_pair
+from pacs_ai.flow.substitute import substitute
 from pacs_ai.logs import get_logger
 from pacs_ai.net import client
 from pacs_ai.net.status import Verdict
@@ -82,8 +83,13 @@ def _send(
         _log.warning("delivery postponed", job=job, peer=destination, error=error.code)
         return
     stored = 0
+    left = [
+        outcome
+        for outcome in outcomes
+        if not substitute(context, by_path[outcome.path], outcome, job, destination)
+    ]
     with context.database.write() as session:
-        for outcome in outcomes:
+        for outcome in left:
             stored += _settle(context, session, peer, by_path[outcome.path], outcome)
         if stored and peer.commitment:
             context.engine.enqueue(session, TaskKind.COMMIT, pair_key(job, destination))

@@ -29,10 +29,7 @@ ROLE = "report"
 
 
 def build_report(
-    prediction: StudyPrediction,
-    evidence: Evidence,
-    context: ResultContext,
-    sop_class_uid: str = Comprehensive3DSRStorage,
+    prediction: StudyPrediction, evidence: Evidence, context: ResultContext
 ) -> Dataset:
     """Make the report of a study.
 
@@ -44,21 +41,20 @@ def build_report(
         Headers of the analysed instances.
     context
         Installation and time.
-    sop_class_uid
-        Comprehensive 3D SR, or Comprehensive SR for a peer that refuses it: the content, which
-        has no 3D coordinates, is the same.
+
+    Notes
+    -----
+    Without 3D coordinates it might be a Comprehensive SR as well, and becomes one for a peer that
+    refuses this class (`pacs_ai.results.plain`).
     """
-    instance_key = tuple(sorted(header.sop_instance_uid for header in evidence.headers))
-    if sop_class_uid != Comprehensive3DSRStorage:
-        instance_key += (sop_class_uid,)
     frame = Frame(
-        sop_class_uid=sop_class_uid,
+        sop_class_uid=Comprehensive3DSRStorage,
         modality="SR",
         role=ROLE,
         series_number=context.series_number_base,
         series_description=SERIES_DESCRIPTION,
         instance_number=1,
-        instance_key=instance_key,
+        instance_key=tuple(sorted(header.sop_instance_uid for header in evidence.headers)),
     )
     key = context.series_key(prediction.model, ROLE, evidence.study_instance_uid)
     root = measurement_report(evidence, context, measurement_groups(prediction, key))

@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pacs_ai.domain import DeliveryId, DeliveryState, JobId, StudyState
+from pacs_ai.store import results
+from pacs_ai.store.results import Made
 from pacs_ai.store.schema import Delivery, Job, Result, Study
 from pacs_ai.store.transition import NO_LEASE, move
 
@@ -154,6 +156,23 @@ def fail(
         status_code=status,
         error_code=code,
         error_text=text,
+        **NO_LEASE,
+    )
+
+
+def exchange(session: Session, parcel: Parcel, made: Made, *, now: datetime, actor: str) -> bool:
+    """Move SENDING → PENDING with another result: one that the peer may take."""
+    job_id = session.get_one(Delivery, parcel.delivery_id).job_id
+    return move(
+        session,
+        Delivery,
+        parcel.delivery_id,
+        (DeliveryState.SENDING, DeliveryState.PENDING),
+        now=now,
+        actor=actor,
+        fence={"attempt": parcel.attempt},
+        note=f"the peer refuses this class; {made.kind} in its place",
+        result_id=results.keep(session, JobId(job_id), made),
         **NO_LEASE,
     )
 

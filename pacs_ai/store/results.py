@@ -33,6 +33,14 @@ def find(session: Session, sop_instance_uid: str) -> Result | None:
     return session.scalar(sa.select(Result).where(Result.sop_instance_uid == sop_instance_uid))
 
 
+def kind_of(session: Session, sop_instance_uid: str) -> tuple[str, int]:
+    """Return kind and number of a result."""
+    row = session.scalars(
+        sa.select(Result).where(Result.sop_instance_uid == sop_instance_uid)
+    ).one()
+    return row.kind, row.number
+
+
 def keep(session: Session, job_id: JobId, made: Made) -> int:
     """Return the id of a result's row; an object made before keeps the one it has.
 

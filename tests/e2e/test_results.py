@@ -11,8 +11,11 @@ import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
+from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 
 from pacs_ai.cli.conformance import RESULTS
+from pacs_ai.net.client import PeerAddress, store
+from tests.archive import archive
 from tests.integration.generated_sources import write_generated
 from tests.integration.orthanc_server import OrthancServer
 from tests.node import Node, node, wait_for
@@ -120,3 +123,39 @@ def test_what_was_not_analysable_is_said_to_those_who_asked(
     assert read_back(archive, report.SOPInstanceUID) == report
     findings = report.ContentSequence[-2].ContentSequence[0]
     assert findings.TextValue.startswith("Not analysable: no image for")
+
+
+TO_ARCHIVE = """
+[peers.archive]
+ae_title = "ARCHIVE"
+host = "127.0.0.1"
+port = {port}
+commitment = true
+[[rules]]
+name = "all"
+model = "demo"
+send_to = ["archive"]
+"""
+
+
+def test_an_archive_that_refuses_3d_reports_gets_plain_ones(
+    free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    node_port, port = free_port(), free_port()
+    with (
+        archive(port, node_port, refuses=Comprehensive3DSRStorage) as peer,
+        node(tmp_path / "node", node_port, extra=TO_ARCHIVE.format(port=port)) as one,
+    ):
+        one.start()
+        source = Path(get_testdata_file("CT_small.dcm"))
+        store(PeerAddress("AI_NODE", "127.0.0.1", one.port), "MODALITY", [source])
+        wait_for(lambda: one.states("delivery") == ["COMMITTED"] * 2, 60, lambda: one.log)
+        [report] = [dataset for dataset in peer.stored if dataset.Modality == "SR"]
+        details = shown(one, str(pydicom.dcmread(source).StudyInstanceUID))
+    assert report.SOPClassUID == ComprehensiveSRStorage
+    files = kept(details)
+    assert set(files) == {"capture 1", "report 1", "report 2D 1"}
+    made = pydicom.dcmread(files["report 1"])
+    assert made.SOPClassUID == Comprehensive3DSRStorage
+    assert report.ContentSequence == made.ContentSequence
+    assert sorted(row["result"] for row in details["deliveries"]) == ["capture 1", "report 2D 1"]

@@ -17,15 +17,13 @@ import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
-from pydicom.uid import ComprehensiveSRStorage
 
 from pacs_ai.dicom.foreign import quiet
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.domain import DOCUMENTS, ClassSpec, ImagePrediction, ResultKind
 from pacs_ai.model.reserve import reserve
 from pacs_ai.results.build import Built, build_refusals, build_results
-from pacs_ai.results.source import Evidence
-from pacs_ai.results.sr import build_report
+from pacs_ai.results.plain import plain_report
 from tests.conftest import missing
 from tests.integration.generated_sources import GENERATED, write_generated
 from tests.unit.results.samples import (
@@ -209,9 +207,9 @@ def test_no_validator_finds_anything(case: Case, shared: Path, check, tmp_path: 
 def test_the_same_report_for_a_peer_that_refuses_3d(shared: Path, check, tmp_path: Path) -> None:
     case = CASES["ct"]
     prediction = study(list(pictures(case, copies(case, shared, tmp_path / "source"))))
-    report, capture = build_results(prediction, BOTH, CONTEXT, grey)
-    flat = build_report(prediction, Evidence.of(prediction), CONTEXT, ComprehensiveSRStorage)
-    made = write([replace(report, dataset=flat), capture], tmp_path / "made")
+    made = write(build_results(prediction, BOTH, CONTEXT, grey), tmp_path / "made")
+    report = made / "report-1.dcm"
+    report.write_bytes(plain_report(report).content)
     assert failures(check(made, tmp_path / "source")) == []
 
 

@@ -1,7 +1,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
+import pydicom
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import ComprehensiveSRStorage, EnhancedCTImageStorage
@@ -9,6 +11,7 @@ from pydicom.uid import ComprehensiveSRStorage, EnhancedCTImageStorage
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import ImagePrediction, StudyPrediction
 from pacs_ai.results.context import Predecessor
+from pacs_ai.results.plain import plain_report
 from pacs_ai.results.source import Evidence
 from pacs_ai.results.sr import build_report
 from tests.unit.results.conftest import Images
@@ -231,14 +234,19 @@ def test_nobody_has_looked_at_it_yet(images: Images) -> None:
     assert "research" in made.SeriesDescription
 
 
-def test_a_peer_that_refuses_3d_gets_the_same_content_as_another_object(images: Images) -> None:
-    prediction = study(images([0.9]))
-    evidence = Evidence.of(prediction)
-    three_d = build_report(prediction, evidence, CONTEXT)
-    flat = build_report(prediction, evidence, CONTEXT, ComprehensiveSRStorage)
+def test_a_peer_that_refuses_3d_gets_the_same_content_as_another_object(
+    images: Images, tmp_path: Path
+) -> None:
+    three_d = report(study(images([0.9])))
+    three_d.save_as(tmp_path / "report.dcm", enforce_file_format=True)
+    made, again = (plain_report(tmp_path / "report.dcm") for _ in range(2))
+    assert made == again
+    flat = pydicom.dcmread(BytesIO(made.content))
+    assert check_dataset(flat) == []
     assert flat.SOPClassUID == flat.file_meta.MediaStorageSOPClassUID == ComprehensiveSRStorage
-    assert flat.SOPInstanceUID != three_d.SOPInstanceUID
-    assert flat.ContentSequence == three_d.ContentSequence
+    assert flat.SOPInstanceUID == made.sop_instance_uid != three_d.SOPInstanceUID
+    assert flat.SeriesInstanceUID == made.series_instance_uid != three_d.SeriesInstanceUID
+    assert flat.ContentSequence == pydicom.dcmread(tmp_path / "report.dcm").ContentSequence
 
 
 def named(made: Dataset) -> Predecessor:

@@ -1,0 +1,64 @@
+"""Where a peer refuses Comprehensive 3D SR, it gets the report as Comprehensive SR instead."""
+
+import hashlib
+
+from pacs_ai.dicom.modules import COMPREHENSIVE_3D_SR
+from pacs_ai.domain import TaskKind
+from pacs_ai.errors import ContextRejected, InvalidResult
+from pacs_ai.flow.context import FlowContext, pair_key
+from pacs_ai.logs import get_logger
+from pacs_ai.net.client import StoreOutcome
+from pacs_ai.results.plain import plain_report
+from pacs_ai.store import deliveries, results
+from pacs_ai.store.deliveries import Parcel
+from pacs_ai.store.results import Made
+
+PLAIN = "2D"
+"""What the kind of such a result ends with."""
+
+_log = get_logger()
+
+
+def substitute(
+    context: FlowContext, parcel: Parcel, outcome: StoreOutcome, job: str, destination: str
+) -> bool:
+    """Put a report that a peer takes in the place of one that it refused.
+
+    Returns
+    -------
+    bool
+        False if there is none: the peer refused something else, or for another reason.
+    """
+    refused = isinstance(outcome.error, ContextRejected)
+    if not refused or parcel.sop_class_uid != COMPREHENSIVE_3D_SR:
+        return False
+    try:
+        plain = plain_report(outcome.path)
+    except InvalidResult:
+        return False
+    with context.database.read() as session:
+        known = results.find(session, plain.sop_instance_uid)
+        kind, number = results.kind_of(session, parcel.sop_instance_uid)
+    if known is None:
+        path, digest = (
+            context.spool.write_result(plain.content, outcome.path.suffix),
+            hashlib.sha256(plain.content).hexdigest(),
+        )
+    else:
+        path, digest = known.path, known.sha256
+    made = Made(
+        kind=f"{kind} {PLAIN}",
+        number=number,
+        sop_class_uid=plain.sop_class_uid,
+        sop_instance_uid=plain.sop_instance_uid,
+        series_instance_uid=plain.series_instance_uid,
+        path=path,
+        sha256=digest,
+        send_to=(destination,),
+        fresh=known is None,
+    )
+    with context.database.write() as session:
+        deliveries.exchange(session, parcel, made, now=context.now(), actor=context.owner)
+        context.engine.enqueue(session, TaskKind.DELIVER, pair_key(job, destination))
+    _log.info("report sent as Comprehensive SR", job=job, peer=destination)
+    return True

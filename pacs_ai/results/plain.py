@@ -1,0 +1,63 @@
+"""A report for a peer that refuses Comprehensive 3D SR: the same content as Comprehensive SR.
+
+Reports of ours have no 3D coordinates, so either class may hold them (PS3.3 Section A.35).
+"""
+
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import pydicom
+from pydicom.uid import UID, ComprehensiveSRStorage
+
+from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
+from pacs_ai.errors import InvalidResult
+from pacs_ai.uids import derived_uid
+
+
+@dataclass(frozen=True, slots=True)
+class PlainReport:
+    """A report of the older class: its UIDs and its bytes."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    series_instance_uid: str
+    content: bytes
+
+
+def plain_report(path: Path) -> PlainReport:
+    """Write a report of ours as Comprehensive SR.
+
+    Parameters
+    ----------
+    path
+        The report as it was made; it stays as it is.
+
+    Returns
+    -------
+    PlainReport
+        With an instance UID and a series of its own, the same for the same report.
+
+    Raises
+    ------
+    InvalidResult
+        If the file cannot be read.
+    """
+    try:
+        with quiet():
+            report = pydicom.dcmread(path)
+            for keyword in ("SOPInstanceUID", "SeriesInstanceUID"):
+                report[keyword].value = derived_uid("comprehensive", str(report[keyword].value))
+            report.SOPClassUID = UID(ComprehensiveSRStorage)
+            report.file_meta.MediaStorageSOPClassUID = report.SOPClassUID
+            report.file_meta.MediaStorageSOPInstanceUID = report.SOPInstanceUID
+            buffer = BytesIO()
+            pydicom.dcmwrite(buffer, report, enforce_file_format=True)
+    except FOREIGN_ERRORS as error:
+        raise InvalidResult(f"a report cannot be read ({type(error).__name__})") from error
+    return PlainReport(
+        str(report.SOPClassUID),
+        str(report.SOPInstanceUID),
+        str(report.SeriesInstanceUID),
+        buffer.getvalue(),
+    )
