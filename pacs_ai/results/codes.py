@@ -4,6 +4,7 @@ PS3.16; the class codes themselves come with the bundle.
 """
 
 import hashlib
+from collections.abc import Mapping
 
 from highdicom.sr import CodedConcept
 
@@ -45,6 +46,12 @@ DECISIONS = {
     Decision.UNDETERMINED: UNDETERMINED,
 }
 NO_UNITS = CodedConcept("1", "UCUM", "no units")
+_LETTERS: Mapping[Decision | None, str] = {Decision.PRESENT: "F", Decision.UNDETERMINED: "U"}
+_MARKS: Mapping[Decision | None, str] = {
+    Decision.PRESENT: "FOUND - ",
+    Decision.UNDETERMINED: "UNDETERMINED - ",
+}
+
 PERCENT = CodedConcept("%", "UCUM", "Percent")
 PIXELS = CodedConcept("{pixels}", "UCUM", "Pixels")
 AI_PROCEDURE = CodedConcept("AICLS", SCHEME, "AI image classification")
@@ -101,7 +108,9 @@ def procedure_code(modality: str) -> CodedConcept:
     return concept(_PROCEDURES.get(modality, _OTHER_PROCEDURE))
 
 
-def probability_concept(spec: ClassSpec, *, study: bool) -> CodedConcept:
+def probability_concept(
+    spec: ClassSpec, *, study: bool, decision: Decision | None = None
+) -> CodedConcept:
     """Name of a class' probability, which a viewer shows beside the value.
 
     Parameters
@@ -110,15 +119,20 @@ def probability_concept(spec: ClassSpec, *, study: bool) -> CodedConcept:
         The class.
     study
         Of the whole study rather than of one image.
+    decision
+        What the probability means: a finding is to be told from what is absent at a glance, and a
+        viewer shows this name alone. It has a code of its own, too.
 
     Notes
     -----
     (122157, DCM, Probability) would say neither which class nor which level it is about.
     """
-    prefix = "S_" if study else "P_"
+    prefix = f"{'S' if study else 'P'}{_LETTERS.get(decision, '')}_"
     value = prefix + spec.code.value
     if len(value) > MAX_VALUE:
         digest = hashlib.sha256(spec.code.value.encode()).hexdigest()
         value = prefix + digest[: MAX_VALUE - len(prefix)]
+    beginning = _MARKS.get(decision, "")
     ending = " probability, study" if study else " probability"
-    return CodedConcept(value, SCHEME, class_title(spec)[: MAX_MEANING - len(ending)] + ending)
+    room = MAX_MEANING - len(beginning) - len(ending)
+    return CodedConcept(value, SCHEME, beginning + class_title(spec)[:room] + ending)

@@ -6,7 +6,6 @@ A group without any coordinates would turn OHIF's whole viewport black.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from highdicom.sr import (
     AlgorithmIdentification,
@@ -19,7 +18,6 @@ from highdicom.sr import (
 
 from pacs_ai.domain import (
     ClassSpec,
-    Decision,
     ImagePrediction,
     ModelIdentity,
     StudyPrediction,
@@ -34,49 +32,15 @@ from pacs_ai.results.codes import (
     probability_concept,
 )
 from pacs_ai.results.layout import MARGIN, place_points
+from pacs_ai.results.levels import TOLD, Level, levels_of, listed
 from pacs_ai.results.marks import percentage_at, reference_of
-from pacs_ai.results.selection import peak, reported_images
+from pacs_ai.results.selection import peak
 from pacs_ai.uids import derived_uid
 
 AT_PEAK = "point at the peak of the heat map"
 """How the tracking text of a group whose point shows where the finding is ends."""
 
-_URGENCY = {Decision.PRESENT: 0, Decision.UNDETERMINED: 1, Decision.ABSENT: 2, None: 2}
-_POINTED = (Decision.PRESENT, Decision.UNDETERMINED)
 _CAUTION = -1  # in place of a level's number: the point of a reservation
-
-
-@dataclass(frozen=True, slots=True)
-class _Level:
-    """What a set of groups, one a class, is about: one image, or the study as a whole."""
-
-    name: str
-    anchor: ImagePrediction
-    sources: tuple[ImagePrediction, ...]
-    probabilities: tuple[float, ...]
-    study: bool
-
-    @property
-    def outlier(self) -> float | None:
-        """How far the image that speaks for the level lies from those of training."""
-        return self.anchor.outlier
-
-    def decision(self, index: int, spec: ClassSpec) -> Decision | None:
-        """Say what the probability of a class means; None for one that is not decided upon."""
-        return spec.decide(self.probabilities[index])
-
-    def ranking(self, classes: Sequence[ClassSpec]) -> list[int]:
-        """Order the classes as they are read: present, undetermined, then the more probable."""
-        return sorted(
-            range(len(classes)),
-            key=lambda k: (_URGENCY[self.decision(k, classes[k])], -self.probabilities[k]),
-        )
-
-    def tracking_key(self) -> tuple[str, ...]:
-        """Tell, with the class, a group apart from all others of the series."""
-        if self.study:
-            return "study", *sorted(image.header.sop_instance_uid for image in self.sources)
-        return "image", self.anchor.header.sop_instance_uid, str(self.anchor.frame)
 
 
 def measurement_groups(prediction: StudyPrediction, key: tuple[str, ...]) -> ContentSequence:
@@ -90,7 +54,7 @@ def measurement_groups(prediction: StudyPrediction, key: tuple[str, ...]) -> Con
         Key of the report's series, for the tracking UIDs.
     """
     classes = prediction.model.classes
-    levels = _levels(prediction)
+    levels = levels_of(prediction)
     points = _points(prediction, levels)
     groups = ContentSequence()
     for index, reservation in enumerate(prediction.reservations):
@@ -98,7 +62,7 @@ def measurement_groups(prediction: StudyPrediction, key: tuple[str, ...]) -> Con
         point = points[_CAUTION, index]
         groups.extend(caution_group(reservation, image, point, prediction.model, key))
     for number, level in enumerate(levels):
-        for index in level.ranking(classes):
+        for index in listed(prediction, level):
             spec = classes[index]
             groups.extend(
                 MeasurementsAndQualitativeEvaluations(
@@ -110,7 +74,9 @@ def measurement_groups(prediction: StudyPrediction, key: tuple[str, ...]) -> Con
                     algorithm_id=algorithm(prediction.model, spec, level.outlier),
                     measurements=[
                         percentage_at(
-                            probability_concept(spec, study=level.study),
+                            probability_concept(
+                                spec, study=level.study, decision=level.decision(index, spec)
+                            ),
                             100 * level.probabilities[index],
                             level.anchor,
                             points[number, index],
@@ -124,7 +90,7 @@ def measurement_groups(prediction: StudyPrediction, key: tuple[str, ...]) -> Con
 
 
 def _points(
-    prediction: StudyPrediction, levels: Sequence[_Level]
+    prediction: StudyPrediction, levels: Sequence[Level]
 ) -> dict[tuple[int, int], tuple[float, float]]:
     """Place the point of each reservation, and of each class of each level.
 
@@ -137,14 +103,14 @@ def _points(
         labels.setdefault(place, []).append((_CAUTION, index))
     for number, level in enumerate(levels):
         here = labels.setdefault(_place(level.anchor), [])
-        here += [(number, index) for index in level.ranking(classes)]
+        here += [(number, index) for index in listed(prediction, level)]
     points: dict[tuple[int, int], tuple[float, float]] = {}
     for here in labels.values():
         owner = max(number for number, _ in here)  # the image's own level, where it has one
         peaks = [
             peak(levels[number].anchor.saliency[index])
             if number == owner != _CAUTION
-            and levels[number].decision(index, classes[index]) in _POINTED
+            and levels[number].decision(index, classes[index]) in TOLD
             else None
             for number, index in here
         ]
@@ -157,39 +123,7 @@ def _place(image: ImagePrediction) -> tuple[str, int]:
     return image.header.sop_instance_uid, image.frame
 
 
-def _levels(prediction: StudyPrediction) -> list[_Level]:
-    levels = []
-    if len(prediction.images) > 1:
-        levels.append(
-            _Level(
-                name="study",
-                anchor=prediction.images[prediction.decisive],
-                sources=prediction.images,
-                probabilities=prediction.probabilities,
-                study=True,
-            )
-        )
-    for index in reported_images(prediction):
-        image = prediction.images[index]
-        levels.append(
-            _Level(
-                name=image_name(index, image),
-                anchor=image,
-                sources=(image,),
-                probabilities=image.probabilities,
-                study=False,
-            )
-        )
-    return levels
-
-
-def image_name(index: int, image: ImagePrediction) -> str:
-    """Name an image for a reader: by its instance number, or by its place in the study."""
-    frame = f", frame {image.frame}" if image.header.frames > 1 else ""
-    return f"image {image.header.instance_number or index + 1}{frame}"
-
-
-def _tracking_text(level: _Level, index: int, spec: ClassSpec, point: tuple[float, float]) -> str:
+def _tracking_text(level: Level, index: int, spec: ClassSpec, point: tuple[float, float]) -> str:
     text = f"{class_title(spec)} / {level.name}"
     decision = level.decision(index, spec)
     if decision is None:
@@ -238,10 +172,10 @@ def _band(spec: ClassSpec) -> list[str]:
     return [f"undetermined={low:g}..{high:g}"]
 
 
-def _decision(level: _Level, index: int, spec: ClassSpec) -> list[QualitativeEvaluation] | None:
+def _decision(level: Level, index: int, spec: ClassSpec) -> list[QualitativeEvaluation] | None:
     decision = level.decision(index, spec)
     return None if decision is None else [QualitativeEvaluation(PRESENCE, DECISIONS[decision])]
 
 
-def _sources(level: _Level) -> list[SourceImageForMeasurementGroup]:
+def _sources(level: Level) -> list[SourceImageForMeasurementGroup]:
     return [SourceImageForMeasurementGroup(*reference_of(image)) for image in level.sources]

@@ -3,7 +3,7 @@
 from pacs_ai.domain import ImagePrediction, StudyPrediction
 from pacs_ai.results.capture import GreyImage
 from pacs_ai.results.codes import class_title
-from pacs_ai.results.groups import image_name
+from pacs_ai.results.levels import image_name
 from pacs_ai.results.overlay import FAINT, STRENGTH, Legend, draw
 from pacs_ai.results.page import Picture
 from pacs_ai.results.positives import explained

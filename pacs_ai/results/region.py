@@ -21,8 +21,9 @@ from pacs_ai.domain import ImagePrediction, ResultKind, StudyPrediction
 from pacs_ai.results.codes import PERCENT, class_title, concept, probability_concept
 from pacs_ai.results.context import ResultContext
 from pacs_ai.results.document import Frame
-from pacs_ai.results.groups import algorithm, image_name
+from pacs_ai.results.groups import algorithm
 from pacs_ai.results.hotspot import Rectangle, hot_spots
+from pacs_ai.results.levels import image_name
 from pacs_ai.results.marks import reference_of, rounded
 from pacs_ai.results.positives import explained
 from pacs_ai.results.source import Evidence

@@ -128,7 +128,7 @@ def save(ds: Dataset, path: Path, syntax: str = ExplicitVRLittleEndian) -> Path:
 
 
 def blob(
-    x: float = 0.65, y: float = 0.35, shape: tuple[int, int] = (14, 14)
+    x: float = 0.45, y: float = 0.35, shape: tuple[int, int] = (14, 14)
 ) -> npt.NDArray[np.float32]:
     """A heat map with one peak, given in parts of width and height."""
     rows, columns = np.indices(shape, dtype=np.float32)

@@ -1,0 +1,52 @@
+"""A real archive, the real viewer and a real browser, each started once."""
+
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from pacs_ai.model.bundle import load_bundle
+from pacs_ai.model.predict import Classifier
+from tests.integration.orthanc_server import OrthancServer
+from tests.viewer.browser import Browser
+from tests.viewer.packages import OHIF, PLAYWRIGHT, unpacked
+from tests.viewer.site import Site
+
+Tool = Callable[[str], Path]
+
+
+@pytest.fixture(scope="session")
+def classifier() -> Classifier:
+    return Classifier.load(load_bundle("demo"), 2)
+
+
+@pytest.fixture(scope="session")
+def orthanc(tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrthancServer]:
+    """An archive with DICOMweb that routes nothing."""
+    folder = tmp_path_factory.mktemp("orthanc")
+    http, dicom, node = _free_ports(3)
+    with OrthancServer(tool("Orthanc"), folder, http, dicom, node, route=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def browser(root: Path, tool: Tool, orthanc: OrthancServer) -> Iterator[Browser]:
+    """The browser on OHIF with the settings of deploy/ohif; pictures go to test-output/viewer."""
+    cache = root / "build" / "viewer"
+    ohif, playwright = (unpacked(package, cache, tool("npm")) for package in (OHIF, PLAYWRIGHT))
+    settings = root / "deploy" / "ohif" / "app-config.js"
+    out = root / "test-output" / "viewer"
+    shutil.rmtree(out, ignore_errors=True)
+    with Site(ohif / "dist", settings, orthanc.http_port) as site:
+        yield Browser(tool("node"), playwright, tool("chromium"), site.url, out)
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]

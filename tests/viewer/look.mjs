@@ -1,0 +1,100 @@
+// Open studies in OHIF with headless Chromium, one series after the other, and keep what is seen.
+// usage: node look.mjs PLAN.json     (tests/viewer/browser.py writes the plan and reads the answer)
+//
+// plan: { viewer, playwright, chromium, out, studies: [{ name, uid, series: [text, ...] }] }
+// Prints { shots: [{ study, series, file, pane, labels, text, notices, errors, failed }] }: pane and
+// labels with their place in the picture. A series is found by a text of its thumbnail; null is what
+// the viewer shows first.
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { createRequire } from 'node:module';
+
+const plan = JSON.parse(fs.readFileSync(process.argv[2], 'utf8'));
+const { chromium } = createRequire(import.meta.url)(plan.playwright);
+const origin = new URL(plan.viewer).origin;
+const LOAD_MS = 30000, SETTLE_MS = 20000, LOOK_MS = 400;
+const THUMBNAIL = '[data-cy="study-browser-thumbnail"],[data-cy="study-browser-thumbnail-no-image"]';
+const PANE = '[data-cy="viewport-pane"]';
+
+const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'viewer-profile-'));
+const browser = await chromium.launchPersistentContext(profile, {
+  executablePath: plan.chromium, headless: true, viewport: { width: 1280, height: 800 },
+  args: ['--no-sandbox', '--no-first-run', '--disable-background-networking', '--disable-sync',
+    '--disable-component-update', '--use-gl=angle', '--use-angle=swiftshader',
+    '--enable-unsafe-swiftshader', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'],
+});
+const page = browser.pages()[0] ?? await browser.newPage();
+const heard = { errors: [], failed: [] };
+page.on('console', m => { if (m.type() === 'error') heard.errors.push(m.text()); });
+page.on('pageerror', e => heard.errors.push(String(e)));
+page.on('response', r => {
+  if (r.status() >= 400) heard.failed.push(`${r.status()} ${r.url().replace(origin, '')}`);
+});
+
+// Two looks that agree: a half-drawn picture is not kept.
+async function settled() {
+  const end = Date.now() + SETTLE_MS;
+  let last = null;
+  while (Date.now() < end) {
+    await page.waitForTimeout(LOOK_MS);
+    const now = (await page.locator(PANE).first().screenshot()).toString('base64');
+    if (now === last) return;
+    last = now;
+  }
+}
+
+async function look(study, series) {
+  await settled();
+  await dismiss();
+  const file = path.join(plan.out, `${study.name}-${study.shots++}.png`);
+  await page.mouse.move(5, 5);
+  fs.writeFileSync(file, await page.screenshot());
+  const pane = page.locator(PANE).first();
+  const texts = selector => page.$$eval(selector, all => all.map(e => e.textContent.trim()));
+  const labels = await page.$$eval(`${PANE} svg text`, all => all.map(e => {
+    const { x, y, width, height } = e.getBoundingClientRect();
+    return { text: e.textContent.trim(), x, y, width, height };
+  }));
+  return {
+    study: study.name, series, file,
+    pane: await pane.boundingBox(),
+    labels: labels.filter(label => label.text && label.width),
+    text: (await pane.innerText()).replace(/\s+/g, ' '),
+    notices: await texts('[data-sonner-toast]'),
+    errors: heard.errors.splice(0), failed: heard.failed.splice(0),
+  };
+}
+
+// What a first visit asks: that this is for research, and whether one wants to be shown around.
+async function dismiss() {
+  for (const name of [/confirm and hide/i, /^skip all$/i]) {
+    const button = page.getByRole('button', { name }).or(page.getByText(name)).first();
+    if (await button.count()) await button.click({ timeout: 5000 }).catch(() => {});
+  }
+}
+
+const shots = [];
+try {
+  for (const study of plan.studies) {
+    study.shots = 0;
+    await page.goto(`${plan.viewer}/viewer?StudyInstanceUIDs=${study.uid}`, { timeout: LOAD_MS });
+    await page.waitForSelector(THUMBNAIL, { timeout: LOAD_MS });
+    await page.waitForSelector(PANE, { timeout: LOAD_MS });
+    for (const series of study.series) {
+      if (series !== null) {
+        const thumbnail = page.locator(THUMBNAIL).filter({ hasText: series }).first();
+        await thumbnail.dblclick({ timeout: LOAD_MS / 4 });
+      }
+      shots.push(await look(study, series));
+    }
+  }
+} catch (error) {
+  await page.screenshot({ path: path.join(plan.out, 'failed.png') }).catch(() => {});
+  console.error(JSON.stringify(heard));
+  throw error;
+} finally {
+  await browser.close();
+  fs.rmSync(profile, { recursive: true, force: true });
+}
+console.log(JSON.stringify({ shots }));

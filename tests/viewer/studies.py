@@ -1,0 +1,80 @@
+"""Studies as an archive holds them: phantoms, and what the node made of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from pacs_ai.demo.phantom import Modality, write_phantom_study
+from pacs_ai.dicom.header import read_header
+from pacs_ai.domain import DOCUMENTS, ClassSpec, Code, ImagePrediction, ResultKind, StudyPrediction
+from pacs_ai.flow.encode import make
+from pacs_ai.flow.look import Source, look
+from pacs_ai.model.predict import Classifier, aggregate
+from pacs_ai.results.context import ResultContext
+from tests.unit.results.samples import blob, model
+
+CONTEXT = ResultContext(
+    site="viewer test",
+    installation_uid="2.25.4711",
+    software_version="0.1.0",
+    created_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    settings_hash="viewer test",
+)
+
+SIGNS = (
+    *("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Effusion", "Emphysema"),
+    *("Fibrosis", "Hernia", "Infiltration", "Mass", "Nodule", "Pleural thickening"),
+    *("Pneumonia", "Pneumothorax"),
+)
+FOURTEEN = tuple(
+    ClassSpec(name, Code(f"SIGN{n}", "99PACSAI", name), 0.5, positive=True)
+    for n, name in enumerate(SIGNS)
+)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A study, its files (images first), and what the model said."""
+
+    uid: str
+    files: tuple[Path, ...]
+    prediction: StudyPrediction
+
+
+def phantom(
+    folder: Path, modality: Modality, seed: int, *, lesion: bool, slices: int = 1
+) -> tuple[Path, ...]:
+    """Write a phantom study."""
+    return write_phantom_study(folder, modality, seed, lesion=lesion, slices=slices).files
+
+
+def analysed(classifier: Classifier, images: Sequence[Path], folder: Path) -> Stored:
+    """Let the node's own pipeline look at images."""
+    prediction, unusable = look(classifier, [Source(path, n) for n, path in enumerate(images)])
+    assert not unusable
+    return with_results(prediction, images, folder)
+
+
+def of_fourteen(images: Sequence[Path], folder: Path, *, found: int) -> Stored:
+    """A model of fourteen classes, of which so many are found, each at a place of its own."""
+    identity = replace(model(FOURTEEN, "sigmoid"), name="fourteen")
+    chances = [0.93 - 0.07 * n if n < found else 0.41 - 0.03 * (n - found) for n in range(14)]
+    places = np.random.default_rng(3).uniform(0.3, 0.75, (14, 2))
+    maps = np.stack([blob(x, y) for x, y in places])
+    seen = [ImagePrediction(read_header(path), 1, tuple(chances), maps) for path in images]
+    return with_results(aggregate(seen, identity), images, folder)
+
+
+def with_results(prediction: StudyPrediction, images: Sequence[Path], folder: Path) -> Stored:
+    """Build and check the results, as the node does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = list(images)
+    shown = tuple(kind for kind in ResultKind if kind not in DOCUMENTS)
+    for result in make(prediction, shown, CONTEXT):
+        path = folder / f"{result.kind}-{result.number}{result.suffix}"
+        result.write(path)
+        files.append(path)
+    return Stored(prediction.images[0].header.study_instance_uid, tuple(files), prediction)
