@@ -200,7 +200,7 @@ def _performance(metrics: Mapping[str, Any]) -> str:
         table = [f"| {' | '.join(head)} |", "|---" * len(head) + "|", *rows]
         parts.append(f"### By {name}\n" + "\n".join(table))
         gains = [
-            f"- Better than *{rival}* in AUC by {_figure(found['advantage']['auc'])}."
+            f"- AUC less that of *{rival}*: {_figure(found['advantage']['auc'])}."
             for rival, found in unit["baselines"].items()
         ]
         parts.append("\n".join(gains))
