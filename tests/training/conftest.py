@@ -21,6 +21,7 @@ if importlib.util.find_spec("keras") is None and not os.environ.get("CI"):
         "test_demo_model.py",
         "test_evaluate.py",
         "test_explain.py",
+        "test_quantise.py",
         "test_export.py",
         "test_network.py",
         "test_train.py",

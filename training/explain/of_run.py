@@ -133,7 +133,9 @@ def draw_overlays(
             sheet = mosaic([enlarge(each, _SIDE) for each in cells], len(cells))
             key = image_key(sample)
             write_whole(folder / f"overlay-{key}.png", png(sheet))
-            drawn.append({"image": key, "class": recipe.classes[k].name, "true": k in sample.labels})
+            drawn.append(
+                {"image": key, "class": recipe.classes[k].name, "true": k in sample.labels}
+            )
     return drawn
 
 
