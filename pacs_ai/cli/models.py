@@ -1,5 +1,6 @@
 """``pacs-ai models``: what can look at studies."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ from pacs_ai.cli.tables import Record, show_records
 from pacs_ai.config import Config, ModelEntry
 from pacs_ai.errors import ModelError
 from pacs_ai.model.bundle import ModelBundle, load_bundle, shipped_bundles
-from pacs_ai.model.predict import Classifier
+from pacs_ai.model.verify import verify_bundle
 
 app = group("Models: what can look at studies.")
 
@@ -32,7 +33,7 @@ def list_models(
 ) -> None:
     """List the models of the configuration, and those that are shipped."""
     settings = read_config(config, verbose=verbose)
-    records = [_record(name, entry, settings) for name, entry in _entries(settings).items()]
+    records = [_listed(name, entry, settings) for name, entry in _entries(settings).items()]
     show_records(records, _COLUMNS, as_json=as_json, nothing="no models")
 
 
@@ -47,12 +48,15 @@ def verify(
     config: ConfigPath = None,
     verbose: Verbose = False,
 ) -> None:
-    """Check every file of the models, load their networks, and run each once."""
+    """Check every file of the models, run their networks once, and look for their cards.
+
+    Exit code 1 if one is not in order; with --json each check says what it saw.
+    """
     settings = read_config(config, verbose=verbose)
     entries = _entries(settings)
     if names:
         entries = {name: entries.get(name, ModelEntry(bundle=name)) for name in names}
-    records = [_record(name, entry, settings, load=True) for name, entry in entries.items()]
+    records = [_verified(name, entry, settings) for name, entry in entries.items()]
     show_records(records, _COLUMNS, as_json=as_json, nothing="no models")
     failed = [record["name"] for record in records if record["state"] != "ok"]
     if failed:
@@ -69,16 +73,26 @@ def _entries(config: Config) -> dict[str, ModelEntry]:
     return {**config.models, **shipped}
 
 
-def _record(name: str, entry: ModelEntry, config: Config, *, load: bool = False) -> Record:
+def _listed(name: str, entry: ModelEntry, config: Config) -> Record:
     """Describe a model; one that is not in order says why instead."""
-    bundle: ModelBundle | None = None
-    state = "ok" if load else "files in order"
     try:
         bundle = load_bundle(entry.bundle, entry.sha256)
-        if load:
-            Classifier.load(bundle)
     except ModelError as error:
-        state = f"{error.code}: {error.message}"
+        return _record(name, entry, config, None, f"{error.code}: {error.message}")
+    return _record(name, entry, config, bundle, "files in order")
+
+
+def _verified(name: str, entry: ModelEntry, config: Config) -> Record:
+    """Check a model; its state is ok, or the first thing that is not in order."""
+    bundle, checks = verify_bundle(entry.bundle, entry.sha256)
+    state = next((check.said for check in checks if not check.ok), "ok")
+    record = _record(name, entry, config, bundle, state)
+    return {**record, "checks": [asdict(check) for check in checks]}
+
+
+def _record(
+    name: str, entry: ModelEntry, config: Config, bundle: ModelBundle | None, state: str
+) -> Record:
     identity = bundle.identity if bundle is not None else None
     return {
         "name": name,

@@ -9,7 +9,8 @@ and for training, ``metrics.json`` and ``weights.npz``, which serving does not r
 import hashlib
 import io
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ class ModelBundle:
 
     ``class_weights`` has shape (classes, k) and ``bias`` shape (classes,). ``outliers`` is None if
     the bundle has no statistics of its training. ``manifest_sha256`` is the hash of
-    ``model.toml`` and so pins all of the bundle.
+    ``model.toml`` and so pins all of the bundle; ``files`` holds that of every other file.
     """
 
     folder: Path
@@ -59,6 +60,7 @@ class ModelBundle:
     manifest_sha256: str
     applicability: Applicability = EVERYTHING
     outliers: Outliers | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def read_network(self) -> bytes:
         """Read ``model.onnx`` and check it again: what is served is what was named.
@@ -106,6 +108,7 @@ def load_bundle(folder_or_name: str | Path, sha256: str | None = None) -> ModelB
         manifest_sha256=digest,
         applicability=manifest.applicability,
         outliers=_outliers(folder, manifest, channels=len(head) - 1),
+        files=manifest.sha256,
     )
 
 
