@@ -14,7 +14,7 @@ class Strict(BaseModel):
 class Head(Strict):
     """What every network has: where its weights come from, and the head on its last features.
 
-    ``weights`` is ``none`` (random), the path of a file (``.weights.h5`` of keras.applications
+    ``weights`` is ``none`` (random), the path of a file (``.h5`` as keras.applications offers it,
     without top, or ``.npz`` of a run), or ``imagenet``, which is downloaded. ``dropout`` is the
     share of pooled features left out in training; ``l1`` and ``l2`` what the size of every kernel
     costs.

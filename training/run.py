@@ -7,7 +7,7 @@
     log.txt               what was said, with times
     dataset.json          which images were in which split (keys, no patients)
     best.weights.npz      the best network
-    checkpoint.npz        the newest state of a training that is not finished
+    train.checkpoint.npz  the newest state of a step that takes long
     history.csv  tensorboard/  plots/  evaluation/  explain/  bundle/
 
 A step is done when ``run.json`` says so, and that is written last: a run that was killed at any
@@ -141,7 +141,7 @@ class Run:
 
     def log(self, text: str) -> None:
         """Say something to the person who waits, and keep it."""
-        self.console.print(text, markup=False, highlight=False)
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
         line = f"{datetime.now(UTC).isoformat(timespec='seconds')} {text}\n"
         with (self.folder / "log.txt").open("a", encoding="utf-8") as log:
             log.write(line)
@@ -166,10 +166,9 @@ class Run:
         """Weights of the best network."""
         return self.folder / "best.weights.npz"
 
-    @property
-    def checkpoint(self) -> Path:
-        """State of a training that is not finished."""
-        return self.folder / "checkpoint.npz"
+    def checkpoint(self, step: str) -> Path:
+        """State of a step that is not finished."""
+        return self.folder / f"{step}.checkpoint.npz"
 
     @property
     def history(self) -> Path:

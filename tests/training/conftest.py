@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,42 +10,54 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-from pacs_ai.demo.phantom import write_phantom_collection
+from pacs_ai.demo.phantom import read_labels, write_phantom_collection
 from training.config import Recipe, load_recipe
+from training.data.samples import Dataset, Sample
 
 if importlib.util.find_spec("keras") is None and not os.environ.get("CI"):
     # On a machine without the train extra these tests cannot even be imported.
     collect_ignore = [
-        "test_command.py",
         "test_backbones_export.py",
-        "test_demo_export.py",
         "test_demo_model.py",
         "test_evaluate.py",
         "test_explain.py",
         "test_quantise.py",
         "test_export.py",
+        "test_finetune.py",
         "test_network.py",
         "test_train.py",
+        "test_losses.py",
     ]
+
+SMALL: dict[str, dict[str, object]] = {
+    "network": {"stem": 4, "stages": [4, 6, 8], "blocks": 1},
+    "feeding": {"images_per_epoch": 48, "batch": 8},
+    "optimisation": {"epochs": 2},
+}
+"""The demonstration's recipe with a tiny network and a few steps of training."""
 
 
 @pytest.fixture(scope="session")
 def demo_recipe() -> Recipe:
-    return load_recipe("demo")
+    return load_recipe("phantom")
 
 
 @pytest.fixture(scope="session")
-def small_recipe(demo_recipe: Recipe) -> Recipe:
-    """The demonstration's recipe with a tiny network and two steps of training."""
-    return demo_recipe.model_copy(
-        update={
-            "network": demo_recipe.network.model_copy(
-                update={"stem": 4, "stages": (4, 6, 8), "blocks": 1}
-            ),
-            "optimisation": demo_recipe.optimisation.model_copy(update={"epochs": 1}),
-            "feeding": demo_recipe.feeding.model_copy(update={"images_per_epoch": 16, "batch": 8}),
-        }
-    )
+def small_recipe() -> Recipe:
+    return load_recipe("phantom", SMALL)
+
+
+@pytest.fixture(scope="session")
+def small() -> Callable[..., Recipe]:
+    """The small recipe with other values, given as sections."""
+
+    def make(**sections: dict[str, object]) -> Recipe:
+        names = {*SMALL, *sections}
+        return load_recipe(
+            "phantom", {name: {**SMALL.get(name, {}), **sections.get(name, {})} for name in names}
+        )
+
+    return make
 
 
 @pytest.fixture(scope="session")
@@ -53,3 +66,22 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("phantoms")
     write_phantom_collection(folder, 8, seed=11)
     return folder
+
+
+@pytest.fixture(scope="session")
+def dataset(phantoms: Path) -> Dataset:
+    """The phantoms, all of them in every split: enough to see whether a network learns."""
+    samples = tuple(
+        Sample(
+            phantoms / row.file,
+            row.patient_id,
+            (row.label,),
+            study=row.study_uid,
+            box=None
+            if row.x0 is None or row.y0 is None or row.x1 is None or row.y1 is None
+            else (row.x0, row.y0, row.x1, row.y1),
+            groups={"modality": row.modality},
+        )
+        for row in read_labels(phantoms)
+    )
+    return Dataset(("no finding", "lesion"), samples, samples, samples)

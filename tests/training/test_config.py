@@ -13,7 +13,7 @@ def test_training_belongs_to_this_version_of_the_node() -> None:
 
 
 def test_the_demo_recipe_loads() -> None:
-    recipe = load_recipe("demo")
+    recipe = load_recipe("phantom")
     assert recipe.release.name == "demo"
     assert [entry.name for entry in recipe.classes] == ["no finding", "lesion"]
 
@@ -28,7 +28,7 @@ def test_the_demo_recipe_loads() -> None:
     ],
 )
 def test_a_wrong_recipe_names_its_key(tmp_path: Path, old: str, new: str, said: str) -> None:
-    text = (RECIPES / "demo.toml").read_text(encoding="utf-8")
+    text = (RECIPES / "phantom.toml").read_text(encoding="utf-8")
     assert old in text
     path = tmp_path / "recipe.toml"
     path.write_text(text.replace(old, new), encoding="utf-8")

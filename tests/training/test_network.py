@@ -1,14 +1,23 @@
+import math
+from pathlib import Path
+
+import h5py
 import keras
 import numpy as np
 import pytest
+from keras.src.legacy.saving import legacy_h5_format
 
-from pacs_ai.errors import BundleInvalid
-from training.augment import build_augmentation
+from pacs_ai.errors import BundleInvalid, ConfigError, PeerUnreachable
+from pacs_ai.model.spec import InputSpec
 from training.config import Recipe
-from training.config_data import Augmentation
-from training.model import FEATURES, build_network, load_weights, save_weights
+from training.config_learn import Backbone
+from training.convert import split_head
+from training.networks import FEATURES, POOLED, base_layers, build_network
+from training.weights import load_weights, save_weights, start_from
 
 pytestmark = pytest.mark.train
+
+ARCHITECTURES = ["resnet50", "resnet50v2", "resnet101", "vgg16", "densenet121", "efficientnetb0"]
 
 
 @pytest.fixture
@@ -16,12 +25,26 @@ def x() -> np.ndarray:
     return np.random.default_rng(1).uniform(-1, 1, (4, 128, 128, 1)).astype(np.float32)
 
 
+def small_network(recipe: Recipe, classes: int = 2) -> keras.Model:
+    return build_network(recipe.input, recipe.network, classes)
+
+
+def colour(side: int = 64) -> InputSpec:
+    return InputSpec(
+        height=side,
+        width=side,
+        preprocess="letterbox-caffe-rgb-v1",
+        modalities=("MR",),
+        max_images=10,
+    )
+
+
 def test_the_grid_of_features_lies_symmetrically_over_the_image(
     small_recipe: Recipe, x: np.ndarray
 ) -> None:
     # With kernels that do not change when mirrored, a mirrored image must give mirrored features;
     # one-sided padding would shift them.
-    network = build_network(small_recipe.input, small_recipe.network, 2)
+    network = small_network(small_recipe)
     network.set_weights(
         [
             np.broadcast_to(w.mean(axis=(0, 1)), w.shape) if w.ndim == 4 else w
@@ -34,46 +57,96 @@ def test_the_grid_of_features_lies_symmetrically_over_the_image(
         assert np.allclose(mirrored, np.flip(twin(x).numpy(), axis), atol=1e-5)
 
 
-def test_weights_survive_the_disk(small_recipe: Recipe, x: np.ndarray, tmp_path) -> None:
-    first, second = (build_network(small_recipe.input, small_recipe.network, 2) for _ in range(2))
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.timeout(120)
+def test_every_network_has_the_head_that_closed_form_needs(architecture: str) -> None:
+    keras.utils.set_random_seed(1)
+    config = Backbone(architecture=architecture, dropout=0.3, l2=1e-4)
+    network = build_network(colour(), config, 3)
+    features, dense = split_head(network)
+    twin = keras.Model(network.input, [features, network.output])
+    image = np.random.default_rng(1).uniform(-100, 100, (1, 64, 64, 3)).astype(np.float32)
+    maps, logits = (np.asarray(each) for each in twin(image, training=False))
+    assert maps.ndim == 4
+    pooled = maps.mean(axis=(1, 2))
+    wanted = pooled @ np.asarray(dense.kernel) + np.asarray(dense.bias)
+    assert np.allclose(logits, wanted, rtol=1e-3, atol=1e-4)
+    kernels = [v for v in network.trainable_variables if v.path.endswith("kernel")]
+    assert all(v.regularizer is not None for v in kernels)
+    assert len(kernels) > 10
+
+
+def test_weights_survive_the_disk(small_recipe: Recipe, x: np.ndarray, tmp_path: Path) -> None:
+    first, second = (small_network(small_recipe) for _ in range(2))
     save_weights(first, tmp_path / "w.npz")
     load_weights(second, tmp_path / "w.npz")
     assert np.array_equal(first(x).numpy(), second(x).numpy())
-    other = build_network(small_recipe.input, small_recipe.network, 3)
     with pytest.raises(BundleInvalid, match="weights"):
-        load_weights(other, tmp_path / "w.npz")
+        load_weights(small_network(small_recipe, 3), tmp_path / "w.npz")
     with pytest.raises(BundleInvalid, match="weights"):
         load_weights(second, tmp_path / "absent.npz")
+    whole = (tmp_path / "w.npz").read_bytes()
+    (tmp_path / "w.npz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BundleInvalid, match="weights"):
+        load_weights(second, tmp_path / "w.npz")
 
 
-def test_augmentation_varies_in_training_only(demo_recipe: Recipe, x: np.ndarray) -> None:
-    augmentation = build_augmentation(demo_recipe.augmentation, seed=3)
-    varied = augmentation(x, training=True).numpy()
-    assert varied.shape == x.shape
-    assert varied.min() >= -1.0
-    assert varied.max() <= 1.0
-    assert not np.allclose(varied, x)
-    assert np.array_equal(augmentation(x, training=False).numpy(), x)
+def test_another_run_is_a_start_also_for_other_classes(
+    small_recipe: Recipe, tmp_path: Path
+) -> None:
+    first = small_network(small_recipe)
+    save_weights(first, tmp_path / "w.npz")
+    path = str(tmp_path / "w.npz")
+    config = small_recipe.network.model_copy(update={"weights": path})
+    same = build_network(small_recipe.input, config, 2)
+    more = build_network(small_recipe.input, config, 5)
+    for network in (same, more):
+        pairs = zip(network.get_weights()[:-2], first.get_weights()[:-2], strict=True)
+        assert all(np.array_equal(a, b) for a, b in pairs)
+    assert np.array_equal(same.get_weights()[-2], first.get_weights()[-2])
+    wider = small_recipe.network.model_copy(update={"weights": path, "stem": 5})
+    with pytest.raises(ConfigError, match="another network"):
+        build_network(small_recipe.input, wider, 2)
+    with pytest.raises(ConfigError, match="no weights"):
+        start_from(first, tmp_path / "absent.npz")
 
 
-@pytest.mark.parametrize(
-    "config",
-    [
-        Augmentation(flip_horizontal=True),
-        Augmentation(flip_vertical=True),
-        Augmentation(rotation_degrees=20),
-        Augmentation(shift=0.2),
-        Augmentation(zoom=0.2),
-        Augmentation(contrast=0.3),
-        Augmentation(brightness=0.3),
-        Augmentation(noise=0.3),
-    ],
-)
-def test_each_step_can_be_switched_on_alone(config: Augmentation, x: np.ndarray) -> None:
-    varied = build_augmentation(config, seed=5)(np.repeat(x, 4, axis=0), training=True)
-    assert not np.allclose(varied.numpy(), np.repeat(x, 4, axis=0))
+@pytest.mark.filterwarnings("ignore:__array__ implementation")  # Keras writes so, and h5py reads
+def test_a_file_of_keras_applications_is_loaded_by_its_path(tmp_path: Path) -> None:
+    maker = keras.applications.VGG16
+    base = maker(include_top=False, weights=None, input_shape=(64, 64, 3))
+    path = tmp_path / "vgg16.h5"
+    with h5py.File(path, "w") as file:  # the form in which they are offered for download
+        legacy_h5_format.save_weights_to_hdf5_group(file, base)
+    network = build_network(colour(), Backbone(architecture="vgg16", weights=str(path)), 2)
+    pairs = zip(network.get_weights()[:-2], base.get_weights(), strict=True)
+    assert all(np.array_equal(a, b) for a, b in pairs)
+    other = Backbone(architecture="resnet50", weights=str(path))
+    with pytest.raises(ConfigError, match="resnet50"):
+        build_network(colour(), other, 2)
+    absent = Backbone(architecture="vgg16", weights=str(tmp_path / "absent.h5"))
+    with pytest.raises(ConfigError, match="absent"):
+        build_network(colour(), absent, 2)
 
 
-def test_all_steps_off_changes_nothing(x: np.ndarray) -> None:
-    same = build_augmentation(Augmentation(), seed=1)(x, training=True)
-    assert np.array_equal(np.asarray(same), x)
+def test_a_failed_download_says_what_to_put_where(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    closed = "http://127.0.0.1:9/vgg16_notop.h5"
+    monkeypatch.setattr("keras.src.applications.vgg16.WEIGHTS_PATH_NO_TOP", closed)
+    monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(tmp_path))
+    with pytest.raises(PeerUnreachable, match=r"network\.weights") as raised:
+        build_network(colour(), Backbone(architecture="vgg16", weights="imagenet"), 2)
+    assert closed in raised.value.message
+    assert raised.value.exit_code == 3
+
+
+def test_a_base_is_all_below_the_head(small_recipe: Recipe) -> None:
+    network = small_network(small_recipe)
+    names = {layer.name for layer in base_layers(network)}
+    assert "stem_conv" in names
+    assert names.isdisjoint({FEATURES, POOLED, "logits"})
+    learning = sum(math.prod(v.shape) for v in network.trainable_variables)
+    for layer in base_layers(network):
+        layer.trainable = False
+    assert sum(math.prod(v.shape) for v in network.trainable_variables) == 8 * 2 + 2 < learning

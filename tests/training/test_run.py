@@ -11,7 +11,7 @@ from training.run import STATE, Run, write_whole
 
 
 def test_a_run_keeps_its_recipe_exactly(tmp_path: Path) -> None:
-    recipe = load_recipe("demo", {"limit": 3, "optimisation": {"seed": 5}})
+    recipe = load_recipe("phantom", {"limit": 3, "optimisation": {"seed": 5}})
     run = Run.create(recipe, tmp_path / "run")
     assert run.recipe == recipe
     assert run.seed == 5
@@ -21,7 +21,7 @@ def test_a_run_keeps_its_recipe_exactly(tmp_path: Path) -> None:
 
 
 def test_steps_are_remembered_and_taken_back(tmp_path: Path) -> None:
-    run = Run.create(load_recipe("demo"), tmp_path)
+    run = Run.create(load_recipe("phantom"), tmp_path)
     assert not run.done("train")
     run.finish("train", {"loss": 0.5}, 1.25)
     assert Run.open(tmp_path).summary("train") == {"loss": 0.5}
@@ -31,12 +31,12 @@ def test_steps_are_remembered_and_taken_back(tmp_path: Path) -> None:
 
 
 def test_a_run_is_neither_overwritten_nor_mixed_with_another(tmp_path: Path) -> None:
-    recipe = load_recipe("demo")
+    recipe = load_recipe("phantom")
     Run.create(recipe, tmp_path)
     with pytest.raises(ConfigError, match="--resume"):
         Run.start(recipe, tmp_path, resume=False)
     assert Run.start(recipe, tmp_path, resume=True).recipe == recipe
-    other = load_recipe("demo", {"optimisation": {"epochs": 9}})
+    other = load_recipe("phantom", {"optimisation": {"epochs": 9}})
     with pytest.raises(ConfigError, match="optimisation"):
         Run.start(other, tmp_path, resume=True)
 

@@ -1,68 +1,145 @@
-import json
+"""Training itself: repeatable, interruptible, and honest about what was best."""
+
+import csv
+import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from training.augment import build_augmentation
 from training.config import Recipe
-from training.dataset import load_images
-from training.model import build_network
-from training.train import EvenBatches, as_batch, missed, train
+from training.data.samples import Dataset
+from training.keeper import Keeper
+from training.run import Run
+from training.train import load_network, train
 
 pytestmark = [pytest.mark.train, pytest.mark.timeout(240)]
 
+Small = Callable[..., Recipe]
 
-def test_two_steps_on_eight_phantoms_repeat_exactly(
-    phantoms: Path, small_recipe: Recipe, tmp_path: Path
+
+def trained(folder: Path, recipe: Recipe, dataset: Dataset) -> list[np.ndarray]:
+    run = Run.start(recipe, folder, resume=True)
+    train(run, recipe, dataset)
+    return load_network(run).get_weights()
+
+
+def equal(first: list[np.ndarray], second: list[np.ndarray]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "history.csv").open() as file:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+
+
+@pytest.fixture
+def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Press Ctrl-C after so many batches of this process."""
+
+    def arm(batches: int) -> None:
+        left = [batches]
+        goes_on = Keeper.on_train_batch_begin
+
+        def press(keeper: Keeper, batch: int, logs: object = None) -> None:
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGINT)
+            goes_on(keeper, batch, logs)
+
+        monkeypatch.setattr(Keeper, "on_train_batch_begin", press)
+
+    return arm
+
+
+@pytest.mark.parametrize(
+    ("batches", "optimisation"),
+    [(4, {}), (9, {"average": 0.9}), (6, {"schedule": "plateau", "plateau_patience": 1})],
+    ids=["in the first epoch", "in the second, averaged", "at an epoch's end, plateau"],
+)
+def test_an_interrupted_training_ends_as_one_that_was_not(
+    batches: int,
+    optimisation: dict[str, object],
+    small: Small,
+    dataset: Dataset,
+    tmp_path: Path,
+    stop_at: Callable[[int], None],
 ) -> None:
-    images = load_images(phantoms, small_recipe.input)
-    found = []
-    for _ in range(2):
-        keras.utils.set_random_seed(small_recipe.optimisation.seed)
-        network = train(small_recipe, images, images, tmp_path)
-        found.append(network.get_weights())
-    assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
-    history = json.loads((tmp_path / "history.json").read_text())
-    assert np.isfinite(history["loss"] + history["val_loss"]).all()
-    keras.utils.set_random_seed(small_recipe.optimisation.seed)
-    fresh = build_network(small_recipe.input, small_recipe.network, 2).get_weights()
-    assert any(not np.array_equal(a, b) for a, b in zip(found[0], fresh, strict=True))
+    recipe = small(optimisation=optimisation, network={"dropout": 0.3})
+    whole = trained(tmp_path / "whole", recipe, dataset)
+    stop_at(batches)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path / "parts", recipe, dataset)
+    assert (tmp_path / "parts" / "train.checkpoint.npz").is_file()
+    assert equal(whole, trained(tmp_path / "parts", recipe, dataset))
+    assert rows(tmp_path / "whole") == rows(tmp_path / "parts")
 
 
-def test_batches_draw_evenly_and_anew(phantoms: Path, small_recipe: Recipe) -> None:
-    images = load_images(phantoms, small_recipe.input)
-    config = small_recipe.feeding.model_copy(update={"images_per_epoch": 160, "batch": 16})
-    batches = EvenBatches(images, config, seed=7, classes=2)
-    assert len(batches) == 10
-    first = [batches[i] for i in range(10)]
-    assert first[0][0].shape == (16, 128, 128, 2)
-    boxed = [targets["map"][:, 0] == targets["class"][:, 1] for _, targets in first]
-    assert np.all(boxed)  # every lesion has its box, and nothing else has one
-    drawn = np.bincount(batches._order, minlength=images.y.size)
-    counts = [int(drawn[group].sum()) for group in images.groups()]
-    assert max(counts) - min(counts) <= len(counts)
-    batches.on_epoch_end()
-    assert not all(np.array_equal(a[0], batches[i][0]) for i, a in enumerate(first))
+def test_the_same_seed_repeats_and_another_does_not(
+    small: Small, dataset: Dataset, tmp_path: Path
+) -> None:
+    weights = [
+        trained(tmp_path / name, small(optimisation={"seed": seed, "epochs": 1}), dataset)
+        for name, seed in (("a", 3), ("b", 3), ("c", 4))
+    ]
+    assert equal(weights[0], weights[1])
+    assert not equal(weights[0], weights[2])
 
 
-def test_the_second_channel_moves_with_the_picture(phantoms: Path, small_recipe: Recipe) -> None:
-    images = load_images(phantoms, small_recipe.input)
-    chosen = np.flatnonzero(images.y == 1)[:4]
-    (pairs, _) = as_batch(images, chosen, np.eye(2, dtype=np.float32))
-    marked = np.concatenate([pairs[..., 1:], pairs[..., 1:]], axis=-1)
-    still = small_recipe.augmentation.model_copy(
-        update={"contrast": 0.0, "brightness": 0.0, "noise": 0.0}
+def test_a_run_shows_what_happened(small: Small, dataset: Dataset, tmp_path: Path) -> None:
+    recipe = small(optimisation={"warmup_epochs": 1.0, "schedule": "cosine"})
+    trained(tmp_path, recipe, dataset)
+    history = rows(tmp_path)
+    assert [row["epoch"] for row in history] == ["1", "2"]
+    assert {"loss", "val_loss", "learning_rate", "class_accuracy"} <= set(history[0])
+    assert (tmp_path / "plots" / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert list((tmp_path / "tensorboard").glob("events.out.tfevents.*"))
+    assert "epoch 2 of 2" in (tmp_path / "log.txt").read_text()
+
+
+def test_training_stops_when_nothing_gets_better(
+    small: Small, dataset: Dataset, tmp_path: Path
+) -> None:
+    recipe = small(optimisation={"epochs": 30, "patience": 2, "learning_rate": 1e-9})
+    recipe = recipe.model_copy(
+        update={"optimisation": recipe.optimisation.model_copy(update={"monitor": "accuracy"})}
     )
-    varied = np.asarray(build_augmentation(still, seed=3)(marked, training=True))
-    assert not np.allclose(varied, marked)
-    assert np.allclose(varied[..., 0], varied[..., 1])
+    trained(tmp_path, recipe, dataset)
+    assert 3 <= len(rows(tmp_path)) < 30
 
 
-def test_heat_outside_the_box_costs_and_an_image_without_one_is_free() -> None:
-    boxed = np.array([[1.0], [1.0], [0.0]], dtype=np.float32)
-    found = np.array([[0.9], [0.1], [0.0]], dtype=np.float32)
-    inside, outside, free = np.asarray(missed(boxed, found))
-    assert inside < outside
-    assert free == 0.0
+def test_a_frozen_base_keeps_its_weights_and_features_are_computed_once(
+    small: Small, dataset: Dataset, tmp_path: Path
+) -> None:
+    first = small(optimisation={"epochs": 1})
+    start = trained(tmp_path / "first", first, dataset)
+    still = dict.fromkeys(first.augmentation.model_fields_set, 0)
+    frozen = small(
+        network={"weights": str(tmp_path / "first" / "best.weights.npz")},
+        augmentation=still,
+        optimisation={"base": "frozen", "map_weight": 0.0, "epochs": 3, "learning_rate": 0.05},
+    )
+    end = trained(tmp_path / "second", frozen, dataset)
+    assert equal(start[:-2], end[:-2])
+    assert not equal(start[-2:], end[-2:])
+    assert list((tmp_path / "second" / "cache").glob("features-*.npy"))
+    # The same with every image shown again: what features save is time.
+    varied = frozen.model_copy(
+        update={"augmentation": frozen.augmentation.model_copy(update={"contrast": 1e-7})}
+    )
+    shown = trained(tmp_path / "third", varied, dataset)
+    assert not list((tmp_path / "third" / "cache").glob("features-*.npy"))
+    assert np.allclose(shown[-2], end[-2], atol=2e-3)
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision_learns_and_gives_float32_weights(
+    precision: str, small: Small, dataset: Dataset, tmp_path: Path
+) -> None:
+    weights = trained(tmp_path, small(optimisation={"precision": precision}), dataset)
+    assert {w.dtype for w in weights} == {np.dtype(np.float32)}
+    assert all(np.isfinite(w).all() for w in weights)
+    assert keras.config.dtype_policy().name == "float32"

@@ -1,0 +1,79 @@
+"""The networks: a feature extractor, global average pooling, dropout, one linear dense layer.
+
+The head is always the same, because Grad-CAM in closed form is exact for it and for no other
+(docs/adr/0003-onnx-serving-and-closed-form-grad-cam.md).
+"""
+
+from pathlib import Path
+
+import keras
+from keras import layers
+
+from pacs_ai.model.spec import InputSpec
+from training.config_learn import Backbone, SmallResNet
+from training.networks.backbone import backbone
+from training.networks.small import small_resnet
+from training.weights import start_from
+
+FEATURES, POOLED, DROPOUT, LOGITS = "features", "pooled", "dropout", "logits"
+"""Names of the layers of the head: the last feature map, its mean, and the network's output."""
+
+
+def build_network(spec: InputSpec, config: SmallResNet | Backbone, classes: int) -> keras.Model:
+    """Build a network, with random weights where ``config.weights`` names none.
+
+    Parameters
+    ----------
+    spec
+        Size and channels of the input.
+    config
+        Which network, and what its head is like.
+    classes
+        Number of outputs.
+
+    Returns
+    -------
+    keras.Model
+        From images (n, height, width, channels) to logits (n, classes), float32 in any precision;
+        layer ``features`` holds the last feature map.
+
+    Raises
+    ------
+    ConfigError
+        If weights do not fit the input or the network, or their file is no such file.
+    PeerUnreachable
+        If ImageNet weights cannot be downloaded.
+    """
+    image = keras.Input((spec.height, spec.width, spec.channels), name="image")
+    x = _base(image, config)
+    x = layers.Activation("linear", name=FEATURES)(x)  # (n, h, w, k)
+    x = layers.GlobalAveragePooling2D(name=POOLED)(x)  # (n, k)
+    if config.dropout > 0:
+        x = layers.Dropout(config.dropout, name=DROPOUT)(x)
+    logits = layers.Dense(classes, name=LOGITS, dtype="float32")(x)
+    network = keras.Model(image, logits, name="classifier")
+    _penalise(network, config.l1, config.l2)
+    if config.weights.endswith(".npz"):
+        start_from(network, Path(config.weights))
+    return network
+
+
+def _base(image: keras.KerasTensor, config: SmallResNet | Backbone) -> keras.KerasTensor:
+    if isinstance(config, SmallResNet):
+        return small_resnet(image, config)
+    return backbone(image, config)
+
+
+def base_layers(network: keras.Model) -> list[layers.Layer]:
+    """List all layers below the head, from the image upwards."""
+    names = [layer.name for layer in network.layers]
+    return list(network.layers[: names.index(FEATURES)])
+
+
+def _penalise(network: keras.Model, l1: float, l2: float) -> None:
+    """Let the size of every kernel cost something, also of those that keras.applications made."""
+    if l1 == 0 and l2 == 0:
+        return
+    for variable in network.trainable_variables:
+        if variable.path.endswith("kernel"):
+            variable.regularizer = keras.regularizers.L1L2(l1, l2)
