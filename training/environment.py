@@ -7,8 +7,6 @@ import keras
 
 from .config import Recipe
 
-_BESIDE = 4
-
 
 @contextlib.contextmanager
 def environment(recipe: Recipe) -> Iterator[None]:
@@ -35,6 +33,5 @@ def _settle_tensorflow(threads: int) -> None:
 
     with contextlib.suppress(RuntimeError):  # it computes already, with the threads it has
         tf.config.threading.set_intra_op_parallelism_threads(threads)
-        # Python feeds the steps: with one thread for both, each can wait for the other for ever.
-        tf.config.threading.set_inter_op_parallelism_threads(max(_BESIDE, threads))
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
     tf.config.experimental.enable_op_determinism()

@@ -102,12 +102,12 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_batch_end(self, _batch: int, logs: object = None) -> None:
         """Count, and save now and then."""
         self.position.step += 1
+        if self.position.step == self._phase.steps:  # validation belongs to the epoch
+            return
         due = time.monotonic() - self._saved >= self._phase.config.checkpoint_seconds
-        if self._asked or (due and self.position.step < self._phase.steps):
+        if self._asked or due:
             self._save()
-        if self._asked:
-            self._run.log(f"stopped in epoch {self.position.epoch + 1}: --resume goes on from here")
-            raise KeyboardInterrupt
+        self._stop_if_asked()
 
     def on_test_end(self, logs: Mapping[str, float] | None = None) -> None:
         """Keep the network if none was better on validation."""
@@ -136,6 +136,12 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         self._save()
         self._run.log(told(self._phase, row, best=at.best_epoch == epoch))
         self.model.stop_training = self.enough
+        self._stop_if_asked()
+
+    def _stop_if_asked(self) -> None:
+        if self._asked:
+            self._run.log(f"stopped in epoch {self.position.epoch + 1}: --resume goes on from here")
+            raise KeyboardInterrupt
 
     def _lower(self) -> None:
         config, at = self._phase.config, self.position
