@@ -1,5 +1,6 @@
 """The last look at a result before it is stored: what an archive or a viewer would object to."""
 
+import functools
 from collections.abc import Iterator, Sized
 from dataclasses import dataclass
 from typing import Any
@@ -130,6 +131,16 @@ def _broken_rule(element: DataElement, top: Dataset) -> str:
 
 def _legal(vr: str, value: Any) -> bool:  # noqa: ANN401  (the value of an element)
     checked = value if vr in _BINARY_VRS or isinstance(value, bytes) else _as_written(vr, value)
+    return _legal_text(vr, checked) if type(checked) is str else _legal_value(vr, checked)
+
+
+@functools.lru_cache(maxsize=4096)
+def _legal_text(vr: str, text: str) -> bool:
+    """Judge a text once: a report says the same few things over and over."""
+    return _legal_value(vr, text)
+
+
+def _legal_value(vr: str, checked: Any) -> bool:  # noqa: ANN401  (the value of an element)
     try:
         validate_value(vr, checked, config.RAISE)
     except FOREIGN_ERRORS:

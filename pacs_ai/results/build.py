@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 from pydicom.dataset import Dataset
-from pydicom.filewriter import dcmwrite
 
 from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
+from pacs_ai.dicom.writing import part10
 from pacs_ai.domain import Refusal, ResultKind, StudyPrediction
 from pacs_ai.errors import InvalidResult
 from pacs_ai.results import fhir, hl7
@@ -62,15 +61,13 @@ class BuiltResult:
         InvalidResult
             If the object cannot be encoded.
         """
-        buffer = BytesIO()
         try:
             with quiet():
-                dcmwrite(buffer, self.dataset, enforce_file_format=True)
+                return part10(self.dataset)
         except FOREIGN_ERRORS as error:
             raise InvalidResult(
                 f"the {self.kind} cannot be encoded ({type(error).__name__})"
             ) from error
-        return buffer.getvalue()
 
     def write(self, path: Path) -> None:
         """Write the Part 10 file."""

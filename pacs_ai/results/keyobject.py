@@ -84,7 +84,7 @@ def _root(images: list[ImagePrediction], text: str, context: ResultContext) -> C
     root = ContainerContentItem(OF_INTEREST, template_id="2010")
     contains = RelationshipTypeValues.CONTAINS
     content: list[ContentItem] = [
-        *introduction(context),
+        *introduction(context.installation_uid),
         TextContentItem(KEY_OBJECT_DESCRIPTION, text, contains),
     ]
     content += [

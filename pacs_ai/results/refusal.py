@@ -72,7 +72,7 @@ def build_refusal(
     )
     root = ContainerContentItem(REPORT_TITLE, template_id="2000")
     content: list[ContentItem] = [
-        *introduction(context),
+        *introduction(context.installation_uid),
         _section(FINDINGS, TextContentItem(FINDING, f"{account.conclusion}.", _CONTAINS)),
         _section(CONCLUSIONS, TextContentItem(CONCLUSION, nothing, _CONTAINS)),
     ]

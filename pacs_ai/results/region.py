@@ -18,10 +18,10 @@ from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage
 
 from pacs_ai.domain import ImagePrediction, ResultKind, StudyPrediction
+from pacs_ai.results.classgroup import algorithm
 from pacs_ai.results.codes import PERCENT, class_title, concept, probability_concept
 from pacs_ai.results.context import ResultContext
 from pacs_ai.results.document import Frame
-from pacs_ai.results.groups import algorithm
 from pacs_ai.results.hotspot import Rectangle, hot_spots
 from pacs_ai.results.levels import image_name
 from pacs_ai.results.marks import reference_of, rounded

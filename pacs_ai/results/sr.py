@@ -1,5 +1,8 @@
 """The report: probability of each class as a structured report (TID 1500, PS3.16)."""
 
+import functools
+from collections.abc import Sequence
+
 from highdicom.sr import (
     CodeContentItem,
     ContainerContentItem,
@@ -23,6 +26,7 @@ from pacs_ai.results.groups import measurement_groups
 from pacs_ai.results.library import image_library
 from pacs_ai.results.source import Evidence
 from pacs_ai.results.srdocument import introduction, new_document
+from pacs_ai.results.template import changed
 
 SERIES_DESCRIPTION = "AI classification (research)"
 ROLE = "report"
@@ -62,8 +66,8 @@ def build_report(
 
 
 def measurement_report(
-    evidence: Evidence, context: ResultContext, groups: ContentSequence
-) -> ContainerContentItem:
+    evidence: Evidence, context: ResultContext, groups: Sequence[Dataset]
+) -> Dataset:
     """Put measurement groups into an imaging measurement report (TID 1500).
 
     Parameters
@@ -75,20 +79,28 @@ def measurement_report(
     groups
         Of TID 1501, or of TID 1410: validators do not take both in one report.
     """
-    root = ContainerContentItem(TITLE, template_id="1500")
-    measurements = ContainerContentItem(
-        IMAGING_MEASUREMENTS, relationship_type=RelationshipTypeValues.CONTAINS
-    )
-    measurements.ContentSequence = groups
-    content: list[ContentItem] = [
-        *introduction(context),
-        CodeContentItem(
-            PROCEDURE_REPORTED,
-            procedure_code(evidence.headers[0].modality),
-            RelationshipTypeValues.HAS_CONCEPT_MOD,
-        ),
+    pattern = _pattern(context.installation_uid, evidence.headers[0].modality)
+    *beginning, measurements = pattern.ContentSequence
+    content = [
+        *beginning,
         image_library(evidence.headers),
-        measurements,
+        changed(measurements, ContentSequence=list(groups)),
+    ]
+    return changed(pattern, ContentSequence=content)
+
+
+@functools.lru_cache(maxsize=64)
+def _pattern(installation_uid: str, modality: str) -> Dataset:
+    """Let highdicom make and check the report around library and groups."""
+    root = ContainerContentItem(TITLE, template_id="1500")
+    content: list[ContentItem] = [
+        *introduction(installation_uid),
+        CodeContentItem(
+            PROCEDURE_REPORTED, procedure_code(modality), RelationshipTypeValues.HAS_CONCEPT_MOD
+        ),
+        ContainerContentItem(
+            IMAGING_MEASUREMENTS, relationship_type=RelationshipTypeValues.CONTAINS
+        ),
     ]
     root.ContentSequence = ContentSequence(content)
-    return root
+    return Dataset(root)

@@ -4,7 +4,6 @@ SR Document General Module, PS3.3 Section C.17.2.
 """
 
 from highdicom.sr import (
-    ContainerContentItem,
     ContentItem,
     DeviceObserverIdentifyingAttributes,
     LanguageOfContentItemAndDescendants,
@@ -26,7 +25,7 @@ def new_document(
     evidence: Evidence,
     model: ModelIdentity,
     context: ResultContext,
-    root: ContainerContentItem,
+    root: Dataset,
 ) -> Dataset:
     """Make a structured report around its content: whole, and verified by nobody.
 
@@ -60,14 +59,14 @@ def new_document(
     return document
 
 
-def introduction(context: ResultContext) -> list[ContentItem]:
+def introduction(installation_uid: str) -> list[ContentItem]:
     """Language and observer, as every report begins (TID 1204, TID 1001)."""
     device = DeviceObserverIdentifyingAttributes(
-        uid=context.installation_uid,
+        uid=installation_uid,
         name=MODEL_NAME,
         manufacturer_name=MANUFACTURER,
         model_name=MODEL_NAME,
-        serial_number=context.installation_uid,
+        serial_number=installation_uid,
     )
     observer = ObservationContext(observer_device_context=ObserverContext(DEVICE, device))
     return [*LanguageOfContentItemAndDescendants(LANGUAGE), *observer]

@@ -1,0 +1,181 @@
+"""The measurement group of one class at one level (TID 1501): made once, then filled in."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from highdicom.sr import (
+    AlgorithmIdentification,
+    CoordinatesForMeasurement,
+    Measurement,
+    MeasurementsAndQualitativeEvaluations,
+    QualitativeEvaluation,
+    SourceImageForMeasurementGroup,
+    SourceImageForRegion,
+    TrackingIdentifier,
+)
+from pydicom.dataset import Dataset
+
+from pacs_ai.domain import ClassSpec, Decision, ImagePrediction, ModelIdentity
+from pacs_ai.results.codes import (
+    ARTIFICIAL_INTELLIGENCE,
+    DECISIONS,
+    PERCENT,
+    PRESENCE,
+    class_title,
+    concept,
+    probability_concept,
+)
+from pacs_ai.results.document import references
+from pacs_ai.results.layout import MARGIN
+from pacs_ai.results.levels import Level
+from pacs_ai.results.marks import reference_of, rounded
+from pacs_ai.results.template import changed, number
+
+AT_PEAK = "point at the peak of the heat map"
+"""How the tracking text of a group whose point shows where the finding is ends."""
+
+_NOWHERE = "1.2.840.10008.5.1.4.1.1.7"  # any UID: the pattern's references are all replaced
+
+
+@dataclass(frozen=True, slots=True)
+class ClassGroup:
+    """What the group of one class at one level says.
+
+    Parameters
+    ----------
+    model
+        Who says it.
+    level
+        The image, or the study.
+    index
+        The class.
+    point
+        Where a viewer writes it, in parts of the sides of the level's anchor.
+    """
+
+    model: ModelIdentity
+    level: Level
+    index: int
+    point: tuple[float, float]
+
+    def filled(self, tracking: str, sources: Sequence[Dataset]) -> Dataset:
+        """Make the content item.
+
+        Parameters
+        ----------
+        tracking
+            Tracking Unique Identifier.
+        sources
+            Items of Referenced SOP Sequence: the level's images.
+        """
+        level, spec = self.level, self.model.classes[self.index]
+        pattern = _pattern(self.model, self.index, level.study, level.decision(self.index, spec))
+        *content, source = pattern.ContentSequence
+        at = [item.ValueType for item in content].index("NUM")
+        header = level.anchor.header
+        content[0] = changed(content[0], TextValue=self._tracking_text(spec))
+        content[1] = changed(content[1], UID=tracking)
+        content[at] = number(
+            content[at],
+            rounded(100 * level.probabilities[self.index]),
+            (self.point[0] * header.columns, self.point[1] * header.rows),
+            referenced(level.anchor),
+        )
+        if level.outlier is not None:  # after the other parameters of the algorithm
+            parameter = changed(content[at - 2], TextValue=_outlier_parameter(level.outlier))
+            content.insert(at - 1, parameter)
+        content += [changed(source, ReferencedSOPSequence=[image]) for image in sources]
+        return changed(pattern, ContentSequence=content)
+
+    def _tracking_text(self, spec: ClassSpec) -> str:
+        text = f"{class_title(spec)} / {self.level.name}"
+        decision = self.level.decision(self.index, spec)
+        if decision is None:
+            return text
+        text += f": {decision}"
+        return text if self.point[0] == MARGIN else f"{text}, {AT_PEAK}"
+
+
+def referenced(image: ImagePrediction) -> Dataset:
+    """Item of Referenced SOP Sequence that refers to an image."""
+    sop_class, sop_instance, frames = reference_of(image)
+    [item] = references([(sop_class, sop_instance)])
+    if frames is not None:
+        item.ReferencedFrameNumber = frames[0]
+    return item
+
+
+@functools.lru_cache(maxsize=1024)
+def _pattern(
+    model: ModelIdentity,
+    index: int,
+    study: bool,  # noqa: FBT001 - cached by its arguments
+    decision: Decision | None,
+) -> Dataset:
+    """Let highdicom make and check the group; what differs from study to study is filled in later.
+
+    Tracking text and UID come first, then the finding and the algorithm, its family last; the
+    number, the decision, and one source image.
+    """
+    spec = model.classes[index]
+    coordinates = CoordinatesForMeasurement(
+        "POINT", np.zeros((1, 2)), SourceImageForRegion(_NOWHERE, _NOWHERE)
+    )
+    name = probability_concept(spec, study=study, decision=decision)
+    [group] = MeasurementsAndQualitativeEvaluations(
+        TrackingIdentifier(_NOWHERE, "pattern"),
+        finding_type=concept(spec.code),
+        algorithm_id=algorithm(model, spec),
+        measurements=[Measurement(name, 0.0, PERCENT, referenced_coordinates=[coordinates])],
+        qualitative_evaluations=(
+            None if decision is None else [QualitativeEvaluation(PRESENCE, DECISIONS[decision])]
+        ),
+        source_images=[SourceImageForMeasurementGroup(_NOWHERE, _NOWHERE)],
+    )
+    return Dataset(group)
+
+
+def algorithm(
+    model: ModelIdentity, spec: ClassSpec, outlier: float | None = None
+) -> AlgorithmIdentification:
+    """Identify the algorithm of a class, with what its values depend on (TID 4019).
+
+    Parameters
+    ----------
+    model, spec
+        Model and class.
+    outlier
+        How far the image lies from those of training, relative to the limit.
+    """
+    height, width = model.input_size
+    return AlgorithmIdentification(
+        name=model.name,
+        version=model.version,
+        manufacturer=model.manufacturer,
+        family=ARTIFICIAL_INTELLIGENCE,
+        parameters=[
+            f"weights-sha256={model.sha256}",
+            f"input={width}x{height}",
+            f"modalities={','.join(model.modalities)}",
+            f"preprocess={model.preprocess}",
+            f"activation={model.activation}",
+            f"temperature={model.temperature:g}",
+            f"threshold={spec.threshold:g}",
+            *_band(spec),
+            f"aggregation={model.aggregation}",
+            *([] if outlier is None else [_outlier_parameter(outlier)]),
+        ],
+    )
+
+
+def _band(spec: ClassSpec) -> list[str]:
+    if spec.undetermined is None:
+        return []
+    low, high = spec.undetermined
+    return [f"undetermined={low:g}..{high:g}"]
+
+
+def _outlier_parameter(outlier: float) -> str:
+    return f"outlier={outlier:.3f}"

@@ -1,0 +1,74 @@
+"""Content that highdicom makes once, used again with other values.
+
+highdicom checks every content item as it is made, which for a report takes longer than reading,
+classifying and explaining its image. What reports have in common is therefore made, and checked,
+once; only the values that differ are put in later. Tests hold the outcome against highdicom's own.
+"""
+
+from collections.abc import Sequence
+
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
+from pydicom.valuerep import DS
+
+
+def changed(item: Dataset, **values: object) -> Dataset:
+    """Copy a data set with other values.
+
+    Parameters
+    ----------
+    item
+        The pattern. What stays is shared with the copy, so that neither may be changed later.
+    values
+        By keyword, what takes the place of the pattern's elements or is added.
+    """
+    made = Dataset({element.tag: element for element in item.elements()})
+    for keyword, value in values.items():
+        tag = tag_for_keyword(keyword) or 0
+        vr = item[keyword].VR if keyword in item else dictionary_VR(keyword)
+        made[tag] = DataElement(tag, vr, value)
+    return made
+
+
+def copied(dataset: Dataset) -> Dataset:
+    """Copy a data set so that the copy's elements, not the values in them, can be changed."""
+    return Dataset(
+        {
+            element.tag: DataElement(element.tag, element.VR, element.value, already_converted=True)
+            for element in dataset
+        }
+    )
+
+
+def number(item: Dataset, value: float, point: tuple[float, float], image: Dataset) -> Dataset:
+    """Fill in a number and the point on an image below it.
+
+    Parameters
+    ----------
+    item
+        Content item of value type NUM, with one SCOORD below, and an IMAGE below that.
+    value
+        In the unit of the pattern.
+    point
+        (column, row) in pixels.
+    image
+        Item of Referenced SOP Sequence.
+    """
+    measured = changed(
+        item.MeasuredValueSequence[0],
+        NumericValue=DS(value, auto_format=True),
+        FloatingPointValue=float(value),
+    )
+    [pattern] = item.ContentSequence
+    below = changed(
+        pattern,
+        GraphicData=list(point),
+        ContentSequence=[changed(pattern.ContentSequence[0], ReferencedSOPSequence=[image])],
+    )
+    return changed(item, MeasuredValueSequence=[measured], ContentSequence=[below])
+
+
+def container(item: Dataset, content: Sequence[Dataset]) -> Dataset:
+    """Fill in what a container holds."""
+    return changed(item, ContentSequence=list(content))
