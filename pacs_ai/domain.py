@@ -65,6 +65,8 @@ class ResultKind(StrEnum):
     PDF = "pdf"
     HL7 = "hl7"
     FHIR = "fhir"
+    STACK = "stack"
+    SIDE_BY_SIDE = "side_by_side"
 
 
 DOCUMENTS = frozenset({ResultKind.HL7, ResultKind.FHIR})

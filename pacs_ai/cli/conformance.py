@@ -42,6 +42,8 @@ RESULTS = {
     ResultKind.KEY_OBJECT: KEY_OBJECT_SELECTION,
     ResultKind.SEG: SEGMENTATION,
     ResultKind.PDF: ENCAPSULATED_PDF,
+    ResultKind.STACK: SECONDARY_CAPTURE,
+    ResultKind.SIDE_BY_SIDE: SECONDARY_CAPTURE,
 }
 """SOP class of each kind of result that is a DICOM object."""
 

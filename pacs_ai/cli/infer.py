@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -146,7 +146,7 @@ def _study(classifier: Classifier, study: StudyFiles, wanted: Wanted) -> Record:
     }
     try:
         prediction, unusable = look(classifier, sources)
-        built = make(prediction, wanted.kinds, wanted.made_by)
+        names = _write(make(prediction, wanted.kinds, wanted.made_by), wanted.out, study)
     except DataError as error:
         record["reason"] = f"{error.code}: {error.message}"
         refusal = refusal_of(classifier.identity, sources, error) if wanted.refusals else None
@@ -160,7 +160,7 @@ def _study(classifier: Classifier, study: StudyFiles, wanted: Wanted) -> Record:
         record["classes"] = _classes(prediction)
         record["outlier"] = prediction.images[prediction.decisive].outlier
         record["reservations"] = [one.text for one in prediction.reservations]
-        record["results"] = _write(built, wanted.out, study)
+        record["results"] = names
         reasons = [one.text for one in prediction.reservations]
         record["reason"] = "; ".join([*reasons, *sorted(set(unusable.values()))])
     record["seconds"] = round(time.monotonic() - started, 2)
@@ -181,9 +181,11 @@ def _classes(prediction: StudyPrediction) -> list[Record]:
     return records
 
 
-def _write(built: Sequence[Built], out: Path | None, study: StudyFiles) -> list[str]:
+def _write(built: Iterable[Built], out: Path | None, study: StudyFiles) -> list[str]:
     """Write the results and nothing else; what an earlier run left of its own goes."""
     if out is None:
+        for _ in built:
+            pass  # made and checked all the same
         return []
     folder = out / study.study_instance_uid
     try:

@@ -1,7 +1,7 @@
 """The second half of step 4: from a prediction to stored result objects, each built only once."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -12,7 +12,7 @@ from pacs_ai.config import Config, Rule, sent_to
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import ImagePrediction, Refusal, ResultKind, StudyPrediction
-from pacs_ai.errors import InvalidResult
+from pacs_ai.errors import InvalidResult, PacsAIError
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.results.build import Built, BuiltResult, build_refusals, build_results
 from pacs_ai.results.context import Predecessor, ResultContext
@@ -37,7 +37,7 @@ def encode(
         If an object breaks a rule of the standard.
     """
     made = make(prediction, _wanted(rules), _made_by(context, job))
-    return [_store(context, result, rules) for result in made]
+    return _kept(context, made, rules)
 
 
 def encode_refusal(
@@ -52,7 +52,23 @@ def encode_refusal(
     """
     asking = [rule for rule in rules if rule.when_not_analysable == "report"]
     made = make_refusals(refusal, _wanted(asking), _made_by(context, job))
-    return [_store(context, result, asking) for result in made]
+    return _kept(context, made, asking)
+
+
+def _kept(
+    context: FlowContext, built: Iterable[Built], rules: Sequence[Rule]
+) -> list[results.Made]:
+    """Store one result after the other; if one cannot be made, nothing new stays behind."""
+    made: list[results.Made] = []
+    try:
+        for result in built:
+            made.append(_store(context, result, rules))
+    except PacsAIError:
+        for one in made:
+            if one.fresh:
+                context.spool.delete(one.path)
+        raise
+    return made
 
 
 def _wanted(rules: Sequence[Rule]) -> list[ResultKind]:
@@ -94,7 +110,7 @@ def result_context(
 
 def make(
     prediction: StudyPrediction, kinds: Sequence[ResultKind], made_by: ResultContext
-) -> list[Built]:
+) -> Iterator[Built]:
     """Build results and hold each against the standard; no database, no network.
 
     Raises
@@ -107,7 +123,7 @@ def make(
 
 def make_refusals(
     refusal: Refusal, kinds: Sequence[ResultKind], made_by: ResultContext
-) -> list[Built]:
+) -> Iterator[Built]:
     """Build what says why a study was not analysable, and hold it against the standard.
 
     Raises
@@ -146,13 +162,13 @@ def _store(context: FlowContext, result: Built, rules: Sequence[Rule]) -> result
     )
 
 
-def _checked(built: list[Built]) -> list[Built]:
+def _checked(built: Iterable[Built]) -> Iterator[Built]:
     """Hold objects against the standard before anybody gets them; attributes are named."""
     for result in built:
         problems = check_dataset(result.dataset) if isinstance(result, BuiltResult) else ()
         if problems:
             raise InvalidResult(f"{result.kind} {result.number}: {problems[0]}")
-    return built
+        yield result
 
 
 def destinations(context: FlowContext, kind: ResultKind, rules: Sequence[Rule]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from pacs_ai.domain import Refusal, ResultKind, StudyPrediction
 from pacs_ai.errors import InvalidResult
 from pacs_ai.results import fhir, hl7
 from pacs_ai.results.account import Account, account_of, account_of_refusal
-from pacs_ai.results.capture import GreyImage, build_capture
+from pacs_ai.results.capture import OVERLAY, SIDE_BY_SIDE, STACK, Form, GreyImage, build_capture
 from pacs_ai.results.context import ResultContext
 from pacs_ai.results.illustration import illustrate
 from pacs_ai.results.keyobject import build_key_object
@@ -21,7 +21,7 @@ from pacs_ai.results.pdf import build_pdf
 from pacs_ai.results.refusal import build_refusal
 from pacs_ai.results.region import build_region
 from pacs_ai.results.segmentation import build_seg
-from pacs_ai.results.selection import captures
+from pacs_ai.results.selection import Shown, captures, every_image
 from pacs_ai.results.source import Evidence
 from pacs_ai.results.sr import build_report
 from pacs_ai.uids import derived_uid
@@ -106,8 +106,8 @@ def build_results(
     kinds: Sequence[ResultKind],
     context: ResultContext,
     grey: GreyImage,
-) -> list[Built]:
-    """Make the results of a study.
+) -> Iterator[Built]:
+    """Make the results of a study, one at a time.
 
     Parameters
     ----------
@@ -121,9 +121,9 @@ def build_results(
         Gives the image as displayed, shape (rows, columns), in [0, 1]. Asked only for images
         that are drawn.
 
-    Returns
-    -------
-    list of Built
+    Yields
+    ------
+    Built
         In the order of ``kinds``, the most important of each kind first. A kind that shows what
         is present has nothing for a negative study.
 
@@ -149,7 +149,7 @@ def build_results(
 
 def build_refusals(
     refusal: Refusal, kinds: Sequence[ResultKind], context: ResultContext
-) -> list[Built]:
+) -> Iterator[Built]:
     """Make what a study gets that was not analysable: reports that say why, and no pictures.
 
     Parameters
@@ -197,8 +197,20 @@ def _report(work: _Work) -> Iterator[Dataset]:
 
 
 def _captures(work: _Work) -> Iterator[Dataset]:
-    for shown in captures(work.prediction):
-        yield build_capture(work.prediction, shown, work.evidence, work.context, work.grey)
+    return _pictures(work, captures(work.prediction), OVERLAY)
+
+
+def _side_by_side(work: _Work) -> Iterator[Dataset]:
+    return _pictures(work, captures(work.prediction), SIDE_BY_SIDE)
+
+
+def _stack(work: _Work) -> Iterator[Dataset]:
+    return _pictures(work, every_image(work.prediction), STACK)
+
+
+def _pictures(work: _Work, chosen: Sequence[Shown], form: Form) -> Iterator[Dataset]:
+    for shown in chosen:
+        yield build_capture(work.prediction, shown, work.evidence, work.context, work.grey, form)
 
 
 def _region(work: _Work) -> Iterator[Dataset]:
@@ -233,6 +245,8 @@ _OBJECTS: Mapping[ResultKind, Callable[[_Work], Iterator[Dataset]]] = {
     ResultKind.KEY_OBJECT: _key_object,
     ResultKind.SEG: _segmentations,
     ResultKind.PDF: _pdf,
+    ResultKind.STACK: _stack,
+    ResultKind.SIDE_BY_SIDE: _side_by_side,
 }
 _DOCUMENTS: Mapping[ResultKind, tuple[Callable[[Account], bytes], str]] = {
     ResultKind.HL7: (hl7.build_message, hl7.SUFFIX),
@@ -248,9 +262,18 @@ def _document(kind: ResultKind, account: Account) -> BuiltDocument:
 
 def _guarded(
     kinds: Sequence[ResultKind], build: Callable[[ResultKind], Iterator[Built]]
-) -> list[Built]:
-    try:
-        with quiet():
-            return [made for kind in kinds for made in build(kind)]
-    except FOREIGN_ERRORS as error:
-        raise InvalidResult(f"the results cannot be built ({type(error).__name__})") from error
+) -> Iterator[Built]:
+    """Give one result after the other, so that a long series is never in memory as a whole."""
+    for kind in kinds:
+        results = build(kind)
+        while True:
+            try:
+                with quiet():
+                    made = next(results, None)
+            except FOREIGN_ERRORS as error:
+                raise InvalidResult(
+                    f"the results cannot be built ({type(error).__name__})"
+                ) from error
+            if made is None:
+                break
+            yield made

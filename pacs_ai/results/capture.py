@@ -1,6 +1,7 @@
 """The capture: a picture of the image with the heat map over it, as every viewer shows it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -16,21 +17,24 @@ from pydicom.uid import (
 )
 
 from pacs_ai.dicom.reading import text
-from pacs_ai.domain import Decision, ImagePrediction, ModelIdentity, StudyPrediction
+from pacs_ai.domain import Decision, ImagePrediction, ModelIdentity, ResultKind, StudyPrediction
 from pacs_ai.results.cautions import caution_text
 from pacs_ai.results.codes import SOURCE_IMAGE, class_title
 from pacs_ai.results.context import ResultContext
 from pacs_ai.results.document import Frame, copy_body_part, new_object, referenced_frame, references
-from pacs_ai.results.geometry import copy_geometry, picture_size
+from pacs_ai.results.geometry import (
+    copy_geometry,
+    half_size,
+    patient_orientation,
+    picture_size,
+)
 from pacs_ai.results.identity import copied_element
-from pacs_ai.results.overlay import AMBER, FAINT, STRENGTH, Legend, Line, draw, headline
+from pacs_ai.results.overlay import AMBER, FAINT, STRENGTH, Legend, Line, beside, draw, headline
 from pacs_ai.results.selection import Shown, explains
 from pacs_ai.results.source import Evidence
 
 GreyImage = Callable[[ImagePrediction], npt.NDArray[np.float32]]
 
-SERIES_DESCRIPTION = "AI heat map (research)"
-ROLE = "capture"
 NOTICE = "AI RESEARCH - NOT FOR CLINICAL USE"
 
 _LOSSY = frozenset(
@@ -40,12 +44,32 @@ _MAX_DERIVATION = 1024
 _LEAST = 0.01
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A way to show heat maps; each has a series of its own.
+
+    ``beside`` puts the image as it is at the left. ``in_step`` gives a picture the instance number
+    of its source, so that both series scroll together.
+    """
+
+    kind: ResultKind
+    series_description: str
+    beside: bool = False
+    in_step: bool = False
+
+
+OVERLAY = Form(ResultKind.CAPTURE, "AI heat map (research)")
+SIDE_BY_SIDE = Form(ResultKind.SIDE_BY_SIDE, "AI heat map beside the image (research)", beside=True)
+STACK = Form(ResultKind.STACK, "AI heat map, all images (research)", in_step=True)
+
+
 def build_capture(
     prediction: StudyPrediction,
     shown: Shown,
     evidence: Evidence,
     context: ResultContext,
     grey: GreyImage,
+    form: Form = OVERLAY,
 ) -> Dataset:
     """Make the capture of one class on one image.
 
@@ -61,6 +85,8 @@ def build_capture(
         Installation and time.
     grey
         Gives the image as displayed, shape (rows, columns), in [0, 1].
+    form
+        How it is shown.
 
     Notes
     -----
@@ -73,10 +99,10 @@ def build_capture(
     frame = Frame(
         sop_class_uid=SecondaryCaptureImageStorage,
         modality="OT",
-        role=ROLE,
-        series_number=context.series_number_base + 1,
-        series_description=SERIES_DESCRIPTION,
-        instance_number=_number(model, shown),
+        role=form.kind,
+        series_number=context.series_number(form.kind),
+        series_description=form.series_description,
+        instance_number=_number(prediction, shown, form),
         instance_key=(
             image.header.sop_instance_uid,
             str(image.frame),
@@ -87,30 +113,50 @@ def build_capture(
     capture = new_object(frame, evidence.reference, model, context)
     painted = explains(image.saliency[shown.klass])
     displayed = grey(image)
-    picture = draw(
-        displayed,
-        image.saliency[shown.klass] if painted else None,
-        _legend(model, image, shown, painted=painted),
-        picture_size(*displayed.shape),
-        STRENGTH if shown.found else FAINT,
-    )
-    _describe_pixels(capture, picture)
+    _describe_pixels(capture, _picture(displayed, model, image, shown, form))
     capture.ImageType = ["DERIVED", "SECONDARY", "OTHER"]
     capture.ConversionType = "DI"
     capture.BurnedInAnnotation = "YES"
     capture.DerivationDescription = _derivation(model, shown, painted=painted)
-    capture.SourceImageSequence = [_source_reference(image)]
+    capture.SourceImageSequence = [_source_reference(image, form)]
     capture.DateOfSecondaryCapture = capture.ContentDate
     capture.TimeOfSecondaryCapture = capture.ContentTime
     copy_body_part(source, capture)
-    copy_geometry(source, image.frame, displayed.shape[0], capture)
+    if form.beside:
+        capture.PatientOrientation = patient_orientation(source, image.frame)
+    else:
+        copy_geometry(source, image.frame, displayed.shape[0], capture)
     _copy_compression(source, image, capture)
     return capture
 
 
-def _number(model: ModelIdentity, shown: Shown) -> int:
+def _picture(
+    displayed: npt.NDArray[np.float32],
+    model: ModelIdentity,
+    image: ImagePrediction,
+    shown: Shown,
+    form: Form,
+) -> npt.NDArray[np.uint8]:
+    heat = image.saliency[shown.klass]
+    painted = explains(heat)
+    picture = draw(
+        displayed,
+        heat if painted else None,
+        _legend(model, image, shown, painted=painted),
+        half_size(*displayed.shape) if form.beside else picture_size(*displayed.shape),
+        STRENGTH if shown.found else FAINT,
+    )
+    return beside(displayed, picture) if form.beside else picture
+
+
+def _number(prediction: StudyPrediction, shown: Shown, form: Form) -> int:
     """Count captures in the order of the images, and on each of the positive classes."""
-    drawn = [k for k, spec in enumerate(model.classes) if spec.positive] or [0]
+    if form.in_step:
+        numbers = [image.header.instance_number for image in prediction.images]
+        in_step = len(set(numbers)) == len(numbers)
+        return numbers[shown.image] if in_step else shown.image + 1
+    classes = prediction.model.classes
+    drawn = [k for k, spec in enumerate(classes) if spec.positive] or [0]
     return shown.image * len(drawn) + drawn.index(shown.klass) + 1
 
 
@@ -187,14 +233,14 @@ def _describe_pixels(capture: Dataset, picture: npt.NDArray[np.uint8]) -> None:
     capture["PixelData"].VR = "OB"
 
 
-def _source_reference(image: ImagePrediction) -> Dataset:
+def _source_reference(image: ImagePrediction, form: Form) -> Dataset:
     header = image.header
     [item] = references([(header.sop_class_uid, header.sop_instance_uid)])
     frame = referenced_frame(image)
     if frame is not None:
         item.ReferencedFrameNumber = frame
     item.PurposeOfReferenceCodeSequence = [SOURCE_IMAGE]
-    item.SpatialLocationsPreserved = "YES"
+    item.SpatialLocationsPreserved = "NO" if form.beside else "YES"
     return item
 
 

@@ -3,6 +3,7 @@
 Section numbers in comments are those of PS3.3.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,9 +35,11 @@ from pacs_ai.results.context import (
 )
 from pacs_ai.results.identity import CHARACTER_SET, copied_element, copy_identity
 from pacs_ai.results.schemes import scheme_items
+from pacs_ai.results.template import copied
 from pacs_ai.uids import IMPLEMENTATION_CLASS_UID, derived_uid
 
 _MAX_VERSION_NAME = 16
+_TO_COME = "1.2.840.10008.1.1"  # any UID: the pattern's own are replaced
 _SIDES = ("L", "R")
 
 _SINGLE_FRAME = frozenset(
@@ -83,7 +86,7 @@ class Frame:
 
 def new_object(
     frame: Frame, source: Dataset, model: ModelIdentity, context: ResultContext
-) -> SOPClass:
+) -> Dataset:
     """Start a result: everything but its content.
 
     Parameters
@@ -101,35 +104,53 @@ def new_object(
     offset = text(source, "TimezoneOffsetFromUTC")
     moment = local_time(context.created_at, offset)
     series_key = context.series_key(model, frame.role, study_uid)
-    made = SOPClass(
-        study_instance_uid=study_uid,
-        series_instance_uid=derived_uid("series", *series_key),
-        series_number=frame.series_number,
-        sop_instance_uid=derived_uid("instance", *series_key, *frame.instance_key),
-        sop_class_uid=frame.sop_class_uid,
-        instance_number=frame.instance_number,
-        modality=frame.modality,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name=MODEL_NAME,
-        software_versions=context.software_version,
-        device_serial_number=context.installation_uid,
-        transfer_syntax_uid=ExplicitVRLittleEndian,
-        specific_character_set=CHARACTER_SET,
-        content_qualification="RESEARCH",
-        series_description=frame.series_description,
-        content_date=moment.date(),
-        content_time=moment.time(),
-        series_date=moment.date(),
-        series_time=moment.time(),
+    pattern = _pattern(
+        frame.sop_class_uid, frame.modality, context.software_version, context.installation_uid
     )
+    made = copied(pattern)
+    made.file_meta = FileMetaDataset(copied(pattern.file_meta))
+    made.StudyInstanceUID = study_uid
+    made.SeriesInstanceUID = derived_uid("series", *series_key)
+    made.SOPInstanceUID = derived_uid("instance", *series_key, *frame.instance_key)
+    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
+    made.SeriesNumber = frame.series_number
+    made.InstanceNumber = frame.instance_number
+    made.SeriesDescription = frame.series_description
+    made.SeriesDate = made.ContentDate = moment.strftime("%Y%m%d")
+    made.SeriesTime = made.ContentTime = moment.strftime("%H%M%S.%f")
     made.InstanceCreationDate = made.ContentDate
     made.InstanceCreationTime = made.ContentTime
-    made.ContributingEquipmentSequence = [_contribution(context)]
     if offset:
         made.TimezoneOffsetFromUTC = offset
     copy_identity(source, made)
     made.CodingSchemeIdentificationSequence = scheme_items(source, made, model)
-    _mark_writer(made.file_meta, context)
+    return made
+
+
+@functools.lru_cache(maxsize=64)
+def _pattern(
+    sop_class_uid: str, modality: str, software_version: str, installation_uid: str
+) -> Dataset:
+    """Let highdicom make and check what objects of one class have in common."""
+    made = SOPClass(
+        study_instance_uid=_TO_COME,
+        series_instance_uid=_TO_COME,
+        series_number=1,
+        sop_instance_uid=_TO_COME,
+        sop_class_uid=sop_class_uid,
+        instance_number=1,
+        modality=modality,
+        manufacturer=MANUFACTURER,
+        manufacturer_model_name=MODEL_NAME,
+        software_versions=software_version,
+        device_serial_number=installation_uid,
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+        specific_character_set=CHARACTER_SET,
+        content_qualification="RESEARCH",
+    )
+    made.ContributingEquipmentSequence = [_contribution(software_version, installation_uid)]
+    made.file_meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
+    made.file_meta.ImplementationVersionName = f"PACSAI_{software_version}"[:_MAX_VERSION_NAME]
     return made
 
 
@@ -174,17 +195,12 @@ def references(headers: Sequence[tuple[str, str]]) -> list[Dataset]:
     return made
 
 
-def _contribution(context: ResultContext) -> ContributingEquipment:
+def _contribution(software_version: str, installation_uid: str) -> ContributingEquipment:
     return ContributingEquipment(
         MANUFACTURER,
         PROCESSING_EQUIPMENT,
         manufacturer_model_name=MODEL_NAME,
-        software_versions=context.software_version,
-        device_serial_number=context.installation_uid,
+        software_versions=software_version,
+        device_serial_number=installation_uid,
         contribution_description="Classified the images and made this object",
     )
-
-
-def _mark_writer(meta: FileMetaDataset, context: ResultContext) -> None:
-    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
-    meta.ImplementationVersionName = f"PACSAI_{context.software_version}"[:_MAX_VERSION_NAME]

@@ -31,6 +31,13 @@ def picture_size(rows: int, columns: int) -> tuple[int, int]:
     return rows * factor, columns * factor
 
 
+def half_size(rows: int, columns: int) -> tuple[int, int]:
+    """Rows and columns of one of two pictures of an image that stand beside each other."""
+    rows, columns = picture_size(rows, columns)
+    scale = min(1.0, LARGEST / (2 * columns))
+    return max(1, round(rows * scale)), max(1, round(columns * scale))
+
+
 def copy_geometry(source: Dataset, frame: int, source_rows: int, target: Dataset) -> None:
     """Place a capture where its source lies, as far as the source says.
 

@@ -94,6 +94,19 @@ def draw(
     return image
 
 
+def beside(grey: npt.NDArray[np.float32], picture: Picture) -> Picture:
+    """Put the image as it is at the left of a picture of it.
+
+    Parameters
+    ----------
+    grey
+        The image as displayed, shape (rows, columns), in [0, 1].
+    picture
+        What `draw` made of it.
+    """
+    return np.hstack([_image(grey, picture.shape[0], picture.shape[1]), picture])
+
+
 def _image(grey: npt.NDArray[np.float32], rows: int, columns: int) -> Picture:
     levels = cv2.convertScaleAbs(grey, alpha=255.0)
     if levels.shape != (rows, columns):

@@ -63,6 +63,16 @@ def captures(prediction: StudyPrediction) -> tuple[Shown, ...]:
     return tuple(chosen)
 
 
+def every_image(prediction: StudyPrediction) -> tuple[Shown, ...]:
+    """Show every image with one class, the most important: so that one colour means one thing."""
+    klass = captures(prediction)[0].klass
+    spec = prediction.model.classes[klass]
+    return tuple(
+        Shown(index, klass, spec.decide(image.probabilities[klass]) is Decision.PRESENT)
+        for index, image in enumerate(prediction.images)
+    )
+
+
 def loudest_class(prediction: StudyPrediction) -> int:
     """Index of the positive class that came nearest to its operating point on the decisive image.
 

@@ -192,7 +192,7 @@ def test_no_validator_finds_anything(case: Case, shared: Path, check, tmp_path: 
     activation = "sigmoid" if case.classes is FOURTEEN_CLASSES else "softmax"
     prediction = study(list(pictures(case, paths)), model(case.classes, activation))
     prediction = replace(prediction, reservations=reserve(prediction))
-    results = build_results(prediction, case.kinds, CONTEXT, grey)
+    results = list(build_results(prediction, case.kinds, CONTEXT, grey))
     made = write(results, tmp_path / "made")
     later = replace(CONTEXT, created_at=CONTEXT.created_at + timedelta(days=1))
     again = write(build_results(prediction, case.kinds, later, grey), tmp_path / "again")

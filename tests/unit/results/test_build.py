@@ -18,7 +18,7 @@ BOTH = (ResultKind.REPORT, ResultKind.CAPTURE)
 
 
 def test_the_results_come_in_the_order_asked_for_and_are_counted(images: Images) -> None:
-    made = build_results(study(images([0.9, 0.8, 0.1, 0.7])), BOTH, CONTEXT, grey)
+    made = list(build_results(study(images([0.9, 0.8, 0.1, 0.7])), BOTH, CONTEXT, grey))
     assert [(one.kind, one.number) for one in made] == [
         (ResultKind.REPORT, 1),
         (ResultKind.CAPTURE, 1),
@@ -41,7 +41,7 @@ def test_only_what_is_wanted_is_made_and_only_what_is_drawn_is_read(images: Imag
     [report] = build_results(prediction, [ResultKind.REPORT], CONTEXT, watched)
     assert report.kind is ResultKind.REPORT
     assert asked == []
-    build_results(prediction, BOTH, CONTEXT, watched)
+    list(build_results(prediction, BOTH, CONTEXT, watched))
     assert [one.header.sop_instance_uid for one in asked] == ["1.2.3.4.3"]
 
 
@@ -70,7 +70,7 @@ def test_another_installation_or_setting_makes_other_objects(
 def test_another_model_makes_other_objects_in_other_series(images: Images) -> None:
     prediction = study(images([0.9]))
     newer = replace(prediction, model=replace(prediction.model, version="2"))
-    first, second = (build_results(p, BOTH, CONTEXT, grey) for p in (prediction, newer))
+    first, second = (list(build_results(p, BOTH, CONTEXT, grey)) for p in (prediction, newer))
     assert not {one.sop_instance_uid for one in first} & {one.sop_instance_uid for one in second}
     assert not {o.series_instance_uid for o in first} & {o.series_instance_uid for o in second}
 
@@ -92,11 +92,13 @@ def test_all_results_of_a_study_agree_on_the_patient(tmp_path: Path) -> None:
         save(ct_slice(number, PatientName=f"Spelt^{number}"), tmp_path / f"{number}.dcm")
         for number in (1, 2)
     ]
-    made = build_results(
-        study([image(path, (1 - p, p)) for path, p in zip(paths, (0.1, 0.9), strict=True)]),
-        BOTH,
-        CONTEXT,
-        grey,
+    made = list(
+        build_results(
+            study([image(path, (1 - p, p)) for path, p in zip(paths, (0.1, 0.9), strict=True)]),
+            BOTH,
+            CONTEXT,
+            grey,
+        )
     )
     assert {str(one.dataset.PatientName) for one in made} == {"Spelt^1"}
     assert made[1].dataset.SourceImageSequence[0].ReferencedSOPInstanceUID == "1.2.3.4.2"
@@ -129,11 +131,11 @@ def test_a_source_that_is_gone_is_named_as_the_reason(images: Images) -> None:
     prediction = study(images([0.9]))
     prediction.images[0].header.path.unlink()
     with pytest.raises(NotDicom):
-        build_results(prediction, BOTH, CONTEXT, grey)
+        list(build_results(prediction, BOTH, CONTEXT, grey))
 
 
 def test_a_prediction_that_cannot_be_encoded_is_an_invalid_result(images: Images) -> None:
     [found] = images([0.9])
     broken = replace(found, probabilities=(float("nan"), float("nan")))
     with pytest.raises(InvalidResult):
-        build_results(study([broken]), BOTH, CONTEXT, grey)
+        list(build_results(study([broken]), BOTH, CONTEXT, grey))
