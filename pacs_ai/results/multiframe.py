@@ -93,9 +93,19 @@ def describe_frames(
 
 def place_frames(target: Dataset, stack: Stack) -> None:
     """Say where the frames lie in space, and order them by that; after `describe_frames`."""
-    plane = stack.planes[0]
-    target.FrameOfReferenceUID = plane.frame_of_reference
+    lay_out_frames(target, stack.planes)
+    target.FrameOfReferenceUID = stack.planes[0].frame_of_reference
     target.PositionReferenceIndicator = ""
+    _dimension(target, "ImagePositionPatient", "PlanePositionSequence")
+    ordered = sorted({plane.position for plane in stack.planes})
+    groups = target.PerFrameFunctionalGroupsSequence
+    for group, plane in zip(groups, stack.planes, strict=True):
+        group.FrameContentSequence[0].DimensionIndexValues = ordered.index(plane.position) + 1
+
+
+def lay_out_frames(target: Dataset, planes: Sequence[Plane]) -> None:
+    """Say how the frames lie to each other; without a frame of reference it is a place nowhere."""
+    plane = planes[0]
     measures, orientation = Dataset(), Dataset()
     if plane.spacing is not None:
         measures.PixelSpacing = _decimals(plane.spacing)
@@ -105,14 +115,10 @@ def place_frames(target: Dataset, stack: Stack) -> None:
     shared = target.SharedFunctionalGroupsSequence[0]
     shared.PixelMeasuresSequence = [measures]
     shared.PlaneOrientationSequence = [orientation]
-    _dimension(target, "ImagePositionPatient", "PlanePositionSequence")
-    ordered = sorted({plane.position for plane in stack.planes})
-    groups = target.PerFrameFunctionalGroupsSequence
-    for group, plane in zip(groups, stack.planes, strict=True):
+    for group, own in zip(target.PerFrameFunctionalGroupsSequence, planes, strict=True):
         position = Dataset()
-        position.ImagePositionPatient = _decimals(plane.position)
+        position.ImagePositionPatient = _decimals(own.position)
         group.PlanePositionSequence = [position]
-        group.FrameContentSequence[0].DimensionIndexValues = ordered.index(plane.position) + 1
 
 
 def _dimension(target: Dataset, keyword: str, group: str) -> None:

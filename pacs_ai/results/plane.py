@@ -1,7 +1,7 @@
 """Where the pixels of a frame lie in space: the source's own word, or a plane made for them."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydicom.dataset import Dataset
 
@@ -19,6 +19,7 @@ _AXES: dict[str, Vector] = {
     "H": (0.0, 0.0, 1.0),
     "F": (0.0, 0.0, -1.0),
 }
+_IMAGE_AXES: Vector = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 _UPRIGHT: Vector = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)  # rows to the left, columns to the feet
 
 
@@ -72,6 +73,11 @@ def plane_of(source: Dataset, frame: int) -> Plane:
         thickness=None,
         made=True,
     )
+
+
+def flat(plane: Plane) -> Plane:
+    """Turn a made plane to the axes of its image, as viewers see an image without a plane."""
+    return replace(plane, orientation=_IMAGE_AXES) if plane.made else plane
 
 
 def _stated(source: Dataset, frame: int) -> Plane | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from highdicom import AlgorithmIdentificationSequence
+from highdicom.color import CIELabColor
 from highdicom.seg import SegmentDescription
 from pydicom.dataset import Dataset
 from pydicom.uid import SegmentationStorage
@@ -22,12 +23,15 @@ from pacs_ai.results.codes import (
 from pacs_ai.results.context import ResultContext
 from pacs_ai.results.document import Frame, new_object
 from pacs_ai.results.hotspot import hot_area
-from pacs_ai.results.multiframe import Stack, describe_frames, place_frames, stacks
+from pacs_ai.results.multiframe import Stack, describe_frames, lay_out_frames, place_frames, stacks
+from pacs_ai.results.plane import flat
 from pacs_ai.results.positives import explained
 from pacs_ai.results.source import Evidence
 
 SERIES_DESCRIPTION = "AI hot areas (research)"
 ROLE = "seg"
+
+_AMBER = (80.0, 15.0, 75.0)  # L*, a*, b*
 
 
 def build_seg(
@@ -81,6 +85,8 @@ def _segmentation(
     describe_frames(made, stack, evidence, SEGMENTATION_DERIVATION)
     if stack.measured:
         place_frames(made, stack)
+    else:
+        lay_out_frames(made, [flat(plane) for plane in stack.planes])
     made.pop("Laterality", None)  # validators take it for wrong in a segmentation, side or none
     made.ImageType = ["DERIVED", "PRIMARY"]
     made.SamplesPerPixel = 1
@@ -115,4 +121,5 @@ def _segment(prediction: StudyPrediction, klass: int) -> SegmentDescription:
         AlgorithmIdentificationSequence(
             model.name, ARTIFICIAL_INTELLIGENCE, model.version, source=model.manufacturer
         ),
+        display_color=CIELabColor(*_AMBER),
     )

@@ -113,7 +113,10 @@ def test_a_segmentation_of_a_radiograph_claims_no_place(tmp_path: Path) -> None:
     path = save(radiograph(), tmp_path / "1.dcm")
     [made] = segmentations(study([image(path, (0.1, 0.9))]))
     assert "FrameOfReferenceUID" not in made
-    assert "PlanePositionSequence" not in made.PerFrameFunctionalGroupsSequence[0]
+    [shared] = made.SharedFunctionalGroupsSequence
+    # OHIF reads both without asking whether they are there
+    assert list(shared.PlaneOrientationSequence[0].ImageOrientationPatient) == [1, 0, 0, 0, 1, 0]
+    assert "PixelMeasuresSequence" in shared
 
 
 def test_images_of_two_sizes_are_two_objects(tmp_path: Path) -> None:
