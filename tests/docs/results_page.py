@@ -24,8 +24,10 @@ def trees() -> dict[str, str]:
         path = save(ct_slice(), Path(folder) / "1.dcm")
         seen = [image(path, (0.07, 0.93))]
         kinds = [ResultKind.REPORT, ResultKind.REGION, ResultKind.KEY_OBJECT]
-        made = build_results(study(seen), kinds, CONTEXT, grey)
-        made += build_refusals(refusal(seen), [ResultKind.REPORT], CONTEXT)
+        made = [
+            *build_results(study(seen), kinds, CONTEXT, grey),
+            *build_refusals(refusal(seen), [ResultKind.REPORT], CONTEXT),
+        ]
         names = ["report", "region", "key object", "not analysable"]
         return {
             name: "".join(f"{line}\n" for line in tree(_shown(name, one.dataset)))

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -43,6 +43,8 @@ ALL = tuple(kind for kind in ResultKind if kind not in (*DOCUMENTS, ResultKind.P
 NEEDS = {
     ResultKind.REPORT: "sr",
     ResultKind.CAPTURE: "sc",
+    ResultKind.STACK: "sc",
+    ResultKind.SIDE_BY_SIDE: "sc",
     ResultKind.REGION: "sr",
     ResultKind.MAP: "pm",
     ResultKind.KEY_OBJECT: "ko",
@@ -64,7 +66,7 @@ PIXELMED_COMMAND = (
 )
 """Without the three properties it validates nothing, and still ends well."""
 
-ALWAYS = {*BOTH, ResultKind.MAP}
+ALWAYS = {*BOTH, ResultKind.MAP, ResultKind.STACK, ResultKind.SIDE_BY_SIDE}
 """Kinds that a negative study has, too."""
 
 
@@ -179,7 +181,7 @@ def grey(picture: ImagePrediction):
     return read_pixels(picture.header.path, picture.frame)
 
 
-def write(results: Sequence[Built], folder: Path) -> Path:
+def write(results: Iterable[Built], folder: Path) -> Path:
     folder.mkdir()
     for result in results:
         result.write(folder / f"{result.kind}-{result.number}{result.suffix}")
