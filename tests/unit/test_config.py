@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from pacs_ai.config import sent_to
 from pacs_ai.configfile import describe, load_config
 from pacs_ai.errors import ConfigError
 
@@ -119,3 +120,50 @@ def test_the_sender_comes_before_the_modality():
 def test_sizes_are_readable():
     config = load_config(write('[limits]\nmax_instance = "8 GiB"\n'))
     assert config.limits.max_instance == 8 << 30
+
+
+PEER = '[peers.pacs]\nae_title = "PACS"\nhost = "pacs"\nport = 104\n'
+RULE = '[[rules]]\nname = "r"\nmodel = "demo"\nsend_to = ["pacs"]\n'
+
+
+@pytest.mark.parametrize(
+    ("peer", "rule", "says"),
+    [
+        ('results = ["hl7"]', "", "hl7 is no DICOM object"),
+        ('results = ["report", "fhir"]', "", "fhir is no DICOM object"),
+        ('results = ["pdf"]', 'results = ["report"]', "takes none of its results"),
+        ("", 'results = ["hl7", "fhir"]', "takes none of its results"),
+        ("results = []", "", "peers.pacs.results"),
+        ("", "results = []", "rules.0.results"),
+        ("", 'results = ["repport"]', "rules.0.results"),
+        (
+            "",
+            'results = ["capture"]\nwhen_not_analysable = "report"',
+            "when_not_analysable needs one of fhir, hl7, pdf, report",
+        ),
+    ],
+)
+def test_a_choice_of_results_that_has_no_effect_is_refused(peer: str, rule: str, says: str):
+    with pytest.raises(ConfigError, match=says):
+        load_config(write(f"{PEER}{peer}\n{RULE}{rule}\n"))
+
+
+@pytest.mark.parametrize(
+    ("peer", "rule", "sent"),
+    [
+        ("", "", ("report", "capture")),
+        ("", 'results = ["pdf", "hl7", "region"]', ("pdf", "region")),
+        ('results = ["capture", "map"]', "", ("capture",)),
+        ('results = ["map", "seg"]', 'results = ["report", "seg", "map"]', ("seg", "map")),
+    ],
+)
+def test_a_peer_gets_what_the_rule_makes_and_it_takes(peer: str, rule: str, sent: tuple[str, ...]):
+    config = load_config(write(f"{PEER}{peer}\n{RULE}{rule}\n"))
+    assert sent_to(config.rules[0], config.peers["pacs"]) == sent
+
+
+def test_a_font_lies_beside_the_configuration(tmp_path: Path):
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    config = load_config(write('[results]\nfont = "fonts/cjk.ttf"\n', "etc/node.toml"))
+    assert config.results.font == folder / "fonts/cjk.ttf"

@@ -123,3 +123,29 @@ def test_no_patient_data_is_printed(source: Path, pacs_ai: PacsAi) -> None:
         answer = pacs_ai(*words)
         for value in (dataset.PatientID, str(dataset.PatientName)):
             assert value not in answer.out.replace(CT, "") + answer.err.replace(CT, "")
+
+
+def test_what_is_wanted_is_made(source: Path, tmp_path: Path, pacs_ai: PacsAi) -> None:
+    wanted = ("--results", "pdf", "--results", "hl7", "--results", "fhir")
+    answer = pacs_ai("infer", source, "--out", "out", "--json", *wanted)
+    assert answer.code == 0, answer.err
+    [ct, *_] = json.loads(answer.out)
+    assert [Path(name).name for name in ct["results"]] == ["pdf-1.dcm", "hl7-1.hl7", "fhir-1.json"]
+    pacs_ai("infer", source, "--out", "out", "--results", "report")
+    assert [path.name for path in (tmp_path / "out" / CT).iterdir()] == ["report-1.dcm"]
+
+
+def test_a_report_says_why_a_study_was_not_analysable(
+    source: Path, tmp_path: Path, pacs_ai: PacsAi
+) -> None:
+    answer = pacs_ai("infer", source, "--out", "out", "--refusals", "--json")
+    *_, plan = json.loads(answer.out)
+    [report] = plan["results"]
+    made = pydicom.dcmread(tmp_path / report)
+    assert made.StudyInstanceUID == plan["study_instance_uid"]
+    findings = made.ContentSequence[-2].ContentSequence[0]
+    assert findings.TextValue.startswith("Not analysable: no image for CT/MR/CR/DX")
+
+
+def test_there_is_no_other_kind(source: Path, pacs_ai: PacsAi) -> None:
+    assert pacs_ai("infer", source, "--results", "poem").code == 2

@@ -1,0 +1,88 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydicom.dataset import Dataset
+
+from pacs_ai.config import Config, Peer, Rule
+from pacs_ai.domain import JobId, ResultKind
+from pacs_ai.errors import NoFittingSeries
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.look import Source
+from pacs_ai.flow.refuse import refusal_of, say_why
+from pacs_ai.net.handlers import StoreAnswer
+from pacs_ai.store import instances, jobs, studies
+from pacs_ai.store.results import Made
+from pacs_ai.store.schema import Job, Study
+from tests.unit.store.samples import MODEL
+
+WHY = NoFittingSeries("no image for MG among 1 instances (1 other modality)")
+PEERS = {
+    "pacs": Peer(ae_title="PACS", host="h", port=104),
+    "viewer": Peer(ae_title="VIEW", host="h", port=104, results=("pdf",)),
+}
+
+
+def asked(context: FlowContext, *rules: Rule) -> list[Made]:
+    """Reject the study that was received, under these rules."""
+    config = Config(storage=context.config.storage, peers=PEERS, rules=rules)
+    changed = FlowContext(
+        config,
+        context.database,
+        context.spool,
+        context.engine,
+        context.clock,
+        context.owner,
+        context.secret,
+    )
+    now = context.now()
+    with context.database.write() as session:
+        studies.close(session, 1, 1, now=now, actor="test", reason="quiet")
+        study = session.get_one(Study, 1)
+        names = [rule.name for rule in rules]
+        job_id = jobs.create(session, study, names, "demo", MODEL, now)
+    with context.database.read() as session:
+        job = session.get_one(Job, JobId(str(job_id)))
+        rows = instances.of_revision(session, 1, 1)
+    sources = [Source(context.spool.path_of(row.path), row.id) for row in rows]
+    return say_why(changed, job, MODEL, sources, WHY)
+
+
+@pytest.fixture(autouse=True)
+def _received(send: Callable[..., StoreAnswer], ct: Dataset) -> None:
+    assert send(ct).status == 0
+
+
+def rule(name: str, results: tuple[ResultKind, ...], *, ask: bool, to: tuple[str, ...] = ()):
+    when = "report" if ask else "nothing"
+    return Rule(name=name, model="demo", results=results, when_not_analysable=when, send_to=to)
+
+
+def test_only_rules_that_ask_get_something(context: FlowContext) -> None:
+    made = asked(
+        context,
+        rule("quiet", (ResultKind.HL7, ResultKind.REPORT), ask=False, to=("pacs",)),
+        rule("asks", (ResultKind.PDF, ResultKind.CAPTURE), ask=True, to=("pacs", "viewer")),
+    )
+    assert [(one.kind, one.send_to) for one in made] == [("pdf", ("pacs", "viewer"))]
+    assert context.spool.path_of(made[0].path).is_file()
+
+
+def test_files_that_are_no_objects_go_to_nobody(context: FlowContext) -> None:
+    kinds = (ResultKind.REPORT, ResultKind.HL7, ResultKind.FHIR)
+    made = asked(context, rule("asks", kinds, ask=True, to=("pacs",)))
+    assert [(one.kind, one.send_to, Path(one.path).suffix) for one in made] == [
+        ("report", ("pacs",), ".dcm"),
+        ("hl7", (), ".hl7"),
+        ("fhir", (), ".json"),
+    ]
+
+
+def test_nobody_asked_nothing_made(context: FlowContext) -> None:
+    assert asked(context, rule("quiet", (ResultKind.REPORT,), ask=False)) == []
+    assert context.spool.result_paths() == set()
+
+
+def test_of_files_that_cannot_be_read_nothing_is_said(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"no DICOM")
+    assert refusal_of(MODEL, [Source(tmp_path / "x", 1)], WHY) is None
