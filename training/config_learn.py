@@ -124,7 +124,6 @@ class Tuning(Strict):
     learning_rate: tuple[float, float] = (1e-5, 1e-2)
     dropout: tuple[float, float] = (0.0, 0.5)
     augmentation: tuple[float, float] = (0.0, 1.5)
-    unfreeze: tuple[int, int] | None = None
 
 
 class Release(Strict):

@@ -35,7 +35,7 @@ from .config import Recipe, load_recipe
 from .tomlfile import dumps
 
 RECIPE, STATE = "recipe.toml", "run.json"
-STEPS = ("download", "dataset", "train", "finetune", "evaluate", "explain", "export")
+STEPS = ("dataset", "train", "finetune", "evaluate", "explain", "export")
 
 _COMPUTES = ("keras", "tensorflow", "jax", "numpy", "opencv-python-headless", "pydicom", "onnx")
 _NO_SPACE = 28
@@ -138,6 +138,13 @@ class Run:
         for step in steps:
             self._steps.pop(step, None)
         write_whole(self.folder / STATE, json.dumps(self._state, indent=1))
+
+    def alter(self, **sections: object) -> None:
+        """Change sections of the recipe that is followed, and take back what came after them."""
+        self.recipe = self.recipe.model_copy(update=sections)
+        written = self.recipe.model_dump(mode="json", exclude_none=True)
+        self.forget(*STEPS[STEPS.index("finetune") :])
+        write_whole(self.folder / RECIPE, dumps(written))
 
     def log(self, text: str) -> None:
         """Say something to the person who waits, and keep it."""

@@ -9,7 +9,11 @@ from collections.abc import Callable, Mapping
 
 from pacs_ai.errors import ConfigError
 
-COMMANDS: Mapping[str, str] = {}
+COMMANDS: Mapping[str, str] = {
+    "train": "learn",
+    "finetune": "learn",
+    "tune": "learn",
+}
 """Command: the module of this package that has it."""
 
 

@@ -89,7 +89,7 @@ def build(recipe: Recipe, console: Console, folder: Path | None = None) -> Built
 def _collect(recipe: Recipe) -> Collected:
     data = recipe.data
     if isinstance(data, PhantomData):
-        return collect_phantoms(data)
+        return collect_phantoms(data, recipe.limit)
     names = tuple(entry.name for entry in recipe.classes)
     classes = Classes(names, data.names, several=recipe.release.activation == "sigmoid")
     if isinstance(data, DicomData):

@@ -12,15 +12,16 @@ _SEED_STEP = 1_000_003
 """Splits with other numbers share no patient."""
 
 
-def collect_phantoms(data: PhantomData) -> Collected:
+def collect_phantoms(data: PhantomData, limit: int | None = None) -> Collected:
     """Draw the phantoms of a recipe, unless they are there already, and list them.
 
     A folder is named by what was drawn into it, and a split is whole when its labels are there:
-    they are written last.
+    they are written last. With ``limit`` no split has more studies than that.
     """
     counts = (data.train_studies, data.validation_studies, data.test_studies)
     found: list[Found] = []
-    for index, (name, studies) in enumerate(zip(SPLITS, counts, strict=True)):
+    for index, (name, wanted) in enumerate(zip(SPLITS, counts, strict=True)):
+        studies = wanted if limit is None else min(wanted, limit)
         folder = data.folder / f"{name}-{studies}-{data.seed}"
         if not (folder / LABELS_FILE).exists():
             write_phantom_collection(folder, studies, data.seed + index * _SEED_STEP)

@@ -1,0 +1,90 @@
+"""Fine-tuning: what learns, in which order, and that it never makes a network worse."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from keras import layers
+
+from pacs_ai.errors import ConfigError
+from training.config import Recipe
+from training.config_learn import Finetune
+from training.data.samples import Dataset
+from training.finetune import finetune, from_names, plan
+from training.networks import build_network
+from training.run import Run
+from training.train import load_network, train
+
+pytestmark = [pytest.mark.train, pytest.mark.timeout(240)]
+
+Small = Callable[..., Recipe]
+
+
+@pytest.fixture
+def run(small: Small, dataset: Dataset, tmp_path: Path) -> Run:
+    run = Run.create(small(optimisation={"epochs": 1}), tmp_path)
+    train(run, run.recipe, dataset)
+    return run
+
+
+def tuned(recipe: Recipe, **values: object) -> Recipe:
+    return recipe.model_copy(update={"finetune": Finetune.model_validate(values)})
+
+
+def test_layers_are_named_by_the_start_of_their_names(small_recipe: Recipe) -> None:
+    network = build_network(small_recipe.input, small_recipe.network, 2)
+    last = from_names(network, ["stage3"])
+    assert last[0].name.startswith("stage3")
+    assert "stem_conv" not in {layer.name for layer in last}
+    more = from_names(network, ["stage3", "stage2"])
+    assert len(last) < len(more) < len(from_names(network, ["all"]))
+    with pytest.raises(ConfigError, match="conv5"):
+        from_names(network, ["conv5"])
+
+
+def test_blocks_join_one_after_another(small: Small, tmp_path: Path) -> None:
+    recipe = tuned(small(), unfreeze=("stage3", "stage2", "all"), epochs=9)
+    run = Run.create(recipe, tmp_path)
+    network = build_network(recipe.input, recipe.network, 2)
+    phases = plan(run, recipe, network, 35)
+    assert [phase.epochs for phase, _ in phases] == [3, 3, 3]
+    assert [len(each) for _, each in phases] == sorted(len(each) for _, each in phases)
+    at_once = recipe.model_copy(
+        update={"finetune": recipe.finetune.model_copy(update={"gradual": False})}
+    )
+    ((phase, learns),) = plan(run, at_once, network, 35)
+    assert phase.epochs == 9
+    assert len(learns) == len(from_names(network, ["all"]))
+
+
+def test_it_gets_better_or_keeps_what_it_had(run: Run, dataset: Dataset) -> None:
+    recipe = tuned(run.recipe, unfreeze=("stage3", "all"), epochs=2, learning_rate=1e-3)
+    start = load_network(run)
+    found = finetune(run, recipe, dataset)
+    after = load_network(run)
+    changed = any(
+        not np.array_equal(a, b)
+        for a, b in zip(start.get_weights(), after.get_weights(), strict=True)
+    )
+    assert changed == (found["kept"] == "fine-tuned")
+    assert (run.folder / "finetune.csv").is_file()
+    for before, now in zip(start.layers, after.layers, strict=True):
+        if isinstance(before, layers.BatchNormalization):
+            assert all(
+                np.array_equal(a, b)
+                for a, b in zip(before.get_weights(), now.get_weights(), strict=True)
+            )
+
+
+def test_what_makes_it_worse_is_thrown_away(run: Run, dataset: Dataset) -> None:
+    best = run.best.read_bytes()
+    # steps so large that the network is lost
+    found = finetune(run, tuned(run.recipe, epochs=1, learning_rate=50.0), dataset)
+    assert found["kept"] == "start"
+    assert run.best.read_bytes() == best
+    assert "nothing better" in (run.folder / "log.txt").read_text()
+
+
+def test_without_a_section_nothing_is_done(run: Run, dataset: Dataset) -> None:
+    assert finetune(run, run.recipe, dataset)["kept"] == "start"

@@ -1,0 +1,98 @@
+"""The story of one run: dataset, train, finetune, evaluate, explain, export.
+
+Each step is a method that says in a few values what it found. What is finished is not done again,
+so that a run which was stopped anywhere goes on from there.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+
+import keras
+
+from pacs_ai.errors import ConfigError
+
+from .data import build_dataset
+from .data.samples import Dataset
+from .evaluate import evaluate
+from .evaluate.publish import calibration_of
+from .explain import explain
+from .export import export
+from .finetune import finetune
+from .run import STEPS, Run, Stopwatch
+from .train import load_network, train
+
+Summary = Mapping[str, object]
+
+
+def follow(run: Run, until: str | None = None) -> None:
+    """Do all steps of a run that are not done, up to and with ``until``.
+
+    Raises
+    ------
+    ConfigError
+        If ``until`` is no step.
+    """
+    if until is not None and until not in STEPS:
+        raise ConfigError(f"--until {until}: the steps are {', '.join(STEPS)}")
+    story = Story(run)
+    for name in STEPS[: STEPS.index(until) + 1 if until is not None else len(STEPS)]:
+        story.do(name)
+
+
+class Story:
+    """What the steps of one run hand to one another, made when it is first needed.
+
+    Parameters
+    ----------
+    run
+        Whose recipe is followed.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run, self.recipe = run, run.recipe
+        self._steps: Mapping[str, Callable[[], Summary]] = {
+            "dataset": self._dataset,
+            "train": lambda: train(run, self.recipe, self.dataset),
+            "finetune": lambda: finetune(run, self.recipe, self.dataset),
+            "evaluate": self._evaluate,
+            "explain": self._explain,
+            "export": self._export,
+        }
+
+    def do(self, name: str) -> None:
+        """Do one step, unless it is done."""
+        if self.run.done(name):
+            self.run.log(f"{name}: done before")
+            return
+        watch = Stopwatch()
+        summary = self._steps[name]()
+        self.run.finish(name, summary, watch.seconds)
+        self.run.log(f"{name}: done in {watch.seconds:.0f} s")
+        self.run.checkpoint(name).unlink(missing_ok=True)
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """Who learns, and who judges."""
+        return build_dataset(self.recipe, self.run)
+
+    @cached_property
+    def network(self) -> keras.Model:
+        """The best network, once training and fine-tuning are done."""
+        return load_network(self.run)
+
+    def _dataset(self) -> Summary:
+        found = self.dataset
+        sizes = {"train": found.train, "validation": found.validation, "test": found.test}
+        counts = {name: len(samples) for name, samples in sizes.items()}
+        return {**counts, "notes": list(found.notes)}
+
+    def _evaluate(self) -> Summary:
+        return evaluate(self.run, self.recipe, self.dataset, self.network).summary()
+
+    def _explain(self) -> Summary:
+        return explain(self.run, self.recipe, self.dataset, self.network)
+
+    def _export(self) -> Summary:
+        calibration = calibration_of(self.run)
+        made = export(self.run, self.recipe, self.dataset, self.network, calibration)
+        return {"bundle": str(made)}
