@@ -32,9 +32,9 @@ def picture_size(rows: int, columns: int) -> tuple[int, int]:
 
 
 def half_size(rows: int, columns: int) -> tuple[int, int]:
-    """Rows and columns of one of two pictures of an image that stand beside each other."""
+    """Rows and columns of one of two pictures of an image in a frame twice their size."""
     rows, columns = picture_size(rows, columns)
-    scale = min(1.0, LARGEST / (2 * columns))
+    scale = min(1.0, LARGEST / (2 * max(rows, columns)))
     return max(1, round(rows * scale)), max(1, round(columns * scale))
 
 

@@ -95,7 +95,7 @@ def draw(
 
 
 def beside(grey: npt.NDArray[np.float32], picture: Picture) -> Picture:
-    """Put the image as it is at the left of a picture of it.
+    """Put the image as it is at the left of a picture of it, in a frame of their proportions.
 
     Parameters
     ----------
@@ -103,8 +103,19 @@ def beside(grey: npt.NDArray[np.float32], picture: Picture) -> Picture:
         The image as displayed, shape (rows, columns), in [0, 1].
     picture
         What `draw` made of it.
+
+    Returns
+    -------
+    Picture
+        Twice as high and wide as ``picture``, black above and below: a viewer that shows the
+        source full size shows both halves full size, and whoever compares shapes finds its own.
     """
-    return np.hstack([_image(grey, picture.shape[0], picture.shape[1]), picture])
+    rows, columns = picture.shape[:2]
+    both = np.zeros((2 * rows, 2 * columns, 3), dtype=np.uint8)
+    middle = both[rows // 2 : rows // 2 + rows]
+    middle[:, :columns] = _image(grey, rows, columns)
+    middle[:, columns:] = picture
+    return both
 
 
 def _image(grey: npt.NDArray[np.float32], rows: int, columns: int) -> Picture:

@@ -71,8 +71,11 @@ def test_the_image_stands_as_it_is_at_the_left_of_its_capture(images: Images) ->
     prediction = study(images([0.9]))
     [beside] = pictures(prediction, ResultKind.SIDE_BY_SIDE)
     [capture] = pictures(prediction, ResultKind.CAPTURE)
-    assert (beside.Rows, beside.Columns) == (768, 1024)
-    left, right = np.hsplit(beside.pixel_array, 2)
+    assert (beside.Rows, beside.Columns) == (1536, 1024)
+    above, middle, below = np.split(beside.pixel_array, (384, 1152))
+    assert not above.any()
+    assert not below.any()
+    left, right = np.hsplit(middle, 2)
     assert np.array_equal(right, capture.pixel_array)
     assert (np.ptp(left, axis=2) == 0).all(), "the left half is grey"
     assert left.max() > 0
@@ -96,7 +99,8 @@ def test_small_and_large_images_stay_within_what_archives_take(
     [beside] = pictures(prediction, ResultKind.SIDE_BY_SIDE)
     assert min(capture.Rows, capture.Columns) >= 512
     assert max(beside.Rows, beside.Columns) <= 4096
-    assert min(beside.Rows, beside.Columns // 2) >= 512
+    assert min(beside.Rows, beside.Columns) >= 1024
+    assert beside.Rows / beside.Columns == pytest.approx(rows / columns, rel=0.01)
 
 
 def test_every_form_is_a_series_of_its_own(images: Images) -> None:
