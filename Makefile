@@ -53,7 +53,8 @@ spelling: $(DEV) ## codespell over code and texts
 sizes: $(DEV) ## No file over 300 lines, no copyleft in the base install
 	$(PY) -m pytest -q -p no:randomly tests/unit/test_layout.py tests/unit/test_licences.py
 
-bench: $(DEV) ## Measure; judges nothing
+bench: $(DEV) ## Measure, side by side with others; judges nothing, renews docs/performance.md
+	$(PY) -m tests.bench.receive --write
 	$(PY) -m pytest tests/bench -m bench -p no:randomly -s --timeout=0 $(PYTEST_ARGS)
 
 lock: $(if $(strip $(UV)),,$(LOCK_UV)) ## Renew the locked versions in requirements/

@@ -7,6 +7,7 @@ it where the environment variable ``CI`` is set: there, everything has to be ins
 import os
 import shutil
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -50,8 +51,13 @@ def missing(what: str) -> NoReturn:
 
 
 def find_tool(name: str) -> Path | None:
-    """Where a program is: on the PATH, or in a folder known to hold it."""
-    if found := shutil.which(name):
+    """Where a program is: on the PATH, or in a folder known to hold it.
+
+    Not in the environment of the tests, which has pynetdicom's programs under DCMTK's names.
+    """
+    own = str(Path(sys.executable).parent)
+    path = os.pathsep.join(one for one in os.get_exec_path() if one != own)
+    if found := shutil.which(name, path=path):
         return Path(found)
     for pattern in EXTRA_FOLDERS:
         for folder in sorted(Path("/").glob(pattern.lstrip("/")), reverse=True):

@@ -1,12 +1,11 @@
 """The same SOP Instance UID again: the first stays byte for byte, whatever comes."""
 
 from pacs_ai.dicom.scan import ScannedInstance, scan_instance
-from pacs_ai.domain import Part
-from pacs_ai.errors import NotDicom, StorageError
+from pacs_ai.errors import DatabaseBusy, NotDicom, StorageError
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.net.handlers import StoreAnswer
-from pacs_ai.store import studies
+from pacs_ai.store import instances, studies
 from pacs_ai.store.schema import Instance
 from pacs_ai.store.session import RECEIVE_BUSY_SECONDS
 from pacs_ai.store.transition import record
@@ -19,39 +18,42 @@ _log = get_logger()
 
 
 def answer(
-    context: FlowContext,
-    part: Part,
-    scanned: ScannedInstance,
-    known: Instance,
-    sender: studies.Sender,
+    context: FlowContext, path: str, scanned: ScannedInstance, sender: studies.Sender
 ) -> StoreAnswer:
-    """Deal with an instance whose UID is taken.
+    """Deal with a file whose SOP Instance UID is that of another.
 
     Identical bytes are a success without effect. The same image in another wrapping (transfer
     syntax, or header values changed by a router) is set aside and answered 0x0000, because a
     failure would end the sender's whole job. Other content is refused, or set aside with a
     warning where ``storage.on_conflict = "keep_both"``.
+
+    Parameters
+    ----------
+    path
+        Where in the spool it lies; not any more when this returns.
     """
+    with context.database.read() as session:
+        known = instances.find(session, scanned.sop_instance_uid)
+    if known is None:
+        raise DatabaseBusy("the instance's row went away this moment: send it again")
     if known.sha256 == scanned.dataset_sha256:
-        context.spool.discard(part)
+        context.spool.delete(path)
         return _SUCCESS
-    if _same_image(context, part, scanned, known):
-        context.spool.set_aside(part, "variants")
+    if _same_image(context, path, scanned, known):
+        context.spool.set_aside(path, "variants")
         _audit(context, scanned, known, sender, "variant set aside")
         return _SUCCESS
     _log.error("one UID, two contents", study=study_ref(scanned.study_instance_uid))
     if context.config.storage.on_conflict == "keep_both":
-        context.spool.set_aside(part, "quarantine")
+        context.spool.set_aside(path, "quarantine")
         _audit(context, scanned, known, sender, "other content set aside")
         return KEPT_BOTH
-    context.spool.discard(part)
+    context.spool.delete(path)
     _audit(context, scanned, known, sender, "other content refused")
     return REFUSED
 
 
-def _same_image(
-    context: FlowContext, part: Part, scanned: ScannedInstance, known: Instance
-) -> bool:
+def _same_image(context: FlowContext, path: str, scanned: ScannedInstance, known: Instance) -> bool:
     """Tell whether both are one image, wrapped differently.
 
     Pixels are compared as they are encoded; those of another transfer syntax cannot be without
@@ -63,7 +65,7 @@ def _same_image(
         return True
     try:
         first = scan_instance(context.spool.path_of(known.path))
-        second = scan_instance(part.path)
+        second = scan_instance(context.spool.path_of(path))
     except (NotDicom, StorageError):
         return False
     return first.pixel_sha256 == second.pixel_sha256

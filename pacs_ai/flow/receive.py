@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pacs_ai.dicom.encoding import BadDataset
 from pacs_ai.dicom.scan import ScannedInstance, scan_instance
-from pacs_ai.domain import Part, StudyId, StudyState
+from pacs_ai.domain import Part, StudyState
 from pacs_ai.errors import NoSpace, NotDicom, StorageError
 from pacs_ai.flow import duplicates
 from pacs_ai.flow.arrivals import Arrivals
@@ -16,9 +16,7 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.loopguard import passive_reason
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.net.handlers import ReceivedInstance, StoreAnswer
-from pacs_ai.store import instances, studies
-from pacs_ai.store.schema import Instance
-from pacs_ai.store.session import RECEIVE_BUSY_SECONDS
+from pacs_ai.store import arriving, instances, studies
 
 SUCCESS = 0x0000
 OUT_OF_RESOURCES = 0xA700
@@ -83,7 +81,6 @@ def receive(context: FlowContext, arrivals: Arrivals, received: ReceivedInstance
         _log.error(
             "instance not stored", study=study_ref(scanned.study_instance_uid), error=error.code
         )
-        context.spool.discard(received.part)
         return StoreAnswer(OUT_OF_RESOURCES, "storage is out of reach, try again")
 
 
@@ -99,10 +96,6 @@ def _mismatch(received: ReceivedInstance, scanned: ScannedInstance) -> StoreAnsw
 def _store(
     context: FlowContext, arrivals: Arrivals, part: Part, scanned: ScannedInstance, origin: Origin
 ) -> StoreAnswer:
-    with context.database.read() as session:
-        known = instances.find(session, scanned.sop_instance_uid)
-    if known is not None:
-        return duplicates.answer(context, part, scanned, known, _sender(context, scanned, origin))
     size = part.path.stat().st_size
     path = context.spool.keep(part)
     try:
@@ -123,28 +116,20 @@ def adopt(
     """Give a file that lies safely in the spool its row; the study moves with it."""
     arrival = _arrival(path, size, scanned)
     sender = _sender(context, scanned, origin)
-    with context.database.write(busy_seconds=RECEIVE_BUSY_SECONDS) as session:
-        known = instances.find(session, scanned.sop_instance_uid)
-        study = None if known else studies.add_instance(session, arrival, sender, context.now())
-    if study is None:
-        # two associations brought it at the same moment, and the other one won
-        return _second(context, path, scanned, known)
-    if study.state == StudyState.CONFLICT:
-        _log.error("two patients under one study: held", study=study_ref(study.study_instance_uid))
-    elif study.state == StudyState.RECEIVING and not arrival.unusable_reason:
-        revision = (StudyId(study.id), study.revision)
+    now = context.now()
+    placed = context.database.write_together(
+        lambda session: arriving.place(session, arrival, sender, now)
+    )
+    if placed is None:
+        return duplicates.answer(context, path, scanned, sender)
+    if placed.state is StudyState.CONFLICT:
+        _log.error(
+            "two patients under one study: held", study=study_ref(arrival.study_instance_uid)
+        )
+    elif placed.state is StudyState.RECEIVING and not arrival.unusable_reason:
+        revision = (placed.study_id, placed.revision)
         arrivals.stored(revision, origin.association_id, context.clock.monotonic())
     return StoreAnswer(SUCCESS)
-
-
-def _second(
-    context: FlowContext, path: str, scanned: ScannedInstance, known: Instance | None
-) -> StoreAnswer:
-    if known is not None and known.sha256 == scanned.dataset_sha256:
-        context.spool.delete(path)
-        return StoreAnswer(SUCCESS)
-    context.spool.quarantine(path)
-    return duplicates.REFUSED
 
 
 def _arrival(path: str, size: int, scanned: ScannedInstance) -> instances.Arrival:
@@ -183,5 +168,5 @@ def _drop_unless_recorded(context: FlowContext, path: str, scanned: ScannedInsta
             known = instances.find(session, scanned.sop_instance_uid)
     except StorageError:
         return
-    if known is None:
+    if known is None or known.path != path:
         context.spool.delete(path)

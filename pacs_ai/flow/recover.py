@@ -54,7 +54,7 @@ def _adopt(context: FlowContext, arrivals: Arrivals, path: str) -> None:
         scanned = scan_instance(file, hash_pixels=False)
     except NotDicom as error:
         _log.error("orphan file set aside", file=path, reason=error.message)
-        context.spool.quarantine(path)
+        context.spool.set_aside(path, "quarantine")
         return
     adopt(context, arrivals, path, file.stat().st_size, scanned, _ADOPTED)
 

@@ -7,8 +7,10 @@ otherwise fail at once with "database is locked", whatever the busy timeout.
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
@@ -16,8 +18,11 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from pacs_ai.errors import ConfigError, DatabaseBusy, StorageError
+from pacs_ai.store.together import Together
 
 __all__ = ["Database", "Session"]
+
+T = TypeVar("T")
 
 BUSY_SECONDS = 30.0
 """How long a transaction waits for another before it gives up."""
@@ -47,6 +52,7 @@ class Database:
             _private(Path(url.removeprefix("sqlite:///")))
             sa.event.listen(self.engine, "connect", _configure_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
+        self._together = Together(partial(self.write, busy_seconds=RECEIVE_BUSY_SECONDS))
 
     def _driver_options(self) -> dict[str, object]:
         if self.is_sqlite:
@@ -71,6 +77,21 @@ class Database:
             session.begin(),
         ):
             yield session
+
+    def write_together(self, work: Callable[[Session], T]) -> T:
+        """Run a small piece of work in a transaction that it may share with others.
+
+        Parameters
+        ----------
+        work
+            Must be harmless to run twice: see `Together`.
+
+        Raises
+        ------
+        DatabaseBusy, StorageError
+            As `write` with `RECEIVE_BUSY_SECONDS`.
+        """
+        return self._together.run(work)
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Session]:
@@ -107,7 +128,9 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: ConnectionPoolEnt
 def _begin_sqlite(connection: sa.Connection) -> None:
     options = connection.get_execution_options()
     if options.get("immediate"):
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={options['busy_ms']}")
+        if connection.info.get("busy_ms") != options["busy_ms"]:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={options['busy_ms']}")
+            connection.info["busy_ms"] = options["busy_ms"]
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
         connection.exec_driver_sql("BEGIN")

@@ -118,8 +118,7 @@ class Spool:
         """Remove a part that came to nothing."""
         with contextlib.suppress(OSError):
             os.close(part.fd)
-        with contextlib.suppress(FileNotFoundError):
-            part.path.unlink()
+        _remove(part.path)
 
     def keep(self, part: Part) -> str:
         """Make a part an instance: flushed, then under its lasting name.
@@ -128,23 +127,36 @@ class Spool:
         -------
         str
             The path relative to the spool's root, as rows have it.
+
+        Raises
+        ------
+        StorageError
+            If that fails; then nothing of the part is left.
         """
-        return self._keep(part, Path(self.node) / "instances" / part.path.name[:2])
+        return self._keep(part, "instances")
 
-    def set_aside(self, part: Part, folder: str) -> str:
-        """Keep a part where nothing looks for instances: ``variants`` or ``quarantine``."""
-        return self._keep(part, Path(self.node) / folder)
+    def _keep(self, part: Part, folder: str, suffix: str = SUFFIX) -> str:
+        name = part.path.stem
+        relative = f"{self.node}/{folder}/{name[:2]}/{name}{suffix}"
+        target = self.root / relative
+        try:
+            with _translated(part.path):
+                try:
+                    if self.durable:
+                        os.fsync(part.fd)
+                finally:
+                    os.close(part.fd)
+                self._move(part.path, target)
+        except StorageError:
+            _remove(part.path)
+            _remove(target)
+            raise
+        return relative
 
-    def _keep(self, part: Part, folder: Path, suffix: str = SUFFIX) -> str:
-        relative = folder / (part.path.stem + suffix)
-        with _translated(part.path):
-            if self.durable:
-                os.fsync(part.fd)
-            os.close(part.fd)
-            part.path.rename(self.root / relative)
-            if self.durable:
-                _sync_folder(self.root / folder)
-        return relative.as_posix()
+    def _move(self, source: Path, target: Path) -> None:
+        source.rename(target)
+        if self.durable:
+            _sync_folder(target.parent)
 
     def write_result(self, content: bytes, suffix: str) -> str:
         """Store a result's bytes; returns the path relative to the spool's root."""
@@ -152,10 +164,10 @@ class Spool:
         try:
             with _translated(part.path), os.fdopen(os.dup(part.fd), "wb") as file:
                 file.write(content)
-            return self._keep(part, Path(self.node) / "results" / part.path.name[:2], suffix)
         except StorageError:
             self.discard(part)
             raise
+        return self._keep(part, "results", suffix)
 
     def path_of(self, relative: str) -> Path:
         """Return where a stored path lies."""
@@ -166,11 +178,11 @@ class Spool:
         with _translated(self.root / relative):
             (self.root / relative).unlink(missing_ok=True)
 
-    def quarantine(self, relative: str) -> None:
-        """Move a stored file out of the way."""
+    def set_aside(self, relative: str, folder: str) -> None:
+        """Move an instance to where nothing looks for any: ``variants`` or ``quarantine``."""
         path = self.root / relative
         with _translated(path):
-            path.rename(self.home / "quarantine" / path.name)
+            self._move(path, self.home / folder / path.name)
 
     def free_bytes(self) -> int:
         """Return the free space of the spool's file system in bytes."""
@@ -205,6 +217,12 @@ def _write(path: Path, content: bytes, *, durable: bool) -> None:
         file.flush()
         if durable:
             os.fsync(file.fileno())
+
+
+def _remove(path: Path) -> None:
+    """Remove a file of no use, as far as the system lets us."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

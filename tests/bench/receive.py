@@ -1,91 +1,34 @@
-"""Receive rates of the listener and its rivals, on one machine, in one run.
+"""Receive rates of the node and its rivals, on one machine, in one run.
 
-Usage: ``python -m tests.bench.receive [--rounds 5] [--folder /dev/shm] [--loads one,small,...]``
+Usage: ``python -m tests.bench.receive [--rounds 5] [--loads one,small,...] [--write]``
 
-All rivals run as separate processes with TCP_NODELAY=1 (Debian's DCMTK needs that to be
-comparable at all), write whole files and keep no index. Rounds are interleaved; medians count.
-The sender has everything encoded beforehand and waits for each response.
+Rounds are interleaved, so that what else the machine does meets all alike; medians count. Before
+a round each receiver takes a small association, so that nobody is measured while it warms up.
+``--write`` puts the figures into docs/performance.md.
 """
 
 import argparse
-import json
 import os
 import shutil
-import socket
-import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from tests.bench.sender import Load, Sender, connect, send_association, send_raw
-
-LOADS = [
-    Load("300 CT of 0.5 MB, one association", 1, 300, 530_000),
-    Load("200 associations of one image", 200, 1, 20_000),
-    Load("16 associations at once, 25 CT each", 16, 25, 530_000, 16),
-    Load("20 instances of 15 MB", 1, 20, 15_000_000),
-    Load("one instance of 2 GB", 1, 1, 2_000_000_000),
-]
-
-
-@dataclass(frozen=True)
-class Round:
-    """Instances a second, milliseconds of CPU an instance, and peak memory in MB."""
-
-    rate: float
-    cpu_ms: float
-    peak_mb: float
-
-
-@dataclass(frozen=True)
-class Rival:
-    """A receiver: how to start it for a port and a folder, and how to speak to it."""
-
-    name: str
-    command: Callable[[int, Path], list[str]]
-    send: Sender = send_association
-
-
-def ours(port: int, folder: Path) -> list[str]:
-    return [sys.executable, "-m", "tests.bench.receivers", "ours", str(port), str(folder)]
-
-
-def raw(port: int, folder: Path) -> list[str]:
-    return [sys.executable, "-m", "tests.bench.receivers", "raw", str(port), str(folder)]
-
-
-def dcmtk(port: int, folder: Path) -> list[str]:
-    return [shutil.which("storescp") or "storescp", "--fork", "-od", str(folder), str(port)]
-
-
-def pynetdicom(port: int, folder: Path) -> list[str]:
-    module = [sys.executable, "-m", "pynetdicom", "storescp", str(port)]
-    return [*module, "-od", str(folder), "-q"]
-
-
-RIVALS = [
-    Rival("raw TCP to file", raw, send_raw),
-    Rival("pacs-ai", ours),
-    Rival("DCMTK storescp", dcmtk),
-    Rival("pynetdicom storescp", pynetdicom),
-]
+from tests.bench import report
+from tests.bench.figures import Figures, Round, summary
+from tests.bench.loads import CASES, Case
+from tests.bench.rivals import OURS, Rival, running
+from tests.bench.sender import Load, Material, drip
 
 
 def say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def usage(pid: int) -> tuple[float, float]:
@@ -107,53 +50,64 @@ def usage(pid: int) -> tuple[float, float]:
     return ticks / os.sysconf("SC_CLK_TCK"), peak / 1024
 
 
-def measure(rival: Rival, load: Load, folder: Path, pixels: bytes) -> Round:
+def measure(rival: Rival, load: Load, folder: Path | None, material: Material) -> Round:
     """Have one receiver take a load once."""
-    port, target = free_port(), Path(tempfile.mkdtemp(dir=folder))
-    environment = {**os.environ, "TCP_NODELAY": "1"}
-    process = subprocess.Popen(
-        rival.command(port, target), env=environment, stdout=subprocess.DEVNULL, stderr=-3
-    )
+    target = Path(tempfile.mkdtemp(dir=folder))
     try:
-        wait_for(port)
-        cpu_before, _ = usage(process.pid)
-        start = time.perf_counter()
-        run(rival.send, port, load, pixels)
-        seconds = time.perf_counter() - start
-        cpu, peak = usage(process.pid)
-        instances = load.associations * load.instances
-        return Round(instances / seconds, (cpu - cpu_before) / instances * 1000, peak)
+        with running(rival, target) as (pid, port):
+            rival.send(port, replace(load, instances=2, size=20_000), material)
+            cpu_before, _ = usage(pid)
+            with dripping(port, material) if rival.slow else nothing():
+                start = time.perf_counter()
+                send(rival, port, load, material)
+                seconds = time.perf_counter() - start
+            cpu, peak = usage(pid)
     finally:
-        process.terminate()
-        process.wait()
         shutil.rmtree(target)
+    return Round(load.total / seconds, (cpu - cpu_before) / load.total * 1000, peak)
 
 
-def wait_for(port: int) -> None:
-    for _ in range(1200):
+@contextmanager
+def nothing() -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def dripping(port: int, material: Material) -> Iterator[None]:
+    """Have a slow sender beside the others, which must not be refused either."""
+    stop = threading.Event()
+    failures: list[OSError] = []
+
+    def work() -> None:
         try:
-            connect(port).close()
-        except ConnectionRefusedError:
-            time.sleep(0.05)
-        else:
-            time.sleep(0.2)
-            return
-    raise TimeoutError("the receiver does not listen")
+            drip(port, material, stop)
+        except OSError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+    if failures:
+        raise failures[0]
 
 
-def run(send: Sender, port: int, load: Load, pixels: bytes) -> None:
+def send(rival: Rival, port: int, load: Load, material: Material) -> None:
     """Send a load, as many associations at once as it says."""
     waiting = list(range(load.associations))
-    failures: list[Exception] = []
+    failures: list[OSError] = []
 
     def work() -> None:
         while waiting:
             try:
-                number = waiting.pop()
+                waiting.pop()
             except IndexError:
                 return
             try:
-                send(port, load, number * load.instances, pixels)
+                rival.send(port, load, material)
             except OSError as error:
                 failures.append(error)
 
@@ -166,61 +120,35 @@ def run(send: Sender, port: int, load: Load, pixels: bytes) -> None:
         raise failures[0]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--folder", type=Path, default=Path("/dev/shm"))  # noqa: S108
-    parser.add_argument("--loads", default="", help="parts of their names, with commas")
-    parser.add_argument("--rivals", default="", help="parts of their names, with commas")
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    wanted = [one for one in LOADS if any(part in one.name for part in options.loads.split(","))]
-    rivals = [one for one in RIVALS if any(part in one.name for part in options.rivals.split(","))]
-    pixels = os.urandom(1 << 20)
-    table = {
-        load.name: compare(load, rivals, options.rounds, options.folder, pixels) for load in wanted
-    }
-    if options.json:
-        options.json.write_text(json.dumps(table, indent=2))
-
-
-def fit_for_pynetdicom(load: Load) -> bool:
-    """It rejects an eleventh association, and needs several times an instance's size in memory."""
-    return load.at_once <= 10 and load.size < 100_000_000
-
-
-def compare(
-    load: Load, rivals: list[Rival], rounds: int, folder: Path, pixels: bytes
-) -> dict[str, dict[str, float]]:
+def compare(case: Case, rounds: int, material: Material) -> dict[str, Figures]:
     """Interleave the rivals' rounds and print their medians."""
-    rounds_of: dict[str, list[Round]] = {rival.name: [] for rival in rivals}
+    rounds_of: dict[str, list[Round]] = {name: [] for name in case.contestants()}
     for _ in range(rounds):
-        for rival in rivals:
-            if rival.name.startswith("pynetdicom") and not fit_for_pynetdicom(load):
-                continue
-            rounds_of[rival.name].append(measure(rival, load, folder, pixels))
-    say(f"\n{load.name} ({rounds} rounds)")
-    result = {}
-    for name, measured in rounds_of.items():
-        if not measured:
-            continue
-        rates = [one.rate for one in measured]
-        rate = statistics.median(rates)
-        cpu = statistics.median(one.cpu_ms for one in measured)
-        peak = max(one.peak_mb for one in measured)
-        result[name] = {"per_second": rate, "cpu_ms": cpu, "peak_mb": peak}
-        spread = f"[{min(rates):.1f} - {max(rates):.1f}]"
-        speed = f"{rate:9.2f}/s {spread:20} {rate * load.size / 1e6:6.0f} MB/s"
-        say(f"  {name:20} {speed} {cpu:8.2f} ms CPU {peak:5.0f} MB")
-    base = result.get("pacs-ai")
-    if base:
-        ratios = [
-            f"{base['per_second'] / other['per_second']:.2f} x {name}"
-            for name, other in result.items()
-            if name != "pacs-ai"
-        ]
-        say("  pacs-ai is " + ", ".join(ratios))
-    return result
+        for name, rival in case.contestants().items():
+            rounds_of[name].append(measure(rival, case.load, case.folder, material))
+    say(f"\n{case.load.name} ({rounds} rounds)")
+    figures = {name: summary(measured) for name, measured in rounds_of.items()}
+    for name, one in figures.items():
+        spread = f"[{one.slowest:.1f} - {one.fastest:.1f}]"
+        speed = f"{one.rate:9.2f}/s {spread:20} {one.rate * case.load.size / 1e6:6.0f} MB/s"
+        ratio = figures[OURS].rate / one.rate
+        say(f"  {name:28} {speed} {one.cpu_ms:8.2f} ms CPU {one.peak_mb:5.0f} MB {ratio:6.2f}")
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--loads", default="", help="parts of their names, with commas")
+    parser.add_argument("--write", action="store_true", help="renew docs/performance.md")
+    options = parser.parse_args()
+    wanted = [
+        case for case in CASES if any(part in case.load.name for part in options.loads.split(","))
+    ]
+    material = Material()
+    figures = [(case, compare(case, options.rounds, material)) for case in wanted]
+    if options.write:
+        report.write("receive", report.receiving(figures, options.rounds))
 
 
 if __name__ == "__main__":

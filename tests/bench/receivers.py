@@ -1,13 +1,12 @@
-"""The receivers that `tests.bench.receive` starts: ours, and the bare minimum."""
+"""The node's Storage SCP with nothing behind it: neither index nor fsync.
+
+Usage: ``python -m tests.bench.receivers PORT FOLDER``
+"""
 
 import itertools
 import os
 import signal
-import socket
-import struct
 import sys
-import threading
-import uuid
 from pathlib import Path
 
 from pacs_ai.domain import Part
@@ -47,7 +46,7 @@ class Folder:
         return 0 if report else 1
 
 
-def serve_ours(port: int, folder: Path) -> None:
+def serve(port: int, folder: Path) -> None:
     settings = ServerSettings(ae_titles=("ANY-SCP",), port=port, max_instance=4 << 30)
     server = StorageServer(settings, Folder(folder))
     server.start()
@@ -55,33 +54,6 @@ def serve_ours(port: int, folder: Path) -> None:
     server.stop(1)
 
 
-def serve_raw(port: int, folder: Path) -> None:
-    with socket.create_server(("127.0.0.1", port)) as listening:
-        while True:
-            connection, _ = listening.accept()
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=take_raw, args=(connection, folder), daemon=True).start()
-
-
-def take_raw(connection: socket.socket, folder: Path) -> None:
-    """Length, bytes to a file, one byte back."""
-    buffer = memoryview(bytearray(1 << 20))
-    with connection:
-        while header := connection.recv(8, socket.MSG_WAITALL):
-            left = struct.unpack(">Q", header)[0]
-            path = folder / uuid.uuid4().hex
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-            while left:
-                count = connection.recv_into(buffer[: min(left, len(buffer))])
-                if not count:
-                    return
-                os.write(fd, buffer[:count])
-                left -= count
-            os.close(fd)
-            path.rename(path.with_suffix(".dcm"))
-            connection.sendall(b"!")
-
-
 if __name__ == "__main__":
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM} if sys.argv[1] == "ours" else set())
-    {"ours": serve_ours, "raw": serve_raw}[sys.argv[1]](int(sys.argv[2]), Path(sys.argv[3]))
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    serve(int(sys.argv[1]), Path(sys.argv[2]))

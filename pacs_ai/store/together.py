@@ -1,0 +1,120 @@
+"""Small transactions that come at the same moment, committed as one."""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Generic, TypeVar, cast
+
+from sqlalchemy.orm import Session
+
+from pacs_ai.errors import DatabaseBusy, StorageError
+
+T = TypeVar("T")
+Work = Callable[[Session], T]
+Write = Callable[[], AbstractContextManager[Session]]
+
+
+class Together:
+    """Runs pieces of work in transactions that those share who wait at the same time.
+
+    A commit costs a flush of the disk, however little it holds. The first caller leads: it does
+    what has gathered, its own first, in one transaction, and passes the lead on. Nobody waits
+    for others to come: a caller who is alone commits at once.
+
+    Parameters
+    ----------
+    write
+        Opens a transaction.
+    """
+
+    def __init__(self, write: Write) -> None:
+        self._write = write
+        self._lock = threading.Lock()
+        self._waiting: deque[_Piece[object]] = deque()
+        self._led = False
+
+    def run(self, work: Work[T]) -> T:
+        """Run a piece of work; when this returns it is committed.
+
+        Parameters
+        ----------
+        work
+            May be run twice: again in a transaction of its own, where one of the others failed.
+
+        Raises
+        ------
+        DatabaseBusy, StorageError
+            If its transaction failed; nothing of it has happened.
+        """
+        piece = _Piece(work)
+        with self._lock:
+            self._waiting.append(piece)  # type: ignore[arg-type]
+            leads, self._led = not self._led, True
+        if leads or piece.wait_leads():
+            self._lead()
+        return piece.result()
+
+    def _lead(self) -> None:
+        """Do all that waits, then name who leads next."""
+        with self._lock:
+            pieces = list(self._waiting)
+            self._waiting.clear()
+        try:
+            self._do(pieces)
+        finally:
+            with self._lock:
+                successor = self._waiting[0] if self._waiting else None
+                self._led = successor is not None
+            for piece in pieces:
+                piece.wake(leads=False)
+            if successor is not None:
+                successor.wake(leads=True)
+
+    def _do(self, pieces: "list[_Piece[object]]") -> None:
+        try:
+            with self._write() as session:
+                for piece in pieces:
+                    piece.run(session)
+            _end(pieces, None)
+        except DatabaseBusy as error:
+            _end(pieces, error)
+        except Exception as error:  # noqa: BLE001 - whatever it was, only one of them has caused it
+            if len(pieces) == 1:
+                _end(pieces, error)
+                return
+            for piece in pieces:
+                self._do([piece])
+
+
+class _Piece(Generic[T]):
+    """Work of one caller, and what became of it."""
+
+    def __init__(self, work: Work[T]) -> None:
+        self._work = work
+        self._woken = threading.Event()
+        self._leads = False
+        self._value: T | None = None
+        self.error: Exception | None = StorageError("the transaction did not end")
+
+    def run(self, session: Session) -> None:
+        self._value = self._work(session)
+
+    def wait_leads(self) -> bool:
+        """Wait until it is done, or its caller has to lead."""
+        self._woken.wait()
+        return self._leads
+
+    def wake(self, *, leads: bool) -> None:
+        self._leads = leads
+        self._woken.set()
+
+    def result(self) -> T:
+        if self.error is not None:
+            raise self.error
+        return cast("T", self._value)
+
+
+def _end(pieces: "list[_Piece[object]]", error: Exception | None) -> None:
+    for piece in pieces:
+        piece.error = error

@@ -1,0 +1,154 @@
+"""Who receives what is sent: the node, the limits, and the receivers that people use today.
+
+Each is a process of its own with TCP_NODELAY=1, without which Debian's DCMTK (and Orthanc, which
+is built on it) would wait 40 ms for every response.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tests.bench.sender import TITLE, Sender, connect, send_association, send_raw
+from tests.conftest import find_tool
+
+NODE = """
+[node]
+ae_title = "{title}"
+port = {port}
+{more}
+[storage]
+min_free_gb = 0
+"""
+START_SECONDS = 60
+SETTLE_SECONDS = 0.3
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A receiver: how to start it for a port and a folder, and how to speak to it.
+
+    ``slow``: one more sender drips an instance for as long as the others send.
+    """
+
+    name: str
+    command: Callable[[int, Path], list[str]]
+    send: Sender = send_association
+    slow: bool = False
+
+
+def module(name: str, *arguments: str) -> Callable[[int, Path], list[str]]:
+    return lambda port, folder: [sys.executable, "-m", name, *arguments, str(port), str(folder)]
+
+
+def node(more: str = "") -> Callable[[int, Path], list[str]]:
+    """`pacs-ai listen` as people run it, but that it leaves the analysis to others."""
+
+    def command(port: int, folder: Path) -> list[str]:
+        config = folder / "pacs-ai.toml"
+        config.write_text(NODE.format(title=TITLE, port=port, more=more), "utf-8")
+        start = [sys.executable, "-m", "pacs_ai", "listen", "--no-workers"]
+        return [*start, "--config", str(config)]
+
+    return command
+
+
+def installed(program: str) -> str:
+    found = find_tool(program)
+    if found is None:
+        raise FileNotFoundError(f"{program} is not installed")
+    return str(found)
+
+
+def dcmtk(port: int, folder: Path) -> list[str]:
+    return [installed("storescp"), "--fork", "-od", str(folder), str(port)]
+
+
+def orthanc(port: int, folder: Path) -> list[str]:
+    """Orthanc with its defaults, which flush every file."""
+    config = folder / "orthanc.json"
+    places = {"StorageDirectory": str(folder), "IndexDirectory": str(folder)}
+    network = {"DicomPort": port, "DicomAet": TITLE, "HttpServerEnabled": False}
+    config.write_text(json.dumps(places | network), "utf-8")
+    return [installed("Orthanc"), str(config)]
+
+
+def pynetdicom(port: int, folder: Path) -> list[str]:
+    start = [sys.executable, "-m", "pynetdicom", "storescp", str(port)]
+    return [*start, "-od", str(folder), "-q"]
+
+
+OURS = "pacs-ai"
+BARE = "the same without protections"
+RAW = "raw TCP to file"
+RAW_FSYNC = "raw TCP to file with fsync"
+DCMTK = "DCMTK storescp"
+ORTHANC = "Orthanc"
+PYNETDICOM = "pynetdicom storescp"
+UNDISTURBED = "pacs-ai without the slow one"
+
+ALL = {
+    rival.name: rival
+    for rival in (
+        Rival(RAW, module("tests.bench.raw", "raw"), send_raw),
+        Rival(RAW_FSYNC, module("tests.bench.raw", "fsync"), send_raw),
+        Rival(OURS, module("tests.bench.receivers")),
+        Rival(BARE, module("tests.bench.raw", "bare")),
+        Rival(DCMTK, dcmtk),
+        Rival(PYNETDICOM, pynetdicom),
+        Rival(ORTHANC, orthanc),
+    )
+}
+"""By name; the protocol alone."""
+
+WHOLE = ALL | {OURS: Rival(OURS, node())}
+"""By name; with the node as it is: every instance checked, hashed, flushed, and in the database."""
+
+BESIDE_A_SLOW_ONE = {name: replace(rival, slow=True) for name, rival in ALL.items()} | {
+    UNDISTURBED: ALL[OURS]
+}
+"""By name; while one more sender drips."""
+
+
+@contextmanager
+def running(rival: Rival, folder: Path) -> Iterator[tuple[int, int]]:
+    """Start a receiver; gives its process id and its port once it listens."""
+    port = free_port()
+    process = subprocess.Popen(
+        rival.command(port, folder),
+        env={**os.environ, "TCP_NODELAY": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(port, process)
+        yield process.pid, port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            connect(port).close()
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+        else:
+            time.sleep(SETTLE_SECONDS)
+            return
+    raise TimeoutError(f"{process.args!r} does not listen")

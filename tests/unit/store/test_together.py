@@ -1,0 +1,116 @@
+"""Transactions that share a commit: none is lost, and a failure is its owner's alone."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+import sqlalchemy as sa
+
+from pacs_ai.errors import DatabaseBusy, StorageError
+from pacs_ai.store.session import Database, Session
+from pacs_ai.store.together import Together
+
+
+def commits(database: Database) -> list[int]:
+    counted: list[int] = []
+    sa.event.listen(database.engine, "commit", lambda _: counted.append(1))
+    return counted
+
+
+def insert(session: Session, number: int) -> int:
+    session.execute(sa.text("INSERT INTO note VALUES (:number)"), {"number": number})
+    return number
+
+
+@pytest.fixture
+def noting(database: Database) -> Database:
+    with database.write() as session:
+        session.execute(sa.text("CREATE TABLE note (number INTEGER PRIMARY KEY)"))
+    return database
+
+
+def numbers(database: Database) -> list[int]:
+    with database.read() as session:
+        return list(session.scalars(sa.text("SELECT number FROM note ORDER BY number")))
+
+
+def at_once(works: list[Callable[[], object]]) -> None:
+    threads = [threading.Thread(target=work) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def gathered(
+    database: Database, works: list[Callable[[Session], object]]
+) -> tuple[list[object], list[str]]:
+    """Run works that all arrive while a first one is being done."""
+    results: list[object] = []
+    errors: list[str] = []
+    entered, go_on = threading.Event(), threading.Event()
+
+    def first(session: Session) -> int:
+        entered.set()
+        go_on.wait(10)
+        return insert(session, 0)
+
+    def run(work: Callable[[Session], object]) -> None:
+        try:
+            results.append(database.write_together(work))
+        except StorageError as error:
+            errors.append(error.code)
+
+    leader = threading.Thread(target=run, args=(first,))
+    leader.start()
+    assert entered.wait(10)
+    threads = [threading.Thread(target=run, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    while len(database._together._waiting) < len(works):
+        pass
+    go_on.set()
+    for thread in (leader, *threads):
+        thread.join(10)
+    return results, errors
+
+
+def test_those_who_wait_share_a_commit(noting: Database) -> None:
+    counted = commits(noting)
+    works = [lambda session, n=number: insert(session, n) for number in range(1, 9)]
+    results, errors = gathered(noting, works)  # type: ignore[arg-type]
+    assert (sorted(results), errors) == (list(range(9)), [])  # type: ignore[type-var]
+    assert numbers(noting) == list(range(9))
+    assert len(counted) == 2
+
+
+def test_a_failure_is_its_owner_s_alone(noting: Database) -> None:
+    works = [lambda session, n=number: insert(session, n) for number in (1, 0, 2)]
+    results, errors = gathered(noting, works)  # type: ignore[arg-type]
+    assert (sorted(results), errors) == ([0, 1, 2], ["STORAGE"])  # type: ignore[type-var]
+    assert numbers(noting) == [0, 1, 2]
+
+
+def test_many_at_once(noting: Database) -> None:
+    at_once(
+        [
+            lambda n=number: noting.write_together(lambda session: insert(session, n))  # type: ignore[misc]
+            for number in range(100)
+        ]
+    )
+    assert numbers(noting) == list(range(100))
+
+
+def test_a_busy_database_is_not_asked_once_for_each() -> None:
+    asked: list[int] = []
+
+    def busy() -> "Session":
+        asked.append(1)
+        raise DatabaseBusy("locked")
+
+    together = Together(busy)  # type: ignore[arg-type]
+    with pytest.raises(DatabaseBusy):
+        together.run(lambda session: session)
+    assert asked == [1]
+    with pytest.raises(DatabaseBusy):
+        together.run(lambda session: session)
