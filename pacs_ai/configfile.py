@@ -15,7 +15,7 @@ from pacs_ai.errors import ConfigError
 FILE_NAME = "pacs-ai.toml"
 _ENVIRONMENT = "PACS_AI_"
 _SQLITE = "sqlite:///"
-_PATHS = {("storage", "spool"), ("results", "font")} | {
+_PATHS = {("storage", "spool"), ("results", "font"), ("node", "users")} | {
     ("tls", key) for key in ("certificate", "key", "ca")
 }
 
@@ -129,6 +129,8 @@ def _absolute(config: Config, base: Path) -> Config:
     tls = config.tls.model_copy(
         update={key: None if file is None else base / file for key, file in files.items()}
     )
+    users = config.node.users
+    node = config.node.model_copy(update={"users": None if users is None else base / users})
     font = config.results.font
     results = config.results.model_copy(update={"font": None if font is None else base / font})
     models = {
@@ -136,7 +138,7 @@ def _absolute(config: Config, base: Path) -> Config:
         for name, entry in config.models.items()
     }
     return config.model_copy(
-        update={"storage": storage, "tls": tls, "results": results, "models": models}
+        update={"node": node, "storage": storage, "tls": tls, "results": results, "models": models}
     )
 
 

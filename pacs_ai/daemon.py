@@ -6,23 +6,20 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from types import FrameType
 
+from pacs_ai.acceptor import storage_server
 from pacs_ai.app import LIGHT_TASKS, App
 from pacs_ai.domain import TaskKind
 from pacs_ai.flow.commit import remind
 from pacs_ai.flow.complete import complete
 from pacs_ai.flow.deliver import probe
-from pacs_ai.flow.reception import Reception
-from pacs_ai.flow.recover import LeaseWatch, restart, sweep, take_back_from
+from pacs_ai.flow.recover import LeaseWatch, restart, sweep, take_back_from, take_over
 from pacs_ai.flow.retain import retain
-from pacs_ai.flow.vouch import Vouching
+from pacs_ai.frontdesk import FrontDesk
 from pacs_ai.logs import get_logger
-from pacs_ai.net.server import ServerSettings, StorageServer, TlsFiles
+from pacs_ai.net.server import DRAIN_SECONDS, StorageServer
 from pacs_ai.schedule import Schedule
 from pacs_ai.store.leases import Blame
 from pacs_ai.workforce import Workforce
-
-DRAIN_SECONDS = 10.0
-"""How long running C-STOREs may take to end."""
 
 _COMPLETE_SECONDS = 0.5
 _SUPERVISE_SECONDS = 1.0
@@ -30,6 +27,7 @@ _RECOVER_SECONDS = 2.0
 _PROBE_SECONDS = 15.0
 _REMIND_SECONDS = 60.0
 _RETAIN_SECONDS = 3600.0
+_TAKE_OVER_SECONDS = 30.0
 
 _log = get_logger()
 
@@ -53,7 +51,7 @@ class Daemon:
         self._schedule = Schedule()
         self._threads: list[threading.Thread] = []
         self._workforce = Workforce(app, workers) if workers else None
-        self._server = self._make_server() if listening else None
+        self._server = _listener(app) if listening else None
 
     @property
     def port(self) -> int:
@@ -98,7 +96,7 @@ class Daemon:
         """Finish what is running, give leases back, leave the rest queued for the next start."""
         self._stop.set()
         if self._server is not None:
-            self._server.stop(DRAIN_SECONDS)
+            self._server.stop()
         self._schedule.stop()
         if self._workforce is not None:
             self._workforce.stop()
@@ -126,36 +124,15 @@ class Daemon:
         ]
         for seconds, function, arguments in sweeps:
             self._schedule.every(seconds, function.__name__, partial(function, *arguments))
+        if self._server is not None:
+            self._schedule.every(_TAKE_OVER_SECONDS, "take_over", partial(take_over, context))
         if self._workforce is not None:
             self._schedule.every(_SUPERVISE_SECONDS, "supervise", self._workforce.supervise)
-
-    def _make_server(self) -> StorageServer:
-        context = self._app.context
-        reception = Reception(context, self._app.arrivals)
-        return StorageServer(_server_settings(self._app), reception, Vouching(context))
+        if isinstance(self._server, FrontDesk):
+            self._schedule.every(_SUPERVISE_SECONDS, "receivers", self._server.supervise)
 
 
-def _server_settings(app: App) -> ServerSettings:
-    config = app.context.config
-    tls = config.tls
-    files = None
-    if tls.certificate is not None and tls.key is not None:
-        files = TlsFiles(tls.certificate, tls.key, tls.ca)
-    return ServerSettings(
-        ae_titles=(config.node.ae_title, *config.node.other_ae_titles),
-        host=config.node.host,
-        port=config.node.port if files is None or tls.plain else None,
-        accept_from=config.node.accept_from,
-        accept_unknown=config.node.accept_unknown,
-        max_associations=config.node.max_associations,
-        max_associations_per_peer=config.limits.associations_per_peer,
-        associations_per_minute=config.limits.associations_per_minute,
-        acse_seconds=config.limits.acse_seconds,
-        pdu_seconds=config.limits.pdu_seconds,
-        idle_seconds=config.limits.idle_seconds,
-        max_pdu=config.limits.max_pdu,
-        max_instance=config.limits.max_instance,
-        max_command=config.limits.max_command,
-        tls_port=tls.port,
-        tls=files,
-    )
+def _listener(app: App) -> StorageServer | FrontDesk:
+    """Receive in this process, or in several others."""
+    size = app.context.config.node.acceptors
+    return storage_server(app, app.arrivals) if size == 1 else FrontDesk(app, size)

@@ -33,6 +33,10 @@ class Node(Section):
     """TCP port; 0 takes a free one."""
     accept_from: tuple[str, ...] = ()
     """Calling AE titles let in, as glob patterns; empty lets in loopback connections only."""
+    users: Path | None = None
+    """File of lines ``name:passcode``; set, every caller must show one (PS3.7 D.3.3.7)."""
+    acceptors: int = Field(1, ge=1, le=64)
+    """Processes that receive; with several each has the limits on associations to itself."""
     max_associations: int = Field(64, ge=1)
     """Associations served at once; one more is rejected as transient."""
     accept_unknown: bool = True

@@ -162,6 +162,11 @@ def _association(config: Config) -> Iterator[str]:
             ),
             ("Called AE title", "must be the node's", ""),
             ("Calling AE titles", callers or "any, from this machine only", "`node.accept_from`"),
+            (
+                "User identity",
+                "not asked for" if node.users is None else "username and passcode, checked",
+                "`node.users`",
+            ),
             ("Associations at once", str(node.max_associations), "`node.max_associations`"),
             ("Maximum PDU length", f"{limits.max_pdu} bytes", "`limits.max_pdu`"),
             ("Largest instance", f"{limits.max_instance // _MIB} MiB", "`limits.max_instance`"),

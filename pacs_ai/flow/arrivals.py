@@ -3,11 +3,24 @@
 import threading
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from pacs_ai.domain import StudyId
 from pacs_ai.sections import Study as Timing
 
 Revision = tuple[StudyId, int]
+
+
+class Notes(Protocol):
+    """Is told of what arrives: by `Arrivals` itself, or by what passes it on to one."""
+
+    def stored(self, revision: Revision, association_id: str | None, now: float) -> None:
+        """Note an instance."""
+        ...
+
+    def closed(self, association_id: str, *, released: bool, now: float) -> None:
+        """Note the end of an association."""
+        ...
 
 
 @dataclass(slots=True)

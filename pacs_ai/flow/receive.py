@@ -11,7 +11,7 @@ from pacs_ai.dicom.scan import ScannedInstance, scan_instance
 from pacs_ai.domain import Part, StudyState
 from pacs_ai.errors import NoSpace, NotDicom, StorageError
 from pacs_ai.flow import duplicates
-from pacs_ai.flow.arrivals import Arrivals
+from pacs_ai.flow.arrivals import Notes
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.loopguard import passive_reason
 from pacs_ai.logs import get_logger, study_ref
@@ -48,7 +48,7 @@ def open_part(context: FlowContext) -> Part:
     return context.spool.new_part()
 
 
-def receive(context: FlowContext, arrivals: Arrivals, received: ReceivedInstance) -> StoreAnswer:
+def receive(context: FlowContext, arrivals: Notes, received: ReceivedInstance) -> StoreAnswer:
     """Store one instance and answer for it.
 
     Parameters
@@ -94,7 +94,7 @@ def _mismatch(received: ReceivedInstance, scanned: ScannedInstance) -> StoreAnsw
 
 
 def _store(
-    context: FlowContext, arrivals: Arrivals, part: Part, scanned: ScannedInstance, origin: Origin
+    context: FlowContext, arrivals: Notes, part: Part, scanned: ScannedInstance, origin: Origin
 ) -> StoreAnswer:
     size = part.path.stat().st_size
     path = context.spool.keep(part)
@@ -107,7 +107,7 @@ def _store(
 
 def adopt(
     context: FlowContext,
-    arrivals: Arrivals,
+    arrivals: Notes,
     path: str,
     size: int,
     scanned: ScannedInstance,

@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass
 
 from pacs_ai.domain import Part
-from pacs_ai.flow.arrivals import Arrivals
+from pacs_ai.flow.arrivals import Notes
 from pacs_ai.flow.commit import report
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.receive import open_part, receive
@@ -26,7 +26,7 @@ class _Account:
 class Reception:
     """What the Storage SCP calls, from the threads of its associations."""
 
-    def __init__(self, context: FlowContext, arrivals: Arrivals) -> None:
+    def __init__(self, context: FlowContext, arrivals: Notes) -> None:
         self._context = context
         self._arrivals = arrivals
         self._lock = threading.Lock()

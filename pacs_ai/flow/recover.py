@@ -48,6 +48,21 @@ def restart(context: FlowContext, arrivals: Arrivals) -> None:
         )
 
 
+def take_over(context: FlowContext) -> None:
+    """Receive on for nodes that are gone: a container that got another host name, a dead machine.
+
+    Their studies would never be complete otherwise; the quiet time counts anew. A node that only
+    seemed to be gone takes a study back with its next instance. Leases expire by themselves.
+    """
+    mine = context.spool.node
+    with context.database.read() as session:
+        others = studies.receiving_nodes(session) - {mine}
+    for gone in sorted(node for node in others if not context.spool.works(node)):
+        with context.database.write() as session:
+            taken = studies.take_over(session, gone, mine)
+        _log.warning("receiving on for a node that is gone", node=gone, studies=taken)
+
+
 def _adopt(context: FlowContext, arrivals: Arrivals, path: str) -> None:
     file = context.spool.path_of(path)
     try:

@@ -7,7 +7,10 @@ from pacs_ai.net.handlers import CommitmentProvider, Handlers
 from pacs_ai.net.settings import ServerSettings, TlsFiles
 from pacs_ai.net.tls import server_context
 
-__all__ = ["ServerSettings", "StorageServer", "TlsFiles"]
+__all__ = ["DRAIN_SECONDS", "ServerSettings", "StorageServer", "TlsFiles"]
+
+DRAIN_SECONDS = 10.0
+"""How long running C-STOREs may take to end."""
 
 _log = get_logger()
 
@@ -89,7 +92,7 @@ class StorageServer:
             max_command=settings.max_command,
         )
 
-    def stop(self, grace_seconds: float) -> None:
+    def stop(self, grace_seconds: float = DRAIN_SECONDS) -> None:
         """Stop: running C-STOREs get so many seconds to end, everything else is aborted now.
 
         A listener that does not run is left as it is.

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pacs_ai.errors import ConfigError
+from pacs_ai.net.users import Users
 
 _MIN_PDU = 4096
 _MAX_PDU = 16 << 20
@@ -34,6 +35,8 @@ class ServerSettings:
     accept_from
         Who may call: glob patterns of AE titles, each with ``@`` and a pattern or network of
         addresses if wanted; empty for anybody on this machine.
+    users
+        Who must identify themselves by name and passcode; None for nobody.
     max_associations
         Associations at once; one more is rejected as transient.
     max_associations_per_peer
@@ -75,6 +78,7 @@ class ServerSettings:
     host: str = "127.0.0.1"
     port: int | None = 11112
     accept_from: tuple[str, ...] = ()
+    users: Users | None = None
     max_associations: int = 64
     max_associations_per_peer: int | None = None
     associations_per_minute: int | None = None

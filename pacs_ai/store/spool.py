@@ -92,6 +92,22 @@ class Spool:
         """Let another daemon have the folder."""
         os.close(self._lock_fd)
 
+    def works(self, node: str) -> bool:
+        """Tell whether the daemon of another node is running: it holds the lock of its folder."""
+        try:
+            fd = os.open(self.root / node / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(fd)
+        return False
+
     def secret(self) -> bytes:
         """Return the installation's secret, made at first use; keyed hashes depend on it."""
         path = self.root / "site.key"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -154,6 +154,22 @@ def receiving(session: Session, node: str) -> Sequence[Study]:
     """Return the studies that this node is still receiving."""
     query = sa.select(Study).where(Study.state == StudyState.RECEIVING, Study.node == node)
     return session.scalars(query).all()
+
+
+def receiving_nodes(session: Session) -> set[str]:
+    """Return the nodes that have begun to receive a study and not closed it."""
+    query = sa.select(Study.node).where(Study.state == StudyState.RECEIVING).distinct()
+    return set(session.scalars(query))
+
+
+def take_over(session: Session, gone: str, node: str) -> int:
+    """Make a node close what another one, which is gone, was receiving; returns how many."""
+    changed = session.execute(
+        sa.update(Study)
+        .where(Study.state == StudyState.RECEIVING, Study.node == gone)
+        .values(node=node)
+    )
+    return cast("sa.CursorResult[Any]", changed).rowcount
 
 
 def close(

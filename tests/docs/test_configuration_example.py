@@ -18,6 +18,7 @@ COMMENTED_KEY = re.compile(r"^#(?=[a-z_0-9]+ = )", re.MULTILINE)
 WITHOUT_DEFAULT = {
     "limits.associations_per_peer",
     "limits.associations_per_minute",
+    "node.users",
     "results.font",
     "tls.certificate",
     "tls.key",

@@ -1,4 +1,4 @@
-"""Who may associate: AE titles and addresses.
+"""Who may associate: AE titles, addresses, users.
 
 An entry of the calling list is a glob pattern of the AE title, and may end in ``@`` with a glob
 pattern or a network of addresses: ``PACS``, ``CT_*``, ``*@10.1.2.*``, ``PACS@10.0.0.0/8``.
@@ -9,17 +9,16 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from pacs_ai.net.acceptor.pdu import RejectReason
-from pacs_ai.net.acceptor.request import AssociateRequest
+from pacs_ai.net.acceptor.request import AssociateRequest, UserIdentity
 from pacs_ai.net.contexts import APPLICATION_CONTEXT
+from pacs_ai.net.settings import ServerSettings
+from pacs_ai.net.users import USERNAME_AND_PASSCODE, Users
 
 _VERSION_1 = 0x0001
 
 
 def refusal(
-    request: AssociateRequest,
-    peer_ip: str,
-    ae_titles: Sequence[str],
-    accept_from: Sequence[str],
+    request: AssociateRequest, peer_ip: str, settings: ServerSettings
 ) -> RejectReason | None:
     """Say why a request is refused, None if it is not (PS3.8 Section 9.3.4).
 
@@ -29,22 +28,28 @@ def refusal(
         What the peer asks for.
     peer_ip
         Its address.
-    ae_titles
-        What we are called.
-    accept_from
-        Who may call; empty for anybody on this machine.
+    settings
+        What we are called, who may call, and who must be identified.
     """
     if not request.protocol_version & _VERSION_1:
         return RejectReason.PROTOCOL_VERSION
     if request.application_context != APPLICATION_CONTEXT:
         return RejectReason.CONTEXT_NAME
-    if request.called_aet not in ae_titles:
+    if request.called_aet not in settings.ae_titles:
         return RejectReason.CALLED_AET
     if not _is_title(request.calling_aet) or not _may_call(
-        request.calling_aet, peer_ip, accept_from
+        request.calling_aet, peer_ip, settings.accept_from
     ):
         return RejectReason.CALLING_AET
+    if settings.users is not None and not _is_user(request.identity, settings.users):
+        return RejectReason.NO_REASON  # PS3.8 Table 9-21 has none for this
     return None
+
+
+def _is_user(identity: UserIdentity | None, users: Users) -> bool:
+    if identity is None or identity.type != USERNAME_AND_PASSCODE:
+        return False
+    return users.admit(identity.primary, identity.secondary)
 
 
 def _is_title(title: str) -> bool:

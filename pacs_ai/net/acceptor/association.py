@@ -149,7 +149,7 @@ class Association:
         request = decode_request(self._receiver.take(self._length))
         settings = self._settings
         self._request = request
-        reason = refusal(request, self.connection.peer_ip, settings.ae_titles, settings.accept_from)
+        reason = refusal(request, self.connection.peer_ip, settings)
         if reason is None and not self._admission.enter(self):
             reason = pdu.RejectReason.LOCAL_LIMIT
         if reason is None:
@@ -161,7 +161,8 @@ class Association:
         """AE-7: negotiate, answer, and begin the dialogue."""
         request, settings = self._request, self._settings
         policy = ContextPolicy(settings.accept_unknown, self._provider is not None)
-        agreement = negotiate(request, policy, settings.max_pdu)
+        identified = settings.users is not None
+        agreement = negotiate(request, policy, settings.max_pdu, identified=identified)
         info = AssociationInfo(
             id=str(uuid.uuid4()),
             calling_aet=request.calling_aet,

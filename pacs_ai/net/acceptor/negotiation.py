@@ -1,7 +1,8 @@
 """Which of the proposed presentation contexts are accepted, and the A-ASSOCIATE-AC.
 
-Extended negotiation, an asynchronous operations window and user identity are answered by leaving
-them out, which PS3.7 Annex D.3.3 defines as: defaults, one operation at a time, not checked.
+Extended negotiation and an asynchronous operations window are answered by leaving them out, which
+PS3.7 Annex D.3.3 defines as: defaults, one operation at a time. User identity is answered where it
+was checked and the peer wants to know: no answer says that it was not looked at.
 """
 
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from pynetdicom.pdu_primitives import (
     ImplementationVersionNameNotification,
     MaximumLengthNotification,
     SCP_SCU_RoleSelectionNegotiation,
+    UserIdentityNegotiation,
 )
 from pynetdicom.presentation import PresentationContext, negotiate_as_acceptor
 
@@ -33,6 +35,7 @@ _NO_TRANSFER_SYNTAX = 4
 _MAX_CACHED = 2048
 """Transfer syntaxes, over all contexts, of the largest proposal that is remembered."""
 
+_UserItem = SCP_SCU_RoleSelectionNegotiation | UserIdentityNegotiation
 Roles = tuple[bool, bool]
 """SCU and SCP role that a requestor proposes for itself."""
 
@@ -55,7 +58,13 @@ class Agreement:
     pdu: bytes
 
 
-def negotiate(request: AssociateRequest, policy: ContextPolicy, max_pdu: int) -> Agreement:
+def negotiate(
+    request: AssociateRequest,
+    policy: ContextPolicy,
+    max_pdu: int,
+    *,
+    identified: bool = False,
+) -> Agreement:
     """Decide on each context: of its transfer syntaxes the first that we take.
 
     Parameters
@@ -66,12 +75,14 @@ def negotiate(request: AssociateRequest, policy: ContextPolicy, max_pdu: int) ->
         What is taken.
     max_pdu
         Largest P-DATA-TF body that we announce.
+    identified
+        The peer's user identity was checked; if it wants to know it is told (PS3.7 D.3.3.7.2).
     """
     contexts = tuple(request.contexts.values())
-    if sum(len(one.transfer_syntaxes) for one in contexts) <= _MAX_CACHED:
-        agreement = _agree(contexts, tuple(request.roles.items()), policy, max_pdu)
-    else:
-        agreement = _agree.__wrapped__(contexts, tuple(request.roles.items()), policy, max_pdu)
+    tells = identified and request.identity is not None and request.identity.response_requested
+    small = sum(len(one.transfer_syntaxes) for one in contexts) <= _MAX_CACHED
+    agree = _agree if small else _agree.__wrapped__
+    agreement = agree(contexts, tuple(request.roles.items()), policy, max_pdu, tells)
     head, tail = agreement.pdu[: HEADER + ECHOED.start], agreement.pdu[HEADER + ECHOED.stop :]
     return Agreement(agreement.contexts, head + request.echoed + tail)
 
@@ -82,6 +93,7 @@ def _agree(
     proposed_roles: tuple[tuple[str, Roles], ...],
     policy: ContextPolicy,
     max_pdu: int,
+    tells_identified: bool,  # noqa: FBT001 - part of the cache's key
 ) -> Agreement:
     """Decide and encode; a sender proposes the same things again and again."""
     accepted: dict[int, AcceptedContext] = {}
@@ -99,7 +111,12 @@ def _agree(
             accepted[choice.id] = choice
             if reply is not None:
                 replies[choice.abstract_syntax] = reply
-    return Agreement(accepted, _encode(results, list(replies.values()), max_pdu))
+    extra: list[_UserItem] = [*replies.values()]
+    if tells_identified:
+        identified = UserIdentityNegotiation()
+        identified.server_response = b""
+        extra.append(identified)
+    return Agreement(accepted, _encode(results, extra, max_pdu))
 
 
 def _choose(proposed: ProposedContext, policy: ContextPolicy) -> AcceptedContext | int:
@@ -151,7 +168,7 @@ def _context(
 
 def _encode(
     results: list[PresentationContext],
-    roles: list[SCP_SCU_RoleSelectionNegotiation],
+    extra: list[_UserItem],
     max_pdu: int,
 ) -> bytes:
     """Encode the A-ASSOCIATE-AC (PS3.8 Section 9.3.3)."""
@@ -167,7 +184,7 @@ def _encode(
     primitive.result = 0
     primitive.result_source = 1
     primitive.presentation_context_definition_results_list = results
-    primitive.user_information = [length, implementation, version, *roles]
+    primitive.user_information = [length, implementation, version, *extra]
     pdu = A_ASSOCIATE_AC()
     pdu.from_primitive(primitive)
     encoded: bytes = pdu.encode()

@@ -1,5 +1,6 @@
 """Leases on a clock that jumps, and tasks that got lost."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -8,9 +9,10 @@ from pacs_ai.clock import ManualClock
 from pacs_ai.domain import JobState, TaskKind
 from pacs_ai.flow import recover
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.store import jobs, leases, tasks
+from pacs_ai.store import jobs, leases, studies, tasks
 from pacs_ai.store.schema import Job, Task
-from tests.unit.store.samples import NOW, routed_job
+from pacs_ai.store.spool import Spool
+from tests.unit.store.samples import NOW, arrival, routed_job, sender
 
 
 def running_job(context: FlowContext, owner: str) -> jobs.Lease:
@@ -83,3 +85,31 @@ def test_losing_all_tasks_costs_one_sweep(context: FlowContext):
     with context.database.read() as session:
         assert tasks.existing(session, TaskKind.ANALYSE) == {job_id}
         assert leases.held(session) == []
+
+
+def receiving_on(context: FlowContext, node: str) -> None:
+    with context.database.write() as session:
+        studies.add_instance(session, arrival(), replace(sender(), node=node), NOW)
+
+
+def nodes(context: FlowContext) -> list[str]:
+    with context.database.read() as session:
+        return sorted(studies.receiving_nodes(session))
+
+
+def test_the_studies_of_a_node_that_is_gone_are_received_on(context: FlowContext):
+    receiving_on(context, "renamed")
+    recover.take_over(context)
+    assert nodes(context) == ["node"]
+
+
+def test_the_studies_of_a_node_that_works_are_left_to_it(context: FlowContext):
+    receiving_on(context, "neighbour")
+    neighbour = Spool(context.spool.root, "neighbour")
+    neighbour.open()
+    neighbour.lock()
+    recover.take_over(context)
+    assert nodes(context) == ["neighbour"]
+    neighbour.unlock()
+    recover.take_over(context)
+    assert nodes(context) == ["node"]

@@ -81,7 +81,8 @@ def test_who_may_call(
     accept_from: tuple[str, ...], calling: str, peer_ip: str, let_in: bool
 ) -> None:
     request = decode_request(net.request(calling=calling)[6:])
-    reason = refusal(request, peer_ip, ("AI_NODE",), accept_from)
+    settings = replace(net.SETTINGS, accept_from=accept_from)
+    reason = refusal(request, peer_ip, settings)
     assert reason is (None if let_in else pdu.RejectReason.CALLING_AET)
 
 

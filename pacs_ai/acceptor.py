@@ -1,0 +1,121 @@
+"""A process that receives for the node's daemon; several share its port (SO_REUSEPORT).
+
+It gets its order on standard input and ends when that closes, so it never outlives the daemon.
+On standard output it tells, one JSON object a line, where it listens, which study revisions grow
+and which associations have ended: only the daemon decides when a study is complete.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from pacs_ai.app import App, build_app
+from pacs_ai.config import Config
+from pacs_ai.errors import PacsAIError
+from pacs_ai.flow.arrivals import Notes, Revision
+from pacs_ai.flow.reception import Reception
+from pacs_ai.flow.vouch import Vouching
+from pacs_ai.logs import setup_logging
+from pacs_ai.net.server import ServerSettings, StorageServer, TlsFiles
+from pacs_ai.net.users import read_users
+
+
+def storage_server(app: App, notes: Notes, ports: Mapping[str, int] | None = None) -> StorageServer:
+    """Make the node's Storage SCP.
+
+    Parameters
+    ----------
+    notes
+        Is told of what arrives.
+    ports
+        ``port`` and ``tls_port`` to share with other processes; None for those of the
+        configuration, alone.
+    """
+    context = app.context
+    return StorageServer(
+        server_settings(context.config, ports), Reception(context, notes), Vouching(context)
+    )
+
+
+def server_settings(config: Config, ports: Mapping[str, int] | None = None) -> ServerSettings:
+    """Say how the listener of a configuration is set up; ``ports`` as in `storage_server`."""
+    tls, node, limits = config.tls, config.node, config.limits
+    files = None
+    if tls.certificate is not None and tls.key is not None:
+        files = TlsFiles(tls.certificate, tls.key, tls.ca)
+    used = ports or {"port": node.port, "tls_port": tls.port}
+    return ServerSettings(
+        ae_titles=(node.ae_title, *node.other_ae_titles),
+        host=node.host,
+        port=used["port"] if files is None or tls.plain else None,
+        accept_from=node.accept_from,
+        users=None if node.users is None else read_users(node.users),
+        accept_unknown=node.accept_unknown,
+        max_associations=node.max_associations,
+        max_associations_per_peer=limits.associations_per_peer,
+        associations_per_minute=limits.associations_per_minute,
+        acse_seconds=limits.acse_seconds,
+        pdu_seconds=limits.pdu_seconds,
+        idle_seconds=limits.idle_seconds,
+        max_pdu=limits.max_pdu,
+        max_instance=limits.max_instance,
+        max_command=limits.max_command,
+        reuse_port=ports is not None,
+        tls_port=used["tls_port"],
+        tls=files,
+    )
+
+
+class Reports:
+    """Passes on to the daemon what `pacs_ai.flow.arrivals.Arrivals` would note."""
+
+    def stored(self, revision: Revision, association_id: str | None, now: float) -> None:
+        """Tell of an instance."""
+        say(stored=[*revision, association_id, now])
+
+    def closed(self, association_id: str, *, released: bool, now: float) -> None:
+        """Tell of the end of an association."""
+        say(closed=[association_id, released, now])
+
+
+def say(**what: Any) -> None:  # noqa: ANN401 - JSON
+    """Write one line to the daemon; short enough that the system writes it in one piece."""
+    os.write(sys.stdout.fileno(), json.dumps(what).encode() + b"\n")
+
+
+def main() -> int:
+    """Read the order, listen, end when told to or when the daemon is gone."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    order = json.loads(sys.stdin.buffer.readline())
+    threading.Thread(target=_end_with_daemon, daemon=True).start()
+    config = Config.model_validate(order["config"])
+    setup_logging(config.log)
+    try:
+        app = build_app(config, owner=order["owner"])
+        server = storage_server(app, Reports(), order["ports"])
+        server.start()
+    except PacsAIError as error:
+        say(failed=error.message)
+        return error.exit_code
+    say(listening=[server.port, server.tls_port])
+    stop.wait()
+    server.stop()
+    app.close()
+    return 0
+
+
+def _end_with_daemon() -> None:
+    """End when standard input closes: nobody would complete what is received from here on."""
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

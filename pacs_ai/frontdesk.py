@@ -1,0 +1,174 @@
+"""The daemon's side of the receiving processes: start, listen to, replace, end.
+
+What such a process does is in `pacs_ai.acceptor`.
+"""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from queue import Queue
+
+from pacs_ai.acceptor import server_settings
+from pacs_ai.app import App
+from pacs_ai.errors import ConfigError
+from pacs_ai.logs import get_logger
+from pacs_ai.net.server import DRAIN_SECONDS
+
+_START_SECONDS = 60.0
+_LAST_SECONDS = 2.0
+_RESTART_SECONDS = 2.0
+
+_log = get_logger()
+
+
+@dataclass(slots=True)
+class _Acceptor:
+    process: subprocess.Popen[bytes]
+    owner: str
+    started: float
+    associations: set[str] = field(default_factory=set)
+
+
+class FrontDesk:
+    """Several processes that receive on one port.
+
+    The kernel gives each new connection to one of them. Limits on the number of associations
+    count in each process for itself.
+
+    Parameters
+    ----------
+    app
+        The node they receive for.
+    size
+        How many processes.
+    """
+
+    def __init__(self, app: App, size: int) -> None:
+        self._app = app
+        self._size = size
+        self._acceptors: list[_Acceptor] = []
+        self._hired = 0
+        self._reserved: list[socket.socket] = []
+        self._first_words: Queue[dict[str, object]] = Queue()
+        self.port = 0
+        self.tls_port = 0
+
+    def start(self) -> None:
+        """Start all, and return when each listens.
+
+        Raises
+        ------
+        ConfigError
+            If a port is taken, or one of them cannot start.
+        """
+        settings = server_settings(self._app.context.config)
+        try:
+            if settings.port is not None:
+                self.port = self._reserve(settings.host, settings.port)
+            if settings.tls is not None:
+                self.tls_port = self._reserve(settings.host, settings.tls_port)
+            for _ in range(self._size):
+                self._acceptors.append(self._hire())
+            self._await_all()
+        except Exception:
+            self.stop()
+            raise
+
+    def _await_all(self) -> None:
+        for _ in range(self._size):
+            said = self._first_words.get(timeout=_START_SECONDS)
+            if "listening" not in said:
+                raise ConfigError(str(said["failed"]))
+
+    def supervise(self) -> None:
+        """Replace those that died."""
+        for acceptor in list(self._acceptors):
+            code = acceptor.process.poll()
+            if code is None:
+                continue
+            self._acceptors.remove(acceptor)
+            _log.error("receiving process died", owner=acceptor.owner, exit=code)
+            if time.monotonic() - acceptor.started < _RESTART_SECONDS:
+                time.sleep(_RESTART_SECONDS)  # one that cannot even start must not spin
+            self._acceptors.append(self._hire())
+
+    def stop(self) -> None:
+        """Let all finish the C-STOREs they are at, together, then end them."""
+        for acceptor in self._acceptors:
+            acceptor.process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + DRAIN_SECONDS + _LAST_SECONDS
+        for acceptor in self._acceptors:
+            try:
+                acceptor.process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                acceptor.process.kill()
+                acceptor.process.wait()
+        self._acceptors.clear()
+        for reserved in self._reserved:
+            reserved.close()
+
+    def _reserve(self, host: str, port: int) -> int:
+        """Bind without listening: nobody else gets the port, and no connection comes here."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        reserved = socket.socket(family, socket.SOCK_STREAM)
+        self._reserved.append(reserved)
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            reserved.bind((host, port))
+            reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        except (OSError, OverflowError) as error:
+            raise ConfigError(f"cannot listen on {host} port {port}: {error}") from error
+        bound: int = reserved.getsockname()[1]
+        return bound
+
+    def _hire(self) -> _Acceptor:
+        context = self._app.context
+        self._hired += 1
+        node, boot, _ = context.owner.split("/")
+        owner = f"{node}/{boot}/acceptor-{self._hired}"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pacs_ai.acceptor"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C at a terminal is for the daemon to pass on
+        )
+        order = {
+            "config": context.config.model_dump(mode="json"),
+            "owner": owner,
+            "ports": {"port": self.port, "tls_port": self.tls_port},
+        }
+        assert process.stdin is not None  # noqa: S101 - PIPE was asked for
+        process.stdin.write(json.dumps(order).encode() + b"\n")
+        process.stdin.flush()
+        acceptor = _Acceptor(process, owner, time.monotonic())
+        threading.Thread(
+            target=self._listen_to, args=(acceptor,), name="acceptor", daemon=True
+        ).start()
+        return acceptor
+
+    def _listen_to(self, acceptor: _Acceptor) -> None:
+        """Note what one of them tells, until it ends; then its associations have ended, too."""
+        arrivals = self._app.arrivals
+        assert acceptor.process.stdout is not None  # noqa: S101 - PIPE was asked for
+        with acceptor.process.stdout as lines:
+            for line in lines:
+                said = json.loads(line)
+                if "stored" in said:
+                    study_id, revision, association_id, now = said["stored"]
+                    acceptor.associations.add(association_id)
+                    arrivals.stored((study_id, revision), association_id, now)
+                elif "closed" in said:
+                    association_id, released, now = said["closed"]
+                    acceptor.associations.discard(association_id)
+                    arrivals.closed(association_id, released=released, now=now)
+                else:
+                    self._first_words.put(said)
+        self._first_words.put({"failed": "a receiving process ended: its log says why"})
+        now = self._app.context.clock.monotonic()
+        for association_id in acceptor.associations:
+            arrivals.closed(association_id, released=False, now=now)

@@ -1,0 +1,63 @@
+"""User names and passcodes that a caller may have to show (PS3.7 Annex D.3.3.7)."""
+
+import hmac
+from collections.abc import Mapping
+from pathlib import Path
+
+from pacs_ai.errors import ConfigError
+
+USERNAME_AND_PASSCODE = 2
+"""User-Identity-Type: the only one that proves anything and needs no third party."""
+
+
+class Users:
+    """Who may call; no passcode is ever printed.
+
+    Parameters
+    ----------
+    passcodes
+        Passcodes by user name.
+    """
+
+    def __init__(self, passcodes: Mapping[str, str]) -> None:
+        self._passcodes = {name.encode(): passcode.encode() for name, passcode in passcodes.items()}
+
+    def __repr__(self) -> str:
+        return f"Users({len(self._passcodes)})"
+
+    def __len__(self) -> int:
+        return len(self._passcodes)
+
+    def admit(self, name: bytes, passcode: bytes) -> bool:
+        """Tell whether this is a user's passcode, in a time that does not tell how nearly."""
+        expected = self._passcodes.get(name)
+        right = hmac.compare_digest(passcode, b"" if expected is None else expected)
+        return right and expected is not None
+
+
+def read_users(path: Path) -> Users:
+    """Read a file of lines ``name:passcode``; empty lines and those that begin with # are skipped.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read, names nobody, or others than its owner may read it.
+    """
+    try:
+        lines = path.read_text("utf-8").splitlines()
+        mode = path.stat().st_mode
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"users {path}: cannot be read ({type(error).__name__})") from None
+    if mode & 0o007:
+        raise ConfigError(f"users {path}: everybody may read it: chmod 600 {path}")
+    passcodes = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        name, colon, passcode = line.partition(":")
+        if not (colon and name.strip() and passcode):
+            raise ConfigError(f"users {path}: line {number} is not name:passcode")
+        passcodes[name.strip()] = passcode
+    if not passcodes:
+        raise ConfigError(f"users {path}: nobody is in it")
+    return Users(passcodes)
