@@ -32,8 +32,8 @@ def images(folder: Path, count: int) -> list[Path]:
 
 def receivers(one: Node) -> list[int]:
     assert one.process is not None
-    pid = one.process.pid
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    threads = Path(f"/proc/{one.process.pid}/task").glob("*/children")
+    children = [child for thread in threads for child in thread.read_text().split()]
     commands = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
     return [child for child, command in commands.items() if b"pacs_ai.acceptor" in command]
 
