@@ -60,7 +60,7 @@ class Process:
 
 
 def start(port: int, folder: Path) -> Process:
-    command = [sys.executable, "-m", "tests.bench.receivers", "ours", str(port), str(folder)]
+    command = [sys.executable, "-m", "tests.bench.receivers", str(port), str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     for _ in range(1000):
         try:

@@ -122,7 +122,7 @@ def listens(port: int) -> bool:
 def test_a_signal_stops_a_process_at_once(tmp_path: Path, free_port: Callable[[], int]) -> None:
     """As the daemon does it: threads of associations do not keep a process alive."""
     port = free_port()
-    command = [sys.executable, "-m", "tests.bench.receivers", "ours", str(port), str(tmp_path)]
+    command = [sys.executable, "-m", "tests.bench.receivers", str(port), str(tmp_path)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     assert net.eventually(lambda: listens(port), 50)
     with net.Peer(port) as peer:
