@@ -11,8 +11,10 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.valuerep import validate_value
 
+from pacs_ai.dicom.constant import Constant
 from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.modules import COMMON, CONTENT_VALUES, COPIED, REQUIREMENTS, SECONDARY_CAPTURE
+from pacs_ai.dicom.writing import CHARACTER_SET
 from pacs_ai.uids import storable_uid, valid_uid
 
 _CODE_VALUES = ("CodeValue", "LongCodeValue", "URNCodeValue")
@@ -67,6 +69,21 @@ def check_dataset(dataset: Dataset) -> list[Problem]:
         ]
 
 
+def check_content(item: Dataset) -> list[Problem]:
+    """Hold content that reports will share against the standard, before it is made constant.
+
+    Parameters
+    ----------
+    item
+        A content item, to stand in a report whose character set is UTF-8. What is below it is
+        checked here, once; `check_dataset` passes constant items over.
+    """
+    top = Dataset()
+    top.SpecificCharacterSet = CHARACTER_SET
+    with quiet():
+        return [*_elements(item, "", top), *_content(item, "")]
+
+
 def _modules(dataset: Dataset) -> Iterator[Problem]:
     sop_class = str(dataset.get("SOPClassUID", ""))
     requirements = REQUIREMENTS.get(sop_class, COMMON)
@@ -102,6 +119,8 @@ def _elements(dataset: Dataset, path: str, top: Dataset) -> Iterator[Problem]:
             continue
         if element.VR == "SQ":
             for number, item in enumerate(element.value, start=1):
+                if isinstance(item, Constant):
+                    continue
                 inner = f"{path}{keyword}[{number}]."
                 if keyword.endswith("CodeSequence"):
                     yield from _code(item, inner)
@@ -165,6 +184,8 @@ def _code(item: Dataset, path: str) -> Iterator[Problem]:
 def _content(node: Dataset, path: str) -> Iterator[Problem]:
     """Check the content items of a report (PS3.3 Section C.17.3)."""
     for number, item in enumerate(node.get("ContentSequence") or [], start=1):
+        if isinstance(item, Constant):
+            continue
         inner = f"{path}ContentSequence[{number}]."
         if _is_empty(item, "RelationshipType"):
             yield Problem(inner + "RelationshipType", "must have a value (type 1)")

@@ -18,6 +18,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian
 from pydicom.valuerep import PersonName
 
+from pacs_ai.dicom.constant import Constant
 from pacs_ai.dicom.part10 import LONG_VRS, MAGIC, PREAMBLE
 
 CHARACTER_SET = "ISO_IR 192"
@@ -103,8 +104,13 @@ def _content(vr: str, value: object) -> bytes | None:
 
 
 def _item(item: Dataset) -> bytes:
+    if isinstance(item, Constant) and item.encoded is not None:
+        return item.encoded
     content = b"".join(_elements(item))
-    return _ITEM.pack(*_ITEM_TAG, len(content)) + content
+    written = _ITEM.pack(*_ITEM_TAG, len(content)) + content
+    if isinstance(item, Constant):
+        item.encoded = written
+    return written
 
 
 def _by_pydicom(element: DataElement) -> bytes:

@@ -31,7 +31,7 @@ from pacs_ai.results.document import references
 from pacs_ai.results.layout import MARGIN
 from pacs_ai.results.levels import Level
 from pacs_ai.results.marks import reference_of, rounded
-from pacs_ai.results.template import changed, number
+from pacs_ai.results.template import changed, number, shared
 
 AT_PEAK = "point at the peak of the heat map"
 """How the tracking text of a group whose point shows where the finding is ends."""
@@ -134,7 +134,7 @@ def _pattern(
         ),
         source_images=[SourceImageForMeasurementGroup(_NOWHERE, _NOWHERE)],
     )
-    return Dataset(group)
+    return shared(group)
 
 
 def algorithm(

@@ -25,6 +25,7 @@ from pydicom.uid import (
 )
 
 from pacs_ai.dicom.reading import text
+from pacs_ai.dicom.writing import CHARACTER_SET
 from pacs_ai.domain import ImagePrediction, ModelIdentity
 from pacs_ai.results.codes import PROCESSING_EQUIPMENT
 from pacs_ai.results.context import (
@@ -33,7 +34,7 @@ from pacs_ai.results.context import (
     ResultContext,
     local_time,
 )
-from pacs_ai.results.identity import CHARACTER_SET, copied_element, copy_identity
+from pacs_ai.results.identity import copied_element, copy_identity
 from pacs_ai.results.schemes import scheme_items
 from pacs_ai.results.template import copied
 from pacs_ai.uids import IMPLEMENTATION_CLASS_UID, derived_uid

@@ -10,8 +10,6 @@ from pydicom.tag import Tag
 from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.modules import PATIENT_AND_STUDY
 
-CHARACTER_SET = "ISO_IR 192"
-
 # Type 2: there in every result, empty where the source has none.
 _ALWAYS = (
     "PatientName",

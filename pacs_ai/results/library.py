@@ -28,7 +28,7 @@ from pacs_ai.results.codes import (
     modality_code,
 )
 from pacs_ai.results.document import references
-from pacs_ai.results.template import changed
+from pacs_ai.results.template import changed, shared
 
 _CONTEXT = RelationshipTypeValues.HAS_ACQ_CONTEXT
 _CONTAINS = RelationshipTypeValues.CONTAINS
@@ -56,7 +56,7 @@ def _group(common: tuple[str, int, int], headers: Sequence[InstanceHeader]) -> D
 
 @functools.cache
 def _library() -> Dataset:
-    return Dataset(ContainerContentItem(IMAGE_LIBRARY, relationship_type=_CONTAINS))
+    return shared(ContainerContentItem(IMAGE_LIBRARY, relationship_type=_CONTAINS))
 
 
 @functools.lru_cache(maxsize=256)
@@ -70,4 +70,4 @@ def _pattern(modality: str, rows: int, columns: int) -> Dataset:
     ]
     group = ContainerContentItem(IMAGE_LIBRARY_GROUP, relationship_type=_CONTAINS)
     group.ContentSequence = ContentSequence(content)
-    return Dataset(group)
+    return shared(group)

@@ -26,7 +26,7 @@ from pacs_ai.results.groups import measurement_groups
 from pacs_ai.results.library import image_library
 from pacs_ai.results.source import Evidence
 from pacs_ai.results.srdocument import introduction, new_document
-from pacs_ai.results.template import changed
+from pacs_ai.results.template import changed, shared
 
 SERIES_DESCRIPTION = "AI classification (research)"
 ROLE = "report"
@@ -103,4 +103,4 @@ def _pattern(installation_uid: str, modality: str) -> Dataset:
         ),
     ]
     root.ContentSequence = ContentSequence(content)
-    return Dataset(root)
+    return shared(root)

@@ -5,12 +5,28 @@ classifying and explaining its image. What reports have in common is therefore m
 once; only the values that differ are put in later. Tests hold the outcome against highdicom's own.
 """
 
-from collections.abc import Sequence
-
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.valuerep import DS
+
+from pacs_ai.dicom.constant import Constant, constant
+from pacs_ai.dicom.validate import check_content
+from pacs_ai.errors import InvalidResult
+
+
+def shared(item: Dataset) -> Constant:
+    """Make a content item that reports will share; what is below it is checked now and never again.
+
+    Raises
+    ------
+    InvalidResult
+        If it breaks a rule of the standard.
+    """
+    problems = check_content(item)
+    if problems:
+        raise InvalidResult(f"content that reports share: {problems[0]}")
+    return constant(item)
 
 
 def changed(item: Dataset, **values: object) -> Dataset:
@@ -19,7 +35,7 @@ def changed(item: Dataset, **values: object) -> Dataset:
     Parameters
     ----------
     item
-        The pattern. What stays is shared with the copy, so that neither may be changed later.
+        The pattern. What stays is shared with the copy.
     values
         By keyword, what takes the place of the pattern's elements or is added.
     """
@@ -67,8 +83,3 @@ def number(item: Dataset, value: float, point: tuple[float, float], image: Datas
         ContentSequence=[changed(pattern.ContentSequence[0], ReferencedSOPSequence=[image])],
     )
     return changed(item, MeasuredValueSequence=[measured], ContentSequence=[below])
-
-
-def container(item: Dataset, content: Sequence[Dataset]) -> Dataset:
-    """Fill in what a container holds."""
-    return changed(item, ContentSequence=list(content))
