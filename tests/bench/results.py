@@ -1,6 +1,6 @@
 """How long results take to make, against plain highdicom, on one core, in one run.
 
-Usage: ``python -m tests.bench.results [--rounds 40] [--slices 200]``
+Usage: ``python -m tests.bench.results [--rounds 40] [--slices 200] [--write]``
 
 Both sides get the same prediction and the same source file, read its pixels, draw the same picture
 with the same code, and end with the bytes of the files. The rival makes them as highdicom's
@@ -34,6 +34,7 @@ from pacs_ai.results.classgroup import algorithm
 from pacs_ai.results.codes import PERCENT, concept, probability_concept
 from pacs_ai.results.overlay import Legend, draw, headline
 from pacs_ai.results.selection import every_image
+from tests.bench.report import machine, write
 from tests.unit.results.samples import (
     CONTEXT,
     FOURTEEN_CLASSES,
@@ -251,10 +252,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--slices", type=int, default=200)
+    parser.add_argument("--write", action="store_true", help="put the table into the document")
     options = parser.parse_args()
     outcomes = run(options.rounds, options.slices)
     print(table(outcomes))  # noqa: T201 - a command
     keep(outcomes)
+    if options.write:
+        rounds = f"Medians of {options.rounds} rounds by turns on one of {machine()}."
+        write("results", f"{rounds}\n\n{table(outcomes)}")
 
 
 if __name__ == "__main__":
