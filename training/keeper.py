@@ -104,6 +104,8 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         self.position.step += 1
         if self.position.step == self._phase.steps:  # validation belongs to the epoch
             return
+        if self._phase.config.devices == "multi-worker":  # they save together, after an epoch
+            return
         due = time.monotonic() - self._saved >= self._phase.config.checkpoint_seconds
         if self._asked or due:
             self._save()

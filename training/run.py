@@ -37,7 +37,7 @@ from .tomlfile import dumps
 RECIPE, STATE = "recipe.toml", "run.json"
 STEPS = ("dataset", "train", "finetune", "evaluate", "explain", "export")
 
-_COMPUTES = ("keras", "tensorflow", "jax", "numpy", "opencv-python-headless", "pydicom", "onnx")
+_COMPUTES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "numpy", "pydicom", "onnx")
 _NO_SPACE = 28
 
 

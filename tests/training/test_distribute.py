@@ -1,0 +1,100 @@
+"""One network on several devices: two logical ones of this machine, and two real processes."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.config import load_recipe
+from training.run import Run
+
+pytestmark = [pytest.mark.train, pytest.mark.slow, pytest.mark.timeout(300)]
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import tensorflow as tf
+from pacs_ai.demo.phantom import read_labels
+from training.data.samples import Dataset, Sample
+from training.run import Run
+from training.train import train
+
+folder, phantoms, logical = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+if logical:
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+samples = tuple(
+    Sample(phantoms / row.file, row.patient_id, (row.label,), groups={"modality": row.modality})
+    for row in read_labels(phantoms)
+)
+run = Run.open(folder)
+print(train(run, run.recipe, Dataset(("no finding", "lesion"), samples, samples, samples)))
+print("devices", len(tf.config.list_logical_devices("CPU")))
+"""
+
+CHANGES: dict[str, object] = {
+    "network": {"stem": 4, "stages": [4, 6, 8], "blocks": 1},
+    "feeding": {"images_per_epoch": 48, "batch": 8},
+}
+
+
+def make(folder: Path, devices: str) -> Path:
+    optimisation = {"epochs": 2, "map_weight": 0.0, "devices": devices}
+    Run.create(load_recipe("phantom", {**CHANGES, "optimisation": optimisation}), folder)
+    return folder
+
+
+def start(folder: Path, phantoms: Path, root: Path, **environment: str) -> subprocess.Popen[str]:
+    logical = "1" if not environment else "0"
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, folder, phantoms, logical],
+        cwd=root,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def arrays(folder: Path) -> list[np.ndarray]:
+    with np.load(folder / "best.weights.npz") as found:
+        return [found[name] for name in found.files]
+
+
+def test_two_devices_of_one_machine_train_one_network(
+    phantoms: Path, root: Path, tmp_path: Path
+) -> None:
+    folder = make(tmp_path / "run", "mirrored")
+    process = start(folder, phantoms, root)
+    said = process.communicate()[0]
+    assert process.returncode == 0, said
+    assert "devices 2" in said
+    assert all(np.isfinite(array).all() for array in arrays(folder))
+
+
+def test_two_processes_come_to_the_same_weights(
+    phantoms: Path, root: Path, tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    workers = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+    runs = [make(tmp_path / str(index), "multi-worker") for index in range(2)]
+    processes = [
+        start(
+            run,
+            phantoms,
+            root,
+            TF_CONFIG=json.dumps(
+                {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+            ),
+        )
+        for index, run in enumerate(runs)
+    ]
+    said = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    first, second = (arrays(run) for run in runs)
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    assert len((runs[0] / "history.csv").read_text().splitlines()) == 3
