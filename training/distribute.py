@@ -2,7 +2,7 @@
 
 On one machine Keras' own `fit` does it. Under MultiWorkerMirroredStrategy it does not (keras
 issue 20585; measured with Keras 3.15: it fails before the first step), so there the same steps
-are done here (docs/adr/0017-several-machines-train-in-a-loop-of-our-own.md).
+are done here (docs/adr/0012-several-machines-train-in-a-loop-of-our-own.md).
 """
 
 import contextlib

@@ -1,0 +1,61 @@
+"""Looking for settings: the learning rate finder and the study."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+
+from training.config import Recipe, load_recipe
+from training.config_data import Augmentation
+from training.data.samples import Dataset
+from training.lrfinder import find_rate, steepest
+from training.run import Run
+from training.tune import strengthen, tune
+
+pytestmark = [pytest.mark.train, pytest.mark.timeout(240)]
+
+Small = Callable[..., Recipe]
+
+
+def test_the_steepest_fall_is_suggested() -> None:
+    rates = np.logspace(-7, 0, 120)
+    losses = 1.0 - 0.8 / (1 + (1e-3 / rates) ** 2) + np.where(rates > 0.1, 50 * rates, 0)
+    assert 3e-4 < steepest(rates, losses) < 2e-3
+
+
+def test_the_finder_leaves_a_plot_and_no_weights(
+    small: Small, dataset: Dataset, tmp_path: Path
+) -> None:
+    run = Run.create(small(optimisation={"map_weight": 0.0}), tmp_path)
+    found = find_rate(run, run.recipe, dataset)
+    assert 1e-7 <= found["suggested"] <= 1.0
+    assert (tmp_path / "plots" / "learning_rate.png").is_file()
+    assert len((tmp_path / "learning_rate.csv").read_text().splitlines()) == found["seen"] + 1
+    assert not run.best.exists()
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_a_study_goes_on_where_it_stopped(small: Small, dataset: Dataset, tmp_path: Path) -> None:
+    run = Run.create(small(), tmp_path)
+    first = tune(run, run.recipe, dataset, trials=2, epochs=1)
+    assert first["trials"] == 2
+    assert set(first["best"]) == {"learning_rate", "dropout", "augmentation"}
+    second = tune(run, run.recipe, dataset, trials=3, epochs=1)
+    assert second["trials"] == 3
+    assert second["figure"] <= first["figure"]
+    assert tune(run, run.recipe, dataset, trials=3, epochs=1)["trials"] == 3
+    tuned = load_recipe(tmp_path / "tuned.toml")
+    assert tuned.optimisation.learning_rate == second["best"]["learning_rate"]
+    study = optuna.load_study(study_name="tuning", storage=f"sqlite:///{tmp_path / 'study.db'}")
+    assert len(study.trials) == 3
+
+
+def test_augmentation_is_made_stronger_within_its_limits() -> None:
+    config = Augmentation(flip_horizontal=True, shift=0.8, rotation_degrees=150, noise=0.1)
+    strong = strengthen(config, 1.5)
+    assert strong.flip_horizontal
+    assert (strong.shift, strong.rotation_degrees) == (0.99, 180.0)
+    assert strong.noise == pytest.approx(0.15)
+    assert strengthen(config, 0.0).shift == 0.0
