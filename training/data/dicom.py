@@ -1,74 +1,27 @@
 """Samples from a tree of DICOM files."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from pacs_ai.dicom.gather import find_files
-from pacs_ai.dicom.header import read_facts
 from pacs_ai.errors import ConfigError, DataError, NotDicom
-from training.config_data import DicomData, KeyName, PatternLabels
+from training.config_data import DicomData, PatternLabels
+from training.download.transfer import PARTS
 
 from .classes import Classes, Collected, Found, Statement
 from .crops import crop_to
+from .instance import KEYWORDS, Instance, read_instance
 from .labels import Label, Labels, PatternSource, TableSource, compiled
 from .pool import each
 from .samples import Sample
 from .table import matches
 from .voc import read_voc
 
-Facts = Mapping[str, str | list[str]]
-
-_KEYWORDS = (
-    "PatientID",
-    "StudyInstanceUID",
-    "SeriesInstanceUID",
-    "SOPInstanceUID",
-    "InstanceNumber",
-    "Modality",
-    "Manufacturer",
-    "PatientSex",
-    "PatientAge",
-    "InstitutionName",
-    "ClinicalTrialSiteID",
-    "PhotometricInterpretation",
-    "NumberOfFrames",
-    "Rows",
-    "Columns",
-)
-_MIDDLE, _OLD = 40, 60
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _NAMED = 3
-
-
-@dataclass(frozen=True, slots=True)
-class _Instance:
-    """One file and what its header says; ``number`` orders it in its series."""
-
-    path: Path
-    facts: Facts
-
-    def text(self, keyword: str) -> str:
-        """Return a value as text, the first of several, "" if absent."""
-        value = self.facts.get(keyword, "")
-        return value if isinstance(value, str) else value[0]
-
-    def count(self, keyword: str, otherwise: int) -> int:
-        """Return a whole number."""
-        value = self.text(keyword)
-        return int(value) if value.lstrip("+-").isdigit() else otherwise
-
-    @property
-    def keys(self) -> dict[KeyName, str]:
-        """What labels may name the image by."""
-        return {
-            "PatientID": self.text("PatientID"),
-            "StudyUID": self.text("StudyInstanceUID"),
-            "SeriesUID": self.text("SeriesInstanceUID"),
-            "SOPInstanceUID": self.text("SOPInstanceUID"),
-        }
 
 
 def collect_dicom(data: DicomData, modalities: Sequence[str], classes: Classes) -> Collected:
@@ -104,7 +57,7 @@ def collect_dicom(data: DicomData, modalities: Sequence[str], classes: Classes) 
     return Collected(tuple(found), tuple(notes))
 
 
-def _scan(data: DicomData, notes: list[str]) -> list[_Instance]:
+def _scan(data: DicomData, notes: list[str]) -> list[Instance]:
     """Read the headers of all files, of several files with the same UID the first."""
     try:
         files = find_files([data.folder])
@@ -113,16 +66,18 @@ def _scan(data: DicomData, notes: list[str]) -> list[_Instance]:
             f"no DICOM file below {data.folder}: download the collection, or correct data.folder"
         ) from error
     _refuse_empty_series(data.folder)
-    keywords = (*_KEYWORDS, *data.where)
-    read = each(partial(_facts, keywords=keywords), files.files)
+    paths = [path for path in files.files if PARTS not in path.relative_to(data.folder).parts]
+    if len(paths) < len(files.files):
+        notes.append("a download into the folder is not finished: the same command goes on with it")
+    keywords = (*KEYWORDS, *data.where)
+    read = each(partial(read_instance, keywords=keywords), paths)
     unreadable: list[str] = []
-    seen: dict[str, _Instance] = {}
+    seen: dict[str, Instance] = {}
     copies = 0
-    for path, facts in zip(files.files, read, strict=True):
-        if facts is None:
+    for path, instance in zip(paths, read, strict=True):
+        if instance is None:
             unreadable.append(str(path))
             continue
-        instance = _Instance(path, facts)
         uid = instance.text("SOPInstanceUID")
         copies += uid in seen
         seen.setdefault(uid, instance)
@@ -133,18 +88,14 @@ def _scan(data: DicomData, notes: list[str]) -> list[_Instance]:
     return list(seen.values())
 
 
-def _facts(path: Path, keywords: Sequence[str]) -> Facts | None:
-    try:
-        facts = read_facts(path, keywords)
-    except NotDicom:
-        return None
-    return facts if facts.get("SOPInstanceUID") else None
-
-
 def _refuse_empty_series(folder: Path) -> None:
     """Refuse a folder in which a series was to be and nothing, or only a licence, is."""
     for path in sorted(folder.rglob("*")):
-        if path.is_dir() and {child.name for child in path.iterdir()} <= {"LICENSE"}:
+        if (
+            path.is_dir()
+            and PARTS not in path.parts
+            and {child.name for child in path.iterdir()} <= {"LICENSE"}
+        ):
             raise DataError(
                 f"{path} holds no image: the series is empty; delete the folder and download again"
             )
@@ -170,11 +121,11 @@ def refuse_or_note(
 
 
 def _used(
-    data: DicomData, modalities: Sequence[str], instances: Sequence[_Instance], notes: list[str]
-) -> Iterator[_Instance]:
+    data: DicomData, modalities: Sequence[str], instances: Sequence[Instance], notes: list[str]
+) -> Iterator[Instance]:
     """Keep the images of the wanted modalities that fulfil all conditions."""
     left_out: Counter[str] = Counter()
-    by_series: dict[str, list[_Instance]] = defaultdict(list)
+    by_series: dict[str, list[Instance]] = defaultdict(list)
     for instance in instances:
         if instance.text("Modality") not in modalities:
             left_out["of other modalities"] += 1
@@ -194,14 +145,14 @@ def _used(
         yield from spread(series, data.images_per_series)
 
 
-def spread(items: list[_Instance], limit: int) -> list[_Instance]:
+def spread(items: list[Instance], limit: int) -> list[Instance]:
     """Choose at most ``limit`` items, the middles of as many equal parts; all of them for 0."""
     if not limit or len(items) <= limit:
         return items
     return [items[(2 * part + 1) * len(items) // (2 * limit)] for part in range(limit)]
 
 
-def _refuse_mixed_colour(instances: Sequence[_Instance]) -> None:
+def _refuse_mixed_colour(instances: Sequence[Instance]) -> None:
     colours = [i for i in instances if i.text("PhotometricInterpretation") not in _GREY]
     if colours and len(colours) < len(instances):
         kinds = sorted({i.text("PhotometricInterpretation") or "none" for i in colours})
@@ -214,7 +165,7 @@ def _refuse_mixed_colour(instances: Sequence[_Instance]) -> None:
 
 def _labelled(
     data: DicomData,
-    instances: Sequence[_Instance],
+    instances: Sequence[Instance],
     source: Labels,
     classes: Classes,
     notes: list[str],
@@ -241,16 +192,14 @@ def _labelled(
         notes.append(f"{boxless} images left out, they have no box")
 
 
-def _with_boxes(labels: Sequence[Label], folder: Path, instance: _Instance) -> list[Label]:
+def _with_boxes(labels: Sequence[Label], folder: Path, instance: Instance) -> list[Label]:
     boxes = read_voc(folder, instance.text("SOPInstanceUID"))
     if not boxes:
         return list(labels)
     return [replace(label, box=box) for label in labels for box in boxes]
 
 
-def _samples(
-    data: DicomData, instance: _Instance, said: Statement, patient: str
-) -> Iterator[Found]:
+def _samples(data: DicomData, instance: Instance, said: Statement, patient: str) -> Iterator[Found]:
     if not patient:
         raise DataError(
             f"{instance.path}: no PatientID, and nothing else says whose it is; without it nobody "
@@ -269,28 +218,7 @@ def _samples(
             instance=instance.text("SOPInstanceUID"),
             box=box,
             crop=crop,
-            groups=_groups(instance),
+            groups=instance.groups,
             votes=said.votes,
         )
         yield Found(sample, said.split)
-
-
-def _groups(instance: _Instance) -> dict[str, str]:
-    maker = instance.text("Manufacturer").upper().split()
-    groups = {
-        "modality": instance.text("Modality"),
-        "maker": maker[0] if maker else "",
-        "sex": {"M": "male", "F": "female"}.get(instance.text("PatientSex").upper(), ""),
-        "age": _age_group(instance.text("PatientAge")),
-        "site": instance.text("ClinicalTrialSiteID") or instance.text("InstitutionName"),
-    }
-    return {name: value for name, value in groups.items() if value}
-
-
-def _age_group(age: str) -> str:
-    """Name the group of an age string (PS3.5 Section 6.2, AS): ``045Y``, ``011M``."""
-    number, unit = age[:-1], age[-1:].upper()
-    if not number.isdigit() or unit not in "DWMY":
-        return ""
-    years = int(number) if unit == "Y" else 0
-    return "<40" if years < _MIDDLE else "40-59" if years < _OLD else "60+"

@@ -1,1 +1,87 @@
 """Fetch collections of an image archive: verified, resumable, with their licences."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pacs_ai.errors import DataError
+from pacs_ai.uids import storable_uid
+from training.config_data import Condition
+from training.data.split import rank
+from training.data.table import matches
+
+from .manifest import read_manifest
+from .nbia import SERVER, Nbia
+from .source import Series, Source
+from .transfer import THREADS, Fetched, Progress, transfer
+
+__all__ = ["SERVER", "Fetched", "Nbia", "Progress", "Source", "fetch", "look_up"]
+
+_SUFFIX = ".tcia"
+
+
+def fetch(
+    wanted: Sequence[str],
+    folder: Path,
+    source: Source,
+    progress: Progress,
+    *,
+    conditions: Mapping[str, Condition] | None = None,
+    limit: int | None = None,
+    threads: int = THREADS,
+) -> Fetched:
+    """Bring what is wanted into a folder.
+
+    Parameters
+    ----------
+    wanted
+        Names of collections, paths of ``.tcia`` manifests, or Series Instance UIDs.
+    folder
+        Where it goes; what is there already is not fetched again.
+    source
+        The archive.
+    progress
+        Told what happens.
+    conditions
+        Which series of them, by columns of the archive's list: ``{"Modality": "CT"}``.
+    limit
+        So many patients at most, always the same ones.
+    threads
+        How many series are fetched at once.
+
+    Raises
+    ------
+    DataError
+        If something is not there, or the conditions leave nothing.
+    PeerError, NoSpace, StorageError
+        As `transfer` does.
+    """
+    found = look_up(wanted, source)
+    chosen = [
+        series
+        for series in found
+        if all(matches(series.facts.get(k, ""), c) for k, c in (conditions or {}).items())
+    ]
+    if not chosen:
+        raise DataError(
+            f"none of {len(found)} series fulfils {dict(conditions or {})}; the columns are "
+            f"{', '.join(sorted({key for series in found for key in series.facts}))}"
+        )
+    if limit is not None:
+        patients = sorted({series.patient for series in chosen}, key=rank)[:limit]
+        chosen = [series for series in chosen if series.patient in patients]
+    return transfer(chosen, folder, source, progress, threads)
+
+
+def look_up(wanted: Sequence[str], source: Source) -> list[Series]:
+    """Find series by collections, manifests and UIDs, each once."""
+    found: dict[str, Series] = {}
+    uids: list[str] = []
+    for name in wanted:
+        if name.lower().endswith(_SUFFIX) or Path(name).is_file():
+            uids += read_manifest(Path(name))
+        elif storable_uid(name):
+            uids.append(name)
+        else:
+            found |= {series.uid: series for series in source.collection(name)}
+    found |= {series.uid: series for series in source.series([u for u in uids if u not in found])}
+    return list(found.values())

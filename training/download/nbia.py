@@ -1,0 +1,250 @@
+"""The Cancer Imaging Archive, by its NBIA server: version 4 of its interface, else version 1."""
+
+import csv
+import difflib
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from pacs_ai.errors import DataError, PeerError, PeerUnreachable
+from pacs_ai.uids import storable_uid
+
+from .archive import unpack
+from .http import Http, Patience, Refused, Transient
+from .source import Advance, File, Series
+
+SERVER = "https://nbia.cancerimagingarchive.net/nbia-api/services"
+
+T = TypeVar("T")
+
+_VERSIONS = ("v4", "v1")
+_GONE = frozenset({404, 405, 410, 501})
+"""Statuses that mean "no such call here": the other version may have it."""
+_UIDS_AT_ONCE = 1000
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+"""What `zipfile` raises for an archive that is cut short, damaged, encrypted, or none."""
+_PAGE = ("<", "<!doctype", "<html")
+_NAMES: Mapping[str, tuple[str, ...]] = {
+    "uid": ("SeriesInstanceUID", "Series UID", "SeriesUID"),
+    "collection": ("Collection",),
+    "modality": ("Modality",),
+    "images": ("ImageCount", "Number of Images"),
+    "bytes": ("FileSize", "File Size"),
+    "licence": ("LicenseName", "License Name"),
+    "licence_uri": ("LicenseURI", "License URI", "License URL"),
+    "citation_uri": ("DataDescriptionURI", "CollectionURI", "Data Description URI"),
+    "patient": ("PatientID", "PatientId", "Subject ID"),
+}
+"""What a column is called, in versions 4 and 1 and in their metadata."""
+
+
+class Nbia:
+    """An NBIA server.
+
+    Parameters
+    ----------
+    server
+        Its address up to ``services``; the National Lung Screening Trial has one of its own.
+    patience
+        How long is waited, and how often tried again.
+    """
+
+    name = "NBIA"
+
+    def __init__(self, server: str = SERVER, patience: Patience | None = None) -> None:
+        self._http = Http(server, patience or Patience())
+        self._spoken: dict[str, str] = {}
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def collection(self, name: str) -> list[Series]:
+        """List the series of a collection; see `Source`."""
+        rows = self._rows("getSeries", {"Collection": name})
+        if not rows:
+            raise DataError(self._no_collection(name))
+        return _unique(_series(row) for row in rows)
+
+    def series(self, uids: Sequence[str]) -> list[Series]:
+        """Look up series by their UIDs; see `Source`."""
+        known: dict[str, Series] = {}
+        for first in range(0, len(uids), _UIDS_AT_ONCE):
+            for found in self._metadata(uids[first : first + _UIDS_AT_ONCE]):
+                known.setdefault(found.uid, found)
+        for uid in uids:
+            if uid not in known:
+                rows = self._rows("getSeries", {"SeriesInstanceUID": uid})
+                known |= {found.uid: found for found in map(_series, rows)}
+        unknown = [uid for uid in uids if uid not in known]
+        if unknown:
+            raise DataError(
+                f"{len(unknown)} series are not at {self._http.base} (the first: {unknown[0]}): "
+                "they are restricted, withdrawn, or on another server (--server)"
+            )
+        return [known[uid] for uid in dict.fromkeys(uids)]
+
+    def fetch(self, series: Series, folder: Path, advance: Advance) -> list[File]:
+        """Download a series and verify it; see `Source`."""
+        return self._http.patiently(
+            lambda: self._fetch_once(series, folder, advance), f"series {series.uid}"
+        )
+
+    def _fetch_once(self, series: Series, folder: Path, advance: Advance) -> list[File]:
+        part = folder / "series.zip.part"
+        for left_over in folder.iterdir():
+            left_over.unlink()
+        query = {"SeriesInstanceUID": series.uid}
+
+        def receive(version: str) -> None:
+            with (
+                self._http.stream(f"{version}/getImageWithMD5Hash", query) as response,
+                part.open("wb") as file,
+            ):
+                for chunk in self._http.chunks(response):
+                    file.write(chunk)
+                    advance(len(chunk))
+
+        self._either("getImageWithMD5Hash", receive)
+        try:
+            files = unpack(part, series, folder)
+        except _DAMAGED as error:
+            raise Transient(_what_came(part)) from error
+        part.unlink()
+        if series.images and len(files) != series.images:
+            self._check_count(series, len(files))
+        return files
+
+    def _check_count(self, series: Series, arrived: int) -> None:
+        """Accept another number of images only if the archive changed its mind meanwhile."""
+        rows = self._rows("getSeries", {"SeriesInstanceUID": series.uid})
+        now = _series(rows[0]).images if rows else 0
+        if now != arrived:
+            raise Transient(f"{arrived} of {now or series.images} images arrived")
+
+    def _metadata(self, uids: Sequence[str]) -> list[Series]:
+        """Ask for many series at once, which only version 4 can."""
+        form = {"list": ",".join(uids), "format": "CSV"}
+        try:
+            text = self._http.ask("v4/getSeriesMetadata", form, str, post=True)
+        except Refused:
+            return []
+        if text.lstrip().lower().startswith(_PAGE):
+            return []
+        rows = list(csv.DictReader(io.StringIO(text)))
+        return [_series(row) for row in rows if _value(row, "uid")]
+
+    def _rows(self, call: str, query: Mapping[str, str]) -> list[dict[str, str]]:
+        def ask(version: str) -> list[dict[str, str]]:
+            return self._http.ask(f"{version}/{call}", query, partial(_parse, call))
+
+        return self._either(call, ask)
+
+    def _either(self, call: str, ask: Callable[[str], T]) -> T:
+        """Ask in the version that answered this call last, else in each, the newest first.
+
+        An older version is asked where the newer one has no such call, or fails again and again.
+        """
+        spoken = self._spoken.get(call)
+        for version in (spoken,) if spoken else _VERSIONS:
+            try:
+                answer = ask(version)
+            except PeerUnreachable:
+                raise
+            except PeerError as error:
+                gone = not isinstance(error, Refused) or error.status in _GONE
+                if gone and version != _VERSIONS[-1] and not spoken:
+                    continue
+                raise self._refused(call, error) from error
+            self._spoken[call] = version
+            return answer
+        raise AssertionError(call)
+
+    def _refused(self, call: str, error: PeerError) -> PeerError:
+        if not isinstance(error, Refused):
+            return error
+        if error.status in _GONE:
+            return PeerError(
+                f"{self._http.base} has no {call}, neither in version 4 nor in version 1: "
+                "is --server the address up to /services?"
+            )
+        return PeerError(f"{self._http.base}: {call}: {error.message}")
+
+    def _no_collection(self, name: str) -> str:
+        rows = self._rows("getCollectionValues", {})
+        names = [row["Collection"] for row in rows if "Collection" in row]
+        lower = {each.lower(): each for each in names}
+        close = difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.4)
+        hint = f" Is it {' or '.join(lower[each] for each in close)}?" if close else ""
+        return (
+            f"there is no public collection {name!r} at {self._http.base}.{hint} Names are "
+            "case-sensitive, and some collections have a server of their own (--server)"
+        )
+
+
+def _parse(call: str, text: str) -> list[dict[str, str]]:
+    """Read rows: nothing at all means none; what is null is left out of its row."""
+    stripped = text.strip()
+    if not stripped:
+        return []
+    if stripped.lower().startswith(_PAGE):
+        raise Transient(f"{call} answered with a web page: a proxy, or the server is in repair")
+    try:
+        rows = json.loads(stripped)
+    except json.JSONDecodeError as error:
+        raise Transient(f"{call} answered with something that is no JSON") from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise Transient(f"{call} answered with something that is no list of rows")
+    return [
+        {key: str(value).strip() for key, value in row.items() if value is not None} for row in rows
+    ]
+
+
+def _series(row: Mapping[str, str]) -> Series:
+    return Series(
+        uid=_value(row, "uid"),
+        collection=_value(row, "collection"),
+        modality=_value(row, "modality"),
+        images=_count(_value(row, "images")),
+        bytes=_count(_value(row, "bytes")),
+        licence=_value(row, "licence"),
+        licence_uri=_value(row, "licence_uri"),
+        citation_uri=_value(row, "citation_uri"),
+        patient=_value(row, "patient"),
+        facts=dict(row),
+    )
+
+
+def _value(row: Mapping[str, str], what: str) -> str:
+    return next((row[name].strip() for name in _NAMES[what] if row.get(name)), "")
+
+
+def _count(text: str) -> int:
+    try:
+        return max(0, int(float(text)))
+    except ValueError:
+        return 0
+
+
+def _unique(series: Iterable[Series]) -> list[Series]:
+    found: dict[str, Series] = {}
+    for each in series:
+        if storable_uid(each.uid):
+            found.setdefault(each.uid, each)
+    return list(found.values())
+
+
+def _what_came(part: Path) -> str:
+    """Say what came in place of a zip archive."""
+    with part.open("rb") as file:
+        start = file.read(512).lstrip().lower()
+    if not start:
+        return "nothing came"
+    if start.startswith((b"<", b"<!doctype")):
+        return "a web page came in place of images: a proxy, a login, or the server is in repair"
+    return "the archive that came is cut short or damaged"

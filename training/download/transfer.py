@@ -1,0 +1,211 @@
+"""Bring series into a folder: several at once, each whole or not at all, none of them twice.
+
+Under the folder every series has one named by its UID, which holds its DICOM files and
+``series.json`` (sizes and MD5 sums). It gets its name last, after all of it was verified and is
+on the disk, so that a folder that is there is whole, whenever the process was killed. What is on
+its way lies in ``.parts``. The server takes no ranges: a series that was on its way begins anew.
+"""
+
+import errno
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pacs_ai.errors import NoSpace, PeerError, PeerUnreachable, StorageError
+
+from .licences import write_licences
+from .source import Advance, File, Series, Source
+
+RECORD = "series.json"
+PARTS = ".parts"
+THREADS = 4
+"""Connections at once; the archive publishes no limit and asks for modesty."""
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_ROOM = 1.1
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What is in the folder now, and what was brought this time."""
+
+    series: tuple[Series, ...]
+    images: int
+    bytes: int
+    new_series: int
+    new_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Told of the whole before anything is fetched, of bytes that arrive, and of series done."""
+
+    begin: Callable[[int, int, int], None]
+    advance: Advance
+    done: Callable[[Series], None]
+
+
+def transfer(
+    wanted: Sequence[Series],
+    folder: Path,
+    source: Source,
+    progress: Progress,
+    threads: int = THREADS,
+) -> Fetched:
+    """Bring series into a folder.
+
+    Parameters
+    ----------
+    wanted
+        Which.
+    folder
+        Where they go. Series that are there already are not asked for again.
+    source
+        The archive.
+    progress
+        Told what happens.
+    threads
+        How many are fetched at once.
+
+    Raises
+    ------
+    PeerUnreachable
+        If the archive does not answer; nothing more is tried then.
+    PeerError
+        If some series did not come whole; all others are there.
+    NoSpace
+        If the disk is full.
+    StorageError
+        If the folder cannot be written.
+    """
+    with _disk(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder / PARTS, ignore_errors=True)
+        there = {series.uid: files for series in wanted if (files := _there(folder, series.uid))}
+        missing = [series for series in wanted if series.uid not in there]
+        progress.begin(len(wanted), len(there), sum(series.bytes for series in missing))
+        _refuse_too_little_room(folder, missing)
+        new: dict[str, list[File]] = {}
+        try:
+            failures = _fetch_all(missing, folder, source, progress, threads, new)
+        finally:
+            write_licences(folder, [each for each in wanted if each.uid in there | new])
+        shutil.rmtree(folder / PARTS, ignore_errors=True)
+    if failures:
+        raise PeerError(
+            f"{len(failures)} of {len(wanted)} series did not come whole ({failures[0].message}); "
+            "all others are there: the same command tries again those that are missing"
+        )
+    files = [file for kept in (*there.values(), *new.values()) for file in kept]
+    return Fetched(
+        series=tuple(wanted),
+        images=len(files),
+        bytes=sum(file.bytes for file in files),
+        new_series=len(new),
+        new_bytes=sum(file.bytes for kept in new.values() for file in kept),
+    )
+
+
+def _fetch_all(
+    missing: Sequence[Series],
+    folder: Path,
+    source: Source,
+    progress: Progress,
+    threads: int,
+    new: dict[str, list[File]],
+) -> list[PeerError]:
+    """Fetch series side by side into ``new``; returns what went wrong with single ones."""
+    stopped = threading.Event()
+    failures: list[PeerError] = []
+
+    def advance(count: int) -> None:
+        if stopped.is_set():
+            raise PeerError("stopped")
+        progress.advance(count)
+
+    def one(series: Series) -> list[File]:
+        return _fetch_one(series, folder, source, advance)
+
+    with ThreadPoolExecutor(threads) as pool:
+        running = {pool.submit(one, series): series for series in missing}
+        try:
+            for future in as_completed(running):
+                series = running[future]
+                try:
+                    new[series.uid] = future.result()
+                except PeerUnreachable:
+                    raise
+                except PeerError as error:
+                    failures.append(error)
+                progress.done(series)
+        finally:
+            # whatever ends this early, an interruption too, must not wait for gigabytes
+            stopped.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+    return failures
+
+
+def _fetch_one(series: Series, folder: Path, source: Source, advance: Advance) -> list[File]:
+    draft = folder / PARTS / series.uid
+    draft.mkdir(parents=True)
+    files = source.fetch(series, draft, advance)
+    record = {"uid": series.uid, "files": [asdict(file) for file in files]}
+    (draft / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
+    for path in (*draft.iterdir(), draft):
+        _sync(path)
+    draft.rename(folder / series.uid)
+    _sync(folder)
+    return files
+
+
+def _sync(path: Path) -> None:
+    """Make sure that a file or folder survives a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _there(folder: Path, uid: str) -> list[File]:
+    """List the files of a series that came before; none if any is missing or of another size."""
+    try:
+        record = json.loads((folder / uid / RECORD).read_text(encoding="utf-8"))
+        files = [File(**each) for each in record["files"]]
+        whole = all((folder / uid / file.name).stat().st_size == file.bytes for file in files)
+    except (OSError, ValueError, KeyError, TypeError):
+        whole, files = False, []
+    if whole:
+        return files
+    shutil.rmtree(folder / uid, ignore_errors=True)
+    return []
+
+
+def _refuse_too_little_room(folder: Path, missing: Sequence[Series]) -> None:
+    needed = int(sum(series.bytes for series in missing) * _ROOM)
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise NoSpace(
+            f"{folder} has room for {free / 2**30:.1f} GiB, the download needs "
+            f"{needed / 2**30:.1f}: free some, name another folder (--out), or fetch less (--limit)"
+        )
+
+
+@contextmanager
+def _disk(folder: Path) -> Iterator[None]:
+    """Say in our own words what the disk objects to."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise NoSpace(
+                f"the disk that holds {folder} is full; what came whole is kept: free some space "
+                "and start the same command again"
+            ) from error
+        raise StorageError(f"{folder} cannot be written: {error.strerror}") from error
