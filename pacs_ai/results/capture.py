@@ -29,7 +29,16 @@ from pacs_ai.results.geometry import (
     picture_size,
 )
 from pacs_ai.results.identity import copied_element
-from pacs_ai.results.overlay import AMBER, FAINT, STRENGTH, Legend, Line, beside, draw, headline
+from pacs_ai.results.overlay import (
+    AMBER,
+    FAINT,
+    STRENGTH,
+    Legend,
+    Line,
+    draw,
+    draw_beside,
+    headline,
+)
 from pacs_ai.results.selection import Shown, explains
 from pacs_ai.results.source import Evidence
 
@@ -139,14 +148,14 @@ def _picture(
 ) -> npt.NDArray[np.uint8]:
     heat = image.saliency[shown.klass]
     painted = explains(heat)
-    picture = draw(
+    size = half_size if form.beside else picture_size
+    return (draw_beside if form.beside else draw)(
         displayed,
         heat if painted else None,
         _legend(model, image, shown, painted=painted),
-        half_size(*displayed.shape) if form.beside else picture_size(*displayed.shape),
+        size(*displayed.shape),
         STRENGTH if shown.found else FAINT,
     )
-    return beside(displayed, picture) if form.beside else picture
 
 
 def _number(prediction: StudyPrediction, shown: Shown, form: Form) -> int:

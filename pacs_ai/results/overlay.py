@@ -94,27 +94,37 @@ def draw(
     return image
 
 
-def beside(grey: npt.NDArray[np.float32], picture: Picture) -> Picture:
-    """Put the image as it is at the left of a picture of it, in a frame of their proportions.
+def draw_beside(
+    grey: npt.NDArray[np.float32],
+    saliency: npt.NDArray[np.float32] | None,
+    legend: Legend,
+    size: tuple[int, int],
+    strength: float = STRENGTH,
+) -> Picture:
+    """Draw the image as it is, and at its right the picture, in a frame of their proportions.
 
     Parameters
     ----------
-    grey
-        The image as displayed, shape (rows, columns), in [0, 1].
-    picture
-        What `draw` made of it.
+    grey, saliency, legend, strength
+        As for `draw`.
+    size
+        Rows and columns of each half.
 
     Returns
     -------
     Picture
-        Twice as high and wide as ``picture``, black above and below: a viewer that shows the
-        source full size shows both halves full size, and whoever compares shapes finds its own.
+        Twice as high and wide as a half. Above the halves it is black, below stands the legend.
+        Whoever compares its shape with the source's finds the same.
     """
-    rows, columns = picture.shape[:2]
+    rows, columns = size
+    image = _image(grey, rows, columns)
     both = np.zeros((2 * rows, 2 * columns, 3), dtype=np.uint8)
-    middle = both[rows // 2 : rows // 2 + rows]
-    middle[:, :columns] = _image(grey, rows, columns)
-    middle[:, columns:] = picture
+    top, bottom = rows // 2, rows // 2 + rows
+    both[top:bottom, :columns] = image
+    both[top:bottom, columns:] = image if saliency is None else _painted(image, saliency, strength)
+    _write(both, legend.lines, 2 * min(size))
+    if legend.bar:
+        _bar(both, bottom, min(size))
     return both
 
 
