@@ -101,6 +101,21 @@ def load_recipe(
     return _rooted(recipe, Path.cwd() if path.parent == RECIPES else path.resolve().parent)
 
 
+def with_data(recipe: Recipe, section: Mapping[str, object], folder: Path) -> Recipe:
+    """Put other data into a recipe, whose relative paths start at a folder; splits are reported.
+
+    Raises
+    ------
+    ConfigError
+        If the section is not in order.
+    """
+    values = recipe.model_dump() | {"data": section, "split": {"leakage": "report"}}
+    try:
+        return _rooted(Recipe.model_validate(values), folder)
+    except ValidationError as error:
+        raise ConfigError(f"[data] of {folder}: {_first(error)}") from error
+
+
 def merge(values: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:
     """Put ``over`` above ``values``, section by section; neither is changed."""
     merged = dict(values)

@@ -51,7 +51,7 @@ class Variant:
     size: int
 
 
-def quantise(run: Run, recipe: Recipe, dataset: Dataset, folder: Path) -> dict[str, object]:
+def quantise(run: Run, recipe: Recipe, dataset: Dataset, folder: Path) -> dict[str, Any]:
     """Write ``NAME-fp16`` and ``NAME-int8`` beside a bundle, and say what each costs.
 
     Parameters
@@ -92,6 +92,23 @@ def quantise(run: Run, recipe: Recipe, dataset: Dataset, folder: Path) -> dict[s
     for variant, row in zip(variants[1:], table[1:], strict=True):
         _say_cost(variant.folder, row)
     return found
+
+
+def table(found: dict[str, Any]) -> str:
+    """Write what `quantise` gives as a table for people."""
+    rows = [("", "MiB", "ms an image", *(name.replace("_", " ") for name in JUDGED))]
+    for each in found["variants"]:
+        figures = [
+            f"{value(each['figures'][name])} ({value(each['cost'][name], sign=True)})"
+            for name in JUDGED
+        ]
+        size, time_ = f"{each['mebibytes']:.2f}", f"{each['milliseconds']:.2f}"
+        rows.append((each["folder"], size, time_, *figures))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
 
 
 def calibration_images(recipe: Recipe, train: Sequence[Sample]) -> npt.NDArray[np.float32]:

@@ -13,6 +13,10 @@ COMMANDS: Mapping[str, str] = {
     "train": "learn",
     "finetune": "learn",
     "tune": "learn",
+    "evaluate": "judge",
+    "explain": "judge",
+    "export": "judge",
+    "quantise": "judge",
 }
 """Command: the module of this package that has it."""
 

@@ -1,12 +1,14 @@
 """Judge a run on data of another origin, and say how much worse it is there."""
 
+import json
 from collections.abc import Collection, Sequence
 
 import keras
 
 from pacs_ai.errors import DataError
 from training.config import Recipe
-from training.data.samples import Sample
+from training.data.report import FILE as DATASET
+from training.data.samples import TRAIN, VALIDATION, Sample
 from training.run import Run
 
 from .cases import Scores, by_image
@@ -15,6 +17,22 @@ from .judge import cases_of, drop, judge, units_of
 from .network import TrainedNetwork
 from .publish import Judged, calibration_of, headline, publish, question_of
 from .score import score
+
+
+def learned_patients(run: Run) -> frozenset[str]:
+    """Keys of the patients that a run's network learned from or was calibrated on.
+
+    Raises
+    ------
+    DataError
+        If the run does not say.
+    """
+    path = run.folder / DATASET
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))["images"]
+        return frozenset(str(row[1]) for row in rows if row[0] in (TRAIN, VALIDATION))
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise DataError(f"{path} cannot be read: train the run again") from error
 
 
 def evaluate_other(

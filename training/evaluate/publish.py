@@ -1,5 +1,7 @@
 """Write an evaluation down: figures, the worst errors, and the report that shows both."""
 
+import csv
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from .worst import draw_errors, worst_errors
 
 FORMAT = 1
 FIGURES, ERRORS, CALIBRATION = "figures.json", "errors", "calibration.json"
+IMAGES = "images.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ def publish(
     network: Classifier,
     recipe: Recipe,
 ) -> None:
-    """Write ``figures.json``, ``errors/KEY.png`` and ``report.html``.
+    """Write ``figures.json``, ``images.csv``, ``errors/KEY.png`` and ``report.html``.
 
     Parameters
     ----------
@@ -134,8 +137,24 @@ def publish(
         old.unlink()
     for key, picture in pictures.items():
         write_whole(folder / ERRORS / f"{key}.png", png(picture))
+    write_whole(folder / IMAGES, _images_csv(images, samples))
     write_whole(folder / FIGURES, as_json(figures))
     write_report(folder)
+
+
+def _images_csv(images: Cases, samples: Sequence[Sample]) -> str:
+    """List every image by its key, with what is true of it and what was answered."""
+    names = images.question.classes
+    head = ["image", "patient", "instance or file", "frame", "true"]
+    rows = [head + [f"probability of {name}" for name in names]]
+    for i, sample in enumerate(samples):
+        true = " ".join(names[k] for k in sample.labels)
+        known = sample.instance or sample.path.name
+        row = [images.keys[i], images.patients[i], known, str(sample.frame), true]
+        rows.append(row + [f"{chance:.6g}" for chance in images.chances[i]])
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def as_json(values: object) -> str:

@@ -177,7 +177,7 @@ def _errors(figures: dict[str, Any], pictures: dict[str, bytes]) -> str:
     return (
         "<section><h2>The errors it was surest of</h2>"
         '<p class="soft">Left what the network was shown, right where it looked for the class it '
-        "answered with. The code below each stands for the image in the run's tables.</p>"
+        "answered with. The code below each stands for the image in images.csv.</p>"
         f'<div class="errors">{"".join(shown)}</div></section>'
     )
 

@@ -1,0 +1,139 @@
+"""``evaluate``, ``explain``, ``export`` and ``quantise`` as a user runs them, on squares."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pacs_ai.cli import run as pacs_ai
+from pacs_ai.model.bundle import load_bundle
+from tests.training.toys import toy_recipe, toy_samples
+from training.config import load_recipe
+from training.networks import build_network
+from training.run import Run
+from training.weights import save_weights
+
+pytestmark = pytest.mark.train
+
+KINDS = ("empty", "bright", "dark")
+
+
+def pictures(folder: Path, seed: int, *, of: int, split: bool = True) -> Path:
+    """Write pictures with ``labels.csv``, each of a patient of its own pair."""
+    rows = ["file,label,split,patient"]
+    for index, sample in enumerate(toy_samples(folder, of, seed)):
+        part = ("train", "validation", "test")[index // 6 % 3] if split else ""
+        label = KINDS[sample.labels[0]]
+        rows.append(f"{sample.path.name},{label},{part},{sample.patient}")
+    (folder / "labels.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run whose network knows nothing, in the state that training leaves."""
+    home = tmp_path_factory.mktemp("trained")
+    folder = pictures(home / "pictures", 5, of=216)
+    toy_recipe(home)  # writes the file
+    recipe = (
+        (home / "toy.toml")
+        .read_text()
+        .replace(
+            'folder = "."',
+            f'folder = "{folder}"\nlabels = "{folder / "labels.csv"}"\nsplit_column = "split"\n'
+            'patient_column = "patient"\n[split]\nby = "given"\nleakage = "report"',
+        )
+    )
+    (home / "toy.toml").write_text(recipe)
+    made = load_recipe(home / "toy.toml")
+    run = Run.create(made, home / "run")
+    save_weights(build_network(made.input, made.network, 3), run.best)
+    return run
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # the command line sets its own
+
+    def call(*words: object, code: int = 0) -> str:
+        assert pacs_ai([str(word) for word in words]) == code, capsys.readouterr().err
+        said = capsys.readouterr()
+        return said.out if code == 0 else said.err
+
+    return call
+
+
+def test_the_steps_follow_each_other(trained: Run, command) -> None:
+    folder = trained.folder
+    assert "pacs-ai evaluate" in command("explain", folder, code=4)
+    assert "pacs-ai evaluate" in command("export", folder, code=4)
+    judged = json.loads(command("evaluate", folder, "--json"))
+    assert set(judged) == {"unit", "figures"}
+    assert Run.open(folder).summary("evaluate") == judged
+    assert (folder / "evaluation" / "report.html").is_file()
+    assert "measured" in json.loads(command("explain", folder, "--json"))
+    assert "pacs-ai infer" in command("export", folder)
+    load_bundle(folder / "bundle")
+    shown = command("quantise", folder / "bundle")
+    assert "bundle-int8" in shown
+    assert command("models", "verify", folder / "bundle-fp16", folder / "bundle-int8")
+
+
+def test_other_data_get_a_report_of_their_own(trained: Run, command, tmp_path: Path) -> None:
+    folder = trained.folder
+    command("evaluate", folder)
+    other = pictures(tmp_path / "clinic", 8, of=60, split=False)
+    command("evaluate", folder, "--data", other)
+    command("evaluate", folder, "--data", other)
+    figures = json.loads((folder / "evaluation" / "clinic" / "figures.json").read_text())
+    assert figures["set"]["images"] == 60
+    assert "auc" in figures["drop"]["image"]
+    section = tmp_path / "other.toml"
+    section.write_text(
+        '[data]\nsource = "pictures"\nfolder = "clinic"\nlabels = "clinic/labels.csv"\n'
+    )
+    command("evaluate", folder, "--data", section)
+    assert (folder / "evaluation" / "other" / "report.html").is_file()
+
+
+def test_patients_that_were_learned_from_are_no_external_test(
+    trained: Run, command, tmp_path: Path
+) -> None:
+    folder = trained.folder
+    command("evaluate", folder)
+    same = pictures(tmp_path / "same", 5, of=216, split=False)
+    section = tmp_path / "same.toml"
+    section.write_text(
+        '[data]\nsource = "pictures"\nfolder = "same"\nlabels = "same/labels.csv"\n'
+        'patient_column = "patient"\n'
+    )
+    assert "no external test" in command("evaluate", folder, "--data", section, code=4)
+    assert same.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "neither a folder"),
+        ("[data", "neither a folder"),
+        ("a = 1", "no section [data]"),
+        ('[data]\nsource = "tape"', "data"),
+    ],
+)
+def test_wrong_other_data_are_named(
+    trained: Run, command, tmp_path: Path, content: str | None, said: str
+) -> None:
+    command("evaluate", trained.folder)
+    path = tmp_path / "wrong.toml"
+    if content is not None:
+        path.write_text(content)
+    assert said in command("evaluate", trained.folder, "--data", path, code=2)
+
+
+def test_what_is_no_run_is_named(command, tmp_path: Path) -> None:
+    Image.new("L", (4, 4)).save(tmp_path / "x.png")
+    for name in ("evaluate", "explain", "export"):
+        assert "no run" in command(name, tmp_path, code=2)
+    assert "no run" in command("quantise", tmp_path / "bundle", code=2)

@@ -1,0 +1,165 @@
+"""``pacs-ai evaluate``, ``explain``, ``export`` and ``quantise``: judge what was trained."""
+
+import shutil
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pacs_ai.errors import ConfigError
+from training.cli.options import AsJson, Device, RunFolder, prepare, say
+from training.config import Recipe, load_recipe, with_data
+from training.run import RECIPE, STATE, Run, Stopwatch
+
+OtherData = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="OTHER",
+        help="Judge on other data instead: a folder of pictures, or a TOML file with [data].",
+        show_default=False,
+    ),
+]
+Bundle = Annotated[
+    Path, typer.Argument(metavar="BUNDLE", help="The folder of a bundle, as export makes it.")
+]
+OfRun = Annotated[
+    Path | None,
+    typer.Option(
+        "--run",
+        metavar="RUN",
+        help="The run it came from. Default: the folder that holds it.",
+        show_default=False,
+    ),
+]
+
+
+def evaluate(
+    run: RunFolder, *, data: OtherData = None, device: Device = None, as_json: AsJson = False
+) -> None:
+    """Judge a run on its test split, or on data of another origin.
+
+    Temperature and thresholds come from the validation split. Figures with their intervals go
+    into evaluation/figures.json, the report into evaluation/report.html; with --data into a
+    folder of that name under evaluation, with the difference to the run's own test.
+    """
+    opened, watch = _open(run, device), Stopwatch()
+    from training.data import build_dataset
+    from training.evaluate import evaluate as judge
+    from training.evaluate import evaluate_other, learned_patients
+
+    if data is None:
+        recipe = opened.recipe
+        judged = judge(opened, recipe, build_dataset(recipe, opened), _network(opened))
+        opened.finish("evaluate", judged.summary(), watch.seconds)
+        report = opened.evaluation / "report.html"
+    else:
+        other = _run_of(opened, data)
+        dataset = build_dataset(other.recipe, other)
+        samples = (*dataset.train, *dataset.validation, *dataset.test)
+        name, learned = other.folder.name, learned_patients(opened)
+        judged = evaluate_other(opened, opened.recipe, samples, _network(opened), name, learned)
+        report = other.folder / "report.html"
+    say(judged.summary(), as_json=as_json, otherwise=f"the report is {report}")
+
+
+def explain(run: RunFolder, *, device: Device = None, as_json: AsJson = False) -> None:
+    """Draw what a run's network looks at, and measure what its heat maps are worth.
+
+    Overlays of three kinds, feature maps, what each class likes best, deletion and insertion
+    curves, and the pointing game where the findings' boxes are known. All in RUN/explain.
+    """
+    opened, watch = _open(run, device), Stopwatch()
+    from training.data import build_dataset
+    from training.explain import explain as look
+
+    recipe = opened.recipe
+    found = look(opened, recipe, build_dataset(recipe, opened), _network(opened))
+    summary = {"measured": found["measured"]}
+    opened.finish("explain", summary, watch.seconds)
+    page = opened.explain / "explain.html"
+    say(summary, as_json=as_json, otherwise=f"the page is {page}")
+
+
+def export(run: RunFolder, *, device: Device = None, as_json: AsJson = False) -> None:
+    """Make the bundle of a run, if the exported network computes what the trained one does."""
+    opened, watch = _open(run, device), Stopwatch()
+    from training.data import build_dataset
+    from training.evaluate.publish import calibration_of
+    from training.export import export as pack
+
+    recipe, calibration = opened.recipe, calibration_of(opened)
+    dataset = build_dataset(recipe, opened)
+    folder = pack(opened, recipe, dataset, _network(opened), calibration)
+    summary = {"bundle": str(folder)}
+    opened.finish("export", summary, watch.seconds)
+    said = f"the bundle is {folder}; try it: pacs-ai infer --model {folder} PATH"
+    say(summary, as_json=as_json, otherwise=said)
+
+
+def quantise(
+    bundle: Bundle, *, run: OfRun = None, device: Device = None, as_json: AsJson = False
+) -> None:
+    """Make smaller bundles, BUNDLE-fp16 and BUNDLE-int8, and say what each costs.
+
+    Ranges for eight bits come from training images, the cost in accuracy from the test split;
+    latency is that of one image on two threads of this machine.
+    """
+    opened = _open(run or bundle.resolve().parent, device)
+    from training.data import build_dataset
+    from training.quantise import quantise as compress
+    from training.quantise import table
+
+    recipe = opened.recipe
+    found = compress(opened, recipe, build_dataset(recipe, opened), bundle.resolve())
+    say(found, as_json=as_json, otherwise=table(found))
+
+
+def _open(folder: Path, device: str | None) -> Run:
+    prepare(device)
+    return Run.open(folder)
+
+
+def _network(run: Run) -> Any:  # noqa: ANN401 - a network of Keras, which is not imported yet
+    from training.environment import environment
+    from training.train import load_network
+
+    with environment(run.recipe):
+        return load_network(run)
+
+
+def _run_of(run: Run, data: Path) -> Run:
+    """Make the folder in which other data are described and judged; an old one makes way."""
+    folder = run.evaluation / data.stem
+    other = _recipe_of(run.folder / RECIPE, data)
+    if (folder / STATE).exists():
+        shutil.rmtree(folder)
+    return Run.create(other, folder)
+
+
+def _recipe_of(path: Path, data: Path) -> Recipe:
+    """Put other data into a run's recipe; nothing is left out of them, and all of them is judged.
+
+    Raises
+    ------
+    ConfigError
+        If they are neither a folder nor a TOML file with a section [data].
+    """
+    recipe = load_recipe(path)
+    if not data.is_dir():
+        return with_data(recipe, _section(data), data.resolve().parent)
+    labels = data / "labels.csv"
+    section = {"source": "pictures", "folder": str(data.resolve())}
+    section |= {"labels": str(labels.resolve())} if labels.exists() else {}
+    return with_data(recipe, section, data)
+
+
+def _section(path: Path) -> dict[str, Any]:
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8")).get("data")
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"--data {path}: neither a folder nor a TOML file") from error
+    if not isinstance(found, dict):
+        raise ConfigError(f"--data {path}: has no section [data]")
+    return found
