@@ -135,7 +135,7 @@ RULE = '[[rules]]\nname = "r"\nmodel = "demo"\nsend_to = ["pacs"]\n'
         ("", 'results = ["hl7", "fhir"]', "takes none of its results"),
         ("results = []", "", "peers.pacs.results"),
         ("", "results = []", "rules.0.results"),
-        ("", 'results = ["repport"]', "rules.0.results"),
+        ("", 'results = ["reports"]', "rules.0.results"),
         (
             "",
             'results = ["capture"]\nwhen_not_analysable = "report"',
