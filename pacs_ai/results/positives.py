@@ -1,5 +1,6 @@
 """Which images speak for the classes that are present: what region, map and key objects show."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pacs_ai.domain import Decision, ImagePrediction, StudyPrediction
@@ -7,6 +8,9 @@ from pacs_ai.results.selection import explains, loudest_class
 
 MAX_POSITIVES = 16
 """Images shown of a class at most, the most probable: a hundred boxes tell no more than these."""
+
+MAX_PIXELS = 1 << 26
+"""Pixels of all the maps of a class together: 256 MiB as numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,27 +30,36 @@ def positives(prediction: StudyPrediction) -> list[Positive]:
     found = []
     for klass in sorted(prediction.positive_classes(), key=lambda k: -prediction.probabilities[k]):
         spec = prediction.model.classes[klass]
-        ranked = sorted(prediction.images, key=lambda image: -image.probabilities[klass])
         loud = [
-            image for image in ranked if spec.decide(image.probabilities[klass]) is Decision.PRESENT
+            image
+            for image in prediction.images
+            if spec.decide(image.probabilities[klass]) is Decision.PRESENT
         ]
-        shown = (loud or ranked[:1])[:MAX_POSITIVES]
-        found.append(Positive(klass, tuple(i for i in prediction.images if _among(i, shown))))
+        shown = _loudest(loud or prediction.images, klass, MAX_POSITIVES if loud else 1)
+        found.append(Positive(klass, shown))
     return found
 
 
 def explained(prediction: StudyPrediction) -> list[Positive]:
     """Return `positives`, or the class that came nearest on the decisive image if there are none.
 
-    Images whose heat map is the same everywhere are left out: they explain nothing.
+    Images whose heat map is the same everywhere are left out: they explain nothing. So are the
+    less probable of images so large that their maps would fill the memory.
     """
     nearest = Positive(loudest_class(prediction), (prediction.images[prediction.decisive],))
-    with_map = [
-        Positive(one.klass, tuple(i for i in one.images if explains(i.saliency[one.klass])))
-        for one in positives(prediction) or [nearest]
-    ]
-    return [one for one in with_map if one.images]
+    found = []
+    for one in positives(prediction) or [nearest]:
+        with_map = [image for image in one.images if explains(image.saliency[one.klass])]
+        largest = max((i.header.rows * i.header.columns for i in with_map), default=1)
+        room = max(1, MAX_PIXELS // max(1, largest))
+        if with_map:
+            found.append(Positive(one.klass, _loudest(with_map, one.klass, room)))
+    return found
 
 
-def _among(image: ImagePrediction, others: list[ImagePrediction]) -> bool:
-    return any(image is other for other in others)
+def _loudest(
+    images: Sequence[ImagePrediction], klass: int, count: int
+) -> tuple[ImagePrediction, ...]:
+    """Choose the most probable images; they stay in their order."""
+    ranked = sorted(range(len(images)), key=lambda index: -images[index].probabilities[klass])
+    return tuple(images[index] for index in sorted(ranked[:count]))

@@ -4,7 +4,7 @@ from pydicom.uid import EnhancedMRImageStorage
 
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.results.keyobject import build_key_object
-from pacs_ai.results.positives import MAX_POSITIVES, positives
+from pacs_ai.results.positives import MAX_POSITIVES, explained, positives
 from pacs_ai.results.source import Evidence
 from tests.unit.results.conftest import Images
 from tests.unit.results.samples import CONTEXT, ct_slice, image, model, save, study
@@ -62,3 +62,12 @@ def test_present_in_the_mean_and_on_no_image_shows_the_nearest(images: Images) -
     prediction = replace(study(seen, model()), probabilities=(0.4, 0.6))
     [found] = positives(prediction)
     assert [i.header.instance_number for i in found.images] == [1]
+
+
+def test_maps_of_huge_images_are_fewer(images: Images) -> None:
+    large = [
+        replace(one, header=replace(one.header, rows=4096, columns=4096))
+        for one in images([0.6, 0.9, 0.7, 0.8, 0.65])
+    ]
+    [found] = explained(study(large))
+    assert [one.header.instance_number for one in found.images] == [2, 3, 4, 5]
