@@ -9,6 +9,9 @@ from pacs_ai.cli.reference import reference
 from pacs_ai.config import Config
 from pacs_ai.domain import DOCUMENTS, ResultKind
 from pacs_ai.net.contexts import STORAGE_CLASSES, TRANSFER_SYNTAXES
+from training import config_judge, config_learn
+from training import reference as recipe
+from training.config import load_recipe
 
 
 def same(path: Path, made: str, command: str) -> None:
@@ -18,6 +21,23 @@ def same(path: Path, made: str, command: str) -> None:
 
 def test_the_command_reference_is_in_step(root: Path) -> None:
     same(root / "docs" / "cli.md", reference(), "python -m pacs_ai.cli.reference")
+
+
+def test_the_recipe_reference_is_in_step(root: Path) -> None:
+    same(root / "docs" / "recipe.md", recipe.reference(), "python -m training.reference")
+
+
+def test_the_recipe_reference_knows_every_key(root: Path) -> None:
+    page = (root / "docs" / "recipe.md").read_text(encoding="utf-8")
+    for section in (config_judge.Evaluation, config_judge.Card, config_learn.Optimisation):
+        assert [key for key in section.model_fields if f"| `{key}` |" not in page] == []
+
+
+def test_the_recipe_in_the_tutorial_is_one(root: Path, tmp_path: Path) -> None:
+    page = (root / "docs" / "training.md").read_text(encoding="utf-8")
+    path = tmp_path / "mine.toml"
+    path.write_text(page.split("```toml\n")[1].split("```")[0])
+    assert load_recipe(path).release.name == "mine"
 
 
 def test_the_conformance_statement_is_in_step(root: Path) -> None:
