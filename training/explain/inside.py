@@ -63,7 +63,7 @@ def feature_maps(network: keras.Model, x: Floats, layer: str, channels: int) -> 
         How many at most.
     """
     twin = keras.Model(network.input, network.get_layer(layer).output)
-    maps = np.asarray(twin.predict_on_batch(x), dtype=np.float32)[0]
+    maps = np.asarray(twin(x, training=False), dtype=np.float32)[0]
     order = np.argsort(-np.abs(maps).mean(axis=(0, 1)), kind="stable")[:channels]
     peak = float(np.abs(maps[..., order]).max()) or 1.0
     drawn = [
@@ -88,8 +88,8 @@ def maximise(network: keras.Model, k: int, spec: InputSpec, steps: int) -> Pictu
     start = rng.normal(0.0, 0.05, (1, spec.height, spec.width, 1)).astype(np.float32)
     image = tf.Variable(start)
     optimiser = keras.optimizers.Adam(_RATE)
-    for _ in range(steps):
-        shift = [int(each) for each in rng.integers(-_JITTER, _JITTER + 1, 2)]
+
+    def slope(shift: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             grey = tf.sigmoid(image)
             logits = network(tf.roll(grey, shift, axis=(1, 2)) * factor - offset, training=False)
@@ -97,5 +97,10 @@ def maximise(network: keras.Model, k: int, spec: InputSpec, steps: int) -> Pictu
             rest = others / max(1, logits.shape[1] - 1)
             unrest = tf.reduce_mean(tf.image.total_variation(grey)) / (spec.height * spec.width)
             loss = rest - logits[0, k] + _SMOOTH * unrest * tf.abs(logits[0, k])
-        optimiser.apply_gradients([(tape.gradient(loss, image), image)])
+        return tape.gradient(loss, image)
+
+    compiled = tf.function(slope)
+    for _ in range(steps):
+        shift = rng.integers(-_JITTER, _JITTER + 1, 2)
+        optimiser.apply_gradients([(compiled(tf.constant(shift, tf.int32)), image)])
     return enlarge(as_rgb(tf.sigmoid(image).numpy()[0, ..., 0]), 2 * _SIDE)
