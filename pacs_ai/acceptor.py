@@ -18,26 +18,31 @@ from pacs_ai.config import Config
 from pacs_ai.errors import PacsAIError
 from pacs_ai.flow.arrivals import Notes, Revision
 from pacs_ai.flow.reception import Reception
+from pacs_ai.flow.traffic import Meter
 from pacs_ai.flow.vouch import Vouching
 from pacs_ai.logs import setup_logging
 from pacs_ai.net.server import ServerSettings, StorageServer, TlsFiles
 from pacs_ai.net.users import read_users
 
 
-def storage_server(app: App, notes: Notes, ports: Mapping[str, int] | None = None) -> StorageServer:
+def storage_server(
+    app: App, notes: Notes, meter: Meter, ports: Mapping[str, int] | None = None
+) -> StorageServer:
     """Make the node's Storage SCP.
 
     Parameters
     ----------
     notes
         Is told of what arrives.
+    meter
+        Is told of what goes through.
     ports
         ``port`` and ``tls_port`` to share with other processes; None for those of the
         configuration, alone.
     """
     context = app.context
     return StorageServer(
-        server_settings(context.config, ports), Reception(context, notes), Vouching(context)
+        server_settings(context.config, ports), Reception(context, notes, meter), Vouching(context)
     )
 
 
@@ -82,6 +87,22 @@ class Reports:
         say(closed=[association_id, released, now])
 
 
+class Readings:
+    """Passes on to the daemon what `pacs_ai.flow.traffic.TrafficMeter` would count."""
+
+    def opened(self) -> None:
+        """Tell of an association that began."""
+        say(metered=["opened"])
+
+    def stored(self, status: int, size: int, seconds: float) -> None:
+        """Tell of a C-STORE."""
+        say(metered=["stored", status, size, seconds])
+
+    def ended(self, outcome: str) -> None:
+        """Tell of an association that ended."""
+        say(metered=["ended", outcome])
+
+
 def say(**what: Any) -> None:  # noqa: ANN401 - JSON
     """Write one line to the daemon; short enough that the system writes it in one piece."""
     os.write(sys.stdout.fileno(), json.dumps(what).encode() + b"\n")
@@ -98,7 +119,7 @@ def main() -> int:
     setup_logging(config.log)
     try:
         app = build_app(config, owner=order["owner"])
-        server = storage_server(app, Reports(), order["ports"])
+        server = storage_server(app, Reports(), Readings(), order["ports"])
         server.start()
     except PacsAIError as error:
         say(failed=error.message)

@@ -16,6 +16,7 @@ from pacs_ai.flow.commit import commit
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.deliver import deliver
 from pacs_ai.flow.route import check_rules, route
+from pacs_ai.flow.traffic import TrafficMeter
 from pacs_ai.logs import use_secret
 from pacs_ai.model.bundle import ModelBundle, load_bundle
 from pacs_ai.store.session import Database
@@ -42,6 +43,7 @@ class App:
     context: FlowContext
     bundles: Mapping[str, ModelBundle]
     arrivals: Arrivals
+    traffic: TrafficMeter
 
     def perform(self, kind: TaskKind, key: str) -> None:
         """Do one light task."""
@@ -91,7 +93,7 @@ def build_app(config: Config, *, clock: Clock | None = None, owner: str | None =
     prepare(database)
     engine = LocalEngine(database, clock, owner, config.engine.lease_seconds)
     context = FlowContext(config, database, spool, engine, clock, owner, secret)
-    return App(context, bundles, Arrivals())
+    return App(context, bundles, Arrivals(), TrafficMeter())
 
 
 def node_name() -> str:

@@ -135,4 +135,4 @@ class Daemon:
 def _listener(app: App) -> StorageServer | FrontDesk:
     """Receive in this process, or in several others."""
     size = app.context.config.node.acceptors
-    return storage_server(app, app.arrivals) if size == 1 else FrontDesk(app, size)
+    return storage_server(app, app.arrivals, app.traffic) if size == 1 else FrontDesk(app, size)

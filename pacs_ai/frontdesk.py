@@ -12,6 +12,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from queue import Queue
+from typing import Any
 
 from pacs_ai.acceptor import server_settings
 from pacs_ai.app import App
@@ -22,6 +23,8 @@ from pacs_ai.net.server import DRAIN_SECONDS
 _START_SECONDS = 60.0
 _LAST_SECONDS = 2.0
 _RESTART_SECONDS = 2.0
+_LOST = "failed"
+"""Outcome of associations whose process died."""
 
 _log = get_logger()
 
@@ -31,7 +34,8 @@ class _Acceptor:
     process: subprocess.Popen[bytes]
     owner: str
     started: float
-    associations: set[str] = field(default_factory=set)
+    bringing: set[str] = field(default_factory=set)
+    open: int = 0
 
 
 class FrontDesk:
@@ -54,7 +58,7 @@ class FrontDesk:
         self._acceptors: list[_Acceptor] = []
         self._hired = 0
         self._reserved: list[socket.socket] = []
-        self._first_words: Queue[dict[str, object]] = Queue()
+        self._first_words: Queue[dict[str, Any]] = Queue()
         self.port = 0
         self.tls_port = 0
 
@@ -153,22 +157,30 @@ class FrontDesk:
 
     def _listen_to(self, acceptor: _Acceptor) -> None:
         """Note what one of them tells, until it ends; then its associations have ended, too."""
-        arrivals = self._app.arrivals
         assert acceptor.process.stdout is not None  # noqa: S101 - PIPE was asked for
         with acceptor.process.stdout as lines:
             for line in lines:
-                said = json.loads(line)
-                if "stored" in said:
-                    study_id, revision, association_id, now = said["stored"]
-                    acceptor.associations.add(association_id)
-                    arrivals.stored((study_id, revision), association_id, now)
-                elif "closed" in said:
-                    association_id, released, now = said["closed"]
-                    acceptor.associations.discard(association_id)
-                    arrivals.closed(association_id, released=released, now=now)
-                else:
-                    self._first_words.put(said)
+                self._note(acceptor, json.loads(line))
         self._first_words.put({"failed": "a receiving process ended: its log says why"})
         now = self._app.context.clock.monotonic()
-        for association_id in acceptor.associations:
-            arrivals.closed(association_id, released=False, now=now)
+        for association_id in acceptor.bringing:
+            self._app.arrivals.closed(association_id, released=False, now=now)
+        for _ in range(acceptor.open):
+            self._app.traffic.ended(_LOST)
+
+    def _note(self, acceptor: _Acceptor, said: dict[str, Any]) -> None:
+        """Pass on one line to whom it is for."""
+        if "stored" in said:
+            study_id, revision, association_id, now = said["stored"]
+            acceptor.bringing.add(association_id)
+            self._app.arrivals.stored((study_id, revision), association_id, now)
+        elif "closed" in said:
+            association_id, released, now = said["closed"]
+            acceptor.bringing.discard(association_id)
+            self._app.arrivals.closed(association_id, released=released, now=now)
+        elif "metered" in said:
+            name, *values = said["metered"]
+            acceptor.open += (name == "opened") - (name == "ended")
+            getattr(self._app.traffic, name)(*values)
+        else:
+            self._first_words.put(said)

@@ -8,6 +8,7 @@ from pacs_ai.flow.arrivals import Notes
 from pacs_ai.flow.commit import report
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.receive import open_part, receive
+from pacs_ai.flow.traffic import Meter
 from pacs_ai.logs import get_logger
 from pacs_ai.net.handlers import AssociationInfo, CommitmentReport, ReceivedInstance, StoreAnswer
 
@@ -24,11 +25,20 @@ class _Account:
 
 
 class Reception:
-    """What the Storage SCP calls, from the threads of its associations."""
+    """What the Storage SCP calls, from the threads of its associations.
 
-    def __init__(self, context: FlowContext, arrivals: Notes) -> None:
+    Parameters
+    ----------
+    arrivals
+        Is told which studies grow.
+    meter
+        Is told what goes through.
+    """
+
+    def __init__(self, context: FlowContext, arrivals: Notes, meter: Meter) -> None:
         self._context = context
         self._arrivals = arrivals
+        self._meter = meter
         self._lock = threading.Lock()
         self._accounts: dict[str, _Account] = {}
 
@@ -36,11 +46,13 @@ class Reception:
         """Open the association's account."""
         with self._lock:
             self._accounts[association.id] = _Account()
+        self._meter.opened()
 
     def closed(self, association: AssociationInfo, outcome: str) -> None:
         """Close the account with one line in the log; a release may complete studies."""
         now = self._context.clock.monotonic()
         self._arrivals.closed(association.id, released=outcome == RELEASED, now=now)
+        self._meter.ended(outcome)
         with self._lock:
             account = self._accounts.pop(association.id, _Account())
         _log.info(
@@ -65,7 +77,10 @@ class Reception:
 
     def store(self, received: ReceivedInstance) -> StoreAnswer:
         """Take an instance that has arrived."""
+        start = self._context.clock.monotonic()
         answer = receive(self._context, self._arrivals, received)
+        seconds = self._context.clock.monotonic() - start
+        self._meter.stored(answer.status, received.bytes, seconds)
         account = self._accounts.get(received.association.id)
         if account is not None:
             account.instances += 1

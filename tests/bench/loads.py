@@ -14,6 +14,7 @@ from tests.bench.rivals import (
     PYNETDICOM,
     RAW,
     RAW_FSYNC,
+    TWO,
     UNDISTURBED,
     WHOLE,
     Rival,
@@ -79,7 +80,7 @@ CASES = (
     ),
     Case(
         Load("durable: 16 associations at once, 25 CT each", 16, 25, CT, 16),
-        _DURABLE,
+        (*_DURABLE, TWO),
         {ORTHANC: 3, RAW_FSYNC: 0.8},
         folder=DISK,
         known=WHOLE,

@@ -91,6 +91,7 @@ RAW_FSYNC = "raw TCP to file with fsync"
 DCMTK = "DCMTK storescp"
 ORTHANC = "Orthanc"
 PYNETDICOM = "pynetdicom storescp"
+TWO = "pacs-ai, 2 acceptors"
 UNDISTURBED = "pacs-ai without the slow one"
 
 ALL = {
@@ -107,7 +108,7 @@ ALL = {
 }
 """By name; the protocol alone."""
 
-WHOLE = ALL | {OURS: Rival(OURS, node())}
+WHOLE = ALL | {OURS: Rival(OURS, node()), TWO: Rival(TWO, node("acceptors = 2"))}
 """By name; with the node as it is: every instance checked, hashed, flushed, and in the database."""
 
 BESIDE_A_SLOW_ONE = {name: replace(rival, slow=True) for name, rival in ALL.items()} | {

@@ -2,6 +2,7 @@
 
 import struct
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -103,6 +104,21 @@ def test_pixelmed(node: Node, shared: Path, tool: Callable[[str], Path]) -> None
     command = [tool("java"), "-Djava.awt.headless=true", "-cp", jars, main, *where]
     subprocess.run(command, check=True, timeout=50, capture_output=True)
     assert node.recorder.datasets == datasets([path])
+
+
+def test_gdcm(node: Node, shared: Path) -> None:
+    """A sender in C++ that is not DCMTK; it comes with python-gdcm and sends files as they are."""
+    program = Path(sys.executable).parent / "gdcmscu"
+    where = ["-H", "127.0.0.1", "-p", str(node.port), "--call", "AI_NODE", "--aetitle", "GDCM"]
+    subprocess.run([program, "--echo", *where], check=True, timeout=30, capture_output=True)
+    folder = shared / "data" / "dicom" / "pydicom" / "test_files"
+    files = [folder / name for name in ("ExplVR_BigEnd.dcm", "JPEG2000.dcm")]
+    files.append(next((shared / "data" / "dicom" / "mr-brain-35").iterdir()))
+    for path in files:
+        store = [program, "--store", *where, "-i", path]
+        subprocess.run(store, check=True, timeout=30, capture_output=True)
+    assert node.recorder.datasets == datasets(files)
+    assert net.eventually(lambda: node.recorder.outcomes() == ["released"] * 4)
 
 
 @pytest.mark.parametrize("max_pdu", [4096, 16384, 131072, 1 << 20, 16 << 20])

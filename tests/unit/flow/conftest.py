@@ -83,11 +83,19 @@ def arrive(
     cut: int = 0,
     **command: str,
 ) -> StoreAnswer:
+    received = received_of(context, dataset, association, cut, **command)
+    return receive(context, arrivals, received)
+
+
+def received_of(
+    context: FlowContext, dataset: Dataset, association: str = "a", cut: int = 0, **command: str
+) -> ReceivedInstance:
+    """What the listener hands over when a data set has arrived."""
     part = context.spool.new_part()
     with os.fdopen(os.dup(part.fd), "wb") as file:
         dcmwrite(file, dataset)
         file.truncate(file.tell() - cut)
-    received = ReceivedInstance(
+    return ReceivedInstance(
         association=AssociationInfo(association, "MODALITY", "AI_NODE", "127.0.0.1", 0.0),
         part=part,
         sop_class_uid=command.get("sop_class_uid", str(dataset.get("SOPClassUID", ""))),
@@ -95,4 +103,3 @@ def arrive(
         transfer_syntax_uid=str(dataset.file_meta.TransferSyntaxUID),
         bytes=part.path.stat().st_size,
     )
-    return receive(context, arrivals, received)
