@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from rich.console import Console
+from rich.progress import track
 
 from pacs_ai.model.spec import InputSpec
 from training.config import Recipe
@@ -58,7 +60,17 @@ def score(
         Is shown what was read, batch by batch, before it is forgotten.
     """
     logits = []
-    for _, images, found, _ in look(network, samples, recipe.input, recipe.feeding.workers):
+    seen = look(network, samples, recipe.input, recipe.feeding.workers)
+    console = Console(stderr=True)
+    shown = track(
+        seen,
+        "looking",
+        total=-(-len(samples) // _BATCH),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    for _, images, found, _ in shown:
         logits.append(found)
         if watch is not None:
             watch(images)
