@@ -1,4 +1,4 @@
-"""The story of one run: dataset, train, finetune, evaluate, explain, export.
+"""The story of one run: download, dataset, train, finetune, evaluate, explain, export.
 
 Each step is a method that says in a few values what it found. What is finished is not done again,
 so that a run which was stopped anywhere goes on from there.
@@ -13,6 +13,8 @@ from pacs_ai.errors import ConfigError
 
 from .data import build_dataset
 from .data.samples import Dataset
+from .data.sheet import contact_sheet
+from .download.step import download
 from .evaluate import evaluate
 from .evaluate.publish import calibration_of
 from .explain import explain
@@ -51,6 +53,7 @@ class Story:
     def __init__(self, run: Run) -> None:
         self.run, self.recipe = run, run.recipe
         self._steps: Mapping[str, Callable[[], Summary]] = {
+            "download": self._download,
             "dataset": self._dataset,
             "train": lambda: train(run, self.recipe, self.dataset),
             "finetune": lambda: finetune(run, self.recipe, self.dataset),
@@ -80,8 +83,16 @@ class Story:
         """The best network, once training and fine-tuning are done."""
         return load_network(self.run)
 
+    def _download(self) -> Summary:
+        fetched = download(self.recipe.data, self.run.console, self.recipe.limit)
+        if fetched is None:
+            return {"series": 0}
+        counts = {"images": fetched.images, "bytes": fetched.bytes}
+        return {"series": len(fetched.series), "new": fetched.new_series, **counts}
+
     def _dataset(self) -> Summary:
         found = self.dataset
+        contact_sheet(found.train, self.recipe, self.run.plots / "samples.png")
         sizes = {"train": found.train, "validation": found.validation, "test": found.test}
         counts = {name: len(samples) for name, samples in sizes.items()}
         return {**counts, "notes": list(found.notes)}

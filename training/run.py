@@ -35,7 +35,7 @@ from .config import Recipe, load_recipe
 from .tomlfile import dumps
 
 RECIPE, STATE = "recipe.toml", "run.json"
-STEPS = ("dataset", "train", "finetune", "evaluate", "explain", "export")
+STEPS = ("download", "dataset", "train", "finetune", "evaluate", "explain", "export")
 
 _COMPUTES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "numpy", "pydicom", "onnx")
 _NO_SPACE = 28

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from pacs_ai.errors import ConfigError
 
 COMMANDS: Mapping[str, str] = {
+    "download": "download",
+    "dataset": "dataset",
     "train": "learn",
     "finetune": "learn",
     "tune": "learn",
@@ -28,19 +30,18 @@ def function(name: str) -> Callable[..., None]:
     return found
 
 
-def need_extra() -> None:
-    """Refuse to go on without the libraries that training needs.
+_EXTRA = ("keras", "matplotlib", "onnx", "optuna", "tf2onnx")
+
+
+def need_extra(*names: str) -> None:
+    """Refuse to go on without the libraries that training needs: all, or those named.
 
     Raises
     ------
     ConfigError
         If one is missing; the message says how to install them.
     """
-    missing = [
-        name
-        for name in ("keras", "matplotlib", "onnx", "optuna", "tf2onnx")
-        if importlib.util.find_spec(name) is None
-    ]
+    missing = [name for name in names or _EXTRA if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigError(
             f"training needs {', '.join(missing)}, which a node does not: "

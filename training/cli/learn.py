@@ -55,8 +55,8 @@ def train(
 ) -> None:
     """Follow a recipe from the data to a bundle that the node serves.
 
-    The steps are dataset, train, finetune, evaluate, explain and export. All that comes of it
-    stands in one folder; a run that was stopped is continued with --resume.
+    The steps are download, dataset, train, finetune, evaluate, explain and export. All that comes
+    of it stands in one folder; a run that was stopped is continued with --resume.
     """
     chosen = read_recipe(recipe, seed=seed, limit=limit, epochs=epochs)
     prepare(device)

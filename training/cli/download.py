@@ -1,0 +1,107 @@
+"""``pacs-ai download``: bring images of an archive here."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pacs_ai.errors import ConfigError
+from training.cli import need_extra
+from training.cli.options import AsJson, say
+
+Wanted = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="COLLECTION | FILE.tcia | SERIES ...",
+        help="A collection's name, a manifest, or Series Instance UIDs.",
+    ),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        metavar="COLUMN=VALUE",
+        help="Only series like this, by a column of the archive's list: Modality=CT. A glob; "
+        "several times for several columns.",
+        show_default=False,
+    ),
+]
+
+
+def download(
+    wanted: Wanted,
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Where it goes. Default: data/NAME, with the collection's name.",
+            show_default=False,
+        ),
+    ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            "--server",
+            metavar="URL",
+            help="The NBIA server, up to /services. Default: that of The Cancer Imaging Archive.",
+            show_default=False,
+        ),
+    ] = None,
+    where: Where = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit", metavar="N", min=1, help="So many patients at most.", show_default=False
+        ),
+    ] = None,
+    threads: Annotated[
+        int, typer.Option("--threads", metavar="N", min=1, max=8, help="Series at once.")
+    ] = 4,
+    as_json: AsJson = False,
+) -> None:
+    """Bring images of The Cancer Imaging Archive here, each of them verified.
+
+    The same command goes on with a download that was stopped: series that are whole are not
+    fetched again. Licences and citations are written beside them.
+    """
+    need_extra("httpx", "tenacity")
+    from rich.console import Console
+
+    from training.download import SERVER, Nbia, fetch
+    from training.download.step import bars
+
+    folder = out if out is not None else Path("data") / Path(wanted[0]).stem
+    source = Nbia(server or SERVER)
+    try:
+        with bars(Console(stderr=True)) as progress:
+            fetched = fetch(
+                wanted,
+                folder,
+                source,
+                progress,
+                conditions=_conditions(where or []),
+                limit=limit,
+                threads=threads,
+            )
+    finally:
+        source.close()
+    counts = {name: value for name, value in asdict(fetched).items() if name != "series"}
+    say(
+        {"folder": str(folder), "series": len(fetched.series), **counts},
+        as_json=as_json,
+        otherwise=f"{len(fetched.series)} series, {fetched.images} images in {folder}; "
+        f"{fetched.new_series} came now. Licences: {folder / 'licences.json'}",
+    )
+
+
+def _conditions(where: list[str]) -> dict[str, str]:
+    conditions = {}
+    for text in where:
+        column, parted, value = text.partition("=")
+        if not parted or not column:
+            raise ConfigError(f"--where {text}: write COLUMN=VALUE")
+        conditions[column] = value
+    return conditions

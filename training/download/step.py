@@ -1,0 +1,71 @@
+"""The download of a recipe, and how it shows its progress."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.progress import Progress as Bars
+
+from training.config_data import Data, DicomData
+
+from . import Fetched, Nbia, Progress, fetch
+from .source import Series
+
+
+@contextmanager
+def bars(console: Console) -> Iterator[Progress]:
+    """Show series and bytes as they arrive."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Bars(*columns, TransferSpeedColumn(), TimeRemainingColumn(), console=console) as shown:
+        task = shown.add_task("Looking up", total=None)
+        counts = [0, 0]
+
+        def begin(series: int, there: int, size: int) -> None:
+            counts[:] = there, series
+            shown.update(task, total=size or None, description=f"{there} of {series} series")
+
+        def advance(count: int) -> None:
+            shown.advance(task, count)
+
+        def done(_series: Series) -> None:
+            counts[0] += 1
+            shown.update(task, description=f"{counts[0]} of {counts[1]} series")
+
+        yield Progress(begin, advance, done)
+
+
+def download(data: Data, console: Console, limit: int | None = None) -> Fetched | None:
+    """Fetch what a recipe names into its folder; None if it names nothing.
+
+    Parameters
+    ----------
+    data
+        The section of the recipe.
+    console
+        Where progress is shown.
+    limit
+        So many patients at most.
+
+    Raises
+    ------
+    DataError, PeerError, NoSpace, StorageError
+        As `fetch` does.
+    """
+    if not isinstance(data, DicomData):
+        return None
+    wanted = [str(data.manifest)] if data.manifest else [data.collection] if data.collection else []
+    if not wanted:
+        return None
+    source = Nbia(data.server)
+    try:
+        with bars(console) as progress:
+            return fetch(wanted, data.folder, source, progress, conditions=data.fetch, limit=limit)
+    finally:
+        source.close()
