@@ -9,12 +9,11 @@ from pacs_ai.dicom.reading import text
 from pacs_ai.domain import ClassSpec, Decision, ModelIdentity, Refusal, StudyPrediction
 from pacs_ai.results.codes import class_title
 from pacs_ai.results.context import ResultContext, local_time
+from pacs_ai.results.selection import reading_order
 from pacs_ai.results.source import Evidence
 from pacs_ai.uids import derived_uid
 
 NOTICE = "AI research - not for clinical use"
-
-_URGENCY = {Decision.PRESENT: 0, Decision.UNDETERMINED: 1, Decision.ABSENT: 2, None: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ def account_of(prediction: StudyPrediction, evidence: Evidence, context: ResultC
         Statement(spec, probability, spec.decide(probability))
         for spec, probability in zip(model.classes, prediction.probabilities, strict=True)
     ]
-    statements.sort(key=lambda one: (_URGENCY[one.decision], -one.probability))
+    statements.sort(key=lambda one: reading_order(one.decision, one.probability))
     return Account(
         model=model,
         source=evidence.reference,

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pacs_ai.domain import ClassSpec, Decision, ImagePrediction, StudyPrediction
-from pacs_ai.results.selection import reported_images
+from pacs_ai.results.selection import reading_order, reported_images
 
 TOLD = (Decision.PRESENT, Decision.UNDETERMINED)
 """Decisions that are pointed at."""
 
-_URGENCY = {Decision.PRESENT: 0, Decision.UNDETERMINED: 1, Decision.ABSENT: 2, None: 2}
 _MANY = 6
 
 
@@ -36,7 +35,7 @@ class Level:
         """Order the classes as they are read: present, undetermined, then the more probable."""
         return sorted(
             range(len(classes)),
-            key=lambda k: (_URGENCY[self.decision(k, classes[k])], -self.probabilities[k]),
+            key=lambda k: reading_order(self.decision(k, classes[k]), self.probabilities[k]),
         )
 
     def tracking_key(self) -> tuple[str, ...]:

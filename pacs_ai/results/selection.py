@@ -14,6 +14,13 @@ MAX_CAPTURES = 3
 """Captures of a study, unless more classes than that were found: each gets one."""
 
 _FLAT = 1e-6
+_READ_FIRST = (Decision.PRESENT, Decision.UNDETERMINED)
+
+
+def reading_order(decision: Decision | None, probability: float) -> tuple[int, float]:
+    """Sort classes by this: present, undetermined, the rest; of equals the more probable."""
+    rank = _READ_FIRST.index(decision) if decision in _READ_FIRST else len(_READ_FIRST)
+    return rank, -probability
 
 
 @dataclass(frozen=True, slots=True)
