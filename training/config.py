@@ -14,11 +14,11 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from pacs_ai.errors import ConfigError
 from pacs_ai.model.manifest import ClassEntry
-from pacs_ai.model.spec import InputSpec
+from pacs_ai.model.spec import InputSpec, preprocess_id
 
-from .config_data import Augmentation, Data, Feeding, Split
+from .config_data import Augmentation, Data, Feeding, Split, Strict
 from .config_judge import Card, Evaluation, Explanation, Export
-from .config_learn import Finetune, Network, Optimisation, Release, Strict, Tuning
+from .config_learn import Backbone, Finetune, Network, Optimisation, Release, Tuning
 
 RECIPES = Path(__file__).resolve().parent / "recipes"
 
@@ -61,6 +61,18 @@ class Recipe(Strict):
             )
         if self.optimisation.map_weight > 0 and len(self.positive) != 1:
             raise ValueError("optimisation.map_weight needs exactly one positive class")
+        return self
+
+    @model_validator(mode="after")
+    def _feeds_what_weights_were_trained_on(self) -> Self:
+        wanted = self.network.scaling if isinstance(self.network, Backbone) else None
+        steps = self.input.steps
+        if wanted is not None and (steps.scaling, steps.channels) != (wanted, 3):
+            right = preprocess_id(steps.resize, wanted, 3)
+            raise ValueError(
+                f"network.weights of {self.network.architecture} were trained on other values than "
+                f'input.preprocess gives: it has to be "{right}"'
+            )
         return self
 
 

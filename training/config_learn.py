@@ -2,13 +2,21 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from pacs_ai.model.spec import Scaling
 
-class Strict(BaseModel):
-    """A section of a recipe: frozen, and an unknown key is an error."""
+from .config_data import Strict
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+IMAGENET_SCALING: dict[str, Scaling] = {
+    "resnet50": "caffe",
+    "resnet50v2": "symmetric",
+    "resnet101": "caffe",
+    "vgg16": "caffe",
+    "densenet121": "imagenet",
+    "efficientnetb0": "bytes",
+}
+"""What ImageNet's weights of keras.applications were trained on, in three channels."""
 
 
 class Head(Strict):
@@ -52,6 +60,12 @@ class Backbone(Head):
     architecture: Literal[
         "resnet50", "resnet50v2", "resnet101", "vgg16", "densenet121", "efficientnetb0"
     ]
+
+    @property
+    def scaling(self) -> Scaling | None:
+        """The scaling that the weights were trained on; None if they come from a run or nowhere."""
+        offered = self.weights == "imagenet" or self.weights.endswith(".h5")
+        return IMAGENET_SCALING[self.architecture] if offered else None
 
 
 Network = Annotated[SmallResNet | Backbone, Field(discriminator="architecture")]

@@ -30,7 +30,8 @@ class Preprocess:
     channels: Literal[1, 3]
 
 
-def _id(resize: Resize, scaling: Scaling, channels: Literal[1, 3]) -> str:
+def preprocess_id(resize: Resize, scaling: Scaling, channels: Literal[1, 3]) -> str:
+    """Name the steps: ``stretch-imagenet-rgb-v1``; what is usual (symmetric, grey) goes unsaid."""
     parts = [resize, scaling if scaling != "symmetric" else "", "rgb" if channels > 1 else ""]
     return "-".join(part for part in (*parts, "v1") if part)
 
@@ -38,7 +39,7 @@ def _id(resize: Resize, scaling: Scaling, channels: Literal[1, 3]) -> str:
 _CHANNELS: tuple[Literal[1, 3], ...] = (1, 3)
 
 PREPROCESSES: dict[str, Preprocess] = {
-    _id(resize, scaling, channels): Preprocess(resize, scaling, channels)
+    preprocess_id(resize, scaling, channels): Preprocess(resize, scaling, channels)
     for resize, scaling, channels in product(get_args(Resize), get_args(Scaling), _CHANNELS)
 }
 """All ids: ``letterbox-v1``, ``letterbox-rgb-v1``, ``stretch-imagenet-rgb-v1`` and so on."""

@@ -36,6 +36,20 @@ def test_a_wrong_recipe_names_its_key(tmp_path: Path, old: str, new: str, said: 
         load_recipe(path)
 
 
+def test_imagenet_weights_get_what_they_were_trained_on(tmp_path: Path) -> None:
+    text = (RECIPES / "midrc-ricord-1c.toml").read_text(encoding="utf-8")
+    path = tmp_path / "recipe.toml"
+    path.write_text(text.replace("letterbox-caffe-rgb-v1", "letterbox-v1"), encoding="utf-8")
+    with pytest.raises(ConfigError, match='it has to be "letterbox-caffe-rgb-v1"'):
+        load_recipe(path)
+    load_recipe(path, {"network": {"weights": "none"}, "optimisation": {"base": "trained"}})
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(RECIPES.glob("*.toml"))])
+def test_every_shipped_recipe_loads(name: str) -> None:
+    assert load_recipe(name).classes
+
+
 def test_a_missing_recipe_is_named() -> None:
     with pytest.raises(ConfigError, match="no-such-recipe"):
         load_recipe("no-such-recipe")

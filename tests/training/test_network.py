@@ -8,15 +8,22 @@ import pytest
 from keras.src.legacy.saving import legacy_h5_format
 
 from pacs_ai.errors import BundleInvalid, ConfigError, PeerUnreachable
-from pacs_ai.model.spec import InputSpec
+from pacs_ai.model.preprocess import preprocess
+from pacs_ai.model.spec import InputSpec, preprocess_id
 from training.config import Recipe
-from training.config_learn import Backbone
+from training.config_learn import IMAGENET_SCALING, Backbone
 from training.convert import split_head
 from training.networks import FEATURES, POOLED, base_layers, build_network
 from training.weights import load_weights, save_weights, start_from
 
 pytestmark = pytest.mark.train
 
+MODULES = {
+    "resnet50v2": "resnet_v2",
+    "resnet101": "resnet",
+    "densenet121": "densenet",
+    "efficientnetb0": "efficientnet",
+}
 ARCHITECTURES = ["resnet50", "resnet50v2", "resnet101", "vgg16", "densenet121", "efficientnetb0"]
 
 
@@ -150,3 +157,13 @@ def test_a_base_is_all_below_the_head(small_recipe: Recipe) -> None:
     for layer in base_layers(network):
         layer.trainable = False
     assert sum(math.prod(v.shape) for v in network.trainable_variables) == 8 * 2 + 2 < learning
+
+
+@pytest.mark.parametrize("architecture", sorted(IMAGENET_SCALING))
+def test_scalings_are_those_of_keras_applications(architecture: str) -> None:
+    module = getattr(keras.applications, MODULES.get(architecture, architecture))
+    name = preprocess_id("stretch", IMAGENET_SCALING[architecture], 3)
+    spec = InputSpec(height=16, width=16, preprocess=name, modalities=("CT",), max_images=1)
+    grey = np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16)
+    theirs = module.preprocess_input(np.repeat(grey[None, ..., None], 3, axis=3) * 255)
+    np.testing.assert_allclose(preprocess(grey, spec), theirs, atol=2e-4)
