@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from pacs_ai.errors import BundleInvalid, ExportMismatch
+from pacs_ai.errors import BundleInvalid, ConfigError, ExportMismatch
 from pacs_ai.model.bundle import (
     CARD,
     HEAD,
@@ -58,7 +58,12 @@ class Material:
 
 
 def export(
-    run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model, calibration: Calibration
+    run: Run,
+    recipe: Recipe,
+    dataset: Dataset,
+    network: keras.Model,
+    calibration: Calibration,
+    out: Path | None = None,
 ) -> Path:
     """Write a bundle, and keep it only if it computes what the trained network does.
 
@@ -75,6 +80,8 @@ def export(
         The trained one.
     calibration
         Temperature and thresholds.
+    out
+        Where the bundle goes, for ``bundle/`` of the run; a bundle there is replaced.
 
     Returns
     -------
@@ -86,12 +93,14 @@ def export(
     ExportMismatch
         If the two differ by more than the recipe allows, or the head is refused. Nothing is left
         behind.
+    ConfigError
+        If ``out`` is something else than a bundle, which must not be lost.
     """
+    folder = _free(out.resolve()) if out is not None else run.bundle
     network = in_float32(network)
     split_head(network)
     statistics, limit = fit_outliers(run, recipe, dataset, network)
     material = Material(recipe, calibration, statistics, limit)
-    folder = run.bundle
     draft = folder.with_name(folder.name + ".draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -111,6 +120,12 @@ def export(
         raise
     shutil.rmtree(folder, ignore_errors=True)
     draft.rename(folder)
+    return folder
+
+
+def _free(folder: Path) -> Path:
+    if folder.exists() and not (folder / MANIFEST).is_file():
+        raise ConfigError(f"{folder} is there and no bundle: --out names a new folder")
     return folder
 
 

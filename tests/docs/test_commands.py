@@ -66,6 +66,26 @@ def test_subcommands_exist(capsys: pytest.CaptureFixture[str]) -> None:
     assert missing == []
 
 
+def unknown_flags(words: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Flags that a command is shown with and does not have."""
+    found = re.match(r"((?:[a-z]+ ?)+)", words)
+    names = found[1].split() if found else []
+    run([*names[: 2 if {*names[:1]} & {*GROUPS} else 1], "--help"])
+    known = set(re.findall(r"--[a-z][a-z-]*", capsys.readouterr().out))
+    return sorted(set(re.findall(r"(?<=\s)--[a-z][a-z-]*", words)) - known)
+
+
+def test_flags_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = [(page, words) for page, words in in_code("pacs-ai") if page != "cli.md"]
+    assert any("--where" in words for _, words in shown)
+    wrong = [(page, words) for page, words in shown if unknown_flags(words, capsys)]
+    assert wrong == []
+
+
+def test_an_unknown_flag_would_be_noticed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert unknown_flags("train phantom --no-such-flag --limit 4", capsys) == ["--no-such-flag"]
+
+
 def test_an_unknown_command_would_be_noticed(capsys: pytest.CaptureFixture[str]) -> None:
     assert not explains_itself(("no-such-command",), capsys)
     assert not explains_itself(("studies", "no-such-command"), capsys)

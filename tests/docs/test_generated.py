@@ -1,5 +1,6 @@
 """Pages that are made from the code are the same as what it makes now."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from pacs_ai.domain import DOCUMENTS, ResultKind
 from pacs_ai.net.contexts import STORAGE_CLASSES, TRANSFER_SYNTAXES
 from training import config_judge, config_learn
 from training import reference as recipe
-from training.config import load_recipe
+from training.config import load_recipe, with_data
 
 
 def same(path: Path, made: str, command: str) -> None:
@@ -38,6 +39,12 @@ def test_the_recipe_in_the_tutorial_is_one(root: Path, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(page.split("```toml\n")[1].split("```")[0])
     assert load_recipe(path).release.name == "mine"
+
+
+def test_other_data_in_the_tutorial_are_understood(root: Path, tmp_path: Path) -> None:
+    page = (root / "docs" / "training.md").read_text(encoding="utf-8")
+    section = tomllib.loads(page.split("```toml\n")[2].split("```")[0])["data"]
+    assert with_data(load_recipe("lung-pet-ct-dx"), section, tmp_path).data.source == "dicom"
 
 
 def test_the_conformance_statement_is_in_step(root: Path) -> None:

@@ -113,6 +113,46 @@ def test_patients_that_were_learned_from_are_no_external_test(
     assert same.exists()
 
 
+def held(folder: Path) -> dict[Path, bytes]:
+    """Every file of a run but its log, which only grows, and its trial."""
+    return {
+        path: path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "log.txt" and "trial" not in path.parts
+    }
+
+
+def test_a_trial_leaves_the_run_as_it_is(trained: Run, command, tmp_path: Path) -> None:
+    folder, trial = trained.folder, trained.folder / "trial"
+    command("evaluate", folder)
+    before = held(folder)
+    command("evaluate", folder, "--limit", 6)
+    judged = json.loads((trial / "evaluation" / "figures.json").read_text())["set"]
+    assert judged["patients"] == 6
+    assert "limited to 6 patients a split" in str(judged)
+    command("explain", folder, "--limit", 6)
+    assert (trial / "explain" / "explain.html").is_file()
+    other = pictures(tmp_path / "elsewhere", 9, of=60, split=False)
+    command("evaluate", folder, "--data", other, "--limit", 3)
+    figures = json.loads((trial / "evaluation" / "elsewhere" / "figures.json").read_text())
+    assert 0 < figures["set"]["images"] < 60
+    assert held(folder) == before
+
+
+def test_a_bundle_goes_where_it_is_told_and_replaces_only_bundles(
+    trained: Run, command, tmp_path: Path
+) -> None:
+    command("evaluate", trained.folder)
+    there = tmp_path / "models" / "mine"
+    for _ in range(2):
+        command("export", trained.folder, "--out", there)
+    load_bundle(there)
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    assert "no bundle" in command("export", trained.folder, "--out", precious, code=2)
+    assert precious.is_dir()
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

@@ -12,12 +12,34 @@ from training.cli.options import AsJson, Device, RunFolder, prepare, say
 from training.config import Recipe, load_recipe, with_data
 from training.run import RECIPE, STATE, Run, Stopwatch
 
+TRIAL = "trial"
+
 OtherData = Annotated[
     Path | None,
     typer.Option(
         "--data",
         metavar="OTHER",
         help="Judge on other data instead: a folder of pictures, or a TOML file with [data].",
+        show_default=False,
+    ),
+]
+Trial = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        metavar="N",
+        min=1,
+        help="A trial on so many patients of each split at most. It goes into RUN/trial, made "
+        "anew each time; the run stays as it is.",
+        show_default=False,
+    ),
+]
+To = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        help="Folder of the bundle; one that is there is replaced. Default: RUN/bundle.",
         show_default=False,
     ),
 ]
@@ -36,15 +58,21 @@ OfRun = Annotated[
 
 
 def evaluate(
-    run: RunFolder, *, data: OtherData = None, device: Device = None, as_json: AsJson = False
+    run: RunFolder,
+    *,
+    data: OtherData = None,
+    limit: Trial = None,
+    device: Device = None,
+    as_json: AsJson = False,
 ) -> None:
     """Judge a run on its test split, or on data of another origin.
 
     Temperature and thresholds come from the validation split. Figures with their intervals go
     into evaluation/figures.json, the report into evaluation/report.html; with --data into a
-    folder of that name under evaluation, with the difference to the run's own test.
+    folder of that name under evaluation, with the difference to the run's own test. Done again, it
+    replaces what it wrote; the same run gives the same figures.
     """
-    opened, watch = _open(run, device), Stopwatch()
+    opened, watch = _open(run, device, limit), Stopwatch()
     from training.data import build_dataset
     from training.evaluate import evaluate as judge
     from training.evaluate import evaluate_other, learned_patients
@@ -55,7 +83,7 @@ def evaluate(
         opened.finish("evaluate", judged.summary(), watch.seconds)
         report = opened.evaluation / "report.html"
     else:
-        other = _run_of(opened, data)
+        other = _run_of(opened, data, limit)
         dataset = build_dataset(other.recipe, other)
         samples = (*dataset.train, *dataset.validation, *dataset.test)
         name, learned = other.folder.name, learned_patients(opened)
@@ -64,13 +92,16 @@ def evaluate(
     say(judged.summary(), as_json=as_json, otherwise=f"the report is {report}")
 
 
-def explain(run: RunFolder, *, device: Device = None, as_json: AsJson = False) -> None:
+def explain(
+    run: RunFolder, *, limit: Trial = None, device: Device = None, as_json: AsJson = False
+) -> None:
     """Draw what a run's network looks at, and measure what its heat maps are worth.
 
     Overlays of three kinds, feature maps, what each class likes best, deletion and insertion
     curves, and the pointing game where the findings' boxes are known. All in RUN/explain.
+    Done again, it replaces what it wrote.
     """
-    opened, watch = _open(run, device), Stopwatch()
+    opened, watch = _open(run, device, limit), Stopwatch()
     from training.data import build_dataset
     from training.explain import explain as look
 
@@ -82,8 +113,13 @@ def explain(run: RunFolder, *, device: Device = None, as_json: AsJson = False) -
     say(summary, as_json=as_json, otherwise=f"the page is {page}")
 
 
-def export(run: RunFolder, *, device: Device = None, as_json: AsJson = False) -> None:
-    """Make the bundle of a run, if the exported network computes what the trained one does."""
+def export(
+    run: RunFolder, *, out: To = None, device: Device = None, as_json: AsJson = False
+) -> None:
+    """Make the bundle of a run, if the exported network computes what the trained one does.
+
+    Done again, it replaces the bundle, once the new one is whole.
+    """
     opened, watch = _open(run, device), Stopwatch()
     from training.data import build_dataset
     from training.evaluate.publish import calibration_of
@@ -91,7 +127,7 @@ def export(run: RunFolder, *, device: Device = None, as_json: AsJson = False) ->
 
     recipe, calibration = opened.recipe, calibration_of(opened)
     dataset = build_dataset(recipe, opened)
-    folder = pack(opened, recipe, dataset, _network(opened), calibration)
+    folder = pack(opened, recipe, dataset, _network(opened), calibration, out)
     summary = {"bundle": str(folder)}
     opened.finish("export", summary, watch.seconds)
     said = f"the bundle is {folder}; try it: pacs-ai infer --model {folder} PATH"
@@ -104,7 +140,7 @@ def quantise(
     """Make smaller bundles, BUNDLE-fp16 and BUNDLE-int8, and say what each costs.
 
     Ranges for eight bits come from training images, the cost in accuracy from the test split;
-    latency is that of one image on two threads of this machine.
+    latency is that of one image on two threads of this machine. Done again, it replaces both.
     """
     opened = _open(run or bundle.resolve().parent, device)
     from training.data import build_dataset
@@ -116,9 +152,32 @@ def quantise(
     say(found, as_json=as_json, otherwise=table(found))
 
 
-def _open(folder: Path, device: str | None) -> Run:
+def _open(folder: Path, device: str | None, limit: int | None = None) -> Run:
     prepare(device)
-    return Run.open(folder)
+    run = Run.open(folder)
+    return run if limit is None else _trial_of(run, limit)
+
+
+def _trial_of(run: Run, limit: int) -> Run:
+    """Make a run of few patients with the network of another, whose calibration must not change."""
+    from training.data.report import FILE
+    from training.evaluate.internal import TEST_SCORES
+    from training.evaluate.publish import CALIBRATION
+
+    folder = run.folder / TRIAL
+    shutil.rmtree(folder, ignore_errors=True)
+    trial = Run.create(run.recipe.model_copy(update={"limit": limit}), folder)
+    for path in (
+        run.best,
+        run.folder / FILE,
+        run.evaluation / CALIBRATION,
+        run.evaluation / TEST_SCORES,
+    ):
+        if path.exists():
+            target = folder / path.relative_to(run.folder)
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, target)
+    return trial
 
 
 def _network(run: Run) -> Any:  # noqa: ANN401 - a network of Keras, which is not imported yet
@@ -129,10 +188,10 @@ def _network(run: Run) -> Any:  # noqa: ANN401 - a network of Keras, which is no
         return load_network(run)
 
 
-def _run_of(run: Run, data: Path) -> Run:
+def _run_of(run: Run, data: Path, limit: int | None) -> Run:
     """Make the folder in which other data are described and judged; an old one makes way."""
     folder = run.evaluation / data.stem
-    other = _recipe_of(run.folder / RECIPE, data)
+    other = _recipe_of(run.folder / RECIPE, data).model_copy(update={"limit": limit})
     if (folder / STATE).exists():
         shutil.rmtree(folder)
     return Run.create(other, folder)

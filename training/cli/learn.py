@@ -84,8 +84,8 @@ def finetune(
 ) -> None:
     """Train the network of a run further, with small steps; never for the worse.
 
-    What comes after it (evaluate, explain, export) is to be done again then: pacs-ai train RECIPE
-    --resume does it.
+    What comes after it (evaluate, explain, export) is to be done again then: pacs-ai train
+    RUN/recipe.toml --out RUN --resume does it.
     """
     prepare(device)
     from training.config_learn import Finetune
