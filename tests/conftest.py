@@ -6,6 +6,7 @@ it where the environment variable ``CI`` is set: there, everything has to be ins
 
 import os
 import shutil
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+# A shell lets what it runs in the background ignore Ctrl-C, and so would what tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"

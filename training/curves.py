@@ -17,8 +17,10 @@ def draw_curves(rows: Sequence[Row], path: Path) -> None:
     left, middle, right = figure.subplots(1, 3)
     _pair(left, rows, "loss")
     _pair(middle, rows, "accuracy" if "accuracy" in rows[0] else "class_accuracy")
-    right.plot(_epochs(rows), [row["learning_rate"] for row in rows], color="tab:grey")
-    right.set(xlabel="epoch", title="learning rate", yscale="log")
+    rates = [row["learning_rate"] for row in rows]
+    right.plot(_epochs(rows), rates, color="tab:grey")
+    # a cosine ends at 0, and a training of one epoch shows nothing but that end
+    right.set(xlabel="epoch", title="learning rate", yscale="log" if max(rates) > 0 else "linear")
     save_figure(figure, path)
 
 

@@ -28,13 +28,16 @@ from pacs_ai.results.codes import (
     probability_concept,
 )
 from pacs_ai.results.document import references
-from pacs_ai.results.layout import MARGIN
-from pacs_ai.results.levels import Level
+from pacs_ai.results.levels import TOLD, Level
 from pacs_ai.results.marks import reference_of, rounded
+from pacs_ai.results.selection import peak
 from pacs_ai.results.template import changed, number, shared
 
-AT_PEAK = "point at the peak of the heat map"
-"""How the tracking text of a group whose point shows where the finding is ends."""
+AT_PEAK = "peak of the heat map at"
+"""What the tracking text of a finding ends with: where that is, as (column, row) in pixels.
+
+The point itself may have to give way to what is written beside it.
+"""
 
 _NOWHERE = "1.2.840.10008.5.1.4.1.1.7"  # any UID: the pattern's references are all replaced
 
@@ -95,7 +98,11 @@ class ClassGroup:
         if decision is None:
             return text
         text += f": {decision}"
-        return text if self.point[0] == MARGIN else f"{text}, {AT_PEAK}"
+        at = peak(self.level.anchor.saliency[self.index]) if decision in TOLD else None
+        if at is None:
+            return text
+        header = self.level.anchor.header
+        return f"{text}, {AT_PEAK} ({at[0] * header.columns:.1f}, {at[1] * header.rows:.1f})"
 
 
 def referenced(image: ImagePrediction) -> Dataset:

@@ -1,5 +1,6 @@
 """What a report of ours says, read back from the object."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ _LIBRARY = "111028"
 _NAME = "111001"
 _VERSION = "111003"
 _MANUFACTURER = "122405"
+_PEAK = re.compile(rf"{AT_PEAK} \(([\d.]+), ([\d.]+)\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def _finding(group: Dataset) -> Finding:
     )
     value = numbers(items(number, "MeasuredValueSequence")[0], "NumericValue")[0]
     point = items(number, "ContentSequence")[0]
-    x, y = numbers(point, "GraphicData")
+    found = _PEAK.search(tracking)
     image = items(items(point, "ContentSequence")[0], "ReferencedSOPSequence")[0]
     return Finding(
         name=code_meaning(content.get(_FINDING, Dataset()), "ConceptCodeSequence"),
@@ -109,7 +111,7 @@ def _finding(group: Dataset) -> Finding:
         probability=value / 100,
         threshold=float(_parameters(group)["threshold"]),
         decision=_DECISIONS.get(presence),
-        peak=(x, y) if tracking.endswith(AT_PEAK) else None,
+        peak=(float(found[1]), float(found[2])) if found else None,
         sop_instance_uid=text(image, "ReferencedSOPInstanceUID"),
     )
 

@@ -31,7 +31,7 @@ def pictures(folder: Path, seed: int, *, of: int, split: bool = True) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run whose network knows nothing, in the state that training leaves."""
     home = tmp_path_factory.mktemp("trained")

@@ -69,7 +69,8 @@ def test_the_cost_is_measured_against_the_original_on_the_same_patients(world) -
     assert 0 < half["largest_difference_of_logits"] < eight["largest_difference_of_logits"]
     assert abs(half["cost"]["auc"]["value"]) < 0.02
     assert all(v["milliseconds"] > 0 for v in (original, half, eight))
-    assert json.loads((run.folder / "quantise.json").read_text()) == found
+    kept = json.loads((run.folder / "quantise.json").read_text())
+    assert [v["figures"] for v in kept["variants"]] == [v["figures"] for v in found["variants"]]
 
 
 def test_card_and_hashes_know_of_the_cost(world) -> None:
