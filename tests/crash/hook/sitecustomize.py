@@ -1,7 +1,7 @@
 """Put first on PYTHONPATH, this kills the process at a marked point, once.
 
 ``PACS_AI_TEST_KILL = "module:attribute:before|after:flag file"``; the flag file is made at the
-moment of death, and where it exists nothing happens any more.
+moment of death and names the process that dies; where it exists nothing happens any more.
 """
 
 import functools
@@ -22,9 +22,10 @@ def install(order: str) -> None:
 
     def die() -> None:
         try:
-            os.close(os.open(flag, os.O_CREAT | os.O_EXCL))
+            fd = os.open(flag, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
         except FileExistsError:
             return
+        os.write(fd, str(os.getpid()).encode())
         os.kill(os.getpid(), signal.SIGKILL)
 
     @functools.wraps(original)
