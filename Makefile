@@ -14,7 +14,9 @@ BASE := $(VENV)/.installed-base
 DEV := $(VENV)/.installed-dev
 LOCK_UV := build/lock-venv/bin/uv
 
-# pip by the rules of the lock: these versions with these hashes, nothing else.
+# By the rules of the lock: these versions with these hashes, nothing else. A lock names all that is
+# needed, so nothing is left to resolve; pip would look for newer versions of extras, and fail.
+locked = --require-hashes --no-deps
 ifeq ($(strip $(UV)),)
 install = $(PY) -m pip install --quiet --disable-pip-version-check
 else
@@ -70,13 +72,13 @@ $(PY):
 
 $(BASE): requirements/base.txt pyproject.toml | $(PY)
 	@echo "Installing pacs-ai and what it needs (about 200 MB, a minute or two) ..."
-	$(install) --require-hashes -r requirements/base.txt
+	$(install) $(locked) -r requirements/base.txt
 	$(install) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(DEV): requirements/dev.txt $(BASE)
 	@echo "Installing what training and tests need (TensorFlow: about 400 MB more) ..."
-	$(install) --require-hashes -r requirements/dev.txt
+	$(install) $(locked) -r requirements/dev.txt
 	@touch $@
 
 $(LOCK_UV):

@@ -89,6 +89,17 @@ def test_base_lock_names_the_same_packages(root: Path, base: set[str]) -> None:
     assert set(locked) - elsewhere == base - {"setuptools"}
 
 
+def test_the_lock_of_the_tests_leaves_nothing_to_resolve(root: Path) -> None:
+    lock = (root / "requirements" / "dev.txt").read_text(encoding="utf-8")
+    locked = {canonicalize_name(name) for name in re.findall(r"^([\w.-]+)==", lock, re.M)}
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    needed = [*project["dependencies"], *extras["train"], *extras["dev"]]
+    platform = {text for text in needed if Requirement(text).name == "tensorflow"}
+    assert platform, "which wheel of it is taken, requirements/platform.in says"
+    assert closure(text for text in needed if text not in platform) <= locked
+
+
 @pytest.mark.parametrize("licence", ["GPL-3.0-only", "AGPL-3.0 OR MIT", "", "LGPL-2.1"])
 def test_copyleft_and_unknown_are_objected_to(
     licence: str, monkeypatch: pytest.MonkeyPatch
