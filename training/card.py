@@ -5,6 +5,7 @@ the explanation. What only a person can say stands in the recipe's ``[card]``.
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -153,9 +154,15 @@ def _data(recipe: Recipe, dataset: Dataset) -> str:
         f"- Licence of the data: {said.data_licence or NOT_STATED}\n"
         f"- Cite: {'; '.join(said.data_citation) or NOT_STATED}\n\n"
         + "\n".join(table)
-        + f"\n\nNo patient is in two splits (leakage policy: {recipe.split.leakage}).\n\n"
+        + f"\n\n{_shared_patients(dataset)} (leakage policy: {recipe.split.leakage}).\n\n"
         + _bullets(dataset.notes)
     )
+
+
+def _shared_patients(dataset: Dataset) -> str:
+    splits = Counter(key for name in SPLITS for key in {s.key for s in dataset.split(name)})
+    shared = sum(count > 1 for count in splits.values())
+    return f"{shared} patients are in two splits" if shared else "No patient is in two splits"
 
 
 def _training(run: Run, recipe: Recipe) -> str:

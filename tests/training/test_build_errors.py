@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pydicom
@@ -14,6 +15,7 @@ from pacs_ai.errors import ConfigError, DataError
 from training.config import Recipe
 from training.config_data import DicomData, LabelFile, PatternLabels, Split, TableLabels
 from training.data.build import build
+from training.data.report import summary, text
 from training.data.samples import SPLITS
 
 CONSOLE = Console(quiet=True)
@@ -223,6 +225,20 @@ def test_one_patient_in_two_splits(folder: Path, demo_recipe: Recipe) -> None:
         recipe_of(demo_recipe, folder, split.model_copy(update={"leakage": "drop"}), table=table),
         CONSOLE,
     )
+    judged = {row["patient_id"] for row in rows if row["split"] == "test"}
+    gone = Counter(
+        int(row["label"]) for row in rows if row["patient_id"] in judged and row["split"] == "train"
+    )
+    shared = dropped.findings.shared
+    assert {each.kind for each in shared} == {"same patient"}
+    assert sum((Counter(each.by_class) for each in shared), Counter()) == gone
+    counted = summary(dropped.dataset, dropped.findings)["leakage"]["left out"]
+    assert sum(row["images"] for row in counted) == gone.total()
+    for each in shared:
+        note = f"{each.images} of {each.of} images are of a patient who is in another split: left"
+        assert any(f"{each.split}: {note} out" in line for line in dropped.dataset.notes)
+        before = each.of - len(dropped.dataset.split(each.split))
+        assert before == each.images
     patients = [{s.patient for s in dropped.dataset.split(name)} for name in SPLITS]
     assert not patients[0] & patients[1] | patients[0] & patients[2] | patients[1] & patients[2]
 
@@ -246,10 +262,14 @@ def test_the_same_pixels_in_two_splits(folder: Path, demo_recipe: Recipe) -> Non
     dropped = build(recipe_of(demo_recipe, folder, drop), CONSOLE)
     assert len(dropped.dataset.train) == len(dataset.train) - 1
     assert len(dropped.dataset.test) == len(dataset.test)
+    name = ("no finding", "lesion")[dataset.train[0].labels[0]]
+    said = f"train: 1 of {len(dataset.train)} images have the pixels of one in another split: "
+    assert f"{said}left out ({name} 1)" in text(dropped.dataset, dropped.findings)
     report = drop.model_copy(update={"leakage": "report"})
     kept = build(recipe_of(demo_recipe, folder, report), CONSOLE)
     assert len(kept.dataset.train) == len(dataset.train)
     assert [leak.kind for leak in kept.findings.leaks] == ["same pixels"]
+    assert f"{said}kept, as the recipe says ({name} 1)" in kept.dataset.notes
     grouped = drop.model_copy(update={"leakage": "refuse", "group": "near-duplicates"})
     assert not build(recipe_of(demo_recipe, folder, grouped), CONSOLE).findings.leaks
 

@@ -16,10 +16,10 @@ from training.config_data import DicomData, PhantomData
 from .classes import Classes, Collected, Found
 from .dicom import collect_dicom, refuse_or_note
 from .fingerprint import Fingerprint, fingerprints, near_pairs
-from .leakage import Leak, find_leaks, refuse
+from .leakage import Leak, find_leaks, refuse, tally
 from .phantom import collect_phantoms
 from .pictures import collect_pictures
-from .report import Findings, write_leaks
+from .report import Findings, leak_note, write_leaks
 from .samples import SPLITS, Dataset, Sample, SplitName
 from .split import assign, joined, limited
 
@@ -77,9 +77,10 @@ def build(recipe: Recipe, console: Console, folder: Path | None = None) -> Built
         write_leaks(folder, leaks, samples)
     if split.leakage == "refuse":
         refuse(leaks, samples, split)
+    findings = _findings(recipe, leaks, samples, names, prints)
+    notes += [leak_note(each, classes, split.leakage) for each in findings.shared]
     dropped = {leak.drop for leak in leaks} if split.leakage == "drop" else set()
     kept = [index for index in range(len(samples)) if index not in dropped]
-    findings = _findings(recipe, leaks, samples, names, prints)
     dataset = _dataset(classes, _pick(samples, kept), _pick(names, kept), notes)
     _refuse_poor_splits(dataset)
     pixels = {sample: each.pixels for sample, each in zip(samples, prints, strict=True)}
@@ -152,6 +153,7 @@ def _findings(
     return Findings(
         leaks=leaks,
         policy=recipe.split.leakage,
+        shared=tally(leaks, samples, names),
         duplicates=sum(names[a] == names[b] for a, b in _same(prints)),
         contradictions=sum(
             len(labels[each.pixels]) > 1 and each.thumbnail is not None for each in prints

@@ -1,7 +1,8 @@
 """Whether a network could be judged on what it learned from: the same patient, the same picture."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,6 +29,20 @@ class Leak:
     kind: Kind
     drop: int
     keep: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """How many of the ``of`` images of a split are in another one as well, and in which way.
+
+    ``by_class`` counts them by the index of their class; an image of several counts in each.
+    """
+
+    split: SplitName
+    kind: Kind
+    images: int
+    of: int
+    by_class: Mapping[int, int]
 
 
 def find_leaks(
@@ -84,6 +99,22 @@ def _across(values: Sequence[str], names: Sequence[SplitName]) -> Iterable[tuple
             yield from (
                 (index, keep) for name, found in by_split.items() if name != last for index in found
             )
+
+
+def tally(
+    leaks: Sequence[Leak], samples: Sequence[Sample], names: Sequence[SplitName]
+) -> list[Shared]:
+    """Count the images that would have to go, each once, by split and by kind."""
+    first: dict[int, Kind] = {}
+    for leak in sorted(leaks, key=lambda leak: KINDS.index(leak.kind)):
+        first.setdefault(leak.drop, leak.kind)
+    shared = []
+    for split, kind in itertools.product(SPLITS, KINDS):
+        found = [i for i, of_kind in first.items() if of_kind == kind and names[i] == split]
+        if found:
+            by_class = Counter(label for index in found for label in samples[index].labels)
+            shared.append(Shared(split, kind, len(found), names.count(split), by_class))
+    return shared
 
 
 def refuse(leaks: Sequence[Leak], samples: Sequence[Sample], split: Split) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from training.run import write_whole
 
-from .leakage import KINDS, Leak
+from .leakage import KINDS, Kind, Leak, Shared
 from .samples import SPLITS, Dataset, Sample
 
 FILE = "dataset.json"
-_PHRASES = {
+_PHRASES: Mapping[Kind, str] = {
     "same patient": "are of a patient who is in",
     "same pixels": "have the pixels of one in",
     "nearly the same": "are nearly the same as one in",
@@ -24,9 +24,9 @@ LEAKS_FILE = "leakage.csv"
 class Findings:
     """What was noticed while a dataset was made.
 
-    ``policy`` says what happened to ``leaks``. The counts are of images: ``duplicates`` repeat
-    the pixels of another one of their split, ``contradictions`` do so under another label,
-    ``flat`` ones are of one grey value.
+    ``policy`` says what happened to ``leaks``; ``shared`` counts them, each image once. The other
+    counts are of images as well: ``duplicates`` repeat the pixels of another one of their split,
+    ``contradictions`` do so under another label, ``flat`` ones are of one grey value.
     """
 
     leaks: Sequence[Leak]
@@ -34,6 +34,7 @@ class Findings:
     duplicates: int
     contradictions: int
     flat: int
+    shared: Sequence[Shared] = ()
 
 
 def summary(dataset: Dataset, findings: Findings) -> dict[str, object]:
@@ -41,7 +42,13 @@ def summary(dataset: Dataset, findings: Findings) -> dict[str, object]:
     return {
         "classes": list(dataset.classes),
         "splits": {name: _counts(dataset, dataset.split(name)) for name in SPLITS},
-        "leakage": {"policy": findings.policy, "images": _by_kind(findings.leaks)},
+        "leakage": {
+            "policy": findings.policy,
+            "images": _by_kind(findings.leaks),
+            "left out" if findings.policy == "drop" else "kept": [
+                _row(each, dataset.classes) for each in findings.shared
+            ],
+        },
         "same pixels within splits": findings.duplicates,
         "same pixels, other label": findings.contradictions,
         "without contrast": findings.flat,
@@ -51,6 +58,37 @@ def summary(dataset: Dataset, findings: Findings) -> dict[str, object]:
 
 def _by_kind(leaks: Sequence[Leak]) -> dict[str, int]:
     return {kind: sum(leak.kind == kind for leak in leaks) for kind in KINDS}
+
+
+def _row(shared: Shared, classes: Sequence[str]) -> dict[str, object]:
+    by_class = {classes[index]: count for index, count in sorted(shared.by_class.items())}
+    return {
+        "split": shared.split,
+        "why": shared.kind,
+        "images": shared.images,
+        "of": shared.of,
+        "classes": by_class,
+    }
+
+
+def leak_note(shared: Shared, classes: Sequence[str], policy: str) -> str:
+    """Say in a sentence which images of a split are in another one as well, and what was done.
+
+    Parameters
+    ----------
+    shared
+        The images.
+    classes
+        Names of all classes.
+    policy
+        ``drop`` or ``report``.
+    """
+    by_class = ", ".join(f"{classes[index]} {n}" for index, n in sorted(shared.by_class.items()))
+    done = "left out" if policy == "drop" else "kept, as the recipe says"
+    return (
+        f"{shared.split}: {shared.images} of {shared.of} images {_PHRASES[shared.kind]} another "
+        f"split: {done}{f' ({by_class})' if by_class else ''}"
+    )
 
 
 def _counts(dataset: Dataset, samples: Sequence[Sample]) -> dict[str, object]:
@@ -81,11 +119,6 @@ def text(dataset: Dataset, findings: Findings) -> str:
         rows.append([str(cell) for cell in cells])
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     lines = ["  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
-    for kind, count in _by_kind(findings.leaks).items():
-        if count:
-            done = "left out" if findings.policy == "drop" else "kept, as the recipe says"
-            what = _PHRASES[kind]
-            lines.append(f"{count} images {what} another split: {done}")
     counted = (
         (findings.duplicates, "images repeat the pixels of another in their split"),
         (findings.contradictions, "images have the pixels of another with another label"),
