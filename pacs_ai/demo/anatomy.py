@@ -12,6 +12,9 @@ import numpy.typing as npt
 EVERYWHERE = 1e9
 """Depth of a shape that every slice cuts at its full width, as in a projection."""
 
+_FAR = 40.0
+"""So many edges outside of a border nothing is left, and `exp` does not overflow yet."""
+
 Floats = npt.NDArray[np.float64]
 Box = tuple[int, int, int, int]
 
@@ -63,7 +66,7 @@ class Grid:
         return (ys - self.dy) / self.zoom, (xs - self.dx) / self.zoom
 
 
-def paint(canvas: Floats, grid: Grid, shape: Ellipsoid, z: float = 0.0) -> Box | None:
+def paint(canvas: Floats, grid: Grid, shape: Ellipsoid, z: float = 0.0) -> None:
     """Draw the cut of a shape at depth ``z`` onto a slice, in place.
 
     Parameters
@@ -76,11 +79,52 @@ def paint(canvas: Floats, grid: Grid, shape: Ellipsoid, z: float = 0.0) -> Box |
         What to draw.
     z
         Depth of the slice.
+    """
+    cut = _cut(grid, shape, z)
+    if cut is None:
+        return
+    window, mask = cut  # the radius, turned into the mask without another copy: this takes long
+    mask -= 1
+    if shape.ring > 0:
+        mask /= shape.ring
+        np.square(mask, out=mask)
+        np.exp(np.negative(mask, out=mask), out=mask)
+    else:
+        mask /= shape.edge
+        np.exp(np.minimum(mask, _FAR, out=mask), out=mask)
+        mask += 1
+        np.divide(1, mask, out=mask)
+    part = canvas[window]
+    mask *= shape.value if shape.add else shape.value - part
+    part += mask
+
+
+def box_of(grid: Grid, shape: Ellipsoid, z: float = 0.0) -> Box | None:
+    """Find what `paint` would cover.
 
     Returns
     -------
     Box or None
-        Pixels (x0, y0, x1, y1), half open, that the shape covers; None where it shows nothing.
+        Pixels (x0, y0, x1, y1), half open; None where the shape shows nothing.
+    """
+    cut = _cut(grid, shape, z)
+    inside = np.argwhere(cut[1] <= 1) if cut is not None else np.empty((0, 2))
+    if cut is None or inside.size == 0:
+        return None
+    rows, columns = cut[0]
+    (y0, x0), (y1, x1) = inside.min(axis=0), inside.max(axis=0) + 1
+    return (
+        int(x0 + columns.start),
+        int(y0 + rows.start),
+        int(x1 + columns.start),
+        int(y1 + rows.start),
+    )
+
+
+def _cut(grid: Grid, shape: Ellipsoid, z: float) -> tuple[tuple[slice, slice], Floats] | None:
+    """Return the part of a slice that a shape can reach, and there the distance from its centre.
+
+    The distance is 1 on the border of the cut. None where the shape is out of reach.
     """
     scale = shape.scale_at(z)
     reach = scale * max(shape.rx, shape.ry) * (1.3 + 6 * max(shape.edge, shape.ring))
@@ -89,38 +133,27 @@ def paint(canvas: Floats, grid: Grid, shape: Ellipsoid, z: float = 0.0) -> Box |
     columns = np.flatnonzero(np.abs(xs - shape.x) <= reach)
     if scale == 0.0 or rows.size == 0 or columns.size == 0:
         return None
-    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    radius = _radius(shape, ys[window[0], None] - shape.y, xs[None, window[1]] - shape.x) / scale
-    if shape.ring > 0:
-        mask = np.exp(-(((radius - 1) / shape.ring) ** 2))
-    else:
-        mask = 1 / (1 + np.exp(np.clip((radius - 1) / shape.edge, -40, 40)))
-    part = canvas[window]
-    part += mask * (shape.value if shape.add else shape.value - part)
-    inside = np.argwhere(radius <= 1)
-    if inside.size == 0:
-        return None
-    (y0, x0), (y1, x1) = inside.min(axis=0), inside.max(axis=0) + 1
-    return (
-        int(x0 + columns[0]),
-        int(y0 + rows[0]),
-        int(x1 + columns[0]),
-        int(y1 + rows[0]),
-    )
+    window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    dy, dx = (ys[window[0]] - shape.y) / scale, (xs[window[1]] - shape.x) / scale
+    return window, _radius(shape, dy[:, None], dx[None, :])
 
 
 def _radius(shape: Ellipsoid, dy: Floats, dx: Floats) -> Floats:
     """Distance from the centre, 1 on the border."""
-    c, s = np.cos(shape.angle), np.sin(shape.angle)
-    u, v = (c * dx + s * dy) / shape.rx, (c * dy - s * dx) / shape.ry
-    radius: Floats = np.hypot(u, v)
+    if shape.angle == 0.0:  # what depends on one axis only is cheap
+        u, v = dx / shape.rx, dy / shape.ry
+    else:
+        c, s = np.cos(shape.angle), np.sin(shape.angle)
+        u, v = (c / shape.rx) * dx + (s / shape.rx) * dy, (c / shape.ry) * dy - (s / shape.ry) * dx
+    radius: Floats = np.square(u) + np.square(v)
+    np.sqrt(radius, out=radius)
     if shape.wobble:
         theta = np.arctan2(v, u)
         border = 1.0 + sum(
             amplitude * np.cos(order * theta + phase)
             for order, (amplitude, phase) in enumerate(shape.wobble, start=2)
         )
-        radius = radius / border
+        radius /= border
     return radius
 
 

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from pacs_ai.demo.anatomy import EVERYWHERE, Box, Ellipsoid, Floats, Grid, paint
+from pacs_ai.demo.anatomy import EVERYWHERE, Box, Ellipsoid, Floats, Grid, box_of, paint
 from pacs_ai.demo.brain import mr_brain
 from pacs_ai.demo.film import chest_film
 from pacs_ai.demo.phantom_iod import StudyKey, make_dataset, to_stored
@@ -157,7 +157,9 @@ def write_phantom_study(
     )
 
 
-def write_phantom_collection(folder: Path, studies: int, seed: int) -> list[PhantomStudy]:
+def write_phantom_collection(
+    folder: Path, studies: int, seed: int, drawn: Callable[[], None] = lambda: None
+) -> list[PhantomStudy]:
     """Write many studies and their labels.
 
     Modalities take turns, half of the studies (by chance) hold a lesion, and every fourth study is
@@ -171,6 +173,8 @@ def write_phantom_collection(folder: Path, studies: int, seed: int) -> list[Phan
         How many.
     seed
         Two collections with different seeds share no study and no patient.
+    drawn
+        Called after each study.
     """
     rng = _chance_of("collection", seed)
     written: list[PhantomStudy] = []
@@ -185,6 +189,7 @@ def write_phantom_collection(folder: Path, studies: int, seed: int) -> list[Phan
                 patient_id=written[-1].patient_id if again else None,
             )
         )
+        drawn()
     _write_labels(folder, written)
     return written
 
@@ -274,5 +279,6 @@ def _slice(
     picture = scene.render(rng, grid, z)
     box = None
     if lesion is not None and lesion.scale_at(z) >= _VISIBLE:
-        box = paint(picture, grid, lesion, z)
+        paint(picture, grid, lesion, z)
+        box = box_of(grid, lesion, z)
     return scene.finish(rng, picture), box

@@ -55,7 +55,7 @@ def build(recipe: Recipe, console: Console, folder: Path | None = None) -> Built
     DataError
         If data are missing, damaged, contradict each other, hold one class only, or leak.
     """
-    collected = _collect(recipe)
+    collected = _collect(recipe, console)
     classes, notes = tuple(entry.name for entry in recipe.classes), list(collected.notes)
     found = list(collected.found)
     _refuse_one_class(found, classes)
@@ -87,10 +87,10 @@ def build(recipe: Recipe, console: Console, folder: Path | None = None) -> Built
     return Built(dataset, findings, pixels)
 
 
-def _collect(recipe: Recipe) -> Collected:
+def _collect(recipe: Recipe, console: Console) -> Collected:
     data = recipe.data
     if isinstance(data, PhantomData):
-        return collect_phantoms(data, recipe.limit)
+        return collect_phantoms(data, console, recipe.limit)
     names = tuple(entry.name for entry in recipe.classes)
     classes = Classes(names, data.names, several=recipe.release.activation == "sigmoid")
     if isinstance(data, DicomData):

@@ -1,6 +1,10 @@
 """Samples that are drawn on this machine, so that anybody can try the whole way."""
 
+from functools import partial
 from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
 
 from pacs_ai.demo.phantom import LABELS_FILE, LabelRow, read_labels, write_phantom_collection
 from training.config_data import PhantomData
@@ -12,7 +16,7 @@ _SEED_STEP = 1_000_003
 """Splits with other numbers share no patient."""
 
 
-def collect_phantoms(data: PhantomData, limit: int | None = None) -> Collected:
+def collect_phantoms(data: PhantomData, console: Console, limit: int | None = None) -> Collected:
     """Draw the phantoms of a recipe, unless they are there already, and list them.
 
     A folder is named by what was drawn into it, and a split is whole when its labels are there:
@@ -24,7 +28,10 @@ def collect_phantoms(data: PhantomData, limit: int | None = None) -> Collected:
         studies = wanted if limit is None else min(wanted, limit)
         folder = data.folder / f"{name}-{studies}-{data.seed}"
         if not (folder / LABELS_FILE).exists():
-            write_phantom_collection(folder, studies, data.seed + index * _SEED_STEP)
+            with Progress(console=console, transient=True) as shown:
+                task = shown.add_task(f"Drawing phantoms: {name}", total=studies)
+                seed, drawn = data.seed + index * _SEED_STEP, partial(shown.advance, task)
+                write_phantom_collection(folder, studies, seed, drawn)
         found += [Found(_sample(folder, row), name) for row in read_labels(folder)]
     return Collected(tuple(found))
 
