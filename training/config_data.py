@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 KeyName = Literal["PatientID", "StudyUID", "SeriesUID", "SOPInstanceUID"]
 Condition = str | tuple[str, ...]
+Archive = Literal["nbia", "idc"]
 
 
 class Strict(BaseModel):
@@ -97,10 +98,12 @@ class DicomData(_Labelled):
     """A tree of DICOM files, downloaded where a collection is named.
 
     ``collection``, ``manifest`` (a ``.tcia`` file) or neither: then ``folder`` has to be filled
-    already. ``fetch`` narrows what is downloaded by columns of the archive's series list, in the
-    form of ``where``. Group 1 of ``patient_pattern`` is the patient where the PatientID holds more
-    than that. Only images of the input's modalities are used, at most ``images_per_series`` of a
-    series, spread evenly (0: all). ``masks = "drop"`` leaves out images of two grey levels.
+    already. ``archive`` is who has it: ``nbia``, The Cancer Imaging Archive, or ``idc``, the
+    Imaging Data Commons; ``server`` is its address, "" for the public one. ``fetch`` narrows what
+    is downloaded by columns of the archive's series list, in the form of ``where``. Group 1 of
+    ``patient_pattern`` is the patient where the PatientID holds more than that. Only images of the
+    input's modalities are used, at most ``images_per_series`` of a series, spread evenly (0: all).
+    ``masks = "drop"`` leaves out images of two grey levels.
     ``boxes`` is a folder with a VOC XML file for each image, named by its SOP Instance UID; with
     ``boxed_only`` only images with a box are used.
     """
@@ -109,7 +112,8 @@ class DicomData(_Labelled):
     folder: Path
     collection: str = ""
     manifest: Path | None = None
-    server: str = "https://nbia.cancerimagingarchive.net/nbia-api/services"
+    archive: Archive = "nbia"
+    server: str = ""
     fetch: dict[str, Condition] = Field(default_factory=dict)
     labels: Annotated[TableLabels | PatternLabels, Field(discriminator="kind")]
     patient_pattern: str = ""

@@ -2,13 +2,14 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import typer
 
 from pacs_ai.errors import ConfigError
 from training.cli import need_extra
 from training.cli.options import AsJson, say
+from training.config_data import Archive
 
 Wanted = Annotated[
     list[str],
@@ -46,10 +47,19 @@ def download(
         typer.Option(
             "--server",
             metavar="URL",
-            help="The NBIA server, up to /services. Default: that of The Cancer Imaging Archive.",
+            help="Another address: of an NBIA server, up to /services, or of the buckets of IDC, "
+            "with {bucket} for the name. Default: the public one.",
             show_default=False,
         ),
     ] = None,
+    archive: Annotated[
+        str,
+        typer.Option(
+            "--archive",
+            metavar="NAME",
+            help="nbia, The Cancer Imaging Archive, or idc, the Imaging Data Commons.",
+        ),
+    ] = "nbia",
     where: Where = None,
     limit: Annotated[
         int | None,
@@ -62,7 +72,7 @@ def download(
     ] = 4,
     as_json: AsJson = False,
 ) -> None:
-    """Bring images of The Cancer Imaging Archive here, each of them verified.
+    """Bring images of a public archive here, each of them verified.
 
     The same command goes on with a download that was stopped: series that are whole are not
     fetched again. Licences and citations are written beside them.
@@ -70,11 +80,11 @@ def download(
     need_extra("httpx", "tenacity")
     from rich.console import Console
 
-    from training.download import SERVER, Nbia, fetch
+    from training.download import fetch, open_source
     from training.download.step import bars
 
     folder = out if out is not None else Path("data") / Path(wanted[0]).stem
-    source = Nbia(server or SERVER)
+    source = open_source(_archive(archive), server or "")
     try:
         with bars(Console(stderr=True)) as progress:
             fetched = fetch(
@@ -95,6 +105,13 @@ def download(
         otherwise=f"{len(fetched.series)} series, {fetched.images} images in {folder}; "
         f"{fetched.new_series} came now. Licences: {folder / 'licences.json'}",
     )
+
+
+def _archive(name: str) -> Archive:
+    for known in get_args(Archive):
+        if name == known:
+            return cast("Archive", name)
+    raise ConfigError(f"--archive {name}: it is {' or '.join(get_args(Archive))}")
 
 
 def _conditions(where: list[str]) -> dict[str, str]:

@@ -5,18 +5,37 @@ from pathlib import Path
 
 from pacs_ai.errors import DataError
 from pacs_ai.uids import storable_uid
-from training.config_data import Condition
+from training.config_data import Archive, Condition
 from training.data.split import rank
 from training.data.table import matches
 
+from .idc import Idc
 from .manifest import read_manifest
-from .nbia import SERVER, Nbia
+from .nbia import Nbia
 from .source import Series, Source
 from .transfer import THREADS, Fetched, Progress, transfer
 
-__all__ = ["SERVER", "Fetched", "Nbia", "Progress", "Source", "fetch", "look_up"]
+__all__ = ["Fetched", "Idc", "Nbia", "Progress", "Source", "fetch", "look_up", "open_source"]
 
 _SUFFIX = ".tcia"
+
+
+def open_source(archive: Archive, server: str = "") -> Source:
+    """Choose who is asked.
+
+    Parameters
+    ----------
+    archive
+        ``nbia`` (The Cancer Imaging Archive) or ``idc`` (the Imaging Data Commons).
+    server
+        Its address; "" for the public one.
+
+    Raises
+    ------
+    ConfigError
+        If what it needs is not installed, or the address cannot be one.
+    """
+    return Idc(server) if archive == "idc" else Nbia(server)
 
 
 def fetch(

@@ -63,7 +63,7 @@ def unpack(path: Path, series: Series, folder: Path) -> list[File]:
                 name = f"{len(files) + 1:05d}.dcm"
                 file = _copy(head, source, folder / name)
             arrived[_base(entry.filename)] = file.md5
-            instances.add(_instance(folder / name, series))
+            instances.add(instance_of(folder / name, series))
             files.append(file)
     if not files:
         raise Transient("no image came, only a licence or a list")
@@ -113,8 +113,14 @@ def _copy(head: bytes, source: IO[bytes], path: Path) -> File:
     return File(path.name, size, digest.hexdigest())
 
 
-def _instance(path: Path, series: Series) -> str:
-    """Return the SOP Instance UID of a file that belongs to the series."""
+def instance_of(path: Path, series: Series) -> str:
+    """Return the SOP Instance UID of a file that belongs to the series.
+
+    Raises
+    ------
+    Transient
+        If it is no DICOM file, or of another series.
+    """
     try:
         facts = read_facts(path, ("SOPInstanceUID", "SeriesInstanceUID"))
     except NotDicom as error:

@@ -109,7 +109,7 @@ class Http:
                 self._guard(response.read)
                 return read(response.text)
 
-        return self.patiently(once, path)
+        return self.patiently(once, path or "/")
 
     def patiently(self, once: Callable[[], T], what: str) -> T:
         """Do something until it works, or patience ends; see `ask` for the errors."""

@@ -49,15 +49,16 @@ class Nbia:
     Parameters
     ----------
     server
-        Its address up to ``services``; the National Lung Screening Trial has one of its own.
+        Its address up to ``services``, "" for that of The Cancer Imaging Archive; the National Lung
+        Screening Trial has one of its own.
     patience
         How long is waited, and how often tried again.
     """
 
     name = "NBIA"
 
-    def __init__(self, server: str = SERVER, patience: Patience | None = None) -> None:
-        self._http = Http(server, patience or Patience())
+    def __init__(self, server: str = "", patience: Patience | None = None) -> None:
+        self._http = Http(server or SERVER, patience or Patience())
         self._spoken: dict[str, str] = {}
 
     def close(self) -> None:

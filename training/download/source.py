@@ -43,6 +43,9 @@ class Source(Protocol):
 
     name: str
 
+    def close(self) -> None:
+        """Close all connections."""
+
     def collection(self, name: str) -> list[Series]:
         """List the series of a collection.
 

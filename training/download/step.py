@@ -15,7 +15,7 @@ from rich.progress import Progress as Bars
 
 from training.config_data import Data, DicomData
 
-from . import Fetched, Nbia, Progress, fetch
+from . import Fetched, Progress, fetch, open_source
 from .source import Series
 
 
@@ -55,15 +55,15 @@ def download(data: Data, console: Console, limit: int | None = None) -> Fetched 
 
     Raises
     ------
-    DataError, PeerError, NoSpace, StorageError
-        As `fetch` does.
+    ConfigError, DataError, PeerError, NoSpace, StorageError
+        As `open_source` and `fetch` do.
     """
     if not isinstance(data, DicomData):
         return None
     wanted = [str(data.manifest)] if data.manifest else [data.collection] if data.collection else []
     if not wanted:
         return None
-    source = Nbia(data.server)
+    source = open_source(data.archive, data.server)
     try:
         with bars(console) as progress:
             return fetch(wanted, data.folder, source, progress, conditions=data.fetch, limit=limit)
