@@ -65,12 +65,17 @@ def receive(context: FlowContext, arrivals: Notes, received: ReceivedInstance) -
     association = received.association
     origin = Origin(association.calling_aet, association.called_aet, association.id)
     try:
-        scanned = scan_instance(received.part.path, hash_pixels=False)
+        with context.spool.flushing(received.part):
+            scanned = scan_instance(received.part.path, hash_pixels=False)
     except NotDicom as error:
         context.spool.discard(received.part)
         status = error.status if isinstance(error, BadDataset) else 0xC000
         _log.warning("instance refused", peer=origin.calling_aet, reason=error.message)
         return StoreAnswer(status, error.message[:64])
+    except StorageError as error:
+        context.spool.discard(received.part)
+        _log.error("instance not stored", error=error.code)
+        return StoreAnswer(OUT_OF_RESOURCES, "storage is out of reach, try again")
     mismatch = _mismatch(received, scanned)
     if mismatch is not None:
         context.spool.discard(received.part)
@@ -97,7 +102,7 @@ def _store(
     context: FlowContext, arrivals: Notes, part: Part, scanned: ScannedInstance, origin: Origin
 ) -> StoreAnswer:
     size = part.path.stat().st_size
-    path = context.spool.keep(part)
+    path = context.spool.keep(part, flushed=True)
     try:
         return adopt(context, arrivals, path, size, scanned, origin)
     except StorageError:
@@ -118,7 +123,7 @@ def adopt(
     sender = _sender(context, scanned, origin)
     now = context.now()
     placed = context.database.write_together(
-        lambda session: arriving.place(session, arrival, sender, now)
+        lambda connection: arriving.place(connection, arrival, sender, now)
     )
     if placed is None:
         return duplicates.answer(context, path, scanned, sender)

@@ -1,9 +1,10 @@
 """The row of an instance that arrives, in as few statements as can be: a sender waits for it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -14,12 +15,11 @@ from pacs_ai.store import instances, studies
 from pacs_ai.store.instances import Arrival
 from pacs_ai.store.schema import Instance, Study
 
-# Statements are made once: to build one takes longer than to execute it.
 _OF_ARRIVAL = [field.name for field in fields(Arrival) if field.name != "study_instance_uid"]
 _COLUMNS = ("study_id", "revision", "received_at", *_OF_ARRIVAL)
 _OPEN = (
     Study.study_instance_uid == sa.bindparam("study_uid"),
-    Study.state == StudyState.RECEIVING,
+    Study.state == StudyState.RECEIVING.value,
     Study.patient_key == sa.bindparam("patient"),
 )
 _ROW = sa.select(
@@ -28,13 +28,6 @@ _ROW = sa.select(
     sa.bindparam("now", type_=Instance.received_at.type),
     *(sa.bindparam(name, type_=getattr(Instance, name).type) for name in _OF_ARRIVAL),
 ).where(*_OPEN)
-_INSERT: Mapping[str, Any] = {
-    dialect.__name__.rpartition(".")[2]: dialect.insert(Instance)
-    .from_select(_COLUMNS, _ROW, include_defaults=False)
-    .on_conflict_do_nothing(index_elements=[Instance.sop_instance_uid])
-    .returning(Instance.study_id, Instance.revision)
-    for dialect in (sqlite, postgresql)
-}
 _NOTE_ACTIVITY = (
     sa.update(Study)
     .where(Study.id == sa.bindparam("study_id"))
@@ -58,7 +51,7 @@ class Placed:
 
 
 def place(
-    session: Session, arrival: Arrival, sender: studies.Sender, now: datetime
+    connection: sa.Connection, arrival: Arrival, sender: studies.Sender, now: datetime
 ) -> Placed | None:
     """Give an instance its row, and its study the state that follows from it.
 
@@ -71,36 +64,74 @@ def place(
         None if the SOP Instance UID has a row already.
     """
     if not arrival.unusable_reason:
-        placed = _continue(session, arrival, sender, now)
+        placed = _continue(connection, arrival, sender, now)
         if placed is not None:
             return placed
-    if instances.find(session, arrival.sop_instance_uid) is not None:
-        return None
-    study = studies.add_instance(session, arrival, sender, now)
-    return Placed(StudyId(study.id), study.revision, StudyState(study.state))
+    with Session(connection, expire_on_commit=False) as session:
+        if instances.find(session, arrival.sop_instance_uid) is not None:
+            return None
+        study = studies.add_instance(session, arrival, sender, now)
+        session.flush()
+        return Placed(StudyId(study.id), study.revision, StudyState(study.state))
 
 
 def _continue(
-    session: Session, arrival: Arrival, sender: studies.Sender, now: datetime
+    connection: sa.Connection, arrival: Arrival, sender: studies.Sender, now: datetime
 ) -> Placed | None:
     """Do the usual case; None, and nothing done, where it is another."""
-    connection = session.connection()
-    values = {name: getattr(arrival, name) for name in _OF_ARRIVAL}
-    values |= {
-        "study_uid": arrival.study_instance_uid,
-        "patient": sender.patient_key,
-        "now": now,
-    }
-    row = connection.execute(_INSERT[connection.dialect.name], values).first()
+    insert, note_activity, moment = _statements(connection.dialect)
+    values: dict[str, Any] = {name: getattr(arrival, name) for name in _OF_ARRIVAL}
+    values["study_uid"] = arrival.study_instance_uid
+    values["patient"] = sender.patient_key
+    values["now"] = moment(now)
+    row: Any = insert(connection, values).first()
     if row is None:
         return None
+    study_id, revision = row
     activity = {
-        "study_id": row.study_id,
-        "now": now,
+        "study_id": study_id,
+        "now": values["now"],
         "from_node": sender.node,
         "calling": sender.calling_aet,
         "called": sender.called_aet,
         "modality_now": arrival.modality,
     }
-    connection.execute(_NOTE_ACTIVITY, activity)
-    return Placed(StudyId(row.study_id), row.revision, StudyState.RECEIVING)
+    note_activity(connection, activity)
+    return Placed(StudyId(study_id), revision, StudyState.RECEIVING)
+
+
+_Execute = Callable[[sa.Connection, dict[str, Any]], sa.CursorResult[Any]]
+
+
+@lru_cache(maxsize=4)
+def _statements(dialect: sa.Dialect) -> tuple[_Execute, _Execute, Callable[[datetime], Any]]:
+    """Prepare the two statements, and what turns a time into the database's.
+
+    To build a statement takes longer than to execute it, and to bind its values as long again:
+    here both are done once, and the driver is handed what it takes.
+    """
+    into: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[dialect.name]
+    insert = (
+        into(Instance)
+        .from_select(_COLUMNS, _ROW, include_defaults=False)
+        .on_conflict_do_nothing(index_elements=[Instance.sop_instance_uid])
+        .returning(Instance.study_id, Instance.revision)
+    )
+    moment = Instance.received_at.type.bind_processor(dialect) or (lambda value: value)
+    return (
+        _prepared(insert, dialect),
+        _prepared(_NOTE_ACTIVITY, dialect),
+        cast("Callable[[datetime], Any]", moment),
+    )
+
+
+def _prepared(statement: sa.sql.ClauseElement, dialect: sa.Dialect) -> _Execute:
+    compiled = cast("sa.sql.compiler.SQLCompiler", statement.compile(dialect=dialect))
+    sql, constants, order = str(compiled), compiled.params, compiled.positiontup
+
+    def execute(connection: sa.Connection, values: dict[str, Any]) -> sa.CursorResult[Any]:
+        values = constants | values
+        bound: Any = values if order is None else tuple(values[name] for name in order)
+        return connection.exec_driver_sql(sql, bound)
+
+    return execute

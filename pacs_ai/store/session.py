@@ -8,7 +8,6 @@ otherwise fail at once with "database is locked", whatever the busy timeout.
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -52,7 +51,8 @@ class Database:
             _private(Path(url.removeprefix("sqlite:///")))
             sa.event.listen(self.engine, "connect", _configure_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
-        self._together = Together(partial(self.write, busy_seconds=RECEIVE_BUSY_SECONDS))
+        self._receiving: sa.Connection | None = None
+        self._together = Together(self._write_received)
 
     def _driver_options(self) -> dict[str, object]:
         if self.is_sqlite:
@@ -70,15 +70,14 @@ class Database:
         StorageError
             If the database failed otherwise.
         """
-        writer = self.engine.execution_options(immediate=True, busy_ms=int(busy_seconds * 1000))
         with (
             _translated(),
-            Session(writer, expire_on_commit=False) as session,
+            Session(self._writer(busy_seconds), expire_on_commit=False) as session,
             session.begin(),
         ):
             yield session
 
-    def write_together(self, work: Callable[[Session], T]) -> T:
+    def write_together(self, work: Callable[[sa.Connection], T]) -> T:
         """Run a small piece of work in a transaction that it may share with others.
 
         Parameters
@@ -89,9 +88,25 @@ class Database:
         Raises
         ------
         DatabaseBusy, StorageError
-            As `write` with `RECEIVE_BUSY_SECONDS`.
+            As `write`, but after `RECEIVE_BUSY_SECONDS`.
         """
         return self._together.run(work)
+
+    @contextlib.contextmanager
+    def _write_received(self) -> Iterator[sa.Connection]:
+        """Run a block in one transaction, on a connection that is kept for it.
+
+        One thread at a time: `Together` sees to it. A connection that broke is made anew by its
+        next transaction.
+        """
+        with _translated():
+            if self._receiving is None:
+                self._receiving = self._writer(RECEIVE_BUSY_SECONDS).connect()
+            with self._receiving.begin():
+                yield self._receiving
+
+    def _writer(self, busy_seconds: float) -> sa.Engine:
+        return self.engine.execution_options(immediate=True, busy_ms=int(busy_seconds * 1000))
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Session]:
@@ -101,6 +116,8 @@ class Database:
 
     def close(self) -> None:
         """Give all connections back."""
+        if self._receiving is not None:
+            self._receiving.close()
         self.engine.dispose()
 
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Generic, TypeVar, cast
 
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection
 
 from pacs_ai.errors import DatabaseBusy, StorageError
 
 T = TypeVar("T")
-Work = Callable[[Session], T]
-Write = Callable[[], AbstractContextManager[Session]]
+Work = Callable[[Connection], T]
+Write = Callable[[], AbstractContextManager[Connection]]
 
 
 class Together:
@@ -73,9 +73,9 @@ class Together:
 
     def _do(self, pieces: "list[_Piece[object]]") -> None:
         try:
-            with self._write() as session:
+            with self._write() as connection:
                 for piece in pieces:
-                    piece.run(session)
+                    piece.run(connection)
             _end(pieces, None)
         except DatabaseBusy as error:
             _end(pieces, error)
@@ -97,8 +97,8 @@ class _Piece(Generic[T]):
         self._value: T | None = None
         self.error: Exception | None = StorageError("the transaction did not end")
 
-    def run(self, session: Session) -> None:
-        self._value = self._work(session)
+    def run(self, connection: Connection) -> None:
+        self._value = self._work(connection)
 
     def wait_leads(self) -> bool:
         """Wait until it is done, or its caller has to lead."""

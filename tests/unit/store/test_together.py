@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from pacs_ai.errors import DatabaseBusy, StorageError
-from pacs_ai.store.session import Database, Session
+from pacs_ai.store.session import Database
 from pacs_ai.store.together import Together
 
 
@@ -17,8 +17,8 @@ def commits(database: Database) -> list[int]:
     return counted
 
 
-def insert(session: Session, number: int) -> int:
-    session.execute(sa.text("INSERT INTO note VALUES (:number)"), {"number": number})
+def insert(connection: sa.Connection, number: int) -> int:
+    connection.execute(sa.text("INSERT INTO note VALUES (:number)"), {"number": number})
     return number
 
 
@@ -43,19 +43,19 @@ def at_once(works: list[Callable[[], object]]) -> None:
 
 
 def gathered(
-    database: Database, works: list[Callable[[Session], object]]
+    database: Database, works: list[Callable[[sa.Connection], object]]
 ) -> tuple[list[object], list[str]]:
     """Run works that all arrive while a first one is being done."""
     results: list[object] = []
     errors: list[str] = []
     entered, go_on = threading.Event(), threading.Event()
 
-    def first(session: Session) -> int:
+    def first(connection: sa.Connection) -> int:
         entered.set()
         go_on.wait(10)
-        return insert(session, 0)
+        return insert(connection, 0)
 
-    def run(work: Callable[[Session], object]) -> None:
+    def run(work: Callable[[sa.Connection], object]) -> None:
         try:
             results.append(database.write_together(work))
         except StorageError as error:
@@ -77,7 +77,7 @@ def gathered(
 
 def test_those_who_wait_share_a_commit(noting: Database) -> None:
     counted = commits(noting)
-    works = [lambda session, n=number: insert(session, n) for number in range(1, 9)]
+    works = [lambda connection, n=number: insert(connection, n) for number in range(1, 9)]
     results, errors = gathered(noting, works)  # type: ignore[arg-type]
     assert (sorted(results), errors) == (list(range(9)), [])  # type: ignore[type-var]
     assert numbers(noting) == list(range(9))
@@ -85,7 +85,7 @@ def test_those_who_wait_share_a_commit(noting: Database) -> None:
 
 
 def test_a_failure_is_its_owner_s_alone(noting: Database) -> None:
-    works = [lambda session, n=number: insert(session, n) for number in (1, 0, 2)]
+    works = [lambda connection, n=number: insert(connection, n) for number in (1, 0, 2)]
     results, errors = gathered(noting, works)  # type: ignore[arg-type]
     assert (sorted(results), errors) == ([0, 1, 2], ["STORAGE"])  # type: ignore[type-var]
     assert numbers(noting) == [0, 1, 2]
@@ -94,7 +94,7 @@ def test_a_failure_is_its_owner_s_alone(noting: Database) -> None:
 def test_many_at_once(noting: Database) -> None:
     at_once(
         [
-            lambda n=number: noting.write_together(lambda session: insert(session, n))  # type: ignore[misc]
+            lambda n=number: noting.write_together(lambda connection: insert(connection, n))  # type: ignore[misc]
             for number in range(100)
         ]
     )
@@ -104,13 +104,30 @@ def test_many_at_once(noting: Database) -> None:
 def test_a_busy_database_is_not_asked_once_for_each() -> None:
     asked: list[int] = []
 
-    def busy() -> "Session":
+    def busy() -> "sa.Connection":
         asked.append(1)
         raise DatabaseBusy("locked")
 
     together = Together(busy)  # type: ignore[arg-type]
     with pytest.raises(DatabaseBusy):
-        together.run(lambda session: session)
+        together.run(lambda connection: connection)
     assert asked == [1]
     with pytest.raises(DatabaseBusy):
-        together.run(lambda session: session)
+        together.run(lambda connection: connection)
+
+
+def test_a_connection_that_broke_is_made_anew(postgres: str) -> None:
+    database = Database(postgres)
+
+    def process(connection: sa.Connection) -> int:
+        found: int = connection.scalar(sa.text("SELECT pg_backend_pid()"))
+        return found
+
+    first = database.write_together(process)
+    assert database.write_together(process) == first, "it is kept"
+    with database.write() as session:
+        session.execute(sa.text("SELECT pg_terminate_backend(:process)"), {"process": first})
+    with pytest.raises(StorageError):
+        database.write_together(process)
+    assert database.write_together(process) != first
+    database.close()

@@ -1,0 +1,110 @@
+"""The order in which an instance becomes durable: flushed, named, its folder flushed."""
+
+import errno
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from pacs_ai.domain import Part
+from pacs_ai.errors import NoSpace, StorageError
+from pacs_ai.store.spool import Spool
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    made = Spool(tmp_path, "node")
+    made.open()
+    return made
+
+
+@pytest.fixture
+def written(spool: Spool) -> Part:
+    part = spool.new_part()
+    os.write(part.fd, b"bytes")
+    return part
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is done to the disk, in order; flushes by the kind of what is flushed."""
+    steps: list[str] = []
+    fsync, rename = os.fsync, Path.rename
+
+    def note_fsync(fd: int) -> None:
+        fsync(fd)
+        steps.append("folder" if stat.S_ISDIR(os.fstat(fd).st_mode) else "file")
+
+    def note_rename(self: Path, target: Path) -> Path:
+        steps.append("name")
+        return rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", note_fsync)
+    monkeypatch.setattr(Path, "rename", note_rename)
+    return steps
+
+
+def test_kept_at_once(spool: Spool, written: Part, done: list[str]) -> None:
+    assert spool.path_of(spool.keep(written)).read_bytes() == b"bytes"
+    assert done == ["file", "name", "folder"]
+
+
+def test_flushed_beside_a_block_and_then_kept(spool: Spool, written: Part, done: list[str]) -> None:
+    with spool.flushing(written):
+        pass
+    assert done == ["file"]
+    assert spool.path_of(spool.keep(written, flushed=True)).read_bytes() == b"bytes"
+    assert done == ["file", "name", "folder"]
+
+
+def test_without_durability_nothing_is_flushed(tmp_path: Path, done: list[str]) -> None:
+    spool = Spool(tmp_path, "node", durable=False)
+    spool.open()
+    part = spool.new_part()
+    with spool.flushing(part):
+        pass
+    spool.keep(part, flushed=True)
+    assert done == ["name"]
+
+
+def test_a_block_that_fails_does_not_leave_before_the_flush(
+    spool: Spool, written: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, ended = threading.Event(), threading.Event()
+
+    def slow(_fd: int) -> None:
+        entered.wait(10)
+        ended.set()
+
+    def fail() -> None:
+        with spool.flushing(written):
+            entered.set()
+            raise LookupError
+
+    monkeypatch.setattr(os, "fsync", slow)
+    with pytest.raises(LookupError):
+        fail()
+    assert ended.is_set(), "the descriptor may be closed now, and its number be another's"
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(errno.EIO, StorageError), (errno.ENOSPC, NoSpace)], ids=["EIO", "ENOSPC"]
+)
+def test_a_flush_that_fails(
+    number: int,
+    kind: type[StorageError],
+    spool: Spool,
+    written: Part,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(_fd: int) -> None:
+        raise OSError(number, "injected")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    with pytest.raises(kind) as caught, spool.flushing(written):
+        pass
+    assert type(caught.value) is kind
+    spool.discard(written)
+    assert spool.clear_parts() == 0
