@@ -104,10 +104,18 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A file that an instance is being written to: its path, and a descriptor open for it."""
+    """A file that an instance is being written to: its path, and a descriptor open for it.
 
-    path: Path
+    A string, since each instance has one and to make a `Path` takes longer than to open it.
+    """
+
+    file: str
     fd: int
+
+    @property
+    def path(self) -> Path:
+        """The same as a path."""
+        return Path(self.file)
 
 
 @dataclass(frozen=True, slots=True)

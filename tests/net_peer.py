@@ -58,7 +58,7 @@ class Recorder:
     def open_part(self) -> Part:
         self.before_part()
         path = self.folder / f"{uuid.uuid4().hex}.part"
-        return Part(path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        return Part(str(path), os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
     def discard(self, part: Part) -> None:
         os.close(part.fd)

@@ -63,7 +63,7 @@ class Archive:
         """Open a file for an instance that begins to arrive."""
         path = self._incoming / f"{uuid.uuid4().hex}.part"
         try:
-            return Part(path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            return Part(str(path), os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         except OSError as error:
             raise StorageError(f"{path}: {error.strerror}") from None
 

@@ -4,6 +4,7 @@ The order is that of a durable receive: checked to its end without decoding pixe
 renamed, folder flushed, row committed, answered.
 """
 
+import os
 from dataclasses import dataclass
 
 from pacs_ai.dicom.encoding import BadDataset
@@ -101,7 +102,7 @@ def _mismatch(received: ReceivedInstance, scanned: ScannedInstance) -> StoreAnsw
 def _store(
     context: FlowContext, arrivals: Notes, part: Part, scanned: ScannedInstance, origin: Origin
 ) -> StoreAnswer:
-    size = part.path.stat().st_size
+    size = os.fstat(part.fd).st_size
     path = context.spool.keep(part, flushed=True)
     try:
         return adopt(context, arrivals, path, size, scanned, origin)

@@ -31,7 +31,7 @@ class Folder:
 
     def open_part(self) -> Part:
         path = f"{self.folder}/{next(self.numbers)}.part"
-        return Part(Path(path), os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        return Part(path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
     def discard(self, part: Part) -> None:
         os.close(part.fd)
@@ -39,7 +39,7 @@ class Folder:
 
     def store(self, received: ReceivedInstance) -> StoreAnswer:
         os.close(received.part.fd)
-        os.rename(received.part.path, f"{self.folder}/{received.sop_instance_uid}.dcm")  # noqa: PTH104 - measured
+        os.rename(received.part.file, f"{self.folder}/{received.sop_instance_uid}.dcm")  # noqa: PTH104 - measured
         return SUCCESS
 
     def commitment_report(self, report: CommitmentReport) -> int:

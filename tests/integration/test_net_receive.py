@@ -266,7 +266,7 @@ def test_disk_full_in_the_middle(node: Node) -> None:
         pytest.skip("no /dev/full")
     discarded = []
     with node.connect() as peer, Path("/dev/full").open("wb", buffering=0) as full:
-        node.recorder.open_part = lambda: Part(Path("/dev/full"), full.fileno())  # type: ignore[method-assign]
+        node.recorder.open_part = lambda: Part("/dev/full", full.fileno())  # type: ignore[method-assign]
         node.recorder.discard = discarded.append  # type: ignore[method-assign]
         peer.associate()
         assert peer.store(bytes(300_000)) == 0xA700

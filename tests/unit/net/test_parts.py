@@ -144,7 +144,7 @@ def test_messages_in_fragments(command: bytes, dataset: bytes | None, max_length
 
 
 def part_at(path: Path) -> Part:
-    return Part(path, os.open(path, os.O_WRONLY | os.O_CREAT))
+    return Part(str(path), os.open(path, os.O_WRONLY | os.O_CREAT))
 
 
 @given(st.lists(st.binary(max_size=50), max_size=700), st.integers(1, 40))
