@@ -28,6 +28,7 @@ from pacs_ai.dicom.part10 import (
     read_meta,
 )
 from pacs_ai.dicom.reading import PIXEL_KEYWORDS, text
+from pacs_ai.domain import Part
 from pacs_ai.errors import NotDicom, StorageError
 from pacs_ai.uids import storable_uid
 
@@ -54,7 +55,7 @@ _KEYWORDS = {
     0x0020000D: "StudyInstanceUID",
     0x0020000E: "SeriesInstanceUID",
 }
-_UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+_UIDS = (0x00080016, 0x00080018, 0x0020000D, 0x0020000E)
 _ABSENT = dict.fromkeys(_KEYWORDS.values(), "")
 _CHARSET, _IMAGE_TYPE = 0x00080005, 0x00080008
 _MANY_VALUED = frozenset({_CHARSET, _IMAGE_TYPE})
@@ -94,14 +95,14 @@ class ScannedInstance:
     pixel_sha256: str
 
 
-def scan_instance(path: Path, *, hash_pixels: bool = True) -> ScannedInstance:
+def scan_instance(source: Path | Part, *, hash_pixels: bool = True) -> ScannedInstance:
     """Check a received file to its last byte; no pixel is decoded.
 
     Parameters
     ----------
-    path
+    source
         A Part 10 file this node wrote: its own preamble and file meta information, then the data
-        set as sent.
+        set as sent. A part is read by the descriptor it has.
     hash_pixels
         False leaves ``pixel_sha256`` empty, and saves half of the time a large image takes.
 
@@ -122,10 +123,10 @@ def scan_instance(path: Path, *, hash_pixels: bool = True) -> ScannedInstance:
     is left lacks a UID it is refused all the same.
     """
     try:
-        with path.open("rb") as stream:
-            meta = read_meta(stream.read(MAX_META), own=True)
-            with _plain(stream, meta) as (plain, start):
-                return _scan(stream, meta, plain, start, hash_pixels=hash_pixels)
+        if isinstance(source, Part):
+            return _scan(source.fd, source.file, hash_pixels=hash_pixels)
+        with source.open("rb", buffering=0) as stream:
+            return _scan(stream.fileno(), str(source), hash_pixels=hash_pixels)
     except OSError as error:
         raise StorageError(f"a received file cannot be read ({type(error).__name__})") from error
     except BadDataset:
@@ -134,23 +135,20 @@ def scan_instance(path: Path, *, hash_pixels: bool = True) -> ScannedInstance:
         raise BadDataset(error.message) from error
 
 
-def _scan(
-    stream: BinaryIO, meta: FileMeta, plain: BinaryIO, start: int, *, hash_pixels: bool
-) -> ScannedInstance:
-    syntax = meta.transfer_syntax_uid
-    found = _places(plain, start, syntax)
-    values = _values(plain, found)
-    _check_uids(values, found)
-    _check_pixels(found.get(_PIXEL_DATA), syntax)
-    pixels = _pixels(found)
-    hashed = pixels if hash_pixels else None
-    size = os.fstat(stream.fileno()).st_size - meta.dataset_offset
+def _scan(fd: int, name: str, *, hash_pixels: bool) -> ScannedInstance:
+    meta = read_meta(os.pread(fd, MAX_META, 0), own=True)
+    with _plain(fd, name, meta) as (plain, start):
+        found, values = _elements(plain, start, meta.transfer_syntax_uid)
+        pixels = _pixels(found)
+        hashed = pixels if hash_pixels else None
+        pixel_sha256 = _digest(plain, hashed.start, hashed.length) if hashed is not None else ""
+    size = os.fstat(fd).st_size - meta.dataset_offset
     return ScannedInstance(
         sop_class_uid=values["SOPClassUID"],
         sop_instance_uid=values["SOPInstanceUID"],
         study_instance_uid=values["StudyInstanceUID"],
         series_instance_uid=values["SeriesInstanceUID"],
-        transfer_syntax_uid=syntax,
+        transfer_syntax_uid=meta.transfer_syntax_uid,
         modality=values["Modality"],
         patient_id=values["PatientID"],
         issuer_of_patient_id=values["IssuerOfPatientID"],
@@ -161,34 +159,39 @@ def _scan(
         image_type=tuple(values["ImageType"].split("\\")) if values["ImageType"] else (),
         has_pixels=pixels is not None,
         dataset_bytes=size,
-        dataset_sha256=_digest(stream, meta.dataset_offset, size),
-        pixel_sha256=_digest(plain, hashed.start, hashed.length) if hashed is not None else "",
+        dataset_sha256=_digest(fd, meta.dataset_offset, size),
+        pixel_sha256=pixel_sha256,
     )
 
 
-def _places(stream: BinaryIO, start: int, syntax: str) -> dict[int, Value]:
+def _elements(fd: int, start: int, syntax: str) -> tuple[dict[int, Value], dict[str, str]]:
+    """Walk the data set; return where the wanted elements are, and the texts among them."""
     encoding = Encoding(
         explicit=syntax != IMPLICIT_LITTLE, order=">" if syntax == EXPLICIT_BIG else "<"
     )
-    if os.fstat(stream.fileno()).st_size <= start:
+    if os.fstat(fd).st_size <= start:
         raise BadDataset("the data set is empty")
     # Pages are read only where an element begins: pixel data cost neither time nor memory.
-    with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return walk(data, start, encoding, _WANTED)
+    with mmap.mmap(fd, 0, access=mmap.ACCESS_READ) as data:
+        found = walk(data, start, encoding, _WANTED)
+        values = _values(data, found)
+    _check_uids(values, found)
+    _check_pixels(found.get(_PIXEL_DATA), syntax)
+    return found, values
 
 
-def _values(stream: BinaryIO, found: dict[int, Value]) -> dict[str, str]:
-    raw = {tag: _bytes(stream, found[tag]) for tag in _TEXT_TAGS if tag in found}
+def _values(data: mmap.mmap, found: dict[int, Value]) -> dict[str, str]:
+    raw = {tag: _bytes(data, found[tag]) for tag in _TEXT_TAGS if tag in found}
     if not all(_is_plain(tag, value) for tag, value in raw.items()):
         return _foreign_values(raw)
     plain = {_KEYWORDS[tag]: value for tag, value in raw.items() if tag in _KEYWORDS}
     return _ABSENT | {key: value.decode("ascii").rstrip("\0 ") for key, value in plain.items()}
 
 
-def _bytes(stream: BinaryIO, place: Value) -> bytes:
+def _bytes(data: mmap.mmap, place: Value) -> bytes:
     if place.length > _MAX_TEXT:
         raise BadDataset(f"the text at byte {place.start} is longer than {_MAX_TEXT} bytes")
-    return os.pread(stream.fileno(), place.length, place.start)
+    return data[place.start : place.start + place.length]
 
 
 def _is_plain(tag: int, raw: bytes) -> bool:
@@ -212,9 +215,9 @@ def _foreign_values(raw: dict[int, bytes]) -> dict[str, str]:
 
 
 def _check_uids(values: dict[str, str], found: dict[int, Value]) -> None:
-    tags = {keyword: tag for tag, keyword in _KEYWORDS.items()}
-    for keyword in _UIDS:
-        if tags[keyword] not in found:
+    for tag in _UIDS:
+        keyword = _KEYWORDS[tag]
+        if tag not in found:
             raise BadDataset(f"the data set has no {keyword}", MISSING_UID)
         if not storable_uid(values[keyword]):
             raise BadDataset(f"the {keyword} is not a UID", BAD_UID)
@@ -235,12 +238,12 @@ def _pixels(found: dict[int, Value]) -> Value | None:
     return next((place for place in places if place is not None and place.length), None)
 
 
-def _digest(stream: BinaryIO, start: int, length: int) -> str:
+def _digest(fd: int, start: int, length: int) -> str:
     """Hash part of a file through one small buffer: a map of it would count as our memory."""
     digest = hashlib.sha256()
     buffer = memoryview(bytearray(min(_CHUNK, length)))
     while length > 0:
-        got = os.preadv(stream.fileno(), [buffer[: min(_CHUNK, length)]], start)
+        got = os.preadv(fd, [buffer[: min(_CHUNK, length)]], start)
         if not got:
             raise BadDataset("the file ends before its data set")
         digest.update(buffer[:got])
@@ -249,16 +252,17 @@ def _digest(stream: BinaryIO, start: int, length: int) -> str:
 
 
 @contextmanager
-def _plain(stream: BinaryIO, meta: FileMeta) -> Iterator[tuple[BinaryIO, int]]:
-    """Give the data set inflated, as a file and the offset where it begins."""
+def _plain(fd: int, name: str, meta: FileMeta) -> Iterator[tuple[int, int]]:
+    """Give the data set inflated: a descriptor, and the offset where it begins."""
     if meta.transfer_syntax_uid != DEFLATED:
-        yield stream, meta.dataset_offset
+        yield fd, meta.dataset_offset
         return
     # Without a name, so that no crash leaves it behind; beside the spool's own files.
-    with tempfile.TemporaryFile(dir=Path(stream.name).parent) as target:
+    folder = Path(name).parent
+    with open(fd, "rb", closefd=False) as stream, tempfile.TemporaryFile(dir=folder) as target:
         _inflate(stream, meta.dataset_offset, target)
         target.flush()
-        yield target, 0
+        yield target.fileno(), 0
 
 
 def _inflate(stream: BinaryIO, start: int, target: BinaryIO) -> None:

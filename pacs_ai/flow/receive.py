@@ -67,7 +67,7 @@ def receive(context: FlowContext, arrivals: Notes, received: ReceivedInstance) -
     origin = Origin(association.calling_aet, association.called_aet, association.id)
     try:
         with context.spool.flushing(received.part):
-            scanned = scan_instance(received.part.path, hash_pixels=False)
+            scanned = scan_instance(received.part, hash_pixels=False)
     except NotDicom as error:
         context.spool.discard(received.part)
         status = error.status if isinstance(error, BadDataset) else 0xC000

@@ -20,6 +20,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import random
 import secrets
 import shutil
 import uuid
@@ -133,7 +134,8 @@ class Spool:
 
     def new_part(self) -> Part:
         """Open a new file for bytes that are arriving."""
-        file = f"{self._parts}/{uuid.uuid4().hex}{_PART}"
+        name = random.getrandbits(128)
+        file = f"{self._parts}/{name:032x}{_PART}"
         with _translated(file):
             return Part(file, os.open(file, _NEW, 0o600))
 
