@@ -1,18 +1,17 @@
 """A process that receives for the node's daemon; several share its port (SO_REUSEPORT).
 
-It gets its order on standard input and ends when that closes, so it never outlives the daemon.
-On standard output it tells, one JSON object a line, where it listens, which study revisions grow
+How the daemon starts it, and why it never outlives the daemon: `pacs_ai.child`. On standard
+output it tells, one JSON object a line, where it listens, which study revisions grow
 and which associations have ended: only the daemon decides when a study is complete.
 """
 
 import json
 import os
-import signal
 import sys
-import threading
 from collections.abc import Mapping
 from typing import Any
 
+from pacs_ai import child
 from pacs_ai.app import App, build_app
 from pacs_ai.config import Config
 from pacs_ai.errors import PacsAIError
@@ -20,7 +19,6 @@ from pacs_ai.flow.arrivals import Notes, Revision
 from pacs_ai.flow.reception import Reception
 from pacs_ai.flow.traffic import Meter
 from pacs_ai.flow.vouch import Vouching
-from pacs_ai.logs import setup_logging
 from pacs_ai.net.server import ServerSettings, StorageServer, TlsFiles
 from pacs_ai.net.users import read_users
 
@@ -110,32 +108,19 @@ def say(**what: Any) -> None:  # noqa: ANN401 - JSON
 
 def main() -> int:
     """Read the order, listen, end when told to or when the daemon is gone."""
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    order = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_daemon, daemon=True).start()
-    config = Config.model_validate(order["config"])
-    setup_logging(config.log)
+    order = child.begin()
     try:
-        app = build_app(config, owner=order["owner"])
-        server = storage_server(app, Reports(), Readings(), order["ports"])
+        app = build_app(order.config, owner=order.owner)
+        server = storage_server(app, Reports(), Readings(), order.more["ports"])
         server.start()
     except PacsAIError as error:
         say(failed=error.message)
         return error.exit_code
     say(listening=[server.port, server.tls_port])
-    stop.wait()
+    order.stop.wait()
     server.stop()
     app.close()
     return 0
-
-
-def _end_with_daemon() -> None:
-    """End when standard input closes: nobody would complete what is received from here on."""
-    while os.read(sys.stdin.fileno(), 1):
-        pass
-    os._exit(1)
 
 
 if __name__ == "__main__":

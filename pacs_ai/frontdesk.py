@@ -4,16 +4,15 @@ What such a process does is in `pacs_ai.acceptor`.
 """
 
 import json
-import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass, field
 from queue import Queue
 from typing import Any
 
+from pacs_ai import child
 from pacs_ai.acceptor import server_settings
 from pacs_ai.app import App
 from pacs_ai.errors import ConfigError
@@ -22,7 +21,6 @@ from pacs_ai.net.server import DRAIN_SECONDS
 
 _START_SECONDS = 60.0
 _LAST_SECONDS = 2.0
-_RESTART_SECONDS = 2.0
 _LOST = "failed"
 """Outcome of associations whose process died."""
 
@@ -97,21 +95,14 @@ class FrontDesk:
                 continue
             self._acceptors.remove(acceptor)
             _log.error("receiving process died", owner=acceptor.owner, exit=code)
-            if time.monotonic() - acceptor.started < _RESTART_SECONDS:
-                time.sleep(_RESTART_SECONDS)  # one that cannot even start must not spin
+            if time.monotonic() - acceptor.started < child.RESTART_SECONDS:
+                time.sleep(child.RESTART_SECONDS)
             self._acceptors.append(self._hire())
 
     def stop(self) -> None:
         """Let all finish the C-STOREs they are at, together, then end them."""
-        for acceptor in self._acceptors:
-            acceptor.process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + DRAIN_SECONDS + _LAST_SECONDS
-        for acceptor in self._acceptors:
-            try:
-                acceptor.process.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                acceptor.process.kill()
-                acceptor.process.wait()
+        processes = [acceptor.process for acceptor in self._acceptors]
+        child.end(processes, DRAIN_SECONDS + _LAST_SECONDS)
         self._acceptors.clear()
         for reserved in self._reserved:
             reserved.close()
@@ -131,24 +122,11 @@ class FrontDesk:
         return bound
 
     def _hire(self) -> _Acceptor:
-        context = self._app.context
         self._hired += 1
-        node, boot, _ = context.owner.split("/")
-        owner = f"{node}/{boot}/acceptor-{self._hired}"
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pacs_ai.acceptor"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C at a terminal is for the daemon to pass on
+        ports = {"port": self.port, "tls_port": self.tls_port}
+        process, owner = child.start(
+            self._app, "pacs_ai.acceptor", f"acceptor-{self._hired}", listen=True, ports=ports
         )
-        order = {
-            "config": context.config.model_dump(mode="json"),
-            "owner": owner,
-            "ports": {"port": self.port, "tls_port": self.tls_port},
-        }
-        assert process.stdin is not None  # noqa: S101 - PIPE was asked for
-        process.stdin.write(json.dumps(order).encode() + b"\n")
-        process.stdin.flush()
         acceptor = _Acceptor(process, owner, time.monotonic())
         threading.Thread(
             target=self._listen_to, args=(acceptor,), name="acceptor", daemon=True

@@ -1,22 +1,18 @@
 """A worker process: loads the models, analyses, and ends with its parent.
 
-It gets the configuration on its standard input, and ends when that closes: it never outlives the
-daemon, however that ends.
+How the daemon starts it, and why it never outlives the daemon: `pacs_ai.child`.
 """
 
-import json
 import os
-import signal
 import sys
-import threading
 from collections.abc import Mapping
 
+from pacs_ai import child
 from pacs_ai.app import HEAVY_TASKS, App, build_app
-from pacs_ai.config import Config
 from pacs_ai.domain import JobId, TaskKind
 from pacs_ai.errors import PacsAIError
 from pacs_ai.flow.analyse import analyse
-from pacs_ai.logs import get_logger, setup_logging
+from pacs_ai.logs import get_logger
 from pacs_ai.model.predict import Classifier
 from pacs_ai.results.lettering import Lettering
 
@@ -48,31 +44,17 @@ class Analyst:
 
 def main() -> int:
     """Read the order, load the models, analyse until told to stop."""
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    order = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    config = Config.model_validate(order["config"])
-    setup_logging(config.log)
+    order = child.begin()
     try:
-        app = build_app(config, owner=order["owner"])
-        analyst = Analyst(app, max(1, (os.cpu_count() or 1) // int(order["of"])))
+        app = build_app(order.config, owner=order.owner)
+        analyst = Analyst(app, max(1, (os.cpu_count() or 1) // int(order.more["of"])))
     except PacsAIError as error:
         _log.error("worker cannot start", error=error.code, reason=error.message)
         return error.exit_code
-    _log.debug("worker ready", owner=order["owner"], models=sorted(app.bundles))
-    app.context.engine.run(analyst.perform, HEAVY_TASKS, stop)
+    _log.debug("worker ready", owner=order.owner, models=sorted(app.bundles))
+    app.context.engine.run(analyst.perform, HEAVY_TASKS, order.stop)
     app.close()
     return 0
-
-
-def _end_with_parent() -> None:
-    """End when standard input closes: the parent is gone, and nobody would supervise us."""
-    # unbuffered: a reader that waits inside a lock could not be ended at exit
-    while os.read(sys.stdin.fileno(), 1):
-        pass
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,11 @@
 Workers analyse (`pacs_ai.worker`), and nothing they do can take the listener down with them.
 """
 
-import json
-import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 
+from pacs_ai import child
 from pacs_ai.app import App
 from pacs_ai.flow.recover import take_back_from
 from pacs_ai.logs import get_logger
@@ -17,8 +15,6 @@ from pacs_ai.store import leases
 
 STOP_SECONDS = 8.0
 """How long a worker may go on with its job when the daemon stops."""
-
-_RESTART_SECONDS = 2.0
 
 _log = get_logger()
 
@@ -61,38 +57,21 @@ class Workforce:
             self._workers.remove(worker)
             _log.error("worker died", owner=worker.owner, exit=code)
             take_back_from(self._app.context, worker.owner, leases.Blame.WORKER)
-            if time.monotonic() - worker.started < _RESTART_SECONDS:
-                time.sleep(_RESTART_SECONDS)  # one that cannot even start must not spin
+            if time.monotonic() - worker.started < child.RESTART_SECONDS:
+                time.sleep(child.RESTART_SECONDS)
             self._workers.append(self._hire())
         self._end_overdue()
 
     def stop(self) -> None:
         """Let every worker finish within `STOP_SECONDS`, then end it; its job is queued again."""
+        child.end([worker.process for worker in self._workers], STOP_SECONDS)
         for worker in self._workers:
-            worker.process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS
-        for worker in self._workers:
-            try:
-                worker.process.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                worker.process.kill()
-                worker.process.wait()
             take_back_from(self._app.context, worker.owner, leases.Blame.NOBODY)
         self._workers.clear()
 
     def _hire(self) -> _Worker:
-        context = self._app.context
-        node, boot, _ = context.owner.split("/")
-        owner = f"{node}/{boot}/{len(self._workers)}-{time.monotonic_ns() % 10**9}"
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pacs_ai.worker"],
-            stdin=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C at a terminal is for the daemon to pass on
-        )
-        order = {"config": context.config.model_dump(mode="json"), "owner": owner, "of": self._size}
-        assert process.stdin is not None  # noqa: S101 - PIPE was asked for
-        process.stdin.write(json.dumps(order).encode() + b"\n")
-        process.stdin.flush()
+        name = f"{len(self._workers)}-{time.monotonic_ns() % 10**9}"
+        process, owner = child.start(self._app, "pacs_ai.worker", name, of=self._size)
         return _Worker(process, owner, time.monotonic())
 
     def _end_overdue(self) -> None:
