@@ -155,14 +155,13 @@ def aggregate(images: Sequence[ImagePrediction], identity: ModelIdentity) -> Stu
 
     Notes
     -----
-    The decisive image is the one with the highest probability of any positive class; of equals,
-    the first.
+    The decisive image is the one with the highest probability of any positive class, for sigmoid
+    above its operating point, since each class has its own; of equals, the first.
     """
     if not images:
         raise NoFittingSeries("the model saw no image of the study")
     table = np.array([image.probabilities for image in images])
-    positive = [index for index, entry in enumerate(identity.classes) if entry.positive]
-    loudness = table[:, positive].max(axis=1) if positive else table.max(axis=1)
+    loudness = _loudness(table, identity)
     decisive = int(np.argmax(loudness))
     if identity.aggregation == "mean":
         chances = table.mean(axis=0)
@@ -176,3 +175,13 @@ def aggregate(images: Sequence[ImagePrediction], identity: ModelIdentity) -> Stu
         probabilities=tuple(float(p) for p in chances),
         decisive=decisive,
     )
+
+
+def _loudness(table: npt.NDArray[np.float64], identity: ModelIdentity) -> npt.NDArray[np.float64]:
+    """Say how strongly each image, a row of ``table``, speaks for a positive class."""
+    positive = [index for index, entry in enumerate(identity.classes) if entry.positive]
+    if not positive:
+        return np.asarray(table.max(axis=1))
+    if identity.activation == "sigmoid":
+        table = table - [entry.threshold for entry in identity.classes]
+    return np.asarray(table[:, positive].max(axis=1))

@@ -9,6 +9,7 @@ from pacs_ai.dicom.reading import text
 from pacs_ai.domain import ClassSpec, Decision, ModelIdentity, Refusal, StudyPrediction
 from pacs_ai.results.codes import class_title
 from pacs_ai.results.context import ResultContext, local_time
+from pacs_ai.results.levels import TOLD
 from pacs_ai.results.selection import reading_order
 from pacs_ai.results.source import Evidence
 from pacs_ai.uids import derived_uid
@@ -23,12 +24,6 @@ class Statement:
     spec: ClassSpec
     probability: float
     decision: Decision | None
-
-    @property
-    def sentence(self) -> str:
-        """The statement in words: ``Lesion: present, probability 93.00 %``."""
-        said = f"{self.decision}, " if self.decision is not None else ""
-        return f"{class_title(self.spec)}: {said}probability {100 * self.probability:.2f} %"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +60,21 @@ class Account:
     uid: str
 
     @property
-    def narrative(self) -> str:
+    def sentences(self) -> tuple[str, ...]:
         """The whole in a few sentences."""
-        return " ".join(f"{_sentence(part)}." for part in (self.conclusion, *self.reserve, NOTICE))
+        return tuple(f"{_sentence(part)}." for part in (self.conclusion, *self.reserve, NOTICE))
 
     @property
     def conclusion(self) -> str:
         """What it comes to, in a sentence."""
         if self.reason:
             return f"Not analysable: {self.reason}"
-        decided = [one for one in self.statements if one.decision is not None]
-        for decision in (Decision.PRESENT, Decision.UNDETERMINED):
-            names = [class_title(one.spec) for one in decided if one.decision is decision]
+        told = []
+        for decision in TOLD:
+            names = [class_title(one.spec) for one in self.statements if one.decision is decision]
             if names:
-                return f"{', '.join(names)}: {decision}"
-        return "Nothing found of what the model looks for"
+                told.append(f"{', '.join(names)}: {decision}")
+        return "; ".join(told) or "Nothing found of what the model looks for"
 
 
 def account_of(prediction: StudyPrediction, evidence: Evidence, context: ResultContext) -> Account:

@@ -17,8 +17,7 @@ from pydicom.uid import (
 )
 
 from pacs_ai.dicom.reading import text
-from pacs_ai.domain import Decision, ImagePrediction, ModelIdentity, ResultKind, StudyPrediction
-from pacs_ai.results.cautions import caution_text
+from pacs_ai.domain import ImagePrediction, ModelIdentity, ResultKind, StudyPrediction
 from pacs_ai.results.codes import SOURCE_IMAGE, class_title
 from pacs_ai.results.context import ResultContext
 from pacs_ai.results.document import Frame, copy_body_part, new_object, referenced_frame, references
@@ -29,28 +28,17 @@ from pacs_ai.results.geometry import (
     picture_size,
 )
 from pacs_ai.results.identity import copied_element
-from pacs_ai.results.overlay import (
-    AMBER,
-    FAINT,
-    STRENGTH,
-    Legend,
-    Line,
-    draw,
-    draw_beside,
-    headline,
-)
-from pacs_ai.results.selection import Shown, explains
+from pacs_ai.results.legend import legend_of
+from pacs_ai.results.overlay import FAINT, STRENGTH, draw, draw_beside
+from pacs_ai.results.selection import Shown, explains, reading_order
 from pacs_ai.results.source import Evidence
 
 GreyImage = Callable[[ImagePrediction], npt.NDArray[np.float32]]
-
-NOTICE = "AI RESEARCH - NOT FOR CLINICAL USE"
 
 _LOSSY = frozenset(
     {JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless, JPEG2000, JPEG2000MC, HTJ2K}
 )
 _MAX_DERIVATION = 1024
-_LEAST = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,69 +140,26 @@ def _picture(
     return (draw_beside if form.beside else draw)(
         displayed,
         heat if painted else None,
-        _legend(model, image, shown, painted=painted),
+        legend_of(model, image, shown.klass, painted=painted),
         size(*displayed.shape),
         STRENGTH if shown.found else FAINT,
     )
 
 
 def _number(prediction: StudyPrediction, shown: Shown, form: Form) -> int:
-    """Count captures in the order of the images, and on each of the positive classes."""
+    """Count captures in the order of the images, and on each from the class that is read first.
+
+    Viewers open a series at its lowest number. Like the picture it depends on its own image alone.
+    """
     if form.in_step:
         numbers = [image.header.instance_number for image in prediction.images]
         in_step = len(set(numbers)) == len(numbers)
         return numbers[shown.image] if in_step else shown.image + 1
     classes = prediction.model.classes
+    chances = prediction.images[shown.image].probabilities
     drawn = [k for k, spec in enumerate(classes) if spec.positive] or [0]
+    drawn.sort(key=lambda k: reading_order(classes[k].decide(chances[k]), chances[k]))
     return shown.image * len(drawn) + drawn.index(shown.klass) + 1
-
-
-def _legend(model: ModelIdentity, image: ImagePrediction, shown: Shown, *, painted: bool) -> Legend:
-    spec = model.classes[shown.klass]
-    probability = _rounded(image.probabilities[shown.klass])
-    threshold = f"threshold {spec.threshold:.2f}"
-    if shown.found:
-        first = headline(f"{class_title(spec)}: {probability}", AMBER)
-        detail = threshold
-    elif spec.decide(image.probabilities[shown.klass]) is Decision.UNDETERMINED:
-        first = headline(f"{class_title(spec)}: undetermined")
-        detail = f"{probability}, {threshold}"
-    else:
-        first = headline(_negative(model, image))
-        detail = f"{class_title(spec)} {probability}, {threshold}"
-    if not painted:
-        detail += " - no explanation: the heat map is flat"
-    caution = caution_text(image)
-    return Legend(
-        (
-            first,
-            Line(f"{detail}   model {model.name} {model.version}"),
-            *([Line(caution, AMBER)] if caution else []),
-            Line(NOTICE, AMBER),
-        ),
-        bar=painted,
-    )
-
-
-def _negative(model: ModelIdentity, image: ImagePrediction) -> str:
-    negative = [
-        (p, spec)
-        for p, spec in zip(image.probabilities, model.classes, strict=True)
-        if not spec.positive
-    ]
-    if not negative:
-        return "Nothing found"
-    probability, spec = max(negative, key=lambda pair: pair[0])
-    return f"{class_title(spec)}: {_rounded(probability)}"
-
-
-def _rounded(probability: float) -> str:
-    """Write a probability with two decimals, and never as certain that is not."""
-    if 0 < probability < _LEAST:
-        return f"<{_LEAST}"
-    if 1 - _LEAST < probability < 1:
-        return f">{1 - _LEAST}"
-    return f"{probability:.2f}"
 
 
 def _derivation(model: ModelIdentity, shown: Shown, *, painted: bool) -> str:

@@ -16,6 +16,7 @@ from pacs_ai.domain import Code, Decision
 from pacs_ai.results.account import NOTICE, Account, Statement
 from pacs_ai.results.codes import class_title
 from pacs_ai.results.context import MANUFACTURER
+from pacs_ai.results.wording import absent_below, operating_point
 from pacs_ai.uids import NAMESPACE, derived_uid
 
 SUFFIX = ".json"
@@ -83,7 +84,7 @@ def _report(account: Account, observations: list[Json]) -> Json:
         "issued": _instant(account),
         "result": [{"reference": _url(observation)} for observation in observations],
         "imagingStudy": [_imaging_study(account.source)],
-        "conclusion": account.narrative,
+        "conclusion": " ".join(account.sentences),
         "conclusionCode": [_concept(one.spec.code) for one in present],
     }
     return _filled(report)
@@ -112,7 +113,10 @@ def _observation(account: Account, one: Statement, device: Json) -> Json:
         observation["interpretation"] = [
             {"coding": [{"system": system, "code": code, "display": meaning}]}
         ]
-        limit = {"high": _percent(spec.threshold), "text": "below the operating point: absent"}
+        limit = {
+            "high": _percent(absent_below(spec)),
+            "text": f"absent below; operating point {operating_point(spec)}",
+        }
         observation["referenceRange"] = [limit]
     return _filled(observation)
 

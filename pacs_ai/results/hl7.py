@@ -4,6 +4,7 @@ Segments MSH, PID, OBR, OBX; separators ``|^~\&``, a carriage return ends a segm
 named as IHE Radiology names it, by an OBX of type HD (RAD TF-2, 4.28).
 """
 
+import textwrap
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -15,6 +16,8 @@ from pacs_ai.domain import Code, Decision
 from pacs_ai.results.account import Account, Statement
 from pacs_ai.results.codes import MAX_MEANING, class_title
 from pacs_ai.results.context import MODEL_NAME
+from pacs_ai.results.marks import rounded
+from pacs_ai.results.wording import absent_below
 
 SUFFIX = ".hl7"
 
@@ -30,6 +33,9 @@ _STUDY = ("113014", "DICOM Study", "DCM")
 _MODEL = ("111001", "Algorithm Name", "DCM")
 _CONCLUSION = ("19005-8", "Radiology Imaging study [Impression] (narrative)", "LN")
 _MAX_CONTROL_ID = 20
+_MAX_NAMESPACE = 20
+_LINE = 120  # letters of a line of text
+_NO_NAME = "^^^^^^U"  # PID-5 is required; HL7 Table 0200: unspecified
 
 
 def build_message(account: Account) -> bytes:
@@ -70,13 +76,19 @@ def _header(account: Account) -> str:
 
 
 def _patient(source: Dataset) -> str:
-    issuer = escaped(text(source, "IssuerOfPatientID"))
-    identifier = f"{escaped(text(source, 'PatientID'))}^^^{issuer}^PI"
+    identifier = f"{escaped(text(source, 'PatientID'))}^^^{_issuer(source)}^PI"
     birth = "".join(filter(str.isdigit, text(source, "PatientBirthDate")))[:8]
     sex = text(source, "PatientSex")
     return _segment(
         "PID", "1", "", identifier, "", _names(source), "", birth, sex if sex in "MFO" else "U"
     )
+
+
+def _issuer(source: Dataset) -> str:
+    """Write who gave the number (HD, HL7 v2.5.1 Section 2.A.33): a long name is a local id."""
+    issuer = text(source, "IssuerOfPatientID")
+    written = escaped(issuer)
+    return written if len(issuer) <= _MAX_NAMESPACE else f"&{written}&L"
 
 
 def _names(source: Dataset) -> str:
@@ -90,7 +102,13 @@ def _names(source: Dataset) -> str:
         parts = [escaped(part) for part in group.split("^")][:5]
         family, given, middle, prefix, suffix = parts + [""] * (5 - len(parts))
         names.append("^".join((family, given, middle, suffix, prefix, "", "L", representation)))
-    return "~".join(names)
+    return "~".join(names) or _NO_NAME
+
+
+def _lines(*paragraphs: str) -> str:
+    """Write text as lines: each repetition of a TX is one (HL7 v2.5.1 Section 2.A.78)."""
+    lines = [line for one in paragraphs for line in textwrap.wrap(one, _LINE)]
+    return "~".join(escaped(line) for line in lines)
 
 
 def _request(account: Account) -> str:
@@ -117,13 +135,13 @@ def _observations(account: Account) -> Iterator[tuple[str, ...]]:
     model = account.model
     yield _observation("HD", _STUDY, "", text(account.source, "StudyInstanceUID"), status="O")
     named = f"{model.name} {model.version} by {model.manufacturer}, weights {model.sha256[:12]}"
-    yield _observation("ST", _MODEL, "", escaped(named), status=status)
+    yield _observation("TX", _MODEL, "", _lines(named), status=status)
     for number, one in enumerate(account.statements, start=1):
         yield _probability(one, str(number))
         if one.decision is not None:
             coded = (one.spec.code.value, class_title(one.spec), _system(one.spec.code))
             yield _observation("ST", coded, f"{number}.2", str(one.decision), status=status)
-    yield _observation("TX", _CONCLUSION, "", escaped(account.narrative), status=status)
+    yield _observation("TX", _CONCLUSION, "", _lines(*account.sentences), status=status)
 
 
 def _probability(one: Statement, sub: str) -> tuple[str, ...]:
@@ -133,9 +151,9 @@ def _probability(one: Statement, sub: str) -> tuple[str, ...]:
         "NM",
         (spec.code.value, name, _system(spec.code)),
         f"{sub}.1",
-        f"{100 * one.probability:.2f}",
+        f"{rounded(100 * one.probability):.10g}",
         units="%^percent^UCUM",
-        limit=f"<{100 * spec.threshold:g}" if one.decision is not None else "",
+        limit=f"<{100 * absent_below(spec):g}" if one.decision is not None else "",
         flag=_FLAGS[one.decision],
         status="P",
     )

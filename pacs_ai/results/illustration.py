@@ -7,6 +7,7 @@ from pacs_ai.results.levels import image_name
 from pacs_ai.results.overlay import FAINT, STRENGTH, Legend, draw
 from pacs_ai.results.page import Picture
 from pacs_ai.results.positives import explained
+from pacs_ai.results.wording import percent
 
 LONGEST = 1024
 """Pixels of the picture's longer side: 150 to the inch on A4."""
@@ -41,7 +42,7 @@ def illustrate(prediction: StudyPrediction, grey: GreyImage) -> Picture:
     )
     caption = (
         f"{_name(prediction, image)}: where the model looked for {class_title(spec)} (Grad-CAM; "
-        f"{100 * image.probabilities[klass]:.2f} % on this image). Not an outline of a disease."
+        f"{percent(image.probabilities[klass])} on this image). Not an outline of a disease."
     )
     return Picture(pixels, caption)
 

@@ -29,7 +29,7 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _LINE = 0.042  # height of a line, of the picture's shorter side
 _LETTER = 0.6  # height of a capital, of the line
 _HEADLINE = 1.4
-_BAND = 0.45  # what is left of the image's light behind the text
+_BAND = 0.3  # what is left of the image's light behind the text: amber on it has a contrast of 5
 _BAR = (0.025, 0.3)  # width and height of the colour bar, of the shorter side
 
 

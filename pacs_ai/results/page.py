@@ -20,13 +20,24 @@ from pacs_ai.results.account import Account, Statement
 from pacs_ai.results.codes import class_title
 from pacs_ai.results.context import MODEL_NAME
 from pacs_ai.results.lettering import Lettering, Run
+from pacs_ai.results.wording import operating_point, percent
 
 _WIDTH, _HEIGHT = A4
 _MARGIN = 45.0
 _RIGHT = _WIDTH - _MARGIN
 _SIZE = 9.5
 _LEADING = 14.0
+_SMALL = 8.0
+_MIDDLE = _WIDTH / 2
+_LABEL = 65.0
+_COLUMNS = (_MARGIN, 250.0, 325.0, 480.0)
+"""Where class, probability and operating point begin, and the latest that the last may end."""
+
+_SMALLEST = 6.0
+_GAP = 6.0
 _MAX_ROWS = 16
+_MAX_LINES = 8
+_BIG_LINES = 4
 _QUALITY = 92
 
 _INK = (0.10, 0.12, 0.15)
@@ -113,11 +124,11 @@ class _Page:
             ("Accession", "AccessionNumber"),
         )
         top = self.y
-        for x, facts in ((_MARGIN, left), (_WIDTH / 2, right)):
+        for x, end, facts in ((_MARGIN, _MIDDLE - 10, left), (_MIDDLE, _RIGHT, right)):
             self.y = top
             for label, runs in facts:
                 self._put(x, label, colour=_SOFT)
-                self._runs(x + 65, runs)
+                self._runs(x + _LABEL, runs, end)
                 self.y -= _LEADING
         self.y = top - 3 * _LEADING
         self._rule()
@@ -132,27 +143,28 @@ class _Page:
     def _verdict(self, account: Account) -> None:
         self.y -= 4
         colour = _COLOURS[account.statements[0].decision] if account.statements else _WARNING
-        for line in self._wrapped(account.conclusion, 13):
-            self._put(_MARGIN, line, size=13, colour=colour)
-            self.y -= 18
+        size = 13.0
+        if len(self._wrapped(account.conclusion, size)) > _BIG_LINES:
+            size = _SIZE
+        self._paragraph(account.conclusion, size, colour)
         for line in account.reserve:
-            self._put(_MARGIN, f"With reserve: {line}", colour=_WARNING)
-            self.y -= _LEADING
+            self._paragraph(f"With reserve: {line}", _SIZE, _WARNING)
         self.y -= 4
 
     def _table(self, statements: Sequence[Statement]) -> None:
         if not statements:
             return
-        columns = (_MARGIN, 300.0, 390.0, _RIGHT)
-        for x, title in zip(columns, ("Class", "Probability", "Operating point", ""), strict=True):
+        name, probability, point, last = _COLUMNS
+        titles = ((name, "Class"), (probability, "Probability"), (point, "Operating point"))
+        for x, title in titles:
             self._put(x, title, colour=_SOFT)
         self._put(_RIGHT, "Decision", colour=_SOFT, right=True)
         self.y -= _LEADING
         for one in statements[:_MAX_ROWS]:
-            self._put(_MARGIN, class_title(one.spec))
-            self._put(columns[1], f"{100 * one.probability:.2f} %")
+            self._put(name, class_title(one.spec), end=probability - 8)
+            self._put(probability, percent(one.probability))
             if one.decision is not None:
-                self._put(columns[2], f"{100 * one.spec.threshold:g} %")
+                self._put(point, operating_point(one.spec), end=last)
                 self._put(_RIGHT, str(one.decision), colour=_COLOURS[one.decision], right=True)
             self.y -= _LEADING
         left_out = len(statements) - _MAX_ROWS
@@ -165,15 +177,18 @@ class _Page:
         model = account.model
         height, width = model.input_size
         several = f", {model.aggregation} of the images" if account.instances > 1 else ""
-        lines = (
+        self._paragraph(
             f"Model {model.name} {model.version} by {model.manufacturer}, weights "
             f"{model.sha256[:16]}; input {width} x {height}, {model.preprocess}",
+            _SMALL,
+            _SOFT,
+        )
+        self._paragraph(
             f"Probabilities calibrated with temperature {model.temperature:g}{several}; "
             f"{account.instances} instance{'s' if account.instances > 1 else ''} looked at",
+            _SMALL,
+            _SOFT,
         )
-        for line in lines:
-            self._put(_MARGIN, line, size=8, colour=_SOFT)
-            self.y -= 11
 
     def _foot(self, account: Account) -> None:
         here, self.y = self.y, _MARGIN - 12
@@ -187,8 +202,9 @@ class _Page:
     def _show(self, picture: Picture) -> None:
         """Show the picture as large as the rest of the page allows."""
         rows, columns = picture.pixels.shape[:2]
-        bottom = _MARGIN + 2 * _LEADING
-        scale = min((_RIGHT - _MARGIN) / columns, (self.y - bottom) / rows)
+        below = 1.4 * _SMALL * len(self._wrapped(picture.caption, _SMALL))
+        room = self.y - (_MARGIN + _LEADING + below)
+        scale = min((_RIGHT - _MARGIN) / columns, room / rows)
         width, height = columns * scale, rows * scale
         stream = BytesIO()
         Image.fromarray(picture.pixels).save(stream, "JPEG", quality=_QUALITY, subsampling=0)
@@ -198,7 +214,7 @@ class _Page:
             ImageReader(stream), (_WIDTH - width) / 2, top - height, width, height
         )
         self.y = top - height - 12
-        self._put(_MARGIN, picture.caption, size=8, colour=_SOFT)
+        self._paragraph(picture.caption, _SMALL, _SOFT)
 
     def _put(
         self,
@@ -208,21 +224,49 @@ class _Page:
         size: float = _SIZE,
         colour: tuple[float, float, float] = _INK,
         right: bool = False,
+        end: float = _RIGHT,
     ) -> None:
         run = self._letters.line(words)
         self._canvas.setFillColorRGB(*colour)
         self._canvas.setFont(run.font, size)
-        (self._canvas.drawRightString if right else self._canvas.drawString)(x, self.y, run.text)
+        if right:
+            self._canvas.drawRightString(x, self.y, run.text)
+        else:
+            self._squeezed(x, [run], size, end)
 
-    def _runs(self, x: float, runs: Sequence[Run]) -> None:
+    def _runs(self, x: float, runs: Sequence[Run], end: float) -> None:
+        """Write text in several fonts, smaller where it is long: nothing of it is left out."""
         self._canvas.setFillColorRGB(*_INK)
+        size = _SIZE
+        while size > _SMALLEST and self._width(runs, size) > end - x:
+            size -= 0.5
+        self._squeezed(x, runs, size, end)
+
+    def _squeezed(self, x: float, runs: Sequence[Run], size: float, end: float) -> None:
+        """Write text as wide as it is, or as there is room."""
+        canvas = self._canvas
+        canvas.saveState()
+        canvas.translate(x, self.y)
+        canvas.scale(min(1.0, (end - x) / max(1.0, self._width(runs, size))), 1)
+        at = 0.0
         for run in runs:
-            size = _SIZE
-            while size > 6 and self._canvas.stringWidth(run.text, run.font, size) > 180:  # noqa: PLR2004 - points
-                size -= 0.5
-            self._canvas.setFont(run.font, size)
-            self._canvas.drawString(x, self.y, run.text)
-            x += self._canvas.stringWidth(run.text, run.font, size) + 6
+            canvas.setFont(run.font, size)
+            canvas.drawString(at, 0, run.text)
+            at += canvas.stringWidth(run.text, run.font, size) + _GAP
+        canvas.restoreState()
+
+    def _width(self, runs: Sequence[Run], size: float) -> float:
+        widths = [self._canvas.stringWidth(run.text, run.font, size) for run in runs]
+        return float(sum(widths)) + _GAP * (len(runs) - 1)
+
+    def _paragraph(self, words: str, size: float, colour: tuple[float, float, float]) -> None:
+        """Write text over as many lines as it takes, eight at most."""
+        lines = self._wrapped(words, size)
+        if len(lines) > _MAX_LINES:
+            lines = [*lines[: _MAX_LINES - 1], f"{lines[_MAX_LINES - 1]} ..."]
+        for line in lines:
+            self._put(_MARGIN, line, size=size, colour=colour)
+            self.y -= 1.4 * size
 
     def _wrapped(self, words: str, size: float) -> list[str]:
         lines = [""]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pacs_ai.domain import Decision, ImagePrediction, StudyPrediction
-from pacs_ai.results.selection import explains, loudest_class
+from pacs_ai.results.selection import explains, nearest
 
 MAX_POSITIVES = 16
 """Images shown of a class at most, the most probable: a hundred boxes tell no more than these."""
@@ -41,14 +41,15 @@ def positives(prediction: StudyPrediction) -> list[Positive]:
 
 
 def explained(prediction: StudyPrediction) -> list[Positive]:
-    """Return `positives`, or the class that came nearest on the decisive image if there are none.
+    """Return `positives`, or what came `nearest` if there are none.
 
     Images whose heat map is the same everywhere are left out: they explain nothing. So are the
     less probable of images so large that their maps would fill the memory.
     """
-    nearest = Positive(loudest_class(prediction), (prediction.images[prediction.decisive],))
+    shown = nearest(prediction)
+    instead = Positive(shown.klass, (prediction.images[shown.image],))
     found = []
-    for one in positives(prediction) or [nearest]:
+    for one in positives(prediction) or [instead]:
         with_map = [image for image in one.images if explains(image.saliency[one.klass])]
         largest = max((i.header.rows * i.header.columns for i in with_map), default=1)
         room = max(1, MAX_PIXELS // max(1, largest))

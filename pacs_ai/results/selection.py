@@ -51,8 +51,8 @@ def captures(prediction: StudyPrediction) -> tuple[Shown, ...]:
     """Choose what is drawn, the most important first.
 
     Every class found in the study is shown on the image where it is loudest; what is left of
-    `MAX_CAPTURES` goes to the next images where a class is found. Where none is found, the
-    decisive image shows the positive class that came nearest.
+    `MAX_CAPTURES` goes to the next images where a class is found. Where none is found, it is what
+    came `nearest`.
     """
     found = [
         Shown(index, klass, found=True)
@@ -62,7 +62,7 @@ def captures(prediction: StudyPrediction) -> tuple[Shown, ...]:
     ]
     found.sort(key=lambda shown: -_probability(prediction, shown))
     if not found:
-        return (Shown(prediction.decisive, loudest_class(prediction), found=False),)
+        return (nearest(prediction),)
     first = {shown.klass: shown for shown in reversed(found)}.values()
     chosen = [shown for shown in found if shown in first]
     rest = [shown for shown in found if shown not in first]
@@ -78,6 +78,30 @@ def every_image(prediction: StudyPrediction) -> tuple[Shown, ...]:
         Shown(index, klass, spec.decide(image.probabilities[klass]) is Decision.PRESENT)
         for index, image in enumerate(prediction.images)
     )
+
+
+def nearest(prediction: StudyPrediction) -> Shown:
+    """Choose what a study shows in which no class is present.
+
+    The most probable class that is undetermined, on the image where it is most probable; if there
+    is none, the class that came nearest to its operating point on the decisive image.
+    """
+    classes, images = prediction.model.classes, prediction.images
+    unsure = [
+        (probability, klass)
+        for klass, (spec, probability) in enumerate(
+            zip(classes, prediction.probabilities, strict=True)
+        )
+        if spec.decide(probability) is Decision.UNDETERMINED
+    ]
+    if unsure:
+        _, klass = max(unsure)
+        image = max(range(len(images)), key=lambda n: images[n].probabilities[klass])
+    else:
+        klass, image = loudest_class(prediction), prediction.decisive
+    # a mean may be below the operating point where this image is above it
+    found = classes[klass].decide(images[image].probabilities[klass]) is Decision.PRESENT
+    return Shown(image, klass, found)
 
 
 def loudest_class(prediction: StudyPrediction) -> int:

@@ -13,6 +13,7 @@ from pacs_ai.results.findings import (
     read_findings,
     read_origin,
 )
+from pacs_ai.results.wording import percent
 
 _SHORT_HASH = 12
 
@@ -67,7 +68,7 @@ def _moment(dataset: Dataset) -> str:
 
 
 def _line(finding: Finding) -> str:
-    line = f"  {finding.name:<32}{100 * finding.probability:7.2f} %"
+    line = f"  {finding.name:<32}{percent(finding.probability):>9}"
     if finding.decision is None:
         return line
     return f"{line}  {finding.decision} (threshold {100 * finding.threshold:g} %)"

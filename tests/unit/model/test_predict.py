@@ -78,6 +78,16 @@ def test_mean_and_sigmoid_aggregate_in_their_own_way(identity: ModelIdentity) ->
     assert labels.probabilities == (0.9, 0.8)
 
 
+def test_an_image_decides_by_the_operating_points_of_its_classes(identity: ModelIdentity) -> None:
+    """0.6 may be little for one class, and 0.4 much for another."""
+    low, high = (
+        replace(entry, positive=True, threshold=threshold)
+        for entry, threshold in zip(identity.classes, (0.9, 0.2), strict=True)
+    )
+    labels = replace(identity, activation="sigmoid", classes=(low, high))
+    assert aggregate([image(0.6, 0.1), image(0.1, 0.4)], labels).decisive == 1
+
+
 def test_no_image_is_no_answer(identity: ModelIdentity, classifier: Classifier) -> None:
     with pytest.raises(NoFittingSeries):
         aggregate([], identity)

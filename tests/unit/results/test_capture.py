@@ -11,7 +11,7 @@ from pacs_ai.domain import StudyPrediction
 from pacs_ai.results import capture as capture_module
 from pacs_ai.results.capture import build_capture
 from pacs_ai.results.overlay import Legend, draw
-from pacs_ai.results.selection import captures
+from pacs_ai.results.selection import captures, every_image
 from pacs_ai.results.source import Evidence
 from tests.unit.results.conftest import Images
 from tests.unit.results.samples import (
@@ -90,7 +90,13 @@ def legends(monkeypatch: pytest.MonkeyPatch) -> list[Legend]:
 
 @pytest.mark.parametrize(
     ("probability", "written"),
-    [(0.9993, ">0.99"), (1.0, "1.00"), (0.93, "0.93"), (0.004, "<0.01"), (0.0, "0.00")],
+    [
+        (0.999999, ">99.99 %"),
+        (1.0, "100.00 %"),
+        (0.93, "93.00 %"),
+        (0.00004, "<0.01 %"),
+        (0.0, "0.00 %"),
+    ],
 )
 def test_a_probability_is_not_rounded_to_certainty(
     images: Images, legends: list[Legend], probability: float, written: str
@@ -98,16 +104,82 @@ def test_a_probability_is_not_rounded_to_certainty(
     specs = (NO_FINDING, replace(LESION, name="lesion", threshold=0.0))
     prediction = study(images([probability]), model(specs))
     capture(prediction)
-    assert legends[0].lines[0].text == f"Lesion: {written}"
+    assert legends[0].lines[0].text == f"Lesion: present, {written}"
 
 
-def test_a_negative_is_named_first(images: Images, legends: list[Legend]) -> None:
+def written(legend: Legend) -> list[str]:
+    return [line.text for line in legend.lines]
+
+
+def test_where_nothing_is_found_that_comes_first(images: Images, legends: list[Legend]) -> None:
     capture(study(images([0.07])))
-    assert [line.text for line in legends[0].lines] == [
-        "No finding: 0.93",
-        "Lesion 0.07, threshold 0.50   model demo 1.2.3",
+    assert written(legends[0]) == [
+        "Nothing found",
+        "Lesion: absent, 7.00 %, threshold 50 %   model demo 1.2.3",
         "AI RESEARCH - NOT FOR CLINICAL USE",
     ]
+
+
+def test_a_picture_says_what_is_found_as_the_report_does(
+    images: Images, legends: list[Legend]
+) -> None:
+    specs = (NO_FINDING, replace(LESION, threshold=0.4907))
+    capture(study(images([0.4912]), model(specs)))
+    assert written(legends[0])[:2] == [
+        "Lesion: present, 49.12 %",
+        "threshold 49.07 %   model demo 1.2.3",
+    ]
+
+
+def test_an_image_with_another_finding_is_not_said_to_have_none(
+    tmp_path: Path, legends: list[Legend]
+) -> None:
+    """Of a stack, which shows one class, some images have another."""
+    chances = [[0.9, *[0.1] * 13], [0.2, 0.8, *[0.1] * 12], [0.1] * 14]
+    seen = [
+        image(save(ct_slice(number), tmp_path / f"{number}.dcm"), p)
+        for number, p in enumerate(chances, start=1)
+    ]
+    prediction = study(seen, model(FOURTEEN_CLASSES, "sigmoid"))
+    for shown in every_image(prediction):
+        build_capture(prediction, shown, Evidence.of(prediction), CONTEXT, grey)
+    assert [written(legend)[0] for legend in legends] == [
+        "Sign 0: present, 90.00 %",
+        "Sign 0: absent, 20.00 %",
+        "Nothing found",
+    ]
+
+
+def test_what_is_undetermined_is_drawn_before_what_is_absent(
+    tmp_path: Path, legends: list[Legend]
+) -> None:
+    unsure = replace(FOURTEEN_CLASSES[1], undetermined=(0.3, 0.7))
+    specs = (FOURTEEN_CLASSES[0], unsure)
+    paths = [save(ct_slice(number), tmp_path / f"{number}.dcm") for number in (1, 2)]
+    seen = [image(path, p) for path, p in zip(paths, ((0.49, 0.1), (0.1, 0.35)), strict=True)]
+    made = capture(study(seen, model(specs, "sigmoid")))
+    assert made.SourceImageSequence[0].ReferencedSOPInstanceUID == "1.2.3.4.2"
+    assert written(legends[0])[:2] == [
+        "Sign 1: undetermined, 35.00 %",
+        "threshold 50 %, undetermined 30 to 70 %   model demo 1.2.3",
+    ]
+
+
+def test_an_image_above_the_operating_point_says_so_where_the_mean_is_below(
+    images: Images, legends: list[Legend]
+) -> None:
+    prediction = replace(study(images([0.9, 0.02])), probabilities=(0.54, 0.46))
+    made = capture(prediction)
+    assert written(legends[0])[0] == "Lesion: present, 90.00 %"
+    assert "opacity of 0.6" in made.DerivationDescription
+
+
+def test_the_first_picture_of_an_image_is_what_is_read_first(tmp_path: Path) -> None:
+    path = save(ct_slice(), tmp_path / "1.dcm")
+    chances = [0.6, 0.1, 0.99, *[0.1] * 11]
+    prediction = study([image(path, chances)], model(FOURTEEN_CLASSES, "sigmoid"))
+    numbers = {capture(prediction, n).InstanceNumber: n for n in range(2)}
+    assert [captures(prediction)[numbers[n]].klass for n in (1, 2)] == [2, 0]
 
 
 def test_no_name_and_no_number_of_the_patient_is_drawn_or_described(images: Images) -> None:

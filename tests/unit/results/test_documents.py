@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,11 +17,15 @@ from pacs_ai.results.build import BuiltDocument, build_refusals, build_results
 from tests.unit.results.conftest import Images
 from tests.unit.results.samples import (
     CONTEXT,
+    FOURTEEN_CLASSES,
     LESION,
     NO_FINDING,
+    ct_slice,
     grey,
+    image,
     model,
     refusal,
+    save,
     study,
 )
 
@@ -72,7 +77,7 @@ def test_a_message_states_each_class_with_its_decision(images: Images) -> None:
         ("NOFIND^No finding probability^99PACSAI", "18.75", "%^percent^UCUM", "", "P"),
     ]
     said = [obx[5] for obx in segments(parsed, "OBX") if obx[2] in ("ST", "TX")]
-    assert said[1:] == ["present", "Lesion: present. AI research - not for clinical use."]
+    assert said[1:] == ["present", "Lesion: present.~AI research - not for clinical use."]
     [[*_, study_uid]] = [obx[:6] for obx in segments(parsed, "OBX") if obx[2] == "HD"]
     assert study_uid == "1.2.3"
 
@@ -87,6 +92,48 @@ def test_a_message_is_utf_8_and_names_the_patient_in_every_script(images: Images
     assert (pid[7], pid[8]) == ("19700102", "F")
     [msh] = segments(read(content), "MSH")
     assert (msh[8], msh[11], msh[17]) == ("ORU^R01^ORU_R01", "2.5.1", "UNICODE UTF-8")
+
+
+def test_a_patient_without_a_name_does_not_make_a_message_invalid(images: Images) -> None:
+    [pid] = segments(message(study(images([0.9], PatientName="", PatientID=""))), "PID")
+    assert pid[5] == "^^^^^^U"
+
+
+def test_nothing_is_longer_than_its_field(tmp_path: Path) -> None:
+    """Fourteen findings, long names, and an issuer that is no short name."""
+    long = "x" * 64
+    specs = tuple(replace(one, name=f"{one.name} {'y' * 30}") for one in FOURTEEN_CLASSES)
+    identity = replace(model(specs, "sigmoid"), name=long, version=long, manufacturer=long)
+    source = ct_slice(IssuerOfPatientID="Hospital of a long name")
+    seen = image(save(source, tmp_path / "1.dcm"), [0.9] * 14)
+    parsed = message(study([seen], identity))
+    [pid] = segments(parsed, "PID")
+    assert pid[3] == "ID1^^^&Hospital of a long name&L^PI"
+    said = segments(parsed, "OBX")[-1][5]
+    assert all(title in " ".join(said.split("~")) for title in ("Sign 0 y", "Sign 13 y"))
+    assert len(max(said.split("~"), key=len)) <= 120
+
+
+def test_numbers_are_as_precise_as_in_the_report(images: Images) -> None:
+    parsed = message(study(images([0.999987])))
+    assert [obx[5] for obx in segments(parsed, "OBX") if obx[2] == "NM"] == ["99.9987", "0.0013"]
+
+
+def test_below_the_band_means_absent(images: Images) -> None:
+    unsure = replace(LESION, undetermined=(0.4, 0.6))
+    prediction = study(images([0.45]), model((NO_FINDING, unsure)))
+    limits = [obx[7] for obx in segments(message(prediction), "OBX") if obx[2] == "NM"]
+    assert limits == ["<40", ""]
+    [limit] = resources(bundle(prediction), "Observation")[0]["referenceRange"]
+    assert limit["high"]["value"] == 40
+    assert limit["text"] == "absent below; operating point 50 %, undetermined 40 to 60 %"
+
+
+def test_what_is_undetermined_is_concluded_beside_what_is_present(tmp_path: Path) -> None:
+    specs = (LESION, replace(FOURTEEN_CLASSES[0], undetermined=(0.4, 0.6)))
+    seen = image(save(ct_slice(), tmp_path / "1.dcm"), (0.9, 0.5))
+    [report] = resources(bundle(study([seen], model(specs, "sigmoid"))), "DiagnosticReport")
+    assert report["conclusion"].startswith("Lesion: present; Sign 0: undetermined.")
 
 
 def test_no_value_breaks_out_of_its_field(images: Images) -> None:
@@ -155,7 +202,7 @@ def test_what_was_not_analysable_has_no_number(images: Images) -> None:
     said = refusal(images([0.9]))
     hl7, fhir = build_refusals(said, [ResultKind.HL7, ResultKind.FHIR], CONTEXT)
     parsed = read(hl7.encode())
-    assert {obx[2] for obx in segments(parsed, "OBX")} == {"HD", "ST", "TX"}
+    assert {obx[2] for obx in segments(parsed, "OBX")} == {"HD", "TX"}
     assert segments(parsed, "OBX")[-1][11] == "X"
     assert segments(parsed, "OBR")[0][25] == "X"
     found = parsed_bundle(fhir.encode())

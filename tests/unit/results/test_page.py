@@ -1,6 +1,8 @@
 import re
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from typing import ClassVar
 
 import pydicom
 import pytest
@@ -8,11 +10,14 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
 from pydicom.valuerep import PersonName
+from reportlab.lib.pagesizes import A4
+from reportlab.pdfgen.canvas import Canvas
 
 from pacs_ai.dicom.validate import check_dataset
-from pacs_ai.domain import ResultKind
+from pacs_ai.domain import Reservation, ResultKind
 from pacs_ai.errors import ConfigError
-from pacs_ai.results.build import BuiltResult, build_results
+from pacs_ai.results import page as page_module
+from pacs_ai.results.build import BuiltResult, build_refusals, build_results
 from pacs_ai.results.lettering import NO_GLYPHS, SHIPPED, Lettering
 from pacs_ai.results.script import visual
 from tests.unit.results.conftest import Images
@@ -23,6 +28,7 @@ from tests.unit.results.samples import (
     image,
     model,
     radiograph,
+    refusal,
     save,
     study,
 )
@@ -146,3 +152,59 @@ def test_a_page_stays_one_page_whatever_it_has_to_say(tmp_path: Path, classes: i
     made.write(tmp_path / "page.dcm")
     document = pydicom.dcmread(tmp_path / "page.dcm").EncapsulatedDocument
     assert len(re.findall(rb"/Type /Page\b", document)) == 1
+
+
+class Watched(Canvas):
+    """A canvas that remembers where on the page each text begins and ends, and its height."""
+
+    texts: ClassVar[list[tuple[float, float, float, str]]] = []
+
+    def drawString(self, x: float, y: float, text: str, *rest: object, **more: object) -> None:
+        end = x + self.stringWidth(text, self._fontname, self._fontsize)
+        (left, height), (right, _) = self.absolutePosition(x, y), self.absolutePosition(end, y)
+        self.texts.append((round(height, 3), left, right, text))
+        super().drawString(x, y, text, *rest, **more)
+
+    def drawRightString(self, x: float, y: float, text: str, *rest: object) -> None:
+        width = self.stringWidth(text, self._fontname, self._fontsize)
+        self.texts.append((round(y, 3), x - width, x, text))
+        super().drawRightString(x, y, text, *rest)
+
+
+@pytest.fixture
+def texts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float, float, str]]:
+    """What was written: height, left and right end, and the text."""
+    monkeypatch.setattr(page_module, "Canvas", Watched)
+    Watched.texts.clear()
+    return Watched.texts
+
+
+LONG = "Wolfeschlegelsteinhausenbergerdorff^Adolph Blaine Charles David"
+
+
+@pytest.mark.parametrize("name", [LONG, f"{LONG}={LONG.replace('o', 'ö')}"])
+def test_no_text_covers_another_or_leaves_the_page(
+    tmp_path: Path, texts: list[tuple[float, float, float, str]], name: str
+) -> None:
+    spec = replace(LESION, name="m" * 64, undetermined=(0.4001, 0.6002))
+    identity = replace(model((spec,)), name="m" * 64, version="w" * 64, manufacturer="long " * 12)
+    source = radiograph(
+        PatientName=name, PatientID="W" * 64, StudyDescription="W" * 64, AccessionNumber="W" * 16
+    )
+    seen = image(save(source, tmp_path / "1.dcm"), (0.9,))
+    reserve = Reservation(LESION.code, 130, "unlike those it learned from " * 6, 0)
+    page(replace(study([seen], identity), reservations=(reserve,)))
+    assert len(texts) > 20
+    left, right = 45, A4[0] - 45
+    assert [one for one in texts if one[1] < left - 0.01 or one[2] > right + 0.01] == []
+    for (height, _, end, _), (next_height, begin, _, _) in pairwise(sorted(texts)):
+        assert height != next_height or begin > end
+
+
+def test_a_long_reason_stays_on_the_page(
+    images: Images, texts: list[tuple[float, float, float, str]]
+) -> None:
+    said = replace(refusal(images([0.9])), reason="cannot be decoded; " * 100)
+    list(build_refusals(said, [ResultKind.PDF], CONTEXT))
+    assert min(height for height, *_ in texts) > 30
+    assert any(text.endswith(" ...") for *_, text in texts)

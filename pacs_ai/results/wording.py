@@ -1,0 +1,40 @@
+"""How probabilities and operating points are written wherever people read them."""
+
+from pacs_ai.domain import ClassSpec
+
+_LEAST = 0.01  # percent: the last digit that is written
+
+
+def percent(probability: float) -> str:
+    """Write a probability in percent, and never as certain that is not.
+
+    Parameters
+    ----------
+    probability
+        In [0, 1].
+
+    Returns
+    -------
+    str
+        ``93.00 %``; ``<0.01 %`` and ``>99.99 %`` at the ends.
+    """
+    value = 100 * probability
+    if 0 < value < _LEAST:
+        return f"<{_LEAST} %"
+    if 100 - _LEAST < value < 100:  # noqa: PLR2004 - percent
+        return f">{100 - _LEAST} %"
+    return f"{value:.2f} %"
+
+
+def operating_point(spec: ClassSpec) -> str:
+    """Write what decides on a class: ``49.07 %``, or ``50 %, undetermined 40 to 60 %``."""
+    point = f"{100 * spec.threshold:g} %"
+    if spec.undetermined is None:
+        return point
+    low, high = (100 * bound for bound in spec.undetermined)
+    return f"{point}, undetermined {low:g} to {high:g} %"
+
+
+def absent_below(spec: ClassSpec) -> float:
+    """Probability, in [0, 1], below which a class counts as absent."""
+    return spec.threshold if spec.undetermined is None else spec.undetermined[0]
