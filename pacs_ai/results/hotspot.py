@@ -1,6 +1,7 @@
 """Where a heat map is hot: its area in the pixels of the image, and rectangles around it."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import cv2
 import numpy as np
@@ -28,6 +29,16 @@ class Rectangle:
         """Corners (column, row), from the upper left clockwise and back, shape (5, 2)."""
         x0, y0, x1, y1 = self.left, self.top, self.right, self.bottom
         return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)], dtype=np.float64)
+
+    def like(self, other: Self) -> bool:
+        """Tell whether both mean one place: half of what they cover, or more, is common."""
+        width = min(self.right, other.right) - max(self.left, other.left)
+        height = min(self.bottom, other.bottom) - max(self.top, other.top)
+        both = max(0, width) * max(0, height)
+        return 2 * both >= self._area() + other._area() - both
+
+    def _area(self) -> int:
+        return (self.right - self.left) * (self.bottom - self.top)
 
 
 def enlarge(saliency: Saliency, rows: int, columns: int) -> Saliency:

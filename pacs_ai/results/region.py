@@ -5,6 +5,7 @@ A report of its own, because validators take groups with a region (TID 1410) and
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from highdicom.sr import (
     ContentSequence,
@@ -75,26 +76,52 @@ def build_region(
     return new_document(frame, evidence, prediction.model, context, root)
 
 
+@dataclass(slots=True)
+class _Region:
+    """A rectangle on an image, and the classes whose heat maps are hot in it."""
+
+    image: ImagePrediction
+    spot: Rectangle
+    number: int  # of the first class' rectangles on the image, from 1
+    of: int  # how many they are
+    classes: list[int]
+
+
 def _groups(
     prediction: StudyPrediction, key: tuple[str, ...]
 ) -> Iterator[PlanarROIMeasurementsAndQualitativeEvaluations]:
     places = {id(image): index for index, image in enumerate(prediction.images)}
+    for region in _regions(prediction):
+        image = region.image
+        titles = [class_title(prediction.model.classes[klass]) for klass in region.classes]
+        name = image_name(places[id(image)], image)
+        ending = f", region {region.number}" if region.of > 1 else ""
+        tracking = TrackingIdentifier(
+            derived_uid("tracking", *key, *_place(image, region.classes[0], region.number)),
+            f"{', '.join(titles)} / {name}{ending}",
+        )
+        yield _group(prediction, region, tracking)
+
+
+def _regions(prediction: StudyPrediction) -> list[_Region]:
+    """Find the rectangles; classes that are hot in the same place share one.
+
+    A viewer writes the numbers of a rectangle below each other, but those of two rectangles in
+    one place over each other.
+    """
+    found: list[_Region] = []
     for positive in explained(prediction):
         for image in positive.images:
             header = image.header
+            here = [region for region in found if region.image is image]
             spots = hot_spots(image.saliency[positive.klass], header.rows, header.columns)
-            name = image_name(places[id(image)], image)
             for number, spot in enumerate(spots, start=1):
-                ending = f", region {number}" if len(spots) > 1 else ""
-                tracking = TrackingIdentifier(
-                    derived_uid("tracking", *key, *_place(image, positive.klass, number)),
-                    f"{_title(prediction, positive.klass)} / {name}{ending}",
-                )
-                yield _group(prediction, image, positive.klass, tracking, spot)
-
-
-def _title(prediction: StudyPrediction, klass: int) -> str:
-    return class_title(prediction.model.classes[klass])
+                shared = next((one for one in here if one.spot.like(spot)), None)
+                if shared is None:
+                    found.append(_Region(image, spot, number, len(spots), [positive.klass]))
+                elif positive.klass not in shared.classes:
+                    shared.classes.append(positive.klass)
+    return found
 
 
 def _place(image: ImagePrediction, klass: int, number: int) -> tuple[str, ...]:
@@ -102,24 +129,22 @@ def _place(image: ImagePrediction, klass: int, number: int) -> tuple[str, ...]:
 
 
 def _group(
-    prediction: StudyPrediction,
-    image: ImagePrediction,
-    klass: int,
-    tracking: TrackingIdentifier,
-    spot: Rectangle,
+    prediction: StudyPrediction, region: _Region, tracking: TrackingIdentifier
 ) -> PlanarROIMeasurementsAndQualitativeEvaluations:
-    spec = prediction.model.classes[klass]
+    image, model = region.image, prediction.model
+    spec = model.classes[region.classes[0]]
     source = SourceImageForRegion(*reference_of(image))
     return PlanarROIMeasurementsAndQualitativeEvaluations(
         tracking,
-        referenced_region=ImageRegion("POLYLINE", spot.outline(), source),
+        referenced_region=ImageRegion("POLYLINE", region.spot.outline(), source),
         finding_type=concept(spec.code),
-        algorithm_id=algorithm(prediction.model, spec, image.outlier),
+        algorithm_id=algorithm(model, spec, image.outlier),
         measurements=[
             Measurement(
-                probability_concept(spec, study=False),
+                probability_concept(model.classes[klass], study=False),
                 rounded(100 * image.probabilities[klass]),
                 PERCENT,
             )
+            for klass in region.classes
         ],
     )

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,16 @@ from pacs_ai.domain import StudyPrediction
 from pacs_ai.results.region import build_region
 from pacs_ai.results.source import Evidence
 from tests.unit.results.conftest import Images
-from tests.unit.results.samples import CONTEXT, blob, study
+from tests.unit.results.samples import (
+    CONTEXT,
+    FOURTEEN_CLASSES,
+    blob,
+    ct_slice,
+    image,
+    model,
+    save,
+    study,
+)
 from tests.unit.results.test_sr import concept, groups, number
 
 
@@ -63,6 +73,25 @@ def test_two_hot_areas_are_two_regions(images: Images) -> None:
     (first, _), (second, _) = (outline(group)[0] for group in made)
     assert first < second
     assert len({group["112040"].UID for group in made}) == 2
+
+
+def test_classes_in_one_place_share_a_rectangle(tmp_path: Path) -> None:
+    """A viewer would print the numbers of two rectangles in one place over each other."""
+    chances = [0.8, 0.9, 0.7, *[0.1] * 11]
+    seen = image(save(ct_slice(), tmp_path / "1.dcm"), chances)
+    elsewhere = blob(0.8, 0.8)
+    maps = np.stack([blob(), 0.9 * blob(0.46, 0.36), elsewhere, *[elsewhere] * 11])
+    prediction = study([replace(seen, saliency=maps)], model(FOURTEEN_CLASSES, "sigmoid"))
+    first, second = groups(region(prediction))
+    assert str(first["112039"].TextValue) == "Sign 1, Sign 0 / image 1"
+    assert str(second["112039"].TextValue) == "Sign 2 / image 1"
+    assert first["121071"].ConceptCodeSequence[0].CodeMeaning == "Sign 1"
+    assert [
+        (code, float(item.MeasuredValueSequence[0].NumericValue))
+        for group in (first, second)
+        for code, item in group.items()
+        if item.ValueType == "NUM"
+    ] == [("P_SIGN1", 90), ("P_SIGN0", 80), ("P_SIGN2", 70)]
 
 
 @pytest.mark.parametrize(("lesion", "heat"), [(0.1, 1), (0.9, 0)], ids=["negative", "flat map"])
