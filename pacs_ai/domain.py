@@ -189,6 +189,7 @@ class ModelIdentity:
     classes: tuple[ClassSpec, ...]
     temperature: float = 1.0  # divides the logits: what calibrates the probabilities
     modalities: tuple[str, ...] = ()  # what it is shown
+    manifest_sha256: str = ""  # of all that its bundle states: operating points, policies
 
 
 @dataclass(frozen=True, slots=True)

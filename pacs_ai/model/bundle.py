@@ -100,7 +100,7 @@ def load_bundle(folder_or_name: str | Path, sha256: str | None = None) -> ModelB
     _read_network(folder, network_sha256)
     return ModelBundle(
         folder=folder,
-        identity=_identity(manifest, network_sha256),
+        identity=_identity(manifest, network_sha256, digest),
         input=manifest.input,
         temperature=manifest.temperature,
         class_weights=np.ascontiguousarray(head[:-1].T),
@@ -202,7 +202,7 @@ def _array(path: Path, content: bytes) -> npt.NDArray[np.float32]:
     return array
 
 
-def _identity(manifest: Manifest, sha256: str) -> ModelIdentity:
+def _identity(manifest: Manifest, sha256: str, manifest_sha256: str) -> ModelIdentity:
     return ModelIdentity(
         name=manifest.name,
         version=manifest.version,
@@ -224,4 +224,5 @@ def _identity(manifest: Manifest, sha256: str) -> ModelIdentity:
         ),
         temperature=manifest.temperature,
         modalities=manifest.input.modalities,
+        manifest_sha256=manifest_sha256,
     )

@@ -67,6 +67,7 @@ class ResultContext:
             model.name,
             model.version,
             model.sha256,
+            model.manifest_sha256,
             self.settings_hash,
             role,
             study_uid,

@@ -32,7 +32,8 @@ def test_a_bundle_says_who_it_is(write_bundle: Writer) -> None:
 def test_a_pin_is_the_hash_of_the_manifest(write_bundle: Writer) -> None:
     folder = write_bundle()
     digest = hashlib.sha256((folder / "model.toml").read_bytes()).hexdigest()
-    assert load_bundle(folder, sha256=digest.upper()).manifest_sha256 == digest
+    bundle = load_bundle(folder, sha256=digest.upper())
+    assert bundle.manifest_sha256 == bundle.identity.manifest_sha256 == digest
     with pytest.raises(BundleInvalid, match="pins"):
         load_bundle(folder, sha256="0" * 64)
 

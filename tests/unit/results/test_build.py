@@ -12,7 +12,17 @@ from pacs_ai.domain import ImagePrediction, ResultKind
 from pacs_ai.errors import InvalidResult, NotDicom
 from pacs_ai.results.build import build_results
 from tests.unit.results.conftest import Images
-from tests.unit.results.samples import CONTEXT, ct_slice, grey, image, save, study
+from tests.unit.results.samples import (
+    CONTEXT,
+    LESION,
+    NO_FINDING,
+    ct_slice,
+    grey,
+    image,
+    model,
+    save,
+    study,
+)
 
 BOTH = (ResultKind.REPORT, ResultKind.CAPTURE)
 
@@ -73,6 +83,20 @@ def test_another_model_makes_other_objects_in_other_series(images: Images) -> No
     first, second = (list(build_results(p, BOTH, CONTEXT, grey)) for p in (prediction, newer))
     assert not {one.sop_instance_uid for one in first} & {one.sop_instance_uid for one in second}
     assert not {o.series_instance_uid for o in first} & {o.series_instance_uid for o in second}
+
+
+def test_another_operating_point_of_the_same_weights_makes_other_objects(images: Images) -> None:
+    """The old decision is not sent again in the name of the new one."""
+    first, second = (
+        study(images([0.6]), replace(model(), classes=(NO_FINDING, lesion), manifest_sha256=digest))
+        for lesion, digest in ((LESION, "aa"), (replace(LESION, threshold=0.7), "bb"))
+    )
+    here, there = (
+        {made.sop_instance_uid for made in build_results(one, [*ResultKind], CONTEXT, grey)}
+        for one in (first, second)
+    )
+    assert here
+    assert not here & there
 
 
 def test_the_file_says_what_it_holds_and_who_wrote_it(images: Images, tmp_path: Path) -> None:
