@@ -176,19 +176,20 @@ class _Page:
     def _model(self, account: Account) -> None:
         model = account.model
         height, width = model.input_size
-        several = f", {model.aggregation} of the images" if account.instances > 1 else ""
+        several = account.instances > 1
+        looked = f"{account.instances} instance{'s' if several else ''} looked at"
+        how = f", {model.aggregation} of the images" if several else ""
+        if account.statements:
+            looked = (
+                f"Probabilities calibrated with temperature {model.temperature:g}{how}; {looked}"
+            )
         self._paragraph(
             f"Model {model.name} {model.version} by {model.manufacturer}, weights "
             f"{model.sha256[:16]}; input {width} x {height}, {model.preprocess}",
             _SMALL,
             _SOFT,
         )
-        self._paragraph(
-            f"Probabilities calibrated with temperature {model.temperature:g}{several}; "
-            f"{account.instances} instance{'s' if account.instances > 1 else ''} looked at",
-            _SMALL,
-            _SOFT,
-        )
+        self._paragraph(looked, _SMALL, _SOFT)
 
     def _foot(self, account: Account) -> None:
         here, self.y = self.y, _MARGIN - 12

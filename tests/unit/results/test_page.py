@@ -208,3 +208,5 @@ def test_a_long_reason_stays_on_the_page(
     list(build_refusals(said, [ResultKind.PDF], CONTEXT))
     assert min(height for height, *_ in texts) > 30
     assert any(text.endswith(" ...") for *_, text in texts)
+    assert [text for *_, text in texts if "alibrated" in text or "Probability" in text] == []
+    assert "1 instance looked at" in [text for *_, text in texts]
