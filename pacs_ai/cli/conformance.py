@@ -9,6 +9,7 @@ from pacs_ai.cli.tables import print_json
 from pacs_ai.config import Config
 from pacs_ai.dicom.modules import (
     COMPREHENSIVE_3D_SR,
+    COMPREHENSIVE_SR,
     ENCAPSULATED_PDF,
     KEY_OBJECT_SELECTION,
     PARAMETRIC_MAP,
@@ -202,8 +203,11 @@ def _results() -> Iterator[str]:
         [(kind, STORAGE_CLASSES[uid], f"`{uid}`") for kind, uid in RESULTS.items()],
     )
     yield "Report and region follow TID 1500 (Measurement Report), the report of a study that was"
-    yield "not analysable TID 2000 (Basic Diagnostic Imaging Report), the key objects TID 2010. All"
-    yield "are in Explicit VR Little Endian and ISO_IR 192, in series of their own in the study"
+    yield "not analysable TID 2000 (Basic Diagnostic Imaging Report), the key objects TID 2010. A"
+    yield "peer that refuses Comprehensive 3D SR gets these reports as"
+    yield f"{STORAGE_CLASSES[COMPREHENSIVE_SR]} (`{COMPREHENSIVE_SR}`)."
+    yield ""
+    yield "All are in Explicit VR Little Endian and ISO_IR 192, in series of their own in the study"
     yield "they are about, with UIDs derived from study, instances and model: the same again for"
     yield "the same input. Patient and study attributes are copied from the source. Private codes"
     yield "are of the scheme `99PACSAI`; there are no private attributes. What each object holds is"

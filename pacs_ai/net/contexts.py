@@ -36,10 +36,18 @@ _LIVE_VIDEO_ROOT = "1.2.840.10008.1.2.7."
 _RETIRED_JPEG = (52, 53, 54, 55, 56, 58, 59, 60, 61, 62, 63, 64, 65, 66)
 """Last components of the JPEG processes that PS3.5 retired; archives still hold them."""
 
+_NEWER = {
+    "1.2.840.10008.5.1.4.1.1.66.7": "Label Map Segmentation Storage",
+    "1.2.840.10008.5.1.4.1.1.66.8": "Height Map Segmentation Storage",
+    "1.2.840.10008.5.1.4.1.1.9.100.1": "Waveform Presentation State Storage",
+    "1.2.840.10008.5.1.4.1.1.9.100.2": "Waveform Acquisition Presentation State Storage",
+}
+"""Names (PS3.6 Table A-1) that the library does not know yet."""
+
 STORAGE_CLASSES: Mapping[str, str] = MappingProxyType(
     {
-        str(context.abstract_syntax): UID(str(context.abstract_syntax)).name
-        for context in AllStoragePresentationContexts
+        uid: _NEWER.get(uid) or UID(uid).name
+        for uid in (str(context.abstract_syntax) for context in AllStoragePresentationContexts)
     }
 )
 """UID and name of every storage SOP class in force (PS3.4 Annex B.5).

@@ -151,7 +151,7 @@ def _pattern(
     )
     made.ContributingEquipmentSequence = [_contribution(software_version, installation_uid)]
     made.file_meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
-    made.file_meta.ImplementationVersionName = f"PACSAI_{software_version}"[:_MAX_VERSION_NAME]
+    made.file_meta.ImplementationVersionName = f"PACS_AI_{software_version}"[:_MAX_VERSION_NAME]
     return made
 
 

@@ -55,6 +55,7 @@ def test_the_statement_names_every_class_and_syntax() -> None:
     text = statement(Config())
     assert [uid for uid in (*STORAGE_CLASSES, *TRANSFER_SYNTAXES) if f"`{uid}`" not in text] == []
     assert set(RESULTS) == set(ResultKind) - DOCUMENTS
+    assert [name for name in STORAGE_CLASSES.values() if "Storage" not in name] == []
 
 
 def test_a_page_out_of_step_would_be_noticed(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pydicom.dataelem import DataElement
 from pacs_ai.dicom.foreign import quiet
 from pacs_ai.domain import ImagePrediction, ResultKind
 from pacs_ai.errors import InvalidResult, NotDicom
+from pacs_ai.net.identity import IMPLEMENTATION_VERSION
 from pacs_ai.results.build import build_results
 from tests.unit.results.conftest import Images
 from tests.unit.results.samples import (
@@ -107,7 +108,7 @@ def test_the_file_says_what_it_holds_and_who_wrote_it(images: Images, tmp_path: 
         assert meta.MediaStorageSOPClassUID == read.SOPClassUID == one.sop_class_uid
         assert meta.MediaStorageSOPInstanceUID == read.SOPInstanceUID == one.sop_instance_uid
         assert meta.TransferSyntaxUID == "1.2.840.10008.1.2.1"
-        assert meta.ImplementationVersionName == "PACSAI_0.1.0"
+        assert meta.ImplementationVersionName == IMPLEMENTATION_VERSION
         assert read.SpecificCharacterSet == "ISO_IR 192"
 
 
