@@ -40,6 +40,9 @@ _COLUMNS = (
     "reason",
 )
 
+_MAX_ID = 2**63 - 1
+"""What both databases take for a number."""
+
 Reference = Annotated[list[int], typer.Argument(metavar="ID", help="Ids, as listed.")]
 
 
@@ -94,8 +97,8 @@ def cancel(ids: Reference, *, config: ConfigPath = None, verbose: Verbose = Fals
 
 def _rows(session: Session, ids: list[int]) -> list[Delivery]:
     rows = []
-    for number in ids:
-        row = session.get(Delivery, number)
+    for number in dict.fromkeys(ids):
+        row = session.get(Delivery, number) if number <= _MAX_ID else None
         if row is None:
             raise StateError(f"no delivery {number}")
         rows.append(row)

@@ -127,7 +127,11 @@ def find_job(node: FlowContext, prefix: str) -> Job:
     ------
     StateError
         If there is none, or there are several.
+    typer.BadParameter
+        If it is empty: every id begins so, and a script's unset variable is no choice.
     """
+    if not prefix.strip():
+        raise typer.BadParameter("the JOB is empty")
     with node.database.read() as session:
         found = operator.find_job(session, prefix)
     if len(found) != 1:

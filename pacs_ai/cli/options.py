@@ -32,7 +32,8 @@ Since = Annotated[
     ),
 ]
 Limit = Annotated[
-    int, typer.Option("--limit", metavar="N", min=1, help="So many at most, newest first.")
+    int,
+    typer.Option("--limit", metavar="N", min=1, max=10**9, help="So many at most, newest first."),
 ]
 Timeout = Annotated[
     float,
@@ -99,12 +100,12 @@ def moment(text: str | None) -> datetime | None:
     if text is None:
         return None
     ago = _AGO.fullmatch(text)
-    if ago is not None:
-        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
+        if ago is not None:
+            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         given = datetime.fromisoformat(text)
-    except ValueError:
+        return (given if given.tzinfo else given.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise typer.BadParameter(
             f"{text!r} is neither a date and time nor 30m, 12h or 7d", param_hint="--since"
         ) from None
-    return given if given.tzinfo else given.replace(tzinfo=UTC)

@@ -5,7 +5,7 @@ from datetime import datetime
 from pacs_ai.domain import JobState
 from pacs_ai.store import overview
 from pacs_ai.store.overview import StudyLine
-from pacs_ai.store.schema import Delivery, Event, Job, Result, Study
+from pacs_ai.store.schema import Delivery, Event, Instance, Job, Result, Study
 from pacs_ai.store.spool import Spool
 
 Record = dict[str, object]
@@ -30,6 +30,16 @@ def study_record(line: StudyLine) -> Record:
         "outcome": [_outcome(job) for job in overview.current_jobs(line)],
         "delivered": _delivered(line),
         "seconds": overview.seconds_to_result(line),
+    }
+
+
+def instance_record(instance: Instance) -> Record:
+    """Return an instance that is not analysed, and why."""
+    return {
+        "sop_instance_uid": instance.sop_instance_uid,
+        "series_instance_uid": instance.series_instance_uid,
+        "revision": instance.revision,
+        "reason": instance.unusable_reason,
     }
 
 

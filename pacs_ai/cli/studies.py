@@ -18,6 +18,7 @@ from pacs_ai.cli.options import (
 from pacs_ai.cli.records import (
     delivery_record,
     event_record,
+    instance_record,
     job_record,
     result_record,
     study_record,
@@ -104,7 +105,7 @@ def show(
     config: ConfigPath = None,
     verbose: Verbose = False,
 ) -> None:
-    """Show all that is known of a study: jobs, results, deliveries, audit trail."""
+    """Show all of a study: what was not analysed, jobs, results, deliveries, audit trail."""
     if (study is None) == (accession is None):
         raise typer.BadParameter("give either a STUDY or --accession")
     with opened_node(read_config(config, verbose=verbose)) as node:
@@ -187,8 +188,10 @@ def _details(node: FlowContext, line: StudyLine) -> dict[str, object]:
             for job in line.jobs
             for result in results.of_job(session, JobId(job.id))
         ]
+        left_out = [instance_record(one) for one in overview.left_out(session, line.study.id)]
     return {
         **study_record(line),
+        "not_analysed": left_out,
         "jobs": [job_record(job, line.study) for job in line.jobs],
         "results": made,
         "deliveries": [delivery_record(*pair) for pair in line.deliveries],
@@ -198,6 +201,7 @@ def _details(node: FlowContext, line: StudyLine) -> dict[str, object]:
 
 def _print_details(details: dict[str, object]) -> None:
     parts = {
+        "not_analysed": ("sop_instance_uid", "revision", "reason"),
         "jobs": _JOB_COLUMNS,
         "results": ("result", "sop_instance_uid", "file"),
         "deliveries": _DELIVERY_COLUMNS,
@@ -208,6 +212,5 @@ def _print_details(details: dict[str, object]) -> None:
         records = details[name]
         if isinstance(records, list) and records:
             print()
-            print_table(
-                columns, [[cell(record[key]) for key in columns] for record in records], name
-            )
+            lines = [[cell(record[key]) for key in columns] for record in records]
+            print_table(columns, lines, name.replace("_", " "))

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
 
-from pacs_ai.dicom.reading import integer, items, numbers, text, value_of
+from pacs_ai.dicom.reading import integer, items, number, numbers, text, value_of
 from pacs_ai.errors import UnsupportedPixels
 
 RENDERING_KEYWORDS = (
@@ -27,6 +27,8 @@ RENDERING_KEYWORDS = (
 DESCRIPTOR_VALUES = 3
 _FULL_TABLE = 65536
 _MAX_LUT_BITS = 16
+_MAX_NUMBER = 1e25
+"""Times a stored value of 32 bits it is still a float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +76,20 @@ def read_rendering(dataset: Dataset, frame: int) -> Rendering:
     Raises
     ------
     UnsupportedPixels
-        If a slope, intercept, window or table cannot be right (NaN, zero, width below 1).
+        If a slope, intercept, window or table cannot be right: no number, NaN, zero, of a size that
+        leaves float32. What cannot be read is not taken for absent, which would be a guess.
     """
     rescale = _group(dataset, frame, "PixelValueTransformationSequence") or dataset
     voi = _group(dataset, frame, "FrameVOILUTSequence") or dataset
-    slopes, intercepts = numbers(rescale, "RescaleSlope"), numbers(rescale, "RescaleIntercept")
-    slope = slopes[0] if slopes else 1.0
-    intercept = intercepts[0] if intercepts else 0.0
-    if not math.isfinite(slope) or not math.isfinite(intercept) or slope == 0:
+    given, intercept = number(rescale, "RescaleSlope"), number(rescale, "RescaleIntercept") or 0.0
+    slope = 1.0 if given is None else given
+    if not _usable(slope) or not _usable(intercept) or slope == 0:
         raise UnsupportedPixels("the rescale slope or intercept is not a usable number")
     padding = numbers(dataset, "PixelPaddingValue")
     limits = numbers(dataset, "PixelPaddingRangeLimit") or padding
     return Rendering(
         modality=text(dataset, "Modality"),
-        rescaled=bool(slopes),
+        rescaled=given is not None,
         slope=slope,
         intercept=intercept,
         modality_lut=_table(dataset, "ModalityLUTSequence"),
@@ -129,12 +131,15 @@ def _group(dataset: Dataset, frame: int, keyword: str) -> Dataset | None:
     return None
 
 
+def _usable(value: float) -> bool:
+    return math.isfinite(value) and abs(value) <= _MAX_NUMBER
+
+
 def _window(voi: Dataset) -> Window | None:
-    centres, widths = numbers(voi, "WindowCenter"), numbers(voi, "WindowWidth")
-    if not centres or not widths:
+    centre, width = number(voi, "WindowCenter"), number(voi, "WindowWidth")
+    if centre is None or width is None:
         return None
-    centre, width = centres[0], widths[0]
-    if not math.isfinite(centre) or not math.isfinite(width) or width <= 0:
+    if not _usable(centre) or not _usable(width) or width <= 0:
         raise UnsupportedPixels("the window centre or width is not a usable number")
     function = text(voi, "VOILUTFunction") or "LINEAR"
     if function == "LINEAR" and width < 1:

@@ -1,5 +1,6 @@
 """One way to read a data set with pydicom: bounded, up to its pixels, and tolerant of values."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BytesIO
@@ -130,6 +131,16 @@ def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
         return tuple(float(part) for part in parts if part is not None and part != "")
     except FOREIGN_ERRORS:
         return ()
+
+
+def number(dataset: Dataset, keyword: str) -> float | None:
+    """First value of a numeric element: None if it is absent or empty, NaN if it is no number."""
+    values = numbers(dataset, keyword)
+    if values:
+        return values[0]
+    value: object = dataset.get_item(keyword).value if keyword in dataset else None
+    written = value.strip(b" \0") if isinstance(value, bytes) else value
+    return math.nan if written else None
 
 
 def integer(dataset: Dataset, keyword: str, default: int = 0) -> int:

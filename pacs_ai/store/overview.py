@@ -1,5 +1,6 @@
 """What the listing commands show; reads only."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,9 @@ from sqlalchemy.orm import Session
 from pacs_ai.domain import DeliveryState, JobState
 from pacs_ai.logs import REF_LENGTH, study_ref
 from pacs_ai.store.schema import Delivery, Event, Instance, Job, Result, Study
+
+_ROW_ID = re.compile(r"[0-9]{1,18}")
+"""What both databases take for a number."""
 
 DELIVERED = (DeliveryState.STORED, DeliveryState.COMMITTING, DeliveryState.COMMITTED)
 """States of a delivery whose peer has the result."""
@@ -62,7 +66,7 @@ def study(session: Session, reference: str) -> StudyLine | None:
         uids = session.scalars(sa.select(Study.study_instance_uid))
         uid = next((uid for uid in uids if study_ref(uid) == reference), None)
         row = session.scalar(sa.select(Study).where(Study.study_instance_uid == uid))
-    if row is None and reference.isdigit():
+    if row is None and _ROW_ID.fullmatch(reference):
         row = session.get(Study, int(reference))
     return None if row is None else _line(session, row)
 
@@ -81,6 +85,12 @@ def _line(session: Session, row: Study) -> StudyLine:
     return StudyLine(
         row, session.scalar(count) or 0, jobs, [(delivery, result) for delivery, result in sent]
     )
+
+
+def left_out(session: Session, study_id: int) -> Sequence[Instance]:
+    """Return the instances of a study that are kept but not analysed, in their order of arrival."""
+    query = sa.select(Instance).where(Instance.study_id == study_id, Instance.unusable_reason != "")
+    return session.scalars(query.order_by(Instance.id)).all()
 
 
 def current_jobs(line: StudyLine) -> list[Job]:

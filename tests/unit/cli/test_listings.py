@@ -10,7 +10,7 @@ import pytest
 from pacs_ai.domain import DeliveryState, JobState, StudyState, TaskKind
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.logs import keyed_hash
-from pacs_ai.store import studies, tasks
+from pacs_ai.store import instances, studies, tasks
 from pacs_ai.store.schema import Delivery, Event, Job, Study
 from tests.unit.cli.conftest import Answer, Installation
 from tests.unit.store.samples import NOW, arrival, sender
@@ -109,10 +109,44 @@ def test_show_a_study_by_uid_by_row_and_by_accession(node: Installation) -> None
         (["jobs", "retry", "zz"], 1),
         (["deliveries", "retry", "77"], 1),
         (["commit", "zz"], 1),
+        (["studies", "show", "9" * 30], 1),
+        (["studies", "show", "\N{SUPERSCRIPT TWO}"], 1),
+        (["deliveries", "cancel", "9" * 30], 1),
+        (["studies", "list", "--limit", "9" * 30], 2),
+        (["studies", "list", "--since", "9" * 30 + "d"], 2),
+        (["studies", "list", "--since", "9999-12-31T23:59:59-14:00"], 2),
     ],
 )
 def test_what_does_not_exist(words: list[str], code: int, node: Installation) -> None:
     assert node.pacs_ai(*words).code == code
+
+
+@pytest.mark.parametrize(
+    "words", [["jobs", "cancel"], ["jobs", "retry"], ["jobs", "show"], ["commit"]]
+)
+def test_an_empty_id_means_no_job(words: list[str], node: Installation) -> None:
+    """There is one job, and its id begins with nothing: an unset variable must not cancel it."""
+    node.rejected_job()
+    answer = node.pacs_ai(*words, "")
+    assert answer.code == 2
+    assert "JOB is empty" in answer.err
+
+
+def test_show_what_was_left_out_and_why(node: Installation) -> None:
+    node.study_with_result()
+    with node.database.write() as session:
+        instances.mark_unusable(session, 1, "the compressed frame is empty")
+    (details,) = json.loads(node.pacs_ai("studies", "show", "1", "--json").out)
+    assert details["not_analysed"] == [
+        {
+            "sop_instance_uid": "1.2.3.1.1",
+            "series_instance_uid": "1.2.3.1",
+            "revision": 1,
+            "reason": "the compressed frame is empty",
+        }
+    ]
+    text = node.pacs_ai("studies", "show", "1").out
+    assert re.search(r"^not analysed\n.*\n1\.2\.3\.1\.1 +1 +the compressed", text, re.MULTILINE)
 
 
 def test_an_accession_number_that_is_not_found_is_not_repeated(node: Installation) -> None:

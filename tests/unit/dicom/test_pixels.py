@@ -279,6 +279,31 @@ def test_contradictions_are_refused(make, values, reason):
         read_pixels(make(**values))
 
 
+@pytest.mark.parametrize(
+    "keyword", ["RescaleSlope", "RescaleIntercept", "WindowCenter", "WindowWidth"]
+)
+@pytest.mark.parametrize("value", [b"1,5 ", b"abc ", b"\\ab ", b"1e99", b"nan "])
+def test_a_number_that_cannot_be_read_is_not_taken_for_absent(make, keyword, value):
+    """Pixels without their scale would be other pixels, and their score a guess."""
+    numbers = {
+        "RescaleSlope": "1",
+        "RescaleIntercept": "0",
+        "WindowCenter": "9",
+        "WindowWidth": "9",
+    }
+    path = make(**numbers | {keyword: "7777"})
+    assert path.read_bytes().count(b"7777") == 1
+    path.write_bytes(path.read_bytes().replace(b"7777", value))
+    with pytest.raises(UnsupportedPixels, match="not a usable number"):
+        read_pixels(path)
+
+
+def test_an_empty_number_is_as_good_as_none(make):
+    path = make(RescaleSlope="7777", RescaleIntercept="0", WindowCenter="9", WindowWidth="9")
+    path.write_bytes(path.read_bytes().replace(b"7777", b"    "))
+    assert np.array_equal(read_pixels(path), read_pixels(make(WindowCenter="9", WindowWidth="9")))
+
+
 def compressed(make, syntax, frames, **more):
     return make(syntax, PixelData=encapsulate(frames), **more)
 
