@@ -13,6 +13,7 @@ from pacs_ai.domain import DOCUMENTS, REFUSALS, ResultKind
 from pacs_ai.sections import (
     AETitle,
     Engine,
+    Host,
     Limits,
     Log,
     Node,
@@ -33,7 +34,7 @@ class Peer(StudyTiming):
 
     ae_title: AETitle
     """Its AE title."""
-    host: str
+    host: Host
     """Its address."""
     port: Port
     """Its TCP port."""

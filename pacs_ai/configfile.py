@@ -15,6 +15,10 @@ from pacs_ai.errors import ConfigError
 FILE_NAME = "pacs-ai.toml"
 _ENVIRONMENT = "PACS_AI_"
 _SQLITE = "sqlite:///"
+_PASSWORD = re.compile(r"(://[^:/@]*:).*(@)|((?:ssl)?password=)[^&]*")
+"""Up to the last @: a password may hold one."""
+_ORCHESTRATOR = ("service_", "port_")
+"""How Kubernetes goes on behind the name of a service, such as one called ``pacs-ai-node``."""
 _PATHS = {("storage", "spool"), ("results", "font"), ("node", "users")} | {
     ("tls", key) for key in ("certificate", "key", "ca")
 }
@@ -55,20 +59,21 @@ def load_config(path: Path | None = None, flags: Overrides | None = None) -> Con
     base = Path.cwd() if path is None else path.resolve().parent
     data = _default_storage() if path is None else _read(path)
     here = Path.cwd()
-    _merge(data, _environment(), here)
+    environment = _environment()
+    _merge(data, environment, here)
     _merge(data, flags or {}, here)
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(f"{path or 'configuration'}: {_explain(error)}") from None
+        raise ConfigError(f"{path or 'configuration'}: {_explain(error, environment)}") from None
     return _absolute(config, base)
 
 
 def describe(config: Config) -> dict[str, Any]:
     """Return the configuration for printing, with the database's password hidden."""
     shown = config.model_dump(mode="json")
-    shown["storage"]["database"] = re.sub(
-        r"(://[^:/@]*):[^@]*@", r"\1:***@", config.storage.database
+    shown["storage"]["database"] = _PASSWORD.sub(
+        lambda found: f"{found[1] or found[3]}***{found[2] or ''}", config.storage.database
     )
     return shown
 
@@ -92,14 +97,20 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _environment() -> dict[str, dict[str, str]]:
-    """Values for known keys only: an orchestrator may set other ``PACS_AI_`` variables."""
+    """Values for known sections: an orchestrator may set other ``PACS_AI_`` variables."""
     found: dict[str, dict[str, str]] = {}
     for section, field in Config.model_fields.items():
-        keys = getattr(field.annotation, "model_fields", {})
-        for key in keys:
-            value = os.environ.get(f"{_ENVIRONMENT}{section}_{key}".upper())
-            if value is not None:
-                found.setdefault(section, {})[key] = value
+        keys = getattr(field.annotation, "model_fields", None)
+        if keys is None:
+            continue
+        start = f"{_ENVIRONMENT}{section}_".upper()
+        for name, value in os.environ.items():
+            key = name.removeprefix(start).lower()
+            if not name.startswith(start) or key.startswith(_ORCHESTRATOR):
+                continue
+            if key not in keys:
+                raise ConfigError(f"{name}: [{section}] has no key {key!r}")
+            found.setdefault(section, {})[key] = value
     return found
 
 
@@ -161,11 +172,16 @@ def _bundle(bundle: str, base: Path) -> str:
     return str(folder) if "/" in bundle or folder.is_dir() else bundle
 
 
-def _explain(error: ValidationError) -> str:
-    """Say in one line which key is wrong and why, without repeating its value."""
+def _explain(error: ValidationError, environment: Overrides) -> str:
+    """Say in one line which key is wrong, where it was set and why, without repeating its value."""
     parts = []
     for problem in error.errors(include_input=False, include_url=False):
-        where = ".".join(str(part) for part in problem["loc"])
+        path = [str(part) for part in problem["loc"]]
+        where = ".".join(path)
+        section, key = [*path, "", ""][:2]
+        if key in environment.get(section, {}):
+            where += f" ({_ENVIRONMENT}{section}_{key})".upper()
         what = "unknown key" if problem["type"] == "extra_forbidden" else problem["msg"]
+        what = what.removeprefix("Value error, ").replace("a valid tuple", "a list")
         parts.append(f"{where}: {what}" if where else what)
     return "; ".join(parts)

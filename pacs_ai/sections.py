@@ -1,13 +1,57 @@
 """Sections of the configuration that stand by themselves; `pacs_ai.config` puts them together."""
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
-AETitle = Annotated[
-    str, Field(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]*[!-\[\]-~][ -\[\]-~]*$")
-]
+MAX_TITLE = 16
+"""Characters of an AE title (PS3.5 Section 6.2)."""
+
+
+def _title(title: str) -> str:
+    plain = title.isascii() and title.isprintable() and "\\" not in title
+    if not title.strip() or len(title) > MAX_TITLE or not plain:
+        raise ValueError(
+            f"must be 1 to {MAX_TITLE} ASCII characters, no backslash, and not only spaces"
+        )
+    return title
+
+
+def _caller(entry: str) -> str:
+    """Check an entry of ``accept_from``; one that lets nobody in would be found out at night."""
+    title, at, address = entry.rpartition("@")
+    title = title if at else entry
+    literal = not any(sign in title for sign in "*?[")
+    if not title.strip() or (literal and len(title) > MAX_TITLE) or (at and not address):
+        raise ValueError(
+            f"must be an AE title of 1 to {MAX_TITLE} characters or a pattern of one, and may end"
+            " in @ and an address, a pattern of addresses or a network"
+        )
+    if "/" in address:
+        ipaddress.ip_network(address, strict=False)
+    return entry
+
+
+def _filled(value: object) -> object:
+    if value == "":
+        raise ValueError("must not be empty")
+    return value
+
+
+AETitle = Annotated[str, AfterValidator(_title)]
+Caller = Annotated[str, AfterValidator(_caller)]
+Folder = Annotated[Path, BeforeValidator(_filled)]
+Host = Annotated[str, Field(min_length=1)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -27,11 +71,11 @@ class Node(Section):
     """Further AE titles that callers may address; a rule tells them apart by ``CalledAET``."""
     site: str = Field("", max_length=64)
     """Part of every result UID: set it where two installations serve one archive."""
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     """Address to listen on; ``0.0.0.0`` for all."""
     port: Port = 11112
     """TCP port; 0 takes a free one."""
-    accept_from: tuple[str, ...] = ()
+    accept_from: tuple[Caller, ...] = ()
     """Calling AE titles let in, as glob patterns; empty lets in loopback connections only."""
     users: Path | None = None
     """File of lines ``name:passcode``; set, every caller must show one (PS3.7 D.3.3.7)."""
@@ -48,7 +92,7 @@ class Storage(Section):
 
     database: str = "sqlite:///var/pacs-ai.db"
     """SQLAlchemy URL, SQLite or PostgreSQL; a relative path starts at the file's folder."""
-    spool: Path = Path("var/spool")
+    spool: Folder = Path("var/spool")
     """Folder for instances and results."""
     min_free_gb: float = Field(2, ge=0)
     """Free disk space in GB below which every C-STORE is answered 0xA700."""
@@ -124,11 +168,11 @@ class Limits(Section):
     """Associations at once from one address; not set: only the node's own limit."""
     associations_per_minute: int | None = Field(None, ge=1)
     """New associations a minute from one address; not set: no limit."""
-    max_pdu: ByteSize = ByteSize(1 << 20)
+    max_pdu: ByteSize = Field(ByteSize(1 << 20), ge=4 << 10, le=16 << 20)
     """Largest PDU announced, and taken for anything but P-DATA."""
-    max_instance: ByteSize = ByteSize(2 << 30)
+    max_instance: ByteSize = Field(ByteSize(2 << 30), ge=1)
     """Largest data set of one instance."""
-    max_command: ByteSize = ByteSize(64 << 10)
+    max_command: ByteSize = Field(ByteSize(64 << 10), ge=1 << 10)
     """Largest command set."""
 
 

@@ -182,7 +182,9 @@ def test_sixteen_thousand_syntaxes_get_an_answer(node: Node) -> None:
     assert time.monotonic() - start < 1
 
 
-@pytest.mark.parametrize("padding", [b"AI_NODE\0", b"  AI_NODE", b"AI_NODE \0 \0"])
+@pytest.mark.parametrize(
+    "padding", [b"AI_NODE\0", b"  AI_NODE", b"AI_NODE \0 \0", b"AI_NODE\0\7\xffold"]
+)
 def test_any_padding_of_titles(node: Node, padding: bytes) -> None:
     with node.connect() as peer:
         answer = peer.associate(called=padding.ljust(16, b"\0"))
@@ -201,3 +203,16 @@ def test_too_large_an_instance(node: Node) -> None:
         assert peer.status() == 0xA700
         assert peer.pdu() == (net.ABORT, bytes((0, 0, PROVIDER, UNSPECIFIED)))
     assert node.recorder.received == []
+
+
+@pytest.mark.parametrize("size", [16000, 600], ids=["one fragment", "many fragments"])
+def test_too_large_a_command(tmp_path: Path, size: int) -> None:
+    """Where the message id has arrived, the sender is told why before the abort."""
+    settings = replace(net.QUICK, max_command=4096)
+    command = net.store_command() + struct.pack("<HHL", 0, 0x5000, 15000) + bytes(15000)
+    with net.running(tmp_path, settings) as node, node.connect() as peer:
+        peer.associate()
+        for at in range(0, len(command), size):
+            peer.send(data_pdu(fragment(1, 1, command[at : at + size])))
+        assert peer.status() == 0xA700
+        assert peer.pdu() == (net.ABORT, bytes((0, 0, PROVIDER, UNSPECIFIED)))

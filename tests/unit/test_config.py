@@ -74,11 +74,39 @@ def test_flags_beat_environment_beats_file(monkeypatch: pytest.MonkeyPatch, tmp_
         ('[storage]\ndatabase = "mysql://x"\n', "storage.database"),
         ('[tls]\ncertificate = "c.pem"\n', "belong together"),
         ("[node\n", "node.toml"),
+        ('[node]\nhost = ""\n', "node.host"),
+        ('[node]\naccept_from = "PACS"\n', "node.accept_from: Input should be a list"),
+        ('[node]\naccept_from = [""]\n', "node.accept_from.0: must be an AE title"),
+        ('[node]\naccept_from = ["SEVENTEEN_LETTERS"]\n', "node.accept_from.0"),
+        ('[node]\naccept_from = ["PACS@10.0.0.0/99"]\n', "node.accept_from.0"),
+        ('[node]\naccept_from = ["PACS@"]\n', "node.accept_from.0"),
+        ('[storage]\nspool = ""\n', "storage.spool: must not be empty"),
+        ('[limits]\nmax_pdu = "1KiB"\n', "limits.max_pdu"),
+        ('[limits]\nmax_pdu = "1GiB"\n', "limits.max_pdu"),
+        ("[limits]\nmax_command = 0\n", "limits.max_command"),
+        ("[limits]\nmax_instance = 0\n", "limits.max_instance"),
     ],
 )
 def test_what_is_wrong_is_named(text: str, says: str):
     with pytest.raises(ConfigError, match=says):
         load_config(write(text))
+
+
+def test_what_is_wrong_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PACS_AI_NODE_PORT", "many")
+    with pytest.raises(ConfigError, match=r"node\.port \(PACS_AI_NODE_PORT\): "):
+        load_config()
+
+
+def test_a_misspelt_variable_is_an_error(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PACS_AI_LIMITS_IDLE_SECOND", "5")
+    with pytest.raises(ConfigError, match="PACS_AI_LIMITS_IDLE_SECOND"):
+        load_config()
+
+
+def test_callers_by_title_pattern_and_address():
+    callers = ["PACS", "CT_*", "*@10.1.2.*", "PACS@10.0.0.0/8", "[AB]_LONG_AE_TITLE?", "X@fd00::/8"]
+    assert load_config(write(f"[node]\naccept_from = {callers}\n")).node.accept_from == (*callers,)
 
 
 def test_a_file_that_is_not_there_is_an_error():
@@ -92,10 +120,20 @@ def test_values_are_not_repeated_in_errors():
     assert "secret-value" not in str(caught.value)
 
 
-def test_the_database_password_is_not_shown():
-    config = load_config(write('[storage]\ndatabase = "postgresql://me:hidden@db/x"\n'))
-    assert "hidden" not in str(describe(config))
-    assert config.storage.database.startswith("postgresql+psycopg://me:hidden@")
+@pytest.mark.parametrize(
+    ("rest", "shown"),
+    [
+        ("me:hidden@db/x", "me:***@db/x"),
+        ("me:hid@hidden@db/x", "me:***@db/x"),
+        ("me:hid/hidden@db/x", "me:***@db/x"),
+        ("me@db/x?password=hidden&a=b", "me@db/x?password=***&a=b"),
+        ("me@db/x", "me@db/x"),
+    ],
+)
+def test_the_database_password_is_not_shown(rest: str, shown: str):
+    config = load_config(write(f'[storage]\ndatabase = "postgresql://{rest}"\n'))
+    assert describe(config)["storage"]["database"] == f"postgresql+psycopg://{shown}"
+    assert config.storage.database == f"postgresql+psycopg://{rest}"
 
 
 def test_radiographs_come_with_a_release_time_and_keep_what_else_is_set():

@@ -16,6 +16,7 @@ from pacs_ai.net.acceptor.operations import (
     answer_now,
     begin_echo,
     begin_store,
+    refuse_large,
 )
 from pacs_ai.net.acceptor.pdu import COMMAND_FRAGMENT, LAST_FRAGMENT, PDV_HEADER, Receiver
 from pacs_ai.net.contexts import Service
@@ -117,6 +118,10 @@ class Dialogue:
         if self._context_id not in (0, context_id):
             raise ProtocolViolation("message changes its context")
         if len(self._command) + count > self._max_command:
+            known = self._receiver.take(self._max_command - len(self._command))
+            refuse_large(
+                self._session, self._contexts[context_id], decode_command(self._command + known)
+            )
             raise ProtocolViolation("command set too large", AbortReason.NOT_SPECIFIED)
         self._context_id = context_id
         self._command += self._receiver.take(count)

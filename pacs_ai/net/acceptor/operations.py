@@ -140,6 +140,15 @@ def answer_now(
     return Ignore(session)
 
 
+def refuse_large(session: Session, context: AcceptedContext, command: Command) -> None:
+    """Tell a C-STORE whose command is too large, if so much of it is known; an abort follows."""
+    if command.number(Element.FIELD) == Field.C_STORE and (
+        command.number(Element.MESSAGE_ID) is not None
+    ):
+        comment = "command set too large"
+        Respond(session, context, command, Status.OUT_OF_RESOURCES, comment).finish()
+
+
 class Store:
     """C-STORE (PS3.7 Section 9.3.1, PS3.4 Annex B)."""
 

@@ -97,8 +97,8 @@ def decode_request(body: bytes) -> AssociateRequest:
         raise ProtocolViolation("A-ASSOCIATE-RQ shorter than its fixed fields")
     request = AssociateRequest(
         protocol_version=int.from_bytes(body[:2], "big"),
-        called_aet=_text(body[_CALLED]),
-        calling_aet=_text(body[_CALLING]),
+        called_aet=_title(body[_CALLED]),
+        calling_aet=_title(body[_CALLING]),
         echoed=body[ECHOED],
     )
     budget = _Budget(_MAX_ITEMS)
@@ -210,8 +210,13 @@ def _identity(data: bytes) -> UserIdentity:
     )
 
 
+def _title(value: bytes) -> str:
+    """Decode an AE title, up to a NUL: some writers leave behind it what was there before."""
+    return _text(value.lstrip(b" \0").partition(b"\0")[0])
+
+
 def _text(value: bytes) -> str:
-    """Decode an AE title or a name; any padding with spaces or NULs is let through."""
+    """Decode a name; any padding with spaces or NULs is let through."""
     return value.decode("latin-1").strip(" \0")
 
 
