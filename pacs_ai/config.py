@@ -17,7 +17,7 @@ from pacs_ai.sections import (
     Limits,
     Log,
     Node,
-    Port,
+    PeerPort,
     Seconds,
     Section,
     Storage,
@@ -36,7 +36,7 @@ class Peer(StudyTiming):
     """Its AE title."""
     host: Host
     """Its address."""
-    port: Port
+    port: PeerPort
     """Its TCP port."""
     commitment: bool = False
     """Ask it for storage commitment (PS3.4 Annex J) after delivery."""
@@ -108,6 +108,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _references(self) -> Self:
+        if "rules" not in self.model_fields_set and "demo" not in self.models:
+            raise ValueError("rules: there is none; say which studies go to which model")
         names = [rule.name for rule in self.rules]
         if len(set(names)) != len(names):
             raise ValueError("two rules have the same name")

@@ -4,6 +4,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ _PASSWORD = re.compile(r"(://[^:/@]*:).*(@)|((?:ssl)?password=)[^&]*")
 """Up to the last @: a password may hold one."""
 _ORCHESTRATOR = ("service_", "port_")
 """How Kubernetes goes on behind the name of a service, such as one called ``pacs-ai-node``."""
+_LISTS = {("node", "accept_from"), ("node", "other_ae_titles")}
 _PATHS = {("storage", "spool"), ("results", "font"), ("node", "users")} | {
     ("tls", key) for key in ("certificate", "key", "ca")
 }
@@ -123,10 +125,19 @@ def _merge(data: dict[str, Any], upper: Overrides, here: Path) -> None:
                 given[key] = _absolute_url(str(value), here)
             elif (section, key) in _PATHS:
                 given[key] = str(here / str(value))
-            elif (section, key) == ("node", "accept_from") and isinstance(value, str):
-                given[key] = tuple(part.strip() for part in value.split(",") if part.strip())
+            elif (section, key) in _LISTS and isinstance(value, str):
+                given[key] = _list(value)
         if given:
             data[section] = {**data.get(section, {}), **given}
+
+
+def _list(text: str) -> tuple[object, ...]:
+    """Read several values out of a variable: ``A,B``, or as the file has them: ``["A", "B"]``."""
+    with suppress(tomllib.TOMLDecodeError):
+        written = tomllib.loads(f"list = {text}")["list"]
+        if isinstance(written, list):
+            return tuple(written)
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _absolute(config: Config, base: Path) -> Config:

@@ -53,6 +53,7 @@ Caller = Annotated[str, AfterValidator(_caller)]
 Folder = Annotated[Path, BeforeValidator(_filled)]
 Host = Annotated[str, Field(min_length=1)]
 Port = Annotated[int, Field(ge=0, le=65535)]
+PeerPort = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
 
 

@@ -75,6 +75,8 @@ def test_flags_beat_environment_beats_file(monkeypatch: pytest.MonkeyPatch, tmp_
         ('[tls]\ncertificate = "c.pem"\n', "belong together"),
         ("[node\n", "node.toml"),
         ('[node]\nhost = ""\n', "node.host"),
+        ('[peers.p]\nae_title = "P"\nhost = "h"\nport = 0\n', "peers.p.port"),
+        ('[models.x]\nbundle = "demo"\n', "rules: there is none"),
         ('[node]\naccept_from = "PACS"\n', "node.accept_from: Input should be a list"),
         ('[node]\naccept_from = [""]\n', "node.accept_from.0: must be an AE title"),
         ('[node]\naccept_from = ["SEVENTEEN_LETTERS"]\n', "node.accept_from.0"),
@@ -96,6 +98,17 @@ def test_what_is_wrong_in_the_environment_is_named(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PACS_AI_NODE_PORT", "many")
     with pytest.raises(ConfigError, match=r"node\.port \(PACS_AI_NODE_PORT\): "):
         load_config()
+
+
+@pytest.mark.parametrize("text", ["A, [BC]*", '["A", "[BC]*"]', "['A', '[BC]*']"])
+def test_a_list_in_the_environment(monkeypatch: pytest.MonkeyPatch, text: str):
+    monkeypatch.setenv("PACS_AI_NODE_ACCEPT_FROM", text)
+    assert load_config().node.accept_from == ("A", "[BC]*")
+
+
+def test_a_pattern_in_the_environment_is_no_list(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PACS_AI_NODE_ACCEPT_FROM", "[AB]_CT")
+    assert load_config().node.accept_from == ("[AB]_CT",)
 
 
 def test_a_misspelt_variable_is_an_error(monkeypatch: pytest.MonkeyPatch):
