@@ -77,11 +77,7 @@ def take_back(
         The state the row has now; empty if it moved meanwhile.
     """
     if lease.entity is Task:
-        session.execute(
-            sa.update(Task)
-            .where(Task.id == lease.id, Task.lease_owner == lease.owner)
-            .values(**NO_LEASE)
-        )
+        _free(session, lease, last=blame is not Blame.NOBODY)
         return "free"
     if lease.entity is Delivery:
         arrow = (DeliveryState.SENDING, DeliveryState.PENDING)
@@ -99,6 +95,24 @@ def take_back(
         )
         return DeliveryState.PENDING if moved else ""
     return _requeue(session, lease, blame=blame, now=now, actor=actor)
+
+
+def _free(session: Session, lease: HeldLease, *, last: bool) -> None:
+    """Free a task; one whose holder died goes to the end, so that others are not hit with it.
+
+    Whoever is killed again and again would else begin with the same job every time, and give it
+    up in the end for what it has not done.
+    """
+    mine = (Task.id == lease.id, Task.lease_owner == lease.owner)
+    if not last:
+        session.execute(sa.update(Task).where(*mine).values(**NO_LEASE))
+        return
+    task = session.scalar(sa.select(Task).where(*mine).with_for_update())
+    if task is not None:
+        session.delete(task)
+        session.flush()
+        session.add(Task(kind=task.kind, key=task.key, version=task.version + 1))
+        session.flush()
 
 
 def _requeue(session: Session, lease: HeldLease, *, blame: Blame, now: datetime, actor: str) -> str:

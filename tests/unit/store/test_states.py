@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from pacs_ai.domain import DeliveryState, JobId, JobState, StudyId, StudyState
+from pacs_ai.domain import DeliveryState, JobId, JobState, StudyId, StudyState, TaskKind
 from pacs_ai.errors import IllegalTransition, LeaseLost
 from pacs_ai.store import (
     commitments,
@@ -16,6 +16,7 @@ from pacs_ai.store import (
     overview,
     results,
     studies,
+    tasks,
 )
 from pacs_ai.store.schema import Delivery, Job, Study
 from pacs_ai.store.session import Database
@@ -142,6 +143,33 @@ def test_a_study_that_kills_workers_is_set_aside(
         assert states == [JobState.QUEUED] * 7
     else:
         assert states == [JobState.QUEUED] * (allowed - 1) + [JobState.FAILED]
+
+
+@pytest.mark.parametrize(
+    ("blame", "order"),
+    [
+        (leases.Blame.WORKER, ["b", "c", "a"]),
+        (leases.Blame.NODE, ["b", "c", "a"]),
+        (leases.Blame.NOBODY, ["a", "b", "c"]),
+    ],
+)
+def test_what_somebody_died_at_waits_behind_the_rest(
+    database: Database, blame: leases.Blame, order: list[str]
+):
+    """A node that is killed again and again must not give up on the job it always begins with."""
+    kinds = [TaskKind.ANALYSE]
+    with database.write() as session:
+        for key in "abc":
+            tasks.enqueue(session, TaskKind.ANALYSE, key)
+        late = tasks.claim(session, kinds, "node/1/1", 60, NOW)
+        assert late is not None
+        (lease,) = leases.held(session)
+        leases.take_back(session, lease, blame=blame, now=NOW, actor="sweep")
+        leases.take_back(session, lease, blame=blame, now=NOW, actor="sweep")
+        session.expire_all()
+        claimed = [tasks.claim(session, kinds, "node/1/2", 60, NOW) for _ in range(3)]
+        assert [task.key for task in claimed if task is not None] == order
+        assert tasks.claim(session, kinds, "node/1/2", 60, NOW) is None
 
 
 def test_same_result_of_a_later_revision_keeps_its_row_and_is_not_sent_again(database: Database):
