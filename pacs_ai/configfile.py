@@ -15,6 +15,7 @@ from pacs_ai.errors import ConfigError
 
 FILE_NAME = "pacs-ai.toml"
 _ENVIRONMENT = "PACS_AI_"
+_MANIFEST = "model.toml"
 _SQLITE = "sqlite:///"
 _PASSWORD = re.compile(r"(://[^:/@]*:).*(@)|((?:ssl)?password=)[^&]*")
 """Up to the last @: a password may hold one."""
@@ -178,9 +179,12 @@ def _absolute_url(url: str, base: Path) -> str:
 
 
 def _bundle(bundle: str, base: Path) -> str:
-    """Anchor a bundle's folder; a bare word that is no folder names a shipped one."""
+    """Anchor a bundle's folder; a bare word that is no bundle's folder names a shipped one.
+
+    A folder ``demo`` may be anything: only its manifest makes it a bundle.
+    """
     folder = base / bundle
-    return str(folder) if "/" in bundle or folder.is_dir() else bundle
+    return str(folder) if "/" in bundle or (folder / _MANIFEST).is_file() else bundle
 
 
 def _explain(error: ValidationError, environment: Overrides) -> str:

@@ -47,6 +47,13 @@ def test_relative_paths_start_at_the_files_folder(tmp_path: Path):
     assert config.models["m"].bundle == str(tmp_path / "etc/b/c")
 
 
+def test_a_folder_of_the_same_name_does_not_hide_a_shipped_bundle(tmp_path: Path):
+    (tmp_path / "demo").mkdir()
+    assert load_config().models["demo"].bundle == "demo"
+    (tmp_path / "demo/model.toml").touch()
+    assert load_config().models["demo"].bundle == str(tmp_path / "demo")
+
+
 def test_flags_beat_environment_beats_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     path = write('[node]\nae_title = "FILE"\nport = 1\nhost = "file"\n')
     monkeypatch.setenv("PACS_AI_NODE_PORT", "2")

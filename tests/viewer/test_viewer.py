@@ -27,7 +27,7 @@ SERIES = {
     "positive": (*ALL, REGION),
     "negative": ALL,
     "several": (REPORT,),
-    "fourteen": (OVERLAY, REPORT),
+    "fourteen": (OVERLAY, REPORT, REGION),
     "unlike": (OVERLAY, REPORT),
     "broken": (REPORT,),
 }
@@ -181,6 +181,20 @@ def test_a_region_is_drawn_around_the_finding(shots: dict[str, list[Shot]]) -> N
     source, region = (shot(shots, "positive", series) for series in (None, REGION))
     assert [text.partition(":")[0] for text in region.texts] == ["Lesion probability"]
     assert region.coloured() > source.coloured()
+
+
+def test_classes_in_one_place_are_all_named(
+    shots: dict[str, list[Shot]], stored: dict[str, Stored]
+) -> None:
+    seen = shot(shots, "fourteen", REGION)
+    found = stored["fourteen"].prediction.positive_classes()
+    first, second, *others = (f"{studies.FOURTEEN[klass].name} probability" for klass in found)
+    assert len(seen.labels) == len(found) - 1
+    assert len([text for text in seen.texts if first in text and second in text]) == 1
+    assert all(any(name in text for text in seen.texts) for name in others)
+    for index, label in enumerate(seen.labels):
+        for other in seen.labels[:index]:
+            assert not label.meets(other), f"{label.text} over {other.text}"
 
 
 def test_images_unlike_those_of_training_are_told_first(
