@@ -104,8 +104,8 @@ def select_images(
     if not series and not single:
         counted = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items()))
         raise NoFittingSeries(
-            f"no image for {'/'.join(wanted.modalities)} among {len(headers)} instances"
-            f" ({counted or 'the study is empty'})"
+            f"no suitable image for {'/'.join(wanted.modalities)} among {len(headers)}"
+            f" instance{'s' if len(headers) != 1 else ''} ({counted or 'the study is empty'})"
         )
     best = max(series.values(), key=_rank, default=[])
     chosen = sort_slices(single) + sort_slices(best)

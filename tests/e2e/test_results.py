@@ -122,7 +122,7 @@ def test_what_was_not_analysable_is_said_to_those_who_asked(
     report = pydicom.dcmread(files["report 1"])
     assert read_back(archive, report.SOPInstanceUID) == report
     findings = report.ContentSequence[-2].ContentSequence[0]
-    assert findings.TextValue.startswith("Not analysable: no image for")
+    assert findings.TextValue.startswith("Not analysable: no suitable image for")
 
 
 TO_ARCHIVE = """

@@ -276,7 +276,7 @@ def test_pages_and_reports_of_what_was_not_analysable(
     together = output(tool("dcentvfy"), *paths, *objects)
     assert [line for line in together.splitlines() if line.startswith("Error")] == []
     report = said / "report-1.dcm"
-    assert "Not analysable: no image for MG" in output(tool("dsrdump"), "+Pl", report)
+    assert "Not analysable: no suitable image for MG" in output(tool("dsrdump"), "+Pl", report)
     found = output(tool("java"), *PIXELMED_COMMAND, report)
     assert "Found Root Template TID_2000" in found
     assert "IOD validation complete" in found

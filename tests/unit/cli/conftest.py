@@ -80,7 +80,7 @@ class Installation:
             _, job_id = routed_job(session)
             lease = jobs.claim(session, job_id, "w", 60, NOW)
             assert lease is not None
-            jobs.reject(session, lease, "NO_FITTING_SERIES", "no image for CT", NOW)
+            jobs.reject(session, lease, "NO_FITTING_SERIES", "no suitable image for CT", NOW)
         return job_id
 
     def study(self, number: int = 1) -> Study:

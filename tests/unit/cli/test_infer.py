@@ -144,7 +144,7 @@ def test_a_report_says_why_a_study_was_not_analysable(
     made = pydicom.dcmread(tmp_path / report)
     assert made.StudyInstanceUID == plan["study_instance_uid"]
     findings = made.ContentSequence[-2].ContentSequence[0]
-    assert findings.TextValue.startswith("Not analysable: no image for CT/MR/CR/DX")
+    assert findings.TextValue.startswith("Not analysable: no suitable image for CT/MR/CR/DX")
 
 
 def test_there_is_no_other_kind(source: Path, pacs_ai: PacsAi) -> None:

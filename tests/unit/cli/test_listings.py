@@ -49,8 +49,8 @@ def test_a_rejected_job_says_why(node: Installation) -> None:
     (row,) = json.loads(node.pacs_ai("jobs", "list", "--json").out)
     assert row["id"] == job
     assert row["state"] == JobState.REJECTED
-    assert row["outcome"] == "demo: REJECTED NO_FITTING_SERIES: no image for CT"
-    assert "NO_FITTING_SERIES: no image for CT" in node.pacs_ai("jobs", "list").out
+    assert row["outcome"] == "demo: REJECTED NO_FITTING_SERIES: no suitable image for CT"
+    assert "NO_FITTING_SERIES: no suitable image for CT" in node.pacs_ai("jobs", "list").out
     assert "NO_FITTING_SERIES" in node.pacs_ai("studies", "list").out
 
 

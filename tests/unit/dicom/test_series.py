@@ -92,6 +92,8 @@ def test_too_many_images_are_thinned_evenly():
 def test_nothing_fits_says_why():
     with pytest.raises(NoFittingSeries, match=r"2 instances \(1 localizer, 1 other modality\)"):
         select_images([image(modality="MR"), image(image_type=("", "", "LOCALIZER"))], RULES)
+    with pytest.raises(NoFittingSeries, match=r"suitable image for CT/CR among 1 instance \("):
+        select_images([image(modality="MR")], RULES)
     with pytest.raises(NoFittingSeries, match="empty"):
         select_images([], RULES)
 

@@ -16,7 +16,7 @@ from pacs_ai.store.results import Made
 from pacs_ai.store.schema import Job, Study
 from tests.unit.store.samples import MODEL
 
-WHY = NoFittingSeries("no image for MG among 1 instances (1 other modality)")
+WHY = NoFittingSeries("no suitable image for MG among 1 instance (1 other modality)")
 PEERS = {
     "pacs": Peer(ae_title="PACS", host="h", port=104),
     "viewer": Peer(ae_title="VIEW", host="h", port=104, results=("pdf",)),

@@ -208,7 +208,7 @@ def test_what_was_not_analysable_has_no_number(images: Images) -> None:
     found = parsed_bundle(fhir.encode())
     [report] = resources(found, "DiagnosticReport")
     assert report["status"] == "cancelled"
-    assert report["conclusion"].startswith("Not analysable: no image for MG")
+    assert report["conclusion"].startswith("Not analysable: no suitable image for MG")
     assert resources(found, "Observation") == []
 
 

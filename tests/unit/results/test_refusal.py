@@ -28,7 +28,7 @@ def texts(made: Dataset) -> list[str]:
 def test_the_report_says_why_and_gives_no_number(images: Images) -> None:
     made = report(refusal(images([0.9])))
     why, nothing = texts(made)
-    assert why == "Not analysable: no image for MG among 1 instances (1 other modality)."
+    assert why == "Not analysable: no suitable image for MG among 1 instance (1 other modality)."
     assert nothing.startswith("No result of demo 1.2.3. This says nothing of what the images show.")
     assert made.ConceptNameCodeSequence[0].CodeValue == "18748-4"
     assert made.ContentTemplateSequence[0].TemplateIdentifier == "2000"
