@@ -25,6 +25,8 @@ OUR_MANUFACTURER = "pacs-ai"
 _GREY = frozenset({"MONOCHROME1", "MONOCHROME2"})
 _SAME_ORIENTATION = 1e-3  # cosine units; scanners write four to six digits
 _LOCALIZER = "LOCALIZER"
+_LEAST_SIDE = 8
+_MOST_ASPECT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ def misfit(header: InstanceHeader, wanted: InputRules) -> str:
     Excluded are other modalities, objects without pixels, localizers (ImageType value 3, PS3.3
     Section C.8.2.1.1.1), this node's own results, and secondary captures that were made after the
     examination (ImageType value 2) or are in colour: screenshots and reports, not images. A
-    digitised film is a secondary capture too and stays in. Then the model itself is asked.
+    digitised film is a secondary capture too and stays in. Strips of a few pixels are out: no
+    picture of them can be shown. Then the model itself is asked.
     """
     reasons = (
         (header.modality not in wanted.modalities, "other modality"),
@@ -53,8 +56,14 @@ def misfit(header: InstanceHeader, wanted: InputRules) -> str:
         (header.manufacturer.strip().lower() == OUR_MANUFACTURER, "own result"),
         (_LOCALIZER in header.image_type[2:3], "localizer"),
         (_is_screenshot(header), "secondary capture"),
+        (_is_strip(header), "too narrow"),
     )
     return next((reason for wrong, reason in reasons if wrong), "") or wanted.refusal(header)
+
+
+def _is_strip(header: InstanceHeader) -> bool:
+    shorter, longer = sorted((header.rows, header.columns))
+    return shorter < _LEAST_SIDE or longer > _MOST_ASPECT * shorter
 
 
 def fits(header: InstanceHeader, wanted: InputRules) -> bool:

@@ -27,6 +27,8 @@ AMBER = (255, 191, 0)
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _LINE = 0.042  # height of a line, of the picture's shorter side
+_SLENDER = 4  # a picture longer than so many times its other side has larger letters,
+_MOST = 0.45  # but no more of its height is written on
 _LETTER = 0.6  # height of a capital, of the line
 _HEADLINE = 1.4
 _BAND = 0.3  # what is left of the image's light behind the text: amber on it has a contrast of 5
@@ -87,10 +89,9 @@ def draw(
     image = _image(grey, rows, columns)
     if saliency is not None:
         image = _painted(image, saliency, strength)
-    unit = min(rows, columns)
-    top = _write(image, legend.lines, unit)
+    top = _write(image, legend.lines, _unit(size))
     if legend.bar:
-        _bar(image, top, unit)
+        _bar(image, top, min(size))
     return image
 
 
@@ -122,10 +123,15 @@ def draw_beside(
     top, bottom = rows // 2, rows // 2 + rows
     both[top:bottom, :columns] = image
     both[top:bottom, columns:] = image if saliency is None else _painted(image, saliency, strength)
-    _write(both, legend.lines, 2 * min(size))
+    _write(both, legend.lines, 2 * _unit(size))
     if legend.bar:
         _bar(both, bottom, min(size))
     return both
+
+
+def _unit(size: tuple[int, int]) -> int:
+    """Pixels that the legend's size is in proportion to: of a strip not its shorter side."""
+    return max(min(size), max(size) // _SLENDER)
 
 
 def _image(grey: npt.NDArray[np.float32], rows: int, columns: int) -> Picture:
@@ -154,7 +160,7 @@ def _write(image: Picture, lines: Sequence[Line], unit: int) -> int:
     rows, columns = image.shape[:2]
     if not lines:
         return int(rows)
-    height = _LINE * unit
+    height = min(_LINE * unit, _MOST * rows / (sum(line.size for line in lines) + 1))
     margin = round(height / 2)
     total = round(height * sum(line.size for line in lines)) + margin
     band = image[rows - total :]

@@ -8,7 +8,8 @@ from io import BytesIO
 from pathlib import Path
 
 import pydicom
-from pydicom.uid import UID, ComprehensiveSRStorage
+from pydicom.dataset import Dataset
+from pydicom.uid import UID, Comprehensive3DSRStorage, ComprehensiveSRStorage
 
 from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
 from pacs_ai.errors import InvalidResult
@@ -46,9 +47,9 @@ def plain_report(path: Path) -> PlainReport:
     try:
         with quiet():
             report = pydicom.dcmread(path)
-            for keyword in ("SOPInstanceUID", "SeriesInstanceUID"):
-                report[keyword].value = derived_uid("comprehensive", str(report[keyword].value))
+            _rename(report, "SOPInstanceUID", "SeriesInstanceUID")
             report.SOPClassUID = UID(ComprehensiveSRStorage)
+            _rename_predecessors(report)
             report.file_meta.MediaStorageSOPClassUID = report.SOPClassUID
             report.file_meta.MediaStorageSOPInstanceUID = report.SOPInstanceUID
             buffer = BytesIO()
@@ -61,3 +62,19 @@ def plain_report(path: Path) -> PlainReport:
         str(report.SeriesInstanceUID),
         buffer.getvalue(),
     )
+
+
+def _rename_predecessors(report: Dataset) -> None:
+    """Refer to earlier reports as the peer has them: it refused their class, too."""
+    for study in report.get("PredecessorDocumentsSequence", []):
+        for series in study.ReferencedSeriesSequence:
+            _rename(series, "SeriesInstanceUID")
+            for reference in series.ReferencedSOPSequence:
+                if reference.ReferencedSOPClassUID == Comprehensive3DSRStorage:
+                    _rename(reference, "ReferencedSOPInstanceUID")
+                    reference.ReferencedSOPClassUID = UID(ComprehensiveSRStorage)
+
+
+def _rename(item: Dataset, *keywords: str) -> None:
+    for keyword in keywords:
+        item[keyword].value = derived_uid("comprehensive", str(item[keyword].value))

@@ -55,6 +55,9 @@ def image(**values: object) -> InstanceHeader:
         ),
         ({"sop_class_uid": SECONDARY, "photometric": "RGB"}, "secondary capture"),
         ({"sop_class_uid": SECONDARY, "modality": "CR", "image_type": ()}, ""),
+        ({"rows": 1, "columns": 512}, "too narrow"),
+        ({"rows": 1032, "columns": 16}, "too narrow"),
+        ({"rows": 64, "columns": 4096}, ""),
     ],
 )
 def test_what_fits(values, reason):

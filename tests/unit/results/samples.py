@@ -173,6 +173,7 @@ def grey(prediction: ImagePrediction) -> npt.NDArray[np.float32]:
 def refusal(images: Sequence[ImagePrediction]) -> Refusal:
     """A study that a mammography model was shown."""
     count = len(images)
-    reason = f"no suitable image for MG among {count} instance{'s' * (count > 1)} ({count} other modality)"
+    counted = f"{count} instance{'s' * (count > 1)} ({count} other modality)"
+    reason = f"no suitable image for MG among {counted}"
     headers = tuple(one.header for one in images)
     return Refusal(model(), headers, "NO_FITTING_SERIES", reason)

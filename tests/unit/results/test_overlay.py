@@ -68,6 +68,17 @@ def test_the_legend_is_written_at_the_bottom_and_hides_no_more_than_a_fifth(
     assert np.ptp(letters.any(axis=1).nonzero()[0]) >= 0.02 * min(size)
 
 
+@pytest.mark.parametrize("size", [(256, 4096), (4096, 256)])
+def test_the_legend_of_a_strip_can_be_read_and_leaves_half_of_it(size: tuple[int, int]) -> None:
+    notice = Line("AI RESEARCH - NOT FOR CLINICAL USE", AMBER)
+    legend = Legend((headline("Lesion: present, 93.00 %"), Line("t"), Line("c"), notice), bar=True)
+    drawn = draw(np.full(size, 0.5, dtype=np.float32), None, legend, size)
+    letters = (drawn == AMBER).all(axis=2).any(axis=1).nonzero()[0]
+    assert np.ptp(letters) >= 7
+    band = (drawn[:, 0, 0] != 128).nonzero()[0]
+    assert band[0] > size[0] / 2
+
+
 def test_the_colour_bar_shows_the_colours_of_the_map() -> None:
     drawn = draw(np.zeros((512, 512), np.float32), None, Legend((), bar=True), (512, 512))
     column = drawn[:, 495].astype(int)

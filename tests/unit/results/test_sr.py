@@ -284,6 +284,24 @@ def test_a_study_that_grew_gets_a_new_report_which_names_the_old(
     assert series.SeriesInstanceUID == earlier.SeriesInstanceUID == later.SeriesInstanceUID
 
 
+def test_a_plain_report_names_the_plain_report_that_its_peer_has(
+    images: Images, tmp_path: Path
+) -> None:
+    first, second = images([0.9, 0.4])
+    earlier = report(study([first]))
+    later = report(study([first, second]), predecessor=named(earlier))
+    plain = []
+    for number, made in enumerate((earlier, later)):
+        made.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
+        plain.append(plain_report(tmp_path / f"{number}.dcm"))
+    found = pydicom.dcmread(BytesIO(plain[1].content)).PredecessorDocumentsSequence[0]
+    [series] = found.ReferencedSeriesSequence
+    [reference] = series.ReferencedSOPSequence
+    assert reference.ReferencedSOPInstanceUID == plain[0].sop_instance_uid
+    assert reference.ReferencedSOPClassUID == plain[0].sop_class_uid
+    assert series.SeriesInstanceUID == plain[0].series_instance_uid == plain[1].series_instance_uid
+
+
 def test_a_report_is_not_its_own_predecessor(images: Images) -> None:
     prediction = study(images([0.9]))
     same = named(report(prediction))
