@@ -14,6 +14,7 @@ from pacs_ai.errors import ConfigError
 from .data import build_dataset
 from .data.samples import Dataset
 from .data.sheet import contact_sheet
+from .disk import room
 from .download.step import download
 from .evaluate import evaluate
 from .evaluate.publish import calibration_of
@@ -68,7 +69,8 @@ class Story:
             self.run.log(f"{name}: done before")
             return
         watch = Stopwatch()
-        summary = self._steps[name]()
+        with room(self.run.folder):
+            summary = self._steps[name]()
         self.run.finish(name, summary, watch.seconds)
         self.run.log(f"{name}: done in {watch.seconds:.0f} s")
         self.run.checkpoint(name).unlink(missing_ok=True)

@@ -32,13 +32,13 @@ from pacs_ai import __version__
 from pacs_ai.errors import ConfigError, NoSpace, StorageError
 
 from .config import Recipe, load_recipe
+from .disk import is_full
 from .tomlfile import dumps
 
 RECIPE, STATE = "recipe.toml", "run.json"
 STEPS = ("download", "dataset", "train", "finetune", "evaluate", "explain", "export")
 
 _COMPUTES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "numpy", "pydicom", "onnx")
-_NO_SPACE = 28
 
 
 class Run:
@@ -251,7 +251,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             draft.unlink()
-        kind = NoSpace if error.errno == _NO_SPACE else StorageError
+        kind = NoSpace if is_full(error) else StorageError
         raise kind(f"{path} cannot be written: {error.strerror}") from error
 
 

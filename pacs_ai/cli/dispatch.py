@@ -1,6 +1,7 @@
 """Run one command and turn whatever it ends with into an exit code and one line."""
 
 import contextlib
+import errno
 import importlib
 import os
 import sys
@@ -12,9 +13,11 @@ import typer
 from typer.main import get_command
 
 from pacs_ai.cli import GROUPS
-from pacs_ai.errors import PacsAIError
+from pacs_ai.errors import NoSpace, PacsAIError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def dispatch(module: str, name: str, arguments: Sequence[str]) -> int:
@@ -47,6 +50,12 @@ def dispatch(module: str, name: str, arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # the reader has seen enough: `pacs-ai ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        message = f"the disk is full{where}: free some space and start the same command again"
+        return complain(NoSpace.code, message, NoSpace.exit_code)
     return outcome if isinstance(outcome, int) else 0
 
 

@@ -1,6 +1,7 @@
 """Data that cannot be used: each error names a file and what to do."""
 
 import csv
+import resource
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -11,9 +12,16 @@ from pydicom.uid import generate_uid
 from rich.console import Console
 
 from pacs_ai.demo.phantom import LABELS_FILE, write_phantom_collection
-from pacs_ai.errors import ConfigError, DataError
+from pacs_ai.errors import ConfigError, DataError, NoSpace
 from training.config import Recipe
-from training.config_data import DicomData, LabelFile, PatternLabels, Split, TableLabels
+from training.config_data import (
+    DicomData,
+    LabelFile,
+    PatternLabels,
+    PhantomData,
+    Split,
+    TableLabels,
+)
 from training.data.build import build
 from training.data.report import summary, text
 from training.data.samples import SPLITS
@@ -292,6 +300,24 @@ def test_a_pattern_that_cannot_work(
     labels = PatternLabels(kind="patient-id", pattern=pattern)
     with pytest.raises(ConfigError, match=said):
         build(recipe_of(demo_recipe, folder, labels=labels), CONSOLE)
+
+
+def test_a_disk_that_fills_up_while_phantoms_are_drawn(tmp_path: Path, demo_recipe: Recipe) -> None:
+    # A file over the limit fails as on a full disk, in the middle of what pydicom writes.
+    data = PhantomData(
+        source="phantom",
+        folder=tmp_path,
+        seed=1,
+        **dict.fromkeys(("train_studies", "validation_studies", "test_studies"), 4),
+    )
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(NoSpace, match=r"train-4-1 is full: free some space"):
+            build(demo_recipe.model_copy(update={"data": data}), CONSOLE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.rglob(LABELS_FILE)), "half a collection must not pass for a whole one"
 
 
 def test_new_uids_are_new_images(folder: Path, demo_recipe: Recipe) -> None:

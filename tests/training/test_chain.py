@@ -1,4 +1,4 @@
-"""The command a researcher types, from data to a bundle the node serves, and through a SIGKILL."""
+"""The command a researcher types, from an archive to a bundle the node serves, and SIGKILL."""
 
 import hashlib
 import json
@@ -14,15 +14,19 @@ import pytest
 from pacs_ai.demo.phantom import write_phantom_study
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
+from tests.training.collection import collection_recipe, write_collection
+from tests.training.nbia_server import serving
 from training.config import RECIPES
 from training.run import STEPS, Run
 
 pytestmark = [pytest.mark.train, pytest.mark.slow, pytest.mark.timeout(400)]
 
-CHANGES = {
+FEWER = {
     "train_studies = 1200": "train_studies = 24",
     "validation_studies = 300": "validation_studies = 16",
     "test_studies = 600": "test_studies = 16",
+}
+QUICK = {
     "epochs = 6": "epochs = 2\ncheckpoint_seconds = 0",
     "images_per_epoch = 4800": "images_per_epoch = 128",
     "stages = [24, 48, 64]": "stages = [8, 8, 8]",
@@ -44,7 +48,7 @@ curve_steps = 2
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The phantom recipe, so small that a training takes seconds."""
     text = (RECIPES / "phantom.toml").read_text(encoding="utf-8")
-    for old, new in CHANGES.items():
+    for old, new in (FEWER | QUICK).items():
         assert old in text
         text = text.replace(old, new)
     path = tmp_path_factory.mktemp("recipe") / "recipe.toml"
@@ -104,6 +108,54 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_bundle_byte_for_byte(
     results = tmp_path / "results"
     words = ("infer", *study.files, "--model", bundles[0], "--out", results)
     finish(start(root, *words))
+    assert list(results.rglob("*.dcm"))
+
+
+def test_one_command_goes_from_an_archive_to_a_bundle_that_the_node_serves(
+    root: Path, tmp_path: Path
+) -> None:
+    stock, run = tmp_path / "stock", tmp_path / "run"
+    studies = {"train": 24, "validation": 16, "test": 16}
+    write_collection(stock, studies, tmp_path / "labels.csv", seed=31)
+    with serving(stock) as server:
+        path = tmp_path / "recipe.toml"
+        path.write_text(collection_recipe(server.url, QUICK), encoding="utf-8")
+        first, second, *_ = server.series
+        server.faults |= {first: ["short"], second: ["wrong-md5", "cut"]}
+        report = json.loads(finish(start(root, "train", path, "--out", run, "--json")))
+        asked = {uid: n for (call, uid), n in server.asked.items() if call.startswith("getImage")}
+        finish(
+            start(
+                root, "download", "PHANTOM-DX", "--server", server.url, "--out", tmp_path / "images"
+            )
+        )
+        again = {uid: n for (call, uid), n in server.asked.items() if call.startswith("getImage")}
+
+    steps = {name: step["summary"] for name, step in report["steps"].items()}
+    assert list(steps) == list(STEPS)
+    images = len(list(stock.rglob("*.dcm")))
+    assert steps["download"] | {"bytes": 0} == {
+        "series": 56,
+        "new": 56,
+        "images": images,
+        "bytes": 0,
+    }
+    assert asked == again == dict.fromkeys(server.series, 1) | {first: 2, second: 3}
+    dataset = steps["dataset"]
+    assert sum(dataset[split] for split in studies) == images
+    assert steps["finetune"]["kept"] in {"start", "fine-tuned"}
+    assert 0 <= steps["evaluate"]["figures"]["auc"]["value"] <= 1
+    (licence,) = json.loads((tmp_path / "images" / "licences.json").read_text())
+    assert licence["series"] == 56
+    for made in ("evaluation/report.html", "explain/explain.html", "plots/samples.png"):
+        assert (run / made).stat().st_size > 1000
+
+    card = (run / "bundle" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "Source: PHANTOM-DX" in card
+    finish(start(root, "models", "verify", run / "bundle"))
+    study = write_phantom_study(tmp_path / "study", "CR", 6, lesion=True, slices=1)
+    results = tmp_path / "results"
+    finish(start(root, "infer", *study.files, "--model", run / "bundle", "--out", results))
     assert list(results.rglob("*.dcm"))
 
 

@@ -8,6 +8,7 @@ from rich.progress import Progress
 
 from pacs_ai.demo.phantom import LABELS_FILE, LabelRow, read_labels, write_phantom_collection
 from training.config_data import PhantomData
+from training.disk import room
 
 from .classes import Collected, Found
 from .samples import SPLITS, Sample
@@ -31,7 +32,8 @@ def collect_phantoms(data: PhantomData, console: Console, limit: int | None = No
             with Progress(console=console, transient=True) as shown:
                 task = shown.add_task(f"Drawing phantoms: {name}", total=studies)
                 seed, drawn = data.seed + index * _SEED_STEP, partial(shown.advance, task)
-                write_phantom_collection(folder, studies, seed, drawn)
+                with room(folder):
+                    write_phantom_collection(folder, studies, seed, drawn)
         found += [Found(_sample(folder, row), name) for row in read_labels(folder)]
     return Collected(tuple(found))
 

@@ -1,6 +1,5 @@
 """Images ready for the network, in memory or in a file of their own: read once, fed many times."""
 
-import errno
 import hashlib
 import os
 import tempfile
@@ -13,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.format import open_memmap
 
-from pacs_ai.errors import NoSpace
 from pacs_ai.model.spec import InputSpec
 from training.config_data import Feeding
+from training.disk import room
 
 from .pool import each
 from .read import Floats, fit_sample
@@ -74,15 +73,9 @@ def hold(
     if memory or not samples:
         grey = np.empty(shape, dtype=np.float32)
         return Store(tuple(samples), grey, _read(samples, spec, feeding.workers, grey))
-    try:
+    place, size = folder or tempfile.gettempdir(), np.prod(shape) * 4 / 2**30
+    with room(Path(place), f"{size:.1f} GiB of preprocessed images; free some, or another --out"):
         return _on_disk(samples, spec, feeding, folder)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise NoSpace(
-            f"no space for {np.prod(shape) * 4 / 2**30:.1f} GiB of preprocessed images in "
-            f"{folder or tempfile.gettempdir()}: free some, or choose another --out"
-        ) from error
 
 
 def _fits(shape: tuple[int, ...]) -> bool:

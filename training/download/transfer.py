@@ -6,7 +6,6 @@ on the disk, so that a folder that is there is whole, whenever the process was k
 its way lies in ``.parts``. The server takes no ranges: a series that was on its way begins anew.
 """
 
-import errno
 import json
 import os
 import shutil
@@ -18,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pacs_ai.errors import NoSpace, PeerError, PeerUnreachable, StorageError
+from training.disk import room
 
 from .licences import write_licences
 from .source import Advance, File, Series, Source
@@ -27,7 +27,6 @@ PARTS = ".parts"
 THREADS = 4
 """Connections at once; the archive publishes no limit and asks for modesty."""
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _ROOM = 1.1
 
 
@@ -200,12 +199,9 @@ def _refuse_too_little_room(folder: Path, missing: Sequence[Series]) -> None:
 @contextmanager
 def _disk(folder: Path) -> Iterator[None]:
     """Say in our own words what the disk objects to."""
+    again = "what came whole is kept; free some space and start the same command again"
     try:
-        yield
+        with room(folder, again):
+            yield
     except OSError as error:
-        if error.errno in _FULL:
-            raise NoSpace(
-                f"the disk that holds {folder} is full; what came whole is kept: free some space "
-                "and start the same command again"
-            ) from error
         raise StorageError(f"{folder} cannot be written: {error.strerror}") from error

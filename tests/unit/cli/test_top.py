@@ -124,6 +124,18 @@ def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch, pacs_ai: PacsAi) 
     assert pacs_ai("fake").code == 130
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full: not Linux")
+def test_a_full_disk_is_no_bug(monkeypatch: pytest.MonkeyPatch, pacs_ai: PacsAi) -> None:
+    def body() -> None:
+        Path("/dev/full").write_text("no room for this")
+
+    fake_command(monkeypatch, body)
+    answer = pacs_ai("fake")
+    assert answer.code == errors.NoSpace.exit_code
+    assert answer.err.startswith("pacs-ai: NO_SPACE: the disk is full")
+    assert "free some space" in answer.err
+
+
 def test_a_bug_is_told_without_what_the_library_said(
     monkeypatch: pytest.MonkeyPatch, pacs_ai: PacsAi, capsys: pytest.CaptureFixture[str]
 ) -> None:

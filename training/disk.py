@@ -1,0 +1,41 @@
+"""Disks that are full: said in our own words, with the folder and what to do."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pacs_ai.errors import NoSpace
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+@contextmanager
+def room(folder: Path, remedy: str = "free some space; --resume then goes on") -> Iterator[None]:
+    """Say which folder was being written when the disk was full, and what to do.
+
+    Raises
+    ------
+    NoSpace
+        If the disk is full, a quota is used up, or a file may not become so large.
+    """
+    try:
+        yield
+    except OSError as error:
+        if not is_full(error):
+            raise
+        raise NoSpace(f"the disk that holds {folder} is full: {remedy}") from error
+
+
+def is_full(error: OSError) -> bool:
+    """Tell whether there was no room for what was to be written.
+
+    Libraries raise a new error over the one that the system gave, such as pydicom, which says in
+    which element of a file it happened: the first cause counts.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in _FULL:
+            return True
+        cause = cause.__cause__
+    return False
