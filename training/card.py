@@ -185,7 +185,10 @@ def _training(run: Run, recipe: Recipe) -> str:
         f"the epoch with the best {how.monitor} on validation; seed {run.seed}.\n"
         f"- Fine-tuned: {f'{tuned.epochs} epochs at {tuned.learning_rate:g}' if tuned else 'no'}.\n"
         f"- Augmentation: {_words(used) if used else 'none'}.{boxes}\n"
-        f"- Versions: {_words(versions) if isinstance(versions, Mapping) else NOT_STATED}."
+        f"- Versions: {_words(versions) if isinstance(versions, Mapping) else NOT_STATED}.\n"
+        "- To make it again: `pacs-ai train` with the same recipe and versions. On the same "
+        "machine it comes out bit for bit; another processor sums in another order, and the "
+        "figures below hold within their intervals."
     )
 
 

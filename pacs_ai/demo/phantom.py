@@ -5,8 +5,9 @@ The same seed gives the same bytes. Nothing in them comes from a patient.
 
 import csv
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -80,6 +81,11 @@ class PhantomStudy:
     def lesion(self) -> bool:
         """Whether there is a lesion."""
         return self.box is not None
+
+
+Planned = partial[PhantomStudy]
+"""A call of `write_phantom_study` that is still to be made."""
+Draw = Callable[[Sequence[Planned]], Iterable[PhantomStudy]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +164,7 @@ def write_phantom_study(
 
 
 def write_phantom_collection(
-    folder: Path, studies: int, seed: int, drawn: Callable[[], None] = lambda: None
+    folder: Path, studies: int, seed: int, draw: Draw | None = None
 ) -> list[PhantomStudy]:
     """Write many studies and their labels.
 
@@ -173,23 +179,27 @@ def write_phantom_collection(
         How many.
     seed
         Two collections with different seeds share no study and no patient.
-    drawn
-        Called after each study.
+    draw
+        Draws what was planned and gives it in its order; by default one after the other.
     """
     rng = _chance_of("collection", seed)
-    written: list[PhantomStudy] = []
+    planned: list[Planned] = []
+    patient = ""
     for index in range(studies):
         again = index % 4 == 3  # noqa: PLR2004 - every fourth
-        written.append(
-            write_phantom_study(
+        modality, number = MODALITIES[index % len(MODALITIES)], int(rng.integers(2**48))
+        planned.append(
+            partial(
+                write_phantom_study,
                 folder / f"study{index:05d}",
-                MODALITIES[index % len(MODALITIES)],
-                int(rng.integers(2**48)),
+                modality,
+                number,
                 lesion=chance(rng, 0.5),
-                patient_id=written[-1].patient_id if again else None,
+                patient_id=patient if again else None,
             )
         )
-        drawn()
+        patient = _patient_id(modality, number)
+    written = list(draw(planned)) if draw else [study() for study in planned]
     _write_labels(folder, written)
     return written
 
@@ -253,12 +263,16 @@ def _frame(rng: Rng, columns: int, *, square: bool) -> Grid:
     )
 
 
+def _patient_id(modality: Modality, seed: int) -> str:
+    return f"PHANTOM-{modality}-{seed}"
+
+
 def _study_key(rng: Rng, modality: Modality, seed: int, patient_id: str | None) -> StudyKey:
     study_uid = derived_uid("phantom", "study", modality, str(seed), patient_id or "")
     return StudyKey(
         modality=modality,
         seed=seed,
-        patient_id=patient_id or f"PHANTOM-{modality}-{seed}",
+        patient_id=patient_id or _patient_id(modality, seed),
         study_uid=study_uid,
         series_uid=derived_uid("phantom", "series", study_uid),
         inverted=modality == "CR" and chance(rng, 0.5),

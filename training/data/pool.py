@@ -16,7 +16,14 @@ _CHUNK = 64
 _MOST = 8
 
 
-def each(do: Callable[[T], R], items: Sequence[T], workers: int = 0) -> Iterator[R]:
+def each(
+    do: Callable[[T], R],
+    items: Sequence[T],
+    workers: int = 0,
+    *,
+    many: int = _MANY,
+    chunk: int = _CHUNK,
+) -> Iterator[R]:
     """Apply a function to many items, in their order.
 
     Parameters
@@ -27,12 +34,15 @@ def each(do: Callable[[T], R], items: Sequence[T], workers: int = 0) -> Iterator
         Paths, samples or alike.
     workers
         Number of processes; 0 means one a processor core, at most 8.
+    many, chunk
+        From how many items on several processes pay, and how many each takes at a time; less where
+        an item takes longer than to read an image.
     """
     workers = workers or min(_MOST, os.cpu_count() or 1)
-    if workers == 1 or len(items) < _MANY:
+    if workers == 1 or len(items) < many:
         yield from map(do, items)
         return
     # fork would copy TensorFlow's threads in an undefined state
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        yield from pool.map(do, items, chunksize=_CHUNK)
+        yield from pool.map(do, items, chunksize=chunk)
