@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pacs_ai.errors import NoSpace
+from pacs_ai.errors import NoSpace, StorageError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -25,6 +25,22 @@ def room(folder: Path, remedy: str = "free some space; --resume then goes on") -
         if not is_full(error):
             raise
         raise NoSpace(f"the disk that holds {folder} is full: {remedy}") from error
+
+
+def made(folder: Path) -> Path:
+    """Make a folder, unless it is there, and return it.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be made.
+    """
+    try:
+        with room(folder, "free some space, or name another folder"):
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{folder} cannot be made: {error.strerror}") from error
+    return folder
 
 
 def is_full(error: OSError) -> bool:

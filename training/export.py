@@ -34,6 +34,7 @@ from .card import bundle_metrics, model_card
 from .config import Recipe
 from .convert import split_head, to_onnx
 from .data.samples import Dataset, Sample
+from .disk import made
 from .evaluate.network import TrainedNetwork
 from .evaluate.publish import as_json
 from .evaluate.score import describe, look
@@ -103,7 +104,7 @@ def export(
     material = Material(recipe, calibration, statistics, limit)
     draft = folder.with_name(folder.name + ".draft")
     shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
+    made(draft)
     try:
         run.log("converting the network to ONNX")
         write_network(network, draft)

@@ -32,7 +32,7 @@ from pacs_ai import __version__
 from pacs_ai.errors import ConfigError, NoSpace, StorageError
 
 from .config import Recipe, load_recipe
-from .disk import is_full
+from .disk import is_full, made
 from .tomlfile import dumps
 
 RECIPE, STATE = "recipe.toml", "run.json"
@@ -77,10 +77,7 @@ class Run:
             "versions": _versions(),
             "steps": {},
         }
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"{folder} cannot be made: {error.strerror}") from error
+        made(folder)
         written = recipe.model_dump(mode="json", exclude_none=True)
         write_whole(folder / RECIPE, dumps(written))
         write_whole(folder / STATE, json.dumps(state, indent=1))

@@ -18,7 +18,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "studies": ("studies", "Studies: list, show, close, reroute, resolve."),
     "jobs": ("jobs", "Jobs, one model on one study: list, show, retry, cancel."),
     "deliveries": ("deliveries", "Results on their way: list, retry, cancel."),
-    "download": ("training", "Bring images of The Cancer Imaging Archive here, verified."),
+    "download": ("training", "Bring images of a public archive here, verified."),
     "dataset": ("training", "Look at the data of a recipe: splits, classes, leakage."),
     "train": ("training", "Follow a recipe from data to a bundle that the node serves."),
     "finetune": ("training", "Train the network of a run further."),

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from collections import Counter
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 
 from pacs_ai.cli.conformance import RESULTS
+from pacs_ai.demo.phantom import write_phantom_study
 from pacs_ai.net.client import PeerAddress, store
 from tests.archive import archive
 from tests.integration.generated_sources import write_generated
@@ -85,23 +85,24 @@ def read_back(archive: OrthancServer, uid: str) -> Dataset:
 
 
 def test_every_kind_arrives_and_is_read_back_as_it_was_made(
-    department: tuple[OrthancServer, Node], tool: Callable[[str], Path]
+    department: tuple[OrthancServer, Node], tool: Callable[[str], Path], tmp_path: Path
 ) -> None:
     archive, one = department
-    path = Path(get_testdata_file("CT_small.dcm"))
-    send(tool, one, path)
+    # a lesion nobody could miss: regions and key objects are made of findings alone
+    phantom = write_phantom_study(tmp_path / "phantom", "CT", 11, lesion=True, slices=6)
+    send(tool, one, *phantom.files)
     wait_for(lambda: one.states("job") == ["SUCCEEDED"], 60, lambda: one.log)
     wait_for(lambda: set(one.states("delivery")) == {"STORED"}, 30, lambda: one.log)
-    files = kept(shown(one, str(pydicom.dcmread(path).StudyInstanceUID)))
+    files = kept(shown(one, phantom.study_uid))
     objects = {name: file for name, file in files.items() if file.suffix == ".dcm"}
     assert {"hl7 1", "fhir 1"} == set(files) - set(objects)
     for file in objects.values():
         made = pydicom.dcmread(file)
         assert read_back(archive, made.SOPInstanceUID) == made
     assert len(one.states("delivery")) == len(objects)
-    kinds = Counter(str(pydicom.dcmread(file).SOPClassUID) for file in objects.values())
-    always = {RESULTS[kind] for kind in ("report", "capture", "map", "pdf")}
-    assert always <= set(kinds) <= set(RESULTS.values())
+    kinds = {str(pydicom.dcmread(file).SOPClassUID) for file in objects.values()}
+    wanted = ("report", "capture", "region", "map", "key_object", "seg", "pdf")
+    assert kinds == {RESULTS[kind] for kind in wanted}
     assert files["hl7 1"].read_bytes().startswith(b"MSH|^~\\&|pacs-ai|")
     assert json.loads(files["fhir 1"].read_text("utf-8"))["resourceType"] == "Bundle"
 

@@ -12,7 +12,8 @@ from pydicom.uid import generate_uid
 from rich.console import Console
 
 from pacs_ai.demo.phantom import LABELS_FILE, write_phantom_collection
-from pacs_ai.errors import ConfigError, DataError, NoSpace
+from pacs_ai.errors import ConfigError, DataError, NoSpace, StorageError
+from training.cli.dataset import dataset
 from training.config import Recipe
 from training.config_data import (
     DicomData,
@@ -318,6 +319,12 @@ def test_a_disk_that_fills_up_while_phantoms_are_drawn(tmp_path: Path, demo_reci
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert not list(tmp_path.rglob(LABELS_FILE)), "half a collection must not pass for a whole one"
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StorageError, match="look cannot be made"):
+        dataset("phantom", out=tmp_path / "file" / "look", limit=1)
 
 
 def test_new_uids_are_new_images(folder: Path, demo_recipe: Recipe) -> None:

@@ -33,10 +33,9 @@ def dataset(
 
     from training.data.build import build
     from training.data.report import summary, text, write_report
+    from training.disk import made
 
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-    built = build(chosen, Console(stderr=True), out)
+    built = build(chosen, Console(stderr=True), made(out) if out is not None else None)
     if out is not None:
         from training.data.sheet import contact_sheet
 
