@@ -13,7 +13,7 @@ from pacs_ai.results.findings import (
     read_findings,
     read_origin,
 )
-from pacs_ai.results.wording import percent
+from pacs_ai.results.wording import bound, percent
 
 _SHORT_HASH = 12
 
@@ -71,4 +71,4 @@ def _line(finding: Finding) -> str:
     line = f"  {finding.name:<32}{percent(finding.probability):>9}"
     if finding.decision is None:
         return line
-    return f"{line}  {finding.decision} (threshold {100 * finding.threshold:g} %)"
+    return f"{line}  {finding.decision} (threshold {bound(finding.threshold)})"

@@ -28,11 +28,19 @@ def percent(probability: float) -> str:
 
 def operating_point(spec: ClassSpec) -> str:
     """Write what decides on a class: ``49.07 %``, or ``50 %, undetermined 40 to 60 %``."""
-    point = f"{100 * spec.threshold:g} %"
+    point = bound(spec.threshold)
     if spec.undetermined is None:
         return point
-    low, high = (100 * bound for bound in spec.undetermined)
-    return f"{point}, undetermined {low:g} to {high:g} %"
+    low, high = spec.undetermined
+    return f"{point}, undetermined {bound(low).removesuffix(' %')} to {bound(high)}"
+
+
+def bound(probability: float) -> str:
+    """Write a limit in percent, as round as it is: ``50 %``, ``54.75 %``."""
+    written = percent(probability)
+    if not written[0].isdecimal():
+        return written
+    return f"{round(100 * probability, 2):g} %"
 
 
 def absent_below(spec: ClassSpec) -> float:
