@@ -14,6 +14,7 @@ from pacs_ai.errors import PacsAIError
 from pacs_ai.flow.analyse import analyse
 from pacs_ai.logs import get_logger
 from pacs_ai.model.predict import Classifier
+from pacs_ai.results.document import load_standard
 from pacs_ai.results.lettering import Lettering
 
 _log = get_logger()
@@ -33,6 +34,7 @@ class Analyst:
     def __init__(self, app: App, threads: int) -> None:
         self._context = app.context
         Lettering(app.context.config.results.font)  # a font that is none shows now, not at a study
+        load_standard()
         self._classifiers: Mapping[str, Classifier] = {
             name: Classifier.load(bundle, threads) for name, bundle in app.bundles.items()
         }

@@ -128,6 +128,15 @@ def new_object(
     return made
 
 
+def load_standard() -> None:
+    """Have highdicom read its tables of the standard now.
+
+    They take 60 MiB for good and 100 MiB while they are read, with the first object that is made:
+    a process that is about to make some has that behind it before the first study comes.
+    """
+    _pattern(SecondaryCaptureImageStorage, "OT", "", "")
+
+
 @functools.lru_cache(maxsize=64)
 def _pattern(
     sop_class_uid: str, modality: str, software_version: str, installation_uid: str

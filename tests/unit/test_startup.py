@@ -22,11 +22,29 @@ for module in pkgutil.walk_packages(pacs_ai.__path__, "pacs_ai."):
         importlib.import_module(module.name)
 print(*sys.modules)
 """
+WORKER = """
+import tracemalloc
+from pathlib import Path
+from pacs_ai.app import build_app
+from pacs_ai.configfile import load_config
+from pacs_ai.results.document import _pattern
+from pacs_ai.worker import Analyst
+storage = {"database": "sqlite:///rows.db", "spool": "spool"}
+app = build_app(load_config(None, {"storage": storage}))
+Analyst(app, 1)
+tracemalloc.start()
+_pattern("1.2.840.10008.5.1.4.1.1.88.34", "SR", "1", "1")
+print(tracemalloc.get_traced_memory()[1])
+app.close()
+"""
 HELP_SECONDS = 0.3
+FIRST_OBJECT_BYTES = 4 << 20
 
 
-def run(code: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+def run(code: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=folder
+    )
     assert done.returncode == 0, done.stderr
     return done
 
@@ -71,3 +89,8 @@ def test_the_version_is_written_once(root: Path) -> None:
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     assert "version" in project["dynamic"]
     assert f"image: pacs-ai:{pacs_ai.__version__}\n" in (root / "deploy/compose.yaml").read_text()
+
+
+def test_a_worker_has_its_tables_before_the_first_study(tmp_path: Path) -> None:
+    """They take a hundred MiB while they are read, which no study is to be blamed for."""
+    assert int(run(WORKER, tmp_path).stdout) < FIRST_OBJECT_BYTES
