@@ -41,4 +41,4 @@ def check(*, as_json: AsJson = False, config: ConfigPath = None, verbose: Verbos
     else:
         print(f"{where}: schema {current or 'none'}, this version's is {wanted}")
     if current != wanted:
-        raise ConfigError("the schema is not this version's: run pacs-ai db upgrade")
+        raise ConfigError(version.remedy(current))

@@ -10,7 +10,8 @@ from pacs_ai.configfile import describe, find_config, load_config
 from pacs_ai.model.bundle import ModelBundle
 
 _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
-_MIB = 1 << 20
+_PLAIN = frozenset({"Modality", "CallingAET", "CalledAET"})
+"""What may be told of a rule where all can read it: other values may name a patient."""
 
 
 def greeting(app: App, source: Path | None, port: int, tls_port: int) -> Iterator[str]:
@@ -72,8 +73,9 @@ def _limits(config: Config) -> Iterator[str]:
     limits = config.limits
     yield _line(
         "limits",
-        f"{config.node.max_associations} associations, {limits.max_instance // _MIB} MiB an"
-        f" instance, {config.storage.min_free_gb:g} GB disk kept free",
+        f"{config.node.max_associations} associations,"
+        f" {limits.max_instance.human_readable()} an instance,"
+        f" {config.storage.min_free_gb:g} GB disk kept free",
     )
     yield _line(
         "complete",
@@ -92,7 +94,7 @@ def _model(name: str, bundle: ModelBundle) -> str:
 
 
 def _rule(rule: Rule) -> str:
-    conditions = ", ".join(f"{key} = {_operand(value)}" for key, value in rule.when.items())
+    conditions = ", ".join(f"{key} = {_operand(key, value)}" for key, value in rule.when.items())
     target = ", ".join(rule.send_to) or "the spool only"
     return (
         f"{rule.name}: {conditions or 'every study'} -> {rule.model}"
@@ -100,7 +102,9 @@ def _rule(rule: Rule) -> str:
     )
 
 
-def _operand(value: Operand) -> str:
+def _operand(key: str, value: Operand) -> str:
+    if key not in _PLAIN:
+        return "..."
     return value if isinstance(value, str) else "|".join(value)
 
 

@@ -27,8 +27,9 @@ def opened_node(config: Config) -> Iterator[FlowContext]:
     """
     database = open_database(config)
     try:
-        if version.current(database) != version.SCHEMA_STEP:
-            raise ConfigError("the database's schema is not this version's: run pacs-ai db upgrade")
+        step = version.current(database)
+        if step != version.SCHEMA_STEP:
+            raise ConfigError(version.remedy(step))
         spool = Spool(config.storage.spool, "")  # of no node's own: rows name paths from the root
         secret = spool.secret()
         use_secret(secret)

@@ -87,6 +87,8 @@ class StorageServer:
             pdu_seconds=settings.pdu_seconds,
             idle_seconds=settings.idle_seconds,
             max_associations=settings.max_associations,
+            associations_per_peer=settings.max_associations_per_peer,
+            associations_per_minute=settings.associations_per_minute,
             max_pdu=settings.max_pdu,
             max_instance=settings.max_instance,
             max_command=settings.max_command,

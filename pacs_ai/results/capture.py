@@ -109,8 +109,7 @@ def build_capture(
     )
     capture = new_object(frame, evidence.reference, model, context)
     painted = explains(image.saliency[shown.klass])
-    displayed = grey(image)
-    _describe_pixels(capture, _picture(displayed, model, image, shown, form))
+    _describe_pixels(capture, _picture(grey, model, image, shown, form))
     capture.ImageType = ["DERIVED", "SECONDARY", "OTHER"]
     capture.ConversionType = "DI"
     capture.BurnedInAnnotation = "YES"
@@ -122,13 +121,13 @@ def build_capture(
     if form.beside:
         capture.PatientOrientation = patient_orientation(source, image.frame)
     else:
-        copy_geometry(source, image.frame, displayed.shape[0], capture)
+        copy_geometry(source, image.frame, image.header.rows, capture)
     _copy_compression(source, image, capture)
     return capture
 
 
 def _picture(
-    displayed: npt.NDArray[np.float32],
+    grey: GreyImage,
     model: ModelIdentity,
     image: ImagePrediction,
     shown: Shown,
@@ -138,10 +137,10 @@ def _picture(
     painted = explains(heat)
     size = half_size if form.beside else picture_size
     return (draw_beside if form.beside else draw)(
-        displayed,
+        grey(image),
         heat if painted else None,
         legend_of(model, image, shown.klass, painted=painted),
-        size(*displayed.shape),
+        size(image.header.rows, image.header.columns),
         STRENGTH if shown.found else FAINT,
     )
 

@@ -32,6 +32,7 @@ _MOST = 0.45  # but no more of its height is written on
 _LETTER = 0.6  # height of a capital, of the line
 _HEADLINE = 1.4
 _BAND = 0.3  # what is left of the image's light behind the text: amber on it has a contrast of 5
+_STRIP = 256  # rows
 _BAR = (0.025, 0.3)  # width and height of the colour bar, of the shorter side
 
 
@@ -86,9 +87,11 @@ def draw(
         Shape (rows, columns, 3), RGB.
     """
     rows, columns = size
-    image = _image(grey, rows, columns)
+    levels = _levels(grey, rows, columns)
+    del grey  # as large as the picture; nobody else holds it
+    image = _coloured(levels)
     if saliency is not None:
-        image = _painted(image, saliency, strength)
+        _paint(image, saliency, strength)
     top = _write(image, legend.lines, _unit(size))
     if legend.bar:
         _bar(image, top, min(size))
@@ -118,11 +121,13 @@ def draw_beside(
         Whoever compares its shape with the source's finds the same.
     """
     rows, columns = size
-    image = _image(grey, rows, columns)
+    image = _coloured(_levels(grey, rows, columns))
     both = np.zeros((2 * rows, 2 * columns, 3), dtype=np.uint8)
     top, bottom = rows // 2, rows // 2 + rows
     both[top:bottom, :columns] = image
-    both[top:bottom, columns:] = image if saliency is None else _painted(image, saliency, strength)
+    if saliency is not None:
+        _paint(image, saliency, strength)
+    both[top:bottom, columns:] = image
     _write(both, legend.lines, 2 * _unit(size))
     if legend.bar:
         _bar(both, bottom, min(size))
@@ -134,25 +139,31 @@ def _unit(size: tuple[int, int]) -> int:
     return max(min(size), max(size) // _SLENDER)
 
 
-def _image(grey: npt.NDArray[np.float32], rows: int, columns: int) -> Picture:
+def _levels(grey: npt.NDArray[np.float32], rows: int, columns: int) -> npt.NDArray[np.uint8]:
     levels = cv2.convertScaleAbs(grey, alpha=255.0)
     if levels.shape != (rows, columns):
         larger = rows > levels.shape[0]
         levels = cv2.resize(
             levels, (columns, rows), interpolation=cv2.INTER_LINEAR if larger else cv2.INTER_AREA
         )
+    return np.asarray(levels, dtype=np.uint8)
+
+
+def _coloured(levels: npt.NDArray[np.uint8]) -> Picture:
     return np.asarray(cv2.cvtColor(levels, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
 
 
-def _painted(image: Picture, saliency: npt.NDArray[np.float32], strength: float) -> Picture:
+def _paint(image: Picture, saliency: npt.NDArray[np.float32], strength: float) -> None:
+    """Lay the heat map over a picture, a strip at a time: what is between them is four as large."""
     rows, columns = image.shape[:2]
     heat = cv2.resize(saliency, (columns, rows), interpolation=cv2.INTER_CUBIC)
-    heat = np.clip(heat, 0.0, 1.0)
-    colours = cv2.applyColorMap(
-        cv2.convertScaleAbs(heat, alpha=255.0), heat_colours().reshape(-1, 1, 3)
-    )
-    opacity = heat * np.float32(strength)
-    return np.asarray(cv2.blendLinear(colours, image, opacity, 1 - opacity), dtype=np.uint8)
+    np.clip(heat, 0.0, 1.0, out=heat)
+    table = heat_colours().reshape(-1, 1, 3)
+    for start in range(0, rows, _STRIP):
+        strip, part = image[start : start + _STRIP], heat[start : start + _STRIP]
+        colours = cv2.applyColorMap(cv2.convertScaleAbs(part, alpha=255.0), table)
+        opacity = part * np.float32(strength)
+        strip[:] = cv2.blendLinear(colours, strip, opacity, 1 - opacity)
 
 
 def _write(image: Picture, lines: Sequence[Line], unit: int) -> int:

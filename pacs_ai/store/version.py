@@ -4,7 +4,7 @@ Most starts have nothing to migrate: they compare one row and go on.
 """
 
 import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from pacs_ai.errors import ConfigError
 from pacs_ai.store.session import Database
@@ -21,7 +21,7 @@ def current(database: Database) -> str | None:
     Raises
     ------
     ConfigError
-        If there is no connection.
+        If there is no connection, or no database at its other end.
     """
     try:
         with database.engine.connect() as connection:
@@ -29,8 +29,17 @@ def current(database: Database) -> str | None:
                 return None
             step: str | None = connection.scalar(sa.select(_VERSIONS.c.version_num))
             return step
-    except OperationalError:
-        raise ConfigError("storage.database: no connection; check host, name and rights") from None
+    except DBAPIError:
+        raise ConfigError(
+            "storage.database: no connection, or no database; check file or host, name and rights"
+        ) from None
+
+
+def remedy(step: str | None) -> str:
+    """Say what to do about a schema step that is not this version's."""
+    if step is not None and step > SCHEMA_STEP:
+        return f"the database's schema ({step}) is of a newer pacs-ai: install that version"
+    return "the database's schema is not this version's: run pacs-ai db upgrade"
 
 
 def prepare(database: Database) -> None:

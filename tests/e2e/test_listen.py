@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from pydicom.data import get_testdata_file
 
+from pacs_ai.sections import Limits
 from tests.node import wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
@@ -99,11 +100,12 @@ def test_with_nothing_else_it_listens_and_says_all_about_itself(home: Home, ct: 
         "everything: every study -> demo -> report, capture -> the spool only",
         f"sqlite:///{home.folder}/state/pacs-ai/pacs-ai.db",
         f"{home.folder}/state/pacs-ai/spool",
-        "64 associations, 2048 MiB an instance",
+        "64 associations, 2.0GiB an instance",
         f"pacs-ai echo AI_NODE@127.0.0.1:{port}",
         f"storescu -aec AI_NODE 127.0.0.1 {port} file.dcm",
     ):
         assert said in home.out
+    assert all(f" {limit}=" in home.err for limit in Limits.model_fields)
     peer = f"AI_NODE@127.0.0.1:{port}"
     assert home.pacs_ai("echo", peer).returncode == 0
     assert home.pacs_ai("send", peer, ct).returncode == 0
@@ -114,6 +116,21 @@ def test_with_nothing_else_it_listens_and_says_all_about_itself(home: Home, ct: 
     assert "lesion" in str(study["outcome"])
     assert home.stop() == 0
     assert "Traceback" not in home.err
+
+
+def test_values_of_rules_are_not_told(home: Home) -> None:
+    """They may name a patient, and what a service prints stands in the journal."""
+    (home.folder / "pacs-ai.toml").write_text(
+        '[[rules]]\nname = "one"\nmodel = "demo"\n'
+        'when = { Modality = ["CT", "MR"], PatientID = "CANARY17" }\n',
+        "utf-8",
+    )
+    home.start("listen", "--aet", "AI_NODE", "--port", "0", "--no-workers")
+    home.port()
+    wait_for(lambda: "pacs-ai studies list" in home.out, 10)
+    assert "one: Modality = CT|MR, PatientID = ... -> demo" in home.out
+    assert "CANARY17" not in home.out + home.err
+    assert home.stop() == 0
 
 
 def test_the_command_it_shows_finds_data_that_flags_have_put_elsewhere(home: Home) -> None:

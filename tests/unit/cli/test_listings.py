@@ -229,13 +229,28 @@ def test_ask_an_archive_again_that_is_down(node: Installation) -> None:
     assert "pacs: 0 of 1 committed" in answer.out
 
 
-def test_a_schema_of_another_version_is_not_touched(node: Installation) -> None:
+@pytest.mark.parametrize(
+    ("step", "remedy"), [("0000", "pacs-ai db upgrade"), ("9999", "install that version")]
+)
+def test_a_schema_of_another_version_is_not_touched(
+    step: str, remedy: str, node: Installation
+) -> None:
     with node.database.engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0000'")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = ?", (step,))
     for words in (("studies", "list"), ("db", "check")):
         answer = node.pacs_ai(*words)
         assert answer.code == 2
-        assert "pacs-ai db upgrade" in answer.err
+        assert remedy in answer.err
+
+
+def test_a_file_that_is_no_database(node: Installation) -> None:
+    (node.folder / "noise").write_bytes(bytes(range(256)) * 64)
+    config = node.folder / "pacs-ai.toml"
+    text = config.read_text("utf-8").replace("[storage]", '[storage]\ndatabase = "sqlite:///noise"')
+    config.write_text(text, "utf-8")
+    answer = node.pacs_ai("studies", "list")
+    assert answer.code == 2
+    assert "no connection, or no database" in answer.err
 
 
 def test_a_hostile_title_cannot_write_to_the_terminal(node: Installation) -> None:

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -102,3 +104,16 @@ def test_text_in_other_letters_is_written_as_far_as_the_font_goes() -> None:
     )
     np.testing.assert_array_equal(accents, plain)
     np.testing.assert_array_equal(foreign, marks)
+
+
+def test_a_large_picture_takes_little_more_than_itself() -> None:
+    """Three bytes a pixel are the picture and four its heat; without strips it were 26."""
+    grey = np.full((1024, 1024), 0.5, dtype=np.float32)
+    saliency = np.eye(8, dtype=np.float32)
+    tracemalloc.start()
+    try:
+        draw(grey, saliency, NO_TEXT, (2048, 2048))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 14 * 2048 * 2048
