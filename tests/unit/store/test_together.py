@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -114,6 +115,29 @@ def test_a_busy_database_is_not_asked_once_for_each() -> None:
     assert asked == [1]
     with pytest.raises(DatabaseBusy):
         together.run(lambda connection: connection)
+
+
+def test_after_a_lock_the_kept_connection_still_makes_transactions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pacs_ai.store.session.RECEIVE_BUSY_SECONDS", 0.05)
+    database = Database(f"sqlite:///{tmp_path}/notes.db")
+    with database.write() as session:
+        session.execute(sa.text("CREATE TABLE note (number INTEGER PRIMARY KEY)"))
+    with database.write() as other:
+        insert(other.connection(), 1)
+        with pytest.raises(DatabaseBusy):
+            database.write_together(lambda connection: insert(connection, 2))
+
+    def fail(connection: sa.Connection) -> None:
+        insert(connection, 4)
+        raise LookupError
+
+    assert database.write_together(lambda connection: insert(connection, 3)) == 3
+    with pytest.raises(LookupError):
+        database.write_together(fail)
+    assert numbers(database) == [1, 3], "the one is committed, the other taken back"
+    database.close()
 
 
 def test_a_connection_that_broke_is_made_anew(postgres: str) -> None:
