@@ -8,13 +8,14 @@ import hashlib
 import threading
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pydicom
+
+from tests.training.running import running
 
 BUCKETS = ("open-data", "open-data-two")
 PAGE = 3
@@ -152,15 +153,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
 
-@contextmanager
-def buckets(folder: Path, collection: str) -> Iterator[BucketServer]:
+def buckets(folder: Path, collection: str) -> AbstractContextManager[BucketServer]:
     """Serve a folder until the block ends."""
-    server = BucketServer(folder, collection)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return running(BucketServer(folder, collection))

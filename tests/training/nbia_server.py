@@ -13,14 +13,15 @@ import threading
 import time
 import zipfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pydicom
+
+from tests.training.running import running
 
 COLLECTION = "PHANTOM-DX"
 ROOT = "/nbia-api/services/"
@@ -345,18 +346,9 @@ def manifest(uids: object, url: str) -> str:
     return header + "\n".join(uids) + "\n"
 
 
-@contextmanager
-def serving(folder: Path, port: int = 0) -> Iterator[NbiaServer]:
+def serving(folder: Path, port: int = 0) -> AbstractContextManager[NbiaServer]:
     """Serve a folder until the block ends."""
-    server = NbiaServer(load(folder), port)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return running(NbiaServer(load(folder), port))
 
 
 def main() -> None:
