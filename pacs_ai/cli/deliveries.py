@@ -4,41 +4,33 @@ from typing import Annotated
 
 import typer
 
+from pacs_ai.cli.lookup import selection
 from pacs_ai.cli.node import opened_node
 from pacs_ai.cli.options import (
     AsJson,
+    Before,
     ConfigPath,
     Limit,
+    OfModel,
+    OfPeer,
+    OfSender,
+    OfStudy,
     Since,
     Verbose,
     group,
-    moment,
     read_config,
 )
-from pacs_ai.cli.records import delivery_record
-from pacs_ai.cli.tables import show_records
+from pacs_ai.cli.records import Record, delivery_record, destination_record
+from pacs_ai.cli.summary import print_destinations
+from pacs_ai.cli.tables import print_json, show_lines
 from pacs_ai.domain import DeliveryState, TaskKind
 from pacs_ai.errors import StateError
 from pacs_ai.flow.context import pair_key
-from pacs_ai.store import operator, overview
-from pacs_ai.store.overview import Filter
+from pacs_ai.store import operator, sending
 from pacs_ai.store.schema import Delivery
 from pacs_ai.store.session import Session
 
 app = group("Deliveries: one result on its way to one destination.")
-
-_COLUMNS = (
-    "id",
-    "job",
-    "destination",
-    "result",
-    "state",
-    "attempt",
-    "status",
-    "stored_at",
-    "due_at",
-    "reason",
-)
 
 _MAX_ID = 2**63 - 1
 """What both databases take for a number."""
@@ -53,20 +45,65 @@ def list_deliveries(
         DeliveryState | None,
         typer.Option("--state", case_sensitive=False, help="In this state.", show_default=False),
     ] = None,
+    peer: OfPeer = None,
+    study: OfStudy = None,
+    sender: OfSender = None,
+    model: OfModel = None,
     since: Since = None,
+    before: Before = None,
     limit: Limit = 50,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Only the sums, a line a destination.")
+    ] = False,
     as_json: AsJson = False,
     config: ConfigPath = None,
     verbose: Verbose = False,
 ) -> None:
-    """List deliveries, the newest first."""
-    wanted = Filter(state, moment(since), limit)
-    with (
-        opened_node(read_config(config, verbose=verbose)) as node,
-        node.database.read() as session,
-    ):
-        records = [delivery_record(*pair) for pair in overview.deliveries(session, wanted)]
-    show_records(records, _COLUMNS, as_json=as_json, nothing="no deliveries")
+    """List deliveries, the newest first, and sum up per destination.
+
+    The time is that of storing for what is stored, of the next try for what waits.
+    """
+    with opened_node(read_config(config, verbose=verbose)) as node:
+        wanted = selection(
+            node,
+            state=state,
+            since=since,
+            before=before,
+            study=study,
+            sender=sender,
+            peer=peer,
+            model=model,
+            limit=limit,
+        )
+        with node.database.read() as session:
+            lines = [] if summary else sending.deliveries(session, wanted)
+            sums = sending.destinations(session, wanted)
+        now = node.now()
+    if as_json:
+        print_json(
+            [destination_record(one) for one in sums]
+            if summary
+            else [delivery_record(*line) for line in lines]
+        )
+        return
+    if not summary or not sums:
+        show_lines([_line(delivery_record(*line)) for line in lines], nothing="no deliveries")
+    print_destinations(sums, now)
+
+
+def _line(record: Record) -> Record:
+    """Return what a line of the list says of a delivery, with the time that its state is about."""
+    return {
+        "id": record["id"],
+        "study": record["study"],
+        "to": record["destination"],
+        "result": record["result"],
+        "state": record["state"],
+        "tries": record["attempt"],
+        "status": record["status"],
+        "time": record["stored_at"] or record["due_at"] or record["created_at"],
+        "reason": record["reason"],
+    }
 
 
 @app.command()

@@ -4,39 +4,31 @@ from typing import Annotated
 
 import typer
 
+from pacs_ai.cli.lookup import find_job, selection
 from pacs_ai.cli.node import opened_node
 from pacs_ai.cli.options import (
     AsJson,
+    Before,
     ConfigPath,
     Limit,
+    OfModel,
+    OfPeer,
+    OfSender,
+    OfStudy,
     Since,
     Verbose,
     group,
-    moment,
     read_config,
 )
-from pacs_ai.cli.records import delivery_record, event_record, job_record, result_record
-from pacs_ai.cli.tables import cell, print_json, print_record, print_table, show_records
+from pacs_ai.cli.records import Record, delivery_record, event_record, job_record, result_record
+from pacs_ai.cli.tables import cell, print_json, print_record, print_table, show_lines
 from pacs_ai.domain import JobId, JobState, TaskKind
-from pacs_ai.errors import StateError
-from pacs_ai.flow.context import FlowContext
 from pacs_ai.store import operator, overview, results
-from pacs_ai.store.overview import Filter, StudyLine
+from pacs_ai.store.overview import StudyLine
 from pacs_ai.store.schema import Job
 
 app = group("Jobs: one model's work on one study revision.")
 
-_COLUMNS = (
-    "id",
-    "study",
-    "revision",
-    "model",
-    "state",
-    "attempt",
-    "created_at",
-    "seconds",
-    "outcome",
-)
 _DELIVERY_COLUMNS = ("id", "destination", "result", "state", "attempt", "status", "reason")
 _RESULT_COLUMNS = ("result", "sop_instance_uid", "file")
 _EVENT_COLUMNS = ("at", "entity", "from_state", "to_state", "actor", "note")
@@ -53,20 +45,50 @@ def list_jobs(
         JobState | None,
         typer.Option("--state", case_sensitive=False, help="In this state.", show_default=False),
     ] = None,
+    study: OfStudy = None,
+    sender: OfSender = None,
+    peer: OfPeer = None,
+    model: OfModel = None,
     since: Since = None,
+    before: Before = None,
     limit: Limit = 50,
     as_json: AsJson = False,
     config: ConfigPath = None,
     verbose: Verbose = False,
 ) -> None:
     """List jobs, the newest first."""
-    wanted = Filter(state, moment(since), limit)
-    with (
-        opened_node(read_config(config, verbose=verbose)) as node,
-        node.database.read() as session,
-    ):
-        records = [job_record(job, study) for job, study in overview.jobs(session, wanted)]
-    show_records(records, _COLUMNS, as_json=as_json, nothing="no jobs")
+    with opened_node(read_config(config, verbose=verbose)) as node:
+        wanted = selection(
+            node,
+            state=state,
+            since=since,
+            before=before,
+            study=study,
+            sender=sender,
+            peer=peer,
+            model=model,
+            limit=limit,
+        )
+        with node.database.read() as session:
+            records = [job_record(job, row) for job, row in overview.jobs(session, wanted)]
+    if as_json:
+        print_json(records)
+        return
+    show_lines([_line(record) for record in records], nothing="no jobs")
+
+
+def _line(record: Record) -> Record:
+    """Return what a line of the list says of a job; its outcome begins with the model's name."""
+    return {
+        "id": str(record["id"])[:8],
+        "study": record["study"],
+        "rev": record["revision"],
+        "state": record["state"],
+        "tries": record["attempt"],
+        "created": record["created_at"],
+        "sec": record["seconds"],
+        "outcome": record["outcome"],
+    }
 
 
 @app.command()
@@ -118,25 +140,6 @@ def cancel(job: Reference, *, config: ConfigPath = None, verbose: Verbose = Fals
         with node.database.write() as session:
             operator.cancel_job(session, row, node.now())
     print(f"job {row.id}: cancelled")
-
-
-def find_job(node: FlowContext, prefix: str) -> Job:
-    """Find the one job whose id begins so.
-
-    Raises
-    ------
-    StateError
-        If there is none, or there are several.
-    typer.BadParameter
-        If it is empty: every id begins so, and a script's unset variable is no choice.
-    """
-    if not prefix.strip():
-        raise typer.BadParameter("the JOB is empty")
-    with node.database.read() as session:
-        found = operator.find_job(session, prefix)
-    if len(found) != 1:
-        raise StateError(f"{'several jobs begin' if found else 'no job begins'} with {prefix!r}")
-    return found[0]
 
 
 def _sent(line: StudyLine | None, job: Job) -> list[dict[str, object]]:

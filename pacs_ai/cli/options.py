@@ -31,6 +31,46 @@ Since = Annotated[
         show_default=False,
     ),
 ]
+Before = Annotated[
+    str | None,
+    typer.Option(
+        "--before",
+        metavar="TIME",
+        help="Only what happened before: 30m, 12h, 7d ago, or a date and time (UTC).",
+        show_default=False,
+    ),
+]
+OfPeer = Annotated[
+    str | None,
+    typer.Option(
+        "--peer",
+        metavar="NAME",
+        help="With results for this destination, a name of [peers.x].",
+        show_default=False,
+    ),
+]
+OfSender = Annotated[
+    str | None,
+    typer.Option(
+        "--sender",
+        metavar="AET",
+        help="Of studies that came from this calling AE title.",
+        show_default=False,
+    ),
+]
+OfStudy = Annotated[
+    str | None,
+    typer.Option(
+        "--study",
+        metavar="STUDY",
+        help="Of this study: row id or Study Instance UID.",
+        show_default=False,
+    ),
+]
+OfModel = Annotated[
+    str | None,
+    typer.Option("--model", metavar="NAME", help="With work of this model.", show_default=False),
+]
 Limit = Annotated[
     int,
     typer.Option("--limit", metavar="N", min=1, max=10**9, help="So many at most, newest first."),
@@ -95,8 +135,8 @@ def read_config(
     return config
 
 
-def moment(text: str | None) -> datetime | None:
-    """Read the value of ``--since``."""
+def moment(text: str | None, option: str = "--since") -> datetime | None:
+    """Read the value of ``--since`` or ``--before``."""
     if text is None:
         return None
     ago = _AGO.fullmatch(text)
@@ -107,5 +147,5 @@ def moment(text: str | None) -> datetime | None:
         return (given if given.tzinfo else given.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise typer.BadParameter(
-            f"{text!r} is neither a date and time nor 30m, 12h or 7d", param_hint="--since"
+            f"{text!r} is neither a date and time nor 30m, 12h or 7d", param_hint=option
         ) from None

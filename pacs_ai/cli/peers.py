@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pacs_ai.cli.jobs import find_job
+from pacs_ai.cli.lookup import find_job
 from pacs_ai.cli.node import opened_node
 from pacs_ai.cli.options import ConfigPath, Timeout, Verbose, read_config, single
 from pacs_ai.config import Config

@@ -6,6 +6,7 @@ from pacs_ai.domain import JobState
 from pacs_ai.store import overview
 from pacs_ai.store.overview import StudyLine
 from pacs_ai.store.schema import Delivery, Event, Instance, Job, Result, Study
+from pacs_ai.store.sending import DestinationSummary
 from pacs_ai.store.spool import Spool
 
 Record = dict[str, object]
@@ -66,10 +67,11 @@ def job_record(job: Job, study: Study | None = None) -> Record:
     }
 
 
-def delivery_record(delivery: Delivery, result: Result) -> Record:
+def delivery_record(delivery: Delivery, result: Result, study: Study | None = None) -> Record:
     """Return a delivery with the result it carries."""
     return {
         "id": delivery.id,
+        "study": study.id if study is not None else None,
         "job": delivery.job_id,
         "destination": delivery.destination,
         "result": f"{result.kind} {result.number}",
@@ -85,6 +87,15 @@ def delivery_record(delivery: Delivery, result: Result) -> Record:
         "error_code": delivery.error_code,
         "error_text": delivery.error_text,
         "reason": _error(delivery.error_code, delivery.error_text),
+    }
+
+
+def destination_record(summary: DestinationSummary) -> Record:
+    """Return what is on the way to one destination."""
+    return {
+        "destination": summary.destination,
+        "deliveries": dict(summary.states),
+        "waiting_since": summary.waiting_since,
     }
 
 

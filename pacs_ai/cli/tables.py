@@ -1,19 +1,32 @@
 """Records on the screen: a table on a terminal, aligned text in a pipe, JSON for programs."""
 
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 Record = Mapping[str, object]
 
-_GAP = "  "
+PIPE_WIDTH = 100
+"""Columns of text that does not go to a terminal, unless COLUMNS is set."""
+
+_LONG = 100
+"""Characters of a text in a listing; the commands that show one row have all of it."""
+
+_SHORT = 19
+"""Characters of a text that stays in one piece: a date with its time is one."""
+
+_UNLIMITED = 10_000
+_NARROWEST = 12
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 def show_records(
     records: Sequence[Record], columns: Sequence[str], *, as_json: bool, nothing: str
 ) -> None:
-    """Print records.
+    """Print records, every value in one piece.
 
     Parameters
     ----------
@@ -30,27 +43,92 @@ def show_records(
         print_table(columns, [[cell(record[key]) for key in columns] for record in records])
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
-    """Print a table."""
-    titles = [name.replace("_", " ") for name in columns]
-    if sys.stdout.isatty():
-        _print_rich(titles, rows, title)
+def show_lines(lines: Sequence[Record], *, nothing: str) -> None:
+    """Print a list that fits the screen, in a pipe too; of a long text its beginning.
+
+    Parameters
+    ----------
+    lines
+        Records with the same keys, which are the columns.
+    nothing
+        What to say on standard error where there is no line.
+    """
+    if not lines:
+        print(nothing, file=sys.stderr)
         return
-    if title:
-        print(title)
-    for row in (titles, *rows):
-        print(_aligned(row, [titles, *rows]))
+    columns = list(lines[0])
+    rows = [[_beginning(cell(line[key])) for key in columns] for line in lines]
+    print_table(columns, rows, fit=True)
 
 
-def print_record(record: Record, title: str = "") -> None:
-    """Print one record, a line a value; what is empty is left out."""
+def screen_width() -> int:
+    """Return how many columns a line may have."""
+    return shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
+
+
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "", *, fit: bool = False
+) -> None:
+    """Print a table; where it does not fit, the widest columns are wrapped.
+
+    Parameters
+    ----------
+    columns
+        Names of the columns; ``_`` is shown as a space.
+    fit
+        Wrap in a pipe too. Without it a pipe gets every value in one piece.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    terminal = sys.stdout.isatty()
+    table = Table(
+        title=title or None,
+        title_justify="left",
+        box=box.SIMPLE_HEAD if terminal else None,
+        pad_edge=terminal,
+        padding=(0, 2, 0, 0),
+    )
+    for index, name in enumerate(columns):
+        short = all(len(row[index]) <= _SHORT for row in rows)
+        table.add_column(name.replace("_", " "), overflow="fold", no_wrap=short)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    _print_rich(table, screen_width() if fit or terminal else _UNLIMITED)
+
+
+def _print_rich(table: object, width: int) -> None:
+    """Print without trailing spaces: rich fills every cell."""
+    from rich.console import Console
+
+    console = Console(width=width)
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        print(line.rstrip())
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= _LONG else text[: _LONG - 1] + "…"
+
+
+def print_record(record: Record, title: str = "", *, fit: bool = False) -> None:
+    """Print one record, a value after the other; what is empty is left out.
+
+    Parameters
+    ----------
+    fit
+        Wrap in a pipe too. Without it a pipe gets every value in one piece.
+    """
     if title:
         print(title)
     shown = {key.replace("_", " "): cell(value) for key, value in record.items()}
     width = max(map(len, shown), default=0)
+    room = max(screen_width() - width - 4, _NARROWEST) if fit or sys.stdout.isatty() else _UNLIMITED
     for key, text in shown.items():
-        if text:
-            print(f"  {key:<{width}}  {text}")
+        for number, part in enumerate(textwrap.wrap(text, room)):
+            print(f"  {'' if number else key:<{width}}  {part}")
 
 
 def print_json(value: object) -> None:
@@ -74,24 +152,17 @@ def cell(value: object) -> str:
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
+def ago(span: timedelta) -> str:
+    """Write a span of time with its two largest units: ``3 d 4 h``, ``12 min``, ``5 s``."""
+    seconds = max(int(span.total_seconds()), 0)
+    if seconds < _MINUTE:
+        return f"{seconds} s"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE} min"
+    if seconds < _DAY:
+        return f"{seconds // _HOUR} h {seconds % _HOUR // _MINUTE} min"
+    return f"{seconds // _DAY} d {seconds % _DAY // _HOUR} h"
+
+
 def _plain(value: object) -> object:
     return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
-def _aligned(row: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(other[index]) for other in rows) for index in range(len(row))]
-    return _GAP.join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True)).rstrip()
-
-
-def _print_rich(titles: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
-    for name in titles:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    Console().print(table)

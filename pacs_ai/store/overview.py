@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -11,21 +10,13 @@ from sqlalchemy.orm import Session
 from pacs_ai.domain import DeliveryState, JobState
 from pacs_ai.logs import REF_LENGTH, study_ref
 from pacs_ai.store.schema import Delivery, Event, Instance, Job, Result, Study
+from pacs_ai.store.selection import Filter, conditions, of_model, of_studies
 
 _ROW_ID = re.compile(r"[0-9]{1,18}")
 """What both databases take for a number."""
 
 DELIVERED = (DeliveryState.STORED, DeliveryState.COMMITTING, DeliveryState.COMMITTED)
 """States of a delivery whose peer has the result."""
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which rows to show: of a state, since a moment, at most so many (newest first)."""
-
-    state: str | None = None
-    since: datetime | None = None
-    limit: int = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +37,7 @@ def studies(
     accession_key: str | None = None,
 ) -> list[StudyLine]:
     """Return studies, newest activity first."""
-    query = sa.select(Study)
-    if wanted.state:
-        query = query.where(Study.state == wanted.state)
-    if wanted.since:
-        query = query.where(Study.last_received_at >= wanted.since)
+    query = sa.select(Study).where(*of_studies(wanted))
     if patient_key:
         query = query.where(Study.patient_key == patient_key)
     if accession_key:
@@ -125,23 +112,15 @@ def seconds_to_result(line: StudyLine) -> float | None:
 def jobs(session: Session, wanted: Filter) -> Sequence[tuple[Job, Study]]:
     """Return jobs with their studies, newest first."""
     query = sa.select(Job, Study).join(Study, Study.id == Job.study_id)
-    if wanted.state:
-        query = query.where(Job.state == wanted.state)
-    if wanted.since:
-        query = query.where(Job.created_at >= wanted.since)
+    query = query.where(*conditions(wanted, Job.state, Job.created_at))
+    if wanted.model:
+        query = query.where(of_model(wanted.model))
+    if wanted.peer:
+        query = query.where(
+            sa.exists().where(Delivery.job_id == Job.id, Delivery.destination == wanted.peer)
+        )
     query = query.order_by(Job.created_at.desc()).limit(wanted.limit)
     return [(job, row) for job, row in session.execute(query).all()]
-
-
-def deliveries(session: Session, wanted: Filter) -> Sequence[tuple[Delivery, Result]]:
-    """Return deliveries with their results, newest first."""
-    query = sa.select(Delivery, Result).join(Result, Result.id == Delivery.result_id)
-    if wanted.state:
-        query = query.where(Delivery.state == wanted.state)
-    if wanted.since:
-        query = query.where(Delivery.created_at >= wanted.since)
-    query = query.order_by(Delivery.id.desc()).limit(wanted.limit)
-    return [(delivery, result) for delivery, result in session.execute(query).all()]
 
 
 def events(session: Session, entity: str, key: int | str) -> Sequence[Event]:

@@ -31,8 +31,8 @@ def test_a_study_with_its_outcome_and_seconds(node: Installation) -> None:
     assert row["delivered"] == "1/1 pacs"
     assert row["seconds"] == 4.5
     assert row["last_received_at"] == NOW.isoformat()
-    titles, line = node.pacs_ai("studies", "list").out.splitlines()
-    assert titles.split()[:2] == ["id", "study"]
+    titles, line = node.pacs_ai("studies", "list").out.splitlines()[:2]
+    assert titles.split()[:2] == ["id", "state"]
     assert "4.5" in line.split()
     assert "2026-01-02 03:04:05" in line
 
@@ -50,7 +50,8 @@ def test_a_rejected_job_says_why(node: Installation) -> None:
     assert row["id"] == job
     assert row["state"] == JobState.REJECTED
     assert row["outcome"] == "demo: REJECTED NO_FITTING_SERIES: no suitable image for CT"
-    assert "NO_FITTING_SERIES: no suitable image for CT" in node.pacs_ai("jobs", "list").out
+    assert "NO_FITTING_SERIES" in node.pacs_ai("jobs", "list").out
+    assert "NO_FITTING_SERIES: no suitable image for CT" in node.pacs_ai("jobs", "show", job).out
     assert "NO_FITTING_SERIES" in node.pacs_ai("studies", "list").out
 
 
@@ -145,7 +146,7 @@ def test_show_what_was_left_out_and_why(node: Installation) -> None:
             "reason": "the compressed frame is empty",
         }
     ]
-    text = node.pacs_ai("studies", "show", "1").out
+    text = node.pacs_ai("studies", "show", "1", "--all").out
     assert re.search(r"^not analysed\n.*\n1\.2\.3\.1\.1 +1 +the compressed", text, re.MULTILINE)
 
 

@@ -1,0 +1,129 @@
+"""One study on one screen, or with all there is of it."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from pacs_ai.cli.records import (
+    Record,
+    delivery_record,
+    event_record,
+    instance_record,
+    job_record,
+    result_record,
+    study_record,
+)
+from pacs_ai.cli.tables import cell, print_record, print_table
+from pacs_ai.domain import JobId
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.store import overview, results
+from pacs_ai.store.overview import StudyLine
+
+_ALL = {
+    "not_analysed": ("sop_instance_uid", "revision", "reason"),
+    "jobs": ("id", "revision", "model", "state", "attempt", "seconds", "outcome"),
+    "results": ("result", "sop_instance_uid", "file"),
+    "deliveries": (
+        "id",
+        "destination",
+        "result",
+        "state",
+        "attempt",
+        "status",
+        "stored_at",
+        "committed_at",
+        "reason",
+    ),
+    "events": ("at", "entity", "from_state", "to_state", "actor", "note"),
+}
+_JOBS = ("job", "revision", "model", "state", "seconds", "outcome")
+_DELIVERIES = ("destination", "results", "state", "last", "reason")
+_EVENTS = ("at", "entity", "to_state", "note")
+_LAST_EVENTS = 10
+
+
+def study_details(node: FlowContext, line: StudyLine) -> Record:
+    """Return a study with everything that belongs to it, as ``--json`` prints it."""
+    keys = [("study", str(line.study.id))]
+    keys += [("job", job.id) for job in line.jobs]
+    keys += [("delivery", str(delivery.id)) for delivery, _ in line.deliveries]
+    with node.database.read() as session:
+        trail = [event for key in keys for event in overview.events(session, *key)]
+        made = [
+            result_record(result, node.spool)
+            for job in line.jobs
+            for result in results.of_job(session, JobId(job.id))
+        ]
+        left_out = [instance_record(one) for one in overview.left_out(session, line.study.id)]
+    return {
+        **study_record(line),
+        "not_analysed": left_out,
+        "jobs": [job_record(job, line.study) for job in line.jobs],
+        "results": made,
+        "deliveries": [delivery_record(*pair) for pair in line.deliveries],
+        "events": [event_record(event) for event in sorted(trail, key=lambda event: event.id)],
+    }
+
+
+def print_all(details: Record) -> None:
+    """Print every row of a study."""
+    print_record({key: value for key, value in details.items() if key not in _ALL}, "study")
+    for name, columns in _ALL.items():
+        _print_part(name, columns, _rows(details, name))
+
+
+def print_screen(details: Record) -> None:
+    """Print a study so that it fits a screen: rows that are alike are counted."""
+    shown = {key: value for key, value in details.items() if key not in (*_ALL, "outcome")}
+    print_record(shown, "study", fit=True)
+    jobs = [{**job, "job": str(job["id"])[:8]} for job in _rows(details, "jobs")]
+    events = _rows(details, "events")
+    for name, columns, rows in (
+        ("not_analysed", ("instances", "reason"), _reasons(_rows(details, "not_analysed"))),
+        ("jobs", _JOBS, jobs),
+        ("deliveries", _DELIVERIES, _sent(_rows(details, "deliveries"))),
+        (f"last of {len(events)} events", _EVENTS, events[-_LAST_EVENTS:]),
+    ):
+        _print_part(name, columns, rows, fit=True)
+    print("\nWith --all: every instance, result with its file, delivery and event.")
+
+
+def _rows(details: Record, name: str) -> list[Record]:
+    rows = details[name]
+    return list(rows) if isinstance(rows, list) else []
+
+
+def _print_part(
+    name: str, columns: Sequence[str], rows: Sequence[Record], *, fit: bool = False
+) -> None:
+    if rows:
+        print()
+        lines = [[cell(row[key]) for key in columns] for row in rows]
+        print_table(columns, lines, name.replace("_", " "), fit=fit)
+
+
+def _reasons(left_out: Sequence[Record]) -> list[Record]:
+    counted = Counter(str(one["reason"]) for one in left_out)
+    return [{"instances": count, "reason": reason} for reason, count in counted.most_common()]
+
+
+def _sent(deliveries: Sequence[Record]) -> list[Record]:
+    """Put the deliveries together that share destination, state and reason."""
+    groups: dict[tuple[object, ...], list[Record]] = {}
+    for one in deliveries:
+        groups.setdefault((one["destination"], one["state"], one["reason"]), []).append(one)
+    return [
+        {
+            "destination": destination,
+            "results": [f"{count} {kind}" for kind, count in _kinds(group)],
+            "state": state,
+            "last": max(
+                (str(cell(one["committed_at"] or one["stored_at"])) for one in group), default=""
+            ),
+            "reason": reason,
+        }
+        for (destination, state, reason), group in groups.items()
+    ]
+
+
+def _kinds(deliveries: Sequence[Record]) -> list[tuple[str, int]]:
+    return Counter(str(one["result"]).rpartition(" ")[0] for one in deliveries).most_common()

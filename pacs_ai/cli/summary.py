@@ -1,0 +1,33 @@
+"""What stands below the lists: how much each destination has got, and what it still lacks."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pacs_ai.cli.tables import ago
+from pacs_ai.store.sending import DestinationSummary
+
+
+def print_destinations(sums: Sequence[DestinationSummary], now: datetime) -> None:
+    """Print a line a destination; nothing where there is none.
+
+    Parameters
+    ----------
+    now
+        What the age of the oldest open delivery is counted to.
+    """
+    if not sums:
+        return
+    print()
+    width = max(len(one.destination) for one in sums)
+    for one in sums:
+        print(f"{one.destination:<{width}}  {_states(one)}{_oldest(one, now)}")
+
+
+def _states(one: DestinationSummary) -> str:
+    return ", ".join(f"{count} {state}" for state, count in one.states.items())
+
+
+def _oldest(one: DestinationSummary, now: datetime) -> str:
+    if one.waiting_since is None:
+        return ""
+    return f"; the oldest open one is {ago(now - one.waiting_since)} old"

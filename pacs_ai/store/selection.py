@@ -1,0 +1,80 @@
+"""Which rows a listing or an operator's action is about."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import InstrumentedAttribute
+
+from pacs_ai.store.schema import Delivery, Job, Study
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which rows to show, newest first; what is None or empty restricts nothing.
+
+    Parameters
+    ----------
+    state
+        State of the row itself.
+    since, before
+        Bounds of its time: last activity of a study, creation of a job or delivery.
+    study
+        Row id of the study.
+    sender
+        AE title that the study came from.
+    peer
+        Name of a destination that gets a result of it.
+    model
+        Name of the model, as its bundle states it.
+    limit
+        Number of rows at most.
+    """
+
+    state: str | None = None
+    since: datetime | None = None
+    before: datetime | None = None
+    study: int | None = None
+    sender: str | None = None
+    peer: str | None = None
+    model: str | None = None
+    limit: int = 50
+
+
+def conditions(
+    wanted: Filter, state: InstrumentedAttribute[str], at: InstrumentedAttribute[datetime]
+) -> list[sa.ColumnElement[bool]]:
+    """Return what all listings restrict in the same way, on a query that has the study."""
+    found: list[sa.ColumnElement[bool]] = []
+    if wanted.state:
+        found.append(state == wanted.state)
+    if wanted.since:
+        found.append(at >= wanted.since)
+    if wanted.before:
+        found.append(at < wanted.before)
+    if wanted.study is not None:
+        found.append(Study.id == wanted.study)
+    if wanted.sender:
+        found.append(Study.calling_aet == wanted.sender)
+    return found
+
+
+def of_studies(wanted: Filter) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions on `Study` that select the studies of a filter."""
+    found = conditions(wanted, Study.state, Study.last_received_at)
+    if wanted.peer:
+        found.append(_sent_to(wanted.peer))
+    if wanted.model:
+        jobs_of = sa.select(Job.study_id).where(of_model(wanted.model))
+        found.append(Study.id.in_(jobs_of))
+    return found
+
+
+def _sent_to(peer: str) -> sa.ColumnElement[bool]:
+    sent = sa.select(Job.study_id).join(Delivery, Delivery.job_id == Job.id)
+    return Study.id.in_(sent.where(Delivery.destination == peer))
+
+
+def of_model(name: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a job is one of this model."""
+    return Job.model_name == name

@@ -1,0 +1,124 @@
+"""Lists that fit a screen, select what is asked for, and sum up per destination."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from pacs_ai.domain import StudyState
+from pacs_ai.store import jobs, studies
+from tests.unit.cli.conftest import Installation
+from tests.unit.store.samples import NOW, arrival
+
+CLASSES = ", ".join(f"Some finding with a long name {number} 0.{number:03}" for number in range(14))
+REASONS = ("the compressed frame is empty", "Rows x Columns is not there")
+AFTER = (NOW + timedelta(days=1)).isoformat()
+
+
+@pytest.fixture
+def busy(node: Installation) -> Installation:
+    """A node with long names everywhere: titles, UIDs, outcomes, errors."""
+    node.failed_delivery()
+    with node.database.write() as session:
+        uid = "1.2.826.0.1.3680043.8.498." + "1" * 38
+        one = arrival(2, study_instance_uid=uid, path="node/2.dcm")
+        long = studies.Sender("node", "A_TITLE_OF_16_CH", "ANOTHER_OF_16_CH", "p", "a")
+        studies.add_instance(session, one, long, NOW + timedelta(seconds=9))
+        for number in range(3, 303):
+            reason = REASONS[number % 2]
+            path = f"node/{number}.dcm"
+            more = arrival(number, study_instance_uid=uid, path=path, unusable_reason=reason)
+            studies.add_instance(session, more, long, NOW)
+        row = session.get_one(jobs.Job, json.loads(_jobs(node))[0]["id"])
+        row.summary = CLASSES
+    return node
+
+
+def _jobs(node: Installation) -> str:
+    return node.pacs_ai("jobs", "list", "--json").out
+
+
+@pytest.mark.parametrize("what", ["studies", "jobs", "deliveries"])
+def test_a_list_fits_100_columns(what: str, busy: Installation) -> None:
+    text = busy.pacs_ai(what, "list").out
+    assert max(map(len, text.splitlines())) <= 100, text
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_a_list_fits_the_terminal(
+    columns: int, busy: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert max(map(len, busy.pacs_ai("studies", "list").out.splitlines())) <= columns
+
+
+def test_a_study_fits_a_screen(busy: Installation) -> None:
+    """300 instances that were left out are two lines; with --all they are 300."""
+    screen = busy.pacs_ai("studies", "show", "2").out.splitlines()
+    assert len(screen) <= 40
+    assert max(map(len, screen)) <= 100
+    assert any("150" in line and "the compressed frame is empty" in line for line in screen)
+    assert len(busy.pacs_ai("studies", "show", "2", "--all").out.splitlines()) > 300
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (["--sender", "A_TITLE_OF_16_CH"], [2]),
+        (["--sender", "nobody"], []),
+        (["--peer", "pacs"], [1]),
+        (["--peer", "nowhere"], []),
+        (["--model", "demo"], [1]),
+        (["--model", "other"], []),
+        (["--before", AFTER], [2, 1]),
+        (["--before", NOW.isoformat()], []),
+        (["--since", AFTER], []),
+        (["--state", "receiving", "--sender", "A_TITLE_OF_16_CH"], [2]),
+        (["--state", "routed", "--sender", "A_TITLE_OF_16_CH"], []),
+    ],
+)
+def test_filters_of_studies(options: list[str], found: list[int], busy: Installation) -> None:
+    rows = json.loads(busy.pacs_ai("studies", "list", "--json", *options).out)
+    assert [row["id"] for row in rows] == found
+
+
+@pytest.mark.parametrize("what", ["jobs", "deliveries"])
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (["--study", "1"], 1),
+        (["--study", "2"], 0),
+        (["--peer", "pacs"], 1),
+        (["--peer", "nowhere"], 0),
+        (["--model", "demo"], 1),
+        (["--model", "other"], 0),
+        (["--sender", "A_TITLE_OF_16_CH"], 0),
+        (["--before", AFTER], 1),
+        (["--before", NOW.isoformat()], 0),
+    ],
+)
+def test_filters_of_jobs_and_deliveries(
+    what: str, options: list[str], found: int, busy: Installation
+) -> None:
+    assert len(json.loads(busy.pacs_ai(what, "list", "--json", *options).out)) == found
+
+
+def test_a_study_that_is_not_there_is_an_error(busy: Installation) -> None:
+    assert busy.pacs_ai("jobs", "list", "--study", "77").code == 1
+    assert busy.pacs_ai("deliveries", "list", "--before", "sometime").code == 2
+
+
+def test_sums_per_destination(busy: Installation) -> None:
+    for words in (("studies", "list"), ("deliveries", "list"), ("deliveries", "list", "--summary")):
+        last = busy.pacs_ai(*words).out.splitlines()[-1]
+        assert last.startswith("pacs  1 FAILED; the oldest open one is "), words
+    (row,) = json.loads(busy.pacs_ai("deliveries", "list", "--summary", "--json").out)
+    assert row["deliveries"] == {"FAILED": 1}
+    assert row["waiting_since"] is not None
+
+
+def test_sums_do_not_depend_on_the_limit(node: Installation) -> None:
+    node.study_with_result()
+    out = node.pacs_ai("studies", "list", "--limit", "1").out
+    assert out.splitlines()[-1] == "pacs  1 STORED"
+    assert node.pacs_ai("studies", "list", "--state", StudyState.CONFLICT).out == ""
