@@ -38,6 +38,7 @@ PACKAGES = {
     "chromium": "chromium",
     "node": "nodejs",
     "npm": "npm",
+    "strace": "strace",
     "initdb": "postgresql",
     "pg_ctl": "postgresql",
     "postgres": "postgresql",

@@ -50,6 +50,8 @@ class Node:
     port: int
     environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    before: tuple[str, ...] = ()
+    """What to run it under."""
 
     @property
     def config(self) -> Path:
@@ -63,7 +65,7 @@ class Node:
         """Start it and return when it answers."""
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "pacs_ai", "listen", "--config", str(self.config)],
+                [*self.before, sys.executable, "-m", "pacs_ai", "listen", "--config", self.config],
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,

@@ -33,7 +33,6 @@ _FAILURES = (
 """What the runtime raises; its own classes share no base but Exception."""
 
 onnxruntime.set_default_logger_severity(_ERRORS_ONLY)
-onnxruntime.disable_telemetry_events()
 
 
 class OnnxRuntime:

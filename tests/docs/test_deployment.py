@@ -69,6 +69,22 @@ def test_archive_and_node_know_each_other(services: dict[str, Any], deploy: Path
     assert set(shared).isdisjoint(site), "Orthanc refuses a key that stands in two files"
 
 
+def test_the_node_has_no_way_out(deploy: Path, services: dict[str, Any]) -> None:
+    networks = yaml.safe_load((deploy / "compose.yaml").read_text())["networks"]
+    assert services["pacs-ai"]["networks"] == ["department"]
+    assert networks["department"]["internal"] is True
+    for name, service in services.items():
+        assert "department" in service["networks"], name
+        assert ("published" in service["networks"]) == ("ports" in service), name
+
+
+def test_telemetry_is_off_wherever_the_node_runs(deploy: Path, services: dict[str, Any]) -> None:
+    switch = "ORT_DISABLE_TELEMETRY"
+    assert services["pacs-ai"]["environment"][switch] == "1"
+    assert f"{switch}=1" in (deploy / "Dockerfile").read_text()
+    assert f"Environment={switch}=1" in (deploy / "pacs-ai.service").read_text()
+
+
 def test_viewer_and_proxy_use_the_archives_paths(deploy: Path) -> None:
     web = read_orthanc(deploy / "orthanc" / "orthanc.json")["DicomWeb"]
     viewer = (deploy / "ohif" / "app-config.js").read_text()
