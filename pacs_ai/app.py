@@ -15,7 +15,8 @@ from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.commit import commit
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.deliver import deliver
-from pacs_ai.flow.route import check_rules, route
+from pacs_ai.flow.route import route
+from pacs_ai.flow.rulecheck import check_rules
 from pacs_ai.flow.traffic import TrafficMeter
 from pacs_ai.logs import use_secret
 from pacs_ai.model.bundle import ModelBundle, load_bundle

@@ -85,6 +85,11 @@ class Rule(Section):
     """DICOM keyword (or CallingAET, CalledAET) to a literal, a glob, or a list; all must match."""
 
 
+def rule_label(number: int, rule: Rule | None = None) -> str:
+    """Return what messages call a rule, by its place in the file, from 1, and by its name."""
+    return f"[[rules]] number {number}" + (f" ({rule.name!r})" if rule is not None else "")
+
+
 def sent_to(rule: Rule, peer: Peer) -> tuple[ResultKind, ...]:
     """Return the kinds that a peer gets of a rule: the rule's, narrowed by the peer's."""
     taken = rule.results if peer.results is None else peer.results
@@ -109,18 +114,23 @@ class Config(Section):
     @model_validator(mode="after")
     def _references(self) -> Self:
         if "rules" not in self.model_fields_set and "demo" not in self.models:
-            raise ValueError("rules: there is none; say which studies go to which model")
-        names = [rule.name for rule in self.rules]
-        if len(set(names)) != len(names):
-            raise ValueError("two rules have the same name")
-        for rule in self.rules:
+            raise ValueError("[[rules]]: there is none; say which studies go to which model")
+        seen: dict[str, int] = {}
+        for number, rule in enumerate(self.rules, start=1):
+            if rule.name in seen:
+                raise ValueError(
+                    f"{rule_label(number, rule)}: number {seen[rule.name]} has the same name"
+                )
+            seen[rule.name] = number
+        for number, rule in enumerate(self.rules, start=1):
+            label = rule_label(number, rule)
             if rule.model not in self.models:
                 known = ", ".join(sorted(self.models)) or "none"
-                raise ValueError(f"rule {rule.name!r}: no model {rule.model!r} (known: {known})")
+                raise ValueError(f"{label}: no model {rule.model!r} (known: {known})")
             for peer in rule.send_to:
                 if peer not in self.peers:
                     known = ", ".join(sorted(self.peers)) or "none"
-                    raise ValueError(f"rule {rule.name!r}: no peer {peer!r} (known: {known})")
+                    raise ValueError(f"{label}: no peer {peer!r} (known: {known})")
         return self
 
     @model_validator(mode="after")
@@ -132,15 +142,16 @@ class Config(Section):
                     f"peers.{name}: {', '.join(files)} is no DICOM object and cannot be sent to a"
                     " peer; name it in a rule, and its file is kept in the spool"
                 )
-        for rule in self.rules:
+        for number, rule in enumerate(self.rules, start=1):
+            label = rule_label(number, rule)
             if rule.when_not_analysable == "report" and not REFUSALS.intersection(rule.results):
                 raise ValueError(
-                    f"rule {rule.name!r}: when_not_analysable needs one of"
+                    f"{label}: when_not_analysable needs one of"
                     f" {', '.join(sorted(REFUSALS))} among its results"
                 )
             for name in rule.send_to:
                 if not sent_to(rule, self.peers[name]):
-                    raise ValueError(f"rule {rule.name!r}: peer {name!r} takes none of its results")
+                    raise ValueError(f"{label}: peer {name!r} takes none of its results")
         return self
 
     def timing(self, calling_aet: str, modality: str) -> Study:

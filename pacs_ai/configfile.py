@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pacs_ai.config import Config
+from pacs_ai.configerror import explain
 from pacs_ai.errors import ConfigError
 
 FILE_NAME = "pacs-ai.toml"
@@ -68,7 +69,7 @@ def load_config(path: Path | None = None, flags: Overrides | None = None) -> Con
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(f"{path or 'configuration'}: {_explain(error, environment)}") from None
+        raise ConfigError(f"{path or 'configuration'}: {explain(error, environment)}") from None
     return _absolute(config, base)
 
 
@@ -185,18 +186,3 @@ def _bundle(bundle: str, base: Path) -> str:
     """
     folder = base / bundle
     return str(folder) if "/" in bundle or (folder / _MANIFEST).is_file() else bundle
-
-
-def _explain(error: ValidationError, environment: Overrides) -> str:
-    """Say in one line which key is wrong, where it was set and why, without repeating its value."""
-    parts = []
-    for problem in error.errors(include_input=False, include_url=False):
-        path = [str(part) for part in problem["loc"]]
-        where = ".".join(path)
-        section, key = [*path, "", ""][:2]
-        if key in environment.get(section, {}):
-            where += f" ({_ENVIRONMENT}{section}_{key})".upper()
-        what = "unknown key" if problem["type"] == "extra_forbidden" else problem["msg"]
-        what = what.removeprefix("Value error, ").replace("a valid tuple", "a list")
-        parts.append(f"{where}: {what}" if where else what)
-    return "; ".join(parts)

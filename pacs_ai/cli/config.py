@@ -1,29 +1,35 @@
 """``pacs-ai config``: what is configured."""
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 
+from pacs_ai.checks import check_start
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, group, read_config
 from pacs_ai.cli.tables import print_json
 from pacs_ai.configfile import describe, find_config
-from pacs_ai.flow.route import check_rules
 
 app = group("The configuration.")
 
 
 @app.command()
 def check(*, as_json: AsJson = False, config: ConfigPath = None, verbose: Verbose = False) -> None:
-    """Read and check the configuration, and print all that is in force; passwords are hidden."""
+    """Check the configuration as the start does, and print all that is in force.
+
+    Passwords are hidden. Exit code 2 if the node would not start.
+    """
     settings = read_config(config, verbose=verbose)
-    check_rules(settings)
     shown = describe(settings)
     if as_json:
         print_json(shown)
-        return
-    source = config or find_config()
-    print(f"# {source if source is not None else 'no file: the defaults'}")
-    for line in _lines("", shown):
-        print(line)
+    else:
+        source = config or find_config()
+        print(f"# {source if source is not None else 'no file: the defaults'}")
+        for line in _lines("", shown):
+            print(line)
+    sys.stdout.flush()
+    for warning in check_start(settings):
+        print(f"pacs-ai: WARNING: {warning.text}: {warning.remedy}", file=sys.stderr)
 
 
 def _lines(prefix: str, values: Mapping[str, object]) -> Iterator[str]:

@@ -3,43 +3,30 @@
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 
 import typer
 
+from pacs_ai.checks import Finding, findings
+from pacs_ai.checks.finding import doubtful, guarded
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, read_config, single
 from pacs_ai.cli.tables import print_json
 from pacs_ai.config import Config, ModelEntry, Peer
-from pacs_ai.configfile import describe, find_config
+from pacs_ai.configfile import find_config
 from pacs_ai.dicom.codecs import missing_codecs
-from pacs_ai.errors import PacsAIError, PeerError
-from pacs_ai.flow.route import check_rules
+from pacs_ai.errors import PeerError
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.net import client
 from pacs_ai.net.client import PeerAddress
-from pacs_ai.store import version
-from pacs_ai.store.session import Database
 
 app = single()
 
 _ECHO_SECONDS = 5.0
 _DRIFT_SECONDS = 5.0
-_GB = 1e9
 _MADE_IN = 2026  # a clock that says less has not been set
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at; with a ``remedy`` it is not as it should be."""
-
-    name: str
-    text: str
-    remedy: str = ""
 
 
 @app.command()
@@ -48,32 +35,22 @@ def _doctor(
 ) -> None:
     """Look at configuration, disk, database, models, codecs, port, peers and clock."""
     settings = read_config(config, verbose=verbose)
-    check_rules(settings)
     source = config or find_config()
-    findings: list[Finding] = []
+    found: list[Finding] = []
     first = Finding("configuration", str(source) if source else "no file: the defaults")
-    for check in (
-        lambda _: iter([first]),
-        _spool,
-        _database,
-        _models,
-        _codecs,
-        _port,
-        _peers,
-        _clock,
-    ):
+    for check in (lambda _: iter([first]), findings, _models, _codecs, _port, _peers, _clock):
         for finding in check(settings):
-            findings.append(finding)
+            found.append(finding)
             if not as_json:
                 _say(finding)
     if as_json:
         print_json(
             [
                 {"check": one.name, "ok": not one.remedy, "text": one.text, "remedy": one.remedy}
-                for one in findings
+                for one in found
             ]
         )
-    if any(finding.remedy for finding in findings):
+    if any(finding.remedy for finding in found):
         raise typer.Exit(1)
 
 
@@ -83,58 +60,11 @@ def _say(finding: Finding) -> None:
         print(f"{'':<21} -> {finding.remedy}", flush=True)
 
 
-def _spool(config: Config) -> Iterator[Finding]:
-    folder = config.storage.spool
-    existing = _nearest(folder)
-    name = "spool"
-    if not os.access(existing, os.W_OK | os.X_OK):
-        yield Finding(name, f"{existing} is not writable", "give its user the right to write there")
-        return
-    disk = os.statvfs(existing)
-    free = disk.f_bavail * disk.f_frsize / _GB
-    text = f"{folder}: {free:.1f} GB free"
-    if free < config.storage.min_free_gb:
-        remedy = "free space: below storage.min_free_gb every C-STORE is answered 0xA700"
-        yield Finding(name, text, remedy)
-    else:
-        yield Finding(name, text)
-
-
-def _nearest(path: Path) -> Path:
-    """Return the folder itself, or what there is of the way to it."""
-    return next(one for one in (path, *path.parents) if one.exists())
-
-
-def _database(config: Config) -> Iterator[Finding]:
-    url = config.storage.database
-    shown = str(describe(config)["storage"]["database"])
-    file = Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:") else None
-    if file is not None and not file.exists():
-        folder = _nearest(file.parent)
-        writable = os.access(folder, os.W_OK | os.X_OK)
-        remedy = "" if writable else f"make {folder} writable"
-        yield Finding("database", f"{shown}: not there yet, made at the first start", remedy)
-        return
-    yield _guarded("database", "check storage.database and its server", lambda: _schema(config))
-
-
-def _schema(config: Config) -> Finding:
-    database = Database(config.storage.database)
-    try:
-        current, wanted = version.current(database), version.SCHEMA_STEP
-    finally:
-        database.close()
-    shown = str(describe(config)["storage"]["database"])
-    if current != wanted:
-        text = f"{shown}: schema {current}, this version's is {wanted}"
-        return Finding("database", text, "run pacs-ai db upgrade")
-    return Finding("database", f"{shown}: schema {current}")
-
-
 def _models(config: Config) -> Iterator[Finding]:
+    """Load the networks whose bundles are in order: the start looks at their files alone."""
     for name, entry in config.models.items():
         remedy = "install a whole bundle; see pacs-ai models verify"
-        yield _guarded(f"model {name}", remedy, partial(_load, name, entry))
+        yield guarded(f"model {name}", remedy, partial(_load, name, entry))
 
 
 def _load(name: str, entry: ModelEntry) -> Finding:
@@ -146,7 +76,7 @@ def _codecs(_config: Config) -> Iterator[Finding]:
     missing = missing_codecs()
     if missing:
         remedy = "install pacs-ai with all its requirements again"
-        yield Finding("codecs", f"none for {', '.join(missing)}", remedy)
+        yield doubtful("codecs", f"none for {', '.join(missing)}", remedy)
     else:
         yield Finding("codecs", "all are there")
 
@@ -169,14 +99,14 @@ def _port(config: Config) -> Iterator[Finding]:
         client.echo(address, node.ae_title, timeout=_ECHO_SECONDS)
     except PeerError:
         remedy = "choose another node.port, or end what has it"
-        yield Finding("port", f"{place}: {reason}, and no {node.ae_title} answers there", remedy)
+        yield doubtful("port", f"{place}: {reason}, and no {node.ae_title} answers there", remedy)
     else:
         yield Finding("port", f"{place}: {node.ae_title} is running there")
 
 
 def _peers(config: Config) -> Iterator[Finding]:
     for name, peer in config.peers.items():
-        yield _guarded(
+        yield guarded(
             f"peer {name}",
             "check its address and the firewall, and that it knows this node's AE title",
             partial(_echo, config, name, peer),
@@ -194,7 +124,7 @@ def _clock(config: Config) -> Iterator[Finding]:
     now = datetime.now().astimezone()
     text = f"{now:%Y-%m-%d %H:%M:%S %z}"
     if now.year < _MADE_IN:
-        yield Finding("clock", text, "set the clock: results carry its date")
+        yield doubtful("clock", text, "set the clock: results carry its date")
         return
     folder = config.storage.spool
     if folder.is_dir() and os.access(folder, os.W_OK):
@@ -204,13 +134,6 @@ def _clock(config: Config) -> Iterator[Finding]:
         probe.unlink()
         if drift > _DRIFT_SECONDS:
             remedy = "synchronise the clocks of this machine and of the spool's"
-            yield Finding("clock", f"{text}; {drift:.0f} s apart from the spool's", remedy)
+            yield doubtful("clock", f"{text}; {drift:.0f} s apart from the spool's", remedy)
             return
     yield Finding("clock", text)
-
-
-def _guarded(name: str, remedy: str, check: Callable[[], Finding]) -> Finding:
-    try:
-        return check()
-    except PacsAIError as error:
-        return Finding(name, f"{error.code}: {error.message}", remedy)

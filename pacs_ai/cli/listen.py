@@ -9,15 +9,20 @@ import typer
 
 from pacs_ai import __version__
 from pacs_ai.app import HEAVY_TASKS, App, build_app
+from pacs_ai.checks import check_start
 from pacs_ai.cli.greeting import belongings, greeting
 from pacs_ai.cli.options import ConfigPath, Verbose, read_config, single
+from pacs_ai.config import Config
 from pacs_ai.configfile import find_config
 from pacs_ai.daemon import Daemon
 from pacs_ai.domain import TaskKind
 from pacs_ai.flow.recover import LeaseWatch, sweep
+from pacs_ai.logs import get_logger
 
 listen = single()
 work = single()
+
+_log = get_logger()
 
 Workers = Annotated[
     int | None,
@@ -81,7 +86,7 @@ def _listen(
         "engine": {"workers": workers},
     }
     settings = read_config(config, verbose=verbose, flags=flags, daemon=True)
-    app = build_app(settings)
+    app = _checked_app(settings)
     daemon = Daemon(app, listening=True, workers=0 if no_workers else settings.engine.workers)
     daemon.start()
     for line in greeting(app, config or find_config(), daemon.port, daemon.tls_port):
@@ -104,7 +109,7 @@ def _work(
     """Work without listening: for nodes that share spool and database with one that listens."""
     flags: dict[str, dict[str, object]] = {"engine": {"workers": workers}}
     settings = read_config(config, verbose=verbose, flags=flags, daemon=True)
-    app = build_app(settings)
+    app = _checked_app(settings)
     if once:
         _work_once(app)
         return
@@ -116,6 +121,13 @@ def _work(
     sys.stdout.flush()
     daemon.wait()
     daemon.stop()
+
+
+def _checked_app(settings: Config) -> App:
+    """Wire the node once nothing stands against its start; doubts go to the log."""
+    for warning in check_start(settings):
+        _log.warning("configuration is doubtful", what=warning.text, remedy=warning.remedy)
+    return build_app(settings)
 
 
 def _work_once(app: App) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import cast
 
-from pydicom.datadict import tag_for_keyword
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.age import age_in_years
@@ -183,6 +183,10 @@ def _whole(values: tuple[float, ...], count: int) -> bool:
     return len(values) == count and all(math.isfinite(value) for value in values)
 
 
-def known_keyword(keyword: str) -> bool:
-    """Tell whether a word is the keyword of a standard attribute (PS3.6)."""
-    return tag_for_keyword(keyword) is not None
+def keyword_vr(keyword: str) -> str:
+    """Return the value representation of a standard attribute (PS3.6); "" for another word.
+
+    An attribute that may have one of several has them all: ``US or SS``.
+    """
+    tag = tag_for_keyword(keyword)
+    return "" if tag is None else dictionary_VR(tag)

@@ -3,10 +3,10 @@
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 
-from pacs_ai.config import Config, Operand, Rule
-from pacs_ai.dicom.header import known_keyword, read_facts
+from pacs_ai.config import Operand, Rule
+from pacs_ai.dicom.header import read_facts
 from pacs_ai.domain import ModelIdentity, StudyId, TaskKind
-from pacs_ai.errors import ConfigError, NotDicom
+from pacs_ai.errors import NotDicom
 from pacs_ai.flow.context import FlowContext, split_pair
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.store import instances, jobs, studies
@@ -63,20 +63,6 @@ def route(context: FlowContext, models: Mapping[str, ModelIdentity], key: str) -
         rules=[rule.name for rule in matched],
         reason=reason,
     )
-
-
-def check_rules(config: Config) -> None:
-    """Refuse a misspelt keyword: it would match nothing, silently and for ever.
-
-    Raises
-    ------
-    ConfigError
-        Naming the rule and the keyword.
-    """
-    for rule in config.rules:
-        for keyword in rule.when:
-            if keyword not in SENDER_KEYS and not known_keyword(keyword):
-                raise ConfigError(f"rule {rule.name!r}: {keyword!r} is no DICOM keyword")
 
 
 def matching_rules(context: FlowContext, study: Study, usable: Sequence[Instance]) -> list[Rule]:

@@ -31,6 +31,9 @@ from pacs_ai.domain import Part
 from pacs_ai.errors import ConfigError, NoSpace, StorageError
 
 SUFFIX = ".dcm"
+KEY_FILE = "site.key"
+"""Name of the file with the installation's secret, in the root of the spool."""
+
 _PART = ".part"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FOLDERS = ("tmp", "instances", "variants", "quarantine", "results")
@@ -120,7 +123,7 @@ class Spool:
 
     def secret(self) -> bytes:
         """Return the installation's secret, made at first use; keyed hashes depend on it."""
-        path = self.root / "site.key"
+        path = self.root / KEY_FILE
         with _translated(path):
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not path.exists():

@@ -83,22 +83,67 @@ def test_flags_beat_environment_beats_file(monkeypatch: pytest.MonkeyPatch, tmp_
         ("[node\n", "node.toml"),
         ('[node]\nhost = ""\n', "node.host"),
         ('[peers.p]\nae_title = "P"\nhost = "h"\nport = 0\n', "peers.p.port"),
-        ('[models.x]\nbundle = "demo"\n', "rules: there is none"),
-        ('[node]\naccept_from = "PACS"\n', "node.accept_from: Input should be a list"),
-        ('[node]\naccept_from = [""]\n', "node.accept_from.0: must be an AE title"),
-        ('[node]\naccept_from = ["SEVENTEEN_LETTERS"]\n', "node.accept_from.0"),
-        ('[node]\naccept_from = ["PACS@10.0.0.0/99"]\n', "node.accept_from.0"),
-        ('[node]\naccept_from = ["PACS@"]\n', "node.accept_from.0"),
+        ('[models.x]\nbundle = "demo"\n', "there is none"),
+        ('[node]\naccept_from = "PACS"\n', "node.accept_from: must be a list"),
+        ('[node]\naccept_from = [""]\n', "node.accept_from, value 1: must be an AE title"),
+        ('[node]\naccept_from = ["SEVENTEEN_LETTERS"]\n', "node.accept_from, value 1"),
+        ('[node]\naccept_from = ["PACS@10.0.0.0/99"]\n', "node.accept_from, value 1"),
+        ('[node]\naccept_from = ["PACS@"]\n', "node.accept_from, value 1"),
         ('[storage]\nspool = ""\n', "storage.spool: must not be empty"),
         ('[limits]\nmax_pdu = "1KiB"\n', "limits.max_pdu"),
         ('[limits]\nmax_pdu = "1GiB"\n', "limits.max_pdu"),
         ("[limits]\nmax_command = 0\n", "limits.max_command"),
-        ("[limits]\nmax_instance = 0\n", "limits.max_instance"),
+        ("[limits]\nmax_instance = 0\n", "limits.max_instance: must be at least 1"),
+        ('[node]\nae_titel = "X"\n', "did you mean 'ae_title'"),
+        ('[peers.p]\nae_titel = "P"\nhost = "h"\nport = 1\n', "did you mean 'ae_title'"),
+        ('[node]\nport = "many"\n', "node.port: must be a whole number"),
+        ("[study]\nquiet_seconds = 0\n", "study.quiet_seconds: must be more than 0"),
+        ("[study.modality.CT]\nquiet = 1\n", "study.modality.CT.quiet: unknown key"),
+        ('[limits]\nmax_pdu = "much"\n', "limits.max_pdu: must be a size"),
+        ('[log]\nlevel = "LOUD"\n', "log.level: must be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+        ('[log]\ndebug_phi = "maybe"\n', "log.debug_phi: must be true or false"),
+        ("node = 3\n", "node: must be a table"),
+        ('[peers.p]\nhost = "h"\nport = 1\n', "peers.p.ae_title: is missing"),
     ],
 )
 def test_what_is_wrong_is_named(text: str, says: str):
     with pytest.raises(ConfigError, match=says):
         load_config(write(text))
+
+
+RULES = '[[rules]]\nname = "a"\nmodel = "demo"\n[[rules]]\nname = "b"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "[[rules]] number 2, model: is missing"),
+        ('model = "none"\n', "[[rules]] number 2 ('b'): no model 'none' (known: demo)"),
+        ('model = "demo"\nsend_to = ["x"]\n', "[[rules]] number 2 ('b'): no peer 'x'"),
+        ('model = "demo"\nwen = {}\n', "[[rules]] number 2, wen: unknown key; did you mean 'when'"),
+        (
+            'model = "demo"\nresults = ["reports"]\n',
+            "[[rules]] number 2, results, value 1: must be 'report', 'capture'",
+        ),
+        (
+            'model = "demo"\nwhen = { SliceThickness = 3 }\n',
+            "[[rules]] number 2, when.SliceThickness: must be a text or a list of texts",
+        ),
+        (
+            'model = "demo"\nwhen = { Modality = ["CT", 3] }\n',
+            "[[rules]] number 2, when.Modality",
+        ),
+    ],
+)
+def test_an_error_in_a_rule_names_the_rule_and_no_internals(text: str, says: str):
+    path = write(RULES + text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    message = str(caught.value)
+    assert says in message
+    for internal in ("rules.1", "tuple[", "Input should", "pydantic", ".str", "function-"):
+        assert internal not in message
+    assert message.count("[[rules]]") == 1, "one error, said once"
 
 
 def test_what_is_wrong_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch):
@@ -192,8 +237,8 @@ RULE = '[[rules]]\nname = "r"\nmodel = "demo"\nsend_to = ["pacs"]\n'
         ('results = ["pdf"]', 'results = ["report"]', "takes none of its results"),
         ("", 'results = ["hl7", "fhir"]', "takes none of its results"),
         ("results = []", "", "peers.pacs.results"),
-        ("", "results = []", "rules.0.results"),
-        ("", 'results = ["reports"]', "rules.0.results"),
+        ("", "results = []", r"\[\[rules\]\] number 1, results"),
+        ("", 'results = ["reports"]', r"\[\[rules\]\] number 1, results"),
         (
             "",
             'results = ["capture"]\nwhen_not_analysable = "report"',

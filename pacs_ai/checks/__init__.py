@@ -1,0 +1,50 @@
+"""What can be wrong with an installation: the same checks for the start, `config check`, `doctor`.
+
+Nothing here changes anything: no folder is made, no schema upgraded, no port taken.
+"""
+
+from collections.abc import Iterator
+
+from pacs_ai.checks.files import font, tls_files, users
+from pacs_ai.checks.finding import Finding, Severity
+from pacs_ai.checks.parts import models, ports
+from pacs_ai.checks.rules import rules
+from pacs_ai.checks.storage import database, spool
+from pacs_ai.config import Config
+from pacs_ai.errors import ConfigError
+
+__all__ = ["Finding", "Severity", "check_start", "findings"]
+
+_CHECKS = (rules, ports, users, tls_files, font, spool, database, models)
+
+
+def findings(config: Config) -> Iterator[Finding]:
+    """Look at all that the start of a node depends on, but for what only the network can tell.
+
+    Yields
+    ------
+    Finding
+        One for each thing looked at, whether it is as it should be or not.
+    """
+    for check in _CHECKS:
+        yield from check(config)
+
+
+def check_start(config: Config) -> list[Finding]:
+    """Refuse to start where a check fails.
+
+    Returns
+    -------
+    list of Finding
+        What does not prevent the start, but will hardly be meant so.
+
+    Raises
+    ------
+    ConfigError
+        Naming everything that is wrong, and what to do.
+    """
+    found = list(findings(config))
+    failed = [one for one in found if one.severity is Severity.ERROR]
+    if failed:
+        raise ConfigError("; ".join(f"{one.text}: {one.remedy}" for one in failed))
+    return [one for one in found if one.severity is Severity.WARNING]

@@ -1,0 +1,76 @@
+"""Files that the configuration names: certificates, users, the font."""
+
+import stat
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from pacs_ai.checks.finding import Finding, guarded, wrong
+from pacs_ai.config import Config
+from pacs_ai.net.settings import TlsFiles
+from pacs_ai.net.tls import server_context
+from pacs_ai.net.users import read_users
+from pacs_ai.results.lettering import Lettering
+
+
+def users(config: Config) -> Iterator[Finding]:
+    """Look at the file of names and passcodes."""
+    path = config.node.users
+    if path is not None:
+        yield _file("node.users", path, "correct the file", partial(_users, path))
+
+
+def tls_files(config: Config) -> Iterator[Finding]:
+    """Look at the listener's certificate, its key and the authorities."""
+    tls = config.tls
+    if tls.certificate is None or tls.key is None:
+        return
+    secret = readable_by_all(tls.key)
+    if secret:
+        remedy = f"chmod 600 {tls.key}, and think about a new key"
+        yield wrong("tls.key", f"everybody on this machine may read {tls.key}", remedy)
+    paths = [path for path in (tls.certificate, tls.key, tls.ca) if path is not None]
+    absent = [path for path in paths if not path.is_file()]
+    if absent:
+        names = ", ".join(map(str, absent))
+        yield wrong("tls", f"{names} is not there", "correct the paths in [tls]")
+        return
+    files = TlsFiles(tls.certificate, tls.key, tls.ca)
+    remedy = "give PEM files, the key without a passphrase, that belong together"
+    yield guarded("tls", remedy, partial(_tls, files))
+
+
+def font(config: Config) -> Iterator[Finding]:
+    """Look at the font for the page."""
+    path = config.results.font
+    if path is not None:
+        remedy = "name a TrueType font (.ttf) in results.font"
+        yield _file("results.font", path, remedy, partial(_font, path))
+
+
+def readable_by_all(path: Path) -> bool:
+    """Tell whether others than owner and group may read or write a file that is there."""
+    try:
+        return bool(path.stat().st_mode & stat.S_IRWXO)
+    except OSError:
+        return False
+
+
+def _file(name: str, path: Path, remedy: str, check: Callable[[], Finding]) -> Finding:
+    if not path.is_file():
+        return wrong(name, f"{path} is not there", f"correct {name}")
+    return guarded(name, remedy, check)
+
+
+def _users(path: Path) -> Finding:
+    return Finding("node.users", f"{path}: {len(read_users(path))} users")
+
+
+def _tls(files: TlsFiles) -> Finding:
+    server_context(files)
+    return Finding("tls", f"{files.certificate} and its key belong together")
+
+
+def _font(path: Path) -> Finding:
+    Lettering(path)
+    return Finding("results.font", f"{path} can be used")

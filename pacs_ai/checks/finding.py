@@ -1,0 +1,55 @@
+"""What a check says."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pacs_ai.errors import PacsAIError
+
+
+class Severity(StrEnum):
+    """Whether the node starts, and whether it then does what was meant."""
+
+    OK = "ok"
+    WARNING = "warning"
+    """It starts; somebody should look at this."""
+    ERROR = "error"
+    """It does not start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at.
+
+    Parameters
+    ----------
+    name
+        What was looked at: ``spool``, ``model demo``.
+    text
+        What was seen; no patient data, no password.
+    remedy
+        What to do about it, unless the severity is ``OK``.
+    """
+
+    name: str
+    text: str
+    remedy: str = ""
+    severity: Severity = Severity.OK
+
+
+def wrong(name: str, text: str, remedy: str) -> Finding:
+    """Make a finding that prevents the start."""
+    return Finding(name, text, remedy, Severity.ERROR)
+
+
+def doubtful(name: str, text: str, remedy: str) -> Finding:
+    """Make a finding that somebody should look at."""
+    return Finding(name, text, remedy, Severity.WARNING)
+
+
+def guarded(name: str, remedy: str, check: Callable[[], Finding]) -> Finding:
+    """Run a check; an error of ours becomes what it found."""
+    try:
+        return check()
+    except PacsAIError as error:
+        return wrong(name, error.message, remedy)

@@ -1,0 +1,85 @@
+"""Where the node keeps its files and rows."""
+
+import os
+import stat
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from pacs_ai.checks.finding import Finding, doubtful, guarded, wrong
+from pacs_ai.config import Config
+from pacs_ai.configfile import describe
+from pacs_ai.store import version
+from pacs_ai.store.session import Database
+from pacs_ai.store.spool import KEY_FILE
+
+_SQLITE = "sqlite:///"
+_GB = 1e9
+
+
+def spool(config: Config) -> Iterator[Finding]:
+    """Look at the spool's folder: a folder, writable, with room, its secret private."""
+    folder = config.storage.spool
+    problem = _unusable(folder)
+    if problem:
+        yield wrong("spool", problem, "correct storage.spool, or the rights of the folder")
+        return
+    key = folder / KEY_FILE
+    if key.exists() and key.stat().st_mode & stat.S_IRWXO:
+        yield wrong("spool", f"everybody on this machine may read {key}", f"chmod 600 {key}")
+    disk = os.statvfs(_nearest(folder))
+    free = disk.f_bavail * disk.f_frsize / _GB
+    text = f"{folder}: {free:.1f} GB free"
+    if free < config.storage.min_free_gb:
+        remedy = "free space: below storage.min_free_gb every C-STORE is answered 0xA700"
+        yield doubtful("spool", text, remedy)
+    else:
+        yield Finding("spool", text)
+
+
+def database(config: Config) -> Iterator[Finding]:
+    """Look at the database: reachable, a database, and of a schema that this version can use."""
+    url = config.storage.database
+    shown = str(describe(config)["storage"]["database"])
+    if url.startswith(_SQLITE) and not Path(url.removeprefix(_SQLITE)).exists():
+        problem = _unusable(Path(url.removeprefix(_SQLITE)).parent)
+        if problem:
+            remedy = "correct storage.database, or the rights of the folder"
+            yield wrong("database", problem, remedy)
+        else:
+            yield Finding("database", f"{shown}: not there yet, made at the first start")
+        return
+    yield guarded("database", "check storage.database and its server", partial(_schema, url, shown))
+
+
+def _schema(url: str, shown: str) -> Finding:
+    opened = Database(url)
+    try:
+        step = version.current(opened)
+    finally:
+        opened.close()
+    if step == version.SCHEMA_STEP:
+        return Finding("database", f"{shown}: schema {step}")
+    text = f"{shown}: schema {step}, this version's is {version.SCHEMA_STEP}"
+    if step is not None and step > version.SCHEMA_STEP:
+        return wrong("database", text, "install the newer pacs-ai that made it")
+    if opened.is_sqlite:
+        return doubtful(
+            "database", text, "make a backup; the start, or pacs-ai db upgrade, does it"
+        )
+    return wrong("database", text, "run pacs-ai db upgrade")
+
+
+def _unusable(folder: Path) -> str:
+    """Say why a folder cannot be used or made; "" if it can."""
+    nearest = _nearest(folder)
+    if not nearest.is_dir():
+        return f"{nearest} is a file, not a folder"
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        return f"{nearest} is not writable for this user"
+    return ""
+
+
+def _nearest(path: Path) -> Path:
+    """Return the path itself, or what there is of the way to it."""
+    return next(one for one in (path, *path.parents) if os.path.lexists(one))

@@ -1,0 +1,153 @@
+"""What is wrong with a configuration, in the words of the file and not of the library that read it.
+
+A message names the key as the file has it, where it was set, and what it must be; never the value,
+which may be a password.
+"""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from pacs_ai.config import Config, rule_label
+
+_RULES = "rules"
+_WORDS = {
+    "missing": "is missing",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "string_type": "must be a text",
+    "path_type": "must be the path of a file or folder",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
+    "byte_size": "must be a size, such as 4096 or '64 KiB'",
+    "byte_size_unit": "must be a size, such as 4096 or '64 KiB'",
+    "string_pattern_mismatch": "does not have the form that is asked for",
+}
+"""Kind of an error of pydantic: what to say of it."""
+
+
+def explain(error: ValidationError, environment: Mapping[str, Mapping[str, object]]) -> str:
+    """Say in one line which keys are wrong, where they were set and why.
+
+    Parameters
+    ----------
+    environment
+        Values that were set by variables, by section and key.
+    """
+    said = []
+    problems = error.errors(include_input=False, include_url=False)
+    places = {problem["loc"] for problem in problems}
+    for problem in problems:
+        if any(_inside(inner, problem["loc"]) for inner in places):
+            continue  # the list is wrong because a value of it is
+        where, what = place(problem["loc"]), _what(problem)
+        section, key = [*map(str, problem["loc"]), "", ""][:2]
+        if key in environment.get(section, {}):
+            where += f" (PACS_AI_{section}_{key})".upper()
+        said.append(f"{where}: {what}" if where else what)
+    return "; ".join(dict.fromkeys(said))
+
+
+def place(loc: Sequence[int | str]) -> str:
+    """Return what the file calls the place of an error.
+
+    Parameters
+    ----------
+    loc
+        Keys and positions from the outside to the inside, as pydantic gives them.
+    """
+    steps = _keys(loc)
+    if len(steps) > 1 and steps[0] == _RULES and isinstance(steps[1], int):
+        return ", ".join([rule_label(steps[1] + 1), *filter(None, [_dotted(steps[2:])])])
+    return _dotted(steps)
+
+
+def _inside(inner: Sequence[int | str], outer: Sequence[int | str]) -> bool:
+    """Tell whether one place lies within another, and is not the same."""
+    return len(inner) > len(outer) and list(inner[: len(outer)]) == list(outer)
+
+
+def _keys(loc: Sequence[int | str]) -> Sequence[int | str]:
+    """Leave out what pydantic adds to a condition for each alternative: ``str``, ``tuple[...]``."""
+    end = loc.index("when") + 2 if "when" in loc else len(loc)
+    return loc[:end]
+
+
+def _dotted(steps: Sequence[int | str]) -> str:
+    text = ""
+    for step in steps:
+        if isinstance(step, int):
+            text += f", value {step + 1}"
+        else:
+            text += f".{step}" if text else step
+    return text
+
+
+def _what(problem: ErrorDetails) -> str:
+    kind, context = problem["type"], problem.get("ctx", {})
+    if "when" in problem["loc"] and kind in ("string_type", "tuple_type"):
+        return "must be a text or a list of texts, numbers in quotation marks"
+    if kind == "extra_forbidden":
+        return "unknown key" + _nearest(problem["loc"])
+    if kind in _WORDS:
+        return _WORDS[kind]
+    if kind in ("literal_error", "enum"):
+        return f"must be {context['expected']}"
+    if kind == "value_error":
+        return problem["msg"].removeprefix("Value error, ")
+    return _bound(kind, context) or problem["msg"]
+
+
+def _bound(kind: str, context: Mapping[str, Any]) -> str:
+    """Say what a value is compared with."""
+    words = {
+        "greater_than": ("must be more than {}", "gt"),
+        "greater_than_equal": ("must be at least {}", "ge"),
+        "less_than": ("must be less than {}", "lt"),
+        "less_than_equal": ("must be at most {}", "le"),
+        "string_too_short": ("must have at least {} character(s)", "min_length"),
+        "string_too_long": ("must have at most {} characters", "max_length"),
+        "too_short": ("must have at least {} value(s)", "min_length"),
+    }
+    if kind not in words:
+        return ""
+    text, key = words[kind]
+    return text.format(context[key])
+
+
+def _nearest(loc: Sequence[int | str]) -> str:
+    """Ask whether a known key was meant, if one is spelt nearly so."""
+    known = _known(loc[:-1])
+    found = difflib.get_close_matches(str(loc[-1]), known, 1, 0.7)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def _known(path: Sequence[int | str]) -> list[str]:
+    """Return the keys that may stand at a place."""
+    model: Any = Config
+    for step in path:
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            field = model.model_fields.get(str(step))
+            model = field.annotation if field is not None else None
+        else:  # dict[str, Peer], tuple[Rule, ...]
+            model = next(
+                (
+                    one
+                    for one in get_args(model)
+                    if isinstance(one, type) and issubclass(one, BaseModel)
+                ),
+                None,
+            )
+    fits = isinstance(model, type) and issubclass(model, BaseModel)
+    return list(model.model_fields) if fits else []

@@ -1,0 +1,180 @@
+"""`config check`, `doctor` and the start find the same faults, before anything is touched."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pacs_ai.cli.doctor import findings as doctor_findings
+from pacs_ai.cli.listen import _checked_app
+from pacs_ai.configfile import load_config
+from pacs_ai.errors import ConfigError
+from tests.unit.cli.conftest import Answer
+
+STORAGE = "[storage]\nmin_free_gb = 0\n"
+
+Command = Callable[..., Answer]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    openssl = shutil.which("openssl") or pytest.skip("openssl is not installed")
+    (tmp_path / "pki").mkdir()
+    for name in ("node", "other"):
+        new = ["req", "-x509", "-newkey", "ed25519", "-nodes", "-days", "2", "-subj", f"/CN={name}"]
+        files = ["-keyout", f"pki/{name}.key", "-out", f"pki/{name}.crt"]
+        subprocess.run([openssl, *new, *files], cwd=tmp_path, check=True, capture_output=True)
+        (tmp_path / f"pki/{name}.key").chmod(0o600)
+    return tmp_path
+
+
+def spool_is_a_file(folder: Path) -> str:
+    (folder / "taken").touch()
+    return '[storage]\nmin_free_gb = 0\nspool = "taken"\n'
+
+
+def spool_below_a_file(folder: Path) -> str:
+    (folder / "taken").touch()
+    return '[storage]\nmin_free_gb = 0\nspool = "taken/spool"\n'
+
+
+def site_key_for_all(folder: Path) -> str:
+    (folder / "var/spool").mkdir(parents=True)
+    (folder / "var/spool/site.key").write_bytes(bytes(32))
+    (folder / "var/spool/site.key").chmod(0o644)
+    return STORAGE
+
+
+def database_is_a_folder(folder: Path) -> str:
+    (folder / "rows").mkdir()
+    return '[storage]\nmin_free_gb = 0\ndatabase = "sqlite:///rows"\n'
+
+
+def database_is_noise(folder: Path) -> str:
+    (folder / "rows").write_bytes(bytes(range(256)) * 64)
+    return '[storage]\nmin_free_gb = 0\ndatabase = "sqlite:///rows"\n'
+
+
+def certificate_missing(_folder: Path) -> str:
+    return STORAGE + '[tls]\ncertificate = "absent.pem"\nkey = "absent.key"\n'
+
+
+def key_of_another(_folder: Path) -> str:
+    return STORAGE + '[tls]\ncertificate = "pki/node.crt"\nkey = "pki/other.key"\n'
+
+
+def key_for_all(folder: Path) -> str:
+    (folder / "pki/node.key").chmod(0o644)
+    return STORAGE + '[tls]\ncertificate = "pki/node.crt"\nkey = "pki/node.key"\n'
+
+
+def ports_equal(_folder: Path) -> str:
+    return (
+        f"{STORAGE}[node]\nport = 4242\n[tls]\nport = 4242\nplain = true\n"
+        'certificate = "pki/node.crt"\nkey = "pki/node.key"\n'
+    )
+
+
+def users_missing(_folder: Path) -> str:
+    return STORAGE + '[node]\nusers = "users"\n'
+
+
+def users_for_all(folder: Path) -> str:
+    (folder / "users").write_text("me:secret\n")
+    (folder / "users").chmod(0o644)
+    return STORAGE + '[node]\nusers = "users"\n'
+
+
+def font_is_none(folder: Path) -> str:
+    (folder / "font.ttf").write_text("no font")
+    return STORAGE + '[results]\nfont = "font.ttf"\n'
+
+
+def bundle_missing(_folder: Path) -> str:
+    return STORAGE + '[models.m]\nbundle = "no/such"\n[[rules]]\nname = "r"\nmodel = "m"\n'
+
+
+def bundle_altered(folder: Path) -> str:
+    shutil.copytree(Path(__file__).parents[3] / "pacs_ai/bundles/demo", folder / "b")
+    with (folder / "b/model.onnx").open("ab") as stream:
+        stream.write(b"x")
+    return STORAGE + '[models.m]\nbundle = "./b"\n[[rules]]\nname = "r"\nmodel = "m"\n'
+
+
+def pattern_never_matches(_folder: Path) -> str:
+    return STORAGE + (
+        '[[rules]]\nname = "r"\nmodel = "demo"\nwhen = { BodyPartExamined = "^CHEST.*$" }\n'
+    )
+
+
+FAULTS = {
+    spool_is_a_file: "taken is a file",
+    spool_below_a_file: "taken is a file",
+    site_key_for_all: "site.key: chmod 600",
+    database_is_a_folder: "database",
+    database_is_noise: "no connection, or no database",
+    certificate_missing: "absent.pem, ",
+    key_of_another: "cannot use TLS certificate",
+    key_for_all: "node.key: chmod 600",
+    ports_equal: "both 4242",
+    users_missing: "users is not there",
+    users_for_all: "everybody may read it",
+    font_is_none: "font.ttf",
+    bundle_missing: "no/such",
+    bundle_altered: "b",
+    pattern_never_matches: "[[rules]] number 1 ('r'): BodyPartExamined = '^CHEST.*$'",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+def test_a_fault_is_found_by_all_three(
+    fault: Callable[[Path], str], folder: Path, pacs_ai: Command
+) -> None:
+    path = folder / "pacs-ai.toml"
+    path.write_text(fault(folder))
+    before = sorted(folder.rglob("*"))
+    checked = pacs_ai("config", "check")
+    assert checked.code == 2
+    assert FAULTS[fault] in checked.err
+    assert "[node]" not in checked.out
+    settings = load_config(path)
+    with pytest.raises(ConfigError) as caught:
+        _checked_app(settings)
+    assert checked.err == f"pacs-ai: CONFIG: {' '.join(str(caught.value).split())}\n"
+    found = [one for one in doctor_findings(settings) if one.remedy]
+    assert any(FAULTS[fault].split(":")[0] in one.text for one in found)
+    assert sorted(folder.rglob("*")) == before, "looking changes nothing"
+
+
+def test_everything_in_order(folder: Path, pacs_ai: Command) -> None:
+    (folder / "pacs-ai.toml").write_text(
+        STORAGE + '[tls]\ncertificate = "pki/node.crt"\nkey = "pki/node.key"\n'
+    )
+    checked = pacs_ai("config", "check")
+    assert (checked.code, checked.err) == (0, "")
+
+
+def test_what_is_only_doubtful_is_said_and_starts(folder: Path, pacs_ai: Command) -> None:
+    (folder / "pacs-ai.toml").write_text(
+        STORAGE + '[[rules]]\nname = "r"\nmodel = "demo"\nwhen = { StudyDescription = "<3" }\n'
+    )
+    checked = pacs_ai("config", "check")
+    assert checked.code == 0
+    assert "WARNING: [[rules]] number 1 ('r'): StudyDescription = '<3'" in checked.err
+
+
+def test_a_folder_without_rights(
+    folder: Path, pacs_ai: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rights are asked for through the system call: root would have them everywhere."""
+    closed = folder / "closed"
+    closed.mkdir()
+    real = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != closed and real(path, mode))
+    (folder / "pacs-ai.toml").write_text('[storage]\nspool = "closed/spool"\n')
+    checked = pacs_ai("config", "check")
+    assert checked.code == 2
+    assert "closed is not writable for this user" in checked.err
