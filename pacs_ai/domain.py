@@ -11,6 +11,8 @@ from typing import NewType
 import numpy as np
 import numpy.typing as npt
 
+from pacs_ai.coverage import INCOMPLETE_ABOVE, NOTHING, Coverage, LeftOut
+
 StudyId = NewType("StudyId", int)
 InstanceId = NewType("InstanceId", int)
 JobId = NewType("JobId", str)
@@ -124,6 +126,7 @@ class InstanceHeader:
 
     Absent attributes are the empty string, zero, or None. ``age_years`` is the patient's age at
     the examination; it is held against what a model was made for and kept nowhere.
+    ``frame_orientations`` are those of the first frames, where frames do not share ``orientation``.
     """
 
     path: Path
@@ -148,6 +151,7 @@ class InstanceHeader:
     model_name: str = ""
     has_pixels: bool = True
     age_years: float | None = None
+    frame_orientations: tuple[tuple[float, ...] | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +194,7 @@ class ModelIdentity:
     temperature: float = 1.0  # divides the logits: what calibrates the probabilities
     modalities: tuple[str, ...] = ()  # what it is shown
     manifest_sha256: str = ""  # of all that its bundle states: operating points, policies
+    incomplete_above: float = INCOMPLETE_ABOVE  # share of images not looked at; see `Coverage`
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +262,7 @@ class StudyPrediction:
     """What the model says of a study: all analysed images and their aggregate.
 
     ``decisive`` is the index in ``images`` of the image that speaks loudest for a positive class.
-    ``reservations`` say what about the images the model was not made for.
+    ``reservations`` say what about the images the model was not made for, and what it has not seen.
     """
 
     model: ModelIdentity
@@ -265,13 +270,24 @@ class StudyPrediction:
     probabilities: tuple[float, ...]
     decisive: int
     reservations: tuple[Reservation, ...] = ()
+    left_out: LeftOut = NOTHING
+
+    @property
+    def coverage(self) -> Coverage:
+        """How much of the study was looked at."""
+        frames = any(image.header.frames > 1 for image in self.images)
+        return Coverage(len(self.images), self.left_out, self.model.incomplete_above, frames)
+
+    def decision(self, index: int) -> Decision | None:
+        """Say what the study's probability of a class means; None for one not decided upon.
+
+        Nothing is absent from a study that was analysed incompletely.
+        """
+        said = self.model.classes[index].decide(self.probabilities[index])
+        unseen = said is Decision.ABSENT and self.coverage.incomplete
+        return Decision.UNDETERMINED if unseen else said
 
     def positive_classes(self) -> tuple[int, ...]:
         """Return the indices of the classes that are present at their operating point."""
-        return tuple(
-            index
-            for index, (spec, p) in enumerate(
-                zip(self.model.classes, self.probabilities, strict=True)
-            )
-            if spec.decide(p) is Decision.PRESENT
-        )
+        classes = range(len(self.model.classes))
+        return tuple(index for index in classes if self.decision(index) is Decision.PRESENT)

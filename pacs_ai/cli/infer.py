@@ -18,7 +18,7 @@ from pacs_ai.domain import ResultKind, StudyPrediction
 from pacs_ai.errors import ConfigError, DataError, StorageError
 from pacs_ai.flow.context import installation_uid
 from pacs_ai.flow.encode import make, make_refusals, result_context
-from pacs_ai.flow.look import Source, look
+from pacs_ai.flow.look import Looked, Source, look
 from pacs_ai.flow.refuse import refusal_of
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
@@ -137,6 +137,10 @@ def _study(classifier: Classifier, study: StudyFiles, wanted: Wanted) -> Record:
         "modality": study.modality,
         "instances": len(study.files),
         "images": 0,
+        "images_total": 0,
+        "incomplete": False,
+        "left_out": {},
+        "other_series": 0,
         "unusable": 0,
         "classes": [],
         "outlier": None,
@@ -145,7 +149,8 @@ def _study(classifier: Classifier, study: StudyFiles, wanted: Wanted) -> Record:
         "reason": "",
     }
     try:
-        prediction, unusable = look(classifier, sources)
+        looked = look(classifier, sources)
+        prediction = looked.prediction
         names = _write(make(prediction, wanted.kinds, wanted.made_by), wanted.out, study)
     except DataError as error:
         record["reason"] = f"{error.code}: {error.message}"
@@ -154,28 +159,41 @@ def _study(classifier: Classifier, study: StudyFiles, wanted: Wanted) -> Record:
             built = make_refusals(refusal, wanted.kinds, wanted.made_by)
             record["results"] = _write(built, wanted.out, study)
     else:
-        record["modality"] = prediction.images[0].header.modality
-        record["images"] = len(prediction.images)
-        record["unusable"] = len(unusable)
-        record["classes"] = _classes(prediction)
-        record["outlier"] = prediction.images[prediction.decisive].outlier
-        record["reservations"] = [one.text for one in prediction.reservations]
-        record["results"] = names
-        reasons = [one.text for one in prediction.reservations]
-        record["reason"] = "; ".join([*reasons, *sorted(set(unusable.values()))])
+        record.update(_findings(looked), results=names)
     record["seconds"] = round(time.monotonic() - started, 2)
     return record
 
 
+def _findings(looked: Looked) -> Record:
+    """Return what a model says of a study, and what it has not looked at."""
+    prediction = looked.prediction
+    coverage = prediction.coverage
+    reasons = [one.text for one in prediction.reservations]
+    return {
+        "modality": prediction.images[0].header.modality,
+        "images": coverage.analysed,
+        "images_total": coverage.total,
+        "incomplete": coverage.incomplete,
+        "left_out": {words: unseen.count for words, unseen in coverage.reasons},
+        "other_series": prediction.left_out.other_series,
+        "unusable": len(looked.unusable),
+        "classes": _classes(prediction),
+        "outlier": prediction.images[prediction.decisive].outlier,
+        "reservations": reasons,
+        "reason": "; ".join([*reasons, *sorted(set(looked.unusable.values()))]),
+    }
+
+
 def _classes(prediction: StudyPrediction) -> list[Record]:
     records: list[Record] = []
-    for spec, probability in zip(prediction.model.classes, prediction.probabilities, strict=True):
+    for index, spec in enumerate(prediction.model.classes):
+        probability = prediction.probabilities[index]
         records.append(
             {
                 "class": spec.name,
                 "probability": round(probability, 6),
                 "threshold": spec.threshold,
-                "decision": spec.decide(probability) or "",
+                "decision": prediction.decision(index) or "",
             }
         )
     return records
@@ -208,7 +226,9 @@ def _rows(record: Record) -> list[Record]:
     assert isinstance(classes, list)  # noqa: S101 - see `_study`
     results = record["results"]
     assert isinstance(results, list)  # noqa: S101 - see `_study`
-    first = {**record, "class": "", "probability": "", "decision": "", "results": len(results)}
+    images = f"{record['images']} of {record['images_total']}"
+    more = {"class": "", "probability": "", "decision": "", "images": images}
+    first = {**record, **more, "results": len(results)}
     if not classes:
         return [first]
     rest = dict.fromkeys(_COLUMNS)

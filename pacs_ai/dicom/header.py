@@ -47,6 +47,7 @@ _KEYWORDS = (
     "Rows",
     "Columns",
     "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
 )
 _UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
@@ -84,7 +85,7 @@ def read_header(path: Path) -> InstanceHeader:
     Notes
     -----
     For an enhanced multi-frame image, position and orientation are those that all frames share
-    (PS3.3 Section C.7.6.16), or None.
+    (PS3.3 Section C.7.6.16), or None; then each frame has an orientation of its own.
     """
     with quiet():
         return _header(path, _open(path, _KEYWORDS))
@@ -97,6 +98,7 @@ def _header(path: Path, opened: Opened) -> InstanceHeader:
     if missing:
         raise NotDicom(f"the data set has no {', '.join(missing)}")
     position, orientation = _plane(dataset)
+    frames = max(1, integer(dataset, "NumberOfFrames", 1))
     return InstanceHeader(
         path=path,
         sop_class_uid=uids[0],
@@ -111,7 +113,7 @@ def _header(path: Path, opened: Opened) -> InstanceHeader:
         image_type=texts(dataset, "ImageType"),
         rows=max(0, integer(dataset, "Rows")),
         columns=max(0, integer(dataset, "Columns")),
-        frames=max(1, integer(dataset, "NumberOfFrames", 1)),
+        frames=frames,
         series_number=integer(dataset, "SeriesNumber"),
         instance_number=integer(dataset, "InstanceNumber"),
         position_mm=position,
@@ -120,6 +122,7 @@ def _header(path: Path, opened: Opened) -> InstanceHeader:
         model_name=text(dataset, "ManufacturerModelName"),
         has_pixels=opened.pixels is not None and opened.pixels.length > 0,
         age_years=age_in_years(dataset),
+        frame_orientations=() if orientation else _frame_orientations(dataset, frames),
     )
 
 
@@ -177,6 +180,16 @@ def _plane(dataset: Dataset) -> tuple[_Position | None, _Orientation | None]:
         cast("_Position", position) if _whole(position, 3) else None,
         cast("_Orientation", orientation) if _whole(orientation, 6) else None,
     )
+
+
+def _frame_orientations(dataset: Dataset, frames: int) -> tuple[_Orientation | None, ...]:
+    """Read the orientation of each frame that is described, () where none has one."""
+    found: list[_Orientation | None] = []
+    for group in items(dataset, "PerFrameFunctionalGroupsSequence")[:frames]:
+        planes = items(group, "PlaneOrientationSequence")[:1]
+        values = numbers(planes[0], "ImageOrientationPatient") if planes else ()
+        found.append(cast("_Orientation", values) if _whole(values, 6) else None)
+    return tuple(found) if any(found) else ()
 
 
 def _whole(values: tuple[float, ...], count: int) -> bool:

@@ -1,11 +1,13 @@
 """Which images of a study a model is shown, and in which order."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from pacs_ai.dicom.kinds import other_than_image
+from pacs_ai.dicom.orientation import odd_ones
 from pacs_ai.domain import InstanceHeader
 from pacs_ai.errors import NoFittingSeries
 
@@ -44,18 +46,21 @@ class InputRules:
 def misfit(header: InstanceHeader, wanted: InputRules) -> str:
     """Say why an instance is not shown to a model; "" if it fits.
 
-    Excluded are other modalities, objects without pixels, localizers (ImageType value 3, PS3.3
-    Section C.8.2.1.1.1), this node's own results, and secondary captures that were made after the
-    examination (ImageType value 2) or are in colour: screenshots and reports, not images. A
-    digitised film is a secondary capture too and stays in. Strips of a few pixels are out: no
-    picture of them can be shown. Then the model itself is asked.
+    Excluded are this node's own results, objects that are no images or have no pixels, secondary
+    captures that were made after the examination (ImageType value 2) or are in colour: screenshots
+    and reports, not images; other modalities, and localizers (ImageType value 3, PS3.3 Section
+    C.8.2.1.1.1). A digitised film is a secondary capture too and stays in. Strips of a few pixels
+    are out: no picture of them can be shown. Then the model itself is asked.
     """
+    other = header.modality not in wanted.modalities
+    capture = header.sop_class_uid in SECONDARY_CAPTURES
     reasons = (
-        (header.modality not in wanted.modalities, "other modality"),
-        (not (header.has_pixels and header.rows and header.columns), "no pixels"),
         (header.manufacturer.strip().lower() == OUR_MANUFACTURER, "own result"),
+        (bool(kind := other_than_image(header.sop_class_uid, header.transfer_syntax_uid)), kind),
+        (capture and (other or _is_screenshot(header)), "secondary capture"),
+        (other, "other modality"),
+        (not (header.has_pixels and header.rows and header.columns), "no pixels"),
         (_LOCALIZER in header.image_type[2:3], "localizer"),
-        (_is_screenshot(header), "secondary capture"),
         (_is_strip(header), "too narrow"),
     )
     return next((reason for wrong, reason in reasons if wrong), "") or wanted.refusal(header)
@@ -71,28 +76,46 @@ def fits(header: InstanceHeader, wanted: InputRules) -> bool:
     return not misfit(header, wanted)
 
 
-def select_images(
-    headers: Sequence[InstanceHeader], wanted: InputRules
-) -> tuple[list[InstanceHeader], str]:
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a model is shown of a study, and what it is not.
+
+    Parameters
+    ----------
+    frames
+        What is analysed, as (instance, frame): projections first, then the slices of one series in
+        the order of `sort_slices`. Frame counts from 1, as DICOM counts.
+    other_orientation
+        Instances of that series that lie in another direction than nearly all others, with the
+        numbers of the frames that do.
+    thinned
+        How many frames are left out because the model takes no more.
+    other_series
+        How many series of slices were not chosen.
+    series
+        Of the slices that were chosen, "" if there are none.
+    """
+
+    frames: tuple[tuple[InstanceHeader, int], ...]
+    other_orientation: tuple[tuple[InstanceHeader, Sequence[int]], ...] = ()
+    thinned: int = 0
+    other_series: int = 0
+    series: str = ""
+
+
+def select_images(headers: Sequence[InstanceHeader], wanted: InputRules) -> Selection:
     """Choose the images of a study that a model is shown.
 
     Of slices (`VOLUME_MODALITIES`) the one series with most frames is taken; between equals the
-    one with original images, then the lower series number. Of other modalities every fitting
-    image is taken.
+    one with original images, then the lower series number. Images of it that lie in another
+    direction than nearly all others are left out. Of other modalities every fitting image is taken.
 
     Parameters
     ----------
     headers
         All instances of the study.
     wanted
-        What the model takes. Above ``max_images`` the instances are thinned out evenly.
-
-    Returns
-    -------
-    images
-        In the order of `sort_slices`: projections first, then the slices.
-    reason
-        One sentence on what was chosen, for people.
+        What the model takes. Above ``max_images`` the frames are thinned out evenly.
 
     Raises
     ------
@@ -117,39 +140,69 @@ def select_images(
             f" instance{'s' if len(headers) != 1 else ''} ({counted or 'the study is empty'})"
         )
     best = max(series.values(), key=_rank, default=[])
-    chosen = sort_slices(single) + sort_slices(best)
-    reason = f"{len(single)} projections, {len(best)} slices of 1 in {len(series)} series"
-    return [chosen[index] for index in _spread(len(chosen), wanted.max_images)], reason
+    odd = _odd_frames(best)
+    kept = [header for header in best if len(odd[header.sop_instance_uid]) < header.frames]
+    runs = [
+        (header, _without(header.frames, odd[header.sop_instance_uid]))
+        for header in sort_slices(single) + sort_slices(kept)
+    ]
+    return Selection(
+        frames=tuple(_spread_frames(runs, wanted.max_images)),
+        other_orientation=tuple(
+            (h, odd[h.sop_instance_uid]) for h in best if odd[h.sop_instance_uid]
+        ),
+        thinned=max(0, sum(len(numbers) for _, numbers in runs) - wanted.max_images),
+        other_series=max(0, len(series) - 1),
+        series=best[0].series_instance_uid if best else "",
+    )
 
 
-def frames_to_analyse(
-    headers: Sequence[InstanceHeader], max_images: int
-) -> list[tuple[InstanceHeader, int]]:
+def _odd_frames(series: Sequence[InstanceHeader]) -> dict[str, Sequence[int]]:
+    """List the frames of each instance, by its UID, that lie in another direction."""
+    odd: defaultdict[str, Sequence[int]] = defaultdict(tuple)
+    places: list[tuple[InstanceHeader, Sequence[int]]] = []
+    orientations: list[Sequence[float] | None] = []
+    for header in series:
+        own = header.frame_orientations
+        places += [(header, (n,)) for n in range(1, len(own) + 1)] or [
+            (header, range(1, header.frames + 1))
+        ]
+        orientations += own or (header.orientation,)
+    for (header, numbers), is_odd in zip(places, odd_ones(orientations), strict=True):
+        if is_odd:
+            before = odd[header.sop_instance_uid]
+            odd[header.sop_instance_uid] = [*before, *numbers] if before else numbers
+    return odd
+
+
+def _without(frames: int, odd: Sequence[int]) -> Sequence[int]:
+    """List the numbers of all frames of an instance but the odd ones."""
+    every = range(1, frames + 1)
+    skipped = set(odd)
+    return [number for number in every if number not in skipped] if odd else every
+
+
+def _spread_frames(
+    runs: Sequence[tuple[InstanceHeader, Sequence[int]]], max_images: int
+) -> Iterator[tuple[InstanceHeader, int]]:
     """List the frames that are analysed, spread evenly when there are too many.
 
     Parameters
     ----------
-    headers
-        Instances in the order they are to be seen.
+    runs
+        Instances in the order they are to be seen, each with the numbers of its frames.
     max_images
         Number of frames at most.
-
-    Returns
-    -------
-    list of (header, frame)
-        Frame counts from 1, as DICOM counts.
     """
-    total = sum(header.frames for header in headers)
-    pairs: list[tuple[InstanceHeader, int]] = []
+    total = sum(len(numbers) for _, numbers in runs)
     picked = iter(_spread(total, max_images))
     index = next(picked, None)
     before = 0
-    for header in headers:
-        while index is not None and index < before + header.frames:
-            pairs.append((header, index - before + 1))
+    for header, numbers in runs:
+        while index is not None and index < before + len(numbers):
+            yield header, numbers[index - before]
             index = next(picked, None)
-        before += header.frames
-    return pairs
+        before += len(numbers)
 
 
 def sort_slices(headers: Sequence[InstanceHeader]) -> list[InstanceHeader]:
@@ -203,8 +256,6 @@ def _rank(images: list[InstanceHeader]) -> tuple[int, bool, int, str]:
 
 
 def _is_screenshot(header: InstanceHeader) -> bool:
-    if header.sop_class_uid not in SECONDARY_CAPTURES:
-        return False
     return header.image_type[1:2] == ("SECONDARY",) or header.photometric not in _GREY
 
 

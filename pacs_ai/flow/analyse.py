@@ -14,13 +14,14 @@ from pacs_ai.errors import DataError, LeaseLost, PacsAIError, RuntimeFailed, Sto
 from pacs_ai.flow import retry
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.encode import encode
-from pacs_ai.flow.look import Source, look
+from pacs_ai.flow.look import Looked, Source, look
+from pacs_ai.flow.loopguard import OWN_RESULT
 from pacs_ai.flow.refuse import say_why
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.model.predict import Classifier
 from pacs_ai.store import instances, jobs
 from pacs_ai.store.results import Made
-from pacs_ai.store.schema import Job, Study
+from pacs_ai.store.schema import Instance, Job, Study
 
 _log = get_logger()
 
@@ -77,20 +78,20 @@ def _perform(
         study = session.get_one(Study, job.study_id)
         rows = instances.of_revision(session, StudyId(study.id), job.revision)
     sources = [
-        Source(context.spool.path_of(row.path), row.id) for row in rows if not row.unusable_reason
+        Source(context.spool.path_of(row.path), row.id, row.modality, row.series_instance_uid)
+        for row in rows
+        if row.unusable_reason != OWN_RESULT
     ]
     classifier = classifiers[job.model_name]
     try:
-        prediction, unusable = look(classifier, sources)
+        looked = look(classifier, sources)
     except DataError as error:
         made = say_why(context, job, classifier.identity, sources, error)
         _log.warning("job rejected", job=job.id, error=error.code, reason=error.message)
         _finish(context, lease, made, partial(jobs.reject, code=error.code, text=error.message))
         return
-    if unusable:
-        with context.database.write() as session:
-            for instance_id, reason in unusable.items():
-                instances.mark_unusable(session, instance_id, reason)
+    _note_unusable(context, rows, looked)
+    prediction = looked.prediction
     rules = [rule for rule in context.config.rules if rule.name in job.rules]
     made = encode(context, job, prediction, rules)
     _finish(context, lease, made, partial(jobs.succeed, summary=summarise(prediction)))
@@ -101,6 +102,18 @@ def _perform(
         images=len(prediction.images),
         seconds=round((context.now() - (job.started_at or job.created_at)).total_seconds(), 3),
     )
+
+
+def _note_unusable(context: FlowContext, rows: Sequence[Instance], looked: Looked) -> None:
+    """Write down which instances cannot be read, and which can after all."""
+    before = {row.id: row.unusable_reason for row in rows}
+    notes = {**dict.fromkeys(looked.used, ""), **looked.unusable}
+    changed = {key: reason for key, reason in notes.items() if before[key] != reason}
+    if not changed:
+        return
+    with context.database.write() as session:
+        for instance_id, reason in changed.items():
+            instances.mark_unusable(session, instance_id, reason)
 
 
 def _finish(

@@ -1,42 +1,82 @@
 """The first half of step 4: from stored instances to a prediction. No database, no network."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from pacs_ai.coverage import NAMED, LeftOut, Unseen
 from pacs_ai.dicom.header import read_header
 from pacs_ai.dicom.pixels import read_pixels
-from pacs_ai.dicom.series import InputRules, frames_to_analyse, select_images
+from pacs_ai.dicom.series import VOLUME_MODALITIES, InputRules, Selection, select_images
 from pacs_ai.domain import ImagePrediction, InstanceHeader, StudyPrediction
-from pacs_ai.errors import NotDicom, UnsupportedPixels
+from pacs_ai.errors import NoFittingSeries, NotDicom, UnsupportedPixels
 from pacs_ai.model.predict import Classifier
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An instance to look at, and what its owner calls it."""
+    """An instance to look at, and what its owner calls it.
+
+    ``modality`` and ``series`` are what is known of it without its file, "" if nothing is.
+    """
 
     path: Path
     id: int
+    modality: str = ""
+    series: str = ""
 
 
-def look(
-    classifier: Classifier, sources: Sequence[Source]
-) -> tuple[StudyPrediction, dict[int, str]]:
+@dataclass(slots=True)
+class Opened:
+    """The instances of a study: what their headers say, and why some cannot be looked at."""
+
+    headers: list[InstanceHeader] = field(default_factory=list)
+    ids: dict[Path, int] = field(default_factory=dict)
+    closed: list[Source] = field(default_factory=list)
+    faults: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What became of the instances of a study.
+
+    Parameters
+    ----------
+    prediction
+        Of the study, with every image that was looked at.
+    unusable
+        Ids of the instances of which something could not be read or decoded, with the reason: the
+        study goes on without that.
+    used
+        Ids of the instances that were looked at, at least in part.
+    """
+
+    prediction: StudyPrediction
+    unusable: dict[int, str]
+    used: frozenset[int]
+
+
+def open_sources(sources: Sequence[Source]) -> Opened:
+    """Read the headers of instances: the one place where an analysis opens them first."""
+    opened = Opened()
+    for source in sources:
+        opened.ids[source.path] = source.id
+        try:
+            opened.headers.append(read_header(source.path))
+        except NotDicom as error:
+            opened.closed.append(source)
+            opened.faults[source.id] = error.message
+    return opened
+
+
+def look(classifier: Classifier, sources: Sequence[Source]) -> Looked:
     """Classify and explain the images of a study that fit the model.
 
     Parameters
     ----------
     sources
-        All instances of the study that may be images.
-
-    Returns
-    -------
-    prediction
-        Of the study, with every image that was looked at.
-    unusable
-        Ids of the instances that could not be read or decoded, with the reason: the study goes on
-        without them.
+        All instances of the study; what is no image for this model is left alone.
 
     Raises
     ------
@@ -47,24 +87,17 @@ def look(
     ResultWithheld
         If they are unlike those the model learned from, and its bundle says to keep silent then.
     """
-    unusable: dict[int, str] = {}
-    headers: dict[Path, InstanceHeader] = {}
-    ids = {source.path: source.id for source in sources}
-    for source in sources:
-        try:
-            headers[source.path] = read_header(source.path)
-        except NotDicom as error:
-            unusable[source.id] = error.message
-    spec = classifier.bundle.input
-    applicability = classifier.bundle.applicability
+    opened = open_sources(sources)
+    spec, applicability = classifier.bundle.input, classifier.bundle.applicability
     wanted = InputRules(spec.modalities, spec.max_images, applicability.refusal)
-    chosen, _ = select_images(list(headers.values()), wanted)
+    selection = _select(opened, wanted)
     images: list[ImagePrediction] = []
-    for header, frame in frames_to_analyse(chosen, spec.max_images):
+    failed: list[tuple[InstanceHeader, int, str]] = []
+    for header, frame in selection.frames:
         try:
             seen = classifier.examine(read_pixels(header.path, frame, spec.windows))
-        except UnsupportedPixels as error:
-            unusable[ids[header.path]] = error.message
+        except (NotDicom, UnsupportedPixels) as error:
+            failed.append((header, frame, error.message))
         else:
             images.append(
                 ImagePrediction(
@@ -77,6 +110,79 @@ def look(
                 )
             )
     if not images:
-        reasons = "; ".join(sorted(set(unusable.values())))
-        raise UnsupportedPixels(f"none of {len(chosen)} images can be decoded: {reasons}")
-    return classifier.aggregate(images), unusable
+        reasons = "; ".join(sorted({reason for *_, reason in failed}))
+        raise UnsupportedPixels(f"none of {len(failed)} images can be decoded: {reasons}")
+    prediction = classifier.aggregate(images, _left_out(opened, selection, spec.modalities, failed))
+    return Looked(
+        prediction=prediction,
+        unusable={**opened.faults, **_faults(opened, selection, failed)},
+        used=frozenset(opened.ids[image.header.path] for image in images),
+    )
+
+
+def _select(opened: Opened, wanted: InputRules) -> Selection:
+    try:
+        return select_images(opened.headers, wanted)
+    except NoFittingSeries as error:
+        if not opened.closed:
+            raise
+        reasons = "; ".join(sorted(set(opened.faults.values())))
+        unread = f"{len(opened.closed)} more cannot be read: {reasons}"
+        raise NoFittingSeries(f"{error.message}; {unread}") from error
+
+
+def _left_out(
+    opened: Opened,
+    selection: Selection,
+    modalities: Sequence[str],
+    failed: Sequence[tuple[InstanceHeader, int, str]],
+) -> LeftOut:
+    """Count what should have been looked at and was not; a file without a header is one image."""
+    closed = sum(_belongs(source, selection, modalities) for source in opened.closed)
+    names = [_name(header, frame) for header, frame, _ in failed]
+    odd = [
+        (header, number)
+        for header, numbers in selection.other_orientation
+        for number in numbers[:NAMED]
+    ]
+    return LeftOut(
+        unreadable=Unseen(len(failed) + closed, tuple(names[:NAMED])),
+        other_orientation=Unseen(
+            sum(len(numbers) for _, numbers in selection.other_orientation),
+            tuple(_name(*one) for one in odd[:NAMED]),
+        ),
+        thinned=selection.thinned,
+        other_series=selection.other_series,
+    )
+
+
+def _belongs(source: Source, selection: Selection, modalities: Sequence[str]) -> bool:
+    """Tell whether an instance without a header would have been an image; yes if unsure."""
+    if source.modality and source.modality not in modalities:
+        return False
+    slices = not source.modality or source.modality in VOLUME_MODALITIES
+    return not (slices and source.series and selection.series not in ("", source.series))
+
+
+def _name(header: InstanceHeader, frame: int) -> str:
+    """Name an image for a reader, as `pacs_ai.results.levels` does."""
+    number = f"image {header.instance_number or '?'}"
+    return f"{number} frame {frame}" if header.frames > 1 else number
+
+
+def _faults(
+    opened: Opened, selection: Selection, failed: Sequence[tuple[InstanceHeader, int, str]]
+) -> dict[int, str]:
+    """Say of each instance why it, or how much of it, is left out."""
+    asked = Counter(header.path for header, _ in selection.frames)
+    lost = Counter(header.path for header, *_ in failed)
+    reasons = {header.path: reason for header, _, reason in reversed(failed)}
+    faults = {
+        opened.ids[header.path]: "in another orientation than nearly all others of its series"
+        for header, numbers in selection.other_orientation
+        if len(numbers) == header.frames
+    }
+    for path, reason in reasons.items():
+        part = f"{lost[path]} of {asked[path]} frames: " if asked[path] > 1 else ""
+        faults[opened.ids[path]] = part + reason
+    return faults

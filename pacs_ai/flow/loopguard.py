@@ -1,17 +1,14 @@
 """What is stored but never analysed, so that no result ever becomes a source."""
 
+from pacs_ai.dicom.kinds import other_than_image
 from pacs_ai.dicom.scan import ScannedInstance
 from pacs_ai.dicom.series import SECONDARY_CAPTURES
+from pacs_ai.domain import InstanceHeader
 from pacs_ai.results.context import own_result
 
-_NOT_IMAGES = (
-    "1.2.840.10008.5.1.4.1.1.88.",  # structured reports, key object selections
-    "1.2.840.10008.5.1.4.1.1.11.",  # presentation states
-    "1.2.840.10008.5.1.4.1.1.66",  # raw data, registrations, segmentations
-    "1.2.840.10008.5.1.4.1.1.104.",  # encapsulated documents
-    "1.2.840.10008.5.1.4.1.1.481.",  # radiotherapy objects
-)
-_PARAMETRIC_MAP = "1.2.840.10008.5.1.4.1.1.30"
+OWN_RESULT = "own result"
+NOT_ANALYSED = ": not analysed"
+_DERIVED = ("DERIVED", "SECONDARY")
 
 
 def passive_reason(scanned: ScannedInstance) -> str:
@@ -23,12 +20,33 @@ def passive_reason(scanned: ScannedInstance) -> str:
     DERIVED\SECONDARY, such as a reformat, is a source like any other.
     """
     if own_result(scanned.manufacturer, scanned.manufacturer_model):
-        return "own result"
-    if scanned.sop_class_uid.startswith(_NOT_IMAGES) or scanned.sop_class_uid == _PARAMETRIC_MAP:
-        return "not an image"
-    if not scanned.has_pixels:
-        return "no pixels"
-    derived = scanned.image_type[:2] == ("DERIVED", "SECONDARY")
-    if derived and scanned.sop_class_uid in SECONDARY_CAPTURES:
-        return "derived secondary capture"
-    return ""
+        return OWN_RESULT
+    return _no_picture(
+        scanned.sop_class_uid,
+        scanned.transfer_syntax_uid,
+        scanned.image_type,
+        has_pixels=scanned.has_pixels,
+    )
+
+
+def stays_passive(header: InstanceHeader) -> bool:
+    """Tell the same of an instance that is stored: a fault of its pixels may have been mended."""
+    return own_result(header.manufacturer, header.model_name) or bool(
+        _no_picture(
+            header.sop_class_uid,
+            header.transfer_syntax_uid,
+            header.image_type,
+            has_pixels=header.has_pixels,
+        )
+    )
+
+
+def _no_picture(
+    sop_class_uid: str, transfer_syntax_uid: str, image_type: tuple[str, ...], *, has_pixels: bool
+) -> str:
+    kind = other_than_image(sop_class_uid, transfer_syntax_uid)
+    if not kind and not has_pixels:
+        kind = "no pixels"
+    if not kind and sop_class_uid in SECONDARY_CAPTURES and image_type[:2] == _DERIVED:
+        kind = "secondary capture"
+    return f"{kind}{NOT_ANALYSED}" if kind else ""

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from pacs_ai.dicom.header import read_header
-from pacs_ai.domain import InstanceHeader, ModelIdentity, Refusal
+from pacs_ai.domain import ModelIdentity, Refusal
 from pacs_ai.errors import DataError, InvalidResult, NotDicom
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.encode import encode_refusal
-from pacs_ai.flow.look import Source
+from pacs_ai.flow.look import Source, open_sources
 from pacs_ai.logs import get_logger
+from pacs_ai.results.context import own_result
 from pacs_ai.store.results import Made
 from pacs_ai.store.schema import Job
 
@@ -45,13 +45,13 @@ def say_why(
 
 
 def refusal_of(model: ModelIdentity, sources: Sequence[Source], error: DataError) -> Refusal | None:
-    """Say why a study was not analysable; None if no instance of it can be read."""
-    headers = tuple(header for source in sources if (header := _header(source)) is not None)
+    """Say why a study was not analysable; None if no instance of it can be read.
+
+    Results of ours do not count: nobody reports on a report.
+    """
+    headers = tuple(
+        header
+        for header in open_sources(sources).headers
+        if not own_result(header.manufacturer, header.model_name)
+    )
     return Refusal(model, headers, error.code, error.message) if headers else None
-
-
-def _header(source: Source) -> InstanceHeader | None:
-    try:
-        return read_header(source.path)
-    except NotDicom:
-        return None

@@ -1,13 +1,15 @@
 """Step 3: rules decide which models see a study; each becomes a job."""
 
 import fnmatch
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from pacs_ai.config import Operand, Rule
-from pacs_ai.dicom.header import read_facts
+from pacs_ai.dicom.header import read_facts, read_header
 from pacs_ai.domain import ModelIdentity, StudyId, TaskKind
 from pacs_ai.errors import NotDicom
 from pacs_ai.flow.context import FlowContext, split_pair
+from pacs_ai.flow.loopguard import NOT_ANALYSED, OWN_RESULT, stays_passive
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.store import instances, jobs, studies
 from pacs_ai.store.schema import Instance, Study
@@ -36,9 +38,9 @@ def route(context: FlowContext, models: Mapping[str, ModelIdentity], key: str) -
         if study is None or study.revision != int(revision):
             return  # a newer revision took over
         rows = instances.of_revision(session, StudyId(study.id), study.revision)
-    usable = [instance for instance in rows if not instance.unusable_reason]
-    matched = matching_rules(context, study, usable)
-    reason = _reason(usable, matched)
+    usable = [instance for instance in rows if _usable(context, instance)]
+    matched = matching_rules(context, study, usable) or _to_be_told(context, study, rows, usable)
+    reason = _reason(rows, usable, matched)
     by_model: dict[str, list[str]] = {}
     for rule in matched:
         by_model.setdefault(rule.model, []).append(rule.name)
@@ -63,6 +65,35 @@ def route(context: FlowContext, models: Mapping[str, ModelIdentity], key: str) -
         rules=[rule.name for rule in matched],
         reason=reason,
     )
+
+
+def _usable(context: FlowContext, instance: Instance) -> bool:
+    """Tell whether an instance is a reason to analyse its study.
+
+    One that could not be decoded in an earlier revision is: it is counted, and tried again.
+    """
+    if not instance.unusable_reason:
+        return True
+    if instance.unusable_reason == OWN_RESULT:
+        return False
+    try:
+        return not stays_passive(read_header(context.spool.path_of(instance.path)))
+    except NotDicom:
+        return False
+
+
+def _to_be_told(
+    context: FlowContext, study: Study, rows: Sequence[Instance], usable: Sequence[Instance]
+) -> list[Rule]:
+    """Return the rules that want to hear of a study without any image that is not analysed.
+
+    A study of nothing but results of ours is nothing to report on: the report would come back.
+    """
+    if usable:
+        return []
+    others = [instance for instance in rows if instance.unusable_reason != OWN_RESULT]
+    matched = matching_rules(context, study, others)
+    return [rule for rule in matched if rule.when_not_analysable == "report"]
 
 
 def matching_rules(context: FlowContext, study: Study, usable: Sequence[Instance]) -> list[Rule]:
@@ -117,7 +148,9 @@ def _facts(
         return {}
 
 
-def _reason(usable: Sequence[Instance], matched: Sequence[Rule]) -> str:
-    if not usable:
-        return "nothing to analyse: no image among the instances"
-    return "" if matched else "no rule matches"
+def _reason(rows: Sequence[Instance], usable: Sequence[Instance], matched: Sequence[Rule]) -> str:
+    if usable:
+        return "" if matched else "no rule matches"
+    kinds = Counter(row.unusable_reason.removesuffix(NOT_ANALYSED) for row in rows)
+    counted = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    return f"nothing to analyse: no image among the instances ({counted or 'there are none'})"

@@ -225,4 +225,5 @@ def _identity(manifest: Manifest, sha256: str, manifest_sha256: str) -> ModelIde
         temperature=manifest.temperature,
         modalities=manifest.input.modalities,
         manifest_sha256=manifest_sha256,
+        incomplete_above=manifest.incomplete_above,
     )

@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from pacs_ai.coverage import INCOMPLETE_ABOVE
 from pacs_ai.model.applicability import EVERYTHING, Applicability
 from pacs_ai.model.outlier import OutlierEntry
 from pacs_ai.model.spec import InputSpec
@@ -49,7 +50,9 @@ class Manifest(_Strict):
     """All of it.
 
     ``temperature`` divides the logits before ``activation``. ``applicability`` and ``outlier`` may
-    be missing: then nothing is outside. ``sha256`` holds the hash of each file.
+    be missing: then nothing is outside. ``incomplete_above`` is the share of a study's images that
+    cannot be looked at above which it counts as incompletely analysed, and nothing is absent.
+    ``sha256`` holds the hash of each file.
     """
 
     format: Literal[1]
@@ -63,5 +66,6 @@ class Manifest(_Strict):
     input: InputSpec
     applicability: Applicability = EVERYTHING
     outlier: OutlierEntry | None = None
+    incomplete_above: float = Field(default=INCOMPLETE_ABOVE, ge=0.0, le=1.0)
     classes: tuple[ClassEntry, ...] = Field(min_length=1)
     sha256: dict[str, str]

@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from pacs_ai.coverage import NOTHING, LeftOut
 from pacs_ai.domain import ImagePrediction, ModelIdentity, StudyPrediction
 from pacs_ai.errors import NoFittingSeries
 from pacs_ai.model.bundle import ModelBundle
@@ -95,8 +96,17 @@ class Classifier:
         examined = self.examine(pixels)
         return examined.probabilities, examined.saliency
 
-    def aggregate(self, images: Sequence[ImagePrediction]) -> StudyPrediction:
+    def aggregate(
+        self, images: Sequence[ImagePrediction], left_out: LeftOut = NOTHING
+    ) -> StudyPrediction:
         """Put the predictions of a study's images together; see `aggregate`.
+
+        Parameters
+        ----------
+        images
+            At least one.
+        left_out
+            Images that should have been among them.
 
         Raises
         ------
@@ -105,7 +115,7 @@ class Classifier:
         ResultWithheld
             If the bundle withholds results of images unlike those of training, and these are.
         """
-        prediction = aggregate(images, self.identity)
+        prediction = replace(aggregate(images, self.identity), left_out=left_out)
         reservations = reserve(prediction)
         if self.bundle.outliers is not None and self.bundle.outliers.withholds:
             withhold(reservations)

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
+from pacs_ai.coverage import OTHER_ORIENTATION, THINNED, UNREADABLE
 from pacs_ai.domain import Code, ImagePrediction, Reservation, StudyPrediction
 from pacs_ai.errors import ResultWithheld
 from pacs_ai.model.applicability import Misfit
 
 SCHEME = "99PACSAI"
 OUTLIER = Code("OUTLIER", SCHEME, "Unlike the training images (limit 100 %)")
+INCOMPLETE = Code("INCOMPLETE", SCHEME, "Incompletely analysed: images not looked at")
 
 _STRAY_SHARE = 0.05
 """Of a long series a few images lie beyond the limit by chance; more than that is told."""
@@ -20,9 +22,16 @@ _MISFITS = {
     Misfit.AGE: "OUTAGE",
 }
 
+_LEFT_OUT = {
+    UNREADABLE: "NOTREADABLE",
+    OTHER_ORIENTATION: "NOTORIENTED",
+    THINNED: "NOTTAKEN",
+}
+"""Codes of why images were not looked at."""
+
 
 def reserve(prediction: StudyPrediction) -> tuple[Reservation, ...]:
-    """Find out what about the images of a study the model was not made for.
+    """Find out which images of a study were not looked at, or are none the model was made for.
 
     Parameters
     ----------
@@ -32,10 +41,11 @@ def reserve(prediction: StudyPrediction) -> tuple[Reservation, ...]:
     Returns
     -------
     tuple of Reservation
-        First the distance from the images of training, told if the decisive image is beyond the
+        First that the analysis is incomplete, and a share for each reason why images were left out;
+        then the distance from the images of training, told if the decisive image is beyond the
         limit, or more than a twentieth of all; then a share for each attribute that is outside.
     """
-    return (*_outliers(prediction), *_misfits(prediction))
+    return (*_unseen(prediction), *_outliers(prediction), *_misfits(prediction))
 
 
 def withhold(reservations: Sequence[Reservation]) -> None:
@@ -49,6 +59,18 @@ def withhold(reservations: Sequence[Reservation]) -> None:
     for reservation in reservations:
         if reservation.code == OUTLIER:
             raise ResultWithheld(f"the result is withheld: {reservation.text}")
+
+
+def _unseen(prediction: StudyPrediction) -> Iterator[Reservation]:
+    coverage = prediction.coverage
+    if coverage.incomplete:
+        text = f"incompletely analysed, {coverage.extent}: what was not found may be in the others"
+        yield Reservation(INCOMPLETE, 100 * coverage.lost_share, text, prediction.decisive)
+    for words, unseen in coverage.reasons:
+        share = 100 * unseen.count / coverage.total
+        text = f"{coverage.extent} analysed: {unseen.count} {words}{unseen}"
+        code = Code(_LEFT_OUT[words], SCHEME, f"Images not analysed: {words}")
+        yield Reservation(code, share, text, prediction.decisive)
 
 
 def _outliers(prediction: StudyPrediction) -> Iterator[Reservation]:

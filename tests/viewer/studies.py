@@ -53,9 +53,9 @@ def phantom(
 
 def analysed(classifier: Classifier, images: Sequence[Path], folder: Path) -> Stored:
     """Let the node's own pipeline look at images."""
-    prediction, unusable = look(classifier, [Source(path, n) for n, path in enumerate(images)])
-    assert not unusable
-    return with_results(prediction, images, folder)
+    looked = look(classifier, [Source(path, n) for n, path in enumerate(images)])
+    assert not looked.unusable
+    return with_results(looked.prediction, images, folder)
 
 
 def of_fourteen(images: Sequence[Path], folder: Path, *, found: int) -> Stored:

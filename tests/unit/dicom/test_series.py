@@ -10,7 +10,6 @@ from pacs_ai.dicom.header import read_header
 from pacs_ai.dicom.series import (
     InputRules,
     fits,
-    frames_to_analyse,
     misfit,
     select_images,
     sort_slices,
@@ -66,30 +65,36 @@ def test_what_fits(values, reason):
     assert fits(header, RULES) is not bool(reason)
 
 
+def shown(headers, rules=RULES):
+    """The instances of a selection, each once."""
+    return list(dict.fromkeys(header for header, _ in select_images(headers, rules).frames))
+
+
 def test_the_series_with_most_frames_is_chosen():
     few = [image(series_instance_uid="1.1") for _ in range(3)]
     many = [image(series_instance_uid="1.2", frames=10)]
-    chosen, reason = select_images(few + many, RULES)
-    assert chosen == many
-    assert "2 series" in reason
+    selection = select_images(few + many, RULES)
+    assert selection.frames == tuple((many[0], frame) for frame in range(1, 11))
+    assert (selection.other_series, selection.series, selection.thinned) == (1, "1.2", 0)
 
 
 def test_between_equals_the_original_is_chosen():
     derived = image(series_instance_uid="1.1", image_type=("DERIVED", "SECONDARY", "MPR"))
     original = image(series_instance_uid="1.2", series_number=5)
-    assert select_images([derived, original], RULES)[0] == [original]
+    assert shown([derived, original]) == [original]
 
 
 def test_all_projections_are_taken_before_the_slices():
     films = [image(modality="CR", series_instance_uid=f"2.{n}") for n in (1, 2)]
     slices = [image() for _ in range(3)]
-    assert select_images([*slices, *films], RULES)[0] == [*films, *slices]
+    assert shown([*slices, *films]) == [*films, *slices]
 
 
 def test_too_many_images_are_thinned_evenly():
     slices = [image(instance_number=n) for n in range(100)]
-    chosen, _ = select_images(slices, InputRules(("CT",), 10))
-    assert [header.instance_number for header in chosen] == list(range(5, 100, 10))
+    selection = select_images(slices, InputRules(("CT",), 10))
+    chosen = [header.instance_number for header, _ in selection.frames]
+    assert (chosen, selection.thinned) == (list(range(5, 100, 10)), 90)
 
 
 def test_nothing_fits_says_why():
@@ -141,8 +146,11 @@ def test_without_a_common_normal_the_instance_number_decides(plane):
 @given(st.lists(st.integers(1, 9), max_size=12), st.integers(1, 20))
 def test_frames_are_spread_without_repetition(frames, limit):
     headers = [image(frames=count) for count in frames]
-    pairs = frames_to_analyse(headers, limit)
-    assert len(pairs) == min(limit, sum(frames))
+    if not headers:
+        return
+    selection = select_images(headers, InputRules(("CT",), limit))
+    pairs = selection.frames
+    assert len(pairs) == min(limit, sum(frames)) == sum(frames) - selection.thinned
     assert len({(header.sop_instance_uid, frame) for header, frame in pairs}) == len(pairs)
     assert all(1 <= frame <= header.frames for header, frame in pairs)
     places = [(headers.index(header), frame) for header, frame in pairs]
@@ -151,12 +159,13 @@ def test_frames_are_spread_without_repetition(frames, limit):
 
 def test_frames_of_a_long_movie_are_spread():
     movie = image(frames=1000)
-    assert [frame for _, frame in frames_to_analyse([movie], 4)] == [126, 376, 626, 876]
+    frames = select_images([movie], InputRules(("CT",), 4)).frames
+    assert [frame for _, frame in frames] == [126, 376, 626, 876]
 
 
 def test_the_head_phantom_loses_its_screenshots(corpus):
     headers = [read_header(path) for path, row in corpus if row["file"].startswith("ct-head-54")]
-    chosen, _ = select_images(headers, InputRules(("CT",), 1000))
+    chosen = shown(headers, InputRules(("CT",), 1000))
     assert (len(headers), len(chosen)) == (56, 54)
     heights = [header.position_mm[2] for header in chosen]
     assert heights == sorted(heights)

@@ -210,7 +210,7 @@ def test_derived_secondary_capture_is_stored_and_never_analysed(
     ct.SOPClassUID = ct.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
     ct.ImageType = ["DERIVED", "SECONDARY"]
     assert send(ct).status == 0x0000
-    assert rows(context)[0].unusable_reason == "derived secondary capture"
+    assert rows(context)[0].unusable_reason == "secondary capture: not analysed"
 
 
 def test_restart_adopts_orphans_and_removes_parts(context: FlowContext, ct: Dataset, send: Send):

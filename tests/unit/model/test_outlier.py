@@ -105,7 +105,7 @@ def test_the_demonstration_tells_phantoms_from_people(demo: Classifier, tmp_path
 
 
 def test_a_real_image_is_flagged_and_still_answered(demo: Classifier) -> None:
-    prediction, _ = look(demo, [Source(real_image(), 1)])
+    prediction = look(demo, [Source(real_image(), 1)]).prediction
     assert [one.code.value for one in prediction.reservations] == ["OUTLIER"]
     assert sum(prediction.probabilities) == pytest.approx(1)
 

@@ -1,0 +1,132 @@
+"""How much of a study a model has looked at, and why it has not looked at the rest."""
+
+from dataclasses import dataclass
+
+INCOMPLETE_ABOVE = 0.1
+"""Share of images not looked at above which a study is incompletely analysed; a bundle may say
+another one."""
+
+NAMED = 5
+"""So many of the images not looked at are named."""
+
+UNREADABLE = "unreadable"
+OTHER_ORIENTATION = "in another orientation"
+THINNED = "beyond what the model takes"
+"""Why images were not looked at, in words that follow a number."""
+
+_DECIMALS = 9  # of a product of share and count: 0.7 x 10 is not quite 7
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """How many images, and what readers call the first of them: ``image 14``."""
+
+    count: int = 0
+    names: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        more = self.count - len(self.names)
+        rest = (f"{more} more",) if more else ()
+        return f" ({', '.join((*self.names, *rest))})" if self.names else ""
+
+
+NONE = Unseen()
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Images of a study that a model takes and was not shown, counted in frames.
+
+    Parameters
+    ----------
+    unreadable
+        Header or pixels cannot be read.
+    other_orientation
+        They lie in another direction than nearly all others of their series.
+    thinned
+        The model takes no more than ``max_images`` of a study.
+    other_series
+        Series of slices, not images: the model is shown the largest one only.
+    """
+
+    unreadable: Unseen = NONE
+    other_orientation: Unseen = NONE
+    thinned: int = 0
+    other_series: int = 0
+
+
+NOTHING = LeftOut()
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many images of how many were analysed.
+
+    Parameters
+    ----------
+    analysed
+        Images, or frames, that the model has looked at.
+    left_out
+        Those that it has not.
+    limit
+        Share above which the analysis is incomplete.
+    frames
+        Whether frames are counted rather than images.
+    """
+
+    analysed: int
+    left_out: LeftOut
+    limit: float = INCOMPLETE_ABOVE
+    frames: bool = False
+
+    @property
+    def lost(self) -> int:
+        """Images that the model should have looked at and could not.
+
+        To leave out images by ``max_images`` is part of the model's design and does not count.
+        """
+        return self.left_out.unreadable.count + self.left_out.other_orientation.count
+
+    @property
+    def total(self) -> int:
+        """All images: of the series that was chosen, and all that are no slices."""
+        return self.analysed + self.lost + self.left_out.thinned
+
+    @property
+    def lost_share(self) -> float:
+        """Share of `lost` among the images that should have been looked at, in [0, 1]."""
+        return self.lost / max(1, self.analysed + self.lost)
+
+    @property
+    def incomplete(self) -> bool:
+        """Tell whether too much was lost to say of anything that it is absent."""
+        return self.lost > round(self.limit * (self.analysed + self.lost), _DECIMALS)
+
+    @property
+    def extent(self) -> str:
+        """Write ``27 of 28 images``."""
+        unit = "frame" if self.frames else "image"
+        return f"{self.analysed} of {self.total} {unit}{'s' if self.total != 1 else ''}"
+
+    @property
+    def reasons(self) -> tuple[tuple[str, Unseen], ...]:
+        """Why images were left out, in words that follow a number, and which."""
+        said = (
+            (UNREADABLE, self.left_out.unreadable),
+            (OTHER_ORIENTATION, self.left_out.other_orientation),
+            (THINNED, Unseen(self.left_out.thinned)),
+        )
+        return tuple((words, unseen) for words, unseen in said if unseen.count)
+
+    @property
+    def remark(self) -> str:
+        """Say what was not looked at: ``27 of 28 images analysed, 1 unreadable``; "" if nothing."""
+        causes = [f"{unseen.count} {words}" for words, unseen in self.reasons]
+        return f"{self.extent} analysed, {', '.join(causes)}" if causes else ""
+
+    @property
+    def sentence(self) -> str:
+        """Say what was looked at, also where that is all there is."""
+        series = self.left_out.other_series
+        of = f", 1 of {series + 1} series" if series else ""
+        return (self.remark or f"{self.extent} analysed") + of
