@@ -94,7 +94,7 @@ def begin() -> Order:
     order = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     config = Config.model_validate(order.pop("config"))
-    setup_logging(config.log)
+    setup_logging(config.log, config.debug_file())
     return Order(config, order.pop("owner"), order, stop)
 
 

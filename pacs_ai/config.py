@@ -26,6 +26,9 @@ from pacs_ai.sections import (
     Tls,
 )
 
+SQLITE = "sqlite:///"
+"""How the URL of a SQLite database begins; its file's path follows."""
+
 Operand = str | tuple[str, ...]
 
 
@@ -153,6 +156,15 @@ class Config(Section):
                 if not sent_to(rule, self.peers[name]):
                     raise ValueError(f"{label}: peer {name!r} takes none of its results")
         return self
+
+    def debug_file(self) -> Path | None:
+        """Return where tracebacks go, beside the database or in the spool; None for nowhere."""
+        if not self.log.debug_phi:
+            return None
+        url = self.storage.database
+        file = url.removeprefix(SQLITE)
+        folder = Path(file).parent if file != url else self.storage.spool
+        return folder / "debug-phi.log"
 
     def timing(self, calling_aet: str, modality: str) -> Study:
         """Completeness settings for a study, the sender's before the modality's before ``[study]``.

@@ -10,14 +10,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pacs_ai.config import Config
+from pacs_ai.config import SQLITE, Config
 from pacs_ai.configerror import explain
 from pacs_ai.errors import ConfigError
 
 FILE_NAME = "pacs-ai.toml"
 _ENVIRONMENT = "PACS_AI_"
 _MANIFEST = "model.toml"
-_SQLITE = "sqlite:///"
 _PASSWORD = re.compile(r"(://[^:/@]*:).*(@)|((?:ssl)?password=)[^&]*")
 """Up to the last @: a password may hold one."""
 _ORCHESTRATOR = ("service_", "port_")
@@ -84,9 +83,7 @@ def describe(config: Config) -> dict[str, Any]:
 
 def _default_storage() -> dict[str, Any]:
     folder = state_folder()
-    return {
-        "storage": {"database": f"{_SQLITE}{folder}/pacs-ai.db", "spool": str(folder / "spool")}
-    }
+    return {"storage": {"database": f"{SQLITE}{folder}/pacs-ai.db", "spool": str(folder / "spool")}}
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -172,11 +169,11 @@ def _absolute_url(url: str, base: Path) -> str:
         return url.replace("postgresql://", "postgresql+psycopg://", 1)
     if url.startswith("postgresql+psycopg://"):
         return url
-    if not url.startswith(_SQLITE) or url == _SQLITE:
+    if not url.startswith(SQLITE) or url == SQLITE:
         raise ConfigError(
             f"storage.database: {url.split(':', 1)[0]!r} is not sqlite:/// or postgresql://"
         )
-    return f"{_SQLITE}{base / url.removeprefix(_SQLITE)}"
+    return f"{SQLITE}{base / url.removeprefix(SQLITE)}"
 
 
 def _bundle(bundle: str, base: Path) -> str:

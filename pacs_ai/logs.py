@@ -1,10 +1,15 @@
 """Logging: one event a line, and nothing in it that tells who the patient is."""
 
+import contextlib
 import hashlib
 import hmac
 import logging
+import os
 import sys
-from collections.abc import MutableMapping
+import traceback
+import uuid
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -13,6 +18,11 @@ from pacs_ai.sections import Log
 
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 _secret = b""
+
+KEPT_BYTES = 16 << 20
+"""Size of the file of tracebacks at which a new one is begun."""
+
+_SERIOUS = ("warning", "error", "critical")
 
 REF_LENGTH = 12
 """Hex digits of a study's name in the logs."""
@@ -34,15 +44,23 @@ def study_ref(study_instance_uid: str) -> str:
     return keyed_hash(_secret, study_instance_uid)[:REF_LENGTH]
 
 
-def setup_logging(settings: Log) -> None:
+def setup_logging(settings: Log, debug_file: Path | None = None) -> None:
     """Send events to standard error as text or JSON, and quieten the libraries.
 
+    Parameters
+    ----------
+    debug_file
+        Where tracebacks go, which may quote patient data; None for nowhere.
+
+    Notes
+    -----
     pydicom, pynetdicom and SQLAlchemy quote values in their messages: below WARNING they are
     silenced, at every level of ours.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _Tracebacks(debug_file) if debug_file is not None else _unchanged,
         _escape,
     ]
     if settings.format == "json":
@@ -65,6 +83,61 @@ def get_logger() -> structlog.typing.FilteringBoundLogger:
     """Return the logger that all modules share."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
     return logger
+
+
+class _Tracebacks:
+    """Writes the traceback of what is being handled to a private file, and its number to the log.
+
+    Parameters
+    ----------
+    path
+        The file; made with the rights of its owner alone. One of ``KEPT_BYTES`` is put aside as
+        ``.1``, and that before it is lost.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __call__(
+        self, _logger: object, _method: str, event: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        """Add the number under which the traceback stands in the file."""
+        error = sys.exc_info()[1]
+        if error is not None and event.get("level") in _SERIOUS:
+            number = uuid.uuid4().hex[:8]
+            # a debugging aid must not fail what it is to explain
+            with contextlib.suppress(OSError):
+                self._write(f"{number} {event.get('timestamp')} {event.get('event')}", error)
+                event["traceback"] = number
+        return event
+
+    def _write(self, title: str, error: BaseException) -> None:
+        text = "\n".join([title, *_told(error), "", ""])
+        with contextlib.suppress(FileNotFoundError):
+            if self._path.stat().st_size > KEPT_BYTES:
+                self._path.replace(f"{self._path}.1")
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        fd = os.open(self._path, flags, 0o600)
+        try:
+            os.write(fd, text.encode("utf-8", "backslashreplace"))
+        finally:
+            os.close(fd)
+
+
+def _told(error: BaseException) -> Iterator[str]:
+    """Tell an error and all that led to it, also what ``from None`` hides from others."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield from traceback.format_exception(type(cause), cause, cause.__traceback__, chain=False)
+        cause = cause.__cause__ or cause.__context__
+
+
+def _unchanged(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    return event
 
 
 def _escape(

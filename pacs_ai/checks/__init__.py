@@ -5,7 +5,7 @@ Nothing here changes anything: no folder is made, no schema upgraded, no port ta
 
 from collections.abc import Iterator
 
-from pacs_ai.checks.files import font, tls_files, users
+from pacs_ai.checks.files import debug_file, font, tls_files, users
 from pacs_ai.checks.finding import Finding, Severity
 from pacs_ai.checks.parts import models, ports
 from pacs_ai.checks.rules import rules
@@ -15,7 +15,7 @@ from pacs_ai.errors import ConfigError
 
 __all__ = ["Finding", "Severity", "check_start", "findings"]
 
-_CHECKS = (rules, ports, users, tls_files, font, spool, database, models)
+_CHECKS = (rules, ports, users, tls_files, font, debug_file, spool, database, models)
 
 
 def findings(config: Config) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from pacs_ai.checks.finding import Finding, guarded, wrong
+from pacs_ai.checks.finding import Finding, doubtful, guarded, wrong
 from pacs_ai.config import Config
 from pacs_ai.net.settings import TlsFiles
 from pacs_ai.net.tls import server_context
@@ -46,6 +46,14 @@ def font(config: Config) -> Iterator[Finding]:
     if path is not None:
         remedy = "name a TrueType font (.ttf) in results.font"
         yield _file("results.font", path, remedy, partial(_font, path))
+
+
+def debug_file(config: Config) -> Iterator[Finding]:
+    """Warn as long as tracebacks are kept: they may quote names."""
+    path = config.debug_file()
+    if path is not None:
+        text = f"log.debug_phi is on: tracebacks, which may quote patient data, go to {path}"
+        yield doubtful("log.debug_phi", text, "set it to false and remove the file when done")
 
 
 def readable_by_all(path: Path) -> bool:

@@ -7,13 +7,12 @@ from functools import partial
 from pathlib import Path
 
 from pacs_ai.checks.finding import Finding, doubtful, guarded, wrong
-from pacs_ai.config import Config
+from pacs_ai.config import SQLITE, Config
 from pacs_ai.configfile import describe
 from pacs_ai.store import version
 from pacs_ai.store.session import Database
 from pacs_ai.store.spool import KEY_FILE
 
-_SQLITE = "sqlite:///"
 _GB = 1e9
 
 
@@ -41,8 +40,8 @@ def database(config: Config) -> Iterator[Finding]:
     """Look at the database: reachable, a database, and of a schema that this version can use."""
     url = config.storage.database
     shown = str(describe(config)["storage"]["database"])
-    if url.startswith(_SQLITE) and not Path(url.removeprefix(_SQLITE)).exists():
-        problem = _unusable(Path(url.removeprefix(_SQLITE)).parent)
+    if url.startswith(SQLITE) and not Path(url.removeprefix(SQLITE)).exists():
+        problem = _unusable(Path(url.removeprefix(SQLITE)).parent)
         if problem:
             remedy = "correct storage.database, or the rights of the folder"
             yield wrong("database", problem, remedy)

@@ -131,7 +131,7 @@ def read_config(
     log = config.log
     if not daemon and not verbose:
         log = log.model_copy(update={"level": "WARNING"})
-    setup_logging(log)
+    setup_logging(log, config.debug_file())
     return config
 
 
