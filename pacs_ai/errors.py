@@ -7,8 +7,8 @@
     ├─ DataError      ├─ NotDicom  ├─ UnsupportedPixels  ├─ NoFittingSeries
     │                 ├─ ResultWithheld  └─ InvalidResult
     ├─ StorageError   ├─ NoSpace  ├─ DuplicateConflict  └─ DatabaseBusy
-    ├─ PeerError      ├─ PeerUnreachable  ├─ AssociationRejected  ├─ ContextRejected
-    │                 └─ StoreRefused
+    ├─ PeerError      ├─ PeerUnreachable  ├─ TlsFailed  ├─ AssociationRejected
+    │                 ├─ AssociationAborted  ├─ ContextRejected  └─ StoreRefused
     ├─ ModelError     ├─ BundleInvalid  ├─ RuntimeFailed  └─ ExportMismatch
     └─ StateError     ├─ IllegalTransition  └─ LeaseLost
 
@@ -124,10 +124,24 @@ class PeerUnreachable(PeerError):
     retryable = True
 
 
+class TlsFailed(PeerError):
+    """The peer is there, but TLS is not agreed. Look at both certificates and who signed them."""
+
+    code = "TLS_FAILED"
+    retryable = True
+
+
 class AssociationRejected(PeerError):
     """The peer refused the association. Register this node's AE title, host and port there."""
 
     code = "ASSOCIATION_REJECTED"
+    retryable = True
+
+
+class AssociationAborted(PeerError):
+    """The peer ended the association before it had answered. It is tried again; see its log."""
+
+    code = "ASSOCIATION_ABORTED"
     retryable = True
 
 

@@ -1,17 +1,11 @@
 """What the node asks of its peers: an echo, to store, to commit."""
 
-import queue
-import time
 from collections.abc import Sequence
 
-from pydicom import Dataset
-from pydicom.uid import UID
-from pynetdicom import build_role, evt
-from pynetdicom.association import Association
-from pynetdicom.presentation import PresentationContext, build_context
-
-from pacs_ai.errors import NotDicom, PeerError, PeerUnreachable
+from pacs_ai.errors import NotDicom, PeerError
 from pacs_ai.net import commitment
+from pacs_ai.net.assembly import Message
+from pacs_ai.net.associate import AgreedContext, Credentials, Proposal
 from pacs_ai.net.contexts import (
     COMMITMENT_PUSH,
     COMMITMENT_PUSH_INSTANCE,
@@ -19,21 +13,28 @@ from pacs_ai.net.contexts import (
     IMPLICIT_LITTLE,
     VERIFICATION,
 )
+from pacs_ai.net.dimse import Command, Element, Field, encode_request, encode_response, short
+from pacs_ai.net.faults import ProtocolViolation
 from pacs_ai.net.handlers import CommitmentReport, SopReference
-from pacs_ai.net.requestor import PeerAddress, association, context
+from pacs_ai.net.requestor import PeerAddress, association
 from pacs_ai.net.sending import StoreOutcome, store
 from pacs_ai.net.status import Status
+from pacs_ai.net.tls import ClientTls
+from pacs_ai.net.wire import cut_all
 
 __all__ = [
+    "ClientTls",
+    "Credentials",
     "PeerAddress",
     "StoreOutcome",
+    "cut_all",
     "echo",
     "report_commitment",
     "request_commitment",
     "store",
 ]
 
-_POLL_SECONDS = 0.1
+_SYNTAXES = (EXPLICIT_LITTLE, IMPLICIT_LITTLE)
 
 
 def echo(peer: PeerAddress, calling_aet: str, timeout: float = 30) -> None:
@@ -44,9 +45,11 @@ def echo(peer: PeerAddress, calling_aet: str, timeout: float = 30) -> None:
     PeerError
         If it is not, or answers anything but success; see its subclasses.
     """
-    contexts = [context(VERIFICATION, IMPLICIT_LITTLE)]
-    with association(peer, calling_aet, contexts, timeout) as made:
-        _check(peer, "C-ECHO", _status(made.send_c_echo()))
+    with association(
+        peer, calling_aet, [Proposal(VERIFICATION, (IMPLICIT_LITTLE,))], timeout
+    ) as made:
+        command = encode_request(Field.C_ECHO, made.next_id(), VERIFICATION)
+        _check(peer, "C-ECHO", made.ask(made.contexts[0], command))
 
 
 def request_commitment(
@@ -78,29 +81,41 @@ def request_commitment(
     PeerError
         If the request did not get through, or was refused.
     """
-    reports: queue.SimpleQueue[CommitmentReport] = queue.SimpleQueue()
+    reports: list[CommitmentReport] = []
 
-    def take(event: evt.Event) -> tuple[int, None]:
-        try:
-            report = commitment.read_report(event.event_information)
-        except NotDicom:
-            return Status.PROCESSING_FAILURE, None
-        if report.transaction_uid != transaction_uid:
-            return Status.PROCESSING_FAILURE, None
-        reports.put(report)
-        return Status.SUCCESS, None
+    def take(context: AgreedContext, request: Message) -> bytes:
+        status = Status.PROCESSING_FAILURE
+        if request.command.number(Element.FIELD) == Field.N_EVENT_REPORT:
+            report = _read(request.dataset, context)
+            if report is not None and report.transaction_uid == transaction_uid:
+                reports.append(report)
+                status = Status.SUCCESS
+        event = short(Element.EVENT_TYPE, request.command.number(Element.EVENT_TYPE) or 0)
+        return encode_response(request.command, Field.N_EVENT_REPORT, status, extra=event)
 
-    contexts = _commitment_contexts()
-    handlers = [(evt.EVT_N_EVENT_REPORT, take)]
-    with association(peer, calling_aet, contexts, timeout, handlers=handlers) as made:
-        answer, _ = made.send_n_action(
-            commitment.request_dataset(transaction_uid, references),
-            commitment.REQUEST_ACTION,
-            UID(COMMITMENT_PUSH),
-            UID(COMMITMENT_PUSH_INSTANCE),
+    dataset = commitment.request_dataset(transaction_uid, references)
+    proposals = [Proposal(COMMITMENT_PUSH, _SYNTAXES)]
+    with association(peer, calling_aet, proposals, timeout, take) as made:
+        context = made.contexts[0]
+        command = encode_request(
+            Field.N_ACTION,
+            made.next_id(),
+            COMMITMENT_PUSH,
+            COMMITMENT_PUSH_INSTANCE,
+            kind=commitment.REQUEST_ACTION,
+            with_dataset=True,
         )
-        _check(peer, "N-ACTION", _status(answer))
-        return _await_report(made, reports, wait_seconds)
+        encoded = commitment.encode(dataset, context.transfer_syntax)
+        _check(peer, "N-ACTION", made.ask(context, command, [encoded]))
+        made.listen(wait_seconds, lambda: bool(reports))
+    return reports[0] if reports else None
+
+
+def _read(dataset: bytes, context: AgreedContext) -> CommitmentReport | None:
+    try:
+        return commitment.read_report(commitment.decode(dataset, context.transfer_syntax))
+    except NotDicom:
+        return None
 
 
 def report_commitment(
@@ -114,39 +129,23 @@ def report_commitment(
         If it did not get through, or was refused.
     """
     event_type, dataset = commitment.report_dataset(report)
-    roles = [build_role(UID(COMMITMENT_PUSH), scu_role=False, scp_role=True)]
-    contexts = _commitment_contexts()
-    with association(peer, calling_aet, contexts, timeout, roles=roles) as made:
-        answer, _ = made.send_n_event_report(
-            dataset, event_type, UID(COMMITMENT_PUSH), UID(COMMITMENT_PUSH_INSTANCE)
+    proposals = [Proposal(COMMITMENT_PUSH, _SYNTAXES, serves=True)]
+    with association(peer, calling_aet, proposals, timeout) as made:
+        context = made.contexts[0]
+        command = encode_request(
+            Field.N_EVENT_REPORT,
+            made.next_id(),
+            COMMITMENT_PUSH,
+            COMMITMENT_PUSH_INSTANCE,
+            kind=event_type,
+            with_dataset=True,
         )
-        _check(peer, "N-EVENT-REPORT", _status(answer))
+        encoded = commitment.encode(dataset, context.transfer_syntax)
+        _check(peer, "N-EVENT-REPORT", made.ask(context, command, [encoded]))
 
 
-def _commitment_contexts() -> list[PresentationContext]:
-    return [build_context(UID(COMMITMENT_PUSH), [EXPLICIT_LITTLE, IMPLICIT_LITTLE])]
-
-
-def _await_report(
-    made: Association, reports: queue.SimpleQueue[CommitmentReport], seconds: float
-) -> CommitmentReport | None:
-    """Wait as long as the peer keeps the association, too."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return reports.get(timeout=_POLL_SECONDS)
-        except queue.Empty:
-            if time.monotonic() >= deadline or not made.is_established:
-                return None
-
-
-def _status(answer: Dataset) -> int | None:
-    status = answer.get("Status")
-    return None if status is None else int(status)
-
-
-def _check(peer: PeerAddress, operation: str, status: int | None) -> None:
-    if status is None:
-        raise PeerUnreachable(f"{peer.ae_title}: no answer to {operation}")
-    if status != Status.SUCCESS:
-        raise PeerError(f"{peer.ae_title}: {operation} answered 0x{status:04X}")
+def _check(peer: PeerAddress, operation: str, answer: Command) -> None:
+    if answer.status is None:
+        raise ProtocolViolation(f"{peer.name} answers {operation} without a status")
+    if answer.status != Status.SUCCESS:
+        raise PeerError(f"{peer.name}: {operation} answered 0x{answer.status:04X}")

@@ -1,91 +1,200 @@
-"""Associations that we request, by pynetdicom, with its logs kept quiet and its waits bounded."""
+"""Associations that we request: one thread, one question at a time, every wait with an end."""
 
-import logging
 import socket
-import ssl
-import struct
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import cast
 
-from pydicom.uid import UID
-from pynetdicom import AE, _config, evt
-from pynetdicom.association import Association
-from pynetdicom.dimse_primitives import DimseServiceType
-from pynetdicom.events import EventHandlerType
-from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
-from pynetdicom.presentation import PresentationContext, build_context
-from pynetdicom.transport import AddressInformation, AssociationSocket
+from pacs_ai.errors import (
+    AssociationAborted,
+    AssociationRejected,
+    ContextRejected,
+    PeerError,
+    PeerUnreachable,
+)
+from pacs_ai.net.assembly import Assembly, Message
+from pacs_ai.net.associate import (
+    Acceptance,
+    AgreedContext,
+    Credentials,
+    Proposal,
+    decode_acceptance,
+    encode_request,
+    rejection,
+)
+from pacs_ai.net.dimse import RESPONSE, Command, Element, encode_response
+from pacs_ai.net.faults import ProtocolViolation
+from pacs_ai.net.pdu import RELEASE_RP, RELEASE_RQ, USER_ABORT, PduType, abort, fragments, message
+from pacs_ai.net.status import Status
+from pacs_ai.net.tls import ClientTls, secure
+from pacs_ai.net.wire import Wire
 
-from pacs_ai.errors import AssociationRejected, ContextRejected, PeerError, PeerUnreachable
-from pacs_ai.net.identity import IMPLEMENTATION_VERSION
-from pacs_ai.uids import IMPLEMENTATION_CLASS_UID
-
-MAX_CONTEXTS = 128
-"""Odd numbers between 1 and 255 (PS3.8 Section 9.3.2.2)."""
-
-_MAX_PDU = 1 << 20
-
-# Its defaults print requests, responses and whole data sets; files are to go out as they are.
-_config.LOG_REQUEST_IDENTIFIERS = False
-_config.LOG_RESPONSE_IDENTIFIERS = False
-_config.LOG_HANDLER_LEVEL = "none"
-_config.STORE_SEND_CHUNKED_DATASET = True
-logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
+_RELEASE_SECONDS = 5.0
+"""For the answer to our release: all that matters is settled by then."""
+_MAX_MESSAGE_ID = 0xFFFF
+_LARGEST = 128 << 10
+"""Bytes of a P-DATA-TF, where the peer takes larger ones: more costs memory and gains nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class PeerAddress:
-    """Where a peer is and what it is called; ``tls`` if it is to be spoken to so."""
+    """Where a peer is, what it is called, and how it wants to be spoken to."""
 
     ae_title: str
     host: str
     port: int
-    tls: ssl.SSLContext | None = field(default=None, repr=False)
+    tls: ClientTls | None = None
+    credentials: Credentials | None = field(default=None)
+
+    @property
+    def name(self) -> str:
+        """The peer in errors."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.ae_title} at {host}:{self.port}"
 
 
-class _Entity(AE):
-    """Keeps its socket, which pynetdicom forgets to close where no association comes about."""
+Serve = Callable[[AgreedContext, Message], bytes]
+"""Does what the peer asks in the middle of our association; returns the encoded response."""
 
-    _socket: socket.socket | None = None
-    _tls: ssl.SSLContext | None = None
 
-    def _create_socket(
+class Requested:
+    """An association that we requested.
+
+    Attributes
+    ----------
+    contexts
+        What may be used.
+    all_sent
+        Whether the last request has gone out to its last byte.
+
+    Parameters
+    ----------
+    wire
+        The connection.
+    acceptance
+        What the peer accepted.
+    timeout
+        Seconds for the peer to take anything that is sent, and to answer.
+    serve
+        What to do with requests of the peer's; None refuses them.
+    """
+
+    def __init__(
+        self, wire: Wire, acceptance: Acceptance, timeout: float, serve: Serve | None
+    ) -> None:
+        self.contexts = acceptance.contexts
+        self.all_sent = False
+        self._wire = wire
+        self._timeout = timeout
+        self._serve = serve
+        self._max_pdu = min(acceptance.max_pdu or _LARGEST, _LARGEST)
+        self._assembly = Assembly(wire.name)
+        self._last_id = 0
+
+    def next_id(self) -> int:
+        """Return a message id for the next question."""
+        self._last_id = self._last_id % _MAX_MESSAGE_ID + 1
+        return self._last_id
+
+    def ask(
         self,
-        assoc: Association,
-        address: AddressInformation,
-        tls_args: tuple[ssl.SSLContext, str] | None,
-    ) -> AssociationSocket:
-        wrapper = super()._create_socket(assoc, address, None)
-        self._socket = wrapper.socket
-        if tls_args is not None:
-            self._tls, host = tls_args
-            wrapper.tls_args = (cast("ssl.SSLContext", self), host)
-        return wrapper
+        context: AgreedContext,
+        command: bytes,
+        dataset: Iterable[bytes] = (),
+        more_seconds: float = 0,
+    ) -> Command:
+        """Send a request and wait for its response.
 
-    def wrap_socket(self, sock: socket.socket, **options: object) -> socket.socket:
-        """Stand in for the context, which is asked for this and nothing else."""
-        tls = cast("ssl.SSLContext", self._tls)
-        self._socket = tls.wrap_socket(sock, **options)  # type: ignore[arg-type]
-        return self._socket
+        Parameters
+        ----------
+        context
+            One of `contexts`.
+        command
+            Encoded command set, with the last id of `next_id`.
+        dataset
+            The data set in pieces.
+        more_seconds
+            What the answer is given on top of the usual time.
 
-    def close_socket(self) -> None:
-        """Close the connection, whatever state it was left in."""
-        if self._socket is not None:
-            self._socket.close()
+        Raises
+        ------
+        PeerError
+            If the association ends before, or the peer does not answer in time.
+        """
+        self.all_sent = False
+        for piece in self._pdus(context, command, dataset):
+            self._wire.send(piece, self._timeout)
+        self.all_sent = True
+        deadline = time.monotonic() + self._timeout + more_seconds
+        while True:
+            got = self._message(deadline)
+            answered = got.command.number(Element.ANSWERED_ID)
+            if got.is_response and answered in (None, self._last_id):
+                return got.command
+
+    def listen(self, seconds: float, enough: Callable[[], bool]) -> None:
+        """Serve the peer's requests for a while, or until there is enough, or it goes."""
+        deadline = time.monotonic() + seconds
+        with suppress(AssociationAborted, PeerUnreachable):
+            while not enough():
+                self._message(deadline)
+
+    def release(self) -> None:
+        """Release; a peer that goes without the last word has our leave."""
+        with suppress(PeerError):
+            self._wire.send(RELEASE_RQ, self._timeout)
+            deadline = time.monotonic() + min(self._timeout, _RELEASE_SECONDS)
+            while True:
+                kind, _ = self._wire.receive(deadline)
+                if kind is PduType.RELEASE_RP:
+                    return
+                if kind is PduType.RELEASE_RQ:  # both at once (PS3.8 Section 9.2.2, Sta9)
+                    self._wire.send(RELEASE_RP, self._timeout)
+
+    def _pdus(
+        self, context: AgreedContext, command: bytes, dataset: Iterable[bytes]
+    ) -> Iterator[bytes]:
+        yield message(context.id, command, None, self._max_pdu)
+        yield from fragments(context.id, dataset, self._max_pdu)
+
+    def _message(self, deadline: float) -> Message:
+        """Return the peer's next message, whose request (if it is one) is answered by then."""
+        while True:
+            for got in self._assembly.messages:
+                if not got.is_response:
+                    self._answer(got)
+                return got
+            kind, body = self._wire.receive(deadline)
+            if kind is PduType.P_DATA:
+                self._assembly.take(body)
+            elif kind is PduType.RELEASE_RQ:
+                self._wire.send(RELEASE_RP, self._timeout)
+                raise AssociationAborted(f"{self._wire.name} released before it had answered")
+            else:
+                raise ProtocolViolation(f"{self._wire.name} sends {kind.name} out of place")
+
+    def _answer(self, request: Message) -> None:
+        context = next((one for one in self.contexts if one.id == request.context_id), None)
+        field_ = request.command.number(Element.FIELD)
+        if context is None or field_ is None:
+            raise ProtocolViolation(f"{self._wire.name} asks what it may not")
+        if self._serve is None:
+            status = Status.UNRECOGNIZED_OPERATION
+            response = encode_response(request.command, field_ & ~RESPONSE, status)
+        else:
+            response = self._serve(context, request)
+        self._wire.send(message(context.id, response, None, self._max_pdu), self._timeout)
 
 
 @contextmanager
 def association(
     peer: PeerAddress,
     calling_aet: str,
-    contexts: Sequence[PresentationContext],
+    proposals: Sequence[Proposal],
     timeout: float,
-    *,
-    roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
-    handlers: Sequence[EventHandlerType] = (),
-) -> Iterator[Association]:
+    serve: Serve | None = None,
+) -> Iterator[Requested]:
     """Associate, and release at the end; abort if the end is an error.
 
     Parameters
@@ -94,99 +203,76 @@ def association(
         Whom to call.
     calling_aet
         What to call ourselves.
-    contexts
-        What to propose, at most 128.
+    proposals
+        Presentation contexts, at most 128.
     timeout
-        Seconds for the peer to accept the connection, to answer the request, to answer each
-        message, and to take or send anything at all.
-    roles
-        Role selection items.
-    handlers
-        Of pynetdicom's events.
+        Seconds for the peer to accept the connection, to shake hands, to answer the request, to
+        answer each message, and to take anything that is sent.
+    serve
+        As in `Requested`.
 
     Raises
     ------
     PeerUnreachable
         If there is no connection, or no answer in time.
-    AssociationRejected
+    TlsFailed
+        If TLS is not agreed.
+    AssociationRejected, AssociationAborted
         If the peer says no.
     ContextRejected
         If it takes none of the contexts.
+    ProtocolViolation
+        If its answer is none.
     """
-    entity = _Entity(calling_aet)
-    entity.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
-    entity.implementation_version_name = IMPLEMENTATION_VERSION
-    entity.connection_timeout = entity.acse_timeout = timeout
-    entity.dimse_timeout = timeout
-    # All our waits are bounded; an idle timer would cut the wait for a commitment report, too.
-    entity.network_timeout = None
-    made = entity.associate(
-        peer.host,
-        peer.port,
-        contexts=list(contexts),
-        ae_title=peer.ae_title,
-        max_pdu=_MAX_PDU,
-        ext_neg=list(roles),
-        tls_args=None if peer.tls is None else (peer.tls, peer.host),
-        evt_handlers=[(evt.EVT_CONN_OPEN, _prepare, [timeout]), *handlers],
-    )
+    wire = Wire(_connect(peer, timeout), peer.name)
     try:
-        if not made.is_established:
-            raise _failure(peer, made)
-        _give_back_responses(made)
+        acceptance = _request(wire, peer, calling_aet, proposals, timeout)
+        made = Requested(wire, acceptance, timeout, serve)
         yield made
         made.release()
+    except ProtocolViolation as violation:
+        wire.abort(abort(violation.reason))
+        raise
+    except BaseException:
+        wire.abort(USER_ABORT)
+        raise
     finally:
-        if made.is_established:
-            made.abort()
-        entity.close_socket()
+        wire.close()
 
 
-def _give_back_responses(made: Association) -> None:
-    """Keep pynetdicom's reactor from dropping a response that somebody waits for.
-
-    The reactor says that it is paused, looks whether it may go on, and only then says that it
-    is not: a ``send_*`` that begins in between believes it paused, and the reactor takes the
-    response as a stray request. It goes back to the queue, and the reactor pauses next.
-    """
-    serve = made._serve_request
-
-    def only_requests(message: DimseServiceType, context_id: int) -> None:
-        if message.is_valid_request:
-            serve(message, context_id)
-        else:
-            made.dimse.msg_queue.put((context_id, message))
-
-    setattr(made, "_serve_request", only_requests)  # noqa: B010 - replaces a method, on purpose
-
-
-def context(sop_class_uid: str, transfer_syntax_uid: str) -> PresentationContext:
-    """Make a context of one transfer syntax, so that the peer has no choice to make."""
-    return build_context(UID(sop_class_uid), UID(transfer_syntax_uid))
+def _connect(peer: PeerAddress, timeout: float) -> socket.socket:
+    try:
+        sock = socket.create_connection((peer.host, peer.port), timeout)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise PeerUnreachable(f"{peer.name} cannot be reached: {reason}") from error
+    if peer.tls is None:
+        return sock
+    try:
+        return secure(sock, peer.tls, peer.host, peer.name)
+    except TimeoutError as error:
+        raise PeerUnreachable(f"{peer.name} does not answer the TLS handshake") from error
+    except BaseException:
+        sock.close()
+        raise
 
 
-def _prepare(event: evt.Event, timeout: float) -> None:
-    """Send at once, and let no read or write block for ever.
-
-    pynetdicom reads and writes whole PDUs on a blocking socket, which its own timers do not
-    interrupt; an expired option shows as a broken connection.
-    """
-    wrapper = event.assoc.dul.socket
-    if wrapper is None or wrapper.socket is None:
-        return
-    sock = wrapper.socket
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    limit = struct.pack("ll", int(timeout), int(timeout % 1 * 1e6))
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-
-
-def _failure(peer: PeerAddress, made: Association) -> PeerError:
-    """Say why there is no association."""
-    name = f"{peer.ae_title} at {peer.host}:{peer.port}"
-    answer = made.acceptor.primitive
-    if made.is_rejected and answer is not None:
-        return AssociationRejected(f"{name} rejects: {answer.reason_str}")
-    if made.rejected_contexts and not made.accepted_contexts:
-        return ContextRejected(f"{name} takes none of the presentation contexts")
-    return PeerUnreachable(f"{name} cannot be reached or does not answer")
+def _request(
+    wire: Wire, peer: PeerAddress, calling_aet: str, proposals: Sequence[Proposal], timeout: float
+) -> Acceptance:
+    """Send the request and judge its answer."""
+    wire.send(encode_request(peer.ae_title, calling_aet, proposals, peer.credentials), timeout)
+    kind, body = wire.receive(time.monotonic() + timeout)
+    if kind is PduType.ASSOCIATE_RJ:
+        raise AssociationRejected(f"{peer.name} rejects: {rejection(body)}")
+    if kind is not PduType.ASSOCIATE_AC:
+        raise ProtocolViolation(f"{peer.name} answers A-ASSOCIATE-RQ with {kind.name}")
+    try:
+        acceptance = decode_acceptance(body, proposals)
+    except ProtocolViolation as violation:
+        text = f"{peer.name} sends an A-ASSOCIATE-AC that cannot be read: {violation.message}"
+        raise ProtocolViolation(text, violation.reason) from violation
+    if not acceptance.contexts:
+        why = "; ".join(acceptance.refusals) or "it answers none of them"
+        raise ContextRejected(f"{peer.name} takes none of the presentation contexts: {why}")
+    return acceptance

@@ -1,24 +1,31 @@
 """C-STORE as SCU: files go out as they are, each in its own transfer syntax (PS3.4 Annex B)."""
 
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydicom import Dataset, dcmread
+from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID
-from pynetdicom.association import Association
 from pynetdicom.dsutils import split_dataset
 
-from pacs_ai.errors import ContextRejected, PeerError, PeerUnreachable, StoreRefused
+from pacs_ai.errors import ContextRejected, PeerError, StoreRefused
+from pacs_ai.net import commitment
+from pacs_ai.net.associate import MAX_CONTEXTS, AgreedContext, Proposal
 from pacs_ai.net.contexts import DEFLATED, EXPLICIT_LITTLE, IMPLICIT_LITTLE
-from pacs_ai.net.requestor import MAX_CONTEXTS, PeerAddress, association, context
+from pacs_ai.net.dimse import Field, encode_request
+from pacs_ai.net.faults import ProtocolViolation
+from pacs_ai.net.requestor import PeerAddress, Requested, association
 from pacs_ai.net.status import Verdict, classify
 
 _SLOWEST = 128 << 10
-"""Bytes a second that a large object is given to get through; pynetdicom's wait for the answer
-begins when it has queued the object, not when it has sent it."""
+"""Bytes a second that what the system still holds is given to get through: the wait for the
+answer begins when all is handed to it, not when it has arrived."""
+_HELD = 4 << 20
+"""Bytes that it holds at most."""
+_PIECE = 128 << 10
+_LOW_PRIORITY = 2
 
 _CONVERTIBLE = (EXPLICIT_LITTLE, DEFLATED)
 """Syntaxes that pydicom writes as Implicit VR Little Endian without touching a pixel."""
@@ -46,17 +53,26 @@ class Unsendable(PeerError):
     code = "UNSENDABLE"
 
 
+class SendingStopped(PeerError):
+    """A file could not be read while it was sent. Look at the disk; it is tried again."""
+
+    code = "SENDING_STOPPED"
+    retryable = True
+
+
 @dataclass(frozen=True, slots=True)
 class StoreOutcome:
     """What became of one file.
 
     ``status`` is that of the response, None without one; ``error`` says what went wrong, None
-    where the peer has stored the object, perhaps with a warning.
+    where the peer has stored the object, perhaps with a warning. ``unanswered``: the object has
+    gone out, so that the peer may hold it, but no answer has come.
     """
 
     path: Path
     status: int | None
     error: PeerError | None = None
+    unanswered: bool = False
 
     @property
     def verdict(self) -> Verdict:
@@ -80,6 +96,8 @@ class StoreOutcome:
 class _File:
     path: Path
     key: _Key
+    instance: str
+    start: int
     size: int
 
 
@@ -143,15 +161,18 @@ def _examine(paths: Iterable[Path], note: Callable[[StoreOutcome], None]) -> Ite
     """Read the file meta information of each file."""
     for path in paths:
         try:
-            meta, _ = split_dataset(path)
+            meta, start = split_dataset(path)
+            instance = str(meta.MediaStorageSOPInstanceUID)
             key = (str(meta.MediaStorageSOPClassUID), str(meta.TransferSyntaxUID))
             size = path.stat().st_size
+            if size <= start:
+                raise ValueError("no data set")
         except _UNREADABLE as error:
             unsendable = Unsendable("no file meta information")
             unsendable.__cause__ = error
             note(StoreOutcome(path, None, unsendable))
         else:
-            yield _File(path, key, size)
+            yield _File(path, key, instance, start, size)
 
 
 def _batches(files: Iterable[_File]) -> Iterator[list[_File]]:
@@ -183,44 +204,62 @@ def _send_batch(
     timeout: float,
 ) -> None:
     keys = dict.fromkeys(key for file in batch for key in _proposals(file.key))
-    contexts = [context(*key) for key in keys]
-    with association(peer, calling_aet, contexts, timeout) as made:
-        accepted = {
-            (str(one.abstract_syntax), str(one.transfer_syntax[0]))
-            for one in made.accepted_contexts
-        }
+    proposals = [Proposal(sop_class, (syntax,)) for sop_class, syntax in keys]
+    with association(peer, calling_aet, proposals, timeout) as made:
+        accepted = {(one.abstract_syntax, one.transfer_syntax): one for one in made.contexts}
         for file in batch:
-            made.dimse_timeout = timeout + file.size / _SLOWEST
-            outcome = _send(peer, made, file, accepted)
-            note(outcome)
-            # pynetdicom gives an association up without an answer, but says so only later.
-            if isinstance(outcome.error, PeerUnreachable):
-                raise PeerUnreachable(f"{peer.ae_title}: association ended before all was sent")
+            try:
+                note(_send(peer, made, file, accepted))
+            except PeerError as error:
+                note(StoreOutcome(file.path, None, error, unanswered=made.all_sent))
+                raise
 
 
-def _send(peer: PeerAddress, made: Association, file: _File, accepted: set[_Key]) -> StoreOutcome:
-    """Send one file in the context that is wanted most of those accepted."""
+def _send(
+    peer: PeerAddress, made: Requested, file: _File, accepted: Mapping[_Key, AgreedContext]
+) -> StoreOutcome:
+    """Send one file in the context that is wanted most of those accepted.
+
+    Raises
+    ------
+    PeerError
+        If the association ends before the answer.
+    """
     key = next((key for key in _proposals(file.key) if key in accepted), None)
     if key is None:
         name = UID(file.key[0]).name
         refused = ContextRejected(f"{peer.ae_title} does not take {name} as it is encoded")
         return StoreOutcome(file.path, None, refused)
     try:
-        payload: Path | Dataset = file.path if key == file.key else _convertible(file.path)
-        answer = made.send_c_store(payload)
+        command = encode_request(
+            Field.C_STORE,
+            made.next_id(),
+            file.key[0],
+            file.instance,
+            priority=_LOW_PRIORITY,
+            with_dataset=True,
+        )
+        dataset = _pieces(file) if key == file.key else [_converted(file.path)]
     except _UNREADABLE as error:
         unsendable = Unsendable("cannot be encoded for sending")
         unsendable.__cause__ = error
         return StoreOutcome(file.path, None, unsendable)
-    except RuntimeError as error:
-        gone = PeerUnreachable(f"{peer.ae_title}: association ended")
-        gone.__cause__ = error
-        return StoreOutcome(file.path, None, gone)
-    status = answer.get("Status")
-    if status is None:
-        silent = PeerUnreachable(f"{peer.ae_title}: no answer to C-STORE")
-        return StoreOutcome(file.path, None, silent)
-    return _judge(peer, file, int(status))
+    slow = min(file.size, _HELD) / _SLOWEST
+    answer = made.ask(accepted[key], command, dataset, more_seconds=slow)
+    if answer.status is None:
+        raise ProtocolViolation(f"{peer.name} answers C-STORE without a status")
+    return _judge(peer, file, answer.status)
+
+
+def _pieces(file: _File) -> Iterator[bytes]:
+    """Read the data set of a file as it is."""
+    try:
+        with file.path.open("rb") as stream:
+            stream.seek(file.start)
+            while piece := stream.read(_PIECE):
+                yield piece
+    except OSError as error:
+        raise SendingStopped(f"a file cannot be read ({type(error).__name__})") from error
 
 
 def _judge(peer: PeerAddress, file: _File, status: int) -> StoreOutcome:
@@ -230,6 +269,6 @@ def _judge(peer: PeerAddress, file: _File, status: int) -> StoreOutcome:
     return StoreOutcome(file.path, status, refused)
 
 
-def _convertible(path: Path) -> Dataset:
-    """Read a data set that pynetdicom encodes in the context's syntax instead of its own."""
-    return dcmread(path)
+def _converted(path: Path) -> bytes:
+    """Encode an uncompressed data set as Implicit VR Little Endian."""
+    return commitment.encode(dcmread(path), IMPLICIT_LITTLE)

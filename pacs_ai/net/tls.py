@@ -1,17 +1,46 @@
 """TLS after BCP 195 (RFC 9325; PS3.15 Section B.12): 1.2 and 1.3, ECDHE, AEAD, nothing else."""
 
+import ipaddress
+import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pacs_ai.errors import ConfigError
+from pacs_ai.errors import ConfigError, TlsFailed
 from pacs_ai.net.settings import TlsFiles
 
 _TLS12_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """RFC 9325 Section 4.2, in OpenSSL's words; the suites of TLS 1.3 all qualify."""
 
+_END = "-----END CERTIFICATE-----"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientTls:
+    """PEM files of TLS towards a peer.
+
+    Attributes
+    ----------
+    ca
+        Authorities that may have signed the peer's certificate, or the certificate itself; None
+        for those that the system trusts.
+    certificate, key
+        What to show if the peer asks who we are; without a key the certificate's file holds it.
+    """
+
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
 
 def server_context(files: TlsFiles) -> ssl.SSLContext:
     """Make the listener's context; with ``ca`` a client must show a certificate.
+
+    One that only the node itself can show, its own, is accepted too: that is how it asks itself
+    whether it is well.
 
     Raises
     ------
@@ -21,30 +50,122 @@ def server_context(files: TlsFiles) -> ssl.SSLContext:
     context = _context(ssl.PROTOCOL_TLS_SERVER, files.certificate, files.key)
     if files.ca is not None:
         _trust(context, files.ca)
+        _trust(context, files.certificate)
         context.verify_mode = ssl.CERT_REQUIRED
     return context
 
 
-def client_context(
-    ca: Path, certificate: Path | None = None, key: Path | None = None
-) -> ssl.SSLContext:
-    """Make the context for a peer that speaks TLS.
-
-    Parameters
-    ----------
-    ca
-        Authorities that may have signed the peer's certificate; its host name is checked.
-    certificate, key
-        What to show if the peer asks who we are.
+def client_context(files: ClientTls) -> ssl.SSLContext:
+    """Make the context for a peer that speaks TLS; see `check_peer` for its name.
 
     Raises
     ------
     ConfigError
         If a file cannot be used.
     """
-    context = _context(ssl.PROTOCOL_TLS_CLIENT, certificate, key)
-    _trust(context, ca)
+    context = _context(ssl.PROTOCOL_TLS_CLIENT, files.certificate, files.key)
+    context.check_hostname = False  # `check_peer` does, and knows certificates without a name
+    if files.ca is None:
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    else:
+        _trust(context, files.ca)
     return context
+
+
+def secure(sock: socket.socket, files: ClientTls, host: str, name: str) -> ssl.SSLSocket:
+    """Shake hands with a peer, with the files as they are at this moment.
+
+    Parameters
+    ----------
+    sock
+        Connected, with the time limit of the handshake as its timeout.
+    files
+        Whom to trust, and what to show.
+    host
+        What the peer's certificate must be for.
+    name
+        The peer, for errors.
+
+    Raises
+    ------
+    TlsFailed
+        If our files cannot be used, the peer does not speak TLS as we do, or its certificate is
+        not trusted, has expired, or is somebody else's.
+    TimeoutError
+        If it takes too long.
+    """
+    try:
+        context = client_context(files)
+    except ConfigError as error:
+        raise TlsFailed(f"{name}: {error.message}") from error
+    try:
+        secured = context.wrap_socket(sock, server_hostname=host)
+    except TimeoutError:
+        raise
+    except ssl.SSLCertVerificationError as error:
+        raise TlsFailed(f"{name}: its certificate is refused: {error.verify_message}") from error
+    except (OSError, ValueError) as error:
+        raise TlsFailed(f"{name}: no TLS session: {tls_reason(error)}") from error
+    try:
+        check_peer(secured, files, host, name)
+    except TlsFailed:
+        secured.close()
+        raise
+    return secured
+
+
+def check_peer(secured: ssl.SSLSocket, files: ClientTls, host: str, name: str) -> None:
+    """Compare the peer's certificate, which is trusted, with the peer we meant (RFC 9525).
+
+    A certificate that stands in ``ca`` itself can be nobody else's: its names do not matter.
+
+    Raises
+    ------
+    TlsFailed
+        If it is for other hosts.
+    """
+    certificate = secured.getpeercert(binary_form=True)
+    if files.ca is not None and certificate in tuple(certificates(files.ca)):
+        return
+    names = tuple(_names(secured.getpeercert() or {}))
+    if not any(_fits(one, host) for one in names):
+        known = ", ".join(names) or "no host"
+        raise TlsFailed(f"{name}: its certificate is for {known}, not for {host}")
+
+
+def certificates(path: Path) -> Iterator[bytes]:
+    """Give the certificates of a PEM file, DER encoded; nothing if it cannot be read."""
+    with suppress(OSError, ValueError):
+        for part in path.read_text("ascii", "ignore").split(_END)[:-1]:
+            yield ssl.PEM_cert_to_DER_cert(part[part.index("-----BEGIN CERT") :] + _END)
+
+
+def tls_reason(error: Exception) -> str:
+    """Say in OpenSSL's words what went wrong."""
+    reason = getattr(error, "reason", None) or getattr(error, "strerror", None)
+    return str(reason or type(error).__name__).lower().replace("_", " ")
+
+
+def _names(certificate: dict[str, Any]) -> Iterator[str]:
+    """Give the hosts that a certificate is for; its common name counts where there are none."""
+    alternatives = certificate.get("subjectAltName", ())
+    for kind, value in alternatives:
+        if kind in ("DNS", "IP Address"):
+            yield str(value).strip()
+    if not alternatives:
+        for part in certificate.get("subject", ()):
+            yield from (value for kind, value in part if kind == "commonName")
+
+
+def _fits(pattern: str, host: str) -> bool:
+    """Tell whether a name of a certificate is a host's (RFC 9525 Section 6.3)."""
+    with suppress(ValueError):
+        address = ipaddress.ip_address(host)
+        return ipaddress.ip_address(pattern) == address
+    pattern, host = pattern.lower().rstrip("."), host.lower().rstrip(".")
+    if pattern.startswith("*."):
+        return pattern[2:] == host.partition(".")[2] != ""
+    return pattern == host
 
 
 def _context(protocol: int, certificate: Path | None, key: Path | None) -> ssl.SSLContext:
@@ -52,6 +173,7 @@ def _context(protocol: int, certificate: Path | None, key: Path | None) -> ssl.S
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(_TLS12_CIPHERS)
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if certificate is not None:
         try:
             context.load_cert_chain(certificate, key)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from pacs_ai.errors import ConfigError
 
+USERNAME = 1
+"""User-Identity-Type of a name that is not proved."""
 USERNAME_AND_PASSCODE = 2
 """User-Identity-Type: the only one that proves anything and needs no third party."""
 

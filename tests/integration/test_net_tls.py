@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from pacs_ai.errors import ConfigError, PeerUnreachable
+from pacs_ai.errors import ConfigError, TlsFailed
 from pacs_ai.net import client
 from pacs_ai.net.server import TlsFiles
-from pacs_ai.net.tls import client_context, server_context
+from pacs_ai.net.tls import ClientTls, client_context, server_context
 from tests import net_peer as net
 
 pytestmark = pytest.mark.integration
@@ -105,13 +105,13 @@ def test_mutual(tmp_path: Path, keys: Path, tool: Callable[[str], Path]) -> None
 
 def test_our_own_client(tmp_path: Path, keys: Path) -> None:
     with net.running(tmp_path, settings(keys, mutual=True)) as node:
-        context = client_context(keys / "ca.pem", keys / "client.pem", keys / "client.key")
-        peer = client.PeerAddress("AI_NODE", "127.0.0.1", node.server.tls_port, context)
+        files = ClientTls(keys / "ca.pem", keys / "client.pem", keys / "client.key")
+        peer = client.PeerAddress("AI_NODE", "127.0.0.1", node.server.tls_port, files)
         client.echo(peer, "US", timeout=5)
-        with pytest.raises(PeerUnreachable):
-            client.echo(replace(peer, tls=client_context(keys / "ca.pem")), "US", timeout=5)
-        with pytest.raises(PeerUnreachable):
-            client.echo(replace(peer, tls=client_context(keys / "stranger.pem")), "US", timeout=5)
+        with pytest.raises(TlsFailed):
+            client.echo(replace(peer, tls=ClientTls(keys / "ca.pem")), "US", timeout=5)
+        with pytest.raises(TlsFailed):
+            client.echo(replace(peer, tls=ClientTls(keys / "stranger.pem")), "US", timeout=5)
 
 
 def test_the_plain_port_beside_it(tmp_path: Path, keys: Path) -> None:
@@ -126,7 +126,7 @@ def test_silent_clients_delay_nobody(tmp_path: Path, keys: Path) -> None:
         port = node.server.tls_port
         silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
         start = time.monotonic()
-        peer = client.PeerAddress("AI_NODE", "127.0.0.1", port, client_context(keys / "ca.pem"))
+        peer = client.PeerAddress("AI_NODE", "127.0.0.1", port, ClientTls(keys / "ca.pem"))
         client.echo(peer, "US", timeout=5)
         assert time.monotonic() - start < 1
         for one in silent:
@@ -168,7 +168,7 @@ def test_old_ciphers_are_refused(
 
 def test_large_instance_and_an_abort(tmp_path: Path, keys: Path) -> None:
     """Records are smaller than PDUs; what is said last is said within the session."""
-    context = client_context(keys / "ca.pem")
+    context = client_context(ClientTls(keys / "ca.pem"))
     with net.running(tmp_path, settings(keys)) as node:
         peer = net.Peer(node.server.tls_port)
         peer.sock = context.wrap_socket(peer.sock, server_hostname="127.0.0.1")

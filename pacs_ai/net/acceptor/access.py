@@ -8,9 +8,9 @@ import ipaddress
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from pacs_ai.net.acceptor.pdu import RejectReason
 from pacs_ai.net.acceptor.request import AssociateRequest, UserIdentity
 from pacs_ai.net.contexts import APPLICATION_CONTEXT
+from pacs_ai.net.pdu import RejectReason
 from pacs_ai.net.settings import ServerSettings
 from pacs_ai.net.users import USERNAME_AND_PASSCODE, Users
 

@@ -4,23 +4,23 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 
-from pacs_ai.net.acceptor import pdu
+from pacs_ai.net import pdu
 from pacs_ai.net.acceptor.access import refusal
 from pacs_ai.net.acceptor.admission import Admission
 from pacs_ai.net.acceptor.connection import Connection
 from pacs_ai.net.acceptor.dialogue import Dialogue
-from pacs_ai.net.acceptor.faults import (
-    AbortReason,
-    ConnectionCut,
-    ConnectionGone,
-    ProtocolViolation,
-)
 from pacs_ai.net.acceptor.negotiation import negotiate
 from pacs_ai.net.acceptor.noise import warnings
 from pacs_ai.net.acceptor.operations import Reports, Session
 from pacs_ai.net.acceptor.request import AssociateRequest, decode_request
 from pacs_ai.net.acceptor.states import PDU_EVENTS, TRANSITIONS, Action, Event, Outcome, State
 from pacs_ai.net.contexts import ContextPolicy
+from pacs_ai.net.faults import (
+    AbortReason,
+    ConnectionCut,
+    ConnectionGone,
+    ProtocolViolation,
+)
 from pacs_ai.net.handlers import AssociationInfo, CommitmentProvider, Handlers
 from pacs_ai.net.settings import ServerSettings
 

@@ -3,21 +3,19 @@
 from pacs_ai.errors import NotDicom, StorageError
 from pacs_ai.logs import get_logger
 from pacs_ai.net import commitment
-from pacs_ai.net.acceptor.dimse import (
-    WITH_DATASET,
-    Command,
-    Element,
-    Field,
-    encode_response,
-    short,
-    uid,
-    with_group_length,
-)
 from pacs_ai.net.acceptor.negotiation import AcceptedContext
 from pacs_ai.net.acceptor.noise import warnings
 from pacs_ai.net.acceptor.operations import Operation, Session, answer_now
 from pacs_ai.net.acceptor.sink import MemorySink, Sink
 from pacs_ai.net.contexts import COMMITMENT_PUSH, COMMITMENT_PUSH_INSTANCE
+from pacs_ai.net.dimse import (
+    Command,
+    Element,
+    Field,
+    encode_request,
+    encode_response,
+    short,
+)
 from pacs_ai.net.handlers import CommitmentProvider, CommitmentReport, CommitmentRequest
 from pacs_ai.net.status import Status
 
@@ -99,13 +97,13 @@ class GiveReport:
             lambda: self._provider.commitment_undelivered(request, report)
         )
         event, dataset = commitment.report_dataset(report)
-        command = with_group_length(
-            uid(Element.AFFECTED_CLASS, COMMITMENT_PUSH)
-            + short(Element.FIELD, Field.N_EVENT_REPORT)
-            + short(Element.MESSAGE_ID, message_id)
-            + short(Element.DATASET_TYPE, WITH_DATASET)
-            + uid(Element.AFFECTED_INSTANCE, COMMITMENT_PUSH_INSTANCE)
-            + short(Element.EVENT_TYPE, event)
+        command = encode_request(
+            Field.N_EVENT_REPORT,
+            message_id,
+            COMMITMENT_PUSH,
+            COMMITMENT_PUSH_INSTANCE,
+            kind=event,
+            with_dataset=True,
         )
         encoded = commitment.encode(dataset, self._context.transfer_syntax)
         self._session.send(self._context.id, command, encoded)

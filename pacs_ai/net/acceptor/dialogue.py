@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable, Mapping
 
 from pacs_ai.net.acceptor.commitment import begin_give_report, begin_take_report
-from pacs_ai.net.acceptor.dimse import RESPONSE, Command, Element, Field, decode_command
-from pacs_ai.net.acceptor.faults import AbortReason, ProtocolViolation
 from pacs_ai.net.acceptor.negotiation import AcceptedContext
 from pacs_ai.net.acceptor.noise import warnings
 from pacs_ai.net.acceptor.operations import (
@@ -18,8 +16,11 @@ from pacs_ai.net.acceptor.operations import (
     begin_store,
     refuse_large,
 )
-from pacs_ai.net.acceptor.pdu import COMMAND_FRAGMENT, LAST_FRAGMENT, PDV_HEADER, Receiver
+from pacs_ai.net.acceptor.receiver import Receiver
 from pacs_ai.net.contexts import Service
+from pacs_ai.net.dimse import RESPONSE, Command, Element, Field, decode_command
+from pacs_ai.net.faults import AbortReason, ProtocolViolation
+from pacs_ai.net.pdu import COMMAND_FRAGMENT, LAST_FRAGMENT, PDV_HEADER
 from pacs_ai.net.status import Status
 
 Begin = Callable[[Session, AcceptedContext, Command], Operation]

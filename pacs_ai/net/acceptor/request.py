@@ -6,37 +6,26 @@ pynetdicom negotiates and encodes the answer, but never sees these bytes: its de
 odd forms with whatever exception their first consequence raises, or not at all.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from struct import Struct
 
-from pacs_ai.net.acceptor.faults import ProtocolViolation
-from pacs_ai.uids import storable_uid
+from pacs_ai.net.faults import ProtocolViolation
+from pacs_ai.net.items import (
+    CONTEXT_HEAD,
+    DEFAULT_MAX_PDU,
+    FIXED_BODY,
+    MAX_LENGTH,
+    Budget,
+    ItemType,
+    plain_text,
+    plain_uid,
+    walk_items,
+)
 
-FIXED_BODY = 68
-"""Bytes of the body before the variable items."""
 ECHOED = slice(4, 68)
 """Both AE titles and a reserved field: the answer repeats them as sent (PS3.8 Table 9-17)."""
 
 _CALLED = slice(4, 20)
 _CALLING = slice(20, 36)
-_MAX_ITEMS = 32_768
-"""A request of 128 contexts with every transfer syntax there is has less than 8,000."""
-_DEFAULT_MAX_PDU = 16_384
-"""For a peer that leaves out its maximum length, which PS3.8 Annex D.1 does not allow."""
-
-_ITEM = Struct(">BxH")
-_MAX_LENGTH = Struct(">L")
-_APPLICATION_CONTEXT = 0x10
-_PRESENTATION_CONTEXT = 0x20
-_ABSTRACT_SYNTAX = 0x30
-_TRANSFER_SYNTAX = 0x40
-_USER_INFORMATION = 0x50
-_MAXIMUM_LENGTH = 0x51
-_IMPLEMENTATION_CLASS = 0x52
-_ROLE_SELECTION = 0x54
-_IMPLEMENTATION_VERSION = 0x55
-_USER_IDENTITY = 0x58
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +61,7 @@ class AssociateRequest:
     echoed: bytes
     application_context: str = ""
     contexts: dict[int, ProposedContext] = field(default_factory=dict)
-    max_pdu: int = _DEFAULT_MAX_PDU
+    max_pdu: int = DEFAULT_MAX_PDU
     implementation_class_uid: str = ""
     implementation_version: str = ""
     roles: dict[str, tuple[bool, bool]] = field(default_factory=dict)
@@ -101,19 +90,19 @@ def decode_request(body: bytes) -> AssociateRequest:
         calling_aet=_title(body[_CALLING]),
         echoed=body[ECHOED],
     )
-    budget = _Budget(_MAX_ITEMS)
+    budget = Budget()
     seen_user_information = False
-    for kind, value in _items(body, FIXED_BODY, len(body), budget):
-        if kind == _APPLICATION_CONTEXT:
+    for kind, value in walk_items(body, FIXED_BODY, len(body), budget):
+        if kind == ItemType.APPLICATION_CONTEXT:
             if request.application_context:
                 raise ProtocolViolation("application context repeated")
-            request.application_context = _text(value)
-        elif kind == _PRESENTATION_CONTEXT:
+            request.application_context = plain_text(value)
+        elif kind == ItemType.PROPOSED_CONTEXT:
             context = _context(value, budget)
             if context.id in request.contexts:
                 raise ProtocolViolation("presentation context id repeated")
             request.contexts[context.id] = context
-        elif kind == _USER_INFORMATION:
+        elif kind == ItemType.USER_INFORMATION:
             if seen_user_information:
                 raise ProtocolViolation("user information repeated")
             seen_user_information = True
@@ -123,69 +112,42 @@ def decode_request(body: bytes) -> AssociateRequest:
     return request
 
 
-class _Budget:
-    """Counts items over all levels of one request."""
-
-    def __init__(self, items: int) -> None:
-        self.left = items
-
-    def spend(self) -> None:
-        self.left -= 1
-        if self.left < 0:
-            raise ProtocolViolation("more items than any association can need")
-
-
-def _items(data: bytes, start: int, stop: int, budget: _Budget) -> Iterator[tuple[int, bytes]]:
-    """Walk items: type, reserved byte, length of two bytes, value."""
-    while start < stop:
-        budget.spend()
-        if stop - start < _ITEM.size:
-            raise ProtocolViolation("item header cut off")
-        kind, length = _ITEM.unpack_from(data, start)
-        start += _ITEM.size
-        if length > stop - start:
-            raise ProtocolViolation("item reaches beyond its end")
-        yield kind, data[start : start + length]
-        start += length
-
-
-def _context(value: bytes, budget: _Budget) -> ProposedContext:
+def _context(value: bytes, budget: Budget) -> ProposedContext:
     """Take a presentation context item apart (PS3.8 Section 9.3.2.2)."""
-    fixed = 4
-    if len(value) < fixed:
+    if len(value) < CONTEXT_HEAD:
         raise ProtocolViolation("presentation context cut off")
     number = value[0]
     if number % 2 == 0:
         raise ProtocolViolation("presentation context id is even")
     abstract: str | None = None
     syntaxes: dict[str, None] = {}
-    for kind, name in _items(value, fixed, len(value), budget):
-        if kind == _ABSTRACT_SYNTAX:
+    for kind, name in walk_items(value, CONTEXT_HEAD, len(value), budget):
+        if kind == ItemType.ABSTRACT_SYNTAX:
             if abstract is not None:
                 raise ProtocolViolation("abstract syntax repeated")
-            abstract = _uid(name)
-        elif kind == _TRANSFER_SYNTAX:
-            syntaxes[_uid(name)] = None
+            abstract = plain_uid(name)
+        elif kind == ItemType.TRANSFER_SYNTAX:
+            syntaxes[plain_uid(name)] = None
     if abstract is None or not syntaxes:
         raise ProtocolViolation("presentation context without abstract or transfer syntax")
     return ProposedContext(number, abstract, tuple(syntaxes))
 
 
-def _user_information(request: AssociateRequest, value: bytes, budget: _Budget) -> None:
+def _user_information(request: AssociateRequest, value: bytes, budget: Budget) -> None:
     """Take the user information item apart; a later item of a kind replaces an earlier one."""
-    for kind, data in _items(value, 0, len(value), budget):
-        if kind == _MAXIMUM_LENGTH:
-            if len(data) != _MAX_LENGTH.size:
+    for kind, data in walk_items(value, 0, len(value), budget):
+        if kind == ItemType.MAXIMUM_LENGTH:
+            if len(data) != MAX_LENGTH.size:
                 raise ProtocolViolation("maximum length item is not four bytes")
-            request.max_pdu = _MAX_LENGTH.unpack(data)[0]
-        elif kind == _IMPLEMENTATION_CLASS:
-            request.implementation_class_uid = _uid(data)
-        elif kind == _IMPLEMENTATION_VERSION:
-            request.implementation_version = _text(data)
-        elif kind == _ROLE_SELECTION:
+            request.max_pdu = MAX_LENGTH.unpack(data)[0]
+        elif kind == ItemType.IMPLEMENTATION_CLASS:
+            request.implementation_class_uid = plain_uid(data)
+        elif kind == ItemType.IMPLEMENTATION_VERSION:
+            request.implementation_version = plain_text(data)
+        elif kind == ItemType.ROLE_SELECTION:
             sop_class, scu, scp = _role(data)
             request.roles[sop_class] = (scu, scp)
-        elif kind == _USER_IDENTITY:
+        elif kind == ItemType.USER_IDENTITY:
             request.identity = _identity(data)
 
 
@@ -194,7 +156,7 @@ def _role(data: bytes) -> tuple[str, bool, bool]:
     length = int.from_bytes(data[:2], "big")
     if len(data) != 2 + length + 2:
         raise ProtocolViolation("role selection item of wrong length")
-    return _uid(data[2 : 2 + length]), data[-2] == 1, data[-1] == 1
+    return plain_uid(data[2 : 2 + length]), data[-2] == 1, data[-1] == 1
 
 
 def _identity(data: bytes) -> UserIdentity:
@@ -212,15 +174,4 @@ def _identity(data: bytes) -> UserIdentity:
 
 def _title(value: bytes) -> str:
     """Decode an AE title, up to a NUL: some writers leave behind it what was there before."""
-    return _text(value.lstrip(b" \0").partition(b"\0")[0])
-
-
-def _text(value: bytes) -> str:
-    """Decode a name; any padding with spaces or NULs is let through."""
-    return value.decode("latin-1").strip(" \0")
-
-
-def _uid(value: bytes) -> str:
-    """Decode a UID; the empty string, which nothing accepts, stands for one that is none."""
-    uid = _text(value)
-    return uid if storable_uid(uid) else ""
+    return plain_text(value.lstrip(b" \0").partition(b"\0")[0])

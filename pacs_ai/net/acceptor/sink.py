@@ -6,7 +6,7 @@ from struct import Struct
 from typing import Protocol
 
 from pacs_ai.domain import Part
-from pacs_ai.net.acceptor.pdu import Spillable
+from pacs_ai.net.acceptor.receiver import Spillable
 from pacs_ai.net.identity import IMPLEMENTATION_VERSION
 from pacs_ai.uids import IMPLEMENTATION_CLASS_UID
 

@@ -11,7 +11,7 @@ from pynetdicom.dimse_messages import C_ECHO_RSP, C_STORE_RQ, C_STORE_RSP
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.dsutils import decode
 
-from pacs_ai.net.acceptor.dimse import Element, Field, decode_command, encode_response
+from pacs_ai.net.dimse import Element, Field, decode_command, encode_response
 from tests import net_peer as net
 
 

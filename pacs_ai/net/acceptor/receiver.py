@@ -1,25 +1,13 @@
-"""PDUs of the upper layer protocol (PS3.8 Section 9.3): read in place, written whole."""
+"""The bytes of one connection of the listener, used where they lie."""
 
 import socket
 from collections import deque
-from enum import IntEnum
 from struct import Struct
 from typing import Protocol
 
-from pacs_ai.net.acceptor.faults import AbortReason, ConnectionCut, ConnectionGone
+from pacs_ai.net.faults import ConnectionCut, ConnectionGone
+from pacs_ai.net.pdu import HEADER, PDV_HEADER
 
-HEADER = 6
-"""Bytes before the body of a PDU: type, reserved, length (PS3.8 Section 9.3.1)."""
-PDV_HEADER = 6
-"""Bytes before a fragment: item length, context id, message control header (Annex E.2)."""
-LAST_FRAGMENT = 0x02
-COMMAND_FRAGMENT = 0x01
-
-RELEASE_RP = bytes((6, 0, 0, 0, 0, 4, 0, 0, 0, 0))
-"""A-RELEASE-RP (PS3.8 Section 9.3.7)."""
-
-_WHOLE_COMMAND = COMMAND_FRAGMENT | LAST_FRAGMENT
-_ABORT_BODY = 4
 _FIRST_BUFFER = 16 << 10
 _BUFFER = 1 << 20
 """Measured: a tenth faster than 256 KiB; the rest of a larger one is hardly ever used."""
@@ -27,21 +15,8 @@ _ROOM = 64 << 10
 """Below so much free space at its end the buffer starts anew: short receives cost most."""
 _spare_buffers: deque[bytearray] = deque(maxlen=16)
 """To have the system provide and clear one costs as much as a small association does."""
-_PDATA = 4
 _LENGTH = Struct(">L")
 _PDV = Struct(">LBB")
-_PDU_AND_PDV = Struct(">BxLLBB")
-
-
-class RejectReason(IntEnum):
-    """Result, source and reason of an A-ASSOCIATE-RJ (PS3.8 Table 9-21), a byte each."""
-
-    CONTEXT_NAME = 0x010102
-    CALLING_AET = 0x010103
-    CALLED_AET = 0x010107
-    PROTOCOL_VERSION = 0x010202
-    NO_REASON = 0x010101
-    LOCAL_LIMIT = 0x020302
 
 
 class Spillable(Protocol):
@@ -175,55 +150,3 @@ class Receiver:
         left = self._end - self._start
         self._buffer[:left] = self._buffer[self._start : self._end]
         self._start, self._end = 0, left
-
-
-def abort(reason: AbortReason) -> bytes:
-    """Encode an A-ABORT from the service provider (PS3.8 Section 9.3.8)."""
-    return bytes((7, 0, 0, 0, 0, _ABORT_BODY, 0, 0, 2, reason))
-
-
-def reject(reason: RejectReason) -> bytes:
-    """Encode an A-ASSOCIATE-RJ (PS3.8 Section 9.3.4)."""
-    return bytes((3, 0, 0, 0, 0, 4, 0)) + int(reason).to_bytes(3, "big")
-
-
-def message(context_id: int, command: bytes, dataset: bytes | None, max_length: int) -> bytes:
-    """Encode a DIMSE message as P-DATA-TF PDUs of one fragment each (PS3.8 Annex E).
-
-    Parameters
-    ----------
-    context_id
-        Presentation context.
-    command
-        Encoded command set.
-    dataset
-        Encoded data set, None for none.
-    max_length
-        Largest body the peer takes (PS3.8 Annex D.1), 0 for no limit.
-    """
-    whole = len(command) + PDV_HEADER
-    if dataset is None and (whole <= max_length or not max_length):
-        # Nearly every message that is sent here: the response to a C-STORE.
-        head = _PDU_AND_PDV.pack(_PDATA, whole, whole - 4, context_id, _WHOLE_COMMAND)
-        return head + command
-    parts = [_fragments(context_id, command, COMMAND_FRAGMENT, max_length)]
-    if dataset is not None:
-        parts.append(_fragments(context_id, dataset, 0, max_length))
-    return b"".join(parts)
-
-
-def _fragments(context_id: int, data: bytes, control: int, max_length: int) -> bytes:
-    step = max(max_length - PDV_HEADER, 2) if max_length else max(len(data), 1)
-    pieces = [data[at : at + step] for at in range(0, len(data), step)] or [b""]
-    last = len(pieces) - 1
-    return b"".join(
-        _PDU_AND_PDV.pack(
-            _PDATA,
-            len(piece) + PDV_HEADER,
-            len(piece) + 2,
-            context_id,
-            control | (LAST_FRAGMENT if index == last else 0),
-        )
-        + piece
-        for index, piece in enumerate(pieces)
-    )

@@ -40,6 +40,7 @@ class ProtocolViolation(PeerError):
     """
 
     code = "PROTOCOL_VIOLATION"
+    retryable = True
 
     def __init__(self, message: str, reason: AbortReason = AbortReason.INVALID_PARAMETER) -> None:
         super().__init__(message)

@@ -44,6 +44,7 @@ class Element(IntEnum):
     FIELD = 0x0100
     MESSAGE_ID = 0x0110
     ANSWERED_ID = 0x0120
+    PRIORITY = 0x0700
     DATASET_TYPE = 0x0800
     STATUS = 0x0900
     COMMENT = 0x0902
@@ -70,6 +71,13 @@ class Command:
             return None
         number: int = _SHORT.unpack(value)[0]
         return number
+
+    @property
+    def status(self) -> int | None:
+        """Status of a response, None if there is none; some peers write it with four bytes."""
+        value = self.elements.get(Element.STATUS, b"")
+        wide = len(value) == 2 * _SHORT.size
+        return int.from_bytes(value, "little") if wide else self.number(Element.STATUS)
 
     def uid(self, element: Element) -> str | None:
         """Return a UID that can be taken as it is, "" for one that cannot, None if absent."""
@@ -131,6 +139,41 @@ def encode_response(
     if comment:
         elements += text(Element.COMMENT, comment)
     return with_group_length(elements + _value(Element.AFFECTED_INSTANCE, instance) + extra)
+
+
+def encode_request(
+    field: Field,
+    message_id: int,
+    sop_class: str,
+    instance: str = "",
+    *,
+    priority: int | None = None,
+    kind: int | None = None,
+    with_dataset: bool = False,
+) -> bytes:
+    """Encode the command set of a request of ours (PS3.7 Sections 9.3 and 10.3).
+
+    Parameters
+    ----------
+    sop_class, instance
+        UIDs: Requested ones for an N-ACTION, Affected ones for all else; "" for no instance.
+    priority
+        Of a C-STORE.
+    kind
+        Event Type ID or Action Type ID.
+    with_dataset
+        Whether a data set follows.
+    """
+    acts = field == Field.N_ACTION
+    elements = uid(Element.REQUESTED_CLASS if acts else Element.AFFECTED_CLASS, sop_class)
+    elements += short(Element.FIELD, field) + short(Element.MESSAGE_ID, message_id)
+    if priority is not None:
+        elements += short(Element.PRIORITY, priority)
+    elements += short(Element.DATASET_TYPE, WITH_DATASET if with_dataset else NO_DATASET)
+    elements += uid(Element.REQUESTED_INSTANCE if acts else Element.AFFECTED_INSTANCE, instance)
+    if kind is not None:
+        elements += short(Element.ACTION_TYPE if acts else Element.EVENT_TYPE, kind)
+    return with_group_length(elements)
 
 
 @lru_cache(maxsize=64)

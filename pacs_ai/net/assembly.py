@@ -1,0 +1,105 @@
+"""Messages of a peer that we have called, put together from fragments (PS3.8 Annex E)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from struct import Struct
+
+from pacs_ai.net.dimse import RESPONSE, Command, Element, decode_command
+from pacs_ai.net.faults import ProtocolViolation
+from pacs_ai.net.pdu import COMMAND_FRAGMENT, LAST_FRAGMENT, PDV_HEADER
+
+_MAX_COMMAND = 64 << 10
+_MAX_DATASET = 16 << 20
+_PDV = Struct(">LBB")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A request of the peer's with its data set, or a response, whose data set is dropped."""
+
+    context_id: int
+    command: Command
+    dataset: bytes = b""
+
+    @property
+    def is_response(self) -> bool:
+        """Tell whether it answers something."""
+        return bool((self.command.number(Element.FIELD) or 0) & RESPONSE)
+
+
+class Assembly:
+    """Takes P-DATA-TF bodies and gives messages.
+
+    A response is whole with its command set: none that we await has a data set we need, and some
+    peers announce one that never comes.
+
+    Parameters
+    ----------
+    name
+        The peer, for errors.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._ready: list[Message] = []
+        self._command = bytearray()
+        self._request: Message | None = None
+        self._dataset = bytearray()
+
+    @property
+    def messages(self) -> Iterator[Message]:
+        """The messages that are whole, each given once."""
+        while self._ready:
+            yield self._ready.pop(0)
+
+    def take(self, body: bytes) -> None:
+        """Take the fragments of one P-DATA-TF.
+
+        Raises
+        ------
+        ProtocolViolation
+            If a fragment reaches beyond the PDU, a message grows too long, or a command set says
+            not what it is.
+        """
+        at = 0
+        while at < len(body):
+            if len(body) - at < PDV_HEADER:
+                raise ProtocolViolation(f"{self._name} cuts a fragment off")
+            length, context_id, control = _PDV.unpack_from(body, at)
+            start, at = at + PDV_HEADER, at + 4 + length
+            if at < start or at > len(body):
+                raise ProtocolViolation(f"{self._name} sends a fragment longer than its PDU")
+            data, last = body[start:at], bool(control & LAST_FRAGMENT)
+            if control & COMMAND_FRAGMENT:
+                self._command_fragment(context_id, data, last=last)
+            else:
+                self._data_fragment(data, last=last)
+
+    def _command_fragment(self, context_id: int, data: bytes, *, last: bool) -> None:
+        self._command += data
+        if len(self._command) > _MAX_COMMAND:
+            raise ProtocolViolation(f"{self._name} sends a command set that is too long")
+        if not last:
+            return
+        command = decode_command(bytes(self._command))
+        self._command.clear()
+        self._dataset.clear()
+        self._request = None
+        if command.number(Element.FIELD) is None:
+            raise ProtocolViolation(f"{self._name} sends a command set without a command field")
+        message = Message(context_id, command)
+        if command.has_dataset and not message.is_response:
+            self._request = message
+        else:
+            self._ready.append(message)
+
+    def _data_fragment(self, data: bytes, *, last: bool) -> None:
+        request = self._request
+        if request is None:
+            return
+        self._dataset += data
+        if len(self._dataset) > _MAX_DATASET:
+            raise ProtocolViolation(f"{self._name} sends a data set that is too long")
+        if last:
+            self._request = None
+            self._ready.append(Message(request.context_id, request.command, bytes(self._dataset)))
