@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from types import FrameType
@@ -48,7 +49,7 @@ class Daemon:
     def __init__(self, app: App, *, listening: bool, workers: int) -> None:
         self._app = app
         self._stop = threading.Event()
-        self._schedule = Schedule()
+        self._schedule = Schedule(app.context.clock)
         self._threads: list[threading.Thread] = []
         self._workforce = Workforce(app, workers) if workers else None
         self._server = _listener(app) if listening else None
@@ -97,7 +98,8 @@ class Daemon:
         self._stop.set()
         if self._server is not None:
             self._server.stop()
-        self._schedule.stop()
+        self._schedule.close()
+        self._schedule.join(time.monotonic() + DRAIN_SECONDS)
         if self._workforce is not None:
             self._workforce.stop()
         for thread in self._threads:

@@ -1,21 +1,49 @@
-"""Sweeps at intervals. Nothing durable lives here: each looks at the rows and may run anywhere."""
+"""Sweeps at intervals. Nothing durable lives here: each looks at the rows and may run anywhere.
 
+APScheduler plans by the date, which a time server or a person may set; see `_Scheduler`.
+"""
+
+import threading
+import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
+from apscheduler.executors.base import BaseExecutor, run_job
+from apscheduler.job import Job
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
 
+from pacs_ai.clock import Clock
 from pacs_ai.errors import PacsAIError
 from pacs_ai.logs import get_logger
+
+_STEP_SECONDS = 1.0
+"""A plan that is so far astray is corrected; less is a clock that is steered."""
+
+_LOOK_SECONDS = 5.0
+"""Longest wait between two looks at the clocks."""
 
 _log = get_logger()
 
 
 class Schedule:
-    """Calls functions again and again, each in one thread at a time."""
+    """Calls functions again and again, each in one thread at a time.
 
-    def __init__(self) -> None:
-        self._scheduler = BackgroundScheduler(
+    Intervals are measured on the monotonic clock: setting the date neither stops a sweep nor
+    repeats it.
+
+    Parameters
+    ----------
+    clock
+        The machine's clocks.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._threads = _Threads()
+        self._scheduler = _Scheduler(
             timezone="UTC",
+            executors={"default": self._threads},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
 
@@ -30,12 +58,88 @@ class Schedule:
             except Exception as error:  # noqa: BLE001 - one bad sweep must not end all later ones
                 _log.error("sweep failed unexpectedly", sweep=name, error=type(error).__name__)
 
-        self._scheduler.add_job(guarded, "interval", seconds=seconds, id=name)
+        self._scheduler.add_job(guarded, _Every(seconds, self._clock), id=name)
 
     def start(self) -> None:
         """Begin."""
         self._scheduler.start()
 
-    def stop(self) -> None:
-        """End; a sweep at work is waited for."""
-        self._scheduler.shutdown(wait=True)
+    def close(self) -> None:
+        """Begin no sweep any more; those at work go on."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    def join(self, deadline: float) -> bool:
+        """Wait until a moment on the monotonic clock for the sweeps at work; True if all ended."""
+        return self._threads.join(deadline)
+
+
+class _Every(BaseTrigger):  # type: ignore[misc] # it has no types
+    """Fires again so many seconds after it fired last, and remembers when on both clocks."""
+
+    def __init__(self, seconds: float, clock: Clock) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._due = 0.0
+
+    def get_next_fire_time(self, _previous: datetime | None, _now: datetime) -> datetime:
+        """Return when it is due next."""
+        self._due = self._clock.monotonic() + self._seconds
+        return self.date()
+
+    def date(self) -> datetime:
+        """Return that moment by the date as it is set now."""
+        return self._clock.now() + timedelta(seconds=self._due - self._clock.monotonic())
+
+
+class _Scheduler(BackgroundScheduler):  # type: ignore[misc] # it has no types
+    """Corrects its plan when the date is set.
+
+    APScheduler waits on the monotonic clock, but what it waits for is a date. Set back by hours,
+    it would wait for hours; set forth, it would count all the runs it believes to have missed.
+    """
+
+    def _process_jobs(self) -> float | None:
+        """Do what is due; return the seconds until something is again."""
+        self._correct()
+        seconds: float | None = super()._process_jobs()
+        # the date may be set at any moment, between two looks at it as well
+        return None if seconds is None else min(seconds, _LOOK_SECONDS)
+
+    def _correct(self) -> None:
+        step = 0.0
+        for job in self.get_jobs():
+            if job.next_run_time is None:
+                continue
+            date = job.trigger.date()
+            astray = (date - job.next_run_time).total_seconds()
+            if abs(astray) >= _STEP_SECONDS:
+                step = astray
+                job.modify(next_run_time=date)
+        if step:
+            _log.warning("the clock was set", seconds=round(step))
+
+
+class _Threads(BaseExecutor):  # type: ignore[misc] # it has no types
+    """A daemon thread for each run: one that hangs does not keep the process from ending."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._running: set[threading.Thread] = set()
+
+    def _do_submit_job(self, job: Job, run_times: list[object]) -> None:
+        thread = threading.Thread(
+            target=self._run, args=(job, run_times), name=f"sweep-{job.id}", daemon=True
+        )
+        self._running = {one for one in self._running if one.is_alive()} | {thread}
+        thread.start()
+
+    def _run(self, job: Job, run_times: list[object]) -> None:
+        events = run_job(job, job._jobstore_alias, run_times, self._logger.name)
+        self._run_job_success(job.id, events)
+
+    def join(self, deadline: float) -> bool:
+        """Wait until a moment on the monotonic clock; True if no run is left."""
+        for thread in self._running:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._running)
