@@ -42,9 +42,14 @@ def check_start(config: Config) -> list[Finding]:
     ------
     ConfigError
         Naming everything that is wrong, and what to do.
+    StorageError
+        The same, if all that is wrong may pass without anybody's help: a database server that does
+        not answer yet.
     """
     found = list(findings(config))
     failed = [one for one in found if one.severity is Severity.ERROR]
     if failed:
-        raise ConfigError("; ".join(f"{one.text}: {one.remedy}" for one in failed))
+        lasting = [one for one in failed if one.error is ConfigError]
+        error = (lasting or failed)[0].error
+        raise error("; ".join(f"{one.text}: {one.remedy}" for one in failed))
     return [one for one in found if one.severity is Severity.WARNING]

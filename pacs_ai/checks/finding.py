@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pacs_ai.errors import PacsAIError
+from pacs_ai.errors import ConfigError, PacsAIError, StorageError
 
 
 class Severity(StrEnum):
@@ -29,17 +29,20 @@ class Finding:
         What was seen; no patient data, no password.
     remedy
         What to do about it, unless the severity is ``OK``.
+    error
+        The error that the start ends with, if the severity is ``ERROR``.
     """
 
     name: str
     text: str
     remedy: str = ""
     severity: Severity = Severity.OK
+    error: type[PacsAIError] = ConfigError
 
 
-def wrong(name: str, text: str, remedy: str) -> Finding:
+def wrong(name: str, text: str, remedy: str, error: type[PacsAIError] = ConfigError) -> Finding:
     """Make a finding that prevents the start."""
-    return Finding(name, text, remedy, Severity.ERROR)
+    return Finding(name, text, remedy, Severity.ERROR, error)
 
 
 def doubtful(name: str, text: str, remedy: str) -> Finding:
@@ -52,4 +55,5 @@ def guarded(name: str, remedy: str, check: Callable[[], Finding]) -> Finding:
     try:
         return check()
     except PacsAIError as error:
-        return wrong(name, error.message, remedy)
+        passing = isinstance(error, StorageError)
+        return wrong(name, error.message, remedy, StorageError if passing else ConfigError)

@@ -6,7 +6,7 @@ Most starts have nothing to migrate: they compare one row and go on.
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from pacs_ai.errors import ConfigError
+from pacs_ai.errors import ConfigError, StorageError
 from pacs_ai.store.session import Database
 
 SCHEMA_STEP = "0001"
@@ -21,7 +21,9 @@ def current(database: Database) -> str | None:
     Raises
     ------
     ConfigError
-        If there is no connection, or no database at its other end.
+        If the file is no database, or cannot be opened.
+    StorageError
+        If the server does not answer, or does not let us in.
     """
     try:
         with database.engine.connect() as connection:
@@ -30,8 +32,12 @@ def current(database: Database) -> str | None:
             step: str | None = connection.scalar(sa.select(_VERSIONS.c.version_num))
             return step
     except DBAPIError:
+        if not database.is_sqlite:  # the server may come up later
+            raise StorageError(
+                "storage.database: no connection; check that the server runs, host, name and rights"
+            ) from None
         raise ConfigError(
-            "storage.database: no connection, or no database; check file or host, name and rights"
+            "storage.database: no connection, or no database; check the file and its rights"
         ) from None
 
 

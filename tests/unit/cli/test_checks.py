@@ -178,3 +178,14 @@ def test_a_folder_without_rights(
     checked = pacs_ai("config", "check")
     assert checked.code == 2
     assert "closed is not writable for this user" in checked.err
+
+
+def test_a_database_server_that_is_not_up_yet_is_waited_for(folder: Path, pacs_ai: Command) -> None:
+    """Exit code 2 is for what stays wrong: the unit does not start the node again after it."""
+    (folder / "pacs-ai.toml").write_text(
+        '[storage]\nmin_free_gb = 0\ndatabase = "postgresql://me:secret@127.0.0.1:1/rows"\n'
+    )
+    checked = pacs_ai("config", "check")
+    assert checked.code == 1
+    assert checked.err.startswith("pacs-ai: STORAGE: storage.database: no connection;")
+    assert "secret" not in checked.err + checked.out
