@@ -86,6 +86,13 @@ class Decision(StrEnum):
     UNDETERMINED = "undetermined"
 
 
+class RenderingCaution(StrEnum):
+    """What is to be said of how an image is shown; a few words that name no value."""
+
+    WINDOW = "window not usable"
+    UNITS = "no Hounsfield units"
+
+
 class TaskKind(StrEnum):
     """The steps that an engine wakes a worker for."""
 
@@ -205,7 +212,8 @@ class ImagePrediction:
     ``saliency`` has shape (classes, h, w), float32, each map in [0, 1]; a map that is all zero
     explains nothing. ``outlier`` is how far the image lies from those the model learned from,
     relative to the limit of its bundle: above 1 it is unlike them. None if the bundle cannot tell.
-    ``misfits`` say in what else it lies outside of what the model was made for.
+    ``misfits`` say in what else it lies outside of what the model was made for, or could not be
+    shown as its header asks.
     """
 
     header: InstanceHeader

@@ -1,43 +1,19 @@
-"""From stored values to grey: modality LUT, window or VOI LUT, polarity (PS3.3 Section C.11)."""
+"""Look-up tables: how they are read, and how values are looked up (PS3.3 Section C.11)."""
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
 
-from pacs_ai.dicom.reading import integer, items, number, numbers, text, value_of
+from pacs_ai.dicom.ambiguous import signed_word, us_or_ss, word_values
+from pacs_ai.dicom.functional_groups import has_value
 from pacs_ai.errors import UnsupportedPixels
 
-RENDERING_KEYWORDS = (
-    "Modality",
-    "PixelPaddingValue",
-    "PixelPaddingRangeLimit",
-    "RescaleSlope",
-    "RescaleIntercept",
-    "ModalityLUTSequence",
-    "WindowCenter",
-    "WindowWidth",
-    "VOILUTFunction",
-    "VOILUTSequence",
-    "SharedFunctionalGroupsSequence",
-    "PerFrameFunctionalGroupsSequence",
-)
-DESCRIPTOR_VALUES = 3
-_FULL_TABLE = 65536
-_MAX_LUT_BITS = 16
-_MAX_NUMBER = 1e25
-"""Times a stored value of 32 bits it is still a float32."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A contrast window: centre and width in units of the modality, and its curve."""
-
-    centre: float
-    width: float
-    function: str = "LINEAR"
+_DESCRIPTOR_VALUES = 3
+_WORD = 1 << 16
+_MAX_BITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,56 +24,56 @@ class LookUpTable:
     entries: npt.NDArray[np.uint16]
     maximum: int
 
+    def reaching(self, low: float, high: float) -> Self:
+        """Return the table, its first input with the other sign where only so any value reaches it.
 
-@dataclass(frozen=True, slots=True)
-class Rendering:
-    """How a frame is shown. ``padding`` is the range of stored values that mean "no image"."""
+        Parameters
+        ----------
+        low, high
+            Smallest and largest input.
+        """
+        other = replace(self, first=_other_sign(self.first))
+        return other if not self._meets(low, high) and other._meets(low, high) else self
 
-    modality: str
-    rescaled: bool
-    slope: float
-    intercept: float
-    modality_lut: LookUpTable | None
-    window: Window | None
-    voi_lut: LookUpTable | None
-    padding: tuple[int, int] | None
+    def _meets(self, low: float, high: float) -> bool:
+        return self.first <= high and low <= self.first + len(self.entries) - 1
 
 
-def read_rendering(dataset: Dataset, frame: int) -> Rendering:
-    """Collect what the header says on showing one frame.
+def read_table(item: Dataset, prefix: str = "LUT", *, signed: bool) -> LookUpTable | None:
+    """Read a table from its descriptor and data.
 
     Parameters
     ----------
-    dataset
-        Data set with the elements of `RENDERING_KEYWORDS`.
-    frame
-        Counts from 1; its own functional group goes before the shared one, this before the top.
+    item
+        Item of a Modality or VOI LUT Sequence, or a data set with a palette.
+    prefix
+        Keyword without ``Descriptor`` and ``Data``.
+    signed
+        Whether the input may be negative; see `pacs_ai.dicom.ambiguous.us_or_ss`.
+
+    Returns
+    -------
+    LookUpTable or None
+        None if there is neither descriptor nor data. The largest output is that of the bits that
+        are declared, unless the table ends above it or below half of it: some writers declare the
+        bits in which an entry is stored, and not those that are used.
 
     Raises
     ------
     UnsupportedPixels
-        If a slope, intercept, window or table cannot be right: no number, NaN, zero, of a size that
-        leaves float32. What cannot be read is not taken for absent, which would be a guess.
+        If the descriptor is missing or contradicts the data.
     """
-    rescale = _group(dataset, frame, "PixelValueTransformationSequence") or dataset
-    voi = _group(dataset, frame, "FrameVOILUTSequence") or dataset
-    given, intercept = number(rescale, "RescaleSlope"), number(rescale, "RescaleIntercept") or 0.0
-    slope = 1.0 if given is None else given
-    if not _usable(slope) or not _usable(intercept) or slope == 0:
-        raise UnsupportedPixels("the rescale slope or intercept is not a usable number")
-    padding = numbers(dataset, "PixelPaddingValue")
-    limits = numbers(dataset, "PixelPaddingRangeLimit") or padding
-    return Rendering(
-        modality=text(dataset, "Modality"),
-        rescaled=given is not None,
-        slope=slope,
-        intercept=intercept,
-        modality_lut=_table(dataset, "ModalityLUTSequence"),
-        window=_window(voi),
-        voi_lut=_table(voi, "VOILUTSequence"),
-        padding=(int(min(padding[0], limits[0])), int(max(padding[0], limits[0])))
-        if padding
-        else None,
+    descriptor = us_or_ss(item, f"{prefix}Descriptor", signed=False)
+    if not descriptor and not has_value(item, f"{prefix}Data"):
+        return None
+    if len(descriptor) != _DESCRIPTOR_VALUES:
+        raise UnsupportedPixels(f"{prefix}Descriptor has no three values")
+    count, first, bits = descriptor
+    entries = _entries(item, f"{prefix}Data", count or _WORD)
+    if entries is None or not 0 < bits <= _MAX_BITS:
+        raise UnsupportedPixels(f"{prefix}Data contradicts its descriptor")
+    return LookUpTable(
+        signed_word(first) if signed else first, entries, _scale(int(entries.max()), bits)
     )
 
 
@@ -121,59 +97,18 @@ def apply_table(values: npt.NDArray[np.generic], table: LookUpTable) -> npt.NDAr
     return table.entries[index].astype(np.float32)
 
 
-def _group(dataset: Dataset, frame: int, keyword: str) -> Dataset | None:
-    """Functional group macro of a frame, or the one shared by all (PS3.3 Section C.7.6.16)."""
-    own = items(dataset, "PerFrameFunctionalGroupsSequence")[frame - 1 : frame]
-    shared = items(dataset, "SharedFunctionalGroupsSequence")[:1]
-    for group in own + shared:
-        for item in items(group, keyword)[:1]:
-            return item
-    return None
+def _other_sign(first: int) -> int:
+    return first + _WORD if first < 0 else signed_word(first)
 
 
-def _usable(value: float) -> bool:
-    return math.isfinite(value) and abs(value) <= _MAX_NUMBER
+def _scale(largest: int, bits: int) -> int:
+    declared = (1 << bits) - 1
+    return largest if largest > declared or 0 < largest <= declared // 2 else declared
 
 
-def _window(voi: Dataset) -> Window | None:
-    centre, width = number(voi, "WindowCenter"), number(voi, "WindowWidth")
-    if centre is None or width is None:
-        return None
-    if not _usable(centre) or not _usable(width) or width <= 0:
-        raise UnsupportedPixels("the window centre or width is not a usable number")
-    function = text(voi, "VOILUTFunction") or "LINEAR"
-    if function == "LINEAR" and width < 1:
-        # LINEAR is not defined below 1; writers with fractional units mean the exact form.
-        function = "LINEAR_EXACT"
-    return Window(centre, width, function)
-
-
-def _table(dataset: Dataset, keyword: str) -> LookUpTable | None:
-    for item in items(dataset, keyword)[:1]:
-        descriptor = numbers(item, "LUTDescriptor")
-        if not descriptor and value_of(item, "LUTData") is None:
-            return None
-        if len(descriptor) != DESCRIPTOR_VALUES:
-            raise UnsupportedPixels(f"the table of {keyword} has no usable descriptor")
-        count, first, bits = (int(value) for value in descriptor)
-        count = count or _FULL_TABLE
-        entries = _entries(item, count)
-        if len(entries) < count or not 0 < bits <= _MAX_LUT_BITS:
-            raise UnsupportedPixels(f"the table of {keyword} contradicts its descriptor")
-        entries = entries[:count]
-        return LookUpTable(first, entries, max((1 << bits) - 1, int(entries.max())))
-    return None
-
-
-def _entries(item: Dataset, count: int) -> npt.NDArray[np.uint16]:
-    data = value_of(item, "LUTData")
-    if isinstance(data, bytes):
-        wide = len(data) >= 2 * count
-        little = item.original_encoding[1] is not False
-        kind = "u1" if not wide else "<u2" if little else ">u2"
-        usable = len(data) - (len(data) % 2 if wide else 0)
-        return np.frombuffer(data[:usable], dtype=kind).astype(np.uint16)
-    values = [int(value) & 0xFFFF for value in numbers(item, "LUTData")]
-    if not values and integer(item, "LUTData", -1) < 0:
-        raise UnsupportedPixels("a look-up table has no data")
-    return np.array(values, dtype=np.uint16)
+def _entries(item: Dataset, keyword: str, count: int) -> npt.NDArray[np.uint16] | None:
+    """Read as many entries as are declared, of one byte or of two; None if there are fewer."""
+    words = word_values(item, keyword)
+    if len(words) < count <= 2 * len(words):  # two entries of a byte in a word, the lower one first
+        words = words.astype("<u2").view("u1").astype(np.int64)
+    return (words[:count] & (_WORD - 1)).astype(np.uint16) if len(words) >= count else None

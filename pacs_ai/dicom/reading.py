@@ -143,6 +143,21 @@ def number(dataset: Dataset, keyword: str) -> float | None:
     return math.nan if written else None
 
 
+def decimals(dataset: Dataset, keyword: str) -> tuple[float, ...]:
+    """Every value of a decimal string in its place: NaN where one is empty or no number."""
+    raw: object = dataset.get_item(keyword).value if keyword in dataset else None
+    if not isinstance(raw, bytes) or len(numbers(dataset, keyword)) == raw.count(b"\\") + 1:
+        return numbers(dataset, keyword)
+    return tuple(_decimal(part) for part in raw.split(b"\\"))
+
+
+def _decimal(written: bytes) -> float:
+    try:
+        return float(written.strip(b" \0"))
+    except ValueError:
+        return math.nan
+
+
 def integer(dataset: Dataset, keyword: str, default: int = 0) -> int:
     """First value of a numeric element as an integer of 32 bits, ``default`` if there is none."""
     values = numbers(dataset, keyword)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pacs_ai.coverage import NAMED, LeftOut, Unseen
 from pacs_ai.dicom.header import read_header
-from pacs_ai.dicom.pixels import read_pixels
+from pacs_ai.dicom.pixels import read_image
 from pacs_ai.dicom.series import VOLUME_MODALITIES, InputRules, Selection, select_images
 from pacs_ai.domain import ImagePrediction, InstanceHeader, StudyPrediction
 from pacs_ai.errors import NoFittingSeries, NotDicom, UnsupportedPixels
@@ -95,7 +95,8 @@ def look(classifier: Classifier, sources: Sequence[Source]) -> Looked:
     failed: list[tuple[InstanceHeader, int, str]] = []
     for header, frame in selection.frames:
         try:
-            seen = classifier.examine(read_pixels(header.path, frame, spec.windows))
+            shown = read_image(header.path, frame, spec.windows)
+            seen = classifier.examine(shown.grey)
         except (NotDicom, UnsupportedPixels) as error:
             failed.append((header, frame, error.message))
         else:
@@ -106,7 +107,7 @@ def look(classifier: Classifier, sources: Sequence[Source]) -> Looked:
                     seen.probabilities,
                     seen.saliency,
                     seen.outlier,
-                    applicability.misfits(header),
+                    (*applicability.misfits(header), *shown.cautions),
                 )
             )
     if not images:

@@ -3,7 +3,13 @@
 from collections.abc import Iterator, Sequence
 
 from pacs_ai.coverage import OTHER_ORIENTATION, THINNED, UNREADABLE
-from pacs_ai.domain import Code, ImagePrediction, Reservation, StudyPrediction
+from pacs_ai.domain import (
+    Code,
+    ImagePrediction,
+    RenderingCaution,
+    Reservation,
+    StudyPrediction,
+)
 from pacs_ai.errors import ResultWithheld
 from pacs_ai.model.applicability import Misfit
 
@@ -20,6 +26,16 @@ _MISFITS = {
     Misfit.PHOTOMETRIC: "OUTPHOTOMETRIC",
     Misfit.SIZE: "OUTSIZE",
     Misfit.AGE: "OUTAGE",
+}
+_RENDERING = {
+    RenderingCaution.WINDOW: (
+        Code("NOWINDOW", SCHEME, "Window of the image not usable"),
+        "shown without the window of the header, which is not usable",
+    ),
+    RenderingCaution.UNITS: (
+        Code("NOUNITS", SCHEME, "Not in Hounsfield units"),
+        "not in Hounsfield units, so that the window of the model is not applied",
+    ),
 }
 
 _LEFT_OUT = {
@@ -43,7 +59,8 @@ def reserve(prediction: StudyPrediction) -> tuple[Reservation, ...]:
     tuple of Reservation
         First that the analysis is incomplete, and a share for each reason why images were left out;
         then the distance from the images of training, told if the decisive image is beyond the
-        limit, or more than a twentieth of all; then a share for each attribute that is outside.
+        limit, or more than a twentieth of all; then a share for each attribute that is outside,
+        and for each way in which images could not be shown as their headers ask.
     """
     return (*_unseen(prediction), *_outliers(prediction), *_misfits(prediction))
 
@@ -93,16 +110,27 @@ def _outliers(prediction: StudyPrediction) -> Iterator[Reservation]:
 
 
 def _misfits(prediction: StudyPrediction) -> Iterator[Reservation]:
-    images = prediction.images
     for misfit, value in _MISFITS.items():
-        affected = [index for index, image in enumerate(images) if misfit in image.misfits]
-        if affected:
-            yield Reservation(
-                Code(value, SCHEME, f"Outside the intended use: {misfit}"),
-                100 * len(affected) / len(images),
-                f"{_counted(affected, images)} outside of what the model was made for: {misfit}",
-                prediction.decisive if prediction.decisive in affected else affected[0],
-            )
+        code = Code(value, SCHEME, f"Outside the intended use: {misfit}")
+        what = f"outside of what the model was made for: {misfit}"
+        yield from _share(prediction, misfit, code, what)
+    for caution, (code, what) in _RENDERING.items():
+        yield from _share(prediction, caution, code, what)
+
+
+def _share(
+    prediction: StudyPrediction, misfit: str, code: Code, what: str
+) -> Iterator[Reservation]:
+    """Say which part of the images has a misfit, if any."""
+    images = prediction.images
+    affected = [index for index, image in enumerate(images) if misfit in image.misfits]
+    if affected:
+        yield Reservation(
+            code,
+            100 * len(affected) / len(images),
+            f"{_counted(affected, images)} {what}",
+            prediction.decisive if prediction.decisive in affected else affected[0],
+        )
 
 
 def _counted(some: Sequence[int], images: Sequence[ImagePrediction]) -> str:

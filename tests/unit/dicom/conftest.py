@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
@@ -12,7 +13,10 @@ Make = Callable[..., Path]
 
 
 def plain_dataset(**values: object) -> Dataset:
-    """A small signed 16 bit CT slice; keywords replace its values, None removes them."""
+    """A small signed 16 bit CT slice; keywords replace its values, None removes them.
+
+    A value may be a whole element, with a VR of its own.
+    """
     ds = Dataset()
     ds.SOPClassUID = CT_CLASS
     ds.SOPInstanceUID = "1.2.3.4.1"
@@ -33,6 +37,8 @@ def plain_dataset(**values: object) -> Dataset:
     for keyword, value in values.items():
         if value is None:
             delattr(ds, keyword)
+        elif isinstance(value, DataElement):
+            ds.add(value)
         else:
             setattr(ds, keyword, value)
     return ds

@@ -4,7 +4,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pacs_ai.domain import ImagePrediction, InstanceHeader, ModelIdentity, StudyPrediction
+from pacs_ai.domain import (
+    ImagePrediction,
+    InstanceHeader,
+    ModelIdentity,
+    RenderingCaution,
+    StudyPrediction,
+)
 from pacs_ai.errors import ResultWithheld
 from pacs_ai.model.applicability import Misfit
 from pacs_ai.model.reserve import OUTLIER, reserve, withhold
@@ -15,7 +21,7 @@ MODEL = ModelIdentity("m", "1", "x", "0" * 64, "softmax", "max", "letterbox-v1",
 def study(
     outliers: Sequence[float | None],
     decisive: int = 0,
-    misfits: Sequence[tuple[Misfit, ...]] = (),
+    misfits: Sequence[tuple[str, ...]] = (),
 ) -> StudyPrediction:
     misfits = misfits or [()] * len(outliers)
     images = tuple(
@@ -66,9 +72,18 @@ def test_what_lies_outside_of_the_intended_use_is_told_as_a_share() -> None:
     assert "2 of 4 images are outside" in one.text
 
 
+def test_images_that_could_not_be_shown_as_they_ask_are_told_as_a_share() -> None:
+    window = (RenderingCaution.WINDOW,)
+    [one] = reserve(study([None] * 4, decisive=1, misfits=[(), window, (), window]))
+    assert one.text == (
+        "2 of 4 images are shown without the window of the header, which is not usable"
+    )
+    assert (one.percent, one.image) == (50, 1)
+
+
 def test_every_name_fits_a_code() -> None:
-    made = reserve(study([None], misfits=[tuple(Misfit)]))
-    assert len(made) == 5
+    made = reserve(study([None], misfits=[(*Misfit, *RenderingCaution)]))
+    assert len({one.code for one in made}) == 7
     assert all(len(one.code.value) <= 16 and len(one.code.meaning) <= 64 for one in made)
 
 

@@ -1,0 +1,198 @@
+"""From stored values to grey: rescale, window or VOI LUT, else a stretch (PS3.3 Section C.11)."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pacs_ai.dicom.codecs import Stored
+from pacs_ai.dicom.layout import PixelLayout
+from pacs_ai.dicom.luts import LookUpTable, apply_table
+from pacs_ai.dicom.percentiles import counted_range, in_range, sampled_range
+from pacs_ai.dicom.rendering import HOUNSFIELD, Rendering
+from pacs_ai.dicom.voi import Window
+from pacs_ai.domain import RenderingCaution
+from pacs_ai.errors import UnsupportedPixels
+
+Floats = npt.NDArray[np.float32]
+
+DEFAULT_WINDOWS = {"CT": Window(40.0, 400.0)}
+"""Windows for images that bring none, in units of the modality: soft tissue, in Hounsfield units.
+
+Used only where the header says that the values have these units. Everything else is stretched
+between two percentiles of its own values.
+"""
+UNITS = {"CT": HOUNSFIELD}
+"""Units of a window for a modality, where the header can say whether an image has them."""
+
+COLLAPSED = 0.02
+"""Part of the display range that an image must use."""
+
+_AIR = (-1200.0, -700.0)
+"""Hounsfield units of a slice of air, which soft tissue windows show black, as it is."""
+
+_COUNTED_BYTES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedImage:
+    """A picture: grey of shape (rows, columns) in [0, 1], and what is to be said of it."""
+
+    grey: Floats
+    cautions: tuple[RenderingCaution, ...] = ()
+
+
+def render(
+    values: Stored,
+    rendering: Rendering,
+    layout: PixelLayout,
+    windows: Mapping[str, tuple[float, float]],
+) -> RenderedImage:
+    """Show stored values as the header asks, or through the window of a model.
+
+    Parameters
+    ----------
+    values
+        Stored values, shape (rows, columns).
+    rendering, layout
+        What the header says.
+    windows
+        Centre and width by modality, which go before what the header says wherever the image has
+        the units that they are for.
+
+    Raises
+    ------
+    UnsupportedPixels
+        If the picture uses next to nothing of the display range though the stored values differ,
+        and no window asks for that: something in the header or here was understood wrongly.
+    """
+    modality = rendering.modality
+    has_units = UNITS.get(modality, "") in ("", rendering.rescale.units)
+    window = rendering.voi.window
+    if modality in windows and has_units:
+        window = Window(*windows[modality])
+    cautions = [RenderingCaution.WINDOW] if rendering.voi.broken else []
+    if modality in windows and not has_units:
+        cautions.append(RenderingCaution.UNITS)
+    if window is not None:
+        grey = _windowed(values, rendering, window)
+    else:
+        grey = _unwindowed(values, rendering, layout)
+    if layout.photometric == "MONOCHROME1":
+        np.subtract(np.float32(1), grey, out=grey)
+    return RenderedImage(grey, tuple(cautions))
+
+
+def check_spread(grey: Floats, values: Stored) -> None:
+    """Refuse a picture that shows nothing of values which differ.
+
+    Parameters
+    ----------
+    grey, values
+        The picture and what it was made of, padding left out; the same number of pixels.
+    """
+    if not grey.size or float(np.ptp(grey)) >= COLLAPSED:
+        return
+    known = values[np.isfinite(values)]
+    if known.size and known.min() < known.max():
+        raise UnsupportedPixels(
+            f"the picture collapses: its values differ, but they use less than {COLLAPSED:.0%} of "
+            "the display range, and no window asks for that"
+        )
+
+
+def _unwindowed(values: Stored, rendering: Rendering, layout: PixelLayout) -> Floats:
+    """Show values by their VOI LUT, by a default window, or stretched."""
+    padding = None if rendering.padding is None else in_range(values, rendering.padding)
+    used = values if padding is None or padding.all() else values[~padding]
+    default = None
+    if rendering.voi.table is not None:
+        grey = _looked_up(_in_units(values, rendering), rendering.voi.table)
+    elif rendering.rescale.units and rendering.modality in DEFAULT_WINDOWS:
+        default = DEFAULT_WINDOWS[rendering.modality]
+        grey = _windowed(values, rendering, default)
+    else:
+        grey = _stretched(values, used, rendering, layout)
+    if default is None or not _is_air(used, rendering):
+        check_spread(grey if padding is None or used is values else grey[~padding], used)
+    return grey
+
+
+def _is_air(values: Stored, rendering: Rendering) -> bool:
+    known = _in_units(values[np.isfinite(values)], rendering)
+    return bool(known.size) and _AIR[0] <= known.min() and known.max() <= _AIR[1]
+
+
+def _in_units(values: Stored, rendering: Rendering) -> Stored:
+    rescale = rendering.rescale
+    if rescale.table is None:
+        return np.asarray(values * rescale.slope + rescale.intercept)
+    return _reaching(rescale.table, values, values)
+
+
+def _reaching(table: LookUpTable, values: Stored, all_values: Stored) -> Floats:
+    known = all_values[np.isfinite(all_values)]
+    if known.size:
+        table = table.reaching(float(known.min()), float(known.max()))
+    return apply_table(values, table)
+
+
+def _looked_up(values: Stored, table: LookUpTable) -> Floats:
+    return _affine(_reaching(table, values, values), 1 / table.maximum if table.maximum else 0, 0)
+
+
+def _windowed(values: Stored, rendering: Rendering, window: Window) -> Floats:
+    rescale = rendering.rescale
+    if rescale.table is None:
+        return _through(window, values, rescale.slope, rescale.intercept)
+    return _through(window, _in_units(values, rendering), 1.0, 0.0)
+
+
+def _through(window: Window, values: Stored, slope: float, intercept: float) -> Floats:
+    """Apply a window and the rescale before it in one go (PS3.3 Section C.11.2.1.2, C.11.2.1.3)."""
+    centre, width = window.centre, window.width
+    if window.function == "SIGMOID":
+        exponent = values * (-4 * slope / width) + 4 * (centre - intercept) / width
+        with np.errstate(over="ignore"):
+            return np.nan_to_num(1 / (1 + np.exp(exponent))).astype(np.float32)
+    if window.function == "LINEAR":
+        centre, width = centre - 0.5, width - 1
+    if width == 0:
+        return (values * slope + intercept > centre).astype(np.float32)
+    return _affine(values, slope / width, (intercept - centre) / width + 0.5)
+
+
+def _affine(values: Stored, factor: float, offset: float) -> Floats:
+    if values.dtype.itemsize > _COUNTED_BYTES:
+        # Wide values lose their low digits in float32 before the offset brings them near zero.
+        wide = values * np.float64(factor)
+        np.add(wide, offset, out=wide)
+        return np.nan_to_num(np.clip(wide, 0, 1, out=wide)).astype(np.float32)
+    out = np.empty(values.shape, dtype=np.float32)
+    np.multiply(values, np.float32(factor), out=out, casting="same_kind")
+    out += np.float32(offset)
+    return np.clip(out, 0, 1, out=out)
+
+
+def _stretched(values: Stored, used: Stored, rendering: Rendering, layout: PixelLayout) -> Floats:
+    """Show values between two percentiles of those that are not padding."""
+    if layout.bits_stored == 1:
+        return _affine(values, 1.0, 0.0)
+    rescale = rendering.rescale
+    falling = rescale.slope < 0
+    if rescale.table is not None:
+        values, used = (
+            _reaching(rescale.table, values, values),
+            _reaching(rescale.table, used, values),
+        )
+    counted = np.issubdtype(values.dtype, np.integer) and values.dtype.itemsize <= _COUNTED_BYTES
+    low, high = counted_range(used) if counted else sampled_range(used)
+    if not low < high:
+        return np.zeros(values.shape, dtype=np.float32)
+    scale = 1 / (high - low)
+    if not math.isfinite(scale):
+        raise UnsupportedPixels("the values span more than can be computed with")
+    grey = _affine(values, scale, -low * scale)
+    return np.subtract(np.float32(1), grey, out=grey) if falling else grey
