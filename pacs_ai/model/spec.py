@@ -50,8 +50,8 @@ class InputSpec(BaseModel):
 
     ``modalities`` says which images it was made for, ``max_images`` how many of a study it is
     shown at most. ``windows`` gives modalities a window of their own, (centre, width) in units of
-    the modality (Hounsfield units for CT): the network then sees every image through it, whatever
-    window the image brings.
+    the modality (Hounsfield units for CT): the network then sees every image that has these units
+    through it, whatever window the image brings.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
