@@ -86,13 +86,6 @@ class Decision(StrEnum):
     UNDETERMINED = "undetermined"
 
 
-class RenderingCaution(StrEnum):
-    """What is to be said of how an image is shown; a few words that name no value."""
-
-    WINDOW = "window not usable"
-    UNITS = "no Hounsfield units"
-
-
 class TaskKind(StrEnum):
     """The steps that an engine wakes a worker for."""
 

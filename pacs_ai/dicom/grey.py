@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pacs_ai.dicom.cautions import RenderingCaution
 from pacs_ai.dicom.codecs import Stored
 from pacs_ai.dicom.layout import PixelLayout
 from pacs_ai.dicom.luts import LookUpTable, apply_table
 from pacs_ai.dicom.percentiles import counted_range, in_range, sampled_range
 from pacs_ai.dicom.rendering import HOUNSFIELD, Rendering
 from pacs_ai.dicom.voi import Window
-from pacs_ai.domain import RenderingCaution
 from pacs_ai.errors import UnsupportedPixels
 
 Floats = npt.NDArray[np.float32]

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from pacs_ai.coverage import OTHER_ORIENTATION, THINNED, UNREADABLE
+from pacs_ai.dicom.cautions import RenderingCaution
 from pacs_ai.domain import (
     Code,
     ImagePrediction,
-    RenderingCaution,
     Reservation,
     StudyPrediction,
 )

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from pydicom.uid import ImplicitVRLittleEndian
 
+from pacs_ai.dicom.cautions import RenderingCaution
 from pacs_ai.dicom.pixels import read_image, read_pixels
-from pacs_ai.domain import RenderingCaution
 from pacs_ai.errors import UnsupportedPixels
 from tests.unit.dicom.conftest import Make
 from tests.unit.dicom.ramps import (

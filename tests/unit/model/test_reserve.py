@@ -4,11 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pacs_ai.dicom.cautions import RenderingCaution
 from pacs_ai.domain import (
     ImagePrediction,
     InstanceHeader,
     ModelIdentity,
-    RenderingCaution,
     StudyPrediction,
 )
 from pacs_ai.errors import ResultWithheld
