@@ -6,7 +6,7 @@
     ├─ ConfigError
     ├─ DataError      ├─ NotDicom  ├─ UnsupportedPixels  ├─ NoFittingSeries
     │                 ├─ ResultWithheld  └─ InvalidResult
-    ├─ StorageError   ├─ NoSpace  ├─ DuplicateConflict  └─ DatabaseBusy
+    ├─ StorageError   ├─ NoSpace  ├─ DuplicateConflict  ├─ DatabaseBusy  └─ Corrupted
     ├─ PeerError      ├─ PeerUnreachable  ├─ TlsFailed  ├─ AssociationRejected
     │                 ├─ AssociationAborted  ├─ ContextRejected  └─ StoreRefused
     ├─ ModelError     ├─ BundleInvalid  ├─ RuntimeFailed  └─ ExportMismatch
@@ -85,29 +85,53 @@ class InvalidResult(DataError):
 
 
 class StorageError(PacsAIError):
-    """The spool or the database failed. Check disk, mount and permissions."""
+    """The spool or the database failed. Check disk, mount and permissions.
+
+    Parameters
+    ----------
+    message
+        What failed: never the data's fault, and no reason to reject a study.
+    outage
+        Whether all of the storage is out of reach, not one file: then time decides how long the
+        work waits. By default what the class says.
+    """
 
     code = "STORAGE"
+    retryable = True
+    outage: bool = False
+
+    def __init__(self, message: str, *, outage: bool | None = None) -> None:
+        super().__init__(message)
+        if outage is not None:
+            self.outage = outage
 
 
 class NoSpace(StorageError):
     """The disk is below ``storage.min_free_gb`` or full. Free space; senders will try again."""
 
     code = "NO_SPACE"
-    retryable = True
+    outage = True
 
 
 class DuplicateConflict(StorageError):
     """A SOP Instance UID came again with other content. The first stays; ask the sender why."""
 
     code = "DUPLICATE_CONFLICT"
+    retryable = False
 
 
 class DatabaseBusy(StorageError):
     """The database did not answer in time. It is tried again; look for a long-running client."""
 
     code = "DATABASE_BUSY"
-    retryable = True
+    outage = True
+
+
+class Corrupted(StorageError):
+    """A stored file is not what was stored: its checksum differs. Restore it, then try again."""
+
+    code = "CORRUPTED"
+    retryable = False
 
 
 class PeerError(PacsAIError):

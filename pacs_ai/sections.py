@@ -154,6 +154,8 @@ class Engine(Section):
     """A worker that does not renew its lease for so long has lost its job."""
     job_timeout_seconds: Seconds = 900
     """A job that runs longer is ended, and the attempt counts."""
+    retry_hours: float = Field(24, ge=0)
+    """For how long a job is tried again while disk, spool or database are out of reach."""
 
 
 class Limits(Section):

@@ -9,6 +9,7 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.age import age_in_years
+from pacs_ai.dicom.files import open_file
 from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.part10 import MAGIC, PREAMBLE
 from pacs_ai.dicom.reading import (
@@ -80,7 +81,10 @@ def read_header(path: Path) -> InstanceHeader:
     Raises
     ------
     NotDicom
-        If the file cannot be read, or lacks one of the four UIDs that identify an instance.
+        If the bytes cannot be read as DICOM, or lack one of the four UIDs that identify an
+        instance.
+    StorageError
+        If the file is missing or cannot be read.
 
     Notes
     -----
@@ -145,7 +149,9 @@ def read_facts(path: Path, keywords: Iterable[str]) -> dict[str, str | list[str]
     Raises
     ------
     NotDicom
-        If the file cannot be read.
+        If the bytes cannot be read as DICOM.
+    StorageError
+        If the file is missing or cannot be read.
     """
     wanted = tuple(keywords)
     facts: dict[str, str | list[str]] = {}
@@ -162,7 +168,7 @@ def read_facts(path: Path, keywords: Iterable[str]) -> dict[str, str | list[str]
 
 def _open(path: Path, keywords: Iterable[str]) -> Opened:
     try:
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             return read_until_pixels(stream, keywords)
     except FOREIGN_ERRORS as error:
         raise NotDicom(f"the file cannot be read as DICOM ({type(error).__name__})") from error

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pacs_ai.dicom.codecs import Frame
+from pacs_ai.dicom.files import open_file
 from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.frames import read_frame
 from pacs_ai.dicom.grey import RenderedImage, check_spread, render
@@ -60,13 +61,15 @@ def read_image(
         collapses. Sizes are compared before anything is allocated.
     NotDicom
         If the file is no DICOM file.
+    StorageError
+        If the file is missing or cannot be read.
 
     Notes
     -----
     PS3.3 Sections C.7.6.3, C.11.1, C.11.2; PS3.5 Section 8.
     """
     try:
-        with quiet(), path.open("rb") as stream:
+        with quiet(), open_file(path) as stream:
             opened = read_until_pixels(stream, _KEYWORDS)
             return _rendered(opened, frame, windows or {})
     except FOREIGN_ERRORS as error:

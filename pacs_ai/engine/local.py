@@ -74,8 +74,13 @@ class LocalEngine:
             task = tasks.claim(session, kinds, self._owner, self._lease_seconds, now)
         if task is None:
             return False
-        with beating(self._lease_seconds / 3, lambda: self._renew(task)):
-            perform(task.kind, task.key)
+        try:
+            with beating(self._lease_seconds / 3, lambda: self._renew(task)):
+                perform(task.kind, task.key)
+        except StorageError as error:
+            # the task keeps its lease and comes back when that runs out: a pause by itself
+            _log.warning("a task waits for the storage", kind=task.kind, error=error.code)
+            return True
         with self._database.write() as session:
             tasks.finish(session, task)
         return True

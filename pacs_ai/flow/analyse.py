@@ -14,6 +14,8 @@ from pacs_ai.errors import DataError, LeaseLost, PacsAIError, RuntimeFailed, Sto
 from pacs_ai.flow import retry
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.encode import encode
+from pacs_ai.flow.insist import insist
+from pacs_ai.flow.intact import check_instances, is_outage
 from pacs_ai.flow.look import Looked, Source, look
 from pacs_ai.flow.loopguard import OWN_RESULT
 from pacs_ai.flow.refuse import say_why
@@ -22,6 +24,7 @@ from pacs_ai.model.predict import Classifier
 from pacs_ai.store import instances, jobs
 from pacs_ai.store.results import Made
 from pacs_ai.store.schema import Instance, Job, Study
+from pacs_ai.store.session import Session
 
 _log = get_logger()
 
@@ -58,15 +61,25 @@ def _renew(context: FlowContext, lease: jobs.Lease) -> None:
 
 
 def _put_off(context: FlowContext, lease: jobs.Lease, error: PacsAIError) -> None:
-    now = context.now()
-    with context.database.write() as session:
+    outage = isinstance(error, StorageError) and is_outage(context.spool, error)
+    hours = context.config.engine.retry_hours
+
+    def write(session: Session) -> None:
+        now = context.now()
+        pauses = jobs.pauses(session, lease.job_id, error.code)
         if isinstance(error, DataError):
             jobs.reject(session, lease, error.code, error.message, now)
-        elif error.retryable and lease.attempt < retry.JOB_ATTEMPTS:
-            wait = retry.pause(lease.attempt, retry.JOB_FIRST_SECONDS, retry.JOB_MAX_SECONDS)
+        elif retry.worth(error, pauses, outage=outage, hours=hours, limits=retry.JOB_PAUSES):
+            wait = retry.pause(pauses + 1, *retry.JOB_PAUSES)
             jobs.postpone(session, lease, error.code, error.message, now + wait, now)
         else:
             jobs.fail(session, lease, error.code, error.message, now)
+
+    try:
+        insist(context, write)
+    except LeaseLost as lost:
+        _log.warning("job was taken over", job=lease.job_id, error=lost.code)
+        return
     _log.error("job failed", job=lease.job_id, error=error.code, attempt=lease.attempt)
 
 
@@ -77,10 +90,11 @@ def _perform(
         job = session.get_one(Job, lease.job_id)
         study = session.get_one(Study, job.study_id)
         rows = instances.of_revision(session, StudyId(study.id), job.revision)
+    others = [row for row in rows if row.unusable_reason != OWN_RESULT]
+    check_instances(context.spool, others)
     sources = [
         Source(context.spool.path_of(row.path), row.id, row.modality, row.series_instance_uid)
-        for row in rows
-        if row.unusable_reason != OWN_RESULT
+        for row in others
     ]
     classifier = classifiers[job.model_name]
     try:
@@ -111,9 +125,12 @@ def _note_unusable(context: FlowContext, rows: Sequence[Instance], looked: Looke
     changed = {key: reason for key, reason in notes.items() if before[key] != reason}
     if not changed:
         return
-    with context.database.write() as session:
+
+    def write(session: Session) -> None:
         for instance_id, reason in changed.items():
             instances.mark_unusable(session, instance_id, reason)
+
+    insist(context, write)
 
 
 def _finish(
@@ -126,11 +143,14 @@ def _finish(
     end
         The arrow of the job's state machine; gives the destinations that have something to get.
     """
+
+    def write(session: Session) -> None:
+        for destination in end(session, lease, made=made, now=context.now()):
+            key = pair_key(lease.job_id, destination)
+            context.engine.enqueue(session, TaskKind.DELIVER, key)
+
     try:
-        with context.database.write() as session:
-            for destination in end(session, lease, made=made, now=context.now()):
-                key = pair_key(lease.job_id, destination)
-                context.engine.enqueue(session, TaskKind.DELIVER, key)
+        insist(context, write)
     except LeaseLost:
         for result in made:
             if result.fresh:

@@ -5,17 +5,19 @@ Every outcome is a row: a destination that is down costs time, never a result.
 
 import contextlib
 from collections.abc import Sequence
+from functools import partial
 
 from pacs_ai.clock import beating
 from pacs_ai.config import Peer
 from pacs_ai.domain import JobId, TaskKind
-from pacs_ai.errors import ConfigError, PeerError, StorageError, StoreRefused
-from pacs_ai.flow import retry
+from pacs_ai.errors import ConfigError, PeerError, StorageError
+from pacs_ai.flow import settle
 from pacs_ai.flow.context import FlowContext, pair_key, split_pair
+from pacs_ai.flow.insist import insist
+from pacs_ai.flow.intact import check_result
 from pacs_ai.flow.substitute import substitute
 from pacs_ai.logs import get_logger
 from pacs_ai.net import client
-from pacs_ai.net.status import Verdict
 from pacs_ai.store import deliveries
 from pacs_ai.store.deliveries import Parcel
 from pacs_ai.store.session import Session
@@ -51,9 +53,11 @@ def deliver(context: FlowContext, key: str) -> None:
         peer = context.config.peers.get(destination)
         if peer is None:
             error = ConfigError(f"destination {destination!r} is not in the configuration any more")
-            _fail_all(context, parcels, error)
+            settle.fail_all(context, parcels, error)
             return
-        _send(context, peer, destination, job, parcels)
+        intact = _intact(context, peer, parcels)
+        if intact:
+            _send(context, peer, destination, job, intact)
 
 
 def address(peer: Peer) -> client.PeerAddress:
@@ -65,6 +69,25 @@ def _renew(context: FlowContext, parcels: Sequence[Parcel]) -> None:
     """Renew the leases; a failure is made up for by the next time."""
     with contextlib.suppress(StorageError), context.database.write() as session:
         deliveries.renew(session, parcels, context.config.engine.lease_seconds, context.now())
+
+
+def _intact(context: FlowContext, peer: Peer, parcels: Sequence[Parcel]) -> list[Parcel]:
+    """Return what is in the spool as it was made; put off or give up the rest."""
+    intact = []
+    for parcel in parcels:
+        try:
+            check_result(context.spool, parcel.path, parcel.bytes, parcel.sha256)
+        except StorageError as error:
+            insist(context, partial(_put_off, context, peer, parcel, error))
+        else:
+            intact.append(parcel)
+    return intact
+
+
+def _put_off(
+    context: FlowContext, peer: Peer, parcel: Parcel, error: StorageError, session: Session
+) -> None:
+    settle.not_readable(context, session, peer, parcel, error)
 
 
 def _send(
@@ -79,100 +102,50 @@ def _send(
             timeout=peer.timeout_seconds,
         )
     except PeerError as error:
-        _postpone_all(context, peer, parcels, error)
+        insist(context, partial(_postpone_all, context, peer, parcels, error))
         _log.warning("delivery postponed", job=job, peer=destination, error=error.code)
         return
-    stored = 0
     left = [
-        outcome
+        (by_path[outcome.path], outcome)
         for outcome in outcomes
-        if not substitute(context, by_path[outcome.path], outcome, job, destination)
+        if not _substituted(context, peer, by_path[outcome.path], outcome, job, destination)
     ]
-    with context.database.write() as session:
-        for outcome in left:
-            stored += _settle(context, session, peer, by_path[outcome.path], outcome)
+
+    def write(session: Session) -> int:
+        stored = sum(settle.settle(context, session, peer, *one) for one in left)
         if stored and peer.commitment:
             context.engine.enqueue(session, TaskKind.COMMIT, pair_key(job, destination))
+        return stored
+
+    stored = insist(context, write)
     _log.info("results delivered", job=job, peer=destination, stored=stored, of=len(parcels))
 
 
-def _settle(
+def _substituted(
     context: FlowContext,
-    session: Session,
     peer: Peer,
     parcel: Parcel,
     outcome: client.StoreOutcome,
+    job: str,
+    destination: str,
 ) -> bool:
-    """Write down what the peer said of one object; True if it has it."""
-    if outcome.error is not None:
-        refused = outcome.verdict is Verdict.REFUSED
-        _try_again_or_fail(context, session, peer, parcel, outcome.error, refused=refused)
-        return False
-    status = outcome.status or 0
-    return deliveries.stored(
-        session,
-        parcel,
-        status=status,
-        note=f"stored with status 0x{status:04X}" if outcome.warning else "",
-        now=context.now(),
-        actor=context.owner,
-    )
-
-
-def _try_again_or_fail(
-    context: FlowContext,
-    session: Session,
-    peer: Peer,
-    parcel: Parcel,
-    error: PeerError,
-    *,
-    refused: bool,
-) -> None:
-    now = context.now()
-    refusals = parcel.refusals + refused
-    status = error.status if isinstance(error, StoreRefused) else None
-    text = error.message
-    over = retry.over(parcel.created_at, peer.retry_hours, now)
-    if refusals >= retry.REFUSALS or (over and not refused):
-        code = error.code if refused else "RETRIES_OVER"
-        deliveries.fail(
-            session, parcel, code=code, text=text, now=now, actor=context.owner, status=status
-        )
-        _log.error("delivery failed", delivery=parcel.delivery_id, error=code, status=status)
-        return
-    wait = retry.pause(parcel.attempt, peer.retry_first_seconds, peer.retry_max_seconds)
-    deliveries.postpone(
-        session,
-        parcel,
-        code=error.code,
-        text=text,
-        due_at=now + wait,
-        refusals=refusals,
-        now=now,
-        actor=context.owner,
-        status=status,
-    )
+    """Tell whether an object is dealt with: replaced, or put off as that failed for now."""
+    try:
+        return substitute(context, parcel, outcome, job, destination)
+    except StorageError as error:
+        insist(context, partial(_put_off, context, peer, parcel, error))
+        return True
 
 
 def _postpone_all(
-    context: FlowContext, peer: Peer, parcels: Sequence[Parcel], error: PeerError
+    context: FlowContext,
+    peer: Peer,
+    parcels: Sequence[Parcel],
+    error: PeerError,
+    session: Session,
 ) -> None:
-    with context.database.write() as session:
-        for parcel in parcels:
-            _try_again_or_fail(context, session, peer, parcel, error, refused=not error.retryable)
-
-
-def _fail_all(context: FlowContext, parcels: Sequence[Parcel], error: ConfigError) -> None:
-    with context.database.write() as session:
-        for parcel in parcels:
-            deliveries.fail(
-                session,
-                parcel,
-                code=error.code,
-                text=error.message,
-                now=context.now(),
-                actor=context.owner,
-            )
+    for parcel in parcels:
+        settle.not_taken(context, session, peer, parcel, error, refused=not error.retryable)
 
 
 def probe(context: FlowContext) -> int:
@@ -200,8 +173,10 @@ def probe(context: FlowContext) -> int:
 
 
 def release(context: FlowContext, destination: str | None = None) -> None:
-    """Send again what is due, or all that waits for one destination."""
+    """Send again what is due, or what waits for one destination because it was down."""
     with context.database.write() as session:
-        woken = deliveries.release_due(session, context.now(), destination, actor=context.owner)
+        woken = deliveries.release_due(
+            session, context.now(), destination, DOWN, actor=context.owner
+        )
         for job_id, name in woken:
             context.engine.enqueue(session, TaskKind.DELIVER, pair_key(job_id, name))

@@ -3,6 +3,7 @@
 from pacs_ai.dicom.scan import ScannedInstance, scan_instance
 from pacs_ai.errors import DatabaseBusy, NotDicom, StorageError
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.intact import check_instances
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.net.handlers import StoreAnswer
 from pacs_ai.store import instances, studies
@@ -22,7 +23,8 @@ def answer(
 ) -> StoreAnswer:
     """Deal with a file whose SOP Instance UID is that of another.
 
-    Identical bytes are a success without effect. The same image in another wrapping (transfer
+    Identical bytes are a success without effect, unless the stored file is gone or damaged: then
+    they take its place. The same image in another wrapping (transfer
     syntax, or header values changed by a router) is set aside and answered 0x0000, because a
     failure would end the sender's whole job. Other content is refused, or set aside with a
     warning where ``storage.on_conflict = "keep_both"``.
@@ -37,7 +39,7 @@ def answer(
     if known is None:
         raise DatabaseBusy("the instance's row went away this moment: send it again")
     if known.sha256 == scanned.dataset_sha256:
-        context.spool.delete(path)
+        _keep_one(context, path, known)
         return _SUCCESS
     if _same_image(context, path, scanned, known):
         context.spool.set_aside(path, "variants")
@@ -53,6 +55,20 @@ def answer(
     return REFUSED
 
 
+def _keep_one(context: FlowContext, path: str, known: Instance) -> None:
+    """Keep the file that was there, or put the new one in its place if it is not what it was."""
+    try:
+        check_instances(context.spool, [known])
+    except StorageError:
+        size = context.spool.path_of(path).stat().st_size
+        with context.database.write(busy_seconds=RECEIVE_BUSY_SECONDS) as session:
+            instances.replace_file(session, known.id, path, size)
+        context.spool.delete(known.path)
+        _log.warning("a stored file was replaced by what came again", file=path)
+    else:
+        context.spool.delete(path)
+
+
 def _same_image(context: FlowContext, path: str, scanned: ScannedInstance, known: Instance) -> bool:
     """Tell whether both are one image, wrapped differently.
 
@@ -66,7 +82,7 @@ def _same_image(context: FlowContext, path: str, scanned: ScannedInstance, known
     try:
         first = scan_instance(context.spool.path_of(known.path))
         second = scan_instance(context.spool.path_of(path))
-    except (NotDicom, StorageError):
+    except NotDicom:
         return False
     return first.pixel_sha256 == second.pixel_sha256
 

@@ -144,10 +144,10 @@ def _store(context: FlowContext, result: Built, rules: Sequence[Rule]) -> result
         known = results.find(session, result.sop_instance_uid)
     kept = known is not None and known.path
     if known is not None and kept:
-        path, digest = known.path, known.sha256
+        path, size, digest = known.path, known.bytes, known.sha256
     else:
         content = result.encode()
-        path = context.spool.write_result(content, result.suffix)
+        path, size = context.spool.write_result(content, result.suffix), len(content)
         digest = hashlib.sha256(content).hexdigest()
     return results.Made(
         kind=result.kind,
@@ -159,6 +159,7 @@ def _store(context: FlowContext, result: Built, rules: Sequence[Rule]) -> result
         sha256=digest,
         send_to=destinations(context, result.kind, rules),
         fresh=not kept,
+        bytes=size,
     )
 
 

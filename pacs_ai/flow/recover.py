@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pacs_ai.dicom.scan import scan_instance
 from pacs_ai.domain import TaskKind
-from pacs_ai.errors import NotDicom
+from pacs_ai.errors import NotDicom, StorageError
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.deliver import release
@@ -18,6 +18,9 @@ from pacs_ai.store.session import Session
 
 _ADOPTED = Origin(calling_aet="", called_aet="", association_id=None)
 
+_NAMED = 20
+"""So many missing files are named in the log; of the others the number is."""
+
 _log = get_logger()
 
 
@@ -25,8 +28,8 @@ def restart(context: FlowContext, arrivals: Arrivals) -> None:
     """Settle what the last daemon of this node left behind.
 
     Parts are removed: their senders were never told of a success. Files without a row are
-    adopted, or put in quarantine if they are not whole. Rows without a file are reported, and
-    their instance is marked. Leases of this node's dead workers are taken back at once.
+    adopted, or put in quarantine if they are not whole. Rows without a file are reported,
+    and their instance is marked. Leases of this node's dead workers are taken back at once.
     """
     removed = context.spool.clear_parts()
     with context.database.read() as session:
@@ -34,8 +37,7 @@ def restart(context: FlowContext, arrivals: Arrivals) -> None:
     present = context.spool.instance_paths()
     for path in sorted(present - known):
         _adopt(context, arrivals, path)
-    for path in sorted(known - present):
-        _report_missing(context, path)
+    _report_missing(context, known - present, present)
     _remove_stray_results(context)
     returned = _take_back_own(context)
     _ask_again(context)
@@ -82,10 +84,16 @@ def _remove_stray_results(context: FlowContext) -> None:
         context.spool.delete(path)
 
 
-def _report_missing(context: FlowContext, path: str) -> None:
-    _log.error("a stored file is gone: restore it, or send its study again", file=path)
+def _report_missing(context: FlowContext, gone: set[str], present: set[str]) -> None:
+    """Say which files are gone, and note it; they count again as soon as they are back."""
+    for path in sorted(gone)[:_NAMED]:
+        _log.error("a stored file is gone: restore it, or send its study again", file=path)
+    if len(gone) > _NAMED:
+        _log.error("more stored files are gone", number=len(gone) - _NAMED)
     with context.database.write() as session:
-        instances.mark_missing(session, path)
+        noted = instances.missing_paths(session, f"{context.spool.node}/")
+        instances.note_missing(session, gone - noted, missing=True)
+        instances.note_missing(session, noted & present, missing=False)
 
 
 def _take_back_own(context: FlowContext) -> int:
@@ -124,6 +132,10 @@ class LeaseWatch:
     def __init__(self) -> None:
         self._seen: _Seen = {}
 
+    def excuse(self, seconds: float) -> None:
+        """Leave out a time in which the database was busy: nobody could renew a lease then."""
+        self._seen = {key: (lease, since + seconds) for key, (lease, since) in self._seen.items()}
+
     def expired(
         self, held: list[leases.HeldLease], lease_seconds: float, now: float
     ) -> list[leases.HeldLease]:
@@ -139,14 +151,17 @@ class LeaseWatch:
 
 def sweep(context: FlowContext, watch: LeaseWatch) -> None:
     """Take expired leases back, wake what is due, and give every open row its task."""
-    with context.database.read() as session:
-        held = leases.held(session)
     seconds = context.config.engine.lease_seconds
-    expired = watch.expired(held, seconds, context.clock.monotonic())
-    if expired:
+    begin = context.clock.monotonic()
+    try:
         with context.database.write() as session:
-            for lease in expired:
+            now = context.clock.monotonic()
+            watch.excuse(now - begin)
+            for lease in watch.expired(leases.held(session), seconds, now):
                 _take_back(context, session, lease, blame=leases.Blame.WORKER)
+    except StorageError:
+        watch.excuse(context.clock.monotonic() - begin)
+        raise
     release(context)
     with context.database.write() as session:
         jobs.wake_due(session, context.now(), actor=context.owner)

@@ -1,18 +1,28 @@
-"""When to try again: pure arithmetic."""
+"""When to try again: pure arithmetic.
+
+How long something was tried is counted by its pauses, not by the clock: a clock that is set, or a
+node that was down meanwhile, uses up nothing.
+"""
 
 import random
 from datetime import datetime, timedelta
 
+from pacs_ai.errors import PacsAIError, StorageError
+
 JOB_ATTEMPTS = 5
-"""So often a job is begun before it is FAILED."""
+"""So often a job is begun before it is FAILED for something that is not the storage's fault."""
 
-JOB_FIRST_SECONDS = 1.0
-JOB_MAX_SECONDS = 300.0
+JOB_PAUSES = (1.0, 300.0)
+"""First and longest pause of a job, in seconds."""
 
-REFUSALS = 3
-"""So often a peer may refuse an object for what it is before the delivery is FAILED."""
+FILE_SECONDS = 60.0
+"""For so long one stored file that cannot be read is tried again while the others can be."""
+
+REFUSED_SECONDS = 3600.0
+"""For so long a peer that answers may refuse a result before the delivery is FAILED."""
 
 _JITTER = 0.2
+_HOUR = 3600.0
 
 
 def pause(attempt: int, first_seconds: float, max_seconds: float) -> timedelta:
@@ -23,8 +33,56 @@ def pause(attempt: int, first_seconds: float, max_seconds: float) -> timedelta:
     attempt
         The attempt that failed, from 1.
     """
-    seconds = min(first_seconds * 2 ** min(attempt - 1, 32), max_seconds)
+    seconds = _nominal(attempt, first_seconds, max_seconds)
     return timedelta(seconds=seconds * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311 - no secret
+
+
+def waited(pauses: int, first_seconds: float, max_seconds: float) -> float:
+    """Return how many seconds so many pauses of `pause` took at least."""
+    nominal = sum(_nominal(one, first_seconds, max_seconds) for one in range(1, pauses + 1))
+    return (1 - _JITTER) * nominal
+
+
+def _nominal(attempt: int, first_seconds: float, max_seconds: float) -> float:
+    return float(min(first_seconds * 2 ** min(attempt - 1, 32), max_seconds))
+
+
+def worth(
+    error: PacsAIError, pauses: int, *, outage: bool, hours: float, limits: tuple[float, float]
+) -> bool:
+    """Tell whether work that failed here is worth another attempt.
+
+    Parameters
+    ----------
+    pauses
+        How often it was put off for the same reason before.
+    outage
+        Whether the whole storage is out of reach.
+    hours
+        For how long an outage is waited for.
+    limits
+        First and longest pause in seconds.
+    """
+    if not error.retryable:
+        return False
+    if isinstance(error, StorageError):
+        limit = hours * _HOUR if outage else FILE_SECONDS
+        return waited(pauses, *limits) < limit
+    return pauses + 1 < JOB_ATTEMPTS
+
+
+def refused_for_long(refusals: int, first_seconds: float, max_seconds: float, hours: float) -> bool:
+    """Tell whether a peer has refused a result for as long as makes sense.
+
+    Parameters
+    ----------
+    refusals
+        How often it did so.
+    hours
+        For how long a delivery is tried at all; counts where it is less than `REFUSED_SECONDS`.
+    """
+    limit = min(REFUSED_SECONDS, hours * _HOUR)
+    return waited(refusals - 1, first_seconds, max_seconds) >= limit
 
 
 def over(created_at: datetime, hours: float, now: datetime) -> bool:

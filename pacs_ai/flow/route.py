@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pacs_ai.config import Operand, Rule
 from pacs_ai.dicom.header import read_facts, read_header
 from pacs_ai.domain import ModelIdentity, StudyId, TaskKind
-from pacs_ai.errors import NotDicom
+from pacs_ai.errors import NotDicom, StorageError
 from pacs_ai.flow.context import FlowContext, split_pair
+from pacs_ai.flow.intact import check_instances
 from pacs_ai.flow.loopguard import NOT_ANALYSED, OWN_RESULT, stays_passive
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.store import instances, jobs, studies
@@ -31,6 +32,12 @@ def route(context: FlowContext, models: Mapping[str, ModelIdentity], key: str) -
         The loaded models by the names that rules use.
     key
         The study's row id and revision.
+
+    Raises
+    ------
+    StorageError
+        If a file that decides cannot be read, or is damaged: the study waits, and the task comes
+        again.
     """
     study_id, revision = split_pair(key)
     with context.database.read() as session:
@@ -38,8 +45,13 @@ def route(context: FlowContext, models: Mapping[str, ModelIdentity], key: str) -
         if study is None or study.revision != int(revision):
             return  # a newer revision took over
         rows = instances.of_revision(session, StudyId(study.id), study.revision)
-    usable = [instance for instance in rows if _usable(context, instance)]
-    matched = matching_rules(context, study, usable) or _to_be_told(context, study, rows, usable)
+    try:
+        usable = [instance for instance in rows if _usable(context, instance)]
+        matched = matching_rules(context, study, usable)
+        matched = matched or _to_be_told(context, study, rows, usable)
+    except StorageError as error:
+        _hold(context, study, error)
+        raise
     reason = _reason(rows, usable, matched)
     by_model: dict[str, list[str]] = {}
     for rule in matched:
@@ -67,6 +79,14 @@ def route(context: FlowContext, models: Mapping[str, ModelIdentity], key: str) -
     )
 
 
+def _hold(context: FlowContext, study: Study, error: StorageError) -> None:
+    """Say why a study waits for its route: what a file says that nobody can read, decides it."""
+    reason = f"{error.code}: {error.message}"
+    _log.error("study not routed", study=study_ref(study.study_instance_uid), error=error.code)
+    with context.database.write() as session:
+        studies.wait_for_route(session, StudyId(study.id), study.revision, reason)
+
+
 def _usable(context: FlowContext, instance: Instance) -> bool:
     """Tell whether an instance is a reason to analyse its study.
 
@@ -76,6 +96,7 @@ def _usable(context: FlowContext, instance: Instance) -> bool:
         return True
     if instance.unusable_reason == OWN_RESULT:
         return False
+    check_instances(context.spool, [instance])
     try:
         return not stays_passive(read_header(context.spool.path_of(instance.path)))
     except NotDicom:
@@ -142,6 +163,7 @@ def _facts(
 ) -> dict[str, str | list[str]]:
     if not wanted:
         return {}
+    check_instances(context.spool, [instance])
     try:
         return read_facts(context.spool.path_of(instance.path), wanted)
     except NotDicom:

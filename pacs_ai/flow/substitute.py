@@ -40,12 +40,13 @@ def substitute(
         known = results.find(session, plain.sop_instance_uid)
         kind, number = results.kind_of(session, parcel.sop_instance_uid)
     if known is None:
-        path, digest = (
+        path, size, digest = (
             context.spool.write_result(plain.content, outcome.path.suffix),
+            len(plain.content),
             hashlib.sha256(plain.content).hexdigest(),
         )
     else:
-        path, digest = known.path, known.sha256
+        path, size, digest = known.path, known.bytes, known.sha256
     made = Made(
         kind=f"{kind} {PLAIN}",
         number=number,
@@ -56,6 +57,7 @@ def substitute(
         sha256=digest,
         send_to=(destination,),
         fresh=known is None,
+        bytes=size,
     )
     with context.database.write() as session:
         deliveries.exchange(session, parcel, made, now=context.now(), actor=context.owner)

@@ -11,6 +11,7 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, Comprehensive3DSRStorage, ComprehensiveSRStorage
 
+from pacs_ai.dicom.files import open_file
 from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
 from pacs_ai.errors import InvalidResult
 from pacs_ai.uids import derived_uid
@@ -42,11 +43,13 @@ def plain_report(path: Path) -> PlainReport:
     Raises
     ------
     InvalidResult
-        If the file cannot be read.
+        If the bytes cannot be read as a report.
+    StorageError
+        If the file is missing or cannot be read.
     """
     try:
-        with quiet():
-            report = pydicom.dcmread(path)
+        with quiet(), open_file(path) as stream:
+            report = pydicom.dcmread(stream)
             _rename(report, "SOPInstanceUID", "SeriesInstanceUID")
             report.SOPClassUID = UID(ComprehensiveSRStorage)
             _rename_predecessors(report)

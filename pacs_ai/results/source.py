@@ -6,6 +6,7 @@ from typing import Self
 
 from pydicom.dataset import Dataset
 
+from pacs_ai.dicom.files import open_file
 from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.modules import PATIENT_AND_STUDY
 from pacs_ai.dicom.reading import read_until_pixels
@@ -46,10 +47,12 @@ def read_source(path: Path) -> Dataset:
     Raises
     ------
     NotDicom
-        If the file cannot be read any more.
+        If the bytes cannot be read as DICOM.
+    StorageError
+        If the file is missing or cannot be read.
     """
     try:
-        with quiet(), path.open("rb") as stream:
+        with quiet(), open_file(path) as stream:
             return read_until_pixels(stream, (*PATIENT_AND_STUDY, *_FACTS)).dataset
     except FOREIGN_ERRORS as error:
         raise NotDicom(f"the source of a result cannot be read ({type(error).__name__})") from error

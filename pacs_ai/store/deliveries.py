@@ -25,6 +25,14 @@ class Parcel:
     sop_class_uid: str
     sop_instance_uid: str
     created_at: datetime
+    bytes: int
+    sha256: str
+    postponed: int
+    postponed_for: str
+
+    def pauses(self, code: str) -> int:
+        """Return how often in a row it was postponed for a reason, until now."""
+        return self.postponed if self.postponed_for == code else 0
 
 
 def claim(
@@ -75,6 +83,10 @@ def claim(
                     result.sop_class_uid,
                     result.sop_instance_uid,
                     delivery.created_at,
+                    result.bytes,
+                    result.sha256,
+                    delivery.postponed,
+                    delivery.postponed_for,
                 )
             )
     return parcels
@@ -126,6 +138,8 @@ def postpone(
         note=text,
         due_at=due_at,
         refusals=refusals,
+        postponed=parcel.pauses(code) + 1,
+        postponed_for=code,
         status_code=status,
         error_code=code,
         error_text=text,
@@ -178,9 +192,19 @@ def exchange(session: Session, parcel: Parcel, made: Made, *, now: datetime, act
 
 
 def release_due(
-    session: Session, now: datetime, destination: str | None = None, *, actor: str
+    session: Session,
+    now: datetime,
+    destination: str | None = None,
+    codes: Sequence[str] = (),
+    *,
+    actor: str,
 ) -> list[tuple[JobId, str]]:
-    """Move WAITING → PENDING for what is due, or for all that waits for one destination.
+    """Move WAITING → PENDING for what is due, or for what waits for one destination.
+
+    Parameters
+    ----------
+    codes
+        Errors that were the reason to wait for this destination.
 
     Returns
     -------
@@ -191,7 +215,7 @@ def release_due(
     if destination is None:
         query = query.where(Delivery.due_at <= now)
     else:
-        query = query.where(Delivery.destination == destination)
+        query = query.where(Delivery.destination == destination, Delivery.error_code.in_(codes))
     woken: dict[tuple[JobId, str], None] = {}
     for delivery in session.scalars(query).all():
         arrow = (DeliveryState.WAITING, DeliveryState.PENDING)

@@ -1,6 +1,6 @@
 """Instances: the rows that stand for files in the spool."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -60,11 +60,27 @@ def mark_unusable(session: Session, instance_id: int, reason: str) -> None:
     )
 
 
-def mark_missing(session: Session, path: str) -> None:
-    """Note that the file of an instance is gone."""
+def replace_file(session: Session, instance_id: int, path: str, size: int) -> None:
+    """Let an instance have another file with the same data set, of so many bytes."""
     session.execute(
-        sa.update(Instance).where(Instance.path == path).values(unusable_reason="file is missing")
+        sa.update(Instance)
+        .where(Instance.id == instance_id)
+        .values(path=path, bytes=size, missing=False)
     )
+
+
+def note_missing(session: Session, paths: Collection[str], *, missing: bool) -> None:
+    """Note of instances whether their file is gone."""
+    for path in paths:
+        session.execute(sa.update(Instance).where(Instance.path == path).values(missing=missing))
+
+
+def missing_paths(session: Session, prefix: str) -> set[str]:
+    """Return the paths below a folder of the spool that a file was missing at."""
+    query = sa.select(Instance.path).where(
+        Instance.path.startswith(prefix, autoescape=True), Instance.missing.is_(True)
+    )
+    return set(session.scalars(query))
 
 
 def remove(session: Session, study_id: StudyId) -> list[str]:

@@ -171,7 +171,23 @@ def postpone(
     session: Session, lease: Lease, code: str, text: str, due_at: datetime, now: datetime
 ) -> None:
     """Move RUNNING → WAITING: it failed in a way that may pass."""
-    _finish(session, lease, JobState.WAITING, now, error_code=code, error_text=text, due_at=due_at)
+    _finish(
+        session,
+        lease,
+        JobState.WAITING,
+        now,
+        error_code=code,
+        error_text=text,
+        due_at=due_at,
+        postponed=pauses(session, lease.job_id, code) + 1,
+        postponed_for=code,
+    )
+
+
+def pauses(session: Session, job_id: JobId, code: str) -> int:
+    """Return how often in a row a job was postponed for a reason, until now."""
+    job = session.get_one(Job, job_id)
+    return job.postponed if job.postponed_for == code else 0
 
 
 def reject(

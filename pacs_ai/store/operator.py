@@ -14,7 +14,7 @@ ACTOR = "operator"
 
 
 def retry_job(session: Session, job: Job, now: datetime) -> None:
-    """Move FAILED/REJECTED → QUEUED with all counters at zero.
+    """Move FAILED/REJECTED/WAITING → QUEUED with all counters at zero.
 
     Raises
     ------
@@ -32,6 +32,8 @@ def retry_job(session: Session, job: Job, now: datetime) -> None:
             note="retry",
             worker_crashes=0,
             node_crashes=0,
+            postponed=0,
+            postponed_for="",
             due_at=None,
             finished_at=None,
             error_code="",
@@ -61,6 +63,8 @@ def retry_delivery(session: Session, delivery: Delivery, now: datetime) -> None:
             note="retry",
             created_at=now,
             refusals=0,
+            postponed=0,
+            postponed_for="",
             commit_rounds=0,
             asked_at=None,
             due_at=None,

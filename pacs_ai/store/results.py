@@ -14,7 +14,7 @@ from pacs_ai.store.schema import Job, Result
 class Made:
     """One result object whose bytes already lie in the spool.
 
-    ``fresh`` is False for one that an earlier revision wrote.
+    ``fresh`` is False for one that an earlier revision wrote. ``bytes`` is 0 where not known.
     """
 
     kind: str
@@ -26,6 +26,7 @@ class Made:
     sha256: str
     send_to: tuple[str, ...]
     fresh: bool
+    bytes: int = 0
 
 
 def find(session: Session, sop_instance_uid: str) -> Result | None:
@@ -48,7 +49,7 @@ def keep(session: Session, job_id: JobId, made: Made) -> int:
     """
     row = find(session, made.sop_instance_uid)
     if row is not None and not row.path:
-        row.path, row.sha256 = made.path, made.sha256
+        row.path, row.sha256, row.bytes = made.path, made.sha256, made.bytes
     if row is None:
         row = Result(
             job_id=job_id,
@@ -58,6 +59,7 @@ def keep(session: Session, job_id: JobId, made: Made) -> int:
             sop_instance_uid=made.sop_instance_uid,
             series_instance_uid=made.series_instance_uid,
             path=made.path,
+            bytes=made.bytes,
             sha256=made.sha256,
         )
         session.add(row)

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -84,7 +85,8 @@ class Study(Base):
 class Instance(Base):
     """One stored SOP instance; ``revision`` is the one it arrived in.
 
-    ``unusable_reason`` is set where the instance is kept but never analysed.
+    ``unusable_reason`` is set where the instance is kept but never analysed, ``missing`` where its
+    file was not there when the node looked.
     """
 
     __tablename__ = "instance"
@@ -101,13 +103,15 @@ class Instance(Base):
     sha256: Mapped[str] = mapped_column(HEX)
     received_at: Mapped[datetime]
     unusable_reason: Mapped[str] = mapped_column(Text, default="")
+    missing: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class Job(Base):
     """One model's work on one study revision.
 
     ``attempt`` fences: what an earlier attempt still tries to write changes no row.
-    ``worker_crashes`` and ``node_crashes`` count leases lost with a worker or the whole node.
+    ``worker_crashes`` and ``node_crashes`` count leases lost with a worker or the whole node,
+    ``postponed`` how often in a row it was put off for the reason ``postponed_for``.
     """
 
     __tablename__ = "job"
@@ -122,10 +126,13 @@ class Job(Base):
     model_name: Mapped[str] = mapped_column(String(64))
     model_version: Mapped[str] = mapped_column(String(64))
     bundle_sha256: Mapped[str] = mapped_column(HEX)
+    manifest_sha256: Mapped[str] = mapped_column(HEX, default="")
     state: Mapped[str] = mapped_column(WORD)
     attempt: Mapped[int] = mapped_column(default=0)
     worker_crashes: Mapped[int] = mapped_column(default=0)
     node_crashes: Mapped[int] = mapped_column(default=0)
+    postponed: Mapped[int] = mapped_column(default=0)
+    postponed_for: Mapped[str] = mapped_column(WORD, default="")
     lease_owner: Mapped[str | None] = mapped_column(String(128))
     lease_until: Mapped[datetime | None]
     due_at: Mapped[datetime | None]
@@ -141,7 +148,7 @@ class Result(Base):
     """One result made; its bytes lie in the spool and are what is sent, every time.
 
     A file that is no DICOM object has no SOP class and no series, and a UID of its own. ``path``
-    is empty once the file was removed at the end of its keep time.
+    is empty once the file was removed at the end of its keep time; ``bytes`` is 0 where not known.
     """
 
     __tablename__ = "result"
@@ -154,11 +161,12 @@ class Result(Base):
     sop_instance_uid: Mapped[str] = mapped_column(UID, unique=True)
     series_instance_uid: Mapped[str] = mapped_column(UID)
     path: Mapped[str] = mapped_column(String(255))
+    bytes: Mapped[int] = mapped_column(default=0)
     sha256: Mapped[str] = mapped_column(HEX)
 
 
 class Delivery(Base):
-    """One result on its way to one destination."""
+    """One result on its way to one destination; it is postponed as a `Job` is."""
 
     __tablename__ = "delivery"
     __table_args__ = (
@@ -173,6 +181,8 @@ class Delivery(Base):
     state: Mapped[str] = mapped_column(WORD)
     attempt: Mapped[int] = mapped_column(default=0)
     refusals: Mapped[int] = mapped_column(default=0)
+    postponed: Mapped[int] = mapped_column(default=0)
+    postponed_for: Mapped[str] = mapped_column(WORD, default="")
     commit_rounds: Mapped[int] = mapped_column(default=0)
     lease_owner: Mapped[str | None] = mapped_column(String(128))
     lease_until: Mapped[datetime | None]

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from pacs_ai.errors import ConfigError, DatabaseBusy, StorageError
+from pacs_ai.errors import ConfigError, DatabaseBusy, NoSpace, StorageError
 from pacs_ai.store.together import Together
 
 __all__ = ["Database", "Session"]
@@ -160,8 +160,12 @@ def _translated() -> Iterator[None]:
         yield
     except OperationalError as error:
         text = str(error.orig).lower()
-        if "disk is full" in text or "readonly" in text or "i/o error" in text:
-            raise StorageError("the database cannot be written: look at its disk") from None
+        if "disk is full" in text:
+            raise NoSpace("the database cannot be written: its disk is full") from None
+        if "readonly" in text or "i/o error" in text or "unable to open" in text:
+            raise StorageError(
+                "the database cannot be reached or written: look at its disk", outage=True
+            ) from None
         raise DatabaseBusy("the database did not answer in time") from None
     except DBAPIError as error:
         raise StorageError(f"the database failed ({type(error.orig).__name__})") from error

@@ -230,6 +230,14 @@ class Spool:
         with _translated(path):
             self._move(str(path), f"{self.home}/{folder}/{path.name}")
 
+    def present(self) -> bool:
+        """Tell whether this node's folder can be reached: without its mount it cannot."""
+        try:
+            (self.home / "tmp").stat()
+        except OSError:
+            return False
+        return True
+
     def free_bytes(self) -> int:
         """Return the free space of the spool's file system in bytes."""
         with _translated(self.home):

@@ -206,6 +206,19 @@ def routed(
     )
 
 
+def wait_for_route(session: Session, study_id: StudyId, revision: int, reason: str) -> None:
+    """Note why a COMPLETE study has no route yet; its route overwrites the reason."""
+    session.execute(
+        sa.update(Study)
+        .where(
+            Study.id == study_id,
+            Study.revision == revision,
+            Study.state == StudyState.COMPLETE,
+        )
+        .values(reason=reason)
+    )
+
+
 def reopen(session: Session, study: Study, *, now: datetime, actor: str, note: str) -> int:
     """Move CONFLICT/COMPLETE/ROUTED → RECEIVING with the next revision, on an operator's word.
 

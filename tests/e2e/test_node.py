@@ -158,19 +158,24 @@ def test_a_pacs_that_is_down_gets_everything_when_it_is_back(running: Node, port
         assert len(set(peer.uids())) == 4
 
 
-def test_a_pacs_that_objects_is_asked_three_times_and_the_delivery_stays_listed(
-    running: Node, peer: Archive
+def test_a_pacs_that_objects_for_too_long_leaves_a_failed_delivery_that_can_be_retried(
+    tmp_path: Path, ports: tuple[int, int], peer: Archive
 ):
-    peer.status = 0xA900
-    send(running, sample("CT_small.dcm"))
-    wait_for(lambda: running.states("delivery") == ["FAILED"] * 2, 60, lambda: running.log)
-    for row in running.listing("deliveries"):
-        assert row["error_code"] == "STORE_REFUSED"
-        assert row["attempt"] == 3
-    peer.status = 0x0000
-    for row in running.listing("deliveries"):
-        assert running.command("deliveries", "retry", str(row["id"])).returncode == 0
-    wait_for(lambda: len(peer.stored) == 2, 30, lambda: running.log)
+    impatient = TO_ARCHIVE.format(port=ports[1]).replace(
+        "[[rules]]", "retry_hours = 0.001\n[[rules]]"
+    )
+    with node(tmp_path / "node", ports[0], extra=impatient) as running:
+        running.start()
+        peer.status = 0xA900
+        send(running, sample("CT_small.dcm"))
+        wait_for(lambda: running.states("delivery") == ["FAILED"] * 2, 60, lambda: running.log)
+        for row in running.listing("deliveries"):
+            assert row["error_code"] == "STORE_REFUSED"
+            assert row["attempt"] >= 3
+        peer.status = 0x0000
+        for row in running.listing("deliveries"):
+            assert running.command("deliveries", "retry", str(row["id"])).returncode == 0
+        wait_for(lambda: len(peer.stored) == 2, 30, lambda: running.log)
 
 
 def test_names_of_strangers_are_refused(running: Node, tool: Callable[[str], Path]):

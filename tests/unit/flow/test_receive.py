@@ -13,6 +13,7 @@ from pacs_ai.errors import NoSpace
 from pacs_ai.flow import recover
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.intact import check_instances
 from pacs_ai.flow.receive import open_part
 from pacs_ai.net.handlers import StoreAnswer
 from pacs_ai.results.context import MANUFACTURER, MODEL_NAME
@@ -230,8 +231,29 @@ def test_restart_adopts_orphans_and_removes_parts(context: FlowContext, ct: Data
     assert [path.name for path in files(context, "quarantine")] == ["abc.dcm"]
 
 
-def test_restart_reports_rows_without_a_file(context: FlowContext, ct: Dataset, send: Send):
+def test_restart_reports_rows_without_a_file_until_it_is_back(
+    context: FlowContext, ct: Dataset, send: Send, tmp_path: Path
+):
     send(ct)
-    context.spool.path_of(rows(context)[0].path).unlink()
+    file = context.spool.path_of(rows(context)[0].path)
+    file.rename(tmp_path / "away")
     recover.restart(context, Arrivals())
-    assert rows(context)[0].unusable_reason == "file is missing"
+    (row,) = rows(context)
+    assert row.missing
+    assert row.unusable_reason == "", "the study must not go on without it"
+    (tmp_path / "away").rename(file)
+    recover.restart(context, Arrivals())
+    assert not rows(context)[0].missing
+
+
+@pytest.mark.parametrize("fault", [Path.unlink, lambda file: file.write_bytes(b"cut off")])
+def test_the_same_instance_again_takes_the_place_of_a_file_that_was_lost(
+    context: FlowContext, ct: Dataset, send: Send, fault: Callable[[Path], object]
+):
+    send(ct)
+    first = context.spool.path_of(rows(context)[0].path)
+    fault(first)
+    assert send(ct).status == 0x0000
+    (row,) = rows(context)
+    check_instances(context.spool, [row])
+    assert [context.spool.path_of(row.path)] == files(context, "instances")

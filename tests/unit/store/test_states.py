@@ -241,8 +241,11 @@ def test_a_peer_that_is_back_gets_all_at_once(database: Database):
             now=NOW,
             actor="t",
         )
-        assert deliveries.release_due(session, NOW, "other", actor="t") == []
-        assert deliveries.release_due(session, NOW, "pacs", actor="t") == [(job_id, "pacs")]
+        down = ["PEER_UNREACHABLE"]
+        assert deliveries.release_due(session, NOW, "other", down, actor="t") == []
+        refused = ["STORE_REFUSED"]
+        assert deliveries.release_due(session, NOW, "pacs", refused, actor="t") == []
+        assert deliveries.release_due(session, NOW, "pacs", down, actor="t") == [(job_id, "pacs")]
 
 
 def test_commitment_rounds_end(database: Database):

@@ -1,0 +1,103 @@
+"""The one way to open a stored file: what goes wrong in it is the storage's fault, not the data's.
+
+Decoders raise ``OSError`` on bad data as well (`pacs_ai.dicom.foreign`). So the file itself must
+not: an error of the disk or the mount comes as `StorageError`, which no reader takes for bad data.
+"""
+
+import hashlib
+import io
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pacs_ai.dicom.part10 import MAX_META, read_meta
+from pacs_ai.errors import NotDicom, StorageError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+_DIGEST = "sha256"
+
+
+class _Raw(io.FileIO):
+    """A file whose read errors are `StorageError`."""
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        with translated(self.name):
+            return super().readinto(buffer) or 0
+
+    def readall(self) -> bytes:
+        with translated(self.name):
+            return super().readall() or b""
+
+
+@contextmanager
+def translated(path: object) -> Iterator[None]:
+    """Turn what the system says of a file into `StorageError`."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def open_file(path: Path) -> io.BufferedReader:
+    """Open a file for reading.
+
+    Raises
+    ------
+    StorageError
+        If it is missing or cannot be opened; and later, wherever it cannot be read.
+    """
+    with translated(path):
+        return io.BufferedReader(_Raw(path))
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a file holds: its size in bytes, its transfer syntax, the checksum of its data set."""
+
+    size: int
+    transfer_syntax_uid: str
+    sha256: str
+
+
+def dataset_content(path: Path) -> Content:
+    """Read a DICOM file that this node stored, to its end.
+
+    Returns
+    -------
+    Content
+        ``sha256`` covers the data set, after the file meta information, as `ScannedInstance` has
+        it. Where the file meta information is damaged, it and the transfer syntax are empty.
+
+    Raises
+    ------
+    StorageError
+        If the file cannot be read.
+    """
+    with open_file(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        try:
+            meta = read_meta(stream.read(MAX_META), own=True)
+        except (NotDicom, struct.error):
+            return Content(size, "", "")
+        stream.seek(meta.dataset_offset)
+        digest = hashlib.file_digest(stream, _DIGEST).hexdigest()
+        return Content(size, meta.transfer_syntax_uid, digest)
+
+
+def file_content(path: Path) -> Content:
+    """Read a file of any kind to its end; ``sha256`` covers all of it.
+
+    Raises
+    ------
+    StorageError
+        If the file cannot be read.
+    """
+    with open_file(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        return Content(size, "", hashlib.file_digest(stream, _DIGEST).hexdigest())

@@ -1,0 +1,46 @@
+"""An outcome that is known must reach the database, however long that is busy."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from pacs_ai.errors import StorageError
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.logs import get_logger
+from pacs_ai.store.session import Session
+
+T = TypeVar("T")
+
+SECONDS = 600.0
+"""For so long an outcome is kept in memory for a database that does not take it."""
+
+PAUSE_SECONDS = 2.0
+
+_log = get_logger()
+
+
+def insist(context: FlowContext, work: Callable[[Session], T]) -> T:
+    """Run work in a transaction, again and again while the database cannot be written.
+
+    An analysis or a transfer that is done would else be done again, and look like a crash.
+
+    Parameters
+    ----------
+    work
+        Changes rows only where they still are as it believes: it may run more than once.
+
+    Raises
+    ------
+    StorageError
+        If the database could not be written for `SECONDS`.
+    """
+    clock = context.clock
+    end = clock.monotonic() + SECONDS
+    while True:
+        try:
+            with context.database.write() as session:
+                return work(session)
+        except StorageError as error:
+            if clock.monotonic() >= end:
+                raise
+            _log.warning("the database does not take an outcome: it is kept", error=error.code)
+        clock.sleep(PAUSE_SECONDS)

@@ -1,0 +1,62 @@
+"""The look at a stored file before it is used: it must be there, whole, and what was stored.
+
+A fault found here is one of the machine. It never makes a study less than it is, or unfit.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pacs_ai.dicom.files import Content, dataset_content, file_content
+from pacs_ai.errors import Corrupted, StorageError
+from pacs_ai.logs import get_logger
+from pacs_ai.store.schema import Instance
+from pacs_ai.store.spool import Spool
+
+_log = get_logger()
+
+
+def check_instances(spool: Spool, rows: Iterable[Instance]) -> None:
+    """Compare instances with what was stored; the first fault ends it.
+
+    Raises
+    ------
+    StorageError
+        If a file is missing, shorter than it was, or cannot be read.
+    Corrupted
+        If a file is as long as it was, and is not what was stored.
+    """
+    for row in rows:
+        path = spool.path_of(row.path)
+        content = dataset_content(path)
+        same = (content.transfer_syntax_uid, content.sha256) == (
+            row.transfer_syntax_uid,
+            row.sha256,
+        )
+        _judge(path, content, row.bytes, same=same)
+
+
+def check_result(spool: Spool, path: str, size: int, sha256: str) -> None:
+    """Compare a result with what was stored; raises as `check_instances`.
+
+    Parameters
+    ----------
+    size
+        In bytes; 0 where the row does not know it.
+    """
+    file = spool.path_of(path)
+    content = file_content(file)
+    _judge(file, content, size, same=content.sha256 == sha256)
+
+
+def _judge(path: Path, content: Content, size: int, *, same: bool) -> None:
+    if same:
+        return
+    if content.size < size:
+        raise StorageError(f"{path} is cut off: {content.size} of {size} bytes are left")
+    _log.error("a stored file is damaged", file=str(path))
+    raise Corrupted(f"{path} is not what was stored: its checksum differs")
+
+
+def is_outage(spool: Spool, error: StorageError) -> bool:
+    """Tell whether the whole storage is out of reach, and not only one file."""
+    return error.outage or not spool.present()

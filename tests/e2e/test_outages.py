@@ -1,0 +1,95 @@
+"""Short outages of a running node's surroundings: what waited comes back by itself, unharmed."""
+
+import contextlib
+import itertools
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pydicom.data import get_testdata_file
+
+from pacs_ai.net.client import PeerAddress, store
+from tests.archive import Archive, archive
+from tests.node import Node, node, wait_for
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(240)]
+
+TO_ARCHIVE = """
+[peers.archive]
+ae_title = "ARCHIVE"
+host = "127.0.0.1"
+port = {port}
+[[rules]]
+name = "all"
+model = "demo"
+send_to = ["archive"]
+"""
+
+LOCKED_SECONDS = 40
+"""Longer than a transaction waits, and much longer than a lease lasts."""
+
+
+@pytest.fixture
+def ports(free_port: Callable[[], int]) -> tuple[int, int]:
+    return free_port(), free_port()
+
+
+@pytest.fixture
+def peer(ports: tuple[int, int]) -> Iterator[Archive]:
+    with archive(ports[1], ports[0]) as one:
+        yield one
+
+
+@pytest.fixture
+def running(tmp_path: Path, ports: tuple[int, int], peer: Archive) -> Iterator[Node]:
+    assert peer.port == ports[1]
+    with node(tmp_path / "node", ports[0], extra=TO_ARCHIVE.format(port=ports[1])) as one:
+        one.start()
+        yield one
+
+
+def send(one: Node, name: str = "CT_small.dcm") -> None:
+    path = get_testdata_file(name)
+    assert isinstance(path, str)
+    (outcome,) = store(PeerAddress("AI_NODE", "127.0.0.1", one.port), "MODALITY", [Path(path)])
+    assert outcome.status == 0x0000
+
+
+@contextlib.contextmanager
+def locked(one: Node) -> Iterator[None]:
+    """Hold the database as a backup or a forgotten shell would."""
+    other = sqlite3.connect(one.folder / "var" / "pacs-ai.db", isolation_level=None, timeout=30)
+    with contextlib.closing(other):
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def test_a_database_locked_for_longer_than_leases_last_costs_no_attempt(
+    running: Node, peer: Archive
+):
+    send(running)
+    wait_for(lambda: running.states("job") == ["RUNNING"], 30, lambda: running.log)
+    with locked(running):
+        time.sleep(LOCKED_SECONDS)
+    wait_for(lambda: running.states("delivery") == ["STORED"] * 2, 60, lambda: running.log)
+    crashes = running.query("SELECT state, worker_crashes, node_crashes FROM job")
+    assert crashes == [("SUCCEEDED", 0, 0)]
+    assert len(peer.uids()) == 2
+
+
+def test_an_archive_in_trouble_gets_everything_when_it_is_well(running: Node, peer: Archive):
+    statuses = itertools.cycle([0x0110, 0xC000, 0x0122, 0xA700, 0x0213])
+    begin = time.monotonic()
+    while time.monotonic() - begin < 20:
+        peer.status = next(statuses)
+        if not running.states("study"):
+            send(running)
+            send(running, "MR_small.dcm")
+        time.sleep(0.5)
+    assert set(running.states("delivery")) == {"WAITING"}, running.log
+    peer.status = 0x0000
+    wait_for(lambda: running.states("delivery") == ["STORED"] * 4, 60, lambda: running.log)
+    assert sorted(peer.uids()) == sorted(set(peer.uids()))

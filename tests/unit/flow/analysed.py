@@ -1,0 +1,91 @@
+"""A study on its way through routing and analysis, with a real model and a clock tests move."""
+
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from pacs_ai.clock import ManualClock
+from pacs_ai.config import Config, Peer, Rule
+from pacs_ai.domain import JobId
+from pacs_ai.flow.analyse import analyse
+from pacs_ai.flow.context import FlowContext, pair_key
+from pacs_ai.flow.deliver import release
+from pacs_ai.flow.route import route
+from pacs_ai.model.bundle import load_bundle
+from pacs_ai.model.predict import Classifier
+from pacs_ai.store import jobs, operator, studies
+from pacs_ai.store.schema import Delivery, Instance, Job, Result, Study
+
+PEER = Peer(ae_title="ARCHIVE", host="127.0.0.1", port=104, retry_max_seconds=300)
+RULE = Rule(name="all", model="demo", send_to=("archive",))
+
+
+@cache
+def demo() -> Classifier:
+    return Classifier.load(load_bundle("demo"))
+
+
+@dataclass
+class Patient:
+    """One received study (row id 1) on a node with one rule."""
+
+    context: FlowContext
+    clock: ManualClock
+
+    def route(self) -> None:
+        with self.context.database.write() as session:
+            study = session.get_one(Study, 1)
+            studies.close(
+                session, 1, study.revision, now=self.clock.now(), actor="test", reason="quiet"
+            )
+        route(self.context, {"demo": demo().identity}, pair_key(1, study.revision))
+
+    def study(self) -> Study:
+        with self.context.database.read() as session:
+            return session.get_one(Study, 1)
+
+    def job(self) -> Job:
+        with self.context.database.read() as session:
+            return session.scalars(sa.select(Job)).one()
+
+    def results(self) -> list[Result]:
+        with self.context.database.read() as session:
+            return list(session.scalars(sa.select(Result).order_by(Result.id)))
+
+    def deliveries(self) -> list[Delivery]:
+        with self.context.database.read() as session:
+            return list(session.scalars(sa.select(Delivery).order_by(Delivery.id)))
+
+    def file(self, number: int = 0) -> Path:
+        with self.context.database.read() as session:
+            rows = session.scalars(sa.select(Instance).order_by(Instance.id)).all()
+        return self.context.spool.path_of(rows[number].path)
+
+    def analyse(self) -> Job:
+        analyse(self.context, {"demo": demo()}, JobId(self.job().id))
+        return self.job()
+
+    def wait(self) -> None:
+        """Let the pause go by, and wake what is due."""
+        due = [self.job().due_at, *(one.due_at for one in self.deliveries())]
+        later = max((one for one in due if one is not None), default=self.clock.now())
+        self.clock.advance(max(0.0, (later - self.clock.now()).total_seconds()))
+        with self.context.database.write() as session:
+            jobs.wake_due(session, self.clock.now(), actor="test")
+        release(self.context)
+
+    def retry(self) -> Job:
+        with self.context.database.write() as session:
+            operator.retry_job(session, session.get_one(Job, self.job().id), self.clock.now())
+        return self.analyse()
+
+
+def on_a_node(context: FlowContext, clock: ManualClock, rule: Rule = RULE, **peer: object):
+    config = Config(
+        storage=context.config.storage,
+        peers={"archive": PEER.model_copy(update=peer)},
+        rules=(rule,),
+    )
+    return Patient(replace(context, config=config), clock)
