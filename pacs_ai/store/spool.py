@@ -16,8 +16,6 @@ A file is complete as soon as it is outside ``tmp/``.
 """
 
 import contextlib
-import ctypes
-import errno
 import fcntl
 import os
 import random
@@ -28,22 +26,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pacs_ai.domain import Part
-from pacs_ai.errors import ConfigError, NoSpace, StorageError
+from pacs_ai.errors import ConfigError, StorageError
+from pacs_ai.store.disk import begin_to_write, remove, sync_folder, translated, write
 
 SUFFIX = ".dcm"
 KEY_FILE = "site.key"
 """Name of the file with the installation's secret, in the root of the spool."""
 
 _PART = ".part"
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FOLDERS = ("tmp", "instances", "variants", "quarantine", "results")
 _FANNED = ("instances", "results")
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-_WRITE = 2
-"""SYNC_FILE_RANGE_WRITE of sync_file_range(2)."""
-_sync_file_range = getattr(ctypes.CDLL(None), "sync_file_range", None)
-if _sync_file_range is not None:
-    _sync_file_range.argtypes = [ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint]
 
 
 class Spool:
@@ -76,7 +69,7 @@ class Spool:
         StorageError
             If they cannot be made.
         """
-        with _translated(self.home):
+        with translated(self.home):
             for folder in _FOLDERS:
                 (self.home / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
             for folder in _FANNED:
@@ -91,7 +84,7 @@ class Spool:
         ConfigError
             If another daemon does.
         """
-        with _translated(self.home):
+        with translated(self.home):
             self._lock_fd = os.open(
                 self.home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
             )
@@ -124,11 +117,11 @@ class Spool:
     def secret(self) -> bytes:
         """Return the installation's secret, made at first use; keyed hashes depend on it."""
         path = self.root / KEY_FILE
-        with _translated(path):
+        with translated(path):
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not path.exists():
                 draft = self.root / f".site.key.{uuid.uuid4().hex}"
-                _write(draft, secrets.token_bytes(32), durable=True)
+                write(draft, secrets.token_bytes(32), durable=True)
                 # link() fails where the name exists: of two nodes starting at once, one wins
                 with contextlib.suppress(FileExistsError):
                     os.link(draft, path)
@@ -139,14 +132,14 @@ class Spool:
         """Open a new file for bytes that are arriving."""
         name = random.getrandbits(128)
         file = f"{self._parts}/{name:032x}{_PART}"
-        with _translated(file):
+        with translated(file):
             return Part(file, os.open(file, _NEW, 0o600))
 
     def discard(self, part: Part) -> None:
         """Remove a part that came to nothing."""
         with contextlib.suppress(OSError):
             os.close(part.fd)
-        _remove(part.file)
+        remove(part.file)
 
     @contextlib.contextmanager
     def flushing(self, part: Part) -> Iterator[None]:
@@ -160,10 +153,10 @@ class Spool:
             At the end of the block, if the flush failed; the part is still there.
         """
         if self.durable:
-            _begin_to_write(part.fd)
+            begin_to_write(part.fd)
         yield
         if self.durable:
-            with _translated(part.file):
+            with translated(part.file):
                 os.fsync(part.fd)
 
     def keep(self, part: Part, *, flushed: bool = False) -> str:
@@ -186,7 +179,7 @@ class Spool:
         relative = f"{self.node}/{folder}/{name[:2]}/{name}{suffix}"
         target = f"{self._root}/{relative}"
         try:
-            with _translated(part.file):
+            with translated(part.file):
                 try:
                     if self.durable and not flushed:
                         os.fsync(part.fd)
@@ -194,21 +187,21 @@ class Spool:
                     os.close(part.fd)
                 self._move(part.file, target)
         except StorageError:
-            _remove(part.file)
-            _remove(target)
+            remove(part.file)
+            remove(target)
             raise
         return relative
 
     def _move(self, source: str, target: str) -> None:
         os.rename(source, target)  # noqa: PTH104 - a sender waits, and paths take their time
         if self.durable:
-            _sync_folder(target.rpartition("/")[0])
+            sync_folder(target.rpartition("/")[0])
 
     def write_result(self, content: bytes, suffix: str) -> str:
         """Store a result's bytes; returns the path relative to the spool's root."""
         part = self.new_part()
         try:
-            with _translated(part.file), os.fdopen(os.dup(part.fd), "wb") as file:
+            with translated(part.file), os.fdopen(os.dup(part.fd), "wb") as file:
                 file.write(content)
         except StorageError:
             self.discard(part)
@@ -221,13 +214,13 @@ class Spool:
 
     def delete(self, relative: str) -> None:
         """Remove a stored file; one that is gone already is no error."""
-        with _translated(self.root / relative):
+        with translated(self.root / relative):
             (self.root / relative).unlink(missing_ok=True)
 
     def set_aside(self, relative: str, folder: str) -> None:
         """Move an instance to where nothing looks for any: ``variants`` or ``quarantine``."""
         path = self.root / relative
-        with _translated(path):
+        with translated(path):
             self._move(str(path), f"{self.home}/{folder}/{path.name}")
 
     def present(self) -> bool:
@@ -240,13 +233,13 @@ class Spool:
 
     def free_bytes(self) -> int:
         """Return the free space of the spool's file system in bytes."""
-        with _translated(self.home):
+        with translated(self.home):
             return shutil.disk_usage(self.home).free
 
     def clear_parts(self) -> int:
         """Remove what a killed daemon was still writing; no sender was told it had arrived."""
         parts = list((self.home / "tmp").glob(f"*{_PART}"))
-        with _translated(self.home):
+        with translated(self.home):
             for part in parts:
                 part.unlink(missing_ok=True)
         return len(parts)
@@ -262,45 +255,3 @@ class Spool:
     def _paths(self, folder: str, suffix: str) -> set[str]:
         found = (self.home / folder).glob(f"??/*{suffix}")
         return {path.relative_to(self.root).as_posix() for path in found}
-
-
-def _write(path: Path, content: bytes, *, durable: bool) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(content)
-        file.flush()
-        if durable:
-            os.fsync(file.fileno())
-
-
-def _remove(file: str) -> None:
-    """Remove a file of no use, as far as the system lets us."""
-    with contextlib.suppress(OSError):
-        Path(file).unlink(missing_ok=True)
-
-
-def _begin_to_write(fd: int) -> None:
-    """Have the system begin to write a file to the disk, without waiting, where it can (Linux).
-
-    Measured: the flush that follows is then a fifth of a millisecond shorter. A failure shows in
-    that flush.
-    """
-    if _sync_file_range is not None:
-        _sync_file_range(fd, 0, 0, _WRITE)
-
-
-def _sync_folder(folder: str) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-@contextlib.contextmanager
-def _translated(path: Path | str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        kind = NoSpace if error.errno in _FULL else StorageError
-        raise kind(f"{path}: {error.strerror}") from None

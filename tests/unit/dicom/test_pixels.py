@@ -18,7 +18,7 @@ from pydicom.uid import (
 )
 
 from pacs_ai.dicom.pixels import read_pixels
-from pacs_ai.errors import NotDicom, UnsupportedPixels
+from pacs_ai.errors import NotDicom, StorageError, UnsupportedPixels
 
 VALUES = np.arange(24, dtype=np.int16).reshape(4, 6)
 
@@ -334,7 +334,7 @@ def test_what_is_no_dicom_file(tmp_path):
     path.write_bytes(b"")
     with pytest.raises((NotDicom, UnsupportedPixels)):
         read_pixels(path)
-    with pytest.raises(UnsupportedPixels):
+    with pytest.raises(StorageError):
         read_pixels(tmp_path / "none")
 
 
