@@ -128,5 +128,11 @@ class Coverage:
     def sentence(self) -> str:
         """Say what was looked at, also where that is all there is."""
         series = self.left_out.other_series
-        of = f", 1 of {series + 1} series" if series else ""
-        return (self.remark or f"{self.extent} analysed") + of
+        return f"{self.extent} analysed" + (f", of 1 of {series + 1} series" if series else "")
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What tells results apart that differ in what was not looked at; () if that is nothing."""
+        said = [f"{unseen.count} {words}{unseen}" for words, unseen in self.reasons]
+        series = self.left_out.other_series
+        return (self.sentence, *said) if said or series else ()

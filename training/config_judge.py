@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from pacs_ai.coverage import INCOMPLETE_ABOVE
 from pacs_ai.model.applicability import EVERYTHING, Applicability
 
 from .config_data import Strict
@@ -62,7 +63,9 @@ class Export(Strict):
     ``probe_images`` of the validation split. ``calibration_images`` of the training split tell the
     int8 quantisation the range of each layer. ``applicability`` says in the bundle what the model
     was made for (body part, view, ...), and ``outlier`` what the node does with images unlike
-    those of training: ``flag`` or ``withhold``; ``none`` fits no statistics.
+    those of training: ``flag`` or ``withhold``; ``none`` fits no statistics. ``incomplete_above``
+    is the share of a study's images that the node could not look at above which it calls the study
+    incompletely analysed.
     """
 
     parity_limit: float = Field(default=1e-4, gt=0.0, le=1e-2)
@@ -71,6 +74,7 @@ class Export(Strict):
     calibration_images: int = Field(default=128, ge=1)
     applicability: Applicability = EVERYTHING
     outlier: Literal["flag", "withhold", "none"] = "flag"
+    incomplete_above: float = Field(default=INCOMPLETE_ABOVE, ge=0.0, le=1.0)
 
 
 class Card(Strict):

@@ -166,6 +166,7 @@ def write_manifest(folder: Path, material: Material) -> None:
         "format": 1,
         **release.model_dump(),
         "temperature": material.calibration.temperature,
+        "incomplete_above": recipe.export.incomplete_above,
         "input": recipe.input.model_dump(),
         "applicability": recipe.export.applicability.model_dump(exclude_defaults=True),
         "outlier": material.limit.model_dump() if material.limit else None,

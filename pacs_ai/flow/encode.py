@@ -19,7 +19,7 @@ from pacs_ai.results.context import Predecessor, ResultContext
 from pacs_ai.store import results
 from pacs_ai.store.schema import Job, Study
 
-FORM = b"results 3"
+FORM = b"results 4"
 """Version of the results' form; goes into every result UID, so that two forms can coexist."""
 
 

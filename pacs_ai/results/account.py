@@ -5,8 +5,9 @@ from datetime import datetime
 
 from pydicom.dataset import Dataset
 
+from pacs_ai.coverage import Coverage
 from pacs_ai.dicom.reading import text
-from pacs_ai.domain import ClassSpec, Decision, ModelIdentity, Refusal, StudyPrediction
+from pacs_ai.domain import ClassSpec, Decision, ModelIdentity, Refusal, Reservation, StudyPrediction
 from pacs_ai.results.codes import class_title
 from pacs_ai.results.context import ResultContext, local_time
 from pacs_ai.results.levels import TOLD
@@ -38,8 +39,10 @@ class Account:
         Header of the study's reference image: patient, study, order.
     statements
         The classes as they are read, present first; none if the study was not analysable.
-    reserve
-        Why it is to be read with reserve, a sentence each.
+    coverage
+        How much of the study was looked at; None if it was not analysable.
+    reservations
+        Why it is to be read with reserve.
     reason
         Why the study was not analysable; "" if it was.
     instances
@@ -53,43 +56,54 @@ class Account:
     model: ModelIdentity
     source: Dataset
     statements: tuple[Statement, ...]
-    reserve: tuple[str, ...]
+    coverage: Coverage | None
+    reservations: tuple[Reservation, ...]
     reason: str
     instances: int
     made_at: datetime
     uid: str
 
     @property
+    def reserve(self) -> tuple[str, ...]:
+        """Why it is to be read with reserve, a sentence each."""
+        return tuple(one.text for one in self.reservations)
+
+    @property
     def sentences(self) -> tuple[str, ...]:
         """The whole in a few sentences."""
-        return tuple(f"{_sentence(part)}." for part in (self.conclusion, *self.reserve, NOTICE))
+        looked = [self.coverage.sentence] if self.coverage is not None else []
+        parts = (self.conclusion, *looked, *self.reserve, NOTICE)
+        return tuple(f"{_sentence(part)}." for part in parts)
 
     @property
     def conclusion(self) -> str:
         """What it comes to, in a sentence."""
         if self.reason:
             return f"Not analysable: {self.reason}"
-        told = []
-        for decision in TOLD:
-            names = [class_title(one.spec) for one in self.statements if one.decision is decision]
-            if names:
-                told.append(f"{', '.join(names)}: {decision}")
-        return "; ".join(told) or "Nothing found of what the model looks for"
+        told = [self._named(decision) for decision in TOLD]
+        if self.coverage is not None and self.coverage.incomplete:
+            told.insert(1, f"incompletely analysed: {self.coverage.extent}")
+        return "; ".join(filter(None, told)) or "Nothing found of what the model looks for"
+
+    def _named(self, decision: Decision) -> str:
+        names = ", ".join(class_title(s.spec) for s in self.statements if s.decision is decision)
+        return f"{names}: {decision}" if names else ""
 
 
 def account_of(prediction: StudyPrediction, evidence: Evidence, context: ResultContext) -> Account:
     """Sum up what a model says of a study."""
     model = prediction.model
     statements = [
-        Statement(spec, probability, spec.decide(probability))
-        for spec, probability in zip(model.classes, prediction.probabilities, strict=True)
+        Statement(spec, prediction.probabilities[index], prediction.decision(index))
+        for index, spec in enumerate(model.classes)
     ]
     statements.sort(key=lambda one: reading_order(one.decision, one.probability))
     return Account(
         model=model,
         source=evidence.reference,
         statements=tuple(statements),
-        reserve=tuple(one.text for one in prediction.reservations),
+        coverage=prediction.coverage,
+        reservations=prediction.reservations,
         reason="",
         instances=len(evidence.headers),
         made_at=_moment(evidence, context),
@@ -103,7 +117,8 @@ def account_of_refusal(refusal: Refusal, evidence: Evidence, context: ResultCont
         model=refusal.model,
         source=evidence.reference,
         statements=(),
-        reserve=(),
+        coverage=None,
+        reservations=(),
         reason=refusal.reason,
         instances=len(evidence.headers),
         made_at=_moment(evidence, context),
@@ -121,5 +136,4 @@ def _moment(evidence: Evidence, context: ResultContext) -> datetime:
 
 def _uid(model: ModelIdentity, evidence: Evidence, context: ResultContext, outcome: str) -> str:
     series = context.series_key(model, "account", evidence.study_instance_uid)
-    sources = sorted(header.sop_instance_uid for header in evidence.headers)
-    return derived_uid("account", *series, outcome, *sources)
+    return derived_uid("account", *series, outcome, *evidence.instance_key)

@@ -17,7 +17,7 @@ from pydicom.uid import (
 )
 
 from pacs_ai.dicom.reading import text
-from pacs_ai.domain import ImagePrediction, ModelIdentity, ResultKind, StudyPrediction
+from pacs_ai.domain import ImagePrediction, ResultKind, StudyPrediction
 from pacs_ai.results.codes import SOURCE_IMAGE, class_title
 from pacs_ai.results.context import ResultContext
 from pacs_ai.results.document import Frame, copy_body_part, new_object, referenced_frame, references
@@ -87,8 +87,8 @@ def build_capture(
 
     Notes
     -----
-    The picture and its UID depend on its own image alone, so that a study which grows keeps the
-    captures it has.
+    The picture and its UID depend on its own image, and on what of the study was not looked at,
+    so that a study which grows keeps the captures it has.
     """
     image = prediction.images[shown.image]
     model = prediction.model
@@ -105,15 +105,16 @@ def build_capture(
             str(image.frame),
             model.classes[shown.klass].code.value,
             "found" if shown.found else "not found",
+            *evidence.unseen,
         ),
     )
     capture = new_object(frame, evidence.reference, model, context)
     painted = explains(image.saliency[shown.klass])
-    _describe_pixels(capture, _picture(grey, model, image, shown, form))
+    _describe_pixels(capture, _picture(grey, prediction, shown, form))
     capture.ImageType = ["DERIVED", "SECONDARY", "OTHER"]
     capture.ConversionType = "DI"
     capture.BurnedInAnnotation = "YES"
-    capture.DerivationDescription = _derivation(model, shown, painted=painted)
+    capture.DerivationDescription = _derivation(prediction, shown, painted=painted)
     capture.SourceImageSequence = [_source_reference(image, form)]
     capture.DateOfSecondaryCapture = capture.ContentDate
     capture.TimeOfSecondaryCapture = capture.ContentTime
@@ -127,19 +128,16 @@ def build_capture(
 
 
 def _picture(
-    grey: GreyImage,
-    model: ModelIdentity,
-    image: ImagePrediction,
-    shown: Shown,
-    form: Form,
+    grey: GreyImage, prediction: StudyPrediction, shown: Shown, form: Form
 ) -> npt.NDArray[np.uint8]:
+    model, image = prediction.model, prediction.images[shown.image]
     heat = image.saliency[shown.klass]
     painted = explains(heat)
     size = half_size if form.beside else picture_size
     return (draw_beside if form.beside else draw)(
         grey(image),
         heat if painted else None,
-        legend_of(model, image, shown.klass, painted=painted),
+        legend_of(model, image, shown.klass, prediction.coverage, painted=painted),
         size(image.header.rows, image.header.columns),
         STRENGTH if shown.found else FAINT,
     )
@@ -161,15 +159,19 @@ def _number(prediction: StudyPrediction, shown: Shown, form: Form) -> int:
     return shown.image * len(drawn) + drawn.index(shown.klass) + 1
 
 
-def _derivation(model: ModelIdentity, shown: Shown, *, painted: bool) -> str:
+def _derivation(prediction: StudyPrediction, shown: Shown, *, painted: bool) -> str:
+    model, remark = prediction.model, prediction.coverage.remark
+    ending = f"; of the study {remark}" if remark else ""
     title = class_title(model.classes[shown.klass])
     what = f"class {title}, model {model.name} version {model.version}"
     if not painted:
-        return f"Image without heat map: Grad-CAM explains nothing for {what}"[:_MAX_DERIVATION]
+        return f"Image without heat map: Grad-CAM explains nothing for {what}{ending}"[
+            :_MAX_DERIVATION
+        ]
     strength = STRENGTH if shown.found else FAINT
     return (
         f"Grad-CAM of {what}, blended over the displayed image with an opacity of {strength:g} "
-        "times the map; legend burned in"
+        f"times the map; legend burned in{ending}"
     )[:_MAX_DERIVATION]
 
 

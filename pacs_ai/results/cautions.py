@@ -8,6 +8,7 @@ from highdicom.sr import (
     TrackingIdentifier,
 )
 
+from pacs_ai.coverage import Coverage
 from pacs_ai.domain import ImagePrediction, ModelIdentity, Reservation
 from pacs_ai.results.codes import ARTIFICIAL_INTELLIGENCE, concept
 from pacs_ai.results.marks import percentage_at, reference_of
@@ -64,3 +65,11 @@ def caution_text(image: ImagePrediction) -> str:
     if image.stray:
         reasons.append(f"unlike the training images ({image.outlier:.1f} x limit)")
     return f"{CAUTION}: {', '.join(reasons)}" if reasons else ""
+
+
+def coverage_text(coverage: Coverage) -> str:
+    """Say on a picture how much of its study was not looked at; "" if nothing."""
+    if not coverage.reasons:
+        return ""
+    incomplete = "incompletely analysed, " if coverage.incomplete else ""
+    return f"{CAUTION}: {incomplete}{coverage.remark}"

@@ -17,6 +17,7 @@ from highdicom.sr import (
 )
 from pydicom.dataset import Dataset
 
+from pacs_ai.coverage import Coverage
 from pacs_ai.domain import ClassSpec, Decision, ImagePrediction, ModelIdentity
 from pacs_ai.results.codes import (
     ARTIFICIAL_INTELLIGENCE,
@@ -28,7 +29,7 @@ from pacs_ai.results.codes import (
     probability_concept,
 )
 from pacs_ai.results.document import references
-from pacs_ai.results.levels import TOLD, Level
+from pacs_ai.results.levels import Level
 from pacs_ai.results.marks import reference_of, rounded
 from pacs_ai.results.selection import peak
 from pacs_ai.results.template import changed, number, shared
@@ -98,7 +99,8 @@ class ClassGroup:
         if decision is None:
             return text
         text += f": {decision}"
-        at = peak(self.level.anchor.saliency[self.index]) if decision in TOLD else None
+        found = self.level.pointed_at(self.index, spec)
+        at = peak(self.level.anchor.saliency[self.index]) if found else None
         if at is None:
             return text
         header = self.level.anchor.header
@@ -145,7 +147,10 @@ def _pattern(
 
 
 def algorithm(
-    model: ModelIdentity, spec: ClassSpec, outlier: float | None = None
+    model: ModelIdentity,
+    spec: ClassSpec,
+    outlier: float | None = None,
+    coverage: Coverage | None = None,
 ) -> AlgorithmIdentification:
     """Identify the algorithm of a class, with what its values depend on (TID 4019).
 
@@ -155,6 +160,8 @@ def algorithm(
         Model and class.
     outlier
         How far the image lies from those of training, relative to the limit.
+    coverage
+        How much of the study was looked at.
     """
     height, width = model.input_size
     return AlgorithmIdentification(
@@ -173,6 +180,7 @@ def algorithm(
             *_band(spec),
             f"aggregation={model.aggregation}",
             *([] if outlier is None else [_outlier_parameter(outlier)]),
+            *([f"analysed={coverage.extent}"] if coverage is not None and coverage.reasons else []),
         ],
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.reading import items, text
-from pacs_ai.domain import Code, Decision
+from pacs_ai.domain import Code, Decision, Reservation
 from pacs_ai.results.account import NOTICE, Account, Statement
 from pacs_ai.results.codes import class_title
 from pacs_ai.results.context import MANUFACTURER
@@ -53,6 +53,7 @@ def build_bundle(account: Account) -> bytes:
     """
     device = _device(account)
     observations = [_observation(account, one, device) for one in account.statements]
+    observations += [_reservation(account, one, device) for one in account.reservations]
     report = _report(account, observations)
     bundle = {
         "resourceType": "Bundle",
@@ -76,7 +77,7 @@ def _report(account: Account, observations: list[Json]) -> Json:
         "meta": _RESEARCH,
         "identifier": [_identifier(account.uid)],
         "basedOn": list(_orders(account.source)),
-        "status": "cancelled" if account.reason else "preliminary",
+        "status": _status(account),
         "category": [{"coding": [{"system": f"{_HL7}/v2-0074", "code": "RAD"}]}],
         "code": _concept(Code("18748-4", "LN", "Diagnostic Imaging Report")),
         "subject": _subject(account.source),
@@ -119,6 +120,32 @@ def _observation(account: Account, one: Statement, device: Json) -> Json:
         }
         observation["referenceRange"] = [limit]
     return _filled(observation)
+
+
+def _reservation(account: Account, one: Reservation, device: Json) -> Json:
+    """State why the report is to be read with reserve: a share of images, most often."""
+    return _filled(
+        {
+            "resourceType": "Observation",
+            "meta": _RESEARCH,
+            "identifier": [_identifier(derived_uid("observation", account.uid, one.code.value))],
+            "status": "preliminary",
+            "code": _concept(one.code),
+            "subject": _subject(account.source),
+            "issued": _instant(account),
+            "valueQuantity": {**_percent(1), "value": round(one.percent, 4)},
+            "note": [{"text": one.text}, {"text": NOTICE}],
+            "device": {"reference": _url(device)},
+            "derivedFrom": [_imaging_study(account.source)],
+        }
+    )
+
+
+def _status(account: Account) -> str:
+    if account.reason:
+        return "cancelled"
+    incomplete = account.coverage is not None and account.coverage.incomplete
+    return "partial" if incomplete else "preliminary"
 
 
 def _device(account: Account) -> Json:

@@ -13,7 +13,7 @@ from pacs_ai.domain import ImagePrediction, StudyPrediction
 from pacs_ai.results.cautions import caution_group
 from pacs_ai.results.classgroup import ClassGroup, referenced
 from pacs_ai.results.layout import place_points
-from pacs_ai.results.levels import TOLD, Level, levels_of, listed
+from pacs_ai.results.levels import Level, levels_of, listed
 from pacs_ai.results.selection import peak
 from pacs_ai.uids import derived_uid
 
@@ -69,8 +69,7 @@ def _points(
         owner = max(number for number, _ in here)  # the image's own level, where it has one
         peaks = [
             peak(levels[number].anchor.saliency[index])
-            if number == owner != _CAUTION
-            and levels[number].decision(index, classes[index]) in TOLD
+            if number == owner != _CAUTION and levels[number].pointed_at(index, classes[index])
             else None
             for number, index in here
         ]

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.valuerep import PersonName
 
 from pacs_ai.dicom.reading import items, text, value_of
-from pacs_ai.domain import Code, Decision
+from pacs_ai.domain import Code, Decision, Reservation
 from pacs_ai.results.account import Account, Statement
 from pacs_ai.results.codes import MAX_MEANING, class_title
 from pacs_ai.results.context import MODEL_NAME
@@ -32,6 +32,7 @@ _REPORT = ("18748-4", "Diagnostic Imaging Report", "LN")
 _STUDY = ("113014", "DICOM Study", "DCM")
 _MODEL = ("111001", "Algorithm Name", "DCM")
 _CONCLUSION = ("19005-8", "Radiology Imaging study [Impression] (narrative)", "LN")
+_PERCENT = "%^percent^UCUM"
 _MAX_CONTROL_ID = 20
 _MAX_NAMESPACE = 20
 _LINE = 120  # letters of a line of text
@@ -141,6 +142,8 @@ def _observations(account: Account) -> Iterator[tuple[str, ...]]:
         if one.decision is not None:
             coded = (one.spec.code.value, class_title(one.spec), _system(one.spec.code))
             yield _observation("ST", coded, f"{number}.2", str(one.decision), status=status)
+    for number, reservation in enumerate(account.reservations, start=len(account.statements) + 1):
+        yield _reservation(reservation, str(number))
     yield _observation("TX", _CONCLUSION, "", _lines(*account.sentences), status=status)
 
 
@@ -152,11 +155,17 @@ def _probability(one: Statement, sub: str) -> tuple[str, ...]:
         (spec.code.value, name, _system(spec.code)),
         f"{sub}.1",
         f"{rounded(100 * one.probability):.10g}",
-        units="%^percent^UCUM",
+        units=_PERCENT,
         limit=f"<{100 * absent_below(spec):g}" if one.decision is not None else "",
         flag=_FLAGS[one.decision],
         status="P",
     )
+
+
+def _reservation(one: Reservation, sub: str) -> tuple[str, ...]:
+    name = (one.code.value, one.code.meaning[:MAX_MEANING], _system(one.code))
+    value = f"{rounded(one.percent):.10g}"
+    return _observation("NM", name, sub, value, units=_PERCENT, status="P")
 
 
 def _observation(

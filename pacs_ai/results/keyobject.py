@@ -56,7 +56,7 @@ def build_key_object(
         series_number=context.series_number(ResultKind.KEY_OBJECT),
         series_description=SERIES_DESCRIPTION,
         instance_number=1,
-        instance_key=tuple(sorted(header.sop_instance_uid for header in evidence.headers)),
+        instance_key=evidence.instance_key,
     )
     selection = new_object(frame, evidence.reference, prediction.model, context)
     selection.ReferencedPerformedProcedureStepSequence = []
@@ -65,7 +65,8 @@ def build_key_object(
     _list_evidence(selection, headers)
     names = ", ".join(class_title(prediction.model.classes[one.klass]) for one in found)
     model = prediction.model
-    text = f"{names} - AI research, not for clinical use; {model.name} {model.version}"
+    remark = f"; {prediction.coverage.remark}" if prediction.coverage.reasons else ""
+    text = f"{names} - AI research, not for clinical use; {model.name} {model.version}{remark}"
     for element in _root(images, text, context):
         selection[element.tag] = element
     return selection

@@ -1,7 +1,8 @@
 """What is written on a picture: the decision on its own image first, the research marking last."""
 
+from pacs_ai.coverage import Coverage
 from pacs_ai.domain import Decision, ImagePrediction, ModelIdentity
-from pacs_ai.results.cautions import caution_text
+from pacs_ai.results.cautions import caution_text, coverage_text
 from pacs_ai.results.codes import class_title
 from pacs_ai.results.levels import TOLD
 from pacs_ai.results.overlay import AMBER, WHITE, Legend, Line, headline
@@ -11,20 +12,28 @@ NOTICE = "AI RESEARCH - NOT FOR CLINICAL USE"
 NOTHING = "Nothing found"
 """Said of an image on which no class is present or undetermined."""
 
+INCOMPLETE = "Incompletely analysed"
+"""Said instead where too little of the study was looked at."""
 
-def legend_of(model: ModelIdentity, image: ImagePrediction, klass: int, *, painted: bool) -> Legend:
+
+def legend_of(
+    model: ModelIdentity, image: ImagePrediction, klass: int, coverage: Coverage, *, painted: bool
+) -> Legend:
     """Word the legend of one class on one image.
 
     Parameters
     ----------
     model, image, klass
         What is shown: ``klass`` is the index of the class.
+    coverage
+        How much of the study was looked at.
     painted
         Whether there is a heat map.
 
     Notes
     -----
-    It tells of this image alone: what the study comes to stands in the report.
+    It tells of this image alone: what the study comes to stands in the report. Only that images
+    were not looked at is told here too; nothing then reads as if nothing were in the study.
     """
     spec = model.classes[klass]
     decision = spec.decide(image.probabilities[klass])
@@ -33,6 +42,9 @@ def legend_of(model: ModelIdentity, image: ImagePrediction, klass: int, *, paint
         said = f"{class_title(spec)}: {decision}, {percent(image.probabilities[klass])}"
     if decision is not None and not _told(model, image):
         first, before = headline(NOTHING), f"{said}, "
+        if coverage.incomplete:
+            first = headline(f"{INCOMPLETE}: {coverage.extent}", AMBER)
+            before = f"nothing found on this image, {before}"
     else:
         colour = AMBER if decision is Decision.PRESENT else WHITE
         first, before = headline(said, colour), ""
@@ -40,12 +52,12 @@ def legend_of(model: ModelIdentity, image: ImagePrediction, klass: int, *, paint
     if not painted:
         detail.append("no explanation: the heat map is flat")
     detail.append(f"model {model.name} {model.version}")
-    caution = caution_text(image)
+    cautions = [caution_text(image), coverage_text(coverage)]
     return Legend(
         (
             first,
             Line("   ".join(detail)),
-            *([Line(caution, AMBER)] if caution else []),
+            *(Line(caution, AMBER) for caution in cautions if caution),
             Line(NOTICE, AMBER),
         ),
         bar=painted,

@@ -21,6 +21,7 @@ class Level:
     sources: tuple[ImagePrediction, ...]
     probabilities: tuple[float, ...]
     study: bool
+    incomplete: bool = False
 
     @property
     def outlier(self) -> float | None:
@@ -28,8 +29,16 @@ class Level:
         return self.anchor.outlier
 
     def decision(self, index: int, spec: ClassSpec) -> Decision | None:
-        """Say what the probability of a class means; None for one that is not decided upon."""
-        return spec.decide(self.probabilities[index])
+        """Say what the probability of a class means; None for one that is not decided upon.
+
+        Nothing is absent from a study that was analysed incompletely.
+        """
+        said = spec.decide(self.probabilities[index])
+        return Decision.UNDETERMINED if self.incomplete and said is Decision.ABSENT else said
+
+    def pointed_at(self, index: int, spec: ClassSpec) -> bool:
+        """Tell whether the heat map of a class says where: it was found, or nearly."""
+        return spec.decide(self.probabilities[index]) in TOLD
 
     def ranking(self, classes: Sequence[ClassSpec]) -> list[int]:
         """Order the classes as they are read: present, undetermined, then the more probable."""
@@ -46,9 +55,14 @@ class Level:
 
 
 def levels_of(prediction: StudyPrediction) -> list[Level]:
-    """List the study, if it has several images, then each reported image."""
+    """List the study, if it has several images, then each reported image.
+
+    Of a study that was analysed incompletely only images with a finding are reported: that
+    nothing was found on an image is easily read as that nothing is there.
+    """
     levels = []
-    if len(prediction.images) > 1:
+    incomplete = prediction.coverage.incomplete
+    if len(prediction.images) > 1 or incomplete:
         levels.append(
             Level(
                 name="study",
@@ -56,10 +70,13 @@ def levels_of(prediction: StudyPrediction) -> list[Level]:
                 sources=prediction.images,
                 probabilities=prediction.probabilities,
                 study=True,
+                incomplete=incomplete,
             )
         )
     for index in reported_images(prediction):
         image = prediction.images[index]
+        if incomplete and (len(prediction.images) == 1 or not _has_finding(prediction, image)):
+            continue
         levels.append(
             Level(
                 name=image_name(index, image),
@@ -70,6 +87,11 @@ def levels_of(prediction: StudyPrediction) -> list[Level]:
             )
         )
     return levels
+
+
+def _has_finding(prediction: StudyPrediction, image: ImagePrediction) -> bool:
+    pairs = zip(prediction.model.classes, image.probabilities, strict=True)
+    return any(spec.decide(probability) in TOLD for spec, probability in pairs)
 
 
 def image_name(index: int, image: ImagePrediction) -> str:

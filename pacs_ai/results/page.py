@@ -177,7 +177,9 @@ class _Page:
         model = account.model
         height, width = model.input_size
         several = account.instances > 1
-        looked = f"{account.instances} instance{'s' if several else ''} looked at"
+        looked = f"{account.instances} instance{'s' * several} looked at"
+        if account.coverage is not None:
+            looked = account.coverage.sentence
         how = f", {model.aggregation} of the images" if several else ""
         if account.statements:
             looked = (

@@ -15,6 +15,7 @@ from pacs_ai.results.hotspot import enlarge
 from pacs_ai.results.multiframe import Stack, describe_frames, place_frames, stacks
 from pacs_ai.results.positives import explained
 from pacs_ai.results.source import Evidence
+from pacs_ai.results.wording import described
 
 SERIES_DESCRIPTION = "AI Grad-CAM (research)"
 ROLE = "map"
@@ -67,7 +68,7 @@ def _map(
         series_number=context.series_number(ResultKind.MAP),
         series_description=SERIES_DESCRIPTION,
         instance_number=number,
-        instance_key=(*stack.key(), spec.code.value),
+        instance_key=(*stack.key(), spec.code.value, *evidence.unseen),
     )
     made = new_object(frame, evidence.reference, model, context)
     describe_frames(made, stack, evidence, MAP_DERIVATION)
@@ -80,7 +81,7 @@ def _map(
     made.RecognizableVisualFeatures = "NO"
     made.BitsAllocated = 32
     made.ContentLabel = "GRADCAM"
-    made.ContentDescription = f"Grad-CAM of {class_title(spec)}"[:64]
+    made.ContentDescription = described(f"Grad-CAM of {class_title(spec)}", prediction.coverage)
     made.ContentCreatorName = None
     made.AcquisitionContextSequence = []
     _say_what_values_mean(made.SharedFunctionalGroupsSequence[0])

@@ -70,7 +70,7 @@ def build_region(
         series_number=context.series_number(ResultKind.REGION),
         series_description=SERIES_DESCRIPTION,
         instance_number=1,
-        instance_key=tuple(sorted(header.sop_instance_uid for header in evidence.headers)),
+        instance_key=evidence.instance_key,
     )
     root = measurement_report(evidence, context, groups)
     return new_document(frame, evidence, prediction.model, context, root)
@@ -138,7 +138,7 @@ def _group(
         tracking,
         referenced_region=ImageRegion("POLYLINE", region.spot.outline(), source),
         finding_type=concept(spec.code),
-        algorithm_id=algorithm(model, spec, image.outlier),
+        algorithm_id=algorithm(model, spec, image.outlier, prediction.coverage),
         measurements=[
             Measurement(
                 probability_concept(model.classes[klass], study=False),

@@ -27,6 +27,7 @@ from pacs_ai.results.multiframe import Stack, describe_frames, lay_out_frames, p
 from pacs_ai.results.plane import flat
 from pacs_ai.results.positives import explained
 from pacs_ai.results.source import Evidence
+from pacs_ai.results.wording import described
 
 SERIES_DESCRIPTION = "AI hot areas (research)"
 ROLE = "seg"
@@ -79,7 +80,7 @@ def _segmentation(
         series_number=context.series_number(ResultKind.SEG),
         series_description=SERIES_DESCRIPTION,
         instance_number=number,
-        instance_key=(*stack.key(), spec.code.value),
+        instance_key=(*stack.key(), spec.code.value, *evidence.unseen),
     )
     made = new_object(frame, evidence.reference, model, context)
     describe_frames(made, stack, evidence, SEGMENTATION_DERIVATION)
@@ -95,7 +96,9 @@ def _segmentation(
     made.HighBit = made.PixelRepresentation = 0
     made.SegmentationType = "BINARY"
     made.ContentLabel = "HOTAREA"
-    made.ContentDescription = f"Hot area of the heat map: {class_title(spec)}"[:64]
+    made.ContentDescription = described(
+        f"Hot area of the heat map: {class_title(spec)}", prediction.coverage
+    )
     made.ContentCreatorName = None
     made.SegmentSequence = [_segment(prediction, klass)]
     identification = Dataset()

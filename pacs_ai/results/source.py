@@ -66,6 +66,8 @@ class Evidence:
     headers
         Of the analysed images in the order of the prediction; several may be frames of one
         instance.
+    unseen
+        What was not looked at, as `Coverage.key` says it.
 
     Notes
     -----
@@ -73,17 +75,23 @@ class Evidence:
     each other even where the instances do not.
     """
 
-    def __init__(self, headers: Iterable[InstanceHeader]) -> None:
+    def __init__(self, headers: Iterable[InstanceHeader], unseen: tuple[str, ...] = ()) -> None:
         self._read: dict[str, Dataset] = {}
         self.headers: tuple[InstanceHeader, ...] = tuple(
             {header.sop_instance_uid: header for header in headers}.values()
         )
+        self.unseen = unseen
         self.reference = self.source(self.headers[0])
 
     @classmethod
     def of(cls, prediction: StudyPrediction) -> Self:
         """Return the evidence of what a model says."""
-        return cls(image.header for image in prediction.images)
+        return cls((image.header for image in prediction.images), prediction.coverage.key)
+
+    @property
+    def instance_key(self) -> tuple[str, ...]:
+        """What a result about all of the study depends on: its images, and those not looked at."""
+        return (*sorted(header.sop_instance_uid for header in self.headers), *self.unseen)
 
     @property
     def study_instance_uid(self) -> str:

@@ -58,7 +58,7 @@ def build_report(
         series_number=context.series_number_base,
         series_description=SERIES_DESCRIPTION,
         instance_number=1,
-        instance_key=tuple(sorted(header.sop_instance_uid for header in evidence.headers)),
+        instance_key=evidence.instance_key,
     )
     key = context.series_key(prediction.model, ROLE, evidence.study_instance_uid)
     root = measurement_report(evidence, context, measurement_groups(prediction, key))

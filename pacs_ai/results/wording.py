@@ -1,7 +1,9 @@
 """How probabilities and operating points are written wherever people read them."""
 
+from pacs_ai.coverage import Coverage
 from pacs_ai.domain import ClassSpec
 
+_DESCRIPTION = 64  # letters of an LO
 _LEAST = 0.01  # percent: the last digit that is written
 
 
@@ -24,6 +26,12 @@ def percent(probability: float) -> str:
     if 100 - _LEAST < value < 100:  # noqa: PLR2004 - percent
         return f">{100 - _LEAST} %"
     return f"{value:.2f} %"
+
+
+def described(what: str, coverage: Coverage) -> str:
+    """Describe a result in 64 letters; what was not looked at is not cut off."""
+    ending = f"; {coverage.extent} analysed" if coverage.reasons else ""
+    return what[: _DESCRIPTION - len(ending)] + ending
 
 
 def operating_point(spec: ClassSpec) -> str:

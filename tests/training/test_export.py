@@ -62,6 +62,7 @@ def test_a_bundle_tells_what_is_unlike_its_training(world) -> None:
     bundle = load_bundle(world[-1])
     assert bundle.outliers is not None
     manifest = tomllib.loads((world[-1] / "model.toml").read_text())
+    assert manifest["incomplete_above"] == bundle.identity.incomplete_above == 0.1
     assert set(manifest["sha256"]) == {p.name for p in world[-1].iterdir()} - {"model.toml"}
 
 

@@ -63,6 +63,21 @@ def test_the_undetermined_band_lies_around_the_threshold(
             load_bundle(manifest.parent)
 
 
+@pytest.mark.parametrize(
+    ("value", "said"), [("", 0.1), ("0", 0.0), ("0.25", 0.25), ("1", 1.0), ("-0.1", None)]
+)
+def test_the_share_above_which_an_analysis_is_incomplete(
+    write_bundle: Writer, value: str, said: float | None
+) -> None:
+    key = f"incomplete_above = {value}\n" if value else ""
+    folder = write_bundle(manifest=lambda text: text.replace("[input]", f"{key}\n[input]", 1))
+    if said is None:
+        with pytest.raises(BundleInvalid, match="incomplete_above"):
+            load_bundle(folder)
+    else:
+        assert load_bundle(folder).identity.incomplete_above == said
+
+
 @pytest.mark.parametrize("name", ["model.onnx", "head.npy"])
 def test_an_altered_file_is_refused(write_bundle: Writer, name: str) -> None:
     folder = write_bundle()

@@ -1,9 +1,12 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
+from reportlab.pdfgen.canvas import Canvas
 
 from pacs_ai.domain import ImagePrediction
+from pacs_ai.results import page as page_module
 from tests.unit.results import samples
 
 Images = Callable[..., list[ImagePrediction]]
@@ -21,3 +24,28 @@ def images(tmp_path: Path) -> Images:
         return made
 
     return make
+
+
+class Watched(Canvas):
+    """A canvas that remembers where on the page each text begins and ends, and its height."""
+
+    texts: ClassVar[list[tuple[float, float, float, str]]] = []
+
+    def drawString(self, x: float, y: float, text: str, *rest: object, **more: object) -> None:
+        end = x + self.stringWidth(text, self._fontname, self._fontsize)
+        (left, height), (right, _) = self.absolutePosition(x, y), self.absolutePosition(end, y)
+        self.texts.append((round(height, 3), left, right, text))
+        super().drawString(x, y, text, *rest, **more)
+
+    def drawRightString(self, x: float, y: float, text: str, *rest: object) -> None:
+        width = self.stringWidth(text, self._fontname, self._fontsize)
+        self.texts.append((round(y, 3), x - width, x, text))
+        super().drawRightString(x, y, text, *rest)
+
+
+@pytest.fixture
+def texts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float, float, str]]:
+    """What was written: height, left and right end, and the text."""
+    monkeypatch.setattr(page_module, "Canvas", Watched)
+    Watched.texts.clear()
+    return Watched.texts

@@ -77,7 +77,8 @@ def test_a_message_states_each_class_with_its_decision(images: Images) -> None:
         ("NOFIND^No finding probability^99PACSAI", "18.75", "%^percent^UCUM", "", "P"),
     ]
     said = [obx[5] for obx in segments(parsed, "OBX") if obx[2] in ("ST", "TX")]
-    assert said[1:] == ["present", "Lesion: present.~AI research - not for clinical use."]
+    looked = "1 of 1 image analysed."
+    assert said[1:] == ["present", f"Lesion: present.~{looked}~AI research - not for clinical use."]
     [[*_, study_uid]] = [obx[:6] for obx in segments(parsed, "OBX") if obx[2] == "HD"]
     assert study_uid == "1.2.3"
 

@@ -2,7 +2,6 @@ import re
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import ClassVar
 
 import pydicom
 import pytest
@@ -11,12 +10,10 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
 from pydicom.valuerep import PersonName
 from reportlab.lib.pagesizes import A4
-from reportlab.pdfgen.canvas import Canvas
 
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import Reservation, ResultKind
 from pacs_ai.errors import ConfigError
-from pacs_ai.results import page as page_module
 from pacs_ai.results.build import BuiltResult, build_refusals, build_results
 from pacs_ai.results.lettering import NO_GLYPHS, SHIPPED, Lettering
 from pacs_ai.results.script import visual
@@ -152,31 +149,6 @@ def test_a_page_stays_one_page_whatever_it_has_to_say(tmp_path: Path, classes: i
     made.write(tmp_path / "page.dcm")
     document = pydicom.dcmread(tmp_path / "page.dcm").EncapsulatedDocument
     assert len(re.findall(rb"/Type /Page\b", document)) == 1
-
-
-class Watched(Canvas):
-    """A canvas that remembers where on the page each text begins and ends, and its height."""
-
-    texts: ClassVar[list[tuple[float, float, float, str]]] = []
-
-    def drawString(self, x: float, y: float, text: str, *rest: object, **more: object) -> None:
-        end = x + self.stringWidth(text, self._fontname, self._fontsize)
-        (left, height), (right, _) = self.absolutePosition(x, y), self.absolutePosition(end, y)
-        self.texts.append((round(height, 3), left, right, text))
-        super().drawString(x, y, text, *rest, **more)
-
-    def drawRightString(self, x: float, y: float, text: str, *rest: object) -> None:
-        width = self.stringWidth(text, self._fontname, self._fontsize)
-        self.texts.append((round(y, 3), x - width, x, text))
-        super().drawRightString(x, y, text, *rest)
-
-
-@pytest.fixture
-def texts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float, float, str]]:
-    """What was written: height, left and right end, and the text."""
-    monkeypatch.setattr(page_module, "Canvas", Watched)
-    Watched.texts.clear()
-    return Watched.texts
 
 
 LONG = "Wolfeschlegelsteinhausenbergerdorff^Adolph Blaine Charles David"
