@@ -6,7 +6,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from pacs_ai.dicom.header import is_dicom_file, read_facts, read_header
-from pacs_ai.errors import NotDicom
+from pacs_ai.errors import NotDicom, StorageError
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_what_is_not_dicom_is_refused(tmp_path, content):
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):
     assert not is_dicom_file(tmp_path / "none")
-    with pytest.raises(NotDicom):
+    with pytest.raises(StorageError):
         read_header(tmp_path / "none")
 
 
