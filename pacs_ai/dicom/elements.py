@@ -12,20 +12,23 @@ from pydicom.datadict import DicomDictionary  # type: ignore[attr-defined]
 
 from pacs_ai.dicom.encoding import (
     LONG_FORM,
+    UNDEFINED,
     BadDataset,
     Buffer,
     Encoding,
     Value,
+    Walked,
     check_first,
+    is_vr,
     looks_explicit,
+    no_vr,
+    only_zeros,
     unknown_is_long,
 )
 
 MAX_DEPTH = 64
 MAX_ELEMENTS = 8_000_000
 """Elements, items and fragments of one data set; a bound for the time a walk may take."""
-
-UNDEFINED = 0xFFFFFFFF
 
 _DELIMITERS = 0xFFFE
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xE000, 0xE00D, 0xE0DD
@@ -58,9 +61,10 @@ class _Walk:
     levels: list[_Level]
     count: int = 0
     found: dict[int, Value] = field(default_factory=dict)
+    guessed: int | None = None
 
 
-def walk(data: Buffer, start: int, encoding: Encoding, wanted: frozenset[int]) -> dict[int, Value]:
+def walk(data: Buffer, start: int, encoding: Encoding, wanted: frozenset[int]) -> Walked:
     """Walk a data set to its last byte.
 
     Parameters
@@ -76,8 +80,8 @@ def walk(data: Buffer, start: int, encoding: Encoding, wanted: frozenset[int]) -
 
     Returns
     -------
-    dict
-        Place of each wanted element that is there; of an element given twice, the last.
+    Walked
+        Where the wanted elements are.
 
     Raises
     ------
@@ -89,14 +93,26 @@ def walk(data: Buffer, start: int, encoding: Encoding, wanted: frozenset[int]) -
     Notes
     -----
     Accepted beyond the standard: odd lengths; elements out of order; unknown VRs of two capital
-    letters; implicit items in explicit data sets, and explicit ones below UN; delimiters where a
-    length was given; up to seven zero bytes after the last element. A data set cut off exactly
-    between two elements of its top level looks whole; only the transport can tell.
+    letters; any other bytes instead of a VR, which make the element UN in short form, if the walk
+    then reaches the end; implicit items in explicit data sets, and explicit ones below UN;
+    delimiters where a length was given; zero bytes after the last element. A data set cut off
+    exactly between two elements of its top level looks whole; only the transport can tell.
     """
     if len(data) > start:
         check_first(data, start, encoding)
     top = _Level(len(data), defined=True, items=False, explicit=encoding.explicit)
     state = _Walk(data, start, wanted, encoding, [top])
+    try:
+        _pass_all(state)
+    except BadDataset as error:
+        if state.guessed is None:
+            raise
+        raise no_vr(state.guessed) from error
+    return Walked(state.found, state.guessed)
+
+
+def _pass_all(state: _Walk) -> None:
+    """Pass level after level until none is open."""
     try:
         while state.levels:
             level = state.levels[-1]
@@ -107,10 +123,9 @@ def walk(data: Buffer, start: int, encoding: Encoding, wanted: frozenset[int]) -
             else:
                 _implicit_elements(state, level)
     except struct.error as error:
-        rest = data[state.position :]
+        rest = state.data[state.position :]
         if len(state.levels) > 1 or len(rest) >= _HEADER or any(rest):
             raise BadDataset(f"cut off in the element at byte {state.position}") from error
-    return state.found
 
 
 def _explicit_elements(state: _Walk, level: _Level) -> None:
@@ -125,9 +140,11 @@ def _explicit_elements(state: _Walk, level: _Level) -> None:
         group, element, vr, length = header(data, position)
         position += _HEADER
         tag = group << 16 | element
+        if not tag and _padded(state):
+            return None
         long_form = LONG_FORM.get(vr)
         if long_form is None and group != _DELIMITERS:
-            long_form = unknown_is_long(data, position, state.encoding, vr, length)
+            long_form = _unknown_vr(state, position, vr, length)
         if long_form:
             (length,) = struct.unpack_from(state.encoding.order + "I", data, position)
             position += 4
@@ -151,6 +168,8 @@ def _implicit_elements(state: _Walk, level: _Level) -> None:
         group, element, length = header(data, position)
         position += _HEADER
         tag = group << 16 | element
+        if not tag and _padded(state):
+            return None
         if length == UNDEFINED or tag in _SEQUENCE_TAGS or group == _DELIMITERS:
             vr = b"OW" if tag == _PIXEL_DATA else b"SQ"
             return _nested(state, level, tag, vr, position, length)
@@ -158,6 +177,23 @@ def _implicit_elements(state: _Walk, level: _Level) -> None:
         if tag in wanted or tag < _FIRST_TAG:
             _note(state, tag, Value(position - length, length))
     return _leave(state, level, position)
+
+
+def _padded(state: _Walk) -> bool:
+    """Tell whether the data set has ended and only padding follows; end the walk if so."""
+    if len(state.levels) > 1 or not only_zeros(state.data, state.position):
+        return False
+    state.levels.pop()
+    return True
+
+
+def _unknown_vr(state: _Walk, position: int, vr: bytes, length: int) -> bool:
+    """Tell which form an element of an unknown VR has, and note one that can be no VR at all."""
+    if is_vr(vr):
+        return unknown_is_long(state.data, position, state.encoding, length)
+    if state.guessed is None:
+        state.guessed = position - 4
+    return False
 
 
 def _count(state: _Walk) -> None:
@@ -228,7 +264,10 @@ def _next_item(state: _Walk, level: _Level) -> None:
         state.levels.pop()
     elif group == _DELIMITERS and element == _ITEM:
         explicit = state.encoding.explicit and looks_explicit(
-            state.data, state.position, sequence_explicit=level.explicit
+            state.data,
+            state.position,
+            sequence_explicit=level.explicit,
+            limit=state.position + length if length != UNDEFINED else level.limit,
         )
         _open(state, level, _Level(length, length != UNDEFINED, items=False, explicit=explicit))
     else:

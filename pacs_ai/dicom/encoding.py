@@ -19,7 +19,10 @@ SHORT_VRS = frozenset(
 LONG_FORM = dict.fromkeys(SHORT_VRS, False) | dict.fromkeys(LONG_VRS, True)
 """Of each VR, whether its length has 32 bits (PS3.5 Tables 7.1-1 and 7.1-2)."""
 
+UNDEFINED = 0xFFFFFFFF
+"""Length of what ends at a delimiter (PS3.5 Section 7.1.3)."""
 _HEADER = 8
+_BLOCK = 64 * 1024
 
 
 class BadDataset(NotDicom):
@@ -55,6 +58,23 @@ class Value:
     fragments: int = -1
 
 
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """What a walk has met.
+
+    ``found`` is the place of each wanted element that is there; of one given twice, the last.
+    ``guessed`` is the byte of the first VR that can be none, None if there was no such.
+    """
+
+    found: dict[int, Value]
+    guessed: int | None
+
+
+def no_vr(position: int) -> BadDataset:
+    """Make the error for a data set that makes no sense behind a VR that was guessed."""
+    return BadDataset(f"no VR where one must be at byte {position}")
+
+
 def check_first(data: Buffer, start: int, encoding: Encoding) -> None:
     """Look at the first element for a transfer syntax that is not the one announced.
 
@@ -73,16 +93,26 @@ def check_first(data: Buffer, start: int, encoding: Encoding) -> None:
         raise BadDataset("the byte order is not that of the transfer syntax")
 
 
-def looks_explicit(data: Buffer, position: int, *, sequence_explicit: bool) -> bool:
-    """Tell how an item is written: some writers put implicit items into explicit data sets."""
+def looks_explicit(data: Buffer, position: int, *, sequence_explicit: bool, limit: int) -> bool:
+    """Tell how an item is written: some writers put implicit items into explicit data sets.
+
+    Where its first element has no VR that can be one, the item is implicit if the length that it
+    then has ends before ``limit``; else the VR is one of those that careless writers leave out.
+    """
     vr = data[position + 4 : position + 6]
-    return vr in LONG_FORM or (sequence_explicit and vr.isalpha() and vr.isupper())
+    if vr in LONG_FORM or not sequence_explicit:
+        return vr in LONG_FORM
+    length = int.from_bytes(data[position + 4 : position + 8], "little")
+    return is_vr(vr) or (length != UNDEFINED and length > limit - position - _HEADER)
 
 
-def unknown_is_long(
-    data: Buffer, position: int, encoding: Encoding, vr: bytes, length: int
-) -> bool:
-    """Tell which form an element of an unknown VR has.
+def is_vr(vr: bytes) -> bool:
+    """Tell whether two bytes can be a VR, known or not: two capital letters."""
+    return vr.isalpha() and vr.isupper()
+
+
+def unknown_is_long(data: Buffer, position: int, encoding: Encoding, length: int) -> bool:
+    """Tell which form an element has whose VR is two capital letters that are not known.
 
     VRs to come shall have the long form (PS3.5 Section 7.1.2), those of careless writers have
     the short one, which has its length where the long one has two zero bytes.
@@ -95,20 +125,20 @@ def unknown_is_long(
         Of what follows the first eight bytes of the element.
     encoding
         That of the data set.
-    vr
-        The two bytes where the VR must be.
     length
-        The two bytes after it, as a number.
-
-    Raises
-    ------
-    BadDataset
-        If these are no two capital letters.
+        The two bytes after the VR, as a number.
     """
-    if not (vr.isalpha() and vr.isupper()):
-        raise BadDataset(f"no VR where one must be at byte {position - 4}")
     if length:
         return False
     (long_length,) = struct.unpack_from(encoding.order + "I", data, position)
     end = position + 4 + int(long_length)
     return end == len(data) or data[end + 4 : end + 6] in LONG_FORM
+
+
+def only_zeros(data: Buffer, position: int) -> bool:
+    """Tell whether nothing but zero bytes is left, as some archives pad their files."""
+    for start in range(position, len(data), _BLOCK):
+        block = data[start : start + _BLOCK]
+        if block.count(0) != len(block):
+            return False
+    return True

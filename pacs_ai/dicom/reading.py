@@ -15,7 +15,15 @@ from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
 from pacs_ai.dicom.foreign import FOREIGN_ERRORS
-from pacs_ai.dicom.part10 import DEFLATED, LONG_VRS, MAX_META, inflate, read_meta
+from pacs_ai.dicom.oddvr import with_first_vr
+from pacs_ai.dicom.part10 import (
+    DEFLATED,
+    IMPLICIT_LITTLE,
+    LONG_VRS,
+    MAX_META,
+    inflate,
+    read_meta,
+)
 
 MAX_INFLATED = 512 * 1024 * 1024
 PIXEL_KEYWORDS = {
@@ -79,7 +87,8 @@ def read_until_pixels(stream: BinaryIO, keywords: Iterable[str]) -> Opened:
     dataset: Dataset
     if meta.transfer_syntax_uid == DEFLATED:
         stream.seek(meta.dataset_offset)
-        stream = BytesIO(inflate(stream, MAX_INFLATED))
+        stream = with_first_vr(BytesIO(inflate(stream, MAX_INFLATED)), 0, DEFLATED)
+        stream.seek(0)
         dataset = _read_dataset(
             stream,
             is_implicit_VR=False,
@@ -88,6 +97,8 @@ def read_until_pixels(stream: BinaryIO, keywords: Iterable[str]) -> Opened:
             specific_tags=tags,
         )
     else:
+        if meta.transfer_syntax_uid not in ("", IMPLICIT_LITTLE):
+            stream = with_first_vr(stream, meta.dataset_offset, meta.transfer_syntax_uid)
         stream.seek(0)
         dataset = read_partial(stream, stop_when=at_pixels, force=True, specific_tags=tags)
     pixels = None if met is None else _pixel_element(met, dataset, stream.tell())

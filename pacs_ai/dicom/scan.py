@@ -16,7 +16,7 @@ from typing import BinaryIO
 from pydicom.filereader import read_dataset
 
 from pacs_ai.dicom.elements import walk
-from pacs_ai.dicom.encoding import BadDataset, Encoding, Value
+from pacs_ai.dicom.encoding import BadDataset, Encoding, Value, no_vr
 from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.part10 import (
     DEFLATED,
@@ -173,9 +173,16 @@ def _elements(fd: int, start: int, syntax: str) -> tuple[dict[int, Value], dict[
         raise BadDataset("the data set is empty")
     # Pages are read only where an element begins: pixel data cost neither time nor memory.
     with mmap.mmap(fd, 0, access=mmap.ACCESS_READ) as data:
-        found = walk(data, start, encoding, _WANTED)
+        walked = walk(data, start, encoding, _WANTED)
+        found = walked.found
         values = _values(data, found)
-    _check_uids(values, found)
+    try:
+        _check_uids(values, found)
+    except BadDataset:
+        if walked.guessed is None:
+            raise
+        # Behind a VR that is none, nothing that is missing was looked for in the right place.
+        raise no_vr(walked.guessed) from None
     _check_pixels(found.get(_PIXEL_DATA), syntax)
     return found, values
 

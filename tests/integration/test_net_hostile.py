@@ -132,6 +132,16 @@ COMMAND = fragment(1, 3, net.store_command())
             data_pdu(fragment(1, 3, net.command({0x100: 1, 0x800: 1}))), INVALID, id="no message id"
         ),
         pytest.param(
+            data_pdu(fragment(1, 3, net.command({0x100: 0x8FFF, 0x120: 1, 0x800: 0x101}))),
+            INVALID,
+            id="undefined command without status",
+        ),
+        pytest.param(
+            data_pdu(fragment(1, 3, net.command({0x100: 0x8001, 0x120: 1, 0x900: b"\0"}))),
+            INVALID,
+            id="response with a status that is none",
+        ),
+        pytest.param(
             b"".join(data_pdu(fragment(1, 1, bytes(16000))) for _ in range(5)),
             UNSPECIFIED,
             id="endless command",

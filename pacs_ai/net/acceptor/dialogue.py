@@ -180,14 +180,16 @@ def begin(session: Session, context: AcceptedContext, command: Command) -> Opera
     Raises
     ------
     ProtocolViolation
-        If the command is so broken that nobody could be told: no command field, or a request
-        without message id.
+        If the command is so broken that nobody could be told: no command field, a request
+        without message id, or a response without status, which is none.
     """
     field = command.number(Element.FIELD)
     if field is None:
         raise ProtocolViolation("command without command field")
     if field == Field.N_EVENT_REPORT | RESPONSE:
         session.reports.answered(command)
+    if field & RESPONSE and command.status is None:
+        raise ProtocolViolation("response without a status")
     if field & RESPONSE or field == Field.C_CANCEL:
         return Ignore(session)
     if command.number(Element.MESSAGE_ID) is None:

@@ -158,6 +158,14 @@ ACCEPTED = {
     "odd length": element(0x00091005, "LO", b"odd"),
     "unknown VR, short form": element(0x00091006, "ZZ", b"what"),
     "unknown VR, long form": b"\x09\0\x10\x07ZZ\0\0" + struct.pack("<I", 6) + b"abcdef",
+    "VR of NUL bytes": element(0x00091009, "\0\0", b"what"),
+    "VR of spaces": element(0x0009100A, "  ", b"what"),
+    "VR in lower case": element(0x0009100B, "lo", b"what"),
+    "VR of digits": element(0x0009100C, "?1", b"what"),
+    "VR of NUL bytes, empty": element(0x0009100D, "\0\0", b""),
+    "VR of NUL bytes in an item": sequence(
+        0x00081140, item(element(0x00080100, "\0\0", b"CODE") + NAME)
+    ),
     "fragments below a private tag": element(0x00091008, "OB", item(b"") + item(b"ab"), UNDEFINED)
     + SEQUENCE_END,
 }
@@ -171,7 +179,25 @@ def test_what_archives_accept(check, extra):
 def test_padding_at_the_end(check):
     padding = element(0xFFFCFFFC, "OB", bytes(10))
     assert check(PLAIN + padding).has_pixels
-    assert check(PLAIN + bytes(7)).has_pixels
+    for zeros in (1, 7, 8, 9, 12, 100, 70_000):
+        assert check(PLAIN + bytes(zeros)).has_pixels
+        assert check(PLAIN + padding + bytes(zeros)).has_pixels
+    with pytest.raises(BadDataset):
+        check(PLAIN + bytes(100) + b"x")
+
+
+def test_padding_of_an_implicit_data_set(check):
+    dataset = b"".join(
+        implicit(tag, value)
+        for tag, value in (
+            (0x00080016, CT),
+            (0x00080018, b"1.2.3.4.1\0"),
+            (0x0020000D, b"1.2.3\0"),
+            (0x0020000E, b"1.2.3.4\0"),
+        )
+    )
+    for zeros in (0, 5, 8, 100):
+        check(dataset + bytes(zeros), ImplicitVRLittleEndian)
 
 
 def deep(levels: int) -> bytes:
@@ -195,14 +221,14 @@ REFUSED = {
     "item not closed": IDENTITY + element(0x00081140, "SQ", item(NAME, UNDEFINED), UNDEFINED),
     "undefined length on text": IDENTITY + element(0x00091001, "UT", b"a", UNDEFINED) + PIXELS,
     "undefined length on floats": IDENTITY + element(0x00091001, "OF", b"a", UNDEFINED),
-    "garbage instead of a VR": IDENTITY + element(0x00091001, "?!", b"a") + PIXELS,
-    "lower case VR": IDENTITY + element(0x00091001, "lo", b"ab") + PIXELS,
+    "garbage instead of a VR": IDENTITY + element(0x00091001, "?!", b"a", 9) + PIXELS,
+    "long form of a VR that is none": IDENTITY + b"\x09\0\x01\x10ow\0\0" + b"\4\0\0\0abcd" + PIXELS,
+    "zeros between": IDENTITY + bytes(100) + PIXELS,
     "stray item delimiter": IDENTITY + ITEM_END + PIXELS,
     "stray sequence delimiter": IDENTITY + SEQUENCE_END + PIXELS,
     "no item in a sequence": IDENTITY + element(0x00081140, "SQ", NAME) + PIXELS,
     "nested too deep": IDENTITY + deep(MAX_DEPTH + 1) + PIXELS,
     "random bytes behind": PLAIN + b"\x8a\x01garbage that is no element",
-    "zeros behind": PLAIN + bytes(64),
     "cut header": PLAIN + b"\xfc\xff\xfc",
     "file meta inside": element(0x00020010, "UI", b"1.2 ") + PLAIN,
     "command inside": element(0x00000002, "UI", b"1.2 ") + PLAIN,
