@@ -233,7 +233,7 @@ def _segmentations(work: _Work) -> Iterator[Dataset]:
 
 def _pdf(work: _Work) -> Iterator[Dataset]:
     account = account_of(work.prediction, work.evidence, work.context)
-    picture = illustrate(work.prediction, work.grey)
+    picture = illustrate(work.prediction, work.evidence, work.grey)
     yield build_pdf(account, picture, work.evidence, work.context)
 
 

@@ -16,6 +16,7 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
+from pacs_ai.dicom.pixel_spacing import pixel_aspect
 from pacs_ai.dicom.reading import text
 from pacs_ai.domain import ImagePrediction, ResultKind, StudyPrediction
 from pacs_ai.results.codes import SOURCE_IMAGE, class_title
@@ -110,7 +111,8 @@ def build_capture(
     )
     capture = new_object(frame, evidence.reference, model, context)
     painted = explains(image.saliency[shown.klass])
-    _describe_pixels(capture, _picture(grey, prediction, shown, form))
+    aspect = pixel_aspect(source, image.frame)
+    _describe_pixels(capture, _picture(grey, prediction, shown, form, aspect))
     capture.ImageType = ["DERIVED", "SECONDARY", "OTHER"]
     capture.ConversionType = "DI"
     capture.BurnedInAnnotation = "YES"
@@ -122,13 +124,13 @@ def build_capture(
     if form.beside:
         capture.PatientOrientation = patient_orientation(source, image.frame)
     else:
-        copy_geometry(source, image.frame, image.header.rows, capture)
+        copy_geometry(source, image.frame, (image.header.rows, image.header.columns), capture)
     _copy_compression(source, image, capture)
     return capture
 
 
 def _picture(
-    grey: GreyImage, prediction: StudyPrediction, shown: Shown, form: Form
+    grey: GreyImage, prediction: StudyPrediction, shown: Shown, form: Form, aspect: float
 ) -> npt.NDArray[np.uint8]:
     model, image = prediction.model, prediction.images[shown.image]
     heat = image.saliency[shown.klass]
@@ -138,7 +140,7 @@ def _picture(
         grey(image),
         heat if painted else None,
         legend_of(model, image, shown.klass, prediction.coverage, painted=painted),
-        size(image.header.rows, image.header.columns),
+        size(image.header.rows, image.header.columns, aspect),
         STRENGTH if shown.found else FAINT,
     )
 

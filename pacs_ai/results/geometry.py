@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pydicom.dataset import Dataset
 from pydicom.valuerep import format_number_as_ds
 
-from pacs_ai.dicom.reading import items, numbers, text, texts
+from pacs_ai.dicom.functional_groups import holder
+from pacs_ai.dicom.reading import numbers, text, texts
 from pacs_ai.results.identity import copied_element
+from pacs_ai.results.plane import has_frame_of_reference
 
 LEGIBLE = 512
 """Pictures with a shorter side are enlarged, by an integer, so that their legend can be read."""
@@ -17,13 +19,30 @@ LARGEST = 4096
 
 _AXES = (("L", "R"), ("P", "A"), ("H", "F"))
 _NEGLIGIBLE = 0.1  # direction cosine below which an axis is not named
-_SPATIAL = ("CT", "MR")
-_PLANE = ("FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient")
+_SPATIAL = ("CT", "MR", "PT")
+_PLANE = {
+    "ImagePositionPatient": "PlanePositionSequence",
+    "ImageOrientationPatient": "PlaneOrientationSequence",
+    "PixelSpacing": "PixelMeasuresSequence",
+    "SliceThickness": "PixelMeasuresSequence",
+}
+"""Elements of a plane, and the functional groups that enhanced images keep them in."""
+
 _LETTERS = frozenset("LRAPHF")
 
 
-def picture_size(rows: int, columns: int) -> tuple[int, int]:
-    """Rows and columns of the picture of an image: the same, unless too small or too large."""
+def picture_size(rows: int, columns: int, aspect: float = 1.0) -> tuple[int, int]:
+    """Rows and columns of the picture of an image: the same, unless too small or too large.
+
+    Parameters
+    ----------
+    rows, columns
+        Of the image.
+    aspect
+        Height of its pixels in proportion to their width. Those of a picture are square: many
+        viewers know no others, and what is written on it is not stretched.
+    """
+    rows, columns = undistorted(rows, columns, aspect)
     shorter, longer = min(rows, columns), max(rows, columns)
     if longer > LARGEST:
         return max(1, round(rows * LARGEST / longer)), max(1, round(columns * LARGEST / longer))
@@ -31,14 +50,19 @@ def picture_size(rows: int, columns: int) -> tuple[int, int]:
     return rows * factor, columns * factor
 
 
-def half_size(rows: int, columns: int) -> tuple[int, int]:
+def undistorted(rows: int, columns: int, aspect: float) -> tuple[int, int]:
+    """Rows and columns that an image has with square pixels, as large as its smaller side."""
+    return (round(rows * aspect), columns) if aspect > 1 else (rows, round(columns / aspect))
+
+
+def half_size(rows: int, columns: int, aspect: float = 1.0) -> tuple[int, int]:
     """Rows and columns of one of two pictures of an image in a frame twice their size."""
-    rows, columns = picture_size(rows, columns)
+    rows, columns = picture_size(rows, columns, aspect)
     scale = min(1.0, LARGEST / (2 * max(rows, columns)))
     return max(1, round(rows * scale)), max(1, round(columns * scale))
 
 
-def copy_geometry(source: Dataset, frame: int, source_rows: int, target: Dataset) -> None:
+def copy_geometry(source: Dataset, frame: int, size: tuple[int, int], target: Dataset) -> None:
     """Place a capture where its source lies, as far as the source says.
 
     Parameters
@@ -46,9 +70,9 @@ def copy_geometry(source: Dataset, frame: int, source_rows: int, target: Dataset
     source
         Header of the source instance.
     frame
-        Frame of the source, from 1.
-    source_rows
-        Rows of the source; the target's own give the scale.
+        Frame of the source, from 1; of an enhanced image it is placed where this frame lies.
+    size
+        Rows and columns of the source; the target's own give the scale.
     target
         The capture; changed in place.
 
@@ -56,39 +80,30 @@ def copy_geometry(source: Dataset, frame: int, source_rows: int, target: Dataset
     -----
     Position is that of the source also where the picture is enlarged, although the centre of its
     first pixel then lies up to half a source pixel further out: viewers match images by equal
-    positions. Enhanced multi-frame images keep their geometry with each frame, where a
-    single-frame capture cannot follow; only the direction of its axes is taken.
+    positions.
     """
     target.PatientOrientation = patient_orientation(source, frame)
-    plane = [copied_element(source, keyword) for keyword in _PLANE]
-    spacing = numbers(source, "PixelSpacing")
-    if text(source, "Modality") not in _SPATIAL or None in plane or not _placed(source):
+    if text(source, "Modality") not in _SPATIAL or not has_frame_of_reference(source):
         return
-    for element in (
-        *plane,
-        copied_element(source, "PositionReferenceIndicator"),
-        copied_element(source, "SliceThickness"),
-        copied_element(source, "PixelSpacing"),
+    found = {keyword: holder(source, frame, macro, [keyword]) for keyword, macro in _PLANE.items()}
+    numbered = [len(numbers(one, keyword)) for keyword, one in found.items()]
+    if numbered[:3] != [3, 6, 2]:
+        return
+    for keyword, one in (
+        ("FrameOfReferenceUID", source),
+        ("PositionReferenceIndicator", source),
+        *found.items(),
     ):
+        element = copied_element(one, keyword)
         if element is not None:
             target[element.tag] = element
-    if target.Rows != source_rows and spacing:
-        scale = source_rows / target.Rows
-        target.PixelSpacing = [format_number_as_ds(value * scale) for value in spacing]
-
-
-def has_frame_of_reference(source: Dataset) -> bool:
-    """Tell whether a source names a frame of reference that a result can share.
-
-    Some writers use one UID for everything; as the result's it would be an error of ours.
-    """
-    borrowed = (text(source, "StudyInstanceUID"), text(source, "SeriesInstanceUID"), "")
-    return text(source, _PLANE[0]) not in borrowed
-
-
-def _placed(source: Dataset) -> bool:
-    found = [len(numbers(source, keyword)) for keyword in (*_PLANE[1:], "PixelSpacing")]
-    return has_frame_of_reference(source) and found == [3, 6, 2]
+    made = (target.Rows, target.Columns)
+    if made != size:
+        spacing = numbers(found["PixelSpacing"], "PixelSpacing")
+        target.PixelSpacing = [
+            format_number_as_ds(value * before / after)
+            for value, before, after in zip(spacing, size, made, strict=True)
+        ]
 
 
 def patient_orientation(source: Dataset, frame: int) -> list[str] | str:
@@ -109,15 +124,8 @@ def patient_orientation(source: Dataset, frame: int) -> list[str] | str:
 
 
 def _orientation(source: Dataset, frame: int) -> tuple[float, ...]:
-    cosines = numbers(source, "ImageOrientationPatient")
-    groups = [
-        *items(source, "SharedFunctionalGroupsSequence")[:1],
-        *items(source, "PerFrameFunctionalGroupsSequence")[frame - 1 : frame],
-    ]
-    for group in groups:
-        for plane in items(group, "PlaneOrientationSequence")[:1]:
-            cosines = cosines or numbers(plane, "ImageOrientationPatient")
-    return cosines
+    keyword = "ImageOrientationPatient"
+    return numbers(holder(source, frame, _PLANE[keyword], [keyword]), keyword)
 
 
 def _direction(cosines: Sequence[float]) -> str:

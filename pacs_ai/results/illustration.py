@@ -1,32 +1,37 @@
 """The picture on a page: the image that speaks loudest, its heat map over it."""
 
+from pacs_ai.dicom.pixel_spacing import pixel_aspect
 from pacs_ai.domain import ImagePrediction, StudyPrediction
 from pacs_ai.results.capture import GreyImage
 from pacs_ai.results.codes import class_title
+from pacs_ai.results.geometry import undistorted
 from pacs_ai.results.levels import image_name
 from pacs_ai.results.overlay import FAINT, STRENGTH, Legend, draw
 from pacs_ai.results.page import Picture
 from pacs_ai.results.positives import explained
+from pacs_ai.results.source import Evidence
 from pacs_ai.results.wording import percent
 
 LONGEST = 1024
 """Pixels of the picture's longer side: 150 to the inch on A4."""
 
 
-def illustrate(prediction: StudyPrediction, grey: GreyImage) -> Picture:
+def illustrate(prediction: StudyPrediction, evidence: Evidence, grey: GreyImage) -> Picture:
     """Draw the picture.
 
     Parameters
     ----------
     prediction
         What the model says.
+    evidence
+        Headers of the analysed instances.
     grey
         Gives the image as displayed, shape (rows, columns), in [0, 1].
     """
     shown = explained(prediction)
     if not shown:
         image = prediction.images[prediction.decisive]
-        pixels = draw(grey(image), None, Legend((), bar=False), _size(image))
+        pixels = draw(grey(image), None, Legend((), bar=False), _size(image, evidence))
         name = _name(prediction, image)
         return Picture(pixels, f"{name}. No explanation: the heat map is the same everywhere.")
     klass = shown[0].klass
@@ -37,7 +42,7 @@ def illustrate(prediction: StudyPrediction, grey: GreyImage) -> Picture:
         grey(image),
         image.saliency[klass],
         Legend((), bar=True),
-        _size(image),
+        _size(image, evidence),
         STRENGTH if found else FAINT,
     )
     caption = (
@@ -47,8 +52,9 @@ def illustrate(prediction: StudyPrediction, grey: GreyImage) -> Picture:
     return Picture(pixels, caption)
 
 
-def _size(image: ImagePrediction) -> tuple[int, int]:
-    rows, columns = image.header.rows, image.header.columns
+def _size(image: ImagePrediction, evidence: Evidence) -> tuple[int, int]:
+    aspect = pixel_aspect(evidence.source(image.header), image.frame)
+    rows, columns = undistorted(image.header.rows, image.header.columns, aspect)
     scale = LONGEST / max(rows, columns)
     return max(1, round(rows * scale)), max(1, round(columns * scale))
 

@@ -142,9 +142,9 @@ def _unit(size: tuple[int, int]) -> int:
 def _levels(grey: npt.NDArray[np.float32], rows: int, columns: int) -> npt.NDArray[np.uint8]:
     levels = cv2.convertScaleAbs(grey, alpha=255.0)
     if levels.shape != (rows, columns):
-        larger = rows > levels.shape[0]
+        shrinks = rows <= levels.shape[0] and columns <= levels.shape[1]
         levels = cv2.resize(
-            levels, (columns, rows), interpolation=cv2.INTER_LINEAR if larger else cv2.INTER_AREA
+            levels, (columns, rows), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         )
     return np.asarray(levels, dtype=np.uint8)
 

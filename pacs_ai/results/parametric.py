@@ -96,6 +96,7 @@ def _say_what_values_mean(shared: Dataset) -> None:
     frame_type.FrameType = _TYPE
     stored.RescaleIntercept, stored.RescaleSlope, stored.RescaleType = 0, 1, "US"
     window.WindowCenter, window.WindowWidth = 0.5, 1
+    window.VOILUTFunction = "LINEAR_EXACT"  # LINEAR of this width is a step (C.11.2.1.2)
     shared.ParametricMapFrameTypeSequence = [frame_type]
     shared.PixelValueTransformationSequence = [stored]
     shared.FrameVOILUTSequence = [window]

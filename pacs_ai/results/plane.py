@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from pydicom.dataset import Dataset
 
-from pacs_ai.dicom.reading import items, numbers, text, texts
-from pacs_ai.results.geometry import has_frame_of_reference
+from pacs_ai.dicom.functional_groups import holders
+from pacs_ai.dicom.pixel_spacing import pixel_spacing
+from pacs_ai.dicom.reading import numbers, text, texts
 from pacs_ai.uids import derived_uid
 
 Vector = tuple[float, ...]
@@ -64,12 +65,11 @@ def plane_of(source: Dataset, frame: int) -> Plane:
     found = _stated(source, frame)
     if found is not None:
         return found
-    spacing = _vector(source, "PixelSpacing", 2) or _vector(source, "ImagerPixelSpacing", 2)
     return Plane(
         frame_of_reference=derived_uid("plane", text(source, "SOPInstanceUID"), str(frame)),
         position=(0.0, 0.0, 0.0),
         orientation=_directions(source),
-        spacing=spacing,
+        spacing=pixel_spacing(source, frame),
         thickness=None,
         made=True,
     )
@@ -80,16 +80,24 @@ def flat(plane: Plane) -> Plane:
     return replace(plane, orientation=_IMAGE_AXES) if plane.made else plane
 
 
+def has_frame_of_reference(source: Dataset) -> bool:
+    """Tell whether a source names a frame of reference that a result can share.
+
+    Some writers use one UID for everything; as the result's it would be an error of ours.
+    """
+    borrowed = (text(source, "StudyInstanceUID"), text(source, "SeriesInstanceUID"), "")
+    return text(source, "FrameOfReferenceUID") not in borrowed
+
+
 def _stated(source: Dataset, frame: int) -> Plane | None:
-    groups = [
-        source,
-        *items(source, "SharedFunctionalGroupsSequence")[:1],
-        *items(source, "PerFrameFunctionalGroupsSequence")[frame - 1 : frame],
-    ]
-    position = _find(groups, "PlanePositionSequence", "ImagePositionPatient", 3)
-    orientation = _find(groups, "PlaneOrientationSequence", "ImageOrientationPatient", 6)
-    spacing = _find(groups, "PixelMeasuresSequence", "PixelSpacing", 2)
-    thickness = _find(groups, "PixelMeasuresSequence", "SliceThickness", 1)
+    def find(macro: str, keyword: str, length: int) -> Vector | None:
+        found = (_vector(one, keyword, length) for one in holders(source, frame, macro))
+        return next((value for value in found if value is not None), None)
+
+    position = find("PlanePositionSequence", "ImagePositionPatient", 3)
+    orientation = find("PlaneOrientationSequence", "ImageOrientationPatient", 6)
+    spacing = find("PixelMeasuresSequence", "PixelSpacing", 2)
+    thickness = find("PixelMeasuresSequence", "SliceThickness", 1)
     if position is None or orientation is None or not has_frame_of_reference(source):
         return None
     return Plane(
@@ -100,16 +108,6 @@ def _stated(source: Dataset, frame: int) -> Plane | None:
         thickness=thickness[0] if thickness is not None else None,
         made=False,
     )
-
-
-def _find(groups: list[Dataset], macro: str, keyword: str, length: int) -> Vector | None:
-    """Look for a value beside the pixels, and in the functional groups of enhanced images."""
-    for group in groups:
-        for holder in (group, *items(group, macro)[:1]):
-            found = _vector(holder, keyword, length)
-            if found is not None:
-                return found
-    return None
 
 
 def _vector(holder: Dataset, keyword: str, length: int) -> Vector | None:

@@ -9,6 +9,7 @@ from pydicom.dataset import Dataset
 from pacs_ai.dicom.files import open_file
 from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.modules import PATIENT_AND_STUDY
+from pacs_ai.dicom.pixel_spacing import SPACING_KEYWORDS
 from pacs_ai.dicom.reading import read_until_pixels
 from pacs_ai.domain import InstanceHeader, StudyPrediction
 from pacs_ai.errors import NotDicom
@@ -29,15 +30,12 @@ _FACTS = (
     "PositionReferenceIndicator",
     "ImagePositionPatient",
     "ImageOrientationPatient",
-    "PixelSpacing",
-    "ImagerPixelSpacing",
     "SliceThickness",
     "LossyImageCompression",
     "LossyImageCompressionRatio",
     "LossyImageCompressionMethod",
     "RequestAttributesSequence",
-    "SharedFunctionalGroupsSequence",
-    "PerFrameFunctionalGroupsSequence",
+    *SPACING_KEYWORDS,
 )
 
 

@@ -44,7 +44,7 @@ def coloured(made: Dataset) -> int:
 
 
 def test_a_capture_is_an_rgb_secondary_capture_of_its_source(images: Images) -> None:
-    made = capture(study(images([0.9])))
+    made = capture(study(images([0.9], PixelSpacing=[0.5, 0.5])))
     assert made.SOPClassUID == "1.2.840.10008.5.1.4.1.1.7"
     assert (made.Modality, made.PhotometricInterpretation) == ("OT", "RGB")
     assert made.ImageType[:2] == ["DERIVED", "SECONDARY"]

@@ -68,7 +68,7 @@ def test_frames_and_images_without_numbers_are_counted(tmp_path: Path) -> None:
 
 
 def test_the_image_stands_as_it_is_at_the_left_of_its_capture(images: Images) -> None:
-    prediction = study(images([0.9]))
+    prediction = study(images([0.9], PixelSpacing=[0.5, 0.5]))
     [beside] = pictures(prediction, ResultKind.SIDE_BY_SIDE)
     [capture] = pictures(prediction, ResultKind.CAPTURE)
     assert (beside.Rows, beside.Columns) == (1536, 1024)

@@ -8,10 +8,12 @@ from pacs_ai.results.geometry import copy_geometry, patient_orientation, picture
 from tests.unit.results.samples import ct_slice, radiograph
 
 
-def placed(source: Dataset, rows: int) -> Dataset:
+def placed(source: Dataset, rows: int, columns: int | None = None, frame: int = 1) -> Dataset:
+    """Place a picture of so many rows; without a number of columns in the source's proportions."""
     target = Dataset()
     target.Rows = rows
-    copy_geometry(source, 1, int(source.Rows), target)
+    target.Columns = rows * source.Columns // source.Rows if columns is None else columns
+    copy_geometry(source, frame, (int(source.Rows), int(source.Columns)), target)
     return target
 
 
@@ -66,7 +68,7 @@ def test_spacing_stays_within_the_length_of_its_vr() -> None:
 
 def test_a_picture_of_a_radiograph_is_not_measured_on() -> None:
     target = placed(radiograph(PixelSpacing=[0.1, 0.1], ImagerPixelSpacing=[0.1, 0.1]), 96)
-    assert set(target.dir()) == {"Rows", "PatientOrientation"}
+    assert set(target.dir()) == {"Rows", "Columns", "PatientOrientation"}
 
 
 @pytest.mark.parametrize(
