@@ -9,7 +9,8 @@
     ├─ StorageError   ├─ NoSpace  ├─ DuplicateConflict  ├─ DatabaseBusy  └─ Corrupted
     ├─ PeerError      ├─ PeerUnreachable  ├─ TlsFailed  ├─ AssociationRejected
     │                 ├─ AssociationAborted  ├─ ContextRejected  └─ StoreRefused
-    ├─ ModelError     ├─ BundleInvalid  ├─ RuntimeFailed  └─ ExportMismatch
+    ├─ ModelError     ├─ BundleInvalid  ├─ BundleChanged  ├─ RuntimeFailed
+    │                 └─ ExportMismatch
     └─ StateError     ├─ IllegalTransition  └─ LeaseLost
 
 Every class carries a stable ``code`` (docs/operations.md lists them), the exit code of a
@@ -31,6 +32,8 @@ class PacsAIError(Exception):
     code: ClassVar[str] = "PACS-AI"
     exit_code: ClassVar[int] = 1
     retryable: ClassVar[bool] = False
+    outage: bool = False
+    """Whether all such work has to wait, not this alone: then time decides for how long."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -98,7 +101,6 @@ class StorageError(PacsAIError):
 
     code = "STORAGE"
     retryable = True
-    outage: bool = False
 
     def __init__(self, message: str, *, outage: bool | None = None) -> None:
         super().__init__(message)
@@ -209,6 +211,14 @@ class BundleInvalid(ModelError):
 
     code = "BUNDLE_INVALID"
     exit_code = 2
+
+
+class BundleChanged(ModelError):
+    """A bundle's files were replaced while the node runs. Start the node again to use them."""
+
+    code = "BUNDLE_CHANGED"
+    retryable = True
+    outage = True
 
 
 class RuntimeFailed(ModelError):

@@ -29,19 +29,31 @@ class Analyst:
         The node.
     threads
         What one prediction may use.
+    began_with
+        Hashes of the manifests that the node began with, by the names of the models. A bundle
+        that was replaced since does not run: nobody has looked at it, and other workers have the
+        old one.
     """
 
-    def __init__(self, app: App, threads: int) -> None:
+    def __init__(self, app: App, threads: int, began_with: Mapping[str, str] | None = None) -> None:
         self._context = app.context
         Lettering(app.context.config.results.font)  # a font that is none shows now, not at a study
         load_standard()
         self._classifiers: Mapping[str, Classifier] = {
             name: Classifier.load(bundle, threads) for name, bundle in app.bundles.items()
         }
+        began_with = began_with or {}
+        self._changed = {
+            name
+            for name, bundle in app.bundles.items()
+            if began_with.get(name, bundle.manifest_sha256) != bundle.manifest_sha256
+        }
+        for name in self._changed:
+            _log.error("bundle replaced while the node runs", model=name)
 
     def perform(self, _kind: TaskKind, key: str) -> None:
         """Analyse one job."""
-        analyse(self._context, self._classifiers, JobId(key))
+        analyse(self._context, self._classifiers, JobId(key), self._changed)
 
 
 def main() -> int:
@@ -49,7 +61,8 @@ def main() -> int:
     order = child.begin()
     try:
         app = build_app(order.config, owner=order.owner)
-        analyst = Analyst(app, max(1, (os.cpu_count() or 1) // int(order.more["of"])))
+        threads = max(1, (os.cpu_count() or 1) // int(order.more["of"]))
+        analyst = Analyst(app, threads, order.more["bundles"])
     except PacsAIError as error:
         _log.error("worker cannot start", error=error.code, reason=error.message)
         return error.exit_code

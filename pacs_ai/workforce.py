@@ -71,7 +71,10 @@ class Workforce:
 
     def _hire(self) -> _Worker:
         name = f"{len(self._workers)}-{time.monotonic_ns() % 10**9}"
-        process, owner = child.start(self._app, "pacs_ai.worker", name, of=self._size)
+        bundles = {name: one.manifest_sha256 for name, one in self._app.bundles.items()}
+        process, owner = child.start(
+            self._app, "pacs_ai.worker", name, of=self._size, bundles=bundles
+        )
         return _Worker(process, owner, time.monotonic())
 
     def _end_overdue(self) -> None:

@@ -52,6 +52,7 @@ def job_record(job: Job, study: Study | None = None) -> Record:
         "study_instance_uid": study.study_instance_uid if study is not None else None,
         "revision": job.revision,
         "model": f"{job.model_name} {job.model_version}",
+        "manifest_sha256": job.manifest_sha256,
         "rules": list(job.rules),
         "state": job.state,
         "attempt": job.attempt,

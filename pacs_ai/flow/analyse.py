@@ -5,12 +5,20 @@ that of two workers on one job (one of them was only asleep) exactly one has an 
 """
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 from pacs_ai.clock import beating
 from pacs_ai.domain import JobId, StudyId, StudyPrediction, TaskKind
-from pacs_ai.errors import DataError, LeaseLost, PacsAIError, RuntimeFailed, StorageError
+from pacs_ai.errors import (
+    BundleChanged,
+    DataError,
+    LeaseLost,
+    ModelError,
+    PacsAIError,
+    RuntimeFailed,
+    StorageError,
+)
 from pacs_ai.flow import retry
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.encode import encode
@@ -29,22 +37,31 @@ from pacs_ai.store.session import Session
 _log = get_logger()
 
 
-def analyse(context: FlowContext, classifiers: Mapping[str, Classifier], job_id: JobId) -> None:
+def analyse(
+    context: FlowContext,
+    classifiers: Mapping[str, Classifier],
+    job_id: JobId,
+    changed: Collection[str] = (),
+) -> None:
     """Do a job that is queued; one that is not is left alone.
 
     Parameters
     ----------
     classifiers
-        The loaded models by the names that rules use.
+        The loaded models by the names that rules use. The job's row says from its claim on which
+        of them it is that runs, whatever bundle the job was made for.
+    changed
+        Names of models that may not run, as their files are not those that the node began with.
     """
+    identities = {name: one.identity for name, one in classifiers.items() if name not in changed}
     seconds = context.config.engine.lease_seconds
     with context.database.write() as session:
-        lease = jobs.claim(session, job_id, context.owner, seconds, context.now())
+        lease = jobs.claim(session, job_id, context.owner, seconds, context.now(), runs=identities)
     if lease is None:
         return
     with beating(seconds / 3, lambda: _renew(context, lease)):
         try:
-            _perform(context, classifiers, lease)
+            _perform(context, classifiers, lease, changed)
         except LeaseLost as error:
             _log.warning("job was taken over", job=job_id, error=error.code)
         except PacsAIError as error:
@@ -61,7 +78,7 @@ def _renew(context: FlowContext, lease: jobs.Lease) -> None:
 
 
 def _put_off(context: FlowContext, lease: jobs.Lease, error: PacsAIError) -> None:
-    outage = isinstance(error, StorageError) and is_outage(context.spool, error)
+    outage = is_outage(context.spool, error)
     hours = context.config.engine.retry_hours
 
     def write(session: Session) -> None:
@@ -84,19 +101,22 @@ def _put_off(context: FlowContext, lease: jobs.Lease, error: PacsAIError) -> Non
 
 
 def _perform(
-    context: FlowContext, classifiers: Mapping[str, Classifier], lease: jobs.Lease
+    context: FlowContext,
+    classifiers: Mapping[str, Classifier],
+    lease: jobs.Lease,
+    changed: Collection[str],
 ) -> None:
     with context.database.read() as session:
         job = session.get_one(Job, lease.job_id)
         study = session.get_one(Study, job.study_id)
         rows = instances.of_revision(session, StudyId(study.id), job.revision)
+    classifier = _chosen(classifiers, job.model_name, changed)
     others = [row for row in rows if row.unusable_reason != OWN_RESULT]
     check_instances(context.spool, others)
     sources = [
         Source(context.spool.path_of(row.path), row.id, row.modality, row.series_instance_uid)
         for row in others
     ]
-    classifier = classifiers[job.model_name]
     try:
         looked = look(classifier, sources)
     except DataError as error:
@@ -116,6 +136,19 @@ def _perform(
         images=len(prediction.images),
         seconds=round((context.now() - (job.started_at or job.created_at)).total_seconds(), 3),
     )
+
+
+def _chosen(
+    classifiers: Mapping[str, Classifier], name: str, changed: Collection[str]
+) -> Classifier:
+    if name in changed:
+        raise BundleChanged(
+            f"the files of model {name!r} were replaced while the node runs: start it again to use "
+            "them, or put the old ones back"
+        )
+    if name not in classifiers:
+        raise ModelError(f"the configuration has no model {name!r} any more")
+    return classifiers[name]
 
 
 def _note_unusable(context: FlowContext, rows: Sequence[Instance], looked: Looked) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pacs_ai.dicom.files import Content, dataset_content, file_content
-from pacs_ai.errors import Corrupted, StorageError
+from pacs_ai.errors import Corrupted, PacsAIError, StorageError
 from pacs_ai.logs import get_logger
 from pacs_ai.store.schema import Instance
 from pacs_ai.store.spool import Spool
@@ -57,6 +57,6 @@ def _judge(path: Path, content: Content, size: int, *, same: bool) -> None:
     raise Corrupted(f"{path} is not what was stored: its checksum differs")
 
 
-def is_outage(spool: Spool, error: StorageError) -> bool:
-    """Tell whether the whole storage is out of reach, and not only one file."""
-    return error.outage or not spool.present()
+def is_outage(spool: Spool, error: PacsAIError) -> bool:
+    """Tell whether more than this work has to wait: not one file, the whole spool is gone."""
+    return error.outage or (isinstance(error, StorageError) and not spool.present())

@@ -57,7 +57,7 @@ def worth(
     pauses
         How often it was put off for the same reason before.
     outage
-        Whether the whole storage is out of reach.
+        Whether it lies not with this work alone: the whole storage is out of reach.
     hours
         For how long an outage is waited for.
     limits
@@ -65,7 +65,7 @@ def worth(
     """
     if not error.retryable:
         return False
-    if isinstance(error, StorageError):
+    if outage or isinstance(error, StorageError):
         limit = hours * _HOUR if outage else FILE_SECONDS
         return waited(pauses, *limits) < limit
     return pauses + 1 < JOB_ATTEMPTS

@@ -1,7 +1,7 @@
 """Jobs and what they made: one function an arrow of the job's state machine."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,6 +18,7 @@ from pacs_ai.domain import (
 )
 from pacs_ai.errors import LeaseLost
 from pacs_ai.store import results
+from pacs_ai.store.modelrecord import NOTHING_LOADED, recorded_model
 from pacs_ai.store.results import Made
 from pacs_ai.store.schema import Delivery, Job, Study
 from pacs_ai.store.transition import NO_LEASE, move, record
@@ -64,6 +65,7 @@ def create(
         model_name=model_name,
         model_version=model.version,
         bundle_sha256=model.sha256,
+        manifest_sha256=model.manifest_sha256,
         state=JobState.QUEUED,
         created_at=now,
     )
@@ -74,14 +76,27 @@ def create(
 
 
 def claim(
-    session: Session, job_id: JobId, owner: str, lease_seconds: float, now: datetime
+    session: Session,
+    job_id: JobId,
+    owner: str,
+    lease_seconds: float,
+    now: datetime,
+    runs: Mapping[str, ModelIdentity] = NOTHING_LOADED,
 ) -> Lease | None:
-    """Move QUEUED → RUNNING under a lease; None if the job is not waiting for a worker."""
+    """Move QUEUED → RUNNING under a lease; None if the job is not waiting for a worker.
+
+    Parameters
+    ----------
+    runs
+        What runs under the name of each model. The row says so from now on: if the bundle was
+        replaced since the job was made, the audit trail tells from what to what.
+    """
     job = session.get(Job, job_id)
     if job is None or job.state != JobState.QUEUED:
         return None
     held = session.get_one(Study, job.study_id).state == StudyState.CONFLICT
     attempt = job.attempt + 1
+    note, model = recorded_model(job, runs.get(job.model_name))
     if held or not move(
         session,
         Job,
@@ -89,6 +104,7 @@ def claim(
         (JobState.QUEUED, JobState.RUNNING),
         now=now,
         actor=owner,
+        note=note,
         fence={"attempt": job.attempt},
         attempt=attempt,
         lease_owner=owner,
@@ -97,6 +113,7 @@ def claim(
         finished_at=None,
         error_code="",
         error_text="",
+        **model,
     ):
         return None
     return Lease(job_id, attempt, owner)
