@@ -1,73 +1,62 @@
-"""The codecs: which plugin of pydicom decodes what, and how it is called."""
+"""The codecs: which library decodes what, and how it is called.
 
-from dataclasses import dataclass, replace
-from typing import Any
+Each library is loaded where its first frame comes, so that a process holds no more of them than
+it needs. What comes out is as the codestream says; `canonical` makes stored values of it.
+"""
 
-import numpy.typing as npt
-from pydicom.encaps import encapsulate
-from pydicom.pixels.decoders.base import get_decoder
-from pydicom.uid import UID
+from importlib.util import find_spec
+from io import BytesIO
 
-from pacs_ai.dicom.codestream import check_codestream, check_rle
-from pacs_ai.dicom.foreign import FOREIGN_ERRORS, catch_panic
-from pacs_ai.dicom.layout import COLOUR, PixelLayout
+import numpy as np
+
+from pacs_ai.dicom.canonical import UNKNOWN_ERROR, Decoded, Stored
+from pacs_ai.dicom.codecerrors import catch_panic
+from pacs_ai.dicom.codestream import (
+    END,
+    Codestream,
+    Process,
+    check_codestream,
+    check_rle,
+    read_codestream,
+)
+from pacs_ai.dicom.layout import YBR, PixelLayout
 from pacs_ai.errors import UnsupportedPixels
 
-Stored = npt.NDArray[Any]
-"""Values as stored: integers or floats of any width, (rows, columns) or (rows, columns, 3)."""
-
 RLE = "1.2.840.10008.1.2.5"
-JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
 _JPEG = "1.2.840.10008.1.2.4."
-PLUGINS: dict[str, tuple[str, ...]] = {
-    RLE: ("pylibjpeg", "pydicom"),
-    _JPEG + "50": ("pillow", "gdcm"),
-    JPEG_EXTENDED: ("pillow", "gdcm"),
-    _JPEG + "57": ("gdcm",),
-    _JPEG + "70": ("gdcm",),
-    _JPEG + "80": ("pyjpegls", "gdcm"),
-    _JPEG + "81": ("pyjpegls", "gdcm"),
-    _JPEG + "90": ("gdcm", "pylibjpeg", "pillow"),
-    _JPEG + "91": ("gdcm", "pylibjpeg", "pillow"),
-    _JPEG + "201": ("pylibjpeg",),
-    _JPEG + "202": ("pylibjpeg",),
-    _JPEG + "203": ("pylibjpeg",),
-}
-"""Codecs of a transfer syntax, the fastest first. libjpeg-turbo goes before GDCM for JPEG."""
+JPEG_FAMILY = frozenset(f"{_JPEG}{part}" for part in (50, 51, 53, 55, 57, 70, 80, 81))
+JPEG_2000_FAMILY = frozenset(f"{_JPEG}{part}" for part in (90, 91, 201, 202, 203))
+JPEG_XL_FAMILY = frozenset(f"{_JPEG}{part}" for part in (110, 111, 112))
+EXTRA = "codecs"
+"""Name of the extra that brings the codec of JPEG XL and of progressive JPEG with 12 bits."""
 
-_ONLY_PLUGIN = ("",)  # what pydicom calls its own reader of uncompressed values
-_EIGHT_BITS = 8
+_PROGRESSIVE_FAMILY = frozenset(f"{_JPEG}{part}" for part in (53, 55))
+COMPRESSED = frozenset({RLE}) | JPEG_FAMILY | JPEG_2000_FAMILY | JPEG_XL_FAMILY
+_LIBRARIES = ("PIL", "gdcm", "jpeg_ls", "openjpeg", "rle")
+_EXTENDED, _LOSSLESS = f"{_JPEG}51", f"{_JPEG}70"
+_BYTE = 8
+_PROBE = b"\x55\xaa" * 32
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """Stored values of one frame, and what they mean once decoded."""
-
-    values: Stored
-    photometric: str
+def missing_codecs() -> list[str]:
+    """Return the names of the libraries that are required and not installed."""
+    return [name for name in _LIBRARIES if find_spec(name) is None]
 
 
-def check_compressed(syntax: str, source: bytes, layout: PixelLayout) -> None:
-    """Compare what a compressed frame says of itself with the header, before any codec sees it.
-
-    Raises
-    ------
-    UnsupportedPixels
-        If they differ.
-    """
-    if syntax == RLE:
-        check_rle(source, layout.samples * layout.bits_allocated // _EIGHT_BITS)
-    else:
-        check_codestream(source, layout)
+def needs_extra(syntax: str) -> str:
+    """Tell what of a transfer syntax needs the extra `EXTRA`: ``all``, ``12 bits``, or nothing."""
+    if syntax in JPEG_XL_FAMILY:
+        return "all"
+    return "12 bits" if syntax in _PROGRESSIVE_FAMILY else ""
 
 
-def decode_compressed(syntax: str, source: bytes, layout: PixelLayout) -> Frame:
-    """Decode one compressed frame that `check_compressed` let through.
+def decode_compressed(syntax: str, source: bytes, layout: PixelLayout) -> Decoded:
+    """Decode one compressed frame.
 
     Parameters
     ----------
     syntax
-        Transfer syntax UID.
+        Transfer syntax UID, one of `COMPRESSED`.
     source
         The frame, its fragments joined.
     layout
@@ -76,83 +65,158 @@ def decode_compressed(syntax: str, source: bytes, layout: PixelLayout) -> Frame:
     Raises
     ------
     UnsupportedPixels
-        If no codec can read it.
+        If the frame contradicts the header, is not whole, or no codec reads it. What the codecs
+        raise comes as it is, one of ``CODEC_ERRORS``.
     """
-    if syntax == JPEG_EXTENDED and layout.bits_stored > _EIGHT_BITS:
-        # Here and not above: the library is loaded only where it is needed.
-        from pacs_ai.dicom.extended import decode_extended  # noqa: PLC0415
+    with catch_panic():
+        if syntax == RLE:
+            return _rle(source, layout)
+        if syntax in JPEG_XL_FAMILY:
+            # Here and not above: its library is an extra.
+            from pacs_ai.dicom.jpegxl import decode_jpeg_xl  # noqa: PLC0415
 
-        return Frame(decode_extended(source, layout), layout.photometric)
-    encapsulated = encapsulate([source], has_bot=False)
-    return decode_value(syntax, encapsulated, replace(layout, frames=1))
+            return decode_jpeg_xl(source, layout)
+        stream = read_codestream(source)
+        if (stream.process is Process.JPEG_2000) != (syntax in JPEG_2000_FAMILY):
+            raise UnsupportedPixels("the compressed frame is of another transfer syntax")
+        check_codestream(stream, layout)
+        return _decode(source, stream, layout)
 
 
-def decode_value(
-    syntax: str, value: bytes | memoryview, layout: PixelLayout, frame: int = 1, vr: str = "OW"
-) -> Frame:
-    """Decode a frame of a whole pixel data value.
+def _decode(source: bytes, stream: Codestream, layout: PixelLayout) -> Decoded:
+    if stream.process is Process.JPEG_2000:
+        return _jpeg_2000(_ended(source, stream), stream, layout)
+    if stream.process is Process.JPEG_LS:
+        return _jpeg_ls(_ended(source, stream), stream)
+    if not stream.reversible and (layout.signed or stream.bits <= _BYTE < layout.bits_stored):
+        raise UnsupportedPixels("lossy JPEG of values with a sign, or of more bits than it has")
+    if _has_end(source, stream):
+        return _jpeg(source, stream, layout)
+    return _jpeg_without_end(source, stream, layout)
 
-    Parameters
-    ----------
-    syntax
-        Transfer syntax UID.
-    value
-        All of the element's value.
-    layout
-        The shape that the header tells.
-    frame
-        Counts from 1.
-    vr
-        Of the element; matters for single bytes in big endian words.
 
-    Raises
-    ------
-    UnsupportedPixels
-        If no codec can read it.
+def _jpeg_without_end(source: bytes, stream: Codestream, layout: PixelLayout) -> Decoded:
+    """Decode a JPEG frame that lacks its last two bytes, if it lacks nothing else.
+
+    The libraries fill what is missing with grey and say nothing. So the frame is decoded twice,
+    with other data behind it: where these are taken for pixels, pixels were missing.
     """
-    decoder = get_decoder(UID(syntax))
-    failure: Exception | None = None
-    for plugin in PLUGINS.get(syntax, _ONLY_PLUGIN):
-        try:
-            with catch_panic():
-                values, meaning = decoder.as_array(
-                    value,
-                    index=frame - 1,
-                    decoding_plugin=plugin,
-                    **_options(layout, vr),
-                )
-        except FOREIGN_ERRORS as error:
-            failure = error
-            continue
-        return Frame(values, str(meaning["photometric_interpretation"]))
-    raise UnsupportedPixels(
-        f"no codec could decode the frame ({type(failure).__name__})"
-    ) from failure
+    if stream.process is Process.PROGRESSIVE or not stream.whole_scan:
+        raise UnsupportedPixels("the compressed frame has no end")
+    source = source.rstrip(END[:1])
+    decoded = _jpeg(source + END, stream, layout)
+    probed = _jpeg(source + _PROBE + END, stream, layout)
+    if not np.array_equal(decoded.values, probed.values):
+        raise UnsupportedPixels("the compressed frame is cut off")
+    return decoded
 
 
-def _options(layout: PixelLayout, vr: str) -> dict[str, Any]:
-    options: dict[str, Any] = {
-        "rows": layout.rows,
-        "columns": layout.columns,
-        "samples_per_pixel": layout.samples,
-        "photometric_interpretation": layout.photometric,
-        "number_of_frames": layout.frames,
-        "bits_allocated": layout.bits_allocated,
-        "bits_stored": layout.bits_stored,
-        "pixel_representation": int(layout.signed),
-        "pixel_keyword": layout.keyword,
-        "pixel_vr": vr,
-    }
-    if layout.photometric in COLOUR:
-        options["planar_configuration"] = layout.planar
-    return options
+def _has_end(source: bytes, stream: Codestream) -> bool:
+    return source.rfind(END, stream.body) >= 0
 
 
-def missing_codecs() -> list[str]:
-    """Return the transfer syntaxes, by name, of which no codec is installed."""
-    missing = []
-    for syntax, plugins in PLUGINS.items():
-        available = get_decoder(UID(syntax)).available_plugins
-        if not set(plugins) & set(available):
-            missing.append(UID(syntax).name)
-    return missing
+def _ended(source: bytes, stream: Codestream) -> bytes:
+    """Add the end that a frame lacks; these codecs notice by themselves if more is missing."""
+    return source if _has_end(source, stream) else source.rstrip(END[:1]) + END
+
+
+def rle_segments(layout: PixelLayout) -> int:
+    """Count the byte planes of a frame: each is a segment of RLE (PS3.5 Section G.2)."""
+    return layout.samples * max(1, layout.bits_allocated // _BYTE)
+
+
+def _rle(source: bytes, layout: PixelLayout) -> Decoded:
+    from rle.utils import decode_pixel_data  # noqa: PLC0415
+
+    check_rle(source, rle_segments(layout))
+    packed = layout.bits_allocated == 1
+    planes = decode_pixel_data(
+        source,
+        version=2,
+        rows=1,
+        columns=-(-layout.plane_pixels // _BYTE) if packed else layout.plane_pixels,
+        bits_allocated=max(_BYTE, layout.bits_allocated),
+        byteorder="<",
+    )
+    if packed:
+        flat: Stored = np.unpackbits(
+            np.frombuffer(planes, dtype="u1"), count=layout.plane_pixels, bitorder="little"
+        )
+    else:
+        flat = np.frombuffer(planes, dtype=f"<u{layout.bits_allocated // _BYTE}")
+    values = flat.reshape(layout.samples, layout.rows, layout.columns)
+    shaped = values[0] if layout.samples == 1 else values.transpose(1, 2, 0)
+    return Decoded(shaped, max(_BYTE, layout.bits_allocated))
+
+
+def _jpeg(source: bytes, stream: Codestream, layout: PixelLayout) -> Decoded:
+    error = 0 if stream.reversible else UNKNOWN_ERROR
+    if stream.reversible or (stream.process is Process.DCT and stream.bits > _BYTE):
+        from pacs_ai.dicom.gdcmjpeg import decode_gdcm  # noqa: PLC0415
+
+        syntax = _LOSSLESS if stream.reversible else _EXTENDED
+        buffer = decode_gdcm(syntax, source, stream)
+        if stream.reversible:
+            _agree(stream.colour, layout)
+        return Decoded(_shaped(buffer, stream), stream.bits, error=error, colour=stream.colour)
+    if stream.bits > _BYTE:
+        from pacs_ai.dicom.jpegxl import decode_progressive  # noqa: PLC0415
+
+        return decode_progressive(source, stream)
+    return _jpeg_8(source, stream, layout)
+
+
+def _jpeg_8(source: bytes, stream: Codestream, layout: PixelLayout) -> Decoded:
+    from PIL import Image  # noqa: PLC0415
+
+    image = Image.open(BytesIO(source), formats=("JPEG",))
+    if stream.components > 1 and not stream.colour and layout.photometric == "RGB":
+        # Nothing in the codestream says YBR, which the library would take for granted.
+        image.draft("YCbCr", image.size)
+    colour = "RGB" if stream.components > 1 else ""
+    return Decoded(_shaped(image.tobytes(), stream), _BYTE, error=UNKNOWN_ERROR, colour=colour)
+
+
+def _jpeg_ls(source: bytes, stream: Codestream) -> Decoded:
+    from jpeg_ls import decode_pixel_data  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    try:
+        buffer, told = decode_pixel_data(source)
+    except RuntimeError:
+        # Some encoders put a zero before the end; the library is as strict as the standard.
+        body = source[: source.rfind(END)]
+        if not body.endswith(b"\0"):
+            raise
+        buffer, told = decode_pixel_data(body.rstrip(b"\0") + END)
+    by_plane = told["components"] > 1 and told["interleave_mode"] == 0
+    values = _shaped(buffer, stream, by_plane=by_plane)
+    return Decoded(values, stream.bits, error=told["allowed_lossy_error"])
+
+
+def _jpeg_2000(source: bytes, stream: Codestream, layout: PixelLayout) -> Decoded:
+    from openjpeg.utils import decode_pixel_data  # noqa: PLC0415
+
+    _agree(stream.colour, layout)
+    values = _shaped(bytes(decode_pixel_data(source, version=2)), stream)
+    error = 0 if stream.reversible else UNKNOWN_ERROR
+    colour = "" if layout.photometric in YBR else "RGB"
+    return Decoded(values, stream.bits, stream.signed, error, colour)
+
+
+def _agree(colour: str, layout: PixelLayout) -> None:
+    """Refuse what a codestream and the header call by different names, and nothing reconciles."""
+    if colour and (colour == "RGB") == (layout.photometric in YBR):
+        raise UnsupportedPixels(
+            f"the codestream holds {colour}, the header says {layout.photometric}"
+        )
+
+
+def _shaped(buffer: bytes | bytearray, stream: Codestream, *, by_plane: bool = False) -> Stored:
+    """Give the bytes of a codec their shape; its samples are as wide as their bits need."""
+    size = 1 if stream.bits <= _BYTE else 2 if stream.bits <= 2 * _BYTE else 4
+    values: Stored = np.frombuffer(buffer, dtype=f"<{'i' if stream.signed else 'u'}{size}")
+    if stream.components == 1:
+        return values.reshape(stream.rows, stream.columns)
+    if by_plane:
+        return values.reshape(stream.components, stream.rows, stream.columns).transpose(1, 2, 0)
+    return values.reshape(stream.rows, stream.columns, stream.components)

@@ -1,56 +1,24 @@
 """What keeps pydicom and the codecs below it from speaking for themselves."""
 
 import logging
-import struct
 import threading
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pydicom.errors import BytesLengthException, InvalidDicomError
 
+from pacs_ai.dicom.codecerrors import CODEC_ERRORS
+
 # Its records quote the values it stumbles over, which may be a patient's.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 
 FOREIGN_ERRORS: tuple[type[Exception], ...] = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    BufferError,
+    *CODEC_ERRORS,
     BytesLengthException,
-    EOFError,
-    ImportError,
     InvalidDicomError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    SystemError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
 )
 """Everything that pydicom, numpy and the codecs were seen to raise on hostile input."""
-
-_PANIC_MODULE = "pyo3_runtime"
-
-
-class CodecPanic(RuntimeError):
-    """A codec written in Rust gave up; its own exception would pass every ``except Exception``."""
-
-
-@contextmanager
-def catch_panic() -> Iterator[None]:
-    """Turn the panic of a codec written in Rust into an ordinary error."""
-    try:
-        yield
-    except BaseException as error:
-        if type(error).__module__ != _PANIC_MODULE:
-            raise
-        raise CodecPanic("a codec gave up on its input") from error
-
 
 _lock = threading.Lock()
 _depth = 0

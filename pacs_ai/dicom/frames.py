@@ -1,25 +1,19 @@
-"""From bytes to the stored values of one frame, whatever the transfer syntax."""
+"""From an open instance to the stored values of one frame, whatever the transfer syntax."""
 
-import mmap
-import zlib
+import os
+import struct
 from dataclasses import replace
-from io import BytesIO
+from functools import partial
 from typing import BinaryIO
 
-import numpy as np
-from pydicom.encaps import get_frame
-
-from pacs_ai.dicom.codecs import (
-    PLUGINS,
-    RLE,
-    Frame,
-    Stored,
-    check_compressed,
-    decode_compressed,
-    decode_value,
-)
+from pacs_ai.dicom.canonical import Frame
+from pacs_ai.dicom.codecs import COMPRESSED, JPEG_2000_FAMILY, JPEG_XL_FAMILY, RLE, rle_segments
+from pacs_ai.dicom.codestream import J2K_START, JP2_START, JPEG_START
+from pacs_ai.dicom.fragments import OffsetTable, Starts, frame_fragments, read_fragments
 from pacs_ai.dicom.isolated import decode_isolated
-from pacs_ai.dicom.layout import PixelLayout, check_native_length
+from pacs_ai.dicom.jpegxl import BOXED, NAKED
+from pacs_ai.dicom.layout import PixelLayout, Task
+from pacs_ai.dicom.native import DEFLATED_FRAME
 from pacs_ai.dicom.part10 import (
     DEFLATED,
     EXPLICIT_BIG,
@@ -29,9 +23,11 @@ from pacs_ai.dicom.part10 import (
 from pacs_ai.dicom.reading import UNDEFINED, Opened, PixelElement, value_of
 from pacs_ai.errors import UnsupportedPixels
 
-DEFLATED_FRAME = "1.2.840.10008.1.2.8.1"
-_BYTE = 8
-_NATIVE = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED})
+UNCOMPRESSED = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED})
+_BYTE, _WORD = 8, 2
+_RLE_HEAD, _RLE_HEADER = struct.Struct("<II"), 64
+_MAX_PADDING = 1024  # bytes; some writers pad to a block
+_MAX_GROWTH, _MAX_EXTRA = 2, 1 << 24
 
 
 def read_frame(opened: Opened, layout: PixelLayout, pixels: PixelElement, frame: int) -> Frame:
@@ -51,103 +47,89 @@ def read_frame(opened: Opened, layout: PixelLayout, pixels: PixelElement, frame:
     Raises
     ------
     UnsupportedPixels
-        If there is no such frame, no codec for it, or the bytes contradict the shape. What the
-        codecs below raise comes as it is, one of ``FOREIGN_ERRORS``.
+        If there is no such frame, no codec for it, or the bytes contradict the shape.
+    StorageError
+        If this machine has no memory or no process for it.
+    OSError
+        If the stream cannot be read.
     """
     if not 1 <= frame <= layout.frames:
         raise UnsupportedPixels(f"frame {frame} asked for, the image has {layout.frames}")
     syntax = opened.transfer_syntax_uid
-    if syntax in _NATIVE:
-        return _native(opened, layout, pixels, frame)
-    if syntax == DEFLATED_FRAME:
-        return _deflated_frame(opened, layout, pixels, frame)
-    if syntax not in PLUGINS:
+    if syntax in UNCOMPRESSED:
+        return _uncompressed(opened, layout, pixels, frame)
+    if syntax not in COMPRESSED and syntax != DEFLATED_FRAME:
         raise UnsupportedPixels("there is no codec for the transfer syntax, or it names none")
-    return _compressed(opened, layout, pixels, frame)
+    pieces = _fragments(opened, layout, pixels, frame)
+    return decode_isolated(Task(syntax, replace(layout, frames=1)), opened.stream, pieces)
 
 
-def _native(opened: Opened, layout: PixelLayout, pixels: PixelElement, frame: int) -> Frame:
-    data = _view(opened.stream)
-    length = check_native_length(layout, pixels, len(data) - pixels.offset)
-    value = data[pixels.offset : pixels.offset + length]
-    big = opened.transfer_syntax_uid == EXPLICIT_BIG
-    if (
-        layout.samples == 1
-        and layout.bits_allocated % _BYTE == 0
-        and (layout.bits_allocated != _BYTE or not big)
-    ):
-        return Frame(_plain(value, layout, frame, ">" if big else "<"), layout.photometric)
-    return decode_value(opened.transfer_syntax_uid, value, layout, frame, pixels.vr)
+def _uncompressed(opened: Opened, layout: PixelLayout, pixels: PixelElement, frame: int) -> Frame:
+    """Decode the frame from its own bytes: no others are read."""
+    stream, syntax = opened.stream, opened.transfer_syntax_uid
+    _check_length(layout, pixels, _end(stream) - pixels.offset)
+    first, last = ((frame - part) * layout.frame_bits for part in (1, 0))
+    swapped = syntax == EXPLICIT_BIG and pixels.vr == "OW" and layout.bits_allocated <= _BYTE
+    unit = _WORD if swapped else 1
+    begin = first // _BYTE // unit * unit
+    end = -(-last // (_BYTE * unit)) * unit
+    skip = first - begin * _BYTE
+    task = Task(syntax, layout, skip if layout.bits_allocated == 1 else skip // _BYTE, swapped)
+    return decode_isolated(task, stream, [(pixels.offset + begin, end - begin)])
 
 
-def _plain(value: memoryview, layout: PixelLayout, frame: int, order: str) -> Stored:
-    size = layout.bits_allocated // 8
-    kind = "f" if layout.keyword != "PixelData" else "i" if layout.signed else "u"
-    values: Stored = np.frombuffer(
-        value,
-        dtype=f"{order}{kind}{size}",
-        count=layout.plane_pixels,
-        offset=(frame - 1) * layout.plane_pixels * size,
-    ).reshape(layout.rows, layout.columns)
-    if kind == "f" or layout.bits_stored == layout.bits_allocated:
-        return values
-    return _without_unused_bits(values, layout)
+def _check_length(layout: PixelLayout, pixels: PixelElement, available: int) -> None:
+    """Compare the shape with the bytes there are, before anything is allocated for it."""
+    length = available if pixels.length == UNDEFINED else min(pixels.length, available)
+    expected = -(-layout.frame_bits * layout.frames // _BYTE)
+    if length < expected:
+        raise UnsupportedPixels(f"{length} bytes of pixel data, {expected} needed: truncated")
+    if length > expected + _MAX_PADDING:
+        raise UnsupportedPixels(f"{length} bytes of pixel data contradict the {expected} described")
 
 
-def _without_unused_bits(values: Stored, layout: PixelLayout) -> Stored:
-    """Clear (or fill with the sign) the bits that PS3.5 Section 8.1.1 leaves to chance."""
-    if layout.high_bit == layout.bits_stored - 1:
-        bits = layout.bits_stored - layout.signed
-        low = -(1 << bits) if layout.signed else 0
-        if low <= values.min() and values.max() < 1 << bits:
-            return values
-    shifted: Stored = values << (layout.bits_allocated - 1 - layout.high_bit)
-    shifted >>= layout.bits_allocated - layout.bits_stored
-    return shifted
-
-
-def _deflated_frame(opened: Opened, layout: PixelLayout, pixels: PixelElement, frame: int) -> Frame:
-    source = _encoded_frame(opened, layout, pixels, frame)
-    size = -(-layout.frame_bits // 8)
-    inflated = zlib.decompressobj(-zlib.MAX_WBITS).decompress(source, size + 1)
-    if not size <= len(inflated) <= size + 1:
-        raise UnsupportedPixels("the deflated frame contradicts the image")
-    return decode_value(EXPLICIT_LITTLE, inflated, replace(layout, frames=1))
-
-
-def _compressed(opened: Opened, layout: PixelLayout, pixels: PixelElement, frame: int) -> Frame:
-    syntax = opened.transfer_syntax_uid
-    source = _encoded_frame(opened, layout, pixels, frame)
-    check_compressed(syntax, source, layout)
-    decode = decode_compressed if syntax == RLE else decode_isolated
-    return decode(syntax, source, layout)
-
-
-def _encoded_frame(opened: Opened, layout: PixelLayout, pixels: PixelElement, frame: int) -> bytes:
+def _fragments(
+    opened: Opened, layout: PixelLayout, pixels: PixelElement, frame: int
+) -> list[tuple[int, int]]:
+    """Find the bytes of one compressed frame."""
     if pixels.length != UNDEFINED:
         raise UnsupportedPixels("compressed pixel data are not encapsulated")
-    offsets = value_of(opened.dataset, "ExtendedOffsetTable")
-    lengths = value_of(opened.dataset, "ExtendedOffsetTableLengths")
-    extended = (
-        (offsets, lengths) if isinstance(offsets, bytes) and isinstance(lengths, bytes) else None
+    end = _end(opened.stream)
+    table, found = read_fragments(opened.stream, pixels.offset, end)
+    tables = [table]
+    offsets, lengths = (
+        value_of(opened.dataset, keyword)
+        for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
     )
-    opened.stream.seek(pixels.offset)
-    source = get_frame(
-        opened.stream,
-        frame - 1,
-        number_of_frames=layout.frames,
-        extended_offsets=extended,
-    )
-    if not source:
+    if isinstance(offsets, bytes) and isinstance(lengths, bytes):
+        tables.insert(0, OffsetTable.unpacked(offsets, lengths, wide=True))
+    starts = _starts(opened.transfer_syntax_uid, layout)
+    group = frame_fragments(found, tables, layout.frames, starts)[frame - 1]
+    if not group:
         raise UnsupportedPixels("the compressed frame is empty")
-    return source
+    if group[-1].offset + group[-1].length > end:
+        raise UnsupportedPixels("the compressed frame is cut off")
+    if sum(part.length for part in group) > _MAX_EXTRA + _MAX_GROWTH * layout.frame_bits // _BYTE:
+        raise UnsupportedPixels("the compressed frame has far more bytes than it can need")
+    return [(part.offset, part.length) for part in group]
 
 
-def _view(stream: BinaryIO) -> memoryview:
-    """Bytes of a stream, mapped where it is a file: pages are read only where a frame lies.
+def _starts(syntax: str, layout: PixelLayout) -> Starts | None:
+    """Tell how a frame of a transfer syntax begins."""
+    if syntax == DEFLATED_FRAME:
+        return None
+    if syntax == RLE:
+        begins: tuple[bytes, ...] = (_RLE_HEAD.pack(rle_segments(layout), _RLE_HEADER),)
+    elif syntax in JPEG_2000_FAMILY:
+        begins = (J2K_START, JP2_START)
+    else:
+        begins = (NAKED, BOXED) if syntax in JPEG_XL_FAMILY else (JPEG_START,)
+    return partial(_begins, begins=begins)
 
-    The map lives as long as an array looks at it.
-    """
-    if isinstance(stream, BytesIO):
-        return stream.getbuffer()
-    return memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+
+def _begins(head: bytes, begins: tuple[bytes, ...]) -> bool:
+    return head.startswith(begins)
+
+
+def _end(stream: BinaryIO) -> int:
+    return stream.seek(0, os.SEEK_END)

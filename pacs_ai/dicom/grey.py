@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pacs_ai.dicom.canonical import Stored
 from pacs_ai.dicom.cautions import RenderingCaution
-from pacs_ai.dicom.codecs import Stored
 from pacs_ai.dicom.layout import PixelLayout
 from pacs_ai.dicom.luts import LookUpTable, apply_table
 from pacs_ai.dicom.percentiles import counted_range, in_range, sampled_range

@@ -1,176 +1,153 @@
 """Decoding in a process of its own, because codecs in C and C++ die of damaged frames.
 
 GDCM ends the process on some of them, CharLS works for minutes on others, and both write to
-standard error as they please. The child is started with the first compressed image, lives as long
-as its parent, serves one frame at a time, and ends itself when a frame takes too long. It is
-asked in a frame of ours: a length, a line of JSON, the bytes.
+standard error as they please. Uncompressed frames go the same way, so that there is one way, with
+one bound of memory and time. The process is started with the first image, lives as long as its
+parent, serves one frame at a time, and ends itself when a frame takes too long.
 """
 
 import atexit
-import json
+import math
+import mmap
 import os
-import resource
-import signal
-import struct
+import socket
 import subprocess
 import sys
 import threading
 from dataclasses import asdict
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from pacs_ai.dicom.codecs import Frame, decode_compressed
-from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
-from pacs_ai.dicom.layout import PixelLayout
-from pacs_ai.errors import UnsupportedPixels
+from pacs_ai.dicom.canonical import Frame
+from pacs_ai.dicom.layout import Task
+from pacs_ai.dicom.message import new_region, receive, send
+from pacs_ai.errors import StorageError, UnsupportedPixels
 
 SECONDS = 10
 """Time for one frame, and as much again for every `PIXELS_PER_SHARE` of its pixels."""
 
 PIXELS_PER_SHARE = 4_000_000
-_MEMORY = 4 * 1024**3
-_HEAD = struct.Struct("<IQ")
-_COMMAND = (sys.executable, "-c", f"from {__name__} import serve; serve()")
+_PATIENCE = 2
+_COMMAND = "from pacs_ai.dicom.decoder import serve; serve({})"
 
 
 class _Helper:
-    """The child process of this process, if it has one."""
+    """The decoding process of this process, if it has one."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.child: subprocess.Popen[bytes] | None = None
+        self.channel: socket.socket | None = None
         self.owner = 0
 
-    def ask(self, about: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
-        """Send one job and wait for its answer."""
+    def ask(
+        self, about: dict[str, Any], region: int, size: int
+    ) -> tuple[dict[str, Any], mmap.mmap | None]:
+        """Send one task and wait for its answer."""
         with self.lock:
-            child = self._running()
+            channel = self._running()
             try:
-                return _exchange(child, about, data)
+                # It ends itself in time; this is for one that is stopped, and cannot.
+                channel.settimeout(_PATIENCE * (about["seconds"] + SECONDS))
+                send(channel, about, region, size)
+                return receive(channel)
             except (OSError, EOFError) as error:
                 self.stop()
                 raise UnsupportedPixels("the codec crashed or took too long") from error
 
-    def _running(self) -> subprocess.Popen[bytes]:
-        child = self.child
-        # After a fork the child belongs to the parent: two may not talk to it.
-        if child is None or child.poll() is not None or self.owner != os.getpid():
-            child = subprocess.Popen(  # noqa: S603  (this interpreter, this module)
-                _COMMAND,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+    def _running(self) -> socket.socket:
+        # After a fork the process belongs to the parent: two may not talk to it.
+        ours = self.child is not None and self.owner == os.getpid()
+        if self.channel is None or self.child is None or not ours or self.child.poll() is not None:
+            self.stop()
+            try:
+                self._start()
+            except OSError as error:
+                raise StorageError("no process for decoding can be started") from error
+        if self.channel is None:
+            raise EOFError
+        return self.channel
+
+    def _start(self) -> None:
+        self.channel, theirs = socket.socketpair()
+        with theirs:
+            self.child = subprocess.Popen(  # noqa: S603  (this interpreter, our own module)
+                (sys.executable, "-c", _COMMAND.format(theirs.fileno())),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
                 start_new_session=True,
             )
-            self.child, self.owner = child, os.getpid()
-        return child
+        self.owner = os.getpid()
 
     def stop(self) -> None:
-        """End the child, if it is ours."""
+        """End the process, if it is ours."""
         child, self.child = self.child, None
-        if child is None or self.owner != os.getpid():
-            return
-        child.kill()
-        child.wait()
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                _close(pipe)
+        channel, self.channel = self.channel, None
+        if channel is not None:
+            channel.close()
+        if child is not None and self.owner == os.getpid():
+            child.kill()
+            child.wait()
 
 
 _helper = _Helper()
 atexit.register(_helper.stop)
 
 
-def decode_isolated(syntax: str, source: bytes, layout: PixelLayout) -> Frame:
-    """Decode one compressed frame in the child process.
+def decode_isolated(task: Task, stream: BinaryIO, pieces: list[tuple[int, int]]) -> Frame:
+    """Decode one frame in the decoding process.
 
     Parameters
     ----------
-    syntax
-        Transfer syntax UID.
-    source
-        The frame, its fragments joined.
-    layout
-        The shape that the header tells.
+    task
+        Of what transfer syntax and shape it is.
+    stream
+        Holds its bytes.
+    pieces
+        Where they lie in it: offset and length of each piece, at least one byte in all.
 
     Raises
     ------
     UnsupportedPixels
-        If no codec can read it, or the codec crashed or took longer than `SECONDS`.
+        If the frame cannot be decoded, or its codec crashed or took longer than `SECONDS`.
+    StorageError
+        If there is no memory or no process for it.
+    OSError
+        If the stream cannot be read.
     """
-    seconds = SECONDS * (1 + layout.plane_pixels // PIXELS_PER_SHARE)
-    about = {"syntax": syntax, "layout": asdict(layout), "seconds": seconds}
-    answer, data = _helper.ask(about, source)
+    size = sum(length for _, length in pieces)
+    try:
+        descriptor, region = new_region(size)
+    except OSError as error:
+        raise StorageError("there is no memory to decode a frame") from error
+    try:
+        _fill(region, stream, pieces)
+        seconds = SECONDS * (1 + task.layout.plane_pixels // PIXELS_PER_SHARE)
+        about = {"task": asdict(task), "seconds": seconds}
+        answer, decoded = _helper.ask(about, descriptor, size)
+    finally:
+        os.close(descriptor)
     if "error" in answer:
         raise UnsupportedPixels(str(answer["error"]))
-    values = np.frombuffer(data, dtype=answer["dtype"]).reshape(answer["shape"])
-    return Frame(values, str(answer["photometric"]))
+    place = answer["place"]
+    array = np.frombuffer(
+        decoded if decoded is not None else region,
+        dtype=answer["dtype"],
+        count=math.prod(answer["shape"]),
+        offset=0 if place is None else place,
+    )
+    return Frame(array.reshape(answer["shape"]), str(answer["photometric"]))
 
 
-def serve() -> None:
-    """Decode what comes in until nobody asks any more: the child's whole life."""
-    source = sys.stdin.buffer
-    # Codecs may print: what they print must not get between the answers.
-    target = os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    while True:
-        try:
-            about, data = _receive(source)
-        except EOFError:
-            return
-        signal.setitimer(signal.ITIMER_REAL, about["seconds"])
-        answer, values = _decode(about, data)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        _send(target, answer, values)
-
-
-def _decode(about: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
-    try:
-        with quiet():
-            frame = decode_compressed(about["syntax"], data, PixelLayout(**about["layout"]))
-    except UnsupportedPixels as error:
-        return {"error": error.message}, b""
-    except FOREIGN_ERRORS as error:
-        return {"error": f"the codec failed ({type(error).__name__})"}, b""
-    values = frame.values
-    about = {"dtype": values.dtype.str, "shape": values.shape, "photometric": frame.photometric}
-    return about, values.tobytes()
-
-
-def _exchange(
-    child: subprocess.Popen[bytes], about: dict[str, Any], data: bytes
-) -> tuple[dict[str, Any], bytes]:
-    if child.stdin is None or child.stdout is None:
-        raise EOFError
-    _send(child.stdin, about, data)
-    return _receive(child.stdout)
-
-
-def _send(stream: IO[bytes], about: dict[str, Any], data: bytes) -> None:
-    head = json.dumps(about).encode()
-    stream.write(_HEAD.pack(len(head), len(data)) + head)
-    stream.write(data)
-    stream.flush()
-
-
-def _receive(stream: IO[bytes]) -> tuple[dict[str, Any], bytes]:
-    head, size = _HEAD.unpack(_exactly(stream, _HEAD.size))
-    about = json.loads(_exactly(stream, head))
-    return about, _exactly(stream, size)
-
-
-def _exactly(stream: IO[bytes], size: int) -> bytes:
-    data: bytes = stream.read(size)
-    if len(data) < size:
-        raise EOFError
-    return data
-
-
-def _close(pipe: IO[bytes]) -> None:
-    try:
-        pipe.close()
-    except BrokenPipeError:
-        # What the dead child did not read is lost with it.
-        return
+def _fill(region: mmap.mmap, stream: BinaryIO, pieces: list[tuple[int, int]]) -> None:
+    with memoryview(region) as target:
+        start = 0
+        for offset, length in pieces:
+            stream.seek(offset)
+            with target[start : start + length] as part:
+                if stream.readinto(part) != length:  # type: ignore[attr-defined]
+                    raise UnsupportedPixels("the pixel data end too early")
+            start += length

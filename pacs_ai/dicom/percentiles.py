@@ -5,7 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from pacs_ai.dicom.codecs import Stored
+from pacs_ai.dicom.canonical import Stored
 
 LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.0
 _BLOCK = 1 << 18

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pacs_ai.dicom.codecs import Frame
+from pacs_ai.dicom.canonical import Frame
 from pacs_ai.dicom.files import open_file
 from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.frames import read_frame
 from pacs_ai.dicom.grey import RenderedImage, check_spread, render
-from pacs_ai.dicom.layout import LAYOUT_KEYWORDS, PALETTE, PixelLayout, read_layout
+from pacs_ai.dicom.imagepixel import LAYOUT_KEYWORDS, read_layout
+from pacs_ai.dicom.layout import PALETTE, PixelLayout
 from pacs_ai.dicom.palette import PALETTE_KEYWORDS, apply_palette
 from pacs_ai.dicom.reading import Opened, read_until_pixels
 from pacs_ai.dicom.rendering import RENDERING_KEYWORDS, read_rendering
@@ -102,11 +103,8 @@ def _luma(opened: Opened, layout: PixelLayout, decoded: Frame) -> npt.NDArray[np
     values, largest = decoded.values, (1 << layout.bits_stored) - 1
     if layout.photometric == PALETTE:
         values, largest = apply_palette(values, opened.dataset, signed=layout.signed), 1
-    if decoded.photometric in ("YBR_FULL", "YBR_FULL_422"):
-        grey = values[..., 0].astype(np.float32)
-    else:
-        grey = values[..., 0] * _LUMA[0]
-        for channel in (1, 2):
-            grey += values[..., channel] * _LUMA[channel]
+    grey: npt.NDArray[np.float32] = values[..., 0] * _LUMA[0]
+    for channel in (1, 2):
+        grey += values[..., channel] * _LUMA[channel]
     grey *= np.float32(1 / largest)
     return np.clip(grey, 0, 1, out=grey).astype(np.float32, copy=False)

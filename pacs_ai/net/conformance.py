@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from pydicom.uid import UID
 
-from pacs_ai.dicom.codecs import PLUGINS
-from pacs_ai.dicom.frames import DEFLATED_FRAME
+from pacs_ai.dicom.codecs import COMPRESSED, needs_extra
+from pacs_ai.dicom.native import DEFLATED_FRAME
 from pacs_ai.net.contexts import (
     COMMITMENT_PUSH,
     DEFLATED,
@@ -30,11 +30,16 @@ class SopClass:
 
 @dataclass(frozen=True, slots=True)
 class TransferSyntax:
-    """A transfer syntax that instances are taken in; ``analysed`` if their pixels can be read."""
+    """A transfer syntax that instances are taken in; ``analysed`` if their pixels can be read.
+
+    ``extra`` tells what needs the extra of that name installed: ``all`` of it, frames of ``12
+    bits``, or "" for nothing.
+    """
 
     uid: str
     name: str
     analysed: bool
+    extra: str
 
 
 def services() -> list[SopClass]:
@@ -54,7 +59,9 @@ def storage_classes() -> list[SopClass]:
 def transfer_syntaxes() -> list[TransferSyntax]:
     """Return the transfer syntaxes of storage."""
     return [
-        TransferSyntax(uid, UID(uid).name, uid in _UNCOMPRESSED or uid in PLUGINS)
+        TransferSyntax(
+            uid, UID(uid).name, uid in _UNCOMPRESSED or uid in COMPRESSED, needs_extra(uid)
+        )
         for uid in TRANSFER_SYNTAXES
     ]
 

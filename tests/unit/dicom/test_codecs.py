@@ -1,21 +1,24 @@
 import struct
 import zlib
+from dataclasses import asdict, replace
 from io import BytesIO
 
 import numpy as np
 import pytest
 
-from pacs_ai.dicom.codestream import CodestreamSize, check_rle, codestream_size
-from pacs_ai.dicom.extended import decode_extended
-from pacs_ai.dicom.foreign import CodecPanic, catch_panic
-from pacs_ai.dicom.isolated import _decode
-from pacs_ai.dicom.layout import PixelLayout
+from pacs_ai.dicom.codecerrors import CodecPanic, catch_panic
+from pacs_ai.dicom.codecs import decode_compressed
+from pacs_ai.dicom.codestream import check_rle, read_codestream
+from pacs_ai.dicom.decoder import attempt
+from pacs_ai.dicom.layout import PixelLayout, Task
 from pacs_ai.dicom.part10 import inflate, read_meta
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.errors import NotDicom, UnsupportedPixels
 
+EXPLICIT = "1.2.840.10008.1.2.1"
 START = b"\xff\xd8"
-FRAME_HEADER = b"\xff\xc1" + struct.pack(">HBHHB", 11, 12, 30, 40, 1)
+FRAME_HEADER = b"\xff\xc1" + struct.pack(">HBHHB3B", 11, 12, 30, 40, 1, 1, 17, 0)
+SCAN_HEADER = b"\xff\xda" + struct.pack(">HB2B3B", 8, 1, 1, 0, 0, 63, 0)
 LAYOUT = PixelLayout(
     keyword="PixelData",
     rows=8,
@@ -41,15 +44,20 @@ LAYOUT = PixelLayout(
     ],
 )
 def test_the_size_a_jpeg_tells(frame):
-    assert codestream_size(frame) == CodestreamSize(30, 40, 1, 12)
+    stream = read_codestream(frame + SCAN_HEADER)
+    assert (stream.rows, stream.columns, stream.components, stream.bits) == (30, 40, 1, 12)
 
 
-def test_the_size_a_jpeg_2000_tells():
-    size = struct.pack(">HHIIIIIIIIH3B", 41, 0, 45, 33, 5, 3, 9, 9, 0, 0, 3, 7, 1, 1)
-    stream = b"\xff\x4f\xff\x51" + size
+def test_what_a_jpeg_2000_tells():
+    size = struct.pack(">HHIIIIIIIIH3B", 47, 0, 45, 33, 5, 3, 9, 9, 0, 0, 3, 0x87, 1, 1)
+    depths = b"\x87\x01\x01" * 2
+    style = b"\xff\x52" + struct.pack(">H10B", 12, 0, 0, 0, 1, 1, 5, 4, 4, 0, 0)
+    stream = b"\xff\x4f\xff\x51" + size + depths + style + b"\xff\x90\x00\x0a"
     box = b"\x00\x00\x00\x0cjP  \r\n\x87\n" + bytes(40)
     for frame in (stream, box + stream):
-        assert codestream_size(frame) == CodestreamSize(30, 40, 3, 8)
+        told = read_codestream(frame)
+        assert (told.rows, told.columns, told.components, told.bits) == (30, 40, 3, 8)
+        assert (told.signed, told.reversible, told.colour) == (True, False, "RGB")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +74,7 @@ def test_the_size_a_jpeg_2000_tells():
 )
 def test_frames_that_do_not_tell(frame):
     with pytest.raises(UnsupportedPixels):
-        codestream_size(frame)
+        read_codestream(frame)
 
 
 def test_a_whole_rle_header():
@@ -81,28 +89,34 @@ def test_jpeg_extended_of_12_bits(corpus):
     assert np.abs(lossy - exact).mean() < 0.01
 
 
-def test_jpeg_extended_refusals():
-    with pytest.raises((UnsupportedPixels, AttributeError)):
-        decode_extended(b"\xff\xd8 no picture", LAYOUT)
-    signed = PixelLayout(
-        **{**{name: getattr(LAYOUT, name) for name in LAYOUT.__slots__}, "signed": True}
-    )
-    with pytest.raises(UnsupportedPixels, match="this kind"):
-        decode_extended(b"", signed)
+def test_jpeg_extended_knows_no_sign():
+    frame = START + FRAME_HEADER + SCAN_HEADER
+    with pytest.raises(UnsupportedPixels, match="with a sign"):
+        decode_compressed(
+            "1.2.840.10008.1.2.4.51", frame, replace(LAYOUT, signed=True, rows=30, columns=40)
+        )
 
 
-def test_the_answer_of_the_child():
-    about = {
-        "syntax": "1.2.840.10008.1.2.5",
-        "layout": {name: getattr(LAYOUT, name) for name in LAYOUT.__slots__},
-    }
+def test_the_answer_of_the_decoding_process():
+    about = {"task": asdict(Task("1.2.840.10008.1.2.5", LAYOUT))}
     plane = struct.pack("<16I", 2, 64, 64 + 16, *[0] * 13)
     packed = bytes([257 - 64, 1]) + bytes(14)
-    answer, data = _decode(about, plane + packed + bytes([257 - 64, 2]))
-    assert answer == {"dtype": "<u2", "shape": (8, 8), "photometric": "MONOCHROME2"}
-    assert set(np.frombuffer(data, "<u2")) == {0x0102}
-    answer, data = _decode(about, bytes(64))
-    assert (list(answer), data) == (["error"], b"")
+    frame = plane + packed + bytes([257 - 64, 2])
+    answer, values = attempt(about, memoryview(frame))
+    assert answer["photometric"] == "MONOCHROME2"
+    assert answer["place"] is None
+    assert values.dtype == np.uint16
+    assert values.shape == (8, 8)
+    assert set(values.flat) == {0x0102}
+    answer, values = attempt(about, memoryview(bytes(64)))
+    assert (list(answer), values) == (["error"], None)
+
+
+def test_native_values_need_no_second_place():
+    frame = np.arange(64, dtype="<u2").tobytes()
+    answer, values = attempt({"task": asdict(Task(EXPLICIT, LAYOUT))}, memoryview(frame))
+    assert answer["place"] == 0
+    assert values.flat[-1] == 63
 
 
 def test_a_panic_becomes_an_error():

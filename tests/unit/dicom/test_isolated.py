@@ -1,13 +1,16 @@
 import os
 import signal
+import subprocess
+import sys
+from io import BytesIO
 
 import numpy as np
 import pytest
 
 from pacs_ai.dicom import isolated
-from pacs_ai.dicom.codecs import PLUGINS
+from pacs_ai.dicom.codecs import COMPRESSED
 from pacs_ai.dicom.isolated import decode_isolated
-from pacs_ai.dicom.layout import PixelLayout
+from pacs_ai.dicom.layout import PixelLayout, Task
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.errors import NotDicom, UnsupportedPixels
 
@@ -34,8 +37,29 @@ def helper_pid() -> int:
 
 
 def test_what_no_codec_reads_is_told_as_such():
-    with pytest.raises(UnsupportedPixels, match="no codec could decode"):
-        decode_isolated(JPEG, b"\xff\xd8 no picture", LAYOUT)
+    frame = b"\xff\xd8 no picture"
+    with pytest.raises(UnsupportedPixels, match="no legal marker"):
+        decode_isolated(Task(JPEG, LAYOUT), BytesIO(frame), [(0, len(frame))])
+
+
+def test_the_decoding_process_does_not_load_pydicom():
+    """It starts while a study waits, and its memory counts for every worker."""
+    code = "import sys, pacs_ai.dicom.decoder; sys.exit('pydicom' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_uncompressed_frames_go_there_too(make, monkeypatch):
+    """And one that is stopped, and cannot end itself, is replaced."""
+    path = make(PixelData=bytes(48))
+    assert not read_pixels(path).any()
+    first = helper_pid()
+    monkeypatch.setattr(isolated, "SECONDS", 0.2)
+    os.kill(first, signal.SIGSTOP)
+    with pytest.raises(UnsupportedPixels, match="crashed or took too long"):
+        read_pixels(path)
+    monkeypatch.undo()
+    assert not read_pixels(path).any()
+    assert helper_pid() != first
 
 
 def test_a_dead_child_is_replaced(corpus):
@@ -52,13 +76,14 @@ def test_a_child_that_dies_at_work_costs_one_frame_only(monkeypatch, corpus):
     path = next(path for path, row in corpus if row["transfer_syntax"].endswith(".4.70"))
     read_pixels(path)
     victim = helper_pid()
-    send = isolated._send
+    send = isolated.send
 
-    def killing(stream, about, data):
+    def killing(*message):
         os.kill(victim, signal.SIGKILL)
-        send(stream, about, data)
+        isolated._helper.child.wait()
+        send(*message)
 
-    monkeypatch.setattr(isolated, "_send", killing)
+    monkeypatch.setattr(isolated, "send", killing)
     with pytest.raises(UnsupportedPixels, match="crashed or took too long"):
         read_pixels(path)
     monkeypatch.undo()
@@ -73,7 +98,7 @@ def test_a_frame_that_takes_too_long_ends_the_child(monkeypatch, corpus):
 
 
 @pytest.mark.fuzz
-@pytest.mark.parametrize("syntax", sorted(PLUGINS))
+@pytest.mark.parametrize("syntax", sorted(COMPRESSED))
 def test_damaged_frames_raise_nothing_else(monkeypatch, corpus, tmp_path, syntax):
     """Whatever a codec does of it: a picture comes out, or a refusal."""
     monkeypatch.setattr(isolated, "SECONDS", 1)

@@ -254,7 +254,7 @@ def bits(values, **more):
         ({"Rows": 65535, "Columns": 65535}, "larger than"),
         ({"NumberOfFrames": 2}, "truncated"),
         ({"NumberOfFrames": 2_000_000_000}, "truncated"),
-        ({"NumberOfFrames": 0}, "NumberOfFrames"),
+        ({"NumberOfFrames": -1}, "NumberOfFrames"),
         ({"BitsAllocated": 0}, "BitsAllocated 0"),
         ({"BitsAllocated": 12}, "BitsAllocated 12"),
         ({"BitsStored": 17}, "BitsStored 17"),
@@ -298,11 +298,14 @@ def compressed(make, syntax, frames, **more):
     return make(syntax, PixelData=encapsulate(frames), **more)
 
 
-def j2k(rows, columns):
+TILE = b"\xff\x52\x00\x0c" + bytes(10) + b"\xff\x90\x00\x0a" + bytes(8)
+
+
+def j2k(rows, columns, tile=b""):
     size = struct.pack(
         ">HHIIIIIIIIH3B", 41, 0, columns, rows, 0, 0, columns, rows, 0, 0, 1, 15, 1, 1
     )
-    return b"\xff\x4f\xff\x51" + size + b"\xff\xd9"
+    return b"\xff\x4f\xff\x51" + size + tile + b"\xff\xd9"
 
 
 @pytest.mark.parametrize(
@@ -312,9 +315,9 @@ def j2k(rows, columns):
         (RLELossless, struct.pack("<16I", 2, 64, 9999, *[0] * 13), "RLE"),
         (RLELossless, b"\x02\x00", "cut off"),
         (JPEG2000Lossless, b"no codestream at all", "does not begin"),
-        (JPEG2000Lossless, j2k(60000, 60000), "other Rows"),
+        (JPEG2000Lossless, j2k(60000, 60000, TILE), "other Rows"),
         (JPEG2000Lossless, j2k(4, 6)[:20], "cut off"),
-        (JPEG2000Lossless, j2k(4, 6), "no codec could"),
+        (JPEG2000Lossless, j2k(4, 6, TILE), "no codec could"),
         ("1.2.840.10008.1.2.4.100", b"\0\0", "no codec"),
     ],
 )
