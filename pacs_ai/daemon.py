@@ -9,6 +9,7 @@ from types import FrameType
 
 from pacs_ai.acceptor import storage_server
 from pacs_ai.app import LIGHT_TASKS, App
+from pacs_ai.child import LOOK_SECONDS
 from pacs_ai.domain import TaskKind
 from pacs_ai.flow.commit import remind
 from pacs_ai.flow.complete import complete
@@ -23,12 +24,15 @@ from pacs_ai.store.leases import Blame
 from pacs_ai.workforce import Workforce
 
 _COMPLETE_SECONDS = 0.5
-_SUPERVISE_SECONDS = 1.0
+_SUPERVISE_SECONDS = LOOK_SECONDS
 _RECOVER_SECONDS = 2.0
 _PROBE_SECONDS = 15.0
 _REMIND_SECONDS = 60.0
 _RETAIN_SECONDS = 3600.0
 _TAKE_OVER_SECONDS = 30.0
+
+_STOP_SECONDS = DRAIN_SECONDS + 1.5
+"""For the end: what is running after it is cut off. Container runtimes kill after ten seconds."""
 
 _log = get_logger()
 
@@ -94,20 +98,31 @@ class Daemon:
             pass
 
     def stop(self) -> None:
-        """Finish what is running, give leases back, leave the rest queued for the next start."""
+        """Finish what is running, give leases back, leave the rest queued for the next start.
+
+        Everything is told to end at once, and has ended, or is ended, `_STOP_SECONDS` later.
+        """
+        deadline = time.monotonic() + _STOP_SECONDS
         self._stop.set()
-        if self._server is not None:
-            self._server.stop()
         self._schedule.close()
-        self._schedule.join(time.monotonic() + DRAIN_SECONDS)
-        if self._workforce is not None:
-            self._workforce.stop()
+        children = [one for one in (self._workforce, self._desk) if one is not None]
+        for one in children:
+            one.begin_to_stop()
+        if isinstance(self._server, StorageServer):
+            self._server.stop()
+        self._schedule.join(deadline)
         for thread in self._threads:
-            thread.join(DRAIN_SECONDS)
+            thread.join(max(0.0, deadline - time.monotonic()))
+        for one in children:
+            one.stop(deadline)
         take_back_from(self._app.context, self._app.context.owner, Blame.NOBODY)
         self._app.context.spool.unlock()
         self._app.close()
         _log.info("stopped")
+
+    @property
+    def _desk(self) -> FrontDesk | None:
+        return self._server if isinstance(self._server, FrontDesk) else None
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._stop.set()
@@ -130,8 +145,8 @@ class Daemon:
             self._schedule.every(_TAKE_OVER_SECONDS, "take_over", partial(take_over, context))
         if self._workforce is not None:
             self._schedule.every(_SUPERVISE_SECONDS, "supervise", self._workforce.supervise)
-        if isinstance(self._server, FrontDesk):
-            self._schedule.every(_SUPERVISE_SECONDS, "receivers", self._server.supervise)
+        if self._desk is not None:
+            self._schedule.every(_SUPERVISE_SECONDS, "receivers", self._desk.supervise)
 
 
 def _listener(app: App) -> StorageServer | FrontDesk:

@@ -5,7 +5,6 @@ What such a process does is in `pacs_ai.acceptor`.
 
 import json
 import socket
-import subprocess
 import threading
 import time
 from dataclasses import dataclass, field
@@ -15,12 +14,12 @@ from typing import Any
 from pacs_ai import child
 from pacs_ai.acceptor import server_settings
 from pacs_ai.app import App
+from pacs_ai.child import Child
 from pacs_ai.errors import ConfigError
 from pacs_ai.logs import get_logger
 from pacs_ai.net.server import DRAIN_SECONDS
 
 _START_SECONDS = 60.0
-_LAST_SECONDS = 2.0
 _LOST = "failed"
 """Outcome of associations whose process died."""
 
@@ -29,9 +28,7 @@ _log = get_logger()
 
 @dataclass(slots=True)
 class _Acceptor:
-    process: subprocess.Popen[bytes]
-    owner: str
-    started: float
+    child: Child
     bringing: set[str] = field(default_factory=set)
     open: int = 0
 
@@ -55,6 +52,7 @@ class FrontDesk:
         self._size = size
         self._acceptors: list[_Acceptor] = []
         self._hired = 0
+        self._stopping = threading.Event()
         self._reserved: list[socket.socket] = []
         self._first_words: Queue[dict[str, Any]] = Queue()
         self.port = 0
@@ -78,7 +76,8 @@ class FrontDesk:
                 self._acceptors.append(self._hire())
             self._await_all()
         except Exception:
-            self.stop()
+            self.begin_to_stop()
+            self.stop(time.monotonic() + DRAIN_SECONDS)
             raise
 
     def _await_all(self) -> None:
@@ -88,21 +87,36 @@ class FrontDesk:
                 raise ConfigError(str(said["failed"]))
 
     def supervise(self) -> None:
-        """Replace those that died."""
+        """Replace those that died, were stopped or hang; once every `child.LOOK_SECONDS`."""
         for acceptor in list(self._acceptors):
-            code = acceptor.process.poll()
-            if code is None:
-                continue
-            self._acceptors.remove(acceptor)
-            _log.error("receiving process died", owner=acceptor.owner, exit=code)
-            if time.monotonic() - acceptor.started < child.RESTART_SECONDS:
-                time.sleep(child.RESTART_SECONDS)
+            if self._stopping.is_set():
+                return
+            one = acceptor.child
+            loss = one.look(self._app.context.config.engine.lease_seconds)
+            if loss is not None:
+                _log.error("receiving process is replaced", owner=one.owner, reason=loss.value)
+                one.kill()
+            if one.process.poll() is not None and not self._stopping.is_set():
+                self._replace(acceptor)
+
+    def _replace(self, acceptor: _Acceptor) -> None:
+        one = acceptor.child
+        self._acceptors.remove(acceptor)
+        one.close()
+        _log.error("receiving process died", owner=one.owner, exit=one.process.returncode)
+        if one.young:
+            self._stopping.wait(child.RESTART_SECONDS)
+        if not self._stopping.is_set():
             self._acceptors.append(self._hire())
 
-    def stop(self) -> None:
-        """Let all finish the C-STOREs they are at, together, then end them."""
-        processes = [acceptor.process for acceptor in self._acceptors]
-        child.end(processes, DRAIN_SECONDS + _LAST_SECONDS)
+    def begin_to_stop(self) -> None:
+        """Have all refuse what is new, and finish the C-STOREs they are at."""
+        self._stopping.set()
+        child.tell_to_end(acceptor.child for acceptor in self._acceptors)
+
+    def stop(self, deadline: float) -> None:
+        """Wait until a moment for those C-STOREs, then end all."""
+        child.end([acceptor.child for acceptor in self._acceptors], deadline)
         self._acceptors.clear()
         for reserved in self._reserved:
             reserved.close()
@@ -124,10 +138,9 @@ class FrontDesk:
     def _hire(self) -> _Acceptor:
         self._hired += 1
         ports = {"port": self.port, "tls_port": self.tls_port}
-        process, owner = child.start(
-            self._app, "pacs_ai.acceptor", f"acceptor-{self._hired}", listen=True, ports=ports
-        )
-        acceptor = _Acceptor(process, owner, time.monotonic())
+        name = f"acceptor-{self._hired}"
+        one = child.start(self._app, "pacs_ai.acceptor", name, listen=True, ports=ports)
+        acceptor = _Acceptor(one)
         threading.Thread(
             target=self._listen_to, args=(acceptor,), name="acceptor", daemon=True
         ).start()
@@ -135,8 +148,8 @@ class FrontDesk:
 
     def _listen_to(self, acceptor: _Acceptor) -> None:
         """Note what one of them tells, until it ends; then its associations have ended, too."""
-        assert acceptor.process.stdout is not None  # noqa: S101 - PIPE was asked for
-        with acceptor.process.stdout as lines:
+        assert acceptor.child.process.stdout is not None  # noqa: S101 - PIPE was asked for
+        with acceptor.child.process.stdout as lines:
             for line in lines:
                 self._note(acceptor, json.loads(line))
         self._first_words.put({"failed": "a receiving process ended: its log says why"})

@@ -3,9 +3,8 @@
 Workers analyse (`pacs_ai.worker`), and nothing they do can take the listener down with them.
 """
 
-import subprocess
+import threading
 import time
-from dataclasses import dataclass
 
 from pacs_ai import child
 from pacs_ai.app import App
@@ -13,17 +12,7 @@ from pacs_ai.flow.recover import take_back_from
 from pacs_ai.logs import get_logger
 from pacs_ai.store import leases
 
-STOP_SECONDS = 8.0
-"""How long a worker may go on with its job when the daemon stops."""
-
 _log = get_logger()
-
-
-@dataclass(slots=True)
-class _Worker:
-    process: subprocess.Popen[bytes]
-    owner: str
-    started: float
 
 
 class Workforce:
@@ -40,7 +29,9 @@ class Workforce:
     def __init__(self, app: App, size: int) -> None:
         self._app = app
         self._size = size
-        self._workers: list[_Worker] = []
+        self._workers: list[child.Child] = []
+        self._hired = 0
+        self._stopping = threading.Event()
         self._running: dict[tuple[str, int], float] = {}
 
     def start(self) -> None:
@@ -49,33 +40,54 @@ class Workforce:
             self._workers.append(self._hire())
 
     def supervise(self) -> None:
-        """Replace workers that died, and end those whose job takes too long."""
+        """Replace workers that died, were stopped or hang, and end those that take too long.
+
+        Called once every `pacs_ai.child.LOOK_SECONDS`.
+        """
         for worker in list(self._workers):
-            code = worker.process.poll()
-            if code is None:
-                continue
-            self._workers.remove(worker)
-            _log.error("worker died", owner=worker.owner, exit=code)
-            take_back_from(self._app.context, worker.owner, leases.Blame.WORKER)
-            if time.monotonic() - worker.started < child.RESTART_SECONDS:
-                time.sleep(child.RESTART_SECONDS)
-            self._workers.append(self._hire())
+            if self._stopping.is_set():
+                return
+            loss = worker.look(self._app.context.config.engine.lease_seconds)
+            if loss is not None:
+                _log.error("worker is replaced", owner=worker.owner, reason=loss.value)
+                worker.kill()
+            if worker.process.poll() is not None and not self._stopping.is_set():
+                # who stops a worker from outside says nothing of its job
+                nobody = loss is child.Loss.STOPPED
+                self._replace(worker, leases.Blame.NOBODY if nobody else leases.Blame.WORKER)
         self._end_overdue()
 
-    def stop(self) -> None:
-        """Let every worker finish within `STOP_SECONDS`, then end it; its job is queued again."""
-        child.end([worker.process for worker in self._workers], STOP_SECONDS)
+    def begin_to_stop(self) -> None:
+        """Tell every worker to finish its job and end; none is replaced any more."""
+        self._stopping.set()
+        child.tell_to_end(self._workers)
+
+    def stop(self, deadline: float) -> None:
+        """Wait for the workers until a moment, then end them; their jobs are queued again."""
+        child.end(self._workers, deadline)
         for worker in self._workers:
             take_back_from(self._app.context, worker.owner, leases.Blame.NOBODY)
         self._workers.clear()
 
-    def _hire(self) -> _Worker:
-        name = f"{len(self._workers)}-{time.monotonic_ns() % 10**9}"
-        bundles = {name: one.manifest_sha256 for name, one in self._app.bundles.items()}
-        process, owner = child.start(
-            self._app, "pacs_ai.worker", name, of=self._size, bundles=bundles
+    def _replace(self, worker: child.Child, blame: leases.Blame) -> None:
+        self._workers.remove(worker)
+        worker.close()
+        _log.error("worker died", owner=worker.owner, exit=worker.process.returncode)
+        take_back_from(self._app.context, worker.owner, blame)
+        if worker.young:
+            self._stopping.wait(child.RESTART_SECONDS)
+        if not self._stopping.is_set():
+            self._workers.append(self._hire())
+
+    def _hire(self) -> child.Child:
+        self._hired += 1
+        return child.start(
+            self._app,
+            "pacs_ai.worker",
+            f"worker-{self._hired}",
+            of=self._size,
+            bundles={name: one.manifest_sha256 for name, one in self._app.bundles.items()},
         )
-        return _Worker(process, owner, time.monotonic())
 
     def _end_overdue(self) -> None:
         """End workers that hang in a native call: they would renew their lease for ever."""
@@ -96,5 +108,4 @@ class Workforce:
         for worker in self._workers:
             if worker.owner in overdue:
                 _log.error("job takes too long: its worker is ended", owner=worker.owner)
-                worker.process.kill()
-                worker.process.wait()
+                worker.kill()

@@ -95,6 +95,13 @@ class Node:
         self.process.kill()
         self.process.wait(10)
 
+    def children(self, module: str) -> list[int]:
+        """Return the processes that it has started to run a module."""
+        assert self.process is not None
+        threads = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        children = [child for thread in threads for child in thread.read_text().split()]
+        return [int(child) for child in children if module.encode() in command_of(child)]
+
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a pacs-ai command against this node's configuration."""
         return subprocess.run(
@@ -122,6 +129,14 @@ class Node:
         database = f"file:{self.folder}/var/pacs-ai.db?mode=ro"
         with contextlib.closing(sqlite3.connect(database, uri=True)) as connection:
             return list(connection.execute(sql))
+
+
+def command_of(pid: int | str) -> bytes:
+    """Return how a process was started; nothing if there is none."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 @contextlib.contextmanager

@@ -78,7 +78,9 @@ class _Helper:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
-                start_new_session=True,
+                # Ctrl-C at a terminal is not for it; a worker's session has none, and it stays in
+                # its worker's process group to be ended with it.
+                start_new_session=os.getsid(0) != os.getpid(),
             )
         self.owner = os.getpid()
 

@@ -9,8 +9,8 @@ from pacs_ai.net.tls import server_context
 
 __all__ = ["DRAIN_SECONDS", "ServerSettings", "StorageServer", "TlsFiles"]
 
-DRAIN_SECONDS = 10.0
-"""How long running C-STOREs may take to end."""
+DRAIN_SECONDS = 4.0
+"""How long running C-STOREs may take to end: service managers kill after ten seconds."""
 
 _log = get_logger()
 

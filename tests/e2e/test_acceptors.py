@@ -31,17 +31,7 @@ def images(folder: Path, count: int) -> list[Path]:
 
 
 def receivers(one: Node) -> list[int]:
-    assert one.process is not None
-    threads = Path(f"/proc/{one.process.pid}/task").glob("*/children")
-    children = [child for thread in threads for child in thread.read_text().split()]
-    return [int(child) for child in children if b"pacs_ai.acceptor" in command_of(child)]
-
-
-def command_of(pid: str) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):  # it ended since it was listed
-        return b""
+    return one.children("pacs_ai.acceptor")
 
 
 @pytest.fixture

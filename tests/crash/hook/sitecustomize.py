@@ -1,7 +1,8 @@
-"""Put first on PYTHONPATH, this kills the process at a marked point, once.
+"""Put first on PYTHONPATH, this kills the process at a marked point, once, or stops it.
 
 ``PACS_AI_TEST_KILL = "module:attribute:before|after:flag file"``; the flag file is made at the
 moment of death and names the process that dies; where it exists nothing happens any more.
+``PACS_AI_TEST_SIGNAL`` names another signal than SIGKILL.
 """
 
 import functools
@@ -26,7 +27,7 @@ def install(order: str) -> None:
         except FileExistsError:
             return
         os.write(fd, str(os.getpid()).encode())
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.Signals[os.environ.get("PACS_AI_TEST_SIGNAL", "SIGKILL")])
 
     @functools.wraps(original)
     def deadly(*arguments: object, **keywords: object) -> object:
