@@ -210,8 +210,9 @@ def _results() -> Iterator[str]:
     yield ""
     yield "All are in Explicit VR Little Endian and ISO_IR 192, in series of their own in the study"
     yield "they are about, with UIDs derived from study, instances and model: the same again for"
-    yield "the same input. Patient and study attributes are copied from the source. Private codes"
-    yield "are of the scheme `99PACSAI`; there are no private attributes. What each object holds is"
+    yield "the same input. Patient and study attributes are copied from the source as far as they"
+    yield "can be decoded and are legal; the report names what is left out. Private codes are of"
+    yield "the scheme `99PACSAI`; there are no private attributes. What each object holds is"
     yield "in [results.md](results.md)."
     yield ""
 

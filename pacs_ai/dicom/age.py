@@ -1,10 +1,11 @@
 """How old a patient was at the examination."""
 
 import re
-from datetime import date, datetime
+from datetime import date
 
 from pydicom.dataset import Dataset
 
+from pacs_ai.dicom.moments import date_of
 from pacs_ai.dicom.reading import text
 
 _AGE = re.compile(r"(\d{1,3})([DWMY])")
@@ -39,7 +40,4 @@ def age_in_years(dataset: Dataset) -> float | None:
 
 
 def _day(dataset: Dataset, keyword: str) -> date | None:
-    try:
-        return datetime.strptime(text(dataset, keyword).strip(), "%Y%m%d").date()  # noqa: DTZ007 - a day
-    except ValueError:
-        return None
+    return date_of(text(dataset, keyword))

@@ -162,7 +162,10 @@ ReferencedPatientPhotoSequence EthnicGroup EthnicGroupCodeSequence PatientSpecie
 PatientSpeciesCodeSequence PatientBreedDescription PatientBreedCodeSequence
 BreedRegistrationSequence ResponsiblePerson ResponsiblePersonRole ResponsibleOrganization
 PatientComments PatientIdentityRemoved DeidentificationMethod
-DeidentificationMethodCodeSequence ClinicalTrialSponsorName ClinicalTrialProtocolID
+DeidentificationMethodCodeSequence
+"""
+_TRIAL_SUBJECT = """
+ClinicalTrialSponsorName ClinicalTrialProtocolID
 ClinicalTrialProtocolName IssuerOfClinicalTrialProtocolID
 OtherClinicalTrialProtocolIDsSequence ClinicalTrialSiteID ClinicalTrialSiteName
 IssuerOfClinicalTrialSiteID ClinicalTrialSubjectID IssuerOfClinicalTrialSubjectID
@@ -188,17 +191,8 @@ LongitudinalTemporalOffsetFromEvent LongitudinalTemporalEventType
 ClinicalTrialTimePointTypeCodeSequence IssuerOfClinicalTrialTimePointID
 ConsentForClinicalTrialUseSequence
 """
-PATIENT_AND_STUDY: tuple[str, ...] = (*_PATIENT.split(), *_STUDY.split())
-"""What a result takes over to belong to the patient and study of its source."""
+TRIAL_SUBJECT: tuple[str, ...] = tuple(_TRIAL_SUBJECT.split())
+"""Clinical Trial Subject Module, PS3.3 Section C.7.1.3."""
 
-COPIED = frozenset(
-    {
-        *(keyword for keyword in PATIENT_AND_STUDY if keyword != "StudyInstanceUID"),
-        *("TimezoneOffsetFromUTC", "BodyPartExamined", "Laterality", "PatientOrientation"),
-        *("FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient"),
-        *("SliceThickness", "PixelSpacing", "RequestAttributesSequence"),
-        *("ReferencedRequestSequence", "LossyImageCompressionRatio", "LossyImageCompressionMethod"),
-        *("PositionReferenceIndicator", "AnatomicRegionSequence"),
-    }
-)
-"""Attributes that a result takes over from its source as they are, right or wrong."""
+PATIENT_AND_STUDY: tuple[str, ...] = (*_PATIENT.split(), *TRIAL_SUBJECT, *_STUDY.split())
+"""What a result takes over to belong to the patient and study of its source."""

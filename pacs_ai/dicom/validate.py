@@ -1,21 +1,18 @@
 """The last look at a result before it is stored: what an archive or a viewer would object to."""
 
-import functools
 from collections.abc import Iterator, Sized
 from dataclasses import dataclass
-from typing import Any
 
-from pydicom import config
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
-from pydicom.valuerep import validate_value
 
 from pacs_ai.dicom.constant import Constant
-from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
-from pacs_ai.dicom.modules import COMMON, CONTENT_VALUES, COPIED, REQUIREMENTS, SECONDARY_CAPTURE
+from pacs_ai.dicom.foreign import quiet
+from pacs_ai.dicom.modules import COMMON, CONTENT_VALUES, REQUIREMENTS, SECONDARY_CAPTURE
+from pacs_ai.dicom.values import broken_rule
 from pacs_ai.dicom.writing import CHARACTER_SET
-from pacs_ai.uids import storable_uid, valid_uid
+from pacs_ai.uids import valid_uid
 
 _CODE_VALUES = ("CodeValue", "LongCodeValue", "URNCodeValue")
 _OWN_UIDS = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID")
@@ -23,7 +20,6 @@ _META_UIDS = {
     "MediaStorageSOPClassUID": "SOPClassUID",
     "MediaStorageSOPInstanceUID": "SOPInstanceUID",
 }
-_BINARY_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +38,7 @@ def check_dataset(dataset: Dataset) -> list[Problem]:
 
     Checked are the mandatory attributes of its modules, the values of all elements at every
     depth against their VR, UIDs, codes, content items, the character set, and the agreement of
-    pixel data and file meta information with the rest. What a result takes over from its source
-    (`COPIED`) is not judged but for being there.
+    pixel data and file meta information with the rest.
 
     Parameters
     ----------
@@ -115,8 +110,6 @@ def _identity(dataset: Dataset) -> Iterator[Problem]:
 def _elements(dataset: Dataset, path: str, top: Dataset) -> Iterator[Problem]:
     for element in dataset:
         keyword = element.keyword or str(element.tag)
-        if dataset is top and keyword in COPIED:
-            continue
         if element.VR == "SQ":
             for number, item in enumerate(element.value, start=1):
                 if isinstance(item, Constant):
@@ -126,57 +119,28 @@ def _elements(dataset: Dataset, path: str, top: Dataset) -> Iterator[Problem]:
                     yield from _code(item, inner)
                 yield from _elements(item, inner, top)
         else:
-            rule = _broken_rule(element, top)
+            rule = broken_rule(element) or _unspoken(element, top)
             if rule:
                 yield Problem(path + keyword, rule)
 
 
-def _broken_rule(element: DataElement, top: Dataset) -> str:
-    value = element.value
-    values = list(value) if isinstance(value, MultiValue | list | tuple) else [value]
-    for part in values:
-        if part is None or (isinstance(part, str | bytes) and not part):
-            continue
-        if element.VR == "UI":
-            # Those of the source may have leading zeros: they are referred to as they are.
-            if not storable_uid(str(part)):
-                return "is not a UID (PS3.5 Section 9.1)"
-        elif not _legal(element.VR, part):
-            return f"is no legal value of VR {element.VR} (PS3.5 Section 6.2)"
+def _unspoken(element: DataElement, top: Dataset) -> str:
+    """Look for text that only a character set gives a meaning."""
+    several = isinstance(element.value, MultiValue | list | tuple)
+    for part in element.value if several else (element.value,):
         if isinstance(part, str) and not part.isascii() and "SpecificCharacterSet" not in top:
             return "needs a SpecificCharacterSet"
     return ""
-
-
-def _legal(vr: str, value: Any) -> bool:  # noqa: ANN401  (the value of an element)
-    checked = value if vr in _BINARY_VRS or isinstance(value, bytes) else _as_written(vr, value)
-    return _legal_text(vr, checked) if type(checked) is str else _legal_value(vr, checked)
-
-
-@functools.lru_cache(maxsize=4096)
-def _legal_text(vr: str, text: str) -> bool:
-    """Judge a text once: a report says the same few things over and over."""
-    return _legal_value(vr, text)
-
-
-def _legal_value(vr: str, checked: Any) -> bool:  # noqa: ANN401  (the value of an element)
-    try:
-        validate_value(vr, checked, config.RAISE)
-    except FOREIGN_ERRORS:
-        return False
-    return True
-
-
-def _as_written(vr: str, value: Any) -> Any:  # noqa: ANN401  (the value of an element)
-    """Numbers that are written as text are checked as that text."""
-    return str(value) if vr in ("DS", "IS", "PN", "DA", "TM", "DT") else value
 
 
 def _code(item: Dataset, path: str) -> Iterator[Problem]:
     """Check a coded entry (PS3.3 Section 8.8)."""
     if all(_is_empty(item, keyword) for keyword in _CODE_VALUES):
         yield Problem(path + "CodeValue", "must have a value (type 1C)")
-    for keyword in ("CodingSchemeDesignator", "CodeMeaning"):
+    needed = ["CodeMeaning"]
+    if _is_empty(item, "URNCodeValue"):
+        needed.insert(0, "CodingSchemeDesignator")
+    for keyword in needed:
         if _is_empty(item, keyword):
             yield Problem(path + keyword, "must have a value (type 1)")
 

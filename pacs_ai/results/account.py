@@ -13,6 +13,7 @@ from pacs_ai.results.context import ResultContext, local_time
 from pacs_ai.results.levels import TOLD
 from pacs_ai.results.selection import reading_order
 from pacs_ai.results.source import Evidence
+from pacs_ai.results.wording import omission
 from pacs_ai.uids import derived_uid
 
 NOTICE = "AI research - not for clinical use"
@@ -47,6 +48,8 @@ class Account:
         Why the study was not analysable; "" if it was.
     instances
         How many instances were looked at.
+    left_out
+        What the images say of patient and study and the report cannot: keywords.
     made_at
         When the job was started.
     uid
@@ -60,6 +63,7 @@ class Account:
     reservations: tuple[Reservation, ...]
     reason: str
     instances: int
+    left_out: tuple[str, ...]
     made_at: datetime
     uid: str
 
@@ -71,9 +75,9 @@ class Account:
     @property
     def sentences(self) -> tuple[str, ...]:
         """The whole in a few sentences."""
-        looked = [self.coverage.sentence] if self.coverage is not None else []
-        parts = (self.conclusion, *looked, *self.reserve, NOTICE)
-        return tuple(f"{_sentence(part)}." for part in parts)
+        looked = self.coverage.sentence if self.coverage is not None else ""
+        parts = (self.conclusion, looked, *self.reserve, omission(self.left_out), NOTICE)
+        return tuple(f"{_sentence(part)}." for part in parts if part)
 
     @property
     def conclusion(self) -> str:
@@ -106,6 +110,7 @@ def account_of(prediction: StudyPrediction, evidence: Evidence, context: ResultC
         reservations=prediction.reservations,
         reason="",
         instances=len(evidence.headers),
+        left_out=evidence.left_out,
         made_at=_moment(evidence, context),
         uid=_uid(model, evidence, context, "analysed"),
     )
@@ -121,6 +126,7 @@ def account_of_refusal(refusal: Refusal, evidence: Evidence, context: ResultCont
         reservations=(),
         reason=refusal.reason,
         instances=len(evidence.headers),
+        left_out=evidence.left_out,
         made_at=_moment(evidence, context),
         uid=_uid(refusal.model, evidence, context, refusal.code),
     )

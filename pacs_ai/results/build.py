@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.writing import part10
 from pacs_ai.domain import Refusal, ResultKind, StudyPrediction
 from pacs_ai.errors import InvalidResult
+from pacs_ai.logs import study_ref
 from pacs_ai.results import fhir, hl7
 from pacs_ai.results.account import Account, account_of, account_of_refusal
 from pacs_ai.results.capture import OVERLAY, SIDE_BY_SIDE, STACK, Form, GreyImage, build_capture
@@ -27,6 +29,8 @@ from pacs_ai.results.sr import build_report
 from pacs_ai.uids import derived_uid
 
 DICOM_SUFFIX = ".dcm"
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,7 @@ def build_results(
     NotDicom
         If a source file cannot be read any more.
     """
-    evidence = Evidence.of(prediction)
+    evidence = _told(Evidence.of(prediction))
     work = _Work(prediction, evidence, context, grey)
 
     def build(kind: ResultKind) -> Iterator[Built]:
@@ -168,7 +172,7 @@ def build_refusals(
     NotDicom
         If a source file cannot be read any more.
     """
-    evidence = Evidence(refusal.headers)
+    evidence = _told(Evidence(refusal.headers))
 
     def build(kind: ResultKind) -> Iterator[Built]:
         account = account_of_refusal(refusal, evidence, context)
@@ -180,6 +184,14 @@ def build_refusals(
             yield _document(kind, account)
 
     return _guarded(kinds, build)
+
+
+def _told(evidence: Evidence) -> Evidence:
+    """Log what results do not take over from the images; attributes are named, no values."""
+    if evidence.left_out:
+        study = study_ref(evidence.study_instance_uid)
+        _log.warning("left out of the results", study=study, attributes=evidence.left_out)
+    return evidence
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
+from pacs_ai.dicom.moments import date_of
 from pacs_ai.dicom.reading import items, text
 from pacs_ai.domain import Code, Decision, Reservation
 from pacs_ai.results.account import NOTICE, Account, Statement
@@ -40,7 +41,6 @@ _RESEARCH = {
         {"system": f"{_HL7}/v3-ActReason", "code": "HRESCH", "display": "healthcare research"}
     ]
 }
-_DATE_PARTS = (4, 6, 8)
 
 
 def build_bundle(account: Account) -> bytes:
@@ -224,9 +224,8 @@ def _percent(part: float) -> Json:
 
 def _date(date: str) -> str:
     """Write a DICOM date as FHIR does; "" for one that is none."""
-    if len(date) not in _DATE_PARTS or not date.isdecimal():
-        return ""
-    return "-".join(part for part in (date[:4], date[4:6], date[6:8]) if part)
+    day = date_of(date)
+    return "" if day is None else day.isoformat()
 
 
 def _instant(account: Account) -> str:

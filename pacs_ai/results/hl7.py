@@ -11,6 +11,7 @@ from datetime import datetime
 from pydicom.dataset import Dataset
 from pydicom.valuerep import PersonName
 
+from pacs_ai.dicom.moments import date_of, date_text, time_of
 from pacs_ai.dicom.reading import items, text, value_of
 from pacs_ai.domain import Code, Decision, Reservation
 from pacs_ai.results.account import Account, Statement
@@ -27,12 +28,14 @@ _ESCAPES = str.maketrans(
 )
 _SYSTEMS = {"SCT": "SCT", "LN": "LN", "DCM": "DCM"}  # HL7 Table 0396; all others are local
 _FLAGS = {Decision.PRESENT: "A", Decision.ABSENT: "N", Decision.UNDETERMINED: "IND", None: ""}
+_SEXES = ("M", "F", "O")  # of HL7 Table 0001, what DICOM has too
 _REPRESENTATIONS = ("A", "I", "P")  # HL7 Table 4000: as the groups of a DICOM name
 _REPORT = ("18748-4", "Diagnostic Imaging Report", "LN")
 _STUDY = ("113014", "DICOM Study", "DCM")
 _MODEL = ("111001", "Algorithm Name", "DCM")
 _CONCLUSION = ("19005-8", "Radiology Imaging study [Impression] (narrative)", "LN")
 _PERCENT = "%^percent^UCUM"
+_LEAP_SECOND = "60"
 _MAX_CONTROL_ID = 20
 _MAX_NAMESPACE = 20
 _LINE = 120  # letters of a line of text
@@ -78,10 +81,12 @@ def _header(account: Account) -> str:
 
 def _patient(source: Dataset) -> str:
     identifier = f"{escaped(text(source, 'PatientID'))}^^^{_issuer(source)}^PI"
-    birth = "".join(filter(str.isdigit, text(source, "PatientBirthDate")))[:8]
+    birth = date_of(text(source, "PatientBirthDate"))
     sex = text(source, "PatientSex")
     return _segment(
-        "PID", "1", "", identifier, "", _names(source), "", birth, sex if sex in "MFO" else "U"
+        *("PID", "1", "", identifier, "", _names(source), ""),
+        "" if birth is None else date_text(birth),
+        sex if sex in _SEXES else "U",
     )
 
 
@@ -196,9 +201,11 @@ def _time(moment: datetime) -> str:
 
 
 def _dicom_time(source: Dataset) -> str:
-    """Write the study's date, and its time as far as it goes."""
-    date = text(source, "StudyDate")
-    time = text(source, "StudyTime").partition(".")[0]
-    if len(date) != 8 or not date.isdecimal():  # noqa: PLR2004 - YYYYMMDD
+    """Write the study's date, and its time as far as it goes; HL7 has no hour without minutes."""
+    day = date_of(text(source, "StudyDate"))
+    if day is None:
         return ""
-    return date + (time if len(time) in (4, 6) and time.isdecimal() else "")
+    time = time_of(text(source, "StudyTime")).partition(".")[0]
+    if time[4:] == _LEAP_SECOND:  # which HL7 does not have
+        time = time[:4]
+    return date_text(day) + (time if len(time) in (4, 6) else "")

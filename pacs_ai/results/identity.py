@@ -1,14 +1,15 @@
-"""Patient and study of a result: taken over from the source exactly, also where they are odd."""
+"""Patient and study of a result: taken over from the source, as far as a result may have them."""
 
-import copy
-
-from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
-from pydicom.tag import Tag
 
-from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
-from pacs_ai.dicom.modules import PATIENT_AND_STUDY
+from pacs_ai.dicom.conforming import conforming_element, drop_dependents
+from pacs_ai.dicom.modules import PATIENT_AND_STUDY, TRIAL_SUBJECT
+from pacs_ai.dicom.reading import text
+
+_STUDY = "StudyInstanceUID"
+_TRIAL = ("ClinicalTrialSponsorName", "ClinicalTrialProtocolID")
 
 # Type 2: there in every result, empty where the source has none.
 _ALWAYS = (
@@ -33,23 +34,32 @@ _WITH_TRIAL = (
 )
 
 
-def copy_identity(source: Dataset, target: Dataset) -> None:
+def copy_identity(source: Dataset, target: Dataset) -> tuple[str, ...]:
     """Give a result the patient and study of its source.
 
-    Values stay as they are, malformed ones too; only text is encoded anew, as the result's
-    character set is UTF-8. Items of code sequences that do not make a code are left out.
+    Values stay as they are; only text is encoded anew, as the result's character set is UTF-8.
+    What would make the result invalid is left out (`pacs_ai.dicom.conforming`).
 
     Parameters
     ----------
     source
-        Header of the study's reference image.
+        Header of the study's reference image, its text decoded.
     target
         The result; changed in place.
+
+    Returns
+    -------
+    tuple of str
+        Keywords of what is left out.
     """
+    left_out: list[str] = []
     for keyword in PATIENT_AND_STUDY:
-        element = copied_element(source, keyword)
-        if element is not None:
-            target[element.tag] = element
+        if keyword in source and keyword != _STUDY:  # which is taken over as it is
+            element = conforming_element(source, keyword, left_out)
+            if element is not None:
+                target[element.tag] = element
+    drop_dependents(target, left_out)
+    _drop_half_a_trial(target, left_out)
     due = list(_ALWAYS)
     for prefix, keywords in _WITH_TRIAL:
         if any(element.keyword.startswith(prefix) for element in target):
@@ -57,6 +67,19 @@ def copy_identity(source: Dataset, target: Dataset) -> None:
     for keyword in due:
         if keyword not in target:
             target[keyword] = DataElement(keyword, dictionary_VR(keyword), None)
+    return tuple(left_out)
+
+
+def _drop_half_a_trial(target: Dataset, left_out: list[str]) -> None:
+    """Take out a trial without a sponsor, protocol or subject (PS3.3 Section C.7.1.3)."""
+    present = [keyword for keyword in TRIAL_SUBJECT if keyword in target]
+    subject = ("ClinicalTrialSubjectID", "ClinicalTrialSubjectReadingID")
+    known = any(text(target, keyword) for keyword in subject)
+    if not present or (known and all(text(target, keyword) for keyword in _TRIAL)):
+        return
+    for keyword in present:
+        del target[keyword]
+    left_out += present
 
 
 def copied_element(source: Dataset, keyword: str) -> DataElement | None:
@@ -65,37 +88,6 @@ def copied_element(source: Dataset, keyword: str) -> DataElement | None:
     Returns
     -------
     DataElement or None
-        None if the source has no such element, or none that can be read: a number of the wrong
-        length, a sequence that breaks off.
+        None if the source has no such element, or none that a result may have.
     """
-    tag = Tag(tag_for_keyword(keyword) or 0)
-    if tag not in source:
-        return None
-    with quiet():
-        try:
-            element = source[tag]
-            return _copied_sequence(element) if element.VR == "SQ" else copy.copy(element)
-        except FOREIGN_ERRORS:
-            return None
-
-
-def _copied_sequence(element: DataElement) -> DataElement | None:
-    copied = copy.deepcopy(element)
-    for item in copied.value:
-        for nested in item.iterall():  # the walk decodes what was still raw
-            del nested
-        item.pop("SpecificCharacterSet", None)
-    if copied.keyword.endswith("CodeSequence"):
-        copied.value = [item for item in copied.value if _makes_a_code(item)]
-        return copied if copied.value else None
-    return copied
-
-
-def _makes_a_code(item: Dataset) -> bool:
-    """Tell whether an item has what PS3.3 Section 8.8 asks of a code."""
-    if not item.get("CodeMeaning"):
-        return False
-    if item.get("URNCodeValue"):
-        return True
-    value = item.get("CodeValue") or item.get("LongCodeValue")
-    return bool(value and item.get("CodingSchemeDesignator"))
+    return conforming_element(source, keyword, []) if keyword in source else None

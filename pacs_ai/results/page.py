@@ -14,13 +14,14 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
+from pacs_ai.dicom.moments import date_of
 from pacs_ai.dicom.reading import text, value_of
 from pacs_ai.domain import Decision
 from pacs_ai.results.account import Account, Statement
 from pacs_ai.results.codes import class_title
 from pacs_ai.results.context import MODEL_NAME
 from pacs_ai.results.lettering import Lettering, Run
-from pacs_ai.results.wording import operating_point, percent
+from pacs_ai.results.wording import omission, operating_point, percent
 
 _WIDTH, _HEIGHT = A4
 _MARGIN = 45.0
@@ -192,6 +193,8 @@ class _Page:
             _SOFT,
         )
         self._paragraph(looked, _SMALL, _SOFT)
+        if said := omission(account.left_out):
+            self._paragraph(said[:1].upper() + said[1:], _SMALL, _SOFT)
 
     def _foot(self, account: Account) -> None:
         here, self.y = self.y, _MARGIN - 12
@@ -291,6 +294,6 @@ class _Page:
 
 
 def _date(value: str) -> str:
-    """Write a DICOM date as people read it; anything else stays as it is."""
-    whole = len(value) == 8 and value.isdecimal()  # noqa: PLR2004 - YYYYMMDD
-    return f"{value[:4]}-{value[4:6]}-{value[6:]}" if whole else value
+    """Write a DICOM date as people read it; a dash for what is none."""
+    day = date_of(value)
+    return "-" if day is None else day.isoformat()

@@ -29,6 +29,7 @@ from pacs_ai.results.document import Frame
 from pacs_ai.results.source import Evidence
 from pacs_ai.results.sr import ROLE
 from pacs_ai.results.srdocument import introduction, new_document
+from pacs_ai.results.wording import omission
 
 SERIES_DESCRIPTION = "AI classification: not analysable (research)"
 
@@ -70,6 +71,8 @@ def build_refusal(
         f"No result of {model.name} {model.version}. This says nothing of what the images show. "
         f"{NOTICE}."
     )
+    if said := omission(account.left_out):
+        nothing += f" {said[:1].upper()}{said[1:]}."
     root = ContainerContentItem(REPORT_TITLE, template_id="2000")
     content: list[ContentItem] = [
         *introduction(context.installation_uid),

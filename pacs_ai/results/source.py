@@ -4,8 +4,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
+from pacs_ai.dicom.conforming import conforming_element
+from pacs_ai.dicom.decoding import decode_text
 from pacs_ai.dicom.files import open_file
 from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.modules import PATIENT_AND_STUDY
@@ -13,6 +16,7 @@ from pacs_ai.dicom.pixel_spacing import SPACING_KEYWORDS
 from pacs_ai.dicom.reading import read_until_pixels
 from pacs_ai.domain import InstanceHeader, StudyPrediction
 from pacs_ai.errors import NotDicom
+from pacs_ai.results.identity import copy_identity
 
 _FACTS = (
     "SpecificCharacterSet",
@@ -38,6 +42,14 @@ _FACTS = (
     *SPACING_KEYWORDS,
 )
 
+_AS_IT_IS = frozenset(
+    {
+        *("SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID"),
+        *("StudyInstanceUID", "SeriesInstanceUID"),  # an instance is referred to by what it says
+        *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
+    }
+)
+
 
 def read_source(path: Path) -> Dataset:
     """Read what results take over from an instance: identity, geometry, request, compression.
@@ -48,12 +60,38 @@ def read_source(path: Path) -> Dataset:
         If the bytes cannot be read as DICOM.
     StorageError
         If the file is missing or cannot be read.
+
+    Notes
+    -----
+    What cannot be decoded is not there, nor what is no legal value; only longer than its VR allows
+    a text may be, which is a fault in DICOM objects alone.
     """
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[Dataset, list[str]]:
+    """Read an instance, and tell the keywords of what is left out."""
     try:
         with quiet(), open_file(path) as stream:
-            return read_until_pixels(stream, (*PATIENT_AND_STUDY, *_FACTS)).dataset
+            read = read_until_pixels(stream, (*PATIENT_AND_STUDY, *_FACTS)).dataset
+            left_out = decode_text(read)
+            return _conforming(read, left_out), left_out
     except FOREIGN_ERRORS as error:
         raise NotDicom(f"the source of a result cannot be read ({type(error).__name__})") from error
+
+
+def _conforming(read: Dataset, left_out: list[str]) -> Dataset:
+    kept = Dataset()
+    for keyword in (*PATIENT_AND_STUDY, *_FACTS):
+        if keyword not in read:
+            continue
+        if keyword in _AS_IT_IS:
+            element: DataElement | None = read[keyword]
+        else:
+            element = conforming_element(read, keyword, left_out, any_length=True)
+        if element is not None:
+            kept[element.tag] = element
+    return kept
 
 
 class Evidence:
@@ -70,7 +108,8 @@ class Evidence:
     Notes
     -----
     All results of a study take patient and study from the first instance, so that they agree with
-    each other even where the instances do not.
+    each other even where the instances do not. ``left_out`` tells the keywords of what they do not
+    take, because it cannot be decoded or a result must not have it.
     """
 
     def __init__(self, headers: Iterable[InstanceHeader], unseen: tuple[str, ...] = ()) -> None:
@@ -79,7 +118,10 @@ class Evidence:
             {header.sop_instance_uid: header for header in headers}.values()
         )
         self.unseen = unseen
-        self.reference = self.source(self.headers[0])
+        self.reference, undecoded = _read(self.headers[0].path)
+        self._read[self.headers[0].sop_instance_uid] = self.reference
+        illegal = copy_identity(self.reference, Dataset())
+        self.left_out: tuple[str, ...] = tuple(dict.fromkeys((*undecoded, *illegal)))
 
     @classmethod
     def of(cls, prediction: StudyPrediction) -> Self:

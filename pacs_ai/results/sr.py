@@ -1,7 +1,7 @@
 """The report: probability of each class as a structured report (TID 1500, PS3.16)."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from highdicom.sr import (
     CodeContentItem,
@@ -9,14 +9,17 @@ from highdicom.sr import (
     ContentItem,
     ContentSequence,
     RelationshipTypeValues,
+    TextContentItem,
 )
 from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage
 
 from pacs_ai.domain import StudyPrediction
 from pacs_ai.results.codes import (
+    COMMENT,
     IMAGING_MEASUREMENTS,
     PROCEDURE_REPORTED,
+    QUALITATIVE_EVALUATIONS,
     TITLE,
     procedure_code,
 )
@@ -27,6 +30,7 @@ from pacs_ai.results.library import image_library
 from pacs_ai.results.source import Evidence
 from pacs_ai.results.srdocument import introduction, new_document
 from pacs_ai.results.template import changed, shared
+from pacs_ai.results.wording import omission
 
 SERIES_DESCRIPTION = "AI classification (research)"
 ROLE = "report"
@@ -85,8 +89,20 @@ def measurement_report(
         *beginning,
         image_library(evidence.headers),
         changed(measurements, ContentSequence=list(groups)),
+        *_omissions(evidence),
     ]
     return changed(pattern, ContentSequence=content)
+
+
+def _omissions(evidence: Evidence) -> Iterator[Dataset]:
+    """Say what the header lacks, although the images have it (TID 1500, rows 10 to 12)."""
+    said = omission(evidence.left_out)
+    if said:
+        contains = RelationshipTypeValues.CONTAINS
+        container = ContainerContentItem(QUALITATIVE_EVALUATIONS, relationship_type=contains)
+        comment = TextContentItem(COMMENT, said[:1].upper() + said[1:], contains)
+        container.ContentSequence = ContentSequence([comment])
+        yield container
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,5 +1,9 @@
 """How probabilities and operating points are written wherever people read them."""
 
+from collections.abc import Sequence
+
+from pydicom.datadict import dictionary_description
+
 from pacs_ai.coverage import Coverage
 from pacs_ai.domain import ClassSpec
 
@@ -54,3 +58,19 @@ def bound(probability: float) -> str:
 def absent_below(spec: ClassSpec) -> float:
     """Probability, in [0, 1], below which a class counts as absent."""
     return spec.threshold if spec.undetermined is None else spec.undetermined[0]
+
+
+def omission(keywords: Sequence[str]) -> str:
+    """Say what a result does not take over from its images; "" if there is nothing to say.
+
+    Parameters
+    ----------
+    keywords
+        Of attributes; of a nested one with those of the sequences around it.
+    """
+    if not keywords:
+        return ""
+    names = ", ".join(
+        " / ".join(map(dictionary_description, keyword.split("."))) for keyword in keywords
+    )
+    return f"left out of the header, as the images do not state it validly: {names}"

@@ -8,8 +8,10 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from pacs_ai.dicom.foreign import quiet
+from pacs_ai.dicom.header import read_header
+from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.results.identity import copy_identity
-from pacs_ai.results.source import read_source
+from pacs_ai.results.source import Evidence, read_source
 from tests.unit.results.samples import ct_slice, save
 
 NAMES = {
@@ -43,6 +45,7 @@ def test_a_name_survives_whatever_its_character_set(
 ) -> None:
     nested = Dataset()
     nested.PatientID, nested.IssuerOfPatientID = "ID2", name.partition("=")[2] or name
+    nested.TypeOfPatientID = "TEXT"
     source = ct_slice(
         SpecificCharacterSet=charset.split("\\"),
         PatientName=name,
@@ -94,24 +97,60 @@ MALFORMED = {
     "StudyDate": ("DA", "2020.13.45"),
     "StudyTime": ("TM", "noon"),
     "PatientSex": ("CS", "female!"),
+    "PatientSexNeutered": ("CS", "PERHAPS"),
     "PatientWeight": ("DS", "heavy"),
+    "PatientSize": ("DS", "1,70"),
     "PatientAge": ("AS", "9"),
     "PatientBirthDate": ("DA", "00000000"),
-    "PatientID": ("LO", "x" * 80),
     "ReferringPhysicianName": ("SH", "A^B^C^D^E^F^G=b=c"),
+    "StudyDescription": ("LO", "x" * 65),
+    "StudyID": ("SH", "two\\values"),
     "PregnancyStatus": ("US", 9),
 }
 
 
 @pytest.mark.parametrize("keyword", MALFORMED)
-def test_a_malformed_value_is_taken_over_as_it_is(keyword: str, tmp_path: Path) -> None:
+def test_a_malformed_value_is_left_out_and_named(keyword: str, tmp_path: Path) -> None:
     vr, value = MALFORMED[keyword]
     source = ct_slice()
     source[keyword] = DataElement(keyword, vr, value, already_converted=True)
-    raw = copied(source, tmp_path).get_item(keyword)
+    result = copied(source, tmp_path)
+    assert not result.get(keyword)
+    assert check_dataset(complete(result)) == []
+    evidence = Evidence([read_header(tmp_path / "source.dcm")])
+    assert evidence.left_out == (keyword,)
+
+
+def complete(result: Dataset) -> Dataset:
+    """What a result has besides patient and study."""
+    result = Dataset({element.tag: element for element in result})
+    result.StudyInstanceUID = result.SOPClassUID = result.SOPInstanceUID = (
+        result.SeriesInstanceUID
+    ) = "1.2"
+    result.Modality, result.SeriesNumber, result.Manufacturer = "OT", 1, ""
+    return result
+
+
+@pytest.mark.parametrize("number", ["x" * 80, "two\\values"])
+def test_an_odd_patient_id_stays_as_it_is(number: str, tmp_path: Path) -> None:
+    """Archives put a study without its patient's number elsewhere."""
+    source = ct_slice()
+    source["PatientID"] = DataElement("PatientID", "LO", number, already_converted=True)
+    result = copied(source, tmp_path)
+    raw = result.get_item("PatientID")
     assert raw is not None
-    if isinstance(value, str):
-        assert raw.value.decode().rstrip() == value
+    assert raw.value.decode().rstrip() == number
+    with quiet():
+        assert check_dataset(complete(result)) == []
+        assert number.count("\\") + 1 == result["PatientID"].VM
+
+
+def test_dates_and_times_of_before_dicom_are_written_as_today(tmp_path: Path) -> None:
+    source = ct_slice()
+    for keyword, vr, value in (("StudyDate", "DA", "1993.08.22"), ("StudyTime", "TM", "10:20:30")):
+        source[keyword] = DataElement(keyword, vr, value, already_converted=True)
+    result = copied(source, tmp_path)
+    assert (result.StudyDate, result.StudyTime) == ("19930822", "102030")
 
 
 def test_a_value_under_the_wrong_vr_does_not_stop_a_result(tmp_path: Path) -> None:
