@@ -10,7 +10,7 @@ from pydicom.dataelem import DataElement
 from pacs_ai.dicom.foreign import quiet
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import DOCUMENTS, ImagePrediction, ResultKind
-from pacs_ai.errors import InvalidResult, NotDicom
+from pacs_ai.errors import InvalidResult, StorageError
 from pacs_ai.net.identity import IMPLEMENTATION_VERSION
 from pacs_ai.results.build import build_results
 from tests.unit.results.conftest import Images
@@ -160,7 +160,7 @@ def test_a_source_full_of_odd_values_still_gets_its_results(tmp_path: Path) -> N
 def test_a_source_that_is_gone_is_named_as_the_reason(images: Images) -> None:
     prediction = study(images([0.9]))
     prediction.images[0].header.path.unlink()
-    with pytest.raises(NotDicom):
+    with pytest.raises(StorageError):
         list(build_results(prediction, BOTH, CONTEXT, grey))
 
 
