@@ -157,7 +157,7 @@ SEQUENCES: Mapping[str, tuple[str, list[Dataset]]] = {
                 AccessionNumber="B" * 30,
                 StudyInstanceUID=b"1.02.x",
                 RequestedProcedureID="P" * 30,
-                RequestedProcedureDescription=b"caf\xe9",
+                RequestedProcedureDescription=b"Sch\xe4del",
                 RequestedProcedureCodeSequence=[code("1")],
                 ReferencedStudySequence=[item(ReferencedSOPClassUID=b"1.x")],
             )
