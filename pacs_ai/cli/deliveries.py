@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from pacs_ai.cli.again import check_choice, filter_of, states_of, tell, try_again
 from pacs_ai.cli.lookup import selection
 from pacs_ai.cli.node import opened_node
 from pacs_ai.cli.options import (
@@ -16,6 +17,8 @@ from pacs_ai.cli.options import (
     OfSender,
     OfStudy,
     Since,
+    StateBefore,
+    StateSince,
     Verbose,
     group,
     read_config,
@@ -26,7 +29,7 @@ from pacs_ai.cli.tables import print_json, show_lines
 from pacs_ai.domain import DeliveryState, TaskKind
 from pacs_ai.errors import StateError
 from pacs_ai.flow.context import pair_key
-from pacs_ai.store import operator, sending
+from pacs_ai.store import again, operator, sending
 from pacs_ai.store.schema import Delivery
 from pacs_ai.store.session import Session
 
@@ -107,17 +110,56 @@ def _line(record: Record) -> Record:
 
 
 @app.command()
-def retry(ids: Reference, *, config: ConfigPath = None, verbose: Verbose = False) -> None:
-    """Send again what FAILED, or at once what is WAITING."""
-    with (
-        opened_node(read_config(config, verbose=verbose)) as node,
-        node.database.write() as session,
-    ):
-        for row in _rows(session, ids):
+def retry(
+    ids: Annotated[
+        list[int] | None,
+        typer.Argument(metavar="[ID]...", help="Ids, as listed.", show_default=False),
+    ] = None,
+    *,
+    state: Annotated[
+        DeliveryState | None,
+        typer.Option(
+            "--state",
+            case_sensitive=False,
+            help="All in this state: FAILED (if another filter is given) or WAITING.",
+            show_default=False,
+        ),
+    ] = None,
+    since: StateSince = None,
+    before: StateBefore = None,
+    peer: OfPeer = None,
+    study: OfStudy = None,
+    sender: OfSender = None,
+    model: OfModel = None,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+    verbose: Verbose = False,
+) -> None:
+    """Send again what FAILED, or at once what is WAITING: by id, or all that match."""
+    filters: dict[str, str | None] = {
+        "state": state,
+        "since": since,
+        "before": before,
+        "peer": peer,
+        "study": study,
+        "sender": sender,
+        "model": model,
+    }
+    check_choice(ids or [], filters)
+    states = states_of(state, (DeliveryState.FAILED, DeliveryState.WAITING))
+    with opened_node(read_config(config, verbose=verbose)) as node:
+        wanted = filter_of(node, filters)
+
+        def send(session: Session, row: Delivery) -> None:
             operator.retry_delivery(session, row, node.now())
             key = pair_key(row.job_id, row.destination)
             node.engine.enqueue(session, TaskKind.DELIVER, key)
-    print(f"{len(ids)} to be sent")
+
+        with node.database.write() as session:
+            rows = _rows(session, ids) if ids else again.deliveries(session, wanted, states)
+            done = try_again(session, rows, send, strict=bool(ids))
+    names = ("delivery", "deliveries")
+    tell([row.id for row in done], names, "to be sent", as_json=as_json)
 
 
 @app.command()

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from pacs_ai.cli.again import check_choice, filter_of, states_of, tell, try_again
 from pacs_ai.cli.lookup import find_job, selection
 from pacs_ai.cli.node import opened_node
 from pacs_ai.cli.options import (
@@ -16,6 +17,8 @@ from pacs_ai.cli.options import (
     OfSender,
     OfStudy,
     Since,
+    StateBefore,
+    StateSince,
     Verbose,
     group,
     read_config,
@@ -23,9 +26,10 @@ from pacs_ai.cli.options import (
 from pacs_ai.cli.records import Record, delivery_record, event_record, job_record, result_record
 from pacs_ai.cli.tables import cell, print_json, print_record, print_table, show_lines
 from pacs_ai.domain import JobId, JobState, TaskKind
-from pacs_ai.store import operator, overview, results
+from pacs_ai.store import again, operator, overview, results
 from pacs_ai.store.overview import StudyLine
 from pacs_ai.store.schema import Job
+from pacs_ai.store.session import Session
 
 app = group("Jobs: one model's work on one study revision.")
 
@@ -122,14 +126,58 @@ def show(
 
 
 @app.command()
-def retry(job: Reference, *, config: ConfigPath = None, verbose: Verbose = False) -> None:
-    """Queue a FAILED or REJECTED job again."""
+def retry(
+    job: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[JOB]...", help="Ids, or enough of their beginning.", show_default=False
+        ),
+    ] = None,
+    *,
+    state: Annotated[
+        JobState | None,
+        typer.Option(
+            "--state",
+            case_sensitive=False,
+            help="All in this state: FAILED (if another filter is given), REJECTED or WAITING.",
+            show_default=False,
+        ),
+    ] = None,
+    since: StateSince = None,
+    before: StateBefore = None,
+    model: OfModel = None,
+    study: OfStudy = None,
+    sender: OfSender = None,
+    peer: OfPeer = None,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+    verbose: Verbose = False,
+) -> None:
+    """Queue again what FAILED, was REJECTED or is WAITING: jobs by id, or all that match."""
+    filters: dict[str, str | None] = {
+        "state": state,
+        "since": since,
+        "before": before,
+        "model": model,
+        "study": study,
+        "sender": sender,
+        "peer": peer,
+    }
+    references = list(dict.fromkeys(job or []))
+    check_choice(references, filters)
+    states = states_of(state, (JobState.FAILED, JobState.REJECTED, JobState.WAITING))
     with opened_node(read_config(config, verbose=verbose)) as node:
-        row = find_job(node, job)
-        with node.database.write() as session:
+        given = [find_job(node, reference) for reference in references]
+        wanted = filter_of(node, filters)
+
+        def queue(session: Session, row: Job) -> None:
             operator.retry_job(session, row, node.now())
             node.engine.enqueue(session, TaskKind.ANALYSE, row.id)
-    print(f"job {row.id}: queued")
+
+        with node.database.write() as session:
+            rows = given or again.jobs(session, wanted, states)
+            done = try_again(session, rows, queue, strict=bool(given))
+    tell([row.id for row in done], ("job", "jobs"), "queued", as_json=as_json)
 
 
 @app.command()

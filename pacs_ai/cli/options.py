@@ -71,6 +71,24 @@ OfModel = Annotated[
     str | None,
     typer.Option("--model", metavar="NAME", help="With work of this model.", show_default=False),
 ]
+StateSince = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="TIME",
+        help="Only what came to this state since: 30m, 12h, 7d, or a date and time (UTC).",
+        show_default=False,
+    ),
+]
+StateBefore = Annotated[
+    str | None,
+    typer.Option(
+        "--before",
+        metavar="TIME",
+        help="Only what came to this state before: 30m, 12h, 7d ago, or a date and time (UTC).",
+        show_default=False,
+    ),
+]
 Limit = Annotated[
     int,
     typer.Option("--limit", metavar="N", min=1, max=10**9, help="So many at most, newest first."),
