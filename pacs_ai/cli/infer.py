@@ -1,32 +1,29 @@
 """``pacs-ai infer``: the pipeline of the node on files, without network and database."""
 
 import os
-import time
-from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pacs_ai.cli.infer_study import Wanted, study_record
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, read_config, single
 from pacs_ai.cli.tables import Record, show_records
 from pacs_ai.config import Config
-from pacs_ai.dicom.gather import StudyFiles, find_files, group_studies
-from pacs_ai.domain import ResultKind, StudyPrediction
-from pacs_ai.errors import ConfigError, DataError, StorageError
+from pacs_ai.dicom.gather import find_files, group_studies
+from pacs_ai.domain import ResultKind
+from pacs_ai.errors import ConfigError, DataError, InvalidResult
 from pacs_ai.flow.context import installation_uid
-from pacs_ai.flow.encode import make, make_refusals, result_context
-from pacs_ai.flow.look import Looked, Source, look
-from pacs_ai.flow.refuse import refusal_of
+from pacs_ai.flow.encode import result_context
+from pacs_ai.logs import get_logger
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
-from pacs_ai.results.build import Built
-from pacs_ai.results.context import ResultContext
 from pacs_ai.store.spool import Spool
 
 app = single()
+
+_log = get_logger()
 
 _COLUMNS = (
     "study_instance_uid",
@@ -42,16 +39,6 @@ _COLUMNS = (
 
 
 DEFAULT = (ResultKind.REPORT, ResultKind.CAPTURE)
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is made of a study, and where it goes; with ``out`` None it is built and not kept."""
-
-    kinds: tuple[ResultKind, ...]
-    made_by: ResultContext
-    out: Path | None
-    refusals: bool
 
 
 @app.command()
@@ -97,11 +84,13 @@ def _infer(
 ) -> None:
     """Analyse DICOM files study by study, as the node would; without network."""
     settings = read_config(config, verbose=verbose)
-    studies = group_studies(find_files(paths).files)
+    studies, unreadable = group_studies(find_files(paths).files)
+    if unreadable:
+        _log.warning("files are no DICOM instances: left out", files=len(unreadable))
     made_by = result_context(settings, _installation(settings), datetime.now(UTC))
     wanted = Wanted(tuple(results or DEFAULT), made_by, out, refusals)
     classifier = _load(settings, model)
-    records = [_study(classifier, study, wanted) for study in studies]
+    records = [study_record(classifier, study, wanted) for study in studies]
     rows = [row for record in records for row in _rows(record)]
     if as_json:
         show_records(records, _COLUMNS, as_json=True, nothing="")
@@ -109,6 +98,12 @@ def _infer(
         show_records(rows, _COLUMNS, as_json=False, nothing="no studies")
     if not any(record["images"] for record in records):
         raise DataError(f"none of {len(records)} studies can be analysed: {records[0]['reason']}")
+    failed = [record for record in records if record["failed"]]
+    if failed:
+        raise InvalidResult(
+            f"results of {len(failed)} of {len(records)} studies cannot be made: "
+            f"{failed[0]['reason']}"
+        )
 
 
 def _load(config: Config, name: str | None) -> Classifier:
@@ -127,97 +122,6 @@ def _installation(config: Config) -> str:
     spool = Spool(config.storage.spool, "")
     known = (spool.root / "site.key").is_file()
     return installation_uid(spool.secret() if known else b"")
-
-
-def _study(classifier: Classifier, study: StudyFiles, wanted: Wanted) -> Record:
-    started = time.monotonic()
-    sources = [Source(path, number) for number, path in enumerate(study.files)]
-    record: dict[str, object] = {
-        "study_instance_uid": study.study_instance_uid,
-        "modality": study.modality,
-        "instances": len(study.files),
-        "images": 0,
-        "images_total": 0,
-        "incomplete": False,
-        "left_out": {},
-        "other_series": 0,
-        "unusable": 0,
-        "classes": [],
-        "outlier": None,
-        "reservations": [],
-        "results": [],
-        "reason": "",
-    }
-    try:
-        looked = look(classifier, sources)
-        prediction = looked.prediction
-        names = _write(make(prediction, wanted.kinds, wanted.made_by), wanted.out, study)
-    except DataError as error:
-        record["reason"] = f"{error.code}: {error.message}"
-        refusal = refusal_of(classifier.identity, sources, error) if wanted.refusals else None
-        if refusal is not None:
-            built = make_refusals(refusal, wanted.kinds, wanted.made_by)
-            record["results"] = _write(built, wanted.out, study)
-    else:
-        record.update(_findings(looked), results=names)
-    record["seconds"] = round(time.monotonic() - started, 2)
-    return record
-
-
-def _findings(looked: Looked) -> Record:
-    """Return what a model says of a study, and what it has not looked at."""
-    prediction = looked.prediction
-    coverage = prediction.coverage
-    reasons = [one.text for one in prediction.reservations]
-    return {
-        "modality": prediction.images[0].header.modality,
-        "images": coverage.analysed,
-        "images_total": coverage.total,
-        "incomplete": coverage.incomplete,
-        "left_out": {words: unseen.count for words, unseen in coverage.reasons},
-        "other_series": prediction.left_out.other_series,
-        "unusable": len(looked.unusable),
-        "classes": _classes(prediction),
-        "outlier": prediction.images[prediction.decisive].outlier,
-        "reservations": reasons,
-        "reason": "; ".join([*reasons, *sorted(set(looked.unusable.values()))]),
-    }
-
-
-def _classes(prediction: StudyPrediction) -> list[Record]:
-    records: list[Record] = []
-    for index, spec in enumerate(prediction.model.classes):
-        probability = prediction.probabilities[index]
-        records.append(
-            {
-                "class": spec.name,
-                "probability": round(probability, 6),
-                "threshold": spec.threshold,
-                "decision": prediction.decision(index) or "",
-            }
-        )
-    return records
-
-
-def _write(built: Iterable[Built], out: Path | None, study: StudyFiles) -> list[str]:
-    """Write the results and nothing else; what an earlier run left of its own goes."""
-    if out is None:
-        for _ in built:
-            pass  # made and checked all the same
-        return []
-    folder = out / study.study_instance_uid
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in (old for kind in ResultKind for old in folder.glob(f"{kind}-*.*")):
-            old.unlink()
-        names = []
-        for result in built:
-            path = folder / f"{result.kind}-{result.number}{result.suffix}"
-            result.write(path)
-            names.append(str(path))
-    except OSError as error:
-        raise StorageError(f"{folder}: cannot be written ({error.strerror})") from error
-    return names
 
 
 def _rows(record: Record) -> list[Record]:

@@ -53,7 +53,7 @@ def own_material(folder: Path) -> list[Material]:
         path = get_testdata_file(file, download=False)
         if path is None:
             raise StorageError(f"pydicom is installed without its {file}")
-        study = group_studies([Path(path)])[0]
+        study = group_studies([Path(path)])[0][0]
         title = f"{study.modality}, real ({file} of pydicom)"
         materials.append(
             Material(name, title, study.study_instance_uid, study.modality, study.files, {})
@@ -78,5 +78,5 @@ def given_material(paths: Sequence[Path]) -> list[Material]:
             study.files,
             {},
         )
-        for number, study in enumerate(group_studies(find_files(paths).files), start=1)
+        for number, study in enumerate(group_studies(find_files(paths).files)[0], start=1)
     ]

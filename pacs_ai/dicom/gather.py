@@ -46,10 +46,17 @@ def find_files(paths: Sequence[Path]) -> Found:
     return Found(files, len(candidates) - len(files))
 
 
-def group_studies(files: Sequence[Path]) -> list[StudyFiles]:
+def group_studies(files: Sequence[Path]) -> tuple[list[StudyFiles], tuple[Path, ...]]:
     """Group files by study, in the order of their first files.
 
-    Of several files of one instance the first counts. Files that are no instance are left out.
+    Of several files of one instance the first counts.
+
+    Returns
+    -------
+    studies
+        With their files. Where there is one study only, what cannot be read is taken for its own.
+    unreadable
+        Files that look like DICOM and are no instance, of which nobody knows whose they are.
 
     Raises
     ------
@@ -59,11 +66,13 @@ def group_studies(files: Sequence[Path]) -> list[StudyFiles]:
     seen: set[str] = set()
     grouped: defaultdict[str, list[Path]] = defaultdict(list)
     modality: dict[str, str] = {}
+    unreadable: list[Path] = []
     for path in files:
         try:
             header = read_header(path)
         except NotDicom:
-            continue  # something with the prefix of DICOM and nothing else of it
+            unreadable.append(path)
+            continue
         uid = header.study_instance_uid
         # callers name folders after the UID: what is none must not lead elsewhere
         if header.sop_instance_uid not in seen and storable_uid(uid):
@@ -72,7 +81,11 @@ def group_studies(files: Sequence[Path]) -> list[StudyFiles]:
             modality.setdefault(uid, header.modality)
     if not grouped:
         raise NotDicom(f"no instance of a study among {len(files)} DICOM files")
-    return [StudyFiles(uid, modality[uid], tuple(paths)) for uid, paths in grouped.items()]
+    if len(grouped) == 1:
+        grouped[next(iter(grouped))] += unreadable
+        unreadable = []
+    studies = [StudyFiles(uid, modality[uid], tuple(paths)) for uid, paths in grouped.items()]
+    return studies, tuple(unreadable)
 
 
 def _below(path: Path) -> Iterator[Path]:

@@ -13,6 +13,7 @@ from pacs_ai.domain import JobId, StudyId, StudyPrediction, TaskKind
 from pacs_ai.errors import (
     BundleChanged,
     DataError,
+    InvalidResult,
     LeaseLost,
     ModelError,
     PacsAIError,
@@ -21,7 +22,7 @@ from pacs_ai.errors import (
 )
 from pacs_ai.flow import retry
 from pacs_ai.flow.context import FlowContext, pair_key
-from pacs_ai.flow.encode import encode
+from pacs_ai.flow.encode import Encoded, encode
 from pacs_ai.flow.insist import insist
 from pacs_ai.flow.intact import check_instances, is_outage
 from pacs_ai.flow.look import Looked, Source, look
@@ -117,18 +118,23 @@ def _perform(
         Source(context.spool.path_of(row.path), row.id, row.modality, row.series_instance_uid)
         for row in others
     ]
+    rules = [rule for rule in context.config.rules if rule.name in job.rules]
     try:
         looked = look(classifier, sources)
+        _note_unusable(context, rows, looked)
+        encoded = encode(context, job, looked.prediction, rules)
+        if encoded.failed and not encoded.made:
+            raise next(iter(encoded.failed.values()))
     except DataError as error:
         made = say_why(context, job, classifier.identity, sources, error)
         _log.warning("job rejected", job=job.id, error=error.code, reason=error.message)
         _finish(context, lease, made, partial(jobs.reject, code=error.code, text=error.message))
         return
-    _note_unusable(context, rows, looked)
     prediction = looked.prediction
-    rules = [rule for rule in context.config.rules if rule.name in job.rules]
-    made = encode(context, job, prediction, rules)
-    _finish(context, lease, made, partial(jobs.succeed, summary=summarise(prediction)))
+    made = encoded.made + _say_what_is_missing(context, job, classifier, sources, encoded)
+    fault = (encoded.code, encoded.remark)
+    end = partial(jobs.succeed, summary=summarise(prediction), fault=fault)
+    _finish(context, lease, made, end)
     _log.info(
         "study analysed",
         study=study_ref(study.study_instance_uid),
@@ -149,6 +155,22 @@ def _chosen(
     if name not in classifiers:
         raise ModelError(f"the configuration has no model {name!r} any more")
     return classifiers[name]
+
+
+def _say_what_is_missing(
+    context: FlowContext,
+    job: Job,
+    classifier: Classifier,
+    sources: Sequence[Source],
+    encoded: Encoded,
+) -> list[Made]:
+    """Tell the log of results that could not be made, and who asked for it of their absence."""
+    for kind, error in encoded.failed.items():
+        _log.error("result not made", job=job.id, kind=kind, error=error.code, reason=error.message)
+    if not encoded.failed:
+        return []
+    error = InvalidResult(f"the images were analysed, but {encoded.remark}")
+    return say_why(context, job, classifier.identity, sources, error, encoded.failed)
 
 
 def _note_unusable(context: FlowContext, rows: Sequence[Instance], looked: Looked) -> None:

@@ -1,8 +1,9 @@
 """The second half of step 4: from a prediction to stored result objects, each built only once."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +13,13 @@ from pacs_ai.config import Config, Rule, sent_to
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import ImagePrediction, Refusal, ResultKind, StudyPrediction
-from pacs_ai.errors import InvalidResult, PacsAIError
+from pacs_ai.errors import InvalidResult
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.each_kind import Outcome, each_kind
 from pacs_ai.results.build import Built, BuiltResult, build_refusals, build_results
 from pacs_ai.results.context import Predecessor, ResultContext
+from pacs_ai.results.evidence import evidence_of
+from pacs_ai.results.source import Evidence
 from pacs_ai.store import results
 from pacs_ai.store.schema import Job, Study
 
@@ -23,9 +27,12 @@ FORM = b"results 4"
 """Version of the results' form; goes into every result UID, so that two forms can coexist."""
 
 
+Encoded = Outcome[results.Made]
+
+
 def encode(
     context: FlowContext, job: Job, prediction: StudyPrediction, rules: Sequence[Rule]
-) -> list[results.Made]:
+) -> Encoded:
     """Build, check and store what a job's rules ask for.
 
     An object that an earlier revision made already (same model, same images: same UID) is not
@@ -33,45 +40,56 @@ def encode(
 
     Raises
     ------
-    InvalidResult
-        If an object breaks a rule of the standard.
+    NotDicom
+        If the source of all results cannot be read.
     """
-    made = make(prediction, _wanted(rules), _made_by(context, job))
-    return _kept(context, made, rules)
+    made_by, evidence = _made_by(context, job), evidence_of(prediction)
+
+    def build(kinds: Sequence[ResultKind]) -> Iterator[Built]:
+        return make(prediction, kinds, made_by, evidence)
+
+    return _kept(context, wanted_kinds(rules), build, rules)
 
 
 def encode_refusal(
-    context: FlowContext, job: Job, refusal: Refusal, rules: Sequence[Rule]
-) -> list[results.Made]:
-    """Build, check and store what a job's rules ask for where the study was not analysable.
+    context: FlowContext,
+    job: Job,
+    refusal: Refusal,
+    rules: Sequence[Rule],
+    kinds: Sequence[ResultKind],
+) -> Encoded:
+    """Build, check and store why there is no result, as far as a job's rules ask for it.
 
-    Raises
-    ------
-    InvalidResult
-        If an object breaks a rule of the standard.
+    Parameters
+    ----------
+    kinds
+        What there is no result of; a kind that no asking rule names is left out.
     """
     asking = [rule for rule in rules if rule.when_not_analysable == "report"]
-    made = make_refusals(refusal, _wanted(asking), _made_by(context, job))
-    return _kept(context, made, asking)
+    made_by, evidence = _made_by(context, job), evidence_of(refusal)
+
+    def build(kinds: Sequence[ResultKind]) -> Iterator[Built]:
+        return make_refusals(refusal, kinds, made_by, evidence)
+
+    wanted = [kind for kind in wanted_kinds(asking) if kind in kinds]
+    return _kept(context, wanted, build, asking)
 
 
 def _kept(
-    context: FlowContext, built: Iterable[Built], rules: Sequence[Rule]
-) -> list[results.Made]:
-    """Store one result after the other; if one cannot be made, nothing new stays behind."""
-    made: list[results.Made] = []
-    try:
-        for result in built:
-            made.append(_store(context, result, rules))
-    except PacsAIError:
-        for one in made:
-            if one.fresh:
-                context.spool.delete(one.path)
-        raise
-    return made
+    context: FlowContext,
+    kinds: Sequence[ResultKind],
+    build: Callable[[Sequence[ResultKind]], Iterator[Built]],
+    rules: Sequence[Rule],
+) -> Encoded:
+    def drop(one: results.Made) -> None:
+        if one.fresh:
+            context.spool.delete(one.path)
+
+    return each_kind(kinds, build, partial(_store, context, rules=rules), drop)
 
 
-def _wanted(rules: Sequence[Rule]) -> list[ResultKind]:
+def wanted_kinds(rules: Sequence[Rule]) -> list[ResultKind]:
+    """Return the kinds that any of the rules names, in their order."""
     return [kind for kind in ResultKind if any(kind in rule.results for rule in rules)]
 
 
@@ -109,7 +127,10 @@ def result_context(
 
 
 def make(
-    prediction: StudyPrediction, kinds: Sequence[ResultKind], made_by: ResultContext
+    prediction: StudyPrediction,
+    kinds: Sequence[ResultKind],
+    made_by: ResultContext,
+    evidence: Evidence | None = None,
 ) -> Iterator[Built]:
     """Build results and hold each against the standard; no database, no network.
 
@@ -118,11 +139,14 @@ def make(
     InvalidResult
         If an object breaks a rule of the standard.
     """
-    return _checked(build_results(prediction, kinds, made_by, grey))
+    return _checked(build_results(prediction, kinds, made_by, grey, evidence))
 
 
 def make_refusals(
-    refusal: Refusal, kinds: Sequence[ResultKind], made_by: ResultContext
+    refusal: Refusal,
+    kinds: Sequence[ResultKind],
+    made_by: ResultContext,
+    evidence: Evidence | None = None,
 ) -> Iterator[Built]:
     """Build what says why a study was not analysable, and hold it against the standard.
 
@@ -131,7 +155,7 @@ def make_refusals(
     InvalidResult
         If an object breaks a rule of the standard.
     """
-    return _checked(build_refusals(refusal, kinds, made_by))
+    return _checked(build_refusals(refusal, kinds, made_by, evidence))
 
 
 def grey(image: ImagePrediction) -> npt.NDArray[np.float32]:

@@ -1,9 +1,9 @@
 """Where step 4 ends without a score: what the rules want said about it, and to whom."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from pacs_ai.domain import ModelIdentity, Refusal
-from pacs_ai.errors import DataError, InvalidResult, NotDicom
+from pacs_ai.domain import REFUSALS, ModelIdentity, Refusal, ResultKind
+from pacs_ai.errors import DataError
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.encode import encode_refusal
 from pacs_ai.flow.look import Source, open_sources
@@ -21,8 +21,16 @@ def say_why(
     model: ModelIdentity,
     sources: Sequence[Source],
     error: DataError,
+    kinds: Collection[ResultKind] = REFUSALS,
 ) -> list[Made]:
     """Make the results of a study that was not analysable, for the rules that ask for them.
+
+    Parameters
+    ----------
+    error
+        Why there is no result.
+    kinds
+        What there is no result of.
 
     Returns
     -------
@@ -32,16 +40,20 @@ def say_why(
         study was rejected.
     """
     rules = [rule for rule in context.config.rules if rule.name in job.rules]
-    if not any(rule.when_not_analysable == "report" for rule in rules):
+    asked = any(rule.when_not_analysable == "report" for rule in rules)
+    if not asked or not REFUSALS.intersection(kinds):
         return []
     refusal = refusal_of(model, sources, error)
     if refusal is None:
         return []
     try:
-        return encode_refusal(context, job, refusal, rules)
-    except (InvalidResult, NotDicom) as failure:
-        _log.error("no report of a rejected job", job=job.id, error=failure.code)
+        encoded = encode_refusal(context, job, refusal, rules, [k for k in REFUSALS if k in kinds])
+    except DataError as unread:
+        _log.error("no report of a rejected job", job=job.id, error=unread.code)
         return []
+    for kind, failure in encoded.failed.items():
+        _log.error("no report of a rejected job", job=job.id, kind=kind, error=failure.code)
+    return encoded.made
 
 
 def refusal_of(model: ModelIdentity, sources: Sequence[Source], error: DataError) -> Refusal | None:

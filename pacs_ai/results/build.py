@@ -11,11 +11,11 @@ from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.writing import part10
 from pacs_ai.domain import Refusal, ResultKind, StudyPrediction
 from pacs_ai.errors import InvalidResult
-from pacs_ai.logs import study_ref
 from pacs_ai.results import fhir, hl7
 from pacs_ai.results.account import Account, account_of, account_of_refusal
 from pacs_ai.results.capture import OVERLAY, SIDE_BY_SIDE, STACK, Form, GreyImage, build_capture
 from pacs_ai.results.context import ResultContext
+from pacs_ai.results.evidence import evidence_of
 from pacs_ai.results.illustration import illustrate
 from pacs_ai.results.keyobject import build_key_object
 from pacs_ai.results.parametric import build_map
@@ -110,6 +110,7 @@ def build_results(
     kinds: Sequence[ResultKind],
     context: ResultContext,
     grey: GreyImage,
+    evidence: Evidence | None = None,
 ) -> Iterator[Built]:
     """Make the results of a study, one at a time.
 
@@ -124,6 +125,8 @@ def build_results(
     grey
         Gives the image as displayed, shape (rows, columns), in [0, 1]. Asked only for images
         that are drawn.
+    evidence
+        Headers of the analysed instances, where they were read before.
 
     Yields
     ------
@@ -138,7 +141,7 @@ def build_results(
     NotDicom
         If a source file cannot be read any more.
     """
-    evidence = _told(Evidence.of(prediction))
+    evidence = evidence or evidence_of(prediction)
     work = _Work(prediction, evidence, context, grey)
 
     def build(kind: ResultKind) -> Iterator[Built]:
@@ -152,7 +155,10 @@ def build_results(
 
 
 def build_refusals(
-    refusal: Refusal, kinds: Sequence[ResultKind], context: ResultContext
+    refusal: Refusal,
+    kinds: Sequence[ResultKind],
+    context: ResultContext,
+    evidence: Evidence | None = None,
 ) -> Iterator[Built]:
     """Make what a study gets that was not analysable: reports that say why, and no pictures.
 
@@ -164,6 +170,8 @@ def build_refusals(
         What is wanted; all but report, pdf, hl7 and fhir need a prediction and are left out.
     context
         Installation, time, settings.
+    evidence
+        Headers of the instances, where they were read before.
 
     Raises
     ------
@@ -172,7 +180,7 @@ def build_refusals(
     NotDicom
         If a source file cannot be read any more.
     """
-    evidence = _told(Evidence(refusal.headers))
+    evidence = evidence or evidence_of(refusal)
 
     def build(kind: ResultKind) -> Iterator[Built]:
         account = account_of_refusal(refusal, evidence, context)
@@ -184,14 +192,6 @@ def build_refusals(
             yield _document(kind, account)
 
     return _guarded(kinds, build)
-
-
-def _told(evidence: Evidence) -> Evidence:
-    """Log what results do not take over from the images; attributes are named, no values."""
-    if evidence.left_out:
-        study = study_ref(evidence.study_instance_uid)
-        _log.warning("left out of the results", study=study, attributes=evidence.left_out)
-    return evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +284,7 @@ def _guarded(
                     made = next(results, None)
             except FOREIGN_ERRORS as error:
                 raise InvalidResult(
-                    f"the results cannot be built ({type(error).__name__})"
+                    f"the {kind} cannot be built ({type(error).__name__})"
                 ) from error
             if made is None:
                 break

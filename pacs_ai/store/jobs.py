@@ -131,12 +131,17 @@ def renew(session: Session, lease: Lease, lease_seconds: float, now: datetime) -
 
 
 def succeed(
-    session: Session, lease: Lease, made: Sequence[Made], summary: str, now: datetime
+    session: Session,
+    lease: Lease,
+    made: Sequence[Made],
+    summary: str,
+    now: datetime,
+    fault: tuple[str, str] = ("", ""),
 ) -> list[str]:
     """Move RUNNING → SUCCEEDED, with the results' rows and their deliveries.
 
     A result of an earlier revision that came out the same keeps its row, and goes only to
-    destinations that have not got it.
+    destinations that have not got it. ``fault`` is code and text of what could not be made.
 
     Returns
     -------
@@ -148,7 +153,9 @@ def succeed(
     LeaseLost
         If another attempt took over: nothing of this one may stay.
     """
-    _finish(session, lease, JobState.SUCCEEDED, now, summary=summary)
+    code, text = fault
+    values = {"summary": summary, "error_code": code, "error_text": text}
+    _finish(session, lease, JobState.SUCCEEDED, now, **values)
     return _keep(session, lease, made, now)
 
 

@@ -34,9 +34,19 @@ def test_dicom_below_a_folder_each_once(folder: Path) -> None:
 
 
 def test_groups_in_the_order_of_their_files(folder: Path) -> None:
-    ct, mr = group_studies(find_files([folder]).files)
+    bad = folder / "d"
+    bad.write_bytes(b"\0" * 128 + b"DICM")
+    (ct, mr), unreadable = group_studies(find_files([folder]).files)
+    assert unreadable == (bad,), "nobody knows whose it is"
     assert (ct.modality, ct.files) == ("CT", (folder / "b" / "1",))
     assert (mr.modality, mr.files) == ("MR", (folder / "b" / "2",))
+
+
+def test_what_cannot_be_read_belongs_to_the_only_study(folder: Path) -> None:
+    (folder / "b" / "2").write_bytes(b"\0" * 128 + b"DICM")
+    [ct], unreadable = group_studies(find_files([folder]).files)
+    assert ct.files == (folder / "b" / "1", folder / "b" / "2")
+    assert unreadable == ()
 
 
 def test_nothing_there(tmp_path: Path) -> None:

@@ -1,0 +1,67 @@
+"""The folder that ``pacs-ai infer`` writes the results of a study to."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pacs_ai.domain import ResultKind
+from pacs_ai.errors import StorageError
+from pacs_ai.results.build import Built
+
+
+class ResultFolder:
+    """``DIR/STUDY-INSTANCE-UID``, or nowhere.
+
+    Parameters
+    ----------
+    out
+        Folder of all studies; with None results are made and checked, and not kept.
+    study_instance_uid
+        The study.
+    """
+
+    def __init__(self, out: Path | None, study_instance_uid: str) -> None:
+        self._folder = None if out is None else out / study_instance_uid
+
+    def clear(self) -> None:
+        """Remove what an earlier run left of its own, and nothing else.
+
+        Raises
+        ------
+        StorageError
+            If the folder cannot be written.
+        """
+        if self._folder is None:
+            return
+        with self._writing():
+            for old in (old for kind in ResultKind for old in self._folder.glob(f"{kind}-*.*")):
+                old.unlink()
+
+    def keep(self, result: Built) -> str:
+        """Write a result and return its path, "" if it is not kept.
+
+        Raises
+        ------
+        StorageError
+            If the folder cannot be written.
+        """
+        content = result.encode()
+        if self._folder is None:
+            return ""
+        path = self._folder / f"{result.kind}-{result.number}{result.suffix}"
+        with self._writing():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        return str(path)
+
+    def drop(self, path: str) -> None:
+        """Remove a result that was written."""
+        if path:
+            Path(path).unlink(missing_ok=True)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StorageError(f"{self._folder}: cannot be written ({error.strerror})") from error
