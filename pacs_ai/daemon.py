@@ -1,5 +1,6 @@
 """The daemons: one that listens, one that only works. Signals, order of start, and drain."""
 
+import os
 import signal
 import threading
 import time
@@ -11,6 +12,7 @@ from pacs_ai.acceptor import storage_server
 from pacs_ai.app import LIGHT_TASKS, App
 from pacs_ai.child import LOOK_SECONDS
 from pacs_ai.domain import TaskKind
+from pacs_ai.errors import StorageError
 from pacs_ai.flow.commit import remind
 from pacs_ai.flow.complete import complete
 from pacs_ai.flow.deliver import probe
@@ -18,6 +20,7 @@ from pacs_ai.flow.recover import LeaseWatch, restart, sweep, take_back_from, tak
 from pacs_ai.flow.retain import retain
 from pacs_ai.frontdesk import FrontDesk
 from pacs_ai.logs import get_logger
+from pacs_ai.net import client
 from pacs_ai.net.server import DRAIN_SECONDS, StorageServer
 from pacs_ai.schedule import Schedule
 from pacs_ai.store.leases import Blame
@@ -32,7 +35,14 @@ _RETAIN_SECONDS = 3600.0
 _TAKE_OVER_SECONDS = 30.0
 
 _STOP_SECONDS = DRAIN_SECONDS + 1.5
-"""For the end: what is running after it is cut off. Container runtimes kill after ten seconds."""
+"""From the signal: what runs then is cut off. Container runtimes kill after ten seconds."""
+
+_LAST_SECONDS = 7.0
+"""From the signal: the process ends then whatever holds it, a name server or a locked database.
+That is harmless, as a kill is: rows are the truth."""
+
+_LAST_WRITE_SECONDS = 1.0
+_CUT_SECONDS = 0.1
 
 _log = get_logger()
 
@@ -103,28 +113,48 @@ class Daemon:
         Everything is told to end at once, and has ended, or is ended, `_STOP_SECONDS` later.
         """
         deadline = time.monotonic() + _STOP_SECONDS
+        context = self._app.context
         self._stop.set()
+        context.stopping.set()
         self._schedule.close()
         children = [one for one in (self._workforce, self._desk) if one is not None]
         for one in children:
             one.begin_to_stop()
+        client.cut_all()
         if isinstance(self._server, StorageServer):
             self._server.stop()
-        self._schedule.join(deadline)
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        for one in children:
-            one.stop(deadline)
-        take_back_from(self._app.context, self._app.context.owner, Blame.NOBODY)
-        self._app.context.spool.unlock()
+        self._join(deadline)
+        if self._desk is not None:
+            self._desk.stop(deadline)
+        owners = [context.owner, *(self._workforce.stop(deadline) if self._workforce else ())]
+        try:
+            take_back_from(context, owners, Blame.NOBODY, busy_seconds=_LAST_WRITE_SECONDS)
+        except StorageError as error:
+            _log.warning("leases are given back at the next start", error=error.code)
+        context.spool.unlock()
         self._app.close()
         _log.info("stopped")
+
+    def _join(self, deadline: float) -> None:
+        """Wait for the threads at work, and cut every association that they still open."""
+        while not self._schedule.join(time.monotonic()) or any(
+            thread.is_alive() for thread in self._threads
+        ):
+            if time.monotonic() >= deadline:
+                _log.warning("not all that was at work has ended")
+                return
+            client.cut_all()
+            time.sleep(_CUT_SECONDS)
 
     @property
     def _desk(self) -> FrontDesk | None:
         return self._server if isinstance(self._server, FrontDesk) else None
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        if not self._stop.is_set():
+            last = threading.Timer(_LAST_SECONDS, os._exit, (0,))
+            last.daemon = True
+            last.start()
         self._stop.set()
 
     def _work(self, kinds: Sequence[TaskKind]) -> None:

@@ -62,18 +62,24 @@ class Workforce:
         self._stopping.set()
         child.tell_to_end(self._workers)
 
-    def stop(self, deadline: float) -> None:
-        """Wait for the workers until a moment, then end them; their jobs are queued again."""
+    def stop(self, deadline: float) -> list[str]:
+        """Wait for the workers until a moment, then end them.
+
+        Returns
+        -------
+        list of str
+            Owners of the leases that those may hold who were ended.
+        """
         child.end(self._workers, deadline)
-        for worker in self._workers:
-            take_back_from(self._app.context, worker.owner, leases.Blame.NOBODY)
+        owners = [worker.owner for worker in self._workers]
         self._workers.clear()
+        return owners
 
     def _replace(self, worker: child.Child, blame: leases.Blame) -> None:
         self._workers.remove(worker)
         worker.close()
         _log.error("worker died", owner=worker.owner, exit=worker.process.returncode)
-        take_back_from(self._app.context, worker.owner, blame)
+        take_back_from(self._app.context, [worker.owner], blame)
         if worker.young:
             self._stopping.wait(child.RESTART_SECONDS)
         if not self._stopping.is_set():

@@ -112,6 +112,8 @@ def _ask(
             timeout=peer.timeout_seconds,
         )
     except PeerError as error:
+        if context.stopping.is_set():
+            return  # the next start asks again
         _not_asked(context, transaction_uid, error)
         _log.warning("commitment not requested", peer=destination, error=error.code)
         return

@@ -1,6 +1,7 @@
 """What every step needs of the node around it."""
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pacs_ai.clock import Clock
@@ -22,6 +23,8 @@ class FlowContext:
         Who acts, ``node/boot/process``: holder of leases and name in the audit trail.
     secret
         Key of the hashes that stand for patients and studies.
+    stopping
+        Set when the node stops and cuts its associations: what fails then says nothing of a peer.
     """
 
     config: Config
@@ -31,6 +34,7 @@ class FlowContext:
     clock: Clock
     owner: str
     secret: bytes
+    stopping: threading.Event = field(default_factory=threading.Event)
 
     def now(self) -> datetime:
         """Date and time, UTC."""

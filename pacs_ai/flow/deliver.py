@@ -102,13 +102,16 @@ def _send(
             timeout=peer.timeout_seconds,
         )
     except PeerError as error:
+        if context.stopping.is_set():
+            return  # the leases are given back at the end: it stays as if it had not begun
         insist(context, partial(_postpone_all, context, peer, parcels, error))
         _log.warning("delivery postponed", job=job, peer=destination, error=error.code)
         return
     left = [
         (by_path[outcome.path], outcome)
         for outcome in outcomes
-        if not _substituted(context, peer, by_path[outcome.path], outcome, job, destination)
+        if not (outcome.error is not None and context.stopping.is_set())
+        and not _substituted(context, peer, by_path[outcome.path], outcome, job, destination)
     ]
 
     def write(session: Session) -> int:
@@ -161,7 +164,7 @@ def probe(context: FlowContext) -> int:
     back = 0
     for destination in waiting:
         peer = context.config.peers.get(destination)
-        if peer is None:
+        if peer is None or context.stopping.is_set():
             continue
         try:
             client.echo(address(peer), context.config.node.ae_title, timeout=peer.timeout_seconds)

@@ -3,7 +3,7 @@
 `restart` runs once, when a daemon begins; `sweep` runs again and again on every node.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pacs_ai.dicom.scan import scan_instance
 from pacs_ai.domain import TaskKind
@@ -14,7 +14,7 @@ from pacs_ai.flow.deliver import release
 from pacs_ai.flow.receive import Origin, adopt
 from pacs_ai.logs import get_logger
 from pacs_ai.store import commitments, deliveries, instances, jobs, leases, results, studies, tasks
-from pacs_ai.store.session import Session
+from pacs_ai.store.session import BUSY_SECONDS, Session
 
 _ADOPTED = Origin(calling_aet="", called_aet="", association_id=None)
 
@@ -168,11 +168,23 @@ def sweep(context: FlowContext, watch: LeaseWatch) -> None:
         _give_tasks(context, session)
 
 
-def take_back_from(context: FlowContext, owner: str, blame: leases.Blame) -> None:
-    """Take back at once what a process of this node held when it ended."""
-    with context.database.write() as session:
+def take_back_from(
+    context: FlowContext,
+    owners: Collection[str],
+    blame: leases.Blame,
+    *,
+    busy_seconds: float = BUSY_SECONDS,
+) -> None:
+    """Take back at once what processes of this node held when they ended.
+
+    Raises
+    ------
+    StorageError
+        If the database does not take it within `busy_seconds`. The next start does it then.
+    """
+    with context.database.write(busy_seconds=busy_seconds) as session:
         for lease in leases.held(session):
-            if lease.owner == owner:
+            if lease.owner in owners:
                 _take_back(context, session, lease, blame=blame)
         _give_tasks(context, session)
 
