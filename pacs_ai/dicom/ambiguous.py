@@ -6,6 +6,7 @@ are taken from the element; the sign is what PS3.3 says it must be.
 
 import numpy as np
 import numpy.typing as npt
+from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.reading import numbers
@@ -34,6 +35,12 @@ def us_or_ss(dataset: Dataset, keyword: str, *, signed: bool) -> tuple[int, ...]
     """
     words = (int(value) & (_WORD - 1) for value in word_values(dataset, keyword))
     return tuple(signed_word(word) if signed else word for word in words)
+
+
+def is_us_or_ss(keyword: str) -> bool:
+    """Tell whether an element is one such value; its sign is that of Pixel Representation."""
+    tag = tag_for_keyword(keyword)
+    return tag is not None and dictionary_VR(tag) == "US or SS" and dictionary_VM(tag) == "1"
 
 
 def signed_word(word: int) -> int:

@@ -49,6 +49,8 @@ def render(
     rendering: Rendering,
     layout: PixelLayout,
     windows: Mapping[str, tuple[float, float]],
+    *,
+    strict: bool = True,
 ) -> RenderedImage:
     """Show stored values as the header asks, or through the window of a model.
 
@@ -61,6 +63,9 @@ def render(
     windows
         Centre and width by modality, which go before what the header says wherever the image has
         the units that they are for.
+    strict
+        Whether a picture that collapses is refused; else it is stretched, for people to see what
+        a model saw through a window of its own.
 
     Raises
     ------
@@ -79,7 +84,7 @@ def render(
     if window is not None:
         grey = _windowed(values, rendering, window)
     else:
-        grey = _unwindowed(values, rendering, layout)
+        grey = _unwindowed(values, rendering, layout, strict=strict)
     if layout.photometric == "MONOCHROME1":
         np.subtract(np.float32(1), grey, out=grey)
     return RenderedImage(grey, tuple(cautions))
@@ -93,20 +98,28 @@ def check_spread(grey: Floats, values: Stored) -> None:
     grey, values
         The picture and what it was made of, padding left out; the same number of pixels.
     """
-    if not grey.size or float(np.ptp(grey)) >= COLLAPSED:
-        return
-    known = values[np.isfinite(values)]
-    if known.size and known.min() < known.max():
+    if _collapsed(grey, values):
         raise UnsupportedPixels(
             f"the picture collapses: its values differ, but they use less than {COLLAPSED:.0%} of "
             "the display range, and no window asks for that"
         )
 
 
-def _unwindowed(values: Stored, rendering: Rendering, layout: PixelLayout) -> Floats:
+def _collapsed(grey: Floats, values: Stored) -> bool:
+    if not grey.size or float(np.ptp(grey)) >= COLLAPSED:
+        return False
+    known = values[np.isfinite(values)]
+    return bool(known.size and known.min() < known.max())
+
+
+def _unwindowed(
+    values: Stored, rendering: Rendering, layout: PixelLayout, *, strict: bool
+) -> Floats:
     """Show values by their VOI LUT, by a default window, or stretched."""
     padding = None if rendering.padding is None else in_range(values, rendering.padding)
-    used = values if padding is None or padding.all() else values[~padding]
+    if padding is not None and padding.all():
+        padding = None
+    used = values if padding is None else values[~padding]
     default = None
     if rendering.voi.table is not None:
         grey = _looked_up(_in_units(values, rendering), rendering.voi.table)
@@ -115,8 +128,13 @@ def _unwindowed(values: Stored, rendering: Rendering, layout: PixelLayout) -> Fl
         grey = _windowed(values, rendering, default)
     else:
         grey = _stretched(values, used, rendering, layout)
-    if default is None or not _is_air(used, rendering):
-        check_spread(grey if padding is None or used is values else grey[~padding], used)
+    if default is not None and _is_air(used, rendering):
+        return grey
+    shown = grey if padding is None else grey[~padding]
+    if strict:
+        check_spread(shown, used)
+    elif _collapsed(shown, used):
+        return _stretched(values, used, rendering, layout)
     return grey
 
 

@@ -9,6 +9,7 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.age import age_in_years
+from pacs_ai.dicom.ambiguous import is_us_or_ss, us_or_ss
 from pacs_ai.dicom.files import open_file
 from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.part10 import MAGIC, PREAMBLE
@@ -156,14 +157,21 @@ def read_facts(path: Path, keywords: Iterable[str]) -> dict[str, str | list[str]
     wanted = tuple(keywords)
     facts: dict[str, str | list[str]] = {}
     with quiet():
-        dataset = _open(path, wanted).dataset
+        dataset = _open(path, (*wanted, "PixelRepresentation")).dataset
         for keyword in wanted:
-            values = texts(dataset, keyword)
+            values = _written(dataset, keyword)
             if values:
                 facts[keyword] = values[0] if len(values) == 1 else list(values)
             elif keyword in dataset and value_of(dataset, keyword) is None:
                 facts[keyword] = ""
     return facts
+
+
+def _written(dataset: Dataset, keyword: str) -> tuple[str, ...]:
+    if is_us_or_ss(keyword):
+        signed = integer(dataset, "PixelRepresentation") == 1
+        return tuple(str(value) for value in us_or_ss(dataset, keyword, signed=signed))
+    return texts(dataset, keyword)
 
 
 def _open(path: Path, keywords: Iterable[str]) -> Opened:

@@ -24,7 +24,11 @@ _BYTE = 8  # bits; colours of bytes are shown as they are, a white tile or a bla
 
 
 def read_pixels(
-    path: Path, frame: int = 1, windows: Mapping[str, tuple[float, float]] | None = None
+    path: Path,
+    frame: int = 1,
+    windows: Mapping[str, tuple[float, float]] | None = None,
+    *,
+    strict: bool = True,
 ) -> npt.NDArray[np.float32]:
     """Read one frame as `read_image` does, without what is to be said of it.
 
@@ -33,11 +37,15 @@ def read_pixels(
     numpy.ndarray
         Shape (rows, columns), float32, in [0, 1], 1 is white.
     """
-    return read_image(path, frame, windows).grey
+    return read_image(path, frame, windows, strict=strict).grey
 
 
 def read_image(
-    path: Path, frame: int = 1, windows: Mapping[str, tuple[float, float]] | None = None
+    path: Path,
+    frame: int = 1,
+    windows: Mapping[str, tuple[float, float]] | None = None,
+    *,
+    strict: bool = True,
 ) -> RenderedImage:
     """Read one frame as it is meant to be seen, by people or by a model with its own windows.
 
@@ -54,6 +62,8 @@ def read_image(
     windows
         Centre and width by modality, in units of the modality, in place of what the file says. An
         image without these units is shown as the file says.
+    strict
+        False for a picture of an image that was analysed: what collapses is stretched, not refused.
 
     Raises
     ------
@@ -72,7 +82,7 @@ def read_image(
     try:
         with quiet(), open_file(path) as stream:
             opened = read_until_pixels(stream, _KEYWORDS)
-            return _rendered(opened, frame, windows or {})
+            return _rendered(opened, frame, windows or {}, strict=strict)
     except FOREIGN_ERRORS as error:
         raise UnsupportedPixels(
             f"the pixel data cannot be decoded ({type(error).__name__})"
@@ -80,7 +90,7 @@ def read_image(
 
 
 def _rendered(
-    opened: Opened, frame: int, windows: Mapping[str, tuple[float, float]]
+    opened: Opened, frame: int, windows: Mapping[str, tuple[float, float]], *, strict: bool
 ) -> RenderedImage:
     pixels = opened.pixels
     if pixels is None:
@@ -92,9 +102,9 @@ def _rendered(
     rendering = None if colour else read_rendering(opened.dataset, layout, frame)
     decoded = read_frame(opened, layout, pixels, frame)
     if rendering is not None:
-        return render(decoded.values, rendering, layout, windows)
+        return render(decoded.values, rendering, layout, windows, strict=strict)
     grey = _luma(opened, layout, decoded)
-    if layout.photometric == PALETTE or layout.bits_stored > _BYTE:
+    if strict and (layout.photometric == PALETTE or layout.bits_stored > _BYTE):
         check_spread(grey, decoded.values)
     return RenderedImage(grey)
 

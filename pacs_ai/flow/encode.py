@@ -160,7 +160,7 @@ def make_refusals(
 
 def grey(image: ImagePrediction) -> npt.NDArray[np.float32]:
     """Return what a radiologist sees of an image, shape (rows, columns), in [0, 1]."""
-    return read_pixels(image.header.path, image.frame)
+    return read_pixels(image.header.path, image.frame, strict=False)
 
 
 def _store(context: FlowContext, result: Built, rules: Sequence[Rule]) -> results.Made:

@@ -8,6 +8,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from pacs_ai.dicom.ambiguous import us_or_ss
+from pacs_ai.dicom.header import read_facts
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.errors import UnsupportedPixels
 from tests.unit.dicom.conftest import Make
@@ -149,6 +150,16 @@ def test_a_palette_that_shows_nothing_is_refused(make: Make) -> None:
     flat = np.full((3, 256), 9, dtype="u1")
     with pytest.raises(UnsupportedPixels, match="collapses"):
         read_pixels(ramp(make, BYTES, **palette(flat, 0, 8, "US", SYNTAXES[1])))
+
+
+@written
+@pytest.mark.parametrize(("stored", "value"), [(SIGNED, -2000), (SIXTEEN, 63536)])
+@pytest.mark.parametrize("keyword", ["SmallestImagePixelValue", "PixelPaddingValue"])
+def test_rules_match_on_the_value_with_its_sign(
+    make: Make, syntax: str, vr: str, keyword: str, stored: Values, value: int
+) -> None:
+    path = ramp(make, stored, syntax, **{keyword: word(keyword, value, vr)})
+    assert read_facts(path, [keyword]) == {keyword: str(value)}
 
 
 @pytest.mark.parametrize("missing", ["Descriptor", "Data"])

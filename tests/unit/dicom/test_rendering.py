@@ -233,6 +233,13 @@ def test_a_picture_that_collapses_is_refused(make: Make, kind: str, photometric:
         read_pixels(path)
 
 
+@pytest.mark.parametrize("kind", list(COLLAPSES))
+def test_of_an_image_that_was_analysed_there_is_a_picture(make: Make, kind: str) -> None:
+    """A model with a window of its own has seen it."""
+    path = ramp(make, TWELVE, **COLLAPSES[kind])
+    close(read_pixels(path, strict=False), stretched(TWELVE))
+
+
 def test_padding_does_not_hide_that_a_picture_collapses(make: Make) -> None:
     stored = SIGNED.copy()
     stored[:8] = -32768
