@@ -28,6 +28,7 @@ class StudyState(StrEnum):
     ROUTED = "ROUTED"
     CONFLICT = "CONFLICT"
     PURGED = "PURGED"
+    DELETED = "DELETED"
 
 
 class JobState(StrEnum):
@@ -127,6 +128,8 @@ class InstanceHeader:
     Absent attributes are the empty string, zero, or None. ``age_years`` is the patient's age at
     the examination; it is held against what a model was made for and kept nowhere.
     ``frame_orientations`` are those of the first frames, where frames do not share ``orientation``.
+    ``patient_path`` is another file of the study, which says who the patient is where the
+    instance's own names one that was corrected since; None where its own holds.
     """
 
     path: Path
@@ -152,6 +155,7 @@ class InstanceHeader:
     has_pixels: bool = True
     age_years: float | None = None
     frame_orientations: tuple[tuple[float, ...] | None, ...] = ()
+    patient_path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

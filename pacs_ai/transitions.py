@@ -7,9 +7,12 @@ from pacs_ai.domain import DeliveryState, JobState, StudyState
 STUDY_TRANSITIONS: Mapping[StudyState, frozenset[StudyState]] = {
     StudyState.RECEIVING: frozenset({StudyState.COMPLETE, StudyState.CONFLICT}),
     StudyState.COMPLETE: frozenset({StudyState.ROUTED, StudyState.RECEIVING, StudyState.CONFLICT}),
-    StudyState.ROUTED: frozenset({StudyState.RECEIVING, StudyState.PURGED, StudyState.CONFLICT}),
-    StudyState.CONFLICT: frozenset({StudyState.RECEIVING}),
-    StudyState.PURGED: frozenset({StudyState.RECEIVING, StudyState.CONFLICT}),
+    StudyState.ROUTED: frozenset(
+        {StudyState.RECEIVING, StudyState.PURGED, StudyState.CONFLICT, StudyState.DELETED}
+    ),
+    StudyState.CONFLICT: frozenset({StudyState.RECEIVING, StudyState.DELETED}),
+    StudyState.PURGED: frozenset({StudyState.RECEIVING, StudyState.CONFLICT, StudyState.DELETED}),
+    StudyState.DELETED: frozenset({StudyState.RECEIVING}),
 }
 
 JOB_TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
@@ -21,12 +24,13 @@ JOB_TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
             JobState.REJECTED,
             JobState.FAILED,
             JobState.QUEUED,
+            JobState.CANCELLED,
         }
     ),
     JobState.WAITING: frozenset({JobState.QUEUED, JobState.CANCELLED}),
     JobState.SUCCEEDED: frozenset(),
     JobState.REJECTED: frozenset({JobState.QUEUED}),
-    JobState.FAILED: frozenset({JobState.QUEUED}),
+    JobState.FAILED: frozenset({JobState.QUEUED, JobState.CANCELLED}),
     JobState.CANCELLED: frozenset(),
 }
 
@@ -38,6 +42,7 @@ DELIVERY_TRANSITIONS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
             DeliveryState.WAITING,
             DeliveryState.FAILED,
             DeliveryState.PENDING,
+            DeliveryState.CANCELLED,
         }
     ),
     DeliveryState.WAITING: frozenset({DeliveryState.PENDING, DeliveryState.CANCELLED}),

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from pacs_ai.cli.records import (
     Record,
@@ -15,10 +16,12 @@ from pacs_ai.cli.records import (
 from pacs_ai.cli.tables import cell, print_record, print_table
 from pacs_ai.domain import JobId
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.store import overview, results
+from pacs_ai.store import overview, repeats, results
 from pacs_ai.store.overview import StudyLine
 
+_SENDERS = ("calling_aet", "called_aet", "instances", "first_received_at", "last_received_at")
 _ALL = {
+    "senders": _SENDERS,
     "not_analysed": ("sop_instance_uid", "revision", "reason"),
     "jobs": ("id", "revision", "model", "state", "attempt", "seconds", "outcome"),
     "results": ("result", "sop_instance_uid", "file"),
@@ -53,9 +56,11 @@ def study_details(node: FlowContext, line: StudyLine) -> Record:
             for job in line.jobs
             for result in results.of_job(session, JobId(job.id))
         ]
+        senders = [asdict(one) for one in repeats.senders(session, line.study.id)]
         left_out = [instance_record(one) for one in overview.left_out(session, line.study.id)]
     return {
         **study_record(line),
+        "senders": senders,
         "not_analysed": left_out,
         "jobs": [job_record(job, line.study) for job in line.jobs],
         "results": made,
@@ -78,6 +83,7 @@ def print_screen(details: Record) -> None:
     jobs = [{**job, "job": str(job["id"])[:8]} for job in _rows(details, "jobs")]
     events = _rows(details, "events")
     for name, columns, rows in (
+        ("senders", _SENDERS, _rows(details, "senders")),
         ("not_analysed", ("instances", "reason"), _reasons(_rows(details, "not_analysed"))),
         ("jobs", _JOBS, jobs),
         ("deliveries", _DELIVERIES, _sent(_rows(details, "deliveries"))),

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -71,13 +72,15 @@ def is_dicom_file(path: Path) -> bool:
     return head.endswith(MAGIC) or (head[:2] in _FIRST_GROUPS and head[3:4] == b"\0")
 
 
-def read_header(path: Path) -> InstanceHeader:
+def read_header(path: Path, patient_path: Path | None = None) -> InstanceHeader:
     """Read what an instance is, without its pixels.
 
     Parameters
     ----------
     path
         A Part 10 file, or a bare data set that names its UIDs.
+    patient_path
+        Another file of the study that says who the patient is, where this one does not.
 
     Raises
     ------
@@ -93,7 +96,11 @@ def read_header(path: Path) -> InstanceHeader:
     (PS3.3 Section C.7.6.16), or None; then each frame has an orientation of its own.
     """
     with quiet():
-        return _header(path, _open(path, _KEYWORDS))
+        header = _header(path, _open(path, _KEYWORDS))
+        if patient_path is None:
+            return header
+        age = age_in_years(_open(patient_path, _KEYWORDS).dataset)
+        return replace(header, patient_path=patient_path, age_years=age)
 
 
 def _header(path: Path, opened: Opened) -> InstanceHeader:

@@ -9,15 +9,13 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from pydicom.filereader import read_dataset
-
+from pacs_ai.dicom import patient
 from pacs_ai.dicom.elements import walk
 from pacs_ai.dicom.encoding import BadDataset, Encoding, Value, no_vr
-from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
+from pacs_ai.dicom.facts import KEYWORDS, UIDS, WANTED, values_of
 from pacs_ai.dicom.part10 import (
     DEFLATED,
     EXPLICIT_BIG,
@@ -27,7 +25,8 @@ from pacs_ai.dicom.part10 import (
     FileMeta,
     read_meta,
 )
-from pacs_ai.dicom.reading import PIXEL_KEYWORDS, text
+from pacs_ai.dicom.patient import PatientIdentity
+from pacs_ai.dicom.reading import PIXEL_KEYWORDS
 from pacs_ai.domain import Part
 from pacs_ai.errors import NotDicom, StorageError
 from pacs_ai.uids import storable_uid
@@ -41,27 +40,6 @@ MAX_RATIO = 64
 _NATIVE = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED})
 _COMPRESSED_PREFIXES = ("1.2.840.10008.1.2.4.", "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.8.")
 _PIXEL_DATA = 0x7FE00010
-_KEYWORDS = {
-    0x00080008: "ImageType",
-    0x00080016: "SOPClassUID",
-    0x00080018: "SOPInstanceUID",
-    0x00080050: "AccessionNumber",
-    0x00080060: "Modality",
-    0x00080070: "Manufacturer",
-    0x00081090: "ManufacturerModelName",
-    0x00100020: "PatientID",
-    0x00100021: "IssuerOfPatientID",
-    0x00181020: "SoftwareVersions",
-    0x0020000D: "StudyInstanceUID",
-    0x0020000E: "SeriesInstanceUID",
-}
-_UIDS = (0x00080016, 0x00080018, 0x0020000D, 0x0020000E)
-_ABSENT = dict.fromkeys(_KEYWORDS.values(), "")
-_CHARSET, _IMAGE_TYPE = 0x00080005, 0x00080008
-_MANY_VALUED = frozenset({_CHARSET, _IMAGE_TYPE})
-_TEXT_TAGS = frozenset(_KEYWORDS) | {_CHARSET}
-_WANTED = _TEXT_TAGS | frozenset(PIXEL_KEYWORDS)
-_MAX_TEXT = 16 * 1024
 _CHUNK = 1024**2
 _CHECKSUM, _TRAILER = 4, 8
 
@@ -70,10 +48,10 @@ _CHECKSUM, _TRAILER = 4, 8
 class ScannedInstance:
     """What the index keeps of an instance, and what is hashed at once and then forgotten.
 
-    ``patient_id``, ``issuer_of_patient_id`` and ``accession_number`` name a patient: they go
-    into a keyed hash and nowhere else. ``dataset_sha256`` covers the data set as sent, after the
-    file meta information; ``pixel_sha256`` the value of the pixel data as encoded (of a deflated
-    data set: as inflated), "" if there are none or it was not asked for. Absent attributes are "".
+    ``patient`` and ``accession_number`` name a patient: they go into keyed hashes and nowhere
+    else. ``dataset_sha256`` covers the data set as sent, after the file meta information;
+    ``pixel_sha256`` the value of the pixel data as encoded (of a deflated data set: as inflated),
+    "" if there are none or it was not asked for. Absent attributes are "".
     """
 
     sop_class_uid: str
@@ -82,8 +60,7 @@ class ScannedInstance:
     series_instance_uid: str
     transfer_syntax_uid: str
     modality: str
-    patient_id: str
-    issuer_of_patient_id: str
+    patient: PatientIdentity
     accession_number: str
     manufacturer: str
     manufacturer_model: str
@@ -150,8 +127,7 @@ def _scan(fd: int, name: str, *, hash_pixels: bool) -> ScannedInstance:
         series_instance_uid=values["SeriesInstanceUID"],
         transfer_syntax_uid=meta.transfer_syntax_uid,
         modality=values["Modality"],
-        patient_id=values["PatientID"],
-        issuer_of_patient_id=values["IssuerOfPatientID"],
+        patient=PatientIdentity(*(values[keyword] for keyword in patient.KEYWORDS)),
         accession_number=values["AccessionNumber"],
         manufacturer=values["Manufacturer"],
         manufacturer_model=values["ManufacturerModelName"],
@@ -173,9 +149,9 @@ def _elements(fd: int, start: int, syntax: str) -> tuple[dict[int, Value], dict[
         raise BadDataset("the data set is empty")
     # Pages are read only where an element begins: pixel data cost neither time nor memory.
     with mmap.mmap(fd, 0, access=mmap.ACCESS_READ) as data:
-        walked = walk(data, start, encoding, _WANTED)
+        walked = walk(data, start, encoding, WANTED)
         found = walked.found
-        values = _values(data, found)
+        values = values_of(data, found)
     try:
         _check_uids(values, found)
     except BadDataset:
@@ -187,43 +163,9 @@ def _elements(fd: int, start: int, syntax: str) -> tuple[dict[int, Value], dict[
     return found, values
 
 
-def _values(data: mmap.mmap, found: dict[int, Value]) -> dict[str, str]:
-    raw = {tag: _bytes(data, found[tag]) for tag in _TEXT_TAGS if tag in found}
-    if not all(_is_plain(tag, value) for tag, value in raw.items()):
-        return _foreign_values(raw)
-    plain = {_KEYWORDS[tag]: value for tag, value in raw.items() if tag in _KEYWORDS}
-    return _ABSENT | {key: value.decode("ascii").rstrip("\0 ") for key, value in plain.items()}
-
-
-def _bytes(data: mmap.mmap, place: Value) -> bytes:
-    if place.length > _MAX_TEXT:
-        raise BadDataset(f"the text at byte {place.start} is longer than {_MAX_TEXT} bytes")
-    return data[place.start : place.start + place.length]
-
-
-def _is_plain(tag: int, raw: bytes) -> bool:
-    """Tell whether a value means the same in every character set, and is the only one."""
-    several = b"\\" in raw and tag not in _MANY_VALUED
-    return raw.isascii() and b"\x1b" not in raw and not several
-
-
-def _foreign_values(raw: dict[int, bytes]) -> dict[str, str]:
-    """Decode the values with pydicom, which knows character sets, from a data set of no others."""
-    content = b"".join(
-        struct.pack("<HHI", tag >> 16, tag & 0xFFFF, len(value)) + value
-        for tag, value in sorted(raw.items())
-    )
-    try:
-        with quiet():
-            dataset = read_dataset(BytesIO(content), is_implicit_VR=True, is_little_endian=True)
-            return {keyword: text(dataset, keyword) for keyword in _ABSENT}
-    except FOREIGN_ERRORS as error:
-        raise BadDataset(f"a value cannot be read ({type(error).__name__})") from error
-
-
 def _check_uids(values: dict[str, str], found: dict[int, Value]) -> None:
-    for tag in _UIDS:
-        keyword = _KEYWORDS[tag]
+    for tag in UIDS:
+        keyword = KEYWORDS[tag]
         if tag not in found:
             raise BadDataset(f"the data set has no {keyword}", MISSING_UID)
         if not storable_uid(values[keyword]):

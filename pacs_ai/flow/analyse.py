@@ -28,9 +28,10 @@ from pacs_ai.flow.intact import check_instances, is_outage
 from pacs_ai.flow.look import Looked, Source, look
 from pacs_ai.flow.loopguard import OWN_RESULT
 from pacs_ai.flow.refuse import say_why
+from pacs_ai.flow.whose import sources_of
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.model.predict import Classifier
-from pacs_ai.store import instances, jobs
+from pacs_ai.store import identities, instances, jobs
 from pacs_ai.store.results import Made
 from pacs_ai.store.schema import Instance, Job, Study
 from pacs_ai.store.session import Session
@@ -111,13 +112,10 @@ def _perform(
         job = session.get_one(Job, lease.job_id)
         study = session.get_one(Study, job.study_id)
         rows = instances.of_revision(session, StudyId(study.id), job.revision)
+        named = identities.foreign(session, study)
     classifier = _chosen(classifiers, job.model_name, changed)
-    others = [row for row in rows if row.unusable_reason != OWN_RESULT]
-    check_instances(context.spool, others)
-    sources = [
-        Source(context.spool.path_of(row.path), row.id, row.modality, row.series_instance_uid)
-        for row in others
-    ]
+    check_instances(context.spool, [row for row in rows if row.unusable_reason != OWN_RESULT])
+    sources = sources_of(context, rows, named)
     rules = [rule for rule in context.config.rules if rule.name in job.rules]
     try:
         looked = look(classifier, sources)

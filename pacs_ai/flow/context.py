@@ -6,8 +6,10 @@ from datetime import datetime
 
 from pacs_ai.clock import Clock
 from pacs_ai.config import Config
+from pacs_ai.dicom.patient import PatientIdentity
 from pacs_ai.engine.base import Engine
 from pacs_ai.logs import keyed_hash
+from pacs_ai.store.identities import Stated
 from pacs_ai.store.session import Database
 from pacs_ai.store.spool import Spool
 from pacs_ai.uids import derived_uid
@@ -43,6 +45,22 @@ class FlowContext:
     def patient_key(self, patient_id: str) -> str:
         """Return what stands for a PatientID in the database."""
         return keyed_hash(self.secret, f"patient|{patient_id.strip()}")
+
+    def identity(self, study_instance_uid: str, patient: PatientIdentity) -> Stated:
+        """Return what stands in the database for what an instance says of its patient.
+
+        Hashes of one study are not comparable with those of another: who has only the database
+        cannot count how many patients share a sex or a birth date.
+        """
+        stated = patient.stated()
+        digest = keyed_hash(self.secret, f"{study_instance_uid}|{sorted(stated.items())}")
+        return Stated(
+            digest,
+            {
+                field: keyed_hash(self.secret, f"{study_instance_uid}|{field}|{value}")
+                for field, value in stated.items()
+            },
+        )
 
     def accession_key(self, accession_number: str) -> str:
         """Return what stands for an accession number in the database."""

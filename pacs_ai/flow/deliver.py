@@ -18,7 +18,7 @@ from pacs_ai.flow.intact import check_result
 from pacs_ai.flow.substitute import substitute
 from pacs_ai.logs import get_logger
 from pacs_ai.net import client
-from pacs_ai.store import deliveries
+from pacs_ai.store import deliveries, withholding
 from pacs_ai.store.deliveries import Parcel
 from pacs_ai.store.session import Session
 
@@ -100,6 +100,7 @@ def _send(
             context.config.node.ae_title,
             list(by_path),
             timeout=peer.timeout_seconds,
+            may_leave=lambda path: _may_leave(context, by_path[path]),
         )
     except PeerError as error:
         if context.stopping.is_set():
@@ -111,6 +112,7 @@ def _send(
         (by_path[outcome.path], outcome)
         for outcome in outcomes
         if not (outcome.error is not None and context.stopping.is_set())
+        and not _held(context, by_path[outcome.path], outcome)
         and not _substituted(context, peer, by_path[outcome.path], outcome, job, destination)
     ]
 
@@ -122,6 +124,30 @@ def _send(
 
     stored = insist(context, write)
     _log.info("results delivered", job=job, peer=destination, stored=stored, of=len(parcels))
+
+
+def _may_leave(context: FlowContext, parcel: Parcel) -> bool:
+    """Ask right before an object leaves: meanwhile its study may have come into CONFLICT.
+
+    Where nobody can say, it does not leave now.
+    """
+    with contextlib.suppress(StorageError), context.database.read() as session:
+        return withholding.may_leave(session, parcel.delivery_id, parcel.attempt)
+    return False
+
+
+def _held(context: FlowContext, parcel: Parcel, outcome: client.StoreOutcome) -> bool:
+    """Give back what was not sent because it was not to leave any more."""
+    if not isinstance(outcome.error, client.Withheld):
+        return False
+
+    def write(session: Session) -> None:
+        withholding.hold(
+            session, parcel.delivery_id, parcel.attempt, now=context.now(), actor=context.owner
+        )
+
+    insist(context, write)
+    return True
 
 
 def _substituted(

@@ -1,14 +1,20 @@
 """The same SOP Instance UID again: the first stays byte for byte, whatever comes."""
 
+from dataclasses import dataclass
+
 from pacs_ai.dicom.scan import ScannedInstance, scan_instance
 from pacs_ai.errors import DatabaseBusy, NotDicom, StorageError
+from pacs_ai.flow.asked import asks_anew
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.intact import check_instances
+from pacs_ai.flow.loopguard import OWN_RESULT
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.net.handlers import StoreAnswer
-from pacs_ai.store import instances, studies
+from pacs_ai.store import admission, instances, repeats
+from pacs_ai.store.admission import Placed
+from pacs_ai.store.identities import Sender
 from pacs_ai.store.schema import Instance
-from pacs_ai.store.session import RECEIVE_BUSY_SECONDS
+from pacs_ai.store.session import RECEIVE_BUSY_SECONDS, Session
 from pacs_ai.store.transition import record
 
 REFUSED = StoreAnswer(0xC003, "SOP Instance UID known with other content")
@@ -18,45 +24,111 @@ _SUCCESS = StoreAnswer(0x0000)
 _log = get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The instance as it was stored first, and by which ways it has come since."""
+
+    row: Instance
+    ways: list[tuple[str, str]]
+    identical: bool
+
+
 def answer(
-    context: FlowContext, path: str, scanned: ScannedInstance, sender: studies.Sender
-) -> StoreAnswer:
+    context: FlowContext, path: str, size: int, scanned: ScannedInstance, sender: Sender
+) -> tuple[StoreAnswer, Placed | None]:
     """Deal with a file whose SOP Instance UID is that of another.
 
-    Identical bytes are a success without effect, unless the stored file is gone or damaged: then
-    they take its place. The same image in another wrapping (transfer
-    syntax, or header values changed by a router) is set aside and answered 0x0000, because a
-    failure would end the sender's whole job. Other content is refused, or set aside with a
-    warning where ``storage.on_conflict = "keep_both"``.
+    Identical bytes are a success without effect, unless they come by a way that a rule asks for, or
+    the stored file is gone or damaged: then they take its place. The same image in another wrapping
+    (transfer syntax, or header values changed by a router or a correction) is set aside and
+    answered 0x0000, because a failure would end the sender's whole job. Other content is refused,
+    or set aside with a warning where ``storage.on_conflict = "keep_both"``.
 
     Parameters
     ----------
     path
         Where in the spool it lies; not any more when this returns.
+    size
+        Its bytes.
+
+    Returns
+    -------
+    answer
+        For the sender.
+    placed
+        What became of the study; None if nothing did.
     """
-    with context.database.read() as session:
-        known = instances.find(session, scanned.sop_instance_uid)
-    if known is None:
-        raise DatabaseBusy("the instance's row went away this moment: send it again")
-    if known.sha256 == scanned.dataset_sha256:
-        _keep_one(context, path, known)
-        return _SUCCESS
-    if _same_image(context, path, scanned, known):
-        context.spool.set_aside(path, "variants")
-        _audit(context, scanned, known, sender, "variant set aside")
-        return _SUCCESS
+    known = _known(context, scanned)
+    if known.identical:
+        _keep_one(context, path, scanned, known.row)
+        return _SUCCESS, _come_again(context, known, sender)
+    if _same_image(context, path, scanned, known.row):
+        return _SUCCESS, _set_aside(context, path, size, scanned, known, sender)
     _log.error("one UID, two contents", study=study_ref(scanned.study_instance_uid))
-    if context.config.storage.on_conflict == "keep_both":
+    keep_both = context.config.storage.on_conflict == "keep_both"
+    if keep_both:
         context.spool.set_aside(path, "quarantine")
-        _audit(context, scanned, known, sender, "other content set aside")
-        return KEPT_BOTH
-    context.spool.delete(path)
-    _audit(context, scanned, known, sender, "other content refused")
-    return REFUSED
+    else:
+        context.spool.delete(path)
+    what = "other content set aside" if keep_both else "other content refused"
+    with context.database.write(busy_seconds=RECEIVE_BUSY_SECONDS) as session:
+        _audit(context, session, known.row, sender, what)
+        placed = admission.refused(session, known.row, sender, context.now())
+    return KEPT_BOTH if keep_both else REFUSED, placed if placed.alarm else None
 
 
-def _keep_one(context: FlowContext, path: str, known: Instance) -> None:
+def _known(context: FlowContext, scanned: ScannedInstance) -> _Known:
+    with context.database.read() as session:
+        row = instances.find(session, scanned.sop_instance_uid)
+        if row is None:
+            raise DatabaseBusy("the instance's row went away this moment: send it again")
+        digest = scanned.dataset_sha256
+        identical = row.sha256 == digest or instances.has_variant(session, row, digest)
+        return _Known(row, repeats.ways(session, row), identical)
+
+
+def _come_again(context: FlowContext, known: _Known, sender: Sender) -> Placed | None:
+    """Note by which other way an instance came, and receive its study on where a rule asks."""
+    way = (sender.calling_aet, sender.called_aet)
+    if not sender.calling_aet or way in known.ways:
+        return None
+    opens = _opens(context, known, sender)
+    with context.database.write(busy_seconds=RECEIVE_BUSY_SECONDS) as session:
+        return admission.repeat(session, known.row, sender, opens=opens, now=context.now())
+
+
+def _opens(context: FlowContext, known: _Known, sender: Sender) -> bool:
+    """Tell whether an instance that came again is a reason to apply the rules again."""
+    way = (sender.calling_aet, sender.called_aet)
+    return known.row.unusable_reason != OWN_RESULT and asks_anew(
+        context.config.rules, way, known.ways
+    )
+
+
+def _set_aside(
+    context: FlowContext,
+    path: str,
+    size: int,
+    scanned: ScannedInstance,
+    known: _Known,
+    sender: Sender,
+) -> Placed | None:
+    aside = context.spool.set_aside(path, "variants")
+    variant = instances.SetAside(scanned.transfer_syntax_uid, aside, size, scanned.dataset_sha256)
+    opens = _opens(context, known, sender)
+    now = context.now()
+    with context.database.write(busy_seconds=RECEIVE_BUSY_SECONDS) as session:
+        _audit(context, session, known.row, sender, "variant set aside")
+        placed = admission.set_aside(session, known.row, variant, sender, now)
+        again = admission.repeat(session, known.row, sender, opens=opens, now=now)
+    return placed if placed.alarm else again
+
+
+def _keep_one(context: FlowContext, path: str, scanned: ScannedInstance, known: Instance) -> None:
     """Keep the file that was there, or put the new one in its place if it is not what it was."""
+    if known.sha256 != scanned.dataset_sha256:  # it is a variant's that lies there already
+        context.spool.delete(path)
+        return
     try:
         check_instances(context.spool, [known])
     except StorageError:
@@ -88,24 +160,16 @@ def _same_image(context: FlowContext, path: str, scanned: ScannedInstance, known
 
 
 def _audit(
-    context: FlowContext,
-    scanned: ScannedInstance,
-    known: Instance,
-    sender: studies.Sender,
-    what: str,
+    context: FlowContext, session: Session, known: Instance, sender: Sender, what: str
 ) -> None:
-    """Leave a line, and hold the study back if the patient changed with the content."""
-    with context.database.write(busy_seconds=RECEIVE_BUSY_SECONDS) as session:
-        record(
-            session,
-            "instance",
-            known.id,
-            "",
-            "",
-            now=context.now(),
-            actor=sender.calling_aet,
-            note=what,
-        )
-        studies.conflict_if_other_patient(
-            session, scanned.study_instance_uid, sender, now=context.now()
-        )
+    """Leave a line on an instance that came again."""
+    record(
+        session,
+        "instance",
+        known.id,
+        "",
+        "",
+        now=context.now(),
+        actor=sender.calling_aet,
+        note=what,
+    )

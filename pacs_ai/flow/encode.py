@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -20,7 +21,7 @@ from pacs_ai.results.build import Built, BuiltResult, build_refusals, build_resu
 from pacs_ai.results.context import Predecessor, ResultContext
 from pacs_ai.results.evidence import evidence_of
 from pacs_ai.results.source import Evidence
-from pacs_ai.store import results
+from pacs_ai.store import identities, results
 from pacs_ai.store.schema import Job, Study
 
 FORM = b"results 4"
@@ -97,6 +98,7 @@ def _made_by(context: FlowContext, job: Job) -> ResultContext:
     with context.database.read() as session:
         row = results.previous_report(session, job)
         study = session.get_one(Study, job.study_id)
+        identity = identities.used(session, study)
     earlier = None
     if row is not None:
         earlier = Predecessor(
@@ -105,7 +107,8 @@ def _made_by(context: FlowContext, job: Job) -> ResultContext:
             row.sop_class_uid,
             row.sop_instance_uid,
         )
-    return result_context(context.config, context.installation_uid(), job.created_at, earlier)
+    made_by = result_context(context.config, context.installation_uid(), job.created_at, earlier)
+    return replace(made_by, identity=identity)
 
 
 def result_context(

@@ -18,13 +18,15 @@ from pacs_ai.model.predict import Classifier
 class Source:
     """An instance to look at, and what its owner calls it.
 
-    ``modality`` and ``series`` are what is known of it without its file, "" if nothing is.
+    ``modality`` and ``series`` are what is known of it without its file, "" if nothing is;
+    ``patient`` as ``patient_path`` in `read_header`.
     """
 
     path: Path
     id: int
     modality: str = ""
     series: str = ""
+    patient: Path | None = None
 
 
 @dataclass(slots=True)
@@ -63,7 +65,7 @@ def open_sources(sources: Sequence[Source]) -> Opened:
     for source in sources:
         opened.ids[source.path] = source.id
         try:
-            opened.headers.append(read_header(source.path))
+            opened.headers.append(read_header(source.path, source.patient))
         except NotDicom as error:
             opened.closed.append(source)
             opened.faults[source.id] = error.message

@@ -17,7 +17,8 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.loopguard import passive_reason
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.net.handlers import ReceivedInstance, StoreAnswer
-from pacs_ai.store import arriving, instances, studies
+from pacs_ai.store import arriving, instances
+from pacs_ai.store.identities import Sender
 
 SUCCESS = 0x0000
 OUT_OF_RESOURCES = 0xA700
@@ -126,16 +127,22 @@ def adopt(
     placed = context.database.write_together(
         lambda connection: arriving.place(connection, arrival, sender, now)
     )
+    answer = StoreAnswer(SUCCESS)
+    again = placed is None
     if placed is None:
-        return duplicates.answer(context, path, scanned, sender)
-    if placed.state is StudyState.CONFLICT:
+        answer, placed = duplicates.answer(context, path, size, scanned, sender)
+    if placed is None:
+        return answer
+    if placed.alarm:
         _log.error(
-            "two patients under one study: held", study=study_ref(arrival.study_instance_uid)
+            "two patients under one study: held",
+            study=study_ref(arrival.study_instance_uid),
+            reason=placed.alarm,
         )
-    elif placed.state is StudyState.RECEIVING and not arrival.unusable_reason:
+    elif placed.state is StudyState.RECEIVING and (again or not arrival.unusable_reason):
         revision = (placed.study_id, placed.revision)
         arrivals.stored(revision, origin.association_id, context.clock.monotonic())
-    return StoreAnswer(SUCCESS)
+    return answer
 
 
 def _arrival(path: str, size: int, scanned: ScannedInstance) -> instances.Arrival:
@@ -153,13 +160,14 @@ def _arrival(path: str, size: int, scanned: ScannedInstance) -> instances.Arriva
     )
 
 
-def _sender(context: FlowContext, scanned: ScannedInstance, origin: Origin) -> studies.Sender:
-    return studies.Sender(
+def _sender(context: FlowContext, scanned: ScannedInstance, origin: Origin) -> Sender:
+    return Sender(
         node=context.spool.node,
         calling_aet=origin.calling_aet,
         called_aet=origin.called_aet,
-        patient_key=context.patient_key(scanned.patient_id),
+        patient_key=context.patient_key(scanned.patient.patient_id),
         accession_key=context.accession_key(scanned.accession_number),
+        identity=context.identity(scanned.study_instance_uid, scanned.patient),
     )
 
 

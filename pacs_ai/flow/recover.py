@@ -13,7 +13,17 @@ from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.deliver import release
 from pacs_ai.flow.receive import Origin, adopt
 from pacs_ai.logs import get_logger
-from pacs_ai.store import commitments, deliveries, instances, jobs, leases, results, studies, tasks
+from pacs_ai.store import (
+    commitments,
+    deliveries,
+    instances,
+    jobs,
+    leases,
+    results,
+    studies,
+    tasks,
+    withholding,
+)
 from pacs_ai.store.session import BUSY_SECONDS, Session
 
 _ADOPTED = Origin(calling_aet="", called_aet="", association_id=None)
@@ -34,18 +44,19 @@ def restart(context: FlowContext, arrivals: Arrivals) -> None:
     removed = context.spool.clear_parts()
     with context.database.read() as session:
         known = instances.known_paths(session, f"{context.spool.node}/")
-    present = context.spool.instance_paths()
-    for path in sorted(present - known):
+    found = context.spool.instance_paths()
+    for path in sorted(found - known):
         _adopt(context, arrivals, path)
+    present = found | context.spool.variant_paths()
     _report_missing(context, known - present, present)
     _remove_stray_results(context)
     returned = _take_back_own(context)
     _ask_again(context)
-    if removed or returned or present - known:
+    if removed or returned or found - known:
         _log.warning(
             "recovered from a crash",
             parts_removed=removed,
-            orphans=len(present - known),
+            orphans=len(found - known),
             leases_returned=returned,
         )
 
@@ -165,6 +176,7 @@ def sweep(context: FlowContext, watch: LeaseWatch) -> None:
     release(context)
     with context.database.write() as session:
         jobs.wake_due(session, context.now(), actor=context.owner)
+        withholding.cancel_void(session, now=context.now(), actor=context.owner)
         _give_tasks(context, session)
 
 

@@ -1,24 +1,20 @@
 """Step 3: rules decide which models see a study; each becomes a job."""
 
-import fnmatch
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from pacs_ai.config import Operand, Rule
+from pacs_ai.config import Rule
 from pacs_ai.dicom.header import read_facts, read_header
+from pacs_ai.dicom.modules import PATIENT_AND_STUDY
 from pacs_ai.domain import ModelIdentity, StudyId, TaskKind
 from pacs_ai.errors import NotDicom, StorageError
+from pacs_ai.flow.asked import SENDER_KEYS, Facts, matches_any_way
 from pacs_ai.flow.context import FlowContext, split_pair
 from pacs_ai.flow.intact import check_instances
 from pacs_ai.flow.loopguard import NOT_ANALYSED, OWN_RESULT, stays_passive
 from pacs_ai.logs import get_logger, study_ref
-from pacs_ai.store import instances, jobs, studies
+from pacs_ai.store import identities, instances, jobs, repeats, studies
 from pacs_ai.store.schema import Instance, Study
-
-Facts = Mapping[str, str | list[str]]
-
-SENDER_KEYS = frozenset({"CallingAET", "CalledAET"})
-"""Operands of ``when`` that are facts of the association, not of the data set."""
 
 _log = get_logger()
 
@@ -68,7 +64,10 @@ def route(context: FlowContext, models: Mapping[str, ModelIdentity], key: str) -
         if not routed:
             return
         for model, rules in by_model.items():
-            job_id = jobs.create(session, study, rules, model, models[model], context.now())
+            asked = (rules, model, models[model], context.now())
+            if repeats.carry_over(session, study, *asked):
+                continue
+            job_id = jobs.create(session, study, *asked)
             if job_id is not None:
                 context.engine.enqueue(session, TaskKind.ANALYSE, job_id)
     _log.info(
@@ -118,19 +117,24 @@ def _to_be_told(
 
 
 def matching_rules(context: FlowContext, study: Study, usable: Sequence[Instance]) -> list[Rule]:
-    """Return the rules of which every condition holds for one and the same instance."""
+    """Return the rules of which every condition holds for one and the same instance.
+
+    An instance that came by several ways (senders, names it was sent to) counts for each.
+    """
     wanted = {
         keyword
         for rule in context.config.rules
         for keyword in rule.when
         if keyword not in SENDER_KEYS
     }
-    sender: Facts = {"CallingAET": study.calling_aet, "CalledAET": study.called_aet}
+    with context.database.read() as session:
+        ways = repeats.ways_of_study(session, StudyId(study.id))
+        named = identities.foreign(session, study)
     open_rules = list(context.config.rules) if usable else []
     matched: list[Rule] = []
     for instance in usable:
-        facts = {**_facts(context, instance, wanted), **sender}
-        hits = [rule for rule in open_rules if matches(rule.when, facts)]
+        facts = _facts(context, instance, named.get(instance.id), wanted)
+        hits = [rule for rule in open_rules if matches_any_way(rule.when, facts, ways[instance.id])]
         matched += hits
         open_rules = [rule for rule in open_rules if rule not in hits]
         if not open_rules:
@@ -138,36 +142,20 @@ def matching_rules(context: FlowContext, study: Study, usable: Sequence[Instance
     return [rule for rule in context.config.rules if rule in matched]
 
 
-def matches(when: Mapping[str, Operand], facts: Facts) -> bool:
-    """Tell whether every condition of a rule holds.
-
-    An operand is a literal or a glob (case counts); of a list one must match. Of a fact with
-    several values one must match. A missing fact is the empty string.
-    """
-    return all(
-        any(
-            fnmatch.fnmatchcase(value, pattern)
-            for pattern in _values(operand)
-            for value in _values(facts.get(keyword, ""))
-        )
-        for keyword, operand in when.items()
-    )
-
-
-def _values(one_or_many: str | Iterable[str]) -> list[str]:
-    return [one_or_many] if isinstance(one_or_many, str) else list(one_or_many) or [""]
-
-
-def _facts(
-    context: FlowContext, instance: Instance, wanted: set[str]
-) -> dict[str, str | list[str]]:
+def _facts(context: FlowContext, instance: Instance, named: str | None, wanted: set[str]) -> Facts:
+    """Read what rules ask about; of the patient and the study from a file of the right patient."""
     if not wanted:
         return {}
     check_instances(context.spool, [instance])
     try:
-        return read_facts(context.spool.path_of(instance.path), wanted)
+        facts = read_facts(context.spool.path_of(instance.path), wanted)
+        if named:
+            whose = wanted.intersection(PATIENT_AND_STUDY)
+            facts = {key: value for key, value in facts.items() if key not in whose}
+            facts |= read_facts(context.spool.path_of(named), whose)
     except NotDicom:
         return {}
+    return facts
 
 
 def _reason(rows: Sequence[Instance], usable: Sequence[Instance], matched: Sequence[Rule]) -> str:

@@ -17,7 +17,7 @@ from pacs_ai.net.dimse import Command, Element, Field, encode_request, encode_re
 from pacs_ai.net.faults import ProtocolViolation
 from pacs_ai.net.handlers import CommitmentReport, SopReference
 from pacs_ai.net.requestor import PeerAddress, association
-from pacs_ai.net.sending import StoreOutcome, store
+from pacs_ai.net.sending import StoreOutcome, Withheld, store
 from pacs_ai.net.status import Status
 from pacs_ai.net.tls import ClientTls
 from pacs_ai.net.wire import cut_all
@@ -27,6 +27,7 @@ __all__ = [
     "Credentials",
     "PeerAddress",
     "StoreOutcome",
+    "Withheld",
     "cut_all",
     "echo",
     "report_commitment",

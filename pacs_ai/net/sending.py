@@ -60,6 +60,13 @@ class SendingStopped(PeerError):
     retryable = True
 
 
+class Withheld(PeerError):
+    """Meanwhile the file was not to be sent any more. Nothing is wrong with peer or file."""
+
+    code = "WITHHELD"
+    retryable = True
+
+
 @dataclass(frozen=True, slots=True)
 class StoreOutcome:
     """What became of one file.
@@ -107,6 +114,7 @@ def store(
     paths: Sequence[Path],
     on_answer: Callable[[StoreOutcome], None] | None = None,
     timeout: float = 30,
+    may_leave: Callable[[Path], bool] | None = None,
 ) -> list[StoreOutcome]:
     """Send files, on one association as long as 128 contexts suffice.
 
@@ -125,6 +133,8 @@ def store(
         Told each outcome as it comes.
     timeout
         See `pacs_ai.net.requestor.association`.
+    may_leave
+        Asked right before each file is sent; what may not ends as `Withheld`.
 
     Returns
     -------
@@ -147,7 +157,7 @@ def store(
     files = list(_examine(paths, note))
     for batch in _batches(files):
         try:
-            _send_batch(peer, calling_aet, batch, note, timeout)
+            _send_batch(peer, calling_aet, batch, note, timeout, may_leave)
         except PeerError as error:
             if not outcomes and not isinstance(error, ContextRejected):
                 raise
@@ -202,12 +212,16 @@ def _send_batch(
     batch: Sequence[_File],
     note: Callable[[StoreOutcome], None],
     timeout: float,
+    may_leave: Callable[[Path], bool] | None,
 ) -> None:
     keys = dict.fromkeys(key for file in batch for key in _proposals(file.key))
     proposals = [Proposal(sop_class, (syntax,)) for sop_class, syntax in keys]
     with association(peer, calling_aet, proposals, timeout) as made:
         accepted = {(one.abstract_syntax, one.transfer_syntax): one for one in made.contexts}
         for file in batch:
+            if may_leave is not None and not may_leave(file.path):
+                note(StoreOutcome(file.path, None, Withheld("not to be sent any more")))
+                continue
             try:
                 note(_send(peer, made, file, accepted))
             except PeerError as error:

@@ -43,6 +43,8 @@ class ResultContext:
         Series number of the reports; the other kinds take the next ones.
     predecessor
         Report of an earlier revision of the study, which the new one replaces.
+    identity
+        Digest of whom the results name, part of every UID; "" for a study never corrected.
     font
         TrueType font for names on a page that the shipped font has no letters for.
     """
@@ -54,6 +56,7 @@ class ResultContext:
     settings_hash: str
     series_number_base: int = 9001
     predecessor: Predecessor | None = None
+    identity: str = ""
     font: Path | None = None
 
     def series_number(self, kind: ResultKind) -> int:
@@ -61,7 +64,11 @@ class ResultContext:
         return self.series_number_base + tuple(ResultKind).index(kind)
 
     def series_key(self, model: ModelIdentity, role: str, study_uid: str) -> tuple[str, ...]:
-        """Key that a result series' UID, and what lies in the series, is derived from."""
+        """Key that a result series' UID, and what lies in the series, is derived from.
+
+        Archives drop an object whose UID they know: results of a study whose patient was corrected
+        need others than those made before.
+        """
         return (
             self.site,
             model.name,
@@ -71,6 +78,7 @@ class ResultContext:
             self.settings_hash,
             role,
             study_uid,
+            *((self.identity,) if self.identity else ()),
         )
 
 

@@ -107,9 +107,9 @@ class Evidence:
 
     Notes
     -----
-    All results of a study take patient and study from the first instance, so that they agree with
-    each other even where the instances do not. ``left_out`` tells the keywords of what they do not
-    take, because it cannot be decoded or a result must not have it.
+    All results of a study take patient and study from the first instance that names the right
+    patient, so that they agree with each other even where the instances do not. ``left_out`` tells
+    the keywords of what they do not take: it cannot be decoded, or a result must not have it.
     """
 
     def __init__(self, headers: Iterable[InstanceHeader], unseen: tuple[str, ...] = ()) -> None:
@@ -118,8 +118,11 @@ class Evidence:
             {header.sop_instance_uid: header for header in headers}.values()
         )
         self.unseen = unseen
-        self.reference, undecoded = _read(self.headers[0].path)
-        self._read[self.headers[0].sop_instance_uid] = self.reference
+        right = [one for one in self.headers if one.patient_path is None]
+        first = (right or self.headers)[0]
+        self.reference, undecoded = _read(first.patient_path or first.path)
+        if right:
+            self._read[first.sop_instance_uid] = self.reference
         illegal = copy_identity(self.reference, Dataset())
         self.left_out: tuple[str, ...] = tuple(dict.fromkeys((*undecoded, *illegal)))
 

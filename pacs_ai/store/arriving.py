@@ -1,7 +1,7 @@
 """The row of an instance that arrives, in as few statements as can be: a sender waits for it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
@@ -11,21 +11,28 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from pacs_ai.domain import StudyId, StudyState
-from pacs_ai.store import instances, studies
+from pacs_ai.store import admission, instances
+from pacs_ai.store.admission import Placed
+from pacs_ai.store.identities import Sender
 from pacs_ai.store.instances import Arrival
-from pacs_ai.store.schema import Instance, Study
+from pacs_ai.store.schema import Identity, Instance, Study
 
 _OF_ARRIVAL = [field.name for field in fields(Arrival) if field.name != "study_instance_uid"]
-_COLUMNS = ("study_id", "revision", "received_at", *_OF_ARRIVAL)
+_OF_SENDER = ["calling_aet", "called_aet"]
+_COLUMNS = ("study_id", "revision", "identity_id", "received_at", *_OF_SENDER, *_OF_ARRIVAL)
 _OPEN = (
     Study.study_instance_uid == sa.bindparam("study_uid"),
     Study.state == StudyState.RECEIVING.value,
-    Study.patient_key == sa.bindparam("patient"),
+    Identity.study_id == Study.id,
+    Identity.digest == sa.bindparam("identity"),
+    Identity.patient_number == Study.patient_number,
 )
 _ROW = sa.select(
     Study.id,
     Study.revision,
+    Identity.id,
     sa.bindparam("now", type_=Instance.received_at.type),
+    *(sa.bindparam(name, type_=getattr(Instance, name).type) for name in _OF_SENDER),
     *(sa.bindparam(name, type_=getattr(Instance, name).type) for name in _OF_ARRIVAL),
 ).where(*_OPEN)
 _NOTE_ACTIVITY = (
@@ -41,48 +48,39 @@ _NOTE_ACTIVITY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """The revision that an instance now belongs to, and the state of its study."""
-
-    study_id: StudyId
-    revision: int
-    state: StudyState
-
-
 def place(
-    connection: sa.Connection, arrival: Arrival, sender: studies.Sender, now: datetime
+    connection: sa.Connection, arrival: Arrival, sender: Sender, now: datetime
 ) -> Placed | None:
     """Give an instance its row, and its study the state that follows from it.
 
-    Nearly every instance is a new one of a study that is being received from the same patient:
-    two statements say so. All else is `studies.add_instance`.
+    Nearly every instance is a new one of a study that is being received, and names its patient
+    like another one before: two statements say so. All else is `admission.place`.
 
     Returns
     -------
     Placed or None
         None if the SOP Instance UID has a row already.
     """
-    if not arrival.unusable_reason:
+    if not arrival.unusable_reason and sender.calling_aet:
         placed = _continue(connection, arrival, sender, now)
         if placed is not None:
             return placed
     with Session(connection, expire_on_commit=False) as session:
         if instances.find(session, arrival.sop_instance_uid) is not None:
             return None
-        study = studies.add_instance(session, arrival, sender, now)
-        session.flush()
-        return Placed(StudyId(study.id), study.revision, StudyState(study.state))
+        return admission.place(session, arrival, sender, now)
 
 
 def _continue(
-    connection: sa.Connection, arrival: Arrival, sender: studies.Sender, now: datetime
+    connection: sa.Connection, arrival: Arrival, sender: Sender, now: datetime
 ) -> Placed | None:
     """Do the usual case; None, and nothing done, where it is another."""
     insert, note_activity, moment = _statements(connection.dialect)
     values: dict[str, Any] = {name: getattr(arrival, name) for name in _OF_ARRIVAL}
     values["study_uid"] = arrival.study_instance_uid
-    values["patient"] = sender.patient_key
+    values["identity"] = sender.identity.digest
+    values["calling_aet"] = sender.calling_aet
+    values["called_aet"] = sender.called_aet
     values["now"] = moment(now)
     row: Any = insert(connection, values).first()
     if row is None:

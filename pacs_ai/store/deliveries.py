@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from pacs_ai.domain import DeliveryId, DeliveryState, JobId, StudyState
+from pacs_ai.domain import DeliveryId, DeliveryState, JobId
 from pacs_ai.store import results
 from pacs_ai.store.results import Made
 from pacs_ai.store.schema import Delivery, Job, Result, Study
 from pacs_ai.store.transition import NO_LEASE, move
+from pacs_ai.store.withholding import MAY_LEAVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,10 @@ def claim(
     lease_seconds: float,
     now: datetime,
 ) -> list[Parcel]:
-    """Move PENDING → SENDING for all that a job has for a destination; none while in CONFLICT."""
+    """Move PENDING → SENDING for all that a job has for a destination.
+
+    None while the study is in CONFLICT, and never what was made under a patient who was corrected.
+    """
     query = (
         sa.select(Delivery, Result)
         .join(Result, Result.id == Delivery.result_id)
@@ -54,7 +58,7 @@ def claim(
             Delivery.job_id == job_id,
             Delivery.destination == destination,
             Delivery.state == DeliveryState.PENDING,
-            Study.state != StudyState.CONFLICT,
+            *MAY_LEAVE,
         )
         .order_by(Delivery.id)
     )
@@ -247,12 +251,13 @@ def renew(session: Session, parcels: Sequence[Parcel], lease_seconds: float, now
 
 
 def pending(session: Session) -> list[tuple[JobId, str]]:
-    """Return what is ready to be sent and not held by a CONFLICT, each pair once."""
+    """Return what is ready to be sent and may be, each pair once."""
     query = (
         sa.select(Delivery.job_id, Delivery.destination)
+        .join(Result, Result.id == Delivery.result_id)
         .join(Job, Job.id == Delivery.job_id)
         .join(Study, Study.id == Job.study_id)
-        .where(Delivery.state == DeliveryState.PENDING, Study.state != StudyState.CONFLICT)
+        .where(Delivery.state == DeliveryState.PENDING, *MAY_LEAVE)
         .distinct()
     )
     return [(JobId(job_id), destination) for job_id, destination in session.execute(query)]

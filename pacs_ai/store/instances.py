@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pacs_ai.domain import StudyId
-from pacs_ai.store.schema import Instance, Study
+from pacs_ai.store.identities import Sender
+from pacs_ai.store.schema import Instance, Repeat, Study, Variant
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +28,63 @@ class Arrival:
     unusable_reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A file that lies beside that of its instance."""
+
+    transfer_syntax_uid: str
+    path: str
+    bytes: int
+    sha256: str
+
+
 def find(session: Session, sop_instance_uid: str) -> Instance | None:
     """Return the row of a SOP instance, if it was received before."""
     return session.scalar(sa.select(Instance).where(Instance.sop_instance_uid == sop_instance_uid))
 
 
-def insert(session: Session, arrival: Arrival, study: Study, now: datetime) -> None:
+def insert(
+    session: Session,
+    arrival: Arrival,
+    study: Study,
+    sender: Sender,
+    identity_id: int,
+    now: datetime,
+) -> None:
     """Add the row of an instance to the revision that its study is in."""
     values = asdict(arrival)
     values.pop("study_instance_uid")
     session.execute(
         sa.insert(Instance).values(
-            **values, study_id=study.id, revision=study.revision, received_at=now
+            **values,
+            study_id=study.id,
+            revision=study.revision,
+            identity_id=identity_id,
+            calling_aet=sender.calling_aet,
+            called_aet=sender.called_aet,
+            received_at=now,
         )
     )
+
+
+def insert_variant(
+    session: Session, instance: Instance, variant: SetAside, identity_id: int, now: datetime
+) -> None:
+    """Add the row of a file that was set aside beside its instance."""
+    session.add(
+        Variant(
+            **asdict(variant), instance_id=instance.id, identity_id=identity_id, received_at=now
+        )
+    )
+    session.flush()
+
+
+def has_variant(session: Session, instance: Instance, sha256: str) -> bool:
+    """Tell whether these bytes were set aside for an instance before."""
+    query = sa.select(Variant.id).where(
+        Variant.instance_id == instance.id, Variant.sha256 == sha256
+    )
+    return session.scalar(query) is not None
 
 
 def of_revision(session: Session, study_id: StudyId, revision: int) -> Sequence[Instance]:
@@ -84,13 +128,24 @@ def missing_paths(session: Session, prefix: str) -> set[str]:
 
 
 def remove(session: Session, study_id: StudyId) -> list[str]:
-    """Drop all instance rows of a study and return the paths of their files."""
-    paths = session.scalars(sa.select(Instance.path).where(Instance.study_id == study_id)).all()
+    """Drop all instance rows of a study and return the paths of their files, variants' too."""
+    mine = sa.select(Instance.id).where(Instance.study_id == study_id)
+    paths = [
+        *session.scalars(sa.select(Instance.path).where(Instance.study_id == study_id)),
+        *session.scalars(sa.select(Variant.path).where(Variant.instance_id.in_(mine))),
+    ]
+    session.execute(sa.delete(Variant).where(Variant.instance_id.in_(mine)))
+    session.execute(sa.delete(Repeat).where(Repeat.instance_id.in_(mine)))
     session.execute(sa.delete(Instance).where(Instance.study_id == study_id))
-    return list(paths)
+    return paths
 
 
 def known_paths(session: Session, prefix: str) -> set[str]:
-    """Return all instance paths below a folder of the spool."""
-    query = sa.select(Instance.path).where(Instance.path.startswith(prefix, autoescape=True))
-    return set(session.scalars(query))
+    """Return the paths of all instances and their variants below a folder of the spool."""
+    return {
+        path
+        for table in (Instance, Variant)
+        for path in session.scalars(
+            sa.select(table.path).where(table.path.startswith(prefix, autoescape=True))
+        )
+    }

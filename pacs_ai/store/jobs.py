@@ -13,7 +13,6 @@ from pacs_ai.domain import (
     JobId,
     JobState,
     ModelIdentity,
-    StudyId,
     StudyState,
 )
 from pacs_ai.errors import LeaseLost
@@ -61,6 +60,7 @@ def create(
         id=job_id,
         study_id=study.id,
         revision=study.revision,
+        correction=study.correction,
         rules=list(rules),
         model_name=model_name,
         model_version=model.version,
@@ -94,7 +94,8 @@ def claim(
     job = session.get(Job, job_id)
     if job is None or job.state != JobState.QUEUED:
         return None
-    held = session.get_one(Study, job.study_id).state == StudyState.CONFLICT
+    study = session.get_one(Study, job.study_id)
+    held = study.state == StudyState.CONFLICT or job.correction != study.correction
     attempt = job.attempt + 1
     note, model = recorded_model(job, runs.get(job.model_name))
     if held or not move(
@@ -258,28 +259,6 @@ def _finish(
         raise LeaseLost(f"job {lease.job_id}: attempt {lease.attempt} was taken over")
 
 
-def cancel_older(
-    session: Session, study_id: StudyId, revision: int, *, now: datetime, actor: str
-) -> None:
-    """Move QUEUED/WAITING → CANCELLED for jobs of revisions that a newer one replaces."""
-    query = sa.select(Job).where(
-        Job.study_id == study_id,
-        Job.revision < revision,
-        Job.state.in_((JobState.QUEUED, JobState.WAITING)),
-    )
-    for job in session.scalars(query).all():
-        move(
-            session,
-            Job,
-            job.id,
-            (JobState(job.state), JobState.CANCELLED),
-            now=now,
-            actor=actor,
-            note=f"replaced by revision {revision}",
-            finished_at=now,
-        )
-
-
 def wake_due(session: Session, now: datetime, *, actor: str) -> None:
     """Move WAITING → QUEUED for jobs whose pause is over."""
     query = sa.select(Job.id).where(Job.state == JobState.WAITING, Job.due_at <= now)
@@ -289,10 +268,14 @@ def wake_due(session: Session, now: datetime, *, actor: str) -> None:
 
 
 def queued(session: Session) -> Sequence[str]:
-    """Return the ids of jobs that wait for a worker and are not held by a CONFLICT."""
+    """Return the ids of jobs that wait for a worker, held by no CONFLICT, void by no correction."""
     query = (
         sa.select(Job.id)
         .join(Study, Study.id == Job.study_id)
-        .where(Job.state == JobState.QUEUED, Study.state != StudyState.CONFLICT)
+        .where(
+            Job.state == JobState.QUEUED,
+            Study.state != StudyState.CONFLICT,
+            Job.correction == Study.correction,
+        )
     )
     return session.scalars(query).all()

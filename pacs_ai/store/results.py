@@ -55,6 +55,7 @@ def keep(session: Session, job_id: JobId, made: Made) -> int:
             job_id=job_id,
             kind=made.kind,
             number=made.number,
+            correction=session.get_one(Job, job_id).correction,
             sop_class_uid=made.sop_class_uid,
             sop_instance_uid=made.sop_instance_uid,
             series_instance_uid=made.series_instance_uid,

@@ -4,66 +4,20 @@ UIDs are the only values that lead to a patient, and only for someone who has th
 PatientID and AccessionNumber appear as keyed hashes.
 """
 
-from datetime import UTC, datetime
-from typing import Any, ClassVar
+from datetime import datetime
 
-from sqlalchemy import (
-    JSON,
-    DateTime,
-    Dialect,
-    ForeignKey,
-    Index,
-    MetaData,
-    String,
-    Text,
-    TypeDecorator,
-    UniqueConstraint,
-    false,
-)
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, false
+from sqlalchemy.orm import Mapped, mapped_column
 
-UID = String(64)
-HEX = String(64)
-WORD = String(32)
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """Aware UTC in Python; what the database keeps has no zone on SQLite."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Hand an aware time over as UTC."""
-        if value is None:
-            return None
-        utc = value.astimezone(UTC)
-        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002 - the signature is SQLAlchemy's
-        """Return an aware time."""
-        if value is None:
-            return None
-        moment: datetime = value
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-class Base(DeclarativeBase):
-    """Registry of the tables; constraints are named, so that migrations can alter them."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map: ClassVar[dict[type, type]] = {datetime: UtcDateTime}
+from pacs_ai.store.columns import HEX, UID, WORD, Base
 
 
 class Study(Base):
-    """A study as far as it has come; ``revision`` counts the sets of instances closed over."""
+    """A study as far as it has come; ``revision`` counts the sets of instances closed over.
+
+    ``patient_number`` says which of its `Identity` rows hold, ``correction`` how often a person
+    has decided that others hold than before. The AE titles are those of the last instance.
+    """
 
     __tablename__ = "study"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -72,6 +26,8 @@ class Study(Base):
     accession_key: Mapped[str] = mapped_column(HEX, index=True)
     revision: Mapped[int] = mapped_column(default=1)
     state: Mapped[str] = mapped_column(WORD, index=True)
+    patient_number: Mapped[int] = mapped_column(default=1, server_default="1")
+    correction: Mapped[int] = mapped_column(default=0, server_default="0")
     node: Mapped[str] = mapped_column(String(64))
     calling_aet: Mapped[str] = mapped_column(String(16))
     called_aet: Mapped[str] = mapped_column(String(16))
@@ -82,11 +38,34 @@ class Study(Base):
     reason: Mapped[str] = mapped_column(Text, default="")
 
 
+class Identity(Base):
+    """One way in which instances of a study say who their patient is, as keyed hashes.
+
+    ``digest`` stands for all of it, ``fields`` for each field that is not empty. Rows with the
+    same ``patient_number`` contradict each other in nothing; another number is another patient,
+    or the same one corrected. ``superseded`` once a person has decided for another number.
+    """
+
+    __tablename__ = "identity"
+    __table_args__ = (UniqueConstraint("study_id", "digest"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
+    patient_number: Mapped[int]
+    superseded: Mapped[bool] = mapped_column(default=False)
+    digest: Mapped[str] = mapped_column(HEX)
+    fields: Mapped[dict[str, str]] = mapped_column(JSON)
+    patient_key: Mapped[str] = mapped_column(HEX)
+    accession_key: Mapped[str] = mapped_column(HEX)
+    calling_aet: Mapped[str] = mapped_column(String(16))
+    first_received_at: Mapped[datetime]
+
+
 class Instance(Base):
     """One stored SOP instance; ``revision`` is the one it arrived in.
 
-    ``unusable_reason`` is set where the instance is kept but never analysed, ``missing`` where its
-    file was not there when the node looked.
+    The AE titles are those of its first arrival, others are `Repeat` rows. ``unusable_reason`` is
+    set where the instance is kept but never analysed, ``missing`` where its file was not there when
+    the node looked.
     """
 
     __tablename__ = "instance"
@@ -104,6 +83,35 @@ class Instance(Base):
     received_at: Mapped[datetime]
     unusable_reason: Mapped[str] = mapped_column(Text, default="")
     missing: Mapped[bool] = mapped_column(default=False, server_default=false())
+    identity_id: Mapped[int | None] = mapped_column(ForeignKey("identity.id"))
+    calling_aet: Mapped[str] = mapped_column(String(16), default="", server_default="")
+    called_aet: Mapped[str] = mapped_column(String(16), default="", server_default="")
+
+
+class Variant(Base):
+    """The same SOP instance in another wrapping: its file was set aside, and may come to count."""
+
+    __tablename__ = "variant"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    instance_id: Mapped[int] = mapped_column(ForeignKey("instance.id"), index=True)
+    identity_id: Mapped[int] = mapped_column(ForeignKey("identity.id"))
+    transfer_syntax_uid: Mapped[str] = mapped_column(UID)
+    path: Mapped[str] = mapped_column(String(255), unique=True)
+    bytes: Mapped[int]
+    sha256: Mapped[str] = mapped_column(HEX)
+    received_at: Mapped[datetime]
+
+
+class Repeat(Base):
+    """An instance that came again by another way: from another sender, or to another title."""
+
+    __tablename__ = "repeat"
+    __table_args__ = (UniqueConstraint("instance_id", "calling_aet", "called_aet"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    instance_id: Mapped[int] = mapped_column(ForeignKey("instance.id"))
+    calling_aet: Mapped[str] = mapped_column(String(16))
+    called_aet: Mapped[str] = mapped_column(String(16))
+    received_at: Mapped[datetime]
 
 
 class Job(Base):
@@ -112,6 +120,7 @@ class Job(Base):
     ``attempt`` fences: what an earlier attempt still tries to write changes no row.
     ``worker_crashes`` and ``node_crashes`` count leases lost with a worker or the whole node,
     ``postponed`` how often in a row it was put off for the reason ``postponed_for``.
+    ``correction`` is the study's when the job was made: once that has grown, it is void.
     """
 
     __tablename__ = "job"
@@ -122,6 +131,7 @@ class Job(Base):
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), index=True)
     revision: Mapped[int]
+    correction: Mapped[int] = mapped_column(default=0, server_default="0")
     rules: Mapped[list[str]] = mapped_column(JSON)
     model_name: Mapped[str] = mapped_column(String(64))
     model_version: Mapped[str] = mapped_column(String(64))
@@ -149,6 +159,7 @@ class Result(Base):
 
     A file that is no DICOM object has no SOP class and no series, and a UID of its own. ``path``
     is empty once the file was removed at the end of its keep time; ``bytes`` is 0 where not known.
+    ``correction`` is the study's whose patient it names: once that has grown, it is not sent.
     """
 
     __tablename__ = "result"
@@ -157,6 +168,7 @@ class Result(Base):
     job_id: Mapped[str] = mapped_column(ForeignKey("job.id"))
     kind: Mapped[str] = mapped_column(WORD)
     number: Mapped[int]
+    correction: Mapped[int] = mapped_column(default=0, server_default="0")
     sop_class_uid: Mapped[str] = mapped_column(UID)
     sop_instance_uid: Mapped[str] = mapped_column(UID, unique=True)
     series_instance_uid: Mapped[str] = mapped_column(UID)
@@ -166,7 +178,10 @@ class Result(Base):
 
 
 class Delivery(Base):
-    """One result on its way to one destination; it is postponed as a `Job` is."""
+    """One result on its way to one destination; it is postponed as a `Job` is.
+
+    ``withdrawn_by`` is the rejection note that tells the destination that it does not hold.
+    """
 
     __tablename__ = "delivery"
     __table_args__ = (
@@ -193,6 +208,7 @@ class Delivery(Base):
     transaction_uid: Mapped[str | None] = mapped_column(UID, index=True)
     asked_at: Mapped[datetime | None]
     committed_at: Mapped[datetime | None]
+    withdrawn_by: Mapped[int | None] = mapped_column(ForeignKey("result.id"))
     error_code: Mapped[str] = mapped_column(String(32), default="")
     error_text: Mapped[str] = mapped_column(Text, default="")
 

@@ -6,7 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute
 
-from pacs_ai.store.schema import Delivery, Job, Study
+from pacs_ai.store.schema import Delivery, Instance, Job, Repeat, Study
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Filter:
     study
         Row id of the study.
     sender
-        AE title that the study came from.
+        AE title that some of the study came from.
     peer
         Name of a destination that gets a result of it.
     model
@@ -55,7 +55,7 @@ def conditions(
     if wanted.study is not None:
         found.append(Study.id == wanted.study)
     if wanted.sender:
-        found.append(Study.calling_aet == wanted.sender)
+        found.append(_sent_by(wanted.sender))
     return found
 
 
@@ -78,3 +78,14 @@ def _sent_to(peer: str) -> sa.ColumnElement[bool]:
 def of_model(name: str) -> sa.ColumnElement[bool]:
     """Return the condition that a job is one of this model."""
     return Job.model_name == name
+
+
+def _sent_by(calling_aet: str) -> sa.ColumnElement[bool]:
+    """Tell the studies of a sender: of the last one, or of any of their instances."""
+    first = sa.select(Instance.study_id).where(Instance.calling_aet == calling_aet)
+    again = (
+        sa.select(Instance.study_id)
+        .join(Repeat, Repeat.instance_id == Instance.id)
+        .where(Repeat.calling_aet == calling_aet)
+    )
+    return sa.or_(Study.calling_aet == calling_aet, Study.id.in_(sa.union(first, again)))

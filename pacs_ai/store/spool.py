@@ -217,11 +217,12 @@ class Spool:
         with translated(self.root / relative):
             (self.root / relative).unlink(missing_ok=True)
 
-    def set_aside(self, relative: str, folder: str) -> None:
-        """Move an instance to where nothing looks for any: ``variants`` or ``quarantine``."""
+    def set_aside(self, relative: str, folder: str) -> str:
+        """Move an instance to ``variants`` or ``quarantine``; returns the path it has there."""
         path = self.root / relative
         with translated(path):
             self._move(str(path), f"{self.home}/{folder}/{path.name}")
+        return f"{self.node}/{folder}/{path.name}"
 
     def present(self) -> bool:
         """Tell whether this node's folder can be reached: without its mount it cannot."""
@@ -246,12 +247,16 @@ class Spool:
 
     def instance_paths(self) -> set[str]:
         """Return all instance files of this node, relative to the spool's root."""
-        return self._paths("instances", SUFFIX)
+        return self._paths("instances", f"??/*{SUFFIX}")
+
+    def variant_paths(self) -> set[str]:
+        """Return all variants that this node has set aside, relative to the spool's root."""
+        return self._paths("variants", f"*{SUFFIX}")
 
     def result_paths(self) -> set[str]:
         """Return all result files of this node, relative to the spool's root."""
-        return self._paths("results", "")
+        return self._paths("results", "??/*")
 
-    def _paths(self, folder: str, suffix: str) -> set[str]:
-        found = (self.home / folder).glob(f"??/*{suffix}")
+    def _paths(self, folder: str, pattern: str) -> set[str]:
+        found = (self.home / folder).glob(pattern)
         return {path.relative_to(self.root).as_posix() for path in found}

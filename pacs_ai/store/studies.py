@@ -1,7 +1,6 @@
 """Studies: one function an arrow of the study's state machine."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
@@ -10,12 +9,10 @@ from sqlalchemy.orm import Session
 
 from pacs_ai.domain import DeliveryState, JobState, StudyId, StudyState
 from pacs_ai.errors import IllegalTransition, StateError
-from pacs_ai.store import instances, jobs, results
+from pacs_ai.store import instances, results, withholding
 from pacs_ai.store.schema import Delivery, Job, Study
-from pacs_ai.store.transition import move, record
-from pacs_ai.transitions import STUDY_TRANSITIONS
+from pacs_ai.store.transition import move
 
-_OPEN_AGAIN = (StudyState.COMPLETE, StudyState.ROUTED, StudyState.PURGED)
 _JOBS_AT_WORK = (JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.FAILED)
 _DELIVERIES_AT_WORK = (
     DeliveryState.PENDING,
@@ -24,130 +21,6 @@ _DELIVERIES_AT_WORK = (
     DeliveryState.COMMITTING,
     DeliveryState.FAILED,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """Where an instance came from, and whose keyed hashes it carries."""
-
-    node: str
-    calling_aet: str
-    called_aet: str
-    patient_key: str
-    accession_key: str
-
-
-def add_instance(
-    session: Session, arrival: instances.Arrival, sender: Sender, now: datetime
-) -> Study:
-    """Give an instance its row, and its study the state that follows from it.
-
-    Parameters
-    ----------
-    arrival
-        One with an `unusable_reason` is no cause to analyse anything: it opens no revision.
-
-    Returns
-    -------
-    Study
-        The row as it is now; CONFLICT if the patient differs from what the study began with.
-    """
-    study = session.scalar(
-        sa.select(Study)
-        .where(Study.study_instance_uid == arrival.study_instance_uid)
-        .with_for_update()
-    )
-    if study is None:
-        study = _begin(session, arrival, sender, now)
-    elif study.patient_key != sender.patient_key and study.state != StudyState.CONFLICT:
-        _conflict(session, study, sender, now)
-    elif not arrival.unusable_reason:
-        _continue(session, study, arrival, sender, now)
-    instances.insert(session, arrival, study, now)
-    return study
-
-
-def conflict_if_other_patient(
-    session: Session, study_instance_uid: str, sender: Sender, *, now: datetime
-) -> None:
-    """Move any state → CONFLICT if an instance names another patient than the study's."""
-    study = session.scalar(sa.select(Study).where(Study.study_instance_uid == study_instance_uid))
-    if study is None or study.patient_key == sender.patient_key:
-        return
-    if study.state != StudyState.CONFLICT:
-        _conflict(session, study, sender, now)
-
-
-def _begin(session: Session, arrival: instances.Arrival, sender: Sender, now: datetime) -> Study:
-    study = Study(
-        study_instance_uid=arrival.study_instance_uid,
-        patient_key=sender.patient_key,
-        accession_key=sender.accession_key,
-        revision=1,
-        state=StudyState.RECEIVING,
-        node=sender.node,
-        calling_aet=sender.calling_aet,
-        called_aet=sender.called_aet,
-        modality=arrival.modality,
-        first_received_at=now,
-        last_received_at=now,
-        reason="",
-    )
-    session.add(study)
-    session.flush()
-    record(session, "study", study.id, "", StudyState.RECEIVING, now=now, actor=sender.calling_aet)
-    return study
-
-
-def _conflict(session: Session, study: Study, sender: Sender, now: datetime) -> None:
-    """Hold everything back: whose study this is, a person must say."""
-    reason = "instances of two patients came under this Study Instance UID"
-    move(
-        session,
-        Study,
-        study.id,
-        (StudyState(study.state), StudyState.CONFLICT),
-        now=now,
-        actor=sender.calling_aet,
-        note=reason,
-        reason=reason,
-        last_received_at=now,
-    )
-    session.refresh(study)
-
-
-def _continue(
-    session: Session, study: Study, arrival: instances.Arrival, sender: Sender, now: datetime
-) -> None:
-    """Note the activity, and open the next revision where the study was closed already."""
-    activity: dict[str, Any] = {
-        "last_received_at": now,
-        "node": sender.node,
-        "calling_aet": sender.calling_aet,
-        "called_aet": sender.called_aet,
-        "modality": arrival.modality,
-    }
-    state = StudyState(study.state)
-    if state in _OPEN_AGAIN:
-        revision = study.revision + 1
-        jobs.cancel_older(session, StudyId(study.id), revision, now=now, actor=sender.calling_aet)
-        move(
-            session,
-            Study,
-            study.id,
-            (state, StudyState.RECEIVING),
-            now=now,
-            actor=sender.calling_aet,
-            note=f"revision {revision}",
-            revision=revision,
-            first_received_at=now,
-            closed_at=None,
-            reason="",
-            **activity,
-        )
-    else:
-        session.execute(sa.update(Study).where(Study.id == study.id).values(**activity))
-    session.refresh(study)
 
 
 def receiving(session: Session, node: str) -> Sequence[Study]:
@@ -228,10 +101,10 @@ def reopen(session: Session, study: Study, *, now: datetime, actor: str, note: s
         If the study is in a state from which there is no way back.
     """
     state = StudyState(study.state)
-    if StudyState.RECEIVING not in STUDY_TRANSITIONS[state] or state is StudyState.PURGED:
+    if state not in (StudyState.CONFLICT, StudyState.COMPLETE, StudyState.ROUTED):
         raise IllegalTransition(f"study {study.id} is {state}: it cannot be opened again")
     revision = study.revision + 1
-    jobs.cancel_older(session, StudyId(study.id), revision, now=now, actor=actor)
+    withholding.cancel_older(session, StudyId(study.id), revision, now=now, actor=actor)
     moved = move(
         session,
         Study,

@@ -9,6 +9,7 @@ import os
 import tempfile
 import warnings
 from io import BytesIO
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -41,8 +42,9 @@ READ = {
     "StudyInstanceUID": "study_instance_uid",
     "SeriesInstanceUID": "series_instance_uid",
     "Modality": "modality",
-    "PatientID": "patient_id",
-    "IssuerOfPatientID": "issuer_of_patient_id",
+    "PatientID": "patient.patient_id",
+    "IssuerOfPatientID": "patient.issuer_of_patient_id",
+    "PatientName": "patient.patient_name",
     "AccessionNumber": "accession_number",
     "Manufacturer": "manufacturer",
     "ManufacturerModelName": "manufacturer_model",
@@ -119,7 +121,7 @@ def judged(content: bytes) -> dict[str, str]:
 
 
 def read(found: ScannedInstance) -> dict[str, str]:
-    return {attribute: getattr(found, attribute) for attribute in READ.values()}
+    return {attribute: attrgetter(attribute)(found) for attribute in READ.values()}
 
 
 @FUZZ

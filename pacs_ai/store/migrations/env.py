@@ -2,12 +2,12 @@
 
 from alembic import context
 
-from pacs_ai.store.schema import Base
+from pacs_ai.store.schema import Study
 
 connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
-    target_metadata=Base.metadata,
+    target_metadata=Study.metadata,
     render_as_batch=True,  # SQLite alters a table by making it anew
     compare_type=True,
 )

@@ -10,7 +10,7 @@ import pytest
 from pacs_ai.domain import DeliveryState, JobState, StudyState, TaskKind
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.logs import keyed_hash
-from pacs_ai.store import instances, studies, tasks
+from pacs_ai.store import admission, instances, tasks
 from pacs_ai.store.schema import Delivery, Event, Job, Study
 from tests.unit.cli.conftest import Answer, Installation
 from tests.unit.store.samples import NOW, arrival, sender
@@ -71,7 +71,7 @@ def test_limit(node: Installation) -> None:
         for number in range(1, 4):
             uid = f"1.2.3.{number}"
             one = arrival(number, study_instance_uid=uid, path=f"node/{number}.dcm")
-            studies.add_instance(session, one, sender(), NOW + timedelta(seconds=number))
+            admission.add_instance(session, one, sender(), NOW + timedelta(seconds=number))
     rows = json.loads(node.pacs_ai("studies", "list", "--json", "--limit", "2").out)
     assert [row["study_instance_uid"] for row in rows] == ["1.2.3.3", "1.2.3.2"]
 
@@ -157,7 +157,7 @@ def test_an_accession_number_that_is_not_found_is_not_repeated(node: Installatio
 
 def test_close_a_study(node: Installation) -> None:
     with node.database.write() as session:
-        studies.add_instance(session, arrival(), sender(), NOW)
+        admission.add_instance(session, arrival(), sender(), NOW)
     assert node.pacs_ai("studies", "close", "1.2.3").code == 0
     assert node.study().state == StudyState.COMPLETE
     assert tasks_of(node, "route") == {"1:1"}
@@ -176,8 +176,8 @@ def test_reroute_a_study(node: Installation) -> None:
 
 def test_resolve_a_conflict(node: Installation) -> None:
     with node.database.write() as session:
-        studies.add_instance(session, arrival(1), sender("p1"), NOW)
-        studies.add_instance(session, arrival(2), sender("p2"), NOW)
+        admission.add_instance(session, arrival(1), sender("p1"), NOW)
+        admission.add_instance(session, arrival(2), sender("p2"), NOW)
     assert node.study().state == StudyState.CONFLICT
     assert node.pacs_ai("studies", "reroute", "1").code == 1
     assert node.pacs_ai("studies", "resolve", "1").code == 0
@@ -256,8 +256,8 @@ def test_a_file_that_is_no_database(node: Installation) -> None:
 
 def test_a_hostile_title_cannot_write_to_the_terminal(node: Installation) -> None:
     with node.database.write() as session:
-        evil = studies.Sender("node", "A\x1b[2J", "AI_NODE", "p", "a")
-        studies.add_instance(session, arrival(), evil, NOW)
+        evil = sender(calling="A\x1b[2J")
+        admission.add_instance(session, arrival(), evil, NOW)
     assert "\x1b" not in node.pacs_ai("studies", "list").out
     assert "\x1b" not in node.pacs_ai("studies", "show", "1").out
 

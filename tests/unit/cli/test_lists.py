@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from pacs_ai.domain import StudyState
-from pacs_ai.store import jobs, studies
+from pacs_ai.store import admission, jobs
 from tests.unit.cli.conftest import Installation
-from tests.unit.store.samples import NOW, arrival
+from tests.unit.store.samples import NOW, arrival, sender
 
 CLASSES = ", ".join(f"Some finding with a long name {number} 0.{number:03}" for number in range(14))
 REASONS = ("the compressed frame is empty", "Rows x Columns is not there")
@@ -22,13 +22,13 @@ def busy(node: Installation) -> Installation:
     with node.database.write() as session:
         uid = "1.2.826.0.1.3680043.8.498." + "1" * 38
         one = arrival(2, study_instance_uid=uid, path="node/2.dcm")
-        long = studies.Sender("node", "A_TITLE_OF_16_CH", "ANOTHER_OF_16_CH", "p", "a")
-        studies.add_instance(session, one, long, NOW + timedelta(seconds=9))
+        long = sender("p", called="ANOTHER_OF_16_CH", calling="A_TITLE_OF_16_CH")
+        admission.add_instance(session, one, long, NOW + timedelta(seconds=9))
         for number in range(3, 303):
             reason = REASONS[number % 2]
             path = f"node/{number}.dcm"
             more = arrival(number, study_instance_uid=uid, path=path, unusable_reason=reason)
-            studies.add_instance(session, more, long, NOW)
+            admission.add_instance(session, more, long, NOW)
         row = session.get_one(jobs.Job, json.loads(_jobs(node))[0]["id"])
         row.summary = CLASSES
     return node

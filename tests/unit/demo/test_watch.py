@@ -10,7 +10,7 @@ import pytest
 from pacs_ai.demo import watch
 from pacs_ai.demo.material import Material
 from pacs_ai.demo.watch import follow, milestones
-from pacs_ai.store import commitments, deliveries, jobs, overview, studies
+from pacs_ai.store import admission, commitments, deliveries, jobs, overview, studies
 from pacs_ai.store.schema import Delivery, Study
 from pacs_ai.store.session import Database
 from pacs_ai.store.version import prepare
@@ -77,7 +77,7 @@ def test_a_rejected_study_comes_to_its_end(database: Database) -> None:
 
 def test_a_study_that_no_rule_wants_comes_to_its_end(database: Database) -> None:
     with database.write() as session:
-        study = studies.add_instance(session, arrival(), sender(), NOW)
+        study = admission.add_instance(session, arrival(), sender(), NOW)
         for_all = {"now": NOW, "actor": "t"}
         assert studies.close(session, study.id, 1, reason="quiet", **for_all)
         assert studies.routed(session, study.id, 1, reason="no rule matches", **for_all)
@@ -88,8 +88,8 @@ def test_a_study_that_no_rule_wants_comes_to_its_end(database: Database) -> None
 
 def test_two_patients_under_one_study_are_held(database: Database) -> None:
     with database.write() as session:
-        studies.add_instance(session, arrival(1), sender("p1"), NOW)
-        studies.add_instance(session, arrival(2), sender("p2"), NOW)
+        admission.add_instance(session, arrival(1), sender("p1"), NOW)
+        admission.add_instance(session, arrival(2), sender("p2"), NOW)
         assert session.get_one(Study, 1).state == "CONFLICT"
     said: list[str] = []
     follow(database, [CT], said.append)

@@ -83,7 +83,7 @@ def test_what_a_whole_data_set_tells(check):
     assert seen.sop_class_uid == CT.decode().rstrip("\0")
     assert (seen.study_instance_uid, seen.series_instance_uid) == ("1.2.3", "1.2.3.4")
     assert seen.sop_instance_uid == "1.2.3.4.1"
-    assert (seen.patient_id, seen.accession_number) == ("CANARY-ID", "")
+    assert (seen.patient.patient_id, seen.accession_number) == ("CANARY-ID", "")
     assert seen.transfer_syntax_uid == ExplicitVRLittleEndian
     assert seen.has_pixels
     assert seen.dataset_bytes == len(PLAIN)
@@ -113,7 +113,11 @@ def test_every_encoding_tells_the_same(make, syntax):
     )
     seen = scan_instance(path)
     assert seen.sop_instance_uid == "1.2.3.4.1"
-    assert (seen.modality, seen.manufacturer, seen.patient_id) == ("CT", "ACME", "CANARY-ID")
+    assert (seen.modality, seen.manufacturer, seen.patient.patient_id) == (
+        "CT",
+        "ACME",
+        "CANARY-ID",
+    )
     assert seen.image_type == ("DERIVED", "PRIMARY")
     assert seen.transfer_syntax_uid == syntax
     assert len(seen.pixel_sha256) == 64
@@ -124,7 +128,7 @@ def test_values_in_another_character_set(make):
         SpecificCharacterSet="ISO_IR 192", PatientID="山田", Manufacturer="Röntgen", Modality="CT"
     )
     seen = scan_instance(path)
-    assert (seen.patient_id, seen.manufacturer, seen.modality) == ("山田", "Röntgen", "CT")
+    assert (seen.patient.patient_id, seen.manufacturer, seen.modality) == ("山田", "Röntgen", "CT")
 
 
 def sequence(tag: int, items: bytes, *, closed: bool = True, vr: str = "SQ") -> bytes:

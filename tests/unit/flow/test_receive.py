@@ -17,7 +17,7 @@ from pacs_ai.flow.intact import check_instances
 from pacs_ai.flow.receive import open_part
 from pacs_ai.net.handlers import StoreAnswer
 from pacs_ai.results.context import MANUFACTURER, MODEL_NAME
-from pacs_ai.store.schema import Event, Instance, Study
+from pacs_ai.store.schema import Event, Identity, Instance, Study
 from tests.unit.flow.conftest import arrive
 
 Send = Callable[..., StoreAnswer]
@@ -218,8 +218,8 @@ def test_restart_adopts_orphans_and_removes_parts(context: FlowContext, ct: Data
     send(ct)
     (row,) = rows(context)
     with context.database.write() as session:
-        session.execute(sa.delete(Instance))
-        session.execute(sa.delete(Study))
+        for table in (Instance, Identity, Study):
+            session.execute(sa.delete(table))
     context.spool.new_part()
     broken = context.spool.home / "instances" / "ab" / "abc.dcm"
     broken.write_bytes(b"no DICOM")

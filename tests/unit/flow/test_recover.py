@@ -9,7 +9,7 @@ from pacs_ai.clock import ManualClock
 from pacs_ai.domain import JobState, TaskKind
 from pacs_ai.flow import recover
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.store import jobs, leases, studies, tasks
+from pacs_ai.store import admission, jobs, leases, studies, tasks
 from pacs_ai.store.schema import Job, Task
 from pacs_ai.store.spool import Spool
 from tests.unit.store.samples import NOW, arrival, routed_job, sender
@@ -89,7 +89,7 @@ def test_losing_all_tasks_costs_one_sweep(context: FlowContext):
 
 def receiving_on(context: FlowContext, node: str) -> None:
     with context.database.write() as session:
-        studies.add_instance(session, arrival(), replace(sender(), node=node), NOW)
+        admission.add_instance(session, arrival(), replace(sender(), node=node), NOW)
 
 
 def nodes(context: FlowContext) -> list[str]:

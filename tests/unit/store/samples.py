@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 from pacs_ai.domain import ClassSpec, Code, JobId, ModelIdentity, StudyId
-from pacs_ai.store import instances, jobs, results, studies
+from pacs_ai.store import admission, instances, jobs, results, studies
+from pacs_ai.store.identities import Sender, Stated
 from pacs_ai.store.schema import Study
 from pacs_ai.store.session import Session
 
@@ -39,13 +40,14 @@ def arrival(number: int = 1, **changes: object) -> instances.Arrival:
     return instances.Arrival(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def sender(patient: str = "p1") -> studies.Sender:
-    return studies.Sender("node", "MODALITY", "AI_NODE", patient, "acc")
+def sender(patient: str = "p1", called: str = "AI_NODE", calling: str = "MODALITY") -> Sender:
+    stated = Stated(patient, {"PatientID": patient})
+    return Sender("node", calling, called, patient, "acc", stated)
 
 
 def routed_job(session: Session) -> tuple[Study, JobId]:
     """A study with one instance, closed and routed to one queued job."""
-    study = studies.add_instance(session, arrival(), sender(), NOW)
+    study = admission.add_instance(session, arrival(), sender(), NOW)
     key = StudyId(study.id)
     assert studies.close(session, key, study.revision, now=NOW, actor="test", reason="quiet")
     assert studies.routed(session, key, study.revision, now=NOW, actor="test", reason="")

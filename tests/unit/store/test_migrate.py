@@ -5,14 +5,14 @@ from alembic.runtime.migration import MigrationContext
 
 from pacs_ai.errors import ConfigError
 from pacs_ai.store import migrate, version
-from pacs_ai.store.schema import Base
+from pacs_ai.store.schema import Study
 from pacs_ai.store.session import Database
 
 
 def test_steps_lead_to_the_schema_of_the_code(database: Database):
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, Base.metadata) == []
+        assert compare_metadata(context, Study.metadata) == []
     assert version.current(database) == version.SCHEMA_STEP
 
 

@@ -7,6 +7,7 @@ import pytest
 from pacs_ai.domain import DeliveryState, JobId, JobState, StudyId, StudyState, TaskKind
 from pacs_ai.errors import IllegalTransition, LeaseLost
 from pacs_ai.store import (
+    admission,
     commitments,
     deliveries,
     instances,
@@ -26,7 +27,7 @@ from tests.unit.store.samples import MODEL, NOW, arrival, made, routed_job, send
 
 def test_first_instance_begins_the_study(database: Database):
     with database.write() as session:
-        study = studies.add_instance(session, arrival(), sender(), NOW)
+        study = admission.add_instance(session, arrival(), sender(), NOW)
         assert (study.state, study.revision) == (StudyState.RECEIVING, 1)
         assert [row.revision for row in instances.of_revision(session, StudyId(study.id), 1)] == [1]
         trail = overview.events(session, "study", study.id)
@@ -35,7 +36,7 @@ def test_first_instance_begins_the_study(database: Database):
 
 def test_closing_twice_changes_one_row_once(database: Database):
     with database.write() as session:
-        study = studies.add_instance(session, arrival(), sender(), NOW)
+        study = admission.add_instance(session, arrival(), sender(), NOW)
         first = studies.close(session, StudyId(study.id), 1, now=NOW, actor="a", reason="")
         second = studies.close(session, StudyId(study.id), 1, now=NOW, actor="b", reason="")
     assert (first, second) == (True, False)
@@ -44,7 +45,7 @@ def test_closing_twice_changes_one_row_once(database: Database):
 def test_late_instance_opens_a_revision_and_cancels_what_is_queued(database: Database):
     with database.write() as session:
         study, job_id = routed_job(session)
-        study = studies.add_instance(session, arrival(2), sender(), NOW)
+        study = admission.add_instance(session, arrival(2), sender(), NOW)
         assert (study.state, study.revision) == (StudyState.RECEIVING, 2)
         assert session.get_one(Job, job_id).state == JobState.CANCELLED
         held = instances.of_revision(session, StudyId(study.id), 2)
@@ -56,7 +57,7 @@ def test_late_instance_lets_a_running_job_finish(database: Database):
         _, job_id = routed_job(session)
         lease = jobs.claim(session, job_id, "node/1/1", 60, NOW)
         assert lease is not None
-        studies.add_instance(session, arrival(2), sender(), NOW)
+        admission.add_instance(session, arrival(2), sender(), NOW)
         jobs.succeed(session, lease, [made()], "ok", NOW)
         session.expire_all()
         assert session.get_one(Job, job_id).state == JobState.SUCCEEDED
@@ -66,7 +67,7 @@ def test_passive_instance_opens_no_revision(database: Database):
     with database.write() as session:
         study, _ = routed_job(session)
         own = arrival(2, unusable_reason="own result")
-        study = studies.add_instance(session, own, sender(), NOW)
+        study = admission.add_instance(session, own, sender(), NOW)
     assert (study.state, study.revision) == (StudyState.ROUTED, 1)
 
 
@@ -76,7 +77,7 @@ def test_other_patient_holds_jobs_and_deliveries(database: Database):
         lease = jobs.claim(session, job_id, "node/1/1", 60, NOW)
         assert lease is not None
         jobs.succeed(session, lease, [made()], "ok", NOW)
-        study = studies.add_instance(session, arrival(2), sender("p2"), NOW)
+        study = admission.add_instance(session, arrival(2), sender("p2"), NOW)
         assert study.state == StudyState.CONFLICT
         claim = deliveries.claim(
             session, job_id, "pacs", owner="node/1/1", lease_seconds=60, now=NOW
@@ -92,7 +93,7 @@ def test_other_patient_holds_jobs_and_deliveries(database: Database):
 def test_job_of_a_study_in_conflict_is_not_claimed(database: Database):
     with database.write() as session:
         _, job_id = routed_job(session)
-        studies.add_instance(session, arrival(2), sender("p2"), NOW)
+        admission.add_instance(session, arrival(2), sender("p2"), NOW)
         assert jobs.claim(session, job_id, "node/1/1", 60, NOW) is None
         assert jobs.queued(session) == []
 
@@ -327,7 +328,7 @@ def test_only_finished_old_studies_are_purged(database: Database):
         assert paths == ["node/instances/aa/1.dcm", "node/results/aa/1.dcm"]
         session.refresh(study)
         assert study.state == StudyState.PURGED
-        reopened = studies.add_instance(session, arrival(1), sender(), later)
+        reopened = admission.add_instance(session, arrival(1), sender(), later)
     assert (reopened.state, reopened.revision) == (StudyState.RECEIVING, 2)
 
 

@@ -1,0 +1,173 @@
+"""Whom the instances of a study name as its patient: what contradicts what, in keyed hashes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from pacs_ai.store.schema import Identity, Instance, Study
+
+_PATIENT_ID = "PatientID"
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What one instance says of its patient: ``digest`` of all, ``fields`` that are not empty."""
+
+    digest: str
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Where an instance came from, and whose keyed hashes it carries.
+
+    An adopted orphan has no AE titles: whoever sent it was not told that it arrived.
+    """
+
+    node: str
+    calling_aet: str
+    called_aet: str
+    patient_key: str
+    accession_key: str
+    identity: Stated
+
+
+def of_study(session: Session, study_id: int) -> Sequence[Identity]:
+    """Return all identities of a study in the order of their arrival."""
+    query = sa.select(Identity).where(Identity.study_id == study_id).order_by(Identity.id)
+    return session.scalars(query).all()
+
+
+def begin(session: Session, study: Study, sender: Sender, now: datetime) -> Identity:
+    """Note the identity that a study begins with."""
+    return _insert(session, study, sender, study.patient_number, now)
+
+
+def recognise(session: Session, study: Study, sender: Sender, now: datetime) -> Identity:
+    """Return the row of what an instance says, and note it where it is new.
+
+    It belongs to the patient whose known fields it does not contradict, the study's own before
+    the others; where there is none it is another patient. An empty field contradicts nothing.
+    """
+    rows = of_study(session, study.id) or [_before_identities(session, study, sender)]
+    for row in rows:
+        if row.digest == sender.identity.digest:
+            return row
+    numbers = sorted({row.patient_number for row in rows})
+    numbers.sort(key=lambda number: number != study.patient_number)
+    for number in numbers:
+        if not differing(merged(rows, number), sender.identity.fields):
+            return _insert(session, study, sender, number, now)
+    return _insert(session, study, sender, max(numbers) + 1, now)
+
+
+def merged(rows: Sequence[Identity], patient_number: int) -> dict[str, str]:
+    """Return all that is known of one patient: each field as somebody has filled it in."""
+    known: dict[str, str] = {}
+    for row in rows:
+        if row.patient_number == patient_number:
+            known.update(row.fields)
+    return known
+
+
+def differing(first: Mapping[str, str], second: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the fields that are filled in both and not the same."""
+    return tuple(field for field in first if second.get(field, first[field]) != first[field])
+
+
+def against(session: Session, study: Study, identity: Identity) -> tuple[str, ...]:
+    """Return the fields in which an identity contradicts the study's own."""
+    known = merged(of_study(session, study.id), study.patient_number)
+    return differing(known, identity.fields)
+
+
+def _insert(
+    session: Session, study: Study, sender: Sender, patient_number: int, now: datetime
+) -> Identity:
+    superseded = sa.select(Identity.superseded).where(
+        Identity.study_id == study.id, Identity.patient_number == patient_number
+    )
+    row = Identity(
+        study_id=study.id,
+        patient_number=patient_number,
+        superseded=bool(session.scalar(superseded.limit(1))),
+        digest=sender.identity.digest,
+        fields=dict(sender.identity.fields),
+        patient_key=sender.patient_key,
+        accession_key=sender.accession_key,
+        calling_aet=sender.calling_aet,
+        first_received_at=now,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _before_identities(session: Session, study: Study, sender: Sender) -> Identity:
+    """Make up for what a version without identities did not note: it knew the PatientID alone."""
+    same = study.patient_key == sender.patient_key
+    known = sender.identity.fields.get(_PATIENT_ID) if same else study.patient_key
+    row = Identity(
+        study_id=study.id,
+        patient_number=study.patient_number,
+        superseded=False,
+        digest="",
+        fields={_PATIENT_ID: known} if known else {},
+        patient_key=study.patient_key,
+        accession_key=study.accession_key,
+        calling_aet=study.calling_aet,
+        first_received_at=study.first_received_at,
+    )
+    session.add(row)
+    session.flush()
+    session.execute(
+        sa.update(Instance).where(Instance.study_id == study.id).values(identity_id=row.id)
+    )
+    return row
+
+
+def adopt(session: Session, study: Study, identity: Identity) -> None:
+    """Make an identity the study's own: what was made under the one before is void.
+
+    Rows of other patients count as superseded from now on.
+    """
+    if identity.patient_number != study.patient_number:
+        study.correction += 1
+    study.patient_number = identity.patient_number
+    study.patient_key = identity.patient_key
+    study.accession_key = identity.accession_key
+    for row in of_study(session, study.id):
+        row.superseded = row.patient_number != identity.patient_number
+    session.flush()
+
+
+def used(session: Session, study: Study) -> str:
+    """Return what of the identity goes into result UIDs: "" for a study never corrected."""
+    if not study.correction:
+        return ""
+    rows = of_study(session, study.id)
+    first = next(row for row in rows if row.patient_number == study.patient_number)
+    return f"{first.digest}/{study.correction}"
+
+
+def foreign(session: Session, study: Study) -> dict[int, str]:
+    """Find the instances whose file names another patient than the study's.
+
+    Returns
+    -------
+    dict
+        Row id of each such instance, and the path of a file of the study that names the right
+        patient; "" if there is none.
+    """
+    query = (
+        sa.select(Instance.id, Instance.path, Identity.patient_number)
+        .join(Identity, Identity.id == Instance.identity_id)
+        .where(Instance.study_id == study.id)
+        .order_by(Instance.unusable_reason != "", Instance.id)
+    )
+    rows = session.execute(query).all()
+    right = next((path for _, path, number in rows if number == study.patient_number), "")
+    return {key: right for key, _, number in rows if number != study.patient_number}

@@ -1,0 +1,144 @@
+"""The ways an instance came: from whom, and under which of our names; the first and all others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from pacs_ai.domain import JobState, ModelIdentity, StudyId
+from pacs_ai.store.identities import Sender
+from pacs_ai.store.schema import Instance, Job, Repeat, Study
+from pacs_ai.store.transition import record
+
+Way = tuple[str, str]
+"""Calling and called AE title."""
+
+_LOOKED = (JobState.RUNNING, JobState.SUCCEEDED, JobState.REJECTED)
+
+
+def ways(session: Session, instance: Instance) -> list[Way]:
+    """Return the ways an instance came, the first arrival first."""
+    query = sa.select(Repeat).where(Repeat.instance_id == instance.id).order_by(Repeat.id)
+    again = [(row.calling_aet, row.called_aet) for row in session.scalars(query)]
+    return [(instance.calling_aet, instance.called_aet), *again]
+
+
+def ways_of_study(session: Session, study_id: StudyId) -> dict[int, list[Way]]:
+    """Return the same for each instance of a study, by row id."""
+    mine = sa.select(Instance).where(Instance.study_id == study_id)
+    found = {row.id: [(row.calling_aet, row.called_aet)] for row in session.scalars(mine)}
+    for row in session.scalars(_of_study(study_id).order_by(Repeat.id)):
+        found[row.instance_id].append((row.calling_aet, row.called_aet))
+    return found
+
+
+def note(session: Session, instance: Instance, sender: Sender, now: datetime) -> bool:
+    """Note that an instance came again; False if it came by this way before."""
+    way = (sender.calling_aet, sender.called_aet)
+    if way in ways(session, instance):
+        return False
+    session.add(
+        Repeat(instance_id=instance.id, calling_aet=way[0], called_aet=way[1], received_at=now)
+    )
+    session.flush()
+    return True
+
+
+def carry_over(
+    session: Session,
+    study: Study,
+    rules: Sequence[str],
+    model_name: str,
+    model: ModelIdentity,
+    now: datetime,
+) -> bool:
+    """Let a job of an earlier revision be this revision's, if it would do nothing new.
+
+    So it is where instances only came again by another way: the same ones were looked at by the
+    same model, for all rules that ask now.
+
+    Returns
+    -------
+    bool
+        Whether there is such a job; no other is needed then.
+    """
+    came_again = _of_study(StudyId(study.id)).where(Repeat.received_at >= study.first_received_at)
+    job = session.scalar(
+        sa.select(Job)
+        .where(
+            Job.study_id == study.id,
+            Job.revision < study.revision,
+            Job.correction == study.correction,
+            Job.model_name == model_name,
+            Job.model_version == model.version,
+            Job.bundle_sha256 == model.sha256,
+            Job.state.in_(_LOOKED),
+        )
+        .order_by(Job.revision.desc())
+        .limit(1)
+    )
+    if job is None or not set(rules) <= set(job.rules):
+        return False
+    if session.scalar(came_again.limit(1)) is None or _has_newer(session, job):
+        return False
+    job.revision = study.revision
+    session.flush()
+    text = f"stands for revision {study.revision}: its instances only came again"
+    record(session, "job", job.id, job.state, job.state, now=now, actor="rules", note=text)
+    return True
+
+
+def _of_study(study_id: StudyId) -> sa.Select[Repeat]:
+    return (
+        sa.select(Repeat)
+        .join(Instance, Instance.id == Repeat.instance_id)
+        .where(Instance.study_id == study_id)
+    )
+
+
+def _has_newer(session: Session, job: Job) -> bool:
+    query = sa.select(Instance.id).where(
+        Instance.study_id == job.study_id,
+        Instance.revision > job.revision,
+        Instance.unusable_reason == "",
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class SenderLine:
+    """One way by which a study came, and how many of its instances did."""
+
+    calling_aet: str
+    called_aet: str
+    instances: int
+    first_received_at: datetime
+    last_received_at: datetime
+
+
+def senders(session: Session, study_id: int) -> list[SenderLine]:
+    """Return all ways by which a study came, in the order of their first instance."""
+    first = sa.select(Instance.calling_aet, Instance.called_aet, Instance.received_at).where(
+        Instance.study_id == study_id
+    )
+    again = (
+        sa.select(Repeat.calling_aet, Repeat.called_aet, Repeat.received_at)
+        .join(Instance, Instance.id == Repeat.instance_id)
+        .where(Instance.study_id == study_id)
+    )
+    arrivals = sa.union_all(first, again).subquery()
+    begin = sa.func.min(arrivals.c.received_at, type_=Instance.received_at.type)
+    query = (
+        sa.select(
+            arrivals.c.calling_aet,
+            arrivals.c.called_aet,
+            sa.func.count(),
+            begin,
+            sa.func.max(arrivals.c.received_at, type_=Instance.received_at.type),
+        )
+        .group_by(arrivals.c.calling_aet, arrivals.c.called_aet)
+        .order_by(begin)
+    )
+    return [SenderLine(*row) for row in session.execute(query)]
