@@ -1,0 +1,81 @@
+"""What is said of images that could not be shown as their headers ask."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pacs_ai.domain import StudyPrediction
+from pacs_ai.errors import UnsupportedPixels
+from pacs_ai.flow.encode import grey
+from pacs_ai.flow.look import Source, look
+from pacs_ai.model.bundle import load_bundle
+from pacs_ai.model.predict import Classifier
+from tests.unit.results.samples import ct_slice, save
+
+RAMP = np.arange(96 * 64, dtype="u2").reshape(96, 64)
+UNITS = {"RescaleSlope": 1, "RescaleIntercept": -1024}
+
+
+@pytest.fixture(scope="module")
+def demo() -> Classifier:
+    return Classifier.load(load_bundle("demo"))
+
+
+def windowed(demo: Classifier) -> Classifier:
+    """The same model, as if it had been trained through a lung window."""
+    spec = demo.bundle.input.model_copy(update={"windows": {"CT": (-600.0, 1500.0)}})
+    return Classifier(replace(demo.bundle, input=spec), demo._runtime)
+
+
+def slices(folder: Path, *headers: dict[str, object]) -> list[Source]:
+    return [
+        Source(save(ct_slice(n, PixelData=RAMP.tobytes(), **values), folder / f"{n}.dcm"), n)
+        for n, values in enumerate(headers, start=1)
+    ]
+
+
+def codes(prediction: StudyPrediction) -> dict[str, float]:
+    return {
+        one.code.value: one.percent
+        for one in prediction.reservations
+        if one.code.value.startswith("NO")
+    }
+
+
+def test_a_study_whose_windows_are_none_is_analysed_and_says_so(
+    demo: Classifier, tmp_path: Path
+) -> None:
+    good = {"WindowCenter": 40, "WindowWidth": 400, "Modality": "MR"}
+    bad = {**good, "WindowWidth": 0}
+    prediction = look(demo, slices(tmp_path, bad, good, bad, good)).prediction
+    assert len(prediction.images) == 4
+    assert codes(prediction) == {"NOWINDOW": 50}
+    assert "window not usable" in prediction.images[0].misfits
+
+
+def test_a_picture_that_collapses_is_counted_and_not_scored(
+    demo: Classifier, tmp_path: Path
+) -> None:
+    far = {"RescaleSlope": 1, "RescaleIntercept": 20000}
+    looked = look(demo, slices(tmp_path, UNITS, {**far, "RescaleType": "HU"}))
+    assert len(looked.prediction.images) == 1
+    assert codes(looked.prediction) == {"NOTREADABLE": 50}
+    assert "collapses" in looked.unusable[2]
+    with pytest.raises(UnsupportedPixels, match="collapses"):
+        look(demo, slices(tmp_path, {**far, "RescaleType": "HU"}))
+
+
+def test_a_window_that_is_not_applied_for_want_of_units_is_told(
+    demo: Classifier, tmp_path: Path
+) -> None:
+    prediction = look(windowed(demo), slices(tmp_path, UNITS, {})).prediction
+    assert codes(prediction) == {"NOUNITS": 50}
+
+
+def test_what_a_model_saw_through_its_own_window_is_shown(demo: Classifier, tmp_path: Path) -> None:
+    """Soft tissue windows would show all of it black."""
+    dark = {"RescaleSlope": 0.05, "RescaleIntercept": -650}
+    prediction = look(windowed(demo), slices(tmp_path, dark)).prediction
+    assert np.ptp(grey(prediction.images[0])) > 0.9
