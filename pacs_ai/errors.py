@@ -61,7 +61,10 @@ class NotDicom(DataError):
 
 
 class UnsupportedPixels(DataError):
-    """The pixel data cannot be decoded or contradict the header. Check the sender's encoding."""
+    """The pixel data cannot be decoded, contradict the header, or show nothing as it asks.
+
+    Check the sender's encoding, rescale and look-up tables.
+    """
 
     code = "UNSUPPORTED_PIXELS"
 
