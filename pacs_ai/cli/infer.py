@@ -19,6 +19,7 @@ from pacs_ai.flow.encode import result_context
 from pacs_ai.logs import get_logger
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
+from pacs_ai.results.wording import fraction
 from pacs_ai.store.spool import Spool
 
 app = single()
@@ -137,4 +138,4 @@ def _rows(record: Record) -> list[Record]:
         return [first]
     rest = dict.fromkeys(_COLUMNS)
     rows = [{**(rest if number else first), **one} for number, one in enumerate(classes)]
-    return [{**row, "probability": f"{row['probability']:.3f}"} for row in rows]
+    return [{**row, "probability": fraction(row["probability"])} for row in rows]

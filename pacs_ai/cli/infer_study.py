@@ -130,9 +130,15 @@ def _classes(prediction: StudyPrediction) -> list[Record]:
         records.append(
             {
                 "class": spec.name,
-                "probability": round(probability, 6),
+                "probability": _part(probability),
                 "threshold": spec.threshold,
                 "decision": prediction.decision(index) or "",
             }
         )
     return records
+
+
+def _part(probability: float) -> float:
+    """Round to a millionth, and to nothing or all only what is that."""
+    rounded = round(probability, 6)
+    return min(max(rounded, 1e-6), 1 - 1e-6) if 0 < probability < 1 else rounded

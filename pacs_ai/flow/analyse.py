@@ -31,6 +31,7 @@ from pacs_ai.flow.refuse import say_why
 from pacs_ai.flow.whose import sources_of
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.model.predict import Classifier
+from pacs_ai.results.wording import fraction
 from pacs_ai.store import identities, instances, jobs
 from pacs_ai.store.results import Made
 from pacs_ai.store.schema import Instance, Job, Study
@@ -214,7 +215,7 @@ def _finish(
 def summarise(prediction: StudyPrediction) -> str:
     """Say the outcome in a line for the listings: every class, then the reservations."""
     parts = [
-        f"{spec.name} {p:.3f}"
+        f"{spec.name} {fraction(p)}"
         for spec, p in zip(prediction.model.classes, prediction.probabilities, strict=True)
     ]
     return "; ".join([", ".join(parts), *(one.text for one in prediction.reservations)])

@@ -30,9 +30,10 @@ from pacs_ai.results.codes import (
 )
 from pacs_ai.results.document import references
 from pacs_ai.results.levels import Level
-from pacs_ai.results.marks import reference_of, rounded
+from pacs_ai.results.marks import reference_of
 from pacs_ai.results.selection import peak
 from pacs_ai.results.template import changed, number, shared
+from pacs_ai.results.wording import stated_percent
 
 AT_PEAK = "peak of the heat map at"
 """What the tracking text of a finding ends with: where that is, as (column, row) in pixels.
@@ -83,7 +84,7 @@ class ClassGroup:
         content[1] = changed(content[1], UID=tracking)
         content[at] = number(
             content[at],
-            rounded(100 * level.probabilities[self.index]),
+            stated_percent(level.probabilities[self.index]),
             (self.point[0] * header.columns, self.point[1] * header.rows),
             referenced(level.anchor),
         )

@@ -17,7 +17,8 @@ from pacs_ai.domain import Code, Decision, Reservation
 from pacs_ai.results.account import NOTICE, Account, Statement
 from pacs_ai.results.codes import class_title
 from pacs_ai.results.context import MANUFACTURER
-from pacs_ai.results.wording import absent_below, operating_point
+from pacs_ai.results.marks import rounded
+from pacs_ai.results.wording import absent_below, beyond, operating_point, stated_percent
 from pacs_ai.uids import NAMESPACE, derived_uid
 
 SUFFIX = ".json"
@@ -36,6 +37,7 @@ _INTERPRETATIONS = {
     Decision.ABSENT: ("NEG", "Negative"),
     Decision.UNDETERMINED: ("IND", "Indeterminate"),
 }
+_PERCENT: Json = {"unit": "%", "system": "http://unitsofmeasure.org", "code": "%"}
 _RESEARCH = {
     "security": [
         {"system": f"{_HL7}/v3-ActReason", "code": "HRESCH", "display": "healthcare research"}
@@ -115,7 +117,7 @@ def _observation(account: Account, one: Statement, device: Json) -> Json:
             {"coding": [{"system": system, "code": code, "display": meaning}]}
         ]
         limit = {
-            "high": _percent(absent_below(spec)),
+            "high": {**_PERCENT, "value": stated_percent(absent_below(spec))},
             "text": f"absent below; operating point {operating_point(spec)}",
         }
         observation["referenceRange"] = [limit]
@@ -133,7 +135,7 @@ def _reservation(account: Account, one: Reservation, device: Json) -> Json:
             "code": _concept(one.code),
             "subject": _subject(account.source),
             "issued": _instant(account),
-            "valueQuantity": {**_percent(1), "value": round(one.percent, 4)},
+            "valueQuantity": {**_PERCENT, "value": rounded(one.percent)},
             "note": [{"text": one.text}, {"text": NOTICE}],
             "device": {"reference": _url(device)},
             "derivedFrom": [_imaging_study(account.source)],
@@ -218,8 +220,9 @@ def _concept(code: Code) -> Json:
 
 
 def _percent(part: float) -> Json:
-    value = round(100 * part, 4)
-    return {"value": value, "unit": "%", "system": "http://unitsofmeasure.org", "code": "%"}
+    comparator = beyond(part)
+    stated = {**_PERCENT, "value": stated_percent(part)}
+    return {**stated, "comparator": comparator} if comparator else stated
 
 
 def _date(date: str) -> str:

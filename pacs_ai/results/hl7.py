@@ -18,7 +18,7 @@ from pacs_ai.results.account import Account, Statement
 from pacs_ai.results.codes import MAX_MEANING, class_title
 from pacs_ai.results.context import MODEL_NAME
 from pacs_ai.results.marks import rounded
-from pacs_ai.results.wording import absent_below
+from pacs_ai.results.wording import absent_below, stated_percent
 
 SUFFIX = ".hl7"
 
@@ -159,9 +159,9 @@ def _probability(one: Statement, sub: str) -> tuple[str, ...]:
         "NM",
         (spec.code.value, name, _system(spec.code)),
         f"{sub}.1",
-        f"{rounded(100 * one.probability):.10g}",
+        f"{stated_percent(one.probability):g}",
         units=_PERCENT,
-        limit=f"<{100 * absent_below(spec):g}" if one.decision is not None else "",
+        limit=f"<{stated_percent(absent_below(spec)):g}" if one.decision is not None else "",
         flag=_FLAGS[one.decision],
         status="P",
     )

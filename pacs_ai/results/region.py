@@ -25,11 +25,12 @@ from pacs_ai.results.context import ResultContext
 from pacs_ai.results.document import Frame
 from pacs_ai.results.hotspot import Rectangle, hot_spots
 from pacs_ai.results.levels import image_name
-from pacs_ai.results.marks import reference_of, rounded
+from pacs_ai.results.marks import reference_of
 from pacs_ai.results.positives import explained
 from pacs_ai.results.source import Evidence
 from pacs_ai.results.sr import measurement_report
 from pacs_ai.results.srdocument import new_document
+from pacs_ai.results.wording import stated_percent
 from pacs_ai.uids import derived_uid
 
 SERIES_DESCRIPTION = "AI regions (research)"
@@ -142,7 +143,7 @@ def _group(
         measurements=[
             Measurement(
                 probability_concept(model.classes[klass], study=False),
-                rounded(100 * image.probabilities[klass]),
+                stated_percent(image.probabilities[klass]),
                 PERCENT,
             )
             for klass in region.classes

@@ -8,11 +8,29 @@ from pacs_ai.coverage import Coverage
 from pacs_ai.domain import ClassSpec
 
 _DESCRIPTION = 64  # letters of an LO
-_LEAST = 0.01  # percent: the last digit that is written
+_LEAST, _MOST = 0.01, 99.99  # percent: what is written of less, and of more
+_DECIMALS = 2
+
+
+def stated_percent(probability: float) -> float:
+    """Round a probability as every result states it.
+
+    Parameters
+    ----------
+    probability
+        In [0, 1].
+
+    Returns
+    -------
+    float
+        Percent, with two decimals as viewers show them; 0 and 100 only of what is 0 or 1 itself.
+    """
+    rounded = round(100 * probability, _DECIMALS)
+    return min(max(rounded, _LEAST), _MOST) if 0 < probability < 1 else rounded
 
 
 def percent(probability: float) -> str:
-    """Write a probability in percent, and never as certain that is not.
+    """Write a probability in percent: the number that `stated_percent` gives.
 
     Parameters
     ----------
@@ -24,12 +42,19 @@ def percent(probability: float) -> str:
     str
         ``93.00 %``; ``<0.01 %`` and ``>99.99 %`` at the ends.
     """
-    value = 100 * probability
-    if 0 < value < _LEAST:
-        return f"<{_LEAST} %"
-    if 100 - _LEAST < value < 100:  # noqa: PLR2004 - percent
-        return f">{100 - _LEAST} %"
-    return f"{value:.2f} %"
+    return f"{beyond(probability)}{stated_percent(probability):.2f} %"
+
+
+def beyond(probability: float) -> str:
+    """Tell on which side of what is stated a probability lies: ``<`` or ``>`` at the ends."""
+    if not 0 < probability < 1 or _LEAST <= 100 * probability <= _MOST:
+        return ""
+    return "<" if 100 * probability < _LEAST else ">"
+
+
+def fraction(probability: float) -> str:
+    """Write a probability as a part of one: the number that `stated_percent` gives."""
+    return f"{stated_percent(probability) / 100:.4f}"
 
 
 def described(what: str, coverage: Coverage) -> str:
@@ -49,10 +74,7 @@ def operating_point(spec: ClassSpec) -> str:
 
 def bound(probability: float) -> str:
     """Write a limit in percent, as round as it is: ``50 %``, ``54.75 %``."""
-    written = percent(probability)
-    if not written[0].isdecimal():
-        return written
-    return f"{round(100 * probability, 2):g} %"
+    return f"{beyond(probability)}{stated_percent(probability):g} %"
 
 
 def absent_below(spec: ClassSpec) -> float:

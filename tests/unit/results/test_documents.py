@@ -115,11 +115,6 @@ def test_nothing_is_longer_than_its_field(tmp_path: Path) -> None:
     assert len(max(said.split("~"), key=len)) <= 120
 
 
-def test_numbers_are_as_precise_as_in_the_report(images: Images) -> None:
-    parsed = message(study(images([0.999987])))
-    assert [obx[5] for obx in segments(parsed, "OBX") if obx[2] == "NM"] == ["99.9987", "0.0013"]
-
-
 def test_below_the_band_means_absent(images: Images) -> None:
     unsure = replace(LESION, undetermined=(0.4, 0.6))
     prediction = study(images([0.45]), model((NO_FINDING, unsure)))
