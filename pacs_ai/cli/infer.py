@@ -88,7 +88,7 @@ def _infer(
     studies, unreadable = group_studies(find_files(paths).files)
     if unreadable:
         _log.warning("files are no DICOM instances: left out", files=len(unreadable))
-    made_by = result_context(settings, _installation(settings), datetime.now(UTC))
+    made_by = result_context(settings, _installation(settings), datetime.fromtimestamp(0, UTC))
     wanted = Wanted(tuple(results or DEFAULT), made_by, out, refusals)
     classifier = _load(settings, model)
     records = [study_record(classifier, study, wanted) for study in studies]

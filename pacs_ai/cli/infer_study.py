@@ -18,6 +18,7 @@ from pacs_ai.model.predict import Classifier
 from pacs_ai.results.build import Built
 from pacs_ai.results.context import ResultContext
 from pacs_ai.results.evidence import evidence_of
+from pacs_ai.results.source import Evidence, moment_of_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +77,18 @@ def study_record(classifier: Classifier, study: StudyFiles, wanted: Wanted) -> R
 
 def _results(prediction: StudyPrediction, wanted: Wanted, folder: ResultFolder) -> Outcome[str]:
     evidence = evidence_of(prediction)
+    made_by = _dated(wanted, evidence)
 
     def build(kinds: Sequence[ResultKind]) -> Iterator[Built]:
-        return make(prediction, kinds, wanted.made_by, evidence)
+        return make(prediction, kinds, made_by, evidence)
 
     return each_kind(wanted.kinds, build, folder.keep, folder.drop)
+
+
+def _dated(wanted: Wanted, evidence: Evidence) -> ResultContext:
+    """Date results like their first image: without a job, the same again has the same bytes."""
+    first = evidence.headers[0]
+    return replace(wanted.made_by, created_at=moment_of_source(first.path), like_images=True)
 
 
 def _told(
@@ -95,9 +103,10 @@ def _told(
     if refusal is None:
         return []
     evidence = evidence_of(refusal)
+    made_by = _dated(wanted, evidence)
 
     def build(kinds: Sequence[ResultKind]) -> Iterator[Built]:
-        return make_refusals(refusal, kinds, wanted.made_by, evidence)
+        return make_refusals(refusal, kinds, made_by, evidence)
 
     made = each_kind(wanted.kinds, build, folder.keep, folder.drop).made
     return [name for name in made if name]

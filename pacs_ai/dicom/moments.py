@@ -1,7 +1,7 @@
 """Dates and times of foreign data sets: read as the standard has them, or not at all."""
 
 import re
-from datetime import date
+from datetime import date, datetime, time
 
 _DATE = re.compile(r"([0-9]{4})(\.?)([0-9]{2})\2([0-9]{2})")
 _TIME = re.compile(r"([0-9]{2})(?:(:?)([0-9]{2})(?:\2([0-9]{2})(?:\.([0-9]{1,6}))?)?)?")
@@ -60,6 +60,23 @@ def time_of(text: str) -> str:
         return ""
     fraction = f".{found[5]}" if found[5] else ""
     return "".join(found[group] or "" for group in (1, 3, 4)) + fraction
+
+
+def moment_of(day: str, time_of_day: str) -> datetime | None:
+    """Put a date and a time together; None if there is no such date. Without a time zone.
+
+    Parameters
+    ----------
+    day, time_of_day
+        As `date_of` and `time_of` read them; a time that is none counts as midnight.
+    """
+    found = date_of(day)
+    if found is None:
+        return None
+    digits, _, fraction = time_of(time_of_day).partition(".")
+    hours, minutes, seconds = (int(digits[n : n + 2] or 0) for n in (0, 2, 4))
+    micro = int(fraction.ljust(6, "0") or 0)
+    return datetime.combine(found, time(hours, minutes, min(seconds, 59), micro))
 
 
 def date_text(day: date) -> str:

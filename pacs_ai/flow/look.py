@@ -69,7 +69,13 @@ def open_sources(sources: Sequence[Source]) -> Opened:
         except NotDicom as error:
             opened.closed.append(source)
             opened.faults[source.id] = error.message
+    opened.headers.sort(key=_place)
     return opened
+
+
+def _place(header: InstanceHeader) -> tuple[str, int, str]:
+    """Order instances in the same way whatever order they came in."""
+    return header.series_instance_uid, header.instance_number, header.sop_instance_uid
 
 
 def look(classifier: Classifier, sources: Sequence[Source]) -> Looked:

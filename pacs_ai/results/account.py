@@ -51,7 +51,9 @@ class Account:
     left_out
         What the images say of patient and study and the report cannot: keywords.
     made_at
-        When the job was started.
+        When the job was started, or the images came into being.
+    like_images
+        Whether it is the latter.
     uid
         What the same report always has, and no other.
     """
@@ -65,6 +67,7 @@ class Account:
     instances: int
     left_out: tuple[str, ...]
     made_at: datetime
+    like_images: bool
     uid: str
 
     @property
@@ -112,6 +115,7 @@ def account_of(prediction: StudyPrediction, evidence: Evidence, context: ResultC
         instances=len(evidence.headers),
         left_out=evidence.left_out,
         made_at=_moment(evidence, context),
+        like_images=context.like_images,
         uid=_uid(model, evidence, context, "analysed"),
     )
 
@@ -128,6 +132,7 @@ def account_of_refusal(refusal: Refusal, evidence: Evidence, context: ResultCont
         instances=len(evidence.headers),
         left_out=evidence.left_out,
         made_at=_moment(evidence, context),
+        like_images=context.like_images,
         uid=_uid(refusal.model, evidence, context, refusal.code),
     )
 

@@ -36,11 +36,14 @@ class ResultContext:
     software_version
         Version of this program.
     created_at
-        When the job was started, with a time zone; the only clock reading in a result.
+        When the job was started, with a time zone; the only clock reading in a result. Where there
+        is no job, when the first image came into being (``like_images``).
     settings_hash
         Hash of all settings that shape results; part of every UID.
     series_number_base
         Series number of the reports; the other kinds take the next ones.
+    like_images
+        Whether ``created_at`` is that of the images.
     predecessor
         Report of an earlier revision of the study, which the new one replaces.
     identity
@@ -55,6 +58,7 @@ class ResultContext:
     created_at: datetime
     settings_hash: str
     series_number_base: int = 9001
+    like_images: bool = False
     predecessor: Predecessor | None = None
     identity: str = ""
     font: Path | None = None
@@ -112,10 +116,11 @@ def local_time(moment: datetime, offset: str) -> datetime:
     """
     if not offset:
         return moment.astimezone()
-    return moment.astimezone(_zone(offset))
+    return moment.astimezone(zone_of(offset))
 
 
-def _zone(offset: str) -> timezone:
+def zone_of(offset: str) -> timezone:
+    """Time zone of an offset ``&ZZXX``; UTC for one that makes no sense."""
     digits = offset[1:]
     if len(offset) != _OFFSET_LENGTH or offset[0] not in "+-" or not digits.isdecimal():
         return UTC

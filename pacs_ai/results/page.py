@@ -198,9 +198,9 @@ class _Page:
 
     def _foot(self, account: Account) -> None:
         here, self.y = self.y, _MARGIN - 12
-        made = (
-            f"Made {account.made_at:%Y-%m-%d %H:%M:%S %z} by {MODEL_NAME}. Nobody has checked it."
-        )
+        word = "Dated like its images" if account.like_images else "Made"
+        at = f"{account.made_at:%Y-%m-%d %H:%M:%S %z}"
+        made = f"{word} {at} by {MODEL_NAME}. Nobody has checked it."
         self._put(_MARGIN, made, size=7.5, colour=_SOFT)
         self._put(_RIGHT, "Not a medical device", size=7.5, colour=_SOFT, right=True)
         self.y = here

@@ -1,6 +1,7 @@
 """The images a result is about: their headers, read once, pixels left alone."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -12,10 +13,12 @@ from pacs_ai.dicom.decoding import decode_text
 from pacs_ai.dicom.files import open_file
 from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.modules import PATIENT_AND_STUDY
+from pacs_ai.dicom.moments import moment_of
 from pacs_ai.dicom.pixel_spacing import SPACING_KEYWORDS
-from pacs_ai.dicom.reading import read_until_pixels
+from pacs_ai.dicom.reading import read_until_pixels, text
 from pacs_ai.domain import InstanceHeader, StudyPrediction
 from pacs_ai.errors import NotDicom
+from pacs_ai.results.context import zone_of
 from pacs_ai.results.identity import copy_identity
 
 _FACTS = (
@@ -42,6 +45,8 @@ _FACTS = (
     *SPACING_KEYWORDS,
 )
 
+_MOMENTS = ("InstanceCreation", "Content", "Acquisition", "Series", "Study")
+_PARTS = ("Date", "Time")
 _AS_IT_IS = frozenset(
     {
         *("SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID"),
@@ -92,6 +97,44 @@ def _conforming(read: Dataset, left_out: list[str]) -> Dataset:
         if element is not None:
             kept[element.tag] = element
     return kept
+
+
+def moment_of_source(path: Path) -> datetime:
+    """Tell when an instance came into being, as far as it says.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+
+    Returns
+    -------
+    datetime
+        In the zone that the instance names, or else in the machine's; the first second of 1970,
+        UTC, if it has no date at all.
+
+    Raises
+    ------
+    NotDicom
+        If the bytes cannot be read as DICOM.
+    StorageError
+        If the file is missing or cannot be read.
+    """
+    wanted = ("TimezoneOffsetFromUTC", *(f"{kind}{what}" for kind in _MOMENTS for what in _PARTS))
+    try:
+        with quiet(), open_file(path) as stream:
+            read = read_until_pixels(stream, wanted).dataset
+            stated = [[text(read, f"{kind}{what}") for what in _PARTS] for kind in _MOMENTS]
+            offset = conforming_element(read, wanted[0], []) if wanted[0] in read else None
+    except FOREIGN_ERRORS as error:
+        raise NotDicom(f"the source of a result cannot be read ({type(error).__name__})") from error
+    moments = (moment_of(day, time) for day, time in stated)
+    moment = next((one for one in moments if one is not None), None)
+    if moment is None:
+        return datetime.fromtimestamp(0, UTC)
+    return moment.replace(
+        tzinfo=zone_of(str(offset.value)) if offset is not None else None
+    ).astimezone()
 
 
 class Evidence:
