@@ -47,8 +47,12 @@ class Patient:
             return session.get_one(Study, 1)
 
     def job(self) -> Job:
+        [job] = self.jobs()
+        return job
+
+    def jobs(self) -> list[Job]:
         with self.context.database.read() as session:
-            return session.scalars(sa.select(Job)).one()
+            return list(session.scalars(sa.select(Job).order_by(Job.revision)))
 
     def results(self) -> list[Result]:
         with self.context.database.read() as session:
