@@ -75,7 +75,7 @@ def decode_compressed(syntax: str, source: bytes, layout: PixelLayout) -> Decode
             # Here and not above: its library is an extra.
             from pacs_ai.dicom.jpegxl import decode_jpeg_xl  # noqa: PLC0415
 
-            return decode_jpeg_xl(source, layout)
+            return decode_jpeg_xl(syntax, source, layout)
         stream = read_codestream(source)
         if (stream.process is Process.JPEG_2000) != (syntax in JPEG_2000_FAMILY):
             raise UnsupportedPixels("the compressed frame is of another transfer syntax")

@@ -9,6 +9,7 @@ from pacs_ai.dicom.codestream import Codestream
 from pacs_ai.dicom.layout import PixelLayout
 from pacs_ai.errors import UnsupportedPixels
 
+JPEG_XL_LOSSLESS = "1.2.840.10008.1.2.4.110"
 NAKED, BOXED = b"\xff\x0a", b"\x00\x00\x00\x0cJXL "
 _CODESTREAM_BOX, _PART_BOX = b"jxlc", b"jxlp"
 _BOX_HEAD, _PART_NUMBER = 8, 4
@@ -33,11 +34,13 @@ class _Bits:
         return value
 
 
-def decode_jpeg_xl(source: bytes, layout: PixelLayout) -> Decoded:
+def decode_jpeg_xl(syntax: str, source: bytes, layout: PixelLayout) -> Decoded:
     """Decode a frame of JPEG XL.
 
     Parameters
     ----------
+    syntax
+        Transfer syntax UID: it alone tells whether the frame was compressed with loss.
     source
         The whole frame.
     layout
@@ -50,8 +53,7 @@ def decode_jpeg_xl(source: bytes, layout: PixelLayout) -> Decoded:
 
     Notes
     -----
-    ISO/IEC 18181-1 Annexes D.2 and D.3. Its components are decoded to grey or RGB always; whether
-    the frame was compressed with loss cannot be told from its head.
+    ISO/IEC 18181-1 Annexes D.2 and D.3. Its components are decoded to grey or RGB always.
     """
     library = _library("JPEG XL")
     rows, columns, bits = jpeg_xl_size(source)
@@ -63,7 +65,8 @@ def decode_jpeg_xl(source: bytes, layout: PixelLayout) -> Decoded:
     shape = (rows, columns) if layout.samples == 1 else (rows, columns, layout.samples)
     if values.shape != shape or values.dtype.kind != "u":
         raise UnsupportedPixels("the compressed frame has other samples or bits")
-    return Decoded(values, bits, error=UNKNOWN_ERROR, colour="RGB" if layout.samples > 1 else "")
+    error = 0 if syntax == JPEG_XL_LOSSLESS else UNKNOWN_ERROR
+    return Decoded(values, bits, error=error, colour="RGB" if layout.samples > 1 else "")
 
 
 def decode_progressive(source: bytes, stream: Codestream) -> Decoded:

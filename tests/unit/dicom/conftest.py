@@ -1,12 +1,15 @@
 import csv
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.filebase import DicomFileLike
+from pydicom.filewriter import write_dataset, write_file_meta_info
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 CT_CLASS = "1.2.840.10008.5.1.4.1.1.2"
 Make = Callable[..., Path]
@@ -49,8 +52,22 @@ def save(ds: Dataset, path: Path, syntax: str = ExplicitVRLittleEndian) -> Path:
     ds.file_meta.TransferSyntaxUID = syntax
     ds.file_meta.MediaStorageSOPClassUID = ds.get("SOPClassUID") or "1.2"
     ds.file_meta.MediaStorageSOPInstanceUID = ds.get("SOPInstanceUID") or "1.2"
-    ds.save_as(path, enforce_file_format=True)
+    if UID(syntax).is_transfer_syntax:
+        ds.save_as(path, enforce_file_format=True)
+    else:
+        _save_as_explicit(ds, path)
     return path
+
+
+def _save_as_explicit(ds: Dataset, path: Path) -> None:
+    """Write in a transfer syntax that pydicom does not know: explicit, little endian, in items."""
+    ds["PixelData"].is_undefined_length = True
+    with DicomFileLike(BytesIO()) as stream:
+        stream.is_implicit_VR, stream.is_little_endian = False, True
+        stream.write(bytes(128) + b"DICM")
+        write_file_meta_info(stream, ds.file_meta)
+        write_dataset(stream, ds)
+        path.write_bytes(stream.parent.getvalue())
 
 
 @pytest.fixture
