@@ -18,6 +18,7 @@ from pacs_ai.dicom.codestream import (
     check_codestream,
     check_rle,
     read_codestream,
+    with_end,
 )
 from pacs_ai.dicom.layout import YBR, PixelLayout
 from pacs_ai.errors import UnsupportedPixels
@@ -85,9 +86,11 @@ def decode_compressed(syntax: str, source: bytes, layout: PixelLayout) -> Decode
 
 def _decode(source: bytes, stream: Codestream, layout: PixelLayout) -> Decoded:
     if stream.process is Process.JPEG_2000:
-        return _jpeg_2000(_ended(source, stream), stream, layout)
+        whole = source if _has_end(source, stream) else with_end(source, stream)
+        return _jpeg_2000(whole, stream, layout)
     if stream.process is Process.JPEG_LS:
-        return _jpeg_ls(_ended(source, stream), stream)
+        whole = source if _has_end(source, stream) else source + END
+        return _jpeg_ls(whole, stream)
     if not stream.reversible and (layout.signed or stream.bits <= _BYTE < layout.bits_stored):
         raise UnsupportedPixels("lossy JPEG of values with a sign, or of more bits than it has")
     if _has_end(source, stream):
@@ -113,11 +116,6 @@ def _jpeg_without_end(source: bytes, stream: Codestream, layout: PixelLayout) ->
 
 def _has_end(source: bytes, stream: Codestream) -> bool:
     return source.rfind(END, stream.body) >= 0
-
-
-def _ended(source: bytes, stream: Codestream) -> bytes:
-    """Add the end that a frame lacks; these codecs notice by themselves if more is missing."""
-    return source if _has_end(source, stream) else source.rstrip(END[:1]) + END
 
 
 def rle_segments(layout: PixelLayout) -> int:
@@ -183,11 +181,12 @@ def _jpeg_ls(source: bytes, stream: Codestream) -> Decoded:
     try:
         buffer, told = decode_pixel_data(source)
     except RuntimeError:
-        # Some encoders put a zero before the end; the library is as strict as the standard.
+        # Before the end a zero, or half an end, may stand too much; the library takes neither.
         body = source[: source.rfind(END)]
-        if not body.endswith(b"\0"):
+        bare = body.rstrip(b"\0").rstrip(END[:1])
+        if bare == body:
             raise
-        buffer, told = decode_pixel_data(body.rstrip(b"\0") + END)
+        buffer, told = decode_pixel_data(bare + END)
     by_plane = told["components"] > 1 and told["interleave_mode"] == 0
     values = _shaped(buffer, stream, by_plane=by_plane)
     return Decoded(values, stream.bits, error=told["allowed_lossy_error"])

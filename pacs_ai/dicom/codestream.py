@@ -19,7 +19,7 @@ _START_OF_SCAN = 0xDA
 _APP0, _APP14 = 0xE0, 0xEE
 _COD, _START_OF_TILE, _LOSSLESS_WAVELET = 0xFF52, 0xFF90, 1
 _RGB_IDS = (b"RGB", b"rgb")
-_MAX_SEGMENTS = 15
+_MAX_SEGMENTS, _TILE_HEAD = 15, 12
 
 
 class Process(Enum):
@@ -116,6 +116,23 @@ def check_codestream(stream: Codestream, layout: PixelLayout) -> None:
         raise UnsupportedPixels("the compressed frame has other Rows and Columns")
     if stream.components != layout.samples or not 0 < stream.bits <= layout.bits_allocated:
         raise UnsupportedPixels("the compressed frame has other samples or bits")
+
+
+def with_end(frame: bytes, stream: Codestream) -> bytes:
+    """Give a JPEG 2000 frame the end it lacks, if it lacks nothing else.
+
+    Raises
+    ------
+    UnsupportedPixels
+        If its tile parts are not all there, or do not tell how long they are.
+    """
+    position = stream.body
+    while frame[position : position + 2] == _START_OF_TILE.to_bytes(2):
+        (length,) = struct.unpack_from(">I", frame.ljust(position + _TILE_HEAD), position + 6)
+        if not _TILE_HEAD <= length <= len(frame) - position:
+            raise UnsupportedPixels("the compressed frame is cut off")
+        position += length
+    return frame[:position] + END
 
 
 def check_rle(frame: bytes, segments: int) -> None:

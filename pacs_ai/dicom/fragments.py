@@ -148,7 +148,7 @@ def _by_table(
     places = {fragment.mark: number for number, fragment in enumerate(fragments)}
     if len(table.offsets) != frames or not all(offset in places for offset in table.offsets):
         return None
-    if len(set(table.offsets)) < frames or table.offsets[0] != 0:
+    if len(set(table.offsets)) < frames or min(table.offsets) != 0:
         return None
     if list(table.offsets) != sorted(table.offsets):
         raise UnsupportedPixels("the offset table puts the frames in another order")
