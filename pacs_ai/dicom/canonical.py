@@ -83,6 +83,8 @@ def canonical(decoded: Decoded, layout: PixelLayout) -> Frame:
         return Frame(decoded.values, layout.photometric)
     if decoded.error and layout.photometric == PALETTE:
         raise UnsupportedPixels("indices of a palette were compressed with loss")
+    if decoded.error == UNKNOWN_ERROR and decoded.signed is None and layout.signed:
+        raise UnsupportedPixels("values with a sign were compressed with loss, as if they had none")
     values = _stored(decoded, layout)
     if layout.samples == 1:
         return Frame(values, layout.photometric)

@@ -91,8 +91,8 @@ def _decode(source: bytes, stream: Codestream, layout: PixelLayout) -> Decoded:
     if stream.process is Process.JPEG_LS:
         whole = source if _has_end(source, stream) else source + END
         return _jpeg_ls(whole, stream)
-    if not stream.reversible and (layout.signed or stream.bits <= _BYTE < layout.bits_stored):
-        raise UnsupportedPixels("lossy JPEG of values with a sign, or of more bits than it has")
+    if not stream.reversible and stream.bits <= _BYTE < layout.bits_stored:
+        raise UnsupportedPixels("lossy JPEG of 8 bits, the header says more")
     if _has_end(source, stream):
         return _jpeg(source, stream, layout)
     return _jpeg_without_end(source, stream, layout)

@@ -1,13 +1,12 @@
 import struct
 import zlib
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from io import BytesIO
 
 import numpy as np
 import pytest
 
 from pacs_ai.dicom.codecerrors import CodecPanic, catch_panic
-from pacs_ai.dicom.codecs import decode_compressed
 from pacs_ai.dicom.codestream import check_rle, read_codestream
 from pacs_ai.dicom.decoder import attempt
 from pacs_ai.dicom.layout import PixelLayout, Task
@@ -87,14 +86,6 @@ def test_jpeg_extended_of_12_bits(corpus):
     lossy = read_pixels(files["wg04/WG04/JPLY/MR1_JPLY"])
     exact = read_pixels(files["wg04/WG04/REF/MR1_UNC"])
     assert np.abs(lossy - exact).mean() < 0.01
-
-
-def test_jpeg_extended_knows_no_sign():
-    frame = START + FRAME_HEADER + SCAN_HEADER
-    with pytest.raises(UnsupportedPixels, match="with a sign"):
-        decode_compressed(
-            "1.2.840.10008.1.2.4.51", frame, replace(LAYOUT, signed=True, rows=30, columns=40)
-        )
 
 
 def test_the_answer_of_the_decoding_process():
