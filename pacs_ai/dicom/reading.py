@@ -33,6 +33,7 @@ PIXEL_KEYWORDS = {
 }
 UNDEFINED = 0xFFFFFFFF
 _INTEGER_RANGE = 2**31
+_CODE = "CS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +128,20 @@ def text(dataset: Dataset, keyword: str) -> str:
 
 
 def texts(dataset: Dataset, keyword: str) -> tuple[str, ...]:
-    """Every value of a text element."""
+    """Every value of a text element.
+
+    Of codes (CS) without spaces around them, which mean nothing (PS3.5 Table 6.2-1).
+    """
     value = value_of(dataset, keyword)
     if value is None or isinstance(value, Sequence | bytes):
         return ()
-    return tuple(str(part) for part in value) if isinstance(value, MultiValue) else (str(value),)
+    parts = [str(part) for part in value] if isinstance(value, MultiValue) else [str(value)]
+    spaced = any(part[:1] == " " or part[-1:] == " " for part in parts)
+    if spaced and dataset[keyword].VR == _CODE:
+        parts = [part.strip(" ") for part in parts]
+        # Nothing but spaces is as good as nothing.
+        return tuple(parts) if any(parts) else ()
+    return tuple(parts)
 
 
 def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:

@@ -126,18 +126,22 @@ def _scan(fd: int, name: str, *, hash_pixels: bool) -> ScannedInstance:
         study_instance_uid=values["StudyInstanceUID"],
         series_instance_uid=values["SeriesInstanceUID"],
         transfer_syntax_uid=meta.transfer_syntax_uid,
-        modality=values["Modality"],
+        modality=values["Modality"].strip(),
         patient=PatientIdentity(*(values[keyword] for keyword in patient.KEYWORDS)),
         accession_number=values["AccessionNumber"],
         manufacturer=values["Manufacturer"],
         manufacturer_model=values["ManufacturerModelName"],
         software_versions=values["SoftwareVersions"],
-        image_type=tuple(values["ImageType"].split("\\")) if values["ImageType"] else (),
+        image_type=_codes(values["ImageType"]),
         has_pixels=pixels is not None,
         dataset_bytes=size,
         dataset_sha256=_digest(fd, meta.dataset_offset, size),
         pixel_sha256=pixel_sha256,
     )
+
+
+def _codes(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split("\\")) if value.strip() else ()
 
 
 def _elements(fd: int, start: int, syntax: str) -> tuple[dict[int, Value], dict[str, str]]:
