@@ -20,6 +20,7 @@ from pacs_ai.flow.rulecheck import check_rules
 from pacs_ai.flow.traffic import TrafficMeter
 from pacs_ai.logs import use_secret
 from pacs_ai.model.bundle import ModelBundle, load_bundle
+from pacs_ai.store.pairing import pair
 from pacs_ai.store.session import Database
 from pacs_ai.store.spool import Spool
 from pacs_ai.store.version import prepare
@@ -74,7 +75,7 @@ def build_app(config: Config, *, clock: Clock | None = None, owner: str | None =
     Raises
     ------
     ConfigError
-        If a rule, a model or the database does not fit.
+        If a rule, a model or the database does not fit, or the spool is that of another database.
     """
     clock = clock or SystemClock()
     owner = owner or f"{node_name()}/{uuid.uuid4().hex[:8]}/{os.getpid()}"
@@ -87,11 +88,11 @@ def build_app(config: Config, *, clock: Clock | None = None, owner: str | None =
         owner.split("/", 1)[0],
         durable=config.storage.durability == "full",
     )
-    secret = spool.secret()
-    use_secret(secret)
-    spool.open()
     database = Database(config.storage.database)
     prepare(database)
+    secret = pair(database, config.storage.spool)
+    use_secret(secret)
+    spool.open()
     engine = LocalEngine(database, clock, owner, config.engine.lease_seconds)
     context = FlowContext(config, database, spool, engine, clock, owner, secret)
     return App(context, bundles, Arrivals(), TrafficMeter())

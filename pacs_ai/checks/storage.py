@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from pacs_ai.checks.finding import Finding, doubtful, guarded, wrong
+from pacs_ai.checks.finding import Finding, Severity, doubtful, guarded, wrong
 from pacs_ai.config import SQLITE, Config
 from pacs_ai.configfile import describe
-from pacs_ai.store import version
+from pacs_ai.store import pairing, version
 from pacs_ai.store.session import Database
-from pacs_ai.store.spool import KEY_FILE
+from pacs_ai.store.sitekey import KEY_FILE
 
 _GB = 1e9
 
@@ -48,7 +48,12 @@ def database(config: Config) -> Iterator[Finding]:
         else:
             yield Finding("database", f"{shown}: not there yet, made at the first start")
         return
-    yield guarded("database", "check storage.database and its server", partial(_schema, url, shown))
+    found = guarded(
+        "database", "check storage.database and its server", partial(_schema, url, shown)
+    )
+    yield found
+    if found.severity is Severity.OK:
+        yield guarded("pairing", "check the spool's mount and rights", partial(_pairing, config))
 
 
 def _schema(url: str, shown: str) -> Finding:
@@ -67,6 +72,20 @@ def _schema(url: str, shown: str) -> Finding:
             "database", text, "make a backup; the start, or pacs-ai db upgrade, does it"
         )
     return wrong("database", text, "run pacs-ai db upgrade")
+
+
+def _pairing(config: Config) -> Finding:
+    """Compare what database and spool say of each other."""
+    opened = Database(config.storage.database)
+    try:
+        with opened.read() as session:
+            known = pairing.known_by(session)
+    finally:
+        opened.close()
+    problem = pairing.mismatch(known, config.storage.spool)
+    if problem:
+        return wrong("pairing", problem, pairing.REMEDY)
+    return Finding("pairing", "database and spool belong together")
 
 
 def _unusable(folder: Path) -> str:

@@ -35,12 +35,12 @@ def study_record(line: StudyLine) -> Record:
 
 
 def instance_record(instance: Instance) -> Record:
-    """Return an instance that is not analysed, and why."""
+    """Return an instance that is not analysed, or cannot be any more, and why."""
     return {
         "sop_instance_uid": instance.sop_instance_uid,
         "series_instance_uid": instance.series_instance_uid,
         "revision": instance.revision,
-        "reason": instance.unusable_reason,
+        "reason": "file is missing" if instance.missing else instance.unusable_reason,
     }
 
 

@@ -122,7 +122,7 @@ def adopt(
 ) -> StoreAnswer:
     """Give a file that lies safely in the spool its row; the study moves with it."""
     arrival = _arrival(path, size, scanned)
-    sender = _sender(context, scanned, origin)
+    sender = sender_of(context, scanned, origin)
     now = context.now()
     placed = context.database.write_together(
         lambda connection: arriving.place(connection, arrival, sender, now)
@@ -160,7 +160,8 @@ def _arrival(path: str, size: int, scanned: ScannedInstance) -> instances.Arriva
     )
 
 
-def _sender(context: FlowContext, scanned: ScannedInstance, origin: Origin) -> Sender:
+def sender_of(context: FlowContext, scanned: ScannedInstance, origin: Origin) -> Sender:
+    """Return where an instance came from, and what stands in the database for its patient."""
     return Sender(
         node=context.spool.node,
         calling_aet=origin.calling_aet,

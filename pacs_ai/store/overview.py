@@ -75,8 +75,11 @@ def _line(session: Session, row: Study) -> StudyLine:
 
 
 def left_out(session: Session, study_id: int) -> Sequence[Instance]:
-    """Return the instances of a study that are kept but not analysed, in their order of arrival."""
-    query = sa.select(Instance).where(Instance.study_id == study_id, Instance.unusable_reason != "")
+    """Return the instances of a study that are not analysed, or gone, in their order of arrival."""
+    query = sa.select(Instance).where(
+        Instance.study_id == study_id,
+        sa.or_(Instance.unusable_reason != "", Instance.missing.is_(True)),
+    )
     return session.scalars(query.order_by(Instance.id)).all()
 
 

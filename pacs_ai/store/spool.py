@@ -4,6 +4,7 @@
 
     spool/
       site.key             the installation's secret (0600)
+      database.id          which database it belongs to
       <node>/              each node in its own folder, locked by its daemon
         lock
         tmp/               parts, still being written
@@ -19,20 +20,16 @@ import contextlib
 import fcntl
 import os
 import random
-import secrets
 import shutil
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 from pacs_ai.domain import Part
 from pacs_ai.errors import ConfigError, StorageError
-from pacs_ai.store.disk import begin_to_write, remove, sync_folder, translated, write
+from pacs_ai.store.disk import begin_to_write, remove, sync_folder, translated
+from pacs_ai.store.sitekey import made_key
 
 SUFFIX = ".dcm"
-KEY_FILE = "site.key"
-"""Name of the file with the installation's secret, in the root of the spool."""
-
 _PART = ".part"
 _FOLDERS = ("tmp", "instances", "variants", "quarantine", "results")
 _FANNED = ("instances", "results")
@@ -116,17 +113,7 @@ class Spool:
 
     def secret(self) -> bytes:
         """Return the installation's secret, made at first use; keyed hashes depend on it."""
-        path = self.root / KEY_FILE
-        with translated(path):
-            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not path.exists():
-                draft = self.root / f".site.key.{uuid.uuid4().hex}"
-                write(draft, secrets.token_bytes(32), durable=True)
-                # link() fails where the name exists: of two nodes starting at once, one wins
-                with contextlib.suppress(FileExistsError):
-                    os.link(draft, path)
-                draft.unlink()
-            return path.read_bytes()
+        return made_key(self.root)
 
     def new_part(self) -> Part:
         """Open a new file for bytes that are arriving."""

@@ -93,3 +93,21 @@ def test_an_archive_in_trouble_gets_everything_when_it_is_well(running: Node, pe
     peer.status = 0x0000
     wait_for(lambda: running.states("delivery") == ["STORED"] * 4, 60, lambda: running.log)
     assert sorted(peer.uids()) == sorted(set(peer.uids()))
+
+
+def test_a_spool_without_its_mount_is_waited_for(running: Node, peer: Archive):
+    """The folder is gone while the study waits, as if its file system were unmounted."""
+    send(running)
+    spool = running.folder / "var" / "spool"
+    wait_for(lambda: running.states("study") == ["COMPLETE"] or running.states("job"), 30)
+    spool.rename(spool.with_name("unmounted"))
+    wait_for(lambda: running.states("job") == ["WAITING"] or no_key(running), 90)
+    assert not (spool / "site.key").exists(), "a new spool was made in the empty mount point"
+    spool.with_name("unmounted").rename(spool)
+    wait_for(lambda: running.states("delivery") == ["STORED"] * 2, 90, lambda: running.log)
+    assert len(peer.uids()) == 2
+
+
+def no_key(one: Node) -> bool:
+    """Whether a worker that began meanwhile has seen that this is not its spool."""
+    return "has no site.key" in one.log
