@@ -29,14 +29,20 @@ def serve(descriptor: int) -> None:
     warnings.simplefilter("ignore")
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     with socket.socket(fileno=descriptor) as channel:
-        while True:
-            try:
-                about, data = receive(channel)
-            except EOFError:
-                return
-            signal.setitimer(signal.ITIMER_REAL, about["seconds"])
-            _answer(channel, about, memoryview(data if data is not None else b""))
-            signal.setitimer(signal.ITIMER_REAL, 0)
+        while _serve_one(channel):
+            pass
+
+
+def _serve_one(channel: socket.socket) -> bool:
+    """Answer one message; False if there is none any more. No frame outlives its answer."""
+    try:
+        about, data = receive(channel)
+    except EOFError:
+        return False
+    signal.setitimer(signal.ITIMER_REAL, about["seconds"])
+    _answer(channel, about, memoryview(data if data is not None else b""))
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return True
 
 
 def attempt(about: dict[str, Any], data: memoryview) -> tuple[dict[str, Any], Stored | None]:

@@ -52,9 +52,13 @@ class _Helper:
                 channel.settimeout(_PATIENCE * (about["seconds"] + SECONDS))
                 send(channel, about, region, size)
                 return receive(channel)
-            except (OSError, EOFError) as error:
+            except (OSError, EOFError, ValueError) as error:
                 self.stop()
                 raise UnsupportedPixels("the codec crashed or took too long") from error
+            except BaseException:
+                # An answer that nobody took would be taken for that of the next frame.
+                self.stop()
+                raise
 
     def _running(self) -> socket.socket:
         # After a fork the process belongs to the parent: two may not talk to it.

@@ -90,6 +90,21 @@ def test_a_child_that_dies_at_work_costs_one_frame_only(monkeypatch, corpus):
     assert read_pixels(path).size
 
 
+def test_an_answer_nobody_took_is_not_the_next_frames(make, monkeypatch):
+    """Whatever ends the waiting, a signal for one: the next picture is its own."""
+    first, second = make(PixelData=bytes(48)), make()
+    wanted = read_pixels(second)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(isolated, "receive", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        read_pixels(first)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(read_pixels(second), wanted)
+
+
 def test_a_frame_that_takes_too_long_ends_the_child(monkeypatch, corpus):
     path = next(path for path, row in corpus if row["file"].endswith("J2KI/MG1_J2KI"))
     monkeypatch.setattr(isolated, "SECONDS", 0.12)
