@@ -15,7 +15,7 @@ from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, read_config, single
 from pacs_ai.cli.tables import print_json
 from pacs_ai.config import Config, ModelEntry, Peer
 from pacs_ai.configfile import find_config
-from pacs_ai.dicom.codecs import missing_codecs
+from pacs_ai.dicom.codecs import EXTRA, has_extra, missing_codecs
 from pacs_ai.errors import PeerError
 from pacs_ai.flow.addresses import address, ask_whether_there, own_addresses
 from pacs_ai.model.bundle import load_bundle
@@ -76,9 +76,10 @@ def _codecs(_config: Config) -> Iterator[Finding]:
     missing = missing_codecs()
     if missing:
         remedy = "install pacs-ai with all its requirements again"
-        yield doubtful("codecs", f"none for {', '.join(missing)}", remedy)
+        yield doubtful("codecs", f"not installed: {', '.join(missing)}", remedy)
     else:
-        yield Finding("codecs", "all are there")
+        without = "" if has_extra() else f"; JPEG XL needs the extra {EXTRA}"
+        yield Finding("codecs", f"all are there{without}")
 
 
 def _port(config: Config) -> Iterator[Finding]:

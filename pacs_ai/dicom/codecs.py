@@ -44,6 +44,11 @@ def missing_codecs() -> list[str]:
     return [name for name in _LIBRARIES if find_spec(name) is None]
 
 
+def has_extra() -> bool:
+    """Tell whether the extra `EXTRA` is installed."""
+    return find_spec("imagecodecs") is not None
+
+
 def needs_extra(syntax: str) -> str:
     """Tell what of a transfer syntax needs the extra `EXTRA`: ``all``, ``12 bits``, or nothing."""
     if syntax in JPEG_XL_FAMILY:
