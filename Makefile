@@ -4,6 +4,8 @@
 VENV ?= .venv
 UV ?= $(shell command -v uv 2>/dev/null)
 PYTEST_ARGS ?=
+# Most tests wait for processes and deadlines: more workers than cores are no loss.
+TEST_WORKERS ?= 4
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -34,7 +36,7 @@ demo: $(BASE) ## Send three studies through a node and an archive on this machin
 	$(VENV)/bin/pacs-ai demo
 
 test: $(DEV) ## Install what the tests need (TensorFlow too), run the whole suite
-	$(PY) -m pytest -m "not bench and not gpu" $(PYTEST_ARGS)
+	$(PY) -m pytest -m "not bench and not gpu" -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 check: lint types contracts spelling sizes ## All that CI runs: lint, types, contracts, then the tests
 	$(MAKE) --no-print-directory test

@@ -81,26 +81,28 @@ class Coverage:
 
     @property
     def lost(self) -> int:
-        """Images that the model should have looked at and could not.
+        """Images that the model has not looked at, for whatever reason.
 
-        To leave out images by ``max_images`` is part of the model's design and does not count.
+        Also those beyond ``max_images``: a finding may lie in one of them. A bundle whose figures
+        were measured with such studies states a larger share.
         """
-        return self.left_out.unreadable.count + self.left_out.other_orientation.count
+        left_out = self.left_out
+        return left_out.unreadable.count + left_out.other_orientation.count + left_out.thinned
 
     @property
     def total(self) -> int:
         """All images: of the series that was chosen, and all that are no slices."""
-        return self.analysed + self.lost + self.left_out.thinned
+        return self.analysed + self.lost
 
     @property
     def lost_share(self) -> float:
-        """Share of `lost` among the images that should have been looked at, in [0, 1]."""
-        return self.lost / max(1, self.analysed + self.lost)
+        """Share of `lost` among all, in [0, 1]."""
+        return self.lost / max(1, self.total)
 
     @property
     def incomplete(self) -> bool:
         """Tell whether too much was lost to say of anything that it is absent."""
-        return self.lost > round(self.limit * (self.analysed + self.lost), _DECIMALS)
+        return self.lost > round(self.limit * self.total, _DECIMALS)
 
     @property
     def extent(self) -> str:

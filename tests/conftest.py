@@ -7,13 +7,14 @@ it where the environment variable ``CI`` is set: there, everything has to be ins
 import os
 import shutil
 import signal
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+from tests import ports
 
 # A shell lets what it runs in the background ignore Ctrl-C, and so would what tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -106,16 +107,5 @@ def tool() -> Callable[[str], Path]:
 
 @pytest.fixture
 def free_port() -> Callable[[], int]:
-    """Give TCP ports on loopback that nobody listened on a moment ago, each a different one."""
-    given: set[int] = set()
-
-    def find() -> int:
-        while True:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port: int = probe.getsockname()[1]
-            if port not in given:
-                given.add(port)
-                return port
-
-    return find
+    """Give TCP ports on loopback that nobody has, each time another one."""
+    return ports.free_port

@@ -64,7 +64,7 @@ class Export(Strict):
     int8 quantisation the range of each layer. ``applicability`` says in the bundle what the model
     was made for (body part, view, ...), and ``outlier`` what the node does with images unlike
     those of training: ``flag`` or ``withhold``; ``none`` fits no statistics. ``incomplete_above``
-    is the share of a study's images that the node could not look at above which it calls the study
+    is the share of a study's images that the node did not look at above which it calls the study
     incompletely analysed.
     """
 

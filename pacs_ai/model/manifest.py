@@ -51,7 +51,7 @@ class Manifest(_Strict):
 
     ``temperature`` divides the logits before ``activation``. ``applicability`` and ``outlier`` may
     be missing: then nothing is outside. ``incomplete_above`` is the share of a study's images that
-    cannot be looked at above which it counts as incompletely analysed, and nothing is absent.
+    were not looked at above which it counts as incompletely analysed, and nothing is absent.
     ``sha256`` holds the hash of each file.
     """
 

@@ -30,7 +30,6 @@ class Parcel:
     sha256: str
     postponed: int
     postponed_for: str
-    may_be_held: bool
 
     def pauses(self, code: str) -> int:
         """Return how often in a row it was postponed for a reason, until now."""
@@ -65,7 +64,7 @@ def claim(
     )
     parcels = []
     for delivery, result in session.execute(query).all():
-        attempt, may_be_held = delivery.attempt + 1, delivery.may_be_held
+        attempt = delivery.attempt + 1
         moved = move(
             session,
             Delivery,
@@ -75,7 +74,6 @@ def claim(
             actor=owner,
             fence={"attempt": delivery.attempt},
             attempt=attempt,
-            may_be_held=True,
             lease_owner=owner,
             lease_until=now + timedelta(seconds=lease_seconds),
         )
@@ -93,7 +91,6 @@ def claim(
                     result.sha256,
                     delivery.postponed,
                     delivery.postponed_for,
-                    may_be_held,
                 )
             )
     return parcels
@@ -148,7 +145,6 @@ def postpone(
         postponed=parcel.pauses(code) + 1,
         postponed_for=code,
         status_code=status,
-        may_be_held=parcel.may_be_held,
         error_code=code,
         error_text=text,
         **NO_LEASE,
@@ -176,7 +172,6 @@ def fail(
         fence={"attempt": parcel.attempt},
         note=text,
         status_code=status,
-        may_be_held=parcel.may_be_held,
         error_code=code,
         error_text=text,
         **NO_LEASE,
@@ -196,7 +191,6 @@ def exchange(session: Session, parcel: Parcel, made: Made, *, now: datetime, act
         fence={"attempt": parcel.attempt},
         note=f"the peer refuses this class; {made.kind} in its place",
         result_id=results.keep(session, JobId(job_id), made),
-        may_be_held=False,
         **NO_LEASE,
     )
 

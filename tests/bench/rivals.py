@@ -6,7 +6,6 @@ is built on it) would wait 40 ms for every response.
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from tests.bench.sender import TITLE, Sender, connect, send_association, send_raw
 from tests.conftest import find_tool
+from tests.ports import free_port
 
 NODE = """
 [node]
@@ -133,13 +133,6 @@ def running(rival: Rival, folder: Path) -> Iterator[tuple[int, int]]:
     finally:
         process.terminate()
         process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

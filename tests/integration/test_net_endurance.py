@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests import net_peer as net
+from tests import ports
 from tests.net_peer import Peer, data_pdu, fragment
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(3600)]
@@ -79,10 +80,7 @@ def listener(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """One for all: to start a process takes longer than most tests do."""
     if not Path("/proc/self/clear_refs").exists():
         pytest.skip("needs Linux's /proc")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    running = start(port, tmp_path_factory.mktemp("received"))
+    running = start(ports.free_port(), tmp_path_factory.mktemp("received"))
     yield running
     running.process.kill()
     running.process.wait()

@@ -6,7 +6,6 @@ import json
 import os
 import resource
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import pytest
 from pacs_ai.demo.phantom import write_phantom_study
 from pacs_ai.dicom.header import read_header
 from pacs_ai.errors import DataError, NoSpace, PacsAIError, PeerError, PeerUnreachable
+from tests.ports import free_port
 from tests.training.nbia_server import COLLECTION, FAULTS, NbiaServer, manifest, serving
 from training.download import Nbia, Progress, fetch
 from training.download.http import Patience
@@ -219,9 +219,7 @@ def test_a_series_that_changed_meanwhile_is_accepted_as_it_is_now(
 
 
 def test_an_unreachable_server_ends_at_once(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{probe.getsockname()[1]}/services"
+    url = f"http://127.0.0.1:{free_port()}/services"
     with pytest.raises(PeerUnreachable, match="no connection, 4 times") as caught:
         fetch([COLLECTION], tmp_path, Nbia(url, IMPATIENT), SILENT)
     assert caught.value.exit_code == 3

@@ -1,9 +1,7 @@
 """A real archive, the real viewer and a real browser, each started once."""
 
 import shutil
-import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
 from tests.integration.orthanc_server import OrthancServer
+from tests.ports import free_port
 from tests.viewer.browser import Browser
 from tests.viewer.packages import OHIF, PLAYWRIGHT, unpacked
 from tests.viewer.site import Site
@@ -27,7 +26,7 @@ def classifier() -> Classifier:
 def orthanc(tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrthancServer]:
     """An archive with DICOMweb that routes nothing."""
     folder = tmp_path_factory.mktemp("orthanc")
-    http, dicom, node = _free_ports(3)
+    http, dicom, node = (free_port() for _ in range(3))
     with OrthancServer(tool("Orthanc"), folder, http, dicom, node, route=False) as server:
         yield server
 
@@ -42,11 +41,3 @@ def browser(root: Path, tool: Tool, orthanc: OrthancServer) -> Iterator[Browser]
     shutil.rmtree(out, ignore_errors=True)
     with Site(ohif / "dist", settings, orthanc.http_port) as site:
         yield Browser(tool("node"), playwright, tool("chromium"), site.url, out)
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]

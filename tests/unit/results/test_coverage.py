@@ -91,7 +91,7 @@ def test_up_to_the_share_what_is_not_found_is_absent(lost: int, of: int, images:
 def test_above_the_share_nothing_is_absent(lost: int, of: int, images: Images) -> None:
     prediction = seen(images([0.1]) * (of - lost), LeftOut(unreadable=Unseen(lost)))
     assert prediction.coverage.incomplete
-    assert {prediction.decision(index) for index in (0, 1)} == {Decision.UNDETERMINED}
+    assert [prediction.decision(index) for index in (0, 1)] == [None, Decision.UNDETERMINED]
 
 
 def test_the_share_is_the_bundles(images: Images) -> None:
@@ -100,11 +100,15 @@ def test_the_share_is_the_bundles(images: Images) -> None:
     assert seen(shown * 20, FEW, incomplete_above=0.0).coverage.incomplete
 
 
-def test_thinning_is_told_and_counts_for_nothing(images: Images) -> None:
+def test_thinning_counts_like_all_that_was_not_looked_at(images: Images) -> None:
+    """A finding may lie between the slices that were taken; a bundle may state another share."""
     prediction = seen(images([0.1] * 10), THINNED)
-    assert not prediction.coverage.incomplete
-    assert [one.code.value for one in prediction.reservations] == ["NOTTAKEN"]
-    assert prediction.reservations[0].text.startswith("10 of 100 images analysed")
+    assert prediction.coverage.incomplete
+    assert [one.code.value for one in prediction.reservations] == ["INCOMPLETE", "NOTTAKEN"]
+    assert prediction.reservations[1].text.startswith("10 of 100 images analysed")
+    measured_so = seen(images([0.1] * 10), THINNED, incomplete_above=0.9)
+    assert not measured_so.coverage.incomplete
+    assert [one.code.value for one in measured_so.reservations] == ["NOTTAKEN"]
 
 
 def test_what_is_present_stays_present(images: Images) -> None:
@@ -143,7 +147,7 @@ def test_a_message_and_a_bundle_of_too_little(images: Images) -> None:
     report = resources[0]
     assert report["status"] == "partial"
     assert report["conclusion"].startswith(
-        "Incompletely analysed: 1 of 28 images; No finding, Lesion: undetermined"
+        "Incompletely analysed: 1 of 28 images; Lesion: undetermined"
     )
     codes = [
         resource["code"]["coding"][0]["code"]
@@ -152,7 +156,7 @@ def test_a_message_and_a_bundle_of_too_little(images: Images) -> None:
     ]
     assert codes[-2:] == ["INCOMPLETE", "NOTREADABLE"]
     said = [one["interpretation"][0] for one in resources if "interpretation" in one]
-    assert [one["coding"][0]["code"] for one in said] == ["IND", "IND"]
+    assert [one["coding"][0]["code"] for one in said] == ["IND"]
 
 
 def test_a_picture_of_too_little_has_no_plain_nothing_found(images: Images) -> None:

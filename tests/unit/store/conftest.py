@@ -1,4 +1,3 @@
-import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +7,7 @@ import sqlalchemy as sa
 
 from pacs_ai.store.migrate import upgrade
 from pacs_ai.store.session import Database
+from tests.ports import free_port
 from tests.postgres import running_postgres
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -15,10 +15,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 @pytest.fixture(scope="session")
 def postgres(tool: Callable[[str], Path]) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with running_postgres(tool, port) as url:
+    with running_postgres(tool, free_port()) as url:
         yield url
 
 
