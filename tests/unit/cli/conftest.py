@@ -96,6 +96,7 @@ def pacs_ai(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.delenv("COLUMNS", raising=False)
 
     def call(*words: object) -> Answer:
         capsys.readouterr()
