@@ -37,14 +37,14 @@ def legend_of(
     """
     spec = model.classes[klass]
     decision = spec.decide(image.probabilities[klass])
-    said = f"{class_title(spec)}: {percent(image.probabilities[klass])}"
+    said = plain = f"{class_title(spec)}: {percent(image.probabilities[klass])}"
     if decision is not None:
         said = f"{class_title(spec)}: {decision}, {percent(image.probabilities[klass])}"
     if decision is not None and not _told(model, image):
         first, before = headline(NOTHING), f"{said}, "
         if coverage.incomplete:
             first = headline(f"{INCOMPLETE}: {coverage.extent}", AMBER)
-            before = f"nothing found on this image, {before}"
+            before = f"nothing found on this image, {plain}, "
     else:
         colour = AMBER if decision is Decision.PRESENT else WHITE
         first, before = headline(said, colour), ""

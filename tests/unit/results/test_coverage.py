@@ -164,6 +164,7 @@ def test_a_picture_of_too_little_has_no_plain_nothing_found(images: Images) -> N
     lines = legend(image, MANY)
     assert lines[0] == "Incompletely analysed: 1 of 28 images"
     assert NOTHING not in lines
+    assert not any("absent" in line for line in lines)
     assert "Caution: incompletely analysed, 1 of 28 images analysed, 27 unreadable" in lines
     whole = legend(image, LeftOut())
     assert whole[0] == NOTHING

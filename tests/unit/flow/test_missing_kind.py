@@ -1,0 +1,106 @@
+"""One kind of result cannot be made: what the job, the log and the archive are told."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+
+from pacs_ai.clock import ManualClock
+from pacs_ai.config import Rule
+from pacs_ai.demo.phantom import write_phantom_study
+from pacs_ai.domain import JobState, ResultKind
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.net.handlers import StoreAnswer
+from pacs_ai.results import build
+from tests.unit.flow.analysed import Patient, on_a_node
+
+Send = Callable[..., StoreAnswer]
+
+RULE = Rule(
+    name="all",
+    model="demo",
+    send_to=("archive",),
+    results=(ResultKind.REPORT, ResultKind.CAPTURE, ResultKind.REGION),
+)
+ASKS = RULE.model_copy(update={"when_not_analysable": "report"})
+PRIVATE = "1.3.6.1.4.1.9999.1"
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> list[Dataset]:
+    """A lesion in MR images of a class that no library knows: no region can be drawn on it."""
+    phantom = write_phantom_study(tmp_path, "MR", 1, lesion=True, slices=12)
+    images = [pydicom.dcmread(file) for file in phantom.files]
+    for one in images:
+        one.SOPClassUID = one.file_meta.MediaStorageSOPClassUID = PRIVATE
+    return images
+
+
+@pytest.fixture
+def node(
+    context: FlowContext, clock: ManualClock, send: Send, study: list[Dataset]
+) -> Callable[[Rule], Patient]:
+    def received(rule: Rule) -> Patient:
+        assert {send(image).status for image in study} == {0x0000}
+        patient = on_a_node(context, clock, rule)
+        patient.route()
+        return patient
+
+    return received
+
+
+def broken(monkeypatch: pytest.MonkeyPatch, *kinds: ResultKind) -> None:
+    """Let what makes these kinds fail as a library would."""
+
+    def fail(*_: object) -> Iterator[Dataset]:
+        raise KeyError("Doe^Jane")
+
+    objects = {**build._OBJECTS, **dict.fromkeys(kinds, fail)}
+    monkeypatch.setattr(build, "_OBJECTS", objects)
+
+
+def test_the_others_are_delivered_and_the_job_says_which_is_missing(
+    node: Callable[[Rule], Patient], capsys: pytest.CaptureFixture[str]
+) -> None:
+    patient = node(RULE)
+    job = patient.analyse()
+    assert (job.state, job.error_code) == (JobState.SUCCEEDED, "INVALID_RESULT")
+    assert job.error_text == "region not made: the region cannot be built (KeyError)"
+    assert "lesion" in job.summary
+    assert {one.kind for one in patient.results()} == {"report", "capture"}
+    assert len(patient.deliveries()) == len(patient.results())
+    said = capsys.readouterr().out
+    assert "result not made" in said
+    assert "kind=region" in said
+
+
+def test_a_report_that_is_missing_is_told_where_a_rule_asks(
+    node: Callable[[Rule], Patient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken(monkeypatch, ResultKind.REPORT)
+    patient = node(ASKS)
+    job = patient.analyse()
+    assert job.state == JobState.SUCCEEDED
+    assert {one.kind for one in patient.results()} == {"report", "capture"}
+    [row] = [one for one in patient.results() if one.kind == "report"]
+    report = pydicom.dcmread(patient.context.spool.path_of(row.path))
+    said = report.ContentSequence[-2].ContentSequence[0].TextValue
+    assert said.startswith("Not analysable: the images were analysed, but")
+    assert "report not made: the report cannot be built (KeyError)" in said
+    assert "Doe" not in said + job.error_text
+
+
+@pytest.mark.parametrize(("rule", "kinds"), [(RULE, []), (ASKS, ["report"])])
+def test_where_nothing_can_be_made_the_job_is_rejected(
+    rule: Rule,
+    kinds: list[str],
+    node: Callable[[Rule], Patient],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken(monkeypatch, *rule.results)
+    patient = node(rule)
+    job = patient.analyse()
+    assert (job.state, job.error_code) == (JobState.REJECTED, "INVALID_RESULT")
+    assert [one.kind for one in patient.results()] == kinds
