@@ -31,7 +31,7 @@ def insist(context: FlowContext, work: Callable[[Session], T]) -> T:
     Raises
     ------
     StorageError
-        If the database could not be written for `SECONDS`.
+        If the database could not be written for `SECONDS`, or the node stops.
     """
     clock = context.clock
     end = clock.monotonic() + SECONDS
@@ -40,7 +40,7 @@ def insist(context: FlowContext, work: Callable[[Session], T]) -> T:
             with context.database.write() as session:
                 return work(session)
         except StorageError as error:
-            if clock.monotonic() >= end:
+            if clock.monotonic() >= end or context.stopping.is_set():
                 raise
             _log.warning("the database does not take an outcome: it is kept", error=error.code)
         clock.sleep(PAUSE_SECONDS)

@@ -6,10 +6,10 @@ read again and its checksum compared: a success from memory would be worth nothi
 
 import threading
 
-from pacs_ai.dicom.scan import scan_instance
-from pacs_ai.errors import NotDicom, PeerError, StorageError
+from pacs_ai.errors import PeerError, StorageError
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.deliver import address
+from pacs_ai.flow.intact import check_instances
 from pacs_ai.logs import get_logger
 from pacs_ai.net import client
 from pacs_ai.net.handlers import CommitmentReport, CommitmentRequest, SopReference
@@ -73,10 +73,11 @@ class Vouching:
                 return NO_SUCH_INSTANCE
             if row.sop_class_uid != sop_class_uid:
                 return CLASS_CONFLICT
-            scanned = scan_instance(context.spool.path_of(row.path), hash_pixels=False)
-        except (NotDicom, StorageError, OSError):
+            check_instances(context.spool, [row])
+        except StorageError as error:
+            _log.error("instance not vouched for", error=error.code, reason=error.message)
             return PROCESSING_FAILURE
-        return 0 if scanned.dataset_sha256 == row.sha256 else PROCESSING_FAILURE
+        return 0
 
     def _deliver(self, peer: client.PeerAddress, own_aet: str, report: CommitmentReport) -> None:
         for _ in range(REPORT_TRIES):

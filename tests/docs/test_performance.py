@@ -6,6 +6,7 @@ import pytest
 
 from tests.bench import report
 from tests.bench.figures import Figures, Round, summary
+from tests.bench.integrity import SIDES
 from tests.bench.loads import CASES
 from tests.bench.rivals import OURS
 
@@ -16,6 +17,13 @@ def test_every_load_and_rival_is_on_the_page(root: Path) -> None:
     for case in CASES:
         table = section.split(f"### {case.load.name}\n")[1].split("###")[0]
         assert [name for name in case.rivals if f"| {name} |" not in table] == []
+
+
+def test_the_cost_of_comparing_checksums_is_on_the_page(root: Path) -> None:
+    begin, end = report.marks("integrity")
+    section = (root / "docs" / "performance.md").read_text("utf-8").split(begin)[1].split(end)[0]
+    for name in (*SIDES, "report", "capture"):
+        assert f"| {name} | " in section
 
 
 def test_a_section_is_replaced_and_the_rest_left(tmp_path: Path) -> None:

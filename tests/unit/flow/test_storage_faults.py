@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.uid import CTImageStorage
 
 from pacs_ai.clock import ManualClock
 from pacs_ai.config import Rule
@@ -15,7 +16,8 @@ from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.domain import JobState, StudyState
 from pacs_ai.errors import StorageError
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.net.handlers import StoreAnswer
+from pacs_ai.flow.vouch import PROCESSING_FAILURE, Vouching
+from pacs_ai.net.handlers import AssociationInfo, CommitmentRequest, StoreAnswer
 from pacs_ai.results.plain import plain_report
 from pacs_ai.results.source import read_source
 from tests.unit.flow.analysed import Patient, on_a_node
@@ -155,3 +157,14 @@ def test_without_its_mount_a_job_waits_for_hours_and_then_goes_on_by_itself(
         patient.wait()
     away.rename(home)
     assert patient.analyse().state == JobState.SUCCEEDED
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, flipped])
+def test_what_cannot_be_read_back_is_never_committed_to(patient: Patient, fault: Fault) -> None:
+    fault(patient.file(1))
+    asked = tuple((str(CTImageStorage), f"1.2.3.{number}") for number in (1, 2, 3))
+    association = AssociationInfo("a", "MODALITY", "AI_NODE", "127.0.0.1", 0.0)
+    request = CommitmentRequest(association, "2.25.1", asked)
+    report = Vouching(patient.context).commitment_request(request)
+    assert report.committed == (asked[0], asked[2])
+    assert report.failed == ((*asked[1], PROCESSING_FAILURE),)

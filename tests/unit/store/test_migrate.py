@@ -1,12 +1,14 @@
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from pacs_ai.errors import ConfigError
 from pacs_ai.store import migrate, version
-from pacs_ai.store.schema import Study
+from pacs_ai.store.schema import Instance, Study
 from pacs_ai.store.session import Database
+from tests.unit.store.samples import NOW
 
 
 def test_steps_lead_to_the_schema_of_the_code(database: Database):
@@ -39,3 +41,30 @@ def test_sqlite_is_upgraded_at_start_and_postgresql_is_not(empty_database: Datab
 
 def test_the_step_that_is_needed_is_the_newest_there_is():
     assert migrate.head() == version.SCHEMA_STEP
+
+
+def test_an_instance_whose_file_was_missed_counts_again_after_the_upgrade(empty_database: Database):
+    """A version before this left such an instance out; the study went on without it."""
+    with empty_database.engine.connect() as connection:
+        settings = migrate._settings()
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "0001")
+    study = (1, "1.2.3", "p", "a", 1, "ROUTED", "node", "A", "B", "CT", NOW, NOW, None, "")
+    instance = (1, 1, "1", "1", "1", "CT", 1, "x", NOW)
+    with empty_database.engine.begin() as connection:
+        _insert(connection, "study", study)
+        for number, reason in enumerate(("file is missing", "own result", ""), start=1):
+            study_id, revision, series, klass, syntax, modality, size, digest, at = instance
+            row = (number, study_id, revision, series, klass, f"1.{number}", syntax, modality)
+            _insert(connection, "instance", (*row, f"node/{number}", size, digest, at, reason))
+    migrate.upgrade(empty_database)
+    query = sa.select(Instance.missing, Instance.unusable_reason).order_by(Instance.id)
+    with empty_database.read() as session:
+        rows = [tuple(row) for row in session.execute(query)]
+    assert rows == [(True, ""), (False, "own result"), (False, "")]
+
+
+def _insert(connection: sa.Connection, table: str, values: tuple[object, ...]) -> None:
+    """Add a row to a table as it is in the database, whatever the code says now."""
+    known = sa.Table(table, sa.MetaData(), autoload_with=connection)
+    connection.execute(sa.insert(known).values(values))
