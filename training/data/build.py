@@ -1,7 +1,7 @@
 """The story of a dataset: collect, look at every image, split, look for leakage, report."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -108,7 +108,7 @@ def _look(
     """Look at every image; those that cannot be read or are masks do not stay."""
     samples = [image.sample for image in found]
     looked = track(
-        fingerprints(samples, recipe.feeding.workers),
+        fingerprints(samples, recipe.input.windows, recipe.feeding.workers),
         "Looking at every image",
         len(samples),
         console=console,
@@ -123,6 +123,7 @@ def _look(
     policy = "refuse" if isinstance(recipe.data, PhantomData) else recipe.data.unreadable
     if broken:
         refuse_or_note(broken, policy, "cannot be read", notes)
+    notes += _cautions(samples, prints)
     unmasked = isinstance(recipe.data, DicomData) and recipe.data.masks == "drop"
     masks = {i for i, each in enumerate(prints) if unmasked and each.levels <= _MASK}
     kept = [i for i, each in enumerate(prints) if not each.error and i not in masks]
@@ -130,6 +131,16 @@ def _look(
     if masked:
         notes.append(f"{masked} images left out, they are masks")
     return kept, _pick(prints, kept)
+
+
+def _cautions(samples: Sequence[Sample], prints: Sequence[Fingerprint]) -> Iterator[str]:
+    """Count the images that could not be shown as their headers or the recipe ask."""
+    named: dict[str, list[Path]] = defaultdict(list)
+    for sample, each in zip(samples, prints, strict=True):
+        for caution in each.cautions:
+            named[caution].append(sample.path)
+    for caution, paths in sorted(named.items()):
+        yield f"{len(paths)} images: {caution} (the first: {paths[0]})"
 
 
 def _same(prints: Sequence[Fingerprint]) -> Iterable[tuple[int, int]]:

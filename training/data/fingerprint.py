@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ from PIL import Image
 from pacs_ai.errors import DataError
 
 from .pool import each
-from .read import Floats, read_grey
+from .read import Floats, read_shown
 from .samples import Sample
 
 ROWS, COLUMNS = 32, 36
@@ -31,7 +32,8 @@ class Fingerprint:
 
     ``pixels`` is the SHA-256 of its display values, ``dhash`` a 64-bit difference hash,
     ``thumbnail`` (32, 36) uint8, or None for an image without any contrast, which is like every
-    other of its kind. ``levels`` is at most 3: 2 for a mask. ``error`` says why it cannot be read.
+    other of its kind. ``levels`` is at most 3: 2 for a mask. ``error`` says why it cannot be read,
+    ``cautions`` in what it could not be shown as its header or the recipe asks.
     """
 
     pixels: str = ""
@@ -39,25 +41,33 @@ class Fingerprint:
     thumbnail: _BYTES | None = None
     levels: int = 0
     error: str = ""
+    cautions: tuple[str, ...] = ()
 
 
-def fingerprints(samples: Sequence[Sample], workers: int = 0) -> Iterator[Fingerprint]:
-    """Look at every image once; one that cannot be read says so."""
-    return each(_fingerprint, samples, workers)
+def fingerprints(
+    samples: Sequence[Sample], windows: dict[str, tuple[float, float]], workers: int = 0
+) -> Iterator[Fingerprint]:
+    """Look at every image once, through the recipe's windows; one that cannot be read says so."""
+    return each(partial(_fingerprint, windows=windows), samples, workers)
 
 
-def _fingerprint(sample: Sample) -> Fingerprint:
+def _fingerprint(sample: Sample, windows: dict[str, tuple[float, float]]) -> Fingerprint:
     try:
-        grey = read_grey(sample)
+        shown = read_shown(sample, windows)
     except DataError as error:
         return Fingerprint(error=error.message)
+    grey = shown.grey
     digest = hashlib.sha256(repr(grey.shape).encode() + np.ascontiguousarray(grey).tobytes())
     low, high = grey.min(), grey.max()
     levels = 1 if low == high else 2 if ((grey == low) | (grey == high)).all() else 3
     small = thumbnail(grey)
     contrast = levels > 1 and int(small.max()) > int(small.min())
     return Fingerprint(
-        digest.hexdigest(), difference_hash(small), small if contrast else None, levels
+        digest.hexdigest(),
+        difference_hash(small),
+        small if contrast else None,
+        levels,
+        cautions=shown.cautions,
     )
 
 

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from pacs_ai.dicom.pixels import read_pixels
+from pacs_ai.dicom.grey import RenderedImage
+from pacs_ai.dicom.pixels import read_image
 from pacs_ai.errors import DataError
 from pacs_ai.model.preprocess import box_to_input, fit, scale
 from pacs_ai.model.spec import InputSpec
@@ -112,6 +113,13 @@ def fit_sample(sample: Sample, spec: InputSpec) -> tuple[Floats, Span]:
 
 
 def read_grey(sample: Sample, windows: dict[str, tuple[float, float]] | None = None) -> Floats:
+    """Read an image as `read_shown` does, without what is to be said of it."""
+    return read_shown(sample, windows).grey
+
+
+def read_shown(
+    sample: Sample, windows: dict[str, tuple[float, float]] | None = None
+) -> RenderedImage:
     """Read the part of an image that is the input, as display values in [0, 1].
 
     Raises
@@ -121,20 +129,21 @@ def read_grey(sample: Sample, windows: dict[str, tuple[float, float]] | None = N
     """
     try:
         if sample.path.suffix.lower() in PICTURES:
-            grey = read_picture(sample.path)
+            shown = RenderedImage(read_picture(sample.path))
         else:
-            grey = read_pixels(sample.path, sample.frame + 1, windows)
+            shown = read_image(sample.path, sample.frame + 1, windows)
     except DataError as error:
         raise DataError(f"{sample.path}: {error.message}") from error
     if sample.crop is None:
-        return grey
+        return shown
+    grey = shown.grey
     x0, y0, x1, y1 = sample.crop
     if not (0 <= x0 < x1 <= grey.shape[1] and 0 <= y0 < y1 <= grey.shape[0]):
         raise DataError(
             f"{sample.path}: the crop {sample.crop} (x0, y0, x1, y1) does not lie in the image of "
             f"{grey.shape[1]} x {grey.shape[0]} pixels; correct the row that gives the box"
         )
-    return grey[y0:y1, x0:x1]
+    return replace(shown, grey=grey[y0:y1, x0:x1])
 
 
 def read_picture(path: Path) -> Floats:
