@@ -24,7 +24,7 @@ from pacs_ai.results.source import Evidence
 from pacs_ai.store import identities, results
 from pacs_ai.store.schema import Job, Study
 
-FORM = b"results 4"
+FORM = b"results 5"
 """Version of the results' form; goes into every result UID, so that two forms can coexist."""
 
 

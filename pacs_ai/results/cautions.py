@@ -11,7 +11,7 @@ from highdicom.sr import (
 from pacs_ai.coverage import Coverage
 from pacs_ai.domain import ImagePrediction, ModelIdentity, Reservation
 from pacs_ai.results.codes import ARTIFICIAL_INTELLIGENCE, concept
-from pacs_ai.results.marks import percentage_at, reference_of
+from pacs_ai.results.marks import label, on_image, percentage, reference_of
 from pacs_ai.uids import derived_uid
 
 CAUTION = "Caution"
@@ -42,7 +42,7 @@ def caution_group(
     """
     name = concept(reservation.code)
     header = image.header
-    return MeasurementsAndQualitativeEvaluations(
+    made = MeasurementsAndQualitativeEvaluations(
         TrackingIdentifier(
             derived_uid("tracking", *key, "caution", header.sop_instance_uid, name.value),
             f"{CAUTION}: {reservation.text}",
@@ -54,9 +54,11 @@ def caution_group(
             manufacturer=model.manufacturer,
             family=ARTIFICIAL_INTELLIGENCE,
         ),
-        measurements=[percentage_at(name, reservation.percent, image, point)],
+        measurements=[percentage(name, reservation.percent, None)],
         source_images=[SourceImageForMeasurementGroup(*reference_of(image))],
     )
+    label(made[0], *on_image(image, point))
+    return made
 
 
 def caution_text(image: ImagePrediction) -> str:

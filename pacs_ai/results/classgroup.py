@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from highdicom.sr import (
     AlgorithmIdentification,
-    CoordinatesForMeasurement,
-    Measurement,
     MeasurementsAndQualitativeEvaluations,
     QualitativeEvaluation,
     SourceImageForMeasurementGroup,
@@ -22,7 +20,6 @@ from pacs_ai.domain import ClassSpec, Decision, ImagePrediction, ModelIdentity
 from pacs_ai.results.codes import (
     ARTIFICIAL_INTELLIGENCE,
     DECISIONS,
-    PERCENT,
     PRESENCE,
     class_title,
     concept,
@@ -30,9 +27,9 @@ from pacs_ai.results.codes import (
 )
 from pacs_ai.results.document import references
 from pacs_ai.results.levels import Level
-from pacs_ai.results.marks import reference_of
+from pacs_ai.results.marks import label, percentage, reference_of, spot_item
 from pacs_ai.results.selection import peak
-from pacs_ai.results.template import changed, number, shared
+from pacs_ai.results.template import changed, number, placed, shared
 from pacs_ai.results.wording import stated_percent
 
 AT_PEAK = "peak of the heat map at"
@@ -79,20 +76,31 @@ class ClassGroup:
         pattern = _pattern(self.model, self.index, level.study, level.decision(self.index, spec))
         *content, source = pattern.ContentSequence
         at = [item.ValueType for item in content].index("NUM")
-        header = level.anchor.header
+        peak_at = self._peak()
         content[0] = changed(content[0], TextValue=self._tracking_text(spec))
         content[1] = changed(content[1], UID=tracking)
         content[at] = number(
             content[at],
             stated_percent(level.probabilities[self.index]),
-            (self.point[0] * header.columns, self.point[1] * header.rows),
-            referenced(level.anchor),
+            [] if peak_at is None else [self._placed(content[at].ContentSequence[0], peak_at)],
         )
+        content[at + 1] = self._placed(content[at + 1], self.point)
         if level.outlier is not None:  # after the other parameters of the algorithm
             parameter = changed(content[at - 2], TextValue=_outlier_parameter(level.outlier))
             content.insert(at - 1, parameter)
         content += [changed(source, ReferencedSOPSequence=[image]) for image in sources]
         return changed(pattern, ContentSequence=content)
+
+    def _placed(self, pattern: Dataset, point: tuple[float, float]) -> Dataset:
+        """Put a point, in parts of the sides, on the level's anchor."""
+        header = self.level.anchor.header
+        place = point[0] * header.columns, point[1] * header.rows
+        return placed(pattern, place, referenced(self.level.anchor))
+
+    def _peak(self) -> tuple[float, float] | None:
+        """Say where the heat map of what is pointed at is strongest, in parts of the sides."""
+        pointed_at = self.level.pointed_at(self.index, self.model.classes[self.index])
+        return peak(self.level.anchor.saliency[self.index]) if pointed_at else None
 
     def _tracking_text(self, spec: ClassSpec) -> str:
         text = f"{class_title(spec)} / {self.level.name}"
@@ -100,8 +108,7 @@ class ClassGroup:
         if decision is None:
             return text
         text += f": {decision}"
-        found = self.level.pointed_at(self.index, spec)
-        at = peak(self.level.anchor.saliency[self.index]) if found else None
+        at = self._peak()
         if at is None:
             return text
         header = self.level.anchor.header
@@ -127,23 +134,22 @@ def _pattern(
     """Let highdicom make and check the group; what differs from study to study is filled in later.
 
     Tracking text and UID come first, then the finding and the algorithm, its family last; the
-    number, the decision, and one source image.
+    number with the point of a peak, the point of its label, the decision, and one source image.
     """
     spec = model.classes[index]
-    coordinates = CoordinatesForMeasurement(
-        "POINT", np.zeros((1, 2)), SourceImageForRegion(_NOWHERE, _NOWHERE)
-    )
+    nowhere = np.zeros((1, 2)), SourceImageForRegion(_NOWHERE, _NOWHERE)
     name = probability_concept(spec, study=study, decision=decision)
     [group] = MeasurementsAndQualitativeEvaluations(
         TrackingIdentifier(_NOWHERE, "pattern"),
         finding_type=concept(spec.code),
         algorithm_id=algorithm(model, spec),
-        measurements=[Measurement(name, 0.0, PERCENT, referenced_coordinates=[coordinates])],
+        measurements=[percentage(name, 0.0, spot_item(*nowhere))],
         qualitative_evaluations=(
             None if decision is None else [QualitativeEvaluation(PRESENCE, DECISIONS[decision])]
         ),
         source_images=[SourceImageForMeasurementGroup(_NOWHERE, _NOWHERE)],
     )
+    label(group, *nowhere)
     return shared(group)
 
 

@@ -102,7 +102,7 @@ def _finding(group: Dataset) -> Finding:
         item for item in items(group, "ContentSequence") if items(item, "MeasuredValueSequence")
     )
     value = numbers(items(number, "MeasuredValueSequence")[0], "NumericValue")[0]
-    point = items(number, "ContentSequence")[0]
+    point = next(item for item in items(group, "ContentSequence") if item.ValueType == "SCOORD")
     found = _PEAK.search(tracking)
     image = items(items(point, "ContentSequence")[0], "ReferencedSOPSequence")[0]
     return Finding(

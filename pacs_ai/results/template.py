@@ -5,6 +5,8 @@ classifying and explaining its image. What reports have in common is therefore m
 once; only the values that differ are put in later. Tests hold the outcome against highdicom's own.
 """
 
+from collections.abc import Sequence
+
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
@@ -57,29 +59,40 @@ def copied(dataset: Dataset) -> Dataset:
     )
 
 
-def number(item: Dataset, value: float, point: tuple[float, float], image: Dataset) -> Dataset:
-    """Fill in a number and the point on an image below it.
+def number(item: Dataset, value: float, places: Sequence[Dataset]) -> Dataset:
+    """Fill in a number and what lies below it.
 
     Parameters
     ----------
     item
-        Content item of value type NUM, with one SCOORD below, and an IMAGE below that.
+        Content item of value type NUM.
     value
         In the unit of the pattern.
-    point
-        (column, row) in pixels.
-    image
-        Item of Referenced SOP Sequence.
+    places
+        Content items with coordinates, see `placed`; none for a number that is about no place.
     """
     measured = changed(
         item.MeasuredValueSequence[0],
         NumericValue=DS(value, auto_format=True),
         FloatingPointValue=float(value),
     )
-    [pattern] = item.ContentSequence
-    below = changed(
-        pattern,
-        GraphicData=list(point),
-        ContentSequence=[changed(pattern.ContentSequence[0], ReferencedSOPSequence=[image])],
-    )
-    return changed(item, MeasuredValueSequence=[measured], ContentSequence=[below])
+    made = changed(item, MeasuredValueSequence=[measured], ContentSequence=list(places))
+    if not places:
+        del made.ContentSequence
+    return made
+
+
+def placed(item: Dataset, point: tuple[float, float], image: Dataset) -> Dataset:
+    """Fill in a point on an image.
+
+    Parameters
+    ----------
+    item
+        Content item of value type SCOORD, with an IMAGE below.
+    point
+        (column, row) in pixels.
+    image
+        Item of Referenced SOP Sequence.
+    """
+    source = changed(item.ContentSequence[0], ReferencedSOPSequence=[image])
+    return changed(item, GraphicData=list(point), ContentSequence=[source])

@@ -73,8 +73,9 @@ def _take_coordinates(path: Path) -> None:
     """Make it a report as a library writes it by default: numbers that lie on no image."""
     report = pydicom.dcmread(path)
     for item in _walk(report):
-        if item.ValueType == "NUM" and "ContentSequence" in item:
-            del item.ContentSequence
+        if "ContentSequence" in item:
+            rest = [one for one in item.ContentSequence if one.ValueType != "SCOORD"]
+            item.ContentSequence = rest
     report.save_as(path)
 
 
@@ -104,8 +105,12 @@ def expected_labels(report: Dataset) -> list[str]:
         f"{item.ConceptNameCodeSequence[0].CodeMeaning}: "
         f"{float(item.MeasuredValueSequence[0].NumericValue):.2f} %"
         for item in _walk(report)
-        if item.ValueType == "NUM" and "ContentSequence" in item
+        if item.ValueType == "NUM" and _unit(item) == "%"
     ]
+
+
+def _unit(number: Dataset) -> str:
+    return str(number.MeasuredValueSequence[0].MeasurementUnitsCodeSequence[0].CodeValue)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,9 @@ from pacs_ai.domain import ImagePrediction, StudyPrediction
 from pacs_ai.results.classgroup import ClassGroup, algorithm, referenced
 from pacs_ai.results.codes import DECISIONS, PRESENCE, concept, probability_concept
 from pacs_ai.results.levels import Level, levels_of, listed
-from pacs_ai.results.marks import percentage_at, reference_of
+from pacs_ai.results.marks import label, on_image, percentage, reference_of, spot_item
+from pacs_ai.results.selection import peak
+from pacs_ai.results.wording import stated_percent
 from tests.unit.results.conftest import Images
 from tests.unit.results.samples import (
     FOURTEEN_CLASSES,
@@ -37,16 +39,17 @@ TRACKING = "1.2.3.4.5"
 def by_highdicom(prediction: StudyPrediction, level: Level, index: int, text: str) -> Dataset:
     spec = prediction.model.classes[index]
     decision = level.decision(index, spec)
+    at = peak(level.anchor.saliency[index]) if level.pointed_at(index, spec) else None
+    spot = None if at is None else spot_item(*on_image(level.anchor, at))
     [group] = MeasurementsAndQualitativeEvaluations(
         TrackingIdentifier(TRACKING, text),
         finding_type=concept(spec.code),
         algorithm_id=algorithm(prediction.model, spec, level.outlier),
         measurements=[
-            percentage_at(
+            percentage(
                 probability_concept(spec, study=level.study, decision=decision),
-                100 * level.probabilities[index],
-                level.anchor,
-                POINT,
+                stated_percent(level.probabilities[index]),
+                spot,
             )
         ],
         qualitative_evaluations=(
@@ -54,6 +57,7 @@ def by_highdicom(prediction: StudyPrediction, level: Level, index: int, text: st
         ),
         source_images=[SourceImageForMeasurementGroup(*reference_of(i)) for i in level.sources],
     )
+    label(group, *on_image(level.anchor, POINT))
     return group
 
 

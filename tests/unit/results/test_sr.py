@@ -65,7 +65,7 @@ def percent(group: dict[str, Dataset]) -> float:
 
 
 def point(group: dict[str, Dataset]) -> tuple[float, float]:
-    [scoord] = number(group).ContentSequence
+    scoord = group["LABELPOS"]
     assert scoord.GraphicType == "POINT"
     column, row = scoord.GraphicData
     return column, row
@@ -139,9 +139,11 @@ def test_several_images_are_summed_up_first_on_the_decisive_one(images: Images) 
     ]
     summary = number(made[0])
     assert summary.ConceptNameCodeSequence[0].CodeMeaning == "FOUND - Lesion probability, study"
-    [scoord] = summary.ContentSequence
+    [spot] = summary.ContentSequence
     decisive = prediction.images[1].header.sop_instance_uid
-    assert scoord.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID == decisive
+    for place in (made[0]["LABELPOS"], spot):
+        [image] = place.ContentSequence[0].ReferencedSOPSequence
+        assert image.ReferencedSOPInstanceUID == decisive
 
 
 def test_images_of_a_study_of_many_classes_state_what_is_found_there(tmp_path: Path) -> None:
