@@ -174,6 +174,7 @@ def remind(context: FlowContext) -> None:
     names = [name for name, peer in context.config.peers.items() if peer.commitment]
     now = context.now()
     with context.database.write() as session:
+        commitments.count_anew(session, now)
         for delivery in commitments.unanswered(session, now - ANSWER_WITHIN):
             if delivery.error_code != commitments.UNANSWERED:
                 commitments.ask_again(session, delivery, now=now, actor=context.owner)

@@ -11,7 +11,7 @@ from pacs_ai.clock import beating
 from pacs_ai.config import Peer
 from pacs_ai.domain import JobId, TaskKind
 from pacs_ai.errors import ConfigError, PeerError, StorageError
-from pacs_ai.flow import settle
+from pacs_ai.flow import retry, settle
 from pacs_ai.flow.context import FlowContext, pair_key, split_pair
 from pacs_ai.flow.insist import insist
 from pacs_ai.flow.intact import check_result
@@ -203,9 +203,15 @@ def probe(context: FlowContext) -> int:
 
 def release(context: FlowContext, destination: str | None = None) -> None:
     """Send again what is due, or what waits for one destination because it was down."""
+    most = max((peer.retry_max_seconds for peer in context.config.peers.values()), default=0)
     with context.database.write() as session:
         woken = deliveries.release_due(
-            session, context.now(), destination, DOWN, actor=context.owner
+            session,
+            context.now(),
+            destination,
+            DOWN,
+            longest=retry.longest(most),
+            actor=context.owner,
         )
         for job_id, name in woken:
             context.engine.enqueue(session, TaskKind.DELIVER, pair_key(job_id, name))

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from pacs_ai.dicom.scan import scan_instance
 from pacs_ai.domain import TaskKind
 from pacs_ai.errors import NotDicom, StorageError
+from pacs_ai.flow import retry
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.deliver import release
@@ -174,8 +175,9 @@ def sweep(context: FlowContext, watch: LeaseWatch) -> None:
         watch.excuse(context.clock.monotonic() - begin)
         raise
     release(context)
+    pause = retry.longest(retry.JOB_PAUSES[1])
     with context.database.write() as session:
-        jobs.wake_due(session, context.now(), actor=context.owner)
+        jobs.wake_due(session, context.now(), longest=pause, actor=context.owner)
         withholding.cancel_void(session, now=context.now(), actor=context.owner)
         _give_tasks(context, session)
 

@@ -37,6 +37,11 @@ def pause(attempt: int, first_seconds: float, max_seconds: float) -> timedelta:
     return timedelta(seconds=seconds * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311 - no secret
 
 
+def longest(max_seconds: float) -> timedelta:
+    """Return the longest that `pause` can be."""
+    return timedelta(seconds=max_seconds * (1 + _JITTER))
+
+
 def waited(pauses: int, first_seconds: float, max_seconds: float) -> float:
     """Return how many seconds so many pauses of `pause` took at least."""
     nominal = sum(_nominal(one, first_seconds, max_seconds) for one in range(1, pauses + 1))

@@ -162,6 +162,15 @@ def unanswered(session: Session, before: datetime) -> Sequence[Delivery]:
     return session.scalars(query).all()
 
 
+def count_anew(session: Session, now: datetime) -> None:
+    """Count from now for questions of the future: the clock was set back after they were put."""
+    session.execute(
+        sa.update(Delivery)
+        .where(Delivery.state == DeliveryState.COMMITTING, Delivery.asked_at > now)
+        .values(asked_at=now)
+    )
+
+
 def to_ask(session: Session, destinations: Sequence[str]) -> list[tuple[JobId, str]]:
     """Return STORED deliveries of committing peers that nobody asked about, each pair once."""
     query = (

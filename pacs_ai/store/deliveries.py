@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from pacs_ai.domain import DeliveryId, DeliveryState, JobId
 from pacs_ai.store import results
+from pacs_ai.store.due import is_due
 from pacs_ai.store.results import Made
 from pacs_ai.store.schema import Delivery, Job, Result, Study
 from pacs_ai.store.transition import NO_LEASE, move
@@ -201,6 +202,7 @@ def release_due(
     destination: str | None = None,
     codes: Sequence[str] = (),
     *,
+    longest: timedelta,
     actor: str,
 ) -> list[tuple[JobId, str]]:
     """Move WAITING → PENDING for what is due, or for what waits for one destination.
@@ -209,6 +211,8 @@ def release_due(
     ----------
     codes
         Errors that were the reason to wait for this destination.
+    longest
+        The longest pause of any delivery.
 
     Returns
     -------
@@ -217,7 +221,7 @@ def release_due(
     """
     query = sa.select(Delivery).where(Delivery.state == DeliveryState.WAITING)
     if destination is None:
-        query = query.where(Delivery.due_at <= now)
+        query = query.where(is_due(Delivery.due_at, now, longest))
     else:
         query = query.where(Delivery.destination == destination, Delivery.error_code.in_(codes))
     woken: dict[tuple[JobId, str], None] = {}

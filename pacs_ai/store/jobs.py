@@ -17,6 +17,7 @@ from pacs_ai.domain import (
 )
 from pacs_ai.errors import LeaseLost
 from pacs_ai.store import results
+from pacs_ai.store.due import is_due
 from pacs_ai.store.modelrecord import NOTHING_LOADED, recorded_model
 from pacs_ai.store.results import Made
 from pacs_ai.store.schema import Delivery, Job, Study
@@ -259,9 +260,9 @@ def _finish(
         raise LeaseLost(f"job {lease.job_id}: attempt {lease.attempt} was taken over")
 
 
-def wake_due(session: Session, now: datetime, *, actor: str) -> None:
-    """Move WAITING → QUEUED for jobs whose pause is over."""
-    query = sa.select(Job.id).where(Job.state == JobState.WAITING, Job.due_at <= now)
+def wake_due(session: Session, now: datetime, *, longest: timedelta, actor: str) -> None:
+    """Move WAITING → QUEUED for jobs whose pause, at most the longest of any job, is over."""
+    query = sa.select(Job.id).where(Job.state == JobState.WAITING, is_due(Job.due_at, now, longest))
     for job_id in session.scalars(query).all():
         arrow = (JobState.WAITING, JobState.QUEUED)
         move(session, Job, job_id, arrow, now=now, actor=actor, due_at=None)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from pacs_ai.clock import ManualClock
 from pacs_ai.config import Config, Peer, Rule
 from pacs_ai.domain import JobId
+from pacs_ai.flow import retry
 from pacs_ai.flow.analyse import analyse
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.deliver import release
@@ -19,6 +20,7 @@ from pacs_ai.store import jobs, operator, studies
 from pacs_ai.store.schema import Delivery, Instance, Job, Result, Study
 
 PEER = Peer(ae_title="ARCHIVE", host="127.0.0.1", port=104, retry_max_seconds=300)
+LONGEST = retry.longest(retry.JOB_PAUSES[1])
 RULE = Rule(name="all", model="demo", send_to=("archive",))
 
 
@@ -77,7 +79,7 @@ class Patient:
         later = max((one for one in due if one is not None), default=self.clock.now())
         self.clock.advance(max(0.0, (later - self.clock.now()).total_seconds()))
         with self.context.database.write() as session:
-            jobs.wake_due(session, self.clock.now(), actor="test")
+            jobs.wake_due(session, self.clock.now(), longest=LONGEST, actor="test")
         release(self.context)
 
     def retry(self) -> Job:

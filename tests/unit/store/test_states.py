@@ -24,6 +24,8 @@ from pacs_ai.store.session import Database
 from pacs_ai.store.transition import move
 from tests.unit.store.samples import MODEL, NOW, arrival, made, routed_job, sender
 
+HOUR = timedelta(hours=1)
+
 
 def test_first_instance_begins_the_study(database: Database):
     with database.write() as session:
@@ -224,8 +226,8 @@ def test_postponed_delivery_waits_until_it_is_due(database: Database):
         )
         assert deliveries.waiting_destinations(session, ["PEER_UNREACHABLE"]) == ["pacs"]
         assert deliveries.waiting_destinations(session, ["STORE_REFUSED"]) == []
-        assert deliveries.release_due(session, NOW, actor="t") == []
-        assert deliveries.release_due(session, due, actor="t") == [(job_id, "pacs")]
+        assert deliveries.release_due(session, NOW, longest=HOUR, actor="t") == []
+        assert deliveries.release_due(session, due, longest=HOUR, actor="t") == [(job_id, "pacs")]
         assert deliveries.pending(session) == [(job_id, "pacs")]
 
 
@@ -243,10 +245,12 @@ def test_a_peer_that_is_back_gets_all_at_once(database: Database):
             actor="t",
         )
         down = ["PEER_UNREACHABLE"]
-        assert deliveries.release_due(session, NOW, "other", down, actor="t") == []
+        assert deliveries.release_due(session, NOW, "other", down, longest=HOUR, actor="t") == []
         refused = ["STORE_REFUSED"]
-        assert deliveries.release_due(session, NOW, "pacs", refused, actor="t") == []
-        assert deliveries.release_due(session, NOW, "pacs", down, actor="t") == [(job_id, "pacs")]
+        assert deliveries.release_due(session, NOW, "pacs", refused, longest=HOUR, actor="t") == []
+        assert deliveries.release_due(session, NOW, "pacs", down, longest=HOUR, actor="t") == [
+            (job_id, "pacs")
+        ]
 
 
 def test_commitment_rounds_end(database: Database):
