@@ -13,12 +13,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from pacs_ai.app import App
+from pacs_ai.clock import pause
 from pacs_ai.config import Config
 from pacs_ai.logs import setup_logging
 
@@ -27,6 +28,8 @@ RESTART_SECONDS = 2.0
 
 LOOK_SECONDS = 1.0
 """Between two looks at a child, and between two signs of life of one."""
+
+_POLL_SECONDS = 0.05
 
 _STOPPED_LOOKS = 3
 """So many looks in a row a child may be stopped (SIGSTOP) before it counts as lost."""
@@ -170,7 +173,7 @@ def tell_to_end(children: Iterable[Child]) -> None:
         child.process.send_signal(signal.SIGTERM)
 
 
-def end(children: Iterable[Child], deadline: float) -> None:
+def end(children: Collection[Child], deadline: float) -> None:
     """Wait for children that were told to end; kill those that have not by then.
 
     Parameters
@@ -178,11 +181,13 @@ def end(children: Iterable[Child], deadline: float) -> None:
     deadline
         Moment on the monotonic clock, the same for all.
     """
+    left = list(children)
+    while left and time.monotonic() < deadline:
+        pause(_POLL_SECONDS)
+        left = [child for child in left if child.process.poll() is None]
+    for child in left:
+        child.kill()
     for child in children:
-        try:
-            child.process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            child.kill()
         child.close()
 
 
@@ -210,9 +215,9 @@ def _end_with_parent() -> None:
 def _give_signs(signs: int) -> None:
     """Give a sign of life again and again, as long as Python code runs in this process."""
     while True:
+        pause(LOOK_SECONDS)
         with contextlib.suppress(BlockingIOError, BrokenPipeError):
             os.write(signs, b".")
-        time.sleep(LOOK_SECONDS)
 
 
 def _is_stopped(process: subprocess.Popen[bytes]) -> bool:

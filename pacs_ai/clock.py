@@ -8,6 +8,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
+def pause(seconds: float) -> None:
+    """Wait by the monotonic clock.
+
+    As `time.sleep`, which fails with EINVAL where a library (libfaketime) sets the date of a
+    process.
+    """
+    threading.Event().wait(seconds)
+
+
 class Clock(Protocol):
     """Two clocks: one that tells the date and may jump, one that only counts."""
 
@@ -37,7 +46,7 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
-        time.sleep(seconds)
+        pause(seconds)
 
 
 class ManualClock:
@@ -67,6 +76,23 @@ class ManualClock:
     def jump(self, seconds: float) -> None:
         """Move the date only, as a time server does."""
         self._now += timedelta(seconds=seconds)
+
+
+class SteadyDate:
+    """The date by which things age: never ahead of what has gone by since this was made.
+
+    A clock that was set forth, by hours or by a worn battery to another year, makes nothing old.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._begin = clock.now()
+        self._monotonic = clock.monotonic()
+
+    def now(self) -> datetime:
+        """Date and time, UTC."""
+        gone = timedelta(seconds=self._clock.monotonic() - self._monotonic)
+        return min(self._clock.now(), self._begin + gone)
 
 
 @contextlib.contextmanager

@@ -11,11 +11,13 @@ from types import FrameType
 from pacs_ai.acceptor import storage_server
 from pacs_ai.app import LIGHT_TASKS, App
 from pacs_ai.child import LOOK_SECONDS
+from pacs_ai.clock import SteadyDate
 from pacs_ai.domain import TaskKind
 from pacs_ai.errors import StorageError
 from pacs_ai.flow.commit import remind
 from pacs_ai.flow.complete import complete
 from pacs_ai.flow.deliver import probe
+from pacs_ai.flow.expire import Expiry
 from pacs_ai.flow.recover import LeaseWatch, restart, sweep, take_back_from, take_over
 from pacs_ai.flow.retain import retain
 from pacs_ai.frontdesk import FrontDesk
@@ -31,7 +33,7 @@ _SUPERVISE_SECONDS = LOOK_SECONDS
 _RECOVER_SECONDS = 2.0
 _PROBE_SECONDS = 15.0
 _REMIND_SECONDS = 60.0
-_RETAIN_SECONDS = 3600.0
+_RETAIN_SECONDS = 60.0
 _TAKE_OVER_SECONDS = 30.0
 
 _STOP_SECONDS = DRAIN_SECONDS + 1.5
@@ -144,7 +146,7 @@ class Daemon:
                 _log.warning("not all that was at work has ended")
                 return
             client.cut_all()
-            time.sleep(_CUT_SECONDS)
+            self._app.context.clock.sleep(_CUT_SECONDS)
 
     @property
     def _desk(self) -> FrontDesk | None:
@@ -160,6 +162,10 @@ class Daemon:
     def _work(self, kinds: Sequence[TaskKind]) -> None:
         self._app.context.engine.run(self._app.perform, kinds, self._stop)
 
+    def _retain(self, date: SteadyDate, expiry: Expiry) -> None:
+        retain(self._app.context, date.now())
+        expiry.sweep(date.now())
+
     def _plan(self) -> None:
         context = self._app.context
         sweeps: list[tuple[float, Callable[..., object], tuple[object, ...]]] = [
@@ -167,10 +173,12 @@ class Daemon:
             (_RECOVER_SECONDS, sweep, (context, LeaseWatch())),
             (_PROBE_SECONDS, probe, (context,)),
             (_REMIND_SECONDS, remind, (context,)),
-            (_RETAIN_SECONDS, retain, (context,)),
+            (_RETAIN_SECONDS, self._retain, (SteadyDate(context.clock), Expiry(context))),
         ]
         for seconds, function, arguments in sweeps:
-            self._schedule.every(seconds, function.__name__, partial(function, *arguments))
+            self._schedule.every(
+                seconds, function.__name__.lstrip("_"), partial(function, *arguments)
+            )
         if self._server is not None:
             self._schedule.every(_TAKE_OVER_SECONDS, "take_over", partial(take_over, context))
         if self._workforce is not None:

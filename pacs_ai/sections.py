@@ -99,6 +99,8 @@ class Storage(Section):
     """Free disk space in GB below which every C-STORE is answered 0xA700."""
     keep_days: float = Field(7, ge=0)
     """Days after the last activity until a finished study's files are removed."""
+    keep_aside_days: float = Field(30, ge=0)
+    """Days until what waits for a person is removed: files set aside, studies in CONFLICT."""
     durability: Literal["full", "relaxed"] = "full"
     """``full`` answers a C-STORE after fsync; ``relaxed`` trusts the operating system."""
     on_conflict: Literal["reject", "keep_both"] = "reject"

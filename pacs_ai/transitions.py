@@ -10,7 +10,7 @@ STUDY_TRANSITIONS: Mapping[StudyState, frozenset[StudyState]] = {
     StudyState.ROUTED: frozenset(
         {StudyState.RECEIVING, StudyState.PURGED, StudyState.CONFLICT, StudyState.DELETED}
     ),
-    StudyState.CONFLICT: frozenset({StudyState.RECEIVING, StudyState.DELETED}),
+    StudyState.CONFLICT: frozenset({StudyState.RECEIVING, StudyState.PURGED, StudyState.DELETED}),
     StudyState.PURGED: frozenset({StudyState.RECEIVING, StudyState.CONFLICT, StudyState.DELETED}),
     StudyState.DELETED: frozenset({StudyState.RECEIVING}),
 }

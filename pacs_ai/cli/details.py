@@ -16,6 +16,7 @@ from pacs_ai.cli.records import (
 from pacs_ai.cli.tables import cell, print_record, print_table
 from pacs_ai.domain import JobId
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.expire import held_studies
 from pacs_ai.store import overview, repeats, results
 from pacs_ai.store.overview import StudyLine
 
@@ -58,8 +59,10 @@ def study_details(node: FlowContext, line: StudyLine) -> Record:
         ]
         senders = [asdict(one) for one in repeats.senders(session, line.study.id)]
         left_out = [instance_record(one) for one in overview.left_out(session, line.study.id)]
+    ends = {study.id: ends for study, ends in held_studies(node)}
     return {
         **study_record(line),
+        "files_removed_at": ends.get(line.study.id),
         "senders": senders,
         "not_analysed": left_out,
         "jobs": [job_record(job, line.study) for job in line.jobs],

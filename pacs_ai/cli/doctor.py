@@ -11,12 +11,14 @@ import typer
 
 from pacs_ai.checks import Finding, findings
 from pacs_ai.checks.finding import doubtful, guarded
+from pacs_ai.cli.node import opened_node
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, read_config, single
 from pacs_ai.cli.tables import print_json
 from pacs_ai.config import Config, ModelEntry, Peer
 from pacs_ai.configfile import find_config
 from pacs_ai.dicom.codecs import EXTRA, has_extra, missing_codecs
-from pacs_ai.errors import PeerError
+from pacs_ai.errors import PacsAIError, PeerError
+from pacs_ai.flow.expire import all_files_aside, held_studies
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.net import client
@@ -38,7 +40,16 @@ def _doctor(
     source = config or find_config()
     found: list[Finding] = []
     first = Finding("configuration", str(source) if source else "no file: the defaults")
-    for check in (lambda _: iter([first]), findings, _models, _codecs, _port, _peers, _clock):
+    for check in (
+        lambda _: iter([first]),
+        findings,
+        _models,
+        _codecs,
+        _port,
+        _peers,
+        _aside,
+        _clock,
+    ):
         for finding in check(settings):
             found.append(finding)
             if not as_json:
@@ -118,6 +129,22 @@ def _echo(config: Config, name: str, peer: Peer) -> Finding:
     address = PeerAddress(peer.ae_title, peer.host, peer.port)
     client.echo(address, config.node.ae_title, timeout=min(_ECHO_SECONDS, peer.timeout_seconds))
     return Finding(f"peer {name}", f"{peer.ae_title}@{peer.host}:{peer.port} answers")
+
+
+def _aside(config: Config) -> Iterator[Finding]:
+    """Say what waits for a person, and when it goes; that the node has begun is another check's."""
+    try:
+        with opened_node(config) as node:
+            ends = [file.ends for file in all_files_aside(node)]
+            held = [ends for _, ends in held_studies(node)]
+    except PacsAIError:
+        return
+    if ends or held:
+        first = min((*ends, *held)).astimezone()
+        text = f"{len(ends)} file(s), {len(held)} study(ies) in CONFLICT"
+        yield Finding("set aside", f"{text}; the first goes on {first:%Y-%m-%d}")
+    else:
+        yield Finding("set aside", "nothing waits for a person")
 
 
 def _clock(config: Config) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """At the end of the keep time a finished study's files go, its results' too; its history stays."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.logs import get_logger, study_ref
@@ -9,7 +9,7 @@ from pacs_ai.store import studies
 _log = get_logger()
 
 
-def retain(context: FlowContext) -> int:
+def retain(context: FlowContext, today: datetime | None = None) -> int:
     """Remove the files of studies that are finished and older than ``storage.keep_days``.
 
     Instances and results alike: what was to be delivered has been, what was to be fetched was
@@ -18,12 +18,17 @@ def retain(context: FlowContext) -> int:
     Rows go before files: a crash in between leaves orphans, never rows without a file. Studies
     with anything failed or still to be done are kept whatever their age.
 
+    Parameters
+    ----------
+    today
+        The date by which files age; that of the clock, if not given.
+
     Returns
     -------
     int
         How many studies were purged.
     """
-    before = context.now() - timedelta(days=context.config.storage.keep_days)
+    before = (today or context.now()) - timedelta(days=context.config.storage.keep_days)
     with context.database.read() as session:
         candidates = studies.purgeable(session, before)
     purged = 0

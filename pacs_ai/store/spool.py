@@ -32,6 +32,7 @@ from pacs_ai.store.sitekey import made_key
 SUFFIX = ".dcm"
 _PART = ".part"
 _FOLDERS = ("tmp", "instances", "variants", "quarantine", "results")
+_ASIDE = ("variants", "quarantine")
 _FANNED = ("instances", "results")
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
@@ -208,6 +209,7 @@ class Spool:
         """Move an instance to ``variants`` or ``quarantine``; returns the path it has there."""
         path = self.root / relative
         with translated(path):
+            os.utime(path)  # its time there counts from now
             self._move(str(path), f"{self.home}/{folder}/{path.name}")
         return f"{self.node}/{folder}/{path.name}"
 
@@ -218,6 +220,18 @@ class Spool:
         except OSError:
             return False
         return True
+
+    def nodes(self) -> list[str]:
+        """Return the names of all nodes that have a folder in the spool."""
+        with translated(self.root):
+            return sorted(lock.parent.name for lock in self.root.glob("*/lock"))
+
+    def aside(self) -> Iterator[tuple[str, float]]:
+        """Give the files set aside, relative to the spool's root, and when (seconds, POSIX)."""
+        for folder in _ASIDE:
+            with translated(self.home / folder):
+                for path in (self.home / folder).glob("*"):
+                    yield path.relative_to(self.root).as_posix(), path.stat().st_mtime
 
     def free_bytes(self) -> int:
         """Return the free space of the spool's file system in bytes."""

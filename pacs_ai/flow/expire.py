@@ -1,0 +1,121 @@
+"""What was set aside for a person has an end, too: it is told before, and comes by itself.
+
+Files in ``variants`` and ``quarantine`` that no row knows, and studies in CONFLICT. What a row
+knows goes with its study. The audit trail keeps its lines.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.logs import get_logger, study_ref
+from pacs_ai.store import expiry, instances
+from pacs_ai.store.schema import Study
+from pacs_ai.store.spool import Spool
+
+_AHEAD = timedelta(days=3)
+"""So long before its end a thing is told of; half its time, if that is shorter."""
+
+_log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A file that no row knows, and when it goes."""
+
+    path: str
+    ends: datetime
+
+
+class Expiry:
+    """Removes what was set aside at the end of ``storage.keep_aside_days``.
+
+    Parameters
+    ----------
+    context
+        The node.
+    """
+
+    def __init__(self, context: FlowContext) -> None:
+        self._context = context
+        self._told: set[str] = set()
+
+    def sweep(self, now: datetime) -> int:
+        """Remove what is over, tell once of what will be soon; return how much went.
+
+        Parameters
+        ----------
+        now
+            The date by which files age.
+        """
+        soon = now + min(_AHEAD, kept_for(self._context) / 2)
+        return self._studies(now, soon) + self._files(now, soon)
+
+    def _studies(self, now: datetime, soon: datetime) -> int:
+        removed = 0
+        for study, ends in held_studies(self._context):
+            reference = study_ref(study.study_instance_uid)
+            if ends <= now:
+                removed += self._expire(study, reference)
+            elif ends <= soon and reference not in self._told:
+                self._told.add(reference)
+                _log.warning("study in conflict will be removed", study=reference, at=_day(ends))
+        return removed
+
+    def _expire(self, study: Study, reference: str) -> bool:
+        context = self._context
+        with context.database.write() as session:
+            paths = expiry.expire(session, study, now=context.now(), actor=context.owner)
+        if paths is None:
+            return False
+        for path in paths:
+            context.spool.delete(path)
+        _log.warning("study in conflict removed", study=reference, files=len(paths))
+        return True
+
+    def _files(self, now: datetime, soon: datetime) -> int:
+        files = list(files_aside(self._context))
+        over = [file for file in files if file.ends <= now]
+        for file in over:
+            self._context.spool.delete(file.path)
+        new = [file for file in files if now < file.ends <= soon and file.path not in self._told]
+        self._told.update(file.path for file in new)
+        if over:
+            _log.warning("files set aside removed", files=len(over))
+        if new:
+            first = min(file.ends for file in new)
+            _log.warning("files set aside will be removed", files=len(new), first=_day(first))
+        return len(over)
+
+
+def kept_for(context: FlowContext) -> timedelta:
+    """Return how long what was set aside is kept."""
+    return timedelta(days=context.config.storage.keep_aside_days)
+
+
+def held_studies(context: FlowContext) -> list[tuple[Study, datetime]]:
+    """Return the studies in CONFLICT, and when each goes if nobody resolves it."""
+    with context.database.read() as session:
+        found = expiry.conflicts(session)
+    return [(study, since + kept_for(context)) for study, since in found]
+
+
+def all_files_aside(context: FlowContext) -> list[SetAside]:
+    """Return what `files_aside` gives, of all nodes that share the spool."""
+    root, durable = context.spool.root, context.spool.durable
+    spools = [Spool(root, node, durable=durable) for node in context.spool.nodes()]
+    return [file for spool in spools for file in files_aside(replace(context, spool=spool))]
+
+
+def files_aside(context: FlowContext) -> Iterator[SetAside]:
+    """Give the files of this node that were set aside and that no row knows."""
+    with context.database.read() as session:
+        known = instances.known_paths(session, f"{context.spool.node}/")
+    for path, since in context.spool.aside():
+        if path not in known:
+            yield SetAside(path, datetime.fromtimestamp(since, UTC) + kept_for(context))
+
+
+def _day(moment: datetime) -> str:
+    return moment.date().isoformat()

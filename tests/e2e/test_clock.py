@@ -1,0 +1,117 @@
+"""A node on a machine whose date is set back and forth by hours while it works.
+
+It is killed at the end: processes share a lock of libfaketime's, and may hang in it when they end.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.data import get_testdata_file
+from pydicom.uid import generate_uid
+
+from pacs_ai.net.client import PeerAddress, store
+from tests.archive import Archive, archive
+from tests.conftest import missing
+from tests.node import Node, node, wait_for
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+PATIENCE = 120.0
+STEPS = ["-5h", "+0", "+30h", "+2h", "-2d"]
+"""By how much the date is wrong, one after the other."""
+
+EXTRA = """
+[peers.archive]
+ae_title = "ARCHIVE"
+host = "127.0.0.1"
+port = {port}
+retry_max_seconds = 20
+[[rules]]
+name = "all"
+model = "demo"
+send_to = ["archive"]
+"""
+
+
+@pytest.fixture
+def faketime() -> Path:
+    """The library that tells a process another date (for programs with threads)."""
+    found = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+    if found is None:
+        missing("libfaketime is not installed (Debian: faketime)")
+    return found
+
+
+class Date:
+    """The date of the node's machine; its monotonic clock goes on as ever."""
+
+    def __init__(self, folder: Path, library: Path) -> None:
+        self._file = folder / "date"
+        self.set("+0")
+        self.environment = {
+            "LD_PRELOAD": str(library),
+            "FAKETIME_TIMESTAMP_FILE": str(self._file),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "DONT_FAKE_MONOTONIC": "1",
+        }
+
+    def set(self, offset: str) -> None:
+        draft = self._file.with_suffix(".new")
+        draft.write_text(f"{offset}\n")
+        draft.replace(self._file)
+
+
+@pytest.fixture
+def date(tmp_path: Path, faketime: Path) -> Date:
+    return Date(tmp_path, faketime)
+
+
+def _delivered(peer: Archive, studies: int) -> bool:
+    return len(peer.stored) == 2 * studies
+
+
+def send(one: Node, folder: Path) -> None:
+    """Send a study that was not sent before."""
+    image = pydicom.dcmread(str(get_testdata_file("CT_small.dcm")))
+    image.StudyInstanceUID = generate_uid()
+    image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    image.save_as(folder / "one.dcm")
+    address = PeerAddress("AI_NODE", "127.0.0.1", one.port)
+    (outcome,) = store(address, "MODALITY", [folder / "one.dcm"])
+    assert outcome.status == 0
+
+
+def test_studies_are_analysed_and_delivered_at_every_date(
+    tmp_path: Path, date: Date, free_port: Callable[[], int]
+) -> None:
+    port, node_port = free_port(), free_port()
+    with (
+        archive(port, node_port) as peer,
+        node(tmp_path / "node", node_port, extra=EXTRA.format(port=port)) as one,
+    ):
+        one.environment.update(date.environment)
+        one.start()
+        for number, offset in enumerate(STEPS, start=1):
+            date.set(offset)
+            send(one, tmp_path)
+            wait_for(partial(_delivered, peer, number), PATIENCE, lambda: one.log)
+        assert one.log.count("the clock was set") >= len(STEPS) - 1
+
+
+def test_what_waited_for_an_archive_goes_out_after_the_clock_was_set_back(
+    tmp_path: Path, date: Date, free_port: Callable[[], int]
+) -> None:
+    port, node_port = free_port(), free_port()
+    with node(tmp_path / "node", node_port, extra=EXTRA.format(port=port)) as one:
+        one.environment.update(date.environment)
+        one.start()
+        send(one, tmp_path)
+        wait_for(lambda: set(one.states("delivery")) == {"WAITING"}, PATIENCE, lambda: one.log)
+        date.set("-20h")
+        with archive(port, node_port) as peer:
+            wait_for(lambda: len(peer.stored) == 2, PATIENCE, lambda: one.log)
+            wait_for(lambda: set(one.states("delivery")) == {"STORED"}, PATIENCE, lambda: one.log)
