@@ -5,6 +5,7 @@ a spool that lost its mount has none of its files.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pacs_ai.config import Peer
 from pacs_ai.errors import ConfigError, PacsAIError, PeerError, StorageError, StoreRefused
@@ -14,7 +15,7 @@ from pacs_ai.flow.insist import insist
 from pacs_ai.flow.intact import is_outage
 from pacs_ai.logs import get_logger
 from pacs_ai.net import client
-from pacs_ai.net.status import Verdict
+from pacs_ai.net.status import Status, Verdict
 from pacs_ai.store import deliveries
 from pacs_ai.store.deliveries import Parcel
 from pacs_ai.store.session import Session
@@ -30,19 +31,31 @@ def settle(
     outcome: client.StoreOutcome,
 ) -> bool:
     """Write down what the peer said of one object; True if it has it."""
-    if outcome.error is not None:
+    status = outcome.status or 0
+    note = f"stored with status 0x{status:04X}" if outcome.warning else ""
+    if status == Status.DUPLICATE_INSTANCE:
+        note = _held(peer, parcel)
+    if outcome.error is not None and not note:
         refused = outcome.verdict is Verdict.REFUSED
+        may_be_held = parcel.may_be_held or outcome.unanswered
+        parcel = replace(parcel, may_be_held=may_be_held)
         not_taken(context, session, peer, parcel, outcome.error, refused=refused)
         return False
-    status = outcome.status or 0
     return deliveries.stored(
-        session,
-        parcel,
-        status=status,
-        note=f"stored with status 0x{status:04X}" if outcome.warning else "",
-        now=context.now(),
-        actor=context.owner,
+        session, parcel, status=status, note=note, now=context.now(), actor=context.owner
     )
+
+
+def _held(peer: Peer, parcel: Parcel) -> str:
+    """Say why 0x0111 (duplicate SOP Instance) means that the peer holds the object; "" if not.
+
+    A UID alone is no proof: an archive may have it from somebody else.
+    """
+    if parcel.may_be_held:
+        return "0x0111: the peer holds it since an earlier try whose answer did not come"
+    if peer.commitment:
+        return "0x0111: the peer says that it holds it already; storage commitment will tell"
+    return ""
 
 
 def not_taken(
@@ -62,7 +75,8 @@ def not_taken(
             code = "RETRIES_OVER"
             give_up(context, session, parcel, code, error.message, status)
         else:
-            _postpone(context, session, peer, parcel, error, parcel.pauses(error.code) + 1)
+            pauses = parcel.pauses(error.code) + 1
+            _postpone(context, session, peer, parcel, error, pauses)
         return
     refusals = parcel.refusals + 1
     if retry.refused_for_long(refusals, first, most, peer.retry_hours):

@@ -17,7 +17,7 @@ from pacs_ai.net.contexts import DEFLATED, EXPLICIT_LITTLE, IMPLICIT_LITTLE
 from pacs_ai.net.dimse import Field, encode_request
 from pacs_ai.net.faults import ProtocolViolation
 from pacs_ai.net.requestor import PeerAddress, Requested, association
-from pacs_ai.net.status import Verdict, classify
+from pacs_ai.net.status import Status, Verdict, classify
 
 _SLOWEST = 128 << 10
 """Bytes a second that what the system still holds is given to get through: the wait for the
@@ -279,7 +279,8 @@ def _pieces(file: _File) -> Iterator[bytes]:
 def _judge(peer: PeerAddress, file: _File, status: int) -> StoreOutcome:
     if classify(status).delivered:
         return StoreOutcome(file.path, status)
-    refused = StoreRefused(f"{peer.ae_title}: C-STORE answered 0x{status:04X}", status)
+    known = ": it has an object of this UID already" if status == Status.DUPLICATE_INSTANCE else ""
+    refused = StoreRefused(f"{peer.ae_title}: C-STORE answered 0x{status:04X}{known}", status)
     return StoreOutcome(file.path, status, refused)
 
 

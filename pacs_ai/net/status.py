@@ -4,10 +4,11 @@ from enum import Enum, IntEnum
 
 
 class Status(IntEnum):
-    """What the listener itself answers (PS3.7 Annex C, PS3.4 Annex B.2.3)."""
+    """Those that are known by name here (PS3.7 Annex C, PS3.4 Annex B.2.3)."""
 
     SUCCESS = 0x0000
     PROCESSING_FAILURE = 0x0110
+    DUPLICATE_INSTANCE = 0x0111
     NO_SUCH_INSTANCE = 0x0112
     NO_SUCH_EVENT = 0x0113
     INVALID_INSTANCE = 0x0117

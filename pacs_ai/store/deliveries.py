@@ -31,6 +31,7 @@ class Parcel:
     sha256: str
     postponed: int
     postponed_for: str
+    may_be_held: bool
 
     def pauses(self, code: str) -> int:
         """Return how often in a row it was postponed for a reason, until now."""
@@ -65,7 +66,7 @@ def claim(
     )
     parcels = []
     for delivery, result in session.execute(query).all():
-        attempt = delivery.attempt + 1
+        attempt, may_be_held = delivery.attempt + 1, delivery.may_be_held
         moved = move(
             session,
             Delivery,
@@ -75,6 +76,7 @@ def claim(
             actor=owner,
             fence={"attempt": delivery.attempt},
             attempt=attempt,
+            may_be_held=True,
             lease_owner=owner,
             lease_until=now + timedelta(seconds=lease_seconds),
         )
@@ -92,6 +94,7 @@ def claim(
                     result.sha256,
                     delivery.postponed,
                     delivery.postponed_for,
+                    may_be_held,
                 )
             )
     return parcels
@@ -146,6 +149,7 @@ def postpone(
         postponed=parcel.pauses(code) + 1,
         postponed_for=code,
         status_code=status,
+        may_be_held=parcel.may_be_held,
         error_code=code,
         error_text=text,
         **NO_LEASE,
@@ -173,6 +177,7 @@ def fail(
         fence={"attempt": parcel.attempt},
         note=text,
         status_code=status,
+        may_be_held=parcel.may_be_held,
         error_code=code,
         error_text=text,
         **NO_LEASE,
@@ -192,6 +197,7 @@ def exchange(session: Session, parcel: Parcel, made: Made, *, now: datetime, act
         fence={"attempt": parcel.attempt},
         note=f"the peer refuses this class; {made.kind} in its place",
         result_id=results.keep(session, JobId(job_id), made),
+        may_be_held=False,
         **NO_LEASE,
     )
 

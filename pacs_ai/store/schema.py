@@ -181,6 +181,8 @@ class Delivery(Base):
     """One result on its way to one destination; it is postponed as a `Job` is.
 
     ``withdrawn_by`` is the rejection note that tells the destination that it does not hold.
+    ``may_be_held``: an attempt has gone out whose answer was lost, or was a success, or never came
+    to be written down; the destination may hold the object.
     """
 
     __tablename__ = "delivery"
@@ -198,6 +200,7 @@ class Delivery(Base):
     refusals: Mapped[int] = mapped_column(default=0)
     postponed: Mapped[int] = mapped_column(default=0)
     postponed_for: Mapped[str] = mapped_column(WORD, default="")
+    may_be_held: Mapped[bool] = mapped_column(default=False, server_default=false())
     commit_rounds: Mapped[int] = mapped_column(default=0)
     lease_owner: Mapped[str | None] = mapped_column(String(128))
     lease_until: Mapped[datetime | None]
