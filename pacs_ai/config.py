@@ -45,6 +45,19 @@ class Peer(StudyTiming):
     """Ask it for storage commitment (PS3.4 Annex J) after delivery."""
     results: tuple[ResultKind, ...] | None = Field(None, min_length=1)
     """Narrows what a rule sends to it; not set: all that the rule makes."""
+    tls: bool | None = None
+    """Speak TLS to it (BCP 195); ``false`` allows clear text although the node takes TLS only."""
+    ca: Path | None = None
+    """PEM file with the authorities of its certificate, or the certificate; not set: those of
+    ``[tls]``, else the system's."""
+    certificate: Path | None = None
+    """PEM file that shows it who we are, where it asks; not set: that of ``[tls]``."""
+    key: Path | None = None
+    """PEM file with the certificate's private key; not set: it stands in ``certificate``."""
+    user: str | None = Field(None, min_length=1)
+    """Name to show it (PS3.7 D.3.3.7)."""
+    passcode_file: Path | None = None
+    """File whose first line is the passcode of ``user``; not set: the name alone is shown."""
     timeout_seconds: Seconds = 30
     """A peer silent for so long is cut off."""
     retry_hours: float = Field(168, ge=0)
@@ -53,6 +66,17 @@ class Peer(StudyTiming):
     """First pause between tries; it doubles."""
     retry_max_seconds: Seconds = 300
     """Longest pause between tries."""
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Self:
+        for key in ("ca", "certificate", "key"):
+            if getattr(self, key) is not None and not self.tls:
+                raise ValueError(f"{key} needs tls = true")
+        if self.key is not None and self.certificate is None:
+            raise ValueError("key needs certificate")
+        if self.passcode_file is not None and self.user is None:
+            raise ValueError("passcode_file needs user")
+        return self
 
 
 class Results(Section):
@@ -134,6 +158,19 @@ class Config(Section):
                 if peer not in self.peers:
                     known = ", ".join(sorted(self.peers)) or "none"
                     raise ValueError(f"{label}: no peer {peer!r} (known: {known})")
+        return self
+
+    @model_validator(mode="after")
+    def _clear_text(self) -> Self:
+        """Keep what came by TLS from leaving in clear text, unless somebody says so."""
+        if self.tls.certificate is None or self.tls.plain:
+            return self
+        for name, peer in self.peers.items():
+            if peer.tls is None:
+                raise ValueError(
+                    f"peers.{name}: this node takes DICOM over TLS only, and would speak to this"
+                    " peer in clear text: set tls = true, or tls = false if that is meant"
+                )
         return self
 
     @model_validator(mode="after")

@@ -6,13 +6,14 @@ import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from pacs_ai.config import SQLITE, Config
 from pacs_ai.configerror import explain
 from pacs_ai.errors import ConfigError
+from pacs_ai.sections import Section
 
 FILE_NAME = "pacs-ai.toml"
 _ENVIRONMENT = "PACS_AI_"
@@ -27,6 +28,7 @@ _PATHS = {("storage", "spool"), ("results", "font"), ("node", "users")} | {
 }
 
 Overrides = Mapping[str, Mapping[str, object]]
+S = TypeVar("S", bound=Section)
 
 
 def find_config() -> Path | None:
@@ -146,21 +148,32 @@ def _absolute(config: Config, base: Path) -> Config:
             "spool": base / config.storage.spool,
         }
     )
-    files = {key: getattr(config.tls, key) for key in ("certificate", "key", "ca")}
-    tls = config.tls.model_copy(
-        update={key: None if file is None else base / file for key, file in files.items()}
-    )
-    users = config.node.users
-    node = config.node.model_copy(update={"users": None if users is None else base / users})
-    font = config.results.font
-    results = config.results.model_copy(update={"font": None if font is None else base / font})
+    tls = _anchored(config.tls, base, "certificate", "key", "ca")
+    node = _anchored(config.node, base, "users")
+    results = _anchored(config.results, base, "font")
+    files = ("ca", "certificate", "key", "passcode_file")
+    peers = {name: _anchored(peer, base, *files) for name, peer in config.peers.items()}
     models = {
         name: entry.model_copy(update={"bundle": _bundle(entry.bundle, base)})
         for name, entry in config.models.items()
     }
     return config.model_copy(
-        update={"node": node, "storage": storage, "tls": tls, "results": results, "models": models}
+        update={
+            "node": node,
+            "storage": storage,
+            "tls": tls,
+            "results": results,
+            "peers": peers,
+            "models": models,
+        }
     )
+
+
+def _anchored(section: S, base: Path, *keys: str) -> S:
+    """Let the relative paths of a section start at a folder; a key that is not set stays so."""
+    files = {key: getattr(section, key) for key in keys}
+    update = {key: base / file for key, file in files.items() if file is not None}
+    return section.model_copy(update=update)
 
 
 def _absolute_url(url: str, base: Path) -> str:

@@ -7,7 +7,7 @@
     ├─ DataError      ├─ NotDicom  ├─ UnsupportedPixels  ├─ NoFittingSeries
     │                 ├─ ResultWithheld  └─ InvalidResult
     ├─ StorageError   ├─ NoSpace  ├─ DuplicateConflict  ├─ DatabaseBusy  └─ Corrupted
-    ├─ PeerError      ├─ PeerUnreachable  ├─ TlsFailed  ├─ AssociationRejected
+    ├─ PeerError      ├─ PeerUnreachable  ├─ TlsFailed  ├─ NoPasscode  ├─ AssociationRejected
     │                 ├─ AssociationAborted  ├─ ContextRejected  └─ StoreRefused
     ├─ ModelError     ├─ BundleInvalid  ├─ BundleChanged  ├─ RuntimeFailed
     │                 └─ ExportMismatch
@@ -157,6 +157,13 @@ class TlsFailed(PeerError):
     """The peer is there, but TLS is not agreed. Look at both certificates and who signed them."""
 
     code = "TLS_FAILED"
+    retryable = True
+
+
+class NoPasscode(PeerError):
+    """The passcode for a peer cannot be read. Look at the file that ``passcode_file`` names."""
+
+    code = "NO_PASSCODE"
     retryable = True
 
 

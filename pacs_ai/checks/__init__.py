@@ -10,12 +10,25 @@ from pacs_ai.checks.finding import Finding, Severity
 from pacs_ai.checks.parts import models, ports
 from pacs_ai.checks.rules import rules
 from pacs_ai.checks.storage import database, spool
+from pacs_ai.checks.tls import expiry, peers
 from pacs_ai.config import Config
 from pacs_ai.errors import ConfigError
 
 __all__ = ["Finding", "Severity", "check_start", "findings"]
 
-_CHECKS = (rules, ports, users, tls_files, font, debug_file, spool, database, models)
+_CHECKS = (
+    rules,
+    ports,
+    users,
+    tls_files,
+    expiry,
+    peers,
+    font,
+    debug_file,
+    spool,
+    database,
+    models,
+)
 
 
 def findings(config: Config) -> Iterator[Finding]:

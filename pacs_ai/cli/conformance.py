@@ -178,6 +178,20 @@ def _association(config: Config) -> Iterator[str]:
             ("Asynchronous operations", "none: one at a time", ""),
         ],
     )
+    yield "Where all places are taken, a caller from another address takes that of the longest idle"
+    yield "association of the address that holds most, which is aborted; never one with a message"
+    yield "under way. An address that shows wrong passcodes is answered later and later, up to 8 s."
+    yield "C-ECHO from this machine under the node's own AE title is always let in."
+    yield ""
+    yield "**As requestor** the node speaks TLS to a peer with `tls = true` (BCP 195: TLS 1.2 and"
+    yield "1.3; the certificate is checked with its host name), shows a certificate where it is"
+    yield "asked to, and a user name and passcode where `user` is set (type 2; type 1 without a"
+    yield "passcode). A node that takes TLS only sends in clear text only to peers with"
+    yield "`tls = false`. What is unknown in an A-ASSOCIATE-AC is skipped (PS3.8 Section 9.3.1);"
+    yield "contexts that were not proposed are ignored; padding of UIDs with NULs and spaces is let"
+    yield "through. 0x0111 as the answer to a C-STORE means that the peer holds the object, if an"
+    yield "earlier attempt had gone out without an answer or the peer is asked for commitment."
+    yield ""
     yield "Of the transfer syntaxes proposed for a presentation context, the first that is"
     yield "supported is accepted. Storage classes that are not listed below are taken too: private"
     yield "ones, those that the standard has retired, and those newer than this release"
@@ -191,6 +205,10 @@ def _statuses() -> Iterator[str]:
     yield from _table(
         ("Status", "Meaning"), [(f"`0x{status:04X}`", text) for status, text in _STATUSES]
     )
+    yield "An element whose VR is none (NUL bytes, spaces, lower case) is taken for UN with a"
+    yield "length of 16 bits, if the data set then reads to its end; zero bytes after the last"
+    yield "element are padding. Both are stored as they were sent."
+    yield ""
     yield "Pixels are not decoded while an instance is received: one whose pixels turn out to be"
     yield "unreadable is stored, and its study is analysed without it."
     yield ""

@@ -18,11 +18,11 @@ from pacs_ai.config import Config, ModelEntry, Peer
 from pacs_ai.configfile import find_config
 from pacs_ai.dicom.codecs import EXTRA, has_extra, missing_codecs
 from pacs_ai.errors import PacsAIError, PeerError
+from pacs_ai.flow.addresses import address, ask_whether_there, own_addresses
 from pacs_ai.flow.expire import all_files_aside, held_studies
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.net import client
-from pacs_ai.net.client import PeerAddress
 
 app = single()
 
@@ -94,26 +94,35 @@ def _codecs(_config: Config) -> Iterator[Finding]:
 
 
 def _port(config: Config) -> Iterator[Finding]:
-    node = config.node
-    family = socket.AF_INET6 if ":" in node.host else socket.AF_INET
-    place = f"{node.host}:{node.port}"
+    """Look at each port that is to be open: free, or the node itself behind it."""
+    for own in own_addresses(config):
+        name = "TLS port" if own.tls else "port"
+        place = f"{config.node.host}:{own.port}"
+        reason = _taken(config.node.host, own.port)
+        if not reason:
+            yield Finding(name, f"{place} is free")
+            continue
+        try:
+            ask_whether_there(own, config.node.ae_title, _ECHO_SECONDS)
+        except PeerError as error:
+            key = "tls.port" if own.tls else "node.port"
+            remedy = f"choose another {key}, or end what has it"
+            text = f"{place}: {reason}, and no {own.ae_title} answers there: {error.message}"
+            yield doubtful(name, text, remedy)
+        else:
+            yield Finding(name, f"{place}: {own.ae_title} is running there")
+
+
+def _taken(host: str, port: int) -> str:
+    """Say why a port cannot be listened on; "" if it can."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((node.host, node.port))
+            probe.bind((host, port))
         except OSError as error:
-            reason = error.strerror
-        else:
-            yield Finding("port", f"{place} is free")
-            return
-    address = PeerAddress(node.ae_title, node.host, node.port)
-    try:
-        client.echo(address, node.ae_title, timeout=_ECHO_SECONDS)
-    except PeerError:
-        remedy = "choose another node.port, or end what has it"
-        yield doubtful("port", f"{place}: {reason}, and no {node.ae_title} answers there", remedy)
-    else:
-        yield Finding("port", f"{place}: {node.ae_title} is running there")
+            return error.strerror or type(error).__name__
+    return ""
 
 
 def _peers(config: Config) -> Iterator[Finding]:
@@ -126,9 +135,10 @@ def _peers(config: Config) -> Iterator[Finding]:
 
 
 def _echo(config: Config, name: str, peer: Peer) -> Finding:
-    address = PeerAddress(peer.ae_title, peer.host, peer.port)
-    client.echo(address, config.node.ae_title, timeout=min(_ECHO_SECONDS, peer.timeout_seconds))
-    return Finding(f"peer {name}", f"{peer.ae_title}@{peer.host}:{peer.port} answers")
+    where = address(config, peer)
+    client.echo(where, config.node.ae_title, timeout=min(_ECHO_SECONDS, peer.timeout_seconds))
+    how = " over TLS" if where.tls else ""
+    return Finding(f"peer {name}", f"{peer.ae_title}@{peer.host}:{peer.port} answers{how}")
 
 
 def _aside(config: Config) -> Iterator[Finding]:

@@ -34,6 +34,11 @@ def greeting(app: App, source: Path | None, port: int, tls_port: int) -> Iterato
     yield _line("callers", callers)
     yield from belongings(app, source)
     yield from _limits(config)
+    if tls_port and not port:
+        yield ""
+        yield "Try it:"
+        yield f"  pacs-ai echo --self{_explicit(source)}"
+        yield f"  {_listing(config, source)}"
     if port:
         reach = "127.0.0.1" if host in _EVERYWHERE else host
         yield ""
@@ -43,10 +48,14 @@ def greeting(app: App, source: Path | None, port: int, tls_port: int) -> Iterato
         yield f"  {_listing(config, source)}"
 
 
+def _explicit(source: Path | None) -> str:
+    """Return the flag that names the configuration, where a command would not find it."""
+    return f" --config {source}" if source is not None and source != find_config() else ""
+
+
 def _listing(config: Config, source: Path | None) -> str:
     """Return the command that lists this node's studies, wherever flags have put its data."""
-    explicit = source is not None and source != find_config()
-    command = "pacs-ai studies list" + (f" --config {source}" if explicit else "")
+    command = "pacs-ai studies list" + _explicit(source)
     usual = load_config(source).storage
     places = {"DATABASE": config.storage.database, "SPOOL": str(config.storage.spool)}
     normal = {"DATABASE": usual.database, "SPOOL": str(usual.spool)}
@@ -110,7 +119,8 @@ def _operand(key: str, value: Operand) -> str:
 
 def _peer(name: str, peer: Peer) -> str:
     commits = ", storage commitment" if peer.commitment else ""
-    return f"{name}: {peer.ae_title}@{peer.host}:{peer.port}{commits}"
+    how = ", TLS" if peer.tls else ""
+    return f"{name}: {peer.ae_title}@{peer.host}:{peer.port}{how}{commits}"
 
 
 def _line(title: str, text: str) -> str:

@@ -17,6 +17,7 @@ from pacs_ai.dicom.header import read_header
 from pacs_ai.domain import JobId
 from pacs_ai.errors import ConfigError, PeerError, StateError, StoreRefused
 from pacs_ai.flow import commit as step
+from pacs_ai.flow.addresses import address, as_own, ask_whether_there, own_addresses, takes_tls_only
 from pacs_ai.net import client
 from pacs_ai.net.client import PeerAddress, StoreOutcome
 from pacs_ai.uids import random_uid
@@ -35,14 +36,31 @@ PeerName = Annotated[
 
 @echo.command()
 def _echo(
-    peer: PeerName, *, timeout: Timeout = 10, config: ConfigPath = None, verbose: Verbose = False
+    peer: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="PEER",
+            help="Name in [peers.*], or AET@host:port.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    itself: Annotated[
+        bool, typer.Option("--self", help="Ask this node instead, at every port that it opens.")
+    ] = False,
+    timeout: Timeout = 10,
+    config: ConfigPath = None,
+    verbose: Verbose = False,
 ) -> None:
-    """Ask a peer whether it is there (C-ECHO)."""
+    """Ask a peer whether it is there (C-ECHO), or whether this node is: a health check."""
+    if (peer is None) != itself:
+        raise typer.BadParameter("name a PEER, or --self for this node")
     settings = read_config(config, verbose=verbose)
-    address = find_peer(settings, peer)
-    started = time.monotonic()
-    client.echo(address, settings.node.ae_title, timeout=timeout)
-    print(f"{show(address)} answers, {time.monotonic() - started:.3f} s")
+    addresses = own_addresses(settings) if peer is None else [find_peer(settings, peer)]
+    for where in addresses:
+        started = time.monotonic()
+        ask_whether_there(where, settings.node.ae_title, timeout)
+        print(f"{show(where)} answers, {time.monotonic() - started:.3f} s")
 
 
 @send.command()
@@ -59,21 +77,25 @@ def _send(
 ) -> None:
     """Send DICOM files to a peer, each as it is (C-STORE)."""
     settings = read_config(config, verbose=verbose)
-    address = find_peer(settings, peer)
+    target = find_peer(settings, peer)
+    if takes_tls_only(settings) and peer not in settings.peers and target.tls is None:
+        raise ConfigError(
+            f"{peer}: this node sends in clear text only to peers whose section says tls = false"
+        )
     found = find_files(paths)
     started = time.monotonic()
     outcomes = client.store(
-        address, settings.node.ae_title, found.files, on_answer=_say, timeout=timeout
+        target, settings.node.ae_title, found.files, on_answer=_say, timeout=timeout
     )
     stored = [outcome.path for outcome in outcomes if outcome.verdict.delivered]
     skipped = f", {found.others} no DICOM" if found.others else ""
     print(
-        f"{len(stored)} of {len(outcomes)} stored at {show(address)}{skipped},"
+        f"{len(stored)} of {len(outcomes)} stored at {show(target)}{skipped},"
         f" {time.monotonic() - started:.1f} s"
     )
     _raise_worst(outcomes)
     if ask_commitment:
-        _ask_commitment(settings, address, stored, timeout)
+        _ask_commitment(settings, target, stored, timeout)
 
 
 @commit.command()
@@ -109,19 +131,19 @@ def find_peer(config: Config, name: str) -> PeerAddress:
         If it is neither.
     """
     if name in config.peers:
-        peer = config.peers[name]
-        return PeerAddress(peer.ae_title, peer.host, peer.port)
+        return address(config, config.peers[name])
     match = _ADDRESS.fullmatch(name)
     if match is None or not match["aet"].strip() or int(match["port"]) > _MAX_PORT:
         known = ", ".join(config.peers) or "none"
         raise ConfigError(f"{name!r} is neither a peer (known: {known}) nor AET@host:port")
-    return PeerAddress(match["aet"], match["ip6"] or match["host"], int(match["port"]))
+    given = PeerAddress(match["aet"], match["ip6"] or match["host"], int(match["port"]))
+    return as_own(config, given)
 
 
-def show(address: PeerAddress) -> str:
-    """Write an address as the command line takes it."""
-    host = f"[{address.host}]" if ":" in address.host else address.host
-    return f"{address.ae_title}@{host}:{address.port}"
+def show(where: PeerAddress) -> str:
+    """Write an address as the command line takes it, and whether TLS is spoken."""
+    host = f"[{where.host}]" if ":" in where.host else where.host
+    return f"{where.ae_title}@{host}:{where.port}" + (" (TLS)" if where.tls else "")
 
 
 def _say(outcome: StoreOutcome) -> None:
@@ -145,12 +167,12 @@ def _raise_worst(outcomes: Sequence[StoreOutcome]) -> None:
 
 
 def _ask_commitment(
-    config: Config, address: PeerAddress, paths: Sequence[Path], timeout: float
+    config: Config, target: PeerAddress, paths: Sequence[Path], timeout: float
 ) -> None:
     headers = [read_header(path) for path in paths]
     references = [(header.sop_class_uid, header.sop_instance_uid) for header in headers]
     report = client.request_commitment(
-        address,
+        target,
         config.node.ae_title,
         random_uid(),
         references,

@@ -11,8 +11,8 @@ from datetime import timedelta
 from pacs_ai.config import Peer
 from pacs_ai.domain import DeliveryState, JobId, TaskKind
 from pacs_ai.errors import ConfigError, PeerError
+from pacs_ai.flow.addresses import address
 from pacs_ai.flow.context import FlowContext, pair_key, split_pair
-from pacs_ai.flow.deliver import address
 from pacs_ai.logs import get_logger
 from pacs_ai.net import client
 from pacs_ai.net.handlers import CommitmentReport
@@ -104,7 +104,7 @@ def _ask(
     references = [(result.sop_class_uid, result.sop_instance_uid) for _, result in asked]
     try:
         answer = client.request_commitment(
-            address(peer),
+            address(context.config, peer),
             context.config.node.ae_title,
             transaction_uid,
             references,

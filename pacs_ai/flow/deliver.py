@@ -12,6 +12,7 @@ from pacs_ai.config import Peer
 from pacs_ai.domain import JobId, TaskKind
 from pacs_ai.errors import ConfigError, PeerError, StorageError
 from pacs_ai.flow import retry, settle
+from pacs_ai.flow.addresses import address
 from pacs_ai.flow.context import FlowContext, pair_key, split_pair
 from pacs_ai.flow.insist import insist
 from pacs_ai.flow.intact import check_result
@@ -22,7 +23,7 @@ from pacs_ai.store import deliveries, withholding
 from pacs_ai.store.deliveries import Parcel
 from pacs_ai.store.session import Session
 
-DOWN = ("PEER_UNREACHABLE", "ASSOCIATION_REJECTED")
+DOWN = ("PEER_UNREACHABLE", "TLS_FAILED", "NO_PASSCODE", "ASSOCIATION_REJECTED")
 """Errors of a destination that gets a probe instead of a longer and longer pause."""
 
 _log = get_logger()
@@ -60,11 +61,6 @@ def deliver(context: FlowContext, key: str) -> None:
             _send(context, peer, destination, job, intact)
 
 
-def address(peer: Peer) -> client.PeerAddress:
-    """Return where a configured peer is."""
-    return client.PeerAddress(peer.ae_title, peer.host, peer.port)
-
-
 def _renew(context: FlowContext, parcels: Sequence[Parcel]) -> None:
     """Renew the leases; a failure is made up for by the next time."""
     with contextlib.suppress(StorageError), context.database.write() as session:
@@ -96,7 +92,7 @@ def _send(
     by_path = {context.spool.path_of(parcel.path): parcel for parcel in parcels}
     try:
         outcomes = client.store(
-            address(peer),
+            address(context.config, peer),
             context.config.node.ae_title,
             list(by_path),
             timeout=peer.timeout_seconds,
@@ -193,7 +189,11 @@ def probe(context: FlowContext) -> int:
         if peer is None or context.stopping.is_set():
             continue
         try:
-            client.echo(address(peer), context.config.node.ae_title, timeout=peer.timeout_seconds)
+            client.echo(
+                address(context.config, peer),
+                context.config.node.ae_title,
+                timeout=peer.timeout_seconds,
+            )
         except PeerError:
             continue
         back += 1

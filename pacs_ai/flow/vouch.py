@@ -7,8 +7,8 @@ read again and its checksum compared: a success from memory would be worth nothi
 import threading
 
 from pacs_ai.errors import PeerError, StorageError
+from pacs_ai.flow.addresses import address
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.deliver import address
 from pacs_ai.flow.intact import check_instances
 from pacs_ai.logs import get_logger
 from pacs_ai.net import client
@@ -58,9 +58,8 @@ class Vouching:
             _log.warning("commitment report not delivered: no such peer", peer=calling)
             return
         own_aet = request.association.called_aet
-        threading.Thread(
-            target=self._deliver, args=(address(peers[0]), own_aet, report), daemon=True
-        ).start()
+        where = address(self._context.config, peers[0])
+        threading.Thread(target=self._deliver, args=(where, own_aet, report), daemon=True).start()
 
     def _check(self, reference: SopReference) -> int:
         """Return 0 for an instance that lies here as it came, else the Failure Reason."""

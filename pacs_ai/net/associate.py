@@ -7,7 +7,9 @@ whose framing breaks, so that nothing in it can be relied on, is a fault.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from pacs_ai.errors import ConfigError, NoPasscode
 from pacs_ai.net.contexts import APPLICATION_CONTEXT
 from pacs_ai.net.faults import ProtocolViolation
 from pacs_ai.net.identity import IMPLEMENTATION_VERSION
@@ -23,7 +25,7 @@ from pacs_ai.net.items import (
     walk_items,
 )
 from pacs_ai.net.pdu import PduType, encode_pdu
-from pacs_ai.net.users import USERNAME, USERNAME_AND_PASSCODE
+from pacs_ai.net.users import USERNAME, USERNAME_AND_PASSCODE, read_passcode
 from pacs_ai.uids import IMPLEMENTATION_CLASS_UID
 
 MAX_CONTEXTS = 128
@@ -63,6 +65,29 @@ class Credentials:
 
     name: str
     passcode: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """The user name that a peer wants, and where its passcode stands (None: there is none)."""
+
+    name: str
+    passcode_file: Path | None = None
+
+    def credentials(self) -> Credentials:
+        """Read the passcode as it is at this moment.
+
+        Raises
+        ------
+        NoPasscode
+            If that cannot be done.
+        """
+        if self.passcode_file is None:
+            return Credentials(self.name)
+        try:
+            return Credentials(self.name, read_passcode(self.passcode_file))
+        except ConfigError as error:
+            raise NoPasscode(error.message) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pacs_ai.errors import NotDicom, PeerError
 from pacs_ai.net import commitment
 from pacs_ai.net.assembly import Message
-from pacs_ai.net.associate import AgreedContext, Credentials, Proposal
+from pacs_ai.net.associate import AgreedContext, Login, Proposal
 from pacs_ai.net.contexts import (
     COMMITMENT_PUSH,
     COMMITMENT_PUSH_INSTANCE,
@@ -24,7 +24,7 @@ from pacs_ai.net.wire import cut_all
 
 __all__ = [
     "ClientTls",
-    "Credentials",
+    "Login",
     "PeerAddress",
     "StoreOutcome",
     "Withheld",

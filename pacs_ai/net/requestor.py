@@ -4,7 +4,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pacs_ai.errors import (
     AssociationAborted,
@@ -17,7 +17,7 @@ from pacs_ai.net.assembly import Assembly, Message
 from pacs_ai.net.associate import (
     Acceptance,
     AgreedContext,
-    Credentials,
+    Login,
     Proposal,
     decode_acceptance,
     encode_request,
@@ -45,7 +45,7 @@ class PeerAddress:
     host: str
     port: int
     tls: ClientTls | None = None
-    credentials: Credentials | None = field(default=None)
+    login: Login | None = None
 
     @property
     def name(self) -> str:
@@ -261,7 +261,8 @@ def _request(
     wire: Wire, peer: PeerAddress, calling_aet: str, proposals: Sequence[Proposal], timeout: float
 ) -> Acceptance:
     """Send the request and judge its answer."""
-    wire.send(encode_request(peer.ae_title, calling_aet, proposals, peer.credentials), timeout)
+    credentials = None if peer.login is None else peer.login.credentials()
+    wire.send(encode_request(peer.ae_title, calling_aet, proposals, credentials), timeout)
     kind, body = wire.receive(time.monotonic() + timeout)
     if kind is PduType.ASSOCIATE_RJ:
         raise AssociationRejected(f"{peer.name} rejects: {rejection(body)}")

@@ -5,7 +5,7 @@ from pacs_ai.logs import get_logger
 from pacs_ai.net.acceptor.listener import Listener
 from pacs_ai.net.handlers import CommitmentProvider, Handlers
 from pacs_ai.net.settings import ServerSettings, TlsFiles
-from pacs_ai.net.tls import server_context
+from pacs_ai.net.tls import ServerTls
 
 __all__ = ["DRAIN_SECONDS", "ServerSettings", "StorageServer", "TlsFiles"]
 
@@ -73,7 +73,7 @@ class StorageServer:
         if self._listener is not None:
             raise StateError("the listener runs already")
         settings = self._settings
-        tls = server_context(settings.tls) if settings.tls is not None else None
+        tls = ServerTls(settings.tls) if settings.tls is not None else None
         listener = Listener(settings, self._handlers, self._provider, tls)
         listener.start()
         self._listener = listener

@@ -3,6 +3,7 @@
 import ipaddress
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from pacs_ai.errors import ConfigError, TlsFailed
+from pacs_ai.logs import get_logger
+from pacs_ai.net.certificates import certificates
 from pacs_ai.net.settings import TlsFiles
 
 _TLS12_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """RFC 9325 Section 4.2, in OpenSSL's words; the suites of TLS 1.3 all qualify."""
 
-_END = "-----END CERTIFICATE-----"
+_log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +32,15 @@ class ClientTls:
         for those that the system trusts.
     certificate, key
         What to show if the peer asks who we are; without a key the certificate's file holds it.
+    itself
+        The peer is this node: its certificate is ``certificate``, and neither its authority nor
+        its age matters.
     """
 
     ca: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
+    itself: bool = False
 
 
 def server_context(files: TlsFiles) -> ssl.SSLContext:
@@ -55,6 +62,57 @@ def server_context(files: TlsFiles) -> ssl.SSLContext:
     return context
 
 
+class ServerTls:
+    """The listener's context, made anew when one of its files is another.
+
+    Parameters
+    ----------
+    files
+        Its files.
+
+    Raises
+    ------
+    ConfigError
+        If they cannot be used now.
+    """
+
+    def __init__(self, files: TlsFiles) -> None:
+        self._files = files
+        self._lock = threading.Lock()
+        self._stamp = self._read_stamp()
+        self._context = server_context(files)
+
+    def current(self) -> ssl.SSLContext:
+        """Return the context for a connection that begins now.
+
+        Files that do not fit together (a renewal that is under way) leave the old one in use.
+        """
+        stamp = self._read_stamp()
+        with self._lock:
+            if stamp != self._stamp:
+                try:
+                    self._context = server_context(self._files)
+                except ConfigError as error:
+                    _log.warning("TLS certificate not renewed", error=error.message)
+                else:
+                    self._stamp = stamp
+                    _log.info("TLS certificate renewed")
+            return self._context
+
+    def _read_stamp(self) -> tuple[tuple[int, int, int] | None, ...]:
+        files = (self._files.certificate, self._files.key, self._files.ca)
+        return tuple(None if file is None else _stamp(file) for file in files)
+
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    """Return what changes when a file does, also where it is replaced or a link is moved."""
+    try:
+        state = file.stat()
+    except OSError:
+        return None
+    return state.st_mtime_ns, state.st_size, state.st_ino
+
+
 def client_context(files: ClientTls) -> ssl.SSLContext:
     """Make the context for a peer that speaks TLS; see `check_peer` for its name.
 
@@ -65,7 +123,9 @@ def client_context(files: ClientTls) -> ssl.SSLContext:
     """
     context = _context(ssl.PROTOCOL_TLS_CLIENT, files.certificate, files.key)
     context.check_hostname = False  # `check_peer` does, and knows certificates without a name
-    if files.ca is None:
+    if files.itself:
+        context.verify_mode = ssl.CERT_NONE
+    elif files.ca is None:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     else:
         _trust(context, files.ca)
@@ -125,19 +185,17 @@ def check_peer(secured: ssl.SSLSocket, files: ClientTls, host: str, name: str) -
         If it is for other hosts.
     """
     certificate = secured.getpeercert(binary_form=True)
+    if files.itself:
+        own = () if files.certificate is None else tuple(certificates(files.certificate))
+        if certificate not in own[:1]:
+            raise TlsFailed(f"{name}: its certificate is not the one in {files.certificate}")
+        return
     if files.ca is not None and certificate in tuple(certificates(files.ca)):
         return
     names = tuple(_names(secured.getpeercert() or {}))
     if not any(_fits(one, host) for one in names):
         known = ", ".join(names) or "no host"
         raise TlsFailed(f"{name}: its certificate is for {known}, not for {host}")
-
-
-def certificates(path: Path) -> Iterator[bytes]:
-    """Give the certificates of a PEM file, DER encoded; nothing if it cannot be read."""
-    with suppress(OSError, ValueError):
-        for part in path.read_text("ascii", "ignore").split(_END)[:-1]:
-            yield ssl.PEM_cert_to_DER_cert(part[part.index("-----BEGIN CERT") :] + _END)
 
 
 def tls_reason(error: Exception) -> str:

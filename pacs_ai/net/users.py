@@ -30,11 +30,41 @@ class Users:
     def __len__(self) -> int:
         return len(self._passcodes)
 
+    def knows(self, name: bytes) -> bool:
+        """Tell whether there is such a user; for logs, never for an answer."""
+        return name in self._passcodes
+
     def admit(self, name: bytes, passcode: bytes) -> bool:
         """Tell whether this is a user's passcode, in a time that does not tell how nearly."""
         expected = self._passcodes.get(name)
         right = hmac.compare_digest(passcode, b"" if expected is None else expected)
         return right and expected is not None
+
+
+def read_passcode(path: Path) -> str:
+    """Read the passcode that this node shows a peer: the first line of a file.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read, is empty, or others than its owner may read it.
+    """
+    lines = _read(path, "passcode").splitlines()
+    if not lines or not lines[0].strip():
+        raise ConfigError(f"passcode {path}: its first line is empty")
+    return lines[0].strip()
+
+
+def _read(path: Path, what: str) -> str:
+    """Read a file of secrets that is as private as it has to be."""
+    try:
+        text = path.read_text("utf-8")
+        mode = path.stat().st_mode
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{what} {path}: cannot be read ({type(error).__name__})") from None
+    if mode & 0o007:
+        raise ConfigError(f"{what} {path}: everybody may read it: chmod 600 {path}")
+    return text
 
 
 def read_users(path: Path) -> Users:
@@ -45,15 +75,8 @@ def read_users(path: Path) -> Users:
     ConfigError
         If it cannot be read, names nobody, or others than its owner may read it.
     """
-    try:
-        lines = path.read_text("utf-8").splitlines()
-        mode = path.stat().st_mode
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"users {path}: cannot be read ({type(error).__name__})") from None
-    if mode & 0o007:
-        raise ConfigError(f"users {path}: everybody may read it: chmod 600 {path}")
     passcodes = {}
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(_read(path, "users").splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
             continue
         name, colon, passcode = line.partition(":")

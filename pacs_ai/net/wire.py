@@ -31,6 +31,13 @@ _open: "weakref.WeakSet[Wire]" = weakref.WeakSet()
 _open_lock = threading.Lock()
 
 
+class TlsEnded(TlsFailed):
+    """The peer ended TLS after the handshake: with TLS 1.3 that is how it refuses a certificate.
+
+    Look at its log, and at the certificate that it is shown.
+    """
+
+
 class Wire:
     """PDUs out and in.
 
@@ -185,7 +192,7 @@ class Wire:
 
     def _broken(self, error: OSError) -> PeerError:
         if isinstance(error, ssl.SSLError):
-            return TlsFailed(f"{self.name} ends TLS: {tls_reason(error)}")
+            return TlsEnded(f"{self.name} ends TLS: {tls_reason(error)}")
         return ConnectionGone(f"{self.name}: the connection broke ({error.strerror or error})")
 
 

@@ -270,3 +270,21 @@ def test_a_font_lies_beside_the_configuration(tmp_path: Path):
     folder.mkdir()
     config = load_config(write('[results]\nfont = "fonts/cjk.ttf"\n', "etc/node.toml"))
     assert config.results.font == folder / "fonts/cjk.ttf"
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [
+        ('ca = "x"', "ca needs tls = true"),
+        ('tls = false\ncertificate = "x"', "certificate needs tls = true"),
+        ('tls = true\nkey = "x"', "key needs certificate"),
+        ('passcode_file = "x"', "passcode_file needs user"),
+        ('user = ""', "at least 1 character"),
+        ('tls = "maybe"', "true or false"),
+    ],
+)
+def test_what_does_not_belong_together_in_a_peer(tmp_path: Path, keys: str, text: str) -> None:
+    path = tmp_path / "pacs-ai.toml"
+    path.write_text(f'[peers.a]\nae_title = "A"\nhost = "h"\nport = 104\n{keys}\n')
+    with pytest.raises(ConfigError, match=text):
+        load_config(path)

@@ -1,4 +1,4 @@
-"""Who may associate: AE titles, addresses, users.
+"""Who may associate: AE titles and addresses.
 
 An entry of the calling list is a glob pattern of the AE title, and may end in ``@`` with a glob
 pattern or a network of addresses: ``PACS``, ``CT_*``, ``*@10.1.2.*``, ``PACS@10.0.0.0/8``.
@@ -8,11 +8,10 @@ import ipaddress
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from pacs_ai.net.acceptor.request import AssociateRequest, UserIdentity
-from pacs_ai.net.contexts import APPLICATION_CONTEXT
+from pacs_ai.net.acceptor.request import AssociateRequest
+from pacs_ai.net.contexts import APPLICATION_CONTEXT, VERIFICATION
 from pacs_ai.net.pdu import RejectReason
 from pacs_ai.net.settings import ServerSettings
-from pacs_ai.net.users import USERNAME_AND_PASSCODE, Users
 
 _VERSION_1 = 0x0001
 
@@ -29,7 +28,7 @@ def refusal(
     peer_ip
         Its address.
     settings
-        What we are called, who may call, and who must be identified.
+        What we are called, and who may call.
     """
     if not request.protocol_version & _VERSION_1:
         return RejectReason.PROTOCOL_VERSION
@@ -41,15 +40,27 @@ def refusal(
         request.calling_aet, peer_ip, settings.accept_from
     ):
         return RejectReason.CALLING_AET
-    if settings.users is not None and not _is_user(request.identity, settings.users):
-        return RejectReason.NO_REASON  # PS3.8 Table 9-21 has none for this
     return None
 
 
-def _is_user(identity: UserIdentity | None, users: Users) -> bool:
-    if identity is None or identity.type != USERNAME_AND_PASSCODE:
-        return False
-    return users.admit(identity.primary, identity.secondary)
+def asks_itself(
+    request: AssociateRequest, peer_ip: str, local_ip: str, settings: ServerSettings
+) -> bool:
+    """Tell whether this is the node asking itself whether it is well.
+
+    That is a request for nothing but Verification, from this machine, under the node's own name:
+    it is let in whoever else may call, so that a health check needs no entry in ``accept_from``,
+    no user, and no free place.
+    """
+    same_machine = peer_ip == local_ip or ipaddress.ip_address(peer_ip).is_loopback
+    return (
+        same_machine
+        and request.calling_aet in settings.ae_titles
+        and request.called_aet in settings.ae_titles
+        and request.protocol_version & _VERSION_1 != 0
+        and request.application_context == APPLICATION_CONTEXT
+        and all(one.abstract_syntax == VERIFICATION for one in request.contexts.values())
+    )
 
 
 def _is_title(title: str) -> bool:

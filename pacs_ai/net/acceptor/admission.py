@@ -6,13 +6,17 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from typing import Protocol
 
+from pacs_ai.net.acceptor.attempts import Attempts
 from pacs_ai.net.acceptor.connection import Connection
+from pacs_ai.net.acceptor.noise import warnings
 from pacs_ai.net.acceptor.states import Outcome
 
 _HANDSHAKE_SECONDS = 1.0
 """A connection younger than this is rather somebody in a hurry than somebody who drips."""
 _PATIENCE = 4
 """So many times the limit may be exceeded by young ones; then the oldest goes whatever its age."""
+_IDLE_SECONDS = 0.5
+"""Between two messages of a sender that is at work there is less."""
 _KNOWN_ADDRESSES = 1024
 """Addresses remembered as those of peers, the most recent ones."""
 
@@ -21,6 +25,8 @@ class Guest(Protocol):
     """A connection and what is spoken on it, as `Association` is."""
 
     stopping: bool
+    idle_since: float
+    """Moment on the monotonic clock since which no message has moved."""
 
     @property
     def connection(self) -> Connection:
@@ -62,7 +68,8 @@ class Admission:
     A connection without an association costs a peer nothing, so it is never a reason to refuse
     anybody: where there are too many, the oldest of the address that has most goes, unless a
     burst of good callers made them many. Addresses that have had an association compete only
-    with each other.
+    with each other. Where all places for associations are taken, an idle one of the address that
+    has most makes room for a caller from another.
 
     Parameters
     ----------
@@ -86,6 +93,7 @@ class Admission:
         max_pending: int,
         reserved_pending: int,
     ) -> None:
+        self.attempts = Attempts()
         self._lock = threading.Lock()
         self._max_associations = max_associations
         self._max_per_peer = max_per_peer or max_associations
@@ -120,21 +128,50 @@ class Admission:
     def enter(self, guest: Guest) -> bool:
         """Take a place for an association, False if there is none."""
         address = guest.connection.peer_ip
+        victim = None
         with self._lock:
+            counts = Counter(one.connection.peer_ip for one in self._associations)
+            if counts[address] >= self._max_per_peer:
+                return False
             if len(self._associations) >= self._max_associations:
-                return False
-            same = sum(a.connection.peer_ip == address for a in self._associations)
-            if same >= self._max_per_peer:
-                return False
+                victim = self._displaced(address, counts)
+                if victim is None:
+                    return False
             if self._rate is not None and not self._rate.allows(address, time.monotonic()):
                 return False
+            if victim is not None:
+                self._associations.remove(victim)
+                self._leaving.add(victim)
             self._unshelve(guest)
             self._associations.add(guest)
             self._known[address] = None
             self._known.move_to_end(address)
             if len(self._known) > _KNOWN_ADDRESSES:
                 self._known.popitem(last=False)
-            return True
+        if victim is not None:
+            greedy = victim.connection.peer_ip
+            warnings.warn("association displaced", peer=greedy, by=address)
+            victim.connection.cut(Outcome.DISPLACED)
+        return True
+
+    def _displaced(self, address: str, counts: Counter[str]) -> Guest | None:
+        """Find the association that goes for one from another address, None for none.
+
+        It is the longest idle of the address that has most, if that has so many more that the
+        two could not take turns, and never one with a message under way.
+        """
+        greediest, most = counts.most_common(1)[0]
+        if most < counts[address] + 2:
+            return None
+        idle_before = time.monotonic() - _IDLE_SECONDS
+        idle = [
+            one
+            for one in self._associations
+            if one.connection.peer_ip == greediest
+            and not one.busy
+            and one.idle_since <= idle_before
+        ]
+        return min(idle, key=lambda one: one.idle_since, default=None)
 
     def leave(self, guest: Guest) -> None:
         """Give the place back; the connection is there until it is closed."""

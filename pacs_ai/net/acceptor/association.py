@@ -1,12 +1,14 @@
 """One association from connection to close, in one thread (PS3.8 Section 9.2)."""
 
+import math
 import time
 import uuid
 from collections.abc import Callable, Mapping
 
 from pacs_ai.net import pdu
-from pacs_ai.net.acceptor.access import refusal
+from pacs_ai.net.acceptor.access import asks_itself, refusal
 from pacs_ai.net.acceptor.admission import Admission
+from pacs_ai.net.acceptor.attempts import identified
 from pacs_ai.net.acceptor.connection import Connection
 from pacs_ai.net.acceptor.dialogue import Dialogue
 from pacs_ai.net.acceptor.negotiation import negotiate
@@ -64,6 +66,7 @@ class Association:
     ) -> None:
         self.connection = connection
         self.stopping = False
+        self.idle_since = math.inf
         self._receiver = connection.receiver
         self._settings = settings
         self._handlers = handlers
@@ -81,8 +84,6 @@ class Association:
     def busy(self) -> bool:
         """Tell whether a message is under way; may be asked from any thread."""
         return self._info is not None and self._dialogue.busy
-
-    # ---- the machine --------------------------------------------------------------------
 
     def run(self) -> None:
         """Run the state machine until the connection is closed."""
@@ -139,7 +140,8 @@ class Association:
         mark = dialogue.messages * _PROGRESS + dialogue.payload
         if mark - self._progress >= _PROGRESS:
             self._progress = mark
-            self._idle_deadline = time.monotonic() + self._settings.idle_seconds
+            self.idle_since = time.monotonic()
+            self._idle_deadline = self.idle_since + self._settings.idle_seconds
         self._receiver.deadline = self._idle_deadline
 
     # ---- actions, by their names in PS3.8 Tables 9-6 to 9-9 -------------------------------
@@ -149,7 +151,12 @@ class Association:
         request = decode_request(self._receiver.take(self._length))
         settings = self._settings
         self._request = request
-        reason = refusal(request, self.connection.peer_ip, settings)
+        connection, attempts = self.connection, self._admission.attempts
+        if asks_itself(request, connection.peer_ip, connection.local_ip, settings):
+            return Event.ACCEPTED
+        reason = refusal(request, connection.peer_ip, settings)
+        if reason is None and not identified(attempts, request, settings.users, connection):
+            reason = pdu.RejectReason.NO_REASON  # PS3.8 Table 9-21 has none for this
         if reason is None and not self._admission.enter(self):
             reason = pdu.RejectReason.LOCAL_LIMIT
         if reason is None:
@@ -184,7 +191,8 @@ class Association:
         self._handlers.opened(info)
         self._info = info
         self.connection.send(agreement.pdu, settings.pdu_seconds)
-        self._idle_deadline = time.monotonic() + settings.idle_seconds
+        self.idle_since = time.monotonic()
+        self._idle_deadline = self.idle_since + settings.idle_seconds
         return None
 
     def _reject(self) -> Event | None:

@@ -1,7 +1,7 @@
 """One TCP connection as other threads see it: with a deadline, and ways to end it."""
 
+import ipaddress
 import socket
-import ssl
 import time
 from contextlib import suppress
 
@@ -9,6 +9,14 @@ from pacs_ai.net.acceptor.noise import warnings
 from pacs_ai.net.acceptor.receiver import Receiver
 from pacs_ai.net.acceptor.states import Outcome
 from pacs_ai.net.faults import ConnectionGone
+from pacs_ai.net.tls import ServerTls
+
+
+def plain_address(address: str) -> str:
+    """Write an IPv4 address as such, even if it came through an IPv6 socket."""
+    parsed = ipaddress.ip_address(address)
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return str(mapped or parsed)
 
 
 class Connection:
@@ -35,7 +43,7 @@ class Connection:
         sock: socket.socket,
         peer_ip: str,
         first_seconds: float,
-        tls: ssl.SSLContext | None = None,
+        tls: ServerTls | None = None,
     ) -> None:
         self.sock = sock
         self.peer_ip = peer_ip
@@ -43,6 +51,14 @@ class Connection:
         self.receiver = Receiver(sock, self.accepted_at + first_seconds)
         self.cut_by = Outcome.EXPIRED
         self._tls = tls
+
+    @property
+    def local_ip(self) -> str:
+        """Address of this machine that the peer has called; "" if it is gone."""
+        try:
+            return plain_address(self.sock.getsockname()[0])
+        except OSError:
+            return ""
 
     def handshake(self) -> None:
         """Shake hands where TLS is spoken, in this connection's own thread and time.
@@ -55,7 +71,7 @@ class Connection:
         if self._tls is None:
             return
         try:
-            self.sock = secured = self._tls.wrap_socket(
+            self.sock = secured = self._tls.current().wrap_socket(
                 self.sock, server_side=True, do_handshake_on_connect=False
             )
             secured.do_handshake()

@@ -1,10 +1,8 @@
 """Listening sockets, the threads of the connections, and the clock that watches them."""
 
-import ipaddress
 import math
 import selectors
 import socket
-import ssl
 import threading
 import time
 
@@ -12,11 +10,12 @@ from pacs_ai.errors import ConfigError
 from pacs_ai.logs import get_logger
 from pacs_ai.net.acceptor.admission import Admission
 from pacs_ai.net.acceptor.association import Association
-from pacs_ai.net.acceptor.connection import Connection
+from pacs_ai.net.acceptor.connection import Connection, plain_address
 from pacs_ai.net.acceptor.noise import warnings
 from pacs_ai.net.acceptor.states import Outcome
 from pacs_ai.net.handlers import CommitmentProvider, Handlers
 from pacs_ai.net.settings import ServerSettings
+from pacs_ai.net.tls import ServerTls
 
 _log = get_logger()
 
@@ -49,7 +48,7 @@ class Listener:
         settings: ServerSettings,
         handlers: Handlers,
         provider: CommitmentProvider | None,
-        tls: ssl.SSLContext | None,
+        tls: ServerTls | None,
     ) -> None:
         self._settings = settings
         self._handlers = handlers
@@ -115,7 +114,7 @@ class Listener:
         for thread in list(self._threads):
             thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _open(self, port: int, tls: ssl.SSLContext | None) -> int:
+    def _open(self, port: int, tls: ServerTls | None) -> int:
         """Listen on a port; return its number."""
         host = self._settings.host
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -164,7 +163,9 @@ class Listener:
             return
         sock.settimeout(None)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = Connection(sock, _plain(address[0]), self._settings.acse_seconds, key.data)
+        connection = Connection(
+            sock, plain_address(address[0]), self._settings.acse_seconds, key.data
+        )
         association = Association(
             connection, self._settings, self._handlers, self._provider, self._admission
         )
@@ -209,10 +210,3 @@ class Listener:
                 else:
                     connection.receiver.deadline = now + _LAST_WORD_SECONDS
                     connection.cut(Outcome.EXPIRED)
-
-
-def _plain(address: str) -> str:
-    """Write an IPv4 address as such, even if it came through an IPv6 socket."""
-    parsed = ipaddress.ip_address(address)
-    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    return str(mapped or parsed)

@@ -74,6 +74,8 @@ class Outcome(StrEnum):
     """By us: the peer broke the protocol."""
     STOPPED = "stopped"
     """By us: the node stops."""
+    DISPLACED = "displaced"
+    """By us: idle, and its place was needed for another address."""
     FAILED = "failed"
     """By us: a bug; the log has its class."""
 

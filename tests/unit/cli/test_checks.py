@@ -24,7 +24,17 @@ def folder(tmp_path: Path) -> Path:
     openssl = shutil.which("openssl") or pytest.skip("openssl is not installed")
     (tmp_path / "pki").mkdir()
     for name in ("node", "other"):
-        new = ["req", "-x509", "-newkey", "ed25519", "-nodes", "-days", "2", "-subj", f"/CN={name}"]
+        new = [
+            "req",
+            "-x509",
+            "-newkey",
+            "ed25519",
+            "-nodes",
+            "-days",
+            "365",
+            "-subj",
+            f"/CN={name}",
+        ]
         files = ["-keyout", f"pki/{name}.key", "-out", f"pki/{name}.crt"]
         subprocess.run([openssl, *new, *files], cwd=tmp_path, check=True, capture_output=True)
         (tmp_path / f"pki/{name}.key").chmod(0o600)

@@ -1,0 +1,83 @@
+"""How peers are spoken to, and how long the certificates in use are valid."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from pacs_ai.checks.files import readable_by_all
+from pacs_ai.checks.finding import Finding, doubtful, guarded, wrong
+from pacs_ai.config import Config, Peer
+from pacs_ai.flow.addresses import address
+from pacs_ai.net.certificates import certificates, valid_until
+from pacs_ai.net.client import ClientTls
+from pacs_ai.net.tls import client_context
+from pacs_ai.net.users import read_passcode
+
+SOON = timedelta(days=30)
+"""A certificate that is valid for less is to be renewed."""
+
+
+def peers(config: Config) -> Iterator[Finding]:
+    """Look at what each peer is shown and trusted by: certificates, keys, passcodes."""
+    for name, peer in config.peers.items():
+        files = address(config, peer).tls
+        if files is not None:
+            yield from _tls(name, peer, files)
+        if peer.passcode_file is not None:
+            yield from _passcode(name, peer, peer.passcode_file)
+
+
+def expiry(config: Config) -> Iterator[Finding]:
+    """Tell how long the certificates in use are valid: a node with one that is not still starts."""
+    used = {config.tls.certificate: "tls.certificate", config.tls.ca: "tls.ca"}
+    for name, peer in config.peers.items():
+        used.setdefault(peer.certificate, f"peers.{name}.certificate")
+        used.setdefault(peer.ca, f"peers.{name}.ca")
+    for path, key in used.items():
+        if path is not None and path.is_file():
+            yield _valid(key, path, authorities=key.endswith(".ca"))
+
+
+def _valid(key: str, path: Path, *, authorities: bool) -> Finding:
+    """Judge a chain by the first of it that ends, authorities by the last that is left."""
+    ends = [end for one in certificates(path) if (end := valid_until(one)) is not None]
+    if not ends:
+        return doubtful(key, f"{path}: no certificate can be read in it", "give a PEM file")
+    end = max(ends) if authorities else min(ends)
+    left = end - datetime.now(UTC)
+    if left <= timedelta(0):
+        text = f"{path} has expired on {end:%Y-%m-%d}: peers that look at it refuse"
+        return doubtful(key, text, "renew it; the node takes the new file without a restart")
+    text = f"{path} is valid until {end:%Y-%m-%d}, {left.days} more days"
+    if left < SOON:
+        return doubtful(key, text, "renew it; the node takes the new file without a restart")
+    return Finding(key, text)
+
+
+def _tls(name: str, peer: Peer, files: ClientTls) -> Iterator[Finding]:
+    key = f"peers.{name}"
+    secret = peer.key or peer.certificate
+    if secret is not None and readable_by_all(secret):
+        yield wrong(key, f"everybody on this machine may read {secret}", f"chmod 600 {secret}")
+    remedy = "give PEM files, the key without a passphrase, that belong together"
+    yield guarded(key, remedy, partial(_usable, key, files))
+
+
+def _usable(key: str, files: ClientTls) -> Finding:
+    client_context(files)
+    whom = "the authorities of the system" if files.ca is None else str(files.ca)
+    return Finding(key, f"TLS, trusting {whom}")
+
+
+def _passcode(name: str, peer: Peer, path: Path) -> Iterator[Finding]:
+    key = f"peers.{name}.passcode_file"
+    yield guarded(key, "one line, readable by its owner only", partial(_readable, key, path))
+    if not peer.tls:
+        text = f"the passcode of {peer.user} goes to this peer in clear text"
+        yield doubtful(key, text, "set tls = true if the peer can")
+
+
+def _readable(key: str, path: Path) -> Finding:
+    read_passcode(path)
+    return Finding(key, f"{path} can be used")
