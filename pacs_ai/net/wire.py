@@ -15,7 +15,7 @@ from struct import Struct
 
 from pacs_ai.errors import AssociationAborted, PeerError, PeerUnreachable, TlsFailed
 from pacs_ai.net.faults import AbortReason, ConnectionGone, ProtocolViolation
-from pacs_ai.net.pdu import HEADER, PduType, abort
+from pacs_ai.net.pdu import HEADER, PduType
 from pacs_ai.net.tls import tls_reason
 
 _CHUNK = 64 << 10
@@ -109,8 +109,8 @@ class Wire:
             if not self._fill() and not self._wait(select.POLLIN, deadline):
                 raise PeerUnreachable(f"{self.name} does not answer in time")
 
-    def abort(self, data: bytes = abort(AbortReason.NOT_SPECIFIED)) -> None:
-        """Say that it is over, if that can be said at once; `close` follows."""
+    def abort(self, data: bytes) -> None:
+        """Send an A-ABORT, if that can be done at once; `close` follows."""
         with suppress(PeerError):
             if self._ended is None:
                 self.send(data, _LAST_WORD_SECONDS)
