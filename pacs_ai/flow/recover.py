@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from pacs_ai.dicom.scan import scan_instance
 from pacs_ai.domain import TaskKind
-from pacs_ai.errors import NotDicom, StorageError
+from pacs_ai.errors import BundleChanged, NotDicom, StorageError
 from pacs_ai.flow import retry
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext, pair_key
@@ -52,6 +52,8 @@ def restart(context: FlowContext, arrivals: Arrivals) -> None:
     _report_missing(context, known - present, present)
     _remove_stray_results(context)
     returned = _take_back_own(context)
+    with context.database.write() as session:
+        jobs.wake_for(session, BundleChanged.code, now=context.now(), actor=context.owner)
     _ask_again(context)
     if removed or returned or found - known:
         _log.warning(
@@ -84,6 +86,10 @@ def _adopt(context: FlowContext, arrivals: Arrivals, path: str) -> None:
     except NotDicom as error:
         _log.error("orphan file set aside", file=path, reason=error.message)
         context.spool.set_aside(path, "quarantine")
+        return
+    except StorageError as error:
+        # one bad block must not keep the node down; the next start looks again
+        _log.error("orphan file not readable", file=path, reason=error.message)
         return
     adopt(context, arrivals, path, file.stat().st_size, scanned, _ADOPTED)
 

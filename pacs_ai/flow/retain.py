@@ -16,7 +16,8 @@ def retain(context: FlowContext, today: datetime | None = None) -> int:
     there for as long.
 
     Rows go before files: a crash in between leaves orphans, never rows without a file. Studies
-    with anything failed or still to be done are kept whatever their age.
+    with anything failed or still to be done are kept whatever their age. While the spool is out of
+    reach nothing is purged: its files would be orphans when it is back.
 
     Parameters
     ----------
@@ -28,6 +29,8 @@ def retain(context: FlowContext, today: datetime | None = None) -> int:
     int
         How many studies were purged.
     """
+    if not context.spool.present():
+        return 0
     before = (today or context.now()) - timedelta(days=context.config.storage.keep_days)
     with context.database.read() as session:
         candidates = studies.purgeable(session, before)

@@ -262,7 +262,16 @@ def _finish(
 
 def wake_due(session: Session, now: datetime, *, longest: timedelta, actor: str) -> None:
     """Move WAITING → QUEUED for jobs whose pause, at most the longest of any job, is over."""
-    query = sa.select(Job.id).where(Job.state == JobState.WAITING, is_due(Job.due_at, now, longest))
+    _wake(session, is_due(Job.due_at, now, longest), now=now, actor=actor)
+
+
+def wake_for(session: Session, code: str, *, now: datetime, actor: str) -> None:
+    """Move WAITING → QUEUED for jobs whose reason to wait is over."""
+    _wake(session, Job.error_code == code, now=now, actor=actor)
+
+
+def _wake(session: Session, which: sa.ColumnElement[bool], *, now: datetime, actor: str) -> None:
+    query = sa.select(Job.id).where(Job.state == JobState.WAITING, which)
     for job_id in session.scalars(query).all():
         arrow = (JobState.WAITING, JobState.QUEUED)
         move(session, Job, job_id, arrow, now=now, actor=actor, due_at=None)

@@ -12,7 +12,9 @@ from pacs_ai.clock import ManualClock
 from pacs_ai.config import Rule
 from pacs_ai.domain import JobId, JobState, ResultKind
 from pacs_ai.flow.analyse import analyse
+from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.recover import restart
 from pacs_ai.model.bundle import MANIFEST, SHIPPED, load_bundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.net.handlers import StoreAnswer
@@ -76,7 +78,7 @@ def test_a_bundle_that_was_replaced_under_a_running_node_does_not_run(
     assert (job.state, job.error_code) == (JobState.WAITING, "BUNDLE_CHANGED")
     assert job.manifest_sha256 == before
     assert patient.results() == []
-    patient.wait()
+    restart(patient.context, Arrivals())
     run(patient, demo())
     assert patient.job().state == JobState.SUCCEEDED
 

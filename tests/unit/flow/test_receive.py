@@ -19,6 +19,7 @@ from pacs_ai.net.handlers import StoreAnswer
 from pacs_ai.results.context import MANUFACTURER, MODEL_NAME
 from pacs_ai.store.schema import Event, Identity, Instance, Study
 from tests.unit.flow.conftest import arrive
+from tests.unit.flow.faults import bad_sectors
 
 Send = Callable[..., StoreAnswer]
 
@@ -257,3 +258,12 @@ def test_the_same_instance_again_takes_the_place_of_a_file_that_was_lost(
     (row,) = rows(context)
     check_instances(context.spool, [row])
     assert [context.spool.path_of(row.path)] == files(context, "instances")
+
+
+def test_an_orphan_that_cannot_be_read_does_not_keep_the_node_down(context: FlowContext):
+    orphan = context.spool.home / "instances" / "ab" / "abc.dcm"
+    orphan.touch()
+    bad_sectors(orphan)
+    recover.restart(context, Arrivals())
+    assert orphan.is_symlink()
+    assert rows(context) == []

@@ -96,3 +96,16 @@ def test_a_result_without_a_row_is_removed_at_the_next_start(context: FlowContex
     restart(context, Arrivals())
     assert context.spool.result_paths() == {made.path}
     assert not context.spool.path_of(stray).exists()
+
+
+@pytest.mark.usefixtures("received")
+def test_nothing_is_purged_while_the_spool_is_out_of_reach(
+    context: FlowContext, clock: ManualClock
+) -> None:
+    analysed(context, MODEL)
+    later(clock, 8)
+    away = context.spool.home.with_name("unmounted")
+    context.spool.home.rename(away)
+    assert retain(context) == 0
+    away.rename(context.spool.home)
+    assert retain(context) == 1
