@@ -18,6 +18,7 @@ import pytest
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 
+from pacs_ai.coverage import NOTHING, LeftOut, Unseen
 from pacs_ai.dicom.foreign import quiet
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.domain import DOCUMENTS, ClassSpec, ImagePrediction, ResultKind
@@ -89,7 +90,10 @@ class Case:
     frames: tuple[int, ...] = (1,)
     strange: bool = False  # unlike the images of training, and of another body part
     kinds: tuple[ResultKind, ...] = ALL
+    left_out: LeftOut = NOTHING
 
+
+MOST = LeftOut(unreadable=Unseen(27, ("image 2",)), other_orientation=Unseen(1), thinned=9)
 
 CASES = {
     "ct": Case("CT_small.dcm"),
@@ -105,6 +109,9 @@ CASES = {
         "ct-chest-11", (0.1, 0.7, 0.9, 0.2), "Иванов^Пётр", kinds=(*BOTH, ResultKind.MAP)
     ),
     "mr series, negative, greek": Case("mr-brain-35", (0.1, 0.2), "Διονυσιος", kinds=BOTH),
+    "ct of which most was not looked at": Case("CT_small.dcm", left_out=MOST),
+    "mr negative, most not looked at": Case("MR_small.dcm", (0.07,), left_out=MOST),
+    "xa, most frames not looked at": Case("generated xa", (0.2, 0.9), frames=(1, 2), left_out=MOST),
     "ct, with reservations": Case("CT_small.dcm", strange=True, kinds=BOTH),
     "enhanced mr, chinese": Case(
         "pydicom-data/emri_small.dcm", (0.1, 0.8, 0.6), "王^小东", frames=(1, 2, 3, 4)
@@ -195,6 +202,7 @@ def test_no_validator_finds_anything(case: Case, shared: Path, check, tmp_path: 
     paths = copies(case, shared, tmp_path / "source")
     activation = "sigmoid" if case.classes is FOURTEEN_CLASSES else "softmax"
     prediction = study(list(pictures(case, paths)), model(case.classes, activation))
+    prediction = replace(prediction, left_out=case.left_out)
     prediction = replace(prediction, reservations=reserve(prediction))
     results = list(build_results(prediction, case.kinds, CONTEXT, grey))
     made = write(results, tmp_path / "made")
