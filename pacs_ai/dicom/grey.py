@@ -11,12 +11,13 @@ from pacs_ai.dicom.canonical import Stored
 from pacs_ai.dicom.cautions import RenderingCaution
 from pacs_ai.dicom.layout import PixelLayout
 from pacs_ai.dicom.luts import LookUpTable, apply_table
-from pacs_ai.dicom.percentiles import counted_range, in_range, sampled_range
+from pacs_ai.dicom.percentiles import counted_range, extremes, in_range, sampled_range
 from pacs_ai.dicom.rendering import HOUNSFIELD, Rendering
 from pacs_ai.dicom.voi import Window
 from pacs_ai.errors import UnsupportedPixels
 
 Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
 
 DEFAULT_WINDOWS = {"CT": Window(40.0, 400.0)}
 """Windows for images that bring none, in units of the modality: soft tissue, in Hounsfield units.
@@ -34,6 +35,10 @@ _AIR = (-1200.0, -700.0)
 """Hounsfield units of a slice of air, which soft tissue windows show black, as it is."""
 
 _COUNTED_BYTES = 2
+_COLLAPSE = (
+    f"the picture collapses: its values differ, but they use less than {COLLAPSED:.0%} of the "
+    "display range, and no window asks for that"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +101,19 @@ def check_spread(grey: Floats, values: Stored) -> None:
     Parameters
     ----------
     grey, values
-        The picture and what it was made of, padding left out; the same number of pixels.
+        The picture and what it was made of.
     """
-    if _collapsed(grey, values):
-        raise UnsupportedPixels(
-            f"the picture collapses: its values differ, but they use less than {COLLAPSED:.0%} of "
-            "the display range, and no window asks for that"
-        )
+    if _collapsed(grey, values, None):
+        raise UnsupportedPixels(_COLLAPSE)
 
 
-def _collapsed(grey: Floats, values: Stored) -> bool:
-    if not grey.size or float(np.ptp(grey)) >= COLLAPSED:
+def _collapsed(grey: Floats, values: Stored, padding: Mask | None) -> bool:
+    shown = np.True_ if padding is None else ~padding
+    span = grey.max(where=shown, initial=0) - grey.min(where=shown, initial=1)
+    if span >= COLLAPSED:
         return False
-    known = values[np.isfinite(values)]
-    return bool(known.size and known.min() < known.max())
+    low, high = extremes(values if padding is None else values[shown])
+    return low < high
 
 
 def _unwindowed(
@@ -119,53 +123,50 @@ def _unwindowed(
     padding = None if rendering.padding is None else in_range(values, rendering.padding)
     if padding is not None and padding.all():
         padding = None
-    used = values if padding is None else values[~padding]
-    default = None
+    default = DEFAULT_WINDOWS.get(rendering.modality) if rendering.rescale.units else None
     if rendering.voi.table is not None:
-        grey = _looked_up(_in_units(values, rendering), rendering.voi.table)
-    elif rendering.rescale.units and rendering.modality in DEFAULT_WINDOWS:
-        default = DEFAULT_WINDOWS[rendering.modality]
+        default = None
+        grey = _looked_up(values, rendering, rendering.voi.table)
+    elif default is not None:
         grey = _windowed(values, rendering, default)
     else:
-        grey = _stretched(values, used, rendering, layout)
-    if default is not None and _is_air(used, rendering):
+        grey = _stretched(values, padding, rendering, layout)
+    if not _collapsed(grey, values, padding):
         return grey
-    shown = grey if padding is None else grey[~padding]
+    if default is not None and _is_air(values if padding is None else values[~padding], rendering):
+        return grey
     if strict:
-        check_spread(shown, used)
-    elif _collapsed(shown, used):
-        return _stretched(values, used, rendering, layout)
-    return grey
+        raise UnsupportedPixels(_COLLAPSE)
+    return _stretched(values, padding, rendering, layout)
 
 
 def _is_air(values: Stored, rendering: Rendering) -> bool:
-    known = _in_units(values[np.isfinite(values)], rendering)
-    return bool(known.size) and _AIR[0] <= known.min() and known.max() <= _AIR[1]
-
-
-def _in_units(values: Stored, rendering: Rendering) -> Stored:
     rescale = rendering.rescale
-    if rescale.table is None:
-        return np.asarray(values * rescale.slope + rescale.intercept)
-    return _reaching(rescale.table, values, values)
+    if rescale.table is not None:
+        values = _tabled(values, rescale.table)
+    ends = [end * rescale.slope + rescale.intercept for end in extremes(values)]
+    return _AIR[0] <= min(ends) and max(ends) <= _AIR[1]
 
 
-def _reaching(table: LookUpTable, values: Stored, all_values: Stored) -> Floats:
-    known = all_values[np.isfinite(all_values)]
-    if known.size:
-        table = table.reaching(float(known.min()), float(known.max()))
-    return apply_table(values, table)
+def _tabled(values: Stored, table: LookUpTable) -> Floats:
+    return apply_table(values, table.reaching(*extremes(values)))
 
 
-def _looked_up(values: Stored, table: LookUpTable) -> Floats:
-    return _affine(_reaching(table, values, values), 1 / table.maximum if table.maximum else 0, 0)
+def _looked_up(values: Stored, rendering: Rendering, table: LookUpTable) -> Floats:
+    rescale = rendering.rescale
+    if rescale.table is not None:
+        values = _tabled(values, rescale.table)
+    low, high = sorted(end * rescale.slope + rescale.intercept for end in extremes(values))
+    grey = apply_table(values, table.reaching(low, high), rescale.slope, rescale.intercept)
+    grey *= np.float32(1 / table.maximum)
+    return grey
 
 
 def _windowed(values: Stored, rendering: Rendering, window: Window) -> Floats:
     rescale = rendering.rescale
     if rescale.table is None:
         return _through(window, values, rescale.slope, rescale.intercept)
-    return _through(window, _in_units(values, rendering), 1.0, 0.0)
+    return _through(window, _tabled(values, rescale.table), 1.0, 0.0)
 
 
 def _through(window: Window, values: Stored, slope: float, intercept: float) -> Floats:
@@ -194,19 +195,18 @@ def _affine(values: Stored, factor: float, offset: float) -> Floats:
     return np.clip(out, 0, 1, out=out)
 
 
-def _stretched(values: Stored, used: Stored, rendering: Rendering, layout: PixelLayout) -> Floats:
+def _stretched(
+    values: Stored, padding: Mask | None, rendering: Rendering, layout: PixelLayout
+) -> Floats:
     """Show values between two percentiles of those that are not padding."""
     if layout.bits_stored == 1:
         return _affine(values, 1.0, 0.0)
     rescale = rendering.rescale
     falling = rescale.slope < 0
     if rescale.table is not None:
-        values, used = (
-            _reaching(rescale.table, values, values),
-            _reaching(rescale.table, used, values),
-        )
+        values = _tabled(values, rescale.table)
     counted = np.issubdtype(values.dtype, np.integer) and values.dtype.itemsize <= _COUNTED_BYTES
-    low, high = counted_range(used) if counted else sampled_range(used)
+    low, high = counted_range(values, padding) if counted else sampled_range(values, padding)
     if not low < high:
         return np.zeros(values.shape, dtype=np.float32)
     scale = 1 / (high - low)

@@ -14,6 +14,7 @@ from pacs_ai.errors import UnsupportedPixels
 _DESCRIPTOR_VALUES = 3
 _WORD = 1 << 16
 _MAX_BITS = 16
+_BLOCK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +78,38 @@ def read_table(item: Dataset, prefix: str = "LUT", *, signed: bool) -> LookUpTab
     )
 
 
-def apply_table(values: npt.NDArray[np.generic], table: LookUpTable) -> npt.NDArray[np.float32]:
+def apply_table(
+    values: npt.NDArray[np.generic],
+    table: LookUpTable,
+    slope: float = 1.0,
+    intercept: float = 0.0,
+) -> npt.NDArray[np.float32]:
     """Look values up; those outside the table take its first or last entry.
 
     Parameters
     ----------
     values
-        Any shape; rounded to integers first where they are not.
+        Any shape.
+    slope, intercept
+        Applied first, block by block: large images leave no large copies. Rounded to integers.
 
     Returns
     -------
     numpy.ndarray
         Outputs of the table, same shape, not scaled.
     """
-    if np.issubdtype(values.dtype, np.floating):
-        values = np.nan_to_num(np.rint(values))
+    flat = values.reshape(-1)
+    out = np.empty(flat.size, dtype=np.float32)
     last = table.first + len(table.entries) - 1
-    index = np.clip(values.astype(np.float64), table.first, last).astype(np.int32) - table.first
-    return table.entries[index].astype(np.float32)
+    for start in range(0, flat.size, _BLOCK):
+        block = flat[start : start + _BLOCK].astype(np.float64)
+        block *= slope
+        block += intercept
+        np.nan_to_num(np.rint(block, out=block), copy=False)
+        np.clip(block, table.first, last, out=block)
+        block -= table.first
+        out[start : start + _BLOCK] = table.entries[block.astype(np.int32)]
+    return out.reshape(values.shape)
 
 
 def _other_sign(first: int) -> int:

@@ -21,19 +21,34 @@ def in_range(values: Stored, ends: tuple[float, float]) -> npt.NDArray[np.bool_]
     return np.asarray((values >= low) & (values <= high))
 
 
-def counted_range(values: Stored) -> tuple[float, float]:
+def extremes(values: Stored) -> tuple[float, float]:
+    """Smallest and largest finite value; 0 and 0 if there is none."""
+    low, high = float(values.min()), float(values.max())
+    if math.isfinite(low) and math.isfinite(high):
+        return low, high
+    known = values[np.isfinite(values)]
+    return (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+
+
+def counted_range(
+    values: Stored, padding: npt.NDArray[np.bool_] | None = None
+) -> tuple[float, float]:
     """Percentiles by counting every value, block by block: exact, and free of large copies.
 
     Parameters
     ----------
     values
         Integers of 8 or 16 bits.
+    padding
+        Which of them do not count; not all.
     """
     info = np.iinfo(values.dtype)
     counts = np.zeros(info.max - info.min + 1, dtype=np.int64)
     flat = values.reshape(-1)
     for start in range(0, flat.size, _BLOCK):
         block = flat[start : start + _BLOCK].astype(np.int64)
+        if padding is not None:
+            block = block[~padding.reshape(-1)[start : start + _BLOCK]]
         counts += np.bincount(block - info.min, minlength=len(counts))
     cumulated = np.cumsum(counts)
     low, high = (
@@ -46,9 +61,11 @@ def counted_range(values: Stored) -> tuple[float, float]:
     return float(low + info.min), float(high + info.min)
 
 
-def sampled_range(values: Stored) -> tuple[float, float]:
+def sampled_range(
+    values: Stored, padding: npt.NDArray[np.bool_] | None = None
+) -> tuple[float, float]:
     """Percentiles of at most a million finite values, evenly spread; all values where they fail."""
-    flat = values.reshape(-1)
+    flat = values[~padding] if padding is not None else values.reshape(-1)
     for part in (flat[:: max(1, flat.size // _SAMPLE)], flat):
         known = part[np.isfinite(part)].astype(np.float64)
         if not known.size:
