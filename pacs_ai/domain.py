@@ -173,13 +173,19 @@ class ClassSpec:
     positive: bool
     undetermined: tuple[float, float] | None = None
 
-    def decide(self, probability: float) -> Decision | None:
-        """Say what a probability in [0, 1] means; None for a class that is not decided upon."""
+    def decide(self, probability: float, *, incomplete: bool = False) -> Decision | None:
+        """Say what a probability in [0, 1] means; None for a class that is not decided upon.
+
+        Of a study that was analysed incompletely nothing is absent, nor is it without a finding.
+        """
         if not self.positive:
-            return None
+            unknown = incomplete and probability >= self.threshold
+            return Decision.UNDETERMINED if unknown else None
         if self.undetermined and self.undetermined[0] <= probability < self.undetermined[1]:
             return Decision.UNDETERMINED
-        return Decision.PRESENT if probability >= self.threshold else Decision.ABSENT
+        if probability >= self.threshold:
+            return Decision.PRESENT
+        return Decision.UNDETERMINED if incomplete else Decision.ABSENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,13 +290,9 @@ class StudyPrediction:
         return Coverage(len(self.images), self.left_out, self.model.incomplete_above, frames)
 
     def decision(self, index: int) -> Decision | None:
-        """Say what the study's probability of a class means; None for one not decided upon.
-
-        Nothing is absent from a study that was analysed incompletely.
-        """
-        said = self.model.classes[index].decide(self.probabilities[index])
-        unseen = said is Decision.ABSENT and self.coverage.incomplete
-        return Decision.UNDETERMINED if unseen else said
+        """Say what the study's probability of a class means; None for one not decided upon."""
+        spec = self.model.classes[index]
+        return spec.decide(self.probabilities[index], incomplete=self.coverage.incomplete)
 
     def positive_classes(self) -> tuple[int, ...]:
         """Return the indices of the classes that are present at their operating point."""

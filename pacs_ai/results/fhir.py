@@ -116,6 +116,7 @@ def _observation(account: Account, one: Statement, device: Json) -> Json:
         observation["interpretation"] = [
             {"coding": [{"system": system, "code": code, "display": meaning}]}
         ]
+    if spec.positive:
         limit = {
             "high": {**_PERCENT, "value": stated_percent(absent_below(spec))},
             "text": f"absent below; operating point {operating_point(spec)}",

@@ -161,7 +161,7 @@ def _probability(one: Statement, sub: str) -> tuple[str, ...]:
         f"{sub}.1",
         f"{stated_percent(one.probability):g}",
         units=_PERCENT,
-        limit=f"<{stated_percent(absent_below(spec)):g}" if one.decision is not None else "",
+        limit=f"<{stated_percent(absent_below(spec)):g}" if spec.positive else "",
         flag=_FLAGS[one.decision],
         status="P",
     )

@@ -29,12 +29,8 @@ class Level:
         return self.anchor.outlier
 
     def decision(self, index: int, spec: ClassSpec) -> Decision | None:
-        """Say what the probability of a class means; None for one that is not decided upon.
-
-        Nothing is absent from a study that was analysed incompletely.
-        """
-        said = spec.decide(self.probabilities[index])
-        return Decision.UNDETERMINED if self.incomplete and said is Decision.ABSENT else said
+        """Say what the probability of a class means; None for one that is not decided upon."""
+        return spec.decide(self.probabilities[index], incomplete=self.incomplete)
 
     def pointed_at(self, index: int, spec: ClassSpec) -> bool:
         """Tell whether the heat map of a class says where: it was found, or nearly."""

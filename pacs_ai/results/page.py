@@ -164,8 +164,9 @@ class _Page:
         for one in statements[:_MAX_ROWS]:
             self._put(name, class_title(one.spec), end=probability - 8)
             self._put(probability, percent(one.probability))
-            if one.decision is not None:
+            if one.spec.positive:
                 self._put(point, operating_point(one.spec), end=last)
+            if one.decision is not None:
                 self._put(_RIGHT, str(one.decision), colour=_COLOURS[one.decision], right=True)
             self.y -= _LEADING
         left_out = len(statements) - _MAX_ROWS

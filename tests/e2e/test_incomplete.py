@@ -1,0 +1,84 @@
+"""A study of which most images are broken, through a real node to a real archive."""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pydicom
+import pytest
+
+from pacs_ai.net.client import PeerAddress, store
+from tests.broken import broken_study
+from tests.integration.orthanc_server import OrthancServer
+from tests.node import Node, node, wait_for
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+RULES = """
+[peers.archive]
+ae_title = "ORTHANC"
+host = "127.0.0.1"
+port = {port}
+[[rules]]
+name = "everything"
+model = "demo"
+send_to = ["archive"]
+results = ["report", "capture", "map", "pdf", "hl7", "fhir"]
+"""
+
+
+@pytest.fixture
+def department(
+    tool: Callable[[str], Path], free_port: Callable[[], int], tmp_path: Path
+) -> Iterator[tuple[OrthancServer, Node]]:
+    """An archive that routes nothing, and a node."""
+    http_port, dicom_port, node_port = free_port(), free_port(), free_port()
+    folder = tmp_path / "orthanc"
+    folder.mkdir()
+    archive = OrthancServer(tool("Orthanc"), folder, http_port, dicom_port, node_port, route=False)
+    with archive, node(tmp_path / "node", node_port, extra=RULES.format(port=dicom_port)) as one:
+        one.start()
+        yield archive, one
+
+
+def send(one: Node, files: list[Path]) -> None:
+    address = PeerAddress("AI_NODE", "127.0.0.1", one.port)
+    outcomes = store(address, "MODALITY", files)
+    assert [outcome.status for outcome in outcomes] == [0x0000] * len(files)
+
+
+def shown(one: Node, uid: str) -> dict[str, list[dict[str, str]]]:
+    done = one.command("studies", "show", uid, "--json")
+    assert done.returncode == 0, done.stderr
+    [found] = json.loads(done.stdout)
+    return dict(found)
+
+
+def test_the_archive_reads_how_little_was_looked_at(
+    department: tuple[OrthancServer, Node], tool: Callable[[str], Path], tmp_path: Path
+) -> None:
+    archive, one = department
+    files = broken_study(tmp_path / "study", 27, 28, frames=False)
+    send(one, files)
+    wait_for(lambda: one.states("job") == ["SUCCEEDED"], 60, lambda: one.log)
+    wait_for(lambda: set(one.states("delivery")) == {"STORED"}, 30, lambda: one.log)
+    details = shown(one, str(pydicom.dcmread(files[0]).StudyInstanceUID))
+    assert "incompletely analysed, 1 of 28 images" in details["jobs"][0]["summary"]
+    assert len(details["not_analysed"]) == 27
+    kept = {row["result"]: Path(row["file"]) for row in details["results"]}
+    report = pydicom.dcmread(kept["report 1"])
+    [found] = archive.find("Instance", SOPInstanceUID=str(report.SOPInstanceUID))
+    content = archive.call("GET", f"/instances/{found['ID']}/file")
+    assert pydicom.dcmread(BytesIO(content)) == report
+    command = [tool("dsrdump"), kept["report 1"]]
+    tree = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "(INCOMPLETE,99PACSAI," in tree
+    assert "(NOTREADABLE,99PACSAI," in tree
+    assert '(121059,DCM,"Presence Undetermined")' in tree
+    assert '"Absent"' not in tree
+    for name in ("hl7 1", "fhir 1"):
+        said = kept[name].read_text("utf-8")
+        assert "1 of 28 images" in said
+        assert "Nothing found" not in said
