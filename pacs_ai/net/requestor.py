@@ -251,6 +251,7 @@ def _connect(peer: PeerAddress, timeout: float) -> socket.socket:
     try:
         return secure(sock, peer.tls, peer.host, peer.name)
     except TimeoutError as error:
+        sock.close()
         raise PeerUnreachable(f"{peer.name} does not answer the TLS handshake") from error
     except BaseException:
         sock.close()

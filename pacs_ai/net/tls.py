@@ -57,7 +57,9 @@ def server_context(files: TlsFiles) -> ssl.SSLContext:
     context = _context(ssl.PROTOCOL_TLS_SERVER, files.certificate, files.key)
     if files.ca is not None:
         _trust(context, files.ca)
-        _trust(context, files.certificate)
+        # The first of the chain, and not the authorities that may follow it in the file.
+        for own in tuple(certificates(files.certificate))[:1]:
+            context.load_verify_locations(cadata=own)
         context.verify_mode = ssl.CERT_REQUIRED
     return context
 

@@ -1,5 +1,6 @@
 """TLS towards peers, and the listener's own: names, ages, renewals, and what is said of faults."""
 
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pacs_ai.errors import NoPasscode, PeerError, TlsFailed
+from pacs_ai.errors import NoPasscode, PeerError, PeerUnreachable, TlsFailed
 from pacs_ai.net import client
 from pacs_ai.net.certificates import certificates, valid_until
 from pacs_ai.net.client import ClientTls, Login, PeerAddress
@@ -112,6 +113,20 @@ def test_a_client_certificate_is_shown_where_it_is_asked_for(
         ask(where, ClientTls(authority.certificate, both))
         with pytest.raises(TlsFailed):
             ask(where, ClientTls(authority.certificate))
+
+
+def test_who_signed_the_nodes_certificate_lets_nobody_in(
+    tmp_path: Path, authority: Authority
+) -> None:
+    """The chain in its file says who the node is, ``ca`` alone who may call."""
+    node, other = authority.sign("chained"), Authority(tmp_path / "devices")
+    chain = node.certificate.read_bytes() + authority.certificate.read_bytes()
+    node.certificate.write_bytes(chain)
+    mine, neighbour = other.sign("mine"), authority.sign("neighbour")
+    with listening(tmp_path, node, other.certificate) as where:
+        ask(where, ClientTls(authority.certificate, mine.certificate, mine.key))
+        with pytest.raises(TlsFailed):
+            ask(where, ClientTls(authority.certificate, neighbour.certificate, neighbour.key))
 
 
 @pytest.mark.parametrize("usage", ["", "serverAuth,clientAuth", "serverAuth"])
@@ -218,3 +233,13 @@ def test_until_when_a_certificate_is_valid(authority: Authority, until: str) -> 
     assert valid_until(der) == datetime.strptime(until, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
     assert valid_until(der[:40]) is None
     assert list(certificates(pair.key)) == []
+
+
+def test_a_peer_that_never_shakes_hands_is_left(authority: Authority) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        start = time.monotonic()
+        where = PeerAddress("ANY", "127.0.0.1", silent.getsockname()[1])
+        tls = ClientTls(authority.certificate)
+        with pytest.raises(PeerUnreachable, match="TLS handshake"):
+            client.echo(replace(where, tls=tls), "US", timeout=0.5)
+        assert time.monotonic() - start < 3
