@@ -4,13 +4,14 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 import typer
 
 from pacs_ai.checks import Finding, findings
 from pacs_ai.checks.finding import doubtful, guarded
+from pacs_ai.checks.tls import SOON
 from pacs_ai.cli.node import opened_node
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, read_config, single
 from pacs_ai.cli.tables import print_json
@@ -23,6 +24,7 @@ from pacs_ai.flow.expire import all_files_aside, held_studies
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.net import client
+from pacs_ai.net.certificates import valid_until
 
 app = single()
 
@@ -136,9 +138,16 @@ def _peers(config: Config) -> Iterator[Finding]:
 
 def _echo(config: Config, name: str, peer: Peer) -> Finding:
     where = address(config, peer)
-    client.echo(where, config.node.ae_title, timeout=min(_ECHO_SECONDS, peer.timeout_seconds))
-    how = " over TLS" if where.tls else ""
-    return Finding(f"peer {name}", f"{peer.ae_title}@{peer.host}:{peer.port} answers{how}")
+    seconds = min(_ECHO_SECONDS, peer.timeout_seconds)
+    certificate = client.echo(where, config.node.ae_title, timeout=seconds)
+    text = f"{peer.ae_title}@{peer.host}:{peer.port} answers"
+    end = None if certificate is None else valid_until(certificate)
+    if end is None:
+        return Finding(f"peer {name}", text)
+    text += f" over TLS; its certificate is valid until {end:%Y-%m-%d}"
+    if end - datetime.now(UTC) < SOON:
+        return doubtful(f"peer {name}", text, "ask those who run it to renew it")
+    return Finding(f"peer {name}", text)
 
 
 def _aside(config: Config) -> Iterator[Finding]:

@@ -38,8 +38,13 @@ __all__ = [
 _SYNTAXES = (EXPLICIT_LITTLE, IMPLICIT_LITTLE)
 
 
-def echo(peer: PeerAddress, calling_aet: str, timeout: float = 30) -> None:
+def echo(peer: PeerAddress, calling_aet: str, timeout: float = 30) -> bytes | None:
     """Ask a peer whether it is there (C-ECHO, PS3.4 Annex A).
+
+    Returns
+    -------
+    bytes or None
+        The certificate that it has shown, DER encoded; None without TLS.
 
     Raises
     ------
@@ -51,6 +56,7 @@ def echo(peer: PeerAddress, calling_aet: str, timeout: float = 30) -> None:
     ) as made:
         command = encode_request(Field.C_ECHO, made.next_id(), VERIFICATION)
         _check(peer, "C-ECHO", made.ask(made.contexts[0], command))
+        return made.certificate
 
 
 def request_commitment(

@@ -92,6 +92,11 @@ class Requested:
         self._assembly = Assembly(wire.name)
         self._last_id = 0
 
+    @property
+    def certificate(self) -> bytes | None:
+        """The certificate that the peer has shown, DER encoded; None without TLS."""
+        return self._wire.certificate
+
     def next_id(self) -> int:
         """Return a message id for the next question."""
         self._last_id = self._last_id % _MAX_MESSAGE_ID + 1

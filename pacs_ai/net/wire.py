@@ -59,6 +59,12 @@ class Wire:
         with _open_lock:
             _open.add(self)
 
+    @property
+    def certificate(self) -> bytes | None:
+        """The certificate that the peer has shown, DER encoded; None without TLS."""
+        sock = self._sock
+        return sock.getpeercert(binary_form=True) if isinstance(sock, ssl.SSLSocket) else None
+
     def send(self, data: bytes | memoryview, seconds: float) -> None:
         """Send, unless the peer has ended the association.
 
