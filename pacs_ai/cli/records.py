@@ -125,7 +125,7 @@ def event_record(event: Event) -> Record:
 
 def _outcome(job: Job) -> str:
     if job.state == JobState.SUCCEEDED:
-        return f"{job.model_name}: {'; '.join(filter(None, (job.summary, job.error_text)))}"
+        return f"{job.model_name}: {'; '.join(filter(None, (job.error_text, job.summary)))}"
     return " ".join(
         part
         for part in (f"{job.model_name}: {job.state}", _error(job.error_code, job.error_text))
