@@ -58,6 +58,7 @@ def read_layout(dataset: Dataset, keyword: str) -> PixelLayout:
         high_bit = stored - 1
     sign = integer(dataset, "PixelRepresentation", -1) if is_integer else 1
     _require(sign in (0, 1), "PixelRepresentation is missing or not usable")
+    _require(stored > 1 or sign == 0, "a single bit has no sign")
     return PixelLayout(
         keyword=keyword,
         rows=rows,

@@ -59,3 +59,11 @@ def test_zero_frames_are_one(make: Make) -> None:
     several = image(make, encoders.EXPLICIT, [bytes(9600)], frames[0], NumberOfFrames=0)
     with pytest.raises(UnsupportedPixels, match="contradict"):
         stored(several)
+
+
+def test_a_single_bit_has_no_sign(make: Make) -> None:
+    frame = movie("u1")[0]
+    single = {"BitsAllocated": 1, "BitsStored": 1, "HighBit": 0, "PixelRepresentation": 1}
+    path = image(make, encoders.EXPLICIT, [], frame, PixelData=bytes(6), **single)
+    with pytest.raises(UnsupportedPixels, match="no sign"):
+        stored(path)
