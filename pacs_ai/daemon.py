@@ -39,7 +39,7 @@ _TAKE_OVER_SECONDS = 30.0
 _STOP_SECONDS = DRAIN_SECONDS + 1.5
 """From the signal: what runs then is cut off. Container runtimes kill after ten seconds."""
 
-_LAST_SECONDS = 7.0
+_LAST_SECONDS = 6.0
 """From the signal: the process ends then whatever holds it, a name server or a locked database.
 That is harmless, as a kill is: rows are the truth."""
 

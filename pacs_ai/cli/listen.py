@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -94,6 +94,7 @@ def _listen(
     sys.stdout.flush()
     daemon.wait()
     daemon.stop()
+    _leave()
 
 
 @work.command()
@@ -121,6 +122,7 @@ def _work(
     sys.stdout.flush()
     daemon.wait()
     daemon.stop()
+    _leave()
 
 
 def _checked_app(settings: Config) -> App:
@@ -128,6 +130,13 @@ def _checked_app(settings: Config) -> App:
     for warning in check_start(settings):
         _log.warning("configuration is doubtful", what=warning.text, remedy=warning.remedy)
     return build_app(settings)
+
+
+def _leave() -> NoReturn:
+    """End the process: all is settled, and taking the interpreter apart can last for seconds."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _work_once(app: App) -> None:

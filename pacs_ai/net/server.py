@@ -9,7 +9,7 @@ from pacs_ai.net.tls import ServerTls
 
 __all__ = ["DRAIN_SECONDS", "ServerSettings", "StorageServer", "TlsFiles"]
 
-DRAIN_SECONDS = 4.0
+DRAIN_SECONDS = 3.0
 """How long running C-STOREs may take to end: service managers kill after ten seconds."""
 
 _log = get_logger()
