@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pacs_ai.domain import DeliveryState, JobId, JobState
-from pacs_ai.store import deliveries, jobs, studies, tasks
+from pacs_ai.store import admission, deliveries, jobs, tasks
 from pacs_ai.store.schema import Delivery, Job
 from tests.unit.cli.conftest import Installation
 from tests.unit.store.samples import MODEL, NOW, arrival, made, sender
@@ -26,7 +26,7 @@ def failed_jobs(node: Installation) -> dict[str, JobId]:
                 study_instance_uid=f"1.2.3.{number}",
                 sop_instance_uid=f"1.2.3.{number}.1.1",
             )
-            study = studies.add_instance(session, one, sender(), NOW)
+            study = admission.add_instance(session, one, sender(), NOW)
             job_id = jobs.create(session, study, ["everything"], f"model-{name}", MODEL, NOW)
             assert job_id is not None
             lease = jobs.claim(session, job_id, "w", 60, NOW)
