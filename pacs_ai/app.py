@@ -34,7 +34,7 @@ LIGHT_TASKS = (
 )
 """Done by threads of the daemon, so many of each: a peer that hangs keeps one of them busy."""
 
-HEAVY_TASKS = (TaskKind.ANALYSE,)
+HEAVY_TASKS = (TaskKind.ANALYSE, TaskKind.WITHDRAW)
 """Done by worker processes: decoders and networks may take a process down with them."""
 
 

@@ -43,6 +43,8 @@ class Peer(StudyTiming):
     """Its TCP port."""
     commitment: bool = False
     """Ask it for storage commitment (PS3.4 Annex J) after delivery."""
+    rejection_note: bool = True
+    """Tell it by a Key Object rejection note which results that it got do not hold any more."""
     results: tuple[ResultKind, ...] | None = Field(None, min_length=1)
     """Narrows what a rule sends to it; not set: all that the rule makes."""
     tls: bool | None = None
@@ -202,6 +204,11 @@ class Config(Section):
         file = url.removeprefix(SQLITE)
         folder = Path(file).parent if file != url else self.storage.spool
         return folder / "debug-phi.log"
+
+    @property
+    def told_of_withdrawals(self) -> list[str]:
+        """Names of the peers that are told of results that do not hold any more."""
+        return [name for name, peer in self.peers.items() if peer.rejection_note]
 
     def timing(self, calling_aet: str, modality: str) -> Study:
         """Completeness settings for a study, the sender's before the modality's before ``[study]``.

@@ -94,6 +94,7 @@ class TaskKind(StrEnum):
     ANALYSE = "analyse"
     DELIVER = "deliver"
     COMMIT = "commit"
+    WITHDRAW = "withdraw"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +129,7 @@ class InstanceHeader:
     Absent attributes are the empty string, zero, or None. ``age_years`` is the patient's age at
     the examination; it is held against what a model was made for and kept nowhere.
     ``frame_orientations`` are those of the first frames, where frames do not share ``orientation``.
-    ``patient_path`` is another file of the study, which says who the patient is where the
-    instance's own names one that was corrected since; None where its own holds.
+    ``patient_path`` is the file that says who the patient is, where the own was corrected since.
     """
 
     path: Path

@@ -12,6 +12,7 @@ from pacs_ai.app import HEAVY_TASKS, App, build_app
 from pacs_ai.domain import JobId, TaskKind
 from pacs_ai.errors import PacsAIError
 from pacs_ai.flow.analyse import analyse
+from pacs_ai.flow.withdraw import withdraw
 from pacs_ai.logs import get_logger
 from pacs_ai.model.predict import Classifier
 from pacs_ai.results.document import load_standard
@@ -51,8 +52,11 @@ class Analyst:
         for name in self._changed:
             _log.error("bundle replaced while the node runs", model=name)
 
-    def perform(self, _kind: TaskKind, key: str) -> None:
-        """Analyse one job."""
+    def perform(self, kind: TaskKind, key: str) -> None:
+        """Analyse one job, or withdraw what was made of one study."""
+        if kind is TaskKind.WITHDRAW:
+            withdraw(self._context, key)
+            return
         analyse(self._context, self._classifiers, JobId(key), self._changed)
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from pacs_ai.cli.conflicts import choice_records
 from pacs_ai.cli.records import (
     Record,
     delivery_record,
@@ -17,12 +18,14 @@ from pacs_ai.cli.tables import cell, print_record, print_table
 from pacs_ai.domain import JobId
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.expire import held_studies
-from pacs_ai.store import overview, repeats, results
+from pacs_ai.store import corrections, overview, repeats, results
 from pacs_ai.store.overview import StudyLine
 
 _SENDERS = ("calling_aet", "called_aet", "instances", "first_received_at", "last_received_at")
+_PATIENTS = ("keep", "in_use", "images", "from", "first_received_at", "differs_in")
 _ALL = {
     "senders": _SENDERS,
+    "patients": _PATIENTS,
     "not_analysed": ("sop_instance_uid", "revision", "reason"),
     "jobs": ("id", "revision", "model", "state", "attempt", "seconds", "outcome"),
     "results": ("result", "sop_instance_uid", "file"),
@@ -57,6 +60,7 @@ def study_details(node: FlowContext, line: StudyLine) -> Record:
             for job in line.jobs
             for result in results.of_job(session, JobId(job.id))
         ]
+        named = choice_records(corrections.choices(session, line.study))
         senders = [asdict(one) for one in repeats.senders(session, line.study.id)]
         left_out = [instance_record(one) for one in overview.left_out(session, line.study.id)]
     ends = {study.id: ends for study, ends in held_studies(node)}
@@ -64,6 +68,7 @@ def study_details(node: FlowContext, line: StudyLine) -> Record:
         **study_record(line),
         "files_removed_at": ends.get(line.study.id),
         "senders": senders,
+        "patients": named if len(named) > 1 else [],
         "not_analysed": left_out,
         "jobs": [job_record(job, line.study) for job in line.jobs],
         "results": made,
@@ -87,6 +92,7 @@ def print_screen(details: Record) -> None:
     events = _rows(details, "events")
     for name, columns, rows in (
         ("senders", _SENDERS, _rows(details, "senders")),
+        ("patients", _PATIENTS, _rows(details, "patients")),
         ("not_analysed", ("instances", "reason"), _reasons(_rows(details, "not_analysed"))),
         ("jobs", _JOBS, jobs),
         ("deliveries", _DELIVERIES, _sent(_rows(details, "deliveries"))),

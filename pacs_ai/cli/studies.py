@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from pacs_ai.cli import conflicts
 from pacs_ai.cli.details import print_all, print_screen, study_details
 from pacs_ai.cli.lookup import find_study, selection
 from pacs_ai.cli.node import opened_node
@@ -25,7 +26,7 @@ from pacs_ai.cli.summary import print_destinations
 from pacs_ai.cli.tables import print_json, show_lines
 from pacs_ai.domain import StudyState
 from pacs_ai.errors import IllegalTransition, StateError
-from pacs_ai.flow import complete
+from pacs_ai.flow import complete, remove
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.store import overview, sending
 from pacs_ai.store import studies as rows
@@ -151,14 +152,50 @@ def reroute(study: Reference, *, config: ConfigPath = None, verbose: Verbose = F
 
 
 @app.command()
-def resolve(study: Reference, *, config: ConfigPath = None, verbose: Verbose = False) -> None:
-    """End a CONFLICT: you have looked, and all its instances are of one patient."""
+def resolve(
+    study: Reference,
+    *,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            "--keep",
+            metavar="first|corrected",
+            help="Which patient is right; or a number of the list.",
+            show_default=False,
+        ),
+    ] = None,
+    config: ConfigPath = None,
+    verbose: Verbose = False,
+) -> None:
+    """End a CONFLICT: say whose study it is. Without --keep: show the choices, do nothing.
+
+    All its images are of one patient, and you know which. Results are made anew; under another
+    patient than before, the old ones are withdrawn.
+    """
     with opened_node(read_config(config, verbose=verbose)) as node:
         line = find_study(node, study)
-        if line.study.state != StudyState.CONFLICT:
-            raise IllegalTransition(f"study {line.study.id} is {line.study.state}, not CONFLICT")
-        revision = _reopen(node, line, "resolve")
+        revision = conflicts.resolve(node, line, keep)
+        _close(node, find_study(node, str(line.study.id)))
     print(f"study {line.study.id}: revision {revision} goes through the rules")
+
+
+@app.command()
+def delete(
+    study: Reference,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    config: ConfigPath = None,
+    verbose: Verbose = False,
+) -> None:
+    """Remove a study's files, rows and results, so that it can be sent again."""
+    with opened_node(read_config(config, verbose=verbose)) as node:
+        line = find_study(node, study)
+        if not yes:
+            typer.confirm(f"Delete study {line.study.id} ({line.instances} images)?", abort=True)
+        deleted = remove.delete(node, line.study)
+    print(f"study {line.study.id}: deleted, {len(deleted.paths)} files removed")
+    if deleted.delivered:
+        print(f"{deleted.delivered} results of it stay with the peers that have them.")
 
 
 def _by_accession(node: FlowContext, accession: str) -> list[StudyLine]:

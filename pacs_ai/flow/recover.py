@@ -23,6 +23,7 @@ from pacs_ai.store import (
     results,
     studies,
     tasks,
+    withdrawals,
     withholding,
 )
 from pacs_ai.store.session import BUSY_SECONDS, Session
@@ -211,10 +212,12 @@ def take_back_from(
 
 def _give_tasks(context: FlowContext, session: Session) -> None:
     """Make the task of any row that should have one: losing them all costs a moment."""
+    told = context.config.told_of_withdrawals
     wanted: dict[TaskKind, Sequence[str]] = {
         TaskKind.ROUTE: [pair_key(*pair) for pair in studies.complete(session)],
         TaskKind.ANALYSE: jobs.queued(session),
         TaskKind.DELIVER: [pair_key(*pair) for pair in deliveries.pending(session)],
+        TaskKind.WITHDRAW: withdrawals.studies_that_owe(session, told),
     }
     for kind, keys in wanted.items():
         if keys:

@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pacs_ai.config import Peer
-from pacs_ai.errors import ConfigError, PacsAIError, PeerError, StorageError, StoreRefused
+from pacs_ai.errors import (
+    ConfigError,
+    ContextRejected,
+    PacsAIError,
+    PeerError,
+    StorageError,
+    StoreRefused,
+)
 from pacs_ai.flow import retry
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.insist import insist
@@ -16,9 +23,10 @@ from pacs_ai.flow.intact import is_outage
 from pacs_ai.logs import get_logger
 from pacs_ai.net import client
 from pacs_ai.net.status import Status, Verdict
-from pacs_ai.store import deliveries
+from pacs_ai.store import deliveries, withholding
 from pacs_ai.store.deliveries import Parcel
 from pacs_ai.store.session import Session
+from pacs_ai.store.withdrawals import REJECTION
 
 _log = get_logger()
 
@@ -31,6 +39,9 @@ def settle(
     outcome: client.StoreOutcome,
 ) -> bool:
     """Write down what the peer said of one object; True if it has it."""
+    if parcel.kind == REJECTION and isinstance(outcome.error, ContextRejected):
+        _withdraw_by_hand(context, session, parcel)
+        return False
     status = outcome.status or 0
     note = f"stored with status 0x{status:04X}" if outcome.warning else ""
     if status == Status.DUPLICATE_INSTANCE:
@@ -56,6 +67,20 @@ def _held(peer: Peer, parcel: Parcel) -> str:
     if peer.commitment:
         return "0x0111: the peer says that it holds it already; storage commitment will tell"
     return ""
+
+
+def _withdraw_by_hand(context: FlowContext, session: Session, parcel: Parcel) -> None:
+    """Leave it at that where a peer takes no rejection notes: most do not."""
+    text = "the peer takes no rejection note: mark the withdrawn results there by hand"
+    withholding.not_taken(
+        session,
+        parcel.delivery_id,
+        parcel.attempt,
+        text,
+        now=context.now(),
+        actor=context.owner,
+    )
+    _log.warning("rejection note not taken", delivery=parcel.delivery_id)
 
 
 def not_taken(

@@ -32,6 +32,7 @@ class Parcel:
     postponed: int
     postponed_for: str
     may_be_held: bool
+    kind: str
 
     def pauses(self, code: str) -> int:
         """Return how often in a row it was postponed for a reason, until now."""
@@ -95,6 +96,7 @@ def claim(
                     delivery.postponed,
                     delivery.postponed_for,
                     may_be_held,
+                    result.kind,
                 )
             )
     return parcels

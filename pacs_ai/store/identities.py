@@ -162,12 +162,23 @@ def foreign(session: Session, study: Study) -> dict[int, str]:
         Row id of each such instance, and the path of a file of the study that names the right
         patient; "" if there is none.
     """
+    rows = _named(session, study)
+    right = next((path for _, path, number in rows if number == study.patient_number), "")
+    return {key: right for key, _, number in rows if number not in (None, study.patient_number)}
+
+
+def right_file(session: Session, study: Study) -> str:
+    """Return the path of an instance that names the study's patient; "" if there is none."""
+    rows = _named(session, study)
+    return next((path for _, path, number in rows if number == study.patient_number), "")
+
+
+def _named(session: Session, study: Study) -> list[tuple[int, str, int | None]]:
+    """Return id, path and patient of each instance; those that are analysed come first."""
     query = (
         sa.select(Instance.id, Instance.path, Identity.patient_number)
-        .join(Identity, Identity.id == Instance.identity_id)
+        .join(Identity, Identity.id == Instance.identity_id, isouter=True)
         .where(Instance.study_id == study.id)
         .order_by(Instance.unusable_reason != "", Instance.id)
     )
-    rows = session.execute(query).all()
-    right = next((path for _, path, number in rows if number == study.patient_number), "")
-    return {key: right for key, _, number in rows if number != study.patient_number}
+    return [(key, path, number) for key, path, number in session.execute(query)]

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from pacs_ai.domain import DeliveryState, JobState
 from pacs_ai.errors import IllegalTransition
-from pacs_ai.store.schema import Delivery, Job
+from pacs_ai.store.schema import Delivery, Job, Study
 from pacs_ai.store.transition import move
 
 ACTOR = "operator"
@@ -19,8 +19,13 @@ def retry_job(session: Session, job: Job, now: datetime) -> None:
     Raises
     ------
     IllegalTransition
-        If the job is in any other state.
+        If the job is in any other state, or its study's patient was corrected since.
     """
+    if job.correction != session.get_one(Study, job.study_id).correction:
+        raise IllegalTransition(
+            f"job {job.id} was made before the patient of its study was corrected: use pacs-ai"
+            f" studies reroute {job.study_id}"
+        )
     _arrow_or_raise(
         move(
             session,
@@ -45,6 +50,8 @@ def retry_job(session: Session, job: Job, now: datetime) -> None:
 
 def cancel_job(session: Session, job: Job, now: datetime) -> None:
     """Move QUEUED/WAITING → CANCELLED; `IllegalTransition` from any other state."""
+    if job.state not in (JobState.QUEUED, JobState.WAITING):
+        raise IllegalTransition(f"job {job.id}: {job.state} cannot become {JobState.CANCELLED}")
     arrow = (JobState(job.state), JobState.CANCELLED)
     moved = move(session, Job, job.id, arrow, now=now, actor=ACTOR, finished_at=now)
     _arrow_or_raise(moved, f"job {job.id}")

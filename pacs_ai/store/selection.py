@@ -6,6 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute
 
+from pacs_ai.domain import StudyState
 from pacs_ai.store.schema import Delivery, Instance, Job, Repeat, Study
 
 
@@ -62,6 +63,8 @@ def conditions(
 def of_studies(wanted: Filter) -> list[sa.ColumnElement[bool]]:
     """Return the conditions on `Study` that select the studies of a filter."""
     found = conditions(wanted, Study.state, Study.last_received_at)
+    if not wanted.state:
+        found.append(Study.state != StudyState.DELETED)
     if wanted.peer:
         found.append(_sent_to(wanted.peer))
     if wanted.model:

@@ -1,5 +1,6 @@
 """What is not wanted any more: of a study in CONFLICT, of a corrected patient, of old revisions."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -47,6 +48,24 @@ def hold(
     )
 
 
+def not_taken(
+    session: Session, delivery_id: DeliveryId, attempt: int, text: str, *, now: datetime, actor: str
+) -> bool:
+    """Move SENDING → CANCELLED: the peer does not take such objects, and need not."""
+    return move(
+        session,
+        Delivery,
+        delivery_id,
+        (DeliveryState.SENDING, DeliveryState.CANCELLED),
+        now=now,
+        actor=actor,
+        fence={"attempt": attempt},
+        note=text,
+        error_text=text,
+        **NO_LEASE,
+    )
+
+
 def cancel_void(session: Session, *, now: datetime, actor: str) -> None:
     """Move PENDING/WAITING/FAILED → CANCELLED for what names a patient who was corrected since."""
     states = (DeliveryState.PENDING, DeliveryState.WAITING, DeliveryState.FAILED)
@@ -63,12 +82,21 @@ def cancel_void(session: Session, *, now: datetime, actor: str) -> None:
         move(session, Delivery, delivery.id, arrow, now=now, actor=actor, note=text)
 
 
-def void_jobs(session: Session, study_id: StudyId, why: str, *, now: datetime) -> None:
-    """Move QUEUED/WAITING/RUNNING → CANCELLED for all jobs of a study.
+_UNDER_WAY = (JobState.QUEUED, JobState.WAITING, JobState.RUNNING)
+
+
+def void_jobs(
+    session: Session,
+    study_id: StudyId,
+    why: str,
+    *,
+    now: datetime,
+    states: Sequence[JobState] = _UNDER_WAY,
+) -> None:
+    """Move QUEUED/WAITING/RUNNING/FAILED → CANCELLED for the jobs of a study in these states.
 
     Whoever is at one finds that its lease is lost, and drops what it made.
     """
-    states = (JobState.QUEUED, JobState.WAITING, JobState.RUNNING)
     query = sa.select(Job).where(Job.study_id == study_id, Job.state.in_(states))
     for job in session.scalars(query).all():
         move(

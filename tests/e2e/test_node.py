@@ -222,7 +222,10 @@ def test_two_patients_under_one_study_hold_everything_until_resolved(
     wait_for(lambda: running.states("study") == ["CONFLICT"], 10, lambda: running.log)
     (study,) = running.listing("studies")
     assert peer.stored == []
-    done = running.command("studies", "resolve", str(study["id"]))
+    shown = running.command("studies", "resolve", str(study["id"]))
+    assert shown.returncode == 1
+    assert "corrected" in shown.stdout
+    done = running.command("studies", "resolve", str(study["id"]), "--keep", "first")
     assert done.returncode == 0, done.stderr
     wait_for(lambda: len(peer.stored) >= 2, 45, lambda: running.log)
 

@@ -171,7 +171,7 @@ def test_reroute_a_study(node: Installation) -> None:
     assert node.pacs_ai("studies", "reroute", "1").code == 0
     assert (node.study().state, node.study().revision) == (StudyState.COMPLETE, 2)
     assert "1:2" in tasks_of(node, "route")
-    assert node.pacs_ai("studies", "resolve", "1").code == 1
+    assert node.pacs_ai("studies", "resolve", "1", "--keep", "first").code == 1
 
 
 def test_resolve_a_conflict(node: Installation) -> None:
@@ -180,7 +180,7 @@ def test_resolve_a_conflict(node: Installation) -> None:
         admission.add_instance(session, arrival(2), sender("p2"), NOW)
     assert node.study().state == StudyState.CONFLICT
     assert node.pacs_ai("studies", "reroute", "1").code == 1
-    assert node.pacs_ai("studies", "resolve", "1").code == 0
+    assert node.pacs_ai("studies", "resolve", "1", "--keep", "first").code == 0
     assert (node.study().state, node.study().revision) == (StudyState.COMPLETE, 2)
     with node.database.read() as session:
         assert session.query(Event).filter_by(actor="operator", note="resolve").count() == 1

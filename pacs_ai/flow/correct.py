@@ -1,0 +1,45 @@
+"""A person has decided whose study it is: results are made anew, and the old ones withdrawn."""
+
+from pacs_ai.domain import StudyId, TaskKind
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.logs import get_logger, study_ref
+from pacs_ai.store import corrections
+from pacs_ai.store.operator import ACTOR
+from pacs_ai.store.schema import Study
+
+_log = get_logger()
+
+
+def resolve(context: FlowContext, study_id: StudyId, number: int) -> int:
+    """End the CONFLICT of a study in favour of one of its patients.
+
+    Parameters
+    ----------
+    number
+        Which one, in the order of arrival, from 1.
+
+    Returns
+    -------
+    int
+        The revision that is open now.
+
+    Raises
+    ------
+    StateError
+        If the study is not in CONFLICT, or no file names this patient.
+    """
+    with context.database.write() as session:
+        study = session.get_one(Study, study_id, with_for_update=True)
+        before = study.correction
+        revision = corrections.keep(session, study, number, now=context.now(), actor=ACTOR)
+        session.refresh(study)
+        corrected = study.correction != before
+        if corrected:
+            context.engine.enqueue(session, TaskKind.WITHDRAW, str(study_id))
+    _log.warning(
+        "conflict resolved",
+        study=study_ref(study.study_instance_uid),
+        patient=number,
+        corrected=corrected,
+    )
+    return revision

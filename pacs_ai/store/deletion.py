@@ -1,0 +1,95 @@
+"""A study is taken out of the node, so that it can be sent again; its history stays."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from pacs_ai.domain import DeliveryState, JobState, StudyId, StudyState
+from pacs_ai.errors import IllegalTransition
+from pacs_ai.store import instances, results
+from pacs_ai.store.schema import Delivery, Job, Result, Study
+from pacs_ai.store.transition import move
+
+_NOT_YET = (StudyState.RECEIVING, StudyState.COMPLETE)
+_JOBS = (JobState.QUEUED, JobState.RUNNING, JobState.WAITING)
+_ON_THE_WAY = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.WAITING)
+_LEAVING = (DeliveryState.SENDING,)
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What is gone: files whose rows went, and how many results peers keep."""
+
+    paths: list[str]
+    delivered: int
+
+
+def delete(session: Session, study: Study, *, now: datetime, actor: str) -> Deleted:
+    """Move ROUTED/CONFLICT/PURGED → DELETED: drop instances, jobs, results and deliveries.
+
+    The study's row stays with the hashes of whom it named: if it is sent again under another
+    patient, its results get other UIDs than those that archives know.
+
+    Raises
+    ------
+    IllegalTransition
+        If anything of it is under way; the message says what, and what to do.
+    """
+    study = session.get_one(Study, study.id, with_for_update=True)
+    _refuse_what_is_under_way(session, study)
+    mine = sa.select(Job.id).where(Job.study_id == study.id)
+    got = sa.select(sa.func.count()).where(
+        Delivery.job_id.in_(mine), Delivery.stored_at.is_not(None)
+    )
+    delivered = session.scalar(got) or 0
+    key = StudyId(study.id)
+    paths = results.forget_files(session, key) + instances.remove(session, key)
+    session.execute(sa.delete(Delivery).where(Delivery.job_id.in_(mine)))
+    session.execute(sa.delete(Result).where(Result.job_id.in_(mine)))
+    session.execute(sa.delete(Job).where(Job.study_id == study.id))
+    moved = move(
+        session,
+        Study,
+        study.id,
+        (StudyState(study.state), StudyState.DELETED),
+        now=now,
+        actor=actor,
+        note=f"{len(paths)} files removed; {delivered} results stay with peers",
+        reason="deleted",
+    )
+    if not moved:
+        raise IllegalTransition(f"study {study.id} changed meanwhile: look again")
+    return Deleted(paths, delivered)
+
+
+def _refuse_what_is_under_way(session: Session, study: Study) -> None:
+    if study.state in _NOT_YET:
+        raise IllegalTransition(
+            f"study {study.id} is {study.state}: wait until it is ROUTED, or close it with pacs-ai"
+            f" studies close {study.id}"
+        )
+    if study.state == StudyState.DELETED:
+        raise IllegalTransition(f"study {study.id} is DELETED already")
+    job = session.scalar(
+        sa.select(Job).where(Job.study_id == study.id, Job.state.in_(_JOBS)).limit(1)
+    )
+    if job is not None:
+        raise IllegalTransition(
+            f"study {study.id}: job {job.id} is {job.state}: wait for its end, or cancel it with"
+            f" pacs-ai jobs cancel {job.id}"
+        )
+    # in CONFLICT nothing else leaves: what waits there would wait for ever
+    busy = _LEAVING if study.state == StudyState.CONFLICT else _ON_THE_WAY
+    delivery = session.scalar(
+        sa.select(Delivery)
+        .join(Job, Job.id == Delivery.job_id)
+        .where(Job.study_id == study.id, Delivery.state.in_(busy))
+        .limit(1)
+    )
+    if delivery is not None:
+        raise IllegalTransition(
+            f"study {study.id}: delivery {delivery.id} is {delivery.state}: wait for its end, or"
+            f" cancel it with pacs-ai deliveries cancel {delivery.id}"
+        )

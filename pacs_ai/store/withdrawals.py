@@ -1,0 +1,113 @@
+"""What destinations have got that does not hold any more, and the notes that tell them so."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, aliased
+
+from pacs_ai.domain import DeliveryState, JobId
+from pacs_ai.store.results import Made
+from pacs_ai.store.schema import Delivery, Job, Result, Study
+from pacs_ai.store.transition import record
+
+REJECTION = "rejection"
+"""Kind of the result that withdraws others: a note, made by no model and asked for by no rule."""
+
+DELIVERED = (DeliveryState.STORED, DeliveryState.COMMITTING, DeliveryState.COMMITTED)
+
+
+def _owed(destinations: Collection[str]) -> sa.Select[Delivery, Result]:
+    """Select what peers have got under a patient who was corrected, and were told nothing of.
+
+    Also what a peer may have got, as its answer was lost. A note that never arrived before the next
+    correction tells nothing.
+    """
+    note, sent = aliased(Result), aliased(Delivery)
+    told = sa.exists().where(
+        note.id == Delivery.withdrawn_by,
+        sa.or_(
+            note.correction == Study.correction,
+            sa.exists().where(sent.result_id == note.id, sent.state.in_(DELIVERED)),
+        ),
+    )
+    return (
+        sa.select(Delivery, Result)
+        .join(Result, Result.id == Delivery.result_id)
+        .join(Job, Job.id == Delivery.job_id)
+        .join(Study, Study.id == Job.study_id)
+        .where(
+            sa.or_(
+                Delivery.state.in_(DELIVERED),
+                sa.and_(Delivery.state == DeliveryState.CANCELLED, Delivery.may_be_held.is_(True)),
+            ),
+            Delivery.destination.in_(destinations),
+            Result.correction < Study.correction,
+            Result.kind != REJECTION,
+            ~told,
+        )
+        .order_by(Delivery.id)
+    )
+
+
+def studies_that_owe(session: Session, destinations: Collection[str]) -> list[str]:
+    """Return the row ids of the studies of which some destination has to be told."""
+    query = _owed(destinations).with_only_columns(Job.study_id).order_by(None).distinct()
+    return [str(study_id) for study_id in session.scalars(query)]
+
+
+def owed(
+    session: Session, study: Study, destinations: Collection[str]
+) -> dict[str, list[tuple[Delivery, Result]]]:
+    """Return what each destination has to be told of."""
+    query = _owed(destinations).where(Job.study_id == study.id)
+    found: dict[str, list[tuple[Delivery, Result]]] = {}
+    for delivery, result in session.execute(query):
+        found.setdefault(delivery.destination, []).append((delivery, result))
+    return found
+
+
+def enter(
+    session: Session,
+    study: Study,
+    destination: str,
+    made: Made,
+    withdrawn: Sequence[Delivery],
+    *,
+    now: datetime,
+    actor: str,
+) -> JobId:
+    """Enter a note and its delivery; returns the job that it is sent for.
+
+    It names the patient who is right now, so it leaves where its predecessors may not.
+    """
+    job_id = withdrawn[-1].job_id
+    count = sa.select(sa.func.count()).where(Result.job_id == job_id, Result.kind == REJECTION)
+    note = Result(
+        job_id=job_id,
+        kind=REJECTION,
+        number=1 + (session.scalar(count) or 0),
+        correction=study.correction,
+        sop_class_uid=made.sop_class_uid,
+        sop_instance_uid=made.sop_instance_uid,
+        series_instance_uid=made.series_instance_uid,
+        path=made.path,
+        bytes=made.bytes,
+        sha256=made.sha256,
+    )
+    session.add(note)
+    session.flush()
+    delivery = Delivery(
+        result_id=note.id,
+        job_id=job_id,
+        destination=destination,
+        state=DeliveryState.PENDING,
+        created_at=now,
+    )
+    session.add(delivery)
+    for one in withdrawn:
+        session.get_one(Delivery, one.id).withdrawn_by = note.id
+    session.flush()
+    text = f"withdraws {len(withdrawn)} results"
+    record(session, "delivery", delivery.id, "", delivery.state, now=now, actor=actor, note=text)
+    return JobId(job_id)
