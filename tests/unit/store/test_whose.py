@@ -1,0 +1,191 @@
+"""Arrivals, jobs, deliveries and decisions in any order: nothing leaves under the wrong patient.
+
+And whoever was called is served: each rule for a called title has its job in the end.
+"""
+
+import tempfile
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+
+from pacs_ai.domain import JobState, StudyId, StudyState
+from pacs_ai.errors import LeaseLost
+from pacs_ai.store import (
+    admission,
+    corrections,
+    deliveries,
+    instances,
+    jobs,
+    repeats,
+    studies,
+    withdrawals,
+    withholding,
+)
+from pacs_ai.store.schema import Instance, Job, Study
+from pacs_ai.store.session import Database, Session
+from tests.unit.store.samples import MODEL, NOW, arrival, made, sender
+
+CALLED = ("LUNG", "BRAIN")
+people = st.sampled_from(["p1", "p2", "p3"])
+
+
+class WhoseStudy(RuleBasedStateMachine):
+    """One study, one peer, two called titles with a rule each, three patients."""
+
+    running = Bundle("running")
+    sending = Bundle("sending")
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.database = Database(f"sqlite:///{self.folder.name}/db")
+        Study.metadata.create_all(self.database.engine)
+        self.seconds = 0
+        self.names: dict[str, str] = {}
+        self.called: set[str] = set()
+        self.left: list[str] = []
+
+    def teardown(self) -> None:
+        self._serve_everybody()
+        self.database.close()
+        self.folder.cleanup()
+
+    def now(self) -> datetime:
+        self.seconds += 1
+        return NOW + timedelta(seconds=self.seconds)
+
+    def study(self, session: Session) -> Study | None:
+        return session.scalar(sa.select(Study))
+
+    @rule(number=st.integers(1, 3), patient=people, called=st.sampled_from(CALLED))
+    def arrive(self, number: int, patient: str, called: str) -> None:
+        who = sender(patient, called=called)
+        with self.database.write() as session:
+            known = instances.find(session, f"1.2.3.1.{number}")
+            if known is None:
+                admission.place(session, arrival(number), who, self.now())
+            else:
+                self._again(session, known, who, patient)
+            self.called.add(called)
+
+    def _again(
+        self, session: Session, known: Instance, who: admission.Sender, patient: str
+    ) -> None:
+        if not instances.has_variant(session, known, patient):
+            path = f"node/variants/{self.seconds}-{known.id}.dcm"
+            aside = instances.SetAside("1.2.840.10008.1.2", path, 9, patient)
+            admission.set_aside(session, known, aside, who, self.now())
+        admission.repeat(session, known, who, opens=True, now=self.now())
+
+    @rule()
+    def settle(self) -> None:
+        """Close the study and route it, as the flow does."""
+        with self.database.write() as session:
+            study = self.study(session)
+            if study is None or study.state != StudyState.RECEIVING:
+                return
+            key, revision, now = StudyId(study.id), study.revision, self.now()
+            assert studies.close(session, key, revision, now=now, actor="t", reason="")
+            assert studies.routed(session, key, revision, now=now, actor="t", reason="")
+            session.refresh(study)
+            ways = repeats.ways_of_study(session, key).values()
+            titles = {called for way in ways for _, called in way}
+            rules = [title for title in CALLED if title in titles]
+            if not repeats.carry_over(session, study, rules, "demo", MODEL, now):
+                jobs.create(session, study, rules, "demo", MODEL, now)
+
+    @rule(target=running)
+    def take_job(self) -> jobs.Lease | None:
+        with self.database.write() as session:
+            for key in session.scalars(sa.select(Job.id).where(Job.state == JobState.QUEUED)):
+                lease = jobs.claim(session, key, "node/1/1", 60, self.now())
+                study = self.study(session)
+                if lease is not None and study is not None:
+                    self.names[f"{lease.job_id}/{lease.attempt}"] = study.patient_key
+                    return lease
+        return None
+
+    @rule(lease=running)
+    def finish_job(self, lease: jobs.Lease | None) -> None:
+        if lease is None:
+            return
+        self.seconds += 1
+        one = made(self.seconds)
+        self.names[one.sop_instance_uid] = self.names[f"{lease.job_id}/{lease.attempt}"]
+        try:
+            with self.database.write() as session:
+                jobs.succeed(session, lease, [one], "", self.now())
+        except LeaseLost:
+            del self.names[one.sop_instance_uid]
+
+    @rule(target=sending)
+    def take_delivery(self) -> list[deliveries.Parcel]:
+        with self.database.write() as session:
+            for job_id in session.scalars(sa.select(Job.id)):
+                found = deliveries.claim(
+                    session, job_id, "pacs", owner="n/1/1", lease_seconds=60, now=self.now()
+                )
+                if found:
+                    return found
+        return []
+
+    @rule(parcels=sending)
+    def send(self, parcels: list[deliveries.Parcel]) -> None:
+        for parcel in parcels:
+            with self.database.write() as session:
+                key, attempt, now = parcel.delivery_id, parcel.attempt, self.now()
+                if not withholding.may_leave(session, key, attempt):
+                    withholding.hold(session, key, attempt, now=now, actor="t")
+                    continue
+                study = self.study(session)
+                assert study is not None
+                assert study.state != StudyState.CONFLICT
+                assert self.names[parcel.sop_instance_uid] == study.patient_key
+                self.left.append(parcel.sop_instance_uid)
+                deliveries.stored(session, parcel, status=0, note="", now=now, actor="t")
+
+    @rule(choice=st.integers(0, 2))
+    def resolve(self, choice: int) -> None:
+        with self.database.write() as session:
+            study = self.study(session)
+            if study is None or study.state != StudyState.CONFLICT:
+                return
+            known = [one for one in corrections.choices(session, study) if one.files]
+            chosen = known[choice % len(known)]
+            corrections.keep(session, study, chosen.number, now=self.now(), actor="operator")
+
+    @invariant()
+    def what_a_peer_has_wrongly_is_owed_a_note(self) -> None:
+        if not hasattr(self, "database"):
+            return
+        with self.database.read() as session:
+            study = self.study(session)
+            if study is None:
+                return
+            owed = withdrawals.owed(session, study, ["pacs"]).get("pacs", [])
+            told = {result.sop_instance_uid for _, result in owed}
+            wrong = {uid for uid in self.left if self.names[uid] != study.patient_key}
+            assert wrong <= told
+
+    def _serve_everybody(self) -> None:
+        """Let all come to its end; each title that was called has had its rule looked after."""
+        for _ in range(4):
+            self.resolve(0)
+            self.settle()
+            while (lease := self.take_job()) is not None:
+                self.finish_job(lease)
+        with self.database.read() as session:
+            done = session.scalars(sa.select(Job).where(Job.state == JobState.SUCCEEDED)).all()
+            study = self.study(session)
+            running = session.scalar(sa.select(Job.id).where(Job.state == JobState.RUNNING))
+        if study is None or running is not None:
+            return
+        current = [job for job in done if job.correction == study.correction]
+        assert self.called <= {title for job in current for title in job.rules}
+
+
+WhoseStudy.TestCase.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)
+TestWhoseStudy = WhoseStudy.TestCase
