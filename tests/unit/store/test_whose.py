@@ -6,10 +6,19 @@ And whoever was called is served: each rule for a called title has its job in th
 import tempfile
 from datetime import datetime, timedelta
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+)
 
 from pacs_ai.domain import JobState, StudyId, StudyState
 from pacs_ai.errors import LeaseLost
@@ -71,6 +80,12 @@ class WhoseStudy(RuleBasedStateMachine):
                 self._again(session, known, who, patient)
             self.called.add(called)
 
+    @rule(number=st.integers(1, 3), called=st.sampled_from(CALLED))
+    def arrive_as_expected(self, number: int, called: str) -> None:
+        with self.database.read() as session:
+            study = self.study(session)
+        self.arrive(number, "p1" if study is None else study.patient_key, called)
+
     def _again(
         self, session: Session, known: Instance, who: admission.Sender, patient: str
     ) -> None:
@@ -98,7 +113,10 @@ class WhoseStudy(RuleBasedStateMachine):
                 jobs.create(session, study, rules, "demo", MODEL, now)
 
     @rule(target=running)
-    def take_job(self) -> jobs.Lease | None:
+    def take_job(self) -> object:
+        return self._claim() or multiple()
+
+    def _claim(self) -> jobs.Lease | None:
         with self.database.write() as session:
             for key in session.scalars(sa.select(Job.id).where(Job.state == JobState.QUEUED)):
                 lease = jobs.claim(session, key, "node/1/1", 60, self.now())
@@ -108,7 +126,7 @@ class WhoseStudy(RuleBasedStateMachine):
                     return lease
         return None
 
-    @rule(lease=running)
+    @rule(lease=consumes(running))
     def finish_job(self, lease: jobs.Lease | None) -> None:
         if lease is None:
             return
@@ -121,8 +139,20 @@ class WhoseStudy(RuleBasedStateMachine):
         except LeaseLost:
             del self.names[one.sop_instance_uid]
 
+    @rule()
+    def work(self) -> None:
+        """The usual course, in one step: it leads to where it gets interesting."""
+        self.settle()
+        self.finish_job(self._claim())
+
+    @rule(patient=people, choice=st.integers(0, 2))
+    def correct(self, patient: str, choice: int) -> None:
+        """The same instance again under somebody, and a decision at once."""
+        self.arrive(1, patient, CALLED[0])
+        self.resolve(choice)
+
     @rule(target=sending)
-    def take_delivery(self) -> list[deliveries.Parcel]:
+    def take_delivery(self) -> object:
         with self.database.write() as session:
             for job_id in session.scalars(sa.select(Job.id)):
                 found = deliveries.claim(
@@ -130,9 +160,9 @@ class WhoseStudy(RuleBasedStateMachine):
                 )
                 if found:
                     return found
-        return []
+        return multiple()
 
-    @rule(parcels=sending)
+    @rule(parcels=consumes(sending))
     def send(self, parcels: list[deliveries.Parcel]) -> None:
         for parcel in parcels:
             with self.database.write() as session:
@@ -175,7 +205,7 @@ class WhoseStudy(RuleBasedStateMachine):
         for _ in range(4):
             self.resolve(0)
             self.settle()
-            while (lease := self.take_job()) is not None:
+            while (lease := self._claim()) is not None:
                 self.finish_job(lease)
         with self.database.read() as session:
             done = session.scalars(sa.select(Job).where(Job.state == JobState.SUCCEEDED)).all()
@@ -187,5 +217,21 @@ class WhoseStudy(RuleBasedStateMachine):
         assert self.called <= {title for job in current for title in job.rules}
 
 
-WhoseStudy.TestCase.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)
+@pytest.mark.parametrize("corrected", [True, False])
+def test_what_is_being_sent_does_not_leave_when_the_patient_changes(corrected: bool) -> None:
+    one = WhoseStudy()
+    one.begin()
+    one.arrive(1, "p1", "LUNG")
+    one.work()
+    parcels = one.take_delivery()
+    assert isinstance(parcels, list)
+    one.arrive(1, "p2", "LUNG")
+    if corrected:
+        one.resolve(1)
+    one.send(parcels)
+    assert one.left == []
+    one.teardown()
+
+
+WhoseStudy.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
 TestWhoseStudy = WhoseStudy.TestCase
