@@ -179,8 +179,9 @@ def _association(config: Config) -> Iterator[str]:
         ],
     )
     yield "Where all places are taken, a caller from another address takes that of the longest idle"
-    yield "association of the address that holds most, which is aborted; never one with a message"
-    yield "under way. An address that shows wrong passcodes is answered later and later, up to 8 s."
+    yield "association of the address that holds most, which is aborted; one with a message under"
+    yield "way only if its data have not come for 5 s. An address that shows wrong passcodes is"
+    yield "answered later and later, up to 8 s."
     yield "C-ECHO from this machine under the node's own AE title is always let in."
     yield ""
     yield "**As requestor** the node speaks TLS to a peer with `tls = true` (BCP 195: TLS 1.2 and"

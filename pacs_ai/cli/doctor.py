@@ -18,7 +18,7 @@ from pacs_ai.cli.tables import print_json
 from pacs_ai.config import Config, ModelEntry, Peer
 from pacs_ai.configfile import find_config
 from pacs_ai.dicom.codecs import EXTRA, has_extra, missing_codecs
-from pacs_ai.errors import PacsAIError, PeerError
+from pacs_ai.errors import PacsAIError, PeerError, PeerUnreachable, TlsFailed
 from pacs_ai.flow.addresses import address, ask_whether_there, own_addresses
 from pacs_ai.flow.expire import all_files_aside, held_studies
 from pacs_ai.model.bundle import load_bundle
@@ -129,11 +129,21 @@ def _taken(host: str, port: int) -> str:
 
 def _peers(config: Config) -> Iterator[Finding]:
     for name, peer in config.peers.items():
-        yield guarded(
-            f"peer {name}",
-            "check its address and the firewall, and that it knows this node's AE title",
-            partial(_echo, config, name, peer),
+        try:
+            yield _echo(config, name, peer)
+        except PacsAIError as error:
+            yield doubtful(f"peer {name}", error.message, _remedy(name, error))
+
+
+def _remedy(name: str, error: PacsAIError) -> str:
+    if isinstance(error, TlsFailed):
+        return (
+            "check the certificates of both sides: who signed them, for which host, until when; "
+            f"[peers.{name}] ca, certificate, key, and tls if the peer speaks none there"
         )
+    if isinstance(error, PeerUnreachable):
+        return "check its address and the firewall, and that it is running"
+    return "check its port, that it knows this node's AE title, and whether it wants TLS or a user"
 
 
 def _echo(config: Config, name: str, peer: Peer) -> Finding:

@@ -131,12 +131,24 @@ class Requested:
         for piece in self._pdus(context, command, dataset):
             self._wire.send(piece, self._timeout)
         self.all_sent = True
-        deadline = time.monotonic() + self._timeout + more_seconds
+        return self._response(time.monotonic() + self._timeout + more_seconds)
+
+    def _response(self, deadline: float) -> Command:
+        """Wait for the response to the last request; others may come before it."""
+        other: int | None = None
         while True:
-            got = self._message(deadline)
+            try:
+                got = self._message(deadline)
+            except PeerUnreachable as error:
+                if other is None:
+                    raise
+                text = f"{self._wire.name} answers message {other} instead of {self._last_id}"
+                raise ProtocolViolation(text) from error
             answered = got.command.number(Element.ANSWERED_ID)
             if got.is_response and answered in (None, self._last_id):
                 return got.command
+            if got.is_response:
+                other = answered
 
     def listen(self, seconds: float, enough: Callable[[], bool]) -> None:
         """Serve the peer's requests for a while, or until there is enough, or it goes."""

@@ -63,7 +63,7 @@ class Home:
             text=True,
             check=False,
             cwd=self.folder,
-            timeout=60,
+            timeout=240,
             env=self.environment,
         )
 

@@ -67,6 +67,33 @@ def test_a_newcomer_takes_the_place_of_the_longest_idle(node: Node) -> None:
     assert net.eventually(lambda: node.recorder.outcomes().count("displaced") == 3)
 
 
+def test_an_address_that_has_none_is_let_in_at_once(node: Node) -> None:
+    """Neither new associations nor such as never rest keep the places."""
+    with ExitStack() as stack:
+        peers = filled(stack, node)
+        assert [peer.echo() for peer in peers[1:]] == [0] * 5
+        newcomer = stack.enter_context(connected(node.port, OTHER))
+        assert answer(newcomer) == net.AC
+        assert peers[0].pdu()[0] == net.ABORT
+        assert [peer.echo() for peer in peers[1:]] == [0] * 5
+        assert answer(stack.enter_context(connected(node.port, OTHER))) == net.RJ
+
+
+def test_messages_that_do_not_move_keep_no_place(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pacs_ai.net.acceptor.admission._STALLED_SECONDS", 1.0)
+    with ExitStack() as stack:
+        peers = filled(stack, node)
+        for number, peer in enumerate(peers):
+            peer.send(data_pdu(fragment(1, 3, net.store_command(f"1.2.3.{number}"))))
+        for _ in range(6):  # a few bytes are no sign of life
+            time.sleep(0.2)
+            for peer in peers:
+                peer.send(data_pdu(fragment(1, 0, b"x" * 10)))
+        assert answer(stack.enter_context(connected(node.port, OTHER))) == net.AC
+
+
 def test_its_own_address_gains_nothing(node: Node) -> None:
     with ExitStack() as stack:
         filled(stack, node)

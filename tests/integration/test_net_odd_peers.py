@@ -239,6 +239,16 @@ def test_results_are_stored_whatever_the_response_looks_like(tmp_path: Path, nam
     assert [one[0x900] for one in peer.answers] == [refused] * (2 * (name == "strays before"))
 
 
+def test_an_answer_to_another_message_is_a_fault_of_the_protocol(tmp_path: Path) -> None:
+    def respond(self: OddPeer, context: int, request: dict[int, bytes]) -> bytes:
+        return self.plain(context, dict(request) | {0x110: b"\x99\x99"})
+
+    with odd.listening(OddPeer(respond=respond)) as address:
+        (outcome,) = client.store(address, "US", instances(tmp_path, 1), timeout=1)
+    assert outcome.error_code == "PROTOCOL_VIOLATION"
+    assert "answers message 39321 instead of 1" in str(outcome.error)
+
+
 def test_one_byte_a_segment(tmp_path: Path) -> None:
     peer = OddPeer(piece=1)
     with odd.listening(peer) as address:

@@ -17,6 +17,8 @@ _PATIENCE = 4
 """So many times the limit may be exceeded by young ones; then the oldest goes whatever its age."""
 _IDLE_SECONDS = 0.5
 """Between two messages of a sender that is at work there is less."""
+_STALLED_SECONDS = 5.0
+"""A sender in the middle of a message, on whatever link, gets more through in less."""
 _KNOWN_ADDRESSES = 1024
 """Addresses remembered as those of peers, the most recent ones."""
 
@@ -68,8 +70,8 @@ class Admission:
     A connection without an association costs a peer nothing, so it is never a reason to refuse
     anybody: where there are too many, the oldest of the address that has most goes, unless a
     burst of good callers made them many. Addresses that have had an association compete only
-    with each other. Where all places for associations are taken, an idle one of the address that
-    has most makes room for a caller from another.
+    with each other. Where all places for associations are taken, one of the address that has most
+    makes room for a caller from another.
 
     Parameters
     ----------
@@ -158,20 +160,25 @@ class Admission:
         """Find the association that goes for one from another address, None for none.
 
         It is the longest idle of the address that has most, if that has so many more that the
-        two could not take turns, and never one with a message under way.
+        two could not take turns. One with a message under way goes only if the message does not
+        move. One between two messages goes only for an address that has none.
         """
         greediest, most = counts.most_common(1)[0]
         if most < counts[address] + 2:
             return None
-        idle_before = time.monotonic() - _IDLE_SECONDS
-        idle = [
-            one
+        now = time.monotonic()
+        between = _IDLE_SECONDS if counts[address] else 0.0
+        candidates = [
+            (one.busy, one.idle_since, one)
             for one in self._associations
             if one.connection.peer_ip == greediest
-            and not one.busy
-            and one.idle_since <= idle_before
         ]
-        return min(idle, key=lambda one: one.idle_since, default=None)
+        idle = [
+            (busy, since, one)
+            for busy, since, one in candidates
+            if now - since >= (_STALLED_SECONDS if busy else between)
+        ]
+        return min(idle, key=lambda entry: entry[:2], default=(None, None, None))[2]
 
     def leave(self, guest: Guest) -> None:
         """Give the place back; the connection is there until it is closed."""
