@@ -35,6 +35,12 @@ def resolve(node: FlowContext, line: StudyLine, keep: str | None) -> int:
         raise IllegalTransition(f"study {study.id} is {study.state}, not CONFLICT")
     with node.database.read() as session:
         known = corrections.choices(session, study)
+    if not known:
+        raise StateError(
+            f"study {study.id}: the patients of its images are not known. An older version received"
+            " it: start the node, which reads its files, and try again. If no file of the study is"
+            " left, delete it"
+        )
     if keep is None:
         show_records(choice_records(known), COLUMNS, as_json=False, nothing="")
         print(_HINT, file=sys.stderr)

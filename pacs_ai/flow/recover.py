@@ -12,6 +12,7 @@ from pacs_ai.flow import retry
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.deliver import release
+from pacs_ai.flow.identify import identify
 from pacs_ai.flow.receive import Origin, adopt
 from pacs_ai.logs import get_logger
 from pacs_ai.store import (
@@ -51,6 +52,7 @@ def restart(context: FlowContext, arrivals: Arrivals) -> None:
         _adopt(context, arrivals, path)
     present = found | context.spool.variant_paths()
     _report_missing(context, known - present, present)
+    identify(context)
     _remove_stray_results(context)
     returned = _take_back_own(context)
     with context.database.write() as session:

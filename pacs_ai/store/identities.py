@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from pacs_ai.domain import StudyState
 from pacs_ai.store.schema import Identity, Instance, Study
 
 _PATIENT_ID = "PatientID"
@@ -182,3 +183,41 @@ def _named(session: Session, study: Study) -> list[tuple[int, str, int | None]]:
         .order_by(Instance.unusable_reason != "", Instance.id)
     )
     return [(key, path, number) for key, path, number in session.execute(query)]
+
+
+def unnoted_conflicts(session: Session) -> dict[int, list[Instance]]:
+    """Return the instances of each study in CONFLICT of which nobody noted whom they name.
+
+    A version without identities put it there, and knew no more than that there are two.
+    """
+    query = (
+        sa.select(Instance)
+        .join(Study, Study.id == Instance.study_id)
+        .where(
+            Study.state == StudyState.CONFLICT,
+            Study.id.not_in(sa.select(Identity.study_id)),
+        )
+        .order_by(Instance.id)
+    )
+    found: dict[int, list[Instance]] = {}
+    for row in session.scalars(query):
+        found.setdefault(row.study_id, []).append(row)
+    return found
+
+
+def note(session: Session, study: Study, stated: Sequence[tuple[int, Sender]]) -> None:
+    """Enter whom instances of a study name, as if it had been noted when they came.
+
+    Parameters
+    ----------
+    stated
+        Row id of each instance, and what its file says, in the order of arrival.
+    """
+    if of_study(session, study.id):
+        return  # another node was faster
+    for key, sender in stated:
+        instance = session.get_one(Instance, key)
+        first = not of_study(session, study.id)
+        enter = begin if first else recognise
+        instance.identity_id = enter(session, study, sender, instance.received_at).id
+    session.flush()

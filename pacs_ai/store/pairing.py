@@ -16,11 +16,13 @@ from sqlalchemy.orm import Session
 
 from pacs_ai.errors import ConfigError
 from pacs_ai.store import sitekey
-from pacs_ai.store.schema import Meta, Study
+from pacs_ai.store.schema import Instance, Meta, Study
 from pacs_ai.store.session import Database
 
 DATABASE_ID = "database_id"
 KEY_FINGERPRINT = "site_key_fingerprint"
+
+_FILES = 100
 
 REMEDY = (
     "mount the right spool or correct storage.spool and storage.database; "
@@ -36,13 +38,17 @@ class Known:
     fingerprint: str = ""
     used: bool = False
     """There are studies in it."""
+    files: tuple[str, ...] = ()
+    """Some of its newest files: a database of a version that noted no spool is known by them."""
 
 
 def known_by(session: Session) -> Known:
     """Read what a database says of its spool."""
     rows = {row.key: row.value for row in session.scalars(sa.select(Meta))}
     used = session.scalar(sa.select(Study.id).limit(1)) is not None
-    return Known(rows.get(DATABASE_ID, ""), rows.get(KEY_FINGERPRINT, ""), used)
+    newest = sa.select(Instance.path).order_by(Instance.id.desc()).limit(_FILES)
+    files = tuple(session.scalars(newest))
+    return Known(rows.get(DATABASE_ID, ""), rows.get(KEY_FINGERPRINT, ""), used, files)
 
 
 def mismatch(known: Known, root: Path) -> str:
@@ -58,9 +64,14 @@ def mismatch(known: Known, root: Path) -> str:
         return f"spool {root} has no {sitekey.KEY_FILE}, and the database has been used with one"
     if known.fingerprint and sitekey.fingerprint(key) != known.fingerprint:
         return f"spool {root} has another {sitekey.KEY_FILE} than the database was used with"
-    if mark and mark != known.database_id:
+    if mark and mark != known.database_id and not _restored(known, root):
         return f"spool {root} belongs to another database"
     return ""
+
+
+def _restored(known: Known, root: Path) -> bool:
+    """Tell whether a database is the spool's own, as it was before an upgrade: it has no id yet."""
+    return not known.database_id and any((root / path).is_file() for path in known.files)
 
 
 def pair(database: Database, root: Path) -> bytes:
@@ -86,7 +97,7 @@ def pair(database: Database, root: Path) -> bytes:
     key = sitekey.made_key(root)
     if not known.fingerprint:
         with database.write() as session:
-            _keep(session, DATABASE_ID, uuid.uuid4().hex)
+            _keep(session, DATABASE_ID, sitekey.mark_in(root) or uuid.uuid4().hex)
             _keep(session, KEY_FINGERPRINT, sitekey.fingerprint(key))
             known = known_by(session)
         problem = mismatch(known, root)

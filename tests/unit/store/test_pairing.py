@@ -84,6 +84,23 @@ def test_what_an_older_version_left_is_paired_at_its_first_start(database: Datab
         pairing.pair(database, root)
 
 
+def test_the_database_from_before_an_upgrade_is_known_by_its_files(database: Database, root: Path):
+    """The way back and the next upgrade: the spool was left as it is, and has its mark."""
+    key = pairing.pair(database, root)
+    used(database)
+    forget(database)
+    with pytest.raises(ConfigError, match="belongs to another database"):
+        pairing.pair(database, root)  # none of its files is there
+    with database.read() as session:
+        file = root / session.scalars(sa.text("SELECT path FROM instance")).all()[-1]
+    file.parent.mkdir(parents=True)
+    file.touch()
+    mark = sitekey.mark_in(root)
+    assert [pairing.pair(database, root) for _ in range(2)] == [key, key]
+    with database.read() as session:
+        assert pairing.known_by(session).database_id == mark
+
+
 def test_an_older_database_that_was_used_needs_its_key(database: Database, root: Path):
     used(database)
     with pytest.raises(ConfigError, match=r"has no site\.key"):
