@@ -5,9 +5,9 @@ the defaults below. An unknown key is an error, because a misspelt limit is no l
 """
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pacs_ai.domain import DOCUMENTS, REFUSALS, ResultKind
 from pacs_ai.sections import (
@@ -29,7 +29,14 @@ from pacs_ai.sections import (
 SQLITE = "sqlite:///"
 """How the URL of a SQLite database begins; its file's path follows."""
 
-Operand = str | tuple[str, ...]
+
+def _some(operand: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    if operand == ():
+        raise ValueError("must have at least one value: an empty list matches nothing")
+    return operand
+
+
+Operand = Annotated[str | tuple[str, ...], AfterValidator(_some)]
 
 
 class Peer(StudyTiming):

@@ -27,6 +27,7 @@ _WORDS = {
     "string_type": "must be a text",
     "path_type": "must be the path of a file or folder",
     "tuple_type": "must be a list",
+    "rules_type": "must be a list of rules: begin each with [[rules]], in double brackets",
     "dict_type": "must be a table",
     "model_type": "must be a table",
     "model_attributes_type": "must be a table",
@@ -96,6 +97,8 @@ def _dotted(steps: Sequence[int | str]) -> str:
 
 def _what(problem: ErrorDetails) -> str:
     kind, context = problem["type"], problem.get("ctx", {})
+    if kind == "tuple_type" and problem["loc"] == (_RULES,):
+        kind = "rules_type"
     if "when" in problem["loc"] and kind in ("string_type", "tuple_type"):
         return "must be a text or a list of texts, numbers in quotation marks"
     if kind == "extra_forbidden":

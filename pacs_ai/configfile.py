@@ -22,6 +22,12 @@ _PASSWORD = re.compile(r"(://[^:/@]*:).*(@)|((?:ssl)?password=)[^&]*")
 """Up to the last @: a password may hold one."""
 _ORCHESTRATOR = ("service_", "port_")
 """How Kubernetes goes on behind the name of a service, such as one called ``pacs-ai-node``."""
+_TOML = {
+    "Invalid value": ': a text stands in quotation marks, as in ae_title = "AI_NODE"',
+    "Cannot overwrite a value": ": this key is there a second time",
+    "Cannot declare": ": this section is there a second time",
+}
+"""How an error of the TOML reader begins: what most often is its cause."""
 _LISTS = {("node", "accept_from"), ("node", "other_ae_titles")}
 _PATHS = {("storage", "spool"), ("results", "font"), ("node", "users")} | {
     ("tls", key) for key in ("certificate", "key", "ca")
@@ -90,13 +96,18 @@ def _default_storage() -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: is not UTF-8 text") from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: {error}") from None
+        raise ConfigError(f"{path}: {error}{_hint(str(error))}") from None
+
+
+def _hint(said: str) -> str:
+    """Say what is most often meant by what the reader of TOML says."""
+    return next((hint for start, hint in _TOML.items() if said.startswith(start)), "")
 
 
 def _environment() -> dict[str, dict[str, str]]:

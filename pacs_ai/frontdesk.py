@@ -17,6 +17,7 @@ from pacs_ai.app import App
 from pacs_ai.child import Child
 from pacs_ai.errors import ConfigError
 from pacs_ai.logs import get_logger
+from pacs_ai.net.acceptor.listener import cannot_listen, family_of
 from pacs_ai.net.server import DRAIN_SECONDS
 
 _START_SECONDS = 60.0
@@ -123,15 +124,14 @@ class FrontDesk:
 
     def _reserve(self, host: str, port: int) -> int:
         """Bind without listening: nobody else gets the port, and no connection comes here."""
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        reserved = socket.socket(family, socket.SOCK_STREAM)
+        reserved = socket.socket(family_of(host), socket.SOCK_STREAM)
         self._reserved.append(reserved)
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             reserved.bind((host, port))
             reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         except (OSError, OverflowError) as error:
-            raise ConfigError(f"cannot listen on {host} port {port}: {error}") from error
+            raise cannot_listen(host, port, error) from error
         bound: int = reserved.getsockname()[1]
         return bound
 

@@ -11,6 +11,8 @@ from pydantic import (
     ByteSize,
     ConfigDict,
     Field,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -39,6 +41,8 @@ def _caller(entry: str) -> str:
         )
     if "/" in address:
         ipaddress.ip_network(address, strict=False)
+    elif at and not any(sign in address for sign in "*?["):
+        ipaddress.ip_address(address)  # a name would match nothing: names are not looked up
     return entry
 
 
@@ -61,6 +65,15 @@ class Section(BaseModel):
     """Common to all parts: frozen, and no key that is not declared."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_as_number(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse ``port = true``, which pydantic would take for 1."""
+        field = cls.model_fields.get(info.field_name or "")
+        if isinstance(value, bool) and field and "bool" not in str(field.annotation):
+            raise ValueError("must not be true or false")
+        return value
 
 
 class Node(Section):

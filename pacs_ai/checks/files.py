@@ -12,6 +12,8 @@ from pacs_ai.net.tls import server_context
 from pacs_ai.net.users import read_users
 from pacs_ai.results.lettering import Lettering
 
+PEM_REMEDY = "give a PEM certificate, and its key without a passphrase"
+
 
 def users(config: Config) -> Iterator[Finding]:
     """Look at the file of names and passcodes."""
@@ -32,12 +34,11 @@ def tls_files(config: Config) -> Iterator[Finding]:
     paths = [path for path in (tls.certificate, tls.key, tls.ca) if path is not None]
     absent = [path for path in paths if not path.is_file()]
     if absent:
-        names = ", ".join(map(str, absent))
-        yield wrong("tls", f"{names} is not there", "correct the paths in [tls]")
+        text = "; ".join(map(absence, absent))
+        yield wrong("tls", text, "correct the paths in [tls]")
         return
     files = TlsFiles(tls.certificate, tls.key, tls.ca)
-    remedy = "give PEM files, the key without a passphrase, that belong together"
-    yield guarded("tls", remedy, partial(_tls, files))
+    yield guarded("tls", PEM_REMEDY, partial(_tls, files))
 
 
 def font(config: Config) -> Iterator[Finding]:
@@ -56,6 +57,11 @@ def debug_file(config: Config) -> Iterator[Finding]:
         yield doubtful("log.debug_phi", text, "set it to false and remove the file when done")
 
 
+def absence(path: Path) -> str:
+    """Say why a path is not that of a file."""
+    return f"{path} is a folder, not a file" if path.is_dir() else f"{path} is not there"
+
+
 def readable_by_all(path: Path) -> bool:
     """Tell whether others than owner and group may read or write a file that is there."""
     try:
@@ -66,7 +72,7 @@ def readable_by_all(path: Path) -> bool:
 
 def _file(name: str, path: Path, remedy: str, check: Callable[[], Finding]) -> Finding:
     if not path.is_file():
-        return wrong(name, f"{path} is not there", f"correct {name}")
+        return wrong(name, absence(path), f"correct {name}")
     return guarded(name, remedy, check)
 
 

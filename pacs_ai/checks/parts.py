@@ -1,11 +1,17 @@
 """Models, and the ports that the node listens on."""
 
+import errno
+import socket
 from collections.abc import Iterator
 from functools import partial
 
 from pacs_ai.checks.finding import Finding, guarded, wrong
 from pacs_ai.config import Config, ModelEntry
 from pacs_ai.model.bundle import load_bundle
+from pacs_ai.net.acceptor.listener import family_of
+
+_PRIVILEGED = 1024
+"""Ports below it are not for everybody."""
 
 
 def models(config: Config) -> Iterator[Finding]:
@@ -16,12 +22,26 @@ def models(config: Config) -> Iterator[Finding]:
 
 
 def ports(config: Config) -> Iterator[Finding]:
-    """Compare the two ports: only one of them can have a number."""
+    """Look whether the address is one of this machine, and compare the two ports."""
     node, tls = config.node, config.tls
     both = tls.certificate is not None and tls.plain
     if both and node.port and node.port == tls.port:
         text = f"node.port and tls.port are both {node.port}"
         yield wrong("ports", text, "give one of them another number")
+    problem = _unavailable(node.host, node.port)
+    if problem:
+        text = f"node.host: cannot listen on {node.host} port {node.port}: {problem}"
+        yield wrong("host", text, "give an address of this machine (0.0.0.0: all), or another port")
+
+
+def _unavailable(host: str, port: int) -> str:
+    """Say why this address is not to be had; that a port is in use is no fault: by the node?"""
+    with socket.socket(family_of(host), socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((host, port if port < _PRIVILEGED else 0))
+        except OSError as error:
+            return "" if error.errno == errno.EADDRINUSE else str(error.strerror).lower()
+    return ""
 
 
 def _bundle(name: str, entry: ModelEntry) -> Finding:

@@ -91,6 +91,8 @@ def _pairing(config: Config) -> Finding:
 def _unusable(folder: Path) -> str:
     """Say why a folder cannot be used or made; "" if it can."""
     nearest = _nearest(folder)
+    if not nearest.exists():
+        return f"{nearest} is a link that leads to nothing"
     if not nearest.is_dir():
         return f"{nearest} is a file, not a folder"
     if not os.access(nearest, os.W_OK | os.X_OK):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from pacs_ai.checks.files import readable_by_all
+from pacs_ai.checks.files import PEM_REMEDY, readable_by_all
 from pacs_ai.checks.finding import Finding, doubtful, guarded, wrong
 from pacs_ai.config import Config, Peer
 from pacs_ai.flow.addresses import address
@@ -60,8 +60,7 @@ def _tls(name: str, peer: Peer, files: ClientTls) -> Iterator[Finding]:
     secret = peer.key or peer.certificate
     if secret is not None and readable_by_all(secret):
         yield wrong(key, f"everybody on this machine may read {secret}", f"chmod 600 {secret}")
-    remedy = "give PEM files, the key without a passphrase, that belong together"
-    yield guarded(key, remedy, partial(_usable, key, files))
+    yield guarded(key, PEM_REMEDY, partial(_usable, key, files))
 
 
 def _usable(key: str, files: ClientTls) -> Finding:
@@ -72,7 +71,8 @@ def _usable(key: str, files: ClientTls) -> Finding:
 
 def _passcode(name: str, peer: Peer, path: Path) -> Iterator[Finding]:
     key = f"peers.{name}.passcode_file"
-    yield guarded(key, "one line, readable by its owner only", partial(_readable, key, path))
+    remedy = "write the passcode into this file, one line, and let only its owner read it"
+    yield guarded(key, remedy, partial(_readable, key, path))
     if not peer.tls:
         text = f"the passcode of {peer.user} goes to this peer in clear text"
         yield doubtful(key, text, "set tls = true if the peer can")

@@ -24,6 +24,7 @@ from pacs_ai.flow.expire import all_files_aside, held_studies
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.net import client
+from pacs_ai.net.acceptor.listener import family_of
 from pacs_ai.net.certificates import valid_until
 
 app = single()
@@ -117,8 +118,7 @@ def _port(config: Config) -> Iterator[Finding]:
 
 def _taken(host: str, port: int) -> str:
     """Say why a port cannot be listened on; "" if it can."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
+    with socket.socket(family_of(host), socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))

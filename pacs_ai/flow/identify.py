@@ -1,4 +1,4 @@
-"""Whom the images of a study in CONFLICT name, where the version that received them noted nobody."""
+"""Whom the images of a study in CONFLICT name, where an older version did not note it."""
 
 from pacs_ai.dicom.scan import scan_instance
 from pacs_ai.errors import NotDicom, StorageError

@@ -82,6 +82,8 @@ def doubtful(config: Config) -> Iterator[str]:
                 fnmatch.fnmatchcase(title, pattern) for title in titles
             ):
                 yield f"{where} matches none of this node's AE titles"
+            elif keyword_vr(keyword) == "CS" and _GLOB.sub("", pattern).islower():
+                yield f"{where} will hardly match: values of {keyword} (CS) are in upper case"
             elif keyword_vr(keyword) not in _ALLOWED and (hint := _hint(pattern)):
                 yield f"{where} will hardly match: {hint.removesuffix(';')}"
 

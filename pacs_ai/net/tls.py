@@ -235,15 +235,45 @@ def _context(protocol: int, certificate: Path | None, key: Path | None) -> ssl.S
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if certificate is not None:
-        try:
-            context.load_cert_chain(certificate, key)
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigError(f"cannot use TLS certificate {certificate}: {error}") from error
+        _show(context, certificate, key or certificate)
     return context
 
 
+def _show(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
+    def locked() -> str:  # instead of OpenSSL's own question at the terminal
+        raise ConfigError(f"the TLS key {key} is protected by a passphrase")
+
+    if not _certificates_of(certificate, "certificate"):
+        raise ConfigError(f"TLS certificate {certificate}: there is no PEM certificate in it")
+    _check_readable(key, "key")
+    try:
+        context.load_cert_chain(certificate, key, locked)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise ConfigError(f"the TLS key {key} is not that of {certificate}") from error
+        raise ConfigError(
+            f"cannot use TLS certificate {certificate} with the key {key}: one of them is damaged,"
+            " or no PEM file"
+        ) from error
+
+
 def _trust(context: ssl.SSLContext, ca: Path) -> None:
+    if not _certificates_of(ca, "authorities"):
+        raise ConfigError(f"TLS authorities {ca}: there is no PEM certificate in it")
     try:
         context.load_verify_locations(cafile=ca)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"cannot use TLS authorities {ca}: {error}") from error
+    except ssl.SSLError as error:
+        raise ConfigError(f"TLS authorities {ca}: a certificate in it is damaged") from error
+
+
+def _check_readable(path: Path, what: str) -> None:
+    try:
+        path.read_bytes()
+    except OSError as error:
+        reason = str(error.strerror).lower()
+        raise ConfigError(f"TLS {what} {path}: cannot be read ({reason})") from error
+
+
+def _certificates_of(path: Path, what: str) -> tuple[bytes, ...]:
+    _check_readable(path, what)
+    return tuple(certificates(path))

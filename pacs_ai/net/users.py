@@ -60,8 +60,11 @@ def _read(path: Path, what: str) -> str:
     try:
         text = path.read_text("utf-8")
         mode = path.stat().st_mode
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{what} {path}: cannot be read ({type(error).__name__})") from None
+    except OSError as error:
+        reason = str(error.strerror).lower()
+        raise ConfigError(f"{what} {path}: cannot be read ({reason})") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{what} {path}: is not UTF-8 text") from None
     if mode & 0o007:
         raise ConfigError(f"{what} {path}: everybody may read it: chmod 600 {path}")
     return text
@@ -73,7 +76,7 @@ def read_users(path: Path) -> Users:
     Raises
     ------
     ConfigError
-        If it cannot be read, names nobody, or others than its owner may read it.
+        If it cannot be read, names nobody or somebody twice, or others than its owner may read it.
     """
     passcodes = {}
     for number, line in enumerate(_read(path, "users").splitlines(), start=1):
@@ -82,6 +85,8 @@ def read_users(path: Path) -> Users:
         name, colon, passcode = line.partition(":")
         if not (colon and name.strip() and passcode):
             raise ConfigError(f"users {path}: line {number} is not name:passcode")
+        if name.strip() in passcodes:
+            raise ConfigError(f"users {path}: line {number} names a user a second time")
         passcodes[name.strip()] = passcode
     if not passcodes:
         raise ConfigError(f"users {path}: nobody is in it")

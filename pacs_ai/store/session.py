@@ -45,8 +45,15 @@ class Database:
         try:
             # pool_size 0: as many connections as there are associations, none refused
             self.engine = sa.create_engine(url, pool_size=0, connect_args=self._driver_options())
-        except (ModuleNotFoundError, SQLAlchemyError) as error:
-            raise ConfigError(f"storage.database: {type(error).__name__}: no such driver") from None
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"storage.database: the package {error.name} is not installed; PostgreSQL needs it:"
+                " pip install 'psycopg[binary]'"
+            ) from None
+        except (SQLAlchemyError, ValueError) as error:
+            raise ConfigError(
+                f"storage.database: {type(error).__name__}: it is no URL of a database"
+            ) from None
         if self.is_sqlite:
             _private(Path(url.removeprefix("sqlite:///")))
             sa.event.listen(self.engine, "connect", _configure_sqlite)

@@ -82,7 +82,7 @@ def test_what_is_not_trusted_says_why(tmp_path: Path, authority: Authority) -> N
             ask(where, ClientTls(authority.certificate))
         with pytest.raises(TlsFailed, match=r"issuer|self-signed"):
             ask(where, ClientTls())
-        with pytest.raises(TlsFailed, match=r"cannot use TLS authorities .*absent"):
+        with pytest.raises(TlsFailed, match=r"TLS authorities .*absent: cannot be read"):
             ask(where, ClientTls(tmp_path / "absent"))
     with (
         listening(tmp_path, expired) as where,

@@ -89,6 +89,7 @@ def test_flags_beat_environment_beats_file(monkeypatch: pytest.MonkeyPatch, tmp_
         ('[node]\naccept_from = ["SEVENTEEN_LETTERS"]\n', "node.accept_from, value 1"),
         ('[node]\naccept_from = ["PACS@10.0.0.0/99"]\n', "node.accept_from, value 1"),
         ('[node]\naccept_from = ["PACS@"]\n', "node.accept_from, value 1"),
+        ('[node]\naccept_from = ["PACS@pacs.example"]\n', "does not appear to be an IPv4 or IPv6"),
         ('[storage]\nspool = ""\n', "storage.spool: must not be empty"),
         ('[limits]\nmax_pdu = "1KiB"\n', "limits.max_pdu"),
         ('[limits]\nmax_pdu = "1GiB"\n', "limits.max_pdu"),
@@ -103,6 +104,12 @@ def test_flags_beat_environment_beats_file(monkeypatch: pytest.MonkeyPatch, tmp_
         ('[log]\nlevel = "LOUD"\n', "log.level: must be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
         ('[log]\ndebug_phi = "maybe"\n', "log.debug_phi: must be true or false"),
         ("node = 3\n", "node: must be a table"),
+        ("[node]\nport = true\n", "node.port: must not be true or false"),
+        ("[node]\nae_title = AI\n", "line 2, column 12.*quotation marks"),
+        ("[log]\n" + 'level = "INFO"\n' * 2, "line 3.*a second time"),
+        ("[node]\n[node]\n", "line 2.*a second time"),
+        ('[rules]\nname = "r"\n', r"rules: must be a list of rules: begin each with \[\[rules\]\]"),
+        ("\ufeff[node]\nport = 0.5\n", "node.port: must be a whole number"),
         ('[peers.p]\nhost = "h"\nport = 1\n', "peers.p.ae_title: is missing"),
     ],
 )
@@ -132,6 +139,10 @@ RULES = '[[rules]]\nname = "a"\nmodel = "demo"\n[[rules]]\nname = "b"\n'
         (
             'model = "demo"\nwhen = { Modality = ["CT", 3] }\n',
             "[[rules]] number 2, when.Modality",
+        ),
+        (
+            'model = "demo"\nwhen = { Modality = [] }\n',
+            "when.Modality: must have at least",
         ),
     ],
 )

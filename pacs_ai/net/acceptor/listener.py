@@ -117,8 +117,7 @@ class Listener:
     def _open(self, port: int, tls: ServerTls | None) -> int:
         """Listen on a port; return its number."""
         host = self._settings.host
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening = socket.socket(family_of(host), socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if self._settings.reuse_port:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -127,7 +126,7 @@ class Listener:
             listening.listen(_BACKLOG)
         except (OSError, OverflowError) as error:
             listening.close()
-            raise ConfigError(f"cannot listen on {host} port {port}: {error}") from error
+            raise cannot_listen(host, port, error) from error
         listening.settimeout(0)
         self._selector.register(listening, selectors.EVENT_READ, tls)
         bound: int = listening.getsockname()[1]
@@ -210,3 +209,14 @@ class Listener:
                 else:
                     connection.receiver.deadline = now + _LAST_WORD_SECONDS
                     connection.cut(Outcome.EXPIRED)
+
+
+def family_of(host: str) -> socket.AddressFamily:
+    """Tell IPv6 addresses from others."""
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def cannot_listen(host: str, port: int, error: Exception) -> ConfigError:
+    """Make the error of an address or a port that is not to be had."""
+    reason = str(getattr(error, "strerror", None) or error).lower()
+    return ConfigError(f"cannot listen on {host} port {port}: {reason}")

@@ -68,17 +68,21 @@ def database_is_noise(folder: Path) -> str:
     return '[storage]\nmin_free_gb = 0\ndatabase = "sqlite:///rows"\n'
 
 
+def tls(certificate: str, key: str) -> str:
+    return f'{STORAGE}[tls]\ncertificate = "{certificate}"\nkey = "{key}"\n'
+
+
 def certificate_missing(_folder: Path) -> str:
-    return STORAGE + '[tls]\ncertificate = "absent.pem"\nkey = "absent.key"\n'
+    return tls("absent.pem", "absent.key")
 
 
 def key_of_another(_folder: Path) -> str:
-    return STORAGE + '[tls]\ncertificate = "pki/node.crt"\nkey = "pki/other.key"\n'
+    return tls("pki/node.crt", "pki/other.key")
 
 
 def key_for_all(folder: Path) -> str:
     (folder / "pki/node.key").chmod(0o644)
-    return STORAGE + '[tls]\ncertificate = "pki/node.crt"\nkey = "pki/node.key"\n'
+    return tls("pki/node.crt", "pki/node.key")
 
 
 def ports_equal(_folder: Path) -> str:
@@ -86,6 +90,11 @@ def ports_equal(_folder: Path) -> str:
         f"{STORAGE}[node]\nport = 4242\n[tls]\nport = 4242\nplain = true\n"
         'certificate = "pki/node.crt"\nkey = "pki/node.key"\n'
     )
+
+
+def spool_is_a_link_to_nothing(folder: Path) -> str:
+    (folder / "taken").symlink_to(folder / "nothing")
+    return '[storage]\nmin_free_gb = 0\nspool = "taken"\n'
 
 
 def users_missing(_folder: Path) -> str:
@@ -120,14 +129,52 @@ def pattern_never_matches(_folder: Path) -> str:
     )
 
 
+def host_of_another_machine(_folder: Path) -> str:
+    return STORAGE + '[node]\nhost = "192.0.2.1"\n'
+
+
+def key_with_a_passphrase(folder: Path) -> str:
+    openssl = shutil.which("openssl") or ""
+    options = ["-aes256", "-passout", "pass:secret", "-out", "pki/node.key", "2048"]
+    subprocess.run([openssl, "genrsa", *options], cwd=folder, check=True, capture_output=True)
+    (folder / "pki/node.key").chmod(0o600)
+    return tls("pki/node.crt", "pki/node.key")
+
+
+def certificate_is_a_key(_folder: Path) -> str:
+    return tls("pki/node.key", "pki/node.key")
+
+
+def key_is_no_pem(folder: Path) -> str:
+    (folder / "pki/node.key").write_bytes(bytes(range(256)))
+    return tls("pki/node.crt", "pki/node.key")
+
+
+def authorities_are_a_folder(_folder: Path) -> str:
+    return tls("pki/node.crt", "pki/node.key") + 'ca = "pki"\n'
+
+
+def user_twice(folder: Path) -> str:
+    (folder / "users").write_text("me:one\nyou:two\nme:three\n")
+    (folder / "users").chmod(0o600)
+    return STORAGE + '[node]\nusers = "users"\n'
+
+
 FAULTS = {
+    host_of_another_machine: "cannot listen on 192.0.2.1",
+    key_with_a_passphrase: "is protected by a passphrase",
+    certificate_is_a_key: "there is no PEM certificate in it",
+    key_is_no_pem: "damaged, or no PEM file",
+    authorities_are_a_folder: "pki is a folder, not a file",
+    user_twice: "line 3 names a user a second time",
     spool_is_a_file: "taken is a file",
+    spool_is_a_link_to_nothing: "taken is a link that leads to nothing",
     spool_below_a_file: "taken is a file",
     site_key_for_all: "site.key: chmod 600",
     database_is_a_folder: "database",
     database_is_noise: "no connection, or no database",
-    certificate_missing: "absent.pem, ",
-    key_of_another: "cannot use TLS certificate",
+    certificate_missing: "absent.pem is not there",
+    key_of_another: "is not that of",
     key_for_all: "node.key: chmod 600",
     ports_equal: "both 4242",
     users_missing: "users is not there",

@@ -51,7 +51,8 @@ def test_a_person_has_the_choices_after_the_start(context: FlowContext, old_conf
         study = session.get_one(Study, old_conflict.id)
         named = identities.foreign(session, study)
     assert study.state == StudyState.RECEIVING
-    assert len(named) == 2 and all(named.values()), "a file that names the right patient is known"
+    assert len(named) == 2
+    assert all(named.values()), "a file that names the right patient is known"
 
 
 def test_a_file_that_is_gone_says_nothing(context: FlowContext, old_conflict: Study):

@@ -53,6 +53,8 @@ def test_a_condition_that_cannot_be_true_is_refused(keyword: str, operand: Opera
         ("CallingAET", "^CT.*", "regular expression"),
         ("CalledAET", "OTHER", "none of this node's AE titles"),
         ("Rows", ">= 512", "compared as texts"),
+        ("Modality", "ct", "upper case"),
+        ("BodyPartExamined", "chest*", "upper case"),
     ],
 )
 def test_a_condition_that_looks_like_another_language_is_named(
