@@ -35,7 +35,7 @@ def ports(config: Config) -> Iterator[Finding]:
 
 
 def _unavailable(host: str, port: int) -> str:
-    """Say why this address is not to be had; that a port is in use is no fault: by the node?"""
+    """Say why the node cannot have an address; a port in use may be in use by the node itself."""
     with socket.socket(family_of(host), socket.SOCK_STREAM) as probe:
         try:
             probe.bind((host, port if port < _PRIVILEGED else 0))
