@@ -1,7 +1,7 @@
 """Find DICOM files in what a person names, and put them together to studies."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +54,8 @@ def group_studies(files: Sequence[Path]) -> tuple[list[StudyFiles], tuple[Path, 
     Returns
     -------
     studies
-        With their files. Where there is one study only, what cannot be read is taken for its own.
+        With their files. What cannot be read is taken for an image of the study beside whose files
+        it lies, if these are of one study, or if there is only one.
     unreadable
         Files that look like DICOM and are no instance, of which nobody knows whose they are.
 
@@ -81,11 +82,23 @@ def group_studies(files: Sequence[Path]) -> tuple[list[StudyFiles], tuple[Path, 
             modality.setdefault(uid, header.modality)
     if not grouped:
         raise NotDicom(f"no instance of a study among {len(files)} DICOM files")
-    if len(grouped) == 1:
-        grouped[next(iter(grouped))] += unreadable
-        unreadable = []
+    beside = _neighbours(grouped)
+    homeless: list[Path] = []
+    for path in unreadable:
+        near = beside.get(path.parent, set()) or set(grouped)
+        owner = grouped[next(iter(near))] if len(near) == 1 else homeless
+        owner.append(path)
     studies = [StudyFiles(uid, modality[uid], tuple(paths)) for uid, paths in grouped.items()]
-    return studies, tuple(unreadable)
+    return studies, tuple(homeless)
+
+
+def _neighbours(grouped: Mapping[str, Sequence[Path]]) -> dict[Path, set[str]]:
+    """Tell of which studies the files of each folder are."""
+    studies: defaultdict[Path, set[str]] = defaultdict(set)
+    for uid, paths in grouped.items():
+        for path in paths:
+            studies[path.parent].add(uid)
+    return dict(studies)
 
 
 def _below(path: Path) -> Iterator[Path]:

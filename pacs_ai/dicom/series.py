@@ -24,6 +24,9 @@ SECONDARY_CAPTURES = frozenset(
     }
 )
 OUR_MANUFACTURER = "pacs-ai"
+NO_PIXELS = "no pixels"
+"""The misfit of an image without pixels, or without their rows and columns: a broken one."""
+
 _GREY = frozenset({"MONOCHROME1", "MONOCHROME2"})
 _SAME_ORIENTATION = 1e-3  # cosine units; scanners write four to six digits
 _LOCALIZER = "LOCALIZER"
@@ -50,7 +53,8 @@ def misfit(header: InstanceHeader, wanted: InputRules) -> str:
     captures that were made after the examination (ImageType value 2) or are in colour: screenshots
     and reports, not images; other modalities, and localizers (ImageType value 3, PS3.3 Section
     C.8.2.1.1.1). A digitised film is a secondary capture too and stays in. Strips of a few pixels
-    are out: no picture of them can be shown. Then the model itself is asked.
+    are out: no picture of them can be shown. Then the model itself is asked. An image that would
+    fit if it had its pixels is told from what is no image at all: `NO_PIXELS`.
     """
     other = header.modality not in wanted.modalities
     capture = header.sop_class_uid in SECONDARY_CAPTURES
@@ -59,8 +63,8 @@ def misfit(header: InstanceHeader, wanted: InputRules) -> str:
         (bool(kind := other_than_image(header.sop_class_uid, header.transfer_syntax_uid)), kind),
         (capture and (other or _is_screenshot(header)), "secondary capture"),
         (other, "other modality"),
-        (not (header.has_pixels and header.rows and header.columns), "no pixels"),
         (_LOCALIZER in header.image_type[2:3], "localizer"),
+        (not (header.has_pixels and header.rows and header.columns), NO_PIXELS),
         (_is_strip(header), "too narrow"),
     )
     return next((reason for wrong, reason in reasons if wrong), "") or wanted.refusal(header)
@@ -109,6 +113,7 @@ def select_images(headers: Sequence[InstanceHeader], wanted: InputRules) -> Sele
     Of slices (`VOLUME_MODALITIES`) the one series with most frames is taken; between equals the
     one with original images, then the lower series number. Images of it that lie in another
     direction than nearly all others are left out. Of other modalities every fitting image is taken.
+    Beside these, what has lost its pixels is listed too, last: who decodes it finds and counts it.
 
     Parameters
     ----------
@@ -125,10 +130,12 @@ def select_images(headers: Sequence[InstanceHeader], wanted: InputRules) -> Sele
     rejected: dict[str, int] = defaultdict(int)
     series: dict[str, list[InstanceHeader]] = defaultdict(list)
     single: list[InstanceHeader] = []
+    broken: list[InstanceHeader] = []
     for header in headers:
         reason = misfit(header, wanted)
         if reason:
             rejected[reason] += 1
+            broken += [header] if reason == NO_PIXELS else []
         elif header.modality in VOLUME_MODALITIES:
             series[header.series_instance_uid].append(header)
         else:
@@ -144,7 +151,7 @@ def select_images(headers: Sequence[InstanceHeader], wanted: InputRules) -> Sele
     kept = [header for header in best if len(odd[header.sop_instance_uid]) < header.frames]
     runs = [
         (header, _without(header.frames, odd[header.sop_instance_uid]))
-        for header in sort_slices(single) + sort_slices(kept)
+        for header in sort_slices(single) + sort_slices(kept) + _beside(best, broken)
     ]
     return Selection(
         frames=tuple(_spread_frames(runs, wanted.max_images)),
@@ -154,6 +161,23 @@ def select_images(headers: Sequence[InstanceHeader], wanted: InputRules) -> Sele
         thinned=max(0, sum(len(numbers) for _, numbers in runs) - wanted.max_images),
         other_series=max(0, len(series) - 1),
         series=best[0].series_instance_uid if best else "",
+    )
+
+
+def _beside(
+    series: Sequence[InstanceHeader], broken: Sequence[InstanceHeader]
+) -> list[InstanceHeader]:
+    """List the broken images that a reader would miss: slices of other series are not."""
+    chosen = {header.series_instance_uid for header in series}
+    return sorted(
+        (
+            header
+            for header in broken
+            if header.modality not in VOLUME_MODALITIES
+            or not chosen
+            or header.series_instance_uid in chosen
+        ),
+        key=_number,
     )
 
 

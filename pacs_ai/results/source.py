@@ -1,7 +1,7 @@
 """The images a result is about: their headers, read once, pixels left alone."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime, timezone
 from pathlib import Path
 from typing import Self
 
@@ -47,6 +47,7 @@ _FACTS = (
 
 _MOMENTS = ("InstanceCreation", "Content", "Acquisition", "Series", "Study")
 _PARTS = ("Date", "Time")
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _AS_IT_IS = frozenset(
     {
         *("SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID"),
@@ -111,7 +112,7 @@ def moment_of_source(path: Path) -> datetime:
     -------
     datetime
         In the zone that the instance names, or else in the machine's; the first second of 1970,
-        UTC, if it has no date at all.
+        UTC, if it has no date, or one before.
 
     Raises
     ------
@@ -128,13 +129,20 @@ def moment_of_source(path: Path) -> datetime:
             offset = conforming_element(read, wanted[0], []) if wanted[0] in read else None
     except FOREIGN_ERRORS as error:
         raise NotDicom(f"the source of a result cannot be read ({type(error).__name__})") from error
-    moments = (moment_of(day, time) for day, time in stated)
-    moment = next((one for one in moments if one is not None), None)
-    if moment is None:
-        return datetime.fromtimestamp(0, UTC)
-    return moment.replace(
-        tzinfo=zone_of(str(offset.value)) if offset is not None else None
-    ).astimezone()
+    zone = None if offset is None else zone_of(str(offset.value))
+    moments = (_placed(moment_of(day, time), zone) for day, time in stated)
+    return next((one for one in moments if one is not None), _EPOCH)
+
+
+def _placed(moment: datetime | None, zone: timezone | None) -> datetime | None:
+    """Put a moment into its time zone; None for one that no result can bear.
+
+    Before 1970 the zones of many places have odd seconds, which no format can write; in the last
+    year of the calendar a moment of one zone may be none in another.
+    """
+    if moment is None or not _EPOCH.year <= moment.year < MAXYEAR:
+        return None
+    return moment.replace(tzinfo=zone).astimezone()
 
 
 class Evidence:

@@ -57,3 +57,15 @@ def test_nothing_there(tmp_path: Path) -> None:
     (tmp_path / "x.dcm").write_bytes(b"\0" * 128 + b"DICM")
     with pytest.raises(NotDicom):
         group_studies(find_files([tmp_path]).files)
+
+
+def test_what_cannot_be_read_belongs_to_the_study_it_lies_beside(folder: Path) -> None:
+    (folder / "d").mkdir()
+    (folder / "b" / "2").rename(folder / "d" / "2")
+    bad = [folder / name / "bad.dcm" for name in ("b", "d")]
+    for path in bad:
+        path.write_bytes(b"\0" * 128 + b"DICM")
+    (ct, mr), unreadable = group_studies(find_files([folder / "b", folder / "d"]).files)
+    assert ct.files == (folder / "b" / "1", bad[0])
+    assert mr.files == (folder / "d" / "2", bad[1])
+    assert unreadable == ()

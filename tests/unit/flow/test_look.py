@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
 from pacs_ai.domain import StudyPrediction
@@ -79,3 +80,43 @@ def test_what_a_model_saw_through_its_own_window_is_shown(demo: Classifier, tmp_
     dark = {"RescaleSlope": 0.05, "RescaleIntercept": -650}
     prediction = look(windowed(demo), slices(tmp_path, dark)).prediction
     assert np.ptp(grey(prediction.images[0])) > 0.9
+
+
+def without_pixels(path: Path, form: str) -> None:
+    """Spoil an image in a way that leaves its pixels without bytes or shape."""
+    dataset = pydicom.dcmread(path)
+    if form == "no pixels":
+        del dataset.PixelData
+    elif form == "empty pixels":
+        dataset.PixelData = b""
+    elif form == "no rows":
+        del dataset.Rows
+    else:
+        dataset.Columns = 0
+    dataset.save_as(path)
+    if form == "cut":
+        whole = path.read_bytes()
+        path.write_bytes(whole[: whole.rindex(b"\xe0\x7f\x10\x00")])
+
+
+@pytest.mark.parametrize("form", ["no pixels", "empty pixels", "no rows", "no columns", "cut"])
+@pytest.mark.parametrize("modality", ["MR", "CR"])
+def test_an_image_that_lost_its_pixels_is_not_passed_over(
+    form: str, modality: str, demo: Classifier, tmp_path: Path
+) -> None:
+    sources = slices(tmp_path, *[{"Modality": modality}] * 4)
+    without_pixels(sources[1].path, form)
+    looked = look(demo, sources)
+    coverage = looked.prediction.coverage
+    assert (coverage.analysed, coverage.total, coverage.incomplete) == (3, 4, True)
+    assert codes(looked.prediction) == {"NOTREADABLE": 25}
+    assert list(looked.unusable) == [2]
+
+
+def test_a_broken_image_of_a_series_that_is_not_chosen_is_not_missed(
+    demo: Classifier, tmp_path: Path
+) -> None:
+    plain = {"Modality": "MR"}
+    sources = slices(tmp_path, plain, plain, {**plain, "SeriesInstanceUID": "1.2.9.9"})
+    without_pixels(sources[2].path, "no pixels")
+    assert look(demo, sources).prediction.coverage.total == 2
