@@ -14,6 +14,7 @@ from pacs_ai.errors import UnsupportedPixels
 _DESCRIPTOR_VALUES = 3
 _WORD = 1 << 16
 _MAX_BITS = 16
+_BYTE = 8
 _BLOCK = 1 << 18
 
 
@@ -70,7 +71,7 @@ def read_table(item: Dataset, prefix: str = "LUT", *, signed: bool) -> LookUpTab
     if len(descriptor) != _DESCRIPTOR_VALUES:
         raise UnsupportedPixels(f"{prefix}Descriptor has no three values")
     count, first, bits = descriptor
-    entries = _entries(item, f"{prefix}Data", count or _WORD)
+    entries = _entries(item, f"{prefix}Data", count or _WORD, bits)
     if entries is None or not 0 < bits <= _MAX_BITS:
         raise UnsupportedPixels(f"{prefix}Data contradicts its descriptor")
     return LookUpTable(
@@ -121,9 +122,11 @@ def _scale(largest: int, bits: int) -> int:
     return largest if largest > declared or 0 < largest <= declared // 2 else declared
 
 
-def _entries(item: Dataset, keyword: str, count: int) -> npt.NDArray[np.uint16] | None:
+def _entries(item: Dataset, keyword: str, count: int, bits: int) -> npt.NDArray[np.uint16] | None:
     """Read as many entries as are declared, of one byte or of two; None if there are fewer."""
     words = word_values(item, keyword)
-    if len(words) < count <= 2 * len(words):  # two entries of a byte in a word, the lower one first
+    if len(words) < count <= 2 * len(words) and (bits <= _BYTE or len(words) == (count + 1) // 2):
+        # Two entries of a byte in a word, the lower one first. Entries of more bits are bytes only
+        # where the words are exactly half as many: otherwise entries are missing.
         words = words.astype("<u2").view("u1").astype(np.int64)
     return (words[:count] & (_WORD - 1)).astype(np.uint16) if len(words) >= count else None

@@ -117,11 +117,19 @@ def test_a_table_is_scaled_by_the_bits_that_it_uses(
     close(read_pixels(path), looked_up(TWELVE, 0, entries) / largest)
 
 
+def cut_off(made: list[Dataset], entries: int) -> list[Dataset]:
+    made[0].LUTData = made[0].LUTData[: 2 * entries]
+    return made
+
+
 @pytest.mark.parametrize(
     "broken",
     [
         table(0, np.arange(9, dtype="u2"), 0),
         table(0, np.arange(9, dtype="u2"), 17),
+        cut_off(table(0, np.arange(4096, dtype="u2"), 12), 3000),
+        cut_off(table(0, np.arange(4096, dtype="u2"), 12), 2049),
+        cut_off(table(0, np.arange(4096, dtype="u2"), 16), 1000),
         [Dataset()],
     ],
 )
