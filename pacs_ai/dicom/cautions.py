@@ -8,3 +8,4 @@ class RenderingCaution(StrEnum):
 
     WINDOW = "window not usable"
     UNITS = "no Hounsfield units"
+    BLANK = "blank"

@@ -92,7 +92,15 @@ def render(
         grey = _unwindowed(values, rendering, layout, strict=strict)
     if layout.photometric == "MONOCHROME1":
         np.subtract(np.float32(1), grey, out=grey)
-    return RenderedImage(grey, tuple(cautions))
+    return RenderedImage(grey, (*cautions, *blank(grey)))
+
+
+def blank(grey: Floats) -> tuple[RenderingCaution, ...]:
+    """Tell of a picture that shows next to nothing, because its values or its window are so.
+
+    It is scored: a series may begin in air. But what a model says of it alone is worth nothing.
+    """
+    return (RenderingCaution.BLANK,) if grey.max() - grey.min() < COLLAPSED else ()
 
 
 def check_spread(grey: Floats, values: Stored) -> None:

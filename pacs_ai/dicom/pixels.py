@@ -10,7 +10,7 @@ from pacs_ai.dicom.canonical import Frame
 from pacs_ai.dicom.files import open_file
 from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.frames import read_frame
-from pacs_ai.dicom.grey import RenderedImage, check_spread, render
+from pacs_ai.dicom.grey import RenderedImage, blank, check_spread, render
 from pacs_ai.dicom.imagepixel import LAYOUT_KEYWORDS, read_layout
 from pacs_ai.dicom.layout import PALETTE, PixelLayout
 from pacs_ai.dicom.palette import PALETTE_KEYWORDS, apply_palette
@@ -106,7 +106,7 @@ def _rendered(
     grey = _luma(opened, layout, decoded)
     if strict and (layout.photometric == PALETTE or layout.bits_stored > _BYTE):
         check_spread(grey, decoded.values)
-    return RenderedImage(grey)
+    return RenderedImage(grey, blank(grey))
 
 
 def _luma(opened: Opened, layout: PixelLayout, decoded: Frame) -> npt.NDArray[np.float32]:

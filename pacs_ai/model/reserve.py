@@ -36,6 +36,10 @@ _RENDERING = {
         Code("NOUNITS", SCHEME, "Not in Hounsfield units"),
         "not in Hounsfield units, so that the window of the model is not applied",
     ),
+    RenderingCaution.BLANK: (
+        Code("BLANK", SCHEME, "Blank: less than 2 % of the display range used"),
+        "blank: less than 2 % of the display range is used",
+    ),
 }
 
 _LEFT_OUT = {
@@ -115,7 +119,15 @@ def _misfits(prediction: StudyPrediction) -> Iterator[Reservation]:
         what = f"outside of what the model was made for: {misfit}"
         yield from _share(prediction, misfit, code, what)
     for caution, (code, what) in _RENDERING.items():
-        yield from _share(prediction, caution, code, what)
+        if caution is not RenderingCaution.BLANK or _matters(prediction, caution):
+            yield from _share(prediction, caution, code, what)
+
+
+def _matters(prediction: StudyPrediction, misfit: str) -> bool:
+    """Tell whether the decisive image has a misfit, or more images than a few at the ends."""
+    images = prediction.images
+    affected = [misfit in image.misfits for image in images]
+    return affected[prediction.decisive] or sum(affected) > _STRAY_SHARE * len(images)
 
 
 def _share(

@@ -170,6 +170,24 @@ def test_each_frame_is_shown_by_its_own_groups(make: Make, syntax: str) -> None:
     close(read_pixels(path, 3), looked_up(TWELVE, 0, entries) / 65535)
 
 
+@pytest.mark.parametrize(
+    ("stored", "header", "blank"),
+    [
+        (np.full_like(TWELVE, 7), {}, True),
+        (np.full(TWELVE.shape, np.nan, "f4"), {}, True),
+        (TWELVE, window("60000", "10"), True),
+        (np.full_like(TWELVE, 7), {"PixelPaddingValue": 7}, True),
+        (TWELVE, window("1000", "500"), False),
+        (TWELVE, {}, False),
+    ],
+)
+def test_a_picture_that_shows_nothing_is_told(
+    make: Make, stored: Values, header: dict[str, object], blank: bool
+) -> None:
+    shown = read_image(ramp(make, stored, **header))
+    assert shown.cautions == ((RenderingCaution.BLANK,) if blank else ())
+
+
 MODEL = {"CT": (40.0, 400.0), "MR": (900.0, 300.0)}
 NO_UNITS = (RenderingCaution.UNITS,)
 

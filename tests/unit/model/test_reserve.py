@@ -81,9 +81,21 @@ def test_images_that_could_not_be_shown_as_they_ask_are_told_as_a_share() -> Non
     assert (one.percent, one.image) == (50, 1)
 
 
+def test_blank_images_are_told_if_one_decides_or_if_they_are_more_than_a_few() -> None:
+    blank = (RenderingCaution.BLANK,)
+    ends = [blank, *[()] * 19]
+    assert reserve(study([None] * 20, decisive=5, misfits=ends)) == ()
+    for decisive, misfits in ((0, ends), (5, [*ends[:-1], blank])):
+        [one] = reserve(study([None] * 20, decisive=decisive, misfits=misfits))
+        assert one.code.value == "BLANK"
+        assert (one.percent, one.image) == (100 * misfits.count(blank) / 20, 0)
+    [one] = reserve(study([None], misfits=[blank]))
+    assert one.text == "the image is blank: less than 2 % of the display range is used"
+
+
 def test_every_name_fits_a_code() -> None:
     made = reserve(study([None], misfits=[(*Misfit, *RenderingCaution)]))
-    assert len({one.code for one in made}) == 7
+    assert len({one.code for one in made}) == 8
     assert all(len(one.code.value) <= 16 and len(one.code.meaning) <= 64 for one in made)
 
 
