@@ -21,6 +21,7 @@ UNKNOWN_ERROR = -1
 """Of a codec that loses: by how much a value may be off cannot be told from the codestream."""
 
 _LOSS_SHARE = 16
+_BLOCK = 1 << 18  # pixels
 _RED, _BLUE = 1.402, 1.772
 _GREEN = (0.344136, 0.714136)
 
@@ -168,13 +169,21 @@ def _rgb(values: Stored, colour: str, layout: PixelLayout) -> Stored:
         raise UnsupportedPixels(f"{layout.photometric} is of no use without its codestream")
     if colour == "RGB" or (not colour and layout.photometric == "RGB"):
         return values
-    middle, most = 1 << (layout.bits_stored - 1), (1 << layout.bits_stored) - 1
+    rgb = np.empty(values.shape, dtype=values.dtype)
+    rows = max(1, _BLOCK // layout.columns)
+    for start in range(0, layout.rows, rows):
+        part = slice(start, start + rows)
+        _convert(values[part], rgb[part], layout.bits_stored)
+    return rgb
+
+
+def _convert(values: Stored, rgb: Stored, bits: int) -> None:
+    """Write a few rows of YBR as RGB: all at once would take five copies in floats."""
+    middle, most = 1 << (bits - 1), (1 << bits) - 1
     luma = values[..., 0].astype(np.float32)
     blue, red = (values[..., channel].astype(np.float32) - middle for channel in (1, 2))
-    rgb = np.empty(values.shape, dtype=values.dtype)
     for channel, part in enumerate(
         (luma + _RED * red, luma - _GREEN[0] * blue - _GREEN[1] * red, luma + _BLUE * blue)
     ):
         np.rint(part, out=part)
         rgb[..., channel] = np.clip(part, 0, most, out=part)
-    return rgb

@@ -1,8 +1,12 @@
 """Colour in every codec: PlanarConfiguration and the name of the colours may not change it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from pacs_ai.dicom.canonical import Decoded, canonical
+from pacs_ai.dicom.layout import PixelLayout
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.errors import UnsupportedPixels
 from tests.unit.dicom import encoders
@@ -168,3 +172,16 @@ def test_a_sign_has_no_meaning_in_colour(make: Make) -> None:
     path = image(make, encoders.EXPLICIT, [rgb.tobytes()], rgb, PixelRepresentation=1)
     with pytest.raises(UnsupportedPixels, match="colour with a sign"):
         stored(path)
+
+
+def test_a_large_picture_is_converted_like_its_rows() -> None:
+    """It is converted a few rows at a time."""
+    wide = np.tile(to_ybr(picture()), (8, 45, 1))[:301]
+    layout = PixelLayout("PixelData", *wide.shape[:2], 3, "YBR_FULL", 0, 1, 8, 8, 7, signed=False)
+    assert layout.plane_pixels > 2 * 1 << 18
+    whole = canonical(Decoded(wide, 8), layout).values
+    rows = [
+        canonical(Decoded(wide[row : row + 1], 8), replace(layout, rows=1)).values
+        for row in range(layout.rows)
+    ]
+    np.testing.assert_array_equal(whole, np.concatenate(rows))
