@@ -10,10 +10,12 @@ import atexit
 import math
 import mmap
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
@@ -29,6 +31,7 @@ SECONDS = 10
 
 PIXELS_PER_SHARE = 4_000_000
 _PATIENCE = 2
+_DYING = 2.0
 _COMMAND = "from pacs_ai.dicom.decoder import serve; serve({})"
 
 
@@ -53,7 +56,10 @@ class _Helper:
                 send(channel, about, region, size)
                 return receive(channel)
             except (OSError, EOFError, ValueError) as error:
+                killed = not isinstance(error, TimeoutError) and self._killed()
                 self.stop()
+                if killed:
+                    raise StorageError("the decoding process was killed from outside") from error
                 raise UnsupportedPixels("the codec crashed or took too long") from error
             except BaseException:
                 # An answer that nobody took would be taken for that of the next frame.
@@ -88,6 +94,12 @@ class _Helper:
             )
         self.owner = os.getpid()
 
+    def _killed(self) -> bool:
+        """Tell a kill from a crash: no codec does it; the system does where memory is short."""
+        with suppress(subprocess.TimeoutExpired):
+            return self.child is not None and self.child.wait(_DYING) == -signal.SIGKILL
+        return False
+
     def stop(self) -> None:
         """End the process, if it is ours."""
         child, self.child = self.child, None
@@ -120,7 +132,7 @@ def decode_isolated(task: Task, stream: BinaryIO, pieces: list[tuple[int, int]])
     UnsupportedPixels
         If the frame cannot be decoded, or its codec crashed or took longer than `SECONDS`.
     StorageError
-        If there is no memory or no process for it.
+        If there is no memory or no process for it, or its process was killed from outside.
     OSError
         If the stream cannot be read.
     """

@@ -12,7 +12,7 @@ from pacs_ai.dicom.codecs import COMPRESSED
 from pacs_ai.dicom.isolated import decode_isolated
 from pacs_ai.dicom.layout import PixelLayout, Task
 from pacs_ai.dicom.pixels import read_pixels
-from pacs_ai.errors import NotDicom, UnsupportedPixels
+from pacs_ai.errors import NotDicom, StorageError, UnsupportedPixels
 
 JPEG = "1.2.840.10008.1.2.4.50"
 LAYOUT = PixelLayout(
@@ -72,19 +72,28 @@ def test_a_dead_child_is_replaced(corpus):
     assert helper_pid() != first
 
 
-def test_a_child_that_dies_at_work_costs_one_frame_only(monkeypatch, corpus):
+@pytest.mark.parametrize(
+    ("number", "error", "words"),
+    [
+        (signal.SIGSEGV, UnsupportedPixels, "crashed or took too long"),
+        (signal.SIGABRT, UnsupportedPixels, "crashed or took too long"),
+        (signal.SIGKILL, StorageError, "killed from outside"),
+    ],
+)
+def test_a_child_that_dies_at_work_costs_one_frame_only(monkeypatch, corpus, number, error, words):
+    """A kill comes from the machine, for want of memory mostly, and says nothing of the image."""
     path = next(path for path, row in corpus if row["transfer_syntax"].endswith(".4.70"))
     read_pixels(path)
     victim = helper_pid()
     send = isolated.send
 
     def killing(*message):
-        os.kill(victim, signal.SIGKILL)
+        os.kill(victim, number)
         isolated._helper.child.wait()
         send(*message)
 
     monkeypatch.setattr(isolated, "send", killing)
-    with pytest.raises(UnsupportedPixels, match="crashed or took too long"):
+    with pytest.raises(error, match=words):
         read_pixels(path)
     monkeypatch.undo()
     assert read_pixels(path).size
