@@ -1,6 +1,6 @@
 """What of a source a result can take over without becoming invalid itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pydicom.datadict import keyword_for_tag
 from pydicom.dataelem import DataElement
@@ -44,6 +44,16 @@ _MANDATORY: Mapping[str, tuple[str, ...]] = {
     "CodingSchemeIdentificationSequence": ("CodingSchemeDesignator",),
 }
 _PEOPLE = frozenset(name for name, needed in _MANDATORY.items() if needed is _PERSON)
+
+# Sequences of the HL7v2 Hierarchic Designator Macro (PS3.3 Section 10.17): who gave a number.
+_DESIGNATORS = frozenset(
+    {
+        *("IssuerOfAccessionNumberSequence", "IssuerOfAdmissionIDSequence"),
+        *("OrderPlacerIdentifierSequence", "OrderFillerIdentifierSequence"),
+        *("IssuerOfServiceEpisodeIDSequence", "AssigningFacilitySequence"),
+    }
+)
+_DESIGNATION = ("LocalNamespaceEntityID", "UniversalEntityID")
 
 # Attributes that stand only beside others (type 1C): what they need, of which any one suffices.
 _DEPENDENT: Mapping[str, tuple[str, ...]] = {
@@ -140,6 +150,8 @@ def _items(element: DataElement, left_out: list[str], *, any_length: bool) -> li
     for item in element.value if element.VR == "SQ" else ():
         faults: list[str] = []
         copied = _item(item, faults, any_length=any_length)
+        if keyword in _DESIGNATORS:
+            _drop_empty(copied, _DESIGNATION)
         whole = _whole(keyword, copied)
         if whole:
             made.append(copied)
@@ -161,11 +173,20 @@ def _item(item: Dataset, faults: list[str], *, any_length: bool) -> Dataset:
     return copied
 
 
+def _drop_empty(item: Dataset, keywords: Sequence[str]) -> None:
+    """Take out attributes that have to be absent rather than empty (type 1C)."""
+    for keyword in keywords:
+        if keyword in item and not value_of(item, keyword):
+            del item[keyword]
+
+
 def _whole(keyword: str, item: Dataset) -> bool:
     """Tell whether an item has what the standard asks of its kind."""
     if not len(item):
         return False
     if keyword.endswith("CodeSequence") and not _is_code(item):
+        return False
+    if keyword in _DESIGNATORS and not _any(item, *_DESIGNATION):
         return False
     if keyword in _PEOPLE and not _any(item, "InstitutionName", "InstitutionCodeSequence"):
         return False

@@ -5,6 +5,7 @@ from datetime import date, datetime, time
 
 _DATE = re.compile(r"([0-9]{4})(\.?)([0-9]{2})\2([0-9]{2})")
 _TIME = re.compile(r"([0-9]{2})(?:(:?)([0-9]{2})(?:\2([0-9]{2})(?:\.([0-9]{1,6}))?)?)?")
+_YEARS = range(1800, 2200)  # 0001 and 9999 are what programs write where they know no date
 _HOURS, _MINUTES, _SECONDS = 24, 60, 61  # there are leap seconds
 
 
@@ -19,7 +20,7 @@ def date_of(text: str) -> date | None:
     Returns
     -------
     date or None
-        None for anything else, and for a day that no calendar has.
+        None for anything else, for a day that no calendar has, and for a year that no patient has.
 
     Notes
     -----
@@ -27,6 +28,8 @@ def date_of(text: str) -> date | None:
     """
     found = _DATE.fullmatch(text.strip(" \0"))
     if found is None:
+        return None
+    if int(found[1]) not in _YEARS:
         return None
     try:
         return date(int(found[1]), int(found[3]), int(found[4]))

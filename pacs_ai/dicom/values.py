@@ -27,7 +27,8 @@ _WRITTEN_VRS = frozenset({"DS", "IS", "PN", "DA", "TM", "DT"})
 _MULTIPLICITY = re.compile(r"(\d+)(?:-(?:(\d*)n|(\d+)))?")
 _LENGTHS = {"LO": 64, "SH": 16, "ST": 1024, "LT": 10240}
 _GROUP_LENGTH, _GROUPS, _COMPONENTS = 64, 3, 5
-_OFFSET, _OFFSETS = "TimezoneOffsetFromUTC", re.compile(r"[+-](0[0-9]|1[0-4])[0-5][0-9]")
+_OFFSET = "TimezoneOffsetFromUTC"
+_OFFSETS = re.compile(r"(?!-0000)([+-](0\d|1[01])[0-5]\d|[+-]1200|\+1[23][0-5]\d|\+1400)", re.ASCII)
 _PARAGRAPH = "\t\n\f\r"
 
 ENUMERATED: dict[str, frozenset[str]] = {
