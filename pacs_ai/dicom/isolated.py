@@ -59,7 +59,9 @@ class _Helper:
                 killed = not isinstance(error, TimeoutError) and self._killed()
                 self.stop()
                 if killed:
-                    raise StorageError("the decoding process was killed from outside") from error
+                    raise StorageError(
+                        "the decoding process was killed from outside, mostly for want of memory"
+                    ) from error
                 raise UnsupportedPixels("the codec crashed or took too long") from error
             except BaseException:
                 # An answer that nobody took would be taken for that of the next frame.
