@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.remove import remove_files
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.store import expiry, instances
 from pacs_ai.store.schema import Study
@@ -69,16 +70,14 @@ class Expiry:
             paths = expiry.expire(session, study, now=context.now(), actor=context.owner)
         if paths is None:
             return False
-        for path in paths:
-            context.spool.delete(path)
+        remove_files(context, paths)
         _log.warning("study in conflict removed", study=reference, files=len(paths))
         return True
 
     def _files(self, now: datetime, soon: datetime) -> int:
         files = list(files_aside(self._context))
         over = [file for file in files if file.ends <= now]
-        for file in over:
-            self._context.spool.delete(file.path)
+        remove_files(self._context, [file.path for file in over])
         new = [file for file in files if now < file.ends <= soon and file.path not in self._told]
         self._told.update(file.path for file in new)
         if over:

@@ -14,6 +14,7 @@ from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.deliver import release
 from pacs_ai.flow.identify import identify
 from pacs_ai.flow.receive import Origin, adopt
+from pacs_ai.flow.remove import left_over, remove_files
 from pacs_ai.logs import get_logger
 from pacs_ai.store import (
     commitments,
@@ -41,8 +42,9 @@ def restart(context: FlowContext, arrivals: Arrivals) -> None:
     """Settle what the last daemon of this node left behind.
 
     Parts are removed: their senders were never told of a success. Files without a row are
-    adopted, or put in quarantine if they are not whole. Rows without a file are reported,
-    and their instance is marked. Leases of this node's dead workers are taken back at once.
+    adopted, or put in quarantine if they are not whole, or removed as their study was since. Rows
+    without a file are reported, and their instance is marked. Leases of this node's dead workers
+    are taken back at once.
     """
     removed = context.spool.clear_parts()
     with context.database.read() as session:
@@ -93,6 +95,10 @@ def _adopt(context: FlowContext, arrivals: Arrivals, path: str) -> None:
     except StorageError as error:
         # one bad block must not keep the node down; the next start looks again
         _log.error("orphan file not readable", file=path, reason=error.message)
+        return
+    if left_over(context, path, scanned.study_instance_uid):
+        _log.warning("file of a removed study removed", file=path)
+        remove_files(context, [path])
         return
     adopt(context, arrivals, path, file.stat().st_size, scanned, _ADOPTED)
 

@@ -1,6 +1,10 @@
 """A study is removed on a person's word, files and rows, so that it can be sent again."""
 
-from pacs_ai.errors import IllegalTransition
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from pacs_ai.errors import IllegalTransition, StorageError
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.store import deletion, withdrawals
@@ -26,8 +30,7 @@ def delete(context: FlowContext, study: Study) -> deletion.Deleted:
                 f"study {study.id}: results of it are still to be withdrawn: wait for that"
             )
         deleted = deletion.delete(session, study, now=context.now(), actor=ACTOR)
-    for path in deleted.paths:
-        context.spool.delete(path)
+    deleted = replace(deleted, paths=remove_files(context, deleted.paths))
     _log.warning(
         "study deleted",
         study=study_ref(study.study_instance_uid),
@@ -35,3 +38,31 @@ def delete(context: FlowContext, study: Study) -> deletion.Deleted:
         delivered=deleted.delivered,
     )
     return deleted
+
+
+def remove_files(context: FlowContext, paths: Sequence[str]) -> list[str]:
+    """Remove files that have no rows any more; returns those that are gone.
+
+    The disk may refuse: the next start of the node tries again, see `left_over`.
+    """
+    removed = []
+    for path in paths:
+        try:
+            context.spool.delete(path)
+        except StorageError as error:
+            _log.warning("file not removed", file=path, reason=error.message)
+        else:
+            removed.append(path)
+    return removed
+
+
+def left_over(context: FlowContext, path: str, study_instance_uid: str) -> bool:
+    """Tell whether an instance's file is older than the removal of its study.
+
+    It was to go with its study: the node was killed meanwhile, the disk refused, or it came back
+    with a backup.
+    """
+    with context.database.read() as session:
+        at = deletion.removed_at(session, study_instance_uid)
+    written = context.spool.path_of(path).stat().st_mtime
+    return at is not None and datetime.fromtimestamp(written, UTC) < at

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.remove import remove_files
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.store import studies
 
@@ -15,7 +16,8 @@ def retain(context: FlowContext, today: datetime | None = None) -> int:
     Instances and results alike: what was to be delivered has been, what was to be fetched was
     there for as long.
 
-    Rows go before files: a crash in between leaves orphans, never rows without a file. Studies
+    Rows go before files: a crash in between leaves files, which the next start removes, and never
+    rows without one. Studies
     with anything failed or still to be done are kept whatever their age. While the spool is out of
     reach nothing is purged: its files would be orphans when it is back.
 
@@ -40,8 +42,7 @@ def retain(context: FlowContext, today: datetime | None = None) -> int:
             paths = studies.purge(session, study, now=context.now(), actor=context.owner)
         if paths is None:
             continue
-        for path in paths:
-            context.spool.delete(path)
+        remove_files(context, paths)
         purged += 1
         _log.info("study purged", study=study_ref(study.study_instance_uid), files=len(paths))
     return purged

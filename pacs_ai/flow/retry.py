@@ -44,8 +44,11 @@ def longest(max_seconds: float) -> timedelta:
 
 def waited(pauses: int, first_seconds: float, max_seconds: float) -> float:
     """Return how many seconds so many pauses of `pause` took at least."""
-    nominal = sum(_nominal(one, first_seconds, max_seconds) for one in range(1, pauses + 1))
-    return (1 - _JITTER) * nominal
+    return (1 - _JITTER) * _planned(pauses, first_seconds, max_seconds)
+
+
+def _planned(pauses: int, first_seconds: float, max_seconds: float) -> float:
+    return sum(_nominal(one, first_seconds, max_seconds) for one in range(1, pauses + 1))
 
 
 def _nominal(attempt: int, first_seconds: float, max_seconds: float) -> float:
@@ -90,6 +93,24 @@ def refused_for_long(refusals: int, first_seconds: float, max_seconds: float, ho
     return waited(refusals - 1, first_seconds, max_seconds) >= limit
 
 
-def over(created_at: datetime, hours: float, now: datetime) -> bool:
-    """Tell whether a delivery has been tried for long enough."""
-    return now - created_at >= timedelta(hours=hours)
+def over(
+    created_at: datetime, now: datetime, attempts: int, *, hours: float, limits: tuple[float, float]
+) -> bool:
+    """Tell whether a delivery has been tried for long enough: by the clock, and by its pauses.
+
+    The clock alone may have been set, or the node was down meanwhile. The pauses alone are too
+    short a time: a peer that answers an echo is tried again at once.
+
+    Parameters
+    ----------
+    attempts
+        How often it was tried.
+    hours
+        For how long a delivery is tried.
+    limits
+        First and longest pause in seconds.
+    """
+    return (
+        now - created_at >= timedelta(hours=hours)
+        and _planned(attempts - 1, *limits) >= hours * _HOUR
+    )

@@ -96,7 +96,8 @@ def not_taken(
     first, most = peer.retry_first_seconds, peer.retry_max_seconds
     status = error.status if isinstance(error, StoreRefused) else None
     if not refused:
-        if retry.over(parcel.created_at, peer.retry_hours, context.now()):
+        tried = (parcel.created_at, context.now(), parcel.attempt)
+        if retry.over(*tried, hours=peer.retry_hours, limits=_limits(peer)):
             code = "RETRIES_OVER"
             give_up(context, session, parcel, code, error.message, status)
         else:

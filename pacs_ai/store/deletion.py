@@ -9,13 +9,14 @@ from sqlalchemy.orm import Session
 from pacs_ai.domain import DeliveryState, JobState, StudyId, StudyState
 from pacs_ai.errors import IllegalTransition
 from pacs_ai.store import instances, results
-from pacs_ai.store.schema import Delivery, Job, Result, Study
+from pacs_ai.store.schema import Delivery, Event, Job, Result, Study
 from pacs_ai.store.transition import move
 
 _NOT_YET = (StudyState.RECEIVING, StudyState.COMPLETE)
 _JOBS = (JobState.QUEUED, JobState.RUNNING, JobState.WAITING)
 _ON_THE_WAY = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.WAITING)
 _LEAVING = (DeliveryState.SENDING,)
+_REMOVED = (StudyState.PURGED, StudyState.DELETED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,18 @@ def delete(session: Session, study: Study, *, now: datetime, actor: str) -> Dele
     if not moved:
         raise IllegalTransition(f"study {study.id} changed meanwhile: look again")
     return Deleted(paths, delivered)
+
+
+def removed_at(session: Session, study_instance_uid: str) -> datetime | None:
+    """Return when a study's files were removed last, at the end of their time or by a person."""
+    study_id = session.scalar(
+        sa.select(Study.id).where(Study.study_instance_uid == study_instance_uid)
+    )
+    query = sa.select(sa.func.max(Event.at)).where(
+        Event.entity == "study", Event.entity_id == str(study_id), Event.to_state.in_(_REMOVED)
+    )
+    at: datetime | None = session.scalar(query)
+    return at
 
 
 def _refuse_what_is_under_way(session: Session, study: Study) -> None:

@@ -38,7 +38,17 @@ def test_pauses_double_up_to_their_cap(attempt, first, most):
     assert 0.79 * middle <= wait <= 1.21 * middle
 
 
-def test_retrying_ends_after_the_hours_given():
+@pytest.mark.parametrize(
+    ("minutes", "attempts", "ends"),
+    [
+        (59, 62, False),
+        (60, 62, True),
+        (60, 60, False),  # a node that was down for a while has not tried for an hour
+        (60 * 24 * 365, 2, False),  # a clock that was set
+        (30, 1000, False),  # a peer that answers every echo
+    ],
+)
+def test_retrying_ends_after_the_hours_given(minutes: int, attempts: int, *, ends: bool):
     begin = datetime(2026, 1, 1, tzinfo=UTC)
-    assert not retry.over(begin, 1, begin + timedelta(minutes=59))
-    assert retry.over(begin, 1, begin + timedelta(hours=1))
+    now = begin + timedelta(minutes=minutes)
+    assert retry.over(begin, now, attempts, hours=1, limits=(60, 60)) is ends
