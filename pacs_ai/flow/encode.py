@@ -17,6 +17,7 @@ from pacs_ai.domain import ImagePrediction, Refusal, ResultKind, StudyPrediction
 from pacs_ai.errors import InvalidResult
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.each_kind import Outcome, each_kind
+from pacs_ai.flow.intact import stored_before
 from pacs_ai.results.build import Built, BuiltResult, build_refusals, build_results
 from pacs_ai.results.context import Predecessor, ResultContext
 from pacs_ai.results.evidence import evidence_of
@@ -167,10 +168,8 @@ def grey(image: ImagePrediction) -> npt.NDArray[np.float32]:
 
 
 def _store(context: FlowContext, result: Built, rules: Sequence[Rule]) -> results.Made:
-    with context.database.read() as session:
-        known = results.find(session, result.sop_instance_uid)
-    kept = known is not None and known.path
-    if known is not None and kept:
+    known = stored_before(context, result.sop_instance_uid)
+    if known is not None:
         path, size, digest = known.path, known.bytes, known.sha256
     else:
         content = result.encode()
@@ -185,7 +184,7 @@ def _store(context: FlowContext, result: Built, rules: Sequence[Rule]) -> result
         path=path,
         sha256=digest,
         send_to=destinations(context, result.kind, rules),
-        fresh=not kept,
+        fresh=known is None,
         bytes=size,
     )
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from pacs_ai.dicom.files import Content, dataset_content, file_content
 from pacs_ai.errors import Corrupted, PacsAIError, StorageError
+from pacs_ai.flow.context import FlowContext
 from pacs_ai.logs import get_logger
-from pacs_ai.store.schema import Instance
+from pacs_ai.store import results
+from pacs_ai.store.schema import Instance, Result
 from pacs_ai.store.spool import Spool
 
 _log = get_logger()
@@ -46,6 +48,28 @@ def check_result(spool: Spool, path: str, size: int, sha256: str) -> None:
     file = spool.path_of(path)
     content = file_content(file)
     _judge(file, content, size, same=content.sha256 == sha256)
+
+
+def stored_before(context: FlowContext, sop_instance_uid: str) -> Result | None:
+    """Return the row of a result that was made before; None also if its file has to be made anew.
+
+    Raises
+    ------
+    StorageError
+        If nobody can tell, as the spool is out of reach.
+    """
+    with context.database.read() as session:
+        known = results.find(session, sop_instance_uid)
+    if known is None or not known.path:
+        return None
+    try:
+        check_result(context.spool, known.path, known.bytes, known.sha256)
+    except (StorageError, Corrupted) as error:
+        if is_outage(context.spool, error):
+            raise
+        _log.warning("result made anew: its file is lost", file=known.path, error=error.code)
+        return None
+    return known
 
 
 def _judge(path: Path, content: Content, size: int, *, same: bool) -> None:

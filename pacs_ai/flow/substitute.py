@@ -6,6 +6,7 @@ from pacs_ai.dicom.modules import COMPREHENSIVE_3D_SR
 from pacs_ai.domain import TaskKind
 from pacs_ai.errors import ContextRejected, InvalidResult
 from pacs_ai.flow.context import FlowContext, pair_key
+from pacs_ai.flow.intact import stored_before
 from pacs_ai.logs import get_logger
 from pacs_ai.net.client import StoreOutcome
 from pacs_ai.results.plain import plain_report
@@ -36,8 +37,8 @@ def substitute(
         plain = plain_report(outcome.path)
     except InvalidResult:
         return False
+    known = stored_before(context, plain.sop_instance_uid)
     with context.database.read() as session:
-        known = results.find(session, plain.sop_instance_uid)
         kind, number = results.kind_of(session, parcel.sop_instance_uid)
     if known is None:
         path, size, digest = (

@@ -45,10 +45,10 @@ def kind_of(session: Session, sop_instance_uid: str) -> tuple[str, int]:
 def keep(session: Session, job_id: JobId, made: Made) -> int:
     """Return the id of a result's row; an object made before keeps the one it has.
 
-    One whose file was removed since gets the file that was made now.
+    One whose file was removed or lost since gets the file that was made now.
     """
     row = find(session, made.sop_instance_uid)
-    if row is not None and not row.path:
+    if row is not None and made.fresh:
         row.path, row.sha256, row.bytes = made.path, made.sha256, made.bytes
     if row is None:
         row = Result(
