@@ -14,6 +14,7 @@ from pacs_ai.store.session import Database
 from pacs_ai.store.sitekey import KEY_FILE
 
 _GB = 1e9
+_PAIRING = "check the spool's mount and rights"
 
 
 def spool(config: Config) -> Iterator[Finding]:
@@ -47,13 +48,14 @@ def database(config: Config) -> Iterator[Finding]:
             yield wrong("database", problem, remedy)
         else:
             yield Finding("database", f"{shown}: not there yet, made at the first start")
+            yield guarded("pairing", _PAIRING, partial(_paired, config, pairing.Known()))
         return
     found = guarded(
         "database", "check storage.database and its server", partial(_schema, url, shown)
     )
     yield found
     if found.severity is Severity.OK:
-        yield guarded("pairing", "check the spool's mount and rights", partial(_pairing, config))
+        yield guarded("pairing", _PAIRING, partial(_pairing, config))
 
 
 def _schema(url: str, shown: str) -> Finding:
@@ -82,6 +84,10 @@ def _pairing(config: Config) -> Finding:
             known = pairing.known_by(session)
     finally:
         opened.close()
+    return _paired(config, known)
+
+
+def _paired(config: Config, known: pairing.Known) -> Finding:
     problem = pairing.mismatch(known, config.storage.spool)
     if problem:
         return wrong("pairing", problem, pairing.REMEDY)

@@ -97,6 +97,14 @@ def spool_is_a_link_to_nothing(folder: Path) -> str:
     return '[storage]\nmin_free_gb = 0\nspool = "taken"\n'
 
 
+def spool_of_a_lost_database(folder: Path) -> str:
+    (folder / "spool").mkdir()
+    for name in ("site.key", "database.id"):
+        (folder / "spool" / name).write_text("0" * 32)
+        (folder / "spool" / name).chmod(0o600)
+    return '[storage]\nmin_free_gb = 0\nspool = "spool"\n'
+
+
 def users_missing(_folder: Path) -> str:
     return STORAGE + '[node]\nusers = "users"\n'
 
@@ -170,6 +178,7 @@ FAULTS = {
     spool_is_a_file: "taken is a file",
     spool_is_a_link_to_nothing: "taken is a link that leads to nothing",
     spool_below_a_file: "taken is a file",
+    spool_of_a_lost_database: "belongs to another database",
     site_key_for_all: "site.key: chmod 600",
     database_is_a_folder: "database",
     database_is_noise: "no connection, or no database",
