@@ -11,7 +11,7 @@ from types import FrameType
 from pacs_ai.acceptor import storage_server
 from pacs_ai.app import LIGHT_TASKS, App
 from pacs_ai.child import LOOK_SECONDS
-from pacs_ai.clock import SteadyDate
+from pacs_ai.clock import SteadyDate, pause
 from pacs_ai.domain import TaskKind
 from pacs_ai.errors import StorageError
 from pacs_ai.flow.commit import remind
@@ -44,6 +44,10 @@ _LAST_SECONDS = 6.0
 That is harmless, as a kill is: rows are the truth."""
 
 _LAST_WRITE_SECONDS = 1.0
+
+_SIGNAL_SECONDS = 0.2
+"""Between two looks whether a signal has come."""
+
 _CUT_SECONDS = 0.1
 
 _log = get_logger()
@@ -106,8 +110,10 @@ class Daemon:
 
     def wait(self) -> None:
         """Return when SIGTERM or SIGINT has come."""
-        while not self._stop.wait(3600):
-            pass
+        # Not `Event.wait`: a signal that comes while we hold its lock would wait for that lock in
+        # `set`, and one that comes just before a long wait would be seen only after it.
+        while not self._stop.is_set():
+            pause(_SIGNAL_SECONDS)
 
     def stop(self) -> None:
         """Finish what is running, give leases back, leave the rest queued for the next start.

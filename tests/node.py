@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-START_SECONDS = 30.0
-ANSWER_SECONDS = 45.0
+START_SECONDS = 120.0
+ANSWER_SECONDS = 90.0
 
 STATES = {
     "study": "SELECT state FROM study",

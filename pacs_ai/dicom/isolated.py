@@ -56,12 +56,10 @@ class _Helper:
                 send(channel, about, region, size)
                 return receive(channel)
             except (OSError, EOFError, ValueError) as error:
-                killed = not isinstance(error, TimeoutError) and self._killed()
+                disturbed = self._disturbed()
                 self.stop()
-                if killed:
-                    raise StorageError(
-                        "the decoding process was killed from outside, mostly for want of memory"
-                    ) from error
+                if disturbed:
+                    raise StorageError(f"the decoding process was {disturbed}") from error
                 raise UnsupportedPixels("the codec crashed or took too long") from error
             except BaseException:
                 # An answer that nobody took would be taken for that of the next frame.
@@ -96,11 +94,22 @@ class _Helper:
             )
         self.owner = os.getpid()
 
-    def _killed(self) -> bool:
-        """Tell a kill from a crash: no codec does it; the system does where memory is short."""
+    def _disturbed(self) -> str:
+        """Tell a kill or a stop from a crash, "" for none: no codec does it.
+
+        The system kills where memory is short; a timer of its own ends one that takes too long.
+        """
+        if self.child is None:
+            return ""
+        if hasattr(os, "waitid"):
+            options = os.WSTOPPED | os.WNOHANG | os.WNOWAIT
+            with suppress(ChildProcessError):
+                if os.waitid(os.P_PID, self.child.pid, options) is not None:
+                    return "stopped from outside"
         with suppress(subprocess.TimeoutExpired):
-            return self.child is not None and self.child.wait(_DYING) == -signal.SIGKILL
-        return False
+            if self.child.wait(_DYING) == -signal.SIGKILL:
+                return "killed from outside, mostly for want of memory"
+        return ""
 
     def stop(self) -> None:
         """End the process, if it is ours."""
@@ -134,7 +143,7 @@ def decode_isolated(task: Task, stream: BinaryIO, pieces: list[tuple[int, int]])
     UnsupportedPixels
         If the frame cannot be decoded, or its codec crashed or took longer than `SECONDS`.
     StorageError
-        If there is no memory or no process for it, or its process was killed from outside.
+        If there is no memory or no process for it, or somebody killed or stopped its process.
     OSError
         If the stream cannot be read.
     """

@@ -96,7 +96,14 @@ def test_a_file_of_users(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "mode"), [("ct1\n", 0o600), ("", 0o600), ("ct1:\n", 0o600), ("ct1:x\n", 0o604)]
+    ("text", "mode"),
+    [
+        ("ct1\n", 0o600),
+        ("", 0o600),
+        ("ct1:\n", 0o600),
+        ("ct1:x\nct1:y\n", 0o600),
+        ("ct1:x\n", 0o604),
+    ],
 )
 def test_a_file_of_users_that_is_of_no_use(tmp_path: Path, text: str, mode: int) -> None:
     path = tmp_path / "users"
