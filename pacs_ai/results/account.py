@@ -9,7 +9,7 @@ from pacs_ai.coverage import Coverage
 from pacs_ai.dicom.reading import text
 from pacs_ai.domain import ClassSpec, Decision, ModelIdentity, Refusal, Reservation, StudyPrediction
 from pacs_ai.results.codes import class_title
-from pacs_ai.results.context import ResultContext, local_time
+from pacs_ai.results.context import ResultContext
 from pacs_ai.results.levels import TOLD
 from pacs_ai.results.selection import reading_order
 from pacs_ai.results.source import Evidence
@@ -142,7 +142,7 @@ def _sentence(part: str) -> str:
 
 
 def _moment(evidence: Evidence, context: ResultContext) -> datetime:
-    return local_time(context.created_at, text(evidence.reference, "TimezoneOffsetFromUTC"))
+    return context.made_at(text(evidence.reference, "TimezoneOffsetFromUTC"))
 
 
 def _uid(model: ModelIdentity, evidence: Evidence, context: ResultContext, outcome: str) -> str:

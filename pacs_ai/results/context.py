@@ -63,6 +63,15 @@ class ResultContext:
     identity: str = ""
     font: Path | None = None
 
+    def made_at(self, offset: str) -> datetime:
+        """Tell when results are made, in the time zone of the source: see `local_time`.
+
+        What is dated like its images keeps their time where they state no zone.
+        """
+        if self.like_images and not offset:
+            return self.created_at
+        return local_time(self.created_at, offset)
+
     def series_number(self, kind: ResultKind) -> int:
         """Series number of a kind of result: each has its own series."""
         return self.series_number_base + tuple(ResultKind).index(kind)

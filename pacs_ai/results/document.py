@@ -32,7 +32,6 @@ from pacs_ai.results.context import (
     MANUFACTURER,
     MODEL_NAME,
     ResultContext,
-    local_time,
 )
 from pacs_ai.results.identity import copied_element, copy_identity
 from pacs_ai.results.schemes import scheme_items
@@ -103,7 +102,7 @@ def new_object(
     """
     study_uid = text(source, "StudyInstanceUID")
     offset = text(source, "TimezoneOffsetFromUTC")
-    moment = local_time(context.created_at, offset)
+    moment = context.made_at(offset)
     series_key = context.series_key(model, frame.role, study_uid)
     pattern = _pattern(
         frame.sop_class_uid, frame.modality, context.software_version, context.installation_uid

@@ -111,8 +111,8 @@ def moment_of_source(path: Path) -> datetime:
     Returns
     -------
     datetime
-        In the zone that the instance names, or else in the machine's; the first second of 1970,
-        UTC, if it has no date, or one before.
+        In the zone that the instance names, or else written as UTC, so that no setting of the
+        machine counts; the first second of 1970 if it has no date, or one before.
 
     Raises
     ------
@@ -129,20 +129,16 @@ def moment_of_source(path: Path) -> datetime:
             offset = conforming_element(read, wanted[0], []) if wanted[0] in read else None
     except FOREIGN_ERRORS as error:
         raise NotDicom(f"the source of a result cannot be read ({type(error).__name__})") from error
-    zone = None if offset is None else zone_of(str(offset.value))
+    zone = UTC if offset is None else zone_of(str(offset.value))
     moments = (_placed(moment_of(day, time), zone) for day, time in stated)
     return next((one for one in moments if one is not None), _EPOCH)
 
 
-def _placed(moment: datetime | None, zone: timezone | None) -> datetime | None:
-    """Put a moment into its time zone; None for one that no result can bear.
-
-    Before 1970 the zones of many places have odd seconds, which no format can write; in the last
-    year of the calendar a moment of one zone may be none in another.
-    """
+def _placed(moment: datetime | None, zone: timezone) -> datetime | None:
+    """Put a moment into its time zone; None for one that is no time of a digital image."""
     if moment is None or not _EPOCH.year <= moment.year < MAXYEAR:
         return None
-    return moment.replace(tzinfo=zone).astimezone()
+    return moment.replace(tzinfo=zone)
 
 
 class Evidence:

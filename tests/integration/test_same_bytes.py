@@ -51,7 +51,12 @@ def results(folder: Path, sources: Sequence[Path], seed: str) -> dict[str, bytes
         cwd=folder,
         check=True,
         capture_output=True,
-        env={**os.environ, "PYTHONHASHSEED": seed, "XDG_STATE_HOME": str(folder / "state")},
+        env={
+            **os.environ,
+            "PYTHONHASHSEED": seed,
+            "XDG_STATE_HOME": str(folder / "state"),
+            "TZ": {"1": "UTC", "2": "Asia/Kolkata"}[seed],
+        },
     )
     out = folder / "out"
     return {str(one.relative_to(out)): one.read_bytes() for one in out.rglob("*") if one.is_file()}

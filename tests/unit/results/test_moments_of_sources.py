@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import pydicom
 import pytest
 
 from pacs_ai.demo.phantom import write_phantom_study
-from pacs_ai.results.context import local_time
+from pacs_ai.results.context import ResultContext
 from pacs_ai.results.source import moment_of_source
 
 DATES = ("InstanceCreationDate", "ContentDate", "AcquisitionDate", "SeriesDate", "StudyDate")
+CONTEXT = ResultContext("", "1.2", "1", datetime.fromtimestamp(0, UTC), "", like_images=True)
 OFFSETS = ("", "-1200", "+1400", "+0100")
 
 
@@ -43,7 +45,8 @@ def image(folder: Path, day: str, offset: str) -> Path:
 @pytest.mark.parametrize("day", ["00010101", "18900102", "19000101", "99991231", "20240229"])
 def test_every_date_of_a_calendar_gives_a_moment(day: str, tmp_path: Path) -> None:
     for offset in OFFSETS:
-        made = local_time(moment_of_source(image(tmp_path, day, offset)), offset)
+        moment = moment_of_source(image(tmp_path, day, offset))
+        made = replace(CONTEXT, created_at=moment).made_at(offset)
         whole = (made.utcoffset() or timedelta()).total_seconds() / 60
         assert whole == int(whole)  # an offset of hours and minutes
         assert re.fullmatch(r"\d{14}[+-]\d{4}", made.strftime("%Y%m%d%H%M%S%z"))
