@@ -51,7 +51,11 @@ class ResultFolder:
         path = self._folder / f"{result.kind}-{result.number}{result.suffix}"
         with self._writing():
             self._folder.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            try:
+                path.write_bytes(content)
+            except OSError:
+                path.unlink(missing_ok=True)  # the first half of a result is none
+                raise
         return str(path)
 
     def drop(self, path: str) -> None:
