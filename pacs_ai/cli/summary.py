@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from pacs_ai.cli.tables import ago
+from pacs_ai.cli.tables import ago, screen_width, wrapped
 from pacs_ai.store.sending import DestinationSummary
 
 
@@ -15,12 +15,16 @@ def print_destinations(sums: Sequence[DestinationSummary], now: datetime) -> Non
     now
         What the age of the oldest open delivery is counted to.
     """
+    from rich.cells import cell_len, set_cell_size
+
     if not sums:
         return
     print()
-    width = max(len(one.destination) for one in sums)
+    width = max(cell_len(one.destination) for one in sums) + 2
     for one in sums:
-        print(f"{one.destination:<{width}}  {_states(one)}{_oldest(one, now)}")
+        lines = wrapped(f"{_states(one)}{_oldest(one, now)}", screen_width() - width)
+        for number, line in enumerate(lines):
+            print(set_cell_size("" if number else one.destination, width) + line)
 
 
 def _states(one: DestinationSummary) -> str:

@@ -3,7 +3,6 @@
 import json
 import shutil
 import sys
-import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -20,6 +19,10 @@ _SHORT = 19
 
 _UNLIMITED = 10_000
 _NARROWEST = 12
+_LEGIBLE = 36
+"""Columns that a text needs beside others; with less it stands below its row."""
+
+_INDENT = "    "
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -71,6 +74,8 @@ def print_table(
 ) -> None:
     """Print a table; where it does not fit, the widest columns are wrapped.
 
+    Where they would leave too little for the text in the last column, it stands below each row.
+
     Parameters
     ----------
     columns
@@ -83,6 +88,11 @@ def print_table(
     from rich.text import Text
 
     terminal = sys.stdout.isatty()
+    sizes = _sizes(columns, rows)
+    rest = screen_width() - sum(sizes[:-1]) - 2 * len(sizes)
+    if (fit or terminal) and rest < min(_LEGIBLE, sizes[-1]):
+        _print_below(columns, rows, title)
+        return
     table = Table(
         title=title or None,
         title_justify="left",
@@ -96,6 +106,44 @@ def print_table(
     for row in rows:
         table.add_row(*map(Text, row))
     _print_rich(table, screen_width() if fit or terminal else _UNLIMITED)
+
+
+def _sizes(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """Return how many columns of the screen each column of a table needs."""
+    from rich.cells import cell_len
+
+    return [max(map(cell_len, column)) for column in zip(columns, *rows, strict=True)]
+
+
+def _print_below(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
+    """Print the last value of each row below the others, as wide as the screen."""
+    from rich.cells import cell_len, set_cell_size
+
+    width = screen_width()
+    sizes = _sizes(columns, rows)[:-1]
+    while sum(sizes) + 2 * (len(sizes) - 1) > width and max(sizes) > _NARROWEST:
+        sizes[sizes.index(max(sizes))] -= 1
+    if title:
+        print(title)
+    for row in ([name.replace("_", " ") for name in columns], *rows):
+        cut = [
+            text if cell_len(text) <= size else set_cell_size(text, size - 1) + "…"
+            for text, size in zip(row, sizes, strict=False)
+        ]
+        cells = [set_cell_size(text, size) for text, size in zip(cut, sizes, strict=True)]
+        print("  ".join(cells).rstrip())
+        for line in wrapped(row[-1], width - len(_INDENT)):
+            print(_INDENT + line)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Break a text into lines; a wide character takes two columns."""
+    from rich.console import Console
+    from rich.text import Text
+
+    width = max(width, _NARROWEST)
+    lines = Text(text).wrap(Console(width=width), width)
+    return [line.plain.rstrip() for line in lines if line.plain.strip()]
 
 
 def _print_rich(table: object, width: int) -> None:
@@ -127,7 +175,7 @@ def print_record(record: Record, title: str = "", *, fit: bool = False) -> None:
     width = max(map(len, shown), default=0)
     room = max(screen_width() - width - 4, _NARROWEST) if fit or sys.stdout.isatty() else _UNLIMITED
     for key, text in shown.items():
-        for number, part in enumerate(textwrap.wrap(text, room)):
+        for number, part in enumerate(wrapped(text, room)):
             print(f"  {'' if number else key:<{width}}  {part}")
 
 

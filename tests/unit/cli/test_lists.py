@@ -19,6 +19,7 @@ AFTER = (NOW + timedelta(days=1)).isoformat()
 def busy(node: Installation) -> Installation:
     """A node with long names everywhere: titles, UIDs, outcomes, errors."""
     node.failed_delivery()
+    job = json.loads(_jobs(node))[0]["id"]
     with node.database.write() as session:
         uid = "1.2.826.0.1.3680043.8.498." + "1" * 38
         one = arrival(2, study_instance_uid=uid, path="node/2.dcm")
@@ -29,7 +30,7 @@ def busy(node: Installation) -> Installation:
             path = f"node/{number}.dcm"
             more = arrival(number, study_instance_uid=uid, path=path, unusable_reason=reason)
             admission.add_instance(session, more, long, NOW)
-        row = session.get_one(jobs.Job, json.loads(_jobs(node))[0]["id"])
+        row = session.get_one(jobs.Job, job)
         row.summary = CLASSES
     return node
 

@@ -5,9 +5,13 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 import typer
+from rich.cells import cell_len
 
 from pacs_ai.cli.options import moment
-from pacs_ai.cli.tables import cell, print_json, print_table
+from pacs_ai.cli.summary import print_destinations
+from pacs_ai.cli.tables import cell, print_json, print_table, show_lines
+from pacs_ai.domain import DeliveryState
+from pacs_ai.store.sending import DestinationSummary
 
 
 @pytest.mark.parametrize(
@@ -41,6 +45,37 @@ def test_a_terminal_gets_a_drawn_table(
     drawn = capsys.readouterr().out
     assert "─" in drawn
     assert "[bold]1" in drawn, "values are no markup"
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+@pytest.mark.parametrize("name", ["pacs", "archive_of_the_radiology_department", "研究存档" * 6])
+def test_a_text_keeps_its_room_whatever_stands_before_it(
+    width: int, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    line = {"id": 1, "from": "A_TITLE_OF_16_CH", "time": datetime(2026, 1, 2, tzinfo=UTC)}
+    texts = ("no finding 0.93, " * 5, "右肺下叶结节 未见异常 " * 4, "")
+    lines = [{**line, "to": name, "state": "COMMITTING", "reason": text} for text in texts]
+    show_lines(lines, nothing="")
+    out = capsys.readouterr().out.splitlines()
+    assert max(map(cell_len, out)) <= width
+    assert out == [one.rstrip() for one in out]
+    assert len(out) <= 2 + 3 * len(lines), "no text is a column of syllables"
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_the_sums_fit_too(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    states = dict.fromkeys(DeliveryState, 1000)
+    sums = [DestinationSummary(name, states, now) for name in ("pacs", "研究存档", "x" * 32)]
+    print_destinations(sums, now + timedelta(days=3))
+    out = capsys.readouterr().out.splitlines()
+    assert max(map(cell_len, out)) <= width
+    joined = " ".join(" ".join(out).split())
+    assert joined.count("1000 COMMITTING") == len(sums)
 
 
 def test_json_writes_times_with_their_zone(capsys: pytest.CaptureFixture[str]) -> None:
