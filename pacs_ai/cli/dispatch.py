@@ -6,13 +6,13 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
 
 import typer
 from typer.main import get_command
 
 from pacs_ai.cli import GROUPS
+from pacs_ai.cli.bug import bug_text
 from pacs_ai.errors import NoSpace, PacsAIError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -77,13 +77,7 @@ def complain(code: str, message: str, exit_code: int) -> int:
 
 
 def _report_bug(
-    kind: type[BaseException], _error: BaseException, trace: TracebackType | None
+    _kind: type[BaseException], error: BaseException, _trace: TracebackType | None
 ) -> None:
     """Say where it happened and not what was said: messages of libraries quote values."""
-    frames = []
-    while trace is not None:
-        frames.append(f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}")
-        trace = trace.tb_next
-    complain(
-        "UNEXPECTED", f"{kind.__name__} at {' > '.join(frames[-4:])}; please report it", FAILED
-    )
+    complain("UNEXPECTED", bug_text(error), FAILED)

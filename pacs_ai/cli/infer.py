@@ -13,7 +13,7 @@ from pacs_ai.cli.tables import Record, show_records
 from pacs_ai.config import Config
 from pacs_ai.dicom.gather import find_files, group_studies
 from pacs_ai.domain import ResultKind
-from pacs_ai.errors import ConfigError, DataError, InvalidResult
+from pacs_ai.errors import ConfigError, DataError, InvalidResult, RuntimeFailed, StorageError
 from pacs_ai.flow.context import installation_uid
 from pacs_ai.flow.encode import result_context
 from pacs_ai.logs import get_logger
@@ -97,6 +97,10 @@ def _infer(
         show_records(records, _COLUMNS, as_json=True, nothing="")
     else:
         show_records(rows, _COLUMNS, as_json=False, nothing="no studies")
+    faults = [record for record in records if record["fault"]]
+    if faults:
+        text = f"{len(faults)} of {len(records)} studies failed: {faults[0]['reason']}"
+        raise StorageError(text) if faults[0]["fault"] == StorageError.code else RuntimeFailed(text)
     if not any(record["images"] for record in records):
         raise DataError(f"none of {len(records)} studies can be analysed: {records[0]['reason']}")
     failed = [record for record in records if record["failed"]]

@@ -5,20 +5,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pacs_ai.cli.bug import bug_text
 from pacs_ai.cli.result_folder import ResultFolder
 from pacs_ai.cli.tables import Record
 from pacs_ai.dicom.gather import StudyFiles
 from pacs_ai.domain import ResultKind, StudyPrediction
-from pacs_ai.errors import DataError, InvalidResult
+from pacs_ai.errors import DataError, InvalidResult, NoSpace, PacsAIError, StorageError
 from pacs_ai.flow.each_kind import Outcome, each_kind
 from pacs_ai.flow.encode import make, make_refusals
 from pacs_ai.flow.look import Looked, Source, look
 from pacs_ai.flow.refuse import refusal_of
+from pacs_ai.logs import get_logger
 from pacs_ai.model.predict import Classifier
 from pacs_ai.results.build import Built
 from pacs_ai.results.context import ResultContext
 from pacs_ai.results.evidence import evidence_of
 from pacs_ai.results.source import Evidence, moment_of_source
+
+_log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,23 @@ class Wanted:
 
 
 def study_record(classifier: Classifier, study: StudyFiles, wanted: Wanted) -> Record:
-    """Analyse a study, make its results, and return what is printed of it."""
-    started = time.monotonic()
-    sources = [Source(path, number) for number, path in enumerate(study.files)]
-    record: dict[str, object] = {
+    """Analyse a study, make its results, and return what is printed of it.
+
+    What goes wrong with one study costs that study alone: ``fault`` is then the code of an error
+    that is not the data's.
+    """
+    try:
+        return _study(classifier, study, wanted)
+    except (PacsAIError, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a library throws, the other studies go on
+        _log.error("study failed unexpectedly", error=type(error).__name__)
+        return {**_empty(study), "fault": "UNEXPECTED", "reason": f"UNEXPECTED: {bug_text(error)}"}
+
+
+def _empty(study: StudyFiles) -> dict[str, object]:
+    """Return the record of a study of which nothing is known yet."""
+    return {
         "study_instance_uid": study.study_instance_uid,
         "modality": study.modality,
         "instances": len(study.files),
@@ -54,13 +71,25 @@ def study_record(classifier: Classifier, study: StudyFiles, wanted: Wanted) -> R
         "reservations": [],
         "results": [],
         "failed": {},
+        "fault": "",
         "reason": "",
+        "seconds": 0.0,
     }
+
+
+def _study(classifier: Classifier, study: StudyFiles, wanted: Wanted) -> Record:
+    started = time.monotonic()
+    sources = [Source(path, number) for number, path in enumerate(study.files)]
+    record = _empty(study)
     folder = ResultFolder(wanted.out, study.study_instance_uid)
     folder.clear()
     try:
         looked = look(classifier, sources)
         done = _results(looked.prediction, wanted, folder)
+    except NoSpace:
+        raise  # the studies to come would fail in the same way
+    except StorageError as error:
+        record.update(reason=f"{error.code}: {error.message}", fault=error.code)
     except DataError as error:
         told = _told(classifier, sources, error, wanted, folder)
         record.update(reason=f"{error.code}: {error.message}", results=told)
