@@ -8,6 +8,7 @@ import time
 
 from pacs_ai import child
 from pacs_ai.app import App
+from pacs_ai.errors import StorageError
 from pacs_ai.flow.recover import take_back_from
 from pacs_ai.logs import get_logger
 from pacs_ai.store import leases
@@ -79,7 +80,11 @@ class Workforce:
         self._workers.remove(worker)
         worker.close()
         _log.error("worker died", owner=worker.owner, exit=worker.process.returncode)
-        take_back_from(self._app.context, [worker.owner], blame)
+        try:
+            take_back_from(self._app.context, [worker.owner], blame)
+        except StorageError as error:
+            # the lease runs out by itself; without a worker nothing would be analysed any more
+            _log.warning("job not taken back", owner=worker.owner, error=error.code)
         if worker.young:
             self._stopping.wait(child.RESTART_SECONDS)
         if not self._stopping.is_set():

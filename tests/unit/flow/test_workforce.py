@@ -1,0 +1,56 @@
+"""Workers are replaced whatever else is out of order."""
+
+import contextlib
+import sqlite3
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from pacs_ai import child
+from pacs_ai.app import App
+from pacs_ai.errors import StorageError
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.workforce import Workforce
+
+
+class Process:
+    """What the daemon sees of a worker: alive, or ended with 1."""
+
+    def __init__(self, name: str) -> None:
+        self.owner, self.young, self.returncode = f"node/boot/{name}", False, 0
+        self.process = self
+
+    def poll(self) -> int | None:
+        return self.returncode or None
+
+    def look(self, _seconds: float) -> None:
+        return None
+
+    def close(self) -> None:
+        pass
+
+
+def test_one_that_dies_while_the_database_is_out_of_reach(
+    context: FlowContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hired: list[Process] = []
+
+    def start(_app: App, _module: str, name: str, **_more: object) -> Process:
+        hired.append(Process(name))
+        return hired[-1]
+
+    monkeypatch.setattr(child, "start", start)
+    app = cast("App", SimpleNamespace(context=context, bundles={}))
+    workforce = Workforce(app, 2)
+    workforce.start()
+    hired[0].returncode = 1
+    locked: Any = sqlite3.connect(tmp_path / "pacs-ai.db", isolation_level=None)
+    locked.execute("BEGIN EXCLUSIVE")
+    with contextlib.suppress(StorageError):  # the look at what is overdue comes again
+        workforce.supervise()
+    locked.execute("COMMIT")
+    locked.close()
+    workforce.supervise()
+    assert [one.owner.rpartition("/")[2] for one in hired] == ["worker-1", "worker-2", "worker-3"]
