@@ -33,7 +33,7 @@ _WORDS = {
     "model_attributes_type": "must be a table",
     "byte_size": "must be a size, such as 4096 or '64 KiB'",
     "byte_size_unit": "must be a size, such as 4096 or '64 KiB'",
-    "string_pattern_mismatch": "does not have the form that is asked for",
+    "string_pattern_mismatch": "must be 64 hexadecimal digits, in lower case",
 }
 """Kind of an error of pydantic: what to say of it."""
 

@@ -15,7 +15,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "echo": ("peers", "Ask a peer whether it is there (C-ECHO)."),
     "send": ("peers", "Send files to a peer (C-STORE)."),
     "commit": ("peers", "Ask the archives once more whether they keep a job's results."),
-    "studies": ("studies", "Studies: list, show, close, reroute, resolve."),
+    "studies": ("studies", "Studies: list, show, close, reroute, resolve, delete."),
     "jobs": ("jobs", "Jobs, one model on one study: list, show, retry, cancel."),
     "deliveries": ("deliveries", "Results on their way: list, retry, cancel."),
     "download": ("training", "Bring images of a public archive here, verified."),
@@ -29,7 +29,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "quantise": ("training", "Make smaller bundles of one, and say what each costs."),
     "models": ("models", "Models: list, verify."),
     "config": ("config", "The configuration: check."),
-    "db": ("db", "The database's schema: upgrade, check."),
+    "db": ("db", "The database: upgrade, check, rekey."),
     "doctor": ("doctor", "Look for what is wrong with this installation."),
     "conformance": ("conformance", "Print the DICOM conformance statement."),
 }
