@@ -13,6 +13,8 @@ from pacs_ai.store import tasks
 from pacs_ai.store.session import Database, Session
 
 POLL_SECONDS = 0.1
+OUTAGE_SECONDS = 1.0
+"""Between two looks at a database that is out of reach: each of them is a line of the log."""
 """Between two looks at the table; a look is one read of an index."""
 
 _log = get_logger()
@@ -46,17 +48,17 @@ class LocalEngine:
     def run(self, perform: Perform, kinds: Sequence[TaskKind], stop: threading.Event) -> None:
         """Perform tasks until `stop` is set."""
         while not stop.is_set():
+            pause = POLL_SECONDS
             try:
-                busy = self._one(perform, kinds)
+                if self._one(perform, kinds):
+                    continue
             except StorageError as error:
                 _log.warning("the task table is out of reach", error=error.code)
-                busy = False
+                pause = OUTAGE_SECONDS
             except Exception as error:  # noqa: BLE001 - the worker loop outlives any task
                 # the task keeps its lease and comes back when that runs out: a pause by itself
                 _log.error("a task failed unexpectedly", error=type(error).__name__)
-                busy = False
-            if not busy:
-                stop.wait(POLL_SECONDS)
+            stop.wait(pause)
 
     def drain(self, perform: Perform, kinds: Sequence[TaskKind]) -> int:
         """Perform what there is."""

@@ -137,7 +137,7 @@ def hold(
     if known and identity.superseded:
         return ""
     fields = ", ".join(identities.against(session, study, identity))
-    reason = f"instances of two patients came under this Study Instance UID: {fields} differ"
+    reason = f"instances of two patients came under this Study Instance UID (different: {fields})"
     if study.state == StudyState.CONFLICT:
         return reason
     move(
