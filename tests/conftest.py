@@ -8,11 +8,12 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+import structlog
 
 from tests import ports
 
@@ -70,6 +71,14 @@ def find_tool(name: str) -> Path | None:
             if found := shutil.which(name, path=str(folder)):
                 return Path(found)
     return None
+
+
+@pytest.fixture(autouse=True)
+def _log_of_its_own() -> Iterator[None]:
+    """Give every test the log as it is by default: a command sets it up for its whole process."""
+    structlog.reset_defaults()
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pacs_ai.domain import Part
+from pacs_ai.net.acceptor.noise import warnings
 from pacs_ai.net.handlers import (
     AssociationInfo,
     CommitmentReport,
@@ -109,7 +110,8 @@ class Node:
 def running(
     folder: Path, settings: ServerSettings = SETTINGS, provider: object = None
 ) -> Iterator[Node]:
-    """Run a listener; at the end no thread of it may be left."""
+    """Run a listener that has warned of nothing yet; at the end no thread of it may be left."""
+    warnings._windows.clear()
     node = Node(settings, Recorder(folder), provider)
     try:
         yield node

@@ -3,23 +3,15 @@
 import json
 import stat
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from pacs_ai import logs
 from pacs_ai.config import Config
 from pacs_ai.errors import NotDicom
 from pacs_ai.logs import get_logger, setup_logging
 from pacs_ai.sections import Log
-
-
-@pytest.fixture(autouse=True)
-def _restore() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
 
 
 def fail() -> None:
