@@ -11,7 +11,7 @@ from pacs_ai.model.bundle import load_bundle
 from pacs_ai.net.acceptor.listener import family_of
 
 _PRIVILEGED = 1024
-"""Ports below it are not for everybody."""
+"""Only root, or a process with CAP_NET_BIND_SERVICE, may listen on a port below this one."""
 
 
 def models(config: Config) -> Iterator[Finding]:

@@ -180,7 +180,7 @@ def _escaped(raw: bytes, place: int, state: _State) -> tuple[_State, int]:
             upper = half == "upper"
             changed = replace(state, upper=name) if upper else replace(state, lower=name)
             return changed, place + len(sequence)
-    raise UndecodableText("an escape sequence that is none of DICOM's")
+    raise UndecodableText("the text has an escape sequence that DICOM does not define")
 
 
 def _character(raw: bytes, place: int, state: _State) -> tuple[int, str]:
