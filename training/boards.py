@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from .schedules import rate_of
+from training.schedules import rate_of
 
 
 class Boards(keras.callbacks.Callback):  # type: ignore[misc]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .metrics import Floats
+from training.metrics import Floats
 
 Measure = Callable[[Floats], Mapping[str, Floats]]
 """From weights (draws, n) to figures by name, each of shape (draws,)."""

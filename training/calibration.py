@@ -7,9 +7,8 @@ from typing import Self
 import numpy as np
 
 from pacs_ai.model.predict import activate
-
-from .config_judge import Evaluation
-from .metrics import Floats, Truths, bin_of
+from training.config_judge import Evaluation
+from training.metrics import Floats, Truths, bin_of
 
 _LOW, _HIGH = 0.05, 20.0
 _STEPS = 60

@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from pacs_ai.model.outlier import OutlierEntry
-
-from .calibration import Calibration
-from .card_items import checklist
-from .config import Recipe
-from .config_learn import SmallResNet
-from .data.samples import SPLITS, Dataset
-from .parity import Parity
-from .report.tables import span, value
-from .report.words import NAMES
-from .run import Run
+from training.calibration import Calibration
+from training.card_items import checklist
+from training.config import Recipe
+from training.config_learn import SmallResNet
+from training.data.samples import SPLITS, Dataset
+from training.parity import Parity
+from training.report.tables import span, value
+from training.report.words import NAMES
+from training.run import Run
 
 FIGURES = "figures.json"
 NOT_STATED = "*Not stated.*"

@@ -8,7 +8,7 @@ writing of an article (title, abstract, registration of the study) are its autho
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from .config import Recipe
+from training.config import Recipe
 
 USE, DATA, TRAINING = "Intended use", "Where it comes from", "How it was trained"
 IS, GOOD, HEAT, LIMITS = (

@@ -10,8 +10,7 @@ import keras
 import numpy as np
 
 from pacs_ai.errors import DataError
-
-from .run import write_whole
+from training.run import write_whole
 
 _STATE = "state"
 

@@ -15,10 +15,9 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from pacs_ai.errors import ConfigError
 from pacs_ai.model.manifest import ClassEntry
 from pacs_ai.model.spec import InputSpec, preprocess_id
-
-from .config_data import Augmentation, Data, Feeding, Split, Strict
-from .config_judge import Card, Evaluation, Explanation, Export
-from .config_learn import Backbone, Finetune, Network, Optimisation, Release, Tuning
+from training.config_data import Augmentation, Data, Feeding, Split, Strict
+from training.config_judge import Card, Evaluation, Explanation, Export
+from training.config_learn import Backbone, Finetune, Network, Optimisation, Release, Tuning
 
 RECIPES = Path(__file__).resolve().parent / "recipes"
 

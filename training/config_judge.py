@@ -6,8 +6,7 @@ from pydantic import Field, model_validator
 
 from pacs_ai.coverage import INCOMPLETE_ABOVE
 from pacs_ai.model.applicability import EVERYTHING, Applicability
-
-from .config_data import Strict
+from training.config_data import Strict
 
 
 class Evaluation(Strict):

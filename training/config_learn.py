@@ -5,8 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from pacs_ai.model.spec import Scaling
-
-from .config_data import Strict
+from training.config_data import Strict
 
 IMAGENET_SCALING: dict[str, Scaling] = {
     "resnet50": "caffe",

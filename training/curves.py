@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .run import write_whole
+from training.run import write_whole
 
 Row = Mapping[str, float]
 

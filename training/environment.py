@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import keras
 
-from .config import Recipe
+from training.config import Recipe
 
 
 @contextlib.contextmanager

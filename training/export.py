@@ -27,20 +27,19 @@ from pacs_ai.model.bundle import (
 )
 from pacs_ai.model.outlier import OutlierEntry
 from pacs_ai.model.runtime import OnnxRuntime
-
-from . import outlier
-from .calibration import Calibration
-from .card import bundle_metrics, model_card
-from .config import Recipe
-from .convert import split_head, to_onnx
-from .data.samples import Dataset, Sample
-from .disk import made
-from .evaluate.network import TrainedNetwork
-from .evaluate.publish import as_json
-from .evaluate.score import describe, look
-from .parity import Parity, compare
-from .run import Run
-from .tomlfile import dumps
+from training import outlier
+from training.calibration import Calibration
+from training.card import bundle_metrics, model_card
+from training.config import Recipe
+from training.convert import split_head, to_onnx
+from training.data.samples import Dataset, Sample
+from training.disk import made
+from training.evaluate.network import TrainedNetwork
+from training.evaluate.publish import as_json
+from training.evaluate.score import describe, look
+from training.parity import Parity, compare
+from training.run import Run
+from training.tomlfile import dumps
 
 Floats = npt.NDArray[np.float32]
 

@@ -9,15 +9,14 @@ import numpy as np
 import tensorflow as tf
 
 from pacs_ai.errors import DataError
-
-from .config import Recipe
-from .data.augment import moves, varies
-from .data.order import balance_weights, batches
-from .data.read import Floats, multi_hot
-from .data.store import Store
-from .learner import Lesson, once
-from .networks import DROPOUT, LOGITS, POOLED
-from .run import write_whole
+from training.config import Recipe
+from training.data.augment import moves, varies
+from training.data.order import balance_weights, batches
+from training.data.read import Floats, multi_hot
+from training.data.store import Store
+from training.learner import Lesson, once
+from training.networks import DROPOUT, LOGITS, POOLED
+from training.run import write_whole
 
 
 def features_suffice(recipe: Recipe) -> bool:

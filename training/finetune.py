@@ -8,24 +8,23 @@ import keras
 from keras import layers
 
 from pacs_ai.errors import ConfigError
-
-from .boards import Boards
-from .checkpoint import Position, load_position
-from .config import Recipe
-from .config_learn import Finetune, Optimisation
-from .curves import draw_curves
-from .data.order import steps_per_epoch
-from .data.samples import Dataset
-from .distribute import devices
-from .environment import environment
-from .keeper import Phase, figure_of
-from .learner import Lesson, compile_learner, image_lesson
-from .loop import learn
-from .networks import base_layers
-from .run import Run, write_whole
-from .schedules import build_optimizer
-from .train import hold_splits, load_network
-from .weights import load_weights
+from training.boards import Boards
+from training.checkpoint import Position, load_position
+from training.config import Recipe
+from training.config_learn import Finetune, Optimisation
+from training.curves import draw_curves
+from training.data.order import steps_per_epoch
+from training.data.samples import Dataset
+from training.distribute import devices
+from training.environment import environment
+from training.keeper import Phase, figure_of
+from training.learner import Lesson, compile_learner, image_lesson
+from training.loop import learn
+from training.networks import base_layers
+from training.run import Run, write_whole
+from training.schedules import build_optimizer
+from training.train import hold_splits, load_network
+from training.weights import load_weights
 
 ALL = "all"
 

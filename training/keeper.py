@@ -13,11 +13,11 @@ from types import FrameType
 
 import keras
 
-from .checkpoint import Position, load_state, save_state
-from .config_learn import Optimisation
-from .run import Run, write_whole
-from .schedules import rate_of
-from .weights import save_weights
+from training.checkpoint import Position, load_state, save_state
+from training.config_learn import Optimisation
+from training.run import Run, write_whole
+from training.schedules import rate_of
+from training.weights import save_weights
 
 _BETTER = 1e-6
 

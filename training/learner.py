@@ -13,11 +13,11 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from .config import Recipe
-from .data.store import Store
-from .data.stream import feed
-from .losses import accuracy, class_loss, heat_inside, missed
-from .networks import FEATURES, LOGITS
+from training.config import Recipe
+from training.data.store import Store
+from training.data.stream import feed
+from training.losses import accuracy, class_loss, heat_inside, missed
+from training.networks import FEATURES, LOGITS
 
 CLASS, MAP = "class", "map"
 

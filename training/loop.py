@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 import keras
 
-from .checkpoint import Position, load_position
-from .distribute import chosen_fit
-from .keeper import Keeper, Phase
-from .learner import Lesson
-from .progress import Shown
-from .run import Run
+from training.checkpoint import Position, load_position
+from training.distribute import chosen_fit
+from training.keeper import Keeper, Phase
+from training.learner import Lesson
+from training.progress import Shown
+from training.run import Run
 
 
 def learn(

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from .config import Recipe
+from training.config import Recipe
 
 _TINY = 1e-6
 

@@ -6,15 +6,15 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
-from .config import Recipe
-from .curves import save_figure
-from .data.samples import Dataset
-from .environment import environment
-from .learner import compile_learner
-from .networks import build_network
-from .run import Run, write_whole
-from .schedules import rate_of
-from .train import choose_lesson, hold_splits
+from training.config import Recipe
+from training.curves import save_figure
+from training.data.samples import Dataset
+from training.environment import environment
+from training.learner import compile_learner
+from training.networks import build_network
+from training.run import Run, write_whole
+from training.schedules import rate_of
+from training.train import choose_lesson, hold_splits
 
 LOWEST, HIGHEST, STEPS = 1e-7, 1.0, 120
 _DIVERGED = 4.0

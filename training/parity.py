@@ -8,14 +8,13 @@ import numpy as np
 
 from pacs_ai.errors import ExportMismatch
 from pacs_ai.model.runtime import OnnxRuntime
-
-from . import metrics
-from .config import Recipe
-from .config_judge import Export
-from .data.samples import Sample
-from .evaluate.network import TrainedNetwork
-from .evaluate.score import look
-from .metrics import Floats, Truths
+from training import metrics
+from training.config import Recipe
+from training.config_judge import Export
+from training.data.samples import Sample
+from training.evaluate.network import TrainedNetwork
+from training.evaluate.score import look
+from training.metrics import Floats, Truths
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,19 +10,18 @@ from functools import cached_property
 import keras
 
 from pacs_ai.errors import ConfigError
-
-from .data import build_dataset
-from .data.samples import Dataset
-from .data.sheet import contact_sheet
-from .disk import room
-from .download.step import download
-from .evaluate import evaluate
-from .evaluate.publish import calibration_of
-from .explain import explain
-from .export import export
-from .finetune import finetune
-from .run import STEPS, Run, Stopwatch
-from .train import load_network, train
+from training.data import build_dataset
+from training.data.samples import Dataset
+from training.data.sheet import contact_sheet
+from training.disk import room
+from training.download.step import download
+from training.evaluate import evaluate
+from training.evaluate.publish import calibration_of
+from training.explain import explain
+from training.export import export
+from training.finetune import finetune
+from training.run import STEPS, Run, Stopwatch
+from training.train import load_network, train
 
 Summary = Mapping[str, object]
 

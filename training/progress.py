@@ -5,8 +5,8 @@ from typing import Self
 import keras
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from .keeper import Keeper, Phase
-from .run import Run
+from training.keeper import Keeper, Phase
+from training.run import Run
 
 
 class Shown(keras.callbacks.Callback):  # type: ignore[misc]

@@ -13,24 +13,23 @@ import numpy as np
 import numpy.typing as npt
 
 from pacs_ai.model.bundle import CARD, HEAD, MANIFEST, METRICS, NETWORK, OUTLIER, load_bundle
-
-from . import outlier
-from .bootstrap import interval
-from .calibration import Calibration
-from .compress import COMPRESSIONS
-from .config import Recipe
-from .data.read import load_images
-from .data.samples import Dataset, Sample
-from .evaluate.figures import OVERALL, draw_figures
-from .evaluate.judge import cases_of, plain, units_of
-from .evaluate.network import ServedNetwork
-from .evaluate.publish import as_json, question_of
-from .evaluate.score import look, score
-from .metrics import Floats
-from .outlier import pool
-from .report.tables import span, value
-from .run import Run, write_whole
-from .tomlfile import dumps
+from training import outlier
+from training.bootstrap import interval
+from training.calibration import Calibration
+from training.compress import COMPRESSIONS
+from training.config import Recipe
+from training.data.read import load_images
+from training.data.samples import Dataset, Sample
+from training.evaluate.figures import OVERALL, draw_figures
+from training.evaluate.judge import cases_of, plain, units_of
+from training.evaluate.network import ServedNetwork
+from training.evaluate.publish import as_json, question_of
+from training.evaluate.score import look, score
+from training.metrics import Floats
+from training.outlier import pool
+from training.report.tables import span, value
+from training.run import Run, write_whole
+from training.tomlfile import dumps
 
 REPORT = "quantise.json"
 ORIGINAL = "fp32"

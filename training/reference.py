@@ -15,8 +15,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from .config import Recipe
-from .tomlfile import inline
+from training.config import Recipe
+from training.tomlfile import inline
 
 _HEAD = """\
 # Recipes, key by key

@@ -30,10 +30,9 @@ from rich.console import Console
 
 from pacs_ai import __version__
 from pacs_ai.errors import ConfigError, NoSpace, StorageError
-
-from .config import Recipe, load_recipe
-from .disk import is_full, made
-from .tomlfile import dumps
+from training.config import Recipe, load_recipe
+from training.disk import is_full, made
+from training.tomlfile import dumps
 
 RECIPE, STATE = "recipe.toml", "run.json"
 STEPS = ("download", "dataset", "train", "finetune", "evaluate", "explain", "export")

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from .config_learn import Optimisation
+from training.config_learn import Optimisation
 
 _END_OF_EXPONENTIAL = 0.01
 

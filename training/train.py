@@ -4,23 +4,23 @@ from collections.abc import Mapping
 
 import keras
 
-from .boards import Boards
-from .checkpoint import Position
-from .config import Recipe
-from .curves import draw_curves
-from .data.order import steps_per_epoch
-from .data.samples import Dataset
-from .data.store import Store, hold
-from .distribute import devices
-from .environment import environment
-from .features import feature_lesson, features_suffice
-from .keeper import Phase
-from .learner import Lesson, compile_learner, image_lesson
-from .loop import learn
-from .networks import base_layers, build_network
-from .run import Run
-from .schedules import build_optimizer
-from .weights import load_weights
+from training.boards import Boards
+from training.checkpoint import Position
+from training.config import Recipe
+from training.curves import draw_curves
+from training.data.order import steps_per_epoch
+from training.data.samples import Dataset
+from training.data.store import Store, hold
+from training.distribute import devices
+from training.environment import environment
+from training.features import feature_lesson, features_suffice
+from training.keeper import Phase
+from training.learner import Lesson, compile_learner, image_lesson
+from training.loop import learn
+from training.networks import base_layers, build_network
+from training.run import Run
+from training.schedules import build_optimizer
+from training.weights import load_weights
 
 
 def train(run: Run, recipe: Recipe, dataset: Dataset) -> Mapping[str, object]:

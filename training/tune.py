@@ -6,20 +6,20 @@ from typing import Any
 import keras
 import optuna
 
-from .config import Recipe
-from .config_data import Augmentation
-from .data.order import steps_per_epoch
-from .data.samples import Dataset
-from .data.store import Store
-from .environment import environment
-from .finetune import from_names
-from .keeper import figure_of
-from .learner import compile_learner
-from .networks import base_layers, build_network
-from .run import Run, write_whole
-from .schedules import build_optimizer
-from .tomlfile import dumps
-from .train import choose_lesson, hold_splits
+from training.config import Recipe
+from training.config_data import Augmentation
+from training.data.order import steps_per_epoch
+from training.data.samples import Dataset
+from training.data.store import Store
+from training.environment import environment
+from training.finetune import from_names
+from training.keeper import figure_of
+from training.learner import compile_learner
+from training.networks import base_layers, build_network
+from training.run import Run, write_whole
+from training.schedules import build_optimizer
+from training.tomlfile import dumps
+from training.train import choose_lesson, hold_splits
 
 STUDY = "study.db"
 _STRENGTHS = ("rotation_degrees", "shift", "zoom", "contrast", "brightness", "gamma", "noise")

@@ -8,8 +8,7 @@ import keras
 import numpy as np
 
 from pacs_ai.errors import BundleInvalid, ConfigError
-
-from .run import write_whole
+from training.run import write_whole
 
 _HEAD = 2  # kernel and bias of the last layer
 

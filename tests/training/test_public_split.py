@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.training.test_pictures import CONSOLE, recipe_of
 from training.config import Recipe
 from training.config_data import Split
 from training.data.build import build
-
-from .test_pictures import CONSOLE, recipe_of
 
 pytestmark = [pytest.mark.train, pytest.mark.timeout(300)]
 

@@ -12,16 +12,15 @@ from rich.progress import track
 from pacs_ai.errors import DataError
 from training.config import Recipe
 from training.config_data import DicomData, PhantomData
-
-from .classes import Classes, Collected, Found
-from .dicom import collect_dicom, refuse_or_note
-from .fingerprint import Fingerprint, fingerprints, near_pairs
-from .leakage import Leak, find_leaks, refuse, tally
-from .phantom import collect_phantoms
-from .pictures import collect_pictures
-from .report import Findings, leak_note, write_leaks
-from .samples import SPLITS, Dataset, Sample, SplitName
-from .split import assign, joined, limited
+from training.data.classes import Classes, Collected, Found
+from training.data.dicom import collect_dicom, refuse_or_note
+from training.data.fingerprint import Fingerprint, fingerprints, near_pairs
+from training.data.leakage import Leak, find_leaks, refuse, tally
+from training.data.phantom import collect_phantoms
+from training.data.pictures import collect_pictures
+from training.data.report import Findings, leak_note, write_leaks
+from training.data.samples import SPLITS, Dataset, Sample, SplitName
+from training.data.split import assign, joined, limited
 
 T = TypeVar("T")
 

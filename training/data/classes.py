@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pacs_ai.errors import DataError
-
-from .labels import Label
-from .samples import Box, Sample
+from training.data.labels import Label
+from training.data.samples import Box, Sample
 
 
 @dataclass(frozen=True, slots=True)

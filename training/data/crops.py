@@ -2,8 +2,7 @@
 
 from pacs_ai.errors import DataError
 from training.config_data import Crop
-
-from .samples import Box
+from training.data.samples import Box
 
 Span = tuple[int, int, int, int]
 

@@ -10,10 +10,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from pacs_ai.errors import DataError
-
-from .pool import each
-from .read import Floats, read_shown
-from .samples import Sample
+from training.data.pool import each
+from training.data.read import Floats, read_shown
+from training.data.samples import Sample
 
 ROWS, COLUMNS = 32, 36
 """Size of a thumbnail: four pixels a side for each bit of the hash."""

@@ -8,9 +8,8 @@ from typing import Protocol
 
 from pacs_ai.errors import ConfigError, DataError
 from training.config_data import KeyName, PatternLabels, TableLabels
-
-from .samples import Box
-from .table import read_table, split_name
+from training.data.samples import Box
+from training.data.table import read_table, split_name
 
 
 @dataclass(frozen=True, slots=True)

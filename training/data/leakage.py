@@ -8,9 +8,8 @@ from typing import Literal
 
 from pacs_ai.errors import DataError
 from training.config_data import Split
-
-from .fingerprint import Fingerprint
-from .samples import SPLITS, Sample, SplitName
+from training.data.fingerprint import Fingerprint
+from training.data.samples import SPLITS, Sample, SplitName
 
 Kind = Literal["same patient", "same pixels", "nearly the same"]
 KINDS: tuple[Kind, ...] = ("same patient", "same pixels", "nearly the same")

@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.config_data import Feeding
-
-from .samples import Sample
+from training.data.samples import Sample
 
 Indices = npt.NDArray[np.int64]
 Weights = npt.NDArray[np.float32]

@@ -16,11 +16,10 @@ from pacs_ai.demo.phantom import (
     write_phantom_collection,
 )
 from training.config_data import PhantomData
+from training.data.classes import Collected, Found
+from training.data.pool import each
+from training.data.samples import SPLITS, Sample
 from training.disk import room
-
-from .classes import Collected, Found
-from .pool import each
-from .samples import SPLITS, Sample
 
 _SEED_STEP = 1_000_003
 """Splits with other numbers share no patient."""

@@ -15,9 +15,8 @@ from pacs_ai.dicom.pixels import read_image
 from pacs_ai.errors import DataError
 from pacs_ai.model.preprocess import box_to_input, fit, scale
 from pacs_ai.model.spec import InputSpec
-
-from .pool import each
-from .samples import Sample
+from training.data.pool import each
+from training.data.samples import Sample
 
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.int8]

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.data.leakage import KINDS, Kind, Leak, Shared
+from training.data.samples import SPLITS, Dataset, Sample
 from training.run import write_whole
-
-from .leakage import KINDS, Kind, Leak, Shared
-from .samples import SPLITS, Dataset, Sample
 
 FILE = "dataset.json"
 _PHRASES: Mapping[Kind, str] = {

@@ -9,12 +9,11 @@ import tensorflow as tf
 from PIL import Image, ImageDraw
 
 from training.config import Recipe
-
-from .augment import augment
-from .order import balance_groups
-from .read import Floats
-from .samples import Sample
-from .store import hold
+from training.data.augment import augment
+from training.data.order import balance_groups
+from training.data.read import Floats
+from training.data.samples import Sample
+from training.data.store import hold
 
 _VARIANTS = 7
 _ROWS = 10

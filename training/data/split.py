@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from pacs_ai.errors import DataError
 from training.config_data import Split
-
-from .classes import Found
-from .samples import SPLITS, TEST, TRAIN, VALIDATION, SplitName
+from training.data.classes import Found
+from training.data.samples import SPLITS, TEST, TRAIN, VALIDATION, SplitName
 
 _PARTS = 2**64
 

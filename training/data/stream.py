@@ -8,12 +8,11 @@ import tensorflow as tf
 
 from pacs_ai.model.preprocess import affine
 from training.config import Recipe
-
-from .augment import augment, moves, varies
-from .order import Indices, Weights, balance_weights, batches
-from .read import Floats, multi_hot
-from .samples import Sample
-from .store import Store, hold
+from training.data.augment import augment, moves, varies
+from training.data.order import Indices, Weights, balance_weights, batches
+from training.data.read import Floats, multi_hot
+from training.data.samples import Sample
+from training.data.store import Store, hold
 
 _AHEAD = 4
 

@@ -5,8 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from pacs_ai.errors import DataError
-
-from .samples import Box
+from training.data.samples import Box
 
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 

@@ -9,9 +9,8 @@ from typing import IO
 
 from pacs_ai.dicom.header import read_facts
 from pacs_ai.errors import NotDicom, PeerError
-
-from .http import Transient
-from .source import File, Series
+from training.download.http import Transient
+from training.download.source import File, Series
 
 HASHES = "md5hashes.csv"
 _PREAMBLE, _MAGIC = 128, b"DICM"

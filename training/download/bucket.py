@@ -6,8 +6,8 @@ import xml.parsers.expat
 from dataclasses import dataclass
 from pathlib import Path
 
-from .http import Http, Transient
-from .source import Advance, File
+from training.download.http import Http, Transient
+from training.download.source import Advance, File
 
 _OBJECT = re.compile(r"[0-9a-f-]+/[0-9a-f-]+\.dcm")
 _MD5 = re.compile(r"[0-9a-f]{32}")

@@ -9,11 +9,10 @@ from typing import Literal
 
 from pacs_ai.errors import ConfigError, DataError, PeerError
 from pacs_ai.uids import storable_uid
-
-from .archive import instance_of
-from .bucket import get, listed
-from .http import Http, Patience, Refused, Transient
-from .source import Advance, File, Series
+from training.download.archive import instance_of
+from training.download.bucket import get, listed
+from training.download.http import Http, Patience, Refused, Transient
+from training.download.source import Advance, File, Series
 
 BUCKETS = "https://{bucket}.s3.amazonaws.com"
 """Where a bucket is; its files are listed and fetched by the interface of Amazon's S3."""

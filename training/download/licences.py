@@ -6,9 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from training.download.source import Series
 from training.run import write_whole
-
-from .source import Series
 
 TABLE, SUMMARY = "licences.csv", "licences.json"
 _COLUMNS = (

@@ -13,10 +13,9 @@ from typing import TypeVar
 
 from pacs_ai.errors import DataError, PeerError, PeerUnreachable
 from pacs_ai.uids import storable_uid
-
-from .archive import unpack
-from .http import Http, Patience, Refused, Transient
-from .source import Advance, File, Series
+from training.download.archive import unpack
+from training.download.http import Http, Patience, Refused, Transient
+from training.download.source import Advance, File, Series
 
 SERVER = "https://nbia.cancerimagingarchive.net/nbia-api/services"
 

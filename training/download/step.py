@@ -14,9 +14,8 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 
 from training.config_data import Data, DicomData
-
-from . import Fetched, Progress, fetch, open_source
-from .source import Series
+from training.download import Fetched, Progress, fetch, open_source
+from training.download.source import Series
 
 
 @contextmanager

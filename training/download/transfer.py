@@ -18,9 +18,8 @@ from pathlib import Path
 
 from pacs_ai.errors import NoSpace, PeerError, PeerUnreachable, StorageError
 from training.disk import room
-
-from .licences import write_licences
-from .source import Advance, File, Series, Source
+from training.download.licences import write_licences
+from training.download.source import Advance, File, Series, Source
 
 RECORD = "series.json"
 PARTS = ".parts"

@@ -11,8 +11,8 @@
     internal  the whole of it on a run's own test split;  external: on other data
 """
 
-from .external import evaluate_other, learned_patients
-from .internal import evaluate
-from .publish import Judged
+from training.evaluate.external import evaluate_other, learned_patients
+from training.evaluate.internal import evaluate
+from training.evaluate.publish import Judged
 
 __all__ = ["Judged", "evaluate", "evaluate_other", "learned_patients"]

@@ -7,9 +7,8 @@ import numpy as np
 
 from training import metrics
 from training.bootstrap import Interval, intervals
+from training.evaluate.cases import Cases, Scores
 from training.metrics import Floats
-
-from .cases import Cases, Scores
 
 _PAIR = 2
 

@@ -7,9 +7,8 @@ import numpy as np
 
 from training.bootstrap import draws
 from training.calibration import reliability
+from training.evaluate.cases import Cases
 from training.metrics import Floats, Truths, divide
-
-from .cases import Cases
 
 _GRID = 51
 _BAND_DRAWS = 500

@@ -9,14 +9,13 @@ from pacs_ai.errors import DataError
 from training.config import Recipe
 from training.data.report import FILE as DATASET
 from training.data.samples import TRAIN, VALIDATION, Sample
+from training.evaluate.cases import Scores, by_image
+from training.evaluate.internal import TEST_SCORES
+from training.evaluate.judge import cases_of, drop, judge, units_of
+from training.evaluate.network import TrainedNetwork
+from training.evaluate.publish import Judged, calibration_of, headline, publish, question_of
+from training.evaluate.score import score
 from training.run import Run
-
-from .cases import Scores, by_image
-from .internal import TEST_SCORES
-from .judge import cases_of, drop, judge, units_of
-from .network import TrainedNetwork
-from .publish import Judged, calibration_of, headline, publish, question_of
-from .score import score
 
 
 def learned_patients(run: Run) -> frozenset[str]:

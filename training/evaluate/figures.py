@@ -8,9 +8,8 @@ import numpy as np
 from training import metrics
 from training.bootstrap import SEED, Interval, bootstrap, interval
 from training.config_judge import Evaluation
+from training.evaluate.cases import Cases
 from training.metrics import Floats
-
-from .cases import Cases
 
 HEADLINE = (
     "loss",

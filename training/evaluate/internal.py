@@ -10,16 +10,15 @@ from pacs_ai.errors import DataError
 from training.config import Recipe
 from training.data.read import Images, load_images
 from training.data.samples import Dataset, Sample
+from training.evaluate.baseline import BrightnessModel, measure_brightness, prevalence_logits
+from training.evaluate.cases import Scores, by_image
+from training.evaluate.judge import Rival, judge
+from training.evaluate.network import TrainedNetwork
+from training.evaluate.operating import calibrate, calibration_gain
+from training.evaluate.publish import CALIBRATION, Judged, as_json, headline, publish, question_of
+from training.evaluate.score import describe, score
 from training.metrics import Floats
 from training.run import Run, write_whole
-
-from .baseline import BrightnessModel, measure_brightness, prevalence_logits
-from .cases import Scores, by_image
-from .judge import Rival, judge
-from .network import TrainedNetwork
-from .operating import calibrate, calibration_gain
-from .publish import CALIBRATION, Judged, as_json, headline, publish, question_of
-from .score import describe, score
 
 VALIDATION_SCORES, TEST_SCORES = "validation_scores.npz", "test_scores.npz"
 _GLANCED = 1000

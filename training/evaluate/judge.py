@@ -9,12 +9,11 @@ from training import metrics
 from training.bootstrap import interval
 from training.calibration import Calibration
 from training.config_judge import Evaluation
+from training.evaluate.agreement import agreement
+from training.evaluate.cases import Cases, Question, Scores, by_image, by_study
+from training.evaluate.curves import all_curves
+from training.evaluate.figures import HEADLINE, OVERALL, Table, draw_figures, subgroups, tabulate
 from training.metrics import Floats
-
-from .agreement import agreement
-from .cases import Cases, Question, Scores, by_image, by_study
-from .curves import all_curves
-from .figures import HEADLINE, OVERALL, Table, draw_figures, subgroups, tabulate
 
 FORMAT = 1
 IMAGE, STUDY = "image", "study"

@@ -4,11 +4,10 @@ from dataclasses import replace
 
 from training.calibration import Calibration, choose_operating_points
 from training.config_judge import Evaluation
+from training.evaluate.cases import Question, Scores, by_image, by_study
+from training.evaluate.figures import draw_figures, tabulate
+from training.evaluate.judge import plain, units_of
 from training.metrics import Floats, Truths
-
-from .cases import Question, Scores, by_image, by_study
-from .figures import draw_figures, tabulate
-from .judge import plain, units_of
 
 
 def calibrate(scores: Scores, question: Question, config: Evaluation) -> Calibration:

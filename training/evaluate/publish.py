@@ -11,14 +11,13 @@ from pacs_ai.errors import DataError
 from training.calibration import Calibration
 from training.config import Recipe
 from training.data.samples import Sample
+from training.evaluate.cases import Cases, Question, Scores
+from training.evaluate.judge import IMAGE, STUDY, plain
+from training.evaluate.network import Classifier
+from training.evaluate.worst import draw_errors, worst_errors
 from training.report.page import write_report
 from training.report.pictures import png
 from training.run import Run, write_whole
-
-from .cases import Cases, Question, Scores
-from .judge import IMAGE, STUDY, plain
-from .network import Classifier
-from .worst import draw_errors, worst_errors
 
 FORMAT = 1
 FIGURES, ERRORS, CALIBRATION = "figures.json", "errors", "calibration.json"

@@ -12,9 +12,8 @@ from pacs_ai.model.spec import InputSpec
 from training.config import Recipe
 from training.data.read import Images, load_images
 from training.data.samples import Sample
-
-from .cases import Scores
-from .network import Classifier
+from training.evaluate.cases import Scores
+from training.evaluate.network import Classifier
 
 _BATCH = 64
 _MEMORY = 2**28

@@ -8,11 +8,10 @@ import numpy as np
 from pacs_ai.model.gradcam import gradcam
 from pacs_ai.model.spec import InputSpec
 from training.data.samples import Sample
+from training.evaluate.cases import Cases
+from training.evaluate.network import Classifier
+from training.evaluate.score import look
 from training.report.pictures import Picture, as_rgb, enlarge, frame, grey_of, mosaic, overlay
-
-from .cases import Cases
-from .network import Classifier
-from .score import look
 
 _SIDE = 176
 _BOX = (64, 220, 200)

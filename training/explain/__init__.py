@@ -8,6 +8,6 @@
     of_run    the whole of it on a run's test split
 """
 
-from .of_run import explain
+from training.explain.of_run import explain
 
 __all__ = ["explain"]

@@ -15,13 +15,21 @@ from training.evaluate.network import TrainedNetwork
 from training.evaluate.publish import as_json, calibration_of
 from training.evaluate.score import image_key, look
 from training.evaluate.worst import box_of
+from training.explain.inside import choose_layers, feature_maps, maximise
+from training.explain.saliency import METHODS
+from training.explain.worth import (
+    answer_of,
+    area,
+    blur,
+    curve,
+    means,
+    order_of,
+    point,
+    random_order,
+)
 from training.report.explained import write_page
 from training.report.pictures import as_rgb, enlarge, frame, grey_of, mosaic, overlay, png
 from training.run import Run, write_whole
-
-from .inside import choose_layers, feature_maps, maximise
-from .saliency import METHODS
-from .worth import answer_of, area, blur, curve, means, order_of, point, random_order
 
 EXPLAINED = "explain.json"
 _BOX = (64, 220, 200)

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pacs_ai.errors import DataError
+from training.report.page import STYLE
+from training.report.svg import Axes
+from training.report.tables import cell
 from training.run import write_whole
-
-from .page import STYLE
-from .svg import Axes
-from .tables import cell
 
 EXPLAINED, PAGE = "explain.json", "explain.html"
 

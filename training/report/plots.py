@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from .svg import Axes, document, element, text
+from training.report.svg import Axes, document, element, text
 
 _LETTER = 6.2
 _ROW = 24.0

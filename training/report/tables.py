@@ -3,8 +3,8 @@
 from html import escape
 from typing import Any
 
-from . import plots
-from .words import LOWER_IS_BETTER, NAMES
+from training.report import plots
+from training.report.words import LOWER_IS_BETTER, NAMES
 
 _PER_CLASS = ("auc", "average_precision", "sensitivity", "specificity", "ppv", "npv", "f1", "mcc")
 _PER_GROUP = ("auc", "sensitivity", "specificity", "balanced_accuracy", "f1", "calibration_error")
