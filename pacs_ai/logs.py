@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from pacs_ai.sections import Log
+from pacs_ai.config.sections import Log
 
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 _secret = b""

@@ -7,8 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from pacs_ai.checks.finding import Finding, Severity, doubtful, guarded, wrong
-from pacs_ai.config import SQLITE, Config
-from pacs_ai.configfile import describe
+from pacs_ai.config import SQLITE, Config, describe
 from pacs_ai.store import pairing, version
 from pacs_ai.store.session import Database
 from pacs_ai.store.sitekey import KEY_FILE

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pacs_ai.checks import check_start
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, group, read_config
 from pacs_ai.cli.tables import print_json
-from pacs_ai.configfile import describe, find_config
+from pacs_ai.config import describe, find_config
 
 app = group("The configuration.")
 

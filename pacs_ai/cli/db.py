@@ -8,7 +8,7 @@ from pacs_ai.cli import rekey as keys
 from pacs_ai.cli.node import open_database
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, group, read_config
 from pacs_ai.cli.tables import print_json
-from pacs_ai.configfile import describe
+from pacs_ai.config import describe
 from pacs_ai.errors import ConfigError
 from pacs_ai.flow import rekey as flow
 from pacs_ai.store import migrate, version

@@ -11,11 +11,11 @@ import typer
 
 from pacs_ai.cli.options import Verbose, single
 from pacs_ai.cli.tables import print_table
+from pacs_ai.config.sections import Log
 from pacs_ai.demo.harvest import Harvest
 from pacs_ai.demo.run import Outcome, run_demo
 from pacs_ai.demo.stage import HOST, NODE_TITLE
 from pacs_ai.logs import setup_logging
-from pacs_ai.sections import Log
 
 app = single()
 

@@ -15,8 +15,7 @@ from pacs_ai.checks.tls import SOON
 from pacs_ai.cli.node import opened_node
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, read_config, single
 from pacs_ai.cli.tables import print_json
-from pacs_ai.config import Config, ModelEntry, Peer
-from pacs_ai.configfile import find_config
+from pacs_ai.config import Config, ModelEntry, Peer, find_config
 from pacs_ai.dicom.codecs import EXTRA, has_extra, missing_codecs
 from pacs_ai.errors import PacsAIError, PeerError, PeerUnreachable, TlsFailed
 from pacs_ai.flow.addresses import address, ask_whether_there, own_addresses

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from pacs_ai import __version__
 from pacs_ai.app import App
-from pacs_ai.config import Config, Operand, Peer, Rule
-from pacs_ai.configfile import describe, find_config, load_config
+from pacs_ai.config import Config, Operand, Peer, Rule, describe, find_config, load_config
 from pacs_ai.model.bundle import ModelBundle
 
 _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to

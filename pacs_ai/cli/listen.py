@@ -12,8 +12,7 @@ from pacs_ai.app import HEAVY_TASKS, App, build_app
 from pacs_ai.checks import check_start
 from pacs_ai.cli.greeting import belongings, greeting
 from pacs_ai.cli.options import ConfigPath, Verbose, read_config, single
-from pacs_ai.config import Config
-from pacs_ai.configfile import find_config
+from pacs_ai.config import Config, find_config
 from pacs_ai.daemon import Daemon
 from pacs_ai.domain import TaskKind
 from pacs_ai.flow.recover import LeaseWatch, sweep

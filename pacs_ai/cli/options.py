@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pacs_ai.config import Config
-from pacs_ai.configfile import load_config
+from pacs_ai.config import Config, load_config
 from pacs_ai.logs import setup_logging
 
 ConfigPath = Annotated[

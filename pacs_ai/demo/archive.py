@@ -13,6 +13,7 @@ import threading
 import uuid
 from pathlib import Path
 
+from pacs_ai.config.sections import Log
 from pacs_ai.dicom.header import read_header
 from pacs_ai.domain import Part
 from pacs_ai.errors import NotDicom, StorageError
@@ -26,7 +27,6 @@ from pacs_ai.net.handlers import (
 )
 from pacs_ai.net.server import ServerSettings, StorageServer
 from pacs_ai.net.status import Status
-from pacs_ai.sections import Log
 from pacs_ai.uids import storable_uid
 
 AE_TITLE = "ARCHIVE"

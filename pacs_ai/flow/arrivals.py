@@ -5,8 +5,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from pacs_ai.config.sections import Study as Timing
 from pacs_ai.domain import StudyId
-from pacs_ai.sections import Study as Timing
 
 Revision = tuple[StudyId, int]
 

@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator
 
 from pacs_ai.config import Config, Operand, rule_label
+from pacs_ai.config.sections import MAX_TITLE
 from pacs_ai.dicom.header import keyword_vr
 from pacs_ai.errors import ConfigError
 from pacs_ai.flow.asked import SENDER_KEYS
-from pacs_ai.sections import MAX_TITLE
 
 _GLOB = re.compile(r"\[!?\]?[^\]]*\]|[*?]")
 """The parts of a pattern that stand for other characters (`fnmatch`)."""

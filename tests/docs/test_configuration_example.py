@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from pacs_ai.config import Config, ModelEntry, Peer, Rule
-from pacs_ai.configfile import load_config
-from pacs_ai.sections import StudyTiming
+from pacs_ai.config import Config, ModelEntry, Peer, Rule, load_config
+from pacs_ai.config.sections import StudyTiming
 
 COMMENTED_KEY = re.compile(r"^#(?=[a-z_0-9]+ = )", re.MULTILINE)
 # Shown with a value that makes sense, since the default is that there is none.

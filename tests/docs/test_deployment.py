@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pacs_ai.configfile import load_config
+from pacs_ai.config import load_config
 
 PINNED = re.compile(r"^[\w./-]+:v?\d+\.\d+\.\d+[\w.-]*$")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pydicom.data import get_testdata_file
 
-from pacs_ai.sections import Limits
+from pacs_ai.config.sections import Limits
 from tests.node import wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]

@@ -33,6 +33,7 @@ PLANTED = [
     ("pacs_ai.flow", "pacs_ai.app"),
     ("pacs_ai.store", "pacs_ai.dicom"),
     ("pacs_ai.config", "pacs_ai.logs"),
+    ("pacs_ai.config.paths", "pacs_ai.config.load"),
     ("pacs_ai.errors", "pacs_ai.domain"),
     ("training", "pacs_ai.store"),
     ("training", "pacs_ai.config"),

@@ -9,9 +9,9 @@ import pytest
 
 from pacs_ai import logs
 from pacs_ai.config import Config
+from pacs_ai.config.sections import Log
 from pacs_ai.errors import NotDicom
 from pacs_ai.logs import get_logger, setup_logging
-from pacs_ai.sections import Log
 
 
 def fail() -> None:

@@ -26,7 +26,7 @@ WORKER = """
 import tracemalloc
 from pathlib import Path
 from pacs_ai.app import build_app
-from pacs_ai.configfile import load_config
+from pacs_ai.config import load_config
 from pacs_ai.results.document import _pattern
 from pacs_ai.worker import Analyst
 storage = {"database": "sqlite:///rows.db", "spool": "spool"}

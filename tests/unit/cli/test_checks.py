@@ -10,7 +10,7 @@ import pytest
 
 from pacs_ai.cli.doctor import findings as doctor_findings
 from pacs_ai.cli.listen import _checked_app
-from pacs_ai.configfile import load_config
+from pacs_ai.config import load_config
 from pacs_ai.errors import ConfigError
 from tests.unit.cli.conftest import Answer
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from pydicom.data import get_testdata_file
 
 from pacs_ai.cli.node import opened_node
-from pacs_ai.configfile import load_config
+from pacs_ai.config import load_config
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.store.schema import Event, Identity, Instance, Study

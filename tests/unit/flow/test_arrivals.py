@@ -1,6 +1,6 @@
+from pacs_ai.config.sections import Study as Timing
 from pacs_ai.domain import StudyId
 from pacs_ai.flow.arrivals import Arrivals
-from pacs_ai.sections import Study as Timing
 
 REVISION = (StudyId(1), 1)
 SLOW = Timing(quiet_seconds=60, max_wait_seconds=3600)

@@ -6,18 +6,18 @@ import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, get_origin
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
-from pacs_ai.config import SQLITE, Config
-from pacs_ai.configerror import explain
+from pacs_ai.config.errors import explain
+from pacs_ai.config.paths import SQLITE, anchored, anchored_value
+from pacs_ai.config.schema import Config
 from pacs_ai.errors import ConfigError
-from pacs_ai.sections import Section
 
 FILE_NAME = "pacs-ai.toml"
 _ENVIRONMENT = "PACS_AI_"
-_MANIFEST = "model.toml"
 _PASSWORD = re.compile(r"(://[^:/@]*:).*(@)|((?:ssl)?password=)[^&]*")
 """Up to the last @: a password may hold one."""
 _ORCHESTRATOR = ("service_", "port_")
@@ -28,13 +28,8 @@ _TOML = {
     "Cannot declare": ": this section is there a second time",
 }
 """How an error of the TOML reader begins: what most often is its cause."""
-_LISTS = {("node", "accept_from"), ("node", "other_ae_titles")}
-_PATHS = {("storage", "spool"), ("results", "font"), ("node", "users")} | {
-    ("tls", key) for key in ("certificate", "key", "ca")
-}
 
 Overrides = Mapping[str, Mapping[str, object]]
-S = TypeVar("S", bound=Section)
 
 
 def find_config() -> Path | None:
@@ -77,7 +72,7 @@ def load_config(path: Path | None = None, flags: Overrides | None = None) -> Con
         config = Config.model_validate(data)
     except ValidationError as error:
         raise ConfigError(f"{path or 'configuration'}: {explain(error, environment)}") from None
-    return _absolute(config, base)
+    return anchored(config, base)
 
 
 def describe(config: Config) -> dict[str, Any]:
@@ -113,9 +108,9 @@ def _hint(said: str) -> str:
 def _environment() -> dict[str, dict[str, str]]:
     """Values for known sections: an orchestrator may set other ``PACS_AI_`` variables."""
     found: dict[str, dict[str, str]] = {}
-    for section, field in Config.model_fields.items():
-        keys = getattr(field.annotation, "model_fields", None)
-        if keys is None:
+    for section in Config.model_fields:
+        keys = _fields(section)
+        if not keys:
             continue
         start = f"{_ENVIRONMENT}{section}_".upper()
         for name, value in os.environ.items():
@@ -131,16 +126,29 @@ def _environment() -> dict[str, dict[str, str]]:
 def _merge(data: dict[str, Any], upper: Overrides, here: Path) -> None:
     """Lay `upper` over `data`; its relative paths start at the working directory."""
     for section, values in upper.items():
-        given = {key: value for key, value in values.items() if value is not None}
-        for key, value in given.items():
-            if (section, key) == ("storage", "database"):
-                given[key] = _absolute_url(str(value), here)
-            elif (section, key) in _PATHS:
-                given[key] = str(here / str(value))
-            elif (section, key) in _LISTS and isinstance(value, str):
-                given[key] = _list(value)
+        fields = _fields(section)
+        given = {
+            key: _value(fields[key], value, here)
+            for key, value in values.items()
+            if value is not None
+        }
         if given:
             data[section] = {**data.get(section, {}), **given}
+
+
+def _fields(section: str) -> dict[str, FieldInfo]:
+    """Return the keys of a section with their types; none for a table of sections."""
+    fields: dict[str, FieldInfo] = getattr(
+        Config.model_fields[section].annotation, "model_fields", {}
+    )
+    return fields
+
+
+def _value(field: FieldInfo, value: object, here: Path) -> object:
+    """Read the value that a variable or a flag sets."""
+    if get_origin(field.annotation) is tuple and isinstance(value, str):
+        return _list(value)
+    return anchored_value(field, value, here)
 
 
 def _list(text: str) -> tuple[object, ...]:
@@ -150,60 +158,3 @@ def _list(text: str) -> tuple[object, ...]:
         if isinstance(written, list):
             return tuple(written)
     return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _absolute(config: Config, base: Path) -> Config:
-    storage = config.storage.model_copy(
-        update={
-            "database": _absolute_url(config.storage.database, base),
-            "spool": base / config.storage.spool,
-        }
-    )
-    tls = _anchored(config.tls, base, "certificate", "key", "ca")
-    node = _anchored(config.node, base, "users")
-    results = _anchored(config.results, base, "font")
-    files = ("ca", "certificate", "key", "passcode_file")
-    peers = {name: _anchored(peer, base, *files) for name, peer in config.peers.items()}
-    models = {
-        name: entry.model_copy(update={"bundle": _bundle(entry.bundle, base)})
-        for name, entry in config.models.items()
-    }
-    return config.model_copy(
-        update={
-            "node": node,
-            "storage": storage,
-            "tls": tls,
-            "results": results,
-            "peers": peers,
-            "models": models,
-        }
-    )
-
-
-def _anchored(section: S, base: Path, *keys: str) -> S:
-    """Let the relative paths of a section start at a folder; a key that is not set stays so."""
-    files = {key: getattr(section, key) for key in keys}
-    update = {key: base / file for key, file in files.items() if file is not None}
-    return section.model_copy(update=update)
-
-
-def _absolute_url(url: str, base: Path) -> str:
-    """Anchor the path of a SQLite URL; name the driver of a PostgreSQL one."""
-    if url.startswith("postgresql://"):
-        return url.replace("postgresql://", "postgresql+psycopg://", 1)
-    if url.startswith("postgresql+psycopg://"):
-        return url
-    if not url.startswith(SQLITE) or url == SQLITE:
-        raise ConfigError(
-            f"storage.database: {url.split(':', 1)[0]!r} is not sqlite:/// or postgresql://"
-        )
-    return f"{SQLITE}{base / url.removeprefix(SQLITE)}"
-
-
-def _bundle(bundle: str, base: Path) -> str:
-    """Anchor a bundle's folder; a bare word that is no bundle's folder names a shipped one.
-
-    A folder ``demo`` may be anything: only its manifest makes it a bundle.
-    """
-    folder = base / bundle
-    return str(folder) if "/" in bundle or (folder / _MANIFEST).is_file() else bundle

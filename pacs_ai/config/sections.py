@@ -1,4 +1,4 @@
-"""Sections of the configuration that stand by themselves; `pacs_ai.config` puts them together."""
+"""Sections of the configuration that stand by themselves; `schema` puts them together."""
 
 import ipaddress
 from pathlib import Path
@@ -15,6 +15,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+
+from pacs_ai.config.paths import DatabaseUrl
 
 MAX_TITLE = 16
 """Characters of an AE title (PS3.5 Section 6.2)."""
@@ -104,7 +106,7 @@ class Node(Section):
 class Storage(Section):
     """``[storage]``: where instances and rows are kept, and how safely."""
 
-    database: str = "sqlite:///var/pacs-ai.db"
+    database: DatabaseUrl = "sqlite:///var/pacs-ai.db"
     """SQLAlchemy URL, SQLite or PostgreSQL; a relative path starts at the file's folder."""
     spool: Folder = Path("var/spool")
     """Folder for instances and results."""

@@ -2,15 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from pacs_ai.config import sent_to
-from pacs_ai.configfile import describe, load_config
+from pacs_ai.config import describe, load_config, sent_to
 from pacs_ai.errors import ConfigError
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 def write(text: str, name: str = "node.toml") -> Path:
@@ -32,26 +25,6 @@ def test_the_file_in_the_working_folder_is_found(tmp_path: Path):
     config = load_config()
     assert config.node.ae_title == "HERE"
     assert config.storage.spool == tmp_path / "var/spool"
-
-
-def test_relative_paths_start_at_the_files_folder(tmp_path: Path):
-    (tmp_path / "etc").mkdir()
-    path = write(
-        '[storage]\nspool = "s"\ndatabase = "sqlite:///d.db"\n[models.m]\nbundle = "b/c"\n'
-        '[[rules]]\nname = "r"\nmodel = "m"\n',
-        "etc/node.toml",
-    )
-    config = load_config(path)
-    assert config.storage.spool == tmp_path / "etc/s"
-    assert config.storage.database == f"sqlite:///{tmp_path}/etc/d.db"
-    assert config.models["m"].bundle == str(tmp_path / "etc/b/c")
-
-
-def test_a_folder_of_the_same_name_does_not_hide_a_shipped_bundle(tmp_path: Path):
-    (tmp_path / "demo").mkdir()
-    assert load_config().models["demo"].bundle == "demo"
-    (tmp_path / "demo/model.toml").touch()
-    assert load_config().models["demo"].bundle == str(tmp_path / "demo")
 
 
 def test_flags_beat_environment_beats_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -274,13 +247,6 @@ def test_a_choice_of_results_that_has_no_effect_is_refused(peer: str, rule: str,
 def test_a_peer_gets_what_the_rule_makes_and_it_takes(peer: str, rule: str, sent: tuple[str, ...]):
     config = load_config(write(f"{PEER}{peer}\n{RULE}{rule}\n"))
     assert sent_to(config.rules[0], config.peers["pacs"]) == sent
-
-
-def test_a_font_lies_beside_the_configuration(tmp_path: Path):
-    folder = tmp_path / "etc"
-    folder.mkdir()
-    config = load_config(write('[results]\nfont = "fonts/cjk.ttf"\n', "etc/node.toml"))
-    assert config.results.font == folder / "fonts/cjk.ttf"
 
 
 @pytest.mark.parametrize(

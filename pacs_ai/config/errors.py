@@ -11,7 +11,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from pacs_ai.config import Config, rule_label
+from pacs_ai.config.schema import Config, rule_label
 
 _RULES = "rules"
 _WORDS = {

@@ -9,8 +9,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from pacs_ai.domain import DOCUMENTS, REFUSALS, ResultKind
-from pacs_ai.sections import (
+from pacs_ai.config.paths import SQLITE, BundleName
+from pacs_ai.config.sections import (
     AETitle,
     Engine,
     Host,
@@ -25,9 +25,7 @@ from pacs_ai.sections import (
     StudyTiming,
     Tls,
 )
-
-SQLITE = "sqlite:///"
-"""How the URL of a SQLite database begins; its file's path follows."""
+from pacs_ai.domain import DOCUMENTS, REFUSALS, ResultKind
 
 
 def _some(operand: str | tuple[str, ...]) -> str | tuple[str, ...]:
@@ -98,7 +96,7 @@ class Results(Section):
 class ModelEntry(Section):
     """``[models.x]``: a bundle under the name that rules use."""
 
-    bundle: str
+    bundle: BundleName
     """Folder of the bundle, or the name of a shipped one."""
     sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
     """Pins the weights; another file is refused."""

@@ -1,0 +1,31 @@
+"""The configuration of the node: read once, checked as a whole, frozen.
+
+`sections` and `schema` declare the keys, `load` reads them, `errors` says what is wrong with a
+file, and `paths` says where relative paths start.
+"""
+
+from pacs_ai.config.load import describe, find_config, load_config
+from pacs_ai.config.paths import SQLITE
+from pacs_ai.config.schema import (
+    Config,
+    ModelEntry,
+    Operand,
+    Peer,
+    Rule,
+    rule_label,
+    sent_to,
+)
+
+__all__ = [
+    "SQLITE",
+    "Config",
+    "ModelEntry",
+    "Operand",
+    "Peer",
+    "Rule",
+    "describe",
+    "find_config",
+    "load_config",
+    "rule_label",
+    "sent_to",
+]
