@@ -21,9 +21,9 @@ from pacs_ai.flow.traffic import TrafficMeter
 from pacs_ai.logs import use_secret
 from pacs_ai.model.bundle import ModelBundle, load_bundle
 from pacs_ai.store.pairing import pair
+from pacs_ai.store.prepare import prepare
 from pacs_ai.store.session import Database
 from pacs_ai.store.spool import Spool
-from pacs_ai.store.version import prepare
 
 LIGHT_TASKS = (
     (TaskKind.ROUTE,),

@@ -33,7 +33,7 @@ from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.model.predict import Classifier
 from pacs_ai.results.wording import fraction
 from pacs_ai.store import identities, instances, jobs
-from pacs_ai.store.results import Made
+from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Instance, Job, Study
 from pacs_ai.store.session import Session
 
@@ -162,7 +162,7 @@ def _say_what_is_missing(
     classifier: Classifier,
     sources: Sequence[Source],
     encoded: Encoded,
-) -> list[Made]:
+) -> list[StoredResult]:
     """Tell the log of results that could not be made, and who asked for it of their absence."""
     for kind, error in encoded.failed.items():
         _log.error("result not made", job=job.id, kind=kind, error=error.code, reason=error.message)
@@ -188,7 +188,10 @@ def _note_unusable(context: FlowContext, rows: Sequence[Instance], looked: Looke
 
 
 def _finish(
-    context: FlowContext, lease: jobs.Lease, made: Sequence[Made], end: Callable[..., list[str]]
+    context: FlowContext,
+    lease: jobs.Lease,
+    made: Sequence[StoredResult],
+    end: Callable[..., list[str]],
 ) -> None:
     """Commit results, deliveries and their tasks together, or drop the files of a lost lease.
 

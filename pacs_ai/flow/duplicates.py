@@ -11,7 +11,7 @@ from pacs_ai.flow.loopguard import OWN_RESULT
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.net.handlers import StoreAnswer
 from pacs_ai.store import admission, instances, repeats
-from pacs_ai.store.admission import Placed
+from pacs_ai.store.admission import InsertedInstance
 from pacs_ai.store.identities import Sender
 from pacs_ai.store.schema import Instance
 from pacs_ai.store.session import RECEIVE_BUSY_SECONDS, Session
@@ -35,7 +35,7 @@ class _Known:
 
 def answer(
     context: FlowContext, path: str, size: int, scanned: ScannedInstance, sender: Sender
-) -> tuple[StoreAnswer, Placed | None]:
+) -> tuple[StoreAnswer, InsertedInstance | None]:
     """Deal with a file whose SOP Instance UID is that of another.
 
     Identical bytes are a success without effect, unless they come by a way that a rule asks for, or
@@ -87,7 +87,7 @@ def _known(context: FlowContext, scanned: ScannedInstance) -> _Known:
         return _Known(row, repeats.ways(session, row), identical)
 
 
-def _come_again(context: FlowContext, known: _Known, sender: Sender) -> Placed | None:
+def _come_again(context: FlowContext, known: _Known, sender: Sender) -> InsertedInstance | None:
     """Note by which other way an instance came, and receive its study on where a rule asks."""
     way = (sender.calling_aet, sender.called_aet)
     if not sender.calling_aet or way in known.ways:
@@ -112,7 +112,7 @@ def _set_aside(
     scanned: ScannedInstance,
     known: _Known,
     sender: Sender,
-) -> Placed | None:
+) -> InsertedInstance | None:
     aside = context.spool.set_aside(path, "variants")
     variant = instances.SetAside(scanned.transfer_syntax_uid, aside, size, scanned.dataset_sha256)
     opens = _opens(context, known, sender)

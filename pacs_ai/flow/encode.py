@@ -29,7 +29,7 @@ FORM = b"results 5"
 """Version of the results' form; goes into every result UID, so that two forms can coexist."""
 
 
-Encoded = Outcome[results.Made]
+Encoded = Outcome[results.StoredResult]
 
 
 def encode(
@@ -83,7 +83,7 @@ def _kept(
     build: Callable[[Sequence[ResultKind]], Iterator[Built]],
     rules: Sequence[Rule],
 ) -> Encoded:
-    def drop(one: results.Made) -> None:
+    def drop(one: results.StoredResult) -> None:
         if one.fresh:
             context.spool.delete(one.path)
 
@@ -167,7 +167,7 @@ def grey(image: ImagePrediction) -> npt.NDArray[np.float32]:
     return read_pixels(image.header.path, image.frame, strict=False)
 
 
-def _store(context: FlowContext, result: Built, rules: Sequence[Rule]) -> results.Made:
+def _store(context: FlowContext, result: Built, rules: Sequence[Rule]) -> results.StoredResult:
     known = stored_before(context, result.sop_instance_uid)
     if known is not None:
         path, size, digest = known.path, known.bytes, known.sha256
@@ -175,7 +175,7 @@ def _store(context: FlowContext, result: Built, rules: Sequence[Rule]) -> result
         content = result.encode()
         path, size = context.spool.write_result(content, result.suffix), len(content)
         digest = hashlib.sha256(content).hexdigest()
-    return results.Made(
+    return results.StoredResult(
         kind=result.kind,
         number=result.number,
         sop_class_uid=result.sop_class_uid,

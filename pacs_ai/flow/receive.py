@@ -124,7 +124,7 @@ def adopt(
     arrival = _arrival(path, size, scanned)
     sender = sender_of(context, scanned, origin)
     now = context.now()
-    placed = context.database.write_together(
+    placed = context.database.write_grouped(
         lambda connection: arriving.place(connection, arrival, sender, now)
     )
     answer = StoreAnswer(SUCCESS)

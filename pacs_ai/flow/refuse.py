@@ -9,7 +9,7 @@ from pacs_ai.flow.encode import encode_refusal
 from pacs_ai.flow.look import Source, open_sources
 from pacs_ai.logs import get_logger
 from pacs_ai.results.context import own_result
-from pacs_ai.store.results import Made
+from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Job
 
 _log = get_logger()
@@ -22,7 +22,7 @@ def say_why(
     sources: Sequence[Source],
     error: DataError,
     kinds: Collection[ResultKind] = REFUSALS,
-) -> list[Made]:
+) -> list[StoredResult]:
     """Make the results of a study that was not analysable, for the rules that ask for them.
 
     Parameters
@@ -34,7 +34,7 @@ def say_why(
 
     Returns
     -------
-    list of Made
+    list of StoredResult
         None where no rule asks, where no instance can be read (whose study would it be?), and
         where the results themselves break a rule: that they cannot be made must not hide why the
         study was rejected.

@@ -12,7 +12,7 @@ from pacs_ai.net.client import StoreOutcome
 from pacs_ai.results.plain import plain_report
 from pacs_ai.store import deliveries, results
 from pacs_ai.store.deliveries import Parcel
-from pacs_ai.store.results import Made
+from pacs_ai.store.results import StoredResult
 
 PLAIN = "2D"
 """What the kind of such a result ends with."""
@@ -48,7 +48,7 @@ def substitute(
         )
     else:
         path, size, digest = known.path, known.bytes, known.sha256
-    made = Made(
+    made = StoredResult(
         kind=f"{kind} {PLAIN}",
         number=number,
         sop_class_uid=plain.sop_class_uid,

@@ -18,7 +18,7 @@ from pacs_ai.results.build import DICOM_SUFFIX, BuiltResult
 from pacs_ai.results.rejection import Withdrawn, build_rejection
 from pacs_ai.results.source import read_source
 from pacs_ai.store import identities, withdrawals
-from pacs_ai.store.results import Made
+from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Delivery, Result, Study
 
 PATIENT_CORRECTED = (
@@ -78,7 +78,7 @@ def _note(
     identity: str,
     destination: str,
     results: Sequence[Result],
-) -> Made:
+) -> StoredResult:
     made_by = result_context(context.config, context.installation_uid(), context.now())
     withdrawn = [
         Withdrawn(
@@ -97,7 +97,7 @@ def _note(
     if problems := check_dataset(note):
         raise InvalidResult(f"rejection note: {problems[0]}")
     content = BuiltResult(ResultKind.KEY_OBJECT, 1, note).encode()
-    return Made(
+    return StoredResult(
         kind=withdrawals.REJECTION,
         number=0,
         sop_class_uid=str(note.SOPClassUID),
@@ -112,7 +112,11 @@ def _note(
 
 
 def _enter(
-    context: FlowContext, study: Study, destination: str, made: Made, rows: Sequence[Delivery]
+    context: FlowContext,
+    study: Study,
+    destination: str,
+    made: StoredResult,
+    rows: Sequence[Delivery],
 ) -> None:
     """Enter a note, unless meanwhile another worker did, or the next correction came."""
     with context.database.write() as session:

@@ -17,7 +17,7 @@ _OPEN_AGAIN = (StudyState.COMPLETE, StudyState.ROUTED, StudyState.PURGED, StudyS
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class InsertedInstance:
     """The revision that an instance belongs to, and the state of its study.
 
     ``alarm`` says why the study is held, where this instance names another patient.
@@ -47,7 +47,9 @@ def add_instance(
     return _add(session, arrival, sender, now)[0]
 
 
-def place(session: Session, arrival: instances.Arrival, sender: Sender, now: datetime) -> Placed:
+def place(
+    session: Session, arrival: instances.Arrival, sender: Sender, now: datetime
+) -> InsertedInstance:
     """Do the same; returns what the flow has to know of it."""
     study, alarm = _add(session, arrival, sender, now)
     session.flush()
@@ -158,7 +160,7 @@ def hold(
 
 def repeat(
     session: Session, instance: Instance, sender: Sender, *, opens: bool, now: datetime
-) -> Placed | None:
+) -> InsertedInstance | None:
     """Note that an instance came again by another way.
 
     Parameters
@@ -168,7 +170,7 @@ def repeat(
 
     Returns
     -------
-    Placed or None
+    InsertedInstance or None
         Where the study is received on, because of it.
     """
     study = session.get_one(Study, instance.study_id, with_for_update=True)
@@ -186,7 +188,7 @@ def set_aside(
     variant: instances.SetAside,
     sender: Sender,
     now: datetime,
-) -> Placed:
+) -> InsertedInstance:
     """Note a variant of an instance, and hold the study if it names another patient."""
     study = session.get_one(Study, instance.study_id, with_for_update=True)
     identity = identities.recognise(session, study, sender, now)
@@ -194,7 +196,9 @@ def set_aside(
     return _judge(session, study, identity, sender, now)
 
 
-def refused(session: Session, instance: Instance, sender: Sender, now: datetime) -> Placed:
+def refused(
+    session: Session, instance: Instance, sender: Sender, now: datetime
+) -> InsertedInstance:
     """Hold the study if what was refused named another patient: it may be a correction."""
     study = session.get_one(Study, instance.study_id, with_for_update=True)
     identity = identities.recognise(session, study, sender, now)
@@ -203,7 +207,7 @@ def refused(session: Session, instance: Instance, sender: Sender, now: datetime)
 
 def _judge(
     session: Session, study: Study, identity: Identity, sender: Sender, now: datetime
-) -> Placed:
+) -> InsertedInstance:
     alarm = ""
     if identity.patient_number != study.patient_number:
         alarm = hold(session, study, identity, sender, now, known=True)
@@ -240,5 +244,5 @@ def _continue(session: Session, study: Study, sender: Sender, now: datetime, mod
     session.refresh(study)
 
 
-def _placed(study: Study, alarm: str) -> Placed:
-    return Placed(StudyId(study.id), study.revision, StudyState(study.state), alarm)
+def _placed(study: Study, alarm: str) -> InsertedInstance:
+    return InsertedInstance(StudyId(study.id), study.revision, StudyState(study.state), alarm)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from pacs_ai.domain import StudyId, StudyState
 from pacs_ai.store import admission, instances
-from pacs_ai.store.admission import Placed
+from pacs_ai.store.admission import InsertedInstance
 from pacs_ai.store.identities import Sender
 from pacs_ai.store.instances import Arrival
 from pacs_ai.store.schema import Identity, Instance, Study
@@ -50,7 +50,7 @@ _NOTE_ACTIVITY = (
 
 def place(
     connection: sa.Connection, arrival: Arrival, sender: Sender, now: datetime
-) -> Placed | None:
+) -> InsertedInstance | None:
     """Give an instance its row, and its study the state that follows from it.
 
     Nearly every instance is a new one of a study that is being received, and names its patient
@@ -58,7 +58,7 @@ def place(
 
     Returns
     -------
-    Placed or None
+    InsertedInstance or None
         None if the SOP Instance UID has a row already.
     """
     if not arrival.unusable_reason and sender.calling_aet:
@@ -73,7 +73,7 @@ def place(
 
 def _continue(
     connection: sa.Connection, arrival: Arrival, sender: Sender, now: datetime
-) -> Placed | None:
+) -> InsertedInstance | None:
     """Do the usual case; None, and nothing done, where it is another."""
     insert, note_activity, moment = _statements(connection.dialect)
     values: dict[str, Any] = {name: getattr(arrival, name) for name in _OF_ARRIVAL}
@@ -95,7 +95,7 @@ def _continue(
         "modality_now": arrival.modality,
     }
     note_activity(connection, activity)
-    return Placed(StudyId(study_id), revision, StudyState.RECEIVING)
+    return InsertedInstance(StudyId(study_id), revision, StudyState.RECEIVING)
 
 
 _Execute = Callable[[sa.Connection, dict[str, Any]], sa.CursorResult[Any]]

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from pacs_ai.domain import DeliveryId, DeliveryState, JobId
 from pacs_ai.store import results
 from pacs_ai.store.due import is_due
-from pacs_ai.store.results import Made
+from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Delivery, Job, Result, Study
 from pacs_ai.store.transition import NO_LEASE, move
 from pacs_ai.store.withholding import MAY_LEAVE
@@ -186,7 +186,9 @@ def fail(
     )
 
 
-def exchange(session: Session, parcel: Parcel, made: Made, *, now: datetime, actor: str) -> bool:
+def exchange(
+    session: Session, parcel: Parcel, made: StoredResult, *, now: datetime, actor: str
+) -> bool:
     """Move SENDING → PENDING with another result: one that the peer may take."""
     job_id = session.get_one(Delivery, parcel.delivery_id).job_id
     return move(

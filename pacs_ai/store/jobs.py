@@ -19,7 +19,7 @@ from pacs_ai.errors import LeaseLost
 from pacs_ai.store import results
 from pacs_ai.store.due import is_due
 from pacs_ai.store.modelrecord import NOTHING_LOADED, recorded_model
-from pacs_ai.store.results import Made
+from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Delivery, Job, Study
 from pacs_ai.store.transition import NO_LEASE, move, record
 
@@ -135,7 +135,7 @@ def renew(session: Session, lease: Lease, lease_seconds: float, now: datetime) -
 def succeed(
     session: Session,
     lease: Lease,
-    made: Sequence[Made],
+    made: Sequence[StoredResult],
     summary: str,
     now: datetime,
     fault: tuple[str, str] = ("", ""),
@@ -161,7 +161,7 @@ def succeed(
     return _keep(session, lease, made, now)
 
 
-def _keep(session: Session, lease: Lease, made: Sequence[Made], now: datetime) -> list[str]:
+def _keep(session: Session, lease: Lease, made: Sequence[StoredResult], now: datetime) -> list[str]:
     """Give results their rows and deliveries; returns who has something to get."""
     destinations: dict[str, None] = {}
     for one in made:
@@ -222,7 +222,7 @@ def reject(
     code: str,
     text: str,
     now: datetime,
-    made: Sequence[Made] = (),
+    made: Sequence[StoredResult] = (),
 ) -> list[str]:
     """Move RUNNING → REJECTED: the study holds nothing this model can judge.
 

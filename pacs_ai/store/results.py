@@ -11,7 +11,7 @@ from pacs_ai.store.schema import Job, Result
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class StoredResult:
     """One result object whose bytes already lie in the spool.
 
     ``fresh`` is False for one that an earlier revision wrote. ``bytes`` is 0 where not known.
@@ -42,7 +42,7 @@ def kind_of(session: Session, sop_instance_uid: str) -> tuple[str, int]:
     return row.kind, row.number
 
 
-def keep(session: Session, job_id: JobId, made: Made) -> int:
+def keep(session: Session, job_id: JobId, made: StoredResult) -> int:
     """Return the id of a result's row; an object made before keeps the one it has.
 
     One whose file was removed or lost since gets the file that was made now.

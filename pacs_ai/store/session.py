@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from pacs_ai.errors import ConfigError, DatabaseBusy, NoSpace, StorageError
-from pacs_ai.store.together import Together
+from pacs_ai.store.group_commit import GroupCommit
 
 __all__ = ["Database", "Session"]
 
@@ -59,7 +59,7 @@ class Database:
             sa.event.listen(self.engine, "connect", _configure_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
         self._receiving: sa.Connection | None = None
-        self._together = Together(self._write_received)
+        self._group_commit = GroupCommit(self._write_received)
 
     def _driver_options(self) -> dict[str, object]:
         if self.is_sqlite:
@@ -84,26 +84,26 @@ class Database:
         ):
             yield session
 
-    def write_together(self, work: Callable[[sa.Connection], T]) -> T:
+    def write_grouped(self, work: Callable[[sa.Connection], T]) -> T:
         """Run a small piece of work in a transaction that it may share with others.
 
         Parameters
         ----------
         work
-            Must be harmless to run twice: see `Together`.
+            Must be harmless to run twice: see `GroupCommit`.
 
         Raises
         ------
         DatabaseBusy, StorageError
             As `write`, but after `RECEIVE_BUSY_SECONDS`.
         """
-        return self._together.run(work)
+        return self._group_commit.run(work)
 
     @contextlib.contextmanager
     def _write_received(self) -> Iterator[sa.Connection]:
         """Run a block in one transaction, on a connection that is kept for it.
 
-        One thread at a time: `Together` sees to it. A connection that broke is made anew by its
+        One thread at a time: `GroupCommit` sees to it. A connection that broke is made anew by its
         next transaction.
         """
         with _translated():

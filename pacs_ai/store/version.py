@@ -1,6 +1,6 @@
 """The schema step this version needs, known without loading Alembic.
 
-Most starts have nothing to migrate: they compare one row and go on.
+At most starts there is nothing to migrate: one row is compared, and that is all.
 """
 
 import sqlalchemy as sa
@@ -46,21 +46,3 @@ def remedy(step: str | None) -> str:
     if step is not None and step > SCHEMA_STEP:
         return f"the database's schema ({step}) is of a newer pacs-ai: install that version"
     return "the database's schema is not this version's: run pacs-ai db upgrade"
-
-
-def prepare(database: Database) -> None:
-    """Make the schema fit at start: SQLite is upgraded, PostgreSQL must have been already.
-
-    Raises
-    ------
-    ConfigError
-        If the schema is newer, or older on PostgreSQL.
-    """
-    if current(database) == SCHEMA_STEP:
-        return
-    from pacs_ai.store import migrate  # noqa: PLC0415 - loads Alembic, half a second
-
-    if not database.is_sqlite:
-        migrate.refuse_newer(database)
-        raise ConfigError("the database's schema is not up to date: run pacs-ai db upgrade")
-    migrate.upgrade(database)

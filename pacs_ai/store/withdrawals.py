@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from pacs_ai.domain import DeliveryState, JobId
-from pacs_ai.store.results import Made
+from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Delivery, Job, Result, Study
 from pacs_ai.store.transition import record
 
@@ -71,7 +71,7 @@ def enter(
     session: Session,
     study: Study,
     destination: str,
-    made: Made,
+    made: StoredResult,
     withdrawn: Sequence[Delivery],
     *,
     now: datetime,

@@ -10,8 +10,8 @@ from pacs_ai.clock import SystemClock
 from pacs_ai.domain import TaskKind
 from pacs_ai.engine.local import LocalEngine
 from pacs_ai.store import leases
+from pacs_ai.store.prepare import prepare
 from pacs_ai.store.session import Database
-from pacs_ai.store.version import prepare
 
 ROUTES = (TaskKind.ROUTE,)
 

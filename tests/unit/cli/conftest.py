@@ -11,10 +11,10 @@ import pytest
 from pacs_ai.cli import run
 from pacs_ai.domain import JobId
 from pacs_ai.store import deliveries, jobs
+from pacs_ai.store.prepare import prepare
 from pacs_ai.store.schema import Study
 from pacs_ai.store.session import Database
 from pacs_ai.store.spool import Spool
-from pacs_ai.store.version import prepare
 from tests.unit.store.samples import NOW, made, routed_job
 
 CONFIG = """

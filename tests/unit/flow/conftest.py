@@ -18,9 +18,9 @@ from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.receive import receive
 from pacs_ai.net.handlers import AssociationInfo, ReceivedInstance, StoreAnswer
+from pacs_ai.store.prepare import prepare
 from pacs_ai.store.session import Database
 from pacs_ai.store.spool import Spool
-from pacs_ai.store.version import prepare
 
 OWNER = "node/boot/1"
 

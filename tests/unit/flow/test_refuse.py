@@ -12,7 +12,7 @@ from pacs_ai.flow.look import Source
 from pacs_ai.flow.refuse import refusal_of, say_why
 from pacs_ai.net.handlers import StoreAnswer
 from pacs_ai.store import instances, jobs, studies
-from pacs_ai.store.results import Made
+from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Job, Study
 from tests.unit.store.samples import MODEL
 
@@ -23,7 +23,7 @@ PEERS = {
 }
 
 
-def asked(context: FlowContext, *rules: Rule) -> list[Made]:
+def asked(context: FlowContext, *rules: Rule) -> list[StoredResult]:
     """Reject the study that was received, under these rules."""
     config = Config(storage=context.config.storage, peers=PEERS, rules=rules)
     changed = FlowContext(

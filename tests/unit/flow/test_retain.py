@@ -12,17 +12,19 @@ from pacs_ai.flow.recover import restart
 from pacs_ai.flow.retain import retain
 from pacs_ai.net.handlers import StoreAnswer
 from pacs_ai.store import jobs, results, studies
-from pacs_ai.store.results import Made
+from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Study
 from tests.unit.store.samples import MODEL
 
 DAY = 24 * 3600
 
 
-def analysed(context: FlowContext, model: ModelIdentity, *send_to: str) -> Made:
+def analysed(context: FlowContext, model: ModelIdentity, *send_to: str) -> StoredResult:
     """Route the study, and let a job make one result of it."""
     path = context.spool.write_result(b"a result", ".dcm")
-    made = Made("report", 1, "1.2", "2.25.1", "2.25.2", path, "00" * 32, send_to, fresh=True)
+    made = StoredResult(
+        "report", 1, "1.2", "2.25.1", "2.25.2", path, "00" * 32, send_to, fresh=True
+    )
     now = context.now()
     with context.database.write() as session:
         study = session.get_one(Study, 1)
@@ -77,7 +79,7 @@ def test_a_result_made_again_after_that_has_its_file_again(
     later(clock, 8)
     retain(context)
     path = context.spool.write_result(b"made again", ".dcm")
-    again = Made("report", 1, "1.2", "2.25.1", "2.25.2", path, "11" * 32, (), fresh=True)
+    again = StoredResult("report", 1, "1.2", "2.25.1", "2.25.2", path, "11" * 32, (), fresh=True)
     with context.database.write() as session:
         before = results.find(session, made.sop_instance_uid)
         assert before is not None

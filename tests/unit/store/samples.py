@@ -57,7 +57,7 @@ def routed_job(session: Session) -> tuple[Study, JobId]:
     return study, job_id
 
 
-def made(number: int = 1, **changes: object) -> results.Made:
+def made(number: int = 1, **changes: object) -> results.StoredResult:
     values: dict[str, object] = {
         "kind": "report",
         "number": number,
@@ -69,4 +69,4 @@ def made(number: int = 1, **changes: object) -> results.Made:
         "send_to": ("pacs",),
         "fresh": True,
     }
-    return results.Made(**{**values, **changes})  # type: ignore[arg-type]
+    return results.StoredResult(**{**values, **changes})  # type: ignore[arg-type]

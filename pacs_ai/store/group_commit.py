@@ -15,7 +15,7 @@ Work = Callable[[Connection], T]
 Write = Callable[[], AbstractContextManager[Connection]]
 
 
-class Together:
+class GroupCommit:
     """Runs pieces of work in transactions that those share who wait at the same time.
 
     A commit costs a flush of the disk, however little it holds. The first caller leads: it does

@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from pacs_ai.errors import DatabaseBusy, StorageError
+from pacs_ai.store.group_commit import GroupCommit
 from pacs_ai.store.session import Database
-from pacs_ai.store.together import Together
 
 
 def commits(database: Database) -> list[int]:
@@ -58,7 +58,7 @@ def gathered(
 
     def run(work: Callable[[sa.Connection], object]) -> None:
         try:
-            results.append(database.write_together(work))
+            results.append(database.write_grouped(work))
         except StorageError as error:
             errors.append(error.code)
 
@@ -68,7 +68,7 @@ def gathered(
     threads = [threading.Thread(target=run, args=(work,)) for work in works]
     for thread in threads:
         thread.start()
-    while len(database._together._waiting) < len(works):
+    while len(database._group_commit._waiting) < len(works):
         pass
     go_on.set()
     for thread in (leader, *threads):
@@ -95,7 +95,7 @@ def test_a_failure_is_its_owner_s_alone(noting: Database) -> None:
 def test_many_at_once(noting: Database) -> None:
     at_once(
         [
-            lambda n=number: noting.write_together(lambda connection: insert(connection, n))  # type: ignore[misc]
+            lambda n=number: noting.write_grouped(lambda connection: insert(connection, n))  # type: ignore[misc]
             for number in range(100)
         ]
     )
@@ -109,12 +109,12 @@ def test_a_busy_database_is_not_asked_once_for_each() -> None:
         asked.append(1)
         raise DatabaseBusy("locked")
 
-    together = Together(busy)  # type: ignore[arg-type]
+    group = GroupCommit(busy)  # type: ignore[arg-type]
     with pytest.raises(DatabaseBusy):
-        together.run(lambda connection: connection)
+        group.run(lambda connection: connection)
     assert asked == [1]
     with pytest.raises(DatabaseBusy):
-        together.run(lambda connection: connection)
+        group.run(lambda connection: connection)
 
 
 def test_after_a_lock_the_kept_connection_still_makes_transactions(
@@ -127,15 +127,15 @@ def test_after_a_lock_the_kept_connection_still_makes_transactions(
     with database.write() as other:
         insert(other.connection(), 1)
         with pytest.raises(DatabaseBusy):
-            database.write_together(lambda connection: insert(connection, 2))
+            database.write_grouped(lambda connection: insert(connection, 2))
 
     def fail(connection: sa.Connection) -> None:
         insert(connection, 4)
         raise LookupError
 
-    assert database.write_together(lambda connection: insert(connection, 3)) == 3
+    assert database.write_grouped(lambda connection: insert(connection, 3)) == 3
     with pytest.raises(LookupError):
-        database.write_together(fail)
+        database.write_grouped(fail)
     assert numbers(database) == [1, 3], "the one is committed, the other taken back"
     database.close()
 
@@ -147,11 +147,11 @@ def test_a_connection_that_broke_is_made_anew(postgres: str) -> None:
         found: int = connection.scalar(sa.text("SELECT pg_backend_pid()"))
         return found
 
-    first = database.write_together(process)
-    assert database.write_together(process) == first, "it is kept"
+    first = database.write_grouped(process)
+    assert database.write_grouped(process) == first, "it is kept"
     with database.write() as session:
         session.execute(sa.text("SELECT pg_terminate_backend(:process)"), {"process": first})
     with pytest.raises(StorageError):
-        database.write_together(process)
-    assert database.write_together(process) != first
+        database.write_grouped(process)
+    assert database.write_grouped(process) != first
     database.close()
