@@ -10,18 +10,18 @@ from functools import cached_property
 import keras
 
 from pacs_ai.errors import ConfigError
+from training.bundle.export import export
 from training.data import build_dataset
 from training.data.samples import Dataset
 from training.data.sheet import contact_sheet
-from training.disk import room
 from training.download.step import download
 from training.evaluate import evaluate
 from training.evaluate.publish import calibration_of
 from training.explain import explain
-from training.export import export
-from training.finetune import finetune
-from training.run import STEPS, Run, Stopwatch
-from training.train import load_network, train
+from training.learn.finetune import finetune
+from training.learn.train import load_network, train
+from training.run.disk import room
+from training.run.run import STEPS, Run, Stopwatch
 
 Summary = Mapping[str, object]
 

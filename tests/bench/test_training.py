@@ -10,15 +10,15 @@ import pytest
 
 from pacs_ai.demo.phantom import read_labels, write_phantom_collection
 from tests.bench.test_throughput import keep
-from training.config import Recipe, load_recipe
 from training.data.read import load_images
 from training.data.samples import Dataset, Sample
-from training.environment import environment
-from training.learner import compile_learner
+from training.learn.environment import environment
+from training.learn.schedules import build_optimizer
+from training.learn.train import train
+from training.learn.training_task import compile_learner
 from training.networks import build_network
-from training.run import Run
-from training.schedules import build_optimizer
-from training.train import train
+from training.recipe.recipe import Recipe, load_recipe
+from training.run.run import Run
 
 pytestmark = [pytest.mark.bench, pytest.mark.slow, pytest.mark.train]
 

@@ -10,9 +10,9 @@ from pacs_ai.cli.reference import reference
 from pacs_ai.config import Config
 from pacs_ai.domain import DOCUMENTS, ResultKind
 from pacs_ai.net.contexts import STORAGE_CLASSES, TRANSFER_SYNTAXES
-from training import config_judge, config_learn
-from training import reference as recipe
-from training.config import load_recipe, with_data
+from training.recipe import judging, learning
+from training.recipe import reference as recipe
+from training.recipe.recipe import load_recipe, with_data
 
 
 def same(path: Path, made: str, command: str) -> None:
@@ -25,12 +25,12 @@ def test_the_command_reference_is_in_step(root: Path) -> None:
 
 
 def test_the_recipe_reference_is_in_step(root: Path) -> None:
-    same(root / "docs" / "recipe.md", recipe.reference(), "python -m training.reference")
+    same(root / "docs" / "recipe.md", recipe.reference(), "python -m training.recipe.reference")
 
 
 def test_the_recipe_reference_knows_every_key(root: Path) -> None:
     page = (root / "docs" / "recipe.md").read_text(encoding="utf-8")
-    for section in (config_judge.Evaluation, config_judge.Card, config_learn.Optimisation):
+    for section in (judging.Evaluation, judging.Card, learning.Optimisation):
         assert [key for key in section.model_fields if f"| `{key}` |" not in page] == []
 
 

@@ -93,7 +93,7 @@ def test_a_node_and_its_workers_talk_to_their_peers_only(
 
 LINGERING = "import sys, time\n{work}\ntime.sleep({seconds})"
 INFER = "from pacs_ai.cli import run\nassert run({words!r}) == 0"
-TRAINING = """import training.compress
+TRAINING = """import training.bundle.compress
 import onnxruntime
 onnxruntime.InferenceSession({network!r})"""
 

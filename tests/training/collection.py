@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pacs_ai.demo.phantom import LABELS_FILE, read_labels, write_phantom_collection
 from tests.training.nbia_server import COLLECTION
-from training.config import RECIPES
+from training.recipe.recipe import RECIPES
 
 _SEED_STEP = 1_000_003
 _LABELS = ("sop_uid", "label", "x0", "y0", "x1", "y1")

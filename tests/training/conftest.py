@@ -11,8 +11,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 from pacs_ai.demo.phantom import read_labels, write_phantom_collection
-from training.config import Recipe, load_recipe
 from training.data.samples import Dataset, Sample
+from training.recipe.recipe import Recipe, load_recipe
 
 if importlib.util.find_spec("keras") is None and not os.environ.get("CI"):
     # On a machine without the train extra these tests cannot even be imported.

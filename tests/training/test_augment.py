@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training.config_data import Augmentation
 from training.data.augment import augment
+from training.recipe.data import Augmentation
 
 pytestmark = pytest.mark.train
 

@@ -11,7 +11,8 @@ import onnxruntime
 import pytest
 from keras import applications, layers
 
-from training.convert import split_head, to_onnx
+from training.bundle.convert import to_onnx
+from training.networks.head import split_head
 
 pytestmark = [pytest.mark.train, pytest.mark.slow, pytest.mark.timeout(240)]
 

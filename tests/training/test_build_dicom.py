@@ -10,8 +10,11 @@ from rich.console import Console
 
 from pacs_ai.demo.phantom import LABELS_FILE, write_phantom_study
 from pacs_ai.errors import DataError
-from training.config import Recipe
-from training.config_data import (
+from training.data.build import build
+from training.data.read import read_input
+from training.data.report import text, write_report
+from training.data.samples import SPLITS, Sample, patient_key
+from training.recipe.data import (
     Crop,
     DicomData,
     LabelFile,
@@ -20,10 +23,7 @@ from training.config_data import (
     Split,
     TableLabels,
 )
-from training.data.build import build
-from training.data.read import read_input
-from training.data.report import text, write_report
-from training.data.samples import SPLITS, Sample, patient_key
+from training.recipe.recipe import Recipe
 
 NAMES = {"0": "no finding", "1": "lesion"}
 CONSOLE = Console(quiet=True)

@@ -14,8 +14,10 @@ from rich.console import Console
 from pacs_ai.demo.phantom import LABELS_FILE, write_phantom_collection
 from pacs_ai.errors import ConfigError, DataError, NoSpace, StorageError
 from training.cli.dataset import dataset
-from training.config import Recipe
-from training.config_data import (
+from training.data.build import build
+from training.data.report import summary, text
+from training.data.samples import SPLITS
+from training.recipe.data import (
     DicomData,
     LabelFile,
     PatternLabels,
@@ -23,9 +25,7 @@ from training.config_data import (
     Split,
     TableLabels,
 )
-from training.data.build import build
-from training.data.report import summary, text
-from training.data.samples import SPLITS
+from training.recipe.recipe import Recipe
 
 CONSOLE = Console(quiet=True)
 NAMES = {"0": "no finding", "1": "lesion"}

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from training.calibration import (
+from training.recipe.judging import Evaluation
+from training.statistics.calibration import (
     Calibration,
     choose_operating_points,
     choose_threshold,
@@ -9,7 +10,6 @@ from training.calibration import (
     log_loss,
     reliability,
 )
-from training.config_judge import Evaluation
 
 
 def test_temperature_undoes_overconfidence() -> None:

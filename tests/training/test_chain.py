@@ -16,8 +16,8 @@ from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
 from tests.training.collection import collection_recipe, write_collection
 from tests.training.nbia_server import serving
-from training.config import RECIPES
-from training.run import STEPS, Run
+from training.recipe.recipe import RECIPES
+from training.run.run import STEPS, Run
 
 pytestmark = [pytest.mark.train, pytest.mark.slow, pytest.mark.timeout(400)]
 

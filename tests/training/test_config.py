@@ -5,7 +5,7 @@ import pytest
 import pacs_ai
 import training
 from pacs_ai.errors import ConfigError
-from training.config import RECIPES, load_recipe
+from training.recipe.recipe import RECIPES, load_recipe
 
 
 def test_training_belongs_to_this_version_of_the_node() -> None:

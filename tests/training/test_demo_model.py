@@ -14,11 +14,11 @@ from pacs_ai.model.bundle import WEIGHTS, ModelBundle, load_bundle
 from pacs_ai.model.gradcam import gradcam
 from pacs_ai.model.preprocess import preprocess
 from pacs_ai.model.runtime import OnnxRuntime
-from training.config import Recipe
-from training.convert import split_head
 from training.explain.gradient import gradient_gradcam
 from training.networks import FEATURES, build_network
-from training.weights import load_weights
+from training.networks.head import split_head
+from training.networks.weights import load_weights
+from training.recipe.recipe import Recipe
 
 pytestmark = pytest.mark.train
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.config import load_recipe
-from training.run import Run
+from training.recipe.recipe import load_recipe
+from training.run.run import Run
 
 pytestmark = [pytest.mark.train, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -21,8 +21,8 @@ from pathlib import Path
 import tensorflow as tf
 from pacs_ai.demo.phantom import read_labels
 from training.data.samples import Dataset, Sample
-from training.run import Run
-from training.train import train
+from training.run.run import Run
+from training.learn.train import train
 
 folder, phantoms, logical = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 if logical:

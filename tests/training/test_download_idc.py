@@ -15,10 +15,10 @@ from pacs_ai.demo.phantom import write_phantom_study
 from pacs_ai.errors import ConfigError, DataError, PeerError
 from tests.training.bucket_server import BucketServer, buckets
 from tests.training.test_download import IMPATIENT, SILENT
-from training.config_data import DicomData, PatternLabels
 from training.download import Idc, fetch, idc, open_source
 from training.download.step import download as download_step
 from training.download.transfer import PARTS, Fetched
+from training.recipe.data import DicomData, PatternLabels
 
 COLLECTION = "phantom_dx"
 NEEDS_INDEX = pytest.mark.skipif(

@@ -13,12 +13,12 @@ from pacs_ai.errors import DataError
 from pacs_ai.model import predict
 from pacs_ai.model.bundle import load_bundle
 from tests.training.toys import toy_samples, toy_world, with_votes
-from training.calibration import Calibration
 from training.evaluate import evaluate, evaluate_other
 from training.evaluate.agreement import agreement
 from training.evaluate.baseline import BrightnessModel
 from training.evaluate.cases import Question, Scores, aggregate, by_image, by_study
 from training.evaluate.internal import TEST_SCORES
+from training.statistics.calibration import Calibration
 
 pytestmark = pytest.mark.train
 

@@ -14,13 +14,14 @@ from pacs_ai.errors import ExportMismatch
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
 from tests.training.toys import toy_network, toy_world
-from training import export as export_module
-from training.calibration import Calibration
-from training.config_judge import Export
-from training.convert import split_head, to_onnx
+from training.bundle import export as export_module
+from training.bundle.convert import to_onnx
+from training.bundle.export import export, in_float32
+from training.bundle.parity import Parity
 from training.evaluate import evaluate
-from training.export import export, in_float32
-from training.parity import Parity
+from training.networks.head import split_head
+from training.recipe.judging import Export
+from training.statistics.calibration import Calibration
 
 pytestmark = pytest.mark.train
 

@@ -8,13 +8,13 @@ import pytest
 from keras import layers
 
 from pacs_ai.errors import ConfigError
-from training.config import Recipe
-from training.config_learn import Finetune
 from training.data.samples import Dataset
-from training.finetune import finetune, from_names, plan
+from training.learn.finetune import finetune, from_names, plan
+from training.learn.train import load_network, train
 from training.networks import build_network
-from training.run import Run
-from training.train import load_network, train
+from training.recipe.learning import Finetune
+from training.recipe.recipe import Recipe
+from training.run.run import Run
 
 pytestmark = [pytest.mark.train, pytest.mark.timeout(240)]
 

@@ -10,10 +10,10 @@ from PIL import Image
 from pacs_ai.cli import run as pacs_ai
 from pacs_ai.model.bundle import load_bundle
 from tests.training.toys import toy_recipe, toy_samples
-from training.config import load_recipe
 from training.networks import build_network
-from training.run import Run
-from training.weights import save_weights
+from training.networks.weights import save_weights
+from training.recipe.recipe import load_recipe
+from training.run.run import Run
 
 pytestmark = pytest.mark.train
 

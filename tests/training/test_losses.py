@@ -2,9 +2,9 @@ import keras
 import numpy as np
 import pytest
 
-from training.config import Recipe
-from training.losses import class_loss, heat_inside, missed
-from training.schedules import Schedule
+from training.learn.losses import class_loss, heat_inside, missed
+from training.learn.schedules import Schedule
+from training.recipe.recipe import Recipe
 
 pytestmark = pytest.mark.train
 

@@ -10,11 +10,11 @@ from keras.src.legacy.saving import legacy_h5_format
 from pacs_ai.errors import BundleInvalid, ConfigError, PeerUnreachable
 from pacs_ai.model.preprocess import preprocess
 from pacs_ai.model.spec import InputSpec, preprocess_id
-from training.config import Recipe
-from training.config_learn import IMAGENET_SCALING, Backbone
-from training.convert import split_head
 from training.networks import FEATURES, POOLED, base_layers, build_network
-from training.weights import load_weights, save_weights, start_from
+from training.networks.head import split_head
+from training.networks.weights import load_weights, save_weights, start_from
+from training.recipe.learning import IMAGENET_SCALING, Backbone
+from training.recipe.recipe import Recipe
 
 pytestmark = pytest.mark.train
 

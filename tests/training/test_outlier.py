@@ -5,7 +5,7 @@ import pytest
 
 from pacs_ai.errors import ExportMismatch
 from pacs_ai.model.outlier import Outliers
-from training.outlier import choose_limit, fit, manifest_section, pool, write
+from training.statistics.outlier import choose_limit, fit, manifest_section, pool, write
 
 K = 6
 

@@ -15,11 +15,11 @@ from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.errors import DataError, UnsupportedPixels
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
-from training.config import Recipe
-from training.config_data import PictureData, Split
 from training.data.build import build
 from training.data.read import read_grey, read_input
 from training.data.samples import SPLITS, Sample
+from training.recipe.data import PictureData, Split
+from training.recipe.recipe import Recipe
 
 CONSOLE = Console(quiet=True)
 SPLIT = Split(validation=0.3, test=0.3)

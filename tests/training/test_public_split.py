@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.training.test_pictures import CONSOLE, recipe_of
-from training.config import Recipe
-from training.config_data import Split
 from training.data.build import build
+from training.recipe.data import Split
+from training.recipe.recipe import Recipe
 
 pytestmark = [pytest.mark.train, pytest.mark.timeout(300)]
 

@@ -13,10 +13,10 @@ from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.model.runtime import OnnxRuntime
 from tests.training.toys import toy_world
-from training.compress import head_nodes
+from training.bundle.compress import head_nodes
+from training.bundle.export import export
+from training.bundle.quantise import quantise
 from training.evaluate import evaluate
-from training.export import export
-from training.quantise import quantise
 
 pytestmark = pytest.mark.train
 

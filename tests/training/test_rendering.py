@@ -10,9 +10,9 @@ from rich.console import Console
 
 from pacs_ai.demo.phantom import LABELS_FILE, write_phantom_collection
 from pacs_ai.errors import DataError
-from training.config import Recipe
-from training.config_data import DicomData, LabelFile, Split, TableLabels
 from training.data.build import build
+from training.recipe.data import DicomData, LabelFile, Split, TableLabels
+from training.recipe.recipe import Recipe
 
 CONSOLE = Console(quiet=True)
 

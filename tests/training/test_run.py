@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from pacs_ai.errors import ConfigError
-from training.config import load_recipe
-from training.run import STATE, Run, write_whole
+from training.recipe.recipe import load_recipe
+from training.run.disk import write_whole
+from training.run.run import STATE, Run
 
 
 def test_a_run_keeps_its_recipe_exactly(tmp_path: Path) -> None:

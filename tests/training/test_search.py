@@ -7,12 +7,12 @@ import numpy as np
 import optuna
 import pytest
 
-from training.config import Recipe, load_recipe
-from training.config_data import Augmentation
 from training.data.samples import Dataset
-from training.lrfinder import find_rate, steepest
-from training.run import Run
-from training.tune import strengthen, tune
+from training.learn.lr_finder import find_rate, steepest
+from training.learn.tune import strengthen, tune
+from training.recipe.data import Augmentation
+from training.recipe.recipe import Recipe, load_recipe
+from training.run.run import Run
 
 pytestmark = [pytest.mark.train, pytest.mark.timeout(240)]
 

@@ -6,10 +6,10 @@ import numpy as np
 from PIL import Image
 
 from tests.training.test_pictures import CONSOLE, labelled, recipe_of
-from training.config import Recipe
-from training.config_data import Augmentation
 from training.data.build import build
 from training.data.sheet import contact_sheet
+from training.recipe.data import Augmentation
+from training.recipe.recipe import Recipe
 
 COLUMNS, MARGIN, TITLE = 8, 4, 14
 

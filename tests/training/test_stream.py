@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from pacs_ai.demo.phantom import read_labels
-from training.config import Recipe
-from training.config_data import Augmentation, Feeding
 from training.data.order import batches, steps_per_epoch
 from training.data.read import load_images, read_input
 from training.data.samples import Sample
 from training.data.store import hold
 from training.data.stream import feed, stream
+from training.recipe.data import Augmentation, Feeding
+from training.recipe.recipe import Recipe
 
 pytestmark = [pytest.mark.train, pytest.mark.timeout(120)]
 

@@ -10,11 +10,11 @@ import keras
 import numpy as np
 import pytest
 
-from training.config import Recipe
 from training.data.samples import Dataset
-from training.keeper import Keeper
-from training.run import Run
-from training.train import load_network, train
+from training.learn.checkpointing import Keeper
+from training.learn.train import load_network, train
+from training.recipe.recipe import Recipe
+from training.run.run import Run
 
 pytestmark = [pytest.mark.train, pytest.mark.timeout(240)]
 

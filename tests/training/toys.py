@@ -11,9 +11,9 @@ import keras
 import numpy as np
 from PIL import Image
 
-from training.config import Recipe, load_recipe
 from training.data.samples import Dataset, Sample
-from training.run import Run
+from training.recipe.recipe import Recipe, load_recipe
+from training.run.run import Run
 
 SIDE, SQUARE = 32, 8
 KINDS = ("empty", "bright", "dark")

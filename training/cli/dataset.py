@@ -33,7 +33,7 @@ def dataset(
 
     from training.data.build import build
     from training.data.report import summary, text, write_report
-    from training.disk import made
+    from training.run.disk import made
 
     built = build(chosen, Console(stderr=True), made(out) if out is not None else None)
     if out is not None:

@@ -9,7 +9,7 @@ import typer
 from pacs_ai.errors import ConfigError
 from training.cli import need_extra
 from training.cli.options import AsJson, say
-from training.config_data import Archive
+from training.recipe.data import Archive
 
 Wanted = Annotated[
     list[str],

@@ -9,8 +9,8 @@ import typer
 
 from pacs_ai.errors import ConfigError
 from training.cli.options import AsJson, Device, RunFolder, prepare, say
-from training.config import Recipe, load_recipe, with_data
-from training.run import RECIPE, STATE, Run, Stopwatch
+from training.recipe.recipe import Recipe, load_recipe, with_data
+from training.run.run import RECIPE, STATE, Run, Stopwatch
 
 TRIAL = "trial"
 
@@ -121,9 +121,9 @@ def export(
     Done again, it replaces the bundle, once the new one is whole.
     """
     opened, watch = _open(run, device), Stopwatch()
+    from training.bundle.export import export as pack
     from training.data import build_dataset
     from training.evaluate.publish import calibration_of
-    from training.export import export as pack
 
     recipe, calibration = opened.recipe, calibration_of(opened)
     dataset = build_dataset(recipe, opened)
@@ -143,9 +143,9 @@ def quantise(
     latency is that of one image on two threads of this machine. Done again, it replaces both.
     """
     opened = _open(run or bundle.resolve().parent, device)
+    from training.bundle.quantise import quantise as compress
+    from training.bundle.quantise import table
     from training.data import build_dataset
-    from training.quantise import quantise as compress
-    from training.quantise import table
 
     recipe = opened.recipe
     found = compress(opened, recipe, build_dataset(recipe, opened), bundle.resolve())
@@ -181,8 +181,8 @@ def _trial_of(run: Run, limit: int) -> Run:
 
 
 def _network(run: Run) -> Any:  # noqa: ANN401 - a network of Keras, which is not imported yet
-    from training.environment import environment
-    from training.train import load_network
+    from training.learn.environment import environment
+    from training.learn.train import load_network
 
     with environment(run.recipe):
         return load_network(run)

@@ -61,11 +61,11 @@ def train(
     chosen = read_recipe(recipe, seed=seed, limit=limit, epochs=epochs)
     prepare(device)
     from training.pipeline import Story, follow
-    from training.run import Run
+    from training.run.run import Run
 
     run = Run.start(chosen, folder_of(chosen, out), resume=resume)
     if find_lr:
-        from training.lrfinder import find_rate
+        from training.learn.lr_finder import find_rate
 
         found = find_rate(run, run.recipe, Story(run).dataset)
         say(found, as_json=as_json, otherwise=f"learning rate {found['suggested']:.2g}")
@@ -88,9 +88,9 @@ def finetune(
     RUN/recipe.toml --out RUN --resume does it.
     """
     prepare(device)
-    from training.config_learn import Finetune
     from training.pipeline import Story
-    from training.run import Run
+    from training.recipe.learning import Finetune
+    from training.run.run import Run
 
     opened = Run.open(run)
     given = {
@@ -127,9 +127,9 @@ def tune(
     """
     chosen = read_recipe(recipe, seed=seed, limit=limit, epochs=None)
     prepare(device)
+    from training.learn.tune import tune as search
     from training.pipeline import Story
-    from training.run import Run
-    from training.tune import tune as search
+    from training.run.run import Run
 
     folder = folder_of(chosen, out)
     run = Run.start(

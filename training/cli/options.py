@@ -11,7 +11,7 @@ import typer
 
 from pacs_ai.errors import ConfigError
 from training.cli import need_extra
-from training.config import Recipe, load_recipe
+from training.recipe.recipe import Recipe, load_recipe
 
 RecipeName = Annotated[
     str,

@@ -1,10 +1,10 @@
 """From files to samples in splits: scan, label, split, look for leakage, read, feed."""
 
-from training.config import Recipe
 from training.data.build import build
 from training.data.report import text, write_report
 from training.data.samples import Dataset
-from training.run import Run
+from training.recipe.recipe import Recipe
+from training.run.run import Run
 
 __all__ = ["build_dataset"]
 

@@ -8,7 +8,7 @@ import math
 
 import tensorflow as tf
 
-from training.config_data import Augmentation
+from training.recipe.data import Augmentation
 
 _DRAWS = 10
 _NOISE_SEED = 0x5EED

@@ -10,8 +10,6 @@ from rich.console import Console
 from rich.progress import track
 
 from pacs_ai.errors import DataError
-from training.config import Recipe
-from training.config_data import DicomData, PhantomData
 from training.data.classes import Classes, Collected, Found
 from training.data.dicom import collect_dicom, refuse_or_note
 from training.data.fingerprint import Fingerprint, fingerprints, near_pairs
@@ -21,6 +19,8 @@ from training.data.pictures import collect_pictures
 from training.data.report import Findings, leak_note, write_leaks
 from training.data.samples import SPLITS, Dataset, Sample, SplitName
 from training.data.split import assign, joined, limited
+from training.recipe.data import DicomData, PhantomData
+from training.recipe.recipe import Recipe
 
 T = TypeVar("T")
 

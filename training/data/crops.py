@@ -1,8 +1,8 @@
 """Inputs that are part of an image: boxes of findings, and how they are grown."""
 
 from pacs_ai.errors import DataError
-from training.config_data import Crop
 from training.data.samples import Box
+from training.recipe.data import Crop
 
 Span = tuple[int, int, int, int]
 

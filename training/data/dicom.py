@@ -8,16 +8,16 @@ from pathlib import Path
 
 from pacs_ai.dicom.gather import find_files
 from pacs_ai.errors import ConfigError, DataError, NotDicom
-from training.config_data import DicomData, PatternLabels
 from training.data.classes import Classes, Collected, Found, Statement
 from training.data.crops import crop_to
 from training.data.instance import KEYWORDS, Instance, read_instance
 from training.data.labels import Label, Labels, PatternSource, TableSource, compiled
 from training.data.pool import each
 from training.data.samples import Sample
-from training.data.table import matches
 from training.data.voc import read_voc
 from training.download.transfer import PARTS
+from training.recipe.data import DicomData, PatternLabels
+from training.recipe.selection import matches
 
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _NAMED = 3

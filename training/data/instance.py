@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pacs_ai.dicom.header import read_facts
 from pacs_ai.errors import NotDicom
-from training.config_data import KeyName
+from training.recipe.data import KeyName
 
 KEYWORDS = (
     "PatientID",

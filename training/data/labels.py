@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pacs_ai.errors import ConfigError, DataError
-from training.config_data import KeyName, PatternLabels, TableLabels
 from training.data.samples import Box
 from training.data.table import read_table, split_name
+from training.recipe.data import KeyName, PatternLabels, TableLabels
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pacs_ai.errors import DataError
-from training.config_data import Split
 from training.data.fingerprint import Fingerprint
 from training.data.samples import SPLITS, Sample, SplitName
+from training.recipe.data import Split
 
 Kind = Literal["same patient", "same pixels", "nearly the same"]
 KINDS: tuple[Kind, ...] = ("same patient", "same pixels", "nearly the same")

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from training.config_data import Feeding
 from training.data.samples import Sample
+from training.recipe.data import Feeding
 
 Indices = npt.NDArray[np.int64]
 Weights = npt.NDArray[np.float32]

@@ -15,11 +15,11 @@ from pacs_ai.demo.phantom import (
     read_labels,
     write_phantom_collection,
 )
-from training.config_data import PhantomData
 from training.data.classes import Collected, Found
 from training.data.pool import each
 from training.data.samples import SPLITS, Sample
-from training.disk import room
+from training.recipe.data import PhantomData
+from training.run.disk import room
 
 _SEED_STEP = 1_000_003
 """Splits with other numbers share no patient."""

@@ -6,14 +6,15 @@ from pathlib import Path
 from PIL import Image
 
 from pacs_ai.errors import DataError
-from training.config_data import PictureData
 from training.data.classes import Classes, Collected, Found, Statement
 from training.data.crops import crop_to
 from training.data.dicom import refuse_or_note
 from training.data.labels import Label, read_box, split_names
 from training.data.read import PICTURES
 from training.data.samples import Sample
-from training.data.table import is_split, matches, read_table, split_name
+from training.data.table import is_split, read_table, split_name
+from training.recipe.data import PictureData
+from training.recipe.selection import matches
 
 
 def collect_pictures(data: PictureData, classes: Classes) -> Collected:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from training.data.leakage import KINDS, Kind, Leak, Shared
 from training.data.samples import SPLITS, Dataset, Sample
-from training.run import write_whole
+from training.run.disk import write_whole
 
 FILE = "dataset.json"
 _PHRASES: Mapping[Kind, str] = {

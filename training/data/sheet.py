@@ -8,12 +8,12 @@ import numpy.typing as npt
 import tensorflow as tf
 from PIL import Image, ImageDraw
 
-from training.config import Recipe
 from training.data.augment import augment
 from training.data.order import balance_groups
 from training.data.read import Floats
 from training.data.samples import Sample
 from training.data.store import hold
+from training.recipe.recipe import Recipe
 
 _VARIANTS = 7
 _ROWS = 10

@@ -1,13 +1,13 @@
 """Who learns and who judges: by patient, by a hash that nobody can steer, or as given."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from pacs_ai.errors import DataError
-from training.config_data import Split
 from training.data.classes import Found
 from training.data.samples import SPLITS, TEST, TRAIN, VALIDATION, SplitName
+from training.recipe.data import Split
+from training.recipe.selection import rank
 
 _PARTS = 2**64
 
@@ -73,12 +73,6 @@ def _drawn(unit: str, split: Split) -> SplitName:
 def _share(unit: str, split: Split) -> float:
     """Return a number in [0, 1) that depends on patient and salt alone."""
     return rank(unit, split.salt) / _PARTS
-
-
-def rank(unit: str, salt: str = "") -> int:
-    """Give a patient a place in an order that has nothing to do with anything."""
-    digest = hashlib.sha256(f"{salt}|{unit}".encode()).digest()
-    return int.from_bytes(digest[:8], "big")
 
 
 def joined(patients: Sequence[str], pairs: Iterable[tuple[int, int]]) -> list[str]:

@@ -13,11 +13,11 @@ import numpy.typing as npt
 from numpy.lib.format import open_memmap
 
 from pacs_ai.model.spec import InputSpec
-from training.config_data import Feeding
 from training.data.pool import each
 from training.data.read import Floats, fit_sample
 from training.data.samples import Sample
-from training.disk import room
+from training.recipe.data import Feeding
+from training.run.disk import room
 
 _SHARE_OF_MEMORY = 0.4
 """How much of the free memory a store may fill before it goes to disk."""

@@ -7,12 +7,12 @@ import numpy as np
 import tensorflow as tf
 
 from pacs_ai.model.preprocess import affine
-from training.config import Recipe
 from training.data.augment import augment, moves, varies
 from training.data.order import Indices, Weights, balance_weights, batches
 from training.data.read import Floats, multi_hot
 from training.data.samples import Sample
 from training.data.store import Store, hold
+from training.recipe.recipe import Recipe
 
 _AHEAD = 4
 

@@ -2,11 +2,9 @@
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pacs_ai.errors import DataError
-from training.config_data import Condition
 
 _DELIMITERS = ",;\t"
 _SPLITS = {
@@ -84,13 +82,6 @@ def split_name(text: str, where: str) -> str:
         raise DataError(
             f"{where}: {text!r} is no split; write train, validation or test"
         ) from error
-
-
-def matches(value: str | Sequence[str], condition: Condition) -> bool:
-    """Tell whether a value, or any of several, is one of the literals or globs of a condition."""
-    values = (value,) if isinstance(value, str) else value
-    patterns = (condition,) if isinstance(condition, str) else condition
-    return any(fnmatchcase(each, pattern) for each in values for pattern in patterns)
 
 
 def is_split(name: str) -> bool:

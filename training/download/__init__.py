@@ -5,14 +5,13 @@ from pathlib import Path
 
 from pacs_ai.errors import DataError
 from pacs_ai.uids import storable_uid
-from training.config_data import Archive, Condition
-from training.data.split import rank
-from training.data.table import matches
 from training.download.idc import Idc
 from training.download.manifest import read_manifest
 from training.download.nbia import Nbia
 from training.download.source import Series, Source
 from training.download.transfer import THREADS, Fetched, Progress, transfer
+from training.recipe.data import Archive, Condition
+from training.recipe.selection import matches, rank
 
 __all__ = ["Fetched", "Idc", "Nbia", "Progress", "Source", "fetch", "look_up", "open_source"]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from training.download.source import Series
-from training.run import write_whole
+from training.run.disk import write_whole
 
 TABLE, SUMMARY = "licences.csv", "licences.json"
 _COLUMNS = (

@@ -13,9 +13,9 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 
-from training.config_data import Data, DicomData
 from training.download import Fetched, Progress, fetch, open_source
 from training.download.source import Series
+from training.recipe.data import Data, DicomData
 
 
 @contextmanager

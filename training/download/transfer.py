@@ -17,9 +17,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pacs_ai.errors import NoSpace, PeerError, PeerUnreachable, StorageError
-from training.disk import room
 from training.download.licences import write_licences
 from training.download.source import Advance, File, Series, Source
+from training.run.disk import room
 
 RECORD = "series.json"
 PARTS = ".parts"

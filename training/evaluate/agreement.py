@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training import metrics
-from training.bootstrap import Interval, intervals
 from training.evaluate.cases import Cases, Scores
-from training.metrics import Floats
+from training.statistics import metrics
+from training.statistics.bootstrap import Interval, intervals
+from training.statistics.metrics import Floats
 
 _PAIR = 2
 

@@ -8,7 +8,7 @@ brightest hundredth is. A network that is no better has learnt no more than an e
 import numpy as np
 import numpy.typing as npt
 
-from training.metrics import Floats, Truths
+from training.statistics.metrics import Floats, Truths
 
 _TINY = 1e-6
 _STEPS = 400

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from pacs_ai.errors import DataError
 from pacs_ai.model.predict import activate
-from training.calibration import Calibration, log_loss
-from training.metrics import Floats, Truths
+from training.statistics.calibration import Calibration, log_loss
+from training.statistics.metrics import Floats, Truths
 
 _TINY = 1e-15
 _UNKNOWN = ""

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.bootstrap import draws
-from training.calibration import reliability
 from training.evaluate.cases import Cases
-from training.metrics import Floats, Truths, divide
+from training.statistics.bootstrap import draws
+from training.statistics.calibration import reliability
+from training.statistics.metrics import Floats, Truths, divide
 
 _GRID = 51
 _BAND_DRAWS = 500

@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 import keras
 
 from pacs_ai.errors import DataError
-from training.config import Recipe
 from training.data.report import FILE as DATASET
 from training.data.samples import TRAIN, VALIDATION, Sample
 from training.evaluate.cases import Scores, by_image
@@ -15,7 +14,8 @@ from training.evaluate.judge import cases_of, drop, judge, units_of
 from training.evaluate.network import TrainedNetwork
 from training.evaluate.publish import Judged, calibration_of, headline, publish, question_of
 from training.evaluate.score import score
-from training.run import Run
+from training.recipe.recipe import Recipe
+from training.run.run import Run
 
 
 def learned_patients(run: Run) -> frozenset[str]:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training import metrics
-from training.bootstrap import SEED, Interval, bootstrap, interval
-from training.config_judge import Evaluation
 from training.evaluate.cases import Cases
-from training.metrics import Floats
+from training.recipe.judging import Evaluation
+from training.statistics import metrics
+from training.statistics.bootstrap import SEED, Interval, bootstrap, interval
+from training.statistics.metrics import Floats
 
 HEADLINE = (
     "loss",

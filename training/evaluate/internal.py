@@ -7,7 +7,6 @@ import keras
 import numpy as np
 
 from pacs_ai.errors import DataError
-from training.config import Recipe
 from training.data.read import Images, load_images
 from training.data.samples import Dataset, Sample
 from training.evaluate.baseline import BrightnessModel, measure_brightness, prevalence_logits
@@ -17,8 +16,10 @@ from training.evaluate.network import TrainedNetwork
 from training.evaluate.operating import calibrate, calibration_gain
 from training.evaluate.publish import CALIBRATION, Judged, as_json, headline, publish, question_of
 from training.evaluate.score import describe, score
-from training.metrics import Floats
-from training.run import Run, write_whole
+from training.recipe.recipe import Recipe
+from training.run.disk import write_whole
+from training.run.run import Run
+from training.statistics.metrics import Floats
 
 VALIDATION_SCORES, TEST_SCORES = "validation_scores.npz", "test_scores.npz"
 _GLANCED = 1000

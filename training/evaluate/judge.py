@@ -5,15 +5,15 @@ from dataclasses import asdict, dataclass, is_dataclass, replace
 
 import numpy as np
 
-from training import metrics
-from training.bootstrap import interval
-from training.calibration import Calibration
-from training.config_judge import Evaluation
 from training.evaluate.agreement import agreement
 from training.evaluate.cases import Cases, Question, Scores, by_image, by_study
 from training.evaluate.curves import all_curves
 from training.evaluate.figures import HEADLINE, OVERALL, Table, draw_figures, subgroups, tabulate
-from training.metrics import Floats
+from training.recipe.judging import Evaluation
+from training.statistics import metrics
+from training.statistics.bootstrap import interval
+from training.statistics.calibration import Calibration
+from training.statistics.metrics import Floats
 
 FORMAT = 1
 IMAGE, STUDY = "image", "study"

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.runtime import OnnxRuntime
-from training.convert import split_head
+from training.networks.head import split_head
 
 Images = npt.NDArray[np.float32]
 

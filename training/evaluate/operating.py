@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from training.calibration import Calibration, choose_operating_points
-from training.config_judge import Evaluation
 from training.evaluate.cases import Question, Scores, by_image, by_study
 from training.evaluate.figures import draw_figures, tabulate
 from training.evaluate.judge import plain, units_of
-from training.metrics import Floats, Truths
+from training.recipe.judging import Evaluation
+from training.statistics.calibration import Calibration, choose_operating_points
+from training.statistics.metrics import Floats, Truths
 
 
 def calibrate(scores: Scores, question: Question, config: Evaluation) -> Calibration:

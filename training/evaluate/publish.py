@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pacs_ai.errors import DataError
-from training.calibration import Calibration
-from training.config import Recipe
 from training.data.samples import Sample
 from training.evaluate.cases import Cases, Question, Scores
 from training.evaluate.judge import IMAGE, STUDY, plain
 from training.evaluate.network import Classifier
 from training.evaluate.worst import draw_errors, worst_errors
+from training.recipe.recipe import Recipe
 from training.report.page import write_report
 from training.report.pictures import png
-from training.run import Run, write_whole
+from training.run.disk import write_whole
+from training.run.run import Run
+from training.statistics.calibration import Calibration
 
 FORMAT = 1
 FIGURES, ERRORS, CALIBRATION = "figures.json", "errors", "calibration.json"

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.progress import track
 
 from pacs_ai.model.spec import InputSpec
-from training.config import Recipe
 from training.data.read import Images, load_images
 from training.data.samples import Sample
 from training.evaluate.cases import Scores
 from training.evaluate.network import Classifier
+from training.recipe.recipe import Recipe
 
 _BATCH = 64
 _MEMORY = 2**28

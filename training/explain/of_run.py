@@ -7,8 +7,6 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from training.calibration import Calibration
-from training.config import Recipe
 from training.data.samples import Dataset, Sample
 from training.evaluate.judge import plain
 from training.evaluate.network import TrainedNetwork
@@ -27,9 +25,12 @@ from training.explain.worth import (
     point,
     random_order,
 )
+from training.recipe.recipe import Recipe
 from training.report.explained import write_page
 from training.report.pictures import as_rgb, enlarge, frame, grey_of, mosaic, overlay, png
-from training.run import Run, write_whole
+from training.run.disk import write_whole
+from training.run.run import Run
+from training.statistics.calibration import Calibration
 
 EXPLAINED = "explain.json"
 _BOX = (64, 220, 200)

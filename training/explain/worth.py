@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pacs_ai.model.predict import activate
-from training.bootstrap import Interval, intervals
 from training.evaluate.network import Classifier
-from training.metrics import mean
 from training.report.pictures import stretch
+from training.statistics.bootstrap import Interval, intervals
+from training.statistics.metrics import mean
 
 Floats = npt.NDArray[np.float32]
 

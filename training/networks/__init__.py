@@ -10,10 +10,10 @@ import keras
 from keras import layers
 
 from pacs_ai.model.spec import InputSpec
-from training.config_learn import Backbone, SmallResNet
 from training.networks.backbone import backbone
 from training.networks.small import small_resnet
-from training.weights import start_from
+from training.networks.weights import start_from
+from training.recipe.learning import Backbone, SmallResNet
 
 FEATURES, POOLED, DROPOUT, LOGITS = "features", "pooled", "dropout", "logits"
 """Names of the layers of the head: the last feature map, its mean, and the network's output."""

@@ -10,7 +10,7 @@ import keras
 from keras import applications
 
 from pacs_ai.errors import ConfigError, PeerUnreachable
-from training.config_learn import Backbone
+from training.recipe.learning import Backbone
 
 _MAKERS: dict[str, Callable[..., keras.Model]] = {
     "resnet50": applications.ResNet50,

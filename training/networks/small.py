@@ -6,7 +6,7 @@ He et al., Deep residual learning, 2016; anti-aliased halving after He et al., B
 import keras
 from keras import layers
 
-from training.config_learn import SmallResNet
+from training.recipe.learning import SmallResNet
 
 
 def small_resnet(image: keras.KerasTensor, config: SmallResNet) -> keras.KerasTensor:

@@ -10,7 +10,7 @@ from pacs_ai.errors import DataError
 from training.report.page import STYLE
 from training.report.svg import Axes
 from training.report.tables import cell
-from training.run import write_whole
+from training.run.disk import write_whole
 
 EXPLAINED, PAGE = "explain.json", "explain.html"
 

@@ -12,7 +12,7 @@ from typing import Any
 from pacs_ai.errors import DataError
 from training.report import plots, tables
 from training.report.words import NAMES, said_of_set, said_of_threshold
-from training.run import write_whole
+from training.run.disk import write_whole
 
 FIGURES, ERRORS, REPORT = "figures.json", "errors", "report.html"
 STYLE = Path(__file__).with_name("style.css")

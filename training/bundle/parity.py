@@ -1,0 +1,115 @@
+"""Whether an exported network computes what the trained one does."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import keras
+import numpy as np
+
+from pacs_ai.errors import ExportMismatch
+from pacs_ai.model.runtime import OnnxRuntime
+from training.data.samples import Sample
+from training.evaluate.network import TrainedNetwork
+from training.evaluate.score import look
+from training.recipe.judging import Export
+from training.recipe.recipe import Recipe
+from training.statistics import metrics
+from training.statistics.metrics import Floats, Truths
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """How far two networks are apart on the same images.
+
+    ``logits`` and ``features`` are the largest absolute differences, ``relative`` the larger of
+    the two by the largest value of its kind (1 at least), ``auc`` the largest difference of any
+    class's AUC; None where no class has both kinds of cases.
+    """
+
+    images: int
+    logits: float
+    features: float
+    relative: float
+    auc: float | None
+
+    def to_dict(self) -> dict[str, object]:
+        """Give plain values, as for JSON, rounded to three digits."""
+        return {
+            name: float(f"{value:.3g}") if isinstance(value, float) else value
+            for name, value in asdict(self).items()
+        }
+
+    def check(self, limits: Export) -> None:
+        """Refuse what differs by more than the recipe allows.
+
+        Raises
+        ------
+        ExportMismatch
+            If it does, or is not a number.
+        """
+        if not self.relative <= limits.parity_limit:
+            raise ExportMismatch(
+                f"the exported network differs by {self.relative:.2g} of the largest value, "
+                f"allowed is {limits.parity_limit:.0e} (export.parity_limit)"
+            )
+        if self.auc is not None and not self.auc <= limits.auc_limit:
+            raise ExportMismatch(
+                f"the AUC of the exported network differs by {self.auc:.2g}, "
+                f"allowed is {limits.auc_limit:g} (export.auc_limit)"
+            )
+
+
+def compare(
+    network: keras.Model, runtime: OnnxRuntime, samples: Sequence[Sample], recipe: Recipe
+) -> Parity:
+    """Let the trained and the exported network look at the same images.
+
+    Parameters
+    ----------
+    network
+        The trained one.
+    runtime
+        The exported one, run as the node runs it: image by image.
+    samples
+        What to look at; at most ``export.probe_images`` of them, evenly spaced.
+    recipe
+        What the networks take.
+    """
+    most = min(len(samples), recipe.export.probe_images)
+    chosen = np.unique(np.linspace(0, len(samples) - 1, most).astype(int))
+    some = [samples[i] for i in chosen]
+    far, large = np.zeros(2), np.ones(2)
+    ours, theirs, truth = [], [], []
+    for _, images, logits, features in look(TrainedNetwork(network), some, recipe.input, 1):
+        for row in range(len(logits)):
+            served = runtime.predict(images.x[row : row + 1])
+            for kind, (a, b) in enumerate(zip(served, (logits, features), strict=True)):
+                far[kind] = max(far[kind], np.abs(a[0] - b[row]).max())
+                large[kind] = max(large[kind], np.abs(b[row]).max())
+            theirs.append(served[0][0])
+        ours.append(logits)
+        truth.append(images.y > 0)
+    return Parity(
+        images=len(some),
+        logits=float(far[0]),
+        features=float(far[1]),
+        relative=float((far / large).max()),
+        auc=_auc_difference(
+            np.concatenate(ours).astype(np.float64),
+            np.array(theirs, dtype=np.float64),
+            np.concatenate(truth),
+        ),
+    )
+
+
+def _auc_difference(ours: Floats, theirs: Floats, truth: Truths) -> float | None:
+    once = np.ones((1, len(truth)))
+    differences = [
+        abs(
+            metrics.auc(ours[:, k], truth[:, k], once)[0]
+            - metrics.auc(theirs[:, k], truth[:, k], once)[0]
+        )
+        for k in range(truth.shape[1])
+        if truth[:, k].any() and not truth[:, k].all()
+    ]
+    return float(max(differences)) if differences else None

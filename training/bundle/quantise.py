@@ -1,0 +1,227 @@
+"""Smaller bundles of a bundle, and what they cost: accuracy, latency and size, side by side."""
+
+import hashlib
+import shutil
+import time
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pacs_ai.model.bundle import CARD, HEAD, MANIFEST, METRICS, NETWORK, OUTLIER, load_bundle
+from training.bundle.compress import COMPRESSIONS
+from training.data.read import load_images
+from training.data.samples import Dataset, Sample
+from training.evaluate.figures import OVERALL, draw_figures
+from training.evaluate.judge import cases_of, plain, units_of
+from training.evaluate.network import ServedNetwork
+from training.evaluate.publish import as_json, question_of
+from training.evaluate.score import look, score
+from training.recipe.recipe import Recipe
+from training.recipe.toml import dumps
+from training.report.tables import span, value
+from training.run.disk import write_whole
+from training.run.run import Run
+from training.statistics import outlier
+from training.statistics.bootstrap import interval
+from training.statistics.calibration import Calibration
+from training.statistics.metrics import Floats
+from training.statistics.outlier import pool
+
+REPORT = "quantise.json"
+ORIGINAL = "fp32"
+JUDGED = ("auc", "sensitivity", "specificity", "balanced_accuracy", "loss")
+_TIMED = 25
+_WARM = 3
+_MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A bundle, its figures by draw of patients, its logits, and its network's size in bytes."""
+
+    name: str
+    folder: Path
+    drawn: dict[str, Floats]
+    logits: Floats
+    size: int
+
+
+def quantise(run: Run, recipe: Recipe, dataset: Dataset, folder: Path) -> dict[str, Any]:
+    """Write ``NAME-fp16`` and ``NAME-int8`` beside a bundle, and say what each costs.
+
+    Parameters
+    ----------
+    run
+        Gets ``quantise.json``.
+    recipe
+        What was followed: how many calibration images.
+    dataset
+        Calibration images come from its training split, the limit of unlike images from its
+        validation split, the cost from its test split.
+    folder
+        The bundle, in float32.
+
+    Returns
+    -------
+    dict
+        For each variant size, latency and figures, with the difference to the bundle, drawn on
+        the same patients.
+
+    Raises
+    ------
+    BundleInvalid
+        If the bundle, or a smaller one, is not in order: that is taken away again.
+    """
+    images = calibration_images(recipe, dataset.train)
+    original = (folder / NETWORK).read_bytes()
+    folders = {ORIGINAL: folder}
+    for name, compress in COMPRESSIONS.items():
+        run.log(f"writing {folder.name}-{name}")
+        folders[name] = _write(folder, name, compress(original, images), recipe, dataset.validation)
+    run.log(f"looking at {len(dataset.test)} test images with each")
+    variants = [_measure(name, where, recipe, dataset.test) for name, where in folders.items()]
+    timed = _race({v.name: v.folder for v in variants}, images[:1])
+    table = [_row(v, variants[0], timed[v.name]) for v in variants]
+    found = {"images": len(dataset.test), "calibration_images": len(images), "variants": table}
+    write_whole(run.folder / REPORT, as_json(found))
+    for variant, row in zip(variants[1:], table[1:], strict=True):
+        _say_cost(variant.folder, row)
+    return found
+
+
+def table(found: dict[str, Any]) -> str:
+    """Write what `quantise` gives as a table for people."""
+    rows = [("", "MiB", "ms an image", *(name.replace("_", " ") for name in JUDGED))]
+    for each in found["variants"]:
+        figures = [
+            f"{value(each['figures'][name])} ({value(each['cost'][name], sign=True)})"
+            for name in JUDGED
+        ]
+        size, time_ = f"{each['mebibytes']:.2f}", f"{each['milliseconds']:.2f}"
+        rows.append((each["folder"], size, time_, *figures))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def calibration_images(recipe: Recipe, train: Sequence[Sample]) -> npt.NDArray[np.float32]:
+    """Read evenly spaced training images, as the network is fed."""
+    count = min(len(train), recipe.export.calibration_images)
+    chosen = np.unique(np.linspace(0, len(train) - 1, count).astype(int))
+    return load_images([train[i] for i in chosen], recipe.input, len(recipe.classes), 1).x
+
+
+def _write(
+    folder: Path, name: str, network: bytes, recipe: Recipe, validation: Sequence[Sample]
+) -> Path:
+    """Write a bundle with another network; what was there under its name is replaced."""
+    target = folder.with_name(f"{folder.name}-{name}")
+    draft = target.with_name(target.name + ".draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    for kept in (HEAD, OUTLIER, METRICS, CARD):
+        if (folder / kept).exists():
+            shutil.copyfile(folder / kept, draft / kept)
+    (draft / NETWORK).write_bytes(network)
+    values = tomllib.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    values["version"] = f"{values['version']}-{name}"
+    _seal(draft, values)
+    try:
+        if values.get("outlier"):
+            values["outlier"]["limit"] = _limit(draft, recipe, validation)
+            _seal(draft, values)
+        ServedNetwork(draft)
+    except Exception:
+        shutil.rmtree(draft)
+        raise
+    shutil.rmtree(target, ignore_errors=True)
+    draft.rename(target)
+    return target
+
+
+def _limit(folder: Path, recipe: Recipe, validation: Sequence[Sample]) -> float:
+    """Choose the limit of unlike images anew: the features of another network are not the same."""
+    seen = look(ServedNetwork(folder), validation, recipe.input, recipe.feeding.workers)
+    pooled = np.concatenate([pool(features) for _, _, _, features in seen])
+    statistics = np.load(folder / OUTLIER, allow_pickle=False)
+    return outlier.choose_limit(statistics, pooled).limit
+
+
+def _seal(folder: Path, values: dict[str, Any]) -> None:
+    """Write ``model.toml`` with the hashes of the files that lie there."""
+    values["sha256"] = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.iterdir())
+        if path.name != MANIFEST
+    }
+    (folder / MANIFEST).write_text(dumps(values), encoding="utf-8")
+
+
+def _measure(name: str, folder: Path, recipe: Recipe, test: Sequence[Sample]) -> Variant:
+    bundle = load_bundle(folder)
+    thresholds = tuple(entry.threshold for entry in bundle.identity.classes)
+    scores = score(ServedNetwork(folder), test, recipe)
+    unit = units_of(scores)[-1]
+    calibration = Calibration(bundle.temperature, thresholds)
+    cases = cases_of(unit, scores, question_of(recipe), calibration)
+    drawn = draw_figures(cases, recipe.evaluation)
+    size = (folder / NETWORK).stat().st_size
+    return Variant(name, folder, drawn, scores.logits, size)
+
+
+def _race(folders: dict[str, Path], x: npt.NDArray[np.float32]) -> dict[str, float]:
+    """Time all networks in turn, so that what else the machine does hits all; median in ms."""
+    networks = {name: ServedNetwork(folder) for name, folder in folders.items()}
+    taken: dict[str, list[float]] = {name: [] for name in folders}
+    for turn in range(_WARM + _TIMED):
+        for name, network in networks.items():
+            start = time.perf_counter()
+            network.predict(x)
+            if turn >= _WARM:
+                taken[name].append(1000 * (time.perf_counter() - start))
+    return {name: float(np.median(each)) for name, each in taken.items()}
+
+
+def _row(variant: Variant, original: Variant, milliseconds: float) -> dict[str, Any]:
+    figures, costs = {}, {}
+    for name in JUDGED:
+        key = f"{OVERALL}/{name}"
+        figures[name] = plain(interval(variant.drawn[key]))
+        costs[name] = plain(interval(variant.drawn[key] - original.drawn[key]))
+    return {
+        "name": variant.name,
+        "folder": variant.folder.name,
+        "mebibytes": round(variant.size / _MIB, 3),
+        "milliseconds": round(milliseconds, 3),
+        "largest_difference_of_logits": float(
+            f"{np.abs(variant.logits - original.logits).max():.3g}"
+        ),
+        "figures": figures,
+        "cost": costs,
+    }
+
+
+def _say_cost(folder: Path, row: dict[str, Any]) -> None:
+    """Add to the card what the smaller network costs, and seal the bundle again."""
+    lines = [
+        f"- {name.replace('_', ' ')}: {value(row['figures'][name])}, difference "
+        f"{value(row['cost'][name], sign=True)} ({span(row['cost'][name], sign=True)})"
+        for name in JUDGED
+    ]
+    said = (
+        f"\n## What this smaller network costs\nThe figures above are those of the network in "
+        f"float32. This one is its {row['name']} form: {row['mebibytes']:g} MiB; on the same test "
+        "split:\n\n" + "\n".join(lines) + "\n"
+    )
+    with (folder / CARD).open("a", encoding="utf-8") as card:
+        card.write(said)
+    values = tomllib.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    _seal(folder, values)
+    load_bundle(folder)

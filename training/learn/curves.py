@@ -1,0 +1,43 @@
+"""Pictures of a training."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from training.run.disk import write_whole
+
+Row = Mapping[str, float]
+
+
+def draw_curves(rows: Sequence[Row], path: Path) -> None:
+    """Draw loss, accuracy and learning rate over the epochs, training beside validation."""
+    figure = Figure(figsize=(11, 3.4), layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
+    _pair(left, rows, "loss")
+    _pair(middle, rows, "accuracy" if "accuracy" in rows[0] else "class_accuracy")
+    rates = [row["learning_rate"] for row in rows]
+    right.plot(_epochs(rows), rates, color="tab:grey")
+    # a cosine ends at 0, and a training of one epoch shows nothing but that end
+    right.set(xlabel="epoch", title="learning rate", yscale="log" if max(rates) > 0 else "linear")
+    save_figure(figure, path)
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a picture, the same bytes for the same content."""
+    draft = path.with_name(f"{path.stem}.draft.png")
+    figure.savefig(draft, dpi=110, metadata={"Software": None})
+    write_whole(path, draft.read_bytes())
+    draft.unlink()
+
+
+def _pair(axes: Axes, rows: Sequence[Row], name: str) -> None:
+    axes.plot(_epochs(rows), [row[name] for row in rows], label="training")
+    axes.plot(_epochs(rows), [row[f"val_{name}"] for row in rows], label="validation")
+    axes.set(xlabel="epoch", title=name.removeprefix("class_"))
+    axes.legend(frameon=False)
+
+
+def _epochs(rows: Sequence[Row]) -> list[int]:
+    return list(range(1, len(rows) + 1))

@@ -1,0 +1,103 @@
+"""Look for a learning rate: raise it step by step, and see where the loss falls fastest."""
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+from matplotlib.figure import Figure
+
+from training.data.samples import Dataset
+from training.learn.curves import save_figure
+from training.learn.environment import environment
+from training.learn.schedules import rate_of
+from training.learn.train import choose_lesson, hold_splits
+from training.learn.training_task import compile_learner
+from training.networks import build_network
+from training.recipe.recipe import Recipe
+from training.run.disk import write_whole
+from training.run.run import Run
+
+LOWEST, HIGHEST, STEPS = 1e-7, 1.0, 120
+_DIVERGED = 4.0
+_SMOOTH = 0.9
+_EDGE = 5
+
+
+class Climb(keras.callbacks.Callback):  # type: ignore[misc]
+    """Raises the learning rate after every batch and notes the loss, until that explodes.
+
+    ``rates`` and ``losses`` hold what was seen; losses are smoothed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rates: list[float] = []
+        self.losses: list[float] = []
+        self._mean = self._before = 0.0
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Note the loss of a batch; Keras gives the mean since the first."""
+        total = float((logs or {})["loss"]) * (batch + 1)
+        loss, self._before = total - self._before, total
+        self._mean = _SMOOTH * self._mean + (1 - _SMOOTH) * loss
+        smoothed = self._mean / (1 - _SMOOTH ** (batch + 1))
+        optimizer = self.model.optimizer
+        self.rates.append(rate_of(optimizer))
+        self.losses.append(smoothed)
+        if not np.isfinite(smoothed) or smoothed > _DIVERGED * min(self.losses):
+            self.model.stop_training = True
+        optimizer.learning_rate.assign(LOWEST * (HIGHEST / LOWEST) ** ((batch + 1) / (STEPS - 1)))
+
+
+def find_rate(run: Run, recipe: Recipe, dataset: Dataset) -> dict[str, object]:
+    """Try rates from 1e-7 to 1 on fresh weights, which are thrown away.
+
+    Parameters
+    ----------
+    run
+        Gets ``plots/learning_rate.png`` and ``learning_rate.csv``.
+    recipe, dataset
+        What would be trained.
+
+    Returns
+    -------
+    dict
+        ``suggested``: where the smoothed loss falls fastest; ``seen``: how many rates were tried.
+
+    Notes
+    -----
+    Smith, Cyclical learning rates for training neural networks, 2017.
+    """
+    climb = Climb()
+    with environment(recipe):
+        network = build_network(recipe.input, recipe.network, len(recipe.classes))
+        lesson = choose_lesson(run, recipe, network, *hold_splits(run, recipe, dataset))
+        compile_learner(lesson.learner, recipe, keras.optimizers.Adam(LOWEST))
+        lesson.learner.fit(
+            lesson.shown(0), steps_per_epoch=STEPS, callbacks=[climb], shuffle=False, verbose=0
+        )
+    rates, losses = np.array(climb.rates), np.array(climb.losses)
+    suggested = steepest(rates, losses)
+    rows = "".join(f"{r:.6g},{x:.6g}\n" for r, x in zip(rates, losses, strict=True))
+    write_whole(run.folder / "learning_rate.csv", f"learning_rate,loss\n{rows}")
+    _draw(run, rates, losses, suggested)
+    return {"suggested": suggested, "seen": len(rates)}
+
+
+def steepest(rates: np.ndarray, losses: np.ndarray) -> float:
+    """Return the rate at which the loss falls fastest per factor of the rate."""
+    end = max(_EDGE + 2, int(np.argmin(losses)) + 1)
+    slope = np.gradient(losses[:end], np.log(rates[:end]))
+    inner = slope[_EDGE:] if slope.size > _EDGE else slope
+    return float(rates[:end][slope.size - inner.size + int(np.argmin(inner))])
+
+
+def _draw(run: Run, rates: np.ndarray, losses: np.ndarray, suggested: float) -> None:
+    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(rates, losses)
+    axes.axvline(suggested, color="tab:red", linestyle="--", label=f"suggested {suggested:.2g}")
+    axes.set(xscale="log", xlabel="learning rate", ylabel="loss, smoothed")
+    axes.set_ylim(top=float(np.nanmin(losses)) * _DIVERGED)
+    axes.legend(frameon=False)
+    save_figure(figure, run.plots / "learning_rate.png")

@@ -1,0 +1,76 @@
+"""How the learning rate moves from step to step, and what moves the weights."""
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from training.recipe.learning import Optimisation
+
+_END_OF_EXPONENTIAL = 0.01
+
+
+@keras.saving.register_keras_serializable("pacs_ai")
+class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+    """A learning rate that climbs to its peak and then falls.
+
+    Parameters
+    ----------
+    peak
+        The highest rate.
+    warmup
+        Steps in which it climbs, in a line from a tenth of the peak.
+    steps
+        Steps of the whole training.
+    shape
+        ``constant`` stays at the peak; ``cosine`` falls to 0 along half a wave (Loshchilov and
+        Hutter, 2017); ``exponential`` falls by the same share every step, to a hundredth.
+    """
+
+    def __init__(self, peak: float, warmup: int, steps: int, shape: str) -> None:
+        self.peak, self.warmup, self.steps, self.shape = peak, warmup, steps, shape
+
+    def __call__(self, step: keras.KerasTensor) -> keras.KerasTensor:
+        """Return the rate of one step."""
+        step = ops.cast(step, "float32")
+        climbing = 0.1 + 0.9 * step / max(1, self.warmup)
+        done = ops.clip((step - self.warmup) / max(1, self.steps - self.warmup), 0.0, 1.0)
+        if self.shape == "cosine":
+            falling = 0.5 * (1.0 + ops.cos(math.pi * done))
+        elif self.shape == "exponential":
+            falling = ops.exp(math.log(_END_OF_EXPONENTIAL) * done)
+        else:
+            falling = ops.ones_like(done)
+        return self.peak * ops.where(step < self.warmup, climbing, falling)
+
+    def get_config(self) -> dict[str, object]:
+        """Return what the schedule is made of."""
+        return {
+            "peak": self.peak,
+            "warmup": self.warmup,
+            "steps": self.steps,
+            "shape": self.shape,
+        }
+
+
+def build_optimizer(
+    config: Optimisation, steps_per_epoch: int, epochs: int
+) -> keras.optimizers.Optimizer:
+    """Build Adam (Kingma and Ba, 2015), or AdamW where weights decay, with the recipe's schedule.
+
+    With ``schedule = "plateau"`` the rate is a variable, which training lowers by itself.
+    """
+    rate: float | Schedule = config.learning_rate
+    if config.schedule != "plateau":
+        warmup = round(config.warmup_epochs * steps_per_epoch)
+        rate = Schedule(config.learning_rate, warmup, steps_per_epoch * epochs, config.schedule)
+    average = {"use_ema": config.average > 0, "ema_momentum": config.average or 0.99}
+    if config.weight_decay > 0:
+        return keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, **average)
+    return keras.optimizers.Adam(rate, **average)
+
+
+def rate_of(optimizer: keras.optimizers.Optimizer) -> float:
+    """Return the learning rate of the next step."""
+    return float(np.asarray(optimizer.learning_rate))

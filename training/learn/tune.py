@@ -1,0 +1,168 @@
+"""Look for good settings: a study of trials, each a short training, judged on validation."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import optuna
+
+from training.data.order import steps_per_epoch
+from training.data.samples import Dataset
+from training.data.store import Store
+from training.learn.checkpointing import figure_of
+from training.learn.environment import environment
+from training.learn.finetune import from_names
+from training.learn.schedules import build_optimizer
+from training.learn.train import choose_lesson, hold_splits
+from training.learn.training_task import compile_learner
+from training.networks import base_layers, build_network
+from training.recipe.data import Augmentation
+from training.recipe.recipe import Recipe
+from training.recipe.toml import dumps
+from training.run.disk import write_whole
+from training.run.run import Run
+
+STUDY = "study.db"
+_STRENGTHS = ("rotation_degrees", "shift", "zoom", "contrast", "brightness", "gamma", "noise")
+_LIMITS = {"rotation_degrees": 180.0, "gamma": 4.0}
+_BELOW_ONE = 0.99
+
+
+class Report(keras.callbacks.Callback):  # type: ignore[misc]
+    """Tells the study what every epoch brought, and ends a trial that is worse than most.
+
+    Parameters
+    ----------
+    trial
+        Which trial.
+    monitor
+        What is judged.
+    """
+
+    def __init__(self, trial: optuna.Trial, monitor: str) -> None:
+        super().__init__()
+        self.best = float("inf")
+        self._trial, self._monitor = trial, monitor
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Report, and give up if told so."""
+        held = {
+            key.removeprefix("val_"): value
+            for key, value in (logs or {}).items()
+            if key.startswith("val_")
+        }
+        figure = figure_of(held, self._monitor)
+        self.best = min(self.best, figure)
+        self._trial.report(figure, epoch)
+        if self._trial.should_prune():
+            raise optuna.TrialPruned
+
+
+def tune(
+    run: Run, recipe: Recipe, dataset: Dataset, *, trials: int | None, epochs: int | None
+) -> dict[str, Any]:
+    """Run the trials that a study still lacks, and write the best settings as a recipe.
+
+    Parameters
+    ----------
+    run
+        Gets ``study.db`` (SQLite, for `optuna` and its dashboards) and ``tuned.toml``.
+    recipe
+        What is varied; its ``tuning`` says in which ranges.
+    dataset
+        Who learns, and who judges; the test split is never looked at.
+    trials, epochs
+        How many, and how long; None takes the recipe's.
+
+    Returns
+    -------
+    dict
+        ``best`` settings, their ``figure``, and how many ``trials`` there are, ``pruned`` among
+        them.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    wanted = trials or recipe.tuning.trials
+    study = optuna.create_study(
+        storage=f"sqlite:///{run.folder / STUDY}",
+        study_name="tuning",
+        load_if_exists=True,
+        sampler=optuna.samplers.TPESampler(seed=recipe.optimisation.seed),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
+    )
+    stores = hold_splits(run, recipe, dataset)
+
+    def objective(trial: optuna.Trial) -> float:
+        chosen = choose(trial, recipe, epochs or recipe.tuning.epochs)
+        figure = attempt(run, chosen, stores, trial)
+        run.log(f"trial {trial.number + 1} of {wanted}: {figure:.4f} with {trial.params}")
+        return figure
+
+    finished = [t for t in study.trials if t.state.is_finished()]
+    study.optimize(objective, n_trials=max(0, wanted - len(finished)))
+    best = choose(optuna.trial.FixedTrial(study.best_params), recipe, recipe.optimisation.epochs)
+    write_whole(run.folder / "tuned.toml", dumps(best.model_dump(mode="json", exclude_none=True)))
+    pruned = sum(t.state is optuna.trial.TrialState.PRUNED for t in study.trials)
+    return {
+        "best": study.best_params,
+        "figure": study.best_value,
+        "trials": len(study.trials),
+        "pruned": pruned,
+        "recipe": str(run.folder / "tuned.toml"),
+    }
+
+
+def choose(trial: optuna.trial.BaseTrial, recipe: Recipe, epochs: int) -> Recipe:
+    """Put the settings of a trial into a recipe."""
+    ranges = recipe.tuning
+    rate = trial.suggest_float("learning_rate", *ranges.learning_rate, log=True)
+    dropout = trial.suggest_float("dropout", *ranges.dropout)
+    strength = trial.suggest_float("augmentation", *ranges.augmentation)
+    changed: dict[str, object] = {
+        "network": recipe.network.model_copy(update={"dropout": dropout}),
+        "optimisation": recipe.optimisation.model_copy(
+            update={"learning_rate": rate, "epochs": epochs}
+        ),
+        "augmentation": strengthen(recipe.augmentation, strength),
+    }
+    if recipe.finetune is not None:
+        depth = trial.suggest_int("unfreeze", 0, len(recipe.finetune.unfreeze))
+        changed["finetune"] = (
+            recipe.finetune.model_copy(update={"unfreeze": recipe.finetune.unfreeze[:depth]})
+            if depth
+            else None
+        )
+    return recipe.model_copy(update=changed)
+
+
+def strengthen(config: Augmentation, strength: float) -> Augmentation:
+    """Vary images more or less: every range times ``strength``; flips stay as they are."""
+    scaled = {
+        name: min(getattr(config, name) * strength, _LIMITS.get(name, _BELOW_ONE))
+        for name in _STRENGTHS
+    }
+    return config.model_copy(update=scaled)
+
+
+def attempt(run: Run, recipe: Recipe, stores: tuple[Store, Store], trial: optuna.Trial) -> float:
+    """Train for a trial, and return the best figure on validation; less is better."""
+    config = recipe.optimisation
+    steps = steps_per_epoch(len(stores[0].samples), recipe.feeding)
+    report = Report(trial, config.monitor)
+    with environment(recipe):
+        network = build_network(recipe.input, recipe.network, len(recipe.classes))
+        lesson = choose_lesson(run, recipe, network, *stores)
+        if recipe.network.weights != "none" and recipe.finetune is not None:
+            learns = {id(layer) for layer in from_names(network, recipe.finetune.unfreeze)}
+            for layer in base_layers(network):
+                layer.trainable = id(layer) in learns
+        compile_learner(lesson.learner, recipe, build_optimizer(config, steps, config.epochs))
+        lesson.learner.fit(
+            lesson.shown(0),
+            steps_per_epoch=steps,
+            epochs=config.epochs,
+            validation_data=lesson.validation,
+            callbacks=[report],
+            shuffle=False,
+            verbose=0,
+        )
+    return report.best

@@ -1,0 +1,1 @@
+"""Recipes: their sections and keys, how they are read and written, and those that are shipped."""

@@ -1,0 +1,167 @@
+"""A recipe: everything that decides which model comes out, in one TOML file.
+
+Frozen, and an unknown key is an error, so that a misspelt setting cannot pass for a default. What
+belongs to the data stands in `config_data`, what belongs to judging in `config_judge`; the
+learning itself is described in `config_learn`.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from pacs_ai.errors import ConfigError
+from pacs_ai.model.manifest import ClassEntry
+from pacs_ai.model.spec import InputSpec, preprocess_id
+from training.recipe.data import Augmentation, Data, Feeding, Split, Strict
+from training.recipe.judging import Card, Evaluation, Explanation, Export
+from training.recipe.learning import Backbone, Finetune, Network, Optimisation, Release, Tuning
+
+RECIPES = Path(__file__).resolve().parent / "shipped"
+
+
+class Recipe(Strict):
+    """The whole of it; each part is explained at its class.
+
+    ``limit`` takes at most so many patients of each split, for a trial; None takes all.
+    """
+
+    limit: int | None = Field(default=None, ge=1)
+    data: Data
+    split: Split = Split()
+    input: InputSpec
+    augmentation: Augmentation = Augmentation()
+    feeding: Feeding = Feeding()
+    network: Network
+    optimisation: Optimisation = Optimisation()
+    finetune: Finetune | None = None
+    tuning: Tuning = Tuning()
+    evaluation: Evaluation = Evaluation()
+    explanation: Explanation = Explanation()
+    export: Export = Export()
+    card: Card = Card()
+    release: Release
+    classes: tuple[ClassEntry, ...] = Field(min_length=1)
+
+    @property
+    def positive(self) -> tuple[int, ...]:
+        """Indices of the classes that are findings."""
+        return tuple(index for index, entry in enumerate(self.classes) if entry.positive)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.release.activation == "softmax" and len(self.classes) < 2:  # noqa: PLR2004
+            raise ValueError("softmax chooses between classes: it needs at least two")
+        if self.optimisation.base == "frozen" and self.network.weights == "none":
+            raise ValueError(
+                'optimisation.base = "frozen" would keep random features: name network.weights'
+            )
+        if self.optimisation.map_weight > 0 and len(self.positive) != 1:
+            raise ValueError("optimisation.map_weight needs exactly one positive class")
+        return self
+
+    @model_validator(mode="after")
+    def _feeds_what_weights_were_trained_on(self) -> Self:
+        wanted = self.network.scaling if isinstance(self.network, Backbone) else None
+        steps = self.input.steps
+        if wanted is not None and (steps.scaling, steps.channels) != (wanted, 3):
+            right = preprocess_id(steps.resize, wanted, 3)
+            raise ValueError(
+                f"network.weights of {self.network.architecture} were trained on other values than "
+                f'input.preprocess gives: it has to be "{right}"'
+            )
+        return self
+
+
+def load_recipe(
+    path_or_name: str | Path, overrides: Mapping[str, Mapping[str, object] | object] | None = None
+) -> Recipe:
+    """Read a recipe.
+
+    Parameters
+    ----------
+    path_or_name
+        A TOML file, or the name of a recipe that is shipped, such as ``phantom``.
+    overrides
+        Values that take the place of the file's, as flags do: ``{"limit": 10, "optimisation":
+        {"epochs": 3}}``. Sections are merged, key by key.
+
+    Raises
+    ------
+    ConfigError
+        If there is none, or a key is unknown, missing or out of range.
+    """
+    path = Path(path_or_name)
+    if not path.is_file():
+        path = RECIPES / f"{path_or_name}.toml"
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        shipped = ", ".join(sorted(each.stem for each in RECIPES.glob("*.toml")))
+        raise ConfigError(
+            f"no recipe {path_or_name}: neither a file nor one that is shipped ({shipped})"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from error
+    try:
+        recipe = Recipe.model_validate(merge(given, overrides or {}))
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_first(error)}") from error
+    return _rooted(recipe, Path.cwd() if path.parent == RECIPES else path.resolve().parent)
+
+
+def with_data(recipe: Recipe, section: Mapping[str, object], folder: Path) -> Recipe:
+    """Put other data into a recipe, whose relative paths start at a folder; splits are reported.
+
+    Raises
+    ------
+    ConfigError
+        If the section is not in order.
+    """
+    values = recipe.model_dump() | {"data": section, "split": {"leakage": "report"}}
+    try:
+        return _rooted(Recipe.model_validate(values), folder)
+    except ValidationError as error:
+        raise ConfigError(f"[data] of {folder}: {_first(error)}") from error
+
+
+def merge(values: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:
+    """Put ``over`` above ``values``, section by section; neither is changed."""
+    merged = dict(values)
+    for key, value in over.items():
+        below = merged.get(key)
+        nested = isinstance(value, Mapping) and isinstance(below, Mapping)
+        merged[key] = merge(below, value) if nested else value  # type: ignore[arg-type]
+    return merged
+
+
+def _rooted(recipe: Recipe, folder: Path) -> Recipe:
+    """Let relative paths start at a folder, so that a copy elsewhere means the same files."""
+    weights = recipe.network.weights
+    if weights not in ("none", "imagenet"):
+        network = recipe.network.model_copy(update={"weights": str(folder / weights)})
+        recipe = recipe.model_copy(update={"network": network})
+    return recipe.model_copy(update={"data": _absolute(recipe.data, folder)})
+
+
+def _absolute(section: BaseModel, folder: Path) -> BaseModel:
+    changed: dict[str, object] = {}
+    for name, value in section:
+        if isinstance(value, Path):
+            changed[name] = folder / value
+        elif isinstance(value, BaseModel):
+            changed[name] = _absolute(value, folder)
+        elif isinstance(value, tuple):
+            changed[name] = tuple(
+                _absolute(each, folder) if isinstance(each, BaseModel) else each for each in value
+            )
+    return section.model_copy(update=changed)
+
+
+def _first(error: ValidationError) -> str:
+    """Name the first wrong key, and what is wrong with it."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    return f"{key}: {first['msg']}" if key else first["msg"].removeprefix("Value error, ")
