@@ -1,7 +1,6 @@
 """Run one command and turn whatever it ends with into an exit code and one line."""
 
 import contextlib
-import errno
 import importlib
 import os
 import sys
@@ -14,10 +13,9 @@ from typer.main import get_command
 from pacs_ai.cli import GROUPS
 from pacs_ai.cli.bug import bug_text
 from pacs_ai.errors import NoSpace, PacsAIError
+from pacs_ai.files import is_full
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
-
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def dispatch(module: str, name: str, arguments: Sequence[str]) -> int:
@@ -51,7 +49,7 @@ def dispatch(module: str, name: str, arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except OSError as error:
-        if error.errno not in _FULL:
+        if not is_full(error):
             raise
         where = f" ({error.filename})" if error.filename else ""
         message = f"the disk is full{where}: free some space and start the same command again"

@@ -1,11 +1,9 @@
 """The folder that ``pacs-ai infer`` writes the results of a study to."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from pacs_ai.domain import ResultKind
-from pacs_ai.errors import StorageError
+from pacs_ai.files import atomic_write, translated
 from pacs_ai.results.build import Built
 
 
@@ -33,7 +31,7 @@ class ResultFolder:
         """
         if self._folder is None:
             return
-        with self._writing():
+        with translated(self._folder, "cannot be written"):
             for old in (old for kind in ResultKind for old in self._folder.glob(f"{kind}-*.*")):
                 old.unlink()
 
@@ -49,23 +47,12 @@ class ResultFolder:
         if self._folder is None:
             return ""
         path = self._folder / f"{result.kind}-{result.number}{result.suffix}"
-        with self._writing():
+        with translated(self._folder, "cannot be written"):
             self._folder.mkdir(parents=True, exist_ok=True)
-            try:
-                path.write_bytes(content)
-            except OSError:
-                path.unlink(missing_ok=True)  # the first half of a result is none
-                raise
+        atomic_write(path, content, durable=False)
         return str(path)
 
     def drop(self, path: str) -> None:
         """Remove a result that was written."""
         if path:
             Path(path).unlink(missing_ok=True)
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise StorageError(f"{self._folder}: cannot be written ({error.strerror})") from error

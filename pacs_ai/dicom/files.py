@@ -8,40 +8,31 @@ import hashlib
 import io
 import os
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacs_ai.dicom.part10 import MAX_META, read_meta
-from pacs_ai.errors import NotDicom, StorageError
+from pacs_ai.errors import NotDicom
+from pacs_ai.files import translated
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _DIGEST = "sha256"
+_UNREADABLE = "cannot be read"
 
 
 class _Raw(io.FileIO):
     """A file whose read errors are `StorageError`."""
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        with translated(self.name):
+        with translated(self.name, _UNREADABLE):
             return super().readinto(buffer) or 0
 
     def readall(self) -> bytes:
-        with translated(self.name):
+        with translated(self.name, _UNREADABLE):
             return super().readall() or b""
-
-
-@contextmanager
-def translated(path: object) -> Iterator[None]:
-    """Turn what the system says of a file into `StorageError`."""
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def open_file(path: Path) -> io.BufferedReader:
@@ -52,7 +43,7 @@ def open_file(path: Path) -> io.BufferedReader:
     StorageError
         If it is missing or cannot be opened; and later, wherever it cannot be read.
     """
-    with translated(path):
+    with translated(path, _UNREADABLE):
         return io.BufferedReader(_Raw(path))
 
 

@@ -26,7 +26,8 @@ from pathlib import Path
 
 from pacs_ai.domain import Part
 from pacs_ai.errors import ConfigError, StorageError
-from pacs_ai.store.disk import begin_to_write, remove, sync_folder, translated
+from pacs_ai.files import sync_folder, translated
+from pacs_ai.store.disk import begin_to_write, remove
 from pacs_ai.store.sitekey import made_key
 
 SUFFIX = ".dcm"
