@@ -16,15 +16,15 @@ from pacs_ai.app import App, build_app
 from pacs_ai.config import Config
 from pacs_ai.errors import PacsAIError
 from pacs_ai.flow.arrivals import Notes, Revision
-from pacs_ai.flow.reception import Reception
-from pacs_ai.flow.traffic import Meter
-from pacs_ai.flow.vouch import Vouching
-from pacs_ai.net.server import ServerSettings, StorageServer, TlsFiles
+from pacs_ai.flow.commitment_scp import CommitmentScp
+from pacs_ai.flow.storage_scp import StorageScp
+from pacs_ai.flow.traffic import TrafficListener
+from pacs_ai.net.scp.server import ServerSettings, StorageServer, TlsFiles
 from pacs_ai.net.users import read_users
 
 
 def storage_server(
-    app: App, notes: Notes, meter: Meter, ports: Mapping[str, int] | None = None
+    app: App, notes: Notes, meter: TrafficListener, ports: Mapping[str, int] | None = None
 ) -> StorageServer:
     """Make the node's Storage SCP.
 
@@ -40,7 +40,9 @@ def storage_server(
     """
     context = app.context
     return StorageServer(
-        server_settings(context.config, ports), Reception(context, notes, meter), Vouching(context)
+        server_settings(context.config, ports),
+        StorageScp(context, notes, meter),
+        CommitmentScp(context),
     )
 
 

@@ -12,7 +12,7 @@ from pacs_ai.config import Config
 from pacs_ai.domain import TaskKind
 from pacs_ai.engine.local import LocalEngine
 from pacs_ai.flow.arrivals import Arrivals
-from pacs_ai.flow.commit import commit
+from pacs_ai.flow.commitment_scu import commit
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.deliver import deliver
 from pacs_ai.flow.route import route

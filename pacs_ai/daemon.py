@@ -14,7 +14,7 @@ from pacs_ai.child import LOOK_SECONDS
 from pacs_ai.clock import SteadyDate, pause
 from pacs_ai.domain import TaskKind
 from pacs_ai.errors import StorageError
-from pacs_ai.flow.commit import remind
+from pacs_ai.flow.commitment_scu import remind
 from pacs_ai.flow.complete import complete
 from pacs_ai.flow.deliver import probe
 from pacs_ai.flow.expire import Expiry
@@ -22,8 +22,8 @@ from pacs_ai.flow.recover import LeaseWatch, restart, sweep, take_back_from, tak
 from pacs_ai.flow.retain import retain
 from pacs_ai.frontdesk import FrontDesk
 from pacs_ai.logs import get_logger
-from pacs_ai.net import client
-from pacs_ai.net.server import DRAIN_SECONDS, StorageServer
+from pacs_ai.net.scp.server import DRAIN_SECONDS, StorageServer
+from pacs_ai.net.scu import client
 from pacs_ai.schedule import Schedule
 from pacs_ai.store.leases import Blame
 from pacs_ai.workforce import Workforce

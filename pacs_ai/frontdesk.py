@@ -17,8 +17,8 @@ from pacs_ai.app import App
 from pacs_ai.child import Child
 from pacs_ai.errors import ConfigError
 from pacs_ai.logs import get_logger
-from pacs_ai.net.acceptor.listener import cannot_listen, family_of
-from pacs_ai.net.server import DRAIN_SECONDS
+from pacs_ai.net.scp.listener import cannot_listen, family_of
+from pacs_ai.net.scp.server import DRAIN_SECONDS
 
 _START_SECONDS = 60.0
 _LOST = "failed"

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pacs_ai.domain import Part
-from pacs_ai.net.acceptor.noise import warnings
-from pacs_ai.net.handlers import (
+from pacs_ai.net.scp.handlers import (
     AssociationInfo,
     CommitmentReport,
     ReceivedInstance,
     StoreAnswer,
 )
-from pacs_ai.net.server import ServerSettings, StorageServer
+from pacs_ai.net.scp.noise import warnings
+from pacs_ai.net.scp.server import ServerSettings, StorageServer
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 MR = "1.2.840.10008.5.1.4.1.1.4"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from pacs_ai.net.client import PeerAddress
+from pacs_ai.net.scu.client import PeerAddress
 from tests import net_peer as net
 from tests.net_peer import P_DATA, RELEASE_RP, RELEASE_RQ, Peer, decode, item
 

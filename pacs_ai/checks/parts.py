@@ -8,7 +8,7 @@ from functools import partial
 from pacs_ai.checks.finding import Finding, guarded, wrong
 from pacs_ai.config import Config, ModelEntry
 from pacs_ai.model.bundle import load_bundle
-from pacs_ai.net.acceptor.listener import family_of
+from pacs_ai.net.scp.listener import family_of
 
 _PRIVILEGED = 1024
 """Only root, or a process with CAP_NET_BIND_SERVICE, may listen on a port below this one."""

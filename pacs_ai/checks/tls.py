@@ -10,7 +10,7 @@ from pacs_ai.checks.finding import Finding, doubtful, guarded, wrong
 from pacs_ai.config import Config, Peer
 from pacs_ai.flow.addresses import address
 from pacs_ai.net.certificates import certificates, valid_until
-from pacs_ai.net.client import ClientTls
+from pacs_ai.net.scu.client import ClientTls
 from pacs_ai.net.tls import client_context
 from pacs_ai.net.users import read_passcode
 

@@ -30,7 +30,7 @@ from pacs_ai.net.conformance import (
     transfer_syntaxes,
 )
 from pacs_ai.net.contexts import APPLICATION_CONTEXT, STORAGE_CLASSES
-from pacs_ai.net.identity import IMPLEMENTATION_VERSION
+from pacs_ai.net.implementation import IMPLEMENTATION_VERSION
 from pacs_ai.net.status import Status
 from pacs_ai.uids import IMPLEMENTATION_CLASS_UID
 

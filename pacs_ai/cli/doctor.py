@@ -22,9 +22,9 @@ from pacs_ai.flow.addresses import address, ask_whether_there, own_addresses
 from pacs_ai.flow.expire import all_files_aside, held_studies
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
-from pacs_ai.net import client
-from pacs_ai.net.acceptor.listener import family_of
 from pacs_ai.net.certificates import valid_until
+from pacs_ai.net.scp.listener import family_of
+from pacs_ai.net.scu import client
 
 app = single()
 

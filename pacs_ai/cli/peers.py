@@ -16,10 +16,10 @@ from pacs_ai.dicom.gather import find_files
 from pacs_ai.dicom.header import read_header
 from pacs_ai.domain import JobId
 from pacs_ai.errors import ConfigError, PeerError, StateError, StoreRefused
-from pacs_ai.flow import commit as step
+from pacs_ai.flow import commitment_scu as step
 from pacs_ai.flow.addresses import address, as_own, ask_whether_there, own_addresses, takes_tls_only
-from pacs_ai.net import client
-from pacs_ai.net.client import PeerAddress, StoreOutcome
+from pacs_ai.net.scu import client
+from pacs_ai.net.scu.client import PeerAddress, StoreOutcome
 from pacs_ai.uids import random_uid
 
 echo = single()

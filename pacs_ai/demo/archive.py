@@ -18,14 +18,14 @@ from pacs_ai.dicom.header import read_header
 from pacs_ai.domain import Part
 from pacs_ai.errors import NotDicom, StorageError
 from pacs_ai.logs import get_logger, setup_logging
-from pacs_ai.net.handlers import (
+from pacs_ai.net.scp.handlers import (
     AssociationInfo,
     CommitmentReport,
     CommitmentRequest,
     ReceivedInstance,
     StoreAnswer,
 )
-from pacs_ai.net.server import ServerSettings, StorageServer
+from pacs_ai.net.scp.server import ServerSettings, StorageServer
 from pacs_ai.net.status import Status
 from pacs_ai.uids import storable_uid
 

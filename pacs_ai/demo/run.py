@@ -11,8 +11,8 @@ from pacs_ai.demo.harvest import Harvest, Output, harvest, keep_sources
 from pacs_ai.demo.material import Material, given_material, own_material
 from pacs_ai.demo.stage import HOST, NODE_TITLE, Process, Stage
 from pacs_ai.demo.watch import follow
-from pacs_ai.net import client
-from pacs_ai.net.client import PeerAddress
+from pacs_ai.net.scu import client
+from pacs_ai.net.scu.client import PeerAddress
 from pacs_ai.store.session import Database
 
 SENDER_TITLE = "DEMO"

@@ -3,9 +3,9 @@
 import ipaddress
 
 from pacs_ai.config import Config, Peer
-from pacs_ai.net import client
-from pacs_ai.net.client import ClientTls, Login, PeerAddress
-from pacs_ai.net.wire import TlsEnded
+from pacs_ai.net.scu import client
+from pacs_ai.net.scu.client import ClientTls, Login, PeerAddress
+from pacs_ai.net.scu.pdu_stream import TlsEnded
 
 _ANY = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound to
 """Where a node that listens on every address can be reached from its own machine."""

@@ -18,9 +18,9 @@ from pacs_ai.flow.insist import insist
 from pacs_ai.flow.intact import check_result
 from pacs_ai.flow.substitute import substitute
 from pacs_ai.logs import get_logger
-from pacs_ai.net import client
+from pacs_ai.net.scu import client
 from pacs_ai.store import deliveries, withholding
-from pacs_ai.store.deliveries import Parcel
+from pacs_ai.store.deliveries import ClaimedDelivery
 from pacs_ai.store.session import Session
 
 DOWN = ("PEER_UNREACHABLE", "TLS_FAILED", "NO_PASSCODE", "ASSOCIATION_REJECTED")
@@ -61,13 +61,15 @@ def deliver(context: FlowContext, key: str) -> None:
             _send(context, peer, destination, job, intact)
 
 
-def _renew(context: FlowContext, parcels: Sequence[Parcel]) -> None:
+def _renew(context: FlowContext, parcels: Sequence[ClaimedDelivery]) -> None:
     """Renew the leases; a failure is made up for by the next time."""
     with contextlib.suppress(StorageError), context.database.write() as session:
         deliveries.renew(session, parcels, context.config.engine.lease_seconds, context.now())
 
 
-def _intact(context: FlowContext, peer: Peer, parcels: Sequence[Parcel]) -> list[Parcel]:
+def _intact(
+    context: FlowContext, peer: Peer, parcels: Sequence[ClaimedDelivery]
+) -> list[ClaimedDelivery]:
     """Return what is in the spool as it was made; put off or give up the rest."""
     intact = []
     for parcel in parcels:
@@ -81,13 +83,13 @@ def _intact(context: FlowContext, peer: Peer, parcels: Sequence[Parcel]) -> list
 
 
 def _put_off(
-    context: FlowContext, peer: Peer, parcel: Parcel, error: StorageError, session: Session
+    context: FlowContext, peer: Peer, parcel: ClaimedDelivery, error: StorageError, session: Session
 ) -> None:
     settle.not_readable(context, session, peer, parcel, error)
 
 
 def _send(
-    context: FlowContext, peer: Peer, destination: str, job: str, parcels: Sequence[Parcel]
+    context: FlowContext, peer: Peer, destination: str, job: str, parcels: Sequence[ClaimedDelivery]
 ) -> None:
     by_path = {context.spool.path_of(parcel.path): parcel for parcel in parcels}
     try:
@@ -122,7 +124,7 @@ def _send(
     _log.info("results delivered", job=job, peer=destination, stored=stored, of=len(parcels))
 
 
-def _may_leave(context: FlowContext, parcel: Parcel) -> bool:
+def _may_leave(context: FlowContext, parcel: ClaimedDelivery) -> bool:
     """Ask right before an object leaves: meanwhile its study may have come into CONFLICT.
 
     Where nobody can say, it does not leave now.
@@ -132,7 +134,7 @@ def _may_leave(context: FlowContext, parcel: Parcel) -> bool:
     return False
 
 
-def _held(context: FlowContext, parcel: Parcel, outcome: client.StoreOutcome) -> bool:
+def _held(context: FlowContext, parcel: ClaimedDelivery, outcome: client.StoreOutcome) -> bool:
     """Give back what was not sent because it was not to leave any more."""
     if not isinstance(outcome.error, client.Withheld):
         return False
@@ -149,7 +151,7 @@ def _held(context: FlowContext, parcel: Parcel, outcome: client.StoreOutcome) ->
 def _substituted(
     context: FlowContext,
     peer: Peer,
-    parcel: Parcel,
+    parcel: ClaimedDelivery,
     outcome: client.StoreOutcome,
     job: str,
     destination: str,
@@ -165,7 +167,7 @@ def _substituted(
 def _postpone_all(
     context: FlowContext,
     peer: Peer,
-    parcels: Sequence[Parcel],
+    parcels: Sequence[ClaimedDelivery],
     error: PeerError,
     session: Session,
 ) -> None:

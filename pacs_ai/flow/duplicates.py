@@ -9,7 +9,7 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.intact import check_instances
 from pacs_ai.flow.loopguard import OWN_RESULT
 from pacs_ai.logs import get_logger, study_ref
-from pacs_ai.net.handlers import StoreAnswer
+from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.store import admission, instances, repeats
 from pacs_ai.store.admission import InsertedInstance
 from pacs_ai.store.identities import Sender

@@ -16,8 +16,8 @@ from pacs_ai.flow.arrivals import Notes
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.loopguard import passive_reason
 from pacs_ai.logs import get_logger, study_ref
-from pacs_ai.net.handlers import ReceivedInstance, StoreAnswer
-from pacs_ai.store import arriving, instances
+from pacs_ai.net.scp.handlers import ReceivedInstance, StoreAnswer
+from pacs_ai.store import insert_instance, instances
 from pacs_ai.store.identities import Sender
 
 SUCCESS = 0x0000
@@ -125,7 +125,7 @@ def adopt(
     sender = sender_of(context, scanned, origin)
     now = context.now()
     placed = context.database.write_grouped(
-        lambda connection: arriving.place(connection, arrival, sender, now)
+        lambda connection: insert_instance.place(connection, arrival, sender, now)
     )
     answer = StoreAnswer(SUCCESS)
     again = placed is None

@@ -21,10 +21,10 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.insist import insist
 from pacs_ai.flow.intact import is_outage
 from pacs_ai.logs import get_logger
-from pacs_ai.net import client
+from pacs_ai.net.scu import client
 from pacs_ai.net.status import Status, Verdict
 from pacs_ai.store import deliveries, withholding
-from pacs_ai.store.deliveries import Parcel
+from pacs_ai.store.deliveries import ClaimedDelivery
 from pacs_ai.store.session import Session
 from pacs_ai.store.withdrawals import REJECTION
 
@@ -35,7 +35,7 @@ def settle(
     context: FlowContext,
     session: Session,
     peer: Peer,
-    parcel: Parcel,
+    parcel: ClaimedDelivery,
     outcome: client.StoreOutcome,
 ) -> bool:
     """Write down what the peer said of one object; True if it has it."""
@@ -57,7 +57,7 @@ def settle(
     )
 
 
-def _held(peer: Peer, parcel: Parcel) -> str:
+def _held(peer: Peer, parcel: ClaimedDelivery) -> str:
     """Say why 0x0111 (duplicate SOP Instance) means that the peer holds the object; "" if not.
 
     A UID alone is no proof: an archive may have it from somebody else.
@@ -69,7 +69,7 @@ def _held(peer: Peer, parcel: Parcel) -> str:
     return ""
 
 
-def _withdraw_by_hand(context: FlowContext, session: Session, parcel: Parcel) -> None:
+def _withdraw_by_hand(context: FlowContext, session: Session, parcel: ClaimedDelivery) -> None:
     """Leave it at that where a peer takes no rejection notes: most do not."""
     text = "the peer takes no rejection note: mark the withdrawn results there by hand"
     withholding.not_taken(
@@ -87,7 +87,7 @@ def not_taken(
     context: FlowContext,
     session: Session,
     peer: Peer,
-    parcel: Parcel,
+    parcel: ClaimedDelivery,
     error: PeerError,
     *,
     refused: bool,
@@ -112,7 +112,7 @@ def not_taken(
 
 
 def not_readable(
-    context: FlowContext, session: Session, peer: Peer, parcel: Parcel, error: StorageError
+    context: FlowContext, session: Session, peer: Peer, parcel: ClaimedDelivery, error: StorageError
 ) -> None:
     """Try again later what the spool did not give, or give it up after its time."""
     pauses = parcel.pauses(error.code)
@@ -124,7 +124,7 @@ def not_readable(
         give_up(context, session, parcel, error.code, error.message)
 
 
-def fail_all(context: FlowContext, parcels: Sequence[Parcel], error: ConfigError) -> None:
+def fail_all(context: FlowContext, parcels: Sequence[ClaimedDelivery], error: ConfigError) -> None:
     """Move deliveries to FAILED that cannot be sent as things are."""
 
     def write(session: Session) -> None:
@@ -137,7 +137,7 @@ def fail_all(context: FlowContext, parcels: Sequence[Parcel], error: ConfigError
 def give_up(
     context: FlowContext,
     session: Session,
-    parcel: Parcel,
+    parcel: ClaimedDelivery,
     code: str,
     text: str,
     status: int | None = None,
@@ -163,7 +163,7 @@ def _postpone(
     context: FlowContext,
     session: Session,
     peer: Peer,
-    parcel: Parcel,
+    parcel: ClaimedDelivery,
     error: PacsAIError,
     pauses: int,
     *,

@@ -8,10 +8,10 @@ from pacs_ai.errors import ContextRejected, InvalidResult
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.intact import stored_before
 from pacs_ai.logs import get_logger
-from pacs_ai.net.client import StoreOutcome
+from pacs_ai.net.scu.client import StoreOutcome
 from pacs_ai.results.plain import plain_report
 from pacs_ai.store import deliveries, results
-from pacs_ai.store.deliveries import Parcel
+from pacs_ai.store.deliveries import ClaimedDelivery
 from pacs_ai.store.results import StoredResult
 
 PLAIN = "2D"
@@ -21,7 +21,7 @@ _log = get_logger()
 
 
 def substitute(
-    context: FlowContext, parcel: Parcel, outcome: StoreOutcome, job: str, destination: str
+    context: FlowContext, parcel: ClaimedDelivery, outcome: StoreOutcome, job: str, destination: str
 ) -> bool:
     """Put a report that a peer takes in the place of one that it refused.
 

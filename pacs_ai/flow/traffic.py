@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 
-class Meter(Protocol):
+class TrafficListener(Protocol):
     """Is told of what goes through the listener; no call may take long."""
 
     def opened(self) -> None:

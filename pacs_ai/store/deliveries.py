@@ -17,7 +17,7 @@ from pacs_ai.store.withholding import MAY_LEAVE
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class ClaimedDelivery:
     """One claimed delivery and the stored object it carries."""
 
     delivery_id: DeliveryId
@@ -47,7 +47,7 @@ def claim(
     owner: str,
     lease_seconds: float,
     now: datetime,
-) -> list[Parcel]:
+) -> list[ClaimedDelivery]:
     """Move PENDING → SENDING for all that a job has for a destination.
 
     None while the study is in CONFLICT, and never what was made under a patient who was corrected.
@@ -83,7 +83,7 @@ def claim(
         )
         if moved:
             parcels.append(
-                Parcel(
+                ClaimedDelivery(
                     DeliveryId(delivery.id),
                     attempt,
                     delivery.refusals,
@@ -103,7 +103,7 @@ def claim(
 
 
 def stored(
-    session: Session, parcel: Parcel, *, status: int, note: str, now: datetime, actor: str
+    session: Session, parcel: ClaimedDelivery, *, status: int, note: str, now: datetime, actor: str
 ) -> bool:
     """Move SENDING → STORED: the peer has it, perhaps with a warning status (0xBxxx)."""
     return move(
@@ -126,7 +126,7 @@ def stored(
 
 def postpone(
     session: Session,
-    parcel: Parcel,
+    parcel: ClaimedDelivery,
     *,
     code: str,
     text: str,
@@ -160,7 +160,7 @@ def postpone(
 
 def fail(
     session: Session,
-    parcel: Parcel,
+    parcel: ClaimedDelivery,
     *,
     code: str,
     text: str,
@@ -187,7 +187,7 @@ def fail(
 
 
 def exchange(
-    session: Session, parcel: Parcel, made: StoredResult, *, now: datetime, actor: str
+    session: Session, parcel: ClaimedDelivery, made: StoredResult, *, now: datetime, actor: str
 ) -> bool:
     """Move SENDING → PENDING with another result: one that the peer may take."""
     job_id = session.get_one(Delivery, parcel.delivery_id).job_id
@@ -252,7 +252,9 @@ def waiting_destinations(session: Session, error_codes: Sequence[str]) -> list[s
     return list(session.scalars(query))
 
 
-def renew(session: Session, parcels: Sequence[Parcel], lease_seconds: float, now: datetime) -> None:
+def renew(
+    session: Session, parcels: Sequence[ClaimedDelivery], lease_seconds: float, now: datetime
+) -> None:
     """Keep the leases of deliveries that are being sent."""
     session.execute(
         sa.update(Delivery)

@@ -10,8 +10,13 @@ import sys
 from pathlib import Path
 
 from pacs_ai.domain import Part
-from pacs_ai.net.handlers import AssociationInfo, CommitmentReport, ReceivedInstance, StoreAnswer
-from pacs_ai.net.server import ServerSettings, StorageServer
+from pacs_ai.net.scp.handlers import (
+    AssociationInfo,
+    CommitmentReport,
+    ReceivedInstance,
+    StoreAnswer,
+)
+from pacs_ai.net.scp.server import ServerSettings, StorageServer
 
 SUCCESS = StoreAnswer(0)
 

@@ -14,7 +14,7 @@ import pytest
 from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
-from pacs_ai.net.client import PeerAddress, store
+from pacs_ai.net.scu.client import PeerAddress, store
 from tests.archive import archive
 from tests.node import Node, node, wait_for
 

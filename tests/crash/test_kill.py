@@ -14,7 +14,7 @@ import pytest
 from pydicom.data import get_testdata_file
 
 from pacs_ai.errors import PeerError
-from pacs_ai.net.client import PeerAddress, store
+from pacs_ai.net.scu.client import PeerAddress, store
 from tests.archive import archive
 from tests.node import Node, node, wait_for
 
@@ -37,12 +37,12 @@ POINTS = [
     "pacs_ai.flow.analyse:_finish:after",
     "pacs_ai.store.tasks:finish:before",
     "pacs_ai.store.deliveries:claim:after",
-    "pacs_ai.net.client:store:before",
-    "pacs_ai.net.client:store:after",
+    "pacs_ai.net.scu.client:store:before",
+    "pacs_ai.net.scu.client:store:after",
     "pacs_ai.flow.deliver:_send:after",
     "pacs_ai.store.commitments:ask:after",
-    "pacs_ai.net.client:request_commitment:before",
-    "pacs_ai.net.client:request_commitment:after",
+    "pacs_ai.net.scu.client:request_commitment:before",
+    "pacs_ai.net.scu.client:request_commitment:after",
     "pacs_ai.store.commitments:confirmed:after",
 ]
 

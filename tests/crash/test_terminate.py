@@ -22,7 +22,7 @@ from pynetdicom import AE, AllStoragePresentationContexts, evt
 from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
 
 from pacs_ai.errors import PeerError
-from pacs_ai.net.client import PeerAddress, store
+from pacs_ai.net.scu.client import PeerAddress, store
 from tests.node import Node, command_of, node, wait_for
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(400)]

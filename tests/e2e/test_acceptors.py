@@ -10,7 +10,7 @@ import pytest
 from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
-from pacs_ai.net.client import PeerAddress, store
+from pacs_ai.net.scu.client import PeerAddress, store
 from tests.node import Node, node, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from pacs_ai.net.client import PeerAddress, store
+from pacs_ai.net.scu.client import PeerAddress, store
 from tests.broken import broken_study
 from tests.integration.orthanc_server import OrthancServer
 from tests.node import Node, node, wait_for

@@ -8,8 +8,8 @@ import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 
-from pacs_ai.net.client import PeerAddress, store
-from pacs_ai.net.sending import StoreOutcome
+from pacs_ai.net.scu.c_store import StoreOutcome
+from pacs_ai.net.scu.client import PeerAddress, store
 from tests.archive import Archive, archive
 from tests.node import Node, node, wait_for
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydicom.data import get_testdata_file
 
-from pacs_ai.net.client import ClientTls, Login, PeerAddress, store
+from pacs_ai.net.scu.client import ClientTls, Login, PeerAddress, store
 from tests.node import Node, node, wait_for
 from tests.pki import Authority
 

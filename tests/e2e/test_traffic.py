@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from pydicom.data import get_testdata_file
 
-from pacs_ai.net.client import PeerAddress, store
+from pacs_ai.net.scu.client import PeerAddress, store
 from tests.archive import archive
 from tests.node import node, wait_for
 

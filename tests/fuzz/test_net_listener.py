@@ -18,8 +18,8 @@ import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pacs_ai.net import commitment
-from pacs_ai.net.handlers import CommitmentReport, CommitmentRequest
+from pacs_ai.net import commitment_dataset
+from pacs_ai.net.scp.handlers import CommitmentReport, CommitmentRequest
 from tests import net_peer as net
 from tests.net_peer import Node, data_pdu, fragment, item, pdu, request
 
@@ -73,9 +73,13 @@ commands = st.one_of(
 )
 datasets = small | st.sampled_from(
     [
-        commitment.encode(commitment.request_dataset("1.2", [(net.CT, "1.2.3")]), net.IMPLICIT),
-        commitment.encode(
-            commitment.report_dataset(CommitmentReport("1.2", (), ((net.CT, "1.2", 1),)))[1],
+        commitment_dataset.encode(
+            commitment_dataset.request_dataset("1.2", [(net.CT, "1.2.3")]), net.IMPLICIT
+        ),
+        commitment_dataset.encode(
+            commitment_dataset.report_dataset(CommitmentReport("1.2", (), ((net.CT, "1.2", 1),)))[
+                1
+            ],
             net.IMPLICIT,
         ),
     ]

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pacs_ai.errors import PeerError
-from pacs_ai.net import client
-from pacs_ai.net.associate import Proposal, decode_acceptance, rejection
 from pacs_ai.net.faults import ProtocolViolation
+from pacs_ai.net.scu import client
+from pacs_ai.net.scu.negotiation import Proposal, decode_acceptance, rejection
 from tests import net_peer as net
 from tests import odd_peer as odd
 from tests.net_peer import data_pdu, fragment, item, pdu

@@ -14,8 +14,8 @@ from pacs_ai.cli.peers import find_peer, show
 from pacs_ai.config import Config, Peer
 from pacs_ai.demo.archive import AE_TITLE, Archive
 from pacs_ai.errors import ConfigError
-from pacs_ai.net.handlers import ReceivedInstance, StoreAnswer
-from pacs_ai.net.server import ServerSettings, StorageServer
+from pacs_ai.net.scp.handlers import ReceivedInstance, StoreAnswer
+from pacs_ai.net.scp.server import ServerSettings, StorageServer
 
 pytestmark = pytest.mark.integration
 

@@ -16,10 +16,10 @@ from pynetdicom import AE, build_context, evt
 from pynetdicom.ae import ApplicationEntity
 
 from pacs_ai.errors import AssociationRejected, ContextRejected, PeerError, PeerUnreachable
-from pacs_ai.net import client
-from pacs_ai.net.client import PeerAddress
 from pacs_ai.net.contexts import STORAGE_CLASSES
-from pacs_ai.net.handlers import CommitmentReport, CommitmentRequest, StoreAnswer
+from pacs_ai.net.scp.handlers import CommitmentReport, CommitmentRequest, StoreAnswer
+from pacs_ai.net.scu import client
+from pacs_ai.net.scu.client import PeerAddress
 from pacs_ai.net.status import Verdict
 from tests import net_peer as net
 from tests.net_peer import Node

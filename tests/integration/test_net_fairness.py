@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from pacs_ai.net.acceptor.attempts import Attempts
-from pacs_ai.net.acceptor.request import UserIdentity
+from pacs_ai.net.scp.attempts import Attempts
+from pacs_ai.net.scp.request import UserIdentity
 from pacs_ai.net.users import Users
 from tests import net_peer as net
 from tests.net_peer import Node, Peer, data_pdu, fragment, item, request
@@ -82,7 +82,7 @@ def test_an_address_that_has_none_is_let_in_at_once(node: Node) -> None:
 def test_messages_that_do_not_move_keep_no_place(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pacs_ai.net.acceptor.admission._STALLED_SECONDS", 1.0)
+    monkeypatch.setattr("pacs_ai.net.scp.admission._STALLED_SECONDS", 1.0)
     with ExitStack() as stack:
         peers = filled(stack, node)
         for number, peer in enumerate(peers):

@@ -11,8 +11,8 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID
 
 from pacs_ai.errors import ContextRejected, PeerError, PeerUnreachable
-from pacs_ai.net import client
 from pacs_ai.net.faults import ProtocolViolation
+from pacs_ai.net.scu import client
 from tests import net_peer as net
 from tests import odd_peer as odd
 from tests.net_peer import data_pdu, fragment, item

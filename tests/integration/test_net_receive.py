@@ -14,8 +14,9 @@ from pynetdicom.dsutils import split_dataset
 
 from pacs_ai.domain import Part
 from pacs_ai.errors import NoSpace
-from pacs_ai.net import client, commitment
-from pacs_ai.net.handlers import StoreAnswer
+from pacs_ai.net import commitment_dataset
+from pacs_ai.net.scp.handlers import StoreAnswer
+from pacs_ai.net.scu import client
 from tests import net_peer as net
 from tests.net_peer import Node, data_pdu, fragment
 
@@ -72,7 +73,7 @@ def test_storescu_of_each_encoding(node: Node, shared: Path, tool: Callable[[str
         command = [tool("storescu"), option, "-aec", "AI_NODE", "127.0.0.1", str(node.port), path]
         subprocess.run(command, check=True, timeout=30)
         sent = dcmread(path)
-        received = commitment.decode(
+        received = commitment_dataset.decode(
             node.recorder.datasets[sent.SOPInstanceUID], sent.file_meta.TransferSyntaxUID
         )
         left_out = {0xFFFCFFFC} | {element.tag for element in sent if element.tag.element == 0}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pacs_ai.errors import ConfigError, StateError
-from pacs_ai.net.server import StorageServer
+from pacs_ai.net.scp.server import StorageServer
 from tests import net_peer as net
 from tests.net_peer import Recorder, data_pdu, fragment
 

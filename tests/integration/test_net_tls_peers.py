@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from pacs_ai.errors import NoPasscode, PeerError, PeerUnreachable, TlsFailed
-from pacs_ai.net import client
 from pacs_ai.net.certificates import certificates, valid_until
-from pacs_ai.net.client import ClientTls, Login, PeerAddress
-from pacs_ai.net.server import TlsFiles
+from pacs_ai.net.scp.server import TlsFiles
+from pacs_ai.net.scu import client
+from pacs_ai.net.scu.client import ClientTls, Login, PeerAddress
+from pacs_ai.net.scu.pdu_stream import TlsEnded
 from pacs_ai.net.users import Users
-from pacs_ai.net.wire import TlsEnded
 from tests import net_peer as net
 from tests.integration.test_net_odd_peers import instances
 from tests.pki import Authority, Pair

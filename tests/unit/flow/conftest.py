@@ -13,11 +13,13 @@ from pydicom.filewriter import dcmwrite
 from pacs_ai.clock import ManualClock
 from pacs_ai.config import Config
 from pacs_ai.config.sections import Storage
+from pacs_ai.store.prepare import prepare
 from pacs_ai.engine.local import LocalEngine
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.receive import receive
-from pacs_ai.net.handlers import AssociationInfo, ReceivedInstance, StoreAnswer
+from pacs_ai.net.scp.handlers import AssociationInfo, ReceivedInstance, StoreAnswer
+from pacs_ai.config.sections import Storage
 from pacs_ai.store.prepare import prepare
 from pacs_ai.store.session import Database
 from pacs_ai.store.spool import Spool

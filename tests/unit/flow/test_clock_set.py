@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pacs_ai.clock import ManualClock
 from pacs_ai.config import Peer
 from pacs_ai.domain import DeliveryState, JobId, JobState
-from pacs_ai.flow.commit import ANSWER_WITHIN, remind
+from pacs_ai.flow.commitment_scu import ANSWER_WITHIN, remind
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.recover import LeaseWatch, sweep
 from pacs_ai.store import commitments, deliveries, jobs
@@ -43,7 +43,7 @@ def waiting_job(node: FlowContext) -> JobId:
     return job_id
 
 
-def parcel(node: FlowContext) -> deliveries.Parcel:
+def parcel(node: FlowContext) -> deliveries.ClaimedDelivery:
     job_id, lease = begun(node)
     with node.database.write() as session:
         jobs.succeed(session, lease, [made()], "ok", node.now())

@@ -12,7 +12,7 @@ from pacs_ai.config import Rule
 from pacs_ai.domain import Decision, JobId, JobState, ResultKind
 from pacs_ai.flow.analyse import analyse
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.net.handlers import StoreAnswer
+from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.results.findings import read_cautions, read_findings
 from pacs_ai.store.schema import Instance, Job
 from tests.broken import INCOMPLETE, SHARES, broken_study

@@ -12,7 +12,7 @@ from pacs_ai.clock import ManualClock
 from pacs_ai.domain import DeliveryState, JobState, Part
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.deliver import deliver
-from pacs_ai.net.handlers import StoreAnswer
+from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.store import operator
 from pacs_ai.store.schema import Delivery
 from pacs_ai.store.spool import Spool

@@ -14,7 +14,7 @@ from pacs_ai.errors import ConfigError, NoSpace, NotDicom, UnsupportedPixels
 from pacs_ai.flow import encode as encode_module
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.encode import encode
-from pacs_ai.net.handlers import StoreAnswer
+from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.results.build import Built
 from pacs_ai.store.schema import Job
 from pacs_ai.store.spool import Spool

@@ -12,7 +12,7 @@ from pacs_ai.domain import DeliveryState, JobState, StudyState
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.expire import Expiry, all_files_aside, held_studies
 from pacs_ai.flow.retain import retain
-from pacs_ai.net.handlers import StoreAnswer
+from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.store import expiry, jobs, overview
 from pacs_ai.store.schema import Delivery, Job, Study
 from pacs_ai.store.transition import move

@@ -10,8 +10,8 @@ from pacs_ai.clock import ManualClock
 from pacs_ai.domain import JobState, TaskKind
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.deliver import deliver
-from pacs_ai.net.client import PeerAddress
-from pacs_ai.net.handlers import StoreAnswer
+from pacs_ai.net.scp.handlers import StoreAnswer
+from pacs_ai.net.scu.client import PeerAddress
 from pacs_ai.store.schema import Task
 from tests import net_peer as net
 from tests import odd_peer as odd

@@ -10,7 +10,7 @@ from pacs_ai.domain import StudyState
 from pacs_ai.flow import correct, recover
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.net.handlers import StoreAnswer
+from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.store import corrections, identities
 from pacs_ai.store.schema import Identity, Instance, Study
 

@@ -12,7 +12,7 @@ from pacs_ai.config import Rule
 from pacs_ai.demo.phantom import write_phantom_study
 from pacs_ai.domain import JobState, ResultKind
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.net.handlers import StoreAnswer
+from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.results import build
 from tests.unit.flow.analysed import Patient, on_a_node
 

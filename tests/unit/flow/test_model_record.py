@@ -17,7 +17,7 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.recover import restart
 from pacs_ai.model.bundle import MANIFEST, SHIPPED, load_bundle
 from pacs_ai.model.predict import Classifier
-from pacs_ai.net.handlers import StoreAnswer
+from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.store import overview
 from tests.unit.flow.analysed import Patient, demo, on_a_node
 

@@ -10,7 +10,7 @@ from pacs_ai.errors import NoFittingSeries
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.look import Source
 from pacs_ai.flow.refuse import refusal_of, say_why
-from pacs_ai.net.handlers import StoreAnswer
+from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.store import instances, jobs, studies
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Job, Study

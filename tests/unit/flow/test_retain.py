@@ -10,7 +10,7 @@ from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.recover import restart
 from pacs_ai.flow.retain import retain
-from pacs_ai.net.handlers import StoreAnswer
+from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.store import jobs, results, studies
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Study

@@ -15,9 +15,9 @@ from pacs_ai.dicom.header import read_facts, read_header
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.domain import JobState, StudyState
 from pacs_ai.errors import StorageError
+from pacs_ai.flow.commitment_scp import PROCESSING_FAILURE, CommitmentScp
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.vouch import PROCESSING_FAILURE, Vouching
-from pacs_ai.net.handlers import AssociationInfo, CommitmentRequest, StoreAnswer
+from pacs_ai.net.scp.handlers import AssociationInfo, CommitmentRequest, StoreAnswer
 from pacs_ai.results.plain import plain_report
 from pacs_ai.results.source import read_source
 from tests.unit.flow.analysed import Patient, on_a_node
@@ -165,6 +165,6 @@ def test_what_cannot_be_read_back_is_never_committed_to(patient: Patient, fault:
     asked = tuple((str(CTImageStorage), f"1.2.3.{number}") for number in (1, 2, 3))
     association = AssociationInfo("a", "MODALITY", "AI_NODE", "127.0.0.1", 0.0)
     request = CommitmentRequest(association, "2.25.1", asked)
-    report = Vouching(patient.context).commitment_request(request)
+    report = CommitmentScp(patient.context).commitment_request(request)
     assert report.committed == (asked[0], asked[2])
     assert report.failed == ((*asked[1], PROCESSING_FAILURE),)

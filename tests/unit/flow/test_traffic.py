@@ -4,9 +4,9 @@ from pydicom.dataset import Dataset
 
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.reception import Reception
+from pacs_ai.flow.storage_scp import StorageScp
 from pacs_ai.flow.traffic import Traffic, TrafficMeter
-from pacs_ai.net.handlers import AssociationInfo
+from pacs_ai.net.scp.handlers import AssociationInfo
 from tests.unit.flow.conftest import received_of
 
 PEER = AssociationInfo("a", "CT", "AI_NODE", "127.0.0.1", 0.0)
@@ -14,7 +14,7 @@ PEER = AssociationInfo("a", "CT", "AI_NODE", "127.0.0.1", 0.0)
 
 def test_an_association_is_counted(context: FlowContext, ct: Dataset) -> None:
     meter = TrafficMeter()
-    reception = Reception(context, Arrivals(), meter)
+    reception = StorageScp(context, Arrivals(), meter)
     reception.opened(PEER)
     assert meter.read() == Traffic(open=1)
     received = received_of(context, ct)

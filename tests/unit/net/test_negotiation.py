@@ -4,14 +4,14 @@ import pytest
 from pynetdicom.pdu import A_ASSOCIATE_AC
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 
-from pacs_ai.net.acceptor.negotiation import Agreement, negotiate
-from pacs_ai.net.acceptor.request import decode_request
 from pacs_ai.net.contexts import (
     STORAGE_CLASSES,
     TRANSFER_SYNTAXES,
     ContextPolicy,
     Service,
 )
+from pacs_ai.net.scp.negotiation import Agreement, negotiate
+from pacs_ai.net.scp.request import decode_request
 from tests import net_peer as net
 
 BIG = "1.2.840.10008.1.2.2"

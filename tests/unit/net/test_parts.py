@@ -17,16 +17,16 @@ from structlog.testing import capture_logs
 from pacs_ai.domain import Part
 from pacs_ai.errors import ConfigError
 from pacs_ai.net import pdu
-from pacs_ai.net.acceptor.access import refusal
-from pacs_ai.net.acceptor.admission import Rate
-from pacs_ai.net.acceptor.noise import Warnings
-from pacs_ai.net.acceptor.request import decode_request
-from pacs_ai.net.acceptor.sink import MemorySink, NullSink, PartSink, file_head
-from pacs_ai.net.acceptor.states import TRANSITIONS, Action, Event, State
 from pacs_ai.net.contexts import STORAGE_CLASSES, TRANSFER_SYNTAXES
 from pacs_ai.net.faults import AbortReason
-from pacs_ai.net.identity import IMPLEMENTATION_VERSION
-from pacs_ai.net.settings import ServerSettings
+from pacs_ai.net.implementation import IMPLEMENTATION_VERSION
+from pacs_ai.net.scp.access import refusal
+from pacs_ai.net.scp.admission import Rate
+from pacs_ai.net.scp.noise import Warnings
+from pacs_ai.net.scp.request import decode_request
+from pacs_ai.net.scp.settings import ServerSettings
+from pacs_ai.net.scp.sink import MemorySink, NullSink, PartSink, file_head
+from pacs_ai.net.scp.states import TRANSITIONS, Action, Event, State
 from pacs_ai.net.status import Verdict, classify
 from pacs_ai.uids import IMPLEMENTATION_CLASS_UID
 from tests import net_peer as net

@@ -11,7 +11,7 @@ from pacs_ai.dicom.foreign import quiet
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import DOCUMENTS, ImagePrediction, ResultKind
 from pacs_ai.errors import InvalidResult, StorageError
-from pacs_ai.net.identity import IMPLEMENTATION_VERSION
+from pacs_ai.net.implementation import IMPLEMENTATION_VERSION
 from pacs_ai.results.build import build_results
 from tests.unit.results.conftest import Images
 from tests.unit.results.samples import (

@@ -11,7 +11,7 @@ from tests.unit.store.samples import MODEL, NOW, made, routed_job
 HOUR = timedelta(hours=1)
 
 
-def delivered(database: Database) -> tuple[JobId, deliveries.Parcel]:
+def delivered(database: Database) -> tuple[JobId, deliveries.ClaimedDelivery]:
     with database.write() as session:
         _, job_id = routed_job(session)
         lease = jobs.claim(session, job_id, "node/1/1", 60, NOW)

@@ -163,7 +163,7 @@ class WhoseStudy(RuleBasedStateMachine):
         return multiple()
 
     @rule(parcels=consumes(sending))
-    def send(self, parcels: list[deliveries.Parcel]) -> None:
+    def send(self, parcels: list[deliveries.ClaimedDelivery]) -> None:
         for parcel in parcels:
             with self.database.write() as session:
                 key, attempt, now = parcel.delivery_id, parcel.attempt, self.now()

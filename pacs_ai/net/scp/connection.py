@@ -5,10 +5,10 @@ import socket
 import time
 from contextlib import suppress
 
-from pacs_ai.net.acceptor.noise import warnings
-from pacs_ai.net.acceptor.receiver import Receiver
-from pacs_ai.net.acceptor.states import Outcome
 from pacs_ai.net.faults import ConnectionGone
+from pacs_ai.net.scp.noise import warnings
+from pacs_ai.net.scp.receiver import Receiver
+from pacs_ai.net.scp.states import Outcome
 from pacs_ai.net.tls import ServerTls
 
 

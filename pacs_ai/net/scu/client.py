@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 
 from pacs_ai.errors import NotDicom, PeerError
-from pacs_ai.net import commitment
-from pacs_ai.net.assembly import Message
-from pacs_ai.net.associate import AgreedContext, Login, Proposal
+from pacs_ai.net import commitment_dataset
 from pacs_ai.net.contexts import (
     COMMITMENT_PUSH,
     COMMITMENT_PUSH_INSTANCE,
@@ -15,12 +13,14 @@ from pacs_ai.net.contexts import (
 )
 from pacs_ai.net.dimse import Command, Element, Field, encode_request, encode_response, short
 from pacs_ai.net.faults import ProtocolViolation
-from pacs_ai.net.handlers import CommitmentReport, SopReference
-from pacs_ai.net.requestor import PeerAddress, association
-from pacs_ai.net.sending import StoreOutcome, Withheld, store
+from pacs_ai.net.scp.handlers import CommitmentReport, SopReference
+from pacs_ai.net.scu.association import PeerAddress, association
+from pacs_ai.net.scu.c_store import StoreOutcome, Withheld, store
+from pacs_ai.net.scu.message_reader import Message
+from pacs_ai.net.scu.negotiation import AgreedContext, Login, Proposal
+from pacs_ai.net.scu.pdu_stream import cut_all
 from pacs_ai.net.status import Status
 from pacs_ai.net.tls import ClientTls
-from pacs_ai.net.wire import cut_all
 
 __all__ = [
     "ClientTls",
@@ -100,7 +100,7 @@ def request_commitment(
         event = short(Element.EVENT_TYPE, request.command.number(Element.EVENT_TYPE) or 0)
         return encode_response(request.command, Field.N_EVENT_REPORT, status, extra=event)
 
-    dataset = commitment.request_dataset(transaction_uid, references)
+    dataset = commitment_dataset.request_dataset(transaction_uid, references)
     proposals = [Proposal(COMMITMENT_PUSH, _SYNTAXES)]
     with association(peer, calling_aet, proposals, timeout, take) as made:
         context = made.contexts[0]
@@ -109,10 +109,10 @@ def request_commitment(
             made.next_id(),
             COMMITMENT_PUSH,
             COMMITMENT_PUSH_INSTANCE,
-            kind=commitment.REQUEST_ACTION,
+            kind=commitment_dataset.REQUEST_ACTION,
             with_dataset=True,
         )
-        encoded = commitment.encode(dataset, context.transfer_syntax)
+        encoded = commitment_dataset.encode(dataset, context.transfer_syntax)
         _check(peer, "N-ACTION", made.ask(context, command, [encoded]))
         made.listen(wait_seconds, lambda: bool(reports))
     return reports[0] if reports else None
@@ -120,7 +120,9 @@ def request_commitment(
 
 def _read(dataset: bytes, context: AgreedContext) -> CommitmentReport | None:
     try:
-        return commitment.read_report(commitment.decode(dataset, context.transfer_syntax))
+        return commitment_dataset.read_report(
+            commitment_dataset.decode(dataset, context.transfer_syntax)
+        )
     except NotDicom:
         return None
 
@@ -135,7 +137,7 @@ def report_commitment(
     PeerError
         If it did not get through, or was refused.
     """
-    event_type, dataset = commitment.report_dataset(report)
+    event_type, dataset = commitment_dataset.report_dataset(report)
     proposals = [Proposal(COMMITMENT_PUSH, _SYNTAXES, serves=True)]
     with association(peer, calling_aet, proposals, timeout) as made:
         context = made.contexts[0]
@@ -147,7 +149,7 @@ def report_commitment(
             kind=event_type,
             with_dataset=True,
         )
-        encoded = commitment.encode(dataset, context.transfer_syntax)
+        encoded = commitment_dataset.encode(dataset, context.transfer_syntax)
         _check(peer, "N-EVENT-REPORT", made.ask(context, command, [encoded]))
 
 

@@ -2,9 +2,9 @@
 
 from pacs_ai.errors import StateError
 from pacs_ai.logs import get_logger
-from pacs_ai.net.acceptor.listener import Listener
-from pacs_ai.net.handlers import CommitmentProvider, Handlers
-from pacs_ai.net.settings import ServerSettings, TlsFiles
+from pacs_ai.net.scp.handlers import CommitmentProvider, Handlers
+from pacs_ai.net.scp.listener import Listener
+from pacs_ai.net.scp.settings import ServerSettings, TlsFiles
 from pacs_ai.net.tls import ServerTls
 
 __all__ = ["DRAIN_SECONDS", "ServerSettings", "StorageServer", "TlsFiles"]

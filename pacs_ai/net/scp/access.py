@@ -8,10 +8,10 @@ import ipaddress
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from pacs_ai.net.acceptor.request import AssociateRequest
 from pacs_ai.net.contexts import APPLICATION_CONTEXT, VERIFICATION
 from pacs_ai.net.pdu import RejectReason
-from pacs_ai.net.settings import ServerSettings
+from pacs_ai.net.scp.request import AssociateRequest
+from pacs_ai.net.scp.settings import ServerSettings
 
 _VERSION_1 = 0x0001
 

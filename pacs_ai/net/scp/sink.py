@@ -6,8 +6,8 @@ from struct import Struct
 from typing import Protocol
 
 from pacs_ai.domain import Part
-from pacs_ai.net.acceptor.receiver import Spillable
-from pacs_ai.net.identity import IMPLEMENTATION_VERSION
+from pacs_ai.net.implementation import IMPLEMENTATION_VERSION
+from pacs_ai.net.scp.receiver import Spillable
 from pacs_ai.uids import IMPLEMENTATION_CLASS_UID
 
 _MAX_PENDING = 512

@@ -5,10 +5,10 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from pacs_ai.net.acceptor.connection import Connection
-from pacs_ai.net.acceptor.noise import warnings
-from pacs_ai.net.acceptor.request import AssociateRequest, UserIdentity
 from pacs_ai.net.faults import ConnectionCut
+from pacs_ai.net.scp.connection import Connection
+from pacs_ai.net.scp.noise import warnings
+from pacs_ai.net.scp.request import AssociateRequest, UserIdentity
 from pacs_ai.net.users import USERNAME_AND_PASSCODE, Users
 
 _FIRST_SECONDS = 0.5

@@ -2,11 +2,7 @@
 
 from pacs_ai.errors import NotDicom, StorageError
 from pacs_ai.logs import get_logger
-from pacs_ai.net import commitment
-from pacs_ai.net.acceptor.negotiation import AcceptedContext
-from pacs_ai.net.acceptor.noise import warnings
-from pacs_ai.net.acceptor.operations import Operation, Session, answer_now
-from pacs_ai.net.acceptor.sink import MemorySink, Sink
+from pacs_ai.net import commitment_dataset
 from pacs_ai.net.contexts import COMMITMENT_PUSH, COMMITMENT_PUSH_INSTANCE
 from pacs_ai.net.dimse import (
     Command,
@@ -16,7 +12,11 @@ from pacs_ai.net.dimse import (
     encode_response,
     short,
 )
-from pacs_ai.net.handlers import CommitmentProvider, CommitmentReport, CommitmentRequest
+from pacs_ai.net.scp.handlers import CommitmentProvider, CommitmentReport, CommitmentRequest
+from pacs_ai.net.scp.negotiation import AcceptedContext
+from pacs_ai.net.scp.noise import warnings
+from pacs_ai.net.scp.operations import Operation, Session, answer_now
+from pacs_ai.net.scp.sink import MemorySink, Sink
 from pacs_ai.net.status import Status
 
 _log = get_logger()
@@ -35,8 +35,12 @@ class TakeReport:
     def finish(self) -> None:
         """Hand the report over and answer as the handler decides."""
         try:
-            dataset = commitment.decode(bytes(self._memory.data), self._context.transfer_syntax)
-            status = self._session.handlers.commitment_report(commitment.read_report(dataset))
+            dataset = commitment_dataset.decode(
+                bytes(self._memory.data), self._context.transfer_syntax
+            )
+            status = self._session.handlers.commitment_report(
+                commitment_dataset.read_report(dataset)
+            )
         except (NotDicom, StorageError) as error:
             _log.warning("commitment report not taken", code=error.code)
             status = Status.PROCESSING_FAILURE
@@ -75,8 +79,10 @@ class GiveReport:
     def finish(self) -> None:
         """Answer the request, look, report."""
         try:
-            dataset = commitment.decode(bytes(self._memory.data), self._context.transfer_syntax)
-            transaction, references = commitment.read_request(dataset)
+            dataset = commitment_dataset.decode(
+                bytes(self._memory.data), self._context.transfer_syntax
+            )
+            transaction, references = commitment_dataset.read_request(dataset)
         except NotDicom as error:
             warnings.warn("commitment request not taken", code=error.code)
             self.refuse(Status.PROCESSING_FAILURE)
@@ -96,7 +102,7 @@ class GiveReport:
         message_id = self._session.reports.sent(
             lambda: self._provider.commitment_undelivered(request, report)
         )
-        event, dataset = commitment.report_dataset(report)
+        event, dataset = commitment_dataset.report_dataset(report)
         command = encode_request(
             Field.N_EVENT_REPORT,
             message_id,
@@ -105,12 +111,12 @@ class GiveReport:
             kind=event,
             with_dataset=True,
         )
-        encoded = commitment.encode(dataset, self._context.transfer_syntax)
+        encoded = commitment_dataset.encode(dataset, self._context.transfer_syntax)
         self._session.send(self._context.id, command, encoded)
 
     def refuse(self, status: int) -> None:
         """Answer with a status."""
-        action = short(Element.ACTION_TYPE, commitment.REQUEST_ACTION)
+        action = short(Element.ACTION_TYPE, commitment_dataset.REQUEST_ACTION)
         response = encode_response(self._command, Field.N_ACTION, status, extra=action)
         self._session.send(self._context.id, response, None)
 
@@ -120,7 +126,7 @@ class GiveReport:
 
 def begin_take_report(session: Session, context: AcceptedContext, command: Command) -> Operation:
     """Begin an N-EVENT-REPORT."""
-    if command.number(Element.EVENT_TYPE) not in tuple(commitment.EventType):
+    if command.number(Element.EVENT_TYPE) not in tuple(commitment_dataset.EventType):
         return answer_now(session, context, command, Status.NO_SUCH_EVENT, "")
     if not command.has_dataset:
         return answer_now(session, context, command, Status.MISTYPED_ARGUMENT, "no report")
@@ -131,7 +137,7 @@ def begin_give_report(session: Session, context: AcceptedContext, command: Comma
     """Begin an N-ACTION."""
     if session.provider is None:
         return answer_now(session, context, command, Status.UNRECOGNIZED_OPERATION, "no SCP here")
-    if command.number(Element.ACTION_TYPE) != commitment.REQUEST_ACTION:
+    if command.number(Element.ACTION_TYPE) != commitment_dataset.REQUEST_ACTION:
         return answer_now(session, context, command, Status.NO_SUCH_ACTION, "")
     if command.uid(Element.REQUESTED_INSTANCE) != COMMITMENT_PUSH_INSTANCE:
         return answer_now(session, context, command, Status.NO_SUCH_INSTANCE, "")

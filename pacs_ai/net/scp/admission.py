@@ -6,10 +6,10 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from typing import Protocol
 
-from pacs_ai.net.acceptor.attempts import Attempts
-from pacs_ai.net.acceptor.connection import Connection
-from pacs_ai.net.acceptor.noise import warnings
-from pacs_ai.net.acceptor.states import Outcome
+from pacs_ai.net.scp.attempts import Attempts
+from pacs_ai.net.scp.connection import Connection
+from pacs_ai.net.scp.noise import warnings
+from pacs_ai.net.scp.states import Outcome
 
 _HANDSHAKE_SECONDS = 1.0
 """A connection younger than this is rather somebody in a hurry than somebody who drips."""

@@ -6,16 +6,6 @@ import uuid
 from collections.abc import Callable, Mapping
 
 from pacs_ai.net import pdu
-from pacs_ai.net.acceptor.access import asks_itself, refusal
-from pacs_ai.net.acceptor.admission import Admission
-from pacs_ai.net.acceptor.attempts import identified
-from pacs_ai.net.acceptor.connection import Connection
-from pacs_ai.net.acceptor.dialogue import Dialogue
-from pacs_ai.net.acceptor.negotiation import negotiate
-from pacs_ai.net.acceptor.noise import warnings
-from pacs_ai.net.acceptor.operations import Reports, Session
-from pacs_ai.net.acceptor.request import AssociateRequest, decode_request
-from pacs_ai.net.acceptor.states import PDU_EVENTS, TRANSITIONS, Action, Event, Outcome, State
 from pacs_ai.net.contexts import ContextPolicy
 from pacs_ai.net.faults import (
     AbortReason,
@@ -23,8 +13,18 @@ from pacs_ai.net.faults import (
     ConnectionGone,
     ProtocolViolation,
 )
-from pacs_ai.net.handlers import AssociationInfo, CommitmentProvider, Handlers
-from pacs_ai.net.settings import ServerSettings
+from pacs_ai.net.scp.access import asks_itself, refusal
+from pacs_ai.net.scp.admission import Admission
+from pacs_ai.net.scp.attempts import identified
+from pacs_ai.net.scp.connection import Connection
+from pacs_ai.net.scp.dialogue import Dialogue
+from pacs_ai.net.scp.handlers import AssociationInfo, CommitmentProvider, Handlers
+from pacs_ai.net.scp.negotiation import negotiate
+from pacs_ai.net.scp.noise import warnings
+from pacs_ai.net.scp.operations import Reports, Session
+from pacs_ai.net.scp.request import AssociateRequest, decode_request
+from pacs_ai.net.scp.settings import ServerSettings
+from pacs_ai.net.scp.states import PDU_EVENTS, TRANSITIONS, Action, Event, Outcome, State
 
 _PDATA_GRACE = 64 << 10
 """What a P-DATA-TF may exceed the announced maximum by: some peers count their header in."""

@@ -14,8 +14,8 @@ from pacs_ai.errors import ConfigError, PeerError
 from pacs_ai.flow.addresses import address
 from pacs_ai.flow.context import FlowContext, pair_key, split_pair
 from pacs_ai.logs import get_logger
-from pacs_ai.net import client
-from pacs_ai.net.handlers import CommitmentReport
+from pacs_ai.net.scp.handlers import CommitmentReport
+from pacs_ai.net.scu import client
 from pacs_ai.store import commitments
 from pacs_ai.store.schema import Delivery, Result
 from pacs_ai.uids import random_uid

@@ -15,7 +15,7 @@ from pydicom.uid import UID
 
 from pacs_ai.errors import NotDicom
 from pacs_ai.net.contexts import EXPLICIT_BIG, IMPLICIT_LITTLE
-from pacs_ai.net.handlers import CommitmentReport, SopReference
+from pacs_ai.net.scp.handlers import CommitmentReport, SopReference
 from pacs_ai.uids import storable_uid
 
 REQUEST_ACTION = 1

@@ -8,13 +8,13 @@ import time
 
 from pacs_ai.errors import ConfigError
 from pacs_ai.logs import get_logger
-from pacs_ai.net.acceptor.admission import Admission
-from pacs_ai.net.acceptor.association import Association
-from pacs_ai.net.acceptor.connection import Connection, plain_address
-from pacs_ai.net.acceptor.noise import warnings
-from pacs_ai.net.acceptor.states import Outcome
-from pacs_ai.net.handlers import CommitmentProvider, Handlers
-from pacs_ai.net.settings import ServerSettings
+from pacs_ai.net.scp.admission import Admission
+from pacs_ai.net.scp.association import Association
+from pacs_ai.net.scp.connection import Connection, plain_address
+from pacs_ai.net.scp.handlers import CommitmentProvider, Handlers
+from pacs_ai.net.scp.noise import warnings
+from pacs_ai.net.scp.settings import ServerSettings
+from pacs_ai.net.scp.states import Outcome
 from pacs_ai.net.tls import ServerTls
 
 _log = get_logger()

@@ -10,10 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pacs_ai.errors import ConfigError, NoPasscode
-from pacs_ai.net.contexts import APPLICATION_CONTEXT
-from pacs_ai.net.faults import ProtocolViolation
-from pacs_ai.net.identity import IMPLEMENTATION_VERSION
-from pacs_ai.net.items import (
+from pacs_ai.net.associate_items import (
     CONTEXT_HEAD,
     DEFAULT_MAX_PDU,
     FIXED_BODY,
@@ -24,6 +21,9 @@ from pacs_ai.net.items import (
     plain_uid,
     walk_items,
 )
+from pacs_ai.net.contexts import APPLICATION_CONTEXT
+from pacs_ai.net.faults import ProtocolViolation
+from pacs_ai.net.implementation import IMPLEMENTATION_VERSION
 from pacs_ai.net.pdu import PduType, encode_pdu
 from pacs_ai.net.users import USERNAME, USERNAME_AND_PASSCODE, read_passcode
 from pacs_ai.uids import IMPLEMENTATION_CLASS_UID

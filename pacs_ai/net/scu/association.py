@@ -13,8 +13,11 @@ from pacs_ai.errors import (
     PeerError,
     PeerUnreachable,
 )
-from pacs_ai.net.assembly import Assembly, Message
-from pacs_ai.net.associate import (
+from pacs_ai.net.dimse import RESPONSE, Command, Element, encode_response
+from pacs_ai.net.faults import ProtocolViolation
+from pacs_ai.net.pdu import RELEASE_RP, RELEASE_RQ, USER_ABORT, PduType, abort, fragments, message
+from pacs_ai.net.scu.message_reader import Assembly, Message
+from pacs_ai.net.scu.negotiation import (
     Acceptance,
     AgreedContext,
     Login,
@@ -23,12 +26,9 @@ from pacs_ai.net.associate import (
     encode_request,
     rejection,
 )
-from pacs_ai.net.dimse import RESPONSE, Command, Element, encode_response
-from pacs_ai.net.faults import ProtocolViolation
-from pacs_ai.net.pdu import RELEASE_RP, RELEASE_RQ, USER_ABORT, PduType, abort, fragments, message
+from pacs_ai.net.scu.pdu_stream import Wire
 from pacs_ai.net.status import Status
 from pacs_ai.net.tls import ClientTls, secure
-from pacs_ai.net.wire import Wire
 
 _RELEASE_SECONDS = 5.0
 """For the answer to our release: all that matters is settled by then."""

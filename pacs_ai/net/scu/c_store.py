@@ -11,12 +11,12 @@ from pydicom.uid import UID
 from pynetdicom.dsutils import split_dataset
 
 from pacs_ai.errors import ContextRejected, PeerError, StoreRefused
-from pacs_ai.net import commitment
-from pacs_ai.net.associate import MAX_CONTEXTS, AgreedContext, Proposal
+from pacs_ai.net import commitment_dataset
 from pacs_ai.net.contexts import DEFLATED, EXPLICIT_LITTLE, IMPLICIT_LITTLE
 from pacs_ai.net.dimse import Field, encode_request
 from pacs_ai.net.faults import ProtocolViolation
-from pacs_ai.net.requestor import PeerAddress, Requested, association
+from pacs_ai.net.scu.association import PeerAddress, Requested, association
+from pacs_ai.net.scu.negotiation import MAX_CONTEXTS, AgreedContext, Proposal
 from pacs_ai.net.status import Status, Verdict, classify
 
 _SLOWEST = 128 << 10
@@ -132,7 +132,7 @@ def store(
     on_answer
         Told each outcome as it comes.
     timeout
-        See `pacs_ai.net.requestor.association`.
+        See `pacs_ai.net.scu.association.association`.
     may_leave
         Asked right before each file is sent; what may not ends as `Withheld`.
 
@@ -286,4 +286,4 @@ def _judge(peer: PeerAddress, file: _File, status: int) -> StoreOutcome:
 
 def _converted(path: Path) -> bytes:
     """Encode an uncompressed data set as Implicit VR Little Endian."""
-    return commitment.encode(dcmread(path), IMPLICIT_LITTLE)
+    return commitment_dataset.encode(dcmread(path), IMPLICIT_LITTLE)

@@ -5,12 +5,17 @@ from dataclasses import dataclass
 
 from pacs_ai.domain import Part
 from pacs_ai.flow.arrivals import Notes
-from pacs_ai.flow.commit import report
+from pacs_ai.flow.commitment_scu import report
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.receive import open_part, receive
-from pacs_ai.flow.traffic import Meter
+from pacs_ai.flow.traffic import TrafficListener
 from pacs_ai.logs import get_logger
-from pacs_ai.net.handlers import AssociationInfo, CommitmentReport, ReceivedInstance, StoreAnswer
+from pacs_ai.net.scp.handlers import (
+    AssociationInfo,
+    CommitmentReport,
+    ReceivedInstance,
+    StoreAnswer,
+)
 
 RELEASED = "released"
 
@@ -24,7 +29,7 @@ class _Account:
     bytes: int = 0
 
 
-class Reception:
+class StorageScp:
     """What the Storage SCP calls, from the threads of its associations.
 
     Parameters
@@ -35,7 +40,7 @@ class Reception:
         Is told what goes through.
     """
 
-    def __init__(self, context: FlowContext, arrivals: Notes, meter: Meter) -> None:
+    def __init__(self, context: FlowContext, arrivals: Notes, meter: TrafficListener) -> None:
         self._context = context
         self._arrivals = arrivals
         self._meter = meter

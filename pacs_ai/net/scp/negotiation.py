@@ -21,10 +21,10 @@ from pynetdicom.pdu_primitives import (
 )
 from pynetdicom.presentation import PresentationContext, negotiate_as_acceptor
 
-from pacs_ai.net.acceptor.request import ECHOED, AssociateRequest, ProposedContext
 from pacs_ai.net.contexts import APPLICATION_CONTEXT, IMPLICIT_LITTLE, ContextPolicy, Service
-from pacs_ai.net.identity import IMPLEMENTATION_VERSION
+from pacs_ai.net.implementation import IMPLEMENTATION_VERSION
 from pacs_ai.net.pdu import HEADER
+from pacs_ai.net.scp.request import ECHOED, AssociateRequest, ProposedContext
 from pacs_ai.uids import IMPLEMENTATION_CLASS_UID
 
 _ACCEPTANCE = 0

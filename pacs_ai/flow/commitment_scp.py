@@ -11,8 +11,8 @@ from pacs_ai.flow.addresses import address
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.intact import check_instances
 from pacs_ai.logs import get_logger
-from pacs_ai.net import client
-from pacs_ai.net.handlers import CommitmentReport, CommitmentRequest, SopReference
+from pacs_ai.net.scp.handlers import CommitmentReport, CommitmentRequest, SopReference
+from pacs_ai.net.scu import client
 from pacs_ai.store import instances
 
 NO_SUCH_INSTANCE = 0x0112
@@ -26,7 +26,7 @@ REPORT_PAUSE_SECONDS = 10.0
 _log = get_logger()
 
 
-class Vouching:
+class CommitmentScp:
     """Answers storage commitment requests for the instances this node holds."""
 
     def __init__(self, context: FlowContext) -> None:

@@ -4,10 +4,14 @@ import math
 import time
 from collections.abc import Callable, Mapping
 
-from pacs_ai.net.acceptor.commitment import begin_give_report, begin_take_report
-from pacs_ai.net.acceptor.negotiation import AcceptedContext
-from pacs_ai.net.acceptor.noise import warnings
-from pacs_ai.net.acceptor.operations import (
+from pacs_ai.net.contexts import Service
+from pacs_ai.net.dimse import RESPONSE, Command, Element, Field, decode_command
+from pacs_ai.net.faults import AbortReason, ProtocolViolation
+from pacs_ai.net.pdu import COMMAND_FRAGMENT, LAST_FRAGMENT, PDV_HEADER
+from pacs_ai.net.scp.commitment import begin_give_report, begin_take_report
+from pacs_ai.net.scp.negotiation import AcceptedContext
+from pacs_ai.net.scp.noise import warnings
+from pacs_ai.net.scp.operations import (
     Ignore,
     Operation,
     Session,
@@ -16,11 +20,7 @@ from pacs_ai.net.acceptor.operations import (
     begin_store,
     refuse_large,
 )
-from pacs_ai.net.acceptor.receiver import Receiver
-from pacs_ai.net.contexts import Service
-from pacs_ai.net.dimse import RESPONSE, Command, Element, Field, decode_command
-from pacs_ai.net.faults import AbortReason, ProtocolViolation
-from pacs_ai.net.pdu import COMMAND_FRAGMENT, LAST_FRAGMENT, PDV_HEADER
+from pacs_ai.net.scp.receiver import Receiver
 from pacs_ai.net.status import Status
 
 Begin = Callable[[Session, AcceptedContext, Command], Operation]

@@ -10,17 +10,17 @@ from typing import Protocol
 
 from pacs_ai.errors import StorageError
 from pacs_ai.logs import get_logger
-from pacs_ai.net.acceptor.negotiation import AcceptedContext
-from pacs_ai.net.acceptor.noise import warnings
-from pacs_ai.net.acceptor.sink import NullSink, PartSink, Sink, file_head
 from pacs_ai.net.dimse import Command, Element, Field, encode_response
-from pacs_ai.net.handlers import (
+from pacs_ai.net.scp.handlers import (
     AssociationInfo,
     CommitmentProvider,
     Handlers,
     ReceivedInstance,
     StoreAnswer,
 )
+from pacs_ai.net.scp.negotiation import AcceptedContext
+from pacs_ai.net.scp.noise import warnings
+from pacs_ai.net.scp.sink import NullSink, PartSink, Sink, file_head
 from pacs_ai.net.status import Status
 
 _log = get_logger()

@@ -86,7 +86,7 @@ class Handlers(Protocol):
     def closed(self, association: AssociationInfo, outcome: str) -> None:
         """Note that it has ended; called once for each `opened`.
 
-        ``outcome`` is a value of `pacs_ai.net.acceptor.states.Outcome`: only ``released`` says
+        ``outcome`` is a value of `pacs_ai.net.scp.states.Outcome`: only ``released`` says
         that the peer had nothing more to send.
         """
         ...

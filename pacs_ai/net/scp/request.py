@@ -8,8 +8,7 @@ odd forms with whatever exception their first consequence raises, or not at all.
 
 from dataclasses import dataclass, field
 
-from pacs_ai.net.faults import ProtocolViolation
-from pacs_ai.net.items import (
+from pacs_ai.net.associate_items import (
     CONTEXT_HEAD,
     DEFAULT_MAX_PDU,
     FIXED_BODY,
@@ -20,6 +19,7 @@ from pacs_ai.net.items import (
     plain_uid,
     walk_items,
 )
+from pacs_ai.net.faults import ProtocolViolation
 
 ECHOED = slice(4, 68)
 """Both AE titles and a reserved field: the answer repeats them as sent (PS3.8 Table 9-17)."""
