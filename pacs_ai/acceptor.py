@@ -15,16 +15,17 @@ from pacs_ai import child
 from pacs_ai.app import App, build_app
 from pacs_ai.config import Config
 from pacs_ai.errors import PacsAIError
-from pacs_ai.flow.arrivals import Notes, Revision
+from pacs_ai.flow.arrivals import ArrivalListener, Revision
 from pacs_ai.flow.commitment_scp import CommitmentScp
 from pacs_ai.flow.storage_scp import StorageScp
 from pacs_ai.flow.traffic import TrafficListener
-from pacs_ai.net.scp.server import ServerSettings, StorageServer, TlsFiles
+from pacs_ai.net.scp.server import ServerSettings, StorageServer
+from pacs_ai.net.tls import TlsFiles
 from pacs_ai.net.users import read_users
 
 
 def storage_server(
-    app: App, notes: Notes, meter: TrafficListener, ports: Mapping[str, int] | None = None
+    app: App, notes: ArrivalListener, meter: TrafficListener, ports: Mapping[str, int] | None = None
 ) -> StorageServer:
     """Make the node's Storage SCP.
 

@@ -107,19 +107,20 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A file that an instance is being written to: its path, and a descriptor open for it.
+class IncomingFile:
+    """A file that an instance is being written to: its path, and an open descriptor.
 
-    A string, since each instance has one and to make a `Path` takes longer than to open it.
+    The path is a string: there is one for each instance, and making a `Path` takes longer than
+    opening the file.
     """
 
-    file: str
+    filename: str
     fd: int
 
     @property
     def path(self) -> Path:
         """The same as a path."""
-        return Path(self.file)
+        return Path(self.filename)
 
 
 @dataclass(frozen=True, slots=True)

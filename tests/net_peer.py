@@ -10,14 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pacs_ai.domain import Part
-from pacs_ai.net.scp.handlers import (
-    AssociationInfo,
-    CommitmentReport,
-    ReceivedInstance,
-    StoreAnswer,
-)
-from pacs_ai.net.scp.noise import warnings
+from pacs_ai.domain import IncomingFile
+from pacs_ai.net.commitment_dataset import CommitmentReport
+from pacs_ai.net.scp.handlers import AssociationInfo, ReceivedInstance, StoreAnswer
+from pacs_ai.net.scp.rate_limited_log import limited_log
 from pacs_ai.net.scp.server import ServerSettings, StorageServer
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -38,7 +34,7 @@ QUICK = replace(SETTINGS, acse_seconds=0.4, pdu_seconds=0.4, idle_seconds=0.6, c
 
 @dataclass
 class Recorder:
-    """Handlers that keep everything in a folder and in lists."""
+    """Storage handlers that keep everything in a folder and in lists."""
 
     folder: Path
     received: list[ReceivedInstance] = field(default_factory=list)
@@ -56,21 +52,21 @@ class Recorder:
     def closed(self, association: AssociationInfo, outcome: str) -> None:
         self.closed_with.append((association, outcome))
 
-    def open_part(self) -> Part:
+    def open_incoming(self) -> IncomingFile:
         self.before_part()
         path = self.folder / f"{uuid.uuid4().hex}.part"
-        return Part(str(path), os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        return IncomingFile(str(path), os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
-    def discard(self, part: Part) -> None:
-        os.close(part.fd)
-        part.path.unlink()
+    def discard(self, incoming: IncomingFile) -> None:
+        os.close(incoming.fd)
+        incoming.path.unlink()
 
     def store(self, received: ReceivedInstance) -> StoreAnswer:
-        os.close(received.part.fd)
+        os.close(received.file.fd)
         if self.keep:
-            content = received.part.path.read_bytes()
+            content = received.file.path.read_bytes()
             self.datasets[received.sop_instance_uid] = content[len(content) - received.bytes :]
-        received.part.path.unlink()
+        received.file.path.unlink()
         self.received.append(received)
         return self.answer(received)
 
@@ -111,7 +107,7 @@ def running(
     folder: Path, settings: ServerSettings = SETTINGS, provider: object = None
 ) -> Iterator[Node]:
     """Run a listener that has warned of nothing yet; at the end no thread of it may be left."""
-    warnings._windows.clear()
+    limited_log._windows.clear()
     node = Node(settings, Recorder(folder), provider)
     try:
         yield node

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from pacs_ai.checks.finding import Finding, doubtful, guarded, wrong
 from pacs_ai.config import Config
-from pacs_ai.net.scp.settings import TlsFiles
-from pacs_ai.net.tls import server_context
+from pacs_ai.net.tls import TlsFiles, server_context
 from pacs_ai.net.users import read_users
 from pacs_ai.results.lettering import Lettering
 

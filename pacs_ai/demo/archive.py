@@ -15,12 +15,12 @@ from pathlib import Path
 
 from pacs_ai.config.sections import Log
 from pacs_ai.dicom.header import read_header
-from pacs_ai.domain import Part
+from pacs_ai.domain import IncomingFile
 from pacs_ai.errors import NotDicom, StorageError
 from pacs_ai.logs import get_logger, setup_logging
+from pacs_ai.net.commitment_dataset import CommitmentReport
 from pacs_ai.net.scp.handlers import (
     AssociationInfo,
-    CommitmentReport,
     CommitmentRequest,
     ReceivedInstance,
     StoreAnswer,
@@ -59,35 +59,35 @@ class Archive:
         """Log who was here."""
         _log.info("association closed", peer=association.calling_aet, outcome=outcome)
 
-    def open_part(self) -> Part:
+    def open_incoming(self) -> IncomingFile:
         """Open a file for an instance that begins to arrive."""
         path = self._incoming / f"{uuid.uuid4().hex}.part"
         try:
-            return Part(str(path), os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            return IncomingFile(str(path), os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         except OSError as error:
             raise StorageError(f"{path}: {error.strerror}") from None
 
-    def discard(self, part: Part) -> None:
+    def discard(self, incoming: IncomingFile) -> None:
         """Remove it again."""
-        os.close(part.fd)
-        part.path.unlink(missing_ok=True)
+        os.close(incoming.fd)
+        incoming.path.unlink(missing_ok=True)
 
     def store(self, received: ReceivedInstance) -> StoreAnswer:
         """Keep an instance; the same one again replaces the first."""
-        part = received.part
+        incoming = received.file
         try:
-            study = read_header(part.path).study_instance_uid
+            study = read_header(incoming.path).study_instance_uid
         except NotDicom:
             study = ""
         if not storable_uid(study):
-            self.discard(part)
+            self.discard(incoming)
             return StoreAnswer(Status.CANNOT_UNDERSTAND, "no Study Instance UID")
         folder = self._folder / study
         folder.mkdir(mode=0o700, exist_ok=True)
-        os.fsync(part.fd)
-        os.close(part.fd)
+        os.fsync(incoming.fd)
+        os.close(incoming.fd)
         # the listener has checked that the UID is one before it called us
-        part.path.rename(folder / f"{received.sop_instance_uid}{SUFFIX}")
+        incoming.path.rename(folder / f"{received.sop_instance_uid}{SUFFIX}")
         return StoreAnswer(Status.SUCCESS)
 
     def commitment_report(self, report: CommitmentReport) -> int:  # noqa: ARG002 - of the protocol

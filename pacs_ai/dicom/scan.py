@@ -27,7 +27,7 @@ from pacs_ai.dicom.part10 import (
 )
 from pacs_ai.dicom.patient import PatientIdentity
 from pacs_ai.dicom.reading import PIXEL_KEYWORDS
-from pacs_ai.domain import Part
+from pacs_ai.domain import IncomingFile
 from pacs_ai.errors import NotDicom, StorageError
 from pacs_ai.uids import storable_uid
 
@@ -72,14 +72,14 @@ class ScannedInstance:
     pixel_sha256: str
 
 
-def scan_instance(source: Path | Part, *, hash_pixels: bool = True) -> ScannedInstance:
+def scan_instance(source: Path | IncomingFile, *, hash_pixels: bool = True) -> ScannedInstance:
     """Check a received file to its last byte; no pixel is decoded.
 
     Parameters
     ----------
     source
         A Part 10 file this node wrote: its own preamble and file meta information, then the data
-        set as sent. A part is read by the descriptor it has.
+        set as sent. A file that has just arrived is read by the descriptor it has.
     hash_pixels
         False leaves ``pixel_sha256`` empty, and saves half of the time a large image takes.
 
@@ -100,8 +100,8 @@ def scan_instance(source: Path | Part, *, hash_pixels: bool = True) -> ScannedIn
     is left lacks a UID it is refused all the same.
     """
     try:
-        if isinstance(source, Part):
-            return _scan(source.fd, source.file, hash_pixels=hash_pixels)
+        if isinstance(source, IncomingFile):
+            return _scan(source.fd, source.filename, hash_pixels=hash_pixels)
         with source.open("rb", buffering=0) as stream:
             return _scan(stream.fileno(), str(source), hash_pixels=hash_pixels)
     except OSError as error:

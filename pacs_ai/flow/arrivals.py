@@ -11,7 +11,7 @@ from pacs_ai.domain import StudyId
 Revision = tuple[StudyId, int]
 
 
-class Notes(Protocol):
+class ArrivalListener(Protocol):
     """Is told of what arrives: by `Arrivals` itself, or by what passes it on to one."""
 
     def stored(self, revision: Revision, association_id: str | None, now: float) -> None:

@@ -11,7 +11,8 @@ from pacs_ai.flow.addresses import address
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.intact import check_instances
 from pacs_ai.logs import get_logger
-from pacs_ai.net.scp.handlers import CommitmentReport, CommitmentRequest, SopReference
+from pacs_ai.net.commitment_dataset import CommitmentReport, SopReference
+from pacs_ai.net.scp.handlers import CommitmentRequest
 from pacs_ai.net.scu import client
 from pacs_ai.store import instances
 

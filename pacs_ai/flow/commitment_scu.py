@@ -14,7 +14,7 @@ from pacs_ai.errors import ConfigError, PeerError
 from pacs_ai.flow.addresses import address
 from pacs_ai.flow.context import FlowContext, pair_key, split_pair
 from pacs_ai.logs import get_logger
-from pacs_ai.net.scp.handlers import CommitmentReport
+from pacs_ai.net.commitment_dataset import CommitmentReport
 from pacs_ai.net.scu import client
 from pacs_ai.store import commitments
 from pacs_ai.store.schema import Delivery, Result

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from pacs_ai.dicom.encoding import BadDataset
 from pacs_ai.dicom.scan import ScannedInstance, scan_instance
-from pacs_ai.domain import Part, StudyState
+from pacs_ai.domain import IncomingFile, StudyState
 from pacs_ai.errors import NoSpace, NotDicom, StorageError
 from pacs_ai.flow import duplicates
-from pacs_ai.flow.arrivals import Notes
+from pacs_ai.flow.arrivals import ArrivalListener
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.loopguard import passive_reason
 from pacs_ai.logs import get_logger, study_ref
@@ -37,7 +37,7 @@ class Origin:
     association_id: str | None
 
 
-def open_part(context: FlowContext) -> Part:
+def open_incoming(context: FlowContext) -> IncomingFile:
     """Open a file for an instance that begins to arrive.
 
     Raises
@@ -47,43 +47,45 @@ def open_part(context: FlowContext) -> Part:
     """
     if context.spool.free_bytes() < context.config.storage.min_free_gb * 1e9:
         raise NoSpace("spool: less free space than storage.min_free_gb")
-    return context.spool.new_part()
+    return context.spool.new_incoming()
 
 
-def receive(context: FlowContext, arrivals: Notes, received: ReceivedInstance) -> StoreAnswer:
+def receive(
+    context: FlowContext, arrivals: ArrivalListener, received: ReceivedInstance
+) -> StoreAnswer:
     """Store one instance and answer for it.
 
     Parameters
     ----------
     received
-        Its bytes, in a part that is ours from here on.
+        Its bytes, in a file that is ours from here on.
 
     Returns
     -------
     StoreAnswer
         0x0000 once file and row are durable; else the status of PS3.4 Section B.2.3 that fits,
-        and the part is gone.
+        and the file is gone.
     """
     association = received.association
     origin = Origin(association.calling_aet, association.called_aet, association.id)
     try:
-        with context.spool.flushing(received.part):
-            scanned = scan_instance(received.part, hash_pixels=False)
+        with context.spool.flushing(received.file):
+            scanned = scan_instance(received.file, hash_pixels=False)
     except NotDicom as error:
-        context.spool.discard(received.part)
+        context.spool.discard(received.file)
         status = error.status if isinstance(error, BadDataset) else 0xC000
         _log.warning("instance refused", peer=origin.calling_aet, reason=error.message)
         return StoreAnswer(status, error.message[:64])
     except StorageError as error:
-        context.spool.discard(received.part)
+        context.spool.discard(received.file)
         _log.error("instance not stored", error=error.code)
         return StoreAnswer(OUT_OF_RESOURCES, "storage is out of reach, try again")
     mismatch = _mismatch(received, scanned)
     if mismatch is not None:
-        context.spool.discard(received.part)
+        context.spool.discard(received.file)
         return mismatch
     try:
-        return _store(context, arrivals, received.part, scanned, origin)
+        return _store(context, arrivals, received.file, scanned, origin)
     except StorageError as error:
         _log.error(
             "instance not stored", study=study_ref(scanned.study_instance_uid), error=error.code
@@ -101,10 +103,14 @@ def _mismatch(received: ReceivedInstance, scanned: ScannedInstance) -> StoreAnsw
 
 
 def _store(
-    context: FlowContext, arrivals: Notes, part: Part, scanned: ScannedInstance, origin: Origin
+    context: FlowContext,
+    arrivals: ArrivalListener,
+    incoming: IncomingFile,
+    scanned: ScannedInstance,
+    origin: Origin,
 ) -> StoreAnswer:
-    size = os.fstat(part.fd).st_size
-    path = context.spool.keep(part, flushed=True)
+    size = os.fstat(incoming.fd).st_size
+    path = context.spool.keep(incoming, flushed=True)
     try:
         return adopt(context, arrivals, path, size, scanned, origin)
     except StorageError:
@@ -114,7 +120,7 @@ def _store(
 
 def adopt(
     context: FlowContext,
-    arrivals: Notes,
+    arrivals: ArrivalListener,
     path: str,
     size: int,
     scanned: ScannedInstance,

@@ -3,19 +3,15 @@
 import threading
 from dataclasses import dataclass
 
-from pacs_ai.domain import Part
-from pacs_ai.flow.arrivals import Notes
+from pacs_ai.domain import IncomingFile
+from pacs_ai.flow.arrivals import ArrivalListener
 from pacs_ai.flow.commitment_scu import report
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.receive import open_part, receive
+from pacs_ai.flow.receive import open_incoming, receive
 from pacs_ai.flow.traffic import TrafficListener
 from pacs_ai.logs import get_logger
-from pacs_ai.net.scp.handlers import (
-    AssociationInfo,
-    CommitmentReport,
-    ReceivedInstance,
-    StoreAnswer,
-)
+from pacs_ai.net.commitment_dataset import CommitmentReport
+from pacs_ai.net.scp.handlers import AssociationInfo, ReceivedInstance, StoreAnswer
 
 RELEASED = "released"
 
@@ -40,7 +36,9 @@ class StorageScp:
         Is told what goes through.
     """
 
-    def __init__(self, context: FlowContext, arrivals: Notes, meter: TrafficListener) -> None:
+    def __init__(
+        self, context: FlowContext, arrivals: ArrivalListener, meter: TrafficListener
+    ) -> None:
         self._context = context
         self._arrivals = arrivals
         self._meter = meter
@@ -72,13 +70,13 @@ class StorageScp:
             outcome=outcome,
         )
 
-    def open_part(self) -> Part:
+    def open_incoming(self) -> IncomingFile:
         """Open a file for an instance that begins to arrive."""
-        return open_part(self._context)
+        return open_incoming(self._context)
 
-    def discard(self, part: Part) -> None:
+    def discard(self, incoming: IncomingFile) -> None:
         """Remove the file of an instance that did not arrive whole."""
-        self._context.spool.discard(part)
+        self._context.spool.discard(incoming)
 
     def store(self, received: ReceivedInstance) -> StoreAnswer:
         """Take an instance that has arrived."""

@@ -1,1 +1,1 @@
-"""The DICOM network: a Storage SCP of our own, an SCU on pynetdicom."""
+"""The DICOM network: the Storage SCP in `scp`, the SCU in `scu`, and what both share."""

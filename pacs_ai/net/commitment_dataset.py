@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from io import BytesIO
 
@@ -15,11 +16,25 @@ from pydicom.uid import UID
 
 from pacs_ai.errors import NotDicom
 from pacs_ai.net.contexts import EXPLICIT_BIG, IMPLICIT_LITTLE
-from pacs_ai.net.scp.handlers import CommitmentReport, SopReference
 from pacs_ai.uids import storable_uid
+
+SopReference = tuple[str, str]
+"""SOP Class UID and SOP Instance UID."""
 
 REQUEST_ACTION = 1
 """Action Type ID of a commitment request (PS3.4 Table J.3-1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitmentReport:
+    """What an archive says about instances it was asked to keep (PS3.4 Annex J.3.3).
+
+    ``failed`` holds class, instance and Failure Reason (PS3.3 Section C.14.1.1).
+    """
+
+    transaction_uid: str
+    committed: tuple[SopReference, ...]
+    failed: tuple[tuple[str, str, int], ...]
 
 
 class EventType(IntEnum):

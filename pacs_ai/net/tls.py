@@ -13,12 +13,23 @@ from typing import Any
 from pacs_ai.errors import ConfigError, TlsFailed
 from pacs_ai.logs import get_logger
 from pacs_ai.net.certificates import certificates
-from pacs_ai.net.scp.settings import TlsFiles
 
 _TLS12_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """RFC 9325 Section 4.2, in OpenSSL's words; the suites of TLS 1.3 all qualify."""
 
 _log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM files of a TLS listener.
+
+    With ``ca`` set, a client must show a certificate that one of these authorities signed.
+    """
+
+    certificate: Path
+    key: Path
+    ca: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from pacs_ai.domain import Part
+from pacs_ai.domain import IncomingFile
 from pacs_ai.errors import ConfigError, StorageError
 from pacs_ai.files import sync_folder, translated
 from pacs_ai.store.disk import begin_to_write, remove
@@ -117,39 +117,39 @@ class Spool:
         """Return the installation's secret, made at first use; keyed hashes depend on it."""
         return made_key(self.root)
 
-    def new_part(self) -> Part:
+    def new_incoming(self) -> IncomingFile:
         """Open a new file for bytes that are arriving."""
         name = random.getrandbits(128)
         file = f"{self._parts}/{name:032x}{_PART}"
         with translated(file):
-            return Part(file, os.open(file, _NEW, 0o600))
+            return IncomingFile(file, os.open(file, _NEW, 0o600))
 
-    def discard(self, part: Part) -> None:
-        """Remove a part that came to nothing."""
+    def discard(self, incoming: IncomingFile) -> None:
+        """Remove a file whose instance is not kept."""
         with contextlib.suppress(OSError):
-            os.close(part.fd)
-        remove(part.file)
+            os.close(incoming.fd)
+        remove(incoming.filename)
 
     @contextlib.contextmanager
-    def flushing(self, part: Part) -> Iterator[None]:
-        """Flush a part that has all its bytes while a block looks at them.
+    def flushing(self, incoming: IncomingFile) -> Iterator[None]:
+        """Flush a file that has all its bytes while a block looks at them.
 
         The disk writes while the processor is at work: a sender waits for both.
 
         Raises
         ------
         StorageError
-            At the end of the block, if the flush failed; the part is still there.
+            At the end of the block, if the flush failed; the file is still there.
         """
         if self.durable:
-            begin_to_write(part.fd)
+            begin_to_write(incoming.fd)
         yield
         if self.durable:
-            with translated(part.file):
-                os.fsync(part.fd)
+            with translated(incoming.filename):
+                os.fsync(incoming.fd)
 
-    def keep(self, part: Part, *, flushed: bool = False) -> str:
-        """Make a part an instance: flushed, unless it is, then under its lasting name.
+    def keep(self, incoming: IncomingFile, *, flushed: bool = False) -> str:
+        """Flush an incoming file, unless that is done, and give it the lasting name of an instance.
 
         Returns
         -------
@@ -159,24 +159,26 @@ class Spool:
         Raises
         ------
         StorageError
-            If that fails; then nothing of the part is left.
+            If that fails; then nothing of the file is left.
         """
-        return self._keep(part, "instances", flushed=flushed)
+        return self._keep(incoming, "instances", flushed=flushed)
 
-    def _keep(self, part: Part, folder: str, suffix: str = SUFFIX, *, flushed: bool = False) -> str:
-        name = part.file[len(self._parts) + 1 : -len(_PART)]
+    def _keep(
+        self, incoming: IncomingFile, folder: str, suffix: str = SUFFIX, *, flushed: bool = False
+    ) -> str:
+        name = incoming.filename[len(self._parts) + 1 : -len(_PART)]
         relative = f"{self.node}/{folder}/{name[:2]}/{name}{suffix}"
         target = f"{self._root}/{relative}"
         try:
-            with translated(part.file):
+            with translated(incoming.filename):
                 try:
                     if self.durable and not flushed:
-                        os.fsync(part.fd)
+                        os.fsync(incoming.fd)
                 finally:
-                    os.close(part.fd)
-                self._move(part.file, target)
+                    os.close(incoming.fd)
+                self._move(incoming.filename, target)
         except StorageError:
-            remove(part.file)
+            remove(incoming.filename)
             remove(target)
             raise
         return relative
@@ -188,14 +190,14 @@ class Spool:
 
     def write_result(self, content: bytes, suffix: str) -> str:
         """Store a result's bytes; returns the path relative to the spool's root."""
-        part = self.new_part()
+        incoming = self.new_incoming()
         try:
-            with translated(part.file), os.fdopen(os.dup(part.fd), "wb") as file:
+            with translated(incoming.filename), os.fdopen(os.dup(incoming.fd), "wb") as file:
                 file.write(content)
         except StorageError:
-            self.discard(part)
+            self.discard(incoming)
             raise
-        return self._keep(part, "results", suffix)
+        return self._keep(incoming, "results", suffix)
 
     def path_of(self, relative: str) -> Path:
         """Return where a stored path lies."""

@@ -9,13 +9,9 @@ import signal
 import sys
 from pathlib import Path
 
-from pacs_ai.domain import Part
-from pacs_ai.net.scp.handlers import (
-    AssociationInfo,
-    CommitmentReport,
-    ReceivedInstance,
-    StoreAnswer,
-)
+from pacs_ai.domain import IncomingFile
+from pacs_ai.net.commitment_dataset import CommitmentReport
+from pacs_ai.net.scp.handlers import AssociationInfo, ReceivedInstance, StoreAnswer
 from pacs_ai.net.scp.server import ServerSettings, StorageServer
 
 SUCCESS = StoreAnswer(0)
@@ -34,17 +30,17 @@ class Folder:
     def closed(self, association: AssociationInfo, outcome: str) -> None:
         """Nothing to do."""
 
-    def open_part(self) -> Part:
+    def open_incoming(self) -> IncomingFile:
         path = f"{self.folder}/{next(self.numbers)}.part"
-        return Part(path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        return IncomingFile(path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
-    def discard(self, part: Part) -> None:
-        os.close(part.fd)
-        part.path.unlink()
+    def discard(self, incoming: IncomingFile) -> None:
+        os.close(incoming.fd)
+        incoming.path.unlink()
 
     def store(self, received: ReceivedInstance) -> StoreAnswer:
-        os.close(received.part.fd)
-        os.rename(received.part.file, f"{self.folder}/{received.sop_instance_uid}.dcm")  # noqa: PTH104 - measured
+        os.close(received.file.fd)
+        os.rename(received.file.filename, f"{self.folder}/{received.sop_instance_uid}.dcm")  # noqa: PTH104 - measured
         return SUCCESS
 
     def commitment_report(self, report: CommitmentReport) -> int:

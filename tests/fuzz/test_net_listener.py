@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pacs_ai.net import commitment_dataset
-from pacs_ai.net.scp.handlers import CommitmentReport, CommitmentRequest
+from pacs_ai.net.commitment_dataset import CommitmentReport
+from pacs_ai.net.scp.handlers import CommitmentRequest
 from tests import net_peer as net
 from tests.net_peer import Node, data_pdu, fragment, item, pdu, request
 

@@ -25,7 +25,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 from pacs_ai.dicom.encoding import BadDataset
 from pacs_ai.dicom.reading import text
 from pacs_ai.dicom.scan import ScannedInstance, scan_instance
-from pacs_ai.net.scp.sink import file_head
+from pacs_ai.net.scp.dataset_writer import file_head
 
 pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(36_000)]
 

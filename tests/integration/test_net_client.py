@@ -16,8 +16,9 @@ from pynetdicom import AE, build_context, evt
 from pynetdicom.ae import ApplicationEntity
 
 from pacs_ai.errors import AssociationRejected, ContextRejected, PeerError, PeerUnreachable
+from pacs_ai.net.commitment_dataset import CommitmentReport
 from pacs_ai.net.contexts import STORAGE_CLASSES
-from pacs_ai.net.scp.handlers import CommitmentReport, CommitmentRequest, StoreAnswer
+from pacs_ai.net.scp.handlers import CommitmentRequest, StoreAnswer
 from pacs_ai.net.scu import client
 from pacs_ai.net.scu.client import PeerAddress
 from pacs_ai.net.status import Verdict

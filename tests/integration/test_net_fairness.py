@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from pacs_ai.net.scp.attempts import Attempts
-from pacs_ai.net.scp.request import UserIdentity
+from pacs_ai.net.scp.associate_request import UserIdentity
+from pacs_ai.net.scp.authentication import Attempts
 from pacs_ai.net.users import Users
 from tests import net_peer as net
 from tests.net_peer import Node, Peer, data_pdu, fragment, item, request

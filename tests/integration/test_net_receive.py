@@ -12,7 +12,7 @@ from pydicom import dcmread
 from pynetdicom import AE, build_context
 from pynetdicom.dsutils import split_dataset
 
-from pacs_ai.domain import Part
+from pacs_ai.domain import IncomingFile
 from pacs_ai.errors import NoSpace
 from pacs_ai.net import commitment_dataset
 from pacs_ai.net.scp.handlers import StoreAnswer
@@ -199,7 +199,7 @@ def test_the_part_is_a_dicom_file(node: Node) -> None:
     original = node.recorder.store
 
     def look(received: net.ReceivedInstance) -> StoreAnswer:
-        parts.append(received.part.path.read_bytes())
+        parts.append(received.file.path.read_bytes())
         return original(received)
 
     node.recorder.store = look  # type: ignore[method-assign]
@@ -267,7 +267,7 @@ def test_disk_full_in_the_middle(node: Node) -> None:
         pytest.skip("no /dev/full")
     discarded = []
     with node.connect() as peer, Path("/dev/full").open("wb", buffering=0) as full:
-        node.recorder.open_part = lambda: Part("/dev/full", full.fileno())  # type: ignore[method-assign]
+        node.recorder.open_incoming = lambda: IncomingFile("/dev/full", full.fileno())  # type: ignore[method-assign]
         node.recorder.discard = discarded.append  # type: ignore[method-assign]
         peer.associate()
         assert peer.store(bytes(300_000)) == 0xA700

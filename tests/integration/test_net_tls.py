@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from pacs_ai.errors import ConfigError, TlsFailed
-from pacs_ai.net.scp.server import TlsFiles
 from pacs_ai.net.scu import client
-from pacs_ai.net.tls import ClientTls, client_context, server_context
+from pacs_ai.net.tls import ClientTls, TlsFiles, client_context, server_context
 from tests import net_peer as net
 
 pytestmark = pytest.mark.integration

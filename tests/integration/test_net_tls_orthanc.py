@@ -9,9 +9,9 @@ import pytest
 from pydicom.data import get_testdata_file
 
 from pacs_ai.errors import TlsFailed
-from pacs_ai.net.scp.server import TlsFiles
 from pacs_ai.net.scu import client
 from pacs_ai.net.scu.client import ClientTls, PeerAddress
+from pacs_ai.net.tls import TlsFiles
 from tests import net_peer as net
 from tests.integration.orthanc_server import OrthancServer
 from tests.pki import Authority

@@ -13,10 +13,10 @@ import pytest
 
 from pacs_ai.errors import NoPasscode, PeerError, PeerUnreachable, TlsFailed
 from pacs_ai.net.certificates import certificates, valid_until
-from pacs_ai.net.scp.server import TlsFiles
 from pacs_ai.net.scu import client
 from pacs_ai.net.scu.client import ClientTls, Login, PeerAddress
 from pacs_ai.net.scu.pdu_stream import TlsEnded
+from pacs_ai.net.tls import TlsFiles
 from pacs_ai.net.users import Users
 from tests import net_peer as net
 from tests.integration.test_net_odd_peers import instances

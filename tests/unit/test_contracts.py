@@ -30,6 +30,8 @@ PLANTED = [
     ("pacs_ai.results", "pacs_ai.store"),
     ("pacs_ai.model", "pacs_ai.store"),
     ("pacs_ai.net", "pacs_ai.results"),
+    ("pacs_ai.net.tls", "pacs_ai.net.scp"),
+    ("pacs_ai.net.scu", "pacs_ai.net.scp"),
     ("pacs_ai.flow", "pacs_ai.app"),
     ("pacs_ai.store", "pacs_ai.dicom"),
     ("pacs_ai.config", "pacs_ai.logs"),

@@ -1,1 +1,1 @@
-"""The direct Storage SCP: one blocking thread an association, fragments straight to the spool."""
+"""The Storage SCP: one blocking thread for each association; data sets go straight to the spool."""

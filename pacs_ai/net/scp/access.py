@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 from pacs_ai.net.contexts import APPLICATION_CONTEXT, VERIFICATION
 from pacs_ai.net.pdu import RejectReason
-from pacs_ai.net.scp.request import AssociateRequest
+from pacs_ai.net.scp.associate_request import AssociateRequest
 from pacs_ai.net.scp.settings import ServerSettings
 
 _VERSION_1 = 0x0001

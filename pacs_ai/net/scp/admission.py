@@ -6,9 +6,9 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from typing import Protocol
 
-from pacs_ai.net.scp.attempts import Attempts
+from pacs_ai.net.scp.authentication import Attempts
 from pacs_ai.net.scp.connection import Connection
-from pacs_ai.net.scp.noise import warnings
+from pacs_ai.net.scp.rate_limited_log import limited_log
 from pacs_ai.net.scp.states import Outcome
 
 _HANDSHAKE_SECONDS = 1.0
@@ -23,7 +23,7 @@ _KNOWN_ADDRESSES = 1024
 """Addresses remembered as those of peers, the most recent ones."""
 
 
-class Guest(Protocol):
+class ServedConnection(Protocol):
     """A connection and what is spoken on it, as `Association` is."""
 
     stopping: bool
@@ -101,12 +101,12 @@ class Admission:
         self._max_per_peer = max_per_peer or max_associations
         self._rate = None if rate_per_peer is None else Rate(rate_per_peer)
         self._limits = {False: max_pending, True: reserved_pending}
-        self._pending: dict[bool, OrderedDict[Guest, None]] = {
+        self._pending: dict[bool, OrderedDict[ServedConnection, None]] = {
             False: OrderedDict(),
             True: OrderedDict(),
         }
-        self._associations: set[Guest] = set()
-        self._leaving: set[Guest] = set()
+        self._associations: set[ServedConnection] = set()
+        self._leaving: set[ServedConnection] = set()
         self._known: OrderedDict[str, None] = OrderedDict()
 
     @property
@@ -114,20 +114,20 @@ class Admission:
         """Number of associations."""
         return len(self._associations)
 
-    def everybody(self) -> list[Guest]:
+    def everybody(self) -> list[ServedConnection]:
         """All connections there are."""
         with self._lock:
             pending = [*self._pending[False], *self._pending[True]]
             return [*self._associations, *pending, *self._leaving]
 
-    def arrive(self, guest: Guest) -> None:
+    def arrive(self, guest: ServedConnection) -> None:
         """Note a new connection."""
         with self._lock:
             victim = self._shelve(guest)
         if victim is not None:
             victim.connection.cut(Outcome.EXPIRED)
 
-    def enter(self, guest: Guest) -> bool:
+    def enter(self, guest: ServedConnection) -> bool:
         """Take a place for an association, False if there is none."""
         address = guest.connection.peer_ip
         victim = None
@@ -152,11 +152,11 @@ class Admission:
                 self._known.popitem(last=False)
         if victim is not None:
             greedy = victim.connection.peer_ip
-            warnings.warn("association displaced", peer=greedy, by=address)
+            limited_log.warning("association displaced", peer=greedy, by=address)
             victim.connection.cut(Outcome.DISPLACED)
         return True
 
-    def _displaced(self, address: str, counts: Counter[str]) -> Guest | None:
+    def _displaced(self, address: str, counts: Counter[str]) -> ServedConnection | None:
         """Find the association that goes for one from another address, None for none.
 
         It is the longest idle of the address that has most, if that has so many more that the
@@ -180,7 +180,7 @@ class Admission:
         ]
         return min(idle, key=lambda entry: entry[:2], default=(None, None, None))[2]
 
-    def leave(self, guest: Guest) -> None:
+    def leave(self, guest: ServedConnection) -> None:
         """Give the place back; the connection is there until it is closed."""
         with self._lock:
             if guest not in self._associations:
@@ -190,14 +190,14 @@ class Admission:
         if victim is not None:
             victim.connection.cut(Outcome.EXPIRED)
 
-    def depart(self, guest: Guest) -> None:
+    def depart(self, guest: ServedConnection) -> None:
         """Forget a closed connection."""
         with self._lock:
             self._associations.discard(guest)
             self._leaving.discard(guest)
             self._unshelve(guest)
 
-    def _shelve(self, guest: Guest) -> Guest | None:
+    def _shelve(self, guest: ServedConnection) -> ServedConnection | None:
         """Add to the connections without association; return the one that has to go for it."""
         known = guest.connection.peer_ip in self._known
         pool = self._pending[known]
@@ -209,7 +209,7 @@ class Admission:
         return victim
 
     @staticmethod
-    def _victim(pool: Iterable[Guest], limit: int) -> Guest | None:
+    def _victim(pool: Iterable[ServedConnection], limit: int) -> ServedConnection | None:
         guests = list(pool)
         if len(guests) < limit:
             return None
@@ -220,6 +220,6 @@ class Admission:
         hurried = age < _HANDSHAKE_SECONDS and len(guests) < limit * _PATIENCE
         return None if hurried else oldest
 
-    def _unshelve(self, guest: Guest) -> None:
+    def _unshelve(self, guest: ServedConnection) -> None:
         for pool in self._pending.values():
             pool.pop(guest, None)

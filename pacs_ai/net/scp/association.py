@@ -15,14 +15,14 @@ from pacs_ai.net.faults import (
 )
 from pacs_ai.net.scp.access import asks_itself, refusal
 from pacs_ai.net.scp.admission import Admission
-from pacs_ai.net.scp.attempts import identified
+from pacs_ai.net.scp.associate_request import AssociateRequest, decode_request
+from pacs_ai.net.scp.authentication import identified
 from pacs_ai.net.scp.connection import Connection
-from pacs_ai.net.scp.dialogue import Dialogue
-from pacs_ai.net.scp.handlers import AssociationInfo, CommitmentProvider, Handlers
+from pacs_ai.net.scp.handlers import AssociationInfo, CommitmentProvider, StorageHandlers
+from pacs_ai.net.scp.message_assembly import MessageAssembly
 from pacs_ai.net.scp.negotiation import negotiate
-from pacs_ai.net.scp.noise import warnings
-from pacs_ai.net.scp.operations import Reports, Session
-from pacs_ai.net.scp.request import AssociateRequest, decode_request
+from pacs_ai.net.scp.operations import OperationServices, Reports
+from pacs_ai.net.scp.rate_limited_log import limited_log
 from pacs_ai.net.scp.settings import ServerSettings
 from pacs_ai.net.scp.states import PDU_EVENTS, TRANSITIONS, Action, Event, Outcome, State
 
@@ -54,20 +54,20 @@ class Association:
     """
 
     _request: AssociateRequest
-    _dialogue: Dialogue
+    _assembly: MessageAssembly
 
     def __init__(
         self,
         connection: Connection,
         settings: ServerSettings,
-        handlers: Handlers,
+        handlers: StorageHandlers,
         provider: CommitmentProvider | None,
         admission: Admission,
     ) -> None:
         self.connection = connection
         self.stopping = False
         self.idle_since = math.inf
-        self._receiver = connection.receiver
+        self._buffer = connection.buffer
         self._settings = settings
         self._handlers = handlers
         self._provider = provider
@@ -83,7 +83,7 @@ class Association:
     @property
     def busy(self) -> bool:
         """Tell whether a message is under way; may be asked from any thread."""
-        return self._info is not None and self._dialogue.busy
+        return self._info is not None and self._assembly.busy
 
     def run(self) -> None:
         """Run the state machine until the connection is closed."""
@@ -111,16 +111,16 @@ class Association:
 
     def _next_event(self) -> Event:
         """Wait for the next PDU, and judge its header before anything of its body is read."""
-        receiver = self._receiver
+        buffer = self._buffer
         if self._state is State.AWAIT_REQUEST:
             self.connection.handshake()
         while self._state is State.AWAIT_CLOSE:
-            receiver.drop()
+            buffer.drop()
         if self._state is State.ESTABLISHED:
             self._renew_idle()
-            receiver.await_byte()
-            receiver.deadline = time.monotonic() + self._settings.pdu_seconds
-        kind, self._length = receiver.pdu_header()
+            buffer.await_byte()
+            buffer.deadline = time.monotonic() + self._settings.pdu_seconds
+        kind, self._length = buffer.pdu_header()
         event = PDU_EVENTS.get(kind, Event.UNKNOWN_PDU)
         if event is Event.UNKNOWN_PDU:
             raise ProtocolViolation("unknown PDU", AbortReason.UNRECOGNIZED_PDU)
@@ -133,22 +133,22 @@ class Association:
 
     def _renew_idle(self) -> None:
         """Set the idle deadline anew after a message, or a part of one that is worth it."""
-        dialogue = self._dialogue
-        if self.stopping and not dialogue.busy:
+        assembly = self._assembly
+        if self.stopping and not assembly.busy:
             self.connection.cut(Outcome.STOPPED)
             raise ConnectionCut("the node stops")
-        mark = dialogue.messages * _PROGRESS + dialogue.payload
+        mark = assembly.messages * _PROGRESS + assembly.payload
         if mark - self._progress >= _PROGRESS:
             self._progress = mark
             self.idle_since = time.monotonic()
             self._idle_deadline = self.idle_since + self._settings.idle_seconds
-        self._receiver.deadline = self._idle_deadline
+        self._buffer.deadline = self._idle_deadline
 
     # ---- actions, by their names in PS3.8 Tables 9-6 to 9-9 -------------------------------
 
     def _decide(self) -> Event | None:
         """AE-6: judge the request."""
-        request = decode_request(self._receiver.take(self._length))
+        request = decode_request(self._buffer.take(self._length))
         settings = self._settings
         self._request = request
         connection, attempts = self.connection, self._admission.attempts
@@ -177,7 +177,7 @@ class Association:
             peer_ip=self.connection.peer_ip,
             started=time.monotonic(),
         )
-        session = Session(
+        services = OperationServices(
             info=info,
             handlers=self._handlers,
             provider=self._provider,
@@ -186,8 +186,10 @@ class Association:
             send=self._send_message,
             reports=Reports(),
         )
-        self._receiver.enlarge()
-        self._dialogue = Dialogue(self._receiver, session, agreement.contexts, settings.max_command)
+        self._buffer.enlarge()
+        self._assembly = MessageAssembly(
+            self._buffer, services, agreement.contexts, settings.max_command
+        )
         self._handlers.opened(info)
         self._info = info
         self.connection.send(agreement.pdu, settings.pdu_seconds)
@@ -198,7 +200,7 @@ class Association:
     def _reject(self) -> Event | None:
         """AE-8: say why not, then wait for the peer to close."""
         request = self._request
-        warnings.warn(
+        limited_log.warning(
             "association rejected",
             peer=self.connection.peer_ip,
             calling_aet=request.calling_aet,
@@ -210,16 +212,16 @@ class Association:
 
     def _transfer(self) -> Event | None:
         """DT-2: take a P-DATA-TF."""
-        self._dialogue.transfer(self._length)
+        self._assembly.transfer(self._length)
         return None
 
     def _indicate_release(self) -> Event | None:
         """AR-2: the peer wants to release; so do we, unless it is in the middle of a message."""
         if self._length != _RELEASE_BODY:
             raise ProtocolViolation("A-RELEASE-RQ of wrong length")
-        if self._dialogue.busy:
+        if self._assembly.busy:
             raise ProtocolViolation("release in a message", AbortReason.UNEXPECTED_PDU)
-        self._receiver.take(_RELEASE_BODY)
+        self._buffer.take(_RELEASE_BODY)
         return Event.RELEASING
 
     def _release(self) -> Event | None:
@@ -245,10 +247,10 @@ class Association:
     def _abort(self) -> Event | None:
         """AA-8: abort as service provider."""
         outcome, reason = Outcome.VIOLATION, self._violation.reason
-        if self._receiver.cut:
+        if self._buffer.cut:
             outcome, reason = self.connection.cut_by, AbortReason.NOT_SPECIFIED
         else:
-            warnings.warn(
+            limited_log.warning(
                 "association aborted",
                 peer=self.connection.peer_ip,
                 rule=self._violation.message,
@@ -275,7 +277,7 @@ class Association:
                 self.connection.half_close()
         finally:
             self._end(outcome)
-            self._receiver.deadline = time.monotonic() + self._settings.closing_seconds
+            self._buffer.deadline = time.monotonic() + self._settings.closing_seconds
 
     def _end(self, outcome: Outcome) -> None:
         """End the association, once, if there is one."""
@@ -283,7 +285,7 @@ class Association:
         info, self._info = self._info, None
         if info is None:
             return
-        self._dialogue.abandon()
+        self._assembly.abandon()
         self._handlers.closed(info, outcome)
 
     _ACTIONS: Mapping[Action, Callable[["Association"], Event | None]] = {

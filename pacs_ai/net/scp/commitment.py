@@ -3,6 +3,7 @@
 from pacs_ai.errors import NotDicom, StorageError
 from pacs_ai.logs import get_logger
 from pacs_ai.net import commitment_dataset
+from pacs_ai.net.commitment_dataset import CommitmentReport
 from pacs_ai.net.contexts import COMMITMENT_PUSH, COMMITMENT_PUSH_INSTANCE
 from pacs_ai.net.dimse import (
     Command,
@@ -12,23 +13,25 @@ from pacs_ai.net.dimse import (
     encode_response,
     short,
 )
-from pacs_ai.net.scp.handlers import CommitmentProvider, CommitmentReport, CommitmentRequest
+from pacs_ai.net.scp.dataset_writer import DatasetWriter, MemoryWriter
+from pacs_ai.net.scp.handlers import CommitmentProvider, CommitmentRequest
 from pacs_ai.net.scp.negotiation import AcceptedContext
-from pacs_ai.net.scp.noise import warnings
-from pacs_ai.net.scp.operations import Operation, Session, answer_now
-from pacs_ai.net.scp.sink import MemorySink, Sink
+from pacs_ai.net.scp.operations import Operation, OperationServices, answer_now
+from pacs_ai.net.scp.rate_limited_log import limited_log
 from pacs_ai.net.status import Status
 
 _log = get_logger()
 
 
-class TakeReport:
+class ReceiveReport:
     """N-EVENT-REPORT: an archive says what it keeps of what we sent (PS3.7 Section 10.1.1)."""
 
-    def __init__(self, session: Session, context: AcceptedContext, command: Command) -> None:
-        self._memory = MemorySink(session.max_identifier)
-        self.sink: Sink = self._memory
-        self._session = session
+    def __init__(
+        self, services: OperationServices, context: AcceptedContext, command: Command
+    ) -> None:
+        self._memory = MemoryWriter(services.max_identifier)
+        self.writer: DatasetWriter = self._memory
+        self._services = services
         self._context = context
         self._command = command
 
@@ -38,7 +41,7 @@ class TakeReport:
             dataset = commitment_dataset.decode(
                 bytes(self._memory.data), self._context.transfer_syntax
             )
-            status = self._session.handlers.commitment_report(
+            status = self._services.handlers.commitment_report(
                 commitment_dataset.read_report(dataset)
             )
         except (NotDicom, StorageError) as error:
@@ -50,13 +53,13 @@ class TakeReport:
         """Answer with a status."""
         event = short(Element.EVENT_TYPE, self._command.number(Element.EVENT_TYPE) or 0)
         response = encode_response(self._command, Field.N_EVENT_REPORT, status, extra=event)
-        self._session.send(self._context.id, response, None)
+        self._services.send(self._context.id, response, None)
 
     def abandon(self) -> None:
         """Nothing is held."""
 
 
-class GiveReport:
+class AnswerRequest:
     """N-ACTION: a peer asks what we keep; answered, then reported on the same association.
 
     PS3.4 Annex J.3.2 has the request answered at once and the report made when it is known.
@@ -64,14 +67,14 @@ class GiveReport:
 
     def __init__(
         self,
-        session: Session,
+        services: OperationServices,
         context: AcceptedContext,
         command: Command,
         provider: CommitmentProvider,
     ) -> None:
-        self._memory = MemorySink(session.max_identifier)
-        self.sink: Sink = self._memory
-        self._session = session
+        self._memory = MemoryWriter(services.max_identifier)
+        self.writer: DatasetWriter = self._memory
+        self._services = services
         self._context = context
         self._command = command
         self._provider = provider
@@ -84,11 +87,11 @@ class GiveReport:
             )
             transaction, references = commitment_dataset.read_request(dataset)
         except NotDicom as error:
-            warnings.warn("commitment request not taken", code=error.code)
+            limited_log.warning("commitment request not taken", code=error.code)
             self.refuse(Status.PROCESSING_FAILURE)
             return
         self.refuse(Status.SUCCESS)
-        request = CommitmentRequest(self._session.info, transaction, references)
+        request = CommitmentRequest(self._services.info, transaction, references)
         try:
             report = self._provider.commitment_request(request)
         except StorageError as error:
@@ -99,7 +102,7 @@ class GiveReport:
 
     def _report(self, request: CommitmentRequest, report: CommitmentReport) -> None:
         """Send the report; the peer's response to it is awaited like any other message."""
-        message_id = self._session.reports.sent(
+        message_id = self._services.reports.sent(
             lambda: self._provider.commitment_undelivered(request, report)
         )
         event, dataset = commitment_dataset.report_dataset(report)
@@ -112,35 +115,39 @@ class GiveReport:
             with_dataset=True,
         )
         encoded = commitment_dataset.encode(dataset, self._context.transfer_syntax)
-        self._session.send(self._context.id, command, encoded)
+        self._services.send(self._context.id, command, encoded)
 
     def refuse(self, status: int) -> None:
         """Answer with a status."""
         action = short(Element.ACTION_TYPE, commitment_dataset.REQUEST_ACTION)
         response = encode_response(self._command, Field.N_ACTION, status, extra=action)
-        self._session.send(self._context.id, response, None)
+        self._services.send(self._context.id, response, None)
 
     def abandon(self) -> None:
         """Nothing is held."""
 
 
-def begin_take_report(session: Session, context: AcceptedContext, command: Command) -> Operation:
+def begin_take_report(
+    services: OperationServices, context: AcceptedContext, command: Command
+) -> Operation:
     """Begin an N-EVENT-REPORT."""
     if command.number(Element.EVENT_TYPE) not in tuple(commitment_dataset.EventType):
-        return answer_now(session, context, command, Status.NO_SUCH_EVENT, "")
+        return answer_now(services, context, command, Status.NO_SUCH_EVENT, "")
     if not command.has_dataset:
-        return answer_now(session, context, command, Status.MISTYPED_ARGUMENT, "no report")
-    return TakeReport(session, context, command)
+        return answer_now(services, context, command, Status.MISTYPED_ARGUMENT, "no report")
+    return ReceiveReport(services, context, command)
 
 
-def begin_give_report(session: Session, context: AcceptedContext, command: Command) -> Operation:
+def begin_give_report(
+    services: OperationServices, context: AcceptedContext, command: Command
+) -> Operation:
     """Begin an N-ACTION."""
-    if session.provider is None:
-        return answer_now(session, context, command, Status.UNRECOGNIZED_OPERATION, "no SCP here")
+    if services.provider is None:
+        return answer_now(services, context, command, Status.UNRECOGNIZED_OPERATION, "no SCP here")
     if command.number(Element.ACTION_TYPE) != commitment_dataset.REQUEST_ACTION:
-        return answer_now(session, context, command, Status.NO_SUCH_ACTION, "")
+        return answer_now(services, context, command, Status.NO_SUCH_ACTION, "")
     if command.uid(Element.REQUESTED_INSTANCE) != COMMITMENT_PUSH_INSTANCE:
-        return answer_now(session, context, command, Status.NO_SUCH_INSTANCE, "")
+        return answer_now(services, context, command, Status.NO_SUCH_INSTANCE, "")
     if not command.has_dataset:
-        return answer_now(session, context, command, Status.MISTYPED_ARGUMENT, "no request")
-    return GiveReport(session, context, command, session.provider)
+        return answer_now(services, context, command, Status.MISTYPED_ARGUMENT, "no request")
+    return AnswerRequest(services, context, command, services.provider)

@@ -6,8 +6,8 @@ import time
 from contextlib import suppress
 
 from pacs_ai.net.faults import ConnectionGone
-from pacs_ai.net.scp.noise import warnings
-from pacs_ai.net.scp.receiver import Receiver
+from pacs_ai.net.scp.rate_limited_log import limited_log
+from pacs_ai.net.scp.receive_buffer import ReceiveBuffer
 from pacs_ai.net.scp.states import Outcome
 from pacs_ai.net.tls import ServerTls
 
@@ -23,7 +23,7 @@ class Connection:
     """A socket, what was received on it, and until when it may go on.
 
     The connection's own thread blocks in reads and writes without a timeout, which costs no
-    system call; `Watchdog` compares ``receiver.deadline`` with the clock and cuts. A deadline
+    system call; `Watchdog` compares ``buffer.deadline`` with the clock and cuts. A deadline
     therefore covers all of what it was set for, however the bytes drip.
 
     Parameters
@@ -48,7 +48,7 @@ class Connection:
         self.sock = sock
         self.peer_ip = peer_ip
         self.accepted_at = time.monotonic()
-        self.receiver = Receiver(sock, self.accepted_at + first_seconds)
+        self.buffer = ReceiveBuffer(sock, self.accepted_at + first_seconds)
         self.cut_by = Outcome.EXPIRED
         self._tls = tls
 
@@ -76,19 +76,21 @@ class Connection:
             )
             secured.do_handshake()
         except (OSError, ValueError) as error:
-            warnings.warn("TLS handshake failed", peer=self.peer_ip, error=type(error).__name__)
+            limited_log.warning(
+                "TLS handshake failed", peer=self.peer_ip, error=type(error).__name__
+            )
             raise ConnectionGone("no TLS session") from error
-        self.receiver.replace_socket(secured)
+        self.buffer.replace_socket(secured)
 
     def cut(self, outcome: Outcome) -> None:
         """Wake the thread from a read; what it says next may still go out."""
         self.cut_by = outcome
-        self.receiver.cut = True
+        self.buffer.cut = True
         self._shutdown(socket.SHUT_RD)
 
     def kill(self) -> None:
         """Wake the thread even from a write that the peer does not read."""
-        self.receiver.cut = True
+        self.buffer.cut = True
         self._shutdown(socket.SHUT_RDWR)
 
     def send(self, data: bytes, seconds: float) -> None:
@@ -99,7 +101,7 @@ class Connection:
         ConnectionGone
             If the peer is gone or does not read.
         """
-        self.receiver.deadline = time.monotonic() + seconds
+        self.buffer.deadline = time.monotonic() + seconds
         try:
             self.sock.sendall(data)
         except OSError as error:
@@ -112,7 +114,7 @@ class Connection:
     def close(self) -> None:
         """Close; bytes of the peer that were not read make it a reset."""
         self.sock.close()
-        self.receiver.recycle()
+        self.buffer.recycle()
 
     def _shutdown(self, how: int) -> None:
         # The base method: that of an SSL socket forgets the session, and would let the thread

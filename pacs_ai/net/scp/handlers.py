@@ -6,10 +6,8 @@ All methods are called from the thread of the association concerned, several at 
 from dataclasses import dataclass
 from typing import Protocol
 
-from pacs_ai.domain import Part
-
-SopReference = tuple[str, str]
-"""SOP Class UID and SOP Instance UID."""
+from pacs_ai.domain import IncomingFile
+from pacs_ai.net.commitment_dataset import CommitmentReport, SopReference
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +29,13 @@ class AssociationInfo:
 class ReceivedInstance:
     """An instance whose last byte has arrived.
 
-    The part holds 128 zero bytes, ``DICM``, our file meta information, and the data set of
+    The file holds 128 zero bytes, ``DICM``, our file meta information, and the data set of
     ``bytes`` bytes exactly as sent. Nothing is flushed to the disk yet, nothing is checked but
     the form of the two UIDs, which are those of the command.
     """
 
     association: AssociationInfo
-    part: Part
+    file: IncomingFile
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
@@ -64,19 +62,7 @@ class CommitmentRequest:
     references: tuple[SopReference, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CommitmentReport:
-    """What an archive says about instances it was asked to keep (PS3.4 Annex J.3.3).
-
-    ``failed`` holds class, instance and Failure Reason (PS3.3 Section C.14.1.1).
-    """
-
-    transaction_uid: str
-    committed: tuple[SopReference, ...]
-    failed: tuple[tuple[str, str, int], ...]
-
-
-class Handlers(Protocol):
+class StorageHandlers(Protocol):
     """The node behind the listener."""
 
     def opened(self, association: AssociationInfo) -> None:
@@ -91,7 +77,7 @@ class Handlers(Protocol):
         """
         ...
 
-    def open_part(self) -> Part:
+    def open_incoming(self) -> IncomingFile:
         """Make an empty file for the instance that begins to arrive.
 
         Raises
@@ -101,14 +87,14 @@ class Handlers(Protocol):
         """
         ...
 
-    def discard(self, part: Part) -> None:
+    def discard(self, incoming: IncomingFile) -> None:
         """Close the descriptor and remove the file of an instance that will not be stored."""
         ...
 
     def store(self, received: ReceivedInstance) -> StoreAnswer:
         """Take the instance over: check, make durable, record; the answer goes to the peer.
 
-        The part is the handler's from here on, whatever happens; so is closing its descriptor.
+        From here on the handler owns the file, whatever happens, and closes its descriptor.
         """
         ...
 

@@ -11,8 +11,8 @@ from pacs_ai.logs import get_logger
 from pacs_ai.net.scp.admission import Admission
 from pacs_ai.net.scp.association import Association
 from pacs_ai.net.scp.connection import Connection, plain_address
-from pacs_ai.net.scp.handlers import CommitmentProvider, Handlers
-from pacs_ai.net.scp.noise import warnings
+from pacs_ai.net.scp.handlers import CommitmentProvider, StorageHandlers
+from pacs_ai.net.scp.rate_limited_log import limited_log
 from pacs_ai.net.scp.settings import ServerSettings
 from pacs_ai.net.scp.states import Outcome
 from pacs_ai.net.tls import ServerTls
@@ -46,7 +46,7 @@ class Listener:
     def __init__(
         self,
         settings: ServerSettings,
-        handlers: Handlers,
+        handlers: StorageHandlers,
         provider: CommitmentProvider | None,
         tls: ServerTls | None,
     ) -> None:
@@ -157,7 +157,7 @@ class Listener:
         except BlockingIOError:
             return
         except OSError as error:
-            warnings.warn("connection not accepted", errno=error.errno)
+            limited_log.warning("connection not accepted", errno=error.errno)
             self._stopped.wait(_BREATH_SECONDS)
             return
         sock.settimeout(None)
@@ -176,7 +176,7 @@ class Listener:
         try:
             thread.start()
         except RuntimeError:
-            warnings.warn("no thread for a connection")
+            limited_log.warning("no thread for a connection")
             self._forget(association, thread)
 
     def _serve(self, association: Association) -> None:
@@ -201,13 +201,13 @@ class Listener:
             now = time.monotonic()
             for association in self._admission.everybody():
                 connection = association.connection
-                if now < connection.receiver.deadline:
+                if now < connection.buffer.deadline:
                     continue
-                if connection.receiver.cut:
+                if connection.buffer.cut:
                     connection.kill()
-                    connection.receiver.deadline = math.inf
+                    connection.buffer.deadline = math.inf
                 else:
-                    connection.receiver.deadline = now + _LAST_WORD_SECONDS
+                    connection.buffer.deadline = now + _LAST_WORD_SECONDS
                     connection.cut(Outcome.EXPIRED)
 
 

@@ -24,7 +24,7 @@ from pynetdicom.presentation import PresentationContext, negotiate_as_acceptor
 from pacs_ai.net.contexts import APPLICATION_CONTEXT, IMPLICIT_LITTLE, ContextPolicy, Service
 from pacs_ai.net.implementation import IMPLEMENTATION_VERSION
 from pacs_ai.net.pdu import HEADER
-from pacs_ai.net.scp.request import ECHOED, AssociateRequest, ProposedContext
+from pacs_ai.net.scp.associate_request import ECHOED, AssociateRequest, ProposedContext
 from pacs_ai.uids import IMPLEMENTATION_CLASS_UID
 
 _ACCEPTANCE = 0

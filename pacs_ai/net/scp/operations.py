@@ -1,6 +1,6 @@
 """What a message asks for and how it is done: one class an operation.
 
-An operation begins with its command, takes the data set into ``sink`` if one follows, and
+An operation begins with its command, takes the data set into ``writer`` if one follows, and
 finishes with the bytes of the response, or is abandoned when the association ends before.
 """
 
@@ -11,16 +11,16 @@ from typing import Protocol
 from pacs_ai.errors import StorageError
 from pacs_ai.logs import get_logger
 from pacs_ai.net.dimse import Command, Element, Field, encode_response
+from pacs_ai.net.scp.dataset_writer import DatasetWriter, DiscardingWriter, FileWriter, file_head
 from pacs_ai.net.scp.handlers import (
     AssociationInfo,
     CommitmentProvider,
-    Handlers,
     ReceivedInstance,
+    StorageHandlers,
     StoreAnswer,
 )
 from pacs_ai.net.scp.negotiation import AcceptedContext
-from pacs_ai.net.scp.noise import warnings
-from pacs_ai.net.scp.sink import NullSink, PartSink, Sink, file_head
+from pacs_ai.net.scp.rate_limited_log import limited_log
 from pacs_ai.net.status import Status
 
 _log = get_logger()
@@ -29,11 +29,11 @@ _MAX_MESSAGE_ID = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class OperationServices:
     """What an operation may use of its association."""
 
     info: AssociationInfo
-    handlers: Handlers
+    handlers: StorageHandlers
     provider: CommitmentProvider | None
     max_instance: int
     max_identifier: int
@@ -69,7 +69,7 @@ class Reports:
 class Operation(Protocol):
     """One message's work."""
 
-    sink: Sink
+    writer: DatasetWriter
 
     def finish(self) -> None:
         """Do the work and answer."""
@@ -89,14 +89,14 @@ class Respond:
 
     def __init__(
         self,
-        session: Session,
+        services: OperationServices,
         context: AcceptedContext,
         command: Command,
         status: int,
         comment: str,
     ) -> None:
-        self.sink: Sink = NullSink(session.max_instance)
-        self._session = session
+        self.writer: DatasetWriter = DiscardingWriter(services.max_instance)
+        self._services = services
         self._context = context
         self._command = command
         self._status = status
@@ -110,7 +110,7 @@ class Respond:
         """Answer with a status."""
         field = self._command.number(Element.FIELD) or 0
         response = encode_response(self._command, field, status, self._comment)
-        self._session.send(self._context.id, response, None)
+        self._services.send(self._context.id, response, None)
 
     def abandon(self) -> None:
         """Nothing is held."""
@@ -119,8 +119,8 @@ class Respond:
 class Ignore:
     """Drops the data set of a message that is owed no answer (any more)."""
 
-    def __init__(self, session: Session) -> None:
-        self.sink: Sink = NullSink(session.max_instance)
+    def __init__(self, services: OperationServices) -> None:
+        self.writer: DatasetWriter = DiscardingWriter(services.max_instance)
 
     def finish(self) -> None:
         """Nothing is owed."""
@@ -133,51 +133,59 @@ class Ignore:
 
 
 def answer_now(
-    session: Session, context: AcceptedContext, command: Command, status: int, comment: str
+    services: OperationServices,
+    context: AcceptedContext,
+    command: Command,
+    status: int,
+    comment: str,
 ) -> Operation:
     """Answer a malformed command at once: whether its data set will come is anybody's guess."""
-    Respond(session, context, command, status, comment).finish()
-    return Ignore(session)
+    Respond(services, context, command, status, comment).finish()
+    return Ignore(services)
 
 
-def refuse_large(session: Session, context: AcceptedContext, command: Command) -> None:
+def refuse_large(services: OperationServices, context: AcceptedContext, command: Command) -> None:
     """Tell a C-STORE whose command is too large, if so much of it is known; an abort follows."""
     if command.number(Element.FIELD) == Field.C_STORE and (
         command.number(Element.MESSAGE_ID) is not None
     ):
         comment = "command set too large"
-        Respond(session, context, command, Status.OUT_OF_RESOURCES, comment).finish()
+        Respond(services, context, command, Status.OUT_OF_RESOURCES, comment).finish()
 
 
 class Store:
     """C-STORE (PS3.7 Section 9.3.1, PS3.4 Annex B)."""
 
     def __init__(
-        self, session: Session, context: AcceptedContext, command: Command, part_sink: PartSink
+        self,
+        services: OperationServices,
+        context: AcceptedContext,
+        command: Command,
+        writer: FileWriter,
     ) -> None:
-        self.sink: Sink = part_sink
-        self._part_sink = part_sink
-        self._session = session
+        self.writer: DatasetWriter = writer
+        self._writer = writer
+        self._services = services
         self._context = context
         self._command = command
         self._owned = True
 
     def finish(self) -> None:
         """Hand the instance over and answer as the handler decides."""
-        sink = self._part_sink
-        sink.spill()
-        if sink.error is not None:
-            _log.error("instance not written", errno=sink.error.errno)
+        writer = self._writer
+        writer.spill()
+        if writer.error is not None:
+            _log.error("instance not written", errno=writer.error.errno)
             self.abandon()
             self.refuse(Status.OUT_OF_RESOURCES)
             return
         received = ReceivedInstance(
-            association=self._session.info,
-            part=sink.part,
+            association=self._services.info,
+            file=writer.incoming,
             sop_class_uid=self._context.abstract_syntax,
             sop_instance_uid=self._command.uid(Element.AFFECTED_INSTANCE) or "",
             transfer_syntax_uid=self._context.transfer_syntax,
-            bytes=sink.size,
+            bytes=writer.size,
         )
         self._owned = False
         answer = self._store(received)
@@ -185,7 +193,7 @@ class Store:
 
     def _store(self, received: ReceivedInstance) -> StoreAnswer:
         try:
-            return self._session.handlers.store(received)
+            return self._services.handlers.store(received)
         except Exception as error:  # noqa: BLE001 - a bug of ours must not end a peer's job
             _log.error("receive failed unexpectedly", error=type(error).__name__)
             return StoreAnswer(Status.HANDLER_FAILED, "internal error")
@@ -196,41 +204,45 @@ class Store:
 
     def _answer(self, status: int, comment: str) -> None:
         response = encode_response(self._command, Field.C_STORE, status, comment)
-        self._session.send(self._context.id, response, None)
+        self._services.send(self._context.id, response, None)
 
     def abandon(self) -> None:
-        """Give the part back for removal, unless the handler has it."""
+        """Give the file back for removal, unless the handler has it."""
         if self._owned:
             self._owned = False
-            self._session.handlers.discard(self._part_sink.part)
+            self._services.handlers.discard(self._writer.incoming)
 
 
-def begin_store(session: Session, context: AcceptedContext, command: Command) -> Operation:
-    """Begin a C-STORE: judge its UIDs and open the part.
+def begin_store(
+    services: OperationServices, context: AcceptedContext, command: Command
+) -> Operation:
+    """Begin a C-STORE: judge its UIDs and open a file.
 
     Nothing of the peer's becomes a path: the UID goes into the file, not into its name.
     """
     sop_class = command.uid(Element.AFFECTED_CLASS)
     instance = command.uid(Element.AFFECTED_INSTANCE)
     if sop_class is None or instance is None or not command.has_dataset:
-        return answer_now(session, context, command, Status.MISTYPED_ARGUMENT, "incomplete")
+        return answer_now(services, context, command, Status.MISTYPED_ARGUMENT, "incomplete")
     if not instance:
-        return Respond(session, context, command, Status.INVALID_INSTANCE, "invalid UID")
+        return Respond(services, context, command, Status.INVALID_INSTANCE, "invalid UID")
     if sop_class != context.abstract_syntax:
         comment = "SOP class is not that of the presentation context"
-        return Respond(session, context, command, Status.CLASS_NOT_SUPPORTED, comment)
+        return Respond(services, context, command, Status.CLASS_NOT_SUPPORTED, comment)
     try:
-        part = session.handlers.open_part()
+        incoming = services.handlers.open_incoming()
     except StorageError as error:
-        warnings.warn("instance refused", code=error.code)
-        return Respond(session, context, command, Status.OUT_OF_RESOURCES, "out of resources")
+        limited_log.warning("instance refused", code=error.code)
+        return Respond(services, context, command, Status.OUT_OF_RESOURCES, "out of resources")
     except Exception as error:  # noqa: BLE001 - as in `Store`
         _log.error("receive failed unexpectedly", error=type(error).__name__)
-        return Respond(session, context, command, Status.HANDLER_FAILED, "internal error")
+        return Respond(services, context, command, Status.HANDLER_FAILED, "internal error")
     head = file_head(sop_class, instance, context.transfer_syntax)
-    return Store(session, context, command, PartSink(part, head, session.max_instance))
+    return Store(services, context, command, FileWriter(incoming, head, services.max_instance))
 
 
-def begin_echo(session: Session, context: AcceptedContext, command: Command) -> Operation:
+def begin_echo(
+    services: OperationServices, context: AcceptedContext, command: Command
+) -> Operation:
     """Begin a C-ECHO (PS3.7 Section 9.3.5)."""
-    return Respond(session, context, command, Status.SUCCESS, "")
+    return Respond(services, context, command, Status.SUCCESS, "")

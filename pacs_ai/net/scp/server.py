@@ -2,12 +2,12 @@
 
 from pacs_ai.errors import StateError
 from pacs_ai.logs import get_logger
-from pacs_ai.net.scp.handlers import CommitmentProvider, Handlers
+from pacs_ai.net.scp.handlers import CommitmentProvider, StorageHandlers
 from pacs_ai.net.scp.listener import Listener
-from pacs_ai.net.scp.settings import ServerSettings, TlsFiles
+from pacs_ai.net.scp.settings import ServerSettings
 from pacs_ai.net.tls import ServerTls
 
-__all__ = ["DRAIN_SECONDS", "ServerSettings", "StorageServer", "TlsFiles"]
+__all__ = ["DRAIN_SECONDS", "ServerSettings", "StorageServer"]
 
 DRAIN_SECONDS = 3.0
 """How long running C-STOREs may take to end: service managers kill after ten seconds."""
@@ -31,7 +31,7 @@ class StorageServer:
     def __init__(
         self,
         settings: ServerSettings,
-        handlers: Handlers,
+        handlers: StorageHandlers,
         provider: CommitmentProvider | None = None,
     ) -> None:
         self._settings = settings

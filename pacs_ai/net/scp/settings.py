@@ -1,25 +1,13 @@
 """How the listener is set up; every limit of robustness is here, with its default."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from pacs_ai.errors import ConfigError
+from pacs_ai.net.tls import TlsFiles
 from pacs_ai.net.users import Users
 
 _MIN_PDU = 4096
 _MAX_PDU = 16 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
-    """PEM files of a TLS listener.
-
-    With ``ca`` set, a client must show a certificate that one of these authorities signed.
-    """
-
-    certificate: Path
-    key: Path
-    ca: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""TODO: say what this room is for."""
+"""The SCU: associations that the node requests, and what it asks of its peers on them."""

@@ -16,7 +16,7 @@ from pacs_ai.errors import (
 from pacs_ai.net.dimse import RESPONSE, Command, Element, encode_response
 from pacs_ai.net.faults import ProtocolViolation
 from pacs_ai.net.pdu import RELEASE_RP, RELEASE_RQ, USER_ABORT, PduType, abort, fragments, message
-from pacs_ai.net.scu.message_reader import Assembly, Message
+from pacs_ai.net.scu.message_reader import Message, MessageReader
 from pacs_ai.net.scu.negotiation import (
     Acceptance,
     AgreedContext,
@@ -26,7 +26,7 @@ from pacs_ai.net.scu.negotiation import (
     encode_request,
     rejection,
 )
-from pacs_ai.net.scu.pdu_stream import Wire
+from pacs_ai.net.scu.pdu_stream import PduStream
 from pacs_ai.net.status import Status
 from pacs_ai.net.tls import ClientTls, secure
 
@@ -58,7 +58,7 @@ Serve = Callable[[AgreedContext, Message], bytes]
 """Does what the peer asks in the middle of our association; returns the encoded response."""
 
 
-class Requested:
+class RequestedAssociation:
     """An association that we requested.
 
     Attributes
@@ -81,7 +81,7 @@ class Requested:
     """
 
     def __init__(
-        self, wire: Wire, acceptance: Acceptance, timeout: float, serve: Serve | None
+        self, wire: PduStream, acceptance: Acceptance, timeout: float, serve: Serve | None
     ) -> None:
         self.contexts = acceptance.contexts
         self.all_sent = False
@@ -89,7 +89,7 @@ class Requested:
         self._timeout = timeout
         self._serve = serve
         self._max_pdu = min(acceptance.max_pdu or _LARGEST, _LARGEST)
-        self._assembly = Assembly(wire.name)
+        self._assembly = MessageReader(wire.name)
         self._last_id = 0
 
     @property
@@ -205,13 +205,13 @@ class Requested:
 
 
 @contextmanager
-def association(
+def associate(
     peer: PeerAddress,
     calling_aet: str,
     proposals: Sequence[Proposal],
     timeout: float,
     serve: Serve | None = None,
-) -> Iterator[Requested]:
+) -> Iterator[RequestedAssociation]:
     """Associate, and release at the end; abort if the end is an error.
 
     Parameters
@@ -226,7 +226,7 @@ def association(
         Seconds for the peer to accept the connection, to shake hands, to answer the request, to
         answer each message, and to take anything that is sent.
     serve
-        As in `Requested`.
+        As in `RequestedAssociation`.
 
     Raises
     ------
@@ -241,10 +241,10 @@ def association(
     ProtocolViolation
         If its answer is none.
     """
-    wire = Wire(_connect(peer, timeout), peer.name)
+    wire = PduStream(_connect(peer, timeout), peer.name)
     try:
         acceptance = _request(wire, peer, calling_aet, proposals, timeout)
-        made = Requested(wire, acceptance, timeout, serve)
+        made = RequestedAssociation(wire, acceptance, timeout, serve)
         yield made
         made.release()
     except ProtocolViolation as violation:
@@ -276,7 +276,11 @@ def _connect(peer: PeerAddress, timeout: float) -> socket.socket:
 
 
 def _request(
-    wire: Wire, peer: PeerAddress, calling_aet: str, proposals: Sequence[Proposal], timeout: float
+    wire: PduStream,
+    peer: PeerAddress,
+    calling_aet: str,
+    proposals: Sequence[Proposal],
+    timeout: float,
 ) -> Acceptance:
     """Send the request and judge its answer."""
     credentials = None if peer.login is None else peer.login.credentials()

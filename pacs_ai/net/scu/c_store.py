@@ -15,7 +15,7 @@ from pacs_ai.net import commitment_dataset
 from pacs_ai.net.contexts import DEFLATED, EXPLICIT_LITTLE, IMPLICIT_LITTLE
 from pacs_ai.net.dimse import Field, encode_request
 from pacs_ai.net.faults import ProtocolViolation
-from pacs_ai.net.scu.association import PeerAddress, Requested, association
+from pacs_ai.net.scu.association import PeerAddress, RequestedAssociation, associate
 from pacs_ai.net.scu.negotiation import MAX_CONTEXTS, AgreedContext, Proposal
 from pacs_ai.net.status import Status, Verdict, classify
 
@@ -216,7 +216,7 @@ def _send_batch(
 ) -> None:
     keys = dict.fromkeys(key for file in batch for key in _proposals(file.key))
     proposals = [Proposal(sop_class, (syntax,)) for sop_class, syntax in keys]
-    with association(peer, calling_aet, proposals, timeout) as made:
+    with associate(peer, calling_aet, proposals, timeout) as made:
         accepted = {(one.abstract_syntax, one.transfer_syntax): one for one in made.contexts}
         for file in batch:
             if may_leave is not None and not may_leave(file.path):
@@ -230,7 +230,10 @@ def _send_batch(
 
 
 def _send(
-    peer: PeerAddress, made: Requested, file: _File, accepted: Mapping[_Key, AgreedContext]
+    peer: PeerAddress,
+    made: RequestedAssociation,
+    file: _File,
+    accepted: Mapping[_Key, AgreedContext],
 ) -> StoreOutcome:
     """Send one file in the context that is wanted most of those accepted.
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from pacs_ai.errors import NotDicom, PeerError
 from pacs_ai.net import commitment_dataset
+from pacs_ai.net.commitment_dataset import CommitmentReport, SopReference
 from pacs_ai.net.contexts import (
     COMMITMENT_PUSH,
     COMMITMENT_PUSH_INSTANCE,
@@ -13,8 +14,7 @@ from pacs_ai.net.contexts import (
 )
 from pacs_ai.net.dimse import Command, Element, Field, encode_request, encode_response, short
 from pacs_ai.net.faults import ProtocolViolation
-from pacs_ai.net.scp.handlers import CommitmentReport, SopReference
-from pacs_ai.net.scu.association import PeerAddress, association
+from pacs_ai.net.scu.association import PeerAddress, associate
 from pacs_ai.net.scu.c_store import StoreOutcome, Withheld, store
 from pacs_ai.net.scu.message_reader import Message
 from pacs_ai.net.scu.negotiation import AgreedContext, Login, Proposal
@@ -51,7 +51,7 @@ def echo(peer: PeerAddress, calling_aet: str, timeout: float = 30) -> bytes | No
     PeerError
         If it is not, or answers anything but success; see its subclasses.
     """
-    with association(
+    with associate(
         peer, calling_aet, [Proposal(VERIFICATION, (IMPLICIT_LITTLE,))], timeout
     ) as made:
         command = encode_request(Field.C_ECHO, made.next_id(), VERIFICATION)
@@ -102,7 +102,7 @@ def request_commitment(
 
     dataset = commitment_dataset.request_dataset(transaction_uid, references)
     proposals = [Proposal(COMMITMENT_PUSH, _SYNTAXES)]
-    with association(peer, calling_aet, proposals, timeout, take) as made:
+    with associate(peer, calling_aet, proposals, timeout, take) as made:
         context = made.contexts[0]
         command = encode_request(
             Field.N_ACTION,
@@ -139,7 +139,7 @@ def report_commitment(
     """
     event_type, dataset = commitment_dataset.report_dataset(report)
     proposals = [Proposal(COMMITMENT_PUSH, _SYNTAXES, serves=True)]
-    with association(peer, calling_aet, proposals, timeout) as made:
+    with associate(peer, calling_aet, proposals, timeout) as made:
         context = made.contexts[0]
         command = encode_request(
             Field.N_EVENT_REPORT,

@@ -27,7 +27,7 @@ class Message:
         return bool((self.command.number(Element.FIELD) or 0) & RESPONSE)
 
 
-class Assembly:
+class MessageReader:
     """Takes P-DATA-TF bodies and gives messages.
 
     A response is whole with its command set: none that we await has a data set we need, and some

@@ -27,7 +27,7 @@ _TLS_RECORDS = range(20, 24)
 _BUSY = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _LAST_WORD_SECONDS = 1.0
 
-_open: "weakref.WeakSet[Wire]" = weakref.WeakSet()
+_open: "weakref.WeakSet[PduStream]" = weakref.WeakSet()
 _open_lock = threading.Lock()
 
 
@@ -38,7 +38,7 @@ class TlsEnded(TlsFailed):
     """
 
 
-class Wire:
+class PduStream:
     """PDUs out and in.
 
     Parameters

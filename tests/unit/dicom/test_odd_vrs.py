@@ -10,7 +10,7 @@ from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian
 from pacs_ai.dicom.header import read_facts, read_header
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.dicom.scan import scan_instance
-from pacs_ai.net.scp.sink import file_head
+from pacs_ai.net.scp.dataset_writer import file_head
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 PIXELS = np.arange(64, dtype="<u2").reshape(8, 8)

@@ -13,13 +13,11 @@ from pydicom.filewriter import dcmwrite
 from pacs_ai.clock import ManualClock
 from pacs_ai.config import Config
 from pacs_ai.config.sections import Storage
-from pacs_ai.store.prepare import prepare
 from pacs_ai.engine.local import LocalEngine
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.receive import receive
 from pacs_ai.net.scp.handlers import AssociationInfo, ReceivedInstance, StoreAnswer
-from pacs_ai.config.sections import Storage
 from pacs_ai.store.prepare import prepare
 from pacs_ai.store.session import Database
 from pacs_ai.store.spool import Spool
@@ -93,15 +91,15 @@ def received_of(
     context: FlowContext, dataset: Dataset, association: str = "a", cut: int = 0, **command: str
 ) -> ReceivedInstance:
     """What the listener hands over when a data set has arrived."""
-    part = context.spool.new_part()
-    with os.fdopen(os.dup(part.fd), "wb") as file:
+    incoming = context.spool.new_incoming()
+    with os.fdopen(os.dup(incoming.fd), "wb") as file:
         dcmwrite(file, dataset)
         file.truncate(file.tell() - cut)
     return ReceivedInstance(
         association=AssociationInfo(association, "MODALITY", "AI_NODE", "127.0.0.1", 0.0),
-        part=part,
+        file=incoming,
         sop_class_uid=command.get("sop_class_uid", str(dataset.get("SOPClassUID", ""))),
         sop_instance_uid=command.get("sop_instance_uid", str(dataset.get("SOPInstanceUID", ""))),
         transfer_syntax_uid=str(dataset.file_meta.TransferSyntaxUID),
-        bytes=part.path.stat().st_size,
+        bytes=incoming.path.stat().st_size,
     )

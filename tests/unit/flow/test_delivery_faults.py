@@ -9,7 +9,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from pacs_ai.clock import ManualClock
-from pacs_ai.domain import DeliveryState, JobState, Part
+from pacs_ai.domain import DeliveryState, IncomingFile, JobState
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.deliver import deliver
 from pacs_ai.net.scp.handlers import StoreAnswer
@@ -141,10 +141,10 @@ def test_after_a_retry_by_hand_the_pauses_begin_anew(patient: Patient, peer: Arc
 class FullSpool(Spool):
     """Every write ends with ENOSPC, as on a disk without room."""
 
-    def new_part(self) -> Part:
-        part = super().new_part()
-        os.close(part.fd)
-        return Part(part.file, os.open("/dev/full", os.O_RDWR))
+    def new_incoming(self) -> IncomingFile:
+        incoming = super().new_incoming()
+        os.close(incoming.fd)
+        return IncomingFile(incoming.filename, os.open("/dev/full", os.O_RDWR))
 
 
 def test_a_disk_that_is_full_while_results_are_written_costs_hours_and_no_result(

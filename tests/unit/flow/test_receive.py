@@ -14,7 +14,7 @@ from pacs_ai.flow import recover
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.intact import check_instances
-from pacs_ai.flow.receive import open_part
+from pacs_ai.flow.receive import open_incoming
 from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.results.context import MANUFACTURER, MODEL_NAME
 from pacs_ai.store.schema import Event, Identity, Instance, Study
@@ -195,7 +195,7 @@ def test_full_disk_refuses_before_a_byte_is_written(make_context: Callable[..., 
         context.secret,
     )
     with pytest.raises(NoSpace):
-        open_part(full)
+        open_incoming(full)
     assert nothing_half_stored(context)
 
 
@@ -221,7 +221,7 @@ def test_restart_adopts_orphans_and_removes_parts(context: FlowContext, ct: Data
     with context.database.write() as session:
         for table in (Instance, Identity, Study):
             session.execute(sa.delete(table))
-    context.spool.new_part()
+    context.spool.new_incoming()
     broken = context.spool.home / "instances" / "ab" / "abc.dcm"
     broken.write_bytes(b"no DICOM")
     recover.restart(context, Arrivals())

@@ -10,8 +10,8 @@ from pacs_ai.net.contexts import (
     ContextPolicy,
     Service,
 )
+from pacs_ai.net.scp.associate_request import decode_request
 from pacs_ai.net.scp.negotiation import Agreement, negotiate
-from pacs_ai.net.scp.request import decode_request
 from tests import net_peer as net
 
 BIG = "1.2.840.10008.1.2.2"

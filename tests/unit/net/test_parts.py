@@ -1,4 +1,4 @@
-"""The small pieces: state table, access, status, sinks, PDU encoding, settings, warnings."""
+"""The small parts: states, access, status, dataset writers, PDUs, settings, rate-limited log."""
 
 import os
 import struct
@@ -14,7 +14,7 @@ from pynetdicom.dsutils import create_file_meta, encode_file_meta
 from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_RJ, A_RELEASE_RP, P_DATA_TF
 from structlog.testing import capture_logs
 
-from pacs_ai.domain import Part
+from pacs_ai.domain import IncomingFile
 from pacs_ai.errors import ConfigError
 from pacs_ai.net import pdu
 from pacs_ai.net.contexts import STORAGE_CLASSES, TRANSFER_SYNTAXES
@@ -22,10 +22,10 @@ from pacs_ai.net.faults import AbortReason
 from pacs_ai.net.implementation import IMPLEMENTATION_VERSION
 from pacs_ai.net.scp.access import refusal
 from pacs_ai.net.scp.admission import Rate
-from pacs_ai.net.scp.noise import Warnings
-from pacs_ai.net.scp.request import decode_request
+from pacs_ai.net.scp.associate_request import decode_request
+from pacs_ai.net.scp.dataset_writer import DiscardingWriter, FileWriter, MemoryWriter, file_head
+from pacs_ai.net.scp.rate_limited_log import RateLimitedLog
 from pacs_ai.net.scp.settings import ServerSettings
-from pacs_ai.net.scp.sink import MemorySink, NullSink, PartSink, file_head
 from pacs_ai.net.scp.states import TRANSITIONS, Action, Event, State
 from pacs_ai.net.status import Verdict, classify
 from pacs_ai.uids import IMPLEMENTATION_CLASS_UID
@@ -143,45 +143,45 @@ def test_messages_in_fragments(command: bytes, dataset: bytes | None, max_length
     assert ends == ([3] if dataset is None else [3, 2])
 
 
-def part_at(path: Path) -> Part:
-    return Part(str(path), os.open(path, os.O_WRONLY | os.O_CREAT))
+def part_at(path: Path) -> IncomingFile:
+    return IncomingFile(str(path), os.open(path, os.O_WRONLY | os.O_CREAT))
 
 
 @given(st.lists(st.binary(max_size=50), max_size=700), st.integers(1, 40))
 def test_a_part_holds_what_was_written(
     tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], spill_each: int
 ) -> None:
-    path = tmp_path_factory.mktemp("part") / "x"
-    sink = PartSink(part_at(path), b"head", 10**6)
+    path = tmp_path_factory.mktemp("incoming") / "x"
+    writer = FileWriter(part_at(path), b"head", 10**6)
     for index, piece in enumerate(pieces):
-        sink.write(memoryview(piece))
+        writer.write(memoryview(piece))
         if index % spill_each == 0:
-            sink.spill()
-    sink.spill()
-    os.close(sink.part.fd)
+            writer.spill()
+    writer.spill()
+    os.close(writer.incoming.fd)
     assert path.read_bytes() == b"head" + b"".join(pieces)
-    assert sink.size == sum(map(len, pieces))
+    assert writer.size == sum(map(len, pieces))
 
 
 def test_a_failed_write_is_remembered(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.touch()
     fd = os.open(path, os.O_RDONLY)
-    sink = PartSink(Part(path, fd), b"head", 100)
+    writer = FileWriter(IncomingFile(path, fd), b"head", 100)
     for _ in range(3):
-        sink.write(memoryview(b"abc"))
-        sink.spill()
+        writer.write(memoryview(b"abc"))
+        writer.spill()
     os.close(fd)
-    assert sink.error is not None
-    assert sink.size == 9
+    assert writer.error is not None
+    assert writer.size == 9
 
 
-def test_other_sinks() -> None:
-    for sink in (MemorySink(100), NullSink(100)):
-        sink.write(memoryview(b"abc"))
-        sink.write(memoryview(b"de"))
-        sink.spill()
-        assert (sink.size, sink.limit) == (5, 100)
+def test_other_writers() -> None:
+    for writer in (MemoryWriter(100), DiscardingWriter(100)):
+        writer.write(memoryview(b"abc"))
+        writer.write(memoryview(b"de"))
+        writer.spill()
+        assert (writer.size, writer.limit) == (5, 100)
 
 
 @pytest.mark.parametrize("length", [3, 4, 63, 64])
@@ -231,12 +231,12 @@ def test_tables_hold_what_they_say() -> None:
 
 def test_warnings_are_few() -> None:
     now = [0.0]
-    warnings = Warnings(lambda: now[0])
+    log = RateLimitedLog(lambda: now[0])
     with capture_logs() as said:
         for _ in range(100):
-            warnings.warn("stranger at the door")
+            log.warning("stranger at the door")
         now[0] = 11
-        warnings.warn("stranger at the door")
+        log.warning("stranger at the door")
     assert len(said) == 6
     assert said[-1]["unsaid"] == 95
 

@@ -17,7 +17,7 @@ from pynetdicom.pdu_primitives import (
 from pynetdicom.presentation import build_context
 
 from pacs_ai.net.faults import ProtocolViolation
-from pacs_ai.net.scp.request import AssociateRequest, UserIdentity, decode_request
+from pacs_ai.net.scp.associate_request import AssociateRequest, UserIdentity, decode_request
 from tests import net_peer as net
 
 TITLES = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789-", min_size=1, max_size=16)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pacs_ai.domain import Part
+from pacs_ai.domain import IncomingFile
 from pacs_ai.errors import NoSpace, StorageError
 from pacs_ai.store.spool import Spool
 
@@ -20,10 +20,10 @@ def spool(tmp_path: Path) -> Spool:
 
 
 @pytest.fixture
-def written(spool: Spool) -> Part:
-    part = spool.new_part()
-    os.write(part.fd, b"bytes")
-    return part
+def written(spool: Spool) -> IncomingFile:
+    incoming = spool.new_incoming()
+    os.write(incoming.fd, b"bytes")
+    return incoming
 
 
 @pytest.fixture
@@ -45,12 +45,14 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return steps
 
 
-def test_kept_at_once(spool: Spool, written: Part, done: list[str]) -> None:
+def test_kept_at_once(spool: Spool, written: IncomingFile, done: list[str]) -> None:
     assert spool.path_of(spool.keep(written)).read_bytes() == b"bytes"
     assert done == ["file", "name", "folder"]
 
 
-def test_flushed_beside_a_block_and_then_kept(spool: Spool, written: Part, done: list[str]) -> None:
+def test_flushed_beside_a_block_and_then_kept(
+    spool: Spool, written: IncomingFile, done: list[str]
+) -> None:
     with spool.flushing(written):
         pass
     assert done == ["file"]
@@ -61,10 +63,10 @@ def test_flushed_beside_a_block_and_then_kept(spool: Spool, written: Part, done:
 def test_without_durability_nothing_is_flushed(tmp_path: Path, done: list[str]) -> None:
     spool = Spool(tmp_path, "node", durable=False)
     spool.open()
-    part = spool.new_part()
-    with spool.flushing(part):
+    incoming = spool.new_incoming()
+    with spool.flushing(incoming):
         pass
-    spool.keep(part, flushed=True)
+    spool.keep(incoming, flushed=True)
     assert done == ["name"]
 
 
@@ -75,7 +77,7 @@ def test_a_flush_that_fails(
     number: int,
     kind: type[StorageError],
     spool: Spool,
-    written: Part,
+    written: IncomingFile,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def broken(_fd: int) -> None:

@@ -27,7 +27,7 @@ class Spillable(Protocol):
         ...
 
 
-class Receiver:
+class ReceiveBuffer:
     """The bytes of one connection, in one buffer that headers and fragments are used in.
 
     Attributes

@@ -6,9 +6,9 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from pacs_ai.net.faults import ConnectionCut
+from pacs_ai.net.scp.associate_request import AssociateRequest, UserIdentity
 from pacs_ai.net.scp.connection import Connection
-from pacs_ai.net.scp.noise import warnings
-from pacs_ai.net.scp.request import AssociateRequest, UserIdentity
+from pacs_ai.net.scp.rate_limited_log import limited_log
 from pacs_ai.net.users import USERNAME_AND_PASSCODE, Users
 
 _FIRST_SECONDS = 0.5
@@ -92,10 +92,10 @@ def identified(
     identity, peer = request.identity, connection.peer_ip
     while not isinstance(verdict := attempts.judge(peer, identity, users, time.monotonic()), str):
         time.sleep(min(verdict, _LOOK_SECONDS))
-        if connection.receiver.cut:
+        if connection.buffer.cut:
             raise ConnectionCut("no time left to identify the caller")
     if verdict:
-        warnings.warn(
+        limited_log.warning(
             "user refused",
             peer=peer,
             calling_aet=request.calling_aet,

@@ -10,20 +10,20 @@ from pacs_ai.net.faults import AbortReason, ProtocolViolation
 from pacs_ai.net.pdu import COMMAND_FRAGMENT, LAST_FRAGMENT, PDV_HEADER
 from pacs_ai.net.scp.commitment import begin_give_report, begin_take_report
 from pacs_ai.net.scp.negotiation import AcceptedContext
-from pacs_ai.net.scp.noise import warnings
 from pacs_ai.net.scp.operations import (
     Ignore,
     Operation,
-    Session,
+    OperationServices,
     answer_now,
     begin_echo,
     begin_store,
     refuse_large,
 )
-from pacs_ai.net.scp.receiver import Receiver
+from pacs_ai.net.scp.rate_limited_log import limited_log
+from pacs_ai.net.scp.receive_buffer import ReceiveBuffer
 from pacs_ai.net.status import Status
 
-Begin = Callable[[Session, AcceptedContext, Command], Operation]
+Begin = Callable[[OperationServices, AcceptedContext, Command], Operation]
 
 OPERATIONS: Mapping[tuple[Service, int], Begin] = {
     (Service.STORAGE, Field.C_STORE): begin_store,
@@ -34,14 +34,14 @@ OPERATIONS: Mapping[tuple[Service, int], Begin] = {
 """By the context's service and the command field; C-ECHO is answered wherever it is asked."""
 
 
-class Dialogue:
+class MessageAssembly:
     """Puts fragments together and has each message done.
 
     Parameters
     ----------
-    receiver
+    buffer
         Bytes of the connection.
-    session
+    services
         What operations may use.
     contexts
         Accepted presentation contexts by their ids.
@@ -51,13 +51,13 @@ class Dialogue:
 
     def __init__(
         self,
-        receiver: Receiver,
-        session: Session,
+        buffer: ReceiveBuffer,
+        services: OperationServices,
         contexts: Mapping[int, AcceptedContext],
         max_command: int,
     ) -> None:
-        self._receiver = receiver
-        self._session = session
+        self._buffer = buffer
+        self._services = services
         self._contexts = contexts
         self._max_command = max_command
         self._context_id = 0
@@ -87,11 +87,11 @@ class Dialogue:
         """
         if not length:
             raise ProtocolViolation("P-DATA-TF without a fragment")
-        receiver = self._receiver
+        buffer = self._buffer
         while length:
             if length < PDV_HEADER:
                 raise ProtocolViolation("fragment header cut off")
-            item, context_id, control = receiver.pdv_header()
+            item, context_id, control = buffer.pdv_header()
             count = item - 2
             length -= PDV_HEADER + count
             if count < 0 or length < 0:
@@ -106,10 +106,10 @@ class Dialogue:
     def abandon(self) -> None:
         """Drop a message that will not end."""
         operation, self._operation = self._operation, None
-        self._receiver.holder = None
+        self._buffer.holder = None
         if operation is not None:
             operation.abandon()
-        self._session.reports.close()
+        self._services.reports.close()
 
     def _command_fragment(self, context_id: int, count: int, *, last: bool) -> None:
         if self._operation is not None:
@@ -119,24 +119,24 @@ class Dialogue:
         if self._context_id not in (0, context_id):
             raise ProtocolViolation("message changes its context")
         if len(self._command) + count > self._max_command:
-            known = self._receiver.take(self._max_command - len(self._command))
+            known = self._buffer.take(self._max_command - len(self._command))
             refuse_large(
-                self._session, self._contexts[context_id], decode_command(self._command + known)
+                self._services, self._contexts[context_id], decode_command(self._command + known)
             )
             raise ProtocolViolation("command set too large", AbortReason.NOT_SPECIFIED)
         self._context_id = context_id
-        self._command += self._receiver.take(count)
+        self._command += self._buffer.take(count)
         if last:
             command, self._command = decode_command(self._command), b""
             self._begin(command)
 
     def _begin(self, command: Command) -> None:
         left = self._stop_clock()
-        operation = begin(self._session, self._contexts[self._context_id], command)
-        self._receiver.deadline = time.monotonic() + left
+        operation = begin(self._services, self._contexts[self._context_id], command)
+        self._buffer.deadline = time.monotonic() + left
         if command.has_dataset:
             self._operation = operation
-            self._receiver.holder = operation.sink
+            self._buffer.holder = operation.writer
         else:
             self._finish(operation)
 
@@ -144,37 +144,37 @@ class Dialogue:
         operation = self._operation
         if operation is None or context_id != self._context_id:
             raise ProtocolViolation("data set without its command")
-        sink = operation.sink
-        if count > sink.limit - sink.size:
-            warnings.warn("message too large", limit=sink.limit)
+        writer = operation.writer
+        if count > writer.limit - writer.size:
+            limited_log.warning("message too large", limit=writer.limit)
             operation.refuse(Status.OUT_OF_RESOURCES)
             raise ProtocolViolation("message too large", AbortReason.NOT_SPECIFIED)
-        receiver = self._receiver
+        buffer = self._buffer
         while count:
-            view = receiver.some(count)
+            view = buffer.some(count)
             count -= len(view)
-            sink.write(view)
+            writer.write(view)
         if last:
             self._finish(operation)
 
     def _stop_clock(self) -> float:
         """Stop the peer's deadline while the node works, however long; return what was left."""
-        receiver = self._receiver
-        left = receiver.deadline - time.monotonic()
-        receiver.deadline = math.inf
+        buffer = self._buffer
+        left = buffer.deadline - time.monotonic()
+        buffer.deadline = math.inf
         return left
 
     def _finish(self, operation: Operation) -> None:
         left = self._stop_clock()
         operation.finish()
-        self._receiver.deadline = time.monotonic() + left
-        self._receiver.holder = None
+        self._buffer.deadline = time.monotonic() + left
+        self._buffer.holder = None
         self._operation = None
         self._context_id = 0
         self.messages += 1
 
 
-def begin(session: Session, context: AcceptedContext, command: Command) -> Operation:
+def begin(services: OperationServices, context: AcceptedContext, command: Command) -> Operation:
     """Find the operation that a command asks for (PS3.7 Section 9.1, Annex E).
 
     Raises
@@ -187,17 +187,17 @@ def begin(session: Session, context: AcceptedContext, command: Command) -> Opera
     if field is None:
         raise ProtocolViolation("command without command field")
     if field == Field.N_EVENT_REPORT | RESPONSE:
-        session.reports.answered(command)
+        services.reports.answered(command)
     if field & RESPONSE and command.status is None:
         raise ProtocolViolation("response without a status")
     if field & RESPONSE or field == Field.C_CANCEL:
-        return Ignore(session)
+        return Ignore(services)
     if command.number(Element.MESSAGE_ID) is None:
         raise ProtocolViolation("request without message id")
     if not command.whole:
-        return answer_now(session, context, command, Status.MISTYPED_ARGUMENT, "malformed command")
+        return answer_now(services, context, command, Status.MISTYPED_ARGUMENT, "malformed command")
     operation = OPERATIONS.get((context.service, field))
     if operation is None:
         comment = "no such operation on this context"
-        return answer_now(session, context, command, Status.UNRECOGNIZED_OPERATION, comment)
-    return operation(session, context, command)
+        return answer_now(services, context, command, Status.UNRECOGNIZED_OPERATION, comment)
+    return operation(services, context, command)

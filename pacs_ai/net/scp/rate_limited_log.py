@@ -12,7 +12,7 @@ _PER_WINDOW = 5
 _log = get_logger()
 
 
-class Warnings:
+class RateLimitedLog:
     """Logs at most a few warnings of a kind in a while.
 
     Parameters
@@ -26,7 +26,7 @@ class Warnings:
         self._lock = threading.Lock()
         self._windows: dict[str, tuple[float, int]] = {}
 
-    def warn(self, event: str, **fields: object) -> None:
+    def warning(self, event: str, **fields: object) -> None:
         """Log, or count; the first of the next while tells how many were only counted."""
         now = self._clock()
         with self._lock:
@@ -40,5 +40,5 @@ class Warnings:
             _log.warning(event, **fields)
 
 
-warnings = Warnings()
+limited_log = RateLimitedLog()
 """One for the process: the number of connections must not multiply it."""

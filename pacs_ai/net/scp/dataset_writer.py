@@ -1,13 +1,13 @@
-"""Where the fragments of a data set go: to the part's file, to memory, or nowhere."""
+"""Where the fragments of a data set go: to a file, to memory, or nowhere."""
 
 import os
 from functools import lru_cache
 from struct import Struct
 from typing import Protocol
 
-from pacs_ai.domain import Part
+from pacs_ai.domain import IncomingFile
 from pacs_ai.net.implementation import IMPLEMENTATION_VERSION
-from pacs_ai.net.scp.receiver import Spillable
+from pacs_ai.net.scp.receive_buffer import Spillable
 from pacs_ai.uids import IMPLEMENTATION_CLASS_UID
 
 _MAX_PENDING = 512
@@ -18,7 +18,7 @@ _LONG = Struct("<HH2sxxL")
 """Headers of explicit VR elements with lengths of two and of four bytes (PS3.5 Section 7.1.2)."""
 
 
-class Sink(Spillable, Protocol):
+class DatasetWriter(Spillable, Protocol):
     """Takes a data set piece by piece."""
 
     @property
@@ -36,15 +36,15 @@ class Sink(Spillable, Protocol):
         ...
 
 
-class PartSink:
-    """Writes to an instance's part: file meta information, then the data set as it comes.
+class FileWriter:
+    """Writes the file of an instance: file meta information, then the data set as it comes.
 
     Fragments are gathered as views into the receive buffer, and many small ones written by one
     system call. A failed write is remembered, and the rest of the data set dropped.
 
     Parameters
     ----------
-    part
+    incoming
         Empty file.
     head
         What comes before the data set.
@@ -52,8 +52,8 @@ class PartSink:
         Bytes that the data set may have.
     """
 
-    def __init__(self, part: Part, head: bytes, limit: int) -> None:
-        self.part = part
+    def __init__(self, incoming: IncomingFile, head: bytes, limit: int) -> None:
+        self.incoming = incoming
         self.size = 0
         self.limit = limit
         self.error: OSError | None = None
@@ -72,14 +72,14 @@ class PartSink:
         if not pending or self.error is not None:
             return
         try:
-            written = os.writev(self.part.fd, pending)
+            written = os.writev(self.incoming.fd, pending)
             if written < sum(map(len, pending)):
-                _write_rest(self.part.fd, b"".join(pending)[written:])
+                _write_rest(self.incoming.fd, b"".join(pending)[written:])
         except OSError as error:
             self.error = error
 
 
-class MemorySink:
+class MemoryWriter:
     """Keeps a small data set, such as a commitment report, in memory."""
 
     def __init__(self, limit: int) -> None:
@@ -99,7 +99,7 @@ class MemorySink:
         """Nothing is held."""
 
 
-class NullSink:
+class DiscardingWriter:
     """Drops a data set that was refused before it came."""
 
     def __init__(self, limit: int) -> None:
