@@ -110,8 +110,7 @@ class Code:
 class IncomingFile:
     """A file that an instance is being written to: its path, and an open descriptor.
 
-    The path is a string: there is one for each instance, and making a `Path` takes longer than
-    opening the file.
+    The path is a string: making a `Path` for each instance takes longer than opening the file.
     """
 
     filename: str

@@ -7,12 +7,7 @@ from collections.abc import Callable, Mapping
 
 from pacs_ai.net import pdu
 from pacs_ai.net.contexts import ContextPolicy
-from pacs_ai.net.faults import (
-    AbortReason,
-    ConnectionCut,
-    ConnectionGone,
-    ProtocolViolation,
-)
+from pacs_ai.net.faults import AbortReason, ConnectionCut, ConnectionGone, ProtocolViolation
 from pacs_ai.net.scp.access import asks_itself, refusal
 from pacs_ai.net.scp.admission import Admission
 from pacs_ai.net.scp.associate_request import AssociateRequest, decode_request

@@ -70,7 +70,7 @@ class RequestedAssociation:
 
     Parameters
     ----------
-    wire
+    stream
         The connection.
     acceptance
         What the peer accepted.
@@ -81,21 +81,21 @@ class RequestedAssociation:
     """
 
     def __init__(
-        self, wire: PduStream, acceptance: Acceptance, timeout: float, serve: Serve | None
+        self, stream: PduStream, acceptance: Acceptance, timeout: float, serve: Serve | None
     ) -> None:
         self.contexts = acceptance.contexts
         self.all_sent = False
-        self._wire = wire
+        self._stream = stream
         self._timeout = timeout
         self._serve = serve
         self._max_pdu = min(acceptance.max_pdu or _LARGEST, _LARGEST)
-        self._assembly = MessageReader(wire.name)
+        self._reader = MessageReader(stream.name)
         self._last_id = 0
 
     @property
     def certificate(self) -> bytes | None:
         """The certificate that the peer has shown, DER encoded; None without TLS."""
-        return self._wire.certificate
+        return self._stream.certificate
 
     def next_id(self) -> int:
         """Return a message id for the next question."""
@@ -128,8 +128,9 @@ class RequestedAssociation:
             If the association ends before, or the peer does not answer in time.
         """
         self.all_sent = False
-        for piece in self._pdus(context, command, dataset):
-            self._wire.send(piece, self._timeout)
+        self._stream.send(message(context.id, command, None, self._max_pdu), self._timeout)
+        for piece in fragments(context.id, dataset, self._max_pdu):
+            self._stream.send(piece, self._timeout)
         self.all_sent = True
         return self._response(time.monotonic() + self._timeout + more_seconds)
 
@@ -142,7 +143,7 @@ class RequestedAssociation:
             except PeerUnreachable as error:
                 if other is None:
                     raise
-                text = f"{self._wire.name} answers message {other} instead of {self._last_id}"
+                text = f"{self._stream.name} answers message {other} instead of {self._last_id}"
                 raise ProtocolViolation(text) from error
             answered = got.command.number(Element.ANSWERED_ID)
             if got.is_response and answered in (None, self._last_id):
@@ -160,48 +161,42 @@ class RequestedAssociation:
     def release(self) -> None:
         """Release; a peer that goes without the last word has our leave."""
         with suppress(PeerError):
-            self._wire.send(RELEASE_RQ, self._timeout)
+            self._stream.send(RELEASE_RQ, self._timeout)
             deadline = time.monotonic() + min(self._timeout, _RELEASE_SECONDS)
             while True:
-                kind, _ = self._wire.receive(deadline)
+                kind, _ = self._stream.receive(deadline)
                 if kind is PduType.RELEASE_RP:
                     return
                 if kind is PduType.RELEASE_RQ:  # both at once (PS3.8 Section 9.2.2, Sta9)
-                    self._wire.send(RELEASE_RP, self._timeout)
-
-    def _pdus(
-        self, context: AgreedContext, command: bytes, dataset: Iterable[bytes]
-    ) -> Iterator[bytes]:
-        yield message(context.id, command, None, self._max_pdu)
-        yield from fragments(context.id, dataset, self._max_pdu)
+                    self._stream.send(RELEASE_RP, self._timeout)
 
     def _message(self, deadline: float) -> Message:
         """Return the peer's next message, whose request (if it is one) is answered by then."""
         while True:
-            for got in self._assembly.messages:
+            for got in self._reader.messages:
                 if not got.is_response:
                     self._answer(got)
                 return got
-            kind, body = self._wire.receive(deadline)
+            kind, body = self._stream.receive(deadline)
             if kind is PduType.P_DATA:
-                self._assembly.take(body)
+                self._reader.take(body)
             elif kind is PduType.RELEASE_RQ:
-                self._wire.send(RELEASE_RP, self._timeout)
-                raise AssociationAborted(f"{self._wire.name} released before it had answered")
+                self._stream.send(RELEASE_RP, self._timeout)
+                raise AssociationAborted(f"{self._stream.name} released before it had answered")
             else:
-                raise ProtocolViolation(f"{self._wire.name} sends {kind.name} out of place")
+                raise ProtocolViolation(f"{self._stream.name} sends {kind.name} out of place")
 
     def _answer(self, request: Message) -> None:
         context = next((one for one in self.contexts if one.id == request.context_id), None)
         field_ = request.command.number(Element.FIELD)
         if context is None or field_ is None:
-            raise ProtocolViolation(f"{self._wire.name} asks what it may not")
+            raise ProtocolViolation(f"{self._stream.name} asks what it may not")
         if self._serve is None:
             status = Status.UNRECOGNIZED_OPERATION
             response = encode_response(request.command, field_ & ~RESPONSE, status)
         else:
             response = self._serve(context, request)
-        self._wire.send(message(context.id, response, None, self._max_pdu), self._timeout)
+        self._stream.send(message(context.id, response, None, self._max_pdu), self._timeout)
 
 
 @contextmanager
@@ -241,20 +236,20 @@ def associate(
     ProtocolViolation
         If its answer is none.
     """
-    wire = PduStream(_connect(peer, timeout), peer.name)
+    stream = PduStream(_connect(peer, timeout), peer.name)
     try:
-        acceptance = _request(wire, peer, calling_aet, proposals, timeout)
-        made = RequestedAssociation(wire, acceptance, timeout, serve)
-        yield made
-        made.release()
+        acceptance = _request(stream, peer, calling_aet, proposals, timeout)
+        association = RequestedAssociation(stream, acceptance, timeout, serve)
+        yield association
+        association.release()
     except ProtocolViolation as violation:
-        wire.abort(abort(violation.reason))
+        stream.abort(abort(violation.reason))
         raise
     except BaseException:
-        wire.abort(USER_ABORT)
+        stream.abort(USER_ABORT)
         raise
     finally:
-        wire.close()
+        stream.close()
 
 
 def _connect(peer: PeerAddress, timeout: float) -> socket.socket:
@@ -276,7 +271,7 @@ def _connect(peer: PeerAddress, timeout: float) -> socket.socket:
 
 
 def _request(
-    wire: PduStream,
+    stream: PduStream,
     peer: PeerAddress,
     calling_aet: str,
     proposals: Sequence[Proposal],
@@ -284,8 +279,8 @@ def _request(
 ) -> Acceptance:
     """Send the request and judge its answer."""
     credentials = None if peer.login is None else peer.login.credentials()
-    wire.send(encode_request(peer.ae_title, calling_aet, proposals, credentials), timeout)
-    kind, body = wire.receive(time.monotonic() + timeout)
+    stream.send(encode_request(peer.ae_title, calling_aet, proposals, credentials), timeout)
+    kind, body = stream.receive(time.monotonic() + timeout)
     if kind is PduType.ASSOCIATE_RJ:
         raise AssociationRejected(f"{peer.name} rejects: {rejection(body)}")
     if kind is not PduType.ASSOCIATE_AC:

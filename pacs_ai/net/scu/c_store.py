@@ -216,22 +216,22 @@ def _send_batch(
 ) -> None:
     keys = dict.fromkeys(key for file in batch for key in _proposals(file.key))
     proposals = [Proposal(sop_class, (syntax,)) for sop_class, syntax in keys]
-    with associate(peer, calling_aet, proposals, timeout) as made:
-        accepted = {(one.abstract_syntax, one.transfer_syntax): one for one in made.contexts}
+    with associate(peer, calling_aet, proposals, timeout) as association:
+        accepted = {(one.abstract_syntax, one.transfer_syntax): one for one in association.contexts}
         for file in batch:
             if may_leave is not None and not may_leave(file.path):
                 note(StoreOutcome(file.path, None, Withheld("not to be sent any more")))
                 continue
             try:
-                note(_send(peer, made, file, accepted))
+                note(_send(peer, association, file, accepted))
             except PeerError as error:
-                note(StoreOutcome(file.path, None, error, unanswered=made.all_sent))
+                note(StoreOutcome(file.path, None, error, unanswered=association.all_sent))
                 raise
 
 
 def _send(
     peer: PeerAddress,
-    made: RequestedAssociation,
+    association: RequestedAssociation,
     file: _File,
     accepted: Mapping[_Key, AgreedContext],
 ) -> StoreOutcome:
@@ -250,7 +250,7 @@ def _send(
     try:
         command = encode_request(
             Field.C_STORE,
-            made.next_id(),
+            association.next_id(),
             file.key[0],
             file.instance,
             priority=_LOW_PRIORITY,
@@ -262,7 +262,7 @@ def _send(
         unsendable.__cause__ = error
         return StoreOutcome(file.path, None, unsendable)
     slow = min(file.size, _HELD) / _SLOWEST
-    answer = made.ask(accepted[key], command, dataset, more_seconds=slow)
+    answer = association.ask(accepted[key], command, dataset, more_seconds=slow)
     if answer.status is None:
         raise ProtocolViolation(f"{peer.name} answers C-STORE without a status")
     return _judge(peer, file, answer.status)

@@ -53,10 +53,10 @@ def echo(peer: PeerAddress, calling_aet: str, timeout: float = 30) -> bytes | No
     """
     with associate(
         peer, calling_aet, [Proposal(VERIFICATION, (IMPLICIT_LITTLE,))], timeout
-    ) as made:
-        command = encode_request(Field.C_ECHO, made.next_id(), VERIFICATION)
-        _check(peer, "C-ECHO", made.ask(made.contexts[0], command))
-        return made.certificate
+    ) as association:
+        command = encode_request(Field.C_ECHO, association.next_id(), VERIFICATION)
+        _check(peer, "C-ECHO", association.ask(association.contexts[0], command))
+        return association.certificate
 
 
 def request_commitment(
@@ -102,19 +102,19 @@ def request_commitment(
 
     dataset = commitment_dataset.request_dataset(transaction_uid, references)
     proposals = [Proposal(COMMITMENT_PUSH, _SYNTAXES)]
-    with associate(peer, calling_aet, proposals, timeout, take) as made:
-        context = made.contexts[0]
+    with associate(peer, calling_aet, proposals, timeout, take) as association:
+        context = association.contexts[0]
         command = encode_request(
             Field.N_ACTION,
-            made.next_id(),
+            association.next_id(),
             COMMITMENT_PUSH,
             COMMITMENT_PUSH_INSTANCE,
             kind=commitment_dataset.REQUEST_ACTION,
             with_dataset=True,
         )
         encoded = commitment_dataset.encode(dataset, context.transfer_syntax)
-        _check(peer, "N-ACTION", made.ask(context, command, [encoded]))
-        made.listen(wait_seconds, lambda: bool(reports))
+        _check(peer, "N-ACTION", association.ask(context, command, [encoded]))
+        association.listen(wait_seconds, lambda: bool(reports))
     return reports[0] if reports else None
 
 
@@ -139,18 +139,18 @@ def report_commitment(
     """
     event_type, dataset = commitment_dataset.report_dataset(report)
     proposals = [Proposal(COMMITMENT_PUSH, _SYNTAXES, serves=True)]
-    with associate(peer, calling_aet, proposals, timeout) as made:
-        context = made.contexts[0]
+    with associate(peer, calling_aet, proposals, timeout) as association:
+        context = association.contexts[0]
         command = encode_request(
             Field.N_EVENT_REPORT,
-            made.next_id(),
+            association.next_id(),
             COMMITMENT_PUSH,
             COMMITMENT_PUSH_INSTANCE,
             kind=event_type,
             with_dataset=True,
         )
         encoded = commitment_dataset.encode(dataset, context.transfer_syntax)
-        _check(peer, "N-EVENT-REPORT", made.ask(context, command, [encoded]))
+        _check(peer, "N-EVENT-REPORT", association.ask(context, command, [encoded]))
 
 
 def _check(peer: PeerAddress, operation: str, answer: Command) -> None:
