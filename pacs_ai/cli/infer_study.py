@@ -19,8 +19,7 @@ from pacs_ai.logs import get_logger
 from pacs_ai.model.predict import Classifier
 from pacs_ai.results.build import Built
 from pacs_ai.results.context import ResultContext
-from pacs_ai.results.evidence import evidence_of
-from pacs_ai.results.source import Evidence, moment_of_source
+from pacs_ai.results.source import Evidence, evidence_of, moment_of_source
 
 _log = get_logger()
 

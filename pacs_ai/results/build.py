@@ -15,7 +15,6 @@ from pacs_ai.results import fhir, hl7
 from pacs_ai.results.account import Account, account_of, account_of_refusal
 from pacs_ai.results.capture import OVERLAY, SIDE_BY_SIDE, STACK, Form, GreyImage, build_capture
 from pacs_ai.results.context import ResultContext
-from pacs_ai.results.evidence import evidence_of
 from pacs_ai.results.illustration import illustrate
 from pacs_ai.results.keyobject import build_key_object
 from pacs_ai.results.parametric import build_map
@@ -24,7 +23,7 @@ from pacs_ai.results.refusal import build_refusal
 from pacs_ai.results.region import build_region
 from pacs_ai.results.segmentation import build_seg
 from pacs_ai.results.selection import Shown, captures, every_image
-from pacs_ai.results.source import Evidence
+from pacs_ai.results.source import Evidence, evidence_of
 from pacs_ai.results.sr import build_report
 from pacs_ai.uids import derived_uid
 

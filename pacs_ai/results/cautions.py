@@ -1,4 +1,4 @@
-"""What a report and a capture say of images that the model was not made for."""
+"""The measurement group of a reservation: the model was not made for this image (TID 1501)."""
 
 from highdicom.sr import (
     AlgorithmIdentification,
@@ -8,14 +8,11 @@ from highdicom.sr import (
     TrackingIdentifier,
 )
 
-from pacs_ai.coverage import Coverage
 from pacs_ai.domain import ImagePrediction, ModelIdentity, Reservation
 from pacs_ai.results.codes import ARTIFICIAL_INTELLIGENCE, concept
 from pacs_ai.results.marks import label, on_image, percentage, reference_of
+from pacs_ai.results.reservations import CAUTION
 from pacs_ai.uids import derived_uid
-
-CAUTION = "Caution"
-"""How the tracking text of a reservation begins."""
 
 
 def caution_group(
@@ -59,19 +56,3 @@ def caution_group(
     )
     label(made[0], *on_image(image, point))
     return made
-
-
-def caution_text(image: ImagePrediction) -> str:
-    """Say on a picture what about its image the model was not made for; "" if nothing."""
-    reasons = list(image.misfits)
-    if image.stray:
-        reasons.append(f"unlike the training images ({image.outlier:.1f} x limit)")
-    return f"{CAUTION}: {', '.join(reasons)}" if reasons else ""
-
-
-def coverage_text(coverage: Coverage) -> str:
-    """Say on a picture how much of its study was not looked at; "" if nothing."""
-    if not coverage.reasons:
-        return ""
-    incomplete = "incompletely analysed, " if coverage.incomplete else ""
-    return f"{CAUTION}: {incomplete}{coverage.remark}"

@@ -17,8 +17,13 @@ from pacs_ai.domain import Code, Decision, Reservation
 from pacs_ai.results.account import NOTICE, Account, Statement
 from pacs_ai.results.codes import class_title
 from pacs_ai.results.context import MANUFACTURER
-from pacs_ai.results.marks import rounded
-from pacs_ai.results.wording import absent_below, beyond, operating_point, stated_percent
+from pacs_ai.results.wording import (
+    absent_below,
+    beyond,
+    measured_percent,
+    operating_point,
+    stated_percent,
+)
 from pacs_ai.uids import NAMESPACE, derived_uid
 
 SUFFIX = ".json"
@@ -136,7 +141,7 @@ def _reservation(account: Account, one: Reservation, device: Json) -> Json:
             "code": _concept(one.code),
             "subject": _subject(account.source),
             "issued": _instant(account),
-            "valueQuantity": {**_PERCENT, "value": rounded(one.percent)},
+            "valueQuantity": {**_PERCENT, "value": measured_percent(one.percent)},
             "note": [{"text": one.text}, {"text": NOTICE}],
             "device": {"reference": _url(device)},
             "derivedFrom": [_imaging_study(account.source)],

@@ -8,9 +8,9 @@ from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.reading import items, numbers, text
 from pacs_ai.domain import Decision
-from pacs_ai.results.cautions import CAUTION
 from pacs_ai.results.classgroup import AT_PEAK
 from pacs_ai.results.codes import DECISIONS
+from pacs_ai.results.reservations import CAUTION
 
 _DECISIONS = {str(code.meaning): decision for decision, code in DECISIONS.items()}
 _GROUP = "125007"

@@ -17,8 +17,7 @@ from pacs_ai.domain import Code, Decision, Reservation
 from pacs_ai.results.account import Account, Statement
 from pacs_ai.results.codes import MAX_MEANING, class_title
 from pacs_ai.results.context import MODEL_NAME
-from pacs_ai.results.marks import rounded
-from pacs_ai.results.wording import absent_below, stated_percent
+from pacs_ai.results.wording import absent_below, measured_percent, stated_percent
 
 SUFFIX = ".hl7"
 
@@ -169,7 +168,7 @@ def _probability(one: Statement, sub: str) -> tuple[str, ...]:
 
 def _reservation(one: Reservation, sub: str) -> tuple[str, ...]:
     name = (one.code.value, one.code.meaning[:MAX_MEANING], _system(one.code))
-    value = f"{rounded(one.percent):.10g}"
+    value = f"{measured_percent(one.percent):.10g}"
     return _observation("NM", name, sub, value, units=_PERCENT, status="P")
 
 

@@ -2,10 +2,10 @@
 
 from pacs_ai.coverage import Coverage
 from pacs_ai.domain import Decision, ImagePrediction, ModelIdentity
-from pacs_ai.results.cautions import caution_text, coverage_text
 from pacs_ai.results.codes import class_title
 from pacs_ai.results.levels import TOLD
 from pacs_ai.results.overlay import AMBER, WHITE, Legend, Line, headline
+from pacs_ai.results.reservations import caution_text, coverage_text
 from pacs_ai.results.wording import operating_point, percent
 
 NOTICE = "AI RESEARCH - NOT FOR CLINICAL USE"

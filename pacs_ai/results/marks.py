@@ -17,10 +17,9 @@ from pydicom.sequence import Sequence as DicomSequence
 from pacs_ai.domain import ImagePrediction
 from pacs_ai.results.codes import IMAGE_REGION, LABEL_POSITION, PERCENT
 from pacs_ai.results.document import referenced_frame
+from pacs_ai.results.wording import measured_percent
 
 Place = npt.NDArray[np.float64]
-
-_DECIMALS = 4  # of a percentage: a softmax keeps its sum, and the text fits 16 characters
 
 
 def percentage(
@@ -38,7 +37,7 @@ def percentage(
         Made by `spot_item`; None for a number that is not about a place.
     """
     places = None if spot is None else [spot]
-    return Measurement(name, rounded(percent), PERCENT, referenced_coordinates=places)
+    return Measurement(name, measured_percent(percent), PERCENT, referenced_coordinates=places)
 
 
 def spot_item(place: Place, source: SourceImageForRegion) -> CoordinatesForMeasurement:
@@ -83,11 +82,6 @@ def on_image(
     header = image.header
     place = np.array([[point[0] * header.columns, point[1] * header.rows]])
     return place, SourceImageForRegion(*reference_of(image))
-
-
-def rounded(percent: float) -> float:
-    """Write a percentage as precisely as reports do."""
-    return round(percent, _DECIMALS)
 
 
 def reference_of(image: ImagePrediction) -> tuple[str, str, Sequence[int] | None]:

@@ -16,10 +16,13 @@ from pacs_ai.dicom.modules import PATIENT_AND_STUDY
 from pacs_ai.dicom.moments import moment_of
 from pacs_ai.dicom.pixel_spacing import SPACING_KEYWORDS
 from pacs_ai.dicom.reading import read_until_pixels, text
-from pacs_ai.domain import InstanceHeader, StudyPrediction
+from pacs_ai.domain import InstanceHeader, Refusal, StudyPrediction
 from pacs_ai.errors import NotDicom
+from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.results.context import zone_of
 from pacs_ai.results.identity import copy_identity
+
+_log = get_logger()
 
 _FACTS = (
     "SpecificCharacterSet",
@@ -194,3 +197,20 @@ class Evidence:
         if uid not in self._read:
             self._read[uid] = read_source(header.path)
         return self._read[uid]
+
+
+def evidence_of(about: StudyPrediction | Refusal) -> Evidence:
+    """Read the headers of the instances that were looked at.
+
+    The log names the attributes that results do not take over from them, without values.
+
+    Raises
+    ------
+    NotDicom
+        If a source file cannot be read any more.
+    """
+    evidence = Evidence(about.headers) if isinstance(about, Refusal) else Evidence.of(about)
+    if evidence.left_out:
+        study = study_ref(evidence.study_instance_uid)
+        _log.warning("left out of the results", study=study, attributes=evidence.left_out)
+    return evidence

@@ -10,6 +10,7 @@ from pacs_ai.domain import ClassSpec
 _DESCRIPTION = 64  # letters of an LO
 _LEAST, _MOST = 0.01, 99.99  # percent: what is written of less, and of more
 _DECIMALS = 2
+_MEASURED_DECIMALS = 4  # a softmax keeps its sum, and the text fits the 16 characters of a DS
 
 
 def stated_percent(probability: float) -> float:
@@ -27,6 +28,11 @@ def stated_percent(probability: float) -> float:
     """
     rounded = round(100 * probability, _DECIMALS)
     return min(max(rounded, _LEAST), _MOST) if 0 < probability < 1 else rounded
+
+
+def measured_percent(percent: float) -> float:
+    """Round a percentage as measurements of a report state it: with four decimals."""
+    return round(percent, _MEASURED_DECIMALS)
 
 
 def percent(probability: float) -> str:

@@ -5,8 +5,8 @@ import pytest
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import StudyPrediction
 from pacs_ai.model.reserve import reserve
-from pacs_ai.results.cautions import caution_text
 from pacs_ai.results.findings import read_cautions, read_findings, read_origin
+from pacs_ai.results.reservations import caution_text
 from pacs_ai.results.source import Evidence
 from pacs_ai.results.sr import build_report
 from pacs_ai.results.text import render_text
