@@ -15,8 +15,8 @@ from pacs_ai.flow.analyse import analyse
 from pacs_ai.flow.withdraw import withdraw
 from pacs_ai.logs import get_logger
 from pacs_ai.model.predict import Classifier
-from pacs_ai.results.document import load_standard
-from pacs_ai.results.lettering import Lettering
+from pacs_ai.results.common.object_header import load_standard
+from pacs_ai.results.documents.page_fonts import PageFonts
 
 _log = get_logger()
 
@@ -38,7 +38,7 @@ class Analyst:
 
     def __init__(self, app: App, threads: int, began_with: Mapping[str, str] | None = None) -> None:
         self._context = app.context
-        Lettering(app.context.config.results.font)  # a font that is none shows now, not at a study
+        PageFonts(app.context.config.results.font)  # a font that is none shows now, not at a study
         load_standard()
         self._classifiers: Mapping[str, Classifier] = {
             name: Classifier.load(bundle, threads) for name, bundle in app.bundles.items()

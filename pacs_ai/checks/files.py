@@ -9,7 +9,7 @@ from pacs_ai.checks.finding import Finding, doubtful, guarded, wrong
 from pacs_ai.config import Config
 from pacs_ai.net.tls import TlsFiles, server_context
 from pacs_ai.net.users import read_users
-from pacs_ai.results.lettering import Lettering
+from pacs_ai.results.documents.page_fonts import PageFonts
 
 PEM_REMEDY = "give a PEM certificate, and its key without a passphrase"
 
@@ -85,5 +85,5 @@ def _tls(files: TlsFiles) -> Finding:
 
 
 def _font(path: Path) -> Finding:
-    Lettering(path)
+    PageFonts(path)
     return Finding("results.font", f"{path} can be used")

@@ -19,7 +19,7 @@ from pacs_ai.flow.encode import result_context
 from pacs_ai.logs import get_logger
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
-from pacs_ai.results.wording import fraction
+from pacs_ai.results.content.wording import fraction
 from pacs_ai.store.spool import Spool
 
 app = single()

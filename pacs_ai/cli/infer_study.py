@@ -18,8 +18,8 @@ from pacs_ai.flow.refuse import refusal_of
 from pacs_ai.logs import get_logger
 from pacs_ai.model.predict import Classifier
 from pacs_ai.results.build import Built
-from pacs_ai.results.context import ResultContext
-from pacs_ai.results.source import Evidence, evidence_of, moment_of_source
+from pacs_ai.results.common.context import ResultContext
+from pacs_ai.results.common.evidence import Evidence, evidence_of, moment_of_source
 
 _log = get_logger()
 

@@ -10,9 +10,9 @@ from pacs_ai.demo.archive import SUFFIX
 from pacs_ai.demo.material import Material
 from pacs_ai.demo.png import encode_png
 from pacs_ai.domain import Decision
-from pacs_ai.results.context import own_result
-from pacs_ai.results.findings import Finding, read_findings
-from pacs_ai.results.text import render_text
+from pacs_ai.results.common.context import own_result
+from pacs_ai.results.sr.read_report import Finding, read_findings
+from pacs_ai.results.sr.report_text import render_text
 
 _RECORD = ".made-by-pacs-ai-demo"
 _REPORT, _CAPTURE = "SR", "OT"

@@ -31,7 +31,7 @@ from pacs_ai.flow.refuse import say_why
 from pacs_ai.flow.whose import sources_of
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.model.predict import Classifier
-from pacs_ai.results.wording import fraction
+from pacs_ai.results.content.wording import fraction
 from pacs_ai.store import identities, instances, jobs
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Instance, Job, Study

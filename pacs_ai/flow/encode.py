@@ -19,8 +19,8 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.each_kind import Outcome, each_kind
 from pacs_ai.flow.intact import stored_before
 from pacs_ai.results.build import Built, BuiltResult, build_refusals, build_results
-from pacs_ai.results.context import Predecessor, ResultContext
-from pacs_ai.results.source import Evidence, evidence_of
+from pacs_ai.results.common.context import Predecessor, ResultContext
+from pacs_ai.results.common.evidence import Evidence, evidence_of
 from pacs_ai.store import identities, results
 from pacs_ai.store.schema import Job, Study
 

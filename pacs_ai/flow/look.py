@@ -174,7 +174,7 @@ def _belongs(source: Source, selection: Selection, modalities: Sequence[str]) ->
 
 
 def _name(header: InstanceHeader, frame: int) -> str:
-    """Name an image for a reader, as `pacs_ai.results.levels` does."""
+    """Name an image for a reader, as `pacs_ai.results.content.report_level` does."""
     number = f"image {header.instance_number or '?'}"
     return f"{number} frame {frame}" if header.frames > 1 else number
 

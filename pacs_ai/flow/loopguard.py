@@ -4,7 +4,7 @@ from pacs_ai.dicom.kinds import other_than_image
 from pacs_ai.dicom.scan import ScannedInstance
 from pacs_ai.dicom.series import SECONDARY_CAPTURES
 from pacs_ai.domain import InstanceHeader
-from pacs_ai.results.context import own_result
+from pacs_ai.results.common.context import own_result
 
 OWN_RESULT = "own result"
 NOT_ANALYSED = ": not analysed"

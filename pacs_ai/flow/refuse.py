@@ -8,7 +8,7 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.encode import encode_refusal
 from pacs_ai.flow.look import Source, open_sources
 from pacs_ai.logs import get_logger
-from pacs_ai.results.context import own_result
+from pacs_ai.results.common.context import own_result
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Job
 

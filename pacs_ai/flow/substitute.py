@@ -9,7 +9,7 @@ from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.intact import stored_before
 from pacs_ai.logs import get_logger
 from pacs_ai.net.scu.client import StoreOutcome
-from pacs_ai.results.plain import plain_report
+from pacs_ai.results.sr.comprehensive_sr import plain_report
 from pacs_ai.store import deliveries, results
 from pacs_ai.store.deliveries import ClaimedDelivery
 from pacs_ai.store.results import StoredResult

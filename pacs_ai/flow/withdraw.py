@@ -15,8 +15,8 @@ from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.encode import result_context
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.results.build import DICOM_SUFFIX, BuiltResult
-from pacs_ai.results.rejection import Withdrawn, build_rejection
-from pacs_ai.results.source import read_source
+from pacs_ai.results.common.evidence import read_source
+from pacs_ai.results.sr.rejection_note import Withdrawn, build_rejection
 from pacs_ai.store import identities, withdrawals
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Delivery, Result, Study

@@ -1,4 +1,4 @@
-"""DICOM objects made from a prediction: the report (structured) and the capture (a picture).
+"""Results made from a prediction: DICOM objects, and files for other systems.
 
-The only package that knows highdicom. ``build.build_results`` is the entrance.
+The only package that imports highdicom and reportlab. ``build.build_results`` is the entrance.
 """

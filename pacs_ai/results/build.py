@@ -11,20 +11,27 @@ from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.writing import part10
 from pacs_ai.domain import Refusal, ResultKind, StudyPrediction
 from pacs_ai.errors import InvalidResult
-from pacs_ai.results import fhir, hl7
-from pacs_ai.results.account import Account, account_of, account_of_refusal
-from pacs_ai.results.capture import OVERLAY, SIDE_BY_SIDE, STACK, Form, GreyImage, build_capture
-from pacs_ai.results.context import ResultContext
-from pacs_ai.results.illustration import illustrate
-from pacs_ai.results.keyobject import build_key_object
-from pacs_ai.results.parametric import build_map
-from pacs_ai.results.pdf import build_pdf
-from pacs_ai.results.refusal import build_refusal
-from pacs_ai.results.region import build_region
-from pacs_ai.results.segmentation import build_seg
-from pacs_ai.results.selection import Shown, captures, every_image
-from pacs_ai.results.source import Evidence, evidence_of
-from pacs_ai.results.sr import build_report
+from pacs_ai.results.common.context import ResultContext
+from pacs_ai.results.common.evidence import Evidence, evidence_of
+from pacs_ai.results.content.report_summary import Account, summarise_prediction, summarise_refusal
+from pacs_ai.results.content.selection import Shown, captures, every_image
+from pacs_ai.results.documents import fhir, hl7
+from pacs_ai.results.documents.illustration import illustrate
+from pacs_ai.results.documents.pdf import build_pdf
+from pacs_ai.results.images.capture import (
+    OVERLAY,
+    SIDE_BY_SIDE,
+    STACK,
+    Form,
+    GreyImage,
+    build_capture,
+)
+from pacs_ai.results.images.parametric_map import build_map
+from pacs_ai.results.images.segmentation import build_seg
+from pacs_ai.results.sr.key_object import build_key_object
+from pacs_ai.results.sr.measurement_report import build_report
+from pacs_ai.results.sr.refusal_report import build_refusal
+from pacs_ai.results.sr.region_report import build_region
 from pacs_ai.uids import derived_uid
 
 DICOM_SUFFIX = ".dcm"
@@ -148,7 +155,7 @@ def build_results(
             for number, dataset in enumerate(_OBJECTS[kind](work), start=1):
                 yield BuiltResult(kind, number, dataset)
         else:
-            yield _document(kind, account_of(prediction, evidence, context))
+            yield _document(kind, summarise_prediction(prediction, evidence, context))
 
     return _guarded(kinds, build)
 
@@ -182,7 +189,7 @@ def build_refusals(
     evidence = evidence or evidence_of(refusal)
 
     def build(kind: ResultKind) -> Iterator[Built]:
-        account = account_of_refusal(refusal, evidence, context)
+        account = summarise_refusal(refusal, evidence, context)
         if kind is ResultKind.REPORT:
             yield BuiltResult(kind, 1, build_refusal(refusal, account, evidence, context))
         elif kind is ResultKind.PDF:
@@ -243,7 +250,7 @@ def _segmentations(work: _Work) -> Iterator[Dataset]:
 
 
 def _pdf(work: _Work) -> Iterator[Dataset]:
-    account = account_of(work.prediction, work.evidence, work.context)
+    account = summarise_prediction(work.prediction, work.evidence, work.context)
     picture = illustrate(work.prediction, work.evidence, work.grey)
     yield build_pdf(account, picture, work.evidence, work.context)
 

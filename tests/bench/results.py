@@ -30,10 +30,10 @@ from pacs_ai.dicom.foreign import quiet
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.domain import ImagePrediction, ResultKind, StudyPrediction
 from pacs_ai.flow.encode import make
-from pacs_ai.results.classgroup import algorithm
-from pacs_ai.results.codes import PERCENT, concept, probability_concept
-from pacs_ai.results.overlay import Legend, draw, headline
-from pacs_ai.results.selection import every_image
+from pacs_ai.results.common.codes import PERCENT, concept, probability_concept
+from pacs_ai.results.content.selection import every_image
+from pacs_ai.results.images.overlay import Legend, draw, headline
+from pacs_ai.results.sr.class_group import algorithm
 from tests.bench.report import machine, write
 from tests.unit.results.samples import (
     CONTEXT,

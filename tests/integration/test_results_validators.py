@@ -24,7 +24,7 @@ from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.domain import DOCUMENTS, ClassSpec, ImagePrediction, ResultKind
 from pacs_ai.model.reserve import reserve
 from pacs_ai.results.build import Built, build_refusals, build_results
-from pacs_ai.results.plain import plain_report
+from pacs_ai.results.sr.comprehensive_sr import plain_report
 from tests.conftest import missing
 from tests.integration.generated_sources import GENERATED, write_generated
 from tests.unit.results.samples import (

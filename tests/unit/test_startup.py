@@ -27,7 +27,7 @@ import tracemalloc
 from pathlib import Path
 from pacs_ai.app import build_app
 from pacs_ai.config import load_config
-from pacs_ai.results.document import _pattern
+from pacs_ai.results.common.object_header import _pattern
 from pacs_ai.worker import Analyst
 storage = {"database": "sqlite:///rows.db", "spool": "spool"}
 app = build_app(load_config(None, {"storage": storage}))

@@ -13,7 +13,7 @@ from pacs_ai.domain import DOCUMENTS, ClassSpec, Code, ImagePrediction, ResultKi
 from pacs_ai.flow.encode import make
 from pacs_ai.flow.look import Source, look
 from pacs_ai.model.predict import Classifier, aggregate
-from pacs_ai.results.context import ResultContext
+from pacs_ai.results.common.context import ResultContext
 from tests.unit.results.samples import blob, model
 
 CONTEXT = ResultContext(

@@ -13,7 +13,7 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 
 from pacs_ai.model.predict import Classifier
-from pacs_ai.results.findings import read_cautions, read_findings
+from pacs_ai.results.sr.read_report import read_cautions, read_findings
 from tests.integration.orthanc_server import OrthancServer
 from tests.viewer import studies
 from tests.viewer.browser import Browser, Shot

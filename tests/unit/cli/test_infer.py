@@ -9,7 +9,7 @@ import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 
-from pacs_ai.results.context import own_result
+from pacs_ai.results.common.context import own_result
 from tests.unit.cli.conftest import Answer
 
 PacsAi = Callable[..., Answer]

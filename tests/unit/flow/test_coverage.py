@@ -13,7 +13,7 @@ from pacs_ai.domain import Decision, JobId, JobState, ResultKind
 from pacs_ai.flow.analyse import analyse
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.net.scp.handlers import StoreAnswer
-from pacs_ai.results.findings import read_cautions, read_findings
+from pacs_ai.results.sr.read_report import read_cautions, read_findings
 from pacs_ai.store.schema import Instance, Job
 from tests.broken import INCOMPLETE, SHARES, broken_study
 from tests.unit.flow.analysed import Patient, demo, on_a_node

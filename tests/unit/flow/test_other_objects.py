@@ -29,7 +29,7 @@ from pacs_ai.dicom.kinds import other_than_image
 from pacs_ai.domain import JobState, ResultKind, StudyState
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.net.scp.handlers import StoreAnswer
-from pacs_ai.results.context import MANUFACTURER, MODEL_NAME
+from pacs_ai.results.common.context import MANUFACTURER, MODEL_NAME
 from tests.unit.flow.analysed import Patient, on_a_node
 
 Send = Callable[..., StoreAnswer]

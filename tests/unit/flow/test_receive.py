@@ -16,7 +16,7 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.intact import check_instances
 from pacs_ai.flow.receive import open_incoming
 from pacs_ai.net.scp.handlers import StoreAnswer
-from pacs_ai.results.context import MANUFACTURER, MODEL_NAME
+from pacs_ai.results.common.context import MANUFACTURER, MODEL_NAME
 from pacs_ai.store.schema import Event, Identity, Instance, Study
 from tests.unit.flow.conftest import arrive
 from tests.unit.flow.faults import bad_sectors

@@ -6,7 +6,7 @@ import pytest
 from reportlab.pdfgen.canvas import Canvas
 
 from pacs_ai.domain import ImagePrediction
-from pacs_ai.results import page as page_module
+from pacs_ai.results.documents import page as page_module
 from tests.unit.results import samples
 
 Images = Callable[..., list[ImagePrediction]]

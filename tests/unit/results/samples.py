@@ -22,7 +22,7 @@ from pacs_ai.domain import (
     Refusal,
     StudyPrediction,
 )
-from pacs_ai.results.context import ResultContext
+from pacs_ai.results.common.context import ResultContext
 
 LESION = ClassSpec("Lesion", Code("52988006", "SCT", "Lesion"), 0.5, positive=True)
 NO_FINDING = ClassSpec("No finding", Code("NOFIND", "99PACSAI", "No finding"), 0.5, positive=False)

@@ -12,8 +12,8 @@ from pacs_ai.coverage import LeftOut, Unseen
 from pacs_ai.domain import Decision, ImagePrediction, ResultKind, StudyPrediction
 from pacs_ai.model.reserve import reserve
 from pacs_ai.results.build import BuiltResult, build_results
-from pacs_ai.results.findings import read_cautions, read_findings
-from pacs_ai.results.legend import NOTHING, legend_of
+from pacs_ai.results.images.legend import NOTHING, legend_of
+from pacs_ai.results.sr.read_report import read_cautions, read_findings
 from tests.unit.results.conftest import Images
 from tests.unit.results.samples import CONTEXT, grey, model, study
 

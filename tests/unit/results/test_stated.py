@@ -9,9 +9,9 @@ from pydicom.dataset import Dataset
 
 from pacs_ai.domain import ResultKind
 from pacs_ai.results.build import Built, BuiltResult, build_results
-from pacs_ai.results.legend import legend_of
-from pacs_ai.results.text import render_text
-from pacs_ai.results.wording import fraction, percent, stated_percent
+from pacs_ai.results.content.wording import fraction, percent, stated_percent
+from pacs_ai.results.images.legend import legend_of
+from pacs_ai.results.sr.report_text import render_text
 from tests.unit.results.conftest import Images
 from tests.unit.results.samples import CONTEXT, grey, study
 

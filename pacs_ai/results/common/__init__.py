@@ -1,0 +1,1 @@
+"""What every result has: patient, study, series, equipment, codes, and its source images."""

@@ -1,0 +1,216 @@
+"""The images a result is about: their headers, read once, pixels left alone."""
+
+from collections.abc import Iterable
+from datetime import MAXYEAR, UTC, datetime, timezone
+from pathlib import Path
+from typing import Self
+
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
+
+from pacs_ai.dicom.conforming import conforming_element
+from pacs_ai.dicom.decoding import decode_text
+from pacs_ai.dicom.files import open_file
+from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
+from pacs_ai.dicom.modules import PATIENT_AND_STUDY
+from pacs_ai.dicom.moments import moment_of
+from pacs_ai.dicom.pixel_spacing import SPACING_KEYWORDS
+from pacs_ai.dicom.reading import read_until_pixels, text
+from pacs_ai.domain import InstanceHeader, Refusal, StudyPrediction
+from pacs_ai.errors import NotDicom
+from pacs_ai.logs import get_logger, study_ref
+from pacs_ai.results.common.context import zone_of
+from pacs_ai.results.common.patient_study import copy_identity
+
+_log = get_logger()
+
+_FACTS = (
+    "SpecificCharacterSet",
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "SeriesInstanceUID",
+    "Modality",
+    "CodingSchemeIdentificationSequence",
+    "TimezoneOffsetFromUTC",
+    "BodyPartExamined",
+    "Laterality",
+    "ImageLaterality",
+    "PatientOrientation",
+    "FrameOfReferenceUID",
+    "PositionReferenceIndicator",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "SliceThickness",
+    "LossyImageCompression",
+    "LossyImageCompressionRatio",
+    "LossyImageCompressionMethod",
+    "RequestAttributesSequence",
+    *SPACING_KEYWORDS,
+)
+
+_MOMENTS = ("InstanceCreation", "Content", "Acquisition", "Series", "Study")
+_PARTS = ("Date", "Time")
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_AS_IT_IS = frozenset(
+    {
+        *("SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID"),
+        *("StudyInstanceUID", "SeriesInstanceUID"),  # an instance is referred to by what it says
+        *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
+    }
+)
+
+
+def read_source(path: Path) -> Dataset:
+    """Read what results take over from an instance: identity, geometry, request, compression.
+
+    Raises
+    ------
+    NotDicom
+        If the bytes cannot be read as DICOM.
+    StorageError
+        If the file is missing or cannot be read.
+
+    Notes
+    -----
+    What cannot be decoded is not there, nor what is no legal value; only longer than its VR allows
+    a text may be, which is a fault in DICOM objects alone.
+    """
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[Dataset, list[str]]:
+    """Read an instance, and tell the keywords of what is left out."""
+    try:
+        with quiet(), open_file(path) as stream:
+            read = read_until_pixels(stream, (*PATIENT_AND_STUDY, *_FACTS)).dataset
+            left_out = decode_text(read)
+            return _conforming(read, left_out), left_out
+    except FOREIGN_ERRORS as error:
+        raise NotDicom(f"the source of a result cannot be read ({type(error).__name__})") from error
+
+
+def _conforming(read: Dataset, left_out: list[str]) -> Dataset:
+    kept = Dataset()
+    for keyword in (*PATIENT_AND_STUDY, *_FACTS):
+        if keyword not in read:
+            continue
+        if keyword in _AS_IT_IS:
+            element: DataElement | None = read[keyword]
+        else:
+            element = conforming_element(read, keyword, left_out, any_length=True)
+        if element is not None:
+            kept[element.tag] = element
+    return kept
+
+
+def moment_of_source(path: Path) -> datetime:
+    """Tell when an instance came into being, as far as it says.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+
+    Returns
+    -------
+    datetime
+        In the zone that the instance names, or else written as UTC, so that no setting of the
+        machine counts; the first second of 1970 if it has no date, or one before.
+
+    Raises
+    ------
+    NotDicom
+        If the bytes cannot be read as DICOM.
+    StorageError
+        If the file is missing or cannot be read.
+    """
+    wanted = ("TimezoneOffsetFromUTC", *(f"{kind}{what}" for kind in _MOMENTS for what in _PARTS))
+    try:
+        with quiet(), open_file(path) as stream:
+            read = read_until_pixels(stream, wanted).dataset
+            stated = [[text(read, f"{kind}{what}") for what in _PARTS] for kind in _MOMENTS]
+            offset = conforming_element(read, wanted[0], []) if wanted[0] in read else None
+    except FOREIGN_ERRORS as error:
+        raise NotDicom(f"the source of a result cannot be read ({type(error).__name__})") from error
+    zone = UTC if offset is None else zone_of(str(offset.value))
+    moments = (_placed(moment_of(day, time), zone) for day, time in stated)
+    return next((one for one in moments if one is not None), _EPOCH)
+
+
+def _placed(moment: datetime | None, zone: timezone) -> datetime | None:
+    """Put a moment into its time zone; None for one that is no time of a digital image."""
+    if moment is None or not _EPOCH.year <= moment.year < MAXYEAR:
+        return None
+    return moment.replace(tzinfo=zone)
+
+
+class Evidence:
+    """Every analysed instance of a study.
+
+    Parameters
+    ----------
+    headers
+        Of the analysed images in the order of the prediction; several may be frames of one
+        instance.
+    unseen
+        What was not looked at, as `Coverage.key` says it.
+
+    Notes
+    -----
+    All results of a study take patient and study from the first instance that names the right
+    patient, so that they agree with each other even where the instances do not. ``left_out`` tells
+    the keywords of what they do not take: it cannot be decoded, or a result must not have it.
+    """
+
+    def __init__(self, headers: Iterable[InstanceHeader], unseen: tuple[str, ...] = ()) -> None:
+        self._read: dict[str, Dataset] = {}
+        self.headers: tuple[InstanceHeader, ...] = tuple(
+            {header.sop_instance_uid: header for header in headers}.values()
+        )
+        self.unseen = unseen
+        right = [one for one in self.headers if one.patient_path is None]
+        first = (right or self.headers)[0]
+        self.reference, undecoded = _read(first.patient_path or first.path)
+        if right:
+            self._read[first.sop_instance_uid] = self.reference
+        illegal = copy_identity(self.reference, Dataset())
+        self.left_out: tuple[str, ...] = tuple(dict.fromkeys((*undecoded, *illegal)))
+
+    @classmethod
+    def of(cls, prediction: StudyPrediction) -> Self:
+        """Return the evidence of what a model says."""
+        return cls((image.header for image in prediction.images), prediction.coverage.key)
+
+    @property
+    def instance_key(self) -> tuple[str, ...]:
+        """What a result about all of the study depends on: its images, and those not looked at."""
+        return (*sorted(header.sop_instance_uid for header in self.headers), *self.unseen)
+
+    @property
+    def study_instance_uid(self) -> str:
+        """Study Instance UID."""
+        return self.headers[0].study_instance_uid
+
+    def source(self, header: InstanceHeader) -> Dataset:
+        """Header elements of one instance."""
+        uid = header.sop_instance_uid
+        if uid not in self._read:
+            self._read[uid] = read_source(header.path)
+        return self._read[uid]
+
+
+def evidence_of(about: StudyPrediction | Refusal) -> Evidence:
+    """Read the headers of the instances that were looked at.
+
+    The log names the attributes that results do not take over from them, without values.
+
+    Raises
+    ------
+    NotDicom
+        If a source file cannot be read any more.
+    """
+    evidence = Evidence(about.headers) if isinstance(about, Refusal) else Evidence.of(about)
+    if evidence.left_out:
+        study = study_ref(evidence.study_instance_uid)
+        _log.warning("left out of the results", study=study, attributes=evidence.left_out)
+    return evidence

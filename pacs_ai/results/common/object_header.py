@@ -1,0 +1,215 @@
+"""The frame every result is put in: identity, series, equipment, time, research marking.
+
+Section numbers in comments are those of PS3.3.
+"""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from highdicom import ContributingEquipment, SOPClass
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import (
+    UID,
+    ComputedRadiographyImageStorage,
+    CTImageStorage,
+    DigitalMammographyXRayImageStorageForPresentation,
+    DigitalMammographyXRayImageStorageForProcessing,
+    DigitalXRayImageStorageForPresentation,
+    DigitalXRayImageStorageForProcessing,
+    ExplicitVRLittleEndian,
+    MRImageStorage,
+    PositronEmissionTomographyImageStorage,
+    SecondaryCaptureImageStorage,
+    UltrasoundImageStorage,
+)
+
+from pacs_ai.dicom.reading import text
+from pacs_ai.dicom.writing import CHARACTER_SET
+from pacs_ai.domain import ImagePrediction, ModelIdentity
+from pacs_ai.results.common.codes import PROCESSING_EQUIPMENT
+from pacs_ai.results.common.coding_schemes import scheme_items
+from pacs_ai.results.common.context import (
+    MANUFACTURER,
+    MODEL_NAME,
+    ResultContext,
+)
+from pacs_ai.results.common.patient_study import copied_element, copy_identity
+from pacs_ai.results.common.prebuilt import copied
+from pacs_ai.uids import IMPLEMENTATION_CLASS_UID, derived_uid
+
+_MAX_VERSION_NAME = 16
+_TO_COME = "1.2.840.10008.1.1"  # any UID: the pattern's own are replaced
+_SIDES = ("L", "R")
+
+_SINGLE_FRAME = frozenset(
+    {
+        ComputedRadiographyImageStorage,
+        DigitalXRayImageStorageForPresentation,
+        DigitalXRayImageStorageForProcessing,
+        DigitalMammographyXRayImageStorageForPresentation,
+        DigitalMammographyXRayImageStorageForProcessing,
+        CTImageStorage,
+        MRImageStorage,
+        PositronEmissionTomographyImageStorage,
+        SecondaryCaptureImageStorage,
+        UltrasoundImageStorage,
+    }
+)
+
+_WITHOUT_SIDES = """
+ABDOMEN ABDOMENPELVIS AORTA BACK BLADDER BRAIN CEREBELLUM CERVIX CHEST CHESTABDOMEN
+CHESTABDPELVIS CIRCLEOFWILLIS COCCYX COLON CORONARYARTERY CSPINE CTSPINE DUODENUM ESOPHAGUS
+FACE GALLBLADDER HEAD HEADNECK HEART ILEUM ILIUM JAW JEJUNUM LARYNX LIVER LSPINE LSSPINE
+MAXILLA MEDIASTINUM MOUTH NECK NECKCHEST NECKCHESTABDOMEN NECKCHESTABDPELV NOSE PANCREAS
+PELVIS PENIS PHARYNX PROSTATE RECTUM SCALP SKULL SPINE SPLEEN SSPINE STERNUM STOMACH THYMUS
+THYROID TLSPINE TONGUE TRACHEA TSPINE URETER URETHRA UTERUS VAGINA VULVA WHOLEBODY
+"""  # terms of PS3.16 Annex L for body parts that are not paired
+_UNPAIRED = frozenset(_WITHOUT_SIDES.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What tells one result apart from the others of its study.
+
+    ``role`` names the series, ``instance_key`` what in the series the instance depends on.
+    """
+
+    sop_class_uid: str
+    modality: str
+    role: str
+    series_number: int
+    series_description: str
+    instance_number: int
+    instance_key: tuple[str, ...]
+
+
+def new_object(
+    frame: Frame, source: Dataset, model: ModelIdentity, context: ResultContext
+) -> Dataset:
+    """Start a result: everything but its content.
+
+    Parameters
+    ----------
+    frame
+        Class, series and number.
+    source
+        Header of the study's reference image.
+    model
+        Who computed the result.
+    context
+        Installation and time.
+    """
+    study_uid = text(source, "StudyInstanceUID")
+    offset = text(source, "TimezoneOffsetFromUTC")
+    moment = context.made_at(offset)
+    series_key = context.series_key(model, frame.role, study_uid)
+    pattern = _pattern(
+        frame.sop_class_uid, frame.modality, context.software_version, context.installation_uid
+    )
+    made = copied(pattern)
+    made.file_meta = FileMetaDataset(copied(pattern.file_meta))
+    made.StudyInstanceUID = study_uid
+    made.SeriesInstanceUID = derived_uid("series", *series_key)
+    made.SOPInstanceUID = derived_uid("instance", *series_key, *frame.instance_key)
+    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
+    made.SeriesNumber = frame.series_number
+    made.InstanceNumber = frame.instance_number
+    made.SeriesDescription = frame.series_description
+    made.SeriesDate = made.ContentDate = moment.strftime("%Y%m%d")
+    made.SeriesTime = made.ContentTime = moment.strftime("%H%M%S.%f")
+    made.InstanceCreationDate = made.ContentDate
+    made.InstanceCreationTime = made.ContentTime
+    if offset:
+        made.TimezoneOffsetFromUTC = offset
+    copy_identity(source, made)
+    made.CodingSchemeIdentificationSequence = scheme_items(source, made, model)
+    return made
+
+
+def load_standard() -> None:
+    """Have highdicom read its tables of the standard now.
+
+    They take 60 MiB for good and 100 MiB while they are read, with the first object that is made:
+    a process that is about to make some has that behind it before the first study comes.
+    """
+    _pattern(SecondaryCaptureImageStorage, "OT", "", "")
+
+
+@functools.lru_cache(maxsize=64)
+def _pattern(
+    sop_class_uid: str, modality: str, software_version: str, installation_uid: str
+) -> Dataset:
+    """Let highdicom make and check what objects of one class have in common."""
+    made = SOPClass(
+        study_instance_uid=_TO_COME,
+        series_instance_uid=_TO_COME,
+        series_number=1,
+        sop_instance_uid=_TO_COME,
+        sop_class_uid=sop_class_uid,
+        instance_number=1,
+        modality=modality,
+        manufacturer=MANUFACTURER,
+        manufacturer_model_name=MODEL_NAME,
+        software_versions=software_version,
+        device_serial_number=installation_uid,
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+        specific_character_set=CHARACTER_SET,
+        content_qualification="RESEARCH",
+    )
+    made.ContributingEquipmentSequence = [_contribution(software_version, installation_uid)]
+    made.file_meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
+    made.file_meta.ImplementationVersionName = f"PACS_AI_{software_version}"[:_MAX_VERSION_NAME]
+    return made
+
+
+def copy_body_part(source: Dataset, target: Dataset) -> None:
+    """Say which part of the body, and which side of it, as far as the source does.
+
+    Notes
+    -----
+    Laterality is Type 2C (C.7.3.1): empty where the side is not known of a part that is paired,
+    or might be; absent where the part has no sides.
+    """
+    side = text(source, "Laterality") or text(source, "ImageLaterality")
+    part = copied_element(source, "BodyPartExamined") if text(source, "BodyPartExamined") else None
+    if part is not None:
+        target[part.tag] = part
+    if text(source, "BodyPartExamined") not in _UNPAIRED:
+        target.Laterality = side if side in _SIDES else ""
+
+
+def referenced_frame(image: ImagePrediction) -> int | None:
+    """Give the number by which a reference names the frame; None where it names none.
+
+    Notes
+    -----
+    Some writers put several frames into a class of single-frame images; a reference to such an
+    instance must not name a frame (PS3.3 Section 10.3).
+    """
+    header = image.header
+    if header.frames == 1 or header.sop_class_uid in _SINGLE_FRAME:
+        return None
+    return image.frame
+
+
+def references(headers: Sequence[tuple[str, str]]) -> list[Dataset]:
+    """Items that reference instances, each given as SOP class and SOP instance."""
+    made = []
+    for sop_class_uid, sop_instance_uid in headers:
+        item = Dataset()
+        item.ReferencedSOPClassUID = sop_class_uid
+        item.ReferencedSOPInstanceUID = sop_instance_uid
+        made.append(item)
+    return made
+
+
+def _contribution(software_version: str, installation_uid: str) -> ContributingEquipment:
+    return ContributingEquipment(
+        MANUFACTURER,
+        PROCESSING_EQUIPMENT,
+        manufacturer_model_name=MODEL_NAME,
+        software_versions=software_version,
+        device_serial_number=installation_uid,
+        contribution_description="Classified the images and made this object",
+    )

@@ -1,0 +1,1 @@
+"""What the results say about a study, whatever their format: classes, images, wording."""

@@ -1,0 +1,152 @@
+"""What a report for people says, in whatever form it is written: page, message or bundle."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydicom.dataset import Dataset
+
+from pacs_ai.coverage import Coverage
+from pacs_ai.dicom.reading import text
+from pacs_ai.domain import ClassSpec, Decision, ModelIdentity, Refusal, Reservation, StudyPrediction
+from pacs_ai.results.common.codes import class_title
+from pacs_ai.results.common.context import ResultContext
+from pacs_ai.results.common.evidence import Evidence
+from pacs_ai.results.content.report_level import TOLD
+from pacs_ai.results.content.selection import reading_order
+from pacs_ai.results.content.wording import omission
+from pacs_ai.uids import derived_uid
+
+NOTICE = "AI research - not for clinical use"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What is said of one class for the study as a whole; ``probability`` is in [0, 1]."""
+
+    spec: ClassSpec
+    probability: float
+    decision: Decision | None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A report without its form.
+
+    Parameters
+    ----------
+    model
+        Who computed it.
+    source
+        Header of the study's reference image: patient, study, order.
+    statements
+        The classes as they are read, present first; none if the study was not analysable.
+    coverage
+        How much of the study was looked at; None if it was not analysable.
+    reservations
+        Why it is to be read with reserve.
+    reason
+        Why the study was not analysable; "" if it was.
+    instances
+        How many instances were looked at.
+    left_out
+        What the images say of patient and study and the report cannot: keywords.
+    made_at
+        When the job was started, or the images came into being.
+    like_images
+        Whether it is the latter.
+    uid
+        What the same report always has, and no other.
+    """
+
+    model: ModelIdentity
+    source: Dataset
+    statements: tuple[Statement, ...]
+    coverage: Coverage | None
+    reservations: tuple[Reservation, ...]
+    reason: str
+    instances: int
+    left_out: tuple[str, ...]
+    made_at: datetime
+    like_images: bool
+    uid: str
+
+    @property
+    def reserve(self) -> tuple[str, ...]:
+        """Why it is to be read with reserve, a sentence each."""
+        return tuple(one.text for one in self.reservations)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The whole in a few sentences."""
+        looked = self.coverage.sentence if self.coverage is not None else ""
+        parts = (self.conclusion, looked, *self.reserve, omission(self.left_out), NOTICE)
+        return tuple(f"{_sentence(part)}." for part in parts if part)
+
+    @property
+    def conclusion(self) -> str:
+        """What it comes to, in a sentence."""
+        if self.reason:
+            return f"Not analysable: {self.reason}"
+        told = [self._named(decision) for decision in TOLD]
+        if self.coverage is not None and self.coverage.incomplete:
+            told.insert(1, f"incompletely analysed: {self.coverage.extent}")
+        return "; ".join(filter(None, told)) or "Nothing found of what the model looks for"
+
+    def _named(self, decision: Decision) -> str:
+        names = ", ".join(class_title(s.spec) for s in self.statements if s.decision is decision)
+        return f"{names}: {decision}" if names else ""
+
+
+def summarise_prediction(
+    prediction: StudyPrediction, evidence: Evidence, context: ResultContext
+) -> Account:
+    """Sum up what a model says of a study."""
+    model = prediction.model
+    statements = [
+        Statement(spec, prediction.probabilities[index], prediction.decision(index))
+        for index, spec in enumerate(model.classes)
+    ]
+    statements.sort(key=lambda one: reading_order(one.decision, one.probability))
+    return Account(
+        model=model,
+        source=evidence.reference,
+        statements=tuple(statements),
+        coverage=prediction.coverage,
+        reservations=prediction.reservations,
+        reason="",
+        instances=len(evidence.headers),
+        left_out=evidence.left_out,
+        made_at=_moment(evidence, context),
+        like_images=context.like_images,
+        uid=_uid(model, evidence, context, "analysed"),
+    )
+
+
+def summarise_refusal(refusal: Refusal, evidence: Evidence, context: ResultContext) -> Account:
+    """Sum up why a model says nothing."""
+    return Account(
+        model=refusal.model,
+        source=evidence.reference,
+        statements=(),
+        coverage=None,
+        reservations=(),
+        reason=refusal.reason,
+        instances=len(evidence.headers),
+        left_out=evidence.left_out,
+        made_at=_moment(evidence, context),
+        like_images=context.like_images,
+        uid=_uid(refusal.model, evidence, context, refusal.code),
+    )
+
+
+def _sentence(part: str) -> str:
+    return part[:1].upper() + part[1:]
+
+
+def _moment(evidence: Evidence, context: ResultContext) -> datetime:
+    return context.made_at(text(evidence.reference, "TimezoneOffsetFromUTC"))
+
+
+def _uid(model: ModelIdentity, evidence: Evidence, context: ResultContext, outcome: str) -> str:
+    series = context.series_key(model, "account", evidence.study_instance_uid)
+    return derived_uid("account", *series, outcome, *evidence.instance_key)

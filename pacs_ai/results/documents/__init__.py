@@ -1,0 +1,1 @@
+"""Reports for people and for other systems: PDF page, HL7 message, FHIR bundle."""

@@ -1,0 +1,65 @@
+"""The picture on a page: the image that speaks loudest, its heat map over it."""
+
+from pacs_ai.dicom.pixel_spacing import pixel_aspect
+from pacs_ai.domain import ImagePrediction, StudyPrediction
+from pacs_ai.results.common.codes import class_title
+from pacs_ai.results.common.evidence import Evidence
+from pacs_ai.results.content.positive_images import explained
+from pacs_ai.results.content.report_level import image_name
+from pacs_ai.results.content.wording import percent
+from pacs_ai.results.documents.page import Picture
+from pacs_ai.results.images.capture import GreyImage
+from pacs_ai.results.images.overlay import FAINT, STRENGTH, Legend, draw
+from pacs_ai.results.images.picture_geometry import undistorted
+
+LONGEST = 1024
+"""Pixels of the picture's longer side: 150 to the inch on A4."""
+
+
+def illustrate(prediction: StudyPrediction, evidence: Evidence, grey: GreyImage) -> Picture:
+    """Draw the picture.
+
+    Parameters
+    ----------
+    prediction
+        What the model says.
+    evidence
+        Headers of the analysed instances.
+    grey
+        Gives the image as displayed, shape (rows, columns), in [0, 1].
+    """
+    shown = explained(prediction)
+    if not shown:
+        image = prediction.images[prediction.decisive]
+        pixels = draw(grey(image), None, Legend((), bar=False), _size(image, evidence))
+        name = _name(prediction, image)
+        return Picture(pixels, f"{name}. No explanation: the heat map is the same everywhere.")
+    klass = shown[0].klass
+    image = max(shown[0].images, key=lambda one: one.probabilities[klass])
+    spec = prediction.model.classes[klass]
+    found = klass in prediction.positive_classes()
+    pixels = draw(
+        grey(image),
+        image.saliency[klass],
+        Legend((), bar=True),
+        _size(image, evidence),
+        STRENGTH if found else FAINT,
+    )
+    caption = (
+        f"{_name(prediction, image)}: where the model looked for {class_title(spec)} (Grad-CAM; "
+        f"{percent(image.probabilities[klass])} on this image). Not an outline of a disease."
+    )
+    return Picture(pixels, caption)
+
+
+def _size(image: ImagePrediction, evidence: Evidence) -> tuple[int, int]:
+    aspect = pixel_aspect(evidence.source(image.header), image.frame)
+    rows, columns = undistorted(image.header.rows, image.header.columns, aspect)
+    scale = LONGEST / max(rows, columns)
+    return max(1, round(rows * scale)), max(1, round(columns * scale))
+
+
+def _name(prediction: StudyPrediction, image: ImagePrediction) -> str:
+    place = next(n for n, one in enumerate(prediction.images) if one is image)
+    name = image_name(place, image)
+    return name[:1].upper() + name[1:]

@@ -1,0 +1,56 @@
+"""The page as a DICOM object, for an archive that shows nothing else (PS3.3 Section A.45.1)."""
+
+from pydicom.dataset import Dataset
+from pydicom.uid import EncapsulatedPDFStorage
+
+from pacs_ai.domain import ResultKind
+from pacs_ai.results.common.codes import REPORT_TITLE
+from pacs_ai.results.common.context import ResultContext
+from pacs_ai.results.common.evidence import Evidence
+from pacs_ai.results.common.object_header import Frame, new_object, references
+from pacs_ai.results.content.report_summary import Account
+from pacs_ai.results.documents.page import Picture, draw_page
+
+SERIES_DESCRIPTION = "AI report, one page (research)"
+ROLE = "pdf"
+
+
+def build_pdf(
+    account: Account, picture: Picture | None, evidence: Evidence, context: ResultContext
+) -> Dataset:
+    """Make the one-page report.
+
+    Parameters
+    ----------
+    account
+        What it says.
+    picture
+        The heat map over the image, if there is one.
+    evidence
+        Headers of the instances that were looked at.
+    context
+        Installation, time and font.
+    """
+    frame = Frame(
+        sop_class_uid=EncapsulatedPDFStorage,
+        modality="DOC",
+        role=ROLE,
+        series_number=context.series_number(ResultKind.PDF),
+        series_description=SERIES_DESCRIPTION,
+        instance_number=1,
+        instance_key=(account.uid,),
+    )
+    made = new_object(frame, evidence.reference, account.model, context)
+    made.ConversionType = "WSD"
+    made.BurnedInAnnotation = "YES"
+    made.AcquisitionDateTime = None
+    made.DocumentTitle = "AI classification report (research)"
+    made.ConceptNameCodeSequence = [REPORT_TITLE]
+    made.SourceInstanceSequence = references(
+        [(header.sop_class_uid, header.sop_instance_uid) for header in evidence.headers]
+    )
+    page = draw_page(account, picture, context.font)
+    made.MIMETypeOfEncapsulatedDocument = "application/pdf"
+    made.EncapsulatedDocumentLength = len(page)
+    made.EncapsulatedDocument = page + b"\0" * (len(page) % 2)
+    return made

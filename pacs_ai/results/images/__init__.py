@@ -1,0 +1,1 @@
+"""Results that have pixels: captures, parametric maps, segmentations."""

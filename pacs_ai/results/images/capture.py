@@ -1,0 +1,220 @@
+"""The capture: a picture of the image with the heat map over it, as every viewer shows it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    HTJ2K,
+    JPEG2000,
+    JPEG2000MC,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLSNearLossless,
+    SecondaryCaptureImageStorage,
+)
+
+from pacs_ai.dicom.pixel_spacing import pixel_aspect
+from pacs_ai.dicom.reading import text
+from pacs_ai.domain import ImagePrediction, ResultKind, StudyPrediction
+from pacs_ai.results.common.codes import SOURCE_IMAGE, class_title
+from pacs_ai.results.common.context import ResultContext
+from pacs_ai.results.common.evidence import Evidence
+from pacs_ai.results.common.object_header import (
+    Frame,
+    copy_body_part,
+    new_object,
+    referenced_frame,
+    references,
+)
+from pacs_ai.results.common.patient_study import copied_element
+from pacs_ai.results.content.selection import Shown, explains, reading_order
+from pacs_ai.results.images.legend import legend_of
+from pacs_ai.results.images.overlay import FAINT, STRENGTH, draw, draw_beside
+from pacs_ai.results.images.picture_geometry import (
+    copy_geometry,
+    half_size,
+    patient_orientation,
+    picture_size,
+)
+
+GreyImage = Callable[[ImagePrediction], npt.NDArray[np.float32]]
+
+_LOSSY = frozenset(
+    {JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless, JPEG2000, JPEG2000MC, HTJ2K}
+)
+_MAX_DERIVATION = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A way to show heat maps; each has a series of its own.
+
+    ``beside`` puts the image as it is at the left. ``in_step`` gives a picture the instance number
+    of its source, so that both series scroll together.
+    """
+
+    kind: ResultKind
+    series_description: str
+    beside: bool = False
+    in_step: bool = False
+
+
+OVERLAY = Form(ResultKind.CAPTURE, "AI heat map (research)")
+SIDE_BY_SIDE = Form(ResultKind.SIDE_BY_SIDE, "AI heat map beside the image (research)", beside=True)
+STACK = Form(ResultKind.STACK, "AI heat map, all images (research)", in_step=True)
+
+
+def build_capture(
+    prediction: StudyPrediction,
+    shown: Shown,
+    evidence: Evidence,
+    context: ResultContext,
+    grey: GreyImage,
+    form: Form = OVERLAY,
+) -> Dataset:
+    """Make the capture of one class on one image.
+
+    Parameters
+    ----------
+    prediction
+        What the model says.
+    shown
+        Which image, which class.
+    evidence
+        Headers of the analysed instances.
+    context
+        Installation and time.
+    grey
+        Gives the image as displayed, shape (rows, columns), in [0, 1].
+    form
+        How it is shown.
+
+    Notes
+    -----
+    The picture and its UID depend on its own image, and on what of the study was not looked at,
+    so that a study which grows keeps the captures it has.
+    """
+    image = prediction.images[shown.image]
+    model = prediction.model
+    source = evidence.source(image.header)
+    frame = Frame(
+        sop_class_uid=SecondaryCaptureImageStorage,
+        modality="OT",
+        role=form.kind,
+        series_number=context.series_number(form.kind),
+        series_description=form.series_description,
+        instance_number=_number(prediction, shown, form),
+        instance_key=(
+            image.header.sop_instance_uid,
+            str(image.frame),
+            model.classes[shown.klass].code.value,
+            "found" if shown.found else "not found",
+            *evidence.unseen,
+        ),
+    )
+    capture = new_object(frame, evidence.reference, model, context)
+    painted = explains(image.saliency[shown.klass])
+    aspect = pixel_aspect(source, image.frame)
+    _describe_pixels(capture, _picture(grey, prediction, shown, form, aspect))
+    capture.ImageType = ["DERIVED", "SECONDARY", "OTHER"]
+    capture.ConversionType = "DI"
+    capture.BurnedInAnnotation = "YES"
+    capture.DerivationDescription = _derivation(prediction, shown, painted=painted)
+    capture.SourceImageSequence = [_source_reference(image, form)]
+    capture.DateOfSecondaryCapture = capture.ContentDate
+    capture.TimeOfSecondaryCapture = capture.ContentTime
+    copy_body_part(source, capture)
+    if form.beside:
+        capture.PatientOrientation = patient_orientation(source, image.frame)
+    else:
+        copy_geometry(source, image.frame, (image.header.rows, image.header.columns), capture)
+    _copy_compression(source, image, capture)
+    return capture
+
+
+def _picture(
+    grey: GreyImage, prediction: StudyPrediction, shown: Shown, form: Form, aspect: float
+) -> npt.NDArray[np.uint8]:
+    model, image = prediction.model, prediction.images[shown.image]
+    heat = image.saliency[shown.klass]
+    painted = explains(heat)
+    size = half_size if form.beside else picture_size
+    return (draw_beside if form.beside else draw)(
+        grey(image),
+        heat if painted else None,
+        legend_of(model, image, shown.klass, prediction.coverage, painted=painted),
+        size(image.header.rows, image.header.columns, aspect),
+        STRENGTH if shown.found else FAINT,
+    )
+
+
+def _number(prediction: StudyPrediction, shown: Shown, form: Form) -> int:
+    """Count captures in the order of the images, and on each from the class that is read first.
+
+    Viewers open a series at its lowest number. Like the picture it depends on its own image alone.
+    """
+    if form.in_step:
+        numbers = [image.header.instance_number for image in prediction.images]
+        in_step = len(set(numbers)) == len(numbers)
+        return numbers[shown.image] if in_step else shown.image + 1
+    classes = prediction.model.classes
+    chances = prediction.images[shown.image].probabilities
+    drawn = [k for k, spec in enumerate(classes) if spec.positive] or [0]
+    drawn.sort(key=lambda k: reading_order(classes[k].decide(chances[k]), chances[k]))
+    return shown.image * len(drawn) + drawn.index(shown.klass) + 1
+
+
+def _derivation(prediction: StudyPrediction, shown: Shown, *, painted: bool) -> str:
+    model, remark = prediction.model, prediction.coverage.remark
+    ending = f"; of the study {remark}" if remark else ""
+    title = class_title(model.classes[shown.klass])
+    what = f"class {title}, model {model.name} version {model.version}"
+    if not painted:
+        return f"Image without heat map: Grad-CAM explains nothing for {what}{ending}"[
+            :_MAX_DERIVATION
+        ]
+    strength = STRENGTH if shown.found else FAINT
+    return (
+        f"Grad-CAM of {what}, blended over the displayed image with an opacity of {strength:g} "
+        f"times the map; legend burned in{ending}"
+    )[:_MAX_DERIVATION]
+
+
+def _describe_pixels(capture: Dataset, picture: npt.NDArray[np.uint8]) -> None:
+    capture.Rows, capture.Columns = picture.shape[:2]
+    capture.SamplesPerPixel = 3
+    capture.PhotometricInterpretation = "RGB"
+    capture.PlanarConfiguration = 0
+    capture.BitsAllocated = capture.BitsStored = 8
+    capture.HighBit = 7
+    capture.PixelRepresentation = 0
+    pixels = picture.tobytes()
+    capture.PixelData = pixels + b"\0" * (len(pixels) % 2)
+    capture["PixelData"].VR = "OB"
+
+
+def _source_reference(image: ImagePrediction, form: Form) -> Dataset:
+    header = image.header
+    [item] = references([(header.sop_class_uid, header.sop_instance_uid)])
+    frame = referenced_frame(image)
+    if frame is not None:
+        item.ReferencedFrameNumber = frame
+    item.PurposeOfReferenceCodeSequence = [SOURCE_IMAGE]
+    item.SpatialLocationsPreserved = "NO" if form.beside else "YES"
+    return item
+
+
+def _copy_compression(source: Dataset, image: ImagePrediction, capture: Dataset) -> None:
+    """Keep the history: a picture of a lossy image is lossy, however it is stored itself."""
+    if text(source, "LossyImageCompression") == "01":
+        for keyword in ("LossyImageCompressionRatio", "LossyImageCompressionMethod"):
+            element = copied_element(source, keyword)
+            if element is not None:
+                capture[element.tag] = element
+        capture.LossyImageCompression = "01"
+    else:
+        lossy = image.header.transfer_syntax_uid in _LOSSY
+        capture.LossyImageCompression = "01" if lossy else "00"

@@ -1,0 +1,71 @@
+"""What is written on a picture: the decision on its own image first, the research marking last."""
+
+from pacs_ai.coverage import Coverage
+from pacs_ai.domain import Decision, ImagePrediction, ModelIdentity
+from pacs_ai.results.common.codes import class_title
+from pacs_ai.results.content.report_level import TOLD
+from pacs_ai.results.content.reservations import caution_text, coverage_text
+from pacs_ai.results.content.wording import operating_point, percent
+from pacs_ai.results.images.overlay import AMBER, WHITE, Legend, Line, headline
+
+NOTICE = "AI RESEARCH - NOT FOR CLINICAL USE"
+NOTHING = "Nothing found"
+"""Said of an image on which no class is present or undetermined."""
+
+INCOMPLETE = "Incompletely analysed"
+"""Said instead where too little of the study was looked at."""
+
+
+def legend_of(
+    model: ModelIdentity, image: ImagePrediction, klass: int, coverage: Coverage, *, painted: bool
+) -> Legend:
+    """Word the legend of one class on one image.
+
+    Parameters
+    ----------
+    model, image, klass
+        What is shown: ``klass`` is the index of the class.
+    coverage
+        How much of the study was looked at.
+    painted
+        Whether there is a heat map.
+
+    Notes
+    -----
+    It tells of this image alone: what the study comes to stands in the report. Only that images
+    were not looked at is told here too; nothing then reads as if nothing were in the study.
+    """
+    spec = model.classes[klass]
+    decision = spec.decide(image.probabilities[klass])
+    said = plain = f"{class_title(spec)}: {percent(image.probabilities[klass])}"
+    if decision is not None:
+        said = f"{class_title(spec)}: {decision}, {percent(image.probabilities[klass])}"
+    if decision is not None and not _told(model, image):
+        first, before = headline(NOTHING), f"{said}, "
+        if coverage.incomplete:
+            first = headline(f"{INCOMPLETE}: {coverage.extent}", AMBER)
+            before = f"nothing found on this image, {plain}, "
+    else:
+        colour = AMBER if decision is Decision.PRESENT else WHITE
+        first, before = headline(said, colour), ""
+    detail = [f"{before}threshold {operating_point(spec)}"] if decision is not None else []
+    if not painted:
+        detail.append("no explanation: the heat map is flat")
+    detail.append(f"model {model.name} {model.version}")
+    cautions = [caution_text(image), coverage_text(coverage)]
+    return Legend(
+        (
+            first,
+            Line("   ".join(detail)),
+            *(Line(caution, AMBER) for caution in cautions if caution),
+            Line(NOTICE, AMBER),
+        ),
+        bar=painted,
+    )
+
+
+def _told(model: ModelIdentity, image: ImagePrediction) -> bool:
+    """Tell whether any class is present or undetermined on the image."""
+    return any(
+        spec.decide(p) in TOLD for spec, p in zip(model.classes, image.probabilities, strict=True)
+    )

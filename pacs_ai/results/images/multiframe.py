@@ -1,0 +1,163 @@
+"""Frames of a multi-frame result: which belong together, where they lie, what they came from.
+
+Multi-frame Functional Groups and Dimension Modules, PS3.3 Sections C.7.6.16 and C.7.6.17.
+Built here rather than by highdicom, which needs a frame of reference of every source.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from highdicom.sr import CodedConcept
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
+from pydicom.valuerep import format_number_as_ds
+
+from pacs_ai.domain import ImagePrediction
+from pacs_ai.results.common.codes import SOURCE_IMAGE
+from pacs_ai.results.common.evidence import Evidence
+from pacs_ai.results.common.object_header import copy_body_part, referenced_frame, references
+from pacs_ai.results.images.picture_geometry import patient_orientation
+from pacs_ai.results.images.plane import Plane, Vector, plane_of
+from pacs_ai.uids import derived_uid
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Images of one size and one geometry, with the plane of each: one multi-frame object."""
+
+    images: tuple[ImagePrediction, ...]
+    planes: tuple[Plane, ...]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns."""
+        header = self.images[0].header
+        return header.rows, header.columns
+
+    @property
+    def measured(self) -> bool:
+        """Whether the sources say how large their pixels are in the patient."""
+        plane = self.planes[0]
+        return not plane.made and plane.spacing is not None and plane.thickness is not None
+
+    def key(self) -> tuple[str, ...]:
+        """Tell the stack's instance apart from the others of its series."""
+        return tuple(f"{i.header.sop_instance_uid}#{i.frame}" for i in self.images)
+
+
+def stacks(images: Sequence[ImagePrediction], evidence: Evidence) -> list[Stack]:
+    """Put the images together that can be frames of one object."""
+    alike: dict[tuple[object, ...], list[tuple[ImagePrediction, Plane]]] = {}
+    for image in images:
+        header = image.header
+        plane = plane_of(evidence.source(header), image.frame)
+        key = (header.series_instance_uid, header.rows, header.columns, *plane.stack)
+        alike.setdefault(key, []).append((image, plane))
+    return [
+        Stack(tuple(image for image, _ in pairs), tuple(plane for _, plane in pairs))
+        for pairs in alike.values()
+    ]
+
+
+def describe_frames(
+    target: Dataset, stack: Stack, evidence: Evidence, derivation: CodedConcept
+) -> None:
+    """Say what the frames were derived from, and in which order they stand.
+
+    Parameters
+    ----------
+    target
+        The object, its UIDs set; changed in place.
+    stack
+        Its frames.
+    evidence
+        Headers of the analysed instances.
+    derivation
+        How a frame was made of its source.
+    """
+    source = evidence.source(stack.images[0].header)
+    target.Rows, target.Columns = stack.size
+    target.NumberOfFrames = len(stack.images)
+    copy_body_part(source, target)
+    if stack.planes[0].made:
+        target.PatientOrientation = patient_orientation(source, 1)
+    target.LossyImageCompression = "00"
+    target.BurnedInAnnotation = "NO"
+    _dimension(target, "InStackPositionNumber", "FrameContentSequence")
+    target.SharedFunctionalGroupsSequence = [Dataset()]
+    target.PerFrameFunctionalGroupsSequence = [
+        _derived(image, number, derivation) for number, image in enumerate(stack.images, start=1)
+    ]
+    _refer(target, stack)
+
+
+def place_frames(target: Dataset, stack: Stack) -> None:
+    """Say where the frames lie in space, and order them by that; after `describe_frames`."""
+    lay_out_frames(target, stack.planes)
+    target.FrameOfReferenceUID = stack.planes[0].frame_of_reference
+    target.PositionReferenceIndicator = ""
+    _dimension(target, "ImagePositionPatient", "PlanePositionSequence")
+    ordered = sorted({plane.position for plane in stack.planes})
+    groups = target.PerFrameFunctionalGroupsSequence
+    for group, plane in zip(groups, stack.planes, strict=True):
+        group.FrameContentSequence[0].DimensionIndexValues = ordered.index(plane.position) + 1
+
+
+def lay_out_frames(target: Dataset, planes: Sequence[Plane]) -> None:
+    """Say how the frames lie to each other; without a frame of reference it is a place nowhere."""
+    plane = planes[0]
+    measures, orientation = Dataset(), Dataset()
+    if plane.spacing is not None:
+        measures.PixelSpacing = _decimals(plane.spacing)
+    if plane.thickness is not None:
+        measures.SliceThickness = format_number_as_ds(plane.thickness)
+    orientation.ImageOrientationPatient = _decimals(plane.orientation)
+    shared = target.SharedFunctionalGroupsSequence[0]
+    shared.PixelMeasuresSequence = [measures]
+    shared.PlaneOrientationSequence = [orientation]
+    for group, own in zip(target.PerFrameFunctionalGroupsSequence, planes, strict=True):
+        position = Dataset()
+        position.ImagePositionPatient = _decimals(own.position)
+        group.PlanePositionSequence = [position]
+
+
+def _dimension(target: Dataset, keyword: str, group: str) -> None:
+    organization, index = Dataset(), Dataset()
+    organization.DimensionOrganizationUID = derived_uid("dimension", target.SOPInstanceUID)
+    index.DimensionOrganizationUID = organization.DimensionOrganizationUID
+    index.DimensionIndexPointer = Tag(keyword)
+    index.FunctionalGroupPointer = Tag(group)
+    target.DimensionOrganizationSequence = [organization]
+    target.DimensionIndexSequence = [index]
+
+
+def _derived(image: ImagePrediction, place: int, derivation: CodedConcept) -> Dataset:
+    groups, content, derived = Dataset(), Dataset(), Dataset()
+    content.StackID = "1"
+    content.InStackPositionNumber = content.DimensionIndexValues = place
+    [reference] = references([(image.header.sop_class_uid, image.header.sop_instance_uid)])
+    frame = referenced_frame(image)
+    if frame is not None:
+        reference.ReferencedFrameNumber = frame
+    reference.PurposeOfReferenceCodeSequence = [SOURCE_IMAGE]
+    reference.SpatialLocationsPreserved = "YES"
+    derived.DerivationCodeSequence = [derivation]
+    derived.SourceImageSequence = [reference]
+    groups.FrameContentSequence = [content]
+    groups.DerivationImageSequence = [derived]
+    return groups
+
+
+def _refer(target: Dataset, stack: Stack) -> None:
+    """List the sources by series, as viewers look for them (PS3.3 Section C.12.2)."""
+    headers = list({i.header.sop_instance_uid: i.header for i in stack.images}.values())
+    series = Dataset()
+    series.SeriesInstanceUID = headers[0].series_instance_uid
+    series.ReferencedInstanceSequence = references(
+        [(header.sop_class_uid, header.sop_instance_uid) for header in headers]
+    )
+    target.ReferencedSeriesSequence = [series]
+
+
+def _decimals(values: Vector) -> list[str]:
+    return [format_number_as_ds(value) for value in values]

@@ -1,0 +1,222 @@
+"""The picture of a capture: the image, the heat map over it, and the legend.
+
+Drawing is done with OpenCV.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pacs_ai.results.images.colours import heat_colours
+
+Picture = npt.NDArray[np.uint8]
+
+STRENGTH = 0.6
+"""Opacity of the heat map where it is 1 and the class was found."""
+
+FAINT = 0.3
+"""The same for a class that was not found: seen, but not mistaken for a finding."""
+
+BLACK = (0, 0, 0)
+WHITE = (255, 255, 255)
+AMBER = (255, 191, 0)
+
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_LINE = 0.042  # height of a line, of the picture's shorter side
+_SLENDER = 4  # a picture longer than so many times its other side has larger letters,
+_MOST = 0.45  # but no more of its height is written on
+_LETTER = 0.6  # height of a capital, of the line
+_HEADLINE = 1.4
+_BAND = 0.3  # what is left of the image's light behind the text: amber on it has a contrast of 5
+_STRIP = 256  # rows
+_BAR = (0.025, 0.3)  # width and height of the colour bar, of the shorter side
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the legend; ``size`` is relative to the others."""
+
+    text: str
+    colour: tuple[int, int, int] = WHITE
+    size: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Legend:
+    """What is written on the picture, from top to bottom, and whether a colour bar is drawn."""
+
+    lines: tuple[Line, ...]
+    bar: bool
+
+
+def headline(text: str, colour: tuple[int, int, int] = WHITE) -> Line:
+    """Make the line that is read first."""
+    return Line(text, colour, _HEADLINE)
+
+
+def draw(
+    grey: npt.NDArray[np.float32],
+    saliency: npt.NDArray[np.float32] | None,
+    legend: Legend,
+    size: tuple[int, int],
+    strength: float = STRENGTH,
+) -> Picture:
+    """Draw the picture.
+
+    Parameters
+    ----------
+    grey
+        The image as displayed, shape (rows, columns), in [0, 1].
+    saliency
+        The heat map, shape (h, w), in [0, 1], of the same extent as the image; None paints none.
+    legend
+        What is written on it.
+    size
+        Rows and columns of the picture.
+    strength
+        Opacity of the heat map where it is 1, in [0, 1]. It is in proportion elsewhere, so that
+        the image stays as it is where the map is 0.
+
+    Returns
+    -------
+    Picture
+        Shape (rows, columns, 3), RGB.
+    """
+    rows, columns = size
+    levels = _levels(grey, rows, columns)
+    del grey  # as large as the picture; nobody else holds it
+    image = _coloured(levels)
+    if saliency is not None:
+        _paint(image, saliency, strength)
+    top = _write(image, legend.lines, _unit(size))
+    if legend.bar:
+        _bar(image, top, min(size))
+    return image
+
+
+def draw_beside(
+    grey: npt.NDArray[np.float32],
+    saliency: npt.NDArray[np.float32] | None,
+    legend: Legend,
+    size: tuple[int, int],
+    strength: float = STRENGTH,
+) -> Picture:
+    """Draw the image as it is, and at its right the picture, in a frame of their proportions.
+
+    Parameters
+    ----------
+    grey, saliency, legend, strength
+        As for `draw`.
+    size
+        Rows and columns of each half.
+
+    Returns
+    -------
+    Picture
+        Twice as high and wide as a half. Above the halves it is black, below stands the legend.
+        Whoever compares its shape with the source's finds the same.
+    """
+    rows, columns = size
+    image = _coloured(_levels(grey, rows, columns))
+    both = np.zeros((2 * rows, 2 * columns, 3), dtype=np.uint8)
+    top, bottom = rows // 2, rows // 2 + rows
+    both[top:bottom, :columns] = image
+    if saliency is not None:
+        _paint(image, saliency, strength)
+    both[top:bottom, columns:] = image
+    _write(both, legend.lines, 2 * _unit(size))
+    if legend.bar:
+        _bar(both, bottom, min(size))
+    return both
+
+
+def _unit(size: tuple[int, int]) -> int:
+    """Pixels that the legend's size is in proportion to: of a strip not its shorter side."""
+    return max(min(size), max(size) // _SLENDER)
+
+
+def _levels(grey: npt.NDArray[np.float32], rows: int, columns: int) -> npt.NDArray[np.uint8]:
+    levels = cv2.convertScaleAbs(grey, alpha=255.0)
+    if levels.shape != (rows, columns):
+        shrinks = rows <= levels.shape[0] and columns <= levels.shape[1]
+        levels = cv2.resize(
+            levels, (columns, rows), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        )
+    return np.asarray(levels, dtype=np.uint8)
+
+
+def _coloured(levels: npt.NDArray[np.uint8]) -> Picture:
+    return np.asarray(cv2.cvtColor(levels, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
+
+
+def _paint(image: Picture, saliency: npt.NDArray[np.float32], strength: float) -> None:
+    """Lay the heat map over a picture, a strip at a time: what is between them is four as large."""
+    rows, columns = image.shape[:2]
+    heat = cv2.resize(saliency, (columns, rows), interpolation=cv2.INTER_CUBIC)
+    np.clip(heat, 0.0, 1.0, out=heat)
+    table = heat_colours().reshape(-1, 1, 3)
+    for start in range(0, rows, _STRIP):
+        strip, part = image[start : start + _STRIP], heat[start : start + _STRIP]
+        colours = cv2.applyColorMap(cv2.convertScaleAbs(part, alpha=255.0), table)
+        opacity = part * np.float32(strength)
+        strip[:] = cv2.blendLinear(colours, strip, opacity, 1 - opacity)
+
+
+def _write(image: Picture, lines: Sequence[Line], unit: int) -> int:
+    """Write the lines on a darkened band at the bottom; gives the band's upper edge."""
+    rows, columns = image.shape[:2]
+    if not lines:
+        return int(rows)
+    height = min(_LINE * unit, _MOST * rows / (sum(line.size for line in lines) + 1))
+    margin = round(height / 2)
+    total = round(height * sum(line.size for line in lines)) + margin
+    band = image[rows - total :]
+    band[:] = cv2.convertScaleAbs(band, alpha=_BAND)
+    baseline = float(rows - total)
+    for line in lines:
+        baseline += height * line.size
+        _put(image, line, (margin, round(baseline)), height * line.size, columns - 2 * margin)
+    return int(rows - total)
+
+
+def _put(image: Picture, line: Line, origin: tuple[int, int], height: float, room: int) -> None:
+    text = _plain(line.text)
+    letter = max(1, round(_LETTER * height))
+    thickness = max(1, round(letter / 10))
+    scale = cv2.getFontScaleFromHeight(_FONT, letter, thickness)
+    (width, _), _ = cv2.getTextSize(text, _FONT, scale, thickness)
+    if width > room:
+        scale *= room / width
+    # the rim is the same text moved about: drawn with a broader stroke, letters would run wider
+    rim = max(1, letter // 12)
+    x, y = origin
+    for right, down in ((-rim, -rim), (-rim, rim), (rim, -rim), (rim, rim)):
+        place = (x + right, y + down)
+        cv2.putText(image, text, place, _FONT, scale, BLACK, thickness, cv2.LINE_AA)
+    cv2.putText(image, text, origin, _FONT, scale, line.colour, thickness, cv2.LINE_AA)
+
+
+def _bar(image: Picture, bottom: int, unit: int) -> None:
+    """Draw the colour bar at the right, its labels left of it."""
+    columns = image.shape[1]
+    width, height = (max(2, round(part * unit)) for part in _BAR)
+    line = _LINE * unit
+    gap = round(line / 2)
+    right, low = columns - gap, bottom - gap
+    steps = np.linspace(255, 0, height).round().astype(np.uint8)
+    image[low - height : low, right - width : right] = heat_colours()[steps][:, None]
+    cv2.rectangle(image, (right - width, low - height), (right - 1, low - 1), WHITE, 1)
+    for text, base in (("1", low - height + round(line / 2)), ("0", low)):
+        _put(image, Line(text), (right - width - round(0.6 * line), base), line, columns)
+    _put(image, Line("Grad-CAM"), (right - round(3.6 * line), low - height - gap), line, columns)
+
+
+def _plain(text: str) -> str:
+    """Write text in the letters that the font has: accents fall away, the rest becomes ``?``."""
+    decomposed = unicodedata.normalize("NFKD", text)
+    letters = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return letters.encode("ascii", "replace").decode("ascii")

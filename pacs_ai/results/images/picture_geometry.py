@@ -1,0 +1,137 @@
+"""Where a capture lies: size, spacing, position and orientation, taken over from its source."""
+
+import math
+from collections.abc import Sequence
+
+from pydicom.dataset import Dataset
+from pydicom.valuerep import format_number_as_ds
+
+from pacs_ai.dicom.functional_groups import holder
+from pacs_ai.dicom.reading import numbers, text, texts
+from pacs_ai.results.common.patient_study import copied_element
+from pacs_ai.results.images.plane import has_frame_of_reference
+
+LEGIBLE = 512
+"""Pictures with a shorter side are enlarged, by an integer, so that their legend can be read."""
+
+LARGEST = 4096
+"""Longest side of a picture."""
+
+_AXES = (("L", "R"), ("P", "A"), ("H", "F"))
+_NEGLIGIBLE = 0.1  # direction cosine below which an axis is not named
+_SPATIAL = ("CT", "MR", "PT")
+_PLANE = {
+    "ImagePositionPatient": "PlanePositionSequence",
+    "ImageOrientationPatient": "PlaneOrientationSequence",
+    "PixelSpacing": "PixelMeasuresSequence",
+    "SliceThickness": "PixelMeasuresSequence",
+}
+"""Elements of a plane, and the functional groups that enhanced images keep them in."""
+
+_LETTERS = frozenset("LRAPHF")
+
+
+def picture_size(rows: int, columns: int, aspect: float = 1.0) -> tuple[int, int]:
+    """Rows and columns of the picture of an image: the same, unless too small or too large.
+
+    Parameters
+    ----------
+    rows, columns
+        Of the image.
+    aspect
+        Height of its pixels in proportion to their width. Those of a picture are square: many
+        viewers know no others, and what is written on it is not stretched.
+    """
+    rows, columns = undistorted(rows, columns, aspect)
+    shorter, longer = min(rows, columns), max(rows, columns)
+    if longer > LARGEST:
+        return max(1, round(rows * LARGEST / longer)), max(1, round(columns * LARGEST / longer))
+    factor = max(1, min(math.ceil(LEGIBLE / shorter), LARGEST // longer))
+    return rows * factor, columns * factor
+
+
+def undistorted(rows: int, columns: int, aspect: float) -> tuple[int, int]:
+    """Rows and columns that an image has with square pixels, as large as its smaller side."""
+    return (round(rows * aspect), columns) if aspect > 1 else (rows, round(columns / aspect))
+
+
+def half_size(rows: int, columns: int, aspect: float = 1.0) -> tuple[int, int]:
+    """Rows and columns of one of two pictures of an image in a frame twice their size."""
+    rows, columns = picture_size(rows, columns, aspect)
+    scale = min(1.0, LARGEST / (2 * max(rows, columns)))
+    return max(1, round(rows * scale)), max(1, round(columns * scale))
+
+
+def copy_geometry(source: Dataset, frame: int, size: tuple[int, int], target: Dataset) -> None:
+    """Place a capture where its source lies, as far as the source says.
+
+    Parameters
+    ----------
+    source
+        Header of the source instance.
+    frame
+        Frame of the source, from 1; of an enhanced image it is placed where this frame lies.
+    size
+        Rows and columns of the source; the target's own give the scale.
+    target
+        The capture; changed in place.
+
+    Notes
+    -----
+    Position is that of the source also where the picture is enlarged, although the centre of its
+    first pixel then lies up to half a source pixel further out: viewers match images by equal
+    positions.
+    """
+    target.PatientOrientation = patient_orientation(source, frame)
+    if text(source, "Modality") not in _SPATIAL or not has_frame_of_reference(source):
+        return
+    found = {keyword: holder(source, frame, macro, [keyword]) for keyword, macro in _PLANE.items()}
+    numbered = [len(numbers(one, keyword)) for keyword, one in found.items()]
+    if numbered[:3] != [3, 6, 2]:
+        return
+    for keyword, one in (
+        ("FrameOfReferenceUID", source),
+        ("PositionReferenceIndicator", source),
+        *found.items(),
+    ):
+        element = copied_element(one, keyword)
+        if element is not None:
+            target[element.tag] = element
+    made = (target.Rows, target.Columns)
+    if made != size:
+        spacing = numbers(found["PixelSpacing"], "PixelSpacing")
+        target.PixelSpacing = [
+            format_number_as_ds(value * before / after)
+            for value, before, after in zip(spacing, size, made, strict=True)
+        ]
+
+
+def patient_orientation(source: Dataset, frame: int) -> list[str] | str:
+    """Direction of rows and columns: the source's, or from its plane, or empty if unknown.
+
+    Notes
+    -----
+    Type 2C, PS3.3 Section C.7.6.1.1.1.
+    """
+    given = texts(source, "PatientOrientation")
+    if len(given) == 2 and all(part and set(part) <= _LETTERS for part in given):  # noqa: PLR2004
+        return list(given)
+    cosines = _orientation(source, frame)
+    if len(cosines) != 6 or not all(map(math.isfinite, cosines)):  # noqa: PLR2004
+        return ""
+    directions = [_direction(cosines[:3]), _direction(cosines[3:])]
+    return directions if all(directions) else ""
+
+
+def _orientation(source: Dataset, frame: int) -> tuple[float, ...]:
+    keyword = "ImageOrientationPatient"
+    return numbers(holder(source, frame, _PLANE[keyword], [keyword]), keyword)
+
+
+def _direction(cosines: Sequence[float]) -> str:
+    by_size = sorted(zip(cosines, _AXES, strict=True), key=lambda part: -abs(part[0]))
+    return "".join(
+        positive if value > 0 else negative
+        for value, (positive, negative) in by_size
+        if abs(value) > _NEGLIGIBLE
+    )

@@ -1,0 +1,122 @@
+"""The report: probability of each class as a structured report (TID 1500, PS3.16)."""
+
+import functools
+from collections.abc import Iterator, Sequence
+
+from highdicom.sr import (
+    CodeContentItem,
+    ContainerContentItem,
+    ContentItem,
+    ContentSequence,
+    RelationshipTypeValues,
+    TextContentItem,
+)
+from pydicom.dataset import Dataset
+from pydicom.uid import Comprehensive3DSRStorage
+
+from pacs_ai.domain import StudyPrediction
+from pacs_ai.results.common.codes import (
+    COMMENT,
+    IMAGING_MEASUREMENTS,
+    PROCEDURE_REPORTED,
+    QUALITATIVE_EVALUATIONS,
+    TITLE,
+    procedure_code,
+)
+from pacs_ai.results.common.context import ResultContext
+from pacs_ai.results.common.evidence import Evidence
+from pacs_ai.results.common.object_header import Frame
+from pacs_ai.results.common.prebuilt import changed, shared
+from pacs_ai.results.content.wording import omission
+from pacs_ai.results.sr.image_library import image_library
+from pacs_ai.results.sr.measurement_groups import measurement_groups
+from pacs_ai.results.sr.sr_document import introduction, new_document
+
+SERIES_DESCRIPTION = "AI classification (research)"
+ROLE = "report"
+
+
+def build_report(
+    prediction: StudyPrediction, evidence: Evidence, context: ResultContext
+) -> Dataset:
+    """Make the report of a study.
+
+    Parameters
+    ----------
+    prediction
+        What the model says.
+    evidence
+        Headers of the analysed instances.
+    context
+        Installation and time.
+
+    Notes
+    -----
+    Without 3D coordinates it might be a Comprehensive SR as well, and becomes one for a peer that
+    refuses this class (`pacs_ai.results.sr.comprehensive_sr`).
+    """
+    frame = Frame(
+        sop_class_uid=Comprehensive3DSRStorage,
+        modality="SR",
+        role=ROLE,
+        series_number=context.series_number_base,
+        series_description=SERIES_DESCRIPTION,
+        instance_number=1,
+        instance_key=evidence.instance_key,
+    )
+    key = context.series_key(prediction.model, ROLE, evidence.study_instance_uid)
+    root = measurement_report(evidence, context, measurement_groups(prediction, key))
+    return new_document(frame, evidence, prediction.model, context, root)
+
+
+def measurement_report(
+    evidence: Evidence, context: ResultContext, groups: Sequence[Dataset]
+) -> Dataset:
+    """Put measurement groups into an imaging measurement report (TID 1500).
+
+    Parameters
+    ----------
+    evidence
+        Headers of the analysed instances: the report's image library.
+    context
+        Installation.
+    groups
+        Of TID 1501, or of TID 1410: validators do not take both in one report.
+    """
+    pattern = _pattern(context.installation_uid, evidence.headers[0].modality)
+    *beginning, measurements = pattern.ContentSequence
+    content = [
+        *beginning,
+        image_library(evidence.headers),
+        changed(measurements, ContentSequence=list(groups)),
+        *_omissions(evidence),
+    ]
+    return changed(pattern, ContentSequence=content)
+
+
+def _omissions(evidence: Evidence) -> Iterator[Dataset]:
+    """Say what the header lacks, although the images have it (TID 1500, rows 10 to 12)."""
+    said = omission(evidence.left_out)
+    if said:
+        contains = RelationshipTypeValues.CONTAINS
+        container = ContainerContentItem(QUALITATIVE_EVALUATIONS, relationship_type=contains)
+        comment = TextContentItem(COMMENT, said[:1].upper() + said[1:], contains)
+        container.ContentSequence = ContentSequence([comment])
+        yield container
+
+
+@functools.lru_cache(maxsize=64)
+def _pattern(installation_uid: str, modality: str) -> Dataset:
+    """Let highdicom make and check the report around library and groups."""
+    root = ContainerContentItem(TITLE, template_id="1500")
+    content: list[ContentItem] = [
+        *introduction(installation_uid),
+        CodeContentItem(
+            PROCEDURE_REPORTED, procedure_code(modality), RelationshipTypeValues.HAS_CONCEPT_MOD
+        ),
+        ContainerContentItem(
+            IMAGING_MEASUREMENTS, relationship_type=RelationshipTypeValues.CONTAINS
+        ),
+    ]
+    root.ContentSequence = ContentSequence(content)
+    return shared(root)

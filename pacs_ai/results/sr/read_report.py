@@ -1,0 +1,150 @@
+"""What a report of ours says, read back from the object."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydicom.dataset import Dataset
+
+from pacs_ai.dicom.reading import items, numbers, text
+from pacs_ai.domain import Decision
+from pacs_ai.results.common.codes import DECISIONS
+from pacs_ai.results.content.reservations import CAUTION
+from pacs_ai.results.sr.class_group import AT_PEAK
+
+_DECISIONS = {str(code.meaning): decision for decision, code in DECISIONS.items()}
+_GROUP = "125007"
+_TRACKING = "112039"
+_FINDING = "121071"
+_PRESENCE = "121052"
+_PARAMETERS = "111002"
+_LIBRARY = "111028"
+_NAME = "111001"
+_VERSION = "111003"
+_MANUFACTURER = "122405"
+_PEAK = re.compile(rf"{AT_PEAK} \(([\d.]+), ([\d.]+)\)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One class at one level of a report.
+
+    ``level`` is ``study`` or names an image; ``probability`` and ``threshold`` are in [0, 1];
+    ``decision`` is None for a class that is not decided upon. ``peak`` is where the heat map is
+    strongest, (column, row) in pixels of the instance ``sop_instance_uid``, None where the report
+    does not say.
+    """
+
+    name: str
+    level: str
+    probability: float
+    threshold: float
+    decision: Decision | None
+    peak: tuple[float, float] | None
+    sop_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What made a report, and of how many instances. ``parameters`` are those of the algorithm."""
+
+    model: str
+    version: str
+    manufacturer: str
+    parameters: dict[str, str]
+    instances: int
+
+
+def read_findings(report: Dataset) -> list[Finding]:
+    """Read the findings of a report, in its order: what counts for the study comes first.
+
+    Parameters
+    ----------
+    report
+        A structured report made by `pacs_ai.results.sr`.
+    """
+    return [_finding(group) for group in _groups(report) if not _caution(group)]
+
+
+def read_cautions(report: Dataset) -> list[str]:
+    """Read, as sentences, why a report is to be read with reserve."""
+    return [caution for group in _groups(report) if (caution := _caution(group))]
+
+
+def read_origin(report: Dataset) -> Origin:
+    """Read what a report says of the model and the instances it analysed."""
+    group = next(group for group in _groups(report) if not _caution(group))
+    content = _content(group)
+    name, version, maker = (
+        text(content.get(concept, Dataset()), "TextValue")
+        for concept in (_NAME, _VERSION, _MANUFACTURER)
+    )
+    analysed = sum(
+        item.get("ValueType") == "IMAGE"
+        for library in _walk(report)
+        if _concept(library) == _LIBRARY
+        for item in _walk(library)
+    )
+    return Origin(name, version, maker, _parameters(group), analysed)
+
+
+def _caution(group: Dataset) -> str:
+    tracking = text(_content(group).get(_TRACKING, Dataset()), "TextValue")
+    return tracking.removeprefix(f"{CAUTION}: ") if tracking.startswith(CAUTION) else ""
+
+
+def _finding(group: Dataset) -> Finding:
+    content = _content(group)
+    tracking = text(content.get(_TRACKING, Dataset()), "TextValue")
+    level, _, _ = tracking.rpartition(" / ")[2].partition(":")
+    presence = code_meaning(content.get(_PRESENCE, Dataset()), "ConceptCodeSequence")
+    number = next(
+        item for item in items(group, "ContentSequence") if items(item, "MeasuredValueSequence")
+    )
+    value = numbers(items(number, "MeasuredValueSequence")[0], "NumericValue")[0]
+    point = next(item for item in items(group, "ContentSequence") if item.ValueType == "SCOORD")
+    found = _PEAK.search(tracking)
+    image = items(items(point, "ContentSequence")[0], "ReferencedSOPSequence")[0]
+    return Finding(
+        name=code_meaning(content.get(_FINDING, Dataset()), "ConceptCodeSequence"),
+        level=level,
+        probability=value / 100,
+        threshold=float(_parameters(group)["threshold"]),
+        decision=_DECISIONS.get(presence),
+        peak=(float(found[1]), float(found[2])) if found else None,
+        sop_instance_uid=text(image, "ReferencedSOPInstanceUID"),
+    )
+
+
+def code_meaning(item: Dataset, keyword: str) -> str:
+    """Meaning of the first code of a sequence, "" if there is none."""
+    codes = items(item, keyword)
+    return text(codes[0], "CodeMeaning") if codes else ""
+
+
+def _groups(report: Dataset) -> Iterator[Dataset]:
+    return (item for item in _walk(report) if _concept(item) == _GROUP)
+
+
+def _parameters(group: Dataset) -> dict[str, str]:
+    pairs = (
+        text(item, "TextValue").partition("=")
+        for item in items(group, "ContentSequence")
+        if _concept(item) == _PARAMETERS
+    )
+    return {key: value for key, _, value in pairs}
+
+
+def _content(group: Dataset) -> dict[str, Dataset]:
+    return {_concept(item): item for item in items(group, "ContentSequence")}
+
+
+def _walk(item: Dataset) -> Iterator[Dataset]:
+    for child in items(item, "ContentSequence"):
+        yield child
+        yield from _walk(child)
+
+
+def _concept(item: Dataset) -> str:
+    codes = items(item, "ConceptNameCodeSequence")
+    return text(codes[0], "CodeValue") if codes else ""

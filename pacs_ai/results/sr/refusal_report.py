@@ -1,0 +1,89 @@
+"""The report of a study that was not analysable: why, in a sentence, and no score.
+
+A basic diagnostic imaging report (TID 2000, PS3.16): viewers show it as a page of text. Under the
+title of a measurement report OHIF would look for measurements, and show a black image.
+"""
+
+from highdicom.sr import (
+    CodedConcept,
+    ContainerContentItem,
+    ContentItem,
+    ContentSequence,
+    RelationshipTypeValues,
+    TextContentItem,
+)
+from pydicom.dataset import Dataset
+from pydicom.uid import Comprehensive3DSRStorage
+
+from pacs_ai.domain import Refusal, ResultKind
+from pacs_ai.results.common.codes import (
+    CONCLUSION,
+    CONCLUSIONS,
+    FINDING,
+    FINDINGS,
+    REPORT_TITLE,
+)
+from pacs_ai.results.common.context import ResultContext
+from pacs_ai.results.common.evidence import Evidence
+from pacs_ai.results.common.object_header import Frame
+from pacs_ai.results.content.report_summary import NOTICE, Account
+from pacs_ai.results.content.wording import omission
+from pacs_ai.results.sr.measurement_report import ROLE
+from pacs_ai.results.sr.sr_document import introduction, new_document
+
+SERIES_DESCRIPTION = "AI classification: not analysable (research)"
+
+_CONTAINS = RelationshipTypeValues.CONTAINS
+
+
+def build_refusal(
+    refusal: Refusal, account: Account, evidence: Evidence, context: ResultContext
+) -> Dataset:
+    """Make the report.
+
+    Parameters
+    ----------
+    refusal
+        Why there is no score.
+    account
+        The same in words.
+    evidence
+        Headers of the instances that were looked at.
+    context
+        Installation and time.
+
+    Notes
+    -----
+    It goes to the series of the reports, so that the report of a later, analysable revision of the
+    study takes its place.
+    """
+    frame = Frame(
+        sop_class_uid=Comprehensive3DSRStorage,
+        modality="SR",
+        role=ROLE,
+        series_number=context.series_number(ResultKind.REPORT),
+        series_description=SERIES_DESCRIPTION,
+        instance_number=1,
+        instance_key=(account.uid,),
+    )
+    model = refusal.model
+    nothing = (
+        f"No result of {model.name} {model.version}. This says nothing of what the images show. "
+        f"{NOTICE}."
+    )
+    if said := omission(account.left_out):
+        nothing += f" {said[:1].upper()}{said[1:]}."
+    root = ContainerContentItem(REPORT_TITLE, template_id="2000")
+    content: list[ContentItem] = [
+        *introduction(context.installation_uid),
+        _section(FINDINGS, TextContentItem(FINDING, f"{account.conclusion}.", _CONTAINS)),
+        _section(CONCLUSIONS, TextContentItem(CONCLUSION, nothing, _CONTAINS)),
+    ]
+    root.ContentSequence = ContentSequence(content)
+    return new_document(frame, evidence, model, context, root)
+
+
+def _section(name: CodedConcept, item: ContentItem) -> ContainerContentItem:
+    section = ContainerContentItem(name, relationship_type=_CONTAINS)
+    section.ContentSequence = ContentSequence([item])
+    return section

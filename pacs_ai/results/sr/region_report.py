@@ -1,0 +1,151 @@
+"""The regions: rectangles around the hot areas of what is present, as a structured report.
+
+A report of its own, because validators take groups with a region (TID 1410) and groups without
+(TID 1501) in one report for an error. OHIF turns each rectangle into an editable measurement.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from highdicom.sr import (
+    ContentSequence,
+    ImageRegion,
+    Measurement,
+    PlanarROIMeasurementsAndQualitativeEvaluations,
+    SourceImageForRegion,
+    TrackingIdentifier,
+)
+from pydicom.dataset import Dataset
+from pydicom.uid import Comprehensive3DSRStorage
+
+from pacs_ai.domain import ImagePrediction, ResultKind, StudyPrediction
+from pacs_ai.results.common.codes import PERCENT, class_title, concept, probability_concept
+from pacs_ai.results.common.context import ResultContext
+from pacs_ai.results.common.evidence import Evidence
+from pacs_ai.results.common.object_header import Frame
+from pacs_ai.results.content.hotspot import Rectangle, hot_spots
+from pacs_ai.results.content.positive_images import explained
+from pacs_ai.results.content.report_level import image_name
+from pacs_ai.results.content.wording import stated_percent
+from pacs_ai.results.sr.class_group import algorithm
+from pacs_ai.results.sr.image_measurements import reference_of
+from pacs_ai.results.sr.measurement_report import measurement_report
+from pacs_ai.results.sr.sr_document import new_document
+from pacs_ai.uids import derived_uid
+
+SERIES_DESCRIPTION = "AI regions (research)"
+ROLE = "region"
+
+
+def build_region(
+    prediction: StudyPrediction, evidence: Evidence, context: ResultContext
+) -> Dataset | None:
+    """Make the regions of a study.
+
+    Parameters
+    ----------
+    prediction
+        What the model says.
+    evidence
+        Headers of the analysed instances.
+    context
+        Installation and time.
+
+    Returns
+    -------
+    Dataset or None
+        None where no class is present, or no heat map points anywhere.
+    """
+    if not prediction.positive_classes():
+        return None
+    key = context.series_key(prediction.model, ROLE, evidence.study_instance_uid)
+    groups = ContentSequence()
+    for group in _groups(prediction, key):
+        groups.extend(group)
+    if not groups:
+        return None
+    frame = Frame(
+        sop_class_uid=Comprehensive3DSRStorage,
+        modality="SR",
+        role=ROLE,
+        series_number=context.series_number(ResultKind.REGION),
+        series_description=SERIES_DESCRIPTION,
+        instance_number=1,
+        instance_key=evidence.instance_key,
+    )
+    root = measurement_report(evidence, context, groups)
+    return new_document(frame, evidence, prediction.model, context, root)
+
+
+@dataclass(slots=True)
+class _Region:
+    """A rectangle on an image, and the classes whose heat maps are hot in it."""
+
+    image: ImagePrediction
+    spot: Rectangle
+    number: int  # of the first class' rectangles on the image, from 1
+    of: int  # how many they are
+    classes: list[int]
+
+
+def _groups(
+    prediction: StudyPrediction, key: tuple[str, ...]
+) -> Iterator[PlanarROIMeasurementsAndQualitativeEvaluations]:
+    places = {id(image): index for index, image in enumerate(prediction.images)}
+    for region in _regions(prediction):
+        image = region.image
+        titles = [class_title(prediction.model.classes[klass]) for klass in region.classes]
+        name = image_name(places[id(image)], image)
+        ending = f", region {region.number}" if region.of > 1 else ""
+        tracking = TrackingIdentifier(
+            derived_uid("tracking", *key, *_place(image, region.classes[0], region.number)),
+            f"{', '.join(titles)} / {name}{ending}",
+        )
+        yield _group(prediction, region, tracking)
+
+
+def _regions(prediction: StudyPrediction) -> list[_Region]:
+    """Find the rectangles; classes that are hot in the same place share one.
+
+    A viewer writes the numbers of a rectangle below each other, but those of two rectangles in
+    one place over each other.
+    """
+    found: list[_Region] = []
+    for positive in explained(prediction):
+        for image in positive.images:
+            header = image.header
+            here = [region for region in found if region.image is image]
+            spots = hot_spots(image.saliency[positive.klass], header.rows, header.columns)
+            for number, spot in enumerate(spots, start=1):
+                shared = next((one for one in here if one.spot.like(spot)), None)
+                if shared is None:
+                    found.append(_Region(image, spot, number, len(spots), [positive.klass]))
+                elif positive.klass not in shared.classes:
+                    shared.classes.append(positive.klass)
+    return found
+
+
+def _place(image: ImagePrediction, klass: int, number: int) -> tuple[str, ...]:
+    return image.header.sop_instance_uid, str(image.frame), str(klass), str(number)
+
+
+def _group(
+    prediction: StudyPrediction, region: _Region, tracking: TrackingIdentifier
+) -> PlanarROIMeasurementsAndQualitativeEvaluations:
+    image, model = region.image, prediction.model
+    spec = model.classes[region.classes[0]]
+    source = SourceImageForRegion(*reference_of(image))
+    return PlanarROIMeasurementsAndQualitativeEvaluations(
+        tracking,
+        referenced_region=ImageRegion("POLYLINE", region.spot.outline(), source),
+        finding_type=concept(spec.code),
+        algorithm_id=algorithm(model, spec, image.outlier, prediction.coverage),
+        measurements=[
+            Measurement(
+                probability_concept(model.classes[klass], study=False),
+                stated_percent(image.probabilities[klass]),
+                PERCENT,
+            )
+            for klass in region.classes
+        ],
+    )

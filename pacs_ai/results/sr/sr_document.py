@@ -1,0 +1,72 @@
+"""What every structured report of ours has, whatever it says: status, order, evidence, observer.
+
+SR Document General Module, PS3.3 Section C.17.2.
+"""
+
+from highdicom.sr import (
+    ContentItem,
+    DeviceObserverIdentifyingAttributes,
+    LanguageOfContentItemAndDescendants,
+    ObservationContext,
+    ObserverContext,
+)
+from pydicom.dataset import Dataset
+
+from pacs_ai.domain import ModelIdentity
+from pacs_ai.results.common.codes import AI_PROCEDURE, DEVICE, LANGUAGE
+from pacs_ai.results.common.context import MANUFACTURER, MODEL_NAME, ResultContext
+from pacs_ai.results.common.evidence import Evidence
+from pacs_ai.results.common.object_header import Frame, new_object
+from pacs_ai.results.sr.references import evidence_items, referenced_requests
+
+
+def new_document(
+    frame: Frame,
+    evidence: Evidence,
+    model: ModelIdentity,
+    context: ResultContext,
+    root: Dataset,
+) -> Dataset:
+    """Make a structured report around its content: whole, and verified by nobody.
+
+    Parameters
+    ----------
+    frame
+        Class, series and number.
+    evidence
+        Headers of all instances that the content refers to.
+    model
+        Who computed what it says.
+    context
+        Installation and time; a report that takes an earlier one's place names it.
+    root
+        The content tree.
+    """
+    document = new_object(frame, evidence.reference, model, context)
+    document.CompletionFlag = "COMPLETE"
+    document.VerificationFlag = "UNVERIFIED"
+    document.PreliminaryFlag = "PRELIMINARY"
+    document.PerformedProcedureCodeSequence = [AI_PROCEDURE]
+    document.ReferencedPerformedProcedureStepSequence = []
+    document.CurrentRequestedProcedureEvidenceSequence = evidence_items(evidence.headers)
+    if requests := referenced_requests(evidence.reference):
+        document.ReferencedRequestSequence = requests
+    earlier = context.predecessor
+    if earlier is not None and earlier.sop_instance_uid != document.SOPInstanceUID:
+        document.PredecessorDocumentsSequence = evidence_items([earlier])
+    for element in root:
+        document[element.tag] = element
+    return document
+
+
+def introduction(installation_uid: str) -> list[ContentItem]:
+    """Language and observer, as every report begins (TID 1204, TID 1001)."""
+    device = DeviceObserverIdentifyingAttributes(
+        uid=installation_uid,
+        name=MODEL_NAME,
+        manufacturer_name=MANUFACTURER,
+        model_name=MODEL_NAME,
+        serial_number=installation_uid,
+    )
+    observer = ObservationContext(observer_device_context=ObserverContext(DEVICE, device))
+    return [*LanguageOfContentItemAndDescendants(LANGUAGE), *observer]

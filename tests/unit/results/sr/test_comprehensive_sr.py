@@ -1,0 +1,48 @@
+"""A report as Comprehensive SR."""
+
+from io import BytesIO
+from pathlib import Path
+
+import pydicom
+from pydicom.uid import ComprehensiveSRStorage
+
+from pacs_ai.dicom.validate import check_dataset
+from pacs_ai.results.sr.comprehensive_sr import plain_report
+from tests.unit.results.conftest import Images
+from tests.unit.results.samples import (
+    study,
+)
+from tests.unit.results.sr.report_content import named, report
+
+
+def test_a_peer_that_refuses_3d_gets_the_same_content_as_another_object(
+    images: Images, tmp_path: Path
+) -> None:
+    three_d = report(study(images([0.9])))
+    three_d.save_as(tmp_path / "report.dcm", enforce_file_format=True)
+    made, again = (plain_report(tmp_path / "report.dcm") for _ in range(2))
+    assert made == again
+    flat = pydicom.dcmread(BytesIO(made.content))
+    assert check_dataset(flat) == []
+    assert flat.SOPClassUID == flat.file_meta.MediaStorageSOPClassUID == ComprehensiveSRStorage
+    assert flat.SOPInstanceUID == made.sop_instance_uid != three_d.SOPInstanceUID
+    assert flat.SeriesInstanceUID == made.series_instance_uid != three_d.SeriesInstanceUID
+    assert flat.ContentSequence == pydicom.dcmread(tmp_path / "report.dcm").ContentSequence
+
+
+def test_a_plain_report_names_the_plain_report_that_its_peer_has(
+    images: Images, tmp_path: Path
+) -> None:
+    first, second = images([0.9, 0.4])
+    earlier = report(study([first]))
+    later = report(study([first, second]), predecessor=named(earlier))
+    plain = []
+    for number, made in enumerate((earlier, later)):
+        made.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
+        plain.append(plain_report(tmp_path / f"{number}.dcm"))
+    found = pydicom.dcmread(BytesIO(plain[1].content)).PredecessorDocumentsSequence[0]
+    [series] = found.ReferencedSeriesSequence
+    [reference] = series.ReferencedSOPSequence
+    assert reference.ReferencedSOPInstanceUID == plain[0].sop_instance_uid
+    assert reference.ReferencedSOPClassUID == plain[0].sop_class_uid
+    assert series.SeriesInstanceUID == plain[0].series_instance_uid == plain[1].series_instance_uid
