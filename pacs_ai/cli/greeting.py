@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pacs_ai import __version__
-from pacs_ai.app import App
 from pacs_ai.config import Config, Operand, Peer, Rule, describe, find_config, load_config
 from pacs_ai.model.bundle import ModelBundle
+from pacs_ai.node.app import App
 
 _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 _PLAIN = frozenset({"Modality", "CallingAET", "CalledAET"})

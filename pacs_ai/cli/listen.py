@@ -8,15 +8,15 @@ from typing import Annotated, NoReturn
 import typer
 
 from pacs_ai import __version__
-from pacs_ai.app import HEAVY_TASKS, App, build_app
 from pacs_ai.checks import check_start
 from pacs_ai.cli.greeting import belongings, greeting
 from pacs_ai.cli.options import ConfigPath, Verbose, read_config, single
 from pacs_ai.config import Config, find_config
-from pacs_ai.daemon import Daemon
 from pacs_ai.domain import TaskKind
 from pacs_ai.flow.recover import LeaseWatch, sweep
 from pacs_ai.logs import get_logger
+from pacs_ai.node.app import HEAVY_TASKS, App, build_app
+from pacs_ai.node.daemon import Daemon
 
 listen = single()
 work = single()
@@ -140,12 +140,12 @@ def _leave() -> NoReturn:
 
 def _work_once(app: App) -> None:
     """Empty the queue in this process; what waits for a moment to come is left waiting."""
-    from pacs_ai.worker import Analyst
+    from pacs_ai.node.worker import Worker
 
-    analyst = Analyst(app, os.cpu_count() or 1)
+    worker = Worker(app, os.cpu_count() or 1)
 
     def perform(kind: TaskKind, key: str) -> None:
-        (analyst if kind in HEAVY_TASKS else app).perform(kind, key)
+        (worker if kind in HEAVY_TASKS else app).perform(kind, key)
 
     try:
         sweep(app.context, LeaseWatch())

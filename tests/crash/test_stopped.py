@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.crash, pytest.mark.timeout(400)]
 PATIENCE = 120.0
 """For what takes seconds; a worker that begins reads its models first."""
 
-WORKER, RECEIVER = "pacs_ai.worker", "pacs_ai.acceptor"
+WORKER, RECEIVER = "pacs_ai.node.worker", "pacs_ai.node.receiver"
 ALONE = '[[rules]]\nname = "all"\nmodel = "demo"\n'
 
 

@@ -212,7 +212,7 @@ def nothing_is_lost(one: Node, acknowledged: list[str]) -> None:
 def test_a_locked_database_does_not_hold_it_up(memory: Path, free_port: Callable[[], int]) -> None:
     with node(memory / "node", free_port()) as one:
         one.start()
-        wait_for(lambda: one.children("pacs_ai.worker"), PATIENCE, lambda: one.log)
+        wait_for(lambda: one.children("pacs_ai.node.worker"), PATIENCE, lambda: one.log)
         database = sqlite3.connect(one.folder / "var" / "pacs-ai.db", isolation_level=None)
         with contextlib.closing(database):
             database.execute("BEGIN EXCLUSIVE")

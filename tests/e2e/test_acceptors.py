@@ -31,7 +31,7 @@ def images(folder: Path, count: int) -> list[Path]:
 
 
 def receivers(one: Node) -> list[int]:
-    return one.children("pacs_ai.acceptor")
+    return one.children("pacs_ai.node.receiver")
 
 
 @pytest.fixture

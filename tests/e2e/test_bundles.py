@@ -29,7 +29,7 @@ def workers(one: Node) -> list[int]:
     assert one.process is not None
     tasks = Path(f"/proc/{one.process.pid}/task").glob("*/children")
     children = [int(pid) for file in tasks for pid in file.read_text().split()]
-    return [pid for pid in children if b"pacs_ai.worker" in _command(pid)]
+    return [pid for pid in children if b"pacs_ai.node.worker" in _command(pid)]
 
 
 def _command(pid: int) -> bytes:

@@ -165,7 +165,7 @@ def test_a_started_node_has_no_tensorflow(home: Home) -> None:
     home.port()
     wait_for(lambda: "worker ready" in home.err, 90, lambda: home.err[-500:])
     loaded = set(re.findall(r"import time:.*\| +([\w.]+)", home.err))
-    assert {"pacs_ai.daemon", "pacs_ai.flow.analyse", "onnxruntime", "highdicom"} <= loaded
+    assert {"pacs_ai.node.daemon", "pacs_ai.flow.analyse", "onnxruntime", "highdicom"} <= loaded
     assert loaded.isdisjoint({"tensorflow", "keras", "tf2onnx", "training"})
     assert home.stop() == 0
 

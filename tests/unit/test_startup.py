@@ -25,13 +25,13 @@ print(*sys.modules)
 WORKER = """
 import tracemalloc
 from pathlib import Path
-from pacs_ai.app import build_app
+from pacs_ai.node.app import build_app
 from pacs_ai.config import load_config
 from pacs_ai.results.common.object_header import _pattern
-from pacs_ai.worker import Analyst
+from pacs_ai.node.worker import Worker
 storage = {"database": "sqlite:///rows.db", "spool": "spool"}
 app = build_app(load_config(None, {"storage": storage}))
-Analyst(app, 1)
+Worker(app, 1)
 tracemalloc.start()
 _pattern("1.2.840.10008.5.1.4.1.1.88.34", "SR", "1", "1")
 print(tracemalloc.get_traced_memory()[1])
@@ -74,7 +74,7 @@ def test_help_takes_no_time() -> None:
 
 def test_no_module_of_the_node_loads_tensorflow() -> None:
     loaded = set(run(EVERYTHING).stdout.split())
-    assert {"pacs_ai.daemon", "pacs_ai.worker", "pacs_ai.model.runtime"} <= loaded
+    assert {"pacs_ai.node.daemon", "pacs_ai.node.worker", "pacs_ai.model.runtime"} <= loaded
     assert loaded.isdisjoint({"tensorflow", "keras", "tf2onnx", "onnx", "matplotlib", "training"})
 
 

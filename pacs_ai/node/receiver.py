@@ -1,8 +1,8 @@
 """A process that receives for the node's daemon; several share its port (SO_REUSEPORT).
 
-How the daemon starts it, and why it never outlives the daemon: `pacs_ai.child`. On standard
-output it tells, one JSON object a line, where it listens, which study revisions grow
-and which associations have ended: only the daemon decides when a study is complete.
+`pacs_ai.node.child_process` says how the daemon starts it, and why it never outlives the daemon.
+It reports on standard output, one JSON object a line: where it listens, which study revisions grow
+and which associations have ended. Only the daemon decides when a study is complete.
 """
 
 import json
@@ -11,8 +11,6 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from pacs_ai import child
-from pacs_ai.app import App, build_app
 from pacs_ai.config import Config
 from pacs_ai.errors import PacsAIError
 from pacs_ai.flow.arrivals import ArrivalListener, Revision
@@ -22,6 +20,8 @@ from pacs_ai.flow.traffic import TrafficListener
 from pacs_ai.net.scp.server import ServerSettings, StorageServer
 from pacs_ai.net.tls import TlsFiles
 from pacs_ai.net.users import read_users
+from pacs_ai.node import child_process
+from pacs_ai.node.app import App, build_app
 
 
 def storage_server(
@@ -48,7 +48,7 @@ def storage_server(
 
 
 def server_settings(config: Config, ports: Mapping[str, int] | None = None) -> ServerSettings:
-    """Say how the listener of a configuration is set up; ``ports`` as in `storage_server`."""
+    """Return the settings of the listener; ``ports`` as in `storage_server`."""
     tls, node, limits = config.tls, config.node, config.limits
     files = None
     if tls.certificate is not None and tls.key is not None:
@@ -76,51 +76,51 @@ def server_settings(config: Config, ports: Mapping[str, int] | None = None) -> S
     )
 
 
-class Reports:
-    """Passes on to the daemon what `pacs_ai.flow.arrivals.Arrivals` would note."""
+class ArrivalReporter:
+    """Reports to the daemon what `pacs_ai.flow.arrivals.Arrivals` is to note."""
 
     def stored(self, revision: Revision, association_id: str | None, now: float) -> None:
-        """Tell of an instance."""
-        say(stored=[*revision, association_id, now])
+        """Report an instance."""
+        report(stored=[*revision, association_id, now])
 
     def closed(self, association_id: str, *, released: bool, now: float) -> None:
-        """Tell of the end of an association."""
-        say(closed=[association_id, released, now])
+        """Report the end of an association."""
+        report(closed=[association_id, released, now])
 
 
-class Readings:
-    """Passes on to the daemon what `pacs_ai.flow.traffic.TrafficMeter` would count."""
+class TrafficReporter:
+    """Reports to the daemon what `pacs_ai.flow.traffic.TrafficMeter` is to count."""
 
     def opened(self) -> None:
-        """Tell of an association that began."""
-        say(metered=["opened"])
+        """Report an association that began."""
+        report(metered=["opened"])
 
     def stored(self, status: int, size: int, seconds: float) -> None:
-        """Tell of a C-STORE."""
-        say(metered=["stored", status, size, seconds])
+        """Report a C-STORE."""
+        report(metered=["stored", status, size, seconds])
 
     def ended(self, outcome: str) -> None:
-        """Tell of an association that ended."""
-        say(metered=["ended", outcome])
+        """Report an association that ended."""
+        report(metered=["ended", outcome])
 
 
-def say(**what: Any) -> None:  # noqa: ANN401 - JSON
-    """Write one line to the daemon; short enough that the system writes it in one piece."""
+def report(**what: Any) -> None:  # noqa: ANN401 - JSON
+    """Write one line to the daemon; a line is short enough that the system writes it whole."""
     os.write(sys.stdout.fileno(), json.dumps(what).encode() + b"\n")
 
 
 def main() -> int:
-    """Read the order, listen, end when told to or when the daemon is gone."""
-    order = child.begin()
+    """Listen until the daemon says to stop, or is gone."""
+    child = child_process.set_up()
     try:
-        app = build_app(order.config, owner=order.owner)
-        server = storage_server(app, Reports(), Readings(), order.more["ports"])
+        app = build_app(child.config, owner=child.owner)
+        server = storage_server(app, ArrivalReporter(), TrafficReporter(), child.settings["ports"])
         server.start()
     except PacsAIError as error:
-        say(failed=error.message)
+        report(failed=error.message)
         return error.exit_code
-    say(listening=[server.port, server.tls_port])
-    order.stop.wait()
+    report(listening=[server.port, server.tls_port])
+    child.stop.wait()
     server.stop()
     app.close()
     return 0

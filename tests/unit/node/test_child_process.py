@@ -1,4 +1,4 @@
-"""What the daemon sees of a child, at one look after another."""
+"""What the daemon sees of a child, check by check."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pacs_ai.child import Child, Loss
+from pacs_ai.node.child_process import ChildProcess, Loss
 from tests.node import wait_for
 
 SLEEPS = "import time; time.sleep(600)"
@@ -20,7 +20,7 @@ class Pipe:
         self.read, self.write = os.pipe()
         os.set_blocking(self.read, False)
 
-    def sign(self) -> None:
+    def beat(self) -> None:
         os.write(self.write, b".")
 
 
@@ -31,15 +31,15 @@ def pipe() -> Iterator[Pipe]:
     os.close(one.write)
 
 
-def start(pipe: Pipe, script: str = SLEEPS) -> Child:
+def start(pipe: Pipe, script: str = SLEEPS) -> ChildProcess:
     process = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, start_new_session=True
     )
-    return Child(process, "node/boot/child", pipe.read)
+    return ChildProcess(process, "node/boot/child", pipe.read)
 
 
 @pytest.fixture
-def child(pipe: Pipe) -> Iterator[Child]:
+def child(pipe: Pipe) -> Iterator[ChildProcess]:
     one = start(pipe)
     yield one
     one.kill()
@@ -48,36 +48,36 @@ def child(pipe: Pipe) -> Iterator[Child]:
     one.process.stdout.close()
 
 
-def test_one_that_gives_signs_is_not_lost(child: Child, pipe: Pipe) -> None:
+def test_one_that_sends_heartbeats_is_not_lost(child: ChildProcess, pipe: Pipe) -> None:
     for _ in range(50):
-        pipe.sign()
-        assert child.look(1) is None
+        pipe.beat()
+        assert child.check(1) is None
 
 
-def test_one_that_gives_none_any_more_is_lost_after_the_lease(child: Child, pipe: Pipe) -> None:
-    pipe.sign()
-    assert [child.look(30) for _ in range(30)] == [None] * 30
-    assert child.look(30) is Loss.SILENT
+def test_one_that_falls_silent_is_lost_after_the_lease(child: ChildProcess, pipe: Pipe) -> None:
+    pipe.beat()
+    assert [child.check(30) for _ in range(30)] == [None] * 30
+    assert child.check(30) is Loss.SILENT
 
 
-def test_one_that_begins_has_more_time(child: Child) -> None:
-    assert [child.look(1) for _ in range(100)] == [None] * 100
-    assert Loss.SILENT in [child.look(1) for _ in range(100)]
+def test_one_that_starts_has_more_time(child: ChildProcess) -> None:
+    assert [child.check(1) for _ in range(100)] == [None] * 100
+    assert Loss.SILENT in [child.check(1) for _ in range(100)]
 
 
 def test_one_that_is_stopped_is_lost_sooner_and_one_that_goes_on_is_not(
-    child: Child, pipe: Pipe
+    child: ChildProcess, pipe: Pipe
 ) -> None:
-    pipe.sign()
+    pipe.beat()
     child.process.send_signal(signal.SIGSTOP)
     wait_for(lambda: _state(child) == "T", 30)
-    assert [child.look(100), child.look(100)] == [None, None]
+    assert [child.check(100), child.check(100)] == [None, None]
     child.process.send_signal(signal.SIGCONT)
     wait_for(lambda: _state(child) != "T", 30)
-    assert [child.look(100) for _ in range(5)] == [None] * 5
+    assert [child.check(100) for _ in range(5)] == [None] * 5
     child.process.send_signal(signal.SIGSTOP)
     wait_for(lambda: _state(child) == "T", 30)
-    assert [child.look(100) for _ in range(3)] == [None, None, Loss.STOPPED]
+    assert [child.check(100) for _ in range(3)] == [None, None, Loss.STOPPED]
 
 
 def test_what_it_has_started_ends_with_it(pipe: Pipe) -> None:
@@ -92,7 +92,7 @@ def test_what_it_has_started_ends_with_it(pipe: Pipe) -> None:
     wait_for(lambda: _gone(started), 30)
 
 
-def _state(child: Child) -> str:
+def _state(child: ChildProcess) -> str:
     with open(f"/proc/{child.process.pid}/stat", encoding="ascii") as stat:  # noqa: PTH123
         return stat.read().rpartition(")")[2].split()[0]
 

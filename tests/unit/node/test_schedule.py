@@ -9,7 +9,7 @@ import pytest
 from apscheduler.schedulers import base
 
 from pacs_ai.clock import SystemClock
-from pacs_ai.schedule import Schedule
+from pacs_ai.node.schedule import Schedule
 from tests.node import wait_for
 
 HOURS = 3600.0

@@ -1,23 +1,23 @@
-"""The daemon's side of the worker processes: start, watch over, replace, end.
+"""The worker processes, as the daemon sees them: start, supervise, replace, end.
 
-Workers analyse (`pacs_ai.worker`), and nothing they do can take the listener down with them.
+Workers analyse (`pacs_ai.node.worker`). A worker that crashes does not affect the listener.
 """
 
 import threading
 import time
 
-from pacs_ai import child
-from pacs_ai.app import App
 from pacs_ai.errors import StorageError
 from pacs_ai.flow.recover import take_back_from
 from pacs_ai.logs import get_logger
+from pacs_ai.node import child_process
+from pacs_ai.node.app import App
 from pacs_ai.store import leases
 
 _log = get_logger()
 
 
-class Workforce:
-    """Starts worker processes and keeps their number.
+class WorkerPool:
+    """Starts worker processes and replaces those that end.
 
     Parameters
     ----------
@@ -30,78 +30,78 @@ class Workforce:
     def __init__(self, app: App, size: int) -> None:
         self._app = app
         self._size = size
-        self._workers: list[child.Child] = []
-        self._hired = 0
+        self._workers: list[child_process.ChildProcess] = []
+        self._started = 0
         self._stopping = threading.Event()
         self._running: dict[tuple[str, int], float] = {}
 
     def start(self) -> None:
         """Start all workers."""
         for _ in range(self._size):
-            self._workers.append(self._hire())
+            self._workers.append(self._start_one())
 
     def supervise(self) -> None:
-        """Replace workers that died, were stopped or hang, and end those that take too long.
+        """Replace workers that died, were stopped or hang; kill those whose job takes too long.
 
-        Called once every `pacs_ai.child.LOOK_SECONDS`.
+        Called once every `pacs_ai.node.child_process.CHECK_SECONDS`.
         """
         for worker in list(self._workers):
             if self._stopping.is_set():
                 return
-            loss = worker.look(self._app.context.config.engine.lease_seconds)
+            loss = worker.check(self._app.context.config.engine.lease_seconds)
             if loss is not None:
                 _log.error("worker is replaced", owner=worker.owner, reason=loss.value)
                 worker.kill()
             if worker.process.poll() is not None and not self._stopping.is_set():
-                # who stops a worker from outside says nothing of its job
-                nobody = loss is child.Loss.STOPPED
+                # a worker that was stopped from outside is no sign of a bad job
+                nobody = loss is child_process.Loss.STOPPED
                 self._replace(worker, leases.Blame.NOBODY if nobody else leases.Blame.WORKER)
         self._end_overdue()
 
-    def begin_to_stop(self) -> None:
-        """Tell every worker to finish its job and end; none is replaced any more."""
+    def begin_stop(self) -> None:
+        """Tell every worker to finish its job and end; from now on none is replaced."""
         self._stopping.set()
-        child.tell_to_end(self._workers)
+        child_process.terminate(self._workers)
 
     def stop(self, deadline: float) -> list[str]:
-        """Wait for the workers until a moment, then end them.
+        """Wait for the workers until the deadline, then kill those that still run.
 
         Returns
         -------
         list of str
-            Owners of the leases that those may hold who were ended.
+            Owners of the leases that the workers may still hold.
         """
-        child.end(self._workers, deadline)
+        child_process.wait_or_kill(self._workers, deadline)
         owners = [worker.owner for worker in self._workers]
         self._workers.clear()
         return owners
 
-    def _replace(self, worker: child.Child, blame: leases.Blame) -> None:
+    def _replace(self, worker: child_process.ChildProcess, blame: leases.Blame) -> None:
         self._workers.remove(worker)
         worker.close()
         _log.error("worker died", owner=worker.owner, exit=worker.process.returncode)
         try:
             take_back_from(self._app.context, [worker.owner], blame)
         except StorageError as error:
-            # the lease runs out by itself; without a worker nothing would be analysed any more
+            # the lease runs out by itself; the new worker is needed in any case
             _log.warning("job not taken back", owner=worker.owner, error=error.code)
-        if worker.young:
-            self._stopping.wait(child.RESTART_SECONDS)
+        if worker.just_started:
+            self._stopping.wait(child_process.RESTART_SECONDS)
         if not self._stopping.is_set():
-            self._workers.append(self._hire())
+            self._workers.append(self._start_one())
 
-    def _hire(self) -> child.Child:
-        self._hired += 1
-        return child.start(
+    def _start_one(self) -> child_process.ChildProcess:
+        self._started += 1
+        return child_process.start(
             self._app,
-            "pacs_ai.worker",
-            f"worker-{self._hired}",
+            "pacs_ai.node.worker",
+            f"worker-{self._started}",
             of=self._size,
             bundles={name: one.manifest_sha256 for name, one in self._app.bundles.items()},
         )
 
     def _end_overdue(self) -> None:
-        """End workers that hang in a native call: they would renew their lease for ever."""
+        """Kill workers that hang in a native call: their lease is renewed without end."""
         context = self._app.context
         with context.database.read() as session:
             held = [lease for lease in leases.held(session) if lease.is_job]

@@ -8,9 +8,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from types import FrameType
 
-from pacs_ai.acceptor import storage_server
-from pacs_ai.app import LIGHT_TASKS, App
-from pacs_ai.child import LOOK_SECONDS
 from pacs_ai.clock import SteadyDate, pause
 from pacs_ai.domain import TaskKind
 from pacs_ai.errors import StorageError
@@ -20,16 +17,19 @@ from pacs_ai.flow.deliver import probe
 from pacs_ai.flow.expire import Expiry
 from pacs_ai.flow.recover import LeaseWatch, restart, sweep, take_back_from, take_over
 from pacs_ai.flow.retain import retain
-from pacs_ai.frontdesk import FrontDesk
 from pacs_ai.logs import get_logger
 from pacs_ai.net.scp.server import DRAIN_SECONDS, StorageServer
 from pacs_ai.net.scu import client
-from pacs_ai.schedule import Schedule
+from pacs_ai.node.app import LIGHT_TASKS, App
+from pacs_ai.node.child_process import CHECK_SECONDS
+from pacs_ai.node.receiver import storage_server
+from pacs_ai.node.receiver_pool import ReceiverPool
+from pacs_ai.node.schedule import Schedule
+from pacs_ai.node.worker_pool import WorkerPool
 from pacs_ai.store.leases import Blame
-from pacs_ai.workforce import Workforce
 
 _COMPLETE_SECONDS = 0.5
-_SUPERVISE_SECONDS = LOOK_SECONDS
+_SUPERVISE_SECONDS = CHECK_SECONDS
 _RECOVER_SECONDS = 2.0
 _PROBE_SECONDS = 15.0
 _REMIND_SECONDS = 60.0
@@ -37,16 +37,16 @@ _RETAIN_SECONDS = 60.0
 _TAKE_OVER_SECONDS = 30.0
 
 _STOP_SECONDS = DRAIN_SECONDS + 1.5
-"""From the signal: what runs then is cut off. Container runtimes kill after ten seconds."""
+"""After the signal: what still runs then is cut off. Container runtimes kill after ten seconds."""
 
 _LAST_SECONDS = 6.0
-"""From the signal: the process ends then whatever holds it, a name server or a locked database.
-That is harmless, as a kill is: rows are the truth."""
+"""After the signal: the process ends then in any case, even if it waits for a name server or a
+locked database. That is as harmless as a kill: rows are the truth."""
 
 _LAST_WRITE_SECONDS = 1.0
 
 _SIGNAL_SECONDS = 0.2
-"""Between two looks whether a signal has come."""
+"""Time between two checks for a signal."""
 
 _CUT_SECONDS = 0.1
 
@@ -71,7 +71,7 @@ class Daemon:
         self._stop = threading.Event()
         self._schedule = Schedule(app.context.clock)
         self._threads: list[threading.Thread] = []
-        self._workforce = Workforce(app, workers) if workers else None
+        self._workers = WorkerPool(app, workers) if workers else None
         self._server = _listener(app) if listening else None
 
     @property
@@ -99,8 +99,8 @@ class Daemon:
         restart(context, self._app.arrivals)
         if self._server is not None:
             self._server.start()
-        if self._workforce is not None:
-            self._workforce.start()
+        if self._workers is not None:
+            self._workers.start()
             for kinds in LIGHT_TASKS:
                 thread = threading.Thread(target=self._work, args=(kinds,), daemon=True)
                 thread.start()
@@ -125,16 +125,16 @@ class Daemon:
         self._stop.set()
         context.stopping.set()
         self._schedule.close()
-        children = [one for one in (self._workforce, self._desk) if one is not None]
+        children = [one for one in (self._workers, self._receivers) if one is not None]
         for one in children:
-            one.begin_to_stop()
+            one.begin_stop()
         client.cut_all()
         if isinstance(self._server, StorageServer):
             self._server.stop()
         self._join(deadline)
-        if self._desk is not None:
-            self._desk.stop(deadline)
-        owners = [context.owner, *(self._workforce.stop(deadline) if self._workforce else ())]
+        if self._receivers is not None:
+            self._receivers.stop(deadline)
+        owners = [context.owner, *(self._workers.stop(deadline) if self._workers else ())]
         try:
             take_back_from(context, owners, Blame.NOBODY, busy_seconds=_LAST_WRITE_SECONDS)
         except StorageError as error:
@@ -155,8 +155,8 @@ class Daemon:
             self._app.context.clock.sleep(_CUT_SECONDS)
 
     @property
-    def _desk(self) -> FrontDesk | None:
-        return self._server if isinstance(self._server, FrontDesk) else None
+    def _receivers(self) -> ReceiverPool | None:
+        return self._server if isinstance(self._server, ReceiverPool) else None
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         if not self._stop.is_set():
@@ -187,13 +187,13 @@ class Daemon:
             )
         if self._server is not None:
             self._schedule.every(_TAKE_OVER_SECONDS, "take_over", partial(take_over, context))
-        if self._workforce is not None:
-            self._schedule.every(_SUPERVISE_SECONDS, "supervise", self._workforce.supervise)
-        if self._desk is not None:
-            self._schedule.every(_SUPERVISE_SECONDS, "receivers", self._desk.supervise)
+        if self._workers is not None:
+            self._schedule.every(_SUPERVISE_SECONDS, "supervise", self._workers.supervise)
+        if self._receivers is not None:
+            self._schedule.every(_SUPERVISE_SECONDS, "receivers", self._receivers.supervise)
 
 
-def _listener(app: App) -> StorageServer | FrontDesk:
+def _listener(app: App) -> StorageServer | ReceiverPool:
     """Receive in this process, or in several others."""
     size = app.context.config.node.acceptors
-    return storage_server(app, app.arrivals, app.traffic) if size == 1 else FrontDesk(app, size)
+    return storage_server(app, app.arrivals, app.traffic) if size == 1 else ReceiverPool(app, size)

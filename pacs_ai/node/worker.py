@@ -1,27 +1,27 @@
 """A worker process: loads the models, analyses, and ends with its parent.
 
-How the daemon starts it, and why it never outlives the daemon: `pacs_ai.child`.
+`pacs_ai.node.child_process` says how the daemon starts it, and why it never outlives the daemon.
 """
 
 import os
 import sys
 from collections.abc import Mapping
 
-from pacs_ai import child
-from pacs_ai.app import HEAVY_TASKS, App, build_app
 from pacs_ai.domain import JobId, TaskKind
 from pacs_ai.errors import PacsAIError
 from pacs_ai.flow.analyse import analyse
 from pacs_ai.flow.withdraw import withdraw
 from pacs_ai.logs import get_logger
 from pacs_ai.model.predict import Classifier
+from pacs_ai.node import child_process
+from pacs_ai.node.app import HEAVY_TASKS, App, build_app
 from pacs_ai.results.common.object_header import load_standard
 from pacs_ai.results.documents.page_fonts import PageFonts
 
 _log = get_logger()
 
 
-class Analyst:
+class Worker:
     """Does heavy tasks with models that are loaded once.
 
     Parameters
@@ -31,14 +31,13 @@ class Analyst:
     threads
         What one prediction may use.
     began_with
-        Hashes of the manifests that the node began with, by the names of the models. A bundle
-        that was replaced since does not run: nobody has looked at it, and other workers have the
-        old one.
+        Manifest hashes at the start of the node, by model name. A bundle that was replaced since
+        then does not run: nothing has checked it, and other workers still have the old one.
     """
 
     def __init__(self, app: App, threads: int, began_with: Mapping[str, str] | None = None) -> None:
         self._context = app.context
-        PageFonts(app.context.config.results.font)  # a font that is none shows now, not at a study
+        PageFonts(app.context.config.results.font)  # an unreadable font fails here
         load_standard()
         self._classifiers: Mapping[str, Classifier] = {
             name: Classifier.load(bundle, threads) for name, bundle in app.bundles.items()
@@ -61,17 +60,17 @@ class Analyst:
 
 
 def main() -> int:
-    """Read the order, load the models, analyse until told to stop."""
-    order = child.begin()
+    """Load the models and analyse until the daemon says to stop."""
+    child = child_process.set_up()
     try:
-        app = build_app(order.config, owner=order.owner)
-        threads = max(1, (os.cpu_count() or 1) // int(order.more["of"]))
-        analyst = Analyst(app, threads, order.more["bundles"])
+        app = build_app(child.config, owner=child.owner)
+        threads = max(1, (os.cpu_count() or 1) // int(child.settings["of"]))
+        worker = Worker(app, threads, child.settings["bundles"])
     except PacsAIError as error:
         _log.error("worker cannot start", error=error.code, reason=error.message)
         return error.exit_code
-    _log.debug("worker ready", owner=order.owner, models=sorted(app.bundles))
-    app.context.engine.run(analyst.perform, HEAVY_TASKS, order.stop)
+    _log.debug("worker ready", owner=child.owner, models=sorted(app.bundles))
+    app.context.engine.run(worker.perform, HEAVY_TASKS, child.stop)
     app.close()
     return 0
 

@@ -8,24 +8,24 @@ from typing import Any, cast
 
 import pytest
 
-from pacs_ai import child
-from pacs_ai.app import App
 from pacs_ai.errors import StorageError
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.workforce import Workforce
+from pacs_ai.node import child_process
+from pacs_ai.node.app import App
+from pacs_ai.node.worker_pool import WorkerPool
 
 
 class Process:
     """What the daemon sees of a worker: alive, or ended with 1."""
 
     def __init__(self, name: str) -> None:
-        self.owner, self.young, self.returncode = f"node/boot/{name}", False, 0
+        self.owner, self.just_started, self.returncode = f"node/boot/{name}", False, 0
         self.process = self
 
     def poll(self) -> int | None:
         return self.returncode or None
 
-    def look(self, _seconds: float) -> None:
+    def check(self, _seconds: float) -> None:
         return None
 
     def close(self) -> None:
@@ -35,22 +35,22 @@ class Process:
 def test_one_that_dies_while_the_database_is_out_of_reach(
     context: FlowContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hired: list[Process] = []
+    started: list[Process] = []
 
     def start(_app: App, _module: str, name: str, **_more: object) -> Process:
-        hired.append(Process(name))
-        return hired[-1]
+        started.append(Process(name))
+        return started[-1]
 
-    monkeypatch.setattr(child, "start", start)
+    monkeypatch.setattr(child_process, "start", start)
     app = cast("App", SimpleNamespace(context=context, bundles={}))
-    workforce = Workforce(app, 2)
-    workforce.start()
-    hired[0].returncode = 1
+    pool = WorkerPool(app, 2)
+    pool.start()
+    started[0].returncode = 1
     locked: Any = sqlite3.connect(tmp_path / "pacs-ai.db", isolation_level=None)
     locked.execute("BEGIN EXCLUSIVE")
     with contextlib.suppress(StorageError):  # the look at what is overdue comes again
-        workforce.supervise()
+        pool.supervise()
     locked.execute("COMMIT")
     locked.close()
-    workforce.supervise()
-    assert [one.owner.rpartition("/")[2] for one in hired] == ["worker-1", "worker-2", "worker-3"]
+    pool.supervise()
+    assert [one.owner.rpartition("/")[2] for one in started] == ["worker-1", "worker-2", "worker-3"]

@@ -1,0 +1,46 @@
+"""A node without network and models: real database, real spool, a clock that tests move."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pacs_ai.clock import ManualClock
+from pacs_ai.config import Config
+from pacs_ai.config.sections import Storage
+from pacs_ai.engine.local import LocalEngine
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.store.prepare import prepare
+from pacs_ai.store.session import Database
+from pacs_ai.store.spool import Spool
+
+OWNER = "node/boot/1"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def make_context(tmp_path: Path, clock: ManualClock) -> Iterator[Callable[..., FlowContext]]:
+    databases: list[Database] = []
+
+    def make(**storage: object) -> FlowContext:
+        database = Database(f"sqlite:///{tmp_path}/pacs-ai.db")
+        databases.append(database)
+        prepare(database)
+        spool = Spool(tmp_path / "spool", "node")
+        spool.open()
+        config = Config(storage=Storage(min_free_gb=0, **storage))  # type: ignore[arg-type]
+        engine = LocalEngine(database, clock, OWNER, 60)
+        return FlowContext(config, database, spool, engine, clock, OWNER, b"secret")
+
+    yield make
+    for database in databases:
+        database.close()
+
+
+@pytest.fixture
+def context(make_context: Callable[..., FlowContext]) -> FlowContext:
+    return make_context()
