@@ -16,6 +16,7 @@ import pytest
 import structlog
 
 from tests import ports
+from tests.postgres import running_postgres
 
 # A shell lets what it runs in the background ignore Ctrl-C, and so would what tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -118,3 +119,10 @@ def tool() -> Callable[[str], Path]:
 def free_port() -> Callable[[], int]:
     """Give TCP ports on loopback that nobody has, each time another one."""
     return ports.free_port
+
+
+@pytest.fixture(scope="session")
+def postgres(tool: Callable[[str], Path]) -> Iterator[str]:
+    """The URL of a PostgreSQL server that the tests of a run share."""
+    with running_postgres(tool, ports.free_port()) as url:
+        yield url

@@ -1,7 +1,12 @@
-"""What an engine promises."""
+"""What the flow needs of an engine, and what every engine promises.
+
+The suite `tests/contract/test_engine.py` tests each promise on every engine. How to add an
+engine: docs/extending.md.
+"""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from pacs_ai.domain import TaskKind
@@ -10,17 +15,74 @@ from pacs_ai.store.session import Session
 Perform = Callable[[TaskKind, str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class HeldTask:
+    """A task that a worker performs now, as a look at one moment saw it.
+
+    Parameters
+    ----------
+    id
+        The engine's name for this performance of the task: the next one has another.
+    owner
+        Who performs it, ``node/boot/process``.
+    sign_of_life
+        Changes while the owner lives, several times in ``engine.lease_seconds``. It is only
+        compared with itself, so that a clock which jumps takes no task away.
+    """
+
+    id: str
+    owner: str
+    sign_of_life: Hashable
+
+
 class Engine(Protocol):
-    """Starts each task at least once; what a task changes is fenced by the rows it works on."""
+    """Performs each task at least once.
+
+    A task says which row to look at; the row says what there is to do. What a task changes is
+    fenced by that row: an engine may perform a task twice, and may lose one. The flow finds out by
+    `existing` which tasks are lost, and by `held` whose workers are gone.
+
+    The methods that take a session change nothing before its transaction commits, and nothing at
+    all where that is rolled back.
+    """
 
     def enqueue(self, session: Session, kind: TaskKind, key: str) -> None:
-        """Ask for a task inside the caller's transaction: both happen, or neither."""
+        """Ask for a task.
+
+        A task that waits is not added again. One that a worker performs now is performed once more
+        afterwards, behind those that wait already.
+        """
+        ...
+
+    def existing(self, session: Session, kind: TaskKind) -> set[str]:
+        """Return the keys of all tasks of a kind that wait or are performed now."""
+        ...
+
+    def held(self, session: Session) -> list[HeldTask]:
+        """Return all tasks that workers of any node perform now."""
+        ...
+
+    def take_back(self, session: Session, held: HeldTask, *, last: bool) -> None:
+        """Let others have a task whose worker is gone; harmless where it is held no more.
+
+        Parameters
+        ----------
+        last
+            Whether it goes behind those that wait. What a worker died of would else be the first
+            that the next one performs.
+        """
         ...
 
     def run(self, perform: Perform, kinds: Sequence[TaskKind], stop: threading.Event) -> None:
-        """Perform tasks of some kinds until `stop` is set; the one at hand is finished first."""
+        """Perform tasks of some kinds, the oldest first, until `stop` is set.
+
+        The task at hand is finished before. A task that raises stays held until it is taken back.
+        """
         ...
 
     def drain(self, perform: Perform, kinds: Sequence[TaskKind]) -> int:
-        """Perform the tasks there are, then return how many that were."""
+        """Perform the tasks that wait, then return how many those were.
+
+        A `StorageError` of a task is logged, and the task stays held; other errors are raised.
+        """
         ...

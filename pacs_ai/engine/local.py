@@ -6,16 +6,17 @@ from collections.abc import Sequence
 
 from pacs_ai.clock import Clock, beating
 from pacs_ai.domain import TaskKind
-from pacs_ai.engine.base import Perform
+from pacs_ai.engine.base import HeldTask, Perform
 from pacs_ai.errors import StorageError
 from pacs_ai.logs import get_logger
 from pacs_ai.store import tasks
 from pacs_ai.store.session import Database, Session
 
 POLL_SECONDS = 0.1
+"""Between two looks at the table; a look is one read of an index."""
+
 OUTAGE_SECONDS = 1.0
 """Between two looks at a database that is out of reach: each of them is a line of the log."""
-"""Between two looks at the table; a look is one read of an index."""
 
 _log = get_logger()
 
@@ -44,6 +45,18 @@ class LocalEngine:
     def enqueue(self, session: Session, kind: TaskKind, key: str) -> None:
         """Ask for a task inside the caller's transaction."""
         tasks.enqueue(session, kind, key)
+
+    def existing(self, session: Session, kind: TaskKind) -> set[str]:
+        """Return the keys of all tasks of a kind."""
+        return tasks.existing(session, kind)
+
+    def held(self, session: Session) -> list[HeldTask]:
+        """Return all tasks under lease."""
+        return [HeldTask(*one) for one in tasks.held(session)]
+
+    def take_back(self, session: Session, held: HeldTask, *, last: bool) -> None:
+        """Let others have a task whose worker is gone."""
+        tasks.take_back(session, held.id, last=last)
 
     def run(self, perform: Perform, kinds: Sequence[TaskKind], stop: threading.Event) -> None:
         """Perform tasks until `stop` is set."""

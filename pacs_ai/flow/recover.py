@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 
 from pacs_ai.dicom.scan import scan_instance
 from pacs_ai.domain import TaskKind
+from pacs_ai.engine.base import HeldTask
 from pacs_ai.errors import BundleChanged, NotDicom, StorageError
 from pacs_ai.flow import retry
 from pacs_ai.flow.arrivals import Arrivals
@@ -24,16 +25,18 @@ from pacs_ai.store import (
     leases,
     results,
     studies,
-    tasks,
     withdrawals,
     withholding,
 )
 from pacs_ai.store.session import BUSY_SECONDS, Session
 
+Held = leases.HeldLease | HeldTask
+"""What a process holds while it works on it."""
+
 _ADOPTED = Origin(calling_aet="", called_aet="", association_id=None)
 
 _NAMED = 20
-"""So many missing files are named in the log; of the others the number is."""
+"""How many missing files the log names; it gives only the number of the others."""
 
 _log = get_logger()
 
@@ -127,7 +130,7 @@ def _take_back_own(context: FlowContext) -> int:
     """Free what this node's workers held; the spool's lock says that none of them lives."""
     mine = f"{context.spool.node}/"
     with context.database.write() as session:
-        lost = [lease for lease in leases.held(session) if lease.owner.startswith(mine)]
+        lost = [lease for lease in _held(context, session) if lease.owner.startswith(mine)]
         for lease in lost:
             _take_back(context, session, lease, blame=leases.Blame.NODE)
     return len(lost)
@@ -142,38 +145,34 @@ def _ask_again(context: FlowContext) -> None:
             context.engine.enqueue(session, TaskKind.COMMIT, key)
 
 
-def _take_back(
-    context: FlowContext, session: Session, lease: leases.HeldLease, *, blame: leases.Blame
-) -> None:
-    state = leases.take_back(session, lease, blame=blame, now=context.now(), actor=context.owner)
-    if lease.is_job and state:
-        _log.warning("job taken back", job=lease.id, state=state)
+def _held(context: FlowContext, session: Session) -> list[Held]:
+    return [*leases.held(session), *context.engine.held(session)]
 
 
-_Seen = dict[tuple[str, str | int], tuple[leases.HeldLease, float]]
+def _take_back(context: FlowContext, session: Session, held: Held, *, blame: leases.Blame) -> None:
+    """Free a job, a delivery or a task whose holder is gone."""
+    if isinstance(held, HeldTask):
+        context.engine.take_back(session, held, last=blame is not leases.Blame.NOBODY)
+        return
+    state = leases.take_back(session, held, blame=blame, now=context.now(), actor=context.owner)
+    if held.is_job and state:
+        _log.warning("job taken back", job=held.id, state=state)
 
 
 class LeaseWatch:
     """Measures, on this process's monotonic clock, how long each lease was not renewed."""
 
     def __init__(self) -> None:
-        self._seen: _Seen = {}
+        self._since: dict[Held, float] = {}
 
     def excuse(self, seconds: float) -> None:
         """Leave out a time in which the database was busy: nobody could renew a lease then."""
-        self._seen = {key: (lease, since + seconds) for key, (lease, since) in self._seen.items()}
+        self._since = {lease: since + seconds for lease, since in self._since.items()}
 
-    def expired(
-        self, held: list[leases.HeldLease], lease_seconds: float, now: float
-    ) -> list[leases.HeldLease]:
+    def expired(self, held: Sequence[Held], lease_seconds: float, now: float) -> list[Held]:
         """Return the leases that stayed the same for longer than they last."""
-        seen: _Seen = {}
-        for lease in held:
-            key = (lease.entity.__tablename__, lease.id)
-            before = self._seen.get(key)
-            seen[key] = before if before is not None and before[0] == lease else (lease, now)
-        self._seen = seen
-        return [lease for lease, since in seen.values() if now - since > lease_seconds]
+        self._since = {lease: self._since.get(lease, now) for lease in held}
+        return [lease for lease, since in self._since.items() if now - since > lease_seconds]
 
 
 def sweep(context: FlowContext, watch: LeaseWatch) -> None:
@@ -184,7 +183,7 @@ def sweep(context: FlowContext, watch: LeaseWatch) -> None:
         with context.database.write() as session:
             now = context.clock.monotonic()
             watch.excuse(now - begin)
-            for lease in watch.expired(leases.held(session), seconds, now):
+            for lease in watch.expired(_held(context, session), seconds, now):
                 _take_back(context, session, lease, blame=leases.Blame.WORKER)
     except StorageError:
         watch.excuse(context.clock.monotonic() - begin)
@@ -212,7 +211,7 @@ def take_back_from(
         If the database does not take it within `busy_seconds`. The next start does it then.
     """
     with context.database.write(busy_seconds=busy_seconds) as session:
-        for lease in leases.held(session):
+        for lease in _held(context, session):
             if lease.owner in owners:
                 _take_back(context, session, lease, blame=blame)
         _give_tasks(context, session)
@@ -229,7 +228,7 @@ def _give_tasks(context: FlowContext, session: Session) -> None:
     }
     for kind, keys in wanted.items():
         if keys:
-            existing = tasks.existing(session, kind)
+            existing = context.engine.existing(session, kind)
             for key in keys:
                 if key not in existing:
                     context.engine.enqueue(session, kind, key)

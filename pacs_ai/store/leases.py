@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pacs_ai.domain import DeliveryState, JobState
-from pacs_ai.store.schema import Delivery, Job, Task
+from pacs_ai.store.schema import Delivery, Job
 from pacs_ai.store.transition import NO_LEASE, move
 
 MAX_WORKER_CRASHES = 2
@@ -35,7 +35,7 @@ class Blame(StrEnum):
 class HeldLease:
     """A lease as one sweep saw it."""
 
-    entity: type[Job] | type[Delivery] | type[Task]
+    entity: type[Job] | type[Delivery]
     id: str | int
     owner: str
     until: datetime | None
@@ -48,7 +48,7 @@ class HeldLease:
 
 
 def held(session: Session) -> list[HeldLease]:
-    """Return all leases that anyone holds."""
+    """Return the leases of all jobs that run and of all deliveries that are sent."""
     found = [
         HeldLease(Job, row.id, row.lease_owner or "", row.lease_until, row.attempt)
         for row in session.scalars(sa.select(Job).where(Job.state == JobState.RUNNING))
@@ -59,26 +59,19 @@ def held(session: Session) -> list[HeldLease]:
             sa.select(Delivery).where(Delivery.state == DeliveryState.SENDING)
         )
     ]
-    found += [
-        HeldLease(Task, row.id, row.lease_owner or "", row.lease_until, 0)
-        for row in session.scalars(sa.select(Task).where(Task.lease_owner.is_not(None)))
-    ]
     return found
 
 
 def take_back(
     session: Session, lease: HeldLease, *, blame: Blame, now: datetime, actor: str
 ) -> str:
-    """Free what a lost holder held: its task, its delivery, its job.
+    """Free a delivery or a job whose holder is gone.
 
     Returns
     -------
     str
         The state the row has now; empty if it moved meanwhile.
     """
-    if lease.entity is Task:
-        _free(session, lease, last=blame is not Blame.NOBODY)
-        return "free"
     if lease.entity is Delivery:
         arrow = (DeliveryState.SENDING, DeliveryState.PENDING)
         fence = {"attempt": lease.attempt}
@@ -95,24 +88,6 @@ def take_back(
         )
         return DeliveryState.PENDING if moved else ""
     return _requeue(session, lease, blame=blame, now=now, actor=actor)
-
-
-def _free(session: Session, lease: HeldLease, *, last: bool) -> None:
-    """Free a task; one whose holder died goes to the end, so that others are not hit with it.
-
-    Whoever is killed again and again would else begin with the same job every time, and give it
-    up in the end for what it has not done.
-    """
-    mine = (Task.id == lease.id, Task.lease_owner == lease.owner)
-    if not last:
-        session.execute(sa.update(Task).where(*mine).values(**NO_LEASE))
-        return
-    task = session.scalar(sa.select(Task).where(*mine).with_for_update())
-    if task is not None:
-        session.delete(task)
-        session.flush()
-        session.add(Task(kind=task.kind, key=task.key, version=task.version + 1))
-        session.flush()
 
 
 def _requeue(session: Session, lease: HeldLease, *, blame: Blame, now: datetime, actor: str) -> str:

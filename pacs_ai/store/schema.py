@@ -216,22 +216,6 @@ class Delivery(Base):
     error_text: Mapped[str] = mapped_column(Text, default="")
 
 
-class Task(Base):
-    """A reason to wake a worker now (local engine); the rows above are the truth, not these.
-
-    ``version`` grows when the same task is asked for while a worker is at it: it runs once more.
-    """
-
-    __tablename__ = "task"
-    __table_args__ = (UniqueConstraint("kind", "key"),)
-    id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(WORD)
-    key: Mapped[str] = mapped_column(String(128))
-    version: Mapped[int] = mapped_column(default=1)
-    lease_owner: Mapped[str | None] = mapped_column(String(128))
-    lease_until: Mapped[datetime | None]
-
-
 class Event(Base):
     """The audit trail: every change of state, append only."""
 

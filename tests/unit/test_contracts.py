@@ -36,6 +36,7 @@ PLANTED = [
     ("pacs_ai.flow", "pacs_ai.node.app"),
     ("pacs_ai.node.app", "pacs_ai.node.daemon"),
     ("pacs_ai.store", "pacs_ai.dicom"),
+    ("pacs_ai.store.leases", "pacs_ai.store.tasks"),
     ("pacs_ai.config", "pacs_ai.logs"),
     ("pacs_ai.config.paths", "pacs_ai.config.load"),
     ("pacs_ai.errors", "pacs_ai.domain"),
@@ -43,6 +44,9 @@ PLANTED = [
     ("training", "pacs_ai.config"),
     ("training", "pacs_ai.demo.run"),
 ]
+
+# closes a circle: the second imports the first
+CIRCLE = ("pacs_ai.store.version", "pacs_ai.store.migrate")
 
 
 def module_file(folder: Path, module: str) -> Path:
@@ -57,7 +61,7 @@ def report(root: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     shutil.copy(root / "pyproject.toml", copy)
     for package in ("pacs_ai", "training"):
         shutil.copytree(root / package, copy / package, ignore=shutil.ignore_patterns("bundles"))
-    for module, imported in PLANTED:
+    for module, imported in [*PLANTED, CIRCLE]:
         with module_file(copy, module).open("a", encoding="utf-8") as file:
             file.write(f"\nimport {imported}\n")
     (copy / "pacs_ai" / "stray.py").write_text("")
@@ -72,6 +76,10 @@ def report(root: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize(("module", "imported"), PLANTED)
 def test_planted_import_is_reported(report: str, module: str, imported: str) -> None:
     assert f"{module} -> {imported} (l." in report
+
+
+def test_a_circle_is_reported(report: str) -> None:
+    assert "- .version -> .migrate (1 import)" in report
 
 
 def test_module_without_a_layer_is_reported(report: str) -> None:

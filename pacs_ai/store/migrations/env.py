@@ -2,12 +2,13 @@
 
 from alembic import context
 
-from pacs_ai.store.schema import Study
+from pacs_ai.store import schema, tasks  # noqa: F401 - each makes tables known to Base
+from pacs_ai.store.columns import Base
 
 connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
-    target_metadata=Study.metadata,
+    target_metadata=Base.metadata,
     render_as_batch=True,  # SQLite alters a table by making it anew
     compare_type=True,
 )

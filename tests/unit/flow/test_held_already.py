@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-import sqlalchemy as sa
 from pydicom.dataset import Dataset
 
 from pacs_ai.clock import ManualClock
@@ -12,7 +11,6 @@ from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.deliver import deliver
 from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.net.scu.client import PeerAddress
-from pacs_ai.store.schema import Task
 from tests import net_peer as net
 from tests import odd_peer as odd
 from tests.net_peer import data_pdu, fragment
@@ -151,4 +149,4 @@ def test_commitment_is_asked_where_it_is_on(
     for one in patient.deliveries():
         assert "storage commitment" in one.error_text
     with patient.context.database.read() as session:
-        assert [one.kind for one in session.scalars(sa.select(Task)) if one.kind == TaskKind.COMMIT]
+        assert patient.context.engine.existing(session, TaskKind.COMMIT)

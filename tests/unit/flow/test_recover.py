@@ -3,14 +3,12 @@
 from dataclasses import replace
 from datetime import timedelta
 
-import sqlalchemy as sa
-
 from pacs_ai.clock import ManualClock
 from pacs_ai.domain import JobState, TaskKind
 from pacs_ai.flow import recover
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.store import admission, jobs, leases, studies, tasks
-from pacs_ai.store.schema import Job, Task
+from pacs_ai.store import admission, jobs, leases, studies
+from pacs_ai.store.schema import Job
 from pacs_ai.store.spool import Spool
 from tests.unit.store.samples import NOW, arrival, routed_job, sender
 
@@ -39,7 +37,7 @@ def test_an_expired_lease_is_taken_back(context: FlowContext, clock: ManualClock
     recover.sweep(context, watch)
     assert state_of(context, lease) == JobState.QUEUED
     with context.database.read() as session:
-        assert tasks.existing(session, TaskKind.ANALYSE) == {lease.job_id}
+        assert context.engine.existing(session, TaskKind.ANALYSE) == {lease.job_id}
 
 
 def test_a_clock_that_jumps_expires_no_lease(context: FlowContext, clock: ManualClock):
@@ -80,10 +78,10 @@ def test_a_restart_takes_back_at_once_what_this_node_held_and_nothing_else(
 def test_losing_all_tasks_costs_one_sweep(context: FlowContext):
     with context.database.write() as session:
         _, job_id = routed_job(session)
-        session.execute(sa.delete(Task))
+        assert context.engine.existing(session, TaskKind.ANALYSE) == set()
     recover.sweep(context, recover.LeaseWatch())
     with context.database.read() as session:
-        assert tasks.existing(session, TaskKind.ANALYSE) == {job_id}
+        assert context.engine.existing(session, TaskKind.ANALYSE) == {job_id}
         assert leases.held(session) == []
 
 

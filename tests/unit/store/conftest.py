@@ -1,22 +1,14 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from pacs_ai.store.migrate import upgrade
 from pacs_ai.store.session import Database
-from tests.ports import free_port
-from tests.postgres import running_postgres
+from tests.databases import emptied
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-
-@pytest.fixture(scope="session")
-def postgres(tool: Callable[[str], Path]) -> Iterator[str]:
-    with running_postgres(tool, free_port()) as url:
-        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -24,10 +16,7 @@ def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[D
     if request.param == "sqlite":
         database = Database(f"sqlite:///{tmp_path}/pacs-ai.db")
     else:
-        database = Database(request.getfixturevalue("postgres"))
-        with database.engine.begin() as connection:
-            connection.execute(sa.text("DROP SCHEMA public CASCADE"))
-            connection.execute(sa.text("CREATE SCHEMA public"))
+        database = emptied(request.getfixturevalue("postgres"))
     yield database
     database.close()
 

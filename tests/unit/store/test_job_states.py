@@ -2,9 +2,9 @@
 
 import pytest
 
-from pacs_ai.domain import JobState, TaskKind
+from pacs_ai.domain import JobState
 from pacs_ai.errors import IllegalTransition, LeaseLost
-from pacs_ai.store import admission, jobs, leases, operator, results, tasks
+from pacs_ai.store import admission, jobs, leases, operator, results
 from pacs_ai.store.schema import Job
 from pacs_ai.store.session import Database
 from tests.unit.store.samples import MODEL, NOW, arrival, made, routed_job, sender
@@ -75,33 +75,6 @@ def test_a_study_that_kills_workers_is_set_aside(
         assert states == [JobState.QUEUED] * 7
     else:
         assert states == [JobState.QUEUED] * (allowed - 1) + [JobState.FAILED]
-
-
-@pytest.mark.parametrize(
-    ("blame", "order"),
-    [
-        (leases.Blame.WORKER, ["b", "c", "a"]),
-        (leases.Blame.NODE, ["b", "c", "a"]),
-        (leases.Blame.NOBODY, ["a", "b", "c"]),
-    ],
-)
-def test_what_somebody_died_at_waits_behind_the_rest(
-    database: Database, blame: leases.Blame, order: list[str]
-):
-    """A node that is killed again and again must not give up on the job it always begins with."""
-    kinds = [TaskKind.ANALYSE]
-    with database.write() as session:
-        for key in "abc":
-            tasks.enqueue(session, TaskKind.ANALYSE, key)
-        late = tasks.claim(session, kinds, "node/1/1", 60, NOW)
-        assert late is not None
-        (lease,) = leases.held(session)
-        leases.take_back(session, lease, blame=blame, now=NOW, actor="sweep")
-        leases.take_back(session, lease, blame=blame, now=NOW, actor="sweep")
-        session.expire_all()
-        claimed = [tasks.claim(session, kinds, "node/1/2", 60, NOW) for _ in range(3)]
-        assert [task.key for task in claimed if task is not None] == order
-        assert tasks.claim(session, kinds, "node/1/2", 60, NOW) is None
 
 
 def test_operator_retries_what_failed_and_nothing_else(database: Database):

@@ -1,0 +1,102 @@
+"""Every engine on every database that it can have."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pacs_ai.clock import SystemClock
+from pacs_ai.domain import TaskKind
+from pacs_ai.engine.base import Engine, HeldTask
+from pacs_ai.engine.local import LocalEngine
+from pacs_ai.store.migrate import upgrade
+from pacs_ai.store.session import Database, Session
+from tests.databases import emptied
+from tests.memory_engine import MemoryEngine, Tasks
+
+ROUTES = (TaskKind.ROUTE,)
+
+
+@dataclass
+class Engines:
+    """The workers of one queue, and the database of the rows that its tasks are about."""
+
+    database: Database
+    make: Callable[[str, float], Engine]
+
+    def of(self, owner: str = "node/boot/1", lease_seconds: float = 60) -> Engine:
+        return self.make(owner, lease_seconds)
+
+    def enqueue(self, *keys: str, kind: TaskKind = TaskKind.ROUTE) -> None:
+        with self.database.write() as session:
+            for key in keys:
+                self.of().enqueue(session, kind, key)
+
+    def existing(self, kind: TaskKind = TaskKind.ROUTE) -> set[str]:
+        with self.database.read() as session:
+            return self.of().existing(session, kind)
+
+    def held(self) -> list[HeldTask]:
+        with self.database.read() as session:
+            return self.of().held(session)
+
+    def take_back(self, held: HeldTask, *, last: bool = True) -> None:
+        with self.database.write() as session:
+            self.of().take_back(session, held, last=last)
+
+    def roll_back(self, change: Callable[[Session], None]) -> None:
+        """Do something in a transaction that does not commit."""
+        with contextlib.suppress(ZeroDivisionError), self.database.write() as session:
+            change(session)
+            raise ZeroDivisionError
+
+    def drained(self, owner: str = "node/boot/1") -> list[str]:
+        """The keys of all tasks that wait, in the order in which they are performed."""
+        done: list[str] = []
+        assert self.of(owner).drain(lambda _kind, key: done.append(key), ROUTES) == len(done)
+        return done
+
+    @contextlib.contextmanager
+    def frozen(self, owner: str) -> Iterator[Callable[[], None]]:
+        """A worker that holds a task, the only one, until the function is called or the end."""
+        goes_on, holds = threading.Event(), threading.Event()
+
+        def perform(_kind: TaskKind, _key: str) -> None:
+            holds.set()
+            goes_on.wait()
+
+        stop = threading.Event()
+        thread = threading.Thread(target=self.of(owner, 6000).run, args=(perform, ROUTES, stop))
+
+        def finish() -> None:
+            stop.set()
+            goes_on.set()
+            thread.join()
+
+        thread.start()
+        try:
+            assert holds.wait(30)
+            yield finish
+        finally:
+            finish()
+
+
+@pytest.fixture(params=["local on SQLite", "local on PostgreSQL", "in memory"])
+def engines(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engines]:
+    if request.param == "local on PostgreSQL":
+        database = emptied(request.getfixturevalue("postgres"))
+    else:
+        database = Database(f"sqlite:///{tmp_path}/tasks.db")
+    upgrade(database)
+    tasks, clock = Tasks(), SystemClock()
+
+    def make(owner: str, lease_seconds: float) -> Engine:
+        if request.param == "in memory":
+            return MemoryEngine(tasks, owner, lease_seconds)
+        return LocalEngine(database, clock, owner, lease_seconds)
+
+    yield Engines(database, make)
+    database.close()

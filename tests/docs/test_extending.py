@@ -1,0 +1,16 @@
+"""docs/extending.md names what one has to write."""
+
+import re
+from pathlib import Path
+
+from pacs_ai.engine.base import Engine
+
+
+def section(root: Path, title: str) -> str:
+    text = (root / "docs" / "extending.md").read_text()
+    return text.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def test_every_method_of_an_engine_is_named(root: Path) -> None:
+    named = re.findall(r"^ *\| `(\w+)` \|", section(root, "An engine"), re.MULTILINE)
+    assert named == [name for name in vars(Engine) if not name.startswith("_")]
