@@ -28,6 +28,9 @@ APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 RJ, AC, P_DATA, RELEASE_RQ, RELEASE_RP, ABORT = 3, 2, 4, 5, 6, 7
 HEAD = 132
 
+PATIENCE = 60.0
+"""Seconds to wait for what a quiet machine does at once."""
+
 SETTINGS = ServerSettings(ae_titles=("AI_NODE", "SECOND"), port=0)
 QUICK = replace(SETTINGS, acse_seconds=0.4, pdu_seconds=0.4, idle_seconds=0.6, closing_seconds=0.3)
 
@@ -204,7 +207,7 @@ def decode(data: bytes) -> dict[int, bytes]:
 class Peer:
     """A socket that speaks PDUs."""
 
-    def __init__(self, port: int, timeout: float = 10):
+    def __init__(self, port: int, timeout: float = PATIENCE):
         self.sock = socket.create_connection(("127.0.0.1", port), timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -273,7 +276,7 @@ class Peer:
         return body[2], body[3]
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 5) -> bool:
+def eventually(condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:
     """Wait for what another thread does."""
     ticker = threading.Event()
     for _ in range(int(seconds / 0.01)):

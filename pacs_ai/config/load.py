@@ -106,14 +106,19 @@ def _hint(said: str) -> str:
 
 
 def _environment() -> dict[str, dict[str, str]]:
-    """Values for known sections: an orchestrator may set other ``PACS_AI_`` variables."""
+    """Values for known sections: an orchestrator may set other ``PACS_AI_`` variables.
+
+    Only our own variables are read. Another thread may set and delete others meanwhile: typer
+    does, and ``os.environ.items()`` then raises KeyError.
+    """
     found: dict[str, dict[str, str]] = {}
+    ours = {name: os.environ[name] for name in os.environ if name.startswith(_ENVIRONMENT)}
     for section in Config.model_fields:
         keys = _fields(section)
         if not keys:
             continue
         start = f"{_ENVIRONMENT}{section}_".upper()
-        for name, value in os.environ.items():
+        for name, value in ours.items():
             key = name.removeprefix(start).lower()
             if not name.startswith(start) or key.startswith(_ORCHESTRATOR):
                 continue

@@ -187,9 +187,9 @@ class Association:
         )
         self._handlers.opened(info)
         self._info = info
-        self.connection.send(agreement.pdu, settings.pdu_seconds)
         self.idle_since = time.monotonic()
-        self._idle_deadline = self.idle_since + settings.idle_seconds
+        self.connection.send(agreement.pdu, settings.pdu_seconds)
+        self._idle_deadline = time.monotonic() + settings.idle_seconds
         return None
 
     def _reject(self) -> Event | None:
@@ -258,6 +258,7 @@ class Association:
     def _send_message(self, context_id: int, command: bytes, dataset: bytes | None) -> None:
         """Send a message in fragments that the peer takes, all in one write."""
         data = pdu.message(context_id, command, dataset, self._request.max_pdu)
+        self.idle_since = time.monotonic()  # a peer that has its answer never looks idle
         self.connection.send(data, self._settings.pdu_seconds)
 
     def _say_last(self, data: bytes, outcome: Outcome) -> None:

@@ -33,7 +33,7 @@ def test_every_command_explains_itself(name: str, pacs_ai: PacsAi) -> None:
     assert answer.out.startswith(f"Usage: pacs-ai {name} ")
 
 
-@pytest.mark.parametrize("name", GROUPS)
+@pytest.mark.parametrize("name", sorted(GROUPS))
 def test_a_group_on_its_own_lists_its_commands(name: str, pacs_ai: PacsAi) -> None:
     answer = pacs_ai(name)
     assert answer.code == 0

@@ -1,3 +1,5 @@
+import os
+from collections import UserDict
 from pathlib import Path
 
 import pytest
@@ -151,6 +153,18 @@ def test_a_misspelt_variable_is_an_error(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PACS_AI_LIMITS_IDLE_SECOND", "5")
     with pytest.raises(ConfigError, match="PACS_AI_LIMITS_IDLE_SECOND"):
         load_config()
+
+
+def test_other_variables_may_vanish_meanwhile(monkeypatch: pytest.MonkeyPatch):
+    class Vanishing(UserDict[str, str]):
+        def __getitem__(self, name: str) -> str:
+            if name == "PYDANTIC_DISABLE_PLUGINS":
+                raise KeyError(name)
+            return super().__getitem__(name)
+
+    names = {"PYDANTIC_DISABLE_PLUGINS": "1", "PACS_AI_NODE_AE_TITLE": "HERE"}
+    monkeypatch.setattr(os, "environ", Vanishing(dict(os.environ) | names))
+    assert load_config().node.ae_title == "HERE"
 
 
 def test_callers_by_title_pattern_and_address():
