@@ -43,6 +43,7 @@ PLANTED = [
     ("training", "pacs_ai.store"),
     ("training", "pacs_ai.config"),
     ("training", "pacs_ai.demo.run"),
+    ("training.recipe", "training.cli"),
 ]
 
 # closes a circle: the second imports the first
