@@ -7,18 +7,17 @@ from typing import Annotated
 
 import typer
 
-from pacs_ai.cli.infer_study import Wanted, study_record
+from pacs_ai.cli.infer_study import Options, study_record
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, read_config, single
 from pacs_ai.cli.tables import Record, show_records
 from pacs_ai.config import Config
 from pacs_ai.dicom.gather import find_files, group_studies
 from pacs_ai.domain import ResultKind
 from pacs_ai.errors import ConfigError, DataError, InvalidResult, RuntimeFailed, StorageError
-from pacs_ai.flow.context import installation_uid
-from pacs_ai.flow.encode import result_context
 from pacs_ai.logs import get_logger
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
+from pacs_ai.results.common.context import installation_uid, result_context
 from pacs_ai.results.content.wording import fraction
 from pacs_ai.store.spool import Spool
 
@@ -88,10 +87,10 @@ def _infer(
     studies, unreadable = group_studies(find_files(paths).files)
     if unreadable:
         _log.warning("files are no DICOM instances: left out", files=len(unreadable))
-    made_by = result_context(settings, _installation(settings), datetime.fromtimestamp(0, UTC))
-    wanted = Wanted(tuple(results or DEFAULT), made_by, out, refusals)
+    context = result_context(settings, _installation(settings), datetime.fromtimestamp(0, UTC))
+    options = Options(tuple(results or DEFAULT), context, out, refusals)
     classifier = _load(settings, model)
-    records = [study_record(classifier, study, wanted) for study in studies]
+    records = [study_record(classifier, study, options) for study in studies]
     rows = [row for record in records for row in _rows(record)]
     if as_json:
         show_records(records, _COLUMNS, as_json=True, nothing="")

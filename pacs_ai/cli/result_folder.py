@@ -35,7 +35,7 @@ class ResultFolder:
             for old in (old for kind in ResultKind for old in self._folder.glob(f"{kind}-*.*")):
                 old.unlink()
 
-    def keep(self, result: Built) -> str:
+    def write(self, result: Built) -> str:
         """Write a result and return its path, "" if it is not kept.
 
         Raises
@@ -52,7 +52,7 @@ class ResultFolder:
         atomic_write(path, content, durable=False)
         return str(path)
 
-    def drop(self, path: str) -> None:
+    def remove(self, written: str) -> None:
         """Remove a result that was written."""
-        if path:
-            Path(path).unlink(missing_ok=True)
+        if written:
+            Path(written).unlink(missing_ok=True)

@@ -1,19 +1,20 @@
-"""Step 4: one model looks at one study revision, and its findings become DICOM objects.
+"""Step 4: claim a job, let `pacs_ai.analysis` analyse the study, enter the outcome.
 
-The job's lease is renewed all the while; what is written at the end is fenced by the attempt, so
-that of two workers on one job (one of them was only asleep) exactly one has an effect.
+The job's lease is renewed meanwhile. The outcome is fenced by the number of the attempt: if two
+workers do one job, because one of them was only suspended, exactly one has an effect.
 """
 
 import contextlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
+from pacs_ai.analysis.predict import PredictedStudy
+from pacs_ai.analysis.study import Analysis, analyse_study
 from pacs_ai.clock import beating
-from pacs_ai.domain import JobId, StudyId, StudyPrediction, TaskKind
+from pacs_ai.domain import JobId, StudyId, TaskKind
 from pacs_ai.errors import (
     BundleChanged,
     DataError,
-    InvalidResult,
     LeaseLost,
     ModelError,
     PacsAIError,
@@ -22,16 +23,18 @@ from pacs_ai.errors import (
 )
 from pacs_ai.flow import retry
 from pacs_ai.flow.context import FlowContext, pair_key
-from pacs_ai.flow.encode import Encoded, encode
 from pacs_ai.flow.insist import insist
 from pacs_ai.flow.intact import check_instances, is_outage
-from pacs_ai.flow.look import Looked, Source, look
 from pacs_ai.flow.loopguard import OWN_RESULT
-from pacs_ai.flow.refuse import say_why
-from pacs_ai.flow.whose import sources_of
+from pacs_ai.flow.sources import sources_of
+from pacs_ai.flow.store_results import (
+    SpoolWriter,
+    addressed,
+    asking_for_refusals,
+    wanted_results,
+)
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.model.predict import Classifier
-from pacs_ai.results.content.wording import fraction
 from pacs_ai.store import identities, instances, jobs
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Instance, Job, Study
@@ -116,31 +119,29 @@ def _perform(
         named = identities.foreign(session, study)
     classifier = _chosen(classifiers, job.model_name, changed)
     check_instances(context.spool, [row for row in rows if row.unusable_reason != OWN_RESULT])
-    sources = sources_of(context, rows, named)
     rules = [rule for rule in context.config.rules if rule.name in job.rules]
-    try:
-        looked = look(classifier, sources)
-        _note_unusable(context, rows, looked)
-        encoded = encode(context, job, looked.prediction, rules)
-        if encoded.failed and not encoded.made:
-            raise next(iter(encoded.failed.values()))
-    except DataError as error:
-        made = say_why(context, job, classifier.identity, sources, error)
-        _log.warning("job rejected", job=job.id, error=error.code, reason=error.message)
-        _finish(context, lease, made, partial(jobs.reject, code=error.code, text=error.message))
-        return
-    prediction = looked.prediction
-    made = encoded.made + _say_what_is_missing(context, job, classifier, sources, encoded)
-    fault = (encoded.code, encoded.remark)
-    end = partial(jobs.succeed, summary=summarise(prediction), fault=fault)
-    _finish(context, lease, made, end)
-    _log.info(
-        "study analysed",
-        study=study_ref(study.study_instance_uid),
-        job=lease.job_id,
-        images=len(prediction.images),
-        seconds=round((context.now() - (job.started_at or job.created_at)).total_seconds(), 3),
+    analysis = analyse_study(
+        classifier,
+        sources_of(context, rows, named),
+        wanted_results(context, job, rules),
+        SpoolWriter(context),
     )
+    if analysis.predicted is not None:
+        _note_unusable(context, rows, analysis.predicted)
+    _log_missing(job, analysis)
+    made = [
+        *addressed(context, analysis.results.made, rules),
+        *addressed(context, analysis.refusals.made, asking_for_refusals(rules)),
+    ]
+    _finish(context, lease, made, _end(analysis))
+    if analysis.error is None:
+        _log.info(
+            "study analysed",
+            study=study_ref(study.study_instance_uid),
+            job=lease.job_id,
+            images=analysis.images,
+            seconds=round((context.now() - (job.started_at or job.created_at)).total_seconds(), 3),
+        )
 
 
 def _chosen(
@@ -156,26 +157,34 @@ def _chosen(
     return classifiers[name]
 
 
-def _say_what_is_missing(
-    context: FlowContext,
-    job: Job,
-    classifier: Classifier,
-    sources: Sequence[Source],
-    encoded: Encoded,
-) -> list[StoredResult]:
-    """Tell the log of results that could not be made, and who asked for it of their absence."""
-    for kind, error in encoded.failed.items():
-        _log.error("result not made", job=job.id, kind=kind, error=error.code, reason=error.message)
-    if not encoded.failed:
-        return []
-    error = InvalidResult(f"the images were analysed, but {encoded.remark}")
-    return say_why(context, job, classifier.identity, sources, error, encoded.failed)
+def _end(analysis: Analysis[StoredResult]) -> Callable[..., list[str]]:
+    """Return the arrow of the job's state machine that an analysis ends with."""
+    if (error := analysis.error) is not None:
+        return partial(jobs.reject, code=error.code, text=error.message)
+    fault = (analysis.results.code, analysis.results.remark)
+    return partial(jobs.succeed, summary=analysis.summary, fault=fault)
 
 
-def _note_unusable(context: FlowContext, rows: Sequence[Instance], looked: Looked) -> None:
+def _log_missing(job: Job, analysis: Analysis[StoredResult]) -> None:
+    """Log why a study has no results, or which of them are missing."""
+    error = analysis.error
+    if error is not None:
+        _log.warning("job rejected", job=job.id, error=error.code, reason=error.message)
+    else:
+        for kind, fault in analysis.results.failed.items():
+            _log.error(
+                "result not made", job=job.id, kind=kind, error=fault.code, reason=fault.message
+            )
+    for kind, fault in analysis.refusals.failed.items():
+        _log.error("no report of a rejected job", job=job.id, kind=kind, error=fault.code)
+
+
+def _note_unusable(
+    context: FlowContext, rows: Sequence[Instance], predicted: PredictedStudy
+) -> None:
     """Write down which instances cannot be read, and which can after all."""
     before = {row.id: row.unusable_reason for row in rows}
-    notes = {**dict.fromkeys(looked.used, ""), **looked.unusable}
+    notes = {**dict.fromkeys(predicted.used, ""), **predicted.unusable}
     changed = {key: reason for key, reason in notes.items() if before[key] != reason}
     if not changed:
         return
@@ -213,12 +222,3 @@ def _finish(
             if result.fresh:
                 context.spool.delete(result.path)
         raise
-
-
-def summarise(prediction: StudyPrediction) -> str:
-    """Say the outcome in a line for the listings: every class, then the reservations."""
-    parts = [
-        f"{spec.name} {fraction(p)}"
-        for spec, p in zip(prediction.model.classes, prediction.probabilities, strict=True)
-    ]
-    return "; ".join([", ".join(parts), *(one.text for one in prediction.reservations)])

@@ -9,10 +9,10 @@ from pacs_ai.config import Config
 from pacs_ai.dicom.patient import PatientIdentity
 from pacs_ai.engine.base import Engine
 from pacs_ai.logs import keyed_hash
+from pacs_ai.results.common.context import installation_uid
 from pacs_ai.store.identities import Stated
 from pacs_ai.store.session import Database
 from pacs_ai.store.spool import Spool
-from pacs_ai.uids import derived_uid
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,6 @@ class FlowContext:
     def installation_uid(self) -> str:
         """Return the UID of this installation, the observer of every report."""
         return installation_uid(self.secret)
-
-
-def installation_uid(secret: bytes) -> str:
-    """Return the UID of the installation that has this secret."""
-    return derived_uid("installation", keyed_hash(secret, "installation"))
 
 
 def pair_key(first: object, second: object) -> str:

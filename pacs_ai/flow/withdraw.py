@@ -12,9 +12,9 @@ from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import DOCUMENTS, ResultKind, TaskKind
 from pacs_ai.errors import InvalidResult, StorageError
 from pacs_ai.flow.context import FlowContext, pair_key
-from pacs_ai.flow.encode import result_context
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.results.build import DICOM_SUFFIX, BuiltResult
+from pacs_ai.results.common.context import result_context
 from pacs_ai.results.common.evidence import read_source
 from pacs_ai.results.sr.rejection_note import Withdrawn, build_rejection
 from pacs_ai.store import identities, withdrawals

@@ -26,10 +26,10 @@ import pydicom
 from highdicom import sr
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
+from pacs_ai.analysis.make import checked_results
 from pacs_ai.dicom.foreign import quiet
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.domain import ImagePrediction, ResultKind, StudyPrediction
-from pacs_ai.flow.encode import make
 from pacs_ai.results.common.codes import PERCENT, concept, probability_concept
 from pacs_ai.results.content.selection import every_image
 from pacs_ai.results.images.overlay import Legend, draw, headline
@@ -78,7 +78,7 @@ def sources(folder: Path, count: int) -> list[Path]:
 
 
 def ours(prediction: StudyPrediction, kinds: Sequence[ResultKind]) -> int:
-    return sum(len(result.encode()) for result in make(prediction, kinds, CONTEXT))
+    return sum(len(result.encode()) for result in checked_results(prediction, kinds, CONTEXT))
 
 
 def drawn(seen: ImagePrediction, klass: int) -> np.ndarray:

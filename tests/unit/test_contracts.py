@@ -33,6 +33,7 @@ PLANTED = [
     ("pacs_ai.net", "pacs_ai.results"),
     ("pacs_ai.net.tls", "pacs_ai.net.scp"),
     ("pacs_ai.net.scu", "pacs_ai.net.scp"),
+    *(("pacs_ai.analysis", f"pacs_ai.{name}") for name in ("config", "engine", "net", "store")),
     ("pacs_ai.flow", "pacs_ai.node.app"),
     ("pacs_ai.node.app", "pacs_ai.node.daemon"),
     ("pacs_ai.store", "pacs_ai.dicom"),

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from pacs_ai.analysis.make import checked_results
+from pacs_ai.analysis.predict import Source, predict_study
 from pacs_ai.demo.phantom import Modality, write_phantom_study
 from pacs_ai.dicom.header import read_header
 from pacs_ai.domain import DOCUMENTS, ClassSpec, Code, ImagePrediction, ResultKind, StudyPrediction
-from pacs_ai.flow.encode import make
-from pacs_ai.flow.look import Source, look
 from pacs_ai.model.predict import Classifier, aggregate
 from pacs_ai.results.common.context import ResultContext
 from tests.unit.results.samples import blob, model
@@ -53,9 +53,9 @@ def phantom(
 
 def analysed(classifier: Classifier, images: Sequence[Path], folder: Path) -> Stored:
     """Let the node's own pipeline look at images."""
-    looked = look(classifier, [Source(path, n) for n, path in enumerate(images)])
-    assert not looked.unusable
-    return with_results(looked.prediction, images, folder)
+    predicted = predict_study(classifier, [Source(path, n) for n, path in enumerate(images)])
+    assert not predicted.unusable
+    return with_results(predicted.prediction, images, folder)
 
 
 def of_fourteen(images: Sequence[Path], folder: Path, *, found: int) -> Stored:
@@ -74,7 +74,7 @@ def with_results(prediction: StudyPrediction, images: Sequence[Path], folder: Pa
     folder.mkdir(parents=True, exist_ok=True)
     files = list(images)
     shown = tuple(kind for kind in ResultKind if kind not in DOCUMENTS)
-    for result in make(prediction, shown, CONTEXT):
+    for result in checked_results(prediction, shown, CONTEXT):
         path = folder / f"{result.kind}-{result.number}{result.suffix}"
         result.write(path)
         files.append(path)

@@ -1,13 +1,21 @@
 """What a result states besides the prediction: who made it, where, when, under which settings."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+from pacs_ai import __version__
+from pacs_ai.config import Config
 from pacs_ai.domain import ModelIdentity, ResultKind
+from pacs_ai.logs import keyed_hash
+from pacs_ai.uids import derived_uid
 
 MANUFACTURER = "pacs-ai"
 MODEL_NAME = "pacs-ai node"
+
+FORM = b"results 5"
+"""Version of the results' form; goes into every result UID, so that two forms can coexist."""
 
 _MINUTES_IN_DAY = 24 * 60
 _OFFSET_LENGTH = len("+0000")
@@ -93,6 +101,29 @@ class ResultContext:
             study_uid,
             *((self.identity,) if self.identity else ()),
         )
+
+
+def result_context(
+    config: Config,
+    installation_uid: str,
+    created_at: datetime,
+    predecessor: Predecessor | None = None,
+) -> ResultContext:
+    """Return the context of results made under a configuration."""
+    return ResultContext(
+        site=config.node.site,
+        installation_uid=installation_uid,
+        software_version=__version__,
+        created_at=created_at,
+        settings_hash=hashlib.sha256(FORM + config.results.model_dump_json().encode()).hexdigest(),
+        predecessor=predecessor,
+        font=config.results.font,
+    )
+
+
+def installation_uid(secret: bytes) -> str:
+    """Return the UID of the installation that has this secret, the observer of every report."""
+    return derived_uid("installation", keyed_hash(secret, "installation"))
 
 
 def own_result(manufacturer: str, model_name: str) -> bool:

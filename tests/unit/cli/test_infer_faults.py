@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from pydicom.data import get_testdata_file
 
-from pacs_ai.cli import infer_study
-from pacs_ai.flow.look import Looked, Source
+from pacs_ai.analysis import study as analysis
+from pacs_ai.analysis.predict import PredictedStudy, Source
 from pacs_ai.model.predict import Classifier
 from tests.unit.cli.conftest import Answer
 
 PacsAi = Callable[..., Answer]
-Look = Callable[[Classifier, Sequence[Source]], Looked]
+PredictStudy = Callable[[Classifier, Sequence[Source]], PredictedStudy]
 
 
 @pytest.fixture
@@ -30,14 +30,14 @@ def source(tmp_path: Path) -> Path:
 
 def before_ct(monkeypatch: pytest.MonkeyPatch, happens: Callable[[Path], None]) -> None:
     """Let something happen to the file of the first study after it was found."""
-    real: Look = infer_study.look
+    real: PredictStudy = analysis.predict_study
 
-    def look(classifier: Classifier, sources: Sequence[Source]) -> Looked:
+    def predict_study(classifier: Classifier, sources: Sequence[Source]) -> PredictedStudy:
         if sources[0].path.name == "CT_small.dcm":
             happens(sources[0].path)
         return real(classifier, sources)
 
-    monkeypatch.setattr(infer_study, "look", look)
+    monkeypatch.setattr(analysis, "predict_study", predict_study)
 
 
 def test_a_file_that_vanishes_costs_its_study_alone(

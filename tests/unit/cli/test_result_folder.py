@@ -18,8 +18,8 @@ def test_what_cannot_be_written_whole_is_not_there(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:
         with pytest.raises(StorageError):
-            folder.keep(result)
+            folder.write(result)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list((tmp_path / "study").iterdir()) == []
-    assert Path(folder.keep(result)).read_bytes() == result.content
+    assert Path(folder.write(result)).read_bytes() == result.content

@@ -4,12 +4,18 @@ from pathlib import Path
 import pytest
 from pydicom.dataset import Dataset
 
+from pacs_ai.analysis.make import make_refusals
+from pacs_ai.analysis.predict import Source
 from pacs_ai.config import Config, Peer, Rule
 from pacs_ai.domain import JobId, ResultKind
 from pacs_ai.errors import NoFittingSeries
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.look import Source
-from pacs_ai.flow.refuse import refusal_of, say_why
+from pacs_ai.flow.store_results import (
+    SpoolWriter,
+    addressed,
+    asking_for_refusals,
+    wanted_results,
+)
 from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.store import instances, jobs, studies
 from pacs_ai.store.results import StoredResult
@@ -45,7 +51,11 @@ def asked(context: FlowContext, *rules: Rule) -> list[StoredResult]:
         job = session.get_one(Job, JobId(str(job_id)))
         rows = instances.of_revision(session, 1, 1)
     sources = [Source(context.spool.path_of(row.path), row.id) for row in rows]
-    return say_why(changed, job, MODEL, sources, WHY)
+    wanted = wanted_results(changed, job, rules)
+    writer = SpoolWriter(changed)
+    outcome = make_refusals(MODEL, sources, WHY, wanted.refusals, wanted.context_of, writer)
+    assert not outcome.failed
+    return addressed(changed, outcome.made, asking_for_refusals(rules))
 
 
 @pytest.fixture(autouse=True)
@@ -81,8 +91,3 @@ def test_files_that_are_no_objects_go_to_nobody(context: FlowContext) -> None:
 def test_nobody_asked_nothing_made(context: FlowContext) -> None:
     assert asked(context, rule("quiet", (ResultKind.REPORT,), ask=False)) == []
     assert context.spool.result_paths() == set()
-
-
-def test_of_files_that_cannot_be_read_nothing_is_said(tmp_path: Path) -> None:
-    (tmp_path / "x").write_bytes(b"no DICOM")
-    assert refusal_of(MODEL, [Source(tmp_path / "x", 1)], WHY) is None

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from pydicom.data import get_testdata_file
 
+from pacs_ai.analysis.predict import Source, predict_study
 from pacs_ai.demo.phantom import MODALITIES, write_phantom_study
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.errors import BundleInvalid, NoFittingSeries, ResultWithheld
-from pacs_ai.flow.look import Source, look
 from pacs_ai.model.applicability import Applicability
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.outlier import OutlierEntry, Outliers
@@ -105,7 +105,7 @@ def test_the_demonstration_tells_phantoms_from_people(demo: Classifier, tmp_path
 
 
 def test_a_real_image_is_flagged_and_still_answered(demo: Classifier) -> None:
-    prediction = look(demo, [Source(real_image(), 1)]).prediction
+    prediction = predict_study(demo, [Source(real_image(), 1)]).prediction
     assert [one.code.value for one in prediction.reservations] == ["OUTLIER"]
     assert sum(prediction.probabilities) == pytest.approx(1)
 
@@ -115,11 +115,11 @@ def test_a_bundle_can_withhold_instead(demo: Classifier) -> None:
     strict = Outliers(statistics, OutlierEntry(limit=12.0, policy="withhold"))
     demo = Classifier(replace(demo.bundle, outliers=strict), demo._runtime)
     with pytest.raises(ResultWithheld):
-        look(demo, [Source(real_image(), 1)])
+        predict_study(demo, [Source(real_image(), 1)])
 
 
 def test_a_model_can_refuse_what_it_was_not_made_for(demo: Classifier) -> None:
     adults = Applicability(outside="refuse", age_years=(18, 120))
     picky = Classifier(replace(demo.bundle, applicability=adults), demo._runtime)
     with pytest.raises(NoFittingSeries, match="1 other patient age"):
-        look(picky, [Source(real_image(), 1)])
+        predict_study(picky, [Source(real_image(), 1)])

@@ -1,4 +1,4 @@
-"""The first half of step 4: from stored instances to a prediction. No database, no network."""
+"""From the files of a study to a prediction."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from pacs_ai.model.predict import Classifier
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An instance to look at, and what its owner calls it.
+    """One instance of a study, and what its owner calls it.
 
     ``modality`` and ``series`` are what is known of it without its file, "" if nothing is;
     ``patient`` as ``patient_path`` in `read_header`.
@@ -30,8 +30,8 @@ class Source:
 
 
 @dataclass(slots=True)
-class Opened:
-    """The instances of a study: what their headers say, and why some cannot be looked at."""
+class OpenedStudy:
+    """The instances of a study: what their headers say, and why some cannot be read."""
 
     headers: list[InstanceHeader] = field(default_factory=list)
     ids: dict[Path, int] = field(default_factory=dict)
@@ -40,18 +40,18 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """What became of the instances of a study.
+class PredictedStudy:
+    """The prediction of a study, and what became of its instances.
 
     Parameters
     ----------
     prediction
-        Of the study, with every image that was looked at.
+        Of the study, with every image that was analysed.
     unusable
-        Ids of the instances of which something could not be read or decoded, with the reason: the
-        study goes on without that.
+        Ids of the instances of which something could not be read or decoded, with the reason. The
+        prediction leaves that out.
     used
-        Ids of the instances that were looked at, at least in part.
+        Ids of the instances that were analysed, at least in part.
     """
 
     prediction: StudyPrediction
@@ -59,9 +59,9 @@ class Looked:
     used: frozenset[int]
 
 
-def open_sources(sources: Sequence[Source]) -> Opened:
+def open_sources(sources: Sequence[Source]) -> OpenedStudy:
     """Read the headers of instances: the one place where an analysis opens them first."""
-    opened = Opened()
+    opened = OpenedStudy()
     for source in sources:
         opened.ids[source.path] = source.id
         try:
@@ -78,13 +78,13 @@ def _place(header: InstanceHeader) -> tuple[str, int, str]:
     return header.series_instance_uid, header.instance_number, header.sop_instance_uid
 
 
-def look(classifier: Classifier, sources: Sequence[Source]) -> Looked:
+def predict_study(classifier: Classifier, sources: Sequence[Source]) -> PredictedStudy:
     """Classify and explain the images of a study that fit the model.
 
     Parameters
     ----------
     sources
-        All instances of the study; what is no image for this model is left alone.
+        All instances of the study; those that are no images for this model are left out.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def look(classifier: Classifier, sources: Sequence[Source]) -> Looked:
     UnsupportedPixels
         If there are such instances, and none can be decoded.
     ResultWithheld
-        If they are unlike those the model learned from, and its bundle says to keep silent then.
+        If they are unlike the images of training, and the bundle withholds results of such images.
     """
     opened = open_sources(sources)
     spec, applicability = classifier.bundle.input, classifier.bundle.applicability
@@ -103,8 +103,8 @@ def look(classifier: Classifier, sources: Sequence[Source]) -> Looked:
     failed: list[tuple[InstanceHeader, int, str]] = []
     for header, frame in selection.frames:
         try:
-            shown = read_image(header.path, frame, spec.windows)
-            seen = classifier.examine(shown.grey)
+            image = read_image(header.path, frame, spec.windows)
+            seen = classifier.examine(image.grey)
         except (NotDicom, UnsupportedPixels) as error:
             failed.append((header, frame, error.message))
         else:
@@ -115,21 +115,21 @@ def look(classifier: Classifier, sources: Sequence[Source]) -> Looked:
                     seen.probabilities,
                     seen.saliency,
                     seen.outlier,
-                    (*applicability.misfits(header), *shown.cautions),
+                    (*applicability.misfits(header), *image.cautions),
                 )
             )
     if not images:
         reasons = "; ".join(sorted({reason for *_, reason in failed}))
         raise UnsupportedPixels(f"none of {len(failed)} images can be decoded: {reasons}")
     prediction = classifier.aggregate(images, _left_out(opened, selection, spec.modalities, failed))
-    return Looked(
+    return PredictedStudy(
         prediction=prediction,
         unusable={**opened.faults, **_faults(opened, selection, failed)},
         used=frozenset(opened.ids[image.header.path] for image in images),
     )
 
 
-def _select(opened: Opened, wanted: InputRules) -> Selection:
+def _select(opened: OpenedStudy, wanted: InputRules) -> Selection:
     try:
         return select_images(opened.headers, wanted)
     except NoFittingSeries as error:
@@ -141,12 +141,12 @@ def _select(opened: Opened, wanted: InputRules) -> Selection:
 
 
 def _left_out(
-    opened: Opened,
+    opened: OpenedStudy,
     selection: Selection,
     modalities: Sequence[str],
     failed: Sequence[tuple[InstanceHeader, int, str]],
 ) -> LeftOut:
-    """Count what should have been looked at and was not; a file without a header is one image."""
+    """Count the images that were to be analysed and were not; a file without a header is one."""
     closed = sum(_belongs(source, selection, modalities) for source in opened.closed)
     names = [_name(header, frame) for header, frame, _ in failed]
     odd = [
@@ -180,7 +180,7 @@ def _name(header: InstanceHeader, frame: int) -> str:
 
 
 def _faults(
-    opened: Opened, selection: Selection, failed: Sequence[tuple[InstanceHeader, int, str]]
+    opened: OpenedStudy, selection: Selection, failed: Sequence[tuple[InstanceHeader, int, str]]
 ) -> dict[int, str]:
     """Say of each instance why it, or how much of it, is left out."""
     asked = Counter(header.path for header, _ in selection.frames)

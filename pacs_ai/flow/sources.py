@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from pacs_ai.analysis.predict import Source
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.look import Source
 from pacs_ai.flow.loopguard import OWN_RESULT
 from pacs_ai.store.schema import Instance
 

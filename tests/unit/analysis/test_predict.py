@@ -7,10 +7,10 @@ import numpy as np
 import pydicom
 import pytest
 
+from pacs_ai.analysis.make import grey
+from pacs_ai.analysis.predict import Source, predict_study
 from pacs_ai.domain import StudyPrediction
 from pacs_ai.errors import UnsupportedPixels
-from pacs_ai.flow.encode import grey
-from pacs_ai.flow.look import Source, look
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
 from tests.unit.results.samples import ct_slice, save
@@ -50,7 +50,7 @@ def test_a_study_whose_windows_are_none_is_analysed_and_says_so(
 ) -> None:
     good = {"WindowCenter": 40, "WindowWidth": 400, "Modality": "MR"}
     bad = {**good, "WindowWidth": 0}
-    prediction = look(demo, slices(tmp_path, bad, good, bad, good)).prediction
+    prediction = predict_study(demo, slices(tmp_path, bad, good, bad, good)).prediction
     assert len(prediction.images) == 4
     assert codes(prediction) == {"NOWINDOW": 50}
     assert "window not usable" in prediction.images[0].misfits
@@ -60,25 +60,25 @@ def test_a_picture_that_collapses_is_counted_and_not_scored(
     demo: Classifier, tmp_path: Path
 ) -> None:
     far = {"RescaleSlope": 1, "RescaleIntercept": 20000}
-    looked = look(demo, slices(tmp_path, UNITS, {**far, "RescaleType": "HU"}))
-    assert len(looked.prediction.images) == 1
-    assert codes(looked.prediction) == {"NOTREADABLE": 50}
-    assert "collapses" in looked.unusable[2]
+    predicted = predict_study(demo, slices(tmp_path, UNITS, {**far, "RescaleType": "HU"}))
+    assert len(predicted.prediction.images) == 1
+    assert codes(predicted.prediction) == {"NOTREADABLE": 50}
+    assert "collapses" in predicted.unusable[2]
     with pytest.raises(UnsupportedPixels, match="collapses"):
-        look(demo, slices(tmp_path, {**far, "RescaleType": "HU"}))
+        predict_study(demo, slices(tmp_path, {**far, "RescaleType": "HU"}))
 
 
 def test_a_window_that_is_not_applied_for_want_of_units_is_told(
     demo: Classifier, tmp_path: Path
 ) -> None:
-    prediction = look(windowed(demo), slices(tmp_path, UNITS, {})).prediction
+    prediction = predict_study(windowed(demo), slices(tmp_path, UNITS, {})).prediction
     assert codes(prediction) == {"NOUNITS": 50}
 
 
 def test_what_a_model_saw_through_its_own_window_is_shown(demo: Classifier, tmp_path: Path) -> None:
     """Soft tissue windows would show all of it black."""
     dark = {"RescaleSlope": 0.05, "RescaleIntercept": -650}
-    prediction = look(windowed(demo), slices(tmp_path, dark)).prediction
+    prediction = predict_study(windowed(demo), slices(tmp_path, dark)).prediction
     assert np.ptp(grey(prediction.images[0])) > 0.9
 
 
@@ -106,11 +106,11 @@ def test_an_image_that_lost_its_pixels_is_not_passed_over(
 ) -> None:
     sources = slices(tmp_path, *[{"Modality": modality}] * 4)
     without_pixels(sources[1].path, form)
-    looked = look(demo, sources)
-    coverage = looked.prediction.coverage
+    predicted = predict_study(demo, sources)
+    coverage = predicted.prediction.coverage
     assert (coverage.analysed, coverage.total, coverage.incomplete) == (3, 4, True)
-    assert codes(looked.prediction) == {"NOTREADABLE": 25}
-    assert list(looked.unusable) == [2]
+    assert codes(predicted.prediction) == {"NOTREADABLE": 25}
+    assert list(predicted.unusable) == [2]
 
 
 def test_a_broken_image_of_a_series_that_is_not_chosen_is_not_missed(
@@ -119,4 +119,4 @@ def test_a_broken_image_of_a_series_that_is_not_chosen_is_not_missed(
     plain = {"Modality": "MR"}
     sources = slices(tmp_path, plain, plain, {**plain, "SeriesInstanceUID": "1.2.9.9"})
     without_pixels(sources[2].path, "no pixels")
-    assert look(demo, sources).prediction.coverage.total == 2
+    assert predict_study(demo, sources).prediction.coverage.total == 2

@@ -1,0 +1,211 @@
+"""From a prediction, or the reason why there is none, to results that are written.
+
+Results are made kind by kind: a kind that cannot be made does not stop the others.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from pacs_ai.analysis.predict import Source, open_sources
+from pacs_ai.dicom.pixels import read_pixels
+from pacs_ai.dicom.validate import check_dataset
+from pacs_ai.domain import (
+    REFUSALS,
+    ImagePrediction,
+    ModelIdentity,
+    Refusal,
+    ResultKind,
+    StudyPrediction,
+)
+from pacs_ai.errors import DataError, InvalidResult, PacsAIError, StorageError
+from pacs_ai.results.build import Built, BuiltResult, build_refusals, build_results
+from pacs_ai.results.common.context import ResultContext, own_result
+from pacs_ai.results.common.evidence import Evidence, evidence_of
+
+T = TypeVar("T")
+
+ContextOf = Callable[[Evidence], ResultContext]
+"""Gives what the results about some instances state besides: who made them, and when."""
+
+
+class ResultWriter(Protocol[T]):
+    """Where finished results go."""
+
+    def write(self, result: Built) -> T:
+        """Store a result; returns what names it from now on."""
+
+    def remove(self, written: T) -> None:
+        """Remove a result again, because another one of its kind failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T]):
+    """What was written, and which kinds could not be made, with the reason."""
+
+    made: list[T] = field(default_factory=list)
+    failed: dict[ResultKind, DataError] = field(default_factory=dict)
+
+    @property
+    def code(self) -> str:
+        """Code of the first error; "" if there is none."""
+        return next((error.code for error in self.failed.values()), "")
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Codes and messages, by the names of the kinds."""
+        return {str(kind): f"{e.code}: {e.message}" for kind, e in self.failed.items()}
+
+    @property
+    def remark(self) -> str:
+        """Say which kinds are missing and why; "" if none is."""
+        return "; ".join(f"{kind} not made: {error.message}" for kind, error in self.failed.items())
+
+
+def make_results(
+    prediction: StudyPrediction,
+    kinds: Sequence[ResultKind],
+    context_of: ContextOf,
+    writer: ResultWriter[T],
+) -> Outcome[T]:
+    """Make, check and write the results of a study.
+
+    Raises
+    ------
+    NotDicom
+        If the source of all results cannot be read any more.
+    StorageError
+        If a file or the writer fails; nothing that was written stays.
+    """
+    evidence = evidence_of(prediction)
+    context = context_of(evidence)
+
+    def build(kind: ResultKind) -> Iterable[Built]:
+        return checked_results(prediction, [kind], context, evidence)
+
+    return _each_kind(kinds, build, writer)
+
+
+def make_refusals(
+    model: ModelIdentity,
+    sources: Sequence[Source],
+    error: DataError,
+    kinds: Sequence[ResultKind],
+    context_of: ContextOf,
+    writer: ResultWriter[T],
+) -> Outcome[T]:
+    """Make, check and write what says why a study has no results.
+
+    Parameters
+    ----------
+    error
+        The reason.
+    kinds
+        What is wanted; those that are not among `REFUSALS` are left out.
+
+    Returns
+    -------
+    Outcome
+        Empty if no instance can be read: nobody knows whose study it is. That a refusal cannot be
+        made is told in ``failed`` and not raised: it must not hide the reason.
+
+    Raises
+    ------
+    StorageError
+        If a file or the writer fails; nothing that was written stays.
+    """
+    kinds = [kind for kind in kinds if kind in REFUSALS]
+    refusal = refusal_of(model, sources, error) if kinds else None
+    if refusal is None:
+        return Outcome()
+    try:
+        evidence = evidence_of(refusal)
+        context = context_of(evidence)
+    except DataError as unread:
+        return Outcome([], dict.fromkeys(kinds, unread))
+
+    def build(kind: ResultKind) -> Iterable[Built]:
+        return _checked(build_refusals(refusal, [kind], context, evidence))
+
+    return _each_kind(kinds, build, writer)
+
+
+def refusal_of(model: ModelIdentity, sources: Sequence[Source], error: DataError) -> Refusal | None:
+    """Say why a study was not analysable; None if no instance of it can be read.
+
+    Results of ours do not count: nobody reports on a report.
+    """
+    headers = tuple(
+        header
+        for header in open_sources(sources).headers
+        if not own_result(header.manufacturer, header.model_name)
+    )
+    return Refusal(model, headers, error.code, error.message) if headers else None
+
+
+def checked_results(
+    prediction: StudyPrediction,
+    kinds: Sequence[ResultKind],
+    context: ResultContext,
+    evidence: Evidence | None = None,
+) -> Iterator[Built]:
+    """Build results one at a time, and check each against the standard.
+
+    Raises
+    ------
+    InvalidResult
+        If an object breaks a rule of the standard.
+    """
+    return _checked(build_results(prediction, kinds, context, grey, evidence))
+
+
+def grey(image: ImagePrediction) -> npt.NDArray[np.float32]:
+    """Return what a radiologist sees of an image, shape (rows, columns), in [0, 1]."""
+    return read_pixels(image.header.path, image.frame, strict=False)
+
+
+def _checked(built: Iterable[Built]) -> Iterator[Built]:
+    """Check objects against the standard before anybody gets them; attributes are named."""
+    for result in built:
+        problems = check_dataset(result.dataset) if isinstance(result, BuiltResult) else ()
+        if problems:
+            raise InvalidResult(f"{result.kind} {result.number}: {problems[0]}")
+        yield result
+
+
+def _each_kind(
+    kinds: Sequence[ResultKind],
+    build: Callable[[ResultKind], Iterable[Built]],
+    writer: ResultWriter[T],
+) -> Outcome[T]:
+    """Make and write the results of each kind, either all of them or none."""
+    outcome: Outcome[T] = Outcome()
+    for kind in kinds:
+        before = len(outcome.made)
+        try:
+            for result in build(kind):
+                outcome.made.append(writer.write(result))
+        except StorageError:
+            _remove(outcome.made, 0, writer)
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a library throws, the others are made
+            _remove(outcome.made, before, writer)
+            outcome.failed[kind] = _reason(kind, error)
+    return outcome
+
+
+def _remove(made: list[T], first: int, writer: ResultWriter[T]) -> None:
+    for one in made[first:]:
+        writer.remove(one)
+    del made[first:]
+
+
+def _reason(kind: ResultKind, error: Exception) -> DataError:
+    if isinstance(error, DataError):
+        return error
+    if isinstance(error, PacsAIError):
+        return InvalidResult(error.message)
+    return InvalidResult(f"the {kind} cannot be made (unexpected {type(error).__name__})")

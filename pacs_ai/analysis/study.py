@@ -1,0 +1,116 @@
+"""Analyse one study: predict, make the results that are wanted, say what cannot be made."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Generic
+
+from pacs_ai.analysis.make import ContextOf, Outcome, ResultWriter, T, make_refusals, make_results
+from pacs_ai.analysis.predict import PredictedStudy, Source, predict_study
+from pacs_ai.domain import ResultKind
+from pacs_ai.errors import DataError, InvalidResult
+from pacs_ai.model.predict import Classifier
+from pacs_ai.results.content.wording import fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is made of a study.
+
+    Parameters
+    ----------
+    results
+        Kinds of results of a study that the model can analyse.
+    refusals
+        Kinds that say why there are no results, or why one of these kinds is missing. Only those
+        of `pacs_ai.domain.REFUSALS` can.
+    context_of
+        Gives what results state besides the prediction. It is called after the prediction.
+    """
+
+    results: Sequence[ResultKind]
+    refusals: Sequence[ResultKind]
+    context_of: ContextOf
+
+
+@dataclass(slots=True)
+class Analysis(Generic[T]):
+    """What became of a study.
+
+    Parameters
+    ----------
+    predicted
+        What the model says; None if it could not be applied.
+    results, refusals
+        What was written: the results, and what says why there are none.
+    error
+        Why the study has no result at all; None if it has one, or if none was wanted.
+    """
+
+    predicted: PredictedStudy | None = None
+    results: Outcome[T] = field(default_factory=Outcome)
+    refusals: Outcome[T] = field(default_factory=Outcome)
+    error: DataError | None = None
+
+    @property
+    def images(self) -> int:
+        """Number of images that were analysed."""
+        return 0 if self.predicted is None else len(self.predicted.prediction.images)
+
+    @property
+    def summary(self) -> str:
+        """Say what the model says in a line: every class, then the reservations; "" if nothing."""
+        if self.predicted is None:
+            return ""
+        prediction = self.predicted.prediction
+        pairs = zip(prediction.model.classes, prediction.probabilities, strict=True)
+        classes = ", ".join(f"{spec.name} {fraction(probability)}" for spec, probability in pairs)
+        return "; ".join([classes, *(one.text for one in prediction.reservations)])
+
+
+def analyse_study(
+    classifier: Classifier, sources: Sequence[Source], wanted: Wanted, writer: ResultWriter[T]
+) -> Analysis[T]:
+    """Classify a study, and make its results one kind after the other.
+
+    Parameters
+    ----------
+    sources
+        All instances of the study.
+    writer
+        Where results go.
+
+    Raises
+    ------
+    StorageError
+        If a file or the writer fails, which is no fault of the study.
+    RuntimeFailed
+        If the network fails.
+    """
+    analysis: Analysis[T] = Analysis()
+    try:
+        analysis.predicted = predict_study(classifier, sources)
+        prediction = analysis.predicted.prediction
+        analysis.results = make_results(prediction, wanted.results, wanted.context_of, writer)
+        if not analysis.results.made:
+            analysis.error = next(iter(analysis.results.failed.values()), None)
+    except DataError as error:
+        analysis.error = error
+    reason, missing = _missing(analysis, wanted)
+    if reason is not None:
+        analysis.refusals = make_refusals(
+            classifier.identity, sources, reason, missing, wanted.context_of, writer
+        )
+    return analysis
+
+
+def _missing(
+    analysis: Analysis[T], wanted: Wanted
+) -> tuple[DataError | None, Sequence[ResultKind]]:
+    """Say why results are missing, and which kinds a refusal takes the place of."""
+    if analysis.error is not None:
+        return analysis.error, wanted.refusals
+    failed = analysis.results.failed
+    if not failed:
+        return None, ()
+    error = InvalidResult(f"the images were analysed, but {analysis.results.remark}")
+    return error, [kind for kind in wanted.refusals if kind in failed]

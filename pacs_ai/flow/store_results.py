@@ -1,0 +1,115 @@
+"""Results go into the spool; the database says what they state and who gets them."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from pacs_ai.analysis.study import Wanted
+from pacs_ai.config import Rule, sent_to
+from pacs_ai.domain import ResultKind
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.intact import stored_before
+from pacs_ai.results.build import Built
+from pacs_ai.results.common.context import Predecessor, ResultContext, result_context
+from pacs_ai.store import identities, results
+from pacs_ai.store.results import StoredResult
+from pacs_ai.store.schema import Job, Study
+
+
+class SpoolWriter:
+    """Keeps results in the spool, each written only once.
+
+    A result that an earlier revision made already (same model, same images: same UID) is not
+    written again: the stored bytes are what is sent, as long as they are kept.
+    """
+
+    def __init__(self, context: FlowContext) -> None:
+        self._context = context
+
+    def write(self, result: Built) -> StoredResult:
+        """Store a result; nobody gets it yet.
+
+        Raises
+        ------
+        StorageError
+            If the spool or the database is out of reach.
+        InvalidResult
+            If the result cannot be encoded.
+        """
+        known = stored_before(self._context, result.sop_instance_uid)
+        if known is not None:
+            path, size, digest = known.path, known.bytes, known.sha256
+        else:
+            content = result.encode()
+            path = self._context.spool.write_result(content, result.suffix)
+            size, digest = len(content), hashlib.sha256(content).hexdigest()
+        return StoredResult(
+            kind=result.kind,
+            number=result.number,
+            sop_class_uid=result.sop_class_uid,
+            sop_instance_uid=result.sop_instance_uid,
+            series_instance_uid=result.series_instance_uid,
+            path=path,
+            sha256=digest,
+            send_to=(),
+            fresh=known is None,
+            bytes=size,
+        )
+
+    def remove(self, written: StoredResult) -> None:
+        """Delete the file of a result, unless an earlier revision wrote it."""
+        if written.fresh:
+            self._context.spool.delete(written.path)
+
+
+def wanted_results(context: FlowContext, job: Job, rules: Sequence[Rule]) -> Wanted:
+    """Return what the rules of a job ask for."""
+    return Wanted(
+        results=_kinds(rules),
+        refusals=_kinds(asking_for_refusals(rules)),
+        context_of=lambda _evidence: _context_of(context, job),
+    )
+
+
+def asking_for_refusals(rules: Iterable[Rule]) -> list[Rule]:
+    """Return the rules that ask for a report of a study that is not analysable."""
+    return [rule for rule in rules if rule.when_not_analysable == "report"]
+
+
+def addressed(
+    context: FlowContext, made: Iterable[StoredResult], rules: Sequence[Rule]
+) -> list[StoredResult]:
+    """Return results with the peers that get them: the rules' choice, narrowed by the peer's."""
+    return [replace(one, send_to=_peers(context, ResultKind(one.kind), rules)) for one in made]
+
+
+def _kinds(rules: Sequence[Rule]) -> list[ResultKind]:
+    """Return the kinds that any of the rules names, in their order."""
+    return [kind for kind in ResultKind if any(kind in rule.results for rule in rules)]
+
+
+def _peers(context: FlowContext, kind: ResultKind, rules: Sequence[Rule]) -> tuple[str, ...]:
+    names = [
+        name
+        for rule in rules
+        for name in rule.send_to
+        if kind in sent_to(rule, context.config.peers[name])
+    ]
+    return tuple(dict.fromkeys(names))
+
+
+def _context_of(context: FlowContext, job: Job) -> ResultContext:
+    with context.database.read() as session:
+        row = results.previous_report(session, job)
+        study = session.get_one(Study, job.study_id)
+        identity = identities.used(session, study)
+    earlier = None
+    if row is not None:
+        earlier = Predecessor(
+            study.study_instance_uid,
+            row.series_instance_uid,
+            row.sop_class_uid,
+            row.sop_instance_uid,
+        )
+    made_by = result_context(context.config, context.installation_uid(), job.created_at, earlier)
+    return replace(made_by, identity=identity)
