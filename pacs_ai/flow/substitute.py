@@ -9,7 +9,7 @@ from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.intact import stored_before
 from pacs_ai.logs import get_logger
 from pacs_ai.net.scu.client import StoreOutcome
-from pacs_ai.results.sr.comprehensive_sr import plain_report
+from pacs_ai.results.sr.comprehensive_sr import as_comprehensive_sr
 from pacs_ai.store import deliveries, results
 from pacs_ai.store.deliveries import ClaimedDelivery
 from pacs_ai.store.results import StoredResult
@@ -34,7 +34,7 @@ def substitute(
     if not refused or parcel.sop_class_uid != COMPREHENSIVE_3D_SR:
         return False
     try:
-        plain = plain_report(outcome.path)
+        plain = as_comprehensive_sr(outcome.path)
     except InvalidResult:
         return False
     known = stored_before(context, plain.sop_instance_uid)

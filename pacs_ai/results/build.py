@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
@@ -13,8 +12,12 @@ from pacs_ai.domain import Refusal, ResultKind, StudyPrediction
 from pacs_ai.errors import InvalidResult
 from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence, evidence_of
-from pacs_ai.results.content.report_summary import Account, summarise_prediction, summarise_refusal
-from pacs_ai.results.content.selection import Shown, captures, every_image
+from pacs_ai.results.content.report_summary import (
+    ReportSummary,
+    summarise_prediction,
+    summarise_refusal,
+)
+from pacs_ai.results.content.selection import ShownClass, captures, every_image
 from pacs_ai.results.documents import fhir, hl7
 from pacs_ai.results.documents.illustration import illustrate
 from pacs_ai.results.documents.pdf import build_pdf
@@ -22,7 +25,7 @@ from pacs_ai.results.images.capture import (
     OVERLAY,
     SIDE_BY_SIDE,
     STACK,
-    Form,
+    CaptureStyle,
     GreyImage,
     build_capture,
 )
@@ -35,8 +38,6 @@ from pacs_ai.results.sr.region_report import build_region
 from pacs_ai.uids import derived_uid
 
 DICOM_SUFFIX = ".dcm"
-
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,13 +190,13 @@ def build_refusals(
     evidence = evidence or evidence_of(refusal)
 
     def build(kind: ResultKind) -> Iterator[Built]:
-        account = summarise_refusal(refusal, evidence, context)
+        summary = summarise_refusal(refusal, evidence, context)
         if kind is ResultKind.REPORT:
-            yield BuiltResult(kind, 1, build_refusal(refusal, account, evidence, context))
+            yield BuiltResult(kind, 1, build_refusal(refusal, summary, evidence, context))
         elif kind is ResultKind.PDF:
-            yield BuiltResult(kind, 1, build_pdf(account, None, evidence, context))
+            yield BuiltResult(kind, 1, build_pdf(summary, None, evidence, context))
         elif kind in _DOCUMENTS:
-            yield _document(kind, account)
+            yield _document(kind, summary)
 
     return _guarded(kinds, build)
 
@@ -226,9 +227,9 @@ def _stack(work: _Work) -> Iterator[Dataset]:
     return _pictures(work, every_image(work.prediction), STACK)
 
 
-def _pictures(work: _Work, chosen: Sequence[Shown], form: Form) -> Iterator[Dataset]:
+def _pictures(work: _Work, chosen: Sequence[ShownClass], style: CaptureStyle) -> Iterator[Dataset]:
     for shown in chosen:
-        yield build_capture(work.prediction, shown, work.evidence, work.context, work.grey, form)
+        yield build_capture(work.prediction, shown, work.evidence, work.context, work.grey, style)
 
 
 def _region(work: _Work) -> Iterator[Dataset]:
@@ -250,9 +251,9 @@ def _segmentations(work: _Work) -> Iterator[Dataset]:
 
 
 def _pdf(work: _Work) -> Iterator[Dataset]:
-    account = summarise_prediction(work.prediction, work.evidence, work.context)
+    summary = summarise_prediction(work.prediction, work.evidence, work.context)
     picture = illustrate(work.prediction, work.evidence, work.grey)
-    yield build_pdf(account, picture, work.evidence, work.context)
+    yield build_pdf(summary, picture, work.evidence, work.context)
 
 
 _OBJECTS: Mapping[ResultKind, Callable[[_Work], Iterator[Dataset]]] = {
@@ -266,16 +267,16 @@ _OBJECTS: Mapping[ResultKind, Callable[[_Work], Iterator[Dataset]]] = {
     ResultKind.STACK: _stack,
     ResultKind.SIDE_BY_SIDE: _side_by_side,
 }
-_DOCUMENTS: Mapping[ResultKind, tuple[Callable[[Account], bytes], str]] = {
+_DOCUMENTS: Mapping[ResultKind, tuple[Callable[[ReportSummary], bytes], str]] = {
     ResultKind.HL7: (hl7.build_message, hl7.SUFFIX),
     ResultKind.FHIR: (fhir.build_bundle, fhir.SUFFIX),
 }
 
 
-def _document(kind: ResultKind, account: Account) -> BuiltDocument:
+def _document(kind: ResultKind, summary: ReportSummary) -> BuiltDocument:
     write, suffix = _DOCUMENTS[kind]
-    uid = derived_uid(kind, account.uid)
-    return BuiltDocument(kind, 1, write(account), suffix, uid)
+    uid = derived_uid(kind, summary.uid)
+    return BuiltDocument(kind, 1, write(summary), suffix, uid)
 
 
 def _guarded(

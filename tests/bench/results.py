@@ -81,10 +81,10 @@ def ours(prediction: StudyPrediction, kinds: Sequence[ResultKind]) -> int:
     return sum(len(result.encode()) for result in checked_results(prediction, kinds, CONTEXT))
 
 
-def drawn(seen: ImagePrediction, klass: int) -> np.ndarray:
+def drawn(seen: ImagePrediction, class_index: int) -> np.ndarray:
     legend = Legend((headline("Lesion: 0.93"), headline("threshold"), headline("notice")), bar=True)
     grey = read_pixels(seen.header.path, seen.frame)
-    return draw(grey, seen.saliency[klass], legend, (SIDE, SIDE))
+    return draw(grey, seen.saliency[class_index], legend, (SIDE, SIDE))
 
 
 def encoded(dataset: pydicom.Dataset) -> int:
@@ -93,12 +93,12 @@ def encoded(dataset: pydicom.Dataset) -> int:
     return len(buffer.getvalue())
 
 
-def plain_capture(seen: ImagePrediction, klass: int) -> int:
+def plain_capture(seen: ImagePrediction, class_index: int) -> int:
     source = pydicom.dcmread(seen.header.path)
     return encoded(
         hd.sc.SCImage.from_ref_dataset(
             source,
-            drawn(seen, klass),
+            drawn(seen, class_index),
             "RGB",
             8,
             "PATIENT",
@@ -113,7 +113,7 @@ def plain_capture(seen: ImagePrediction, klass: int) -> int:
     )
 
 
-def plain_report(prediction: StudyPrediction) -> int:
+def as_comprehensive_sr(prediction: StudyPrediction) -> int:
     [seen] = prediction.images
     source = pydicom.dcmread(seen.header.path)
     groups = [
@@ -171,18 +171,18 @@ def loads(folder: Path, slices: int) -> list[Load]:
     series = study([image(path, (0.07, 0.93)) for path in paths])
 
     def plain(prediction: StudyPrediction) -> int:
-        return plain_report(prediction) + plain_capture(prediction.images[0], -1)
+        return as_comprehensive_sr(prediction) + plain_capture(prediction.images[0], -1)
 
     def plain_stack() -> int:
         shown = every_image(series)
-        return sum(plain_capture(series.images[one.image], one.klass) for one in shown)
+        return sum(plain_capture(series.images[one.image], one.class_index) for one in shown)
 
     return [
         Load("report and capture, 2 classes", lambda: ours(two, BOTH), lambda: plain(two)),
         Load(
             "report, 14 classes",
             lambda: ours(fourteen, (ResultKind.REPORT,)),
-            lambda: plain_report(fourteen),
+            lambda: as_comprehensive_sr(fourteen),
         ),
         Load(
             "capture",

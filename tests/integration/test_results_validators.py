@@ -24,7 +24,7 @@ from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.domain import DOCUMENTS, ClassSpec, ImagePrediction, ResultKind
 from pacs_ai.model.reserve import reserve
 from pacs_ai.results.build import Built, build_refusals, build_results
-from pacs_ai.results.sr.comprehensive_sr import plain_report
+from pacs_ai.results.sr.comprehensive_sr import as_comprehensive_sr
 from tests.conftest import missing
 from tests.integration.generated_sources import GENERATED, write_generated
 from tests.unit.results.samples import (
@@ -221,7 +221,7 @@ def test_the_same_report_for_a_peer_that_refuses_3d(shared: Path, check, tmp_pat
     prediction = study(list(pictures(case, copies(case, shared, tmp_path / "source"))))
     made = write(build_results(prediction, BOTH, CONTEXT, grey), tmp_path / "made")
     report = made / "report-1.dcm"
-    report.write_bytes(plain_report(report).content)
+    report.write_bytes(as_comprehensive_sr(report).content)
     assert failures(check(made, tmp_path / "source")) == []
 
 

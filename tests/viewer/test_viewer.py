@@ -13,7 +13,7 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 
 from pacs_ai.model.predict import Classifier
-from pacs_ai.results.sr.read_report import read_cautions, read_findings
+from pacs_ai.results.sr.read_report import read_findings, read_reservations
 from tests.integration.orthanc_server import OrthancServer
 from tests.viewer import studies
 from tests.viewer.browser import Browser, Shot
@@ -205,7 +205,7 @@ def test_classes_in_one_place_are_all_named(
 def test_images_unlike_those_of_training_are_told_first(
     shots: dict[str, list[Shot]], stored: dict[str, Stored]
 ) -> None:
-    assert read_cautions(pydicom.dcmread(report_of(stored["unlike"])))
+    assert read_reservations(pydicom.dcmread(report_of(stored["unlike"])))
     first, *_ = shot(shots, "unlike", REPORT).texts
     assert first.startswith("Unlike the training images (limit 100 %): ")
 

@@ -72,14 +72,14 @@ def read_source(path: Path) -> Dataset:
 
     Notes
     -----
-    What cannot be decoded is not there, nor what is no legal value; only longer than its VR allows
-    a text may be, which is a fault in DICOM objects alone.
+    Elements that cannot be decoded and illegal values are left out. A text may be longer than its
+    VR allows: only DICOM objects have that limit, and messages do not.
     """
     return _read(path)[0]
 
 
 def _read(path: Path) -> tuple[Dataset, list[str]]:
-    """Read an instance, and tell the keywords of what is left out."""
+    """Read an instance, and list the keywords of what is left out."""
     try:
         with quiet(), open_file(path) as stream:
             read = read_until_pixels(stream, (*PATIENT_AND_STUDY, *_FACTS)).dataset
@@ -153,7 +153,7 @@ class Evidence:
         Of the analysed images in the order of the prediction; several may be frames of one
         instance.
     unseen
-        What was not looked at, as `Coverage.key` says it.
+        What was not analysed, as in `Coverage.key`.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""The frame every result is put in: identity, series, equipment, time, research marking.
+"""The header of every result object: patient, study, series, equipment, time, research marking.
 
 Section numbers in comments are those of PS3.3.
 """
@@ -69,10 +69,10 @@ _UNPAIRED = frozenset(_WITHOUT_SIDES.split())
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """What tells one result apart from the others of its study.
+class ObjectHeader:
+    """What distinguishes one result object from the others of its study.
 
-    ``role`` names the series, ``instance_key`` what in the series the instance depends on.
+    ``role`` names the series; ``instance_key`` is what the instance UID depends on in the series.
     """
 
     sop_class_uid: str
@@ -85,13 +85,13 @@ class Frame:
 
 
 def new_object(
-    frame: Frame, source: Dataset, model: ModelIdentity, context: ResultContext
+    header: ObjectHeader, source: Dataset, model: ModelIdentity, context: ResultContext
 ) -> Dataset:
-    """Start a result: everything but its content.
+    """Make a result object without its content.
 
     Parameters
     ----------
-    frame
+    header
         Class, series and number.
     source
         Header of the study's reference image.
@@ -103,19 +103,19 @@ def new_object(
     study_uid = text(source, "StudyInstanceUID")
     offset = text(source, "TimezoneOffsetFromUTC")
     moment = context.made_at(offset)
-    series_key = context.series_key(model, frame.role, study_uid)
+    series_key = context.series_key(model, header.role, study_uid)
     pattern = _pattern(
-        frame.sop_class_uid, frame.modality, context.software_version, context.installation_uid
+        header.sop_class_uid, header.modality, context.software_version, context.installation_uid
     )
     made = copied(pattern)
     made.file_meta = FileMetaDataset(copied(pattern.file_meta))
     made.StudyInstanceUID = study_uid
     made.SeriesInstanceUID = derived_uid("series", *series_key)
-    made.SOPInstanceUID = derived_uid("instance", *series_key, *frame.instance_key)
+    made.SOPInstanceUID = derived_uid("instance", *series_key, *header.instance_key)
     made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
-    made.SeriesNumber = frame.series_number
-    made.InstanceNumber = frame.instance_number
-    made.SeriesDescription = frame.series_description
+    made.SeriesNumber = header.series_number
+    made.InstanceNumber = header.instance_number
+    made.SeriesDescription = header.series_description
     made.SeriesDate = made.ContentDate = moment.strftime("%Y%m%d")
     made.SeriesTime = made.ContentTime = moment.strftime("%H%M%S.%f")
     made.InstanceCreationDate = made.ContentDate
@@ -130,8 +130,8 @@ def new_object(
 def load_standard() -> None:
     """Have highdicom read its tables of the standard now.
 
-    They take 60 MiB for good and 100 MiB while they are read, with the first object that is made:
-    a process that is about to make some has that behind it before the first study comes.
+    highdicom reads the tables when it makes its first object: 100 MiB while they are read and
+    60 MiB after that. A worker reads them at start, before the first study.
     """
     _pattern(SecondaryCaptureImageStorage, "OT", "", "")
 
@@ -140,7 +140,7 @@ def load_standard() -> None:
 def _pattern(
     sop_class_uid: str, modality: str, software_version: str, installation_uid: str
 ) -> Dataset:
-    """Let highdicom make and check what objects of one class have in common."""
+    """Let highdicom make and check the part that objects of one class share."""
     made = SOPClass(
         study_instance_uid=_TO_COME,
         series_instance_uid=_TO_COME,
@@ -164,7 +164,7 @@ def _pattern(
 
 
 def copy_body_part(source: Dataset, target: Dataset) -> None:
-    """Say which part of the body, and which side of it, as far as the source does.
+    """Copy body part and laterality, as far as the source states them.
 
     Notes
     -----
@@ -180,7 +180,7 @@ def copy_body_part(source: Dataset, target: Dataset) -> None:
 
 
 def referenced_frame(image: ImagePrediction) -> int | None:
-    """Give the number by which a reference names the frame; None where it names none.
+    """Return the frame number of a reference; None where the reference names no frame.
 
     Notes
     -----

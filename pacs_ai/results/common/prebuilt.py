@@ -1,8 +1,8 @@
 """Content that highdicom makes once, used again with other values.
 
-highdicom checks every content item as it is made, which for a report takes longer than reading,
-classifying and explaining its image. What reports have in common is therefore made, and checked,
-once; only the values that differ are put in later. Tests hold the outcome against highdicom's own.
+highdicom checks every content item when it makes it. For a report that takes longer than reading,
+classifying and explaining its image. The parts that reports share are therefore made and checked
+once; later only the differing values are filled in. Tests compare the outcome with highdicom's.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from pacs_ai.errors import InvalidResult
 
 
 def shared(item: Dataset) -> Constant:
-    """Make a content item that reports will share; what is below it is checked now and never again.
+    """Make a content item that reports share; it is checked now, and not again when it is used.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What the groups of a report are about: the study, its images, and the classes they state."""
+"""Levels of a report: the study and its images, and the classes that each level states."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pacs_ai.domain import ClassSpec, Decision, ImagePrediction, StudyPrediction
 from pacs_ai.results.content.selection import reading_order, reported_images
 
-TOLD = (Decision.PRESENT, Decision.UNDETERMINED)
-"""Decisions that are pointed at."""
+NOTABLE_DECISIONS = (Decision.PRESENT, Decision.UNDETERMINED)
+"""Decisions that a report highlights."""
 
 _MANY = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
-    """What a set of groups is about: one image, or the study as a whole."""
+class ReportLevel:
+    """One level of a report: the study as a whole, or one image."""
 
     name: str
     anchor: ImagePrediction
@@ -25,16 +25,16 @@ class Level:
 
     @property
     def outlier(self) -> float | None:
-        """How far the image that speaks for the level lies from those of training."""
+        """Outlier score of the level's image; above 1 it is unlike the training images."""
         return self.anchor.outlier
 
     def decision(self, index: int, spec: ClassSpec) -> Decision | None:
-        """Say what the probability of a class means; None for one that is not decided upon."""
+        """Return what the probability of a class means; None for a class without a decision."""
         return spec.decide(self.probabilities[index], incomplete=self.incomplete)
 
     def pointed_at(self, index: int, spec: ClassSpec) -> bool:
-        """Tell whether the heat map of a class says where: it was found, or nearly."""
-        return spec.decide(self.probabilities[index]) in TOLD
+        """Tell whether the report states the peak of the heat map: present or undetermined."""
+        return spec.decide(self.probabilities[index]) in NOTABLE_DECISIONS
 
     def ranking(self, classes: Sequence[ClassSpec]) -> list[int]:
         """Order the classes as they are read: present, undetermined, then the more probable."""
@@ -44,23 +44,23 @@ class Level:
         )
 
     def tracking_key(self) -> tuple[str, ...]:
-        """Tell, with the class, a group apart from all others of the series."""
+        """Key that, with the class, identifies a group in the series."""
         if self.study:
             return "study", *sorted(image.header.sop_instance_uid for image in self.sources)
         return "image", self.anchor.header.sop_instance_uid, str(self.anchor.frame)
 
 
-def report_levels(prediction: StudyPrediction) -> list[Level]:
+def report_levels(prediction: StudyPrediction) -> list[ReportLevel]:
     """List the study, if it has several images, then each reported image.
 
-    Of a study that was analysed incompletely only images with a finding are reported: that
-    nothing was found on an image is easily read as that nothing is there.
+    Of a study that was analysed incompletely, only images with a finding are reported: readers
+    easily take "nothing found on this image" for "nothing in the study".
     """
     levels = []
     incomplete = prediction.coverage.incomplete
     if len(prediction.images) > 1 or incomplete:
         levels.append(
-            Level(
+            ReportLevel(
                 name="study",
                 anchor=prediction.images[prediction.decisive],
                 sources=prediction.images,
@@ -74,7 +74,7 @@ def report_levels(prediction: StudyPrediction) -> list[Level]:
         if incomplete and (len(prediction.images) == 1 or not _has_finding(prediction, image)):
             continue
         levels.append(
-            Level(
+            ReportLevel(
                 name=image_name(index, image),
                 anchor=image,
                 sources=(image,),
@@ -87,7 +87,7 @@ def report_levels(prediction: StudyPrediction) -> list[Level]:
 
 def _has_finding(prediction: StudyPrediction, image: ImagePrediction) -> bool:
     pairs = zip(prediction.model.classes, image.probabilities, strict=True)
-    return any(spec.decide(probability) in TOLD for spec, probability in pairs)
+    return any(spec.decide(probability) in NOTABLE_DECISIONS for spec, probability in pairs)
 
 
 def image_name(index: int, image: ImagePrediction) -> str:
@@ -96,16 +96,18 @@ def image_name(index: int, image: ImagePrediction) -> str:
     return f"image {image.header.instance_number or index + 1}{frame}"
 
 
-def listed(prediction: StudyPrediction, level: Level) -> list[int]:
+def stated_classes(prediction: StudyPrediction, level: ReportLevel) -> list[int]:
     """Choose and order the classes that a level states.
 
-    Where the study states many classes that are decided upon one by one, its images state what is
-    present there or undetermined, or what came nearest. A softmax is stated whole.
+    Where a model has many independent classes, an image states only the classes that are present
+    or undetermined there, or the nearest one. All classes of a softmax are stated.
     """
     classes = prediction.model.classes
     ranked = level.ranking(classes)
     few = len(classes) <= _MANY or prediction.model.activation == "softmax"
     if few or level.study or len(prediction.images) == 1:
         return ranked
-    told = [index for index in ranked if level.decision(index, classes[index]) in TOLD]
-    return told or ranked[:1]
+    notable = [
+        index for index in ranked if level.decision(index, classes[index]) in NOTABLE_DECISIONS
+    ]
+    return notable or ranked[:1]

@@ -1,4 +1,4 @@
-"""What a report for people says, in whatever form it is written: page, message or bundle."""
+"""The content of a report for people, independent of its format: page, message or bundle."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from pacs_ai.domain import ClassSpec, Decision, ModelIdentity, Refusal, Reservat
 from pacs_ai.results.common.codes import class_title
 from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence
-from pacs_ai.results.content.report_level import TOLD
+from pacs_ai.results.content.report_level import NOTABLE_DECISIONS
 from pacs_ai.results.content.selection import reading_order
 from pacs_ai.results.content.wording import omission
 from pacs_ai.uids import derived_uid
@@ -21,7 +21,7 @@ NOTICE = "AI research - not for clinical use"
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What is said of one class for the study as a whole; ``probability`` is in [0, 1]."""
+    """One class for the study as a whole; ``probability`` is in [0, 1]."""
 
     spec: ClassSpec
     probability: float
@@ -29,8 +29,8 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """A report without its form.
+class ReportSummary:
+    """The content of a report, independent of its format.
 
     Parameters
     ----------
@@ -39,23 +39,23 @@ class Account:
     source
         Header of the study's reference image: patient, study, order.
     statements
-        The classes as they are read, present first; none if the study was not analysable.
+        The classes in reading order, present first; none if the study was not analysable.
     coverage
-        How much of the study was looked at; None if it was not analysable.
+        How much of the study was analysed; None if it was not analysable.
     reservations
-        Why it is to be read with reserve.
+        Why the report needs caution.
     reason
         Why the study was not analysable; "" if it was.
     instances
-        How many instances were looked at.
+        Number of instances that were analysed.
     left_out
-        What the images say of patient and study and the report cannot: keywords.
+        Keywords of patient and study attributes of the images that the report cannot take over.
     made_at
-        When the job was started, or the images came into being.
+        When the job was started, or when the images were made.
     like_images
-        Whether it is the latter.
+        Whether ``made_at`` is the time of the images.
     uid
-        What the same report always has, and no other.
+        UID of the report; the same content has the same UID.
     """
 
     model: ModelIdentity
@@ -72,25 +72,25 @@ class Account:
 
     @property
     def reserve(self) -> tuple[str, ...]:
-        """Why it is to be read with reserve, a sentence each."""
+        """Why the report needs caution, one sentence each."""
         return tuple(one.text for one in self.reservations)
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """The whole in a few sentences."""
+        """The report in a few sentences."""
         looked = self.coverage.sentence if self.coverage is not None else ""
         parts = (self.conclusion, looked, *self.reserve, omission(self.left_out), NOTICE)
         return tuple(f"{_sentence(part)}." for part in parts if part)
 
     @property
     def conclusion(self) -> str:
-        """What it comes to, in a sentence."""
+        """The conclusion in one sentence."""
         if self.reason:
             return f"Not analysable: {self.reason}"
-        told = [self._named(decision) for decision in TOLD]
+        named = [self._named(decision) for decision in NOTABLE_DECISIONS]
         if self.coverage is not None and self.coverage.incomplete:
-            told.insert(1, f"incompletely analysed: {self.coverage.extent}")
-        return "; ".join(filter(None, told)) or "Nothing found of what the model looks for"
+            named.insert(1, f"incompletely analysed: {self.coverage.extent}")
+        return "; ".join(filter(None, named)) or "Nothing found of what the model looks for"
 
     def _named(self, decision: Decision) -> str:
         names = ", ".join(class_title(s.spec) for s in self.statements if s.decision is decision)
@@ -99,15 +99,15 @@ class Account:
 
 def summarise_prediction(
     prediction: StudyPrediction, evidence: Evidence, context: ResultContext
-) -> Account:
-    """Sum up what a model says of a study."""
+) -> ReportSummary:
+    """Summarise a prediction."""
     model = prediction.model
     statements = [
         Statement(spec, prediction.probabilities[index], prediction.decision(index))
         for index, spec in enumerate(model.classes)
     ]
     statements.sort(key=lambda one: reading_order(one.decision, one.probability))
-    return Account(
+    return ReportSummary(
         model=model,
         source=evidence.reference,
         statements=tuple(statements),
@@ -122,9 +122,11 @@ def summarise_prediction(
     )
 
 
-def summarise_refusal(refusal: Refusal, evidence: Evidence, context: ResultContext) -> Account:
-    """Sum up why a model says nothing."""
-    return Account(
+def summarise_refusal(
+    refusal: Refusal, evidence: Evidence, context: ResultContext
+) -> ReportSummary:
+    """Summarise why a study was not analysable."""
+    return ReportSummary(
         model=refusal.model,
         source=evidence.reference,
         statements=(),

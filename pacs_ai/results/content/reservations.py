@@ -7,7 +7,7 @@ CAUTION = "Caution"
 """The first word of a reservation, in a picture and in the tracking text of a report."""
 
 
-def caution_text(image: ImagePrediction) -> str:
+def reservation_text(image: ImagePrediction) -> str:
     """Say on a picture what about its image the model was not made for; "" if nothing."""
     reasons = list(image.misfits)
     if image.stray:

@@ -8,27 +8,27 @@ import numpy.typing as npt
 from pacs_ai.domain import Decision, StudyPrediction
 
 MAX_REPORTED = 3
-"""Studies of up to so many images are reported image by image, longer ones by the decisive one."""
+"""Most images of a study that are reported one by one; of more, only the decisive one is."""
 
 MAX_CAPTURES = 3
-"""Captures of a study, unless more classes than that were found: each gets one."""
+"""Most captures of a study. Where more classes were found, each class gets one."""
 
 _FLAT = 1e-6
 _READ_FIRST = (Decision.PRESENT, Decision.UNDETERMINED)
 
 
 def reading_order(decision: Decision | None, probability: float) -> tuple[int, float]:
-    """Sort classes by this: present, undetermined, the rest; of equals the more probable."""
+    """Sort key of a class: present, undetermined, the rest; then the more probable first."""
     rank = _READ_FIRST.index(decision) if decision in _READ_FIRST else len(_READ_FIRST)
     return rank, -probability
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """One capture: a class on an image. ``image`` and ``klass`` are indices."""
+class ShownClass:
+    """A class shown on an image. ``image`` and ``class_index`` are indices in the prediction."""
 
     image: int
-    klass: int
+    class_index: int
     found: bool
 
 
@@ -37,8 +37,8 @@ def reported_images(prediction: StudyPrediction) -> tuple[int, ...]:
 
     Notes
     -----
-    Readers tell the groups of a report apart by the instances they refer to. So frames of one
-    instance are not reported beside each other, nor beside a study that is this one instance.
+    Viewers distinguish the groups of a report by the instances they refer to. Therefore frames of
+    one instance are not reported side by side, nor beside a study that is this one instance.
     """
     images = prediction.images
     instances = {image.header.sop_instance_uid for image in images}
@@ -47,64 +47,69 @@ def reported_images(prediction: StudyPrediction) -> tuple[int, ...]:
     return (prediction.decisive,) if len(instances) > 1 else ()
 
 
-def captures(prediction: StudyPrediction) -> tuple[Shown, ...]:
+def captures(prediction: StudyPrediction) -> tuple[ShownClass, ...]:
     """Choose what is drawn, the most important first.
 
-    Every class found in the study is shown on the image where it is loudest; what is left of
-    `MAX_CAPTURES` goes to the next images where a class is found. Where none is found, it is what
-    came `nearest`.
+    Every class found in the study is shown on the image where it is most probable. What is left of
+    `MAX_CAPTURES` goes to the next images where a class is found. Where no class is found, the
+    `nearest` is shown.
     """
     found = [
-        Shown(index, klass, found=True)
-        for klass in prediction.positive_classes()
+        ShownClass(index, class_index, found=True)
+        for class_index in prediction.positive_classes()
         for index, image in enumerate(prediction.images)
-        if prediction.model.classes[klass].decide(image.probabilities[klass]) is Decision.PRESENT
+        if prediction.model.classes[class_index].decide(image.probabilities[class_index])
+        is Decision.PRESENT
     ]
     found.sort(key=lambda shown: -_probability(prediction, shown))
     if not found:
         return (nearest(prediction),)
-    first = {shown.klass: shown for shown in reversed(found)}.values()
+    first = {shown.class_index: shown for shown in reversed(found)}.values()
     chosen = [shown for shown in found if shown in first]
     rest = [shown for shown in found if shown not in first]
     chosen += rest[: max(0, MAX_CAPTURES - len(chosen))]
     return tuple(chosen)
 
 
-def every_image(prediction: StudyPrediction) -> tuple[Shown, ...]:
-    """Show every image with one class, the most important: so that one colour means one thing."""
-    klass = captures(prediction)[0].klass
-    spec = prediction.model.classes[klass]
+def every_image(prediction: StudyPrediction) -> tuple[ShownClass, ...]:
+    """Show the most important class on every image, so that a colour means the same everywhere."""
+    class_index = captures(prediction)[0].class_index
+    spec = prediction.model.classes[class_index]
     return tuple(
-        Shown(index, klass, spec.decide(image.probabilities[klass]) is Decision.PRESENT)
+        ShownClass(
+            index, class_index, spec.decide(image.probabilities[class_index]) is Decision.PRESENT
+        )
         for index, image in enumerate(prediction.images)
     )
 
 
-def nearest(prediction: StudyPrediction) -> Shown:
-    """Choose what a study shows in which no class is present.
+def nearest(prediction: StudyPrediction) -> ShownClass:
+    """Choose the class and image to show where no class is present.
 
     The most probable class that is undetermined, on the image where it is most probable; if there
     is none, the class that came nearest to its operating point on the decisive image.
     """
     classes, images = prediction.model.classes, prediction.images
     unsure = [
-        (probability, klass)
-        for klass, (spec, probability) in enumerate(
+        (probability, class_index)
+        for class_index, (spec, probability) in enumerate(
             zip(classes, prediction.probabilities, strict=True)
         )
         if spec.decide(probability) is Decision.UNDETERMINED
     ]
     if unsure:
-        _, klass = max(unsure)
-        image = max(range(len(images)), key=lambda n: images[n].probabilities[klass])
+        _, class_index = max(unsure)
+        image = max(range(len(images)), key=lambda n: images[n].probabilities[class_index])
     else:
-        klass, image = loudest_class(prediction), prediction.decisive
+        class_index, image = nearest_class(prediction), prediction.decisive
     # a mean may be below the operating point where this image is above it
-    found = classes[klass].decide(images[image].probabilities[klass]) is Decision.PRESENT
-    return Shown(image, klass, found)
+    found = (
+        classes[class_index].decide(images[image].probabilities[class_index]) is Decision.PRESENT
+    )
+    return ShownClass(image, class_index, found)
 
 
-def loudest_class(prediction: StudyPrediction) -> int:
+def nearest_class(prediction: StudyPrediction) -> int:
     """Index of the positive class that came nearest to its operating point on the decisive image.
 
     A model without any positive class shows its first.
@@ -118,7 +123,7 @@ def loudest_class(prediction: StudyPrediction) -> int:
 
 
 def explains(saliency: npt.NDArray[np.float32]) -> bool:
-    """Tell whether a map points anywhere; one that is the same everywhere does not.
+    """Tell whether a map has a peak; a map that is the same everywhere has none.
 
     Parameters
     ----------
@@ -149,5 +154,5 @@ def peak(saliency: npt.NDArray[np.float32]) -> tuple[float, float] | None:
     return (column + 0.5) / width, (row + 0.5) / height
 
 
-def _probability(prediction: StudyPrediction, shown: Shown) -> float:
-    return prediction.images[shown.image].probabilities[shown.klass]
+def _probability(prediction: StudyPrediction, shown: ShownClass) -> float:
+    return prediction.images[shown.image].probabilities[shown.class_index]

@@ -1,4 +1,4 @@
-"""How probabilities and operating points are written wherever people read them."""
+"""How probabilities and operating points are written in results, logs and tables."""
 
 from collections.abc import Sequence
 
@@ -52,7 +52,7 @@ def percent(probability: float) -> str:
 
 
 def beyond(probability: float) -> str:
-    """Tell on which side of what is stated a probability lies: ``<`` or ``>`` at the ends."""
+    """Return the comparison sign of a stated percentage: ``<`` or ``>`` at the ends, else ""."""
     if not 0 < probability < 1 or _LEAST <= 100 * probability <= _MOST:
         return ""
     return "<" if 100 * probability < _LEAST else ">"

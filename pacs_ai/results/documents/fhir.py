@@ -16,7 +16,7 @@ from pacs_ai.dicom.reading import items, text
 from pacs_ai.domain import Code, Decision, Reservation
 from pacs_ai.results.common.codes import class_title
 from pacs_ai.results.common.context import MANUFACTURER
-from pacs_ai.results.content.report_summary import NOTICE, Account, Statement
+from pacs_ai.results.content.report_summary import NOTICE, ReportSummary, Statement
 from pacs_ai.results.content.wording import (
     absent_below,
     beyond,
@@ -50,23 +50,23 @@ _RESEARCH = {
 }
 
 
-def build_bundle(account: Account) -> bytes:
+def build_bundle(summary: ReportSummary) -> bytes:
     """Write a report as a transaction Bundle in JSON.
 
     Parameters
     ----------
-    account
-        What it says.
+    summary
+        The content of the report.
     """
-    device = _device(account)
-    observations = [_observation(account, one, device) for one in account.statements]
-    observations += [_reservation(account, one, device) for one in account.reservations]
-    report = _report(account, observations)
+    device = _device(summary)
+    observations = [_observation(summary, one, device) for one in summary.statements]
+    observations += [_reservation(summary, one, device) for one in summary.reservations]
+    report = _report(summary, observations)
     bundle = {
         "resourceType": "Bundle",
-        "identifier": _identifier(account.uid),
+        "identifier": _identifier(summary.uid),
         "type": "transaction",
-        "timestamp": _instant(account),
+        "timestamp": _instant(summary),
         "entry": [_entry(resource) for resource in (report, *observations, device)],
     }
     return (json.dumps(bundle, ensure_ascii=False, indent=2) + "\n").encode("utf-8")
@@ -77,43 +77,43 @@ def coding_system(scheme: str) -> str:
     return _SYSTEMS.get(scheme) or f"urn:oid:{derived_uid('coding scheme', scheme)}"
 
 
-def _report(account: Account, observations: list[Json]) -> Json:
-    present = [one for one in account.statements if one.decision is Decision.PRESENT]
+def _report(summary: ReportSummary, observations: list[Json]) -> Json:
+    present = [one for one in summary.statements if one.decision is Decision.PRESENT]
     report: Json = {
         "resourceType": "DiagnosticReport",
         "meta": _RESEARCH,
-        "identifier": [_identifier(account.uid)],
-        "basedOn": list(_orders(account.source)),
-        "status": _status(account),
+        "identifier": [_identifier(summary.uid)],
+        "basedOn": list(_orders(summary.source)),
+        "status": _status(summary),
         "category": [{"coding": [{"system": f"{_HL7}/v2-0074", "code": "RAD"}]}],
         "code": _concept(Code("18748-4", "LN", "Diagnostic Imaging Report")),
-        "subject": _subject(account.source),
-        "effectiveDateTime": _date(text(account.source, "StudyDate")),
-        "issued": _instant(account),
+        "subject": _subject(summary.source),
+        "effectiveDateTime": _date(text(summary.source, "StudyDate")),
+        "issued": _instant(summary),
         "result": [{"reference": _url(observation)} for observation in observations],
-        "imagingStudy": [_imaging_study(account.source)],
-        "conclusion": " ".join(account.sentences),
+        "imagingStudy": [_imaging_study(summary.source)],
+        "conclusion": " ".join(summary.sentences),
         "conclusionCode": [_concept(one.spec.code) for one in present],
     }
     return _filled(report)
 
 
-def _observation(account: Account, one: Statement, device: Json) -> Json:
+def _observation(summary: ReportSummary, one: Statement, device: Json) -> Json:
     spec = one.spec
     observation: Json = {
         "resourceType": "Observation",
         "meta": _RESEARCH,
-        "identifier": [_identifier(derived_uid("observation", account.uid, spec.code.value))],
+        "identifier": [_identifier(derived_uid("observation", summary.uid, spec.code.value))],
         "status": "preliminary",
         "category": [{"coding": [{"system": f"{_HL7}/observation-category", "code": "imaging"}]}],
         "code": {**_concept(spec.code), "text": f"{class_title(spec)}, calibrated probability"},
-        "subject": _subject(account.source),
-        "effectiveDateTime": _date(text(account.source, "StudyDate")),
-        "issued": _instant(account),
+        "subject": _subject(summary.source),
+        "effectiveDateTime": _date(text(summary.source, "StudyDate")),
+        "issued": _instant(summary),
         "valueQuantity": _percent(one.probability),
         "note": [{"text": NOTICE}],
         "device": {"reference": _url(device)},
-        "derivedFrom": [_imaging_study(account.source)],
+        "derivedFrom": [_imaging_study(summary.source)],
     }
     if one.decision is not None:
         code, meaning = _INTERPRETATIONS[one.decision]
@@ -130,34 +130,34 @@ def _observation(account: Account, one: Statement, device: Json) -> Json:
     return _filled(observation)
 
 
-def _reservation(account: Account, one: Reservation, device: Json) -> Json:
+def _reservation(summary: ReportSummary, one: Reservation, device: Json) -> Json:
     """State why the report is to be read with reserve: a share of images, most often."""
     return _filled(
         {
             "resourceType": "Observation",
             "meta": _RESEARCH,
-            "identifier": [_identifier(derived_uid("observation", account.uid, one.code.value))],
+            "identifier": [_identifier(derived_uid("observation", summary.uid, one.code.value))],
             "status": "preliminary",
             "code": _concept(one.code),
-            "subject": _subject(account.source),
-            "issued": _instant(account),
+            "subject": _subject(summary.source),
+            "issued": _instant(summary),
             "valueQuantity": {**_PERCENT, "value": measured_percent(one.percent)},
             "note": [{"text": one.text}, {"text": NOTICE}],
             "device": {"reference": _url(device)},
-            "derivedFrom": [_imaging_study(account.source)],
+            "derivedFrom": [_imaging_study(summary.source)],
         }
     )
 
 
-def _status(account: Account) -> str:
-    if account.reason:
+def _status(summary: ReportSummary) -> str:
+    if summary.reason:
         return "cancelled"
-    incomplete = account.coverage is not None and account.coverage.incomplete
+    incomplete = summary.coverage is not None and summary.coverage.incomplete
     return "partial" if incomplete else "preliminary"
 
 
-def _device(account: Account) -> Json:
-    model = account.model
+def _device(summary: ReportSummary) -> Json:
+    model = summary.model
     uid = derived_uid("model", model.name, model.version, model.sha256)
     return {
         "resourceType": "Device",
@@ -237,8 +237,8 @@ def _date(date: str) -> str:
     return "" if day is None else day.isoformat()
 
 
-def _instant(account: Account) -> str:
-    return account.made_at.isoformat(timespec="milliseconds")
+def _instant(summary: ReportSummary) -> str:
+    return summary.made_at.isoformat(timespec="milliseconds")
 
 
 def _filled(resource: Json) -> Json:

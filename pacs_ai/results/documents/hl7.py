@@ -16,7 +16,7 @@ from pacs_ai.dicom.reading import items, text, value_of
 from pacs_ai.domain import Code, Decision, Reservation
 from pacs_ai.results.common.codes import MAX_MEANING, class_title
 from pacs_ai.results.common.context import MODEL_NAME
-from pacs_ai.results.content.report_summary import Account, Statement
+from pacs_ai.results.content.report_summary import ReportSummary, Statement
 from pacs_ai.results.content.wording import absent_below, measured_percent, stated_percent
 
 SUFFIX = ".hl7"
@@ -41,12 +41,12 @@ _LINE = 120  # letters of a line of text
 _NO_NAME = "^^^^^^U"  # PID-5 is required; HL7 Table 0200: unspecified
 
 
-def build_message(account: Account) -> bytes:
+def build_message(summary: ReportSummary) -> bytes:
     """Write a report as an ORU^R01 message in UTF-8.
 
     Parameters
     ----------
-    account
+    summary
         What it says.
 
     Returns
@@ -54,10 +54,10 @@ def build_message(account: Account) -> bytes:
     bytes
         Segments, each with its carriage return; without the frame of MLLP.
     """
-    segments = [_header(account), _patient(account.source), _request(account)]
+    segments = [_header(summary), _patient(summary.source), _request(summary)]
     segments += [
         _segment("OBX", str(number), *fields)
-        for number, fields in enumerate(_observations(account), start=1)
+        for number, fields in enumerate(_observations(summary), start=1)
     ]
     return "".join(f"{segment}\r" for segment in segments).encode("utf-8")
 
@@ -71,9 +71,9 @@ def _segment(name: str, *fields: str) -> str:
     return "|".join((name, *fields)).rstrip("|")
 
 
-def _header(account: Account) -> str:
-    control = account.uid.rpartition(".")[2][-_MAX_CONTROL_ID:]
-    fields = ["^~\\&", "pacs-ai", "", "", "", _time(account.made_at), "", "ORU^R01^ORU_R01"]
+def _header(summary: ReportSummary) -> str:
+    control = summary.uid.rpartition(".")[2][-_MAX_CONTROL_ID:]
+    fields = ["^~\\&", "pacs-ai", "", "", "", _time(summary.made_at), "", "ORU^R01^ORU_R01"]
     fields += [control, "P", "2.5.1", "", "", "", "", "", "UNICODE UTF-8"]
     return _segment("MSH", *fields)
 
@@ -116,11 +116,11 @@ def _lines(*paragraphs: str) -> str:
     return "~".join(escaped(line) for line in lines)
 
 
-def _request(account: Account) -> str:
-    source = account.source
+def _request(summary: ReportSummary) -> str:
+    source = summary.source
     order = next(iter(items(source, "RequestAttributesSequence")), Dataset())
     placer = text(order, "PlacerOrderNumberImagingServiceRequest")
-    filler = text(order, "FillerOrderNumberImagingServiceRequest") or account.uid
+    filler = text(order, "FillerOrderNumberImagingServiceRequest") or summary.uid
     accession = text(order, "AccessionNumber") or text(source, "AccessionNumber")
     observed = _dicom_time(source)
     fields = [""] * 25
@@ -129,26 +129,26 @@ def _request(account: Account) -> str:
     fields[3] = _coded(*_REPORT)
     fields[6] = observed
     fields[17] = escaped(accession)
-    fields[21] = _time(account.made_at)
+    fields[21] = _time(summary.made_at)
     fields[23] = "RAD"
-    fields[24] = "X" if account.reason else "P"
+    fields[24] = "X" if summary.reason else "P"
     return _segment("OBR", *fields)
 
 
-def _observations(account: Account) -> Iterator[tuple[str, ...]]:
-    status = "X" if account.reason else "P"
-    model = account.model
-    yield _observation("HD", _STUDY, "", text(account.source, "StudyInstanceUID"), status="O")
+def _observations(summary: ReportSummary) -> Iterator[tuple[str, ...]]:
+    status = "X" if summary.reason else "P"
+    model = summary.model
+    yield _observation("HD", _STUDY, "", text(summary.source, "StudyInstanceUID"), status="O")
     named = f"{model.name} {model.version} by {model.manufacturer}, weights {model.sha256[:12]}"
     yield _observation("TX", _MODEL, "", _lines(named), status=status)
-    for number, one in enumerate(account.statements, start=1):
+    for number, one in enumerate(summary.statements, start=1):
         yield _probability(one, str(number))
         if one.decision is not None:
             coded = (one.spec.code.value, class_title(one.spec), _system(one.spec.code))
             yield _observation("ST", coded, f"{number}.2", str(one.decision), status=status)
-    for number, reservation in enumerate(account.reservations, start=len(account.statements) + 1):
+    for number, reservation in enumerate(summary.reservations, start=len(summary.statements) + 1):
         yield _reservation(reservation, str(number))
-    yield _observation("TX", _CONCLUSION, "", _lines(*account.sentences), status=status)
+    yield _observation("TX", _CONCLUSION, "", _lines(*summary.sentences), status=status)
 
 
 def _probability(one: Statement, sub: str) -> tuple[str, ...]:

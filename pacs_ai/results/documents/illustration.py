@@ -1,10 +1,10 @@
-"""The picture on a page: the image that speaks loudest, its heat map over it."""
+"""The picture on a page: the most probable image with its heat map."""
 
 from pacs_ai.dicom.pixel_spacing import pixel_aspect
 from pacs_ai.domain import ImagePrediction, StudyPrediction
 from pacs_ai.results.common.codes import class_title
 from pacs_ai.results.common.evidence import Evidence
-from pacs_ai.results.content.positive_images import explained
+from pacs_ai.results.content.positive_images import explained_images
 from pacs_ai.results.content.report_level import image_name
 from pacs_ai.results.content.wording import percent
 from pacs_ai.results.documents.page import Picture
@@ -28,26 +28,26 @@ def illustrate(prediction: StudyPrediction, evidence: Evidence, grey: GreyImage)
     grey
         Gives the image as displayed, shape (rows, columns), in [0, 1].
     """
-    shown = explained(prediction)
+    shown = explained_images(prediction)
     if not shown:
         image = prediction.images[prediction.decisive]
         pixels = draw(grey(image), None, Legend((), bar=False), _size(image, evidence))
         name = _name(prediction, image)
         return Picture(pixels, f"{name}. No explanation: the heat map is the same everywhere.")
-    klass = shown[0].klass
-    image = max(shown[0].images, key=lambda one: one.probabilities[klass])
-    spec = prediction.model.classes[klass]
-    found = klass in prediction.positive_classes()
+    class_index = shown[0].class_index
+    image = max(shown[0].images, key=lambda one: one.probabilities[class_index])
+    spec = prediction.model.classes[class_index]
+    found = class_index in prediction.positive_classes()
     pixels = draw(
         grey(image),
-        image.saliency[klass],
+        image.saliency[class_index],
         Legend((), bar=True),
         _size(image, evidence),
         STRENGTH if found else FAINT,
     )
     caption = (
         f"{_name(prediction, image)}: where the model looked for {class_title(spec)} (Grad-CAM; "
-        f"{percent(image.probabilities[klass])} on this image). Not an outline of a disease."
+        f"{percent(image.probabilities[class_index])} on this image). Not an outline of a disease."
     )
     return Picture(pixels, caption)
 

@@ -19,7 +19,7 @@ from pacs_ai.dicom.reading import text, value_of
 from pacs_ai.domain import Decision
 from pacs_ai.results.common.codes import class_title
 from pacs_ai.results.common.context import MODEL_NAME
-from pacs_ai.results.content.report_summary import Account, Statement
+from pacs_ai.results.content.report_summary import ReportSummary, Statement
 from pacs_ai.results.content.wording import omission, operating_point, percent
 from pacs_ai.results.documents.page_fonts import PageFonts, Run
 
@@ -61,12 +61,12 @@ class Picture:
     caption: str
 
 
-def draw_page(account: Account, picture: Picture | None, font: Path | None) -> bytes:
-    """Draw a report; the same account and picture give the same bytes.
+def draw_page(summary: ReportSummary, picture: Picture | None, font: Path | None) -> bytes:
+    """Draw a report; the same summary and picture give the same bytes.
 
     Parameters
     ----------
-    account
+    summary
         What it says.
     picture
         The heat map over the image, if there is one.
@@ -82,7 +82,7 @@ def draw_page(account: Account, picture: Picture | None, font: Path | None) -> b
     canvas = Canvas(buffer, pagesize=A4, invariant=1)
     canvas.setTitle("AI classification report")
     canvas.setAuthor(MODEL_NAME)
-    _Page(canvas, PageFonts(font)).fill(account, picture)
+    _Page(canvas, PageFonts(font)).fill(summary, picture)
     canvas.showPage()
     canvas.save()
     return buffer.getvalue()
@@ -96,13 +96,13 @@ class _Page:
         self._letters = lettering
         self.y = _HEIGHT - _MARGIN
 
-    def fill(self, account: Account, picture: Picture | None) -> None:
+    def fill(self, summary: ReportSummary, picture: Picture | None) -> None:
         self._head()
-        self._patient(account.source)
-        self._verdict(account)
-        self._table(account.statements)
-        self._model(account)
-        self._foot(account)
+        self._patient(summary.source)
+        self._verdict(summary)
+        self._table(summary.statements)
+        self._model(summary)
+        self._foot(summary)
         if picture is not None:
             self._show(picture)
 
@@ -141,14 +141,14 @@ class _Page:
             for label, key, value in found
         ]
 
-    def _verdict(self, account: Account) -> None:
+    def _verdict(self, summary: ReportSummary) -> None:
         self.y -= 4
-        colour = _COLOURS[account.statements[0].decision] if account.statements else _WARNING
+        colour = _COLOURS[summary.statements[0].decision] if summary.statements else _WARNING
         size = 13.0
-        if len(self._wrapped(account.conclusion, size)) > _BIG_LINES:
+        if len(self._wrapped(summary.conclusion, size)) > _BIG_LINES:
             size = _SIZE
-        self._paragraph(account.conclusion, size, colour)
-        for line in account.reserve:
+        self._paragraph(summary.conclusion, size, colour)
+        for line in summary.reserve:
             self._paragraph(f"With reserve: {line}", _SIZE, _WARNING)
         self.y -= 4
 
@@ -175,15 +175,15 @@ class _Page:
             self.y -= _LEADING
         self._rule()
 
-    def _model(self, account: Account) -> None:
-        model = account.model
+    def _model(self, summary: ReportSummary) -> None:
+        model = summary.model
         height, width = model.input_size
-        several = account.instances > 1
-        looked = f"{account.instances} instance{'s' * several} looked at"
-        if account.coverage is not None:
-            looked = account.coverage.sentence
+        several = summary.instances > 1
+        looked = f"{summary.instances} instance{'s' * several} looked at"
+        if summary.coverage is not None:
+            looked = summary.coverage.sentence
         how = f", {model.aggregation} of the images" if several else ""
-        if account.statements:
+        if summary.statements:
             looked = (
                 f"Probabilities calibrated with temperature {model.temperature:g}{how}; {looked}"
             )
@@ -194,13 +194,13 @@ class _Page:
             _SOFT,
         )
         self._paragraph(looked, _SMALL, _SOFT)
-        if said := omission(account.left_out):
+        if said := omission(summary.left_out):
             self._paragraph(said[:1].upper() + said[1:], _SMALL, _SOFT)
 
-    def _foot(self, account: Account) -> None:
+    def _foot(self, summary: ReportSummary) -> None:
         here, self.y = self.y, _MARGIN - 12
-        word = "Dated like its images" if account.like_images else "Made"
-        at = f"{account.made_at:%Y-%m-%d %H:%M:%S %z}"
+        word = "Dated like its images" if summary.like_images else "Made"
+        at = f"{summary.made_at:%Y-%m-%d %H:%M:%S %z}"
         made = f"{word} {at} by {MODEL_NAME}. Nobody has checked it."
         self._put(_MARGIN, made, size=7.5, colour=_SOFT)
         self._put(_RIGHT, "Not a medical device", size=7.5, colour=_SOFT, right=True)

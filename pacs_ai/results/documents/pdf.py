@@ -1,4 +1,4 @@
-"""The page as a DICOM object, for an archive that shows nothing else (PS3.3 Section A.45.1)."""
+"""The page as a DICOM object: Encapsulated PDF (PS3.3 Section A.45.1)."""
 
 from pydicom.dataset import Dataset
 from pydicom.uid import EncapsulatedPDFStorage
@@ -7,8 +7,8 @@ from pacs_ai.domain import ResultKind
 from pacs_ai.results.common.codes import REPORT_TITLE
 from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence
-from pacs_ai.results.common.object_header import Frame, new_object, references
-from pacs_ai.results.content.report_summary import Account
+from pacs_ai.results.common.object_header import ObjectHeader, new_object, references
+from pacs_ai.results.content.report_summary import ReportSummary
 from pacs_ai.results.documents.page import Picture, draw_page
 
 SERIES_DESCRIPTION = "AI report, one page (research)"
@@ -16,14 +16,14 @@ ROLE = "pdf"
 
 
 def build_pdf(
-    account: Account, picture: Picture | None, evidence: Evidence, context: ResultContext
+    summary: ReportSummary, picture: Picture | None, evidence: Evidence, context: ResultContext
 ) -> Dataset:
     """Make the one-page report.
 
     Parameters
     ----------
-    account
-        What it says.
+    summary
+        The content of the report.
     picture
         The heat map over the image, if there is one.
     evidence
@@ -31,16 +31,16 @@ def build_pdf(
     context
         Installation, time and font.
     """
-    frame = Frame(
+    header = ObjectHeader(
         sop_class_uid=EncapsulatedPDFStorage,
         modality="DOC",
         role=ROLE,
         series_number=context.series_number(ResultKind.PDF),
         series_description=SERIES_DESCRIPTION,
         instance_number=1,
-        instance_key=(account.uid,),
+        instance_key=(summary.uid,),
     )
-    made = new_object(frame, evidence.reference, account.model, context)
+    made = new_object(header, evidence.reference, summary.model, context)
     made.ConversionType = "WSD"
     made.BurnedInAnnotation = "YES"
     made.AcquisitionDateTime = None
@@ -49,7 +49,7 @@ def build_pdf(
     made.SourceInstanceSequence = references(
         [(header.sop_class_uid, header.sop_instance_uid) for header in evidence.headers]
     )
-    page = draw_page(account, picture, context.font)
+    page = draw_page(summary, picture, context.font)
     made.MIMETypeOfEncapsulatedDocument = "application/pdf"
     made.EncapsulatedDocumentLength = len(page)
     made.EncapsulatedDocument = page + b"\0" * (len(page) % 2)

@@ -23,14 +23,14 @@ from pacs_ai.results.common.codes import SOURCE_IMAGE, class_title
 from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence
 from pacs_ai.results.common.object_header import (
-    Frame,
+    ObjectHeader,
     copy_body_part,
     new_object,
     referenced_frame,
     references,
 )
 from pacs_ai.results.common.patient_study import copied_element
-from pacs_ai.results.content.selection import Shown, explains, reading_order
+from pacs_ai.results.content.selection import ShownClass, explains, reading_order
 from pacs_ai.results.images.legend import legend_of
 from pacs_ai.results.images.overlay import FAINT, STRENGTH, draw, draw_beside
 from pacs_ai.results.images.picture_geometry import (
@@ -49,7 +49,7 @@ _MAX_DERIVATION = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class CaptureStyle:
     """A way to show heat maps; each has a series of its own.
 
     ``beside`` puts the image as it is at the left. ``in_step`` gives a picture the instance number
@@ -62,18 +62,20 @@ class Form:
     in_step: bool = False
 
 
-OVERLAY = Form(ResultKind.CAPTURE, "AI heat map (research)")
-SIDE_BY_SIDE = Form(ResultKind.SIDE_BY_SIDE, "AI heat map beside the image (research)", beside=True)
-STACK = Form(ResultKind.STACK, "AI heat map, all images (research)", in_step=True)
+OVERLAY = CaptureStyle(ResultKind.CAPTURE, "AI heat map (research)")
+SIDE_BY_SIDE = CaptureStyle(
+    ResultKind.SIDE_BY_SIDE, "AI heat map beside the image (research)", beside=True
+)
+STACK = CaptureStyle(ResultKind.STACK, "AI heat map, all images (research)", in_step=True)
 
 
 def build_capture(
     prediction: StudyPrediction,
-    shown: Shown,
+    shown: ShownClass,
     evidence: Evidence,
     context: ResultContext,
     grey: GreyImage,
-    form: Form = OVERLAY,
+    style: CaptureStyle = OVERLAY,
 ) -> Dataset:
     """Make the capture of one class on one image.
 
@@ -89,7 +91,7 @@ def build_capture(
         Installation and time.
     grey
         Gives the image as displayed, shape (rows, columns), in [0, 1].
-    form
+    style
         How it is shown.
 
     Notes
@@ -100,34 +102,34 @@ def build_capture(
     image = prediction.images[shown.image]
     model = prediction.model
     source = evidence.source(image.header)
-    frame = Frame(
+    header = ObjectHeader(
         sop_class_uid=SecondaryCaptureImageStorage,
         modality="OT",
-        role=form.kind,
-        series_number=context.series_number(form.kind),
-        series_description=form.series_description,
-        instance_number=_number(prediction, shown, form),
+        role=style.kind,
+        series_number=context.series_number(style.kind),
+        series_description=style.series_description,
+        instance_number=_number(prediction, shown, style),
         instance_key=(
             image.header.sop_instance_uid,
             str(image.frame),
-            model.classes[shown.klass].code.value,
+            model.classes[shown.class_index].code.value,
             "found" if shown.found else "not found",
             *evidence.unseen,
         ),
     )
-    capture = new_object(frame, evidence.reference, model, context)
-    painted = explains(image.saliency[shown.klass])
+    capture = new_object(header, evidence.reference, model, context)
+    painted = explains(image.saliency[shown.class_index])
     aspect = pixel_aspect(source, image.frame)
-    _describe_pixels(capture, _picture(grey, prediction, shown, form, aspect))
+    _describe_pixels(capture, _picture(grey, prediction, shown, style, aspect))
     capture.ImageType = ["DERIVED", "SECONDARY", "OTHER"]
     capture.ConversionType = "DI"
     capture.BurnedInAnnotation = "YES"
     capture.DerivationDescription = _derivation(prediction, shown, painted=painted)
-    capture.SourceImageSequence = [_source_reference(image, form)]
+    capture.SourceImageSequence = [_source_reference(image, style)]
     capture.DateOfSecondaryCapture = capture.ContentDate
     capture.TimeOfSecondaryCapture = capture.ContentTime
     copy_body_part(source, capture)
-    if form.beside:
+    if style.beside:
         capture.PatientOrientation = patient_orientation(source, image.frame)
     else:
         copy_geometry(source, image.frame, (image.header.rows, image.header.columns), capture)
@@ -136,27 +138,31 @@ def build_capture(
 
 
 def _picture(
-    grey: GreyImage, prediction: StudyPrediction, shown: Shown, form: Form, aspect: float
+    grey: GreyImage,
+    prediction: StudyPrediction,
+    shown: ShownClass,
+    style: CaptureStyle,
+    aspect: float,
 ) -> npt.NDArray[np.uint8]:
     model, image = prediction.model, prediction.images[shown.image]
-    heat = image.saliency[shown.klass]
+    heat = image.saliency[shown.class_index]
     painted = explains(heat)
-    size = half_size if form.beside else picture_size
-    return (draw_beside if form.beside else draw)(
+    size = half_size if style.beside else picture_size
+    return (draw_beside if style.beside else draw)(
         grey(image),
         heat if painted else None,
-        legend_of(model, image, shown.klass, prediction.coverage, painted=painted),
+        legend_of(model, image, shown.class_index, prediction.coverage, painted=painted),
         size(image.header.rows, image.header.columns, aspect),
         STRENGTH if shown.found else FAINT,
     )
 
 
-def _number(prediction: StudyPrediction, shown: Shown, form: Form) -> int:
+def _number(prediction: StudyPrediction, shown: ShownClass, style: CaptureStyle) -> int:
     """Count captures in the order of the images, and on each from the class that is read first.
 
     Viewers open a series at its lowest number. Like the picture it depends on its own image alone.
     """
-    if form.in_step:
+    if style.in_step:
         numbers = [image.header.instance_number for image in prediction.images]
         in_step = len(set(numbers)) == len(numbers)
         return numbers[shown.image] if in_step else shown.image + 1
@@ -164,13 +170,13 @@ def _number(prediction: StudyPrediction, shown: Shown, form: Form) -> int:
     chances = prediction.images[shown.image].probabilities
     drawn = [k for k, spec in enumerate(classes) if spec.positive] or [0]
     drawn.sort(key=lambda k: reading_order(classes[k].decide(chances[k]), chances[k]))
-    return shown.image * len(drawn) + drawn.index(shown.klass) + 1
+    return shown.image * len(drawn) + drawn.index(shown.class_index) + 1
 
 
-def _derivation(prediction: StudyPrediction, shown: Shown, *, painted: bool) -> str:
+def _derivation(prediction: StudyPrediction, shown: ShownClass, *, painted: bool) -> str:
     model, remark = prediction.model, prediction.coverage.remark
     ending = f"; of the study {remark}" if remark else ""
-    title = class_title(model.classes[shown.klass])
+    title = class_title(model.classes[shown.class_index])
     what = f"class {title}, model {model.name} version {model.version}"
     if not painted:
         return f"Image without heat map: Grad-CAM explains nothing for {what}{ending}"[
@@ -196,14 +202,14 @@ def _describe_pixels(capture: Dataset, picture: npt.NDArray[np.uint8]) -> None:
     capture["PixelData"].VR = "OB"
 
 
-def _source_reference(image: ImagePrediction, form: Form) -> Dataset:
+def _source_reference(image: ImagePrediction, style: CaptureStyle) -> Dataset:
     header = image.header
     [item] = references([(header.sop_class_uid, header.sop_instance_uid)])
     frame = referenced_frame(image)
     if frame is not None:
         item.ReferencedFrameNumber = frame
     item.PurposeOfReferenceCodeSequence = [SOURCE_IMAGE]
-    item.SpatialLocationsPreserved = "NO" if form.beside else "YES"
+    item.SpatialLocationsPreserved = "NO" if style.beside else "YES"
     return item
 
 

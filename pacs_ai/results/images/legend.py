@@ -3,8 +3,8 @@
 from pacs_ai.coverage import Coverage
 from pacs_ai.domain import Decision, ImagePrediction, ModelIdentity
 from pacs_ai.results.common.codes import class_title
-from pacs_ai.results.content.report_level import TOLD
-from pacs_ai.results.content.reservations import caution_text, coverage_text
+from pacs_ai.results.content.report_level import NOTABLE_DECISIONS
+from pacs_ai.results.content.reservations import coverage_text, reservation_text
 from pacs_ai.results.content.wording import operating_point, percent
 from pacs_ai.results.images.overlay import AMBER, WHITE, Legend, Line, headline
 
@@ -17,14 +17,19 @@ INCOMPLETE = "Incompletely analysed"
 
 
 def legend_of(
-    model: ModelIdentity, image: ImagePrediction, klass: int, coverage: Coverage, *, painted: bool
+    model: ModelIdentity,
+    image: ImagePrediction,
+    class_index: int,
+    coverage: Coverage,
+    *,
+    painted: bool,
 ) -> Legend:
     """Word the legend of one class on one image.
 
     Parameters
     ----------
-    model, image, klass
-        What is shown: ``klass`` is the index of the class.
+    model, image, class_index
+        What is shown: ``class_index`` is the index of the class.
     coverage
         How much of the study was looked at.
     painted
@@ -32,14 +37,14 @@ def legend_of(
 
     Notes
     -----
-    It tells of this image alone: what the study comes to stands in the report. Only that images
-    were not looked at is told here too; nothing then reads as if nothing were in the study.
+    The legend is about this image alone; the report states the result of the study. Images that
+    were not analysed are stated here too: otherwise "nothing found" reads as true of the study.
     """
-    spec = model.classes[klass]
-    decision = spec.decide(image.probabilities[klass])
-    said = plain = f"{class_title(spec)}: {percent(image.probabilities[klass])}"
+    spec = model.classes[class_index]
+    decision = spec.decide(image.probabilities[class_index])
+    said = plain = f"{class_title(spec)}: {percent(image.probabilities[class_index])}"
     if decision is not None:
-        said = f"{class_title(spec)}: {decision}, {percent(image.probabilities[klass])}"
+        said = f"{class_title(spec)}: {decision}, {percent(image.probabilities[class_index])}"
     if decision is not None and not _told(model, image):
         first, before = headline(NOTHING), f"{said}, "
         if coverage.incomplete:
@@ -52,7 +57,7 @@ def legend_of(
     if not painted:
         detail.append("no explanation: the heat map is flat")
     detail.append(f"model {model.name} {model.version}")
-    cautions = [caution_text(image), coverage_text(coverage)]
+    cautions = [reservation_text(image), coverage_text(coverage)]
     return Legend(
         (
             first,
@@ -67,5 +72,6 @@ def legend_of(
 def _told(model: ModelIdentity, image: ImagePrediction) -> bool:
     """Tell whether any class is present or undetermined on the image."""
     return any(
-        spec.decide(p) in TOLD for spec, p in zip(model.classes, image.probabilities, strict=True)
+        spec.decide(p) in NOTABLE_DECISIONS
+        for spec, p in zip(model.classes, image.probabilities, strict=True)
     )

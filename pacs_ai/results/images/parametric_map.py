@@ -11,9 +11,9 @@ from pacs_ai.domain import ResultKind, StudyPrediction
 from pacs_ai.results.common.codes import CLASS_ACTIVATION, MAP_DERIVATION, NO_UNITS, class_title
 from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence
-from pacs_ai.results.common.object_header import Frame, new_object
+from pacs_ai.results.common.object_header import ObjectHeader, new_object
 from pacs_ai.results.content.hotspot import enlarge
-from pacs_ai.results.content.positive_images import explained
+from pacs_ai.results.content.positive_images import explained_images
 from pacs_ai.results.content.wording import described
 from pacs_ai.results.images.multiframe import Stack, describe_frames, place_frames, stacks
 
@@ -45,23 +45,23 @@ def build_map(
         points anywhere.
     """
     number = 0
-    for one in explained(prediction):
+    for one in explained_images(prediction):
         for stack in stacks(one.images, evidence):
             number += 1
-            yield _map(prediction, one.klass, stack, evidence, context, number)
+            yield _map(prediction, one.class_index, stack, evidence, context, number)
 
 
 def _map(
     prediction: StudyPrediction,
-    klass: int,
+    class_index: int,
     stack: Stack,
     evidence: Evidence,
     context: ResultContext,
     number: int,
 ) -> Dataset:
     model = prediction.model
-    spec = model.classes[klass]
-    frame = Frame(
+    spec = model.classes[class_index]
+    header = ObjectHeader(
         sop_class_uid=ParametricMapStorage,
         modality="OT",
         role=ROLE,
@@ -70,7 +70,7 @@ def _map(
         instance_number=number,
         instance_key=(*stack.key(), spec.code.value, *evidence.unseen),
     )
-    made = new_object(frame, evidence.reference, model, context)
+    made = new_object(header, evidence.reference, model, context)
     describe_frames(made, stack, evidence, MAP_DERIVATION)
     place_frames(made, stack)
     made.ImageType = _TYPE
@@ -86,7 +86,7 @@ def _map(
     made.AcquisitionContextSequence = []
     _say_what_values_mean(made.SharedFunctionalGroupsSequence[0])
     rows, columns = stack.size
-    pixels = [enlarge(image.saliency[klass], rows, columns) for image in stack.images]
+    pixels = [enlarge(image.saliency[class_index], rows, columns) for image in stack.images]
     made.FloatPixelData = np.stack(pixels).astype("<f4").tobytes()
     return made
 

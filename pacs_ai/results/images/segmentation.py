@@ -22,9 +22,9 @@ from pacs_ai.results.common.codes import (
 )
 from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence
-from pacs_ai.results.common.object_header import Frame, new_object
+from pacs_ai.results.common.object_header import ObjectHeader, new_object
 from pacs_ai.results.content.hotspot import hot_area
-from pacs_ai.results.content.positive_images import explained
+from pacs_ai.results.content.positive_images import explained_images
 from pacs_ai.results.content.wording import described
 from pacs_ai.results.images.multiframe import (
     Stack,
@@ -63,23 +63,23 @@ def build_seg(
     if not prediction.positive_classes():
         return
     number = 0
-    for one in explained(prediction):
+    for one in explained_images(prediction):
         for stack in stacks(one.images, evidence):
             number += 1
-            yield _segmentation(prediction, one.klass, stack, evidence, context, number)
+            yield _segmentation(prediction, one.class_index, stack, evidence, context, number)
 
 
 def _segmentation(
     prediction: StudyPrediction,
-    klass: int,
+    class_index: int,
     stack: Stack,
     evidence: Evidence,
     context: ResultContext,
     number: int,
 ) -> Dataset:
     model = prediction.model
-    spec = model.classes[klass]
-    frame = Frame(
+    spec = model.classes[class_index]
+    header = ObjectHeader(
         sop_class_uid=SegmentationStorage,
         modality="SEG",
         role=ROLE,
@@ -88,7 +88,7 @@ def _segmentation(
         instance_number=number,
         instance_key=(*stack.key(), spec.code.value, *evidence.unseen),
     )
-    made = new_object(frame, evidence.reference, model, context)
+    made = new_object(header, evidence.reference, model, context)
     describe_frames(made, stack, evidence, SEGMENTATION_DERIVATION)
     if stack.measured:
         place_frames(made, stack)
@@ -106,21 +106,23 @@ def _segmentation(
         f"Hot area of the heat map: {class_title(spec)}", prediction.coverage
     )
     made.ContentCreatorName = None
-    made.SegmentSequence = [_segment(prediction, klass)]
+    made.SegmentSequence = [_segment(prediction, class_index)]
     identification = Dataset()
     identification.ReferencedSegmentNumber = 1
     made.SharedFunctionalGroupsSequence[0].SegmentIdentificationSequence = [identification]
     rows, columns = stack.size
-    masks = np.stack([hot_area(image.saliency[klass], rows, columns) for image in stack.images])
+    masks = np.stack(
+        [hot_area(image.saliency[class_index], rows, columns) for image in stack.images]
+    )
     packed = np.packbits(masks.ravel(), bitorder="little").tobytes()
     made.PixelData = packed + b"\0" * (len(packed) % 2)
     made["PixelData"].VR = "OB"
     return made
 
 
-def _segment(prediction: StudyPrediction, klass: int) -> SegmentDescription:
+def _segment(prediction: StudyPrediction, class_index: int) -> SegmentDescription:
     model = prediction.model
-    spec = model.classes[klass]
+    spec = model.classes[class_index]
     return SegmentDescription(
         1,
         f"{class_title(spec)} (heat map)"[:64],

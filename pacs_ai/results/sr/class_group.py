@@ -1,4 +1,4 @@
-"""The measurement group of one class at one level (TID 1501): made once, then filled in."""
+"""The measurement group of one class at one level (TID 1501): a prebuilt group, filled in."""
 
 import functools
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from pacs_ai.results.common.codes import (
 )
 from pacs_ai.results.common.object_header import references
 from pacs_ai.results.common.prebuilt import changed, number, placed, shared
-from pacs_ai.results.content.report_level import Level
+from pacs_ai.results.content.report_level import ReportLevel
 from pacs_ai.results.content.selection import peak
 from pacs_ai.results.content.wording import stated_percent
 from pacs_ai.results.sr.image_measurements import label, percentage, reference_of, spot_item
@@ -58,7 +58,7 @@ class ClassGroup:
     """
 
     model: ModelIdentity
-    level: Level
+    level: ReportLevel
     index: int
     point: tuple[float, float]
 

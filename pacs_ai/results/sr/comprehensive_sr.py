@@ -18,7 +18,7 @@ from pacs_ai.uids import derived_uid
 
 
 @dataclass(frozen=True, slots=True)
-class PlainReport:
+class ComprehensiveSr:
     """A report of the older class: its UIDs and its bytes."""
 
     sop_class_uid: str
@@ -27,7 +27,7 @@ class PlainReport:
     content: bytes
 
 
-def plain_report(path: Path) -> PlainReport:
+def as_comprehensive_sr(path: Path) -> ComprehensiveSr:
     """Write a report of ours as Comprehensive SR.
 
     Parameters
@@ -59,7 +59,7 @@ def plain_report(path: Path) -> PlainReport:
             pydicom.dcmwrite(buffer, report, enforce_file_format=True)
     except FOREIGN_ERRORS as error:
         raise InvalidResult(f"a report cannot be read ({type(error).__name__})") from error
-    return PlainReport(
+    return ComprehensiveSr(
         str(report.SOPClassUID),
         str(report.SOPInstanceUID),
         str(report.SeriesInstanceUID),

@@ -1,4 +1,4 @@
-"""Numbers of a report that lie on an image: a viewer draws name and value beside a point."""
+"""Measurements of a report that have a point on an image, where a viewer draws name and value."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The key objects: which images speak for what is present (TID 2010, PS3.16)."""
+"""Key objects: the images on which a class is present (TID 2010, PS3.16)."""
 
 from highdicom.sr import (
     ContainerContentItem,
@@ -15,8 +15,8 @@ from pacs_ai.domain import ImagePrediction, InstanceHeader, ResultKind, StudyPre
 from pacs_ai.results.common.codes import KEY_OBJECT_DESCRIPTION, OF_INTEREST, SOURCE, class_title
 from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence
-from pacs_ai.results.common.object_header import Frame, new_object
-from pacs_ai.results.content.positive_images import positives
+from pacs_ai.results.common.object_header import ObjectHeader, new_object
+from pacs_ai.results.content.positive_images import positive_images
 from pacs_ai.results.sr.image_measurements import reference_of
 from pacs_ai.results.sr.references import evidence_items, referenced_requests
 from pacs_ai.results.sr.sr_document import introduction
@@ -28,7 +28,7 @@ ROLE = "key_object"
 def build_key_object(
     prediction: StudyPrediction, evidence: Evidence, context: ResultContext
 ) -> Dataset | None:
-    """Make the selection of the images that speak for what is present.
+    """Select the images on which a class is present.
 
     Parameters
     ----------
@@ -44,12 +44,12 @@ def build_key_object(
     Dataset or None
         None where no class is present.
     """
-    found = positives(prediction)
+    found = positive_images(prediction)
     if not found:
         return None
     images = _in_order(prediction, [image for one in found for image in one.images])
     headers = list({image.header.sop_instance_uid: image.header for image in images}.values())
-    frame = Frame(
+    header = ObjectHeader(
         sop_class_uid=KeyObjectSelectionDocumentStorage,
         modality="KO",
         role=ROLE,
@@ -58,12 +58,12 @@ def build_key_object(
         instance_number=1,
         instance_key=evidence.instance_key,
     )
-    selection = new_object(frame, evidence.reference, prediction.model, context)
+    selection = new_object(header, evidence.reference, prediction.model, context)
     selection.ReferencedPerformedProcedureStepSequence = []
     if requests := referenced_requests(evidence.reference):
         selection.ReferencedRequestSequence = requests
     _list_evidence(selection, headers)
-    names = ", ".join(class_title(prediction.model.classes[one.klass]) for one in found)
+    names = ", ".join(class_title(prediction.model.classes[one.class_index]) for one in found)
     model = prediction.model
     remark = f"; {prediction.coverage.remark}" if prediction.coverage.reasons else ""
     text = f"{names} - AI research, not for clinical use; {model.name} {model.version}{remark}"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pydicom.dataset import Dataset
 
 from pacs_ai.domain import ImagePrediction, StudyPrediction
-from pacs_ai.results.content.report_level import Level, listed, report_levels
+from pacs_ai.results.content.report_level import ReportLevel, report_levels, stated_classes
 from pacs_ai.results.content.selection import peak
 from pacs_ai.results.sr.class_group import ClassGroup, referenced
 from pacs_ai.results.sr.label_placement import place_points
@@ -40,7 +40,7 @@ def measurement_groups(prediction: StudyPrediction, key: tuple[str, ...]) -> lis
         groups.extend(reservation_group(reservation, image, point, prediction.model, key))
     for number, level in enumerate(levels):
         sources = [referenced(image) for image in level.sources]
-        for index in listed(prediction, level):
+        for index in stated_classes(prediction, level):
             tracking = derived_uid(
                 "tracking", *key, *level.tracking_key(), classes[index].code.value
             )
@@ -50,7 +50,7 @@ def measurement_groups(prediction: StudyPrediction, key: tuple[str, ...]) -> lis
 
 
 def _points(
-    prediction: StudyPrediction, levels: Sequence[Level]
+    prediction: StudyPrediction, levels: Sequence[ReportLevel]
 ) -> dict[tuple[int, int], tuple[float, float]]:
     """Place the point of each reservation, and of each class of each level.
 
@@ -63,7 +63,7 @@ def _points(
         labels.setdefault(place, []).append((_CAUTION, index))
     for number, level in enumerate(levels):
         here = labels.setdefault(_place(level.anchor), [])
-        here += [(number, index) for index in listed(prediction, level)]
+        here += [(number, index) for index in stated_classes(prediction, level)]
     points: dict[tuple[int, int], tuple[float, float]] = {}
     for here in labels.values():
         owner = max(number for number, _ in here)  # the image's own level, where it has one

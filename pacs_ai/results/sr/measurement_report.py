@@ -25,7 +25,7 @@ from pacs_ai.results.common.codes import (
 )
 from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence
-from pacs_ai.results.common.object_header import Frame
+from pacs_ai.results.common.object_header import ObjectHeader
 from pacs_ai.results.common.prebuilt import changed, shared
 from pacs_ai.results.content.wording import omission
 from pacs_ai.results.sr.image_library import image_library
@@ -55,7 +55,7 @@ def build_report(
     Without 3D coordinates it might be a Comprehensive SR as well, and becomes one for a peer that
     refuses this class (`pacs_ai.results.sr.comprehensive_sr`).
     """
-    frame = Frame(
+    header = ObjectHeader(
         sop_class_uid=Comprehensive3DSRStorage,
         modality="SR",
         role=ROLE,
@@ -66,7 +66,7 @@ def build_report(
     )
     key = context.series_key(prediction.model, ROLE, evidence.study_instance_uid)
     root = measurement_report(evidence, context, measurement_groups(prediction, key))
-    return new_document(frame, evidence, prediction.model, context, root)
+    return new_document(header, evidence, prediction.model, context, root)
 
 
 def measurement_report(

@@ -1,4 +1,4 @@
-"""What a report of ours says, read back from the object."""
+"""Read the findings of a report of ours back from the object."""
 
 import re
 from collections.abc import Iterator
@@ -63,17 +63,17 @@ def read_findings(report: Dataset) -> list[Finding]:
     report
         A structured report made by `pacs_ai.results.sr`.
     """
-    return [_finding(group) for group in _groups(report) if not _caution(group)]
+    return [_finding(group) for group in _groups(report) if not _reservation_text(group)]
 
 
-def read_cautions(report: Dataset) -> list[str]:
-    """Read, as sentences, why a report is to be read with reserve."""
-    return [caution for group in _groups(report) if (caution := _caution(group))]
+def read_reservations(report: Dataset) -> list[str]:
+    """Read the reservations of a report, one sentence each."""
+    return [caution for group in _groups(report) if (caution := _reservation_text(group))]
 
 
 def read_origin(report: Dataset) -> Origin:
     """Read what a report says of the model and the instances it analysed."""
-    group = next(group for group in _groups(report) if not _caution(group))
+    group = next(group for group in _groups(report) if not _reservation_text(group))
     content = _content(group)
     name, version, maker = (
         text(content.get(concept, Dataset()), "TextValue")
@@ -88,7 +88,7 @@ def read_origin(report: Dataset) -> Origin:
     return Origin(name, version, maker, _parameters(group), analysed)
 
 
-def _caution(group: Dataset) -> str:
+def _reservation_text(group: Dataset) -> str:
     tracking = text(_content(group).get(_TRACKING, Dataset()), "TextValue")
     return tracking.removeprefix(f"{CAUTION}: ") if tracking.startswith(CAUTION) else ""
 

@@ -25,8 +25,8 @@ from pacs_ai.results.common.codes import (
 )
 from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence
-from pacs_ai.results.common.object_header import Frame
-from pacs_ai.results.content.report_summary import NOTICE, Account
+from pacs_ai.results.common.object_header import ObjectHeader
+from pacs_ai.results.content.report_summary import NOTICE, ReportSummary
 from pacs_ai.results.content.wording import omission
 from pacs_ai.results.sr.measurement_report import ROLE
 from pacs_ai.results.sr.sr_document import introduction, new_document
@@ -37,7 +37,7 @@ _CONTAINS = RelationshipTypeValues.CONTAINS
 
 
 def build_refusal(
-    refusal: Refusal, account: Account, evidence: Evidence, context: ResultContext
+    refusal: Refusal, summary: ReportSummary, evidence: Evidence, context: ResultContext
 ) -> Dataset:
     """Make the report.
 
@@ -45,7 +45,7 @@ def build_refusal(
     ----------
     refusal
         Why there is no score.
-    account
+    summary
         The same in words.
     evidence
         Headers of the instances that were looked at.
@@ -57,30 +57,30 @@ def build_refusal(
     It goes to the series of the reports, so that the report of a later, analysable revision of the
     study takes its place.
     """
-    frame = Frame(
+    header = ObjectHeader(
         sop_class_uid=Comprehensive3DSRStorage,
         modality="SR",
         role=ROLE,
         series_number=context.series_number(ResultKind.REPORT),
         series_description=SERIES_DESCRIPTION,
         instance_number=1,
-        instance_key=(account.uid,),
+        instance_key=(summary.uid,),
     )
     model = refusal.model
     nothing = (
         f"No result of {model.name} {model.version}. This says nothing of what the images show. "
         f"{NOTICE}."
     )
-    if said := omission(account.left_out):
+    if said := omission(summary.left_out):
         nothing += f" {said[:1].upper()}{said[1:]}."
     root = ContainerContentItem(REPORT_TITLE, template_id="2000")
     content: list[ContentItem] = [
         *introduction(context.installation_uid),
-        _section(FINDINGS, TextContentItem(FINDING, f"{account.conclusion}.", _CONTAINS)),
+        _section(FINDINGS, TextContentItem(FINDING, f"{summary.conclusion}.", _CONTAINS)),
         _section(CONCLUSIONS, TextContentItem(CONCLUSION, nothing, _CONTAINS)),
     ]
     root.ContentSequence = ContentSequence(content)
-    return new_document(frame, evidence, model, context, root)
+    return new_document(header, evidence, model, context, root)
 
 
 def _section(name: CodedConcept, item: ContentItem) -> ContainerContentItem:

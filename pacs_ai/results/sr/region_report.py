@@ -22,9 +22,9 @@ from pacs_ai.domain import ImagePrediction, ResultKind, StudyPrediction
 from pacs_ai.results.common.codes import PERCENT, class_title, concept, probability_concept
 from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence
-from pacs_ai.results.common.object_header import Frame
+from pacs_ai.results.common.object_header import ObjectHeader
 from pacs_ai.results.content.hotspot import Rectangle, hot_spots
-from pacs_ai.results.content.positive_images import explained
+from pacs_ai.results.content.positive_images import explained_images
 from pacs_ai.results.content.report_level import image_name
 from pacs_ai.results.content.wording import stated_percent
 from pacs_ai.results.sr.class_group import algorithm
@@ -64,7 +64,7 @@ def build_region(
         groups.extend(group)
     if not groups:
         return None
-    frame = Frame(
+    header = ObjectHeader(
         sop_class_uid=Comprehensive3DSRStorage,
         modality="SR",
         role=ROLE,
@@ -74,7 +74,7 @@ def build_region(
         instance_key=evidence.instance_key,
     )
     root = measurement_report(evidence, context, groups)
-    return new_document(frame, evidence, prediction.model, context, root)
+    return new_document(header, evidence, prediction.model, context, root)
 
 
 @dataclass(slots=True)
@@ -94,7 +94,9 @@ def _groups(
     places = {id(image): index for index, image in enumerate(prediction.images)}
     for region in _regions(prediction):
         image = region.image
-        titles = [class_title(prediction.model.classes[klass]) for klass in region.classes]
+        titles = [
+            class_title(prediction.model.classes[class_index]) for class_index in region.classes
+        ]
         name = image_name(places[id(image)], image)
         ending = f", region {region.number}" if region.of > 1 else ""
         tracking = TrackingIdentifier(
@@ -111,22 +113,22 @@ def _regions(prediction: StudyPrediction) -> list[_Region]:
     one place over each other.
     """
     found: list[_Region] = []
-    for positive in explained(prediction):
+    for positive in explained_images(prediction):
         for image in positive.images:
             header = image.header
             here = [region for region in found if region.image is image]
-            spots = hot_spots(image.saliency[positive.klass], header.rows, header.columns)
+            spots = hot_spots(image.saliency[positive.class_index], header.rows, header.columns)
             for number, spot in enumerate(spots, start=1):
                 shared = next((one for one in here if one.spot.like(spot)), None)
                 if shared is None:
-                    found.append(_Region(image, spot, number, len(spots), [positive.klass]))
-                elif positive.klass not in shared.classes:
-                    shared.classes.append(positive.klass)
+                    found.append(_Region(image, spot, number, len(spots), [positive.class_index]))
+                elif positive.class_index not in shared.classes:
+                    shared.classes.append(positive.class_index)
     return found
 
 
-def _place(image: ImagePrediction, klass: int, number: int) -> tuple[str, ...]:
-    return image.header.sop_instance_uid, str(image.frame), str(klass), str(number)
+def _place(image: ImagePrediction, class_index: int, number: int) -> tuple[str, ...]:
+    return image.header.sop_instance_uid, str(image.frame), str(class_index), str(number)
 
 
 def _group(
@@ -142,10 +144,10 @@ def _group(
         algorithm_id=algorithm(model, spec, image.outlier, prediction.coverage),
         measurements=[
             Measurement(
-                probability_concept(model.classes[klass], study=False),
-                stated_percent(image.probabilities[klass]),
+                probability_concept(model.classes[class_index], study=False),
+                stated_percent(image.probabilities[class_index]),
                 PERCENT,
             )
-            for klass in region.classes
+            for class_index in region.classes
         ],
     )

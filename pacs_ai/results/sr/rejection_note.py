@@ -27,7 +27,7 @@ from pydicom.uid import (
 from pacs_ai.domain import ModelIdentity, ResultKind
 from pacs_ai.results.common.codes import KEY_OBJECT_DESCRIPTION, REJECTED_FOR_SAFETY, SOURCE
 from pacs_ai.results.common.context import ResultContext
-from pacs_ai.results.common.object_header import Frame, new_object
+from pacs_ai.results.common.object_header import ObjectHeader, new_object
 from pacs_ai.results.sr.references import evidence_items
 from pacs_ai.results.sr.sr_document import introduction
 
@@ -87,7 +87,7 @@ def build_rejection(
     context
         Installation and time.
     """
-    frame = Frame(
+    header = ObjectHeader(
         sop_class_uid=KeyObjectSelectionDocumentStorage,
         modality="KO",
         role=ROLE,
@@ -96,7 +96,7 @@ def build_rejection(
         instance_number=1,
         instance_key=(receiver, *sorted(one.sop_instance_uid for one in withdrawn)),
     )
-    note = new_object(frame, source, _MADE_BY_NO_MODEL, context)
+    note = new_object(header, source, _MADE_BY_NO_MODEL, context)
     note.ReferencedPerformedProcedureStepSequence = []
     note.CurrentRequestedProcedureEvidenceSequence = evidence_items(withdrawn)
     for element in _root(withdrawn, why, context):

@@ -10,9 +10,9 @@ from pacs_ai.results.content.wording import bound, percent
 from pacs_ai.results.sr.read_report import (
     Finding,
     code_meaning,
-    read_cautions,
     read_findings,
     read_origin,
+    read_reservations,
 )
 
 _SHORT_HASH = 12
@@ -34,7 +34,7 @@ def render_text(dataset: Dataset) -> str:
     """
     lines = [_title(dataset), ""]
     lines += [f"{name:<12} {value}" for name, value in _facts(dataset) if value]
-    lines += [f"{'Caution':<12} {caution}" for caution in read_cautions(dataset)]
+    lines += [f"{'Caution':<12} {caution}" for caution in read_reservations(dataset)]
     for level, findings in groupby(read_findings(dataset), key=lambda finding: finding.level):
         lines += ["", level[:1].upper() + level[1:], *map(_line, findings)]
     return "\n".join(lines) + "\n"

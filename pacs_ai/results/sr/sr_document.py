@@ -16,12 +16,12 @@ from pacs_ai.domain import ModelIdentity
 from pacs_ai.results.common.codes import AI_PROCEDURE, DEVICE, LANGUAGE
 from pacs_ai.results.common.context import MANUFACTURER, MODEL_NAME, ResultContext
 from pacs_ai.results.common.evidence import Evidence
-from pacs_ai.results.common.object_header import Frame, new_object
+from pacs_ai.results.common.object_header import ObjectHeader, new_object
 from pacs_ai.results.sr.references import evidence_items, referenced_requests
 
 
 def new_document(
-    frame: Frame,
+    header: ObjectHeader,
     evidence: Evidence,
     model: ModelIdentity,
     context: ResultContext,
@@ -31,7 +31,7 @@ def new_document(
 
     Parameters
     ----------
-    frame
+    header
         Class, series and number.
     evidence
         Headers of all instances that the content refers to.
@@ -42,7 +42,7 @@ def new_document(
     root
         The content tree.
     """
-    document = new_object(frame, evidence.reference, model, context)
+    document = new_object(header, evidence.reference, model, context)
     document.CompletionFlag = "COMPLETE"
     document.VerificationFlag = "UNVERIFIED"
     document.PreliminaryFlag = "PRELIMINARY"

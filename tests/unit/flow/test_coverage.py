@@ -13,7 +13,7 @@ from pacs_ai.domain import Decision, JobId, JobState, ResultKind
 from pacs_ai.flow.analyse import analyse
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.net.scp.handlers import StoreAnswer
-from pacs_ai.results.sr.read_report import read_cautions, read_findings
+from pacs_ai.results.sr.read_report import read_findings, read_reservations
 from pacs_ai.store.schema import Instance, Job
 from tests.broken import INCOMPLETE, SHARES, broken_study
 from tests.unit.flow.analysed import Patient, demo, on_a_node
@@ -75,7 +75,7 @@ def test_every_kind_says_what_was_not_looked_at(
     report = pydicom.dcmread(results["report"])
     decisions = {one.decision for one in read_findings(report) if one.name == "Lesion"}
     assert decisions == {Decision.UNDETERMINED if incomplete else Decision.ABSENT}
-    cautions = " ".join(read_cautions(report))
+    cautions = " ".join(read_reservations(report))
     assert (f"{lost} unreadable" in cautions) is (lost > 0)
     assert ("incompletely analysed" in cautions) is incomplete
 

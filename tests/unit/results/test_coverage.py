@@ -13,7 +13,7 @@ from pacs_ai.domain import Decision, ImagePrediction, ResultKind, StudyPredictio
 from pacs_ai.model.reserve import reserve
 from pacs_ai.results.build import BuiltResult, build_results
 from pacs_ai.results.images.legend import NOTHING, legend_of
-from pacs_ai.results.sr.read_report import read_cautions, read_findings
+from pacs_ai.results.sr.read_report import read_findings, read_reservations
 from tests.unit.results.conftest import Images
 from tests.unit.results.samples import CONTEXT, grey, model, study
 
@@ -127,7 +127,7 @@ def test_a_report_of_too_little_states_nothing_absent(count: int, images: Images
         ("study", Decision.UNDETERMINED)
     ]
     assert all(one.peak is None for one in findings), "the map of what is absent points nowhere"
-    [incomplete, reason] = read_cautions(report)
+    [incomplete, reason] = read_reservations(report)
     assert incomplete.startswith(f"incompletely analysed, {count} of {count + 27} images")
     assert reason.endswith("27 unreadable (image 2, image 3, 25 more)")
     codes = words(report)

@@ -6,10 +6,10 @@ import pytest
 
 from pacs_ai.domain import ClassSpec, Code, ImagePrediction, InstanceHeader
 from pacs_ai.results.content.selection import (
-    Shown,
+    ShownClass,
     captures,
     explains,
-    loudest_class,
+    nearest_class,
     peak,
     reported_images,
 )
@@ -48,13 +48,13 @@ def test_frames_of_one_instance_are_not_reported_beside_each_other() -> None:
 
 
 def test_a_negative_study_shows_its_decisive_image_once() -> None:
-    assert captures(study(pictures(0.1, 0.4, 0.2))) == (Shown(1, 1, found=False),)
+    assert captures(study(pictures(0.1, 0.4, 0.2))) == (ShownClass(1, 1, found=False),)
 
 
 def test_a_positive_study_shows_the_loudest_images_first_and_three_at_most() -> None:
     shown = captures(study(pictures(0.6, 0.1, 0.9, 0.8, 0.7)))
     assert [one.image for one in shown] == [2, 3, 4]
-    assert all(one.found and one.klass == 1 for one in shown)
+    assert all(one.found and one.class_index == 1 for one in shown)
 
 
 def test_every_class_that_was_found_is_shown_before_any_is_shown_twice() -> None:
@@ -62,7 +62,7 @@ def test_every_class_that_was_found_is_shown_before_any_is_shown_twice() -> None
     second = [0.95, *first[1:]]
     identity = model(FOURTEEN_CLASSES, "sigmoid")
     shown = captures(study([picture(1, *first), picture(2, *second)], identity))
-    assert [one.klass for one in shown] == [0, 1, 2, 3, 4]
+    assert [one.class_index for one in shown] == [0, 1, 2, 3, 4]
     assert shown[0].image == 1
 
 
@@ -72,14 +72,14 @@ def test_the_class_nearest_to_its_operating_point_counts_as_loudest() -> None:
         replace(FOURTEEN_CLASSES[1], threshold=0.2),
     ]
     identity = model(tuple(specs), "sigmoid")
-    assert loudest_class(study([picture(1, 0.3, 0.15)], identity)) == 1
+    assert nearest_class(study([picture(1, 0.3, 0.15)], identity)) == 1
 
 
 def test_a_model_without_positive_classes_still_has_something_to_show() -> None:
     other = ClassSpec("Normal", Code("17621005", "SCT", "Normal"), 0.5, positive=False)
     prediction = study(pictures(0.3))
     assert captures(replace(prediction, model=model((NO_FINDING, other)))) == (
-        Shown(0, 0, found=False),
+        ShownClass(0, 0, found=False),
     )
 
 

@@ -108,8 +108,8 @@ def test_a_disc_is_round_in_every_picture(
     seen: StudyPrediction, ratio: tuple[float, float]
 ) -> None:
     aspect = ratio[0] / ratio[1]
-    for form in (ResultKind.CAPTURE, ResultKind.STACK):
-        [made] = objects(seen, form, aspect)
+    for style in (ResultKind.CAPTURE, ResultKind.STACK):
+        [made] = objects(seen, style, aspect)
         assert roundness(made.pixel_array) == pytest.approx(1, abs=0.03)
         if "PixelSpacing" in made:
             assert made.PixelSpacing[0] == pytest.approx(made.PixelSpacing[1], rel=0.01)
@@ -134,12 +134,12 @@ def test_a_picture_covers_what_its_source_covers(
 
 @pytest.mark.parametrize("kind", ["film", "detector", "frame", "angiography"])
 @pytest.mark.parametrize("ratio", RATIOS)
-@pytest.mark.parametrize("form", [ResultKind.MAP, ResultKind.SEG])
+@pytest.mark.parametrize("style", [ResultKind.MAP, ResultKind.SEG])
 def test_what_is_on_the_grid_of_the_source_carries_its_spacing(
-    tmp_path: Path, source: Dataset, ratio: tuple[float, float], form: ResultKind
+    tmp_path: Path, source: Dataset, ratio: tuple[float, float], style: ResultKind
 ) -> None:
     found = study([image(save(source, tmp_path / "1.dcm"), (0.1, 0.9), blob())])
-    [made] = objects(found, form, 1)
+    [made] = objects(found, style, 1)
     assert (made.Rows, made.Columns) == (source.Rows, source.Columns)
     measures = made.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
     assert measures.PixelSpacing == list(ratio)

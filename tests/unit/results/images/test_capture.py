@@ -179,7 +179,7 @@ def test_the_first_picture_of_an_image_is_what_is_read_first(tmp_path: Path) -> 
     chances = [0.6, 0.1, 0.99, *[0.1] * 11]
     prediction = study([image(path, chances)], model(FOURTEEN_CLASSES, "sigmoid"))
     numbers = {capture(prediction, n).InstanceNumber: n for n in range(2)}
-    assert [captures(prediction)[numbers[n]].klass for n in (1, 2)] == [2, 0]
+    assert [captures(prediction)[numbers[n]].class_index for n in (1, 2)] == [2, 0]
 
 
 def test_no_name_and_no_number_of_the_patient_is_drawn_or_described(images: Images) -> None:

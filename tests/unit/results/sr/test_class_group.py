@@ -15,7 +15,7 @@ from pydicom.uid import EnhancedCTImageStorage
 
 from pacs_ai.domain import ImagePrediction, StudyPrediction
 from pacs_ai.results.common.codes import DECISIONS, PRESENCE, concept, probability_concept
-from pacs_ai.results.content.report_level import Level, listed, report_levels
+from pacs_ai.results.content.report_level import ReportLevel, report_levels, stated_classes
 from pacs_ai.results.content.selection import peak
 from pacs_ai.results.content.wording import stated_percent
 from pacs_ai.results.sr.class_group import ClassGroup, algorithm, referenced
@@ -42,7 +42,7 @@ POINT = (0.375, 0.25)
 TRACKING = "1.2.3.4.5"
 
 
-def by_highdicom(prediction: StudyPrediction, level: Level, index: int, text: str) -> Dataset:
+def by_highdicom(prediction: StudyPrediction, level: ReportLevel, index: int, text: str) -> Dataset:
     spec = prediction.model.classes[index]
     decision = level.decision(index, spec)
     at = peak(level.anchor.saliency[index]) if level.pointed_at(index, spec) else None
@@ -71,7 +71,7 @@ def compare(prediction: StudyPrediction) -> int:
     compared = 0
     for level in report_levels(prediction):
         sources = [referenced(one) for one in level.sources]
-        for index in listed(prediction, level):
+        for index in stated_classes(prediction, level):
             filled = ClassGroup(prediction.model, level, index, POINT).filled(TRACKING, sources)
             text = filled.ContentSequence[0].TextValue
             wanted = by_highdicom(prediction, level, index, text)

@@ -7,7 +7,7 @@ import pydicom
 from pydicom.uid import ComprehensiveSRStorage
 
 from pacs_ai.dicom.validate import check_dataset
-from pacs_ai.results.sr.comprehensive_sr import plain_report
+from pacs_ai.results.sr.comprehensive_sr import as_comprehensive_sr
 from tests.unit.results.conftest import Images
 from tests.unit.results.samples import (
     study,
@@ -20,7 +20,7 @@ def test_a_peer_that_refuses_3d_gets_the_same_content_as_another_object(
 ) -> None:
     three_d = report(study(images([0.9])))
     three_d.save_as(tmp_path / "report.dcm", enforce_file_format=True)
-    made, again = (plain_report(tmp_path / "report.dcm") for _ in range(2))
+    made, again = (as_comprehensive_sr(tmp_path / "report.dcm") for _ in range(2))
     assert made == again
     flat = pydicom.dcmread(BytesIO(made.content))
     assert check_dataset(flat) == []
@@ -39,7 +39,7 @@ def test_a_plain_report_names_the_plain_report_that_its_peer_has(
     plain = []
     for number, made in enumerate((earlier, later)):
         made.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
-        plain.append(plain_report(tmp_path / f"{number}.dcm"))
+        plain.append(as_comprehensive_sr(tmp_path / f"{number}.dcm"))
     found = pydicom.dcmread(BytesIO(plain[1].content)).PredecessorDocumentsSequence[0]
     [series] = found.ReferencedSeriesSequence
     [reference] = series.ReferencedSOPSequence

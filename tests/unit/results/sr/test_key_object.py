@@ -4,7 +4,11 @@ from pydicom.uid import EnhancedMRImageStorage
 
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.results.common.evidence import Evidence
-from pacs_ai.results.content.positive_images import MAX_POSITIVES, explained, positives
+from pacs_ai.results.content.positive_images import (
+    MAX_POSITIVE_IMAGES,
+    explained_images,
+    positive_images,
+)
 from pacs_ai.results.sr.key_object import build_key_object
 from tests.unit.results.conftest import Images
 from tests.unit.results.samples import CONTEXT, ct_slice, image, model, save, study
@@ -19,8 +23,8 @@ def chosen(prediction) -> list[str]:
         for item in made.ContentSequence
         if item.ValueType == "IMAGE"
     ]
-    listed = [item.ReferencedSOPInstanceUID for item in evidence.ReferencedSOPSequence]
-    assert sorted(set(named)) == sorted(listed)
+    stated_classes = [item.ReferencedSOPInstanceUID for item in evidence.ReferencedSOPSequence]
+    assert sorted(set(named)) == sorted(stated_classes)
     return named
 
 
@@ -52,15 +56,15 @@ def test_frames_are_named_by_their_number(tmp_path) -> None:
 
 
 def test_of_a_long_series_the_most_probable_are_shown(images: Images) -> None:
-    lesion = [0.6 + 0.01 * n for n in range(MAX_POSITIVES + 4)]
-    [found] = positives(study(images(lesion)))
+    lesion = [0.6 + 0.01 * n for n in range(MAX_POSITIVE_IMAGES + 4)]
+    [found] = positive_images(study(images(lesion)))
     assert [i.probabilities[1] for i in found.images] == lesion[4:]
 
 
 def test_present_in_the_mean_and_on_no_image_shows_the_nearest(images: Images) -> None:
     seen = images([0.45, 0.4])
     prediction = replace(study(seen, model()), probabilities=(0.4, 0.6))
-    [found] = positives(prediction)
+    [found] = positive_images(prediction)
     assert [i.header.instance_number for i in found.images] == [1]
 
 
@@ -69,5 +73,5 @@ def test_maps_of_huge_images_are_fewer(images: Images) -> None:
         replace(one, header=replace(one.header, rows=4096, columns=4096))
         for one in images([0.6, 0.9, 0.7, 0.8, 0.65])
     ]
-    [found] = explained(study(large))
+    [found] = explained_images(study(large))
     assert [one.header.instance_number for one in found.images] == [2, 3, 4, 5]

@@ -57,8 +57,8 @@ def test_only_what_is_present_gets_one_on_the_images_that_show_it(images: Images
     made = region(prediction)
     names = [str(group["112039"].TextValue) for group in groups(made)]
     assert names == ["Lesion / image 1", "Lesion / image 3"]
-    listed = made.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence[0]
-    assert len(listed.ReferencedSOPSequence) == 3
+    stated_classes = made.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence[0]
+    assert len(stated_classes.ReferencedSOPSequence) == 3
 
 
 def test_two_hot_areas_are_two_regions(images: Images) -> None:

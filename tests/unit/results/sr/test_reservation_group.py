@@ -6,9 +6,9 @@ from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import StudyPrediction
 from pacs_ai.model.reserve import reserve
 from pacs_ai.results.common.evidence import Evidence
-from pacs_ai.results.content.reservations import caution_text
+from pacs_ai.results.content.reservations import reservation_text
 from pacs_ai.results.sr.measurement_report import build_report
-from pacs_ai.results.sr.read_report import read_cautions, read_findings, read_origin
+from pacs_ai.results.sr.read_report import read_findings, read_origin, read_reservations
 from pacs_ai.results.sr.report_text import render_text
 from tests.unit.results.conftest import Images
 from tests.unit.results.samples import CONTEXT, study
@@ -38,7 +38,7 @@ def test_the_report_warns_before_it_says_anything_else(images: Images) -> None:
 def test_what_it_warns_of_can_be_read_back(images: Images) -> None:
     prediction = strange(images, [0.9])
     report = build_report(prediction, Evidence.of(prediction), CONTEXT)
-    assert read_cautions(report) == [one.text for one in prediction.reservations]
+    assert read_reservations(report) == [one.text for one in prediction.reservations]
     assert [one.name for one in read_findings(report)] == ["Lesion", "No finding"]
     assert read_origin(report).parameters["outlier"] == "2.310"
     assert "Caution      the image is unlike those" in render_text(report)
@@ -47,7 +47,7 @@ def test_what_it_warns_of_can_be_read_back(images: Images) -> None:
 def test_a_report_without_reservations_has_no_caution(images: Images) -> None:
     prediction = study(images([0.9]))
     report = build_report(prediction, Evidence.of(prediction), CONTEXT)
-    assert read_cautions(report) == []
+    assert read_reservations(report) == []
     assert "outlier" not in read_origin(report).parameters
 
 
@@ -64,7 +64,7 @@ def test_a_picture_warns_of_its_own_image(
     images: Images, outlier: float | None, misfits: tuple[str, ...], written: str
 ) -> None:
     [seen] = images([0.9])
-    assert caution_text(replace(seen, outlier=outlier, misfits=misfits)) == written
+    assert reservation_text(replace(seen, outlier=outlier, misfits=misfits)) == written
 
 
 def test_tracking_uids_of_cautions_are_stable(images: Images) -> None:
