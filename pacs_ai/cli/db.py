@@ -1,18 +1,25 @@
 """``pacs-ai db``: the schema of the database, and that it belongs to its spool."""
 
+import contextlib
 from typing import Annotated
 
 import typer
 
-from pacs_ai.cli import rekey as keys
-from pacs_ai.cli.node import open_database
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, group, read_config
 from pacs_ai.cli.tables import print_json
 from pacs_ai.config import describe
 from pacs_ai.errors import ConfigError
-from pacs_ai.flow import rekey as flow
+from pacs_ai.flow import rekey as step
+from pacs_ai.node.wiring import open_database, unpaired_node
 from pacs_ai.store import migrate, version
 from pacs_ai.store.session import Database
+
+_LOST = """\
+What is lost for good:
+- of studies without files: the search by accession number, and the comparison of their patient
+  with that of images that come later;
+- the names that logs called studies by until now;
+- the UID of this installation as the observer in reports: new reports carry another."""
 
 app = group("The database: its schema, and the spool it belongs to.")
 
@@ -21,13 +28,10 @@ app = group("The database: its schema, and the spool it belongs to.")
 def upgrade(*, config: ConfigPath = None, verbose: Verbose = False) -> None:
     """Bring the schema up to this version's; makes it in an empty database."""
     settings = read_config(config, verbose=verbose)
-    database = Database(settings.storage.database)
-    try:
+    with contextlib.closing(Database(settings.storage.database)) as database:
         before = version.current(database)
         migrate.upgrade(database)
         after = version.current(database)
-    finally:
-        database.close()
     print(f"schema {after}" + ("" if before == after else f", upgraded from {before or 'nothing'}"))
 
 
@@ -35,11 +39,8 @@ def upgrade(*, config: ConfigPath = None, verbose: Verbose = False) -> None:
 def check(*, as_json: AsJson = False, config: ConfigPath = None, verbose: Verbose = False) -> None:
     """Compare the schema with this version's; exit code 2 if they differ."""
     settings = read_config(config, verbose=verbose)
-    database = open_database(settings)
-    try:
+    with contextlib.closing(open_database(settings)) as database:
         current = version.current(database)
-    finally:
-        database.close()
     wanted = version.SCHEMA_STEP
     where = describe(settings)["storage"]["database"]
     if as_json:
@@ -66,17 +67,13 @@ def rekey(
     anew without the other. The node must be stopped. Keyed hashes are computed anew from the
     files.
     """
-    settings = read_config(config, verbose=verbose)
-    database = keys.database_of(settings)
-    try:
-        context = keys.context_of(settings, database)
-        problem = keys.problem_of(database, settings.storage.spool)
+    with unpaired_node(read_config(config, verbose=verbose)) as node:
+        step.check_stopped(node)
+        problem = step.problem(node)
         if not problem:
-            count = flow.Rekeyed(0, 0)
+            count = step.Rekeyed(0, 0)
         else:
-            count = flow.look(context) if dry_run else flow.rekey(context, problem)
-    finally:
-        database.close()
+            count = step.preview(node) if dry_run else step.rekey(node, problem)
     if as_json:
         numbers = {"studies": count.studies, "renewed": count.renewed, "lost": count.lost}
         print_json({"problem": problem, "done": bool(problem) and not dry_run, **numbers})
@@ -87,4 +84,4 @@ def rekey(
         print(f"{problem}.")
         print(f"{count.renewed} of {count.studies} studies {would}rekeyed from their files.")
         print(f"{count.lost} of them have no file that can be read.")
-        print(keys.LOST)
+        print(_LOST)

@@ -1,7 +1,7 @@
-"""The way out where a spool has lost its secret, or came to another database: every hash anew.
+"""Give database and spool a new common secret, and compute every keyed hash again.
 
-Keyed hashes stand in the database for whom a study is about. With another secret they have to be
-computed anew, from the files; where there is none any more, what they were for is lost.
+Keyed hashes stand for patients and accession numbers in the database. With a new secret they have
+to be computed again from the files. Without a file the hash is lost, and what it was used for.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ _log = get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Rekeyed:
-    """How many studies there are, and of how many nothing could be read anew."""
+    """How many studies there are, and how many of them have no file that can be read."""
 
     studies: int
     lost: int
@@ -37,7 +37,7 @@ class Rekeyed:
 
 
 def check_stopped(context: FlowContext) -> None:
-    """Refuse while a node works in the spool: it would go on with the secret it knows.
+    """Refuse while a node works in the spool: it would go on with the old secret.
 
     Raises
     ------
@@ -50,8 +50,15 @@ def check_stopped(context: FlowContext) -> None:
             raise ConfigError(f"node {node} works in this spool: stop it first")
 
 
-def look(context: FlowContext) -> Rekeyed:
-    """Say what `rekey` would do; changes nothing."""
+def problem(context: FlowContext) -> str:
+    """Return what is wrong between database and spool; "" if they belong together."""
+    with context.database.read() as session:
+        known = pairing.known_by(session)
+    return pairing.mismatch(known, context.config.storage.spool)
+
+
+def preview(context: FlowContext) -> Rekeyed:
+    """Return what `rekey` would do; changes nothing."""
     with context.database.read() as session:
         subjects = keyed.subjects(session)
     found = _stated(context, subjects)
@@ -59,7 +66,7 @@ def look(context: FlowContext) -> Rekeyed:
 
 
 def rekey(context: FlowContext, why: str) -> Rekeyed:
-    """Make database and spool belong together, and compute all keyed hashes anew.
+    """Make database and spool belong together, and compute all keyed hashes again.
 
     Parameters
     ----------
@@ -85,7 +92,7 @@ def rekey(context: FlowContext, why: str) -> Rekeyed:
 
 
 def _stated(context: FlowContext, subjects: Sequence[Subject]) -> Mapping[int, ScannedInstance]:
-    """Read for each subject the first file that can be read; by its place in the list."""
+    """Scan the first readable file of each subject; the key is its index in the list."""
     found: dict[int, ScannedInstance] = {}
     for number, subject in enumerate(subjects):
         for path in subject.paths:

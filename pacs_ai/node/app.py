@@ -1,16 +1,11 @@
-"""The only place where the parts of the node are put together."""
+"""The whole node: the wired parts with the models, and what each process of it performs."""
 
-import os
-import re
-import socket
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pacs_ai.clock import Clock, SystemClock
+from pacs_ai.clock import Clock
 from pacs_ai.config import Config
 from pacs_ai.domain import TaskKind
-from pacs_ai.engine.local import LocalEngine
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.commitment_scu import commit
 from pacs_ai.flow.context import FlowContext
@@ -18,12 +13,8 @@ from pacs_ai.flow.deliver import deliver
 from pacs_ai.flow.route import route
 from pacs_ai.flow.rulecheck import check_rules
 from pacs_ai.flow.traffic import TrafficMeter
-from pacs_ai.logs import use_secret
 from pacs_ai.model.bundle import ModelBundle, load_bundle
-from pacs_ai.store.pairing import pair
-from pacs_ai.store.prepare import prepare
-from pacs_ai.store.session import Database
-from pacs_ai.store.spool import Spool
+from pacs_ai.node.wiring import node_context
 
 LIGHT_TASKS = (
     (TaskKind.ROUTE,),
@@ -32,15 +23,15 @@ LIGHT_TASKS = (
     (TaskKind.DELIVER,),
     (TaskKind.COMMIT,),
 )
-"""Done by threads of the daemon, so many of each: a peer that hangs keeps one of them busy."""
+"""The kinds that each thread of the daemon does. A peer that hangs blocks one thread alone."""
 
 HEAVY_TASKS = (TaskKind.ANALYSE, TaskKind.WITHDRAW)
-"""Done by worker processes: decoders and networks may take a process down with them."""
+"""The kinds that worker processes do: decoders and networks may crash their process."""
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The node, wired: what commands and daemons work with."""
+    """The whole node: what the daemon and its processes work with."""
 
     context: FlowContext
     bundles: Mapping[str, ModelBundle]
@@ -58,47 +49,26 @@ class App:
             commit(self.context, key)
 
     def close(self) -> None:
-        """Give the database's connections back."""
+        """Close the connections to the database."""
         self.context.database.close()
 
 
 def build_app(config: Config, *, clock: Clock | None = None, owner: str | None = None) -> App:
-    """Wire the node that a configuration describes.
+    """Put the whole node together that a configuration describes.
 
     Parameters
     ----------
-    clock
-        Another clock than the system's, for tests.
-    owner
-        Who acts, ``node/boot/process``; made up from host and process if not given.
+    clock, owner
+        As for `pacs_ai.node.wiring.node_context`.
 
     Raises
     ------
     ConfigError
-        If a rule, a model or the database does not fit, or the spool is that of another database.
+        If a rule, a model or the database does not fit, or the spool belongs to another database.
     """
-    clock = clock or SystemClock()
-    owner = owner or f"{node_name()}/{uuid.uuid4().hex[:8]}/{os.getpid()}"
     check_rules(config)
     bundles = {
         name: load_bundle(entry.bundle, entry.sha256) for name, entry in config.models.items()
     }
-    spool = Spool(
-        config.storage.spool,
-        owner.split("/", 1)[0],
-        durable=config.storage.durability == "full",
-    )
-    database = Database(config.storage.database)
-    prepare(database)
-    secret = pair(database, config.storage.spool)
-    use_secret(secret)
-    spool.open()
-    engine = LocalEngine(database, clock, owner, config.engine.lease_seconds)
-    context = FlowContext(config, database, spool, engine, clock, owner, secret)
+    context = node_context(config, clock=clock, owner=owner)
     return App(context, bundles, Arrivals(), TrafficMeter())
-
-
-def node_name() -> str:
-    """Return this machine's name as it appears in folders and leases."""
-    name = re.sub(r"[^A-Za-z0-9_.-]", "-", socket.gethostname()).strip(".")
-    return name[:64] or "node"

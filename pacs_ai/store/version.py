@@ -41,6 +41,13 @@ def current(database: Database) -> str | None:
         ) from None
 
 
+def require(database: Database) -> None:
+    """Raise `ConfigError` unless the database is at this version's schema step."""
+    step = current(database)
+    if step != SCHEMA_STEP:
+        raise ConfigError(remedy(step))
+
+
 def remedy(step: str | None) -> str:
     """Say what to do about a schema step that is not this version's."""
     if step is not None and step > SCHEMA_STEP:
