@@ -7,7 +7,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import EnhancedMRImageStorage, RLELossless
 
-from pacs_ai.demo.phantom import write_phantom_study
+from pacs_ai.phantom import write_phantom_study
 
 SHARES = ((0, 20), (1, 20), (2, 20), (1, 9), (10, 20), (27, 28))
 """Lost images of all: 0, 5, 10, 11, 50 and 96 %."""

@@ -12,9 +12,9 @@ import typer
 from pacs_ai.cli.options import Verbose, single
 from pacs_ai.cli.tables import print_table
 from pacs_ai.config.sections import Log
-from pacs_ai.demo.harvest import Harvest
+from pacs_ai.demo.collect import CollectedStudy
+from pacs_ai.demo.processes import HOST, NODE_TITLE
 from pacs_ai.demo.run import Outcome, run_demo
-from pacs_ai.demo.stage import HOST, NODE_TITLE
 from pacs_ai.logs import setup_logging
 
 app = single()
@@ -62,9 +62,9 @@ def _demo(
 
     outcome = run_demo(paths or [], OUTPUT, keep=keep, say=say)
     print()
-    print_table(_COLUMNS, [_row(one) for one in outcome.harvests])
+    print_table(_COLUMNS, [_row(one) for one in outcome.collected])
     print()
-    for line in (*_pointing(outcome.harvests), *_where(outcome)):
+    for line in (*_pointing(outcome.collected), *_where(outcome)):
         print(line)
     if not outcome.complete:
         print("Not every study has its report and its overlay in the archive.")
@@ -76,30 +76,30 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _row(harvest: Harvest) -> list[str]:
-    finding = harvest.finding
+def _row(collect_study: CollectedStudy) -> list[str]:
+    finding = collect_study.finding
     return [
-        harvest.material.name,
-        harvest.material.modality,
+        collect_study.study.name,
+        collect_study.study.modality,
         finding.name if finding else "-",
         f"{finding.probability:.3f}" if finding else "-",
-        "yes" if harvest.reports else "no",
-        str(harvest.overlays),
-        f"{harvest.seconds:.1f}" if harvest.seconds is not None else "-",
+        "yes" if collect_study.reports else "no",
+        str(collect_study.overlays),
+        f"{collect_study.seconds:.1f}" if collect_study.seconds is not None else "-",
     ]
 
 
-def _pointing(harvests: Sequence[Harvest]) -> list[str]:
+def _pointing(collected: Sequence[CollectedStudy]) -> list[str]:
     """Say whether the heat map points at the lesion that was drawn."""
     lines = []
-    for harvest in harvests:
-        if harvest.material.lesions:
+    for collect_study in collected:
+        if collect_study.study.lesions:
             said = {
                 True: "the peak of the heat map lies inside the lesion that was drawn there",
                 False: "the peak of the heat map lies OUTSIDE the lesion that was drawn there",
                 None: "the lesion that was drawn there was not found",
-            }[harvest.hit]
-            lines.append(f"{harvest.material.name}: {said}")
+            }[collect_study.hit]
+            lines.append(f"{collect_study.study.name}: {said}")
     return lines
 
 
@@ -114,9 +114,9 @@ def _where(outcome: Outcome) -> list[str]:
             f"  storescu -aec {NODE_TITLE} {HOST} {port} file.dcm",
             f"  pacs-ai send {NODE_TITLE}@{HOST}:{port} PATH",
             "and look:",
-            f"  pacs-ai studies list --config {outcome.stage.config}",
-            f"  ls {outcome.stage.archive}",
+            f"  pacs-ai studies list --config {outcome.workspace.config}",
+            f"  ls {outcome.workspace.archive}",
             "Stop them, and remove what they keep:",
-            f"  kill {node.popen.pid} {archive.popen.pid}; rm -r {outcome.stage.folder}",
+            f"  kill {node.popen.pid} {archive.popen.pid}; rm -r {outcome.workspace.folder}",
         ]
     return lines

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pacs_ai.demo.harvest import Harvest, Output, harvest, keep_sources
-from pacs_ai.demo.material import Material, given_material, own_material
-from pacs_ai.demo.stage import HOST, NODE_TITLE, Process, Stage
+from pacs_ai.demo.collect import CollectedStudy, Output, collect_study, keep_sources
+from pacs_ai.demo.processes import HOST, NODE_TITLE, Process, Workspace
+from pacs_ai.demo.studies import DemoStudy, given_studies, shipped_studies
 from pacs_ai.demo.watch import follow
 from pacs_ai.net.scu import client
 from pacs_ai.net.scu.client import PeerAddress
@@ -24,14 +24,14 @@ Say = Callable[[str], None]
 class Outcome:
     """What came of it, and what was left running, if it was asked for."""
 
-    harvests: tuple[Harvest, ...]
-    stage: Stage
+    collected: tuple[CollectedStudy, ...]
+    workspace: Workspace
     left_running: tuple[Process, ...]
 
     @property
     def complete(self) -> bool:
         """Whether every study has its report and its overlay in the archive."""
-        return bool(self.harvests) and all(one.complete for one in self.harvests)
+        return bool(self.collected) and all(one.complete for one in self.collected)
 
 
 def run_demo(paths: Sequence[Path], folder: Path, *, keep: bool, say: Say) -> Outcome:
@@ -53,70 +53,74 @@ def run_demo(paths: Sequence[Path], folder: Path, *, keep: bool, say: Say) -> Ou
     PacsAIError
         If node or archive do not start, or there is nothing to send.
     """
-    stage = Stage(Path(tempfile.mkdtemp(prefix="pacs-ai-demo-")))
+    workspace = Workspace(Path(tempfile.mkdtemp(prefix="pacs-ai-demo-")))
     running: list[Process] = []
     complete = False
     try:
-        archive = stage.start_archive()
+        archive = workspace.start_archive()
         running.append(archive)
-        materials = given_material(paths) if paths else own_material(stage.folder / "phantom")
-        node = _start_node(stage, archive, running, say)
-        sent = [material for material in materials if _send(material, node, say)]
-        seconds = _follow(stage, sent, say)
+        studies = given_studies(paths) if paths else shipped_studies(workspace.folder / "phantom")
+        node = _start_node(workspace, archive, running, say)
+        sent = [study for study in studies if _send(study, node, say)]
+        seconds = _follow(workspace, sent, say)
         output = Output(folder)
-        harvests = [
-            harvest(stage.archive, output, one, seconds.get(one.study_instance_uid))
-            for one in materials
+        collected = [
+            collect_study(workspace.archive, output, one, seconds.get(one.study_instance_uid))
+            for one in studies
         ]
         if not paths:
-            for material in materials:
-                keep_sources(output, material)
+            for study in studies:
+                keep_sources(output, study)
         left = tuple(running) if keep else ()
-        outcome = Outcome(tuple(harvests), stage, left)
+        outcome = Outcome(tuple(collected), workspace, left)
         complete = outcome.complete
         return outcome
     finally:
-        _clear(stage, running, complete=complete, keep=keep, say=say)
+        _clear(workspace, running, complete=complete, keep=keep, say=say)
 
 
-def _start_node(stage: Stage, archive: Process, running: list[Process], say: Say) -> Process:
+def _start_node(
+    workspace: Workspace, archive: Process, running: list[Process], say: Say
+) -> Process:
     archive.wait()
     say(f"archive listens on {HOST}:{archive.port}, process {archive.popen.pid}")
-    node = stage.start_node(archive.port)
+    node = workspace.start_node(archive.port)
     running.append(node)
     node.wait()
-    stage.configure(node.port, archive.port)  # so that other commands with this file find it
+    workspace.configure(node.port, archive.port)  # so that other commands with this file find it
     say(f"node {NODE_TITLE} listens on {HOST}:{node.port}, process {node.popen.pid}")
     return node
 
 
-def _send(material: Material, node: Process, say: Say) -> bool:
+def _send(study: DemoStudy, node: Process, say: Say) -> bool:
     """Send a study; False if the node took nothing of it."""
     started = time.monotonic()
     address = PeerAddress(NODE_TITLE, HOST, node.port)
-    outcomes = client.store(address, SENDER_TITLE, material.files)
+    outcomes = client.store(address, SENDER_TITLE, study.files)
     for outcome in outcomes:
         if outcome.error is not None:
-            say(f"{material.name}: one refused: {outcome.error.message}")
+            say(f"{study.name}: one refused: {outcome.error.message}")
     stored = sum(outcome.verdict.delivered for outcome in outcomes)
     if stored:
         seconds = time.monotonic() - started
-        say(f"{material.name}: {stored} sent in {seconds:.2f} s ({material.title})")
+        say(f"{study.name}: {stored} sent in {seconds:.2f} s ({study.title})")
     return stored > 0
 
 
-def _follow(stage: Stage, materials: Sequence[Material], say: Say) -> dict[str, float | None]:
-    database = Database(f"sqlite:///{stage.folder / 'pacs-ai.db'}")
+def _follow(
+    workspace: Workspace, studies: Sequence[DemoStudy], say: Say
+) -> dict[str, float | None]:
+    database = Database(f"sqlite:///{workspace.folder / 'pacs-ai.db'}")
     try:
-        return follow(database, materials, say)
+        return follow(database, studies, say)
     finally:
         database.close()
 
 
 def _clear(
-    stage: Stage, running: Sequence[Process], *, complete: bool, keep: bool, say: Say
+    workspace: Workspace, running: Sequence[Process], *, complete: bool, keep: bool, say: Say
 ) -> None:
-    """End what runs and remove the stage, unless it is to stay or says what went wrong."""
+    """End what runs and remove the workspace, unless it is to stay or says what went wrong."""
     if keep and complete:
         return
     for process in running:
@@ -124,6 +128,6 @@ def _clear(
     for process in running:
         process.stop()
     if complete:
-        shutil.rmtree(stage.folder, ignore_errors=True)
+        shutil.rmtree(workspace.folder, ignore_errors=True)
     else:
-        say(f"the logs of node and archive are in {stage.folder}")
+        say(f"the logs of node and archive are in {workspace.folder}")

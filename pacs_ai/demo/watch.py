@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
-from pacs_ai.demo.material import Material
+from pacs_ai.demo.studies import DemoStudy
 from pacs_ai.domain import DeliveryState, JobState, StudyState
 from pacs_ai.store import overview
 from pacs_ai.store.overview import StudyLine
@@ -19,7 +19,7 @@ _DELIVERY_ENDS = (DeliveryState.COMMITTED, DeliveryState.FAILED, DeliveryState.C
 
 
 def follow(
-    database: Database, materials: Sequence[Material], say: Callable[[str], None]
+    database: Database, studies: Sequence[DemoStudy], say: Callable[[str], None]
 ) -> dict[str, float | None]:
     """Report each step of each study, until all have come to their end.
 
@@ -29,25 +29,25 @@ def follow(
         Study Instance UID to seconds from the last image to the delivered result, None for a
         study without one.
     """
-    told: dict[str, int] = dict.fromkeys((one.study_instance_uid for one in materials), 0)
-    open_ones = {one.study_instance_uid: one for one in materials}
+    told: dict[str, int] = dict.fromkeys((one.study_instance_uid for one in studies), 0)
+    open_ones = {one.study_instance_uid: one for one in studies}
     seconds: dict[str, float | None] = dict.fromkeys(open_ones)
     deadline = time.monotonic() + PATIENCE_SECONDS
     while open_ones and time.monotonic() < deadline:
-        for uid, material in list(open_ones.items()):
+        for uid, study in list(open_ones.items()):
             with database.read() as session:
                 line = overview.study(session, uid)
             steps = milestones(line)
             for step in steps[told[uid] :]:
-                say(f"{material.name}: {step}")
+                say(f"{study.name}: {step}")
                 deadline = time.monotonic() + PATIENCE_SECONDS
             told[uid] = max(told[uid], len(steps))
             if line is not None and _ended(line):
                 seconds[uid] = overview.seconds_to_result(line)
                 del open_ones[uid]
         time.sleep(_POLL_SECONDS)
-    for material in open_ones.values():
-        say(f"{material.name}: no news for {PATIENCE_SECONDS:g} s, given up")
+    for study in open_ones.values():
+        say(f"{study.name}: no news for {PATIENCE_SECONDS:g} s, given up")
     return seconds
 
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from pacs_ai.demo.phantom import read_labels, write_phantom_collection
+from pacs_ai.phantom import read_labels, write_phantom_collection
 from tests.bench.test_throughput import keep
 from training.data.read import load_images
 from training.data.samples import Dataset, Sample

@@ -13,8 +13,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 
 from pacs_ai.cli.conformance import RESULTS
-from pacs_ai.demo.phantom import write_phantom_study
 from pacs_ai.net.scu.client import PeerAddress, store
+from pacs_ai.phantom import write_phantom_study
 from tests.archive import archive
 from tests.integration.generated_sources import write_generated
 from tests.integration.orthanc_server import OrthancServer

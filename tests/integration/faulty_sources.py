@@ -9,8 +9,8 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from pacs_ai.demo.phantom import write_phantom_study
 from pacs_ai.dicom.foreign import quiet
+from pacs_ai.phantom import write_phantom_study
 
 
 def raw(keyword: str, vr: str, value: bytes) -> RawDataElement:

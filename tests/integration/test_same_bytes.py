@@ -11,8 +11,8 @@ import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 
-from pacs_ai.demo.phantom import write_phantom_study
 from pacs_ai.domain import ResultKind
+from pacs_ai.phantom import write_phantom_study
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300)]
 

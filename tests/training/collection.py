@@ -4,7 +4,7 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
-from pacs_ai.demo.phantom import LABELS_FILE, read_labels, write_phantom_collection
+from pacs_ai.phantom import LABELS_FILE, read_labels, write_phantom_collection
 from tests.training.nbia_server import COLLECTION
 from training.recipe.recipe import RECIPES
 

@@ -10,7 +10,7 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-from pacs_ai.demo.phantom import read_labels, write_phantom_collection
+from pacs_ai.phantom import read_labels, write_phantom_collection
 from training.data.samples import Dataset, Sample
 from training.recipe.recipe import Recipe, load_recipe
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pacs_ai.demo.phantom import LABELS_FILE, write_phantom_study
 from pacs_ai.errors import DataError
+from pacs_ai.phantom import LABELS_FILE, write_phantom_study
 from training.data.build import build
 from training.data.read import read_input
 from training.data.report import text, write_report

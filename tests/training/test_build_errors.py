@@ -11,8 +11,8 @@ import pytest
 from pydicom.uid import generate_uid
 from rich.console import Console
 
-from pacs_ai.demo.phantom import LABELS_FILE, write_phantom_collection
 from pacs_ai.errors import ConfigError, DataError, NoSpace, StorageError
+from pacs_ai.phantom import LABELS_FILE, write_phantom_collection
 from training.cli.dataset import dataset
 from training.data.build import build
 from training.data.report import summary, text

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pacs_ai.demo.phantom import write_phantom_study
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
+from pacs_ai.phantom import write_phantom_study
 from tests.training.collection import collection_recipe, write_collection
 from tests.training.nbia_server import serving
 from training.recipe.recipe import RECIPES

@@ -8,12 +8,12 @@ import keras
 import numpy as np
 import pytest
 
-from pacs_ai.demo.phantom import MODALITIES, write_phantom_study
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.model.bundle import WEIGHTS, ModelBundle, load_bundle
 from pacs_ai.model.gradcam import gradcam
 from pacs_ai.model.preprocess import preprocess
 from pacs_ai.model.runtime import OnnxRuntime
+from pacs_ai.phantom import MODALITIES, write_phantom_study
 from training.explain.gradient import gradient_gradcam
 from training.networks import FEATURES, build_network
 from training.networks.head import split_head

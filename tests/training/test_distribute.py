@@ -19,7 +19,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 import tensorflow as tf
-from pacs_ai.demo.phantom import read_labels
+from pacs_ai.phantom import read_labels
 from training.data.samples import Dataset, Sample
 from training.run.run import Run
 from training.learn.train import train

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from pacs_ai.demo.phantom import write_phantom_study
 from pacs_ai.dicom.header import read_header
 from pacs_ai.errors import DataError, NoSpace, PacsAIError, PeerError, PeerUnreachable
+from pacs_ai.phantom import write_phantom_study
 from tests.ports import free_port
 from tests.training.nbia_server import COLLECTION, FAULTS, NbiaServer, manifest, serving
 from training.download import Nbia, Progress, fetch

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pacs_ai.demo.phantom import write_phantom_study
 from pacs_ai.errors import ConfigError, DataError, PeerError
+from pacs_ai.phantom import write_phantom_study
 from tests.training.bucket_server import BucketServer, buckets
 from tests.training.test_download import IMPATIENT, SILENT
 from training.download import Idc, fetch, idc, open_source

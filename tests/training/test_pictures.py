@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from pacs_ai.demo.phantom import MODALITIES, write_phantom_study
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.errors import DataError, UnsupportedPixels
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
+from pacs_ai.phantom import MODALITIES, write_phantom_study
 from training.data.build import build
 from training.data.read import read_grey, read_input
 from training.data.samples import SPLITS, Sample

@@ -8,8 +8,8 @@ import pydicom
 import pytest
 from rich.console import Console
 
-from pacs_ai.demo.phantom import LABELS_FILE, write_phantom_collection
 from pacs_ai.errors import DataError
+from pacs_ai.phantom import LABELS_FILE, write_phantom_collection
 from training.data.build import build
 from training.recipe.data import DicomData, LabelFile, Split, TableLabels
 from training.recipe.recipe import Recipe

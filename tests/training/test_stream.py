@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pacs_ai.demo.phantom import read_labels
+from pacs_ai.phantom import read_labels
 from training.data.order import batches, steps_per_epoch
 from training.data.read import load_images, read_input
 from training.data.samples import Sample

@@ -9,10 +9,10 @@ import numpy as np
 
 from pacs_ai.analysis.make import checked_results
 from pacs_ai.analysis.predict import Source, predict_study
-from pacs_ai.demo.phantom import Modality, write_phantom_study
 from pacs_ai.dicom.header import read_header
 from pacs_ai.domain import DOCUMENTS, ClassSpec, Code, ImagePrediction, ResultKind, StudyPrediction
 from pacs_ai.model.predict import Classifier, aggregate
+from pacs_ai.phantom import Modality, write_phantom_study
 from pacs_ai.results.common.context import ResultContext
 from tests.unit.results.samples import blob, model
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from pacs_ai.demo.phantom import (
+from pacs_ai.phantom import (
     LABELS_FILE,
     LabelRow,
     PhantomStudy,

@@ -9,7 +9,7 @@ from typing import Any
 import pydicom
 import pytest
 
-from pacs_ai.demo.phantom import write_phantom_study
+from pacs_ai.phantom import write_phantom_study
 from tests.broken import INCOMPLETE, SHARES, broken_study
 from tests.unit.cli.conftest import Answer
 

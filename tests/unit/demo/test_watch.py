@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pacs_ai.demo import watch
-from pacs_ai.demo.material import Material
+from pacs_ai.demo.studies import DemoStudy
 from pacs_ai.demo.watch import follow, milestones
 from pacs_ai.store import admission, commitments, deliveries, jobs, overview, studies
 from pacs_ai.store.prepare import prepare
@@ -16,7 +16,7 @@ from pacs_ai.store.schema import Delivery, Study
 from pacs_ai.store.session import Database
 from tests.unit.store.samples import NOW, arrival, made, routed_job, sender
 
-CT = Material("ct", "CT", "1.2.3", "CT", (), {})
+CT = DemoStudy("ct", "CT", "1.2.3", "CT", (), {})
 
 
 @pytest.fixture

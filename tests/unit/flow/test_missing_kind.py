@@ -9,10 +9,10 @@ from pydicom.dataset import Dataset
 
 from pacs_ai.clock import ManualClock
 from pacs_ai.config import Rule
-from pacs_ai.demo.phantom import write_phantom_study
 from pacs_ai.domain import JobState, ResultKind
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.net.scp.handlers import StoreAnswer
+from pacs_ai.phantom import write_phantom_study
 from pacs_ai.results import build
 from tests.unit.flow.analysed import Patient, on_a_node
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from pydicom.data import get_testdata_file
 
-from pacs_ai.demo.phantom import MODALITIES, PhantomStudy, write_phantom_study
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.model.bundle import load_bundle, shipped_bundles
 from pacs_ai.model.predict import Classifier
+from pacs_ai.phantom import MODALITIES, PhantomStudy, write_phantom_study
 
 LESION = 1
 STUDIES_EACH = 12

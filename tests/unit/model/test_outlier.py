@@ -10,13 +10,13 @@ import pytest
 from pydicom.data import get_testdata_file
 
 from pacs_ai.analysis.predict import Source, predict_study
-from pacs_ai.demo.phantom import MODALITIES, write_phantom_study
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.errors import BundleInvalid, NoFittingSeries, ResultWithheld
 from pacs_ai.model.applicability import Applicability
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.outlier import OutlierEntry, Outliers
 from pacs_ai.model.predict import Classifier
+from pacs_ai.phantom import MODALITIES, write_phantom_study
 
 Writer = Callable[..., Path]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from pacs_ai.demo.phantom import write_phantom_study
+from pacs_ai.phantom import write_phantom_study
 from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import moment_of_source
 

@@ -6,7 +6,8 @@ import numpy as np
 import pydicom
 import pytest
 
-from pacs_ai.demo.phantom import (
+from pacs_ai.dicom.pixels import read_pixels
+from pacs_ai.phantom import (
     LABELS_FILE,
     MODALITIES,
     PhantomStudy,
@@ -14,7 +15,6 @@ from pacs_ai.demo.phantom import (
     write_phantom_collection,
     write_phantom_study,
 )
-from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.uids import valid_uid
 
 

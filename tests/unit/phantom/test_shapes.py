@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pacs_ai.demo.anatomy import Ellipsoid, Grid, box_of, paint, smooth_field
+from pacs_ai.phantom.shapes import Ellipsoid, Grid, box_of, paint, smooth_field
 
 GRID = Grid(rows=100, columns=100)
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from pacs_ai.demo.anatomy import Ellipsoid
-from pacs_ai.demo.scene import Rng, Scene, chance, vessels
+from pacs_ai.phantom.scene import Rng, Scene, chance, vessels
+from pacs_ai.phantom.shapes import Ellipsoid
 
 AIR, FAT, MUSCLE = -1000.0, -100.0, 45.0
 

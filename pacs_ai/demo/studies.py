@@ -6,10 +6,9 @@ from pathlib import Path
 
 from pydicom.data import get_testdata_file
 
-from pacs_ai.demo.anatomy import Box
-from pacs_ai.demo.phantom import write_phantom_study
 from pacs_ai.dicom.gather import find_files, group_studies
 from pacs_ai.errors import StorageError
+from pacs_ai.phantom import Box, write_phantom_study
 
 PHANTOM_SEED = 2026
 """Training and test phantoms are drawn from other seeds: the model has not seen this one."""
@@ -18,7 +17,7 @@ _PACKAGED = {"ct": "CT_small.dcm", "mr": "MR_small.dcm"}
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class DemoStudy:
     """One study to send.
 
     Parameters
@@ -40,7 +39,7 @@ class Material:
     lesions: dict[str, Box]
 
 
-def own_material(folder: Path) -> list[Material]:
+def shipped_studies(folder: Path) -> list[DemoStudy]:
     """Return CT and MR as they come with pydicom, and a phantom drawn into a folder.
 
     Raises
@@ -48,29 +47,29 @@ def own_material(folder: Path) -> list[Material]:
     StorageError
         If this installation of pydicom came without its files.
     """
-    materials = []
+    studies = []
     for name, file in _PACKAGED.items():
         path = get_testdata_file(file, download=False)
         if path is None:
             raise StorageError(f"pydicom is installed without its {file}")
         study = group_studies([Path(path)])[0][0]
         title = f"{study.modality}, real ({file} of pydicom)"
-        materials.append(
-            Material(name, title, study.study_instance_uid, study.modality, study.files, {})
+        studies.append(
+            DemoStudy(name, title, study.study_instance_uid, study.modality, study.files, {})
         )
     phantom = write_phantom_study(folder, "DX", PHANTOM_SEED, lesion=True)
     lesions = {image.sop_uid: image.box for image in phantom.images if image.box is not None}
     title = f"{phantom.modality}, phantom with a lesion"
-    materials.append(
-        Material("phantom", title, phantom.study_uid, phantom.modality, phantom.files, lesions)
+    studies.append(
+        DemoStudy("phantom", title, phantom.study_uid, phantom.modality, phantom.files, lesions)
     )
-    return materials
+    return studies
 
 
-def given_material(paths: Sequence[Path]) -> list[Material]:
+def given_studies(paths: Sequence[Path]) -> list[DemoStudy]:
     """Return the studies in somebody's own files."""
     return [
-        Material(
+        DemoStudy(
             f"study-{number}",
             f"{study.modality or 'no modality'}, {len(study.files)} instance(s)",
             study.study_instance_uid,

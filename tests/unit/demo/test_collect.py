@@ -5,43 +5,43 @@ from pathlib import Path
 import pytest
 from pydicom.data import get_testdata_file
 
-from pacs_ai.demo.harvest import Output, harvest
-from pacs_ai.demo.material import Material, given_material, own_material
+from pacs_ai.demo.collect import Output, collect_study
+from pacs_ai.demo.studies import DemoStudy, given_studies, shipped_studies
 
 
 @pytest.fixture
-def material() -> Material:
+def study() -> DemoStudy:
     path = get_testdata_file("CT_small.dcm", download=False)
     assert isinstance(path, str)
-    (one,) = given_material([Path(path)])
+    (one,) = given_studies([Path(path)])
     return one
 
 
 def test_own_material_is_two_real_studies_and_a_phantom_of_known_truth(tmp_path: Path) -> None:
-    ct, mr, phantom = own_material(tmp_path)
+    ct, mr, phantom = shipped_studies(tmp_path)
     assert (ct.modality, mr.modality) == ("CT", "MR")
     assert not ct.lesions
     assert not mr.lesions
     ((_, box),) = phantom.lesions.items()
     assert box[0] < box[2]
     assert box[1] < box[3]
-    again = own_material(tmp_path / "again")[2]
+    again = shipped_studies(tmp_path / "again")[2]
     assert again.study_instance_uid == phantom.study_instance_uid
     assert again.files[0].read_bytes() == phantom.files[0].read_bytes()
 
 
-def test_an_empty_archive_is_no_success(tmp_path: Path, material: Material) -> None:
-    result = harvest(tmp_path / "archive", Output(tmp_path / "out"), material, None)
+def test_an_empty_archive_is_no_success(tmp_path: Path, study: DemoStudy) -> None:
+    result = collect_study(tmp_path / "archive", Output(tmp_path / "out"), study, None)
     assert not result.complete
     assert result.finding is None
     assert result.hit is None
 
 
-def test_what_is_not_ours_is_not_counted(tmp_path: Path, material: Material) -> None:
-    folder = tmp_path / "archive" / material.study_instance_uid
+def test_what_is_not_ours_is_not_counted(tmp_path: Path, study: DemoStudy) -> None:
+    folder = tmp_path / "archive" / study.study_instance_uid
     folder.mkdir(parents=True)
-    (folder / "1.dcm").write_bytes(material.files[0].read_bytes())
-    assert not harvest(tmp_path / "archive", Output(tmp_path / "out"), material, None).complete
+    (folder / "1.dcm").write_bytes(study.files[0].read_bytes())
+    assert not collect_study(tmp_path / "archive", Output(tmp_path / "out"), study, None).complete
 
 
 def test_only_what_the_demo_made_is_replaced(tmp_path: Path) -> None:

@@ -1,14 +1,17 @@
 """What came back: the archive's objects as text, pictures and files, and whether they are right."""
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from pacs_ai.demo.archive import SUFFIX
-from pacs_ai.demo.material import Material
-from pacs_ai.demo.png import encode_png
+from pacs_ai.demo.studies import DemoStudy
 from pacs_ai.domain import Decision
 from pacs_ai.results.common.context import own_result
 from pacs_ai.results.sr.read_report import Finding, read_findings
@@ -19,14 +22,14 @@ _REPORT, _CAPTURE = "SR", "OT"
 
 
 @dataclass(frozen=True, slots=True)
-class Harvest:
+class CollectedStudy:
     """What of one study is in the archive.
 
     ``hit`` says whether the heat map's peak lies in the lesion's box; None where no lesion is
     known, or none was reported.
     """
 
-    material: Material
+    study: DemoStudy
     finding: Finding | None
     reports: int
     overlays: int
@@ -74,7 +77,9 @@ class Output:
         self._record.unlink()
 
 
-def harvest(archive: Path, output: Output, material: Material, seconds: float | None) -> Harvest:
+def collect_study(
+    archive: Path, output: Output, study: DemoStudy, seconds: float | None
+) -> CollectedStudy:
     """Take what the archive holds of a study, and write it for people.
 
     Parameters
@@ -86,7 +91,7 @@ def harvest(archive: Path, output: Output, material: Material, seconds: float | 
     """
     results = [
         (path, dataset)
-        for path in sorted((archive / material.study_instance_uid).glob(f"*{SUFFIX}"))
+        for path in sorted((archive / study.study_instance_uid).glob(f"*{SUFFIX}"))
         if _is_ours(dataset := dcmread(path))
     ]
     findings: list[Finding] = []
@@ -96,14 +101,14 @@ def harvest(archive: Path, output: Output, material: Material, seconds: float | 
         counts[kind] += 1
         if kind == _REPORT:
             findings = read_findings(dataset)
-        _write(output, material.name, path, dataset, counts[kind])
-    return Harvest(
-        material,
+        _write(output, study.name, path, dataset, counts[kind])
+    return CollectedStudy(
+        study,
         findings[0] if findings else None,
         counts[_REPORT],
         counts[_CAPTURE],
         seconds,
-        _hit(material, findings),
+        _hit(study, findings),
     )
 
 
@@ -119,23 +124,30 @@ def _write(output: Output, name: str, path: Path, dataset: Dataset, number: int)
         output.write(f"{stem}.txt", render_text(dataset).encode())
     else:
         stem = f"{name}/overlay-{dataset.InstanceNumber}"
-        output.write(f"{stem}.png", encode_png(dataset.pixel_array))
+        output.write(f"{stem}.png", _png(dataset.pixel_array))
     output.write(f"{stem}{SUFFIX}", path.read_bytes())
 
 
-def _hit(material: Material, findings: list[Finding]) -> bool | None:
+def _png(picture: npt.NDArray[np.uint8]) -> bytes:
+    """Encode an RGB picture of shape (rows, columns, 3)."""
+    content = io.BytesIO()
+    Image.fromarray(picture).save(content, "PNG")
+    return content.getvalue()
+
+
+def _hit(study: DemoStudy, findings: list[Finding]) -> bool | None:
     """Compare the peak of what was found with the place of the lesion."""
-    if not material.lesions:
+    if not study.lesions:
         return None
     for finding in findings:
         if finding.decision is Decision.PRESENT and finding.peak is not None:
-            box = material.lesions.get(finding.sop_instance_uid)
+            box = study.lesions.get(finding.sop_instance_uid)
             x, y = finding.peak
             return box is not None and box[0] <= x < box[2] and box[1] <= y < box[3]
     return None
 
 
-def keep_sources(output: Output, material: Material) -> None:
+def keep_sources(output: Output, study: DemoStudy) -> None:
     """Put what was sent beside what came back."""
-    for number, file in enumerate(material.files, start=1):
-        output.write(f"{material.name}/source-{number}{SUFFIX}", file.read_bytes())
+    for number, file in enumerate(study.files, start=1):
+        output.write(f"{study.name}/source-{number}{SUFFIX}", file.read_bytes())

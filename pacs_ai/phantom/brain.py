@@ -1,7 +1,7 @@
 """A phantom brain for MR, as signal in [0, 1]."""
 
-from pacs_ai.demo.anatomy import Ellipsoid
-from pacs_ai.demo.scene import Rng, Scene, chance, vessels
+from pacs_ai.phantom.scene import Rng, Scene, chance, vessels
+from pacs_ai.phantom.shapes import Ellipsoid
 
 
 def _head(rng: Rng, rx: float, ry: float, white: float, grey: float) -> list[Ellipsoid]:

@@ -1,10 +1,11 @@
 """What a phantom's anatomy is to the scanner: shapes, noise, and regions that can hold a lesion."""
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 
-from pacs_ai.demo.anatomy import Ellipsoid, Floats, Grid, paint, smooth_field
+from pacs_ai.phantom.shapes import Ellipsoid, Floats, Grid, paint, smooth_field
 
 Rng = np.random.Generator
 
@@ -52,6 +53,12 @@ class Scene:
         imaginary = self.noise * rng.standard_normal((rows, columns))
         magnitude: Floats = np.hypot(real, imaginary)
         return magnitude
+
+
+def seeded(name: str, seed: int) -> Rng:
+    """Return a random generator that depends on a name and a seed only."""
+    digest = hashlib.sha256(f"phantom|{name}|{seed}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:16], "big"))
 
 
 def chance(rng: Rng, share: float) -> bool:

@@ -1,30 +1,26 @@
-"""Phantom studies: DICOM images of made-up anatomy, with lesions at known places.
+"""One phantom study: DICOM images of made-up anatomy, with a lesion at a known place.
 
 The same seed gives the same bytes. Nothing in them comes from a patient.
 """
 
-import csv
-import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import astuple, dataclass, fields
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 
-from pacs_ai.demo.anatomy import EVERYWHERE, Box, Ellipsoid, Floats, Grid, box_of, paint
-from pacs_ai.demo.brain import mr_brain
-from pacs_ai.demo.film import chest_film
-from pacs_ai.demo.phantom_iod import StudyKey, make_dataset, to_stored
-from pacs_ai.demo.scene import Rng, Scene, chance, draw_lesion
-from pacs_ai.demo.trunk import ct_abdomen, ct_chest
+from pacs_ai.phantom.brain import mr_brain
+from pacs_ai.phantom.chest_film import chest_film
+from pacs_ai.phantom.image_dataset import StudyKey, make_dataset, to_stored
+from pacs_ai.phantom.scene import Rng, Scene, chance, draw_lesion, seeded
+from pacs_ai.phantom.shapes import EVERYWHERE, Box, Ellipsoid, Floats, Grid, box_of, paint
+from pacs_ai.phantom.torso import ct_abdomen, ct_chest
 from pacs_ai.uids import derived_uid
 
 Modality = Literal["CT", "MR", "CR", "DX"]
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
 
-LABELS_FILE = "labels.csv"
 MIN_SLICES, MAX_SLICES = 3, 12
 _VISIBLE = 0.5
 """A slice shows a lesion where it cuts it at half its width or more; elsewhere none is drawn."""
@@ -83,28 +79,6 @@ class PhantomStudy:
         return self.box is not None
 
 
-Planned = partial[PhantomStudy]
-"""A call of `write_phantom_study` that is still to be made."""
-Draw = Callable[[Sequence[Planned]], Iterable[PhantomStudy]]
-
-
-@dataclass(frozen=True, slots=True)
-class LabelRow:
-    """One line of the labels file, one for each image. Without a lesion the box is empty."""
-
-    file: str
-    patient_id: str
-    study_uid: str
-    series_uid: str
-    sop_uid: str
-    modality: str
-    label: int
-    x0: int | None
-    y0: int | None
-    x1: int | None
-    y1: int | None
-
-
 def write_phantom_study(
     folder: Path,
     modality: Modality,
@@ -134,7 +108,7 @@ def write_phantom_study(
     columns
         Width in pixels; by default one of those usual for the modality.
     """
-    rng = _chance_of(modality, seed)
+    rng = seeded(modality, seed)
     scene = _SCENES[modality][int(rng.integers(len(_SCENES[modality])))](rng)
     width = columns or int(rng.choice(_COLUMNS[modality]))
     stack = modality in ("CT", "MR")
@@ -163,95 +137,6 @@ def write_phantom_study(
     )
 
 
-def write_phantom_collection(
-    folder: Path, studies: int, seed: int, draw: Draw | None = None
-) -> list[PhantomStudy]:
-    """Write many studies and their labels.
-
-    Modalities take turns, half of the studies (by chance) hold a lesion, and every fourth study is
-    of the same patient as the one before it, so that a split must look at patients.
-
-    Parameters
-    ----------
-    folder
-        Where they go, a folder each, beside ``labels.csv`` (columns: `LabelRow`).
-    studies
-        How many.
-    seed
-        Two collections with different seeds share no study and no patient.
-    draw
-        Draws what was planned and gives it in its order; by default one after the other.
-    """
-    rng = _chance_of("collection", seed)
-    planned: list[Planned] = []
-    patient = ""
-    for index in range(studies):
-        again = index % 4 == 3  # noqa: PLR2004 - every fourth
-        modality, number = MODALITIES[index % len(MODALITIES)], int(rng.integers(2**48))
-        planned.append(
-            partial(
-                write_phantom_study,
-                folder / f"study{index:05d}",
-                modality,
-                number,
-                lesion=chance(rng, 0.5),
-                patient_id=patient if again else None,
-            )
-        )
-        patient = _patient_id(modality, number)
-    written = list(draw(planned)) if draw else [study() for study in planned]
-    _write_labels(folder, written)
-    return written
-
-
-def read_labels(folder: Path) -> list[LabelRow]:
-    """Read the labels of a collection."""
-    with (folder / LABELS_FILE).open(newline="", encoding="utf-8") as lines:
-        return [_label_row(line) for line in csv.DictReader(lines)]
-
-
-def _label_row(line: dict[str, str]) -> LabelRow:
-    x0, y0, x1, y1 = (int(line[name]) if line[name] else None for name in ("x0", "y0", "x1", "y1"))
-    return LabelRow(
-        file=line["file"],
-        patient_id=line["patient_id"],
-        study_uid=line["study_uid"],
-        series_uid=line["series_uid"],
-        sop_uid=line["sop_uid"],
-        modality=line["modality"],
-        label=int(line["label"]),
-        x0=x0,
-        y0=y0,
-        x1=x1,
-        y1=y1,
-    )
-
-
-def _write_labels(folder: Path, studies: list[PhantomStudy]) -> None:
-    with (folder / LABELS_FILE).open("w", newline="", encoding="utf-8") as lines:
-        table = csv.writer(lines, lineterminator="\n")
-        table.writerow(field.name for field in fields(LabelRow))
-        for study in studies:
-            for image in study.images:
-                row = LabelRow(
-                    image.path.relative_to(folder).as_posix(),
-                    study.patient_id,
-                    study.study_uid,
-                    study.series_uid,
-                    image.sop_uid,
-                    study.modality,
-                    int(image.box is not None),
-                    *(image.box or (None,) * 4),
-                )
-                table.writerow(astuple(row))
-
-
-def _chance_of(name: str, seed: int) -> Rng:
-    """Make a source of chance that depends on a name and a seed only."""
-    digest = hashlib.sha256(f"phantom|{name}|{seed}".encode()).digest()
-    return np.random.default_rng(int.from_bytes(digest[:16], "big"))
-
-
 def _frame(rng: Rng, columns: int, *, square: bool) -> Grid:
     rows = columns if square else round(columns * rng.uniform(0.95, 1.25))
     return Grid(
@@ -263,7 +148,8 @@ def _frame(rng: Rng, columns: int, *, square: bool) -> Grid:
     )
 
 
-def _patient_id(modality: Modality, seed: int) -> str:
+def own_patient_id(modality: Modality, seed: int) -> str:
+    """Return the Patient ID of a phantom that nobody gave another one."""
     return f"PHANTOM-{modality}-{seed}"
 
 
@@ -272,7 +158,7 @@ def _study_key(rng: Rng, modality: Modality, seed: int, patient_id: str | None) 
     return StudyKey(
         modality=modality,
         seed=seed,
-        patient_id=patient_id or _patient_id(modality, seed),
+        patient_id=patient_id or own_patient_id(modality, seed),
         study_uid=study_uid,
         series_uid=derived_uid("phantom", "series", study_uid),
         inverted=modality == "CR" and chance(rng, 0.5),

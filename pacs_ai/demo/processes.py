@@ -1,4 +1,4 @@
-"""The stage of the demonstration: a node and an archive, each a process of its own."""
+"""The workspace of the demonstration: a node and an archive, each a process of its own."""
 
 import os
 import re
@@ -96,7 +96,7 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Workspace:
     """Where things lie: configuration, what the archive keeps, and the logs of both."""
 
     folder: Path

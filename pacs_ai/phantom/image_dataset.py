@@ -19,7 +19,7 @@ from pydicom.uid import (
 )
 
 from pacs_ai import __version__
-from pacs_ai.demo.scene import Scene
+from pacs_ai.phantom.scene import Scene
 from pacs_ai.uids import derived_uid
 
 SOP_CLASSES = {
