@@ -25,10 +25,10 @@ def statistics() -> np.ndarray:
 
 
 def test_the_limit_keeps_the_wanted_share_of_validation(statistics: np.ndarray) -> None:
-    held_out = np.concatenate([cloud(200, 0, 3), cloud(200, 8, 4)])
-    entry = choose_limit(statistics, held_out, quantile=0.95, policy="withhold")
+    validation_scores = np.concatenate([cloud(200, 0, 3), cloud(200, 8, 4)])
+    entry = choose_limit(statistics, validation_scores, quantile=0.95, policy="withhold")
     assert entry.policy == "withhold"
-    scores = Outliers(statistics, entry).score(held_out)
+    scores = Outliers(statistics, entry).score(validation_scores)
     assert np.mean(scores <= 1) == pytest.approx(0.95, abs=0.01)
 
 

@@ -71,16 +71,18 @@ def evaluate(run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model) -
             raise DataError(f"the {name} split is empty: raise split.{name} in the recipe")
         run.log(f"looking at {len(samples)} images: {name}")
         scored.append(score(looking, samples, recipe, watch=glance))
-    held_out, scores = scored
-    calibration = calibrate(held_out, question, recipe.evaluation)
-    held_out.save(run.folder / VALIDATION_SCORES)
+    validation_scores, scores = scored
+    calibration = calibrate(validation_scores, question, recipe.evaluation)
+    validation_scores.save(run.folder / VALIDATION_SCORES)
     scores.save(run.evaluation / TEST_SCORES)
     write_whole(run.evaluation / CALIBRATION, as_json(calibration.to_dict()))
     run.log("looking at the brightness of training images, for a baseline")
-    rivals = baselines(recipe, dataset.train, (held_out, scores), glances)
+    rivals = baselines(recipe, dataset.train, (validation_scores, scores), glances)
     run.log(f"drawing patients {recipe.evaluation.resamples} times for each interval")
     figures = headline(recipe, calibration, scores, "internal test", dataset.notes) | {
-        "calibration": calibration_gain(held_out, question, calibration, recipe.evaluation),
+        "calibration": calibration_gain(
+            validation_scores, question, calibration, recipe.evaluation
+        ),
         **judge(scores, question, calibration, recipe.evaluation, rivals),
     }
     images = by_image(scores, question, calibration)

@@ -31,12 +31,12 @@ def calibrate(scores: Scores, question: Question, config: Evaluation) -> Calibra
 
 
 def calibration_gain(
-    held_out: Scores, question: Question, calibration: Calibration, config: Evaluation
+    validation_scores: Scores, question: Question, calibration: Calibration, config: Evaluation
 ) -> dict[str, object]:
     """Compare loss and calibration error on validation without and with the temperature."""
     found = {}
     for name, temperature in (("before", 1.0), ("after", calibration.temperature)):
-        cases = by_image(held_out, question, replace(calibration, temperature=temperature))
+        cases = by_image(validation_scores, question, replace(calibration, temperature=temperature))
         overall = tabulate(cases, draw_figures(cases, config)).overall
         found[name] = {key: plain(overall[key]) for key in ("loss", "calibration_error")}
-    return found | {"images": len(held_out.images)}
+    return found | {"images": len(validation_scores.images)}

@@ -8,11 +8,11 @@ import pytest
 
 from pacs_ai.analysis.predict import Source
 from pacs_ai.analysis.study import Analysis, Wanted, analyse_study
-from pacs_ai.demo.phantom import write_phantom_study
 from pacs_ai.domain import ResultKind
 from pacs_ai.errors import StorageError
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
+from pacs_ai.phantom import write_phantom_study
 from pacs_ai.results import build
 from pacs_ai.results.build import Built
 from tests.unit.analysis.memory import ResultMemory, context_of
