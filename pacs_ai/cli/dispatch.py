@@ -10,8 +10,8 @@ from types import TracebackType
 import typer
 from typer.main import get_command
 
-from pacs_ai.cli import GROUPS
 from pacs_ai.cli.bug import bug_text
+from pacs_ai.cli.commands import GROUPS
 from pacs_ai.errors import NoSpace, PacsAIError
 from pacs_ai.files import is_full
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from pacs_ai.cli import COMMANDS, overview
+from pacs_ai.cli.commands import COMMANDS, overview
 from pacs_ai.cli.dispatch import command
 from pacs_ai.cli.options import HELP_OPTIONS
 

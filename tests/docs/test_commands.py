@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pacs_ai.cli import GROUPS, run
+from pacs_ai.cli import run
+from pacs_ai.cli.commands import GROUPS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/adr/*.md")])

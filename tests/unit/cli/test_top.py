@@ -9,7 +9,8 @@ import pytest
 import typer
 
 from pacs_ai import __version__, cli, errors
-from pacs_ai.cli import COMMANDS, GROUPS, dispatch
+from pacs_ai.cli import dispatch
+from pacs_ai.cli.commands import COMMANDS, GROUPS
 from tests.unit.cli.conftest import Answer
 
 PacsAi = Callable[..., Answer]

@@ -1,0 +1,63 @@
+"""The commands: their names, the modules that have them, and their help in one line.
+
+Nothing but the standard library may be imported here: help and version answer at once.
+"""
+
+from collections.abc import Mapping
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "listen": ("listen", "Run the node: receive, analyse, deliver."),
+    "work": ("listen", "Run a node that does not listen: it only works."),
+    "demo": ("demo", "Send three studies through a node to an archive, on this machine."),
+    "infer": ("infer", "Analyse files without network."),
+    "echo": ("peers", "Ask a peer whether it is there (C-ECHO)."),
+    "send": ("peers", "Send files to a peer (C-STORE)."),
+    "commit": ("peers", "Ask the archives once more whether they keep a job's results."),
+    "studies": ("studies", "Studies: list, show, close, reroute, resolve, delete."),
+    "jobs": ("jobs", "Jobs, one model on one study: list, show, retry, cancel."),
+    "deliveries": ("deliveries", "Results on their way: list, retry, cancel."),
+    "download": ("training", "Bring images of a public archive here, verified."),
+    "dataset": ("training", "Look at the data of a recipe: splits, classes, leakage."),
+    "train": ("training", "Follow a recipe from data to a bundle that the node serves."),
+    "finetune": ("training", "Train the network of a run further."),
+    "tune": ("training", "Look for good settings of a recipe."),
+    "evaluate": ("training", "Judge a run on its test split, or on data of another origin."),
+    "explain": ("training", "Draw what a run's network looks at, and measure what that is worth."),
+    "export": ("training", "Make the bundle of a run, which the node serves."),
+    "quantise": ("training", "Make smaller bundles of one, and say what each costs."),
+    "models": ("models", "Models: list, verify."),
+    "config": ("config", "The configuration: check."),
+    "db": ("db", "The database: upgrade, check, rekey."),
+    "doctor": ("doctor", "Look for what is wrong with this installation."),
+    "conformance": ("conformance", "Print the DICOM conformance statement."),
+}
+"""Command: the module of this package that has it, and its help in one line."""
+
+GROUPS = frozenset({"studies", "jobs", "deliveries", "models", "config", "db"})
+"""Commands that have commands of their own."""
+
+
+def overview() -> str:
+    """Return the help of the top level."""
+    width = max(map(len, COMMANDS)) + 2
+    lines = [f"  {name:<{width}}{text}" for name, (_, text) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "Usage: pacs-ai COMMAND [OPTIONS] [ARGUMENTS]",
+            "",
+            "A DICOM node beside the PACS: receives studies, classifies and explains them, reports",
+            "back. For research only: not a medical device.",
+            "",
+            "Commands:",
+            *lines,
+            "",
+            "Every command explains itself with --help. --config PATH names the configuration of",
+            "the node, else pacs-ai.toml of the working directory counts; -v logs in detail.",
+            "PEER is the name of a [peers.*] section, or AET@host:port.",
+            "",
+            "  --version  Print the version.",
+            "",
+            "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 peer unreachable,",
+            "4 data rejected, 130 interrupted.",
+        ]
+    )
