@@ -26,7 +26,7 @@ class Stubborn(Archive):
     def store(self, received: ReceivedInstance) -> StoreAnswer:
         if received.sop_class_uid == "1.2.840.10008.5.1.4.1.1.2":
             return super().store(received)
-        self.discard(received.part)
+        self.discard(received.file)
         return StoreAnswer(0xA900, "not mine")
 
 
