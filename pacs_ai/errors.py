@@ -7,8 +7,9 @@
     ├─ DataError      ├─ NotDicom  ├─ UnsupportedPixels  ├─ NoFittingSeries
     │                 ├─ ResultWithheld  └─ InvalidResult
     ├─ StorageError   ├─ NoSpace  ├─ DuplicateConflict  ├─ DatabaseBusy  └─ Corrupted
-    ├─ PeerError      ├─ PeerUnreachable  ├─ TlsFailed  ├─ NoPasscode  ├─ AssociationRejected
-    │                 ├─ AssociationAborted  ├─ ContextRejected  └─ StoreRefused
+    ├─ PeerError      ├─ PeerUnreachable  ├─ FolderUnavailable  ├─ TlsFailed  ├─ NoPasscode
+    │                 ├─ AssociationRejected  ├─ AssociationAborted  ├─ ContextRejected
+    │                 └─ StoreRefused
     ├─ ModelError     ├─ BundleInvalid  ├─ BundleChanged  ├─ RuntimeFailed
     │                 └─ ExportMismatch
     └─ StateError     ├─ IllegalTransition  └─ LeaseLost
@@ -150,6 +151,13 @@ class PeerUnreachable(PeerError):
     """No connection, or no answer in time. Check host, port, firewall, and that the peer runs."""
 
     code = "PEER_UNREACHABLE"
+    retryable = True
+
+
+class FolderUnavailable(PeerError):
+    """A folder for results is not there or cannot be written. Check mount, rights and space."""
+
+    code = "FOLDER_UNAVAILABLE"
     retryable = True
 
 

@@ -1,12 +1,14 @@
-"""Models, and the ports that the node listens on."""
+"""Models, the ports that the node listens on, and the folders that get results."""
 
 import errno
 import socket
 from collections.abc import Iterator
 from functools import partial
 
-from pacs_ai.checks.finding import Finding, guarded, wrong
-from pacs_ai.config import Config, ModelEntry
+from pacs_ai.checks.finding import Finding, doubtful, guarded, wrong
+from pacs_ai.config import Config, FolderPeer, ModelEntry
+from pacs_ai.destinations.kinds import destination_of
+from pacs_ai.errors import PeerError
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.net.scp.listener import family_of
 
@@ -32,6 +34,19 @@ def ports(config: Config) -> Iterator[Finding]:
     if problem:
         text = f"node.host: cannot listen on {node.host} port {node.port}: {problem}"
         yield wrong("host", text, "give an address of this machine (0.0.0.0: all), or another port")
+
+
+def folders(config: Config) -> Iterator[Finding]:
+    """Look at the folders that get results; where one is not there, they wait for it."""
+    for name, peer in config.peers.items():
+        if isinstance(peer, FolderPeer):
+            try:
+                destination_of(config, peer).probe()
+            except PeerError as error:
+                remedy = f"correct peers.{name}.path, mount it, or let this user write in it"
+                yield doubtful(f"peer {name}", error.message, remedy)
+            else:
+                yield Finding(f"peer {name}", f"{peer.path} can be written")
 
 
 def _unavailable(host: str, port: int) -> str:

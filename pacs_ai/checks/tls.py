@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pacs_ai.checks.files import PEM_REMEDY, readable_by_all
 from pacs_ai.checks.finding import Finding, doubtful, guarded, wrong
-from pacs_ai.config import Config, Peer
-from pacs_ai.flow.addresses import address
+from pacs_ai.config import Config, DimsePeer
+from pacs_ai.destinations.addresses import address
 from pacs_ai.net.certificates import certificates, valid_until
 from pacs_ai.net.scu.client import ClientTls
 from pacs_ai.net.tls import client_context
@@ -20,7 +20,7 @@ SOON = timedelta(days=30)
 
 def peers(config: Config) -> Iterator[Finding]:
     """Look at what each peer is shown and trusted by: certificates, keys, passcodes."""
-    for name, peer in config.peers.items():
+    for name, peer in config.dimse_peers.items():
         files = address(config, peer).tls
         if files is not None:
             yield from _tls(name, peer, files)
@@ -31,7 +31,7 @@ def peers(config: Config) -> Iterator[Finding]:
 def expiry(config: Config) -> Iterator[Finding]:
     """Tell how long the certificates in use are valid: a node with one that is not still starts."""
     used = {config.tls.certificate: "tls.certificate", config.tls.ca: "tls.ca"}
-    for name, peer in config.peers.items():
+    for name, peer in config.dimse_peers.items():
         used.setdefault(peer.certificate, f"peers.{name}.certificate")
         used.setdefault(peer.ca, f"peers.{name}.ca")
     for path, key in used.items():
@@ -55,7 +55,7 @@ def _valid(key: str, path: Path, *, authorities: bool) -> Finding:
     return Finding(key, text)
 
 
-def _tls(name: str, peer: Peer, files: ClientTls) -> Iterator[Finding]:
+def _tls(name: str, peer: DimsePeer, files: ClientTls) -> Iterator[Finding]:
     key = f"peers.{name}"
     secret = peer.key or peer.certificate
     if secret is not None and readable_by_all(secret):
@@ -69,7 +69,7 @@ def _usable(key: str, files: ClientTls) -> Finding:
     return Finding(key, f"TLS, trusting {whom}")
 
 
-def _passcode(name: str, peer: Peer, path: Path) -> Iterator[Finding]:
+def _passcode(name: str, peer: DimsePeer, path: Path) -> Iterator[Finding]:
     key = f"peers.{name}.passcode_file"
     remedy = "write the passcode into this file, one line, and let only its owner read it"
     yield guarded(key, remedy, partial(_readable, key, path))

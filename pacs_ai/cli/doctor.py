@@ -15,10 +15,10 @@ from pacs_ai.checks.tls import SOON
 from pacs_ai.cli.node import opened_node
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, read_config, single
 from pacs_ai.cli.tables import print_json
-from pacs_ai.config import Config, ModelEntry, Peer, find_config
+from pacs_ai.config import Config, DimsePeer, ModelEntry, find_config
+from pacs_ai.destinations.addresses import address, ask_whether_there, own_addresses
 from pacs_ai.dicom.codecs import EXTRA, has_extra, missing_codecs
 from pacs_ai.errors import PacsAIError, PeerError, PeerUnreachable, TlsFailed
-from pacs_ai.flow.addresses import address, ask_whether_there, own_addresses
 from pacs_ai.flow.expire import all_files_aside, held_studies
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
@@ -127,7 +127,7 @@ def _taken(host: str, port: int) -> str:
 
 
 def _peers(config: Config) -> Iterator[Finding]:
-    for name, peer in config.peers.items():
+    for name, peer in config.dimse_peers.items():
         try:
             yield _echo(config, name, peer)
         except PacsAIError as error:
@@ -145,7 +145,7 @@ def _remedy(name: str, error: PacsAIError) -> str:
     return "check its port, that it knows this node's AE title, and whether it wants TLS or a user"
 
 
-def _echo(config: Config, name: str, peer: Peer) -> Finding:
+def _echo(config: Config, name: str, peer: DimsePeer) -> Finding:
     where = address(config, peer)
     seconds = min(_ECHO_SECONDS, peer.timeout_seconds)
     certificate = client.echo(where, config.node.ae_title, timeout=seconds)

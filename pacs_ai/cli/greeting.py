@@ -4,7 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pacs_ai import __version__
-from pacs_ai.config import Config, Operand, Peer, Rule, describe, find_config, load_config
+from pacs_ai.config import (
+    Config,
+    FolderPeer,
+    Operand,
+    Peer,
+    Rule,
+    describe,
+    find_config,
+    load_config,
+)
 from pacs_ai.model.bundle import ModelBundle
 from pacs_ai.node.app import App
 
@@ -117,6 +126,8 @@ def _operand(key: str, value: Operand) -> str:
 
 
 def _peer(name: str, peer: Peer) -> str:
+    if isinstance(peer, FolderPeer):
+        return f"{name}: folder {peer.path}"
     commits = ", storage commitment" if peer.commitment else ""
     how = ", TLS" if peer.tls else ""
     return f"{name}: {peer.ae_title}@{peer.host}:{peer.port}{how}{commits}"

@@ -11,13 +11,20 @@ import typer
 from pacs_ai.cli.lookup import find_job
 from pacs_ai.cli.node import opened_node
 from pacs_ai.cli.options import ConfigPath, Timeout, Verbose, read_config, single
-from pacs_ai.config import Config
+from pacs_ai.config import Config, FolderPeer
+from pacs_ai.destinations.addresses import (
+    address,
+    as_own,
+    ask_whether_there,
+    own_addresses,
+    takes_tls_only,
+)
+from pacs_ai.destinations.kinds import destination_of
 from pacs_ai.dicom.gather import find_files
 from pacs_ai.dicom.header import read_header
 from pacs_ai.domain import JobId
 from pacs_ai.errors import ConfigError, PeerError, StateError, StoreRefused
 from pacs_ai.flow import commitment_scu as step
-from pacs_ai.flow.addresses import address, as_own, ask_whether_there, own_addresses, takes_tls_only
 from pacs_ai.net.scu import client
 from pacs_ai.net.scu.client import PeerAddress, StoreOutcome
 from pacs_ai.uids import random_uid
@@ -56,6 +63,11 @@ def _echo(
     if (peer is None) != itself:
         raise typer.BadParameter("name a PEER, or --self for this node")
     settings = read_config(config, verbose=verbose)
+    section = settings.peers.get(peer or "")
+    if isinstance(section, FolderPeer):
+        destination_of(settings, section).probe()
+        print(f"{section.path} can be written")
+        return
     addresses = own_addresses(settings) if peer is None else [find_peer(settings, peer)]
     for where in addresses:
         started = time.monotonic()
@@ -130,8 +142,10 @@ def find_peer(config: Config, name: str) -> PeerAddress:
     ConfigError
         If it is neither.
     """
+    if name in config.dimse_peers:
+        return address(config, config.dimse_peers[name])
     if name in config.peers:
-        return address(config, config.peers[name])
+        raise ConfigError(f"peers.{name} is no DICOM node: this command cannot reach it")
     match = _ADDRESS.fullmatch(name)
     if match is None or not match["aet"].strip() or int(match["port"]) > _MAX_PORT:
         known = ", ".join(config.peers) or "none"

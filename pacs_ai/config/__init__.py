@@ -6,11 +6,11 @@ file, and `paths` says where relative paths start.
 
 from pacs_ai.config.load import describe, find_config, load_config
 from pacs_ai.config.paths import SQLITE
+from pacs_ai.config.peers import DimsePeer, FolderPeer, Peer
 from pacs_ai.config.schema import (
     Config,
     ModelEntry,
     Operand,
-    Peer,
     Rule,
     rule_label,
     sent_to,
@@ -19,6 +19,8 @@ from pacs_ai.config.schema import (
 __all__ = [
     "SQLITE",
     "Config",
+    "DimsePeer",
+    "FolderPeer",
     "ModelEntry",
     "Operand",
     "Peer",

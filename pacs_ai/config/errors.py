@@ -11,9 +11,11 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from pacs_ai.config.peers import PEER_KINDS
 from pacs_ai.config.schema import Config, rule_label
 
 _RULES = "rules"
+_PEERS = "peers"
 _WORDS = {
     "missing": "is missing",
     "int_type": "must be a whole number",
@@ -31,6 +33,8 @@ _WORDS = {
     "dict_type": "must be a table",
     "model_type": "must be a table",
     "model_attributes_type": "must be a table",
+    "union_tag_not_found": "must be a table",
+    "union_tag_invalid": f"kind must be {' or '.join(map(repr, PEER_KINDS))}",
     "byte_size": "must be a size, such as 4096 or '64 KiB'",
     "byte_size_unit": "must be a size, such as 4096 or '64 KiB'",
     "string_pattern_mismatch": "must be 64 hexadecimal digits, in lower case",
@@ -80,7 +84,9 @@ def _inside(inner: Sequence[int | str], outer: Sequence[int | str]) -> bool:
 
 
 def _keys(loc: Sequence[int | str]) -> Sequence[int | str]:
-    """Leave out what pydantic adds to a condition for each alternative: ``str``, ``tuple[...]``."""
+    """Leave out what pydantic adds: the kind of a peer, the type of a condition's value."""
+    if loc[:1] == (_PEERS,):
+        return [*loc[:2], *loc[3:]]
     end = loc.index("when") + 2 if "when" in loc else len(loc)
     return loc[:end]
 
@@ -138,6 +144,8 @@ def _nearest(loc: Sequence[int | str]) -> str:
 
 def _known(path: Sequence[int | str]) -> list[str]:
     """Return the keys that may stand at a place."""
+    if path[:1] == (_PEERS,):
+        return list(PEER_KINDS[str(path[2])].model_fields)
     model: Any = Config
     for step in path:
         if isinstance(model, type) and issubclass(model, BaseModel):

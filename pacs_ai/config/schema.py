@@ -10,15 +10,12 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from pacs_ai.config.paths import SQLITE, BundleName
+from pacs_ai.config.peers import DimsePeer, Peer, PeerSection
 from pacs_ai.config.sections import (
-    AETitle,
     Engine,
-    Host,
     Limits,
     Log,
     Node,
-    PeerPort,
-    Seconds,
     Section,
     Storage,
     Study,
@@ -35,55 +32,6 @@ def _some(operand: str | tuple[str, ...]) -> str | tuple[str, ...]:
 
 
 Operand = Annotated[str | tuple[str, ...], AfterValidator(_some)]
-
-
-class Peer(StudyTiming):
-    """``[peers.x]``: a DICOM node that receives results, or whose studies need other timing."""
-
-    ae_title: AETitle
-    """Its AE title."""
-    host: Host
-    """Its address."""
-    port: PeerPort
-    """Its TCP port."""
-    commitment: bool = False
-    """Ask it for storage commitment (PS3.4 Annex J) after delivery."""
-    rejection_note: bool = True
-    """Tell it by a Key Object rejection note which results that it got do not hold any more."""
-    results: tuple[ResultKind, ...] | None = Field(None, min_length=1)
-    """Narrows what a rule sends to it; not set: all that the rule makes."""
-    tls: bool | None = None
-    """Speak TLS to it (BCP 195); ``false`` allows clear text although the node takes TLS only."""
-    ca: Path | None = None
-    """PEM file with the authorities of its certificate, or the certificate; not set: those of
-    ``[tls]``, else the system's."""
-    certificate: Path | None = None
-    """PEM file that shows it who we are, where it asks; not set: that of ``[tls]``."""
-    key: Path | None = None
-    """PEM file with the certificate's private key; not set: it stands in ``certificate``."""
-    user: str | None = Field(None, min_length=1)
-    """Name to show it (PS3.7 D.3.3.7)."""
-    passcode_file: Path | None = None
-    """File whose first line is the passcode of ``user``; not set: the name alone is shown."""
-    timeout_seconds: Seconds = 30
-    """A peer silent for so long is cut off."""
-    retry_hours: float = Field(168, ge=0)
-    """For how long a delivery is tried again."""
-    retry_first_seconds: Seconds = 1
-    """First pause between tries; it doubles."""
-    retry_max_seconds: Seconds = 300
-    """Longest pause between tries."""
-
-    @model_validator(mode="after")
-    def _belongs_together(self) -> Self:
-        for key in ("ca", "certificate", "key"):
-            if getattr(self, key) is not None and not self.tls:
-                raise ValueError(f"{key} needs tls = true")
-        if self.key is not None and self.certificate is None:
-            raise ValueError("key needs certificate")
-        if self.passcode_file is not None and self.user is None:
-            raise ValueError("passcode_file needs user")
-        return self
 
 
 class Results(Section):
@@ -126,8 +74,9 @@ def rule_label(number: int, rule: Rule | None = None) -> str:
 
 def sent_to(rule: Rule, peer: Peer) -> tuple[ResultKind, ...]:
     """Return the kinds that a peer gets of a rule: the rule's, narrowed by the peer's."""
-    taken = rule.results if peer.results is None else peer.results
-    return tuple(kind for kind in rule.results if kind in taken and kind not in DOCUMENTS)
+    kinds = rule.results if peer.results is None else peer.results
+    refused = frozenset() if peer.takes_documents else DOCUMENTS
+    return tuple(kind for kind in rule.results if kind in kinds and kind not in refused)
 
 
 class Config(Section):
@@ -141,7 +90,7 @@ class Config(Section):
     tls: Tls = Tls()
     log: Log = Log()
     results: Results = Results()
-    peers: dict[str, Peer] = Field({})
+    peers: dict[str, PeerSection] = Field({})
     models: dict[str, ModelEntry] = Field({"demo": ModelEntry(bundle="demo")})
     rules: tuple[Rule, ...] = (Rule(name="everything", model="demo"),)
 
@@ -172,7 +121,7 @@ class Config(Section):
         """Keep what came by TLS from leaving in clear text, unless somebody says so."""
         if self.tls.certificate is None or self.tls.plain:
             return self
-        for name, peer in self.peers.items():
+        for name, peer in self.dimse_peers.items():
             if peer.tls is None:
                 raise ValueError(
                     f"peers.{name}: this node takes DICOM over TLS only, and would speak to this"
@@ -184,7 +133,8 @@ class Config(Section):
     def _results(self) -> Self:
         """Refuse a choice of results that could never have an effect."""
         for name, peer in self.peers.items():
-            if files := sorted(DOCUMENTS.intersection(peer.results or ())):
+            files = sorted(DOCUMENTS.intersection(peer.results or ()))
+            if files and not peer.takes_documents:
                 raise ValueError(
                     f"peers.{name}: {', '.join(files)} is no DICOM object and cannot be sent to a"
                     " peer; name it in a rule, and its file is kept in the spool"
@@ -211,6 +161,11 @@ class Config(Section):
         return folder / "debug-phi.log"
 
     @property
+    def dimse_peers(self) -> dict[str, DimsePeer]:
+        """Those of the peers that are DICOM nodes."""
+        return {name: one for name, one in self.peers.items() if isinstance(one, DimsePeer)}
+
+    @property
     def told_of_withdrawals(self) -> list[str]:
         """Names of the peers that are told of results that do not hold any more."""
         return [name for name, peer in self.peers.items() if peer.rejection_note]
@@ -229,7 +184,7 @@ class Config(Section):
         narrower: list[StudyTiming] = []
         if modality in self.study.modality:
             narrower.append(self.study.modality[modality])
-        narrower += [peer for peer in self.peers.values() if peer.ae_title == calling_aet]
+        narrower += [one for one in self.dimse_peers.values() if one.ae_title == calling_aet]
         for timing in narrower:
             values = timing.model_dump(include=set(StudyTiming.model_fields), exclude_none=True)
             merged.update(values)

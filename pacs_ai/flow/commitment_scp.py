@@ -6,8 +6,8 @@ read again and its checksum compared: a success from memory would be worth nothi
 
 import threading
 
+from pacs_ai.destinations.addresses import address
 from pacs_ai.errors import PeerError, StorageError
-from pacs_ai.flow.addresses import address
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.intact import check_instances
 from pacs_ai.logs import get_logger
@@ -54,7 +54,9 @@ class CommitmentScp:
     def commitment_undelivered(self, request: CommitmentRequest, report: CommitmentReport) -> None:
         """Report on an association of our own, to a peer whose address is configured."""
         calling = request.association.calling_aet
-        peers = [peer for peer in self._context.config.peers.values() if peer.ae_title == calling]
+        peers = [
+            peer for peer in self._context.config.dimse_peers.values() if peer.ae_title == calling
+        ]
         if not peers:
             _log.warning("commitment report not delivered: no such peer", peer=calling)
             return

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pacs_ai.config import Peer
+from pacs_ai.config import DimsePeer
+from pacs_ai.destinations.addresses import address
 from pacs_ai.domain import DeliveryState, JobId, TaskKind
 from pacs_ai.errors import ConfigError, PeerError
-from pacs_ai.flow.addresses import address
 from pacs_ai.flow.context import FlowContext, pair_key, split_pair
 from pacs_ai.logs import get_logger
 from pacs_ai.net.commitment_dataset import CommitmentReport
@@ -41,7 +41,7 @@ def commit(context: FlowContext, key: str) -> None:
         The job's id and the destination's name.
     """
     job, destination = split_pair(key)
-    peer = context.config.peers.get(destination)
+    peer = context.config.dimse_peers.get(destination)
     if peer is None:
         return
     with context.database.read() as session:
@@ -62,20 +62,22 @@ class Answer:
 def ask_again(context: FlowContext, job_id: JobId) -> list[Answer]:
     """Ask every destination about what it has got of a job, whatever it was asked before.
 
-    On an operator's word: also of peers without ``commitment = true``.
+    An operator asks for it: also peers without ``commitment = true`` are asked.
 
     Returns
     -------
     list of Answer
-        One for each destination that has something of the job it has not committed to.
+        One for each DICOM node that has something of the job and has not committed to it.
     """
     with context.database.read() as session:
         destinations = commitments.uncommitted(session, job_id)
     answers = []
     for destination, rows in destinations.items():
-        peer = context.config.peers.get(destination)
-        if peer is None:
+        if destination not in context.config.peers:
             raise ConfigError(f"destination {destination!r} is not in the configuration any more")
+        peer = context.config.dimse_peers.get(destination)
+        if peer is None:
+            continue  # a destination of another kind cannot be asked
         _ask(context, peer, destination, rows)
         with context.database.read() as session:
             left = commitments.uncommitted(session, job_id).get(destination, [])
@@ -85,7 +87,7 @@ def ask_again(context: FlowContext, job_id: JobId) -> list[Answer]:
 
 def _ask(
     context: FlowContext,
-    peer: Peer,
+    peer: DimsePeer,
     destination: str,
     rows: Sequence[tuple[Delivery, Result]],
 ) -> None:

@@ -1,29 +1,34 @@
-"""Step 5: results travel to a destination, on one association for each job.
+"""Step 5: results travel to a destination, all that a job has for it at once.
 
 Every outcome is a row: a destination that is down costs time, never a result.
 """
 
 import contextlib
 from collections.abc import Sequence
-from functools import partial
 
 from pacs_ai.clock import beating
 from pacs_ai.config import Peer
+from pacs_ai.destinations.base import DeliveryAnswer, DeliveryOutcome, OutgoingFile
+from pacs_ai.destinations.kinds import destination_of
 from pacs_ai.domain import JobId, TaskKind
 from pacs_ai.errors import ConfigError, PeerError, StorageError
 from pacs_ai.flow import retry, settle
-from pacs_ai.flow.addresses import address
 from pacs_ai.flow.context import FlowContext, pair_key, split_pair
 from pacs_ai.flow.insist import insist
 from pacs_ai.flow.intact import check_result
 from pacs_ai.flow.substitute import substitute
 from pacs_ai.logs import get_logger
-from pacs_ai.net.scu import client
 from pacs_ai.store import deliveries, withholding
 from pacs_ai.store.deliveries import ClaimedDelivery
 from pacs_ai.store.session import Session
 
-DOWN = ("PEER_UNREACHABLE", "TLS_FAILED", "NO_PASSCODE", "ASSOCIATION_REJECTED")
+DOWN = (
+    "PEER_UNREACHABLE",
+    "FOLDER_UNAVAILABLE",
+    "TLS_FAILED",
+    "NO_PASSCODE",
+    "ASSOCIATION_REJECTED",
+)
 """Errors of a destination that gets a probe instead of a longer and longer pause."""
 
 _log = get_logger()
@@ -37,142 +42,124 @@ def deliver(context: FlowContext, key: str) -> None:
     key
         The job's id and the destination's name.
     """
-    job, destination = split_pair(key)
+    job, name = split_pair(key)
     seconds = context.config.engine.lease_seconds
     with context.database.write() as session:
-        parcels = deliveries.claim(
+        batch = deliveries.claim(
             session,
             JobId(job),
-            destination,
+            name,
             owner=context.owner,
             lease_seconds=seconds,
             now=context.now(),
         )
-    if not parcels:
+    if not batch:
         return
-    with beating(seconds / 3, lambda: _renew(context, parcels)):
-        peer = context.config.peers.get(destination)
+    with beating(seconds / 3, lambda: _renew(context, batch)):
+        peer = context.config.peers.get(name)
         if peer is None:
-            error = ConfigError(f"destination {destination!r} is not in the configuration any more")
-            settle.fail_all(context, parcels, error)
+            error = ConfigError(f"destination {name!r} is not in the configuration any more")
+            settle.fail_all(context, batch, error)
             return
-        intact = _intact(context, peer, parcels)
+        intact = _intact(context, peer, batch)
         if intact:
-            _send(context, peer, destination, job, intact)
+            _send(context, peer, name, job, intact)
 
 
-def _renew(context: FlowContext, parcels: Sequence[ClaimedDelivery]) -> None:
+def _renew(context: FlowContext, batch: Sequence[ClaimedDelivery]) -> None:
     """Renew the leases; a failure is made up for by the next time."""
     with contextlib.suppress(StorageError), context.database.write() as session:
-        deliveries.renew(session, parcels, context.config.engine.lease_seconds, context.now())
+        deliveries.renew(session, batch, context.config.engine.lease_seconds, context.now())
 
 
 def _intact(
-    context: FlowContext, peer: Peer, parcels: Sequence[ClaimedDelivery]
+    context: FlowContext, peer: Peer, batch: Sequence[ClaimedDelivery]
 ) -> list[ClaimedDelivery]:
     """Return what is in the spool as it was made; put off or give up the rest."""
     intact = []
-    for parcel in parcels:
+    for claimed in batch:
         try:
-            check_result(context.spool, parcel.path, parcel.bytes, parcel.sha256)
+            check_result(context.spool, claimed.path, claimed.bytes, claimed.sha256)
         except StorageError as error:
-            insist(context, partial(_put_off, context, peer, parcel, error))
+            _put_off(context, peer, claimed, error)
         else:
-            intact.append(parcel)
+            intact.append(claimed)
     return intact
 
 
 def _put_off(
-    context: FlowContext, peer: Peer, parcel: ClaimedDelivery, error: StorageError, session: Session
+    context: FlowContext, peer: Peer, claimed: ClaimedDelivery, error: StorageError
 ) -> None:
-    settle.not_readable(context, session, peer, parcel, error)
+    insist(context, lambda session: settle.not_readable(context, session, peer, claimed, error))
 
 
 def _send(
-    context: FlowContext, peer: Peer, destination: str, job: str, parcels: Sequence[ClaimedDelivery]
+    context: FlowContext, peer: Peer, name: str, job: str, batch: Sequence[ClaimedDelivery]
 ) -> None:
-    by_path = {context.spool.path_of(parcel.path): parcel for parcel in parcels}
-    try:
-        outcomes = client.store(
-            address(context.config, peer),
-            context.config.node.ae_title,
-            list(by_path),
-            timeout=peer.timeout_seconds,
-            may_leave=lambda path: _may_leave(context, by_path[path]),
-        )
-    except PeerError as error:
-        if context.stopping.is_set():
-            return  # the leases are given back at the end: it stays as if it had not begun
-        insist(context, partial(_postpone_all, context, peer, parcels, error))
-        _log.warning("delivery postponed", job=job, peer=destination, error=error.code)
-        return
+    files = {
+        OutgoingFile(context.spool.path_of(claimed.path), claimed.sop_instance_uid): claimed
+        for claimed in batch
+    }
+    outcomes = destination_of(context.config, peer).deliver(
+        list(files), lambda file: _may_leave(context, files[file])
+    )
     left = [
-        (by_path[outcome.path], outcome)
-        for outcome in outcomes
-        if not (outcome.error is not None and context.stopping.is_set())
-        and not _held(context, by_path[outcome.path], outcome)
-        and not _substituted(context, peer, by_path[outcome.path], outcome, job, destination)
+        (claimed, outcome)
+        for claimed, outcome in zip(batch, outcomes, strict=True)
+        if not _interrupted(context, outcome)
+        and not _substituted(context, peer, claimed, outcome, job, name)
     ]
 
     def write(session: Session) -> int:
         stored = sum(settle.settle(context, session, peer, *one) for one in left)
         if stored and peer.commitment:
-            context.engine.enqueue(session, TaskKind.COMMIT, pair_key(job, destination))
+            context.engine.enqueue(session, TaskKind.COMMIT, pair_key(job, name))
         return stored
 
+    if not left:
+        return
     stored = insist(context, write)
-    _log.info("results delivered", job=job, peer=destination, stored=stored, of=len(parcels))
+    late = [one.error for _, one in left if one.answer is DeliveryAnswer.NOT_NOW and one.error]
+    if late and not stored:
+        _log.warning("delivery postponed", job=job, peer=name, error=late[0].code)
+    else:
+        _log.info("results delivered", job=job, peer=name, stored=stored, of=len(batch))
 
 
-def _may_leave(context: FlowContext, parcel: ClaimedDelivery) -> bool:
+def _interrupted(context: FlowContext, outcome: DeliveryOutcome) -> bool:
+    """Tell whether an attempt failed as the node stops.
+
+    The leases are given back at the end: it stays as if it had not begun.
+    """
+    return outcome.error is not None and context.stopping.is_set()
+
+
+def _may_leave(context: FlowContext, claimed: ClaimedDelivery) -> bool:
     """Ask right before an object leaves: meanwhile its study may have come into CONFLICT.
 
     Where nobody can say, it does not leave now.
     """
     with contextlib.suppress(StorageError), context.database.read() as session:
-        return withholding.may_leave(session, parcel.delivery_id, parcel.attempt)
+        return withholding.may_leave(session, claimed.delivery_id, claimed.attempt)
     return False
-
-
-def _held(context: FlowContext, parcel: ClaimedDelivery, outcome: client.StoreOutcome) -> bool:
-    """Give back what was not sent because it was not to leave any more."""
-    if not isinstance(outcome.error, client.Withheld):
-        return False
-
-    def write(session: Session) -> None:
-        withholding.hold(
-            session, parcel.delivery_id, parcel.attempt, now=context.now(), actor=context.owner
-        )
-
-    insist(context, write)
-    return True
 
 
 def _substituted(
     context: FlowContext,
     peer: Peer,
-    parcel: ClaimedDelivery,
-    outcome: client.StoreOutcome,
+    claimed: ClaimedDelivery,
+    outcome: DeliveryOutcome,
     job: str,
-    destination: str,
+    name: str,
 ) -> bool:
     """Tell whether an object is dealt with: replaced, or put off as that failed for now."""
+    if outcome.answer is not DeliveryAnswer.CLASS_REFUSED:
+        return False
     try:
-        return substitute(context, parcel, outcome, job, destination)
+        return substitute(context, claimed, job, name)
     except StorageError as error:
-        insist(context, partial(_put_off, context, peer, parcel, error))
+        _put_off(context, peer, claimed, error)
         return True
-
-
-def _postpone_all(
-    context: FlowContext,
-    peer: Peer,
-    parcels: Sequence[ClaimedDelivery],
-    error: PeerError,
-    session: Session,
-) -> None:
-    for parcel in parcels:
-        settle.not_taken(context, session, peer, parcel, error, refused=not error.retryable)
 
 
 def probe(context: FlowContext) -> int:
@@ -186,20 +173,16 @@ def probe(context: FlowContext) -> int:
     with context.database.read() as session:
         waiting = deliveries.waiting_destinations(session, DOWN)
     back = 0
-    for destination in waiting:
-        peer = context.config.peers.get(destination)
+    for name in waiting:
+        peer = context.config.peers.get(name)
         if peer is None or context.stopping.is_set():
             continue
         try:
-            client.echo(
-                address(context.config, peer),
-                context.config.node.ae_title,
-                timeout=peer.timeout_seconds,
-            )
+            destination_of(context.config, peer).probe()
         except PeerError:
             continue
         back += 1
-        release(context, destination)
+        release(context, name)
     return back
 
 

@@ -8,21 +8,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pacs_ai.config import Peer
-from pacs_ai.errors import (
-    ConfigError,
-    ContextRejected,
-    PacsAIError,
-    PeerError,
-    StorageError,
-    StoreRefused,
-)
+from pacs_ai.destinations.base import DeliveryAnswer, DeliveryOutcome
+from pacs_ai.errors import ConfigError, PacsAIError, StorageError
 from pacs_ai.flow import retry
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.insist import insist
 from pacs_ai.flow.intact import is_outage
 from pacs_ai.logs import get_logger
-from pacs_ai.net.scu import client
-from pacs_ai.net.status import Status, Verdict
 from pacs_ai.store import deliveries, withholding
 from pacs_ai.store.deliveries import ClaimedDelivery
 from pacs_ai.store.session import Session
@@ -35,101 +27,116 @@ def settle(
     context: FlowContext,
     session: Session,
     peer: Peer,
-    parcel: ClaimedDelivery,
-    outcome: client.StoreOutcome,
+    claimed: ClaimedDelivery,
+    outcome: DeliveryOutcome,
 ) -> bool:
-    """Write down what the peer said of one object; True if it has it."""
-    if parcel.kind == REJECTION and isinstance(outcome.error, ContextRejected):
-        _withdraw_by_hand(context, session, parcel)
-        return False
-    status = outcome.status or 0
-    note = f"stored with status 0x{status:04X}" if outcome.warning else ""
-    if status == Status.DUPLICATE_INSTANCE:
-        note = _held(peer, parcel)
-    if outcome.error is not None and not note:
-        refused = outcome.verdict is Verdict.REFUSED
-        may_be_held = parcel.may_be_held or outcome.unanswered
-        parcel = replace(parcel, may_be_held=may_be_held)
-        not_taken(context, session, peer, parcel, outcome.error, refused=refused)
-        return False
-    return deliveries.stored(
-        session, parcel, status=status, note=note, now=context.now(), actor=context.owner
+    """Write down what became of one file at its destination; True if the destination has it."""
+    answer, error, status = outcome.answer, outcome.error, outcome.status or 0
+    note = outcome.note
+    if answer is DeliveryAnswer.HELD_ALREADY:
+        note = _held(peer, claimed, status)
+    if answer is DeliveryAnswer.STORED or (answer is DeliveryAnswer.HELD_ALREADY and note):
+        return deliveries.stored(
+            session, claimed, status=status, note=note, now=context.now(), actor=context.owner
+        )
+    if error is None:
+        _withhold(context, session, claimed)
+    elif answer is DeliveryAnswer.CLASS_REFUSED and claimed.kind == REJECTION:
+        _withdraw_by_hand(context, session, claimed)
+    else:
+        may_be_held = claimed.may_be_held or outcome.unanswered
+        claimed = replace(claimed, may_be_held=may_be_held)
+        refused = answer is not DeliveryAnswer.NOT_NOW
+        _not_taken(context, session, peer, claimed, error, outcome.status, refused=refused)
+    return False
+
+
+def _withhold(context: FlowContext, session: Session, claimed: ClaimedDelivery) -> None:
+    """Give back what was not sent, as it was not to leave any more."""
+    withholding.hold(
+        session, claimed.delivery_id, claimed.attempt, now=context.now(), actor=context.owner
     )
 
 
-def _held(peer: Peer, parcel: ClaimedDelivery) -> str:
-    """Say why 0x0111 (duplicate SOP Instance) means that the peer holds the object; "" if not.
+def _held(peer: Peer, claimed: ClaimedDelivery, status: int) -> str:
+    """Say why it may be believed that the peer holds the object already; "" if it may not.
 
     A UID alone is no proof: an archive may have it from somebody else.
     """
-    if parcel.may_be_held:
-        return "0x0111: the peer holds it since an earlier try whose answer did not come"
+    if claimed.may_be_held:
+        return f"0x{status:04X}: the peer holds it since an earlier try whose answer did not come"
     if peer.commitment:
-        return "0x0111: the peer says that it holds it already; storage commitment will tell"
+        return (
+            f"0x{status:04X}: the peer says that it holds it already; storage commitment will tell"
+        )
     return ""
 
 
-def _withdraw_by_hand(context: FlowContext, session: Session, parcel: ClaimedDelivery) -> None:
+def _withdraw_by_hand(context: FlowContext, session: Session, claimed: ClaimedDelivery) -> None:
     """Leave it at that where a peer takes no rejection notes: most do not."""
     text = "the peer takes no rejection note: mark the withdrawn results there by hand"
     withholding.not_taken(
         session,
-        parcel.delivery_id,
-        parcel.attempt,
+        claimed.delivery_id,
+        claimed.attempt,
         text,
         now=context.now(),
         actor=context.owner,
     )
-    _log.warning("rejection note not taken", delivery=parcel.delivery_id)
+    _log.warning("rejection note not taken", delivery=claimed.delivery_id)
 
 
-def not_taken(
+def _not_taken(
     context: FlowContext,
     session: Session,
     peer: Peer,
-    parcel: ClaimedDelivery,
-    error: PeerError,
+    claimed: ClaimedDelivery,
+    error: PacsAIError,
+    status: int | None,
     *,
     refused: bool,
 ) -> None:
     """Try again later what a peer did not take, or give it up after its time."""
     first, most = peer.retry_first_seconds, peer.retry_max_seconds
-    status = error.status if isinstance(error, StoreRefused) else None
     if not refused:
-        tried = (parcel.created_at, context.now(), parcel.attempt)
+        tried = (claimed.created_at, context.now(), claimed.attempt)
         if retry.over(*tried, hours=peer.retry_hours, limits=_limits(peer)):
             code = "RETRIES_OVER"
-            give_up(context, session, parcel, code, error.message, status)
+            give_up(context, session, claimed, code, error.message, status)
         else:
-            pauses = parcel.pauses(error.code) + 1
-            _postpone(context, session, peer, parcel, error, pauses)
+            pauses = claimed.pauses(error.code) + 1
+            _postpone(context, session, peer, claimed, error, pauses, status=status)
         return
-    refusals = parcel.refusals + 1
+    refusals = claimed.refusals + 1
     if retry.refused_for_long(refusals, first, most, peer.retry_hours):
-        give_up(context, session, parcel, error.code, error.message, status)
+        give_up(context, session, claimed, error.code, error.message, status)
     else:
-        _postpone(context, session, peer, parcel, error, refusals, refused=True)
+        _postpone(context, session, peer, claimed, error, refusals, status=status, refused=True)
 
 
 def not_readable(
-    context: FlowContext, session: Session, peer: Peer, parcel: ClaimedDelivery, error: StorageError
+    context: FlowContext,
+    session: Session,
+    peer: Peer,
+    claimed: ClaimedDelivery,
+    error: StorageError,
 ) -> None:
     """Try again later what the spool did not give, or give it up after its time."""
-    pauses = parcel.pauses(error.code)
+    pauses = claimed.pauses(error.code)
     outage = is_outage(context.spool, error)
     if retry.worth(error, pauses, outage=outage, hours=peer.retry_hours, limits=_limits(peer)):
-        _postpone(context, session, peer, parcel, error, pauses + 1)
-        _log.error("result not readable", delivery=parcel.delivery_id, error=error.code)
+        _postpone(context, session, peer, claimed, error, pauses + 1)
+        _log.error("result not readable", delivery=claimed.delivery_id, error=error.code)
     else:
-        give_up(context, session, parcel, error.code, error.message)
+        give_up(context, session, claimed, error.code, error.message)
 
 
-def fail_all(context: FlowContext, parcels: Sequence[ClaimedDelivery], error: ConfigError) -> None:
+def fail_all(context: FlowContext, batch: Sequence[ClaimedDelivery], error: ConfigError) -> None:
     """Move deliveries to FAILED that cannot be sent as things are."""
 
     def write(session: Session) -> None:
-        for parcel in parcels:
-            give_up(context, session, parcel, error.code, error.message)
+        for claimed in batch:
+            give_up(context, session, claimed, error.code, error.message)
 
     insist(context, write)
 
@@ -137,7 +144,7 @@ def fail_all(context: FlowContext, parcels: Sequence[ClaimedDelivery], error: Co
 def give_up(
     context: FlowContext,
     session: Session,
-    parcel: ClaimedDelivery,
+    claimed: ClaimedDelivery,
     code: str,
     text: str,
     status: int | None = None,
@@ -145,14 +152,14 @@ def give_up(
     """Move a delivery to FAILED, with an alarm."""
     deliveries.fail(
         session,
-        parcel,
+        claimed,
         code=code,
         text=text,
         now=context.now(),
         actor=context.owner,
         status=status,
     )
-    _log.error("delivery failed", delivery=parcel.delivery_id, error=code, status=status)
+    _log.error("delivery failed", delivery=claimed.delivery_id, error=code, status=status)
 
 
 def _limits(peer: Peer) -> tuple[float, float]:
@@ -163,21 +170,22 @@ def _postpone(
     context: FlowContext,
     session: Session,
     peer: Peer,
-    parcel: ClaimedDelivery,
+    claimed: ClaimedDelivery,
     error: PacsAIError,
     pauses: int,
     *,
+    status: int | None = None,
     refused: bool = False,
 ) -> None:
     now = context.now()
     deliveries.postpone(
         session,
-        parcel,
+        claimed,
         code=error.code,
         text=error.message,
         due_at=now + retry.pause(pauses, *_limits(peer)),
-        refusals=parcel.refusals + refused,
+        refusals=claimed.refusals + refused,
         now=now,
         actor=context.owner,
-        status=error.status if isinstance(error, StoreRefused) else None,
+        status=status,
     )

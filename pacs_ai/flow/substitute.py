@@ -4,11 +4,11 @@ import hashlib
 
 from pacs_ai.dicom.modules import COMPREHENSIVE_3D_SR
 from pacs_ai.domain import TaskKind
-from pacs_ai.errors import ContextRejected, InvalidResult
+from pacs_ai.errors import InvalidResult
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.intact import stored_before
 from pacs_ai.logs import get_logger
-from pacs_ai.net.scu.client import StoreOutcome
+from pacs_ai.results.build import DICOM_SUFFIX
 from pacs_ai.results.sr.comprehensive_sr import as_comprehensive_sr
 from pacs_ai.store import deliveries, results
 from pacs_ai.store.deliveries import ClaimedDelivery
@@ -20,9 +20,7 @@ PLAIN = "2D"
 _log = get_logger()
 
 
-def substitute(
-    context: FlowContext, parcel: ClaimedDelivery, outcome: StoreOutcome, job: str, destination: str
-) -> bool:
+def substitute(context: FlowContext, claimed: ClaimedDelivery, job: str, destination: str) -> bool:
     """Put a report that a peer takes in the place of one that it refused.
 
     Returns
@@ -30,19 +28,18 @@ def substitute(
     bool
         False if there is none: the peer refused something else, or for another reason.
     """
-    refused = isinstance(outcome.error, ContextRejected)
-    if not refused or parcel.sop_class_uid != COMPREHENSIVE_3D_SR:
+    if claimed.sop_class_uid != COMPREHENSIVE_3D_SR:
         return False
     try:
-        plain = as_comprehensive_sr(outcome.path)
+        plain = as_comprehensive_sr(context.spool.path_of(claimed.path))
     except InvalidResult:
         return False
     known = stored_before(context, plain.sop_instance_uid)
     with context.database.read() as session:
-        kind, number = results.kind_of(session, parcel.sop_instance_uid)
+        kind, number = results.kind_of(session, claimed.sop_instance_uid)
     if known is None:
         path, size, digest = (
-            context.spool.write_result(plain.content, outcome.path.suffix),
+            context.spool.write_result(plain.content, DICOM_SUFFIX),
             len(plain.content),
             hashlib.sha256(plain.content).hexdigest(),
         )
@@ -61,7 +58,7 @@ def substitute(
         bytes=size,
     )
     with context.database.write() as session:
-        deliveries.exchange(session, parcel, made, now=context.now(), actor=context.owner)
+        deliveries.exchange(session, claimed, made, now=context.now(), actor=context.owner)
         context.engine.enqueue(session, TaskKind.DELIVER, pair_key(job, destination))
     _log.info("report sent as Comprehensive SR", job=job, peer=destination)
     return True

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from pacs_ai.dicom.validate import check_dataset
-from pacs_ai.domain import DOCUMENTS, ResultKind, TaskKind
+from pacs_ai.domain import ResultKind, TaskKind
 from pacs_ai.errors import InvalidResult, StorageError
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.logs import get_logger, study_ref
@@ -88,7 +88,6 @@ def _note(
             result.sop_instance_uid,
         )
         for result in results
-        if result.kind not in DOCUMENTS
     ]
     source = read_source(context.spool.path_of(path))
     note = build_rejection(

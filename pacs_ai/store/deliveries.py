@@ -65,7 +65,7 @@ def claim(
         )
         .order_by(Delivery.id)
     )
-    parcels = []
+    batch = []
     for delivery, result in session.execute(query).all():
         attempt, may_be_held = delivery.attempt + 1, delivery.may_be_held
         moved = move(
@@ -82,7 +82,7 @@ def claim(
             lease_until=now + timedelta(seconds=lease_seconds),
         )
         if moved:
-            parcels.append(
+            batch.append(
                 ClaimedDelivery(
                     DeliveryId(delivery.id),
                     attempt,
@@ -99,21 +99,21 @@ def claim(
                     result.kind,
                 )
             )
-    return parcels
+    return batch
 
 
 def stored(
-    session: Session, parcel: ClaimedDelivery, *, status: int, note: str, now: datetime, actor: str
+    session: Session, claimed: ClaimedDelivery, *, status: int, note: str, now: datetime, actor: str
 ) -> bool:
     """Move SENDING → STORED: the peer has it, perhaps with a warning status (0xBxxx)."""
     return move(
         session,
         Delivery,
-        parcel.delivery_id,
+        claimed.delivery_id,
         (DeliveryState.SENDING, DeliveryState.STORED),
         now=now,
         actor=actor,
-        fence={"attempt": parcel.attempt},
+        fence={"attempt": claimed.attempt},
         note=note,
         status_code=status,
         stored_at=now,
@@ -126,7 +126,7 @@ def stored(
 
 def postpone(
     session: Session,
-    parcel: ClaimedDelivery,
+    claimed: ClaimedDelivery,
     *,
     code: str,
     text: str,
@@ -140,18 +140,18 @@ def postpone(
     return move(
         session,
         Delivery,
-        parcel.delivery_id,
+        claimed.delivery_id,
         (DeliveryState.SENDING, DeliveryState.WAITING),
         now=now,
         actor=actor,
-        fence={"attempt": parcel.attempt},
+        fence={"attempt": claimed.attempt},
         note=text,
         due_at=due_at,
         refusals=refusals,
-        postponed=parcel.pauses(code) + 1,
+        postponed=claimed.pauses(code) + 1,
         postponed_for=code,
         status_code=status,
-        may_be_held=parcel.may_be_held,
+        may_be_held=claimed.may_be_held,
         error_code=code,
         error_text=text,
         **NO_LEASE,
@@ -160,7 +160,7 @@ def postpone(
 
 def fail(
     session: Session,
-    parcel: ClaimedDelivery,
+    claimed: ClaimedDelivery,
     *,
     code: str,
     text: str,
@@ -172,14 +172,14 @@ def fail(
     return move(
         session,
         Delivery,
-        parcel.delivery_id,
+        claimed.delivery_id,
         (DeliveryState.SENDING, DeliveryState.FAILED),
         now=now,
         actor=actor,
-        fence={"attempt": parcel.attempt},
+        fence={"attempt": claimed.attempt},
         note=text,
         status_code=status,
-        may_be_held=parcel.may_be_held,
+        may_be_held=claimed.may_be_held,
         error_code=code,
         error_text=text,
         **NO_LEASE,
@@ -187,18 +187,18 @@ def fail(
 
 
 def exchange(
-    session: Session, parcel: ClaimedDelivery, made: StoredResult, *, now: datetime, actor: str
+    session: Session, claimed: ClaimedDelivery, made: StoredResult, *, now: datetime, actor: str
 ) -> bool:
     """Move SENDING → PENDING with another result: one that the peer may take."""
-    job_id = session.get_one(Delivery, parcel.delivery_id).job_id
+    job_id = session.get_one(Delivery, claimed.delivery_id).job_id
     return move(
         session,
         Delivery,
-        parcel.delivery_id,
+        claimed.delivery_id,
         (DeliveryState.SENDING, DeliveryState.PENDING),
         now=now,
         actor=actor,
-        fence={"attempt": parcel.attempt},
+        fence={"attempt": claimed.attempt},
         note=f"the peer refuses this class; {made.kind} in its place",
         result_id=results.keep(session, JobId(job_id), made),
         may_be_held=False,
@@ -253,13 +253,13 @@ def waiting_destinations(session: Session, error_codes: Sequence[str]) -> list[s
 
 
 def renew(
-    session: Session, parcels: Sequence[ClaimedDelivery], lease_seconds: float, now: datetime
+    session: Session, batch: Sequence[ClaimedDelivery], lease_seconds: float, now: datetime
 ) -> None:
     """Keep the leases of deliveries that are being sent."""
     session.execute(
         sa.update(Delivery)
         .where(
-            Delivery.id.in_([parcel.delivery_id for parcel in parcels]),
+            Delivery.id.in_([claimed.delivery_id for claimed in batch]),
             Delivery.state == DeliveryState.SENDING,
         )
         .values(lease_until=now + timedelta(seconds=lease_seconds))

@@ -6,7 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
-from pacs_ai.domain import DeliveryState, JobId
+from pacs_ai.domain import DOCUMENTS, DeliveryState, JobId
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Delivery, Job, Result, Study
 from pacs_ai.store.transition import record
@@ -20,8 +20,8 @@ DELIVERED = (DeliveryState.STORED, DeliveryState.COMMITTING, DeliveryState.COMMI
 def _owed(destinations: Collection[str]) -> sa.Select[Delivery, Result]:
     """Select what peers have got under a patient who was corrected, and were told nothing of.
 
-    Also what a peer may have got, as its answer was lost. A note that never arrived before the next
-    correction tells nothing.
+    Also what a peer may have got, as its answer was lost. A note names DICOM objects only. One that
+    did not arrive before the next correction tells nothing.
     """
     note, sent = aliased(Result), aliased(Delivery)
     told = sa.exists().where(
@@ -43,7 +43,7 @@ def _owed(destinations: Collection[str]) -> sa.Select[Delivery, Result]:
             ),
             Delivery.destination.in_(destinations),
             Result.correction < Study.correction,
-            Result.kind != REJECTION,
+            Result.kind.not_in((REJECTION, *DOCUMENTS)),
             ~told,
         )
         .order_by(Delivery.id)

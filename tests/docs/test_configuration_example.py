@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from pacs_ai.config import Config, ModelEntry, Peer, Rule, load_config
+from pacs_ai.config import Config, DimsePeer, FolderPeer, ModelEntry, Rule, load_config
 from pacs_ai.config.sections import StudyTiming
 
 COMMENTED_KEY = re.compile(r"^#(?=[a-z_0-9]+ = )", re.MULTILINE)
@@ -59,7 +59,7 @@ def expected() -> dict[str, Any]:
         for key, default in keys("study.modality.CR", StudyTiming)
         if key.endswith("release_seconds")
     )
-    found.update(keys("peers.archive", Peer))
+    found.update(keys("peers.archive", DimsePeer))
     found.update(keys("models.demo", ModelEntry))
     found.update(keys("rules", Rule))
     return found
@@ -90,6 +90,16 @@ def test_it_is_valid_with_every_key_in_force(example: Path, tmp_path: Path) -> N
 def test_it_shows_every_key_and_no_other(example: Path) -> None:
     shown = dict(flatten("", tomllib.loads(COMMENTED_KEY.sub("", example.read_text()))))
     assert sorted(shown) == sorted(expected())
+
+
+def test_the_folder_that_it_describes_is_valid(example: Path, tmp_path: Path) -> None:
+    described = re.search(r"^# \[peers\.watched\]\n(?:# .*\n)+", example.read_text(), re.MULTILINE)
+    assert described is not None
+    path = tmp_path / "pacs-ai.toml"
+    path.write_text(re.sub(r"^# ", "", described[0], flags=re.MULTILINE))
+    watched = load_config(path).peers["watched"]
+    assert isinstance(watched, FolderPeer)
+    assert watched.path == Path("/srv/results")
 
 
 def test_what_is_commented_out_is_the_default(example: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pydicom.data import get_testdata_file
 
 from pacs_ai.cli import run
 from pacs_ai.cli.peers import find_peer, show
-from pacs_ai.config import Config, Peer
+from pacs_ai.config import Config, DimsePeer
 from pacs_ai.demo.archive import AE_TITLE, Archive
 from pacs_ai.errors import ConfigError
 from pacs_ai.net.scp.handlers import ReceivedInstance, StoreAnswer
@@ -123,7 +123,7 @@ def test_sending_from_several_threads_keeps_files_apart(peer: str, tmp_path: Pat
     ],
 )
 def test_names_of_peers(name: str, address: str) -> None:
-    config = Config(peers={"pacs": Peer(ae_title="PACS", host="10.0.0.5", port=104)})
+    config = Config(peers={"pacs": DimsePeer(ae_title="PACS", host="10.0.0.5", port=104)})
     assert show(find_peer(config, name)) == address
 
 

@@ -135,7 +135,7 @@ def test_the_node_knows_itself(
     tmp_path: Path, authority: Authority, usage: str, until: str
 ) -> None:
     """Whatever its certificate is good for, and whoever else may call: it answers its own echo."""
-    from pacs_ai.flow.addresses import ask_whether_there  # noqa: PLC0415 - of a layer above
+    from pacs_ai.destinations.addresses import ask_whether_there  # noqa: PLC0415 - of a layer above
 
     pair = authority.sign("itself", usage=usage, until=until)
     itself = ClientTls(certificate=pair.certificate, key=pair.key, itself=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from pacs_ai.clock import ManualClock
-from pacs_ai.config import Config, Peer, Rule
+from pacs_ai.config import Config, DimsePeer, Rule
 from pacs_ai.domain import JobId
 from pacs_ai.flow import retry
 from pacs_ai.flow.analyse import analyse
@@ -19,7 +19,7 @@ from pacs_ai.model.predict import Classifier
 from pacs_ai.store import jobs, operator, studies
 from pacs_ai.store.schema import Delivery, Instance, Job, Result, Study
 
-PEER = Peer(ae_title="ARCHIVE", host="127.0.0.1", port=104, retry_max_seconds=300)
+PEER = DimsePeer(ae_title="ARCHIVE", host="127.0.0.1", port=104, retry_max_seconds=300)
 LONGEST = retry.longest(retry.JOB_PAUSES[1])
 RULE = Rule(name="all", model="demo", send_to=("archive",))
 

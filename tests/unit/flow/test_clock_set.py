@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from pacs_ai.clock import ManualClock
-from pacs_ai.config import Peer
+from pacs_ai.config import DimsePeer
 from pacs_ai.domain import DeliveryState, JobId, JobState
 from pacs_ai.flow.commitment_scu import ANSWER_WITHIN, remind
 from pacs_ai.flow.context import FlowContext
@@ -18,7 +18,7 @@ from tests.unit.store.samples import made, routed_job
 
 HOUR = 3600.0
 PAUSE = 100.0
-PACS = Peer(ae_title="PACS", host="127.0.0.1", port=1, commitment=True, retry_max_seconds=300)
+PACS = DimsePeer(ae_title="PACS", host="127.0.0.1", port=1, commitment=True, retry_max_seconds=300)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pydicom.dataset import Dataset
 
 from pacs_ai.analysis.make import make_refusals
 from pacs_ai.analysis.predict import Source
-from pacs_ai.config import Config, Peer, Rule
+from pacs_ai.config import Config, DimsePeer, Rule
 from pacs_ai.domain import JobId, ResultKind
 from pacs_ai.errors import NoFittingSeries
 from pacs_ai.flow.context import FlowContext
@@ -24,8 +24,8 @@ from tests.unit.store.samples import MODEL
 
 WHY = NoFittingSeries("no suitable image for MG among 1 instance (1 other modality)")
 PEERS = {
-    "pacs": Peer(ae_title="PACS", host="h", port=104),
-    "viewer": Peer(ae_title="VIEW", host="h", port=104, results=("pdf",)),
+    "pacs": DimsePeer(ae_title="PACS", host="h", port=104),
+    "viewer": DimsePeer(ae_title="VIEW", host="h", port=104, results=("pdf",)),
 }
 
 

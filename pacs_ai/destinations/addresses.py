@@ -2,7 +2,7 @@
 
 import ipaddress
 
-from pacs_ai.config import Config, Peer
+from pacs_ai.config import Config, DimsePeer
 from pacs_ai.net.scu import client
 from pacs_ai.net.scu.client import ClientTls, Login, PeerAddress
 from pacs_ai.net.scu.pdu_stream import TlsEnded
@@ -11,7 +11,7 @@ _ANY = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - no
 """Where a node that listens on every address can be reached from its own machine."""
 
 
-def address(config: Config, peer: Peer) -> PeerAddress:
+def address(config: Config, peer: DimsePeer) -> PeerAddress:
     """Return the address of a configured peer.
 
     With TLS, what the peer's section leaves out is taken from ``[tls]``: a node usually has one
@@ -21,7 +21,7 @@ def address(config: Config, peer: Peer) -> PeerAddress:
     return PeerAddress(peer.ae_title, peer.host, peer.port, _tls(config, peer), login)
 
 
-def _tls(config: Config, peer: Peer) -> ClientTls | None:
+def _tls(config: Config, peer: DimsePeer) -> ClientTls | None:
     if not peer.tls:
         return None
     own = config.tls

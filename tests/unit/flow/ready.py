@@ -1,0 +1,112 @@
+"""A job whose results are made and wait for their destinations: no analysis, no network."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from io import BytesIO
+
+import pydicom
+import sqlalchemy as sa
+from pydicom.data import get_testdata_file
+
+from pacs_ai.config import Peer
+from pacs_ai.domain import JobId, TaskKind
+from pacs_ai.flow.context import FlowContext, pair_key
+from pacs_ai.flow.deliver import deliver, release
+from pacs_ai.store import jobs
+from pacs_ai.store.results import StoredResult
+from pacs_ai.store.schema import Delivery, Event, Result
+from tests.unit.store.samples import made, routed_job
+
+SC = "1.2.840.10008.5.1.4.1.1.7"
+
+
+@dataclass
+class Ready:
+    """One job on a node with some peers."""
+
+    context: FlowContext
+    job: JobId
+
+    def deliver(self, name: str = "pacs") -> list[str]:
+        """Send what is PENDING; return the states of all deliveries to the destination."""
+        deliver(self.context, pair_key(self.job, name))
+        return self.states(name)
+
+    def states(self, name: str = "pacs") -> list[str]:
+        return [one.state for one in self.rows(name)]
+
+    def rows(self, name: str = "pacs") -> list[Delivery]:
+        query = sa.select(Delivery).where(Delivery.destination == name).order_by(Delivery.id)
+        with self.context.database.read() as session:
+            return list(session.scalars(query))
+
+    def results(self) -> list[Result]:
+        with self.context.database.read() as session:
+            return list(session.scalars(sa.select(Result).order_by(Result.id)))
+
+    def arrows(self, delivery: Delivery) -> list[str]:
+        """Every state that a delivery has been in, from its audit trail."""
+        query = (
+            sa.select(Event.to_state)
+            .where(Event.entity == "delivery", Event.entity_id == str(delivery.id))
+            .order_by(Event.id)
+        )
+        with self.context.database.read() as session:
+            return list(session.scalars(query))
+
+    def tasks(self, kind: TaskKind) -> list[str]:
+        """Keys of the tasks of a kind that are asked for."""
+        with self.context.database.read() as session:
+            return sorted(self.context.engine.existing(session, kind))
+
+    def wait(self, name: str = "pacs") -> None:
+        """Let the pause of a destination's deliveries go by, and wake what is due."""
+        now = self.context.now()
+        later = max(one.due_at for one in self.rows(name) if one.due_at is not None)
+        self.context.clock.sleep(max(0.0, (later - now).total_seconds()))
+        release(self.context)
+
+
+def ready(
+    context: FlowContext,
+    peers: dict[str, Peer],
+    *,
+    results: tuple[dict[str, object], ...] = ({}, {}),
+) -> Ready:
+    """Make a job and its results, each sent to every peer.
+
+    Parameters
+    ----------
+    results
+        For each what differs from a secondary capture.
+    """
+    config = context.config.model_copy(update={"peers": peers})
+    node = replace(context, config=config)
+    with node.database.write() as session:
+        _, job = routed_job(session)
+        lease = jobs.claim(session, job, node.owner, 60, node.now())
+        assert lease is not None
+        kept = [
+            _kept(node, number, {"send_to": tuple(peers), **changes})
+            for number, changes in enumerate(results, start=1)
+        ]
+        jobs.succeed(session, lease, kept, "ok", node.now())
+    return Ready(node, job)
+
+
+def _kept(node: FlowContext, number: int, changes: dict[str, object]) -> StoredResult:
+    values: dict[str, object] = {"kind": "capture", "sop_class_uid": SC, **changes}
+    result = made(number, **values)
+    content = _dicom(result.sop_class_uid, result.sop_instance_uid)
+    path = node.spool.write_result(content, ".dcm")
+    digest = hashlib.sha256(content).hexdigest()
+    return replace(result, path=path, bytes=len(content), sha256=digest)
+
+
+def _dicom(sop_class_uid: str, sop_instance_uid: str) -> bytes:
+    dataset = pydicom.dcmread(str(get_testdata_file("CT_small.dcm")))
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = sop_class_uid
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = sop_instance_uid
+    buffer = BytesIO()
+    dataset.save_as(buffer)
+    return buffer.getvalue()
