@@ -3,7 +3,7 @@
 Results are made kind by kind: a kind that cannot be made does not stop the others.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -84,7 +84,7 @@ def make_results(
     context = context_of(evidence)
 
     def build(kind: ResultKind) -> Iterable[Built]:
-        return checked_results(prediction, [kind], context, evidence)
+        return build_results(prediction, [kind], context, grey, evidence)
 
     return _each_kind(kinds, build, writer)
 
@@ -128,7 +128,7 @@ def make_refusals(
         return Outcome([], dict.fromkeys(kinds, unread))
 
     def build(kind: ResultKind) -> Iterable[Built]:
-        return _checked(build_refusals(refusal, [kind], context, evidence))
+        return build_refusals(refusal, [kind], context, evidence)
 
     return _each_kind(kinds, build, writer)
 
@@ -146,34 +146,9 @@ def refusal_of(model: ModelIdentity, sources: Sequence[Source], error: DataError
     return Refusal(model, headers, error.code, error.message) if headers else None
 
 
-def checked_results(
-    prediction: StudyPrediction,
-    kinds: Sequence[ResultKind],
-    context: ResultContext,
-    evidence: Evidence | None = None,
-) -> Iterator[Built]:
-    """Build results one at a time, and check each against the standard.
-
-    Raises
-    ------
-    InvalidResult
-        If an object breaks a rule of the standard.
-    """
-    return _checked(build_results(prediction, kinds, context, grey, evidence))
-
-
 def grey(image: ImagePrediction) -> npt.NDArray[np.float32]:
     """Return what a radiologist sees of an image, shape (rows, columns), in [0, 1]."""
     return read_pixels(image.header.path, image.frame, strict=False)
-
-
-def _checked(built: Iterable[Built]) -> Iterator[Built]:
-    """Check objects against the standard before anybody gets them; attributes are named."""
-    for result in built:
-        problems = check_dataset(result.dataset) if isinstance(result, BuiltResult) else ()
-        if problems:
-            raise InvalidResult(f"{result.kind} {result.number}: {problems[0]}")
-        yield result
 
 
 def _each_kind(
@@ -181,12 +156,13 @@ def _each_kind(
     build: Callable[[ResultKind], Iterable[Built]],
     writer: ResultWriter[T],
 ) -> Outcome[T]:
-    """Make and write the results of each kind, either all of them or none."""
+    """Make, check and write the results of each kind, either all of them or none."""
     outcome: Outcome[T] = Outcome()
     for kind in kinds:
         before = len(outcome.made)
         try:
             for result in build(kind):
+                _check(result)
                 outcome.made.append(writer.write(result))
         except StorageError:
             _remove(outcome.made, 0, writer)
@@ -195,6 +171,19 @@ def _each_kind(
             _remove(outcome.made, before, writer)
             outcome.failed[kind] = _reason(kind, error)
     return outcome
+
+
+def _check(result: Built) -> None:
+    """Check an object against the standard; the error names attributes, and no values.
+
+    Raises
+    ------
+    InvalidResult
+        If the object breaks a rule of the standard.
+    """
+    problems = check_dataset(result.dataset) if isinstance(result, BuiltResult) else ()
+    if problems:
+        raise InvalidResult(f"{result.kind} {result.number}: {problems[0]}")
 
 
 def _remove(made: list[T], first: int, writer: ResultWriter[T]) -> None:

@@ -95,22 +95,17 @@ def analyse_study(
             analysis.error = next(iter(analysis.results.failed.values()), None)
     except DataError as error:
         analysis.error = error
-    reason, missing = _missing(analysis, wanted)
-    if reason is not None:
+    if analysis.error is not None or analysis.results.failed:
+        reason, kinds = _missing(analysis, wanted)
         analysis.refusals = make_refusals(
-            classifier.identity, sources, reason, missing, wanted.context_of, writer
+            classifier.identity, sources, reason, kinds, wanted.context_of, writer
         )
     return analysis
 
 
-def _missing(
-    analysis: Analysis[T], wanted: Wanted
-) -> tuple[DataError | None, Sequence[ResultKind]]:
-    """Say why results are missing, and which kinds a refusal takes the place of."""
+def _missing(analysis: Analysis[T], wanted: Wanted) -> tuple[DataError, Sequence[ResultKind]]:
+    """Say why results are missing, and which kinds say so in their place."""
     if analysis.error is not None:
         return analysis.error, wanted.refusals
-    failed = analysis.results.failed
-    if not failed:
-        return None, ()
     error = InvalidResult(f"the images were analysed, but {analysis.results.remark}")
-    return error, [kind for kind in wanted.refusals if kind in failed]
+    return error, [kind for kind in wanted.refusals if kind in analysis.results.failed]

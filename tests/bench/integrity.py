@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pacs_ai.analysis.make import checked_results
+from pacs_ai.analysis.make import grey
 from pacs_ai.dicom.files import dataset_content, file_content
 from pacs_ai.dicom.foreign import quiet
 from pacs_ai.dicom.pixels import read_pixels
@@ -25,6 +25,7 @@ from pacs_ai.domain import ResultKind
 from pacs_ai.flow.intact import check_instances, check_result
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
+from pacs_ai.results.build import build_results
 from pacs_ai.store.schema import Instance
 from pacs_ai.store.spool import Spool
 from tests.bench.report import machine, write
@@ -88,7 +89,7 @@ def results(folder: Path, rounds: int) -> list[Outcome]:
     spool = Spool(folder, "")
     prediction = study([image(source(folder, 512), (0.07, 0.93))])
     outcomes = []
-    for result in checked_results(prediction, (ResultKind.REPORT, ResultKind.CAPTURE), CONTEXT):
+    for result in build_results(prediction, (ResultKind.REPORT, ResultKind.CAPTURE), CONTEXT, grey):
         path = folder / f"{result.kind}.dcm"
         path.write_bytes(result.encode())
         content = file_content(path)

@@ -26,10 +26,11 @@ import pydicom
 from highdicom import sr
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-from pacs_ai.analysis.make import checked_results
+from pacs_ai.analysis.make import make_results
 from pacs_ai.dicom.foreign import quiet
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.domain import ImagePrediction, ResultKind, StudyPrediction
+from pacs_ai.results.build import Built
 from pacs_ai.results.common.codes import PERCENT, concept, probability_concept
 from pacs_ai.results.content.selection import every_image
 from pacs_ai.results.images.overlay import Legend, draw, headline
@@ -77,8 +78,20 @@ def sources(folder: Path, count: int) -> list[Path]:
     return [save(ct_slice(n, **values), folder / f"{n}.dcm") for n in range(1, count + 1)]
 
 
+class Encoder:
+    """Makes the bytes of each file and keeps their number."""
+
+    def write(self, result: Built) -> int:
+        return len(result.encode())
+
+    def remove(self, written: int) -> None:
+        raise AssertionError(f"a result of {written} bytes is taken back")
+
+
 def ours(prediction: StudyPrediction, kinds: Sequence[ResultKind]) -> int:
-    return sum(len(result.encode()) for result in checked_results(prediction, kinds, CONTEXT))
+    outcome = make_results(prediction, kinds, lambda _: CONTEXT, Encoder())
+    assert not outcome.failed, outcome.remark
+    return sum(outcome.made)
 
 
 def drawn(seen: ImagePrediction, class_index: int) -> np.ndarray:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pacs_ai.analysis.make import checked_results
+from pacs_ai.analysis.make import make_results
 from pacs_ai.analysis.predict import Source, predict_study
+from pacs_ai.cli.result_folder import ResultFolder
 from pacs_ai.dicom.header import read_header
 from pacs_ai.domain import DOCUMENTS, ClassSpec, Code, ImagePrediction, ResultKind, StudyPrediction
 from pacs_ai.model.predict import Classifier, aggregate
@@ -71,11 +72,9 @@ def of_fourteen(images: Sequence[Path], folder: Path, *, found: int) -> Stored:
 
 def with_results(prediction: StudyPrediction, images: Sequence[Path], folder: Path) -> Stored:
     """Build and check the results, as the node does."""
-    folder.mkdir(parents=True, exist_ok=True)
-    files = list(images)
     shown = tuple(kind for kind in ResultKind if kind not in DOCUMENTS)
-    for result in checked_results(prediction, shown, CONTEXT):
-        path = folder / f"{result.kind}-{result.number}{result.suffix}"
-        result.write(path)
-        files.append(path)
-    return Stored(prediction.images[0].header.study_instance_uid, tuple(files), prediction)
+    writer = ResultFolder(folder.parent, folder.name)
+    outcome = make_results(prediction, shown, lambda _: CONTEXT, writer)
+    assert not outcome.failed, outcome.remark
+    files = (*images, *map(Path, outcome.made))
+    return Stored(prediction.images[0].header.study_instance_uid, files, prediction)

@@ -44,8 +44,8 @@ def test_a_kind_that_cannot_be_made_costs_only_itself(
     def build(*args: Any) -> Iterator[Built]:
         return broken() if args[1] == [kind] else whole(*args)
 
-    whole = make_module.checked_results
-    monkeypatch.setattr(make_module, "checked_results", build)
+    whole = make_module.build_results
+    monkeypatch.setattr(make_module, "build_results", build)
     writer = ResultMemory()
     outcome = make_results(prediction, EVERYTHING, context_of, writer)
     assert {one.kind for one in outcome.made} == set(ResultKind) - {kind}
