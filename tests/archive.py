@@ -9,6 +9,28 @@ from pydicom.dataset import Dataset
 from pynetdicom import AE, AllStoragePresentationContexts, build_role, evt
 from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
 
+TO_ARCHIVE = """
+[peers.archive]
+ae_title = "ARCHIVE"
+host = "127.0.0.1"
+port = {port}
+{peer}
+[[rules]]
+name = "all"
+model = "demo"
+send_to = ["archive"]
+{rule}
+"""
+
+
+def to_archive(port: int, *, peer: str = "", rule: str = "") -> str:
+    """Configure a node to send all results to the archive on a port.
+
+    ``peer`` and ``rule`` are further lines of their sections.
+    """
+    return TO_ARCHIVE.format(port=port, peer=peer, rule=rule)
+
+
 COMMITMENT_INSTANCE = "1.2.840.10008.1.20.1.1"
 
 

@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-START_SECONDS = 120.0
-ANSWER_SECONDS = 90.0
+from pacs_ai.net.scu.client import PeerAddress, store
+
+PATIENCE = 150.0
+"""Seconds to wait for what takes a few on a quiet machine."""
 
 STATES = {
     "study": "SELECT state FROM study",
@@ -71,7 +73,7 @@ class Node:
                 cwd=self.folder,
                 env={**os.environ, **self.environment},
             )
-        wait_for(lambda: self.answers() or self.ended(), START_SECONDS, lambda: self.log)
+        self.wait_for(lambda: self.answers() or self.ended())
         assert not self.ended(), self.log
 
     def ended(self) -> bool:
@@ -87,13 +89,22 @@ class Node:
         """End it the polite way; returns its exit status."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self.process.wait(PATIENCE)
 
     def kill(self) -> None:
         """End it the hard way."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
+
+    def wait_for(self, condition: Callable[[], object]) -> None:
+        """Return as soon as something holds; fail with the node's log if it never does."""
+        wait_for(condition, lambda: self.log)
+
+    def send(self, *paths: Path, called: str = "AI_NODE") -> list[int | None]:
+        """Send instances to it in one association, and return the statuses."""
+        address = PeerAddress(called, "127.0.0.1", self.port)
+        return [outcome.status for outcome in store(address, "MODALITY", paths)]
 
     def children(self, module: str) -> list[int]:
         """Return the processes that it has started to run a module."""
@@ -110,7 +121,7 @@ class Node:
             check=False,
             text=True,
             cwd=self.folder,
-            timeout=60,
+            timeout=PATIENCE,
         )
 
     def listing(self, what: str) -> list[dict[str, object]]:
@@ -164,7 +175,7 @@ def node(
 
 
 def wait_for(
-    condition: Callable[[], object], seconds: float, what: Callable[[], str] = str
+    condition: Callable[[], object], what: Callable[[], str] = str, seconds: float = PATIENCE
 ) -> None:
     """Return as soon as something holds; fail, saying what is the case instead."""
     deadline = time.monotonic() + seconds

@@ -7,12 +7,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import UID
 
 from pacs_ai.net.scu.client import PeerAddress
 from tests import net_peer as net
 from tests.net_peer import P_DATA, RELEASE_RP, RELEASE_RQ, Peer, decode, item
 
 REQUEST, AC = 1, 2
+ABORT = net.pdu(net.ABORT, bytes((0, 0, 2, 0)))
 
 
 @dataclass
@@ -193,3 +199,17 @@ def listening(odd: OddPeer) -> Iterator[PeerAddress]:
             stop.set()
             thread.join(15)
             assert not thread.is_alive()
+
+
+def instances(folder: Path, count: int = 2) -> list[Path]:
+    """Write small CT instances to send, with UIDs 1.2.3.1 and on."""
+    paths = []
+    for number in range(1, count + 1):
+        dataset = Dataset()
+        dataset.file_meta = FileMetaDataset()
+        dataset.file_meta.TransferSyntaxUID = UID(net.EXPLICIT)
+        dataset.SOPClassUID, dataset.SOPInstanceUID = UID(net.CT), UID(f"1.2.3.{number}")
+        dataset.ImageComments = "x" * 120
+        paths.append(folder / f"{number}.dcm")
+        dataset.save_as(paths[-1], enforce_file_format=True)
+    return paths

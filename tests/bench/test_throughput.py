@@ -91,7 +91,7 @@ def test_from_the_last_image_to_the_delivered_report(
         for number, path in enumerate(paths, start=1):
             store(peer_address, "BENCH", [path])
             start = time.perf_counter()
-            wait_for(lambda wanted=2 * number: len(peer.stored) >= wanted, 60)  # type: ignore[misc]
+            wait_for(lambda wanted=2 * number: len(peer.stored) >= wanted)  # type: ignore[misc]
             seconds.append(time.perf_counter() - start)
         # the first one waits for the worker to load its model
         keep(

@@ -4,19 +4,17 @@ The node dies once, at the point given, in the daemon or in a worker; if the dae
 started again. The sender repeats what was not acknowledged, as every sender does.
 """
 
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pydicom
 import pytest
-from pydicom.data import get_testdata_file
 
 from pacs_ai.errors import PeerError
-from pacs_ai.net.scu.client import PeerAddress, store
-from tests.archive import archive
+from tests.archive import archive, to_archive
 from tests.node import Node, node, wait_for
+from tests.samples import sample
 
 HOOK = Path(__file__).parent / "hook"
 
@@ -46,57 +44,32 @@ POINTS = [
     "pacs_ai.store.commitments:confirmed:after",
 ]
 
-pytestmark = [pytest.mark.crash, pytest.mark.timeout(300)]
-
-EXTRA = """
-[peers.archive]
-ae_title = "ARCHIVE"
-host = "127.0.0.1"
-port = {port}
-commitment = true
-retry_max_seconds = 2
-[[rules]]
-name = "all"
-model = "demo"
-send_to = ["archive"]
-"""
+pytestmark = pytest.mark.crash
 
 
-@pytest.fixture
-def source() -> Path:
-    path = get_testdata_file("CT_small.dcm")
-    assert isinstance(path, str)
-    return Path(path)
+COMMITTED = "commitment = true\nretry_max_seconds = 2"
+"""An archive that is asked to take responsibility."""
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_killed_once_and_nothing_is_lost(
-    point: str, tmp_path: Path, source: Path, free_port: Callable[[], int]
-):
+def test_killed_once_and_nothing_is_lost(point: str, tmp_path: Path, free_port: Callable[[], int]):
     node_port, archive_port = free_port(), free_port()
     flag = tmp_path / "died"
-    environment = {
-        "PYTHONPATH": f"{HOOK}",
-        "PACS_AI_TEST_KILL": f"{point}:{flag}",
-    }
+    environment = {"PYTHONPATH": f"{HOOK}", "PACS_AI_TEST_KILL": f"{point}:{flag}"}
+    extra = to_archive(archive_port, peer=COMMITTED)
     with (
         archive(archive_port, node_port) as peer,
-        node(
-            tmp_path / "node", node_port, extra=EXTRA.format(port=archive_port), **environment
-        ) as one,
+        node(tmp_path / "node", node_port, extra=extra, **environment) as one,
     ):
         one.start()
-        send_until_taken(one, source)
+        send_until_taken(one)
         wait_for(
             lambda: restarted_if_dead(one) and len(set(peer.uids())) >= 2 and flag.exists(),
-            90,
             lambda: f"{peer.uids()} died={flag.exists()}\n{one.log}",
         )
-        wait_for(lambda: gone(one, flag), 30, lambda: one.log)
-        wait_for(
+        one.wait_for(lambda: gone(one, flag))
+        one.wait_for(
             lambda: restarted_if_dead(one) and set(one.states("delivery")) == {"COMMITTED"},
-            90,
-            lambda: one.log,
         )
         kinds = Counter(
             str(d.Modality) for d in {d.SOPInstanceUID: d for d in peer.stored}.values()
@@ -104,7 +77,7 @@ def test_killed_once_and_nothing_is_lost(
         assert kinds == {"SR": 1, "OT": 1}
         assert one.states("job") == ["SUCCEEDED"]
         assert one.states("study") == ["ROUTED"]
-        original = pydicom.dcmread(source)
+        original = pydicom.dcmread(sample())
         assert {str(d.PatientID) for d in peer.stored} == {str(original.PatientID)}
         assert one.stop() == 0
 
@@ -122,15 +95,14 @@ def restarted_if_dead(one: Node) -> bool:
     return True
 
 
-def send_until_taken(one: Node, source: Path) -> None:
+def send_until_taken(one: Node) -> None:
     """Send like a modality: again and again until it is told 0x0000."""
-    deadline = time.monotonic() + 60
-    while True:
-        assert time.monotonic() < deadline, one.log
+
+    def taken() -> bool:
         restarted_if_dead(one)
         try:
-            (outcome,) = store(PeerAddress("AI_NODE", "127.0.0.1", one.port), "MODALITY", [source])
+            return one.send(sample()) == [0]
         except PeerError:
-            continue
-        if outcome.status == 0x0000:
-            return
+            return False
+
+    one.wait_for(taken)

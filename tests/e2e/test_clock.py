@@ -7,33 +7,18 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import pydicom
 import pytest
-from pydicom.data import get_testdata_file
-from pydicom.uid import generate_uid
 
-from pacs_ai.net.scu.client import PeerAddress, store
-from tests.archive import Archive, archive
+from tests.archive import Archive, archive, to_archive
 from tests.conftest import missing
-from tests.node import Node, node, wait_for
+from tests.node import node
+from tests.samples import new_study
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.e2e
 
-PATIENCE = 120.0
+RETRY = "retry_max_seconds = 20"
 STEPS = ["-5h", "+0", "+30h", "+2h", "-2d"]
 """By how much the date is wrong, one after the other."""
-
-EXTRA = """
-[peers.archive]
-ae_title = "ARCHIVE"
-host = "127.0.0.1"
-port = {port}
-retry_max_seconds = 20
-[[rules]]
-name = "all"
-model = "demo"
-send_to = ["archive"]
-"""
 
 
 @pytest.fixture
@@ -74,31 +59,20 @@ def _delivered(peer: Archive, studies: int) -> bool:
     return len(peer.stored) == 2 * studies
 
 
-def send(one: Node, folder: Path) -> None:
-    """Send a study that was not sent before."""
-    image = pydicom.dcmread(str(get_testdata_file("CT_small.dcm")))
-    image.StudyInstanceUID = generate_uid()
-    image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-    image.save_as(folder / "one.dcm")
-    address = PeerAddress("AI_NODE", "127.0.0.1", one.port)
-    (outcome,) = store(address, "MODALITY", [folder / "one.dcm"])
-    assert outcome.status == 0
-
-
 def test_studies_are_analysed_and_delivered_at_every_date(
     tmp_path: Path, date: Date, free_port: Callable[[], int]
 ) -> None:
     port, node_port = free_port(), free_port()
     with (
         archive(port, node_port) as peer,
-        node(tmp_path / "node", node_port, extra=EXTRA.format(port=port)) as one,
+        node(tmp_path / "node", node_port, extra=to_archive(port, peer=RETRY)) as one,
     ):
         one.environment.update(date.environment)
         one.start()
         for number, offset in enumerate(STEPS, start=1):
             date.set(offset)
-            send(one, tmp_path)
-            wait_for(partial(_delivered, peer, number), PATIENCE, lambda: one.log)
+            assert one.send(*new_study(tmp_path / "sent")) == [0]
+            one.wait_for(partial(_delivered, peer, number))
         assert one.log.count("the clock was set") >= len(STEPS) - 1
 
 
@@ -106,12 +80,12 @@ def test_what_waited_for_an_archive_goes_out_after_the_clock_was_set_back(
     tmp_path: Path, date: Date, free_port: Callable[[], int]
 ) -> None:
     port, node_port = free_port(), free_port()
-    with node(tmp_path / "node", node_port, extra=EXTRA.format(port=port)) as one:
+    with node(tmp_path / "node", node_port, extra=to_archive(port, peer=RETRY)) as one:
         one.environment.update(date.environment)
         one.start()
-        send(one, tmp_path)
-        wait_for(lambda: set(one.states("delivery")) == {"WAITING"}, PATIENCE, lambda: one.log)
+        assert one.send(*new_study(tmp_path / "sent")) == [0]
+        one.wait_for(lambda: set(one.states("delivery")) == {"WAITING"})
         date.set("-20h")
         with archive(port, node_port) as peer:
-            wait_for(lambda: len(peer.stored) == 2, PATIENCE, lambda: one.log)
-            wait_for(lambda: set(one.states("delivery")) == {"STORED"}, PATIENCE, lambda: one.log)
+            one.wait_for(lambda: len(peer.stored) == 2)
+            one.wait_for(lambda: set(one.states("delivery")) == {"STORED"})

@@ -6,17 +6,16 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pydicom
 import pytest
-from pydicom.data import get_testdata_file
 
 from pacs_ai.cli.conformance import RESULTS
+from tests.node import PATIENCE, wait_for
+from tests.samples import sample
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.e2e
 
 STUDIES = ("ct", "mr", "phantom")
 
@@ -28,7 +27,7 @@ def pacs_ai(folder: Path, *words: object, **environment: str) -> subprocess.Comp
         text=True,
         check=False,
         cwd=folder,
-        timeout=150,
+        timeout=PATIENCE,
         env={**os.environ, "TMPDIR": str(folder), **environment},
     )
 
@@ -75,7 +74,7 @@ def looks_right(folder: Path) -> None:
 
 
 def test_own_files_that_no_model_takes_are_no_success(tmp_path: Path) -> None:
-    paths = [get_testdata_file(name, download=False) for name in ("reportsi.dcm", "rtplan.dcm")]
+    paths = [sample(name) for name in ("reportsi.dcm", "rtplan.dcm")]
     done = pacs_ai(tmp_path, "demo", *paths)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "routed nowhere: nothing to analyse" in done.stdout
@@ -88,9 +87,7 @@ def test_own_files_that_no_model_takes_are_no_success(tmp_path: Path) -> None:
 
 
 def test_keep_leaves_both_running(tmp_path: Path) -> None:
-    path = get_testdata_file("CT_small.dcm", download=False)
-    assert isinstance(path, str)
-    shutil.copy(path, tmp_path / "mine.dcm")
+    shutil.copy(sample(), tmp_path / "mine.dcm")
     done = pacs_ai(tmp_path, "demo", tmp_path / "mine.dcm", "--keep")
     pids = [int(pid) for pid in re.findall(r"process (\d+)", done.stdout)]
     try:
@@ -108,7 +105,7 @@ def test_keep_leaves_both_running(tmp_path: Path) -> None:
     finally:
         for pid in pids:
             os.kill(pid, signal.SIGTERM)
-        wait_until(lambda: not any(alive(pid) for pid in pids))
+        wait_for(lambda: not any(alive(pid) for pid in pids))
 
 
 def test_interrupted_it_ends_what_it_started(tmp_path: Path) -> None:
@@ -127,7 +124,7 @@ def test_interrupted_it_ends_what_it_started(tmp_path: Path) -> None:
         if "node AI_NODE listens" in line:
             demo.send_signal(signal.SIGINT)
             break
-    rest, _ = demo.communicate(timeout=60)
+    rest, _ = demo.communicate(timeout=PATIENCE)
     assert demo.returncode == 130, "".join(lines) + rest
     assert "Traceback" not in rest
     pids = [int(pid) for pid in re.findall(r"process (\d+)", "".join(lines))]
@@ -141,10 +138,3 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
     except (ProcessLookupError, FileNotFoundError):
         return False
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

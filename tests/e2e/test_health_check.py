@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.node import Node, wait_for
+from tests.node import PATIENCE, Node, wait_for
 from tests.pki import Authority
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.e2e
 
 CONFIG = "/etc/pacs-ai/pacs-ai.toml"
 
@@ -51,7 +51,7 @@ def healthy(one: Node, root: Path) -> list[int]:
     shell = ["/bin/sh", "-c", shell_of(root).replace(CONFIG, str(one.config))]
     path = {"PATH": f"{folder}:/usr/bin:/bin"}
     return [
-        subprocess.run(line, cwd=one.folder, env=path, check=False, timeout=60).returncode
+        subprocess.run(line, cwd=one.folder, env=path, check=False, timeout=PATIENCE).returncode
         for line in ([str(program), *words[1:]], shell)
     ]
 
@@ -82,7 +82,7 @@ def test_the_plain_configuration(
         assert f"0.0.0.0:{port}: AI_NODE is running there" in one.command("doctor").stdout
     finally:
         one.kill()
-    wait_for(lambda: not one.answers(), 10)
+    wait_for(lambda: not one.answers())
     assert all(healthy(one, root))
 
 

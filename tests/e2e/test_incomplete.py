@@ -9,12 +9,11 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from pacs_ai.net.scu.client import PeerAddress, store
 from tests.broken import broken_study
 from tests.integration.orthanc_server import OrthancServer
-from tests.node import Node, node, wait_for
+from tests.node import Node, node
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.e2e
 
 RULES = """
 [peers.archive]
@@ -31,22 +30,16 @@ results = ["report", "capture", "map", "pdf", "hl7", "fhir"]
 
 @pytest.fixture
 def department(
-    tool: Callable[[str], Path], free_port: Callable[[], int], tmp_path: Path
+    orthanc: Callable[..., OrthancServer], free_port: Callable[[], int], tmp_path: Path
 ) -> Iterator[tuple[OrthancServer, Node]]:
     """An archive that routes nothing, and a node."""
-    http_port, dicom_port, node_port = free_port(), free_port(), free_port()
-    folder = tmp_path / "orthanc"
-    folder.mkdir()
-    archive = OrthancServer(tool("Orthanc"), folder, http_port, dicom_port, node_port, route=False)
-    with archive, node(tmp_path / "node", node_port, extra=RULES.format(port=dicom_port)) as one:
+    node_port = free_port()
+    with (
+        orthanc(node_port, route=False) as archive,
+        node(tmp_path / "node", node_port, extra=RULES.format(port=archive.dicom_port)) as one,
+    ):
         one.start()
         yield archive, one
-
-
-def send(one: Node, files: list[Path]) -> None:
-    address = PeerAddress("AI_NODE", "127.0.0.1", one.port)
-    outcomes = store(address, "MODALITY", files)
-    assert [outcome.status for outcome in outcomes] == [0x0000] * len(files)
 
 
 def shown(one: Node, uid: str) -> dict[str, list[dict[str, str]]]:
@@ -61,9 +54,9 @@ def test_the_archive_reads_how_little_was_looked_at(
 ) -> None:
     archive, one = department
     files = broken_study(tmp_path / "study", 27, 28, frames=False)
-    send(one, files)
-    wait_for(lambda: one.states("job") == ["SUCCEEDED"], 60, lambda: one.log)
-    wait_for(lambda: set(one.states("delivery")) == {"STORED"}, 30, lambda: one.log)
+    assert set(one.send(*files)) == {0}
+    one.wait_for(lambda: one.states("job") == ["SUCCEEDED"])
+    one.wait_for(lambda: set(one.states("delivery")) == {"STORED"})
     details = shown(one, str(pydicom.dcmread(files[0]).StudyInstanceUID))
     assert "incompletely analysed, 1 of 28 images" in details["jobs"][0]["summary"]
     assert len(details["not_analysed"]) == 27

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pydicom.data import get_testdata_file
 
 from pacs_ai.config.sections import Limits
-from tests.node import wait_for
+from tests.node import PATIENCE, wait_for
+from tests.samples import sample
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.e2e
 
 
 class Home:
@@ -46,7 +46,7 @@ class Home:
 
     def port(self) -> str:
         """Wait until it says where it listens."""
-        wait_for(lambda: "listens as" in self.out, 60, lambda: self.err)
+        wait_for(lambda: "listens as" in self.out, lambda: self.err)
         match = re.search(r"listens as AI_NODE on 127\.0\.0\.1:(\d+)", self.out)
         assert match is not None, self.out
         return match[1]
@@ -54,7 +54,7 @@ class Home:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        return self.process.wait(40)
+        return self.process.wait(PATIENCE)
 
     def pacs_ai(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -63,7 +63,7 @@ class Home:
             text=True,
             check=False,
             cwd=self.folder,
-            timeout=240,
+            timeout=PATIENCE,
             env=self.environment,
         )
 
@@ -83,15 +83,13 @@ def home(tmp_path: Path) -> Iterator[Home]:
 
 @pytest.fixture
 def ct() -> str:
-    path = get_testdata_file("CT_small.dcm", download=False)
-    assert isinstance(path, str)
-    return path
+    return str(sample())
 
 
 def test_with_nothing_else_it_listens_and_says_all_about_itself(home: Home, ct: str) -> None:
     home.start("listen", "--aet", "AI_NODE", "--port", "0")
     port = home.port()
-    wait_for(lambda: "pacs-ai studies list" in home.out, 10)
+    wait_for(lambda: "pacs-ai studies list" in home.out)
     for said in (
         "not a medical device",
         "from this machine only",
@@ -110,7 +108,7 @@ def test_with_nothing_else_it_listens_and_says_all_about_itself(home: Home, ct: 
     assert home.pacs_ai("echo", peer).returncode == 0
     assert home.pacs_ai("send", peer, ct).returncode == 0
     assert home.pacs_ai("studies", "close", "1").returncode == 0  # no need to wait a minute
-    wait_for(lambda: home.studies()[0]["seconds"] is not None, 60, lambda: home.err)
+    wait_for(lambda: home.studies()[0]["seconds"] is not None, lambda: home.err)
     (study,) = home.studies()
     assert study["state"] == "ROUTED"
     assert "lesion" in str(study["outcome"])
@@ -127,7 +125,7 @@ def test_values_of_rules_are_not_told(home: Home) -> None:
     )
     home.start("listen", "--aet", "AI_NODE", "--port", "0", "--no-workers")
     home.port()
-    wait_for(lambda: "pacs-ai studies list" in home.out, 10)
+    wait_for(lambda: "pacs-ai studies list" in home.out)
     assert "one: Modality = CT|MR, PatientID = ... -> demo" in home.out
     assert "CANARY17" not in home.out + home.err
     assert home.stop() == 0
@@ -140,7 +138,7 @@ def test_the_command_it_shows_finds_data_that_flags_have_put_elsewhere(home: Hom
         *("--database", database, "--spool", spool),
     )
     home.port()
-    wait_for(lambda: "pacs-ai studies list" in home.out, 10)
+    wait_for(lambda: "pacs-ai studies list" in home.out)
     command = home.out.strip().splitlines()[-1].strip()
     *settings, _, _, _ = command.split()
     home.environment.update(setting.split("=", 1) for setting in settings)
@@ -163,7 +161,7 @@ def test_a_started_node_has_no_tensorflow(home: Home) -> None:
     """Every import of the daemon and of its worker, as the interpreter itself reports them."""
     home.start("listen", "--aet", "AI_NODE", "--port", "0", "-v", PYTHONPROFILEIMPORTTIME="1")
     home.port()
-    wait_for(lambda: "worker ready" in home.err, 90, lambda: home.err[-500:])
+    wait_for(lambda: "worker ready" in home.err, lambda: home.err[-500:])
     loaded = set(re.findall(r"import time:.*\| +([\w.]+)", home.err))
     assert {"pacs_ai.node.daemon", "pacs_ai.flow.analyse", "onnxruntime", "highdicom"} <= loaded
     assert loaded.isdisjoint({"tensorflow", "keras", "tf2onnx", "training"})

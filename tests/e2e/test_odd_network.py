@@ -1,47 +1,31 @@
 """Archives and modalities that bend the rules: the study is stored, analysed, and delivered."""
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pydicom
 import pytest
-from pydicom.data import get_testdata_file
 
 from pacs_ai.dicom.part10 import MAX_META, read_meta
 from tests import net_peer as net
 from tests import odd_peer as odd
+from tests.archive import to_archive
 from tests.net_peer import Peer, data_pdu, fragment, item
-from tests.node import Node, node, wait_for
+from tests.node import Node, node
+from tests.samples import sample
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
-
-TO_ARCHIVE = """
-[peers.archive]
-ae_title = "ODD"
-host = "127.0.0.1"
-port = {port}
-retry_max_seconds = 2
-{more}
-[[rules]]
-name = "all"
-model = "demo"
-send_to = ["archive"]
-"""
+pytestmark = pytest.mark.e2e
 
 
 def data_set() -> bytes:
     """One of pydicom's CT images as a modality sends it."""
-    path = get_testdata_file("CT_small.dcm")
-    assert isinstance(path, str)
-    content = Path(path).read_bytes()
+    content = sample().read_bytes()
     return content[read_meta(content[:MAX_META]).dataset_offset :]
 
 
 def send(one: Node, data: bytes) -> int:
-    path = get_testdata_file("CT_small.dcm")
-    assert isinstance(path, str)
-    uid = str(pydicom.dcmread(path).SOPInstanceUID)
+    uid = str(pydicom.dcmread(sample()).SOPInstanceUID)
     with Peer(one.port) as peer:
         peer.associate(contexts=[net.context(1, net.CT, [net.EXPLICIT])])
         peer.send(data_pdu(fragment(1, 3, net.store_command(uid))))
@@ -62,23 +46,25 @@ def with_private(data: bytes) -> bytes:
     return data[:at] + PRIVATE + data[at:]
 
 
+@contextmanager
+def beside(peer: odd.OddPeer, folder: Path, port: int) -> Iterator[Node]:
+    """A node that sends its results to such a peer."""
+    with odd.listening(peer) as address:
+        extra = to_archive(address.port, peer="retry_max_seconds = 2")
+        with node(folder / "node", port, extra=extra) as one:
+            one.start()
+            yield one
+
+
 def test_what_archives_store_is_stored_and_analysed(
     tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
     peer = odd.OddPeer()
     odd_data = with_private(data_set()).replace(b"\x28\0\x10\0US", b"\x28\0\x10\0us") + bytes(100)
-    with (
-        odd.listening(peer) as address,
-        node(
-            tmp_path / "node",
-            free_port(),
-            extra=TO_ARCHIVE.format(port=address.port, more=""),
-        ) as one,
-    ):
-        one.start()
+    with beside(peer, tmp_path, free_port()) as one:
         assert send(one, odd_data) == 0x0000
-        wait_for(lambda: len(peer.stored) == 2, 45, lambda: one.log)
-        wait_for(lambda: one.states("delivery") == ["STORED"] * 2, 10, lambda: one.log)
+        one.wait_for(lambda: one.states("delivery") == ["STORED"] * 2)
+        assert len(peer.stored) == 2
         assert one.query("SELECT unusable_reason FROM instance") == [("",)]
 
 
@@ -92,18 +78,9 @@ def test_results_reach_an_archive_with_odd_answers(
     tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
     peer = odd.OddPeer(answer=strange)
-    with (
-        odd.listening(peer) as address,
-        node(
-            tmp_path / "node",
-            free_port(),
-            extra=TO_ARCHIVE.format(port=address.port, more=""),
-        ) as one,
-    ):
-        one.start()
-        start = time.monotonic()
+    with beside(peer, tmp_path, free_port()) as one:
         assert send(one, data_set()) == 0x0000
-        wait_for(lambda: one.states("delivery") == ["STORED"] * 2, 45, lambda: one.log)
-        assert len(peer.stored) == 2, time.monotonic() - start
+        one.wait_for(lambda: one.states("delivery") == ["STORED"] * 2)
+        assert len(peer.stored) == 2
         done = one.command("echo", "archive")
         assert done.returncode == 0, done.stderr

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from pydicom.data import get_testdata_file
 
 from tests.integration.orthanc_server import OrthancServer
-from tests.node import Node, node, wait_for
+from tests.node import PATIENCE, Node, node, wait_for
+from tests.samples import sample
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.e2e
 
 REPORT = "1.2.840.10008.5.1.4.1.1.88.34"
 CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -34,14 +34,14 @@ send_to = ["archive"]
 
 @pytest.fixture
 def department(
-    tool: Callable[[str], Path], free_port: Callable[[], int], tmp_path: Path
+    orthanc: Callable[..., OrthancServer], free_port: Callable[[], int], tmp_path: Path
 ) -> Iterator[tuple[OrthancServer, Node]]:
     """An archive and a node that know each other."""
-    http_port, dicom_port, node_port = free_port(), free_port(), free_port()
-    folder = tmp_path / "orthanc"
-    folder.mkdir()
-    archive = OrthancServer(tool("Orthanc"), folder, http_port, dicom_port, node_port)
-    with archive, node(tmp_path / "node", node_port, extra=PEER.format(port=dicom_port)) as one:
+    node_port = free_port()
+    with (
+        orthanc(node_port) as archive,
+        node(tmp_path / "node", node_port, extra=PEER.format(port=archive.dicom_port)) as one,
+    ):
         one.start()
         yield archive, one
 
@@ -62,7 +62,7 @@ def send(tool: Callable[[str], Path], archive: OrthancServer, *paths: Path) -> N
     subprocess.run(
         [tool("storescu"), "-aec", "ORTHANC", "127.0.0.1", str(archive.dicom_port), *paths],
         check=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 
@@ -70,16 +70,16 @@ def test_a_study_is_routed_and_its_results_come_back_once(
     department: tuple[OrthancServer, Node], tool: Callable[[str], Path], tmp_path: Path
 ) -> None:
     archive, one = department
-    source = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
+    source = pydicom.dcmread(sample())
     first, late = tmp_path / "first.dcm", tmp_path / "late.dcm"
     source.save_as(first)
     uid = str(source.StudyInstanceUID)
     send(tool, archive, first)
-    wait_for(lambda: one.states("delivery") == ["COMMITTED", "COMMITTED"], 60, lambda: one.log)
+    one.wait_for(lambda: one.states("delivery") == ["COMMITTED", "COMMITTED"])
     assert classes(archive, uid) == {CT: 1, REPORT: 1, CAPTURE: 1}
 
     # the results make the study "stable" anew: nothing of it may come to the node again
-    wait_for(lambda: archive.log.count("autoroute: study") >= 2, 30, lambda: archive.log)
+    wait_for(lambda: archive.log.count("autoroute: study") >= 2, lambda: archive.log)
     time.sleep(2)
     assert one.query("SELECT revision, state FROM study") == [(1, "ROUTED")]
     assert one.query("SELECT count(*) FROM instance") == [(1,)]
@@ -88,8 +88,8 @@ def test_a_study_is_routed_and_its_results_come_back_once(
     source.InstanceNumber = "2"
     source.save_as(late)
     send(tool, archive, late)
-    wait_for(lambda: one.query("SELECT revision, state FROM study") == [(2, "ROUTED")], 60)
-    wait_for(lambda: one.states("delivery").count("COMMITTED") > 2, 60, lambda: one.log)
+    wait_for(lambda: one.query("SELECT revision, state FROM study") == [(2, "ROUTED")])
+    one.wait_for(lambda: one.states("delivery").count("COMMITTED") > 2)
     assert classes(archive, uid)[CT] == 2
     assert classes(archive, uid)[REPORT] == 2
     assert set(one.states("job")) == {"SUCCEEDED"}
@@ -101,13 +101,13 @@ def test_an_archive_that_routes_everything_back_makes_no_loop(
 ) -> None:
     """Without the guard of autoroute.lua the node's own guard has to do."""
     archive, one = department
-    send(tool, archive, Path(get_testdata_file("MR_small.dcm")))
-    wait_for(lambda: one.states("delivery") == ["COMMITTED", "COMMITTED"], 60, lambda: one.log)
+    send(tool, archive, sample("MR_small.dcm"))
+    one.wait_for(lambda: one.states("delivery") == ["COMMITTED", "COMMITTED"])
     for instance in archive.get("/instances"):
         body = f'{{"Synchronous": true, "Resources": ["{instance}"]}}'.encode()
         answer = archive.call("POST", "/modalities/AI_NODE/store", body)
         assert answer["FailedInstancesCount"] == 0
-    wait_for(lambda: one.query("SELECT count(*) FROM instance") == [(3,)], 20)
+    wait_for(lambda: one.query("SELECT count(*) FROM instance") == [(3,)])
     time.sleep(4)
     assert one.query("SELECT revision, state FROM study") == [(1, "ROUTED")]
     assert one.states("job") == ["SUCCEEDED"]

@@ -2,63 +2,30 @@
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from pydicom.data import get_testdata_file
 
-from pacs_ai.net.scu.client import PeerAddress, store
-from tests.archive import Archive, archive
-from tests.node import Node, node, wait_for
+from tests.archive import Archive
+from tests.node import Node
+from tests.samples import sample
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(240)]
-
-TO_ARCHIVE = """
-[peers.archive]
-ae_title = "ARCHIVE"
-host = "127.0.0.1"
-port = {port}
-[[rules]]
-name = "all"
-model = "demo"
-send_to = ["archive"]
-"""
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 @pytest.fixture
-def ports(free_port: Callable[[], int]) -> tuple[int, int]:
-    return free_port(), free_port()
-
-
-@pytest.fixture
-def peer(ports: tuple[int, int]) -> Iterator[Archive]:
-    with archive(ports[1], ports[0]) as one:
-        yield one
-
-
-@pytest.fixture
-def one(tmp_path: Path, ports: tuple[int, int], peer: Archive) -> Iterator[Node]:
+def one(running: Node, peer: Archive) -> Node:
     """A node that has delivered one study, and is stopped."""
-    assert peer.port == ports[1]
-    with node(tmp_path / "node", ports[0], extra=TO_ARCHIVE.format(port=ports[1])) as started:
-        started.start()
-        send(started, "CT_small.dcm")
-        delivered(started, 2)
-        assert started.stop() == 0
-        yield started
-
-
-def send(one: Node, name: str) -> None:
-    path = get_testdata_file(name)
-    assert isinstance(path, str)
-    (outcome,) = store(PeerAddress("AI_NODE", "127.0.0.1", one.port), "MODALITY", [Path(path)])
-    assert outcome.status == 0x0000, one.log
+    assert running.send(sample()) == [0]
+    delivered(running, 2)
+    assert len(peer.stored) == 2
+    assert running.stop() == 0
+    return running
 
 
 def delivered(one: Node, results: int) -> None:
-    wait_for(lambda: one.states("delivery") == ["STORED"] * results, 60, lambda: one.log)
+    one.wait_for(lambda: one.states("delivery") == ["STORED"] * results)
 
 
 def database_of(one: Node) -> Path:
@@ -81,7 +48,7 @@ def test_a_database_older_than_its_spool_adopts_what_came_since(
 ):
     copied(database_of(one), tmp_path / "backup.db")
     one.start()
-    send(one, "MR_small.dcm")
+    assert one.send(sample("MR_small.dcm")) == [0]
     delivered(one, 4)
     assert one.stop() == 0
     removed(database_of(one))
@@ -101,28 +68,26 @@ def test_a_spool_older_than_its_database_is_said_and_mended_by_sending_again(
     spool = one.folder / "var" / "spool"
     shutil.copytree(spool, tmp_path / "backup")
     one.start()
-    send(one, "MR_small.dcm")
+    assert one.send(sample("MR_small.dcm")) == [0]
     delivered(one, 4)
     assert one.stop() == 0
     shutil.rmtree(spool)
     shutil.copytree(tmp_path / "backup", spool)
     one.start()
-    wait_for(lambda: "a stored file is gone" in one.log, 30, lambda: one.log)
+    one.wait_for(lambda: "a stored file is gone" in one.log)
     assert one.query("SELECT missing FROM instance ORDER BY id") == [(0,), (1,)]
     (study,) = one.query("SELECT id FROM study ORDER BY id DESC LIMIT 1")
     number = str(study[0])
     assert "file is missing" in one.command("studies", "show", number, "--all").stdout
     assert one.command("studies", "reroute", number).returncode == 0
-    wait_for(
+    one.wait_for(
         lambda: "STORAGE" in str(one.query("SELECT error_code FROM job")),
-        60,
-        lambda: one.log,
     )
-    send(one, "MR_small.dcm")
+    assert one.send(sample("MR_small.dcm")) == [0]
     assert one.query("SELECT missing FROM instance ORDER BY id") == [(0,), (0,)]
     assert one.command("jobs", "retry", "--study", number, "--state", "waiting").returncode == 0
     one.command("jobs", "retry", "--study", number, "--state", "failed")
-    wait_for(lambda: one.states("job") == ["SUCCEEDED"] * 3, 60, lambda: one.log)
+    one.wait_for(lambda: one.states("job") == ["SUCCEEDED"] * 3)
 
 
 @pytest.mark.parametrize("fault", ["key", "database", "spool"])

@@ -8,19 +8,18 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 
 from pacs_ai.cli.conformance import RESULTS
-from pacs_ai.net.scu.client import PeerAddress, store
 from pacs_ai.phantom import write_phantom_study
-from tests.archive import archive
+from tests.archive import archive, to_archive
 from tests.integration.generated_sources import write_generated
 from tests.integration.orthanc_server import OrthancServer
-from tests.node import Node, node, wait_for
+from tests.node import PATIENCE, Node, node
+from tests.samples import sample
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.e2e
 
 RULES = """
 [peers.archive]
@@ -50,21 +49,21 @@ when = {{ Modality = "US" }}
 
 @pytest.fixture
 def department(
-    tool: Callable[[str], Path], free_port: Callable[[], int], tmp_path: Path
+    orthanc: Callable[..., OrthancServer], free_port: Callable[[], int], tmp_path: Path
 ) -> Iterator[tuple[OrthancServer, Node]]:
     """An archive that routes nothing, and a node that makes everything."""
-    http_port, dicom_port, node_port = free_port(), free_port(), free_port()
-    folder = tmp_path / "orthanc"
-    folder.mkdir()
-    archive = OrthancServer(tool("Orthanc"), folder, http_port, dicom_port, node_port, route=False)
-    with archive, node(tmp_path / "node", node_port, extra=RULES.format(port=dicom_port)) as one:
+    node_port = free_port()
+    with (
+        orthanc(node_port, route=False) as archive,
+        node(tmp_path / "node", node_port, extra=RULES.format(port=archive.dicom_port)) as one,
+    ):
         one.start()
         yield archive, one
 
 
 def send(tool: Callable[[str], Path], one: Node, *paths: Path) -> None:
     command = [tool("dcmsend"), "-aec", "AI_NODE", "127.0.0.1", str(one.port), *paths]
-    subprocess.run(command, check=True, timeout=60)
+    subprocess.run(command, check=True, timeout=PATIENCE)
 
 
 def shown(one: Node, uid: str) -> dict[str, list[dict[str, str]]]:
@@ -91,8 +90,8 @@ def test_every_kind_arrives_and_is_read_back_as_it_was_made(
     # a lesion nobody could miss: regions and key objects are made of findings alone
     phantom = write_phantom_study(tmp_path / "phantom", "CT", 11, lesion=True, slices=6)
     send(tool, one, *phantom.files)
-    wait_for(lambda: one.states("job") == ["SUCCEEDED"], 60, lambda: one.log)
-    wait_for(lambda: set(one.states("delivery")) == {"STORED"}, 30, lambda: one.log)
+    one.wait_for(lambda: one.states("job") == ["SUCCEEDED"])
+    one.wait_for(lambda: set(one.states("delivery")) == {"STORED"})
     files = kept(shown(one, phantom.study_uid))
     objects = {name: file for name, file in files.items() if file.suffix == ".dcm"}
     assert {"hl7 1", "fhir 1"} == set(files) - set(objects)
@@ -112,8 +111,8 @@ def test_what_was_not_analysable_is_said_to_those_who_asked(
 ) -> None:
     archive, one = department
     send(tool, one, write_generated("generated us", tmp_path))
-    wait_for(lambda: one.states("job") == ["REJECTED"], 60, lambda: one.log)
-    wait_for(lambda: one.states("delivery") == ["STORED"] * 3, 30, lambda: one.log)
+    one.wait_for(lambda: one.states("job") == ["REJECTED"])
+    one.wait_for(lambda: one.states("delivery") == ["STORED"] * 3)
     details = shown(one, "1.2.3")
     assert "NO_FITTING_SERIES" in details["jobs"][0]["error_code"]
     sent = sorted((row["destination"], row["result"]) for row in details["deliveries"])
@@ -126,33 +125,19 @@ def test_what_was_not_analysable_is_said_to_those_who_asked(
     assert findings.TextValue.startswith("Not analysable: no suitable image for")
 
 
-TO_ARCHIVE = """
-[peers.archive]
-ae_title = "ARCHIVE"
-host = "127.0.0.1"
-port = {port}
-commitment = true
-[[rules]]
-name = "all"
-model = "demo"
-send_to = ["archive"]
-"""
-
-
 def test_an_archive_that_refuses_3d_reports_gets_plain_ones(
     free_port: Callable[[], int], tmp_path: Path
 ) -> None:
     node_port, port = free_port(), free_port()
     with (
         archive(port, node_port, refuses=Comprehensive3DSRStorage) as peer,
-        node(tmp_path / "node", node_port, extra=TO_ARCHIVE.format(port=port)) as one,
+        node(tmp_path / "node", node_port, extra=to_archive(port, peer="commitment = true")) as one,
     ):
         one.start()
-        source = Path(get_testdata_file("CT_small.dcm"))
-        store(PeerAddress("AI_NODE", "127.0.0.1", one.port), "MODALITY", [source])
-        wait_for(lambda: one.states("delivery") == ["COMMITTED"] * 2, 60, lambda: one.log)
+        assert one.send(sample()) == [0]
+        one.wait_for(lambda: one.states("delivery") == ["COMMITTED"] * 2)
         [report] = [dataset for dataset in peer.stored if dataset.Modality == "SR"]
-        details = shown(one, str(pydicom.dcmread(source).StudyInstanceUID))
+        details = shown(one, str(pydicom.dcmread(sample()).StudyInstanceUID))
     assert report.SOPClassUID == ComprehensiveSRStorage
     files = kept(details)
     assert set(files) == {"capture 1", "report 1", "report 2D 1"}

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from pydicom.data import get_testdata_file
 
 from pacs_ai.net.scu.client import ClientTls, Login, PeerAddress, store
-from tests.node import Node, node, wait_for
+from tests.node import Node, node
 from tests.pki import Authority
+from tests.samples import sample
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.e2e
 
 EXTRA = """
 [tls]
@@ -67,14 +67,12 @@ def archive(folder: Path, pki: Authority, program: Path, port: int) -> Iterator[
 
 
 def send(one: Node, pki: Authority, name: str) -> int | None:
-    path = get_testdata_file(name)
-    assert isinstance(path, str)
     passcode = one.folder / "modality.passcode"
     passcode.write_text("canary-1")
     passcode.chmod(0o600)
     tls = ClientTls(pki.certificate, pki.folder / "modality.pem", pki.folder / "modality.key")
     where = PeerAddress("AI_NODE", "127.0.0.1", one.port, tls, Login("ct", passcode))
-    return store(where, "MODALITY", [Path(path)])[0].status
+    return store(where, "MODALITY", [sample(name)])[0].status
 
 
 def test_results_travel_by_tls_and_every_check_works(
@@ -92,7 +90,7 @@ def test_results_travel_by_tls_and_every_check_works(
     ):
         one.start()
         assert send(one, pki, "CT_small.dcm") == 0
-        wait_for(lambda: one.states("delivery") == ["STORED"] * 2, 60, lambda: one.log)
+        one.wait_for(lambda: one.states("delivery") == ["STORED"] * 2)
         assert len(list(stored.iterdir())) == 2
         for whom in ("--self", f"AI_NODE@127.0.0.1:{port}", "archive"):
             done = one.command("echo", whom)
@@ -153,7 +151,7 @@ def test_sending_by_hand_is_no_way_around(
 ) -> None:
     assert pki.certificate.is_file()
     extra = EXTRA.format(port=free_port(), archive=free_port(), tls="tls = false")
-    path = get_testdata_file("CT_small.dcm")
+    path = sample()
     with node(tmp_path / "node", 1, extra=extra) as one:
         done = one.command("send", f"ARCHIVE@127.0.0.1:{free_port()}", str(path))
         assert done.returncode == 2

@@ -13,13 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pydicom.data import get_testdata_file
 
-from pacs_ai.net.scu.client import PeerAddress, store
-from tests.archive import archive
-from tests.node import node, wait_for
+from tests.archive import archive, to_archive
+from tests.node import PATIENCE, node, wait_for
+from tests.samples import sample
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.e2e
 
 LINGER_SECONDS = 20
 """Libraries that report home were seen to do so about ten seconds after they were loaded."""
@@ -28,17 +27,6 @@ DESTINATION = re.compile(
     r"sin6?_port=htons\((\d+)\)(?:, sin6_flowinfo=\w+\(\w+\))?, "
     r'(?:sin_addr=inet_addr\("([^"]*)"\)|inet_pton\(AF_INET6, "([^"]*)")'
 )
-
-PEER = """
-[peers.archive]
-ae_title = "ARCHIVE"
-host = "127.0.0.1"
-port = {port}
-[[rules]]
-name = "all"
-model = "demo"
-send_to = ["archive"]
-"""
 
 Tool = Callable[[str], Path]
 
@@ -53,7 +41,7 @@ def watched(tool: Tool, tmp_path: Path) -> tuple[str, ...]:
 
 @pytest.fixture
 def source() -> Path:
-    return Path(str(get_testdata_file("CT_small.dcm")))
+    return sample()
 
 
 def destinations(folder: Path) -> set[tuple[str, int]]:
@@ -69,23 +57,23 @@ def test_the_watch_sees_a_look_up_by_native_code(
     watched: tuple[str, ...], tmp_path: Path, tool: Tool
 ) -> None:
     command = [*watched, tool("getent"), "ahosts", "pacs-ai.invalid"]
-    subprocess.run(command, capture_output=True, check=False, timeout=60)
-    wait_for(lambda: 53 in {port for _, port in destinations(tmp_path)}, 30)
+    subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE)
+    wait_for(lambda: 53 in {port for _, port in destinations(tmp_path)})
 
 
 def test_a_node_and_its_workers_talk_to_their_peers_only(
     watched: tuple[str, ...], tmp_path: Path, source: Path, free_port: Callable[[], int]
 ) -> None:
     port, node_port = free_port(), free_port()
-    extra = PEER.format(port=port)
+    extra = to_archive(port)
     with (
         archive(port, node_port) as peer,
         node(tmp_path / "node", node_port, head="acceptors = 2", extra=extra) as one,
     ):
         one.before = watched
         one.start()
-        store(PeerAddress("AI_NODE", "127.0.0.1", one.port), "MODALITY", [source])
-        wait_for(lambda: len(peer.stored) == 2, 120, lambda: one.log)
+        assert one.send(source) == [0]
+        one.wait_for(lambda: len(peer.stored) == 2)
         time.sleep(LINGER_SECONDS)
         assert one.stop() == 0
     assert destinations(tmp_path) == {("127.0.0.1", port)}
@@ -102,7 +90,7 @@ def run(watched: tuple[str, ...], work: str, folder: Path) -> None:
     script = LINGERING.format(work=work, seconds=LINGER_SECONDS)
     command = [*watched, sys.executable, "-c", script]
     done = subprocess.run(
-        command, cwd=folder, capture_output=True, check=False, text=True, timeout=200
+        command, cwd=folder, capture_output=True, check=False, text=True, timeout=PATIENCE
     )
     assert done.returncode == 0, done.stderr
 

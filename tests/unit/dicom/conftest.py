@@ -11,6 +11,9 @@ from pydicom.filebase import DicomFileLike
 from pydicom.filewriter import write_dataset, write_file_meta_info
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
+from pacs_ai.dicom.scan import scan_instance
+from tests.unit.dicom.raw_dataset import part10
+
 CT_CLASS = "1.2.840.10008.5.1.4.1.1.2"
 Make = Callable[..., Path]
 
@@ -87,3 +90,13 @@ def corpus(shared: Path) -> list[tuple[Path, dict[str, str]]]:
     folder = shared / "data" / "dicom"
     lines = (folder / "index.csv").read_text().splitlines()
     return [(folder / row["file"], row) for row in csv.DictReader(lines)]
+
+
+@pytest.fixture
+def check(tmp_path):
+    """``check(dataset, syntax)`` writes a file and scans it."""
+
+    def run(dataset: bytes, syntax: str = ExplicitVRLittleEndian, **options: bool):
+        return scan_instance(part10(tmp_path / "scan.dcm", dataset, syntax), **options)
+
+    return run

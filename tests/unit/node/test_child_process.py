@@ -70,13 +70,13 @@ def test_one_that_is_stopped_is_lost_sooner_and_one_that_goes_on_is_not(
 ) -> None:
     pipe.beat()
     child.process.send_signal(signal.SIGSTOP)
-    wait_for(lambda: _state(child) == "T", 30)
+    wait_for(lambda: _state(child) == "T")
     assert [child.check(100), child.check(100)] == [None, None]
     child.process.send_signal(signal.SIGCONT)
-    wait_for(lambda: _state(child) != "T", 30)
+    wait_for(lambda: _state(child) != "T")
     assert [child.check(100) for _ in range(5)] == [None] * 5
     child.process.send_signal(signal.SIGSTOP)
-    wait_for(lambda: _state(child) == "T", 30)
+    wait_for(lambda: _state(child) == "T")
     assert [child.check(100) for _ in range(3)] == [None, None, Loss.STOPPED]
 
 
@@ -89,7 +89,7 @@ def test_what_it_has_started_ends_with_it(pipe: Pipe) -> None:
     child.kill()
     child.close()
     assert child.process.returncode == -signal.SIGKILL
-    wait_for(lambda: _gone(started), 30)
+    wait_for(lambda: _gone(started))
 
 
 def _state(child: ChildProcess) -> str:
