@@ -4,8 +4,10 @@ The node dies once, at the point given, in the daemon or in a worker; if the dae
 started again. The sender repeats what was not acknowledged, as every sender does.
 """
 
+import importlib
 from collections import Counter
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 
 import pydicom
@@ -28,9 +30,9 @@ POINTS = [
     "pacs_ai.store.jobs:create:after",
     "pacs_ai.store.tasks:claim:after",
     "pacs_ai.store.jobs:claim:after",
-    "pacs_ai.flow.analyse:look:after",
+    "pacs_ai.analysis.study:predict_study:after",
     "pacs_ai.store.spool:Spool.write_result:after",
-    "pacs_ai.flow.analyse:encode:after",
+    "pacs_ai.flow.analyse:analyse_study:after",
     "pacs_ai.store.jobs:succeed:after",
     "pacs_ai.flow.analyse:_finish:after",
     "pacs_ai.store.tasks:finish:before",
@@ -51,7 +53,29 @@ COMMITTED = "commitment = true\nretry_max_seconds = 2"
 """An archive that is asked to take responsibility."""
 
 
+MAIN_POINTS = {
+    "pacs_ai.store.spool:Spool.keep:after",
+    "pacs_ai.store.jobs:claim:after",
+    "pacs_ai.store.jobs:succeed:after",
+    "pacs_ai.net.scu.client:store:after",
+}
+"""One of each step of the main path; the others are slow tests."""
+
+
 @pytest.mark.parametrize("point", POINTS)
+def test_every_point_is_there(point: str):
+    """A function that was renamed would otherwise show as a node that does not die."""
+    module, path, _ = point.split(":")
+    assert callable(attrgetter(path)(importlib.import_module(module)))
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param(point, marks=[] if point in MAIN_POINTS else pytest.mark.slow)
+        for point in POINTS
+    ],
+)
 def test_killed_once_and_nothing_is_lost(point: str, tmp_path: Path, free_port: Callable[[], int]):
     node_port, archive_port = free_port(), free_port()
     flag = tmp_path / "died"

@@ -55,7 +55,7 @@ def test_one_stopped_at_work_is_replaced_and_its_job_not_blamed(
             node_port,
             extra=to_archive(archive_port, peer=COMMITTED),
             PYTHONPATH=str(HOOK),
-            PACS_AI_TEST_KILL=f"pacs_ai.flow.analyse:look:before:{flag}",
+            PACS_AI_TEST_KILL=f"pacs_ai.analysis.study:predict_study:before:{flag}",
             PACS_AI_TEST_SIGNAL="SIGSTOP",
         ) as one,
     ):

@@ -17,6 +17,7 @@ def test_own_results_coming_back_are_stored_and_start_nothing(running: Node, pee
     running.send(sample())
     running.wait_for(lambda: len(peer.stored) == 2)
     folder = running.folder / "back"
+    folder.mkdir()
     paths = []
     for number, dataset in enumerate(peer.stored):
         path = folder / f"{number}.dcm"

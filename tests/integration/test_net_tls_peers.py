@@ -19,7 +19,7 @@ from pacs_ai.net.scu.pdu_stream import TlsEnded
 from pacs_ai.net.tls import TlsFiles
 from pacs_ai.net.users import Users
 from tests import net_peer as net
-from tests.integration.test_net_odd_peers import instances
+from tests.odd_peer import instances
 from tests.pki import Authority, Pair
 
 pytestmark = pytest.mark.integration
