@@ -8,17 +8,8 @@ from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, read_config, single
 from pacs_ai.cli.tables import print_json
 from pacs_ai.config import Config
 from pacs_ai.dicom.codecs import EXTRA
-from pacs_ai.dicom.modules import (
-    COMPREHENSIVE_3D_SR,
-    COMPREHENSIVE_SR,
-    ENCAPSULATED_PDF,
-    KEY_OBJECT_SELECTION,
-    PARAMETRIC_MAP,
-    SECONDARY_CAPTURE,
-    SEGMENTATION,
-)
+from pacs_ai.dicom.modules import COMPREHENSIVE_SR
 from pacs_ai.dicom.scan import BAD_UID, MISSING_UID
-from pacs_ai.domain import ResultKind
 from pacs_ai.flow.duplicates import KEPT_BOTH, REFUSED
 from pacs_ai.flow.receive import CLASS_MISMATCH, INSTANCE_MISMATCH, OUT_OF_RESOURCES, SUCCESS
 from pacs_ai.net.conformance import (
@@ -32,21 +23,12 @@ from pacs_ai.net.conformance import (
 from pacs_ai.net.contexts import APPLICATION_CONTEXT, STORAGE_CLASSES
 from pacs_ai.net.implementation import IMPLEMENTATION_VERSION
 from pacs_ai.net.status import Status
+from pacs_ai.results.kinds import KINDS, Objects
 from pacs_ai.uids import IMPLEMENTATION_CLASS_UID
 
 app = single()
 
-RESULTS = {
-    ResultKind.REPORT: COMPREHENSIVE_3D_SR,
-    ResultKind.CAPTURE: SECONDARY_CAPTURE,
-    ResultKind.REGION: COMPREHENSIVE_3D_SR,
-    ResultKind.MAP: PARAMETRIC_MAP,
-    ResultKind.KEY_OBJECT: KEY_OBJECT_SELECTION,
-    ResultKind.SEG: SEGMENTATION,
-    ResultKind.PDF: ENCAPSULATED_PDF,
-    ResultKind.STACK: SECONDARY_CAPTURE,
-    ResultKind.SIDE_BY_SIDE: SECONDARY_CAPTURE,
-}
+RESULTS = {kind: maker.sop_class_uid for kind, maker in KINDS.items() if isinstance(maker, Objects)}
 """SOP class of each kind of result that is a DICOM object."""
 
 _MIB = 1 << 20

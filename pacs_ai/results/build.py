@@ -1,6 +1,6 @@
-"""From a prediction, or from why there is none, to the results that are kept and delivered."""
+"""From a prediction, or the reason why there is none, to the results, kind by kind."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,29 +12,8 @@ from pacs_ai.domain import Refusal, ResultKind, StudyPrediction
 from pacs_ai.errors import InvalidResult
 from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence, evidence_of
-from pacs_ai.results.content.report_summary import (
-    ReportSummary,
-    summarise_prediction,
-    summarise_refusal,
-)
-from pacs_ai.results.content.selection import ShownClass, captures, every_image
-from pacs_ai.results.documents import fhir, hl7
-from pacs_ai.results.documents.illustration import illustrate
-from pacs_ai.results.documents.pdf import build_pdf
-from pacs_ai.results.images.capture import (
-    OVERLAY,
-    SIDE_BY_SIDE,
-    STACK,
-    CaptureStyle,
-    GreyImage,
-    build_capture,
-)
-from pacs_ai.results.images.parametric_map import build_map
-from pacs_ai.results.images.segmentation import build_seg
-from pacs_ai.results.sr.key_object import build_key_object
-from pacs_ai.results.sr.measurement_report import build_report
-from pacs_ai.results.sr.refusal_report import build_refusal
-from pacs_ai.results.sr.region_report import build_region
+from pacs_ai.results.content.study import AnalysedStudy, GreyImage, RefusedStudy
+from pacs_ai.results.kinds import KINDS, Document
 from pacs_ai.uids import derived_uid
 
 DICOM_SUFFIX = ".dcm"
@@ -149,16 +128,7 @@ def build_results(
         If a source file cannot be read any more.
     """
     evidence = evidence or evidence_of(prediction)
-    work = _Work(prediction, evidence, context, grey)
-
-    def build(kind: ResultKind) -> Iterator[Built]:
-        if kind in _OBJECTS:
-            for number, dataset in enumerate(_OBJECTS[kind](work), start=1):
-                yield BuiltResult(kind, number, dataset)
-        else:
-            yield _document(kind, summarise_prediction(prediction, evidence, context))
-
-    return _guarded(kinds, build)
+    return _build(kinds, AnalysedStudy(prediction, evidence, context, grey))
 
 
 def build_refusals(
@@ -174,7 +144,7 @@ def build_refusals(
     refusal
         Why there is no score.
     kinds
-        What is wanted; all but report, pdf, hl7 and fhir need a prediction and are left out.
+        What is wanted; the kinds that need a prediction make nothing.
     context
         Installation, time, settings.
     evidence
@@ -187,104 +157,13 @@ def build_refusals(
     NotDicom
         If a source file cannot be read any more.
     """
-    evidence = evidence or evidence_of(refusal)
-
-    def build(kind: ResultKind) -> Iterator[Built]:
-        summary = summarise_refusal(refusal, evidence, context)
-        if kind is ResultKind.REPORT:
-            yield BuiltResult(kind, 1, build_refusal(refusal, summary, evidence, context))
-        elif kind is ResultKind.PDF:
-            yield BuiltResult(kind, 1, build_pdf(summary, None, evidence, context))
-        elif kind in _DOCUMENTS:
-            yield _document(kind, summary)
-
-    return _guarded(kinds, build)
+    return _build(kinds, RefusedStudy(refusal, evidence or evidence_of(refusal), context))
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """What the builders of DICOM objects draw on."""
-
-    prediction: StudyPrediction
-    evidence: Evidence
-    context: ResultContext
-    grey: GreyImage
-
-
-def _report(work: _Work) -> Iterator[Dataset]:
-    yield build_report(work.prediction, work.evidence, work.context)
-
-
-def _captures(work: _Work) -> Iterator[Dataset]:
-    return _pictures(work, captures(work.prediction), OVERLAY)
-
-
-def _side_by_side(work: _Work) -> Iterator[Dataset]:
-    return _pictures(work, captures(work.prediction), SIDE_BY_SIDE)
-
-
-def _stack(work: _Work) -> Iterator[Dataset]:
-    return _pictures(work, every_image(work.prediction), STACK)
-
-
-def _pictures(work: _Work, chosen: Sequence[ShownClass], style: CaptureStyle) -> Iterator[Dataset]:
-    for shown in chosen:
-        yield build_capture(work.prediction, shown, work.evidence, work.context, work.grey, style)
-
-
-def _region(work: _Work) -> Iterator[Dataset]:
-    made = build_region(work.prediction, work.evidence, work.context)
-    return iter(() if made is None else (made,))
-
-
-def _maps(work: _Work) -> Iterator[Dataset]:
-    return build_map(work.prediction, work.evidence, work.context)
-
-
-def _key_object(work: _Work) -> Iterator[Dataset]:
-    made = build_key_object(work.prediction, work.evidence, work.context)
-    return iter(() if made is None else (made,))
-
-
-def _segmentations(work: _Work) -> Iterator[Dataset]:
-    return build_seg(work.prediction, work.evidence, work.context)
-
-
-def _pdf(work: _Work) -> Iterator[Dataset]:
-    summary = summarise_prediction(work.prediction, work.evidence, work.context)
-    picture = illustrate(work.prediction, work.evidence, work.grey)
-    yield build_pdf(summary, picture, work.evidence, work.context)
-
-
-_OBJECTS: Mapping[ResultKind, Callable[[_Work], Iterator[Dataset]]] = {
-    ResultKind.REPORT: _report,
-    ResultKind.CAPTURE: _captures,
-    ResultKind.REGION: _region,
-    ResultKind.MAP: _maps,
-    ResultKind.KEY_OBJECT: _key_object,
-    ResultKind.SEG: _segmentations,
-    ResultKind.PDF: _pdf,
-    ResultKind.STACK: _stack,
-    ResultKind.SIDE_BY_SIDE: _side_by_side,
-}
-_DOCUMENTS: Mapping[ResultKind, tuple[Callable[[ReportSummary], bytes], str]] = {
-    ResultKind.HL7: (hl7.build_message, hl7.SUFFIX),
-    ResultKind.FHIR: (fhir.build_bundle, fhir.SUFFIX),
-}
-
-
-def _document(kind: ResultKind, summary: ReportSummary) -> BuiltDocument:
-    write, suffix = _DOCUMENTS[kind]
-    uid = derived_uid(kind, summary.uid)
-    return BuiltDocument(kind, 1, write(summary), suffix, uid)
-
-
-def _guarded(
-    kinds: Sequence[ResultKind], build: Callable[[ResultKind], Iterator[Built]]
-) -> Iterator[Built]:
+def _build(kinds: Sequence[ResultKind], study: AnalysedStudy | RefusedStudy) -> Iterator[Built]:
     """Give one result after the other, so that a long series is never in memory as a whole."""
     for kind in kinds:
-        results = build(kind)
+        results = _of_kind(kind, study)
         while True:
             try:
                 with quiet():
@@ -296,3 +175,18 @@ def _guarded(
             if made is None:
                 break
             yield made
+
+
+def _of_kind(kind: ResultKind, study: AnalysedStudy | RefusedStudy) -> Iterator[Built]:
+    maker = KINDS[kind]
+    if isinstance(maker, Document):
+        uid = derived_uid(kind, study.summary.uid)
+        yield BuiltDocument(kind, 1, maker.write(study), maker.suffix, uid)
+        return
+    made: Iterable[Dataset] = ()
+    if isinstance(study, AnalysedStudy):
+        made = maker.build(study)
+    elif maker.refuse is not None:
+        made = maker.refuse(study)
+    for number, dataset in enumerate(made, start=1):
+        yield BuiltResult(kind, number, dataset)

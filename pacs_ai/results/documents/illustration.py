@@ -6,9 +6,9 @@ from pacs_ai.results.common.codes import class_title
 from pacs_ai.results.common.evidence import Evidence
 from pacs_ai.results.content.positive_images import explained_images
 from pacs_ai.results.content.report_level import image_name
+from pacs_ai.results.content.study import GreyImage
 from pacs_ai.results.content.wording import percent
 from pacs_ai.results.documents.page import Picture
-from pacs_ai.results.images.capture import GreyImage
 from pacs_ai.results.images.overlay import FAINT, STRENGTH, Legend, draw
 from pacs_ai.results.images.picture_geometry import undistorted
 

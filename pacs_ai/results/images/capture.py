@@ -1,6 +1,5 @@
 """The capture: a picture of the image with the heat map over it, as every viewer shows it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +30,7 @@ from pacs_ai.results.common.object_header import (
 )
 from pacs_ai.results.common.patient_study import copied_element
 from pacs_ai.results.content.selection import ShownClass, explains, reading_order
+from pacs_ai.results.content.study import GreyImage
 from pacs_ai.results.images.legend import legend_of
 from pacs_ai.results.images.overlay import FAINT, STRENGTH, draw, draw_beside
 from pacs_ai.results.images.picture_geometry import (
@@ -39,8 +39,6 @@ from pacs_ai.results.images.picture_geometry import (
     patient_orientation,
     picture_size,
 )
-
-GreyImage = Callable[[ImagePrediction], npt.NDArray[np.float32]]
 
 _LOSSY = frozenset(
     {JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless, JPEG2000, JPEG2000MC, HTJ2K}

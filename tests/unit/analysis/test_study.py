@@ -2,9 +2,11 @@
 
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydicom.dataset import Dataset
 
 from pacs_ai.analysis.predict import Source
 from pacs_ai.analysis.study import Analysis, Wanted, analyse_study
@@ -15,6 +17,7 @@ from pacs_ai.model.predict import Classifier
 from pacs_ai.phantom import write_phantom_study
 from pacs_ai.results import build
 from pacs_ai.results.build import Built
+from pacs_ai.results.kinds import KINDS
 from tests.unit.analysis.memory import ResultMemory, context_of
 from tests.unit.results.samples import ct_slice, save
 
@@ -43,10 +46,11 @@ def analysed(
 
 
 def broken(monkeypatch: pytest.MonkeyPatch, *kinds: ResultKind) -> None:
-    def fail(*_: object) -> Iterator[object]:
+    def fail(*_: object) -> Iterator[Dataset]:
         raise KeyError("Doe^Jane")
 
-    monkeypatch.setattr(build, "_OBJECTS", {**build._OBJECTS, **dict.fromkeys(kinds, fail)})
+    failing = {kind: replace(KINDS[kind], build=fail) for kind in kinds}
+    monkeypatch.setattr(build, "KINDS", {**KINDS, **failing})
 
 
 def test_a_study_gets_what_is_wanted(demo: Classifier, sources: list[Source]) -> None:

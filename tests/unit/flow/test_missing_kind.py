@@ -1,6 +1,7 @@
 """One kind of result cannot be made: what the job, the log and the archive are told."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pydicom
@@ -14,6 +15,7 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.phantom import write_phantom_study
 from pacs_ai.results import build
+from pacs_ai.results.kinds import KINDS
 from tests.unit.flow.analysed import Patient, on_a_node
 
 Send = Callable[..., StoreAnswer]
@@ -57,8 +59,8 @@ def broken(monkeypatch: pytest.MonkeyPatch, *kinds: ResultKind) -> None:
     def fail(*_: object) -> Iterator[Dataset]:
         raise KeyError("Doe^Jane")
 
-    objects = {**build._OBJECTS, **dict.fromkeys(kinds, fail)}
-    monkeypatch.setattr(build, "_OBJECTS", objects)
+    failing = {kind: replace(KINDS[kind], build=fail) for kind in kinds}
+    monkeypatch.setattr(build, "KINDS", {**KINDS, **failing})
 
 
 def test_the_others_are_delivered_and_the_job_says_which_is_missing(

@@ -1,0 +1,60 @@
+"""What the builders of results get: a study that was analysed, or one that was not analysable."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pacs_ai.domain import ImagePrediction, Refusal, StudyPrediction
+from pacs_ai.results.common.context import ResultContext
+from pacs_ai.results.common.evidence import Evidence
+from pacs_ai.results.content.report_summary import (
+    ReportSummary,
+    summarise_prediction,
+    summarise_refusal,
+)
+
+GreyImage = Callable[[ImagePrediction], npt.NDArray[np.float32]]
+"""Reads an image as displayed, shape (rows, columns), in [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysedStudy:
+    """A study with a prediction.
+
+    Parameters
+    ----------
+    prediction
+        What the model says; at least one image.
+    evidence
+        Headers of the analysed instances.
+    context
+        Installation, time, settings.
+    grey
+        Reads the pixels of an image. Called only for images that are drawn.
+    """
+
+    prediction: StudyPrediction
+    evidence: Evidence
+    context: ResultContext
+    grey: GreyImage
+
+    @property
+    def summary(self) -> ReportSummary:
+        """The content of a report for people."""
+        return summarise_prediction(self.prediction, self.evidence, self.context)
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedStudy:
+    """A study that was not analysable: the reason, instead of a prediction."""
+
+    refusal: Refusal
+    evidence: Evidence
+    context: ResultContext
+
+    @property
+    def summary(self) -> ReportSummary:
+        """The content of a report for people."""
+        return summarise_refusal(self.refusal, self.evidence, self.context)
