@@ -96,8 +96,8 @@ class SteadyDate:
 
 
 @contextlib.contextmanager
-def beating(seconds: float, beat: Callable[[], None]) -> Iterator[None]:
-    """Call `beat` every so many seconds, in a thread of its own, while the block runs."""
+def heartbeat(seconds: float, beat: Callable[[], None]) -> Iterator[None]:
+    """Call `beat` every `seconds` seconds, in a thread of its own, while the block runs."""
     done = threading.Event()
 
     def heart() -> None:

@@ -1,6 +1,6 @@
 """The vocabulary of the node: states, kinds, and the records that steps hand on.
 
-Pure: no input or output. The arrows between the states are in `pacs_ai.transitions`.
+Pure: no input or output. The arrows between the states are in `pacs_ai.store.state_machines`.
 """
 
 from dataclasses import dataclass

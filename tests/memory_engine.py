@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from pacs_ai.clock import beating
+from pacs_ai.clock import heartbeat
 from pacs_ai.domain import TaskKind
 from pacs_ai.engine.base import HeldTask, Perform
 from pacs_ai.errors import StorageError
@@ -129,7 +129,7 @@ class MemoryEngine:
             return False
         claim = task.claim
         with contextlib.suppress(StorageError):
-            with beating(self._lease_seconds / 3, task.beat):
+            with heartbeat(self._lease_seconds / 3, task.beat):
                 perform(task.kind, task.key)
             self._tasks.end(claim)
         return True

@@ -115,7 +115,7 @@ def predict_study(classifier: Classifier, sources: Sequence[Source]) -> Predicte
                     seen.probabilities,
                     seen.saliency,
                     seen.outlier,
-                    (*applicability.misfits(header), *image.cautions),
+                    (*applicability.misfits(header), *image.reservations),
                 )
             )
     if not images:

@@ -11,7 +11,7 @@ from pacs_ai.cli.infer_study import Options, study_record
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, read_config, single
 from pacs_ai.cli.tables import Record, show_records
 from pacs_ai.config import Config
-from pacs_ai.dicom.gather import find_files, group_studies
+from pacs_ai.dicom.study_files import find_files, group_studies
 from pacs_ai.domain import ResultKind
 from pacs_ai.errors import ConfigError, DataError, InvalidResult, RuntimeFailed, StorageError
 from pacs_ai.logs import get_logger

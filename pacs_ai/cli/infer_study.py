@@ -10,7 +10,7 @@ from pacs_ai.analysis.study import Analysis, Wanted, analyse_study
 from pacs_ai.cli.bug import bug_text
 from pacs_ai.cli.result_folder import ResultFolder
 from pacs_ai.cli.tables import Record
-from pacs_ai.dicom.gather import StudyFiles
+from pacs_ai.dicom.study_files import StudyFiles
 from pacs_ai.domain import ResultKind, StudyPrediction
 from pacs_ai.errors import NoSpace, PacsAIError, StorageError
 from pacs_ai.logs import get_logger

@@ -20,8 +20,8 @@ from pacs_ai.destinations.addresses import (
     takes_tls_only,
 )
 from pacs_ai.destinations.kinds import destination_of
-from pacs_ai.dicom.gather import find_files
 from pacs_ai.dicom.header import read_header
+from pacs_ai.dicom.study_files import find_files
 from pacs_ai.domain import JobId
 from pacs_ai.errors import ConfigError, PeerError, StateError, StoreRefused
 from pacs_ai.flow import commitment_scu as step

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydicom.data import get_testdata_file
 
-from pacs_ai.dicom.gather import find_files, group_studies
+from pacs_ai.dicom.study_files import find_files, group_studies
 from pacs_ai.errors import StorageError
 from pacs_ai.phantom import Box, write_phantom_study
 

@@ -5,7 +5,7 @@ from datetime import date
 
 from pydicom.dataset import Dataset
 
-from pacs_ai.dicom.moments import date_of
+from pacs_ai.dicom.dates_times import date_of
 from pacs_ai.dicom.reading import text
 
 _AGE = re.compile(r"(\d{1,3})([DWMY])")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pacs_ai.dicom.layout import PALETTE, YBR, PixelLayout
+from pacs_ai.dicom.pixel_layout import PALETTE, YBR, PixelLayout
 from pacs_ai.errors import UnsupportedPixels
 
 Stored = npt.NDArray[Any]

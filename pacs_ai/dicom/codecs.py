@@ -10,7 +10,7 @@ from io import BytesIO
 import numpy as np
 
 from pacs_ai.dicom.canonical import UNKNOWN_ERROR, Decoded, Stored
-from pacs_ai.dicom.codecerrors import catch_panic
+from pacs_ai.dicom.codec_errors import catch_panic
 from pacs_ai.dicom.codestream import (
     END,
     Codestream,
@@ -20,7 +20,7 @@ from pacs_ai.dicom.codestream import (
     read_codestream,
     with_end,
 )
-from pacs_ai.dicom.layout import YBR, PixelLayout
+from pacs_ai.dicom.pixel_layout import YBR, PixelLayout
 from pacs_ai.errors import UnsupportedPixels
 
 RLE = "1.2.840.10008.1.2.5"
@@ -79,7 +79,7 @@ def decode_compressed(syntax: str, source: bytes, layout: PixelLayout) -> Decode
             return _rle(source, layout)
         if syntax in JPEG_XL_FAMILY:
             # Here and not above: its library is an extra.
-            from pacs_ai.dicom.jpegxl import decode_jpeg_xl  # noqa: PLC0415
+            from pacs_ai.dicom.jpeg_xl import decode_jpeg_xl  # noqa: PLC0415
 
             return decode_jpeg_xl(syntax, source, layout)
         stream = read_codestream(source)
@@ -155,7 +155,7 @@ def _rle(source: bytes, layout: PixelLayout) -> Decoded:
 def _jpeg(source: bytes, stream: Codestream, layout: PixelLayout) -> Decoded:
     error = 0 if stream.reversible else UNKNOWN_ERROR
     if stream.reversible or (stream.process is Process.DCT and stream.bits > _BYTE):
-        from pacs_ai.dicom.gdcmjpeg import decode_gdcm  # noqa: PLC0415
+        from pacs_ai.dicom.gdcm_jpeg import decode_gdcm  # noqa: PLC0415
 
         syntax = _LOSSLESS if stream.reversible else _EXTENDED
         buffer = decode_gdcm(syntax, source, stream)
@@ -163,7 +163,7 @@ def _jpeg(source: bytes, stream: Codestream, layout: PixelLayout) -> Decoded:
             _agree(stream.colour, layout)
         return Decoded(_shaped(buffer, stream), stream.bits, error=error, colour=stream.colour)
     if stream.bits > _BYTE:
-        from pacs_ai.dicom.jpegxl import decode_progressive  # noqa: PLC0415
+        from pacs_ai.dicom.jpeg_xl import decode_progressive  # noqa: PLC0415
 
         return decode_progressive(source, stream)
     return _jpeg_8(source, stream, layout)

@@ -4,7 +4,7 @@ import struct
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from pacs_ai.dicom.layout import PixelLayout
+from pacs_ai.dicom.pixel_layout import PixelLayout
 from pacs_ai.errors import UnsupportedPixels
 
 JPEG_START = b"\xff\xd8\xff"

@@ -6,8 +6,8 @@ from pydicom.datadict import keyword_for_tag
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
-from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
-from pacs_ai.dicom.moments import date_of, date_text, time_of
+from pacs_ai.dicom.dates_times import date_of, date_text, time_of
+from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.reading import text, value_of
 from pacs_ai.dicom.values import broken_rule, standard_vr
 from pacs_ai.uids import valid_uid
@@ -74,7 +74,8 @@ def conforming(
     Parameters
     ----------
     element
-        Of a foreign data set; its text is decoded (`pacs_ai.dicom.decoding`). It stays as it is.
+        Of a foreign data set; its text is decoded (`pacs_ai.dicom.text_decoding`). It is not
+        changed.
     left_out
         Gains the keyword of what is wrong, with those of the sequences around it.
     any_length

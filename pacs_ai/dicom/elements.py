@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from pydicom.datadict import DicomDictionary  # type: ignore[attr-defined]
 
-from pacs_ai.dicom.encoding import (
+from pacs_ai.dicom.element_encoding import (
     LONG_FORM,
     UNDEFINED,
     BadDataset,

@@ -8,8 +8,8 @@ from io import BytesIO
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 
-from pacs_ai.dicom.encoding import BadDataset, Value
-from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
+from pacs_ai.dicom.element_encoding import BadDataset, Value
+from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.reading import PIXEL_KEYWORDS, text
 
 KEYWORDS = {

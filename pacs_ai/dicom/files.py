@@ -1,7 +1,7 @@
-"""The one way to open a stored file: what goes wrong in it is the storage's fault, not the data's.
+"""The one way to open a stored file: its errors are faults of the storage, not of the data.
 
-Decoders raise ``OSError`` on bad data as well (`pacs_ai.dicom.foreign`). So the file itself must
-not: an error of the disk or the mount comes as `StorageError`, which no reader takes for bad data.
+Decoders raise ``OSError`` on bad data as well (`pacs_ai.dicom.quiet_libraries`). An error of the
+disk or the mount is therefore raised as `StorageError`, which no reader takes for bad data.
 """
 
 import hashlib

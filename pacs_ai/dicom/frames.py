@@ -10,9 +10,8 @@ from pacs_ai.dicom.canonical import Frame
 from pacs_ai.dicom.codecs import COMPRESSED, JPEG_2000_FAMILY, JPEG_XL_FAMILY, RLE, rle_segments
 from pacs_ai.dicom.codestream import J2K_START, JP2_START, JPEG_START
 from pacs_ai.dicom.fragments import OffsetTable, Starts, frame_fragments, read_fragments
-from pacs_ai.dicom.isolated import decode_isolated
-from pacs_ai.dicom.jpegxl import BOXED, NAKED
-from pacs_ai.dicom.layout import PixelLayout, Task
+from pacs_ai.dicom.isolated_decoding import decode_isolated
+from pacs_ai.dicom.jpeg_xl import BOXED, NAKED
 from pacs_ai.dicom.native import DEFLATED_FRAME
 from pacs_ai.dicom.part10 import (
     DEFLATED,
@@ -20,6 +19,7 @@ from pacs_ai.dicom.part10 import (
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
 )
+from pacs_ai.dicom.pixel_layout import PixelLayout, Task
 from pacs_ai.dicom.reading import UNDEFINED, Opened, PixelElement, value_of
 from pacs_ai.errors import UnsupportedPixels
 

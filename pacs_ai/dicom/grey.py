@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pacs_ai.dicom.canonical import Stored
-from pacs_ai.dicom.cautions import RenderingCaution
-from pacs_ai.dicom.layout import PixelLayout
-from pacs_ai.dicom.luts import LookUpTable, apply_table
+from pacs_ai.dicom.lookup_tables import LookUpTable, apply_table
 from pacs_ai.dicom.percentiles import counted_range, extremes, in_range, sampled_range
+from pacs_ai.dicom.pixel_layout import PixelLayout
 from pacs_ai.dicom.rendering import HOUNSFIELD, Rendering
+from pacs_ai.dicom.rendering_reservation import RenderingReservation
 from pacs_ai.dicom.voi import Window
 from pacs_ai.errors import UnsupportedPixels
 
@@ -46,7 +46,7 @@ class RenderedImage:
     """A picture: grey of shape (rows, columns) in [0, 1], and what is to be said of it."""
 
     grey: Floats
-    cautions: tuple[RenderingCaution, ...] = ()
+    reservations: tuple[RenderingReservation, ...] = ()
 
 
 def render(
@@ -83,24 +83,24 @@ def render(
     window = rendering.voi.window
     if modality in windows and has_units:
         window = Window(*windows[modality])
-    cautions = [RenderingCaution.WINDOW] if rendering.voi.broken else []
+    reservations = [RenderingReservation.WINDOW] if rendering.voi.broken else []
     if modality in windows and not has_units:
-        cautions.append(RenderingCaution.UNITS)
+        reservations.append(RenderingReservation.UNITS)
     if window is not None:
         grey = _windowed(values, rendering, window)
     else:
         grey = _unwindowed(values, rendering, layout, strict=strict)
     if layout.photometric == "MONOCHROME1":
         np.subtract(np.float32(1), grey, out=grey)
-    return RenderedImage(grey, (*cautions, *blank(grey)))
+    return RenderedImage(grey, (*reservations, *blank(grey)))
 
 
-def blank(grey: Floats) -> tuple[RenderingCaution, ...]:
+def blank(grey: Floats) -> tuple[RenderingReservation, ...]:
     """Tell of a picture that shows next to nothing, because its values or its window are so.
 
     It is scored: a series may begin in air. But what a model says of it alone is worth nothing.
     """
-    return (RenderingCaution.BLANK,) if grey.max() - grey.min() < COLLAPSED else ()
+    return (RenderingReservation.BLANK,) if grey.max() - grey.min() < COLLAPSED else ()
 
 
 def check_spread(grey: Floats, values: Stored) -> None:

@@ -10,10 +10,9 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.age import age_in_years
-from pacs_ai.dicom.ambiguous import is_us_or_ss, us_or_ss
 from pacs_ai.dicom.files import open_file
-from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.part10 import MAGIC, PREAMBLE
+from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.reading import (
     Opened,
     integer,
@@ -24,6 +23,7 @@ from pacs_ai.dicom.reading import (
     texts,
     value_of,
 )
+from pacs_ai.dicom.us_or_ss import is_us_or_ss, us_or_ss
 from pacs_ai.domain import InstanceHeader
 from pacs_ai.errors import NotDicom
 

@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 
 from pacs_ai.dicom.canonical import Decoded, Stored
-from pacs_ai.dicom.layout import SUBSAMPLED, PixelLayout
+from pacs_ai.dicom.pixel_layout import SUBSAMPLED, PixelLayout
 from pacs_ai.errors import UnsupportedPixels
 
 DEFLATED_FRAME = "1.2.840.10008.1.2.8.1"

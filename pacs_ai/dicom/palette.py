@@ -7,8 +7,8 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut
 from pydicom.tag import Tag
 
-from pacs_ai.dicom.ambiguous import us_or_ss
-from pacs_ai.dicom.luts import LookUpTable, apply_table, read_table
+from pacs_ai.dicom.lookup_tables import LookUpTable, apply_table, read_table
+from pacs_ai.dicom.us_or_ss import us_or_ss
 from pacs_ai.errors import UnsupportedPixels
 
 _COLOURS = tuple(f"{colour}PaletteColorLookupTable" for colour in ("Red", "Green", "Blue"))

@@ -8,12 +8,12 @@ import numpy.typing as npt
 
 from pacs_ai.dicom.canonical import Frame
 from pacs_ai.dicom.files import open_file
-from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.frames import read_frame
 from pacs_ai.dicom.grey import RenderedImage, blank, check_spread, render
-from pacs_ai.dicom.imagepixel import LAYOUT_KEYWORDS, read_layout
-from pacs_ai.dicom.layout import PALETTE, PixelLayout
+from pacs_ai.dicom.image_pixel import LAYOUT_KEYWORDS, read_layout
 from pacs_ai.dicom.palette import PALETTE_KEYWORDS, apply_palette
+from pacs_ai.dicom.pixel_layout import PALETTE, PixelLayout
+from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.reading import Opened, read_until_pixels
 from pacs_ai.dicom.rendering import RENDERING_KEYWORDS, read_rendering
 from pacs_ai.errors import NotDicom, UnsupportedPixels

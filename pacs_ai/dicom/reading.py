@@ -14,8 +14,7 @@ from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
-from pacs_ai.dicom.foreign import FOREIGN_ERRORS
-from pacs_ai.dicom.oddvr import with_first_vr
+from pacs_ai.dicom.missing_vr import with_first_vr
 from pacs_ai.dicom.part10 import (
     DEFLATED,
     IMPLICIT_LITTLE,
@@ -24,6 +23,7 @@ from pacs_ai.dicom.part10 import (
     inflate,
     read_meta,
 )
+from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS
 
 MAX_INFLATED = 512 * 1024 * 1024
 PIXEL_KEYWORDS = {

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 
-from pacs_ai.dicom.ambiguous import us_or_ss
 from pacs_ai.dicom.functional_groups import GROUPS_KEYWORDS, holder
-from pacs_ai.dicom.layout import PixelLayout
-from pacs_ai.dicom.luts import LookUpTable, read_table
+from pacs_ai.dicom.lookup_tables import LookUpTable, read_table
+from pacs_ai.dicom.pixel_layout import PixelLayout
 from pacs_ai.dicom.reading import items, number, text
+from pacs_ai.dicom.us_or_ss import us_or_ss
 from pacs_ai.dicom.voi import MAX_NUMBER, VOI_KEYWORDS, Voi, read_voi
 from pacs_ai.errors import UnsupportedPixels
 

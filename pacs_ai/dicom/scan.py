@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pacs_ai.dicom import patient
+from pacs_ai.dicom.element_encoding import BadDataset, Encoding, Value, no_vr
 from pacs_ai.dicom.elements import walk
-from pacs_ai.dicom.encoding import BadDataset, Encoding, Value, no_vr
 from pacs_ai.dicom.facts import KEYWORDS, UIDS, WANTED, values_of
 from pacs_ai.dicom.part10 import (
     DEFLATED,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pacs_ai.dicom.kinds import other_than_image
 from pacs_ai.dicom.orientation import odd_ones
+from pacs_ai.dicom.other_objects import other_than_image
 from pacs_ai.domain import InstanceHeader
 from pacs_ai.errors import NoFittingSeries
 

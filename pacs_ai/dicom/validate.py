@@ -7,9 +7,9 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
-from pacs_ai.dicom.constant import Constant
-from pacs_ai.dicom.foreign import quiet
+from pacs_ai.dicom.constant_dataset import Constant
 from pacs_ai.dicom.modules import COMMON, CONTENT_VALUES, REQUIREMENTS, SECONDARY_CAPTURE
+from pacs_ai.dicom.quiet_libraries import quiet
 from pacs_ai.dicom.values import broken_rule
 from pacs_ai.dicom.writing import CHARACTER_SET
 from pacs_ai.uids import valid_uid

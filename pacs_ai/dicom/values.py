@@ -12,8 +12,8 @@ from pydicom.dataelem import DataElement
 from pydicom.multival import MultiValue
 from pydicom.valuerep import validate_value
 
-from pacs_ai.dicom.foreign import FOREIGN_ERRORS
-from pacs_ai.dicom.moments import date_of, time_of
+from pacs_ai.dicom.dates_times import date_of, time_of
+from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS
 from pacs_ai.uids import storable_uid
 
 TEXT_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})

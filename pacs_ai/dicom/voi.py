@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.functional_groups import has_value, holders
-from pacs_ai.dicom.luts import LookUpTable, read_table
+from pacs_ai.dicom.lookup_tables import LookUpTable, read_table
 from pacs_ai.dicom.reading import decimals, items, text
 
 VOI_KEYWORDS = ("WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence")

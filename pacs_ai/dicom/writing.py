@@ -18,7 +18,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian
 from pydicom.valuerep import PersonName
 
-from pacs_ai.dicom.constant import Constant
+from pacs_ai.dicom.constant_dataset import Constant
 from pacs_ai.dicom.part10 import LONG_VRS, MAGIC, PREAMBLE
 
 CHARACTER_SET = "ISO_IR 192"

@@ -4,7 +4,7 @@ import contextlib
 import threading
 from collections.abc import Sequence
 
-from pacs_ai.clock import Clock, beating
+from pacs_ai.clock import Clock, heartbeat
 from pacs_ai.domain import TaskKind
 from pacs_ai.engine.base import HeldTask, Perform
 from pacs_ai.errors import StorageError
@@ -90,7 +90,7 @@ class LocalEngine:
         if task is None:
             return False
         try:
-            with beating(self._lease_seconds / 3, lambda: self._renew(task)):
+            with heartbeat(self._lease_seconds / 3, lambda: self._renew(task)):
                 perform(task.kind, task.key)
         except StorageError as error:
             # the task keeps its lease and comes back when that runs out: a pause by itself

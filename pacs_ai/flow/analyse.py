@@ -10,7 +10,7 @@ from functools import partial
 
 from pacs_ai.analysis.predict import PredictedStudy
 from pacs_ai.analysis.study import Analysis, analyse_study
-from pacs_ai.clock import beating
+from pacs_ai.clock import heartbeat
 from pacs_ai.domain import JobId, StudyId, TaskKind
 from pacs_ai.errors import (
     BundleChanged,
@@ -65,7 +65,7 @@ def analyse(
         lease = jobs.claim(session, job_id, context.owner, seconds, context.now(), runs=identities)
     if lease is None:
         return
-    with beating(seconds / 3, lambda: _renew(context, lease)):
+    with heartbeat(seconds / 3, lambda: _renew(context, lease)):
         try:
             _perform(context, classifiers, lease, changed)
         except LeaseLost as error:

@@ -6,7 +6,7 @@ Every outcome is a row: a destination that is down costs time, never a result.
 import contextlib
 from collections.abc import Sequence
 
-from pacs_ai.clock import beating
+from pacs_ai.clock import heartbeat
 from pacs_ai.config import Peer
 from pacs_ai.destinations.base import DeliveryAnswer, DeliveryOutcome, OutgoingFile
 from pacs_ai.destinations.kinds import destination_of
@@ -55,7 +55,7 @@ def deliver(context: FlowContext, key: str) -> None:
         )
     if not batch:
         return
-    with beating(seconds / 3, lambda: _renew(context, batch)):
+    with heartbeat(seconds / 3, lambda: _renew(context, batch)):
         peer = context.config.peers.get(name)
         if peer is None:
             error = ConfigError(f"destination {name!r} is not in the configuration any more")

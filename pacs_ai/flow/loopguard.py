@@ -1,6 +1,6 @@
 """What is stored but never analysed, so that no result ever becomes a source."""
 
-from pacs_ai.dicom.kinds import other_than_image
+from pacs_ai.dicom.other_objects import other_than_image
 from pacs_ai.dicom.scan import ScannedInstance
 from pacs_ai.dicom.series import SECONDARY_CAPTURES
 from pacs_ai.domain import InstanceHeader

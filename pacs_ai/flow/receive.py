@@ -7,7 +7,7 @@ renamed, folder flushed, row committed, answered.
 import os
 from dataclasses import dataclass
 
-from pacs_ai.dicom.encoding import BadDataset
+from pacs_ai.dicom.element_encoding import BadDataset
 from pacs_ai.dicom.scan import ScannedInstance, scan_instance
 from pacs_ai.domain import IncomingFile, StudyState
 from pacs_ai.errors import NoSpace, NotDicom, StorageError

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from pacs_ai.coverage import OTHER_ORIENTATION, THINNED, UNREADABLE
-from pacs_ai.dicom.cautions import RenderingCaution
+from pacs_ai.dicom.rendering_reservation import RenderingReservation
 from pacs_ai.domain import (
     Code,
     ImagePrediction,
@@ -28,15 +28,15 @@ _MISFITS = {
     Misfit.AGE: "OUTAGE",
 }
 _RENDERING = {
-    RenderingCaution.WINDOW: (
+    RenderingReservation.WINDOW: (
         Code("NOWINDOW", SCHEME, "Window of the image not usable"),
         "shown without the window of the header, which is not usable",
     ),
-    RenderingCaution.UNITS: (
+    RenderingReservation.UNITS: (
         Code("NOUNITS", SCHEME, "Not in Hounsfield units"),
         "not in Hounsfield units, so that the window of the model is not applied",
     ),
-    RenderingCaution.BLANK: (
+    RenderingReservation.BLANK: (
         Code("BLANK", SCHEME, "Blank: less than 2 % of the display range used"),
         "blank: less than 2 % of the display range is used",
     ),
@@ -118,9 +118,9 @@ def _misfits(prediction: StudyPrediction) -> Iterator[Reservation]:
         code = Code(value, SCHEME, f"Outside the intended use: {misfit}")
         what = f"outside of what the model was made for: {misfit}"
         yield from _share(prediction, misfit, code, what)
-    for caution, (code, what) in _RENDERING.items():
-        if caution is not RenderingCaution.BLANK or _matters(prediction, caution):
-            yield from _share(prediction, caution, code, what)
+    for reservation, (code, what) in _RENDERING.items():
+        if reservation is not RenderingReservation.BLANK or _matters(prediction, reservation):
+            yield from _share(prediction, reservation, code, what)
 
 
 def _matters(prediction: StudyPrediction, misfit: str) -> bool:

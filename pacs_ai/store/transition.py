@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from pacs_ai.domain import DeliveryState, JobState, StudyState
 from pacs_ai.errors import IllegalTransition
 from pacs_ai.store.schema import Delivery, Event, Job, Study
-from pacs_ai.transitions import DELIVERY_TRANSITIONS, JOB_TRANSITIONS, STUDY_TRANSITIONS
+from pacs_ai.store.state_machines import DELIVERY_TRANSITIONS, JOB_TRANSITIONS, STUDY_TRANSITIONS
 
 _TABLES: Mapping[type, Mapping[Any, frozenset[Any]]] = {
     Study: STUDY_TRANSITIONS,

@@ -19,8 +19,8 @@ import numpy as np
 
 from pacs_ai.analysis.make import grey
 from pacs_ai.dicom.files import dataset_content, file_content
-from pacs_ai.dicom.foreign import quiet
 from pacs_ai.dicom.pixels import read_pixels
+from pacs_ai.dicom.quiet_libraries import quiet
 from pacs_ai.domain import ResultKind
 from pacs_ai.flow.intact import check_instances, check_result
 from pacs_ai.model.bundle import load_bundle

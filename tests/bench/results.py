@@ -27,8 +27,8 @@ from highdicom import sr
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from pacs_ai.analysis.make import make_results
-from pacs_ai.dicom.foreign import quiet
 from pacs_ai.dicom.pixels import read_pixels
+from pacs_ai.dicom.quiet_libraries import quiet
 from pacs_ai.domain import ImagePrediction, ResultKind, StudyPrediction
 from pacs_ai.results.build import Built
 from pacs_ai.results.common.codes import PERCENT, concept, probability_concept

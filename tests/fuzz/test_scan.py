@@ -22,7 +22,7 @@ from pydicom.filewriter import write_dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from pacs_ai.dicom.encoding import BadDataset
+from pacs_ai.dicom.element_encoding import BadDataset
 from pacs_ai.dicom.reading import text
 from pacs_ai.dicom.scan import ScannedInstance, scan_instance
 from pacs_ai.net.scp.dataset_writer import file_head

@@ -9,7 +9,7 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from pacs_ai.dicom.foreign import quiet
+from pacs_ai.dicom.quiet_libraries import quiet
 from pacs_ai.phantom import write_phantom_study
 
 

@@ -19,7 +19,7 @@ from hl7apy.parser import parse_message
 from pydicom.dataset import Dataset
 
 from pacs_ai.cli import run
-from pacs_ai.dicom.foreign import quiet
+from pacs_ai.dicom.quiet_libraries import quiet
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import DOCUMENTS, ResultKind
 from tests.integration.faulty_sources import NAMES, changes, write_faulty

@@ -19,8 +19,8 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 
 from pacs_ai.coverage import NOTHING, LeftOut, Unseen
-from pacs_ai.dicom.foreign import quiet
 from pacs_ai.dicom.pixels import read_pixels
+from pacs_ai.dicom.quiet_libraries import quiet
 from pacs_ai.domain import DOCUMENTS, ClassSpec, ImagePrediction, ResultKind
 from pacs_ai.model.reserve import reserve
 from pacs_ai.results.build import Built, build_refusals, build_results

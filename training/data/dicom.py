@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from pacs_ai.dicom.gather import find_files
+from pacs_ai.dicom.study_files import find_files
 from pacs_ai.errors import ConfigError, DataError, NotDicom
 from training.data.classes import Classes, Collected, Found, Statement
 from training.data.crops import crop_to

@@ -66,7 +66,7 @@ def _fingerprint(sample: Sample, windows: dict[str, tuple[float, float]]) -> Fin
         difference_hash(small),
         small if contrast else None,
         levels,
-        cautions=shown.cautions,
+        cautions=shown.reservations,
     )
 
 

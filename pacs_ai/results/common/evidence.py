@@ -9,13 +9,13 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.conforming import conforming_element
-from pacs_ai.dicom.decoding import decode_text
+from pacs_ai.dicom.dates_times import moment_of
 from pacs_ai.dicom.files import open_file
-from pacs_ai.dicom.foreign import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.modules import PATIENT_AND_STUDY
-from pacs_ai.dicom.moments import moment_of
 from pacs_ai.dicom.pixel_spacing import SPACING_KEYWORDS
+from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.reading import read_until_pixels, text
+from pacs_ai.dicom.text_decoding import decode_text
 from pacs_ai.domain import InstanceHeader, Refusal, StudyPrediction
 from pacs_ai.errors import NotDicom
 from pacs_ai.logs import get_logger, study_ref

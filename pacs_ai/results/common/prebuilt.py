@@ -12,7 +12,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.valuerep import DS
 
-from pacs_ai.dicom.constant import Constant, constant
+from pacs_ai.dicom.constant_dataset import Constant, constant
 from pacs_ai.dicom.validate import check_content
 from pacs_ai.errors import InvalidResult
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
-from pacs_ai.dicom.moments import date_of
+from pacs_ai.dicom.dates_times import date_of
 from pacs_ai.dicom.reading import items, text
 from pacs_ai.domain import Code, Decision, Reservation
 from pacs_ai.results.common.codes import class_title

@@ -11,7 +11,7 @@ from datetime import datetime
 from pydicom.dataset import Dataset
 from pydicom.valuerep import PersonName
 
-from pacs_ai.dicom.moments import date_of, date_text, time_of
+from pacs_ai.dicom.dates_times import date_of, date_text, time_of
 from pacs_ai.dicom.reading import items, text, value_of
 from pacs_ai.domain import Code, Decision, Reservation
 from pacs_ai.results.common.codes import MAX_MEANING, class_title

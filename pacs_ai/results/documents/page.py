@@ -14,7 +14,7 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
-from pacs_ai.dicom.moments import date_of
+from pacs_ai.dicom.dates_times import date_of
 from pacs_ai.dicom.reading import text, value_of
 from pacs_ai.domain import Decision
 from pacs_ai.results.common.codes import class_title

@@ -22,7 +22,7 @@ from rle.utils import encode_pixel_data
 
 from pacs_ai.dicom.canonical import Frame
 from pacs_ai.dicom.frames import UNCOMPRESSED, read_frame
-from pacs_ai.dicom.imagepixel import LAYOUT_KEYWORDS, read_layout
+from pacs_ai.dicom.image_pixel import LAYOUT_KEYWORDS, read_layout
 from pacs_ai.dicom.reading import read_until_pixels
 from tests.unit.dicom.conftest import Make
 

@@ -2,7 +2,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.age import age_in_years
-from pacs_ai.dicom.foreign import quiet
+from pacs_ai.dicom.quiet_libraries import quiet
 
 
 @pytest.mark.parametrize(

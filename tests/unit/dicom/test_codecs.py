@@ -6,11 +6,11 @@ from io import BytesIO
 import numpy as np
 import pytest
 
-from pacs_ai.dicom.codecerrors import CodecPanic, catch_panic
+from pacs_ai.dicom.codec_errors import CodecPanic, catch_panic
 from pacs_ai.dicom.codestream import check_rle, read_codestream
-from pacs_ai.dicom.decoder import attempt
-from pacs_ai.dicom.layout import PixelLayout, Task
+from pacs_ai.dicom.decoding_process import attempt
 from pacs_ai.dicom.part10 import inflate, read_meta
+from pacs_ai.dicom.pixel_layout import PixelLayout, Task
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.errors import NotDicom, UnsupportedPixels
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pacs_ai.dicom.canonical import Decoded, canonical
-from pacs_ai.dicom.layout import PixelLayout
+from pacs_ai.dicom.pixel_layout import PixelLayout
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.errors import UnsupportedPixels
 from tests.unit.dicom import encoders

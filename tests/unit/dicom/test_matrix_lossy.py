@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pacs_ai.dicom.codecs import decode_compressed
-from pacs_ai.dicom.layout import PixelLayout
+from pacs_ai.dicom.pixel_layout import PixelLayout
 from pacs_ai.errors import UnsupportedPixels
 from tests.unit.dicom import encoders
 from tests.unit.dicom.conftest import Make

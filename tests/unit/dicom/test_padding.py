@@ -7,9 +7,9 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from pacs_ai.dicom.ambiguous import us_or_ss
 from pacs_ai.dicom.header import read_facts
 from pacs_ai.dicom.pixels import read_pixels
+from pacs_ai.dicom.us_or_ss import us_or_ss
 from pacs_ai.errors import UnsupportedPixels
 from tests.unit.dicom.conftest import Make
 from tests.unit.dicom.ramps import (

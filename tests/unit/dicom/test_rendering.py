@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from pydicom.uid import ImplicitVRLittleEndian
 
-from pacs_ai.dicom.cautions import RenderingCaution
 from pacs_ai.dicom.pixels import read_image, read_pixels
+from pacs_ai.dicom.rendering_reservation import RenderingReservation
 from pacs_ai.errors import UnsupportedPixels
 from tests.unit.dicom.conftest import Make
 from tests.unit.dicom.ramps import (
@@ -77,7 +77,7 @@ def broken(make: Make, function: str, width: str, **more: object) -> object:
 def test_a_window_that_is_none_is_replaced_and_named(make: Make, function: str, width: str) -> None:
     shown = read_image(broken(make, function, width))
     close(shown.grey, stretched(TWELVE))
-    assert shown.cautions == (RenderingCaution.WINDOW,)
+    assert shown.reservations == (RenderingReservation.WINDOW,)
 
 
 @pytest.mark.parametrize(("function", "width"), UNUSABLE)
@@ -85,7 +85,7 @@ def test_behind_an_unusable_window_the_table_counts(make: Make, function: str, w
     entries = np.arange(0, 4096, dtype="u2")[::-1].copy()
     shown = read_image(broken(make, function, width, VOILUTSequence=table(0, entries, 12)))
     close(shown.grey, looked_up(TWELVE, 0, entries) / 4095)
-    assert shown.cautions == (RenderingCaution.WINDOW,)
+    assert shown.reservations == (RenderingReservation.WINDOW,)
 
 
 @pytest.mark.parametrize("centres", [["1", "900"], ["1", "900", "2"]])
@@ -96,26 +96,26 @@ def test_the_next_window_counts_where_the_first_is_none(
     widths = [first, "300", "4"][: len(centres)]
     shown = read_image(ramp(make, TWELVE, **window(centres, widths)))
     close(shown.grey, linear(TWELVE, 900, 300))
-    assert shown.cautions == (RenderingCaution.WINDOW,)
+    assert shown.reservations == (RenderingReservation.WINDOW,)
 
 
 def test_the_first_window_counts_where_a_later_one_is_none(make: Make) -> None:
     shown = read_image(ramp(make, TWELVE, **window(["900", "1"], ["300", "0"])))
     close(shown.grey, linear(TWELVE, 900, 300))
-    assert shown.cautions == ()
+    assert shown.reservations == ()
 
 
 @pytest.mark.parametrize("said", [{}, {"WindowCenter": "", "WindowWidth": ""}])
 def test_no_window_is_nothing_to_be_named(make: Make, said: dict[str, object]) -> None:
     shown = read_image(ramp(make, TWELVE, **said))
     close(shown.grey, stretched(TWELVE))
-    assert shown.cautions == ()
+    assert shown.reservations == ()
 
 
 def test_half_a_window_is_none(make: Make) -> None:
     shown = read_image(ramp(make, TWELVE, WindowCenter="1000"))
     close(shown.grey, stretched(TWELVE))
-    assert shown.cautions == (RenderingCaution.WINDOW,)
+    assert shown.reservations == (RenderingReservation.WINDOW,)
 
 
 VOI = "FrameVOILUTSequence"
@@ -141,7 +141,7 @@ def test_an_empty_item_of_a_frame_hides_nothing(
         **window("9", "9"),
     )
     close(read_pixels(path, 2), linear((TWELVE // 2) * 2.0 - 50, 500, 300))
-    assert read_image(path, 2).cautions == ()
+    assert read_image(path, 2).reservations == ()
 
 
 def rescale(slope: float, intercept: float, units: str | None = None) -> dict[str, object]:
@@ -166,7 +166,7 @@ def test_each_frame_is_shown_by_its_own_groups(make: Make, syntax: str) -> None:
     )
     close(read_pixels(path, 1), linear(TWELVE, 1000, 500))
     close(read_pixels(path, 2), linear(TWELVE * 2.0 - 10, 9, 9))
-    assert read_image(path, 2).cautions == (RenderingCaution.WINDOW,)
+    assert read_image(path, 2).reservations == (RenderingReservation.WINDOW,)
     close(read_pixels(path, 3), looked_up(TWELVE, 0, entries) / 65535)
 
 
@@ -185,11 +185,11 @@ def test_a_picture_that_shows_nothing_is_told(
     make: Make, stored: Values, header: dict[str, object], blank: bool
 ) -> None:
     shown = read_image(ramp(make, stored, **header))
-    assert shown.cautions == ((RenderingCaution.BLANK,) if blank else ())
+    assert shown.reservations == ((RenderingReservation.BLANK,) if blank else ())
 
 
 MODEL = {"CT": (40.0, 400.0), "MR": (900.0, 300.0)}
-NO_UNITS = (RenderingCaution.UNITS,)
+NO_UNITS = (RenderingReservation.UNITS,)
 
 
 @pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, SYNTAXES[1]])
@@ -212,8 +212,8 @@ def test_the_window_of_a_ct_model_is_for_hounsfield_units(
     values = TWELVE * 1.0 + float(str(said.get("RescaleIntercept", 0)))
     shown = read_image(path, windows=MODEL)
     close(shown.grey, linear(values, *(MODEL["CT"] if applies else (1000, 2000))))
-    assert shown.cautions == (() if applies else NO_UNITS)
-    assert read_image(path).cautions == ()
+    assert shown.reservations == (() if applies else NO_UNITS)
+    assert read_image(path).reservations == ()
 
 
 def test_a_screenshot_of_a_ct_gets_no_window_of_units_that_it_lacks(make: Make) -> None:
@@ -223,7 +223,7 @@ def test_a_screenshot_of_a_ct_gets_no_window_of_units_that_it_lacks(make: Make) 
         close(read_pixels(path), stretched(BYTES))
         shown = read_image(path, windows=MODEL)
         close(shown.grey, stretched(BYTES))
-        assert shown.cautions == NO_UNITS
+        assert shown.reservations == NO_UNITS
 
 
 def test_the_window_of_a_model_for_another_modality_is_for_its_stored_or_rescaled_values(

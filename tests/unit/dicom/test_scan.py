@@ -17,7 +17,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from pacs_ai.dicom.encoding import BadDataset
+from pacs_ai.dicom.element_encoding import BadDataset
 from pacs_ai.dicom.scan import scan_instance
 from tests.unit.dicom.raw_dataset import (
     ACCEPTED,

@@ -25,7 +25,7 @@ from pydicom.uid import (
 
 from pacs_ai.clock import ManualClock
 from pacs_ai.config import Rule
-from pacs_ai.dicom.kinds import other_than_image
+from pacs_ai.dicom.other_objects import other_than_image
 from pacs_ai.domain import JobState, ResultKind, StudyState
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.net.scp.handlers import StoreAnswer

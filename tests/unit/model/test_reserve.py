@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pacs_ai.dicom.cautions import RenderingCaution
+from pacs_ai.dicom.rendering_reservation import RenderingReservation
 from pacs_ai.domain import (
     ImagePrediction,
     InstanceHeader,
@@ -73,7 +73,7 @@ def test_what_lies_outside_of_the_intended_use_is_told_as_a_share() -> None:
 
 
 def test_images_that_could_not_be_shown_as_they_ask_are_told_as_a_share() -> None:
-    window = (RenderingCaution.WINDOW,)
+    window = (RenderingReservation.WINDOW,)
     [one] = reserve(study([None] * 4, decisive=1, misfits=[(), window, (), window]))
     assert one.text == (
         "2 of 4 images are shown without the window of the header, which is not usable"
@@ -82,7 +82,7 @@ def test_images_that_could_not_be_shown_as_they_ask_are_told_as_a_share() -> Non
 
 
 def test_blank_images_are_told_if_one_decides_or_if_they_are_more_than_a_few() -> None:
-    blank = (RenderingCaution.BLANK,)
+    blank = (RenderingReservation.BLANK,)
     ends = [blank, *[()] * 19]
     assert reserve(study([None] * 20, decisive=5, misfits=ends)) == ()
     for decisive, misfits in ((0, ends), (5, [*ends[:-1], blank])):
@@ -94,7 +94,7 @@ def test_blank_images_are_told_if_one_decides_or_if_they_are_more_than_a_few() -
 
 
 def test_every_name_fits_a_code() -> None:
-    made = reserve(study([None], misfits=[(*Misfit, *RenderingCaution)]))
+    made = reserve(study([None], misfits=[(*Misfit, *RenderingReservation)]))
     assert len({one.code for one in made}) == 8
     assert all(len(one.code.value) <= 16 and len(one.code.meaning) <= 64 for one in made)
 

@@ -7,7 +7,7 @@ import pydicom
 import pytest
 from pydicom.dataelem import DataElement
 
-from pacs_ai.dicom.foreign import quiet
+from pacs_ai.dicom.quiet_libraries import quiet
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import DOCUMENTS, ImagePrediction, ResultKind
 from pacs_ai.errors import InvalidResult, StorageError

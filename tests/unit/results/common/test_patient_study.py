@@ -7,8 +7,8 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from pacs_ai.dicom.foreign import quiet
 from pacs_ai.dicom.header import read_header
+from pacs_ai.dicom.quiet_libraries import quiet
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.results.common.evidence import Evidence, read_source
 from pacs_ai.results.common.patient_study import copy_identity

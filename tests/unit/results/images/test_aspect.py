@@ -8,8 +8,8 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import EnhancedCTImageStorage, EnhancedXAImageStorage
 
-from pacs_ai.dicom.foreign import quiet
 from pacs_ai.dicom.pixel_spacing import pixel_aspect
+from pacs_ai.dicom.quiet_libraries import quiet
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import ImagePrediction, ResultKind, StudyPrediction
 from pacs_ai.results.build import BuiltResult, build_results

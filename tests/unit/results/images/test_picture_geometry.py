@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
-from pacs_ai.dicom.foreign import quiet
+from pacs_ai.dicom.quiet_libraries import quiet
 from pacs_ai.results.images.picture_geometry import copy_geometry, patient_orientation, picture_size
 from tests.unit.results.samples import ct_slice, radiograph
 

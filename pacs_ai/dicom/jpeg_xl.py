@@ -6,7 +6,7 @@ import numpy as np
 
 from pacs_ai.dicom.canonical import UNKNOWN_ERROR, Decoded, Stored
 from pacs_ai.dicom.codestream import Codestream
-from pacs_ai.dicom.layout import PixelLayout
+from pacs_ai.dicom.pixel_layout import PixelLayout
 from pacs_ai.errors import UnsupportedPixels
 
 JPEG_XL_LOSSLESS = "1.2.840.10008.1.2.4.110"

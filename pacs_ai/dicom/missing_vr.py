@@ -15,7 +15,7 @@ from pydicom.hooks import hooks, raw_element_vr
 from pydicom.tag import Tag
 from pydicom.valuerep import VR
 
-from pacs_ai.dicom.encoding import SHORT_VRS, is_vr
+from pacs_ai.dicom.element_encoding import SHORT_VRS, is_vr
 from pacs_ai.dicom.part10 import EXPLICIT_BIG
 
 _KNOWN = frozenset(str(vr.value) for vr in VR)

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from pacs_ai.dicom.canonical import Decoded, Stored, canonical
-from pacs_ai.dicom.codecerrors import CODEC_ERRORS
+from pacs_ai.dicom.codec_errors import CODEC_ERRORS
 from pacs_ai.dicom.codecs import COMPRESSED, decode_compressed
-from pacs_ai.dicom.layout import PixelLayout, Task
-from pacs_ai.dicom.message import new_region, receive, send
+from pacs_ai.dicom.decoding_message import new_region, receive, send
 from pacs_ai.dicom.native import DEFLATED_FRAME, decode_native, inflate_frame
+from pacs_ai.dicom.pixel_layout import PixelLayout, Task
 from pacs_ai.errors import UnsupportedPixels
 
 _EXPLICIT_BIG = "1.2.840.10008.1.2.2"

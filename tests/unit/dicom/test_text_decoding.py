@@ -6,7 +6,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 
-from pacs_ai.dicom.decoding import decode_text
+from pacs_ai.dicom.text_decoding import decode_text
 
 NAME, DESCRIPTION, HISTORY = 0x00100010, 0x00081030, 0x001021B0
 OTHER_IDS, PATIENT_ID, CHARSET = 0x00101002, 0x00100020, 0x00080005

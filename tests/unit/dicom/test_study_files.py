@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydicom.data import get_testdata_file
 
-from pacs_ai.dicom.gather import find_files, group_studies
+from pacs_ai.dicom.study_files import find_files, group_studies
 from pacs_ai.errors import ConfigError, NotDicom
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
 
-from pacs_ai.dicom.ambiguous import signed_word, us_or_ss, word_values
 from pacs_ai.dicom.functional_groups import has_value
+from pacs_ai.dicom.us_or_ss import signed_word, us_or_ss, word_values
 from pacs_ai.errors import UnsupportedPixels
 
 _DESCRIPTOR_VALUES = 3
@@ -51,7 +51,7 @@ def read_table(item: Dataset, prefix: str = "LUT", *, signed: bool) -> LookUpTab
     prefix
         Keyword without ``Descriptor`` and ``Data``.
     signed
-        Whether the input may be negative; see `pacs_ai.dicom.ambiguous.us_or_ss`.
+        Whether the input may be negative; see `pacs_ai.dicom.us_or_ss.us_or_ss`.
 
     Returns
     -------

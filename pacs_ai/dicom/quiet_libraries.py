@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from pydicom.errors import BytesLengthException, InvalidDicomError
 
-from pacs_ai.dicom.codecerrors import CODEC_ERRORS
+from pacs_ai.dicom.codec_errors import CODEC_ERRORS
 
 # Its records quote the values it stumbles over, which may be a patient's.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)

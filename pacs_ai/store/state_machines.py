@@ -1,4 +1,4 @@
-"""The state machines, as tables; ``pacs_ai.store`` has a function an arrow."""
+"""The state machines, as tables; each arrow has one function in `pacs_ai.store`."""
 
 from collections.abc import Mapping
 

@@ -2,7 +2,7 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import Comprehensive3DSRStorage, ExplicitVRLittleEndian
 
-from pacs_ai.dicom.constant import constant
+from pacs_ai.dicom.constant_dataset import constant
 from pacs_ai.dicom.validate import check_content
 from pacs_ai.dicom.writing import part10
 

@@ -13,7 +13,7 @@ from pacs_ai.dicom.charset import (
     UndecodableText,
     character_set,
 )
-from pacs_ai.dicom.foreign import FOREIGN_ERRORS
+from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS
 from pacs_ai.dicom.reading import texts
 from pacs_ai.dicom.values import PARAGRAPH_VRS, TEXT_VRS, illegal_character
 

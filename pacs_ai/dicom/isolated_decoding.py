@@ -22,8 +22,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from pacs_ai.dicom.canonical import Frame
-from pacs_ai.dicom.layout import Task
-from pacs_ai.dicom.message import new_region, receive, send
+from pacs_ai.dicom.decoding_message import new_region, receive, send
+from pacs_ai.dicom.pixel_layout import Task
 from pacs_ai.errors import StorageError, UnsupportedPixels
 
 SECONDS = 10
@@ -32,7 +32,7 @@ SECONDS = 10
 PIXELS_PER_SHARE = 4_000_000
 _PATIENCE = 2
 _DYING = 2.0
-_COMMAND = "from pacs_ai.dicom.decoder import serve; serve({})"
+_COMMAND = "from pacs_ai.dicom.decoding_process import serve; serve({})"
 
 
 class _Helper:

@@ -2,7 +2,14 @@
 
 from pydicom.dataset import Dataset
 
-from pacs_ai.dicom.layout import COLOUR, GREY, MAX_PLANE_PIXELS, MAX_SIDE, PALETTE, PixelLayout
+from pacs_ai.dicom.pixel_layout import (
+    COLOUR,
+    GREY,
+    MAX_PLANE_PIXELS,
+    MAX_SIDE,
+    PALETTE,
+    PixelLayout,
+)
 from pacs_ai.dicom.reading import integer, numbers, text
 from pacs_ai.errors import UnsupportedPixels
 

@@ -7,10 +7,10 @@ from io import BytesIO
 import numpy as np
 import pytest
 
-from pacs_ai.dicom import isolated
+from pacs_ai.dicom import isolated_decoding
 from pacs_ai.dicom.codecs import COMPRESSED
-from pacs_ai.dicom.isolated import decode_isolated
-from pacs_ai.dicom.layout import PixelLayout, Task
+from pacs_ai.dicom.isolated_decoding import decode_isolated
+from pacs_ai.dicom.pixel_layout import PixelLayout, Task
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.errors import NotDicom, StorageError, UnsupportedPixels
 
@@ -31,7 +31,7 @@ LAYOUT = PixelLayout(
 
 
 def helper_pid() -> int:
-    child = isolated._helper.child
+    child = isolated_decoding._helper.child
     assert child is not None
     return child.pid
 
@@ -44,7 +44,7 @@ def test_what_no_codec_reads_is_told_as_such():
 
 def test_the_decoding_process_does_not_load_pydicom():
     """It starts while a study waits, and its memory counts for every worker."""
-    code = "import sys, pacs_ai.dicom.decoder; sys.exit('pydicom' in sys.modules)"
+    code = "import sys, pacs_ai.dicom.decoding_process; sys.exit('pydicom' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -53,7 +53,7 @@ def test_uncompressed_frames_go_there_too(make, monkeypatch):
     path = make(PixelData=bytes(48))
     assert not read_pixels(path).any()
     first = helper_pid()
-    monkeypatch.setattr(isolated, "SECONDS", 0.2)
+    monkeypatch.setattr(isolated_decoding, "SECONDS", 0.2)
     os.kill(first, signal.SIGSTOP)
     with pytest.raises(StorageError, match="stopped from outside"):
         read_pixels(path)
@@ -67,7 +67,7 @@ def test_a_dead_child_is_replaced(corpus):
     before = read_pixels(path)
     first = helper_pid()
     os.kill(first, signal.SIGKILL)
-    isolated._helper.child.wait()
+    isolated_decoding._helper.child.wait()
     np.testing.assert_array_equal(read_pixels(path), before)
     assert helper_pid() != first
 
@@ -85,14 +85,14 @@ def test_a_child_that_dies_at_work_costs_one_frame_only(monkeypatch, corpus, num
     path = next(path for path, row in corpus if row["transfer_syntax"].endswith(".4.70"))
     read_pixels(path)
     victim = helper_pid()
-    send = isolated.send
+    send = isolated_decoding.send
 
     def killing(*message):
         os.kill(victim, number)
-        isolated._helper.child.wait()
+        isolated_decoding._helper.child.wait()
         send(*message)
 
-    monkeypatch.setattr(isolated, "send", killing)
+    monkeypatch.setattr(isolated_decoding, "send", killing)
     with pytest.raises(error, match=words):
         read_pixels(path)
     monkeypatch.undo()
@@ -107,7 +107,7 @@ def test_an_answer_nobody_took_is_not_the_next_frames(make, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(isolated, "receive", interrupted)
+    monkeypatch.setattr(isolated_decoding, "receive", interrupted)
     with pytest.raises(KeyboardInterrupt):
         read_pixels(first)
     monkeypatch.undo()
@@ -116,7 +116,7 @@ def test_an_answer_nobody_took_is_not_the_next_frames(make, monkeypatch):
 
 def test_a_frame_that_takes_too_long_ends_the_child(monkeypatch, corpus):
     path = next(path for path, row in corpus if row["file"].endswith("J2KI/MG1_J2KI"))
-    monkeypatch.setattr(isolated, "SECONDS", 0.12)
+    monkeypatch.setattr(isolated_decoding, "SECONDS", 0.12)
     with pytest.raises(UnsupportedPixels, match="crashed or took too long"):
         read_pixels(path)
 
@@ -125,7 +125,7 @@ def test_a_frame_that_takes_too_long_ends_the_child(monkeypatch, corpus):
 @pytest.mark.parametrize("syntax", sorted(COMPRESSED))
 def test_damaged_frames_raise_nothing_else(monkeypatch, corpus, tmp_path, syntax):
     """Whatever a codec does of it: a picture comes out, or a refusal."""
-    monkeypatch.setattr(isolated, "SECONDS", 1)
+    monkeypatch.setattr(isolated_decoding, "SECONDS", 1)
     small = [path for path, row in corpus if row["transfer_syntax"] == syntax]
     small = sorted(small, key=lambda path: path.stat().st_size)[:2]
     for number, source in enumerate(small * 3):

@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from pacs_ai.dicom.moments import date_of, date_text, time_of
+from pacs_ai.dicom.dates_times import date_of, date_text, time_of
 
 
 @pytest.mark.parametrize("text", ["20230228", "2023.02.28", "20230228 ", "20230228\0"])
