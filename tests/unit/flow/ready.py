@@ -8,7 +8,7 @@ import pydicom
 import sqlalchemy as sa
 from pydicom.data import get_testdata_file
 
-from pacs_ai.config import Peer
+from pacs_ai.config import DimsePeer, Peer
 from pacs_ai.domain import JobId, TaskKind
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.deliver import deliver, release
@@ -59,12 +59,22 @@ class Ready:
         with self.context.database.read() as session:
             return sorted(self.context.engine.existing(session, kind))
 
+    def lose_tasks(self) -> None:
+        """Let all tasks be lost, as an engine may do."""
+        self.context.engine.drain(lambda *_: None, list(TaskKind))
+
     def wait(self, name: str = "pacs") -> None:
         """Let the pause of a destination's deliveries go by, and wake what is due."""
         now = self.context.now()
         later = max(one.due_at for one in self.rows(name) if one.due_at is not None)
         self.context.clock.sleep(max(0.0, (later - now).total_seconds()))
         release(self.context)
+
+
+def dimse(port: int, **changes: object) -> DimsePeer:
+    """Return a DICOM node that listens on this machine, as `tests.net_peer` makes one."""
+    values: dict[str, object] = {"ae_title": "AI_NODE", "host": "127.0.0.1", "port": port}
+    return DimsePeer.model_validate({**values, "timeout_seconds": 5, **changes})
 
 
 def ready(

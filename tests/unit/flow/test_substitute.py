@@ -1,0 +1,138 @@
+"""A peer that takes no Comprehensive 3D SR gets the same report as Comprehensive SR."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pydicom.dataset import Dataset
+
+from pacs_ai.clock import ManualClock
+from pacs_ai.config import Config, DimsePeer, Rule
+from pacs_ai.dicom.modules import COMPREHENSIVE_3D_SR
+from pacs_ai.domain import IncomingFile, JobState, TaskKind
+from pacs_ai.errors import NoSpace
+from pacs_ai.flow.context import FlowContext, pair_key
+from pacs_ai.flow.deliver import deliver
+from pacs_ai.net.scp.handlers import StoreAnswer
+from pacs_ai.store.spool import Spool
+from tests import net_peer as net
+from tests import odd_peer as odd
+from tests.unit.flow.analysed import Patient
+
+COMPREHENSIVE_SR = "1.2.840.10008.5.1.4.1.1.88.33"
+
+
+def without(*classes: str) -> Callable[[bytes], bytes]:
+    """Make an archive's answer that accepts all contexts but those of some classes."""
+
+    def answer(request: bytes) -> bytes:
+        return odd.acceptance(
+            [
+                odd.answered(
+                    one.number,
+                    3 * (one.abstract.decode() in classes),
+                    net.item(0x40, one.syntaxes[0]),
+                )
+                for one in odd.proposed(request)
+            ]
+        )
+
+    return answer
+
+
+@pytest.fixture
+def archive() -> odd.OddPeer:
+    return odd.OddPeer(answer=without(COMPREHENSIVE_3D_SR))
+
+
+@pytest.fixture
+def patient(
+    context: FlowContext,
+    clock: ManualClock,
+    send: Callable[..., StoreAnswer],
+    ct: Dataset,
+    archive: odd.OddPeer,
+) -> Iterator[Patient]:
+    """An analysed study: a report in 3D SR and a capture wait for two names of one archive."""
+    assert send(ct).status == 0x0000
+    rule = Rule(name="all", model="demo", send_to=("archive", "second"))
+    with odd.listening(archive) as address:
+        peer = DimsePeer(ae_title="ARCHIVE", host="127.0.0.1", port=address.port, timeout_seconds=5)
+        peers = {"archive": peer, "second": peer}
+        config = Config(storage=context.config.storage, peers=peers, rules=(rule,))
+        one = Patient(replace(context, config=config), clock)
+        one.route()
+        assert one.analyse().state == JobState.SUCCEEDED
+        yield one
+
+
+def sent(patient: Patient, name: str = "archive") -> list[tuple[str, str]]:
+    """Deliver to a destination; return state and kind of what is or was for it."""
+    deliver(patient.context, pair_key(patient.job().id, name))
+    kinds = {one.id: one.kind for one in patient.results()}
+    return [
+        (one.state, kinds[one.result_id]) for one in patient.deliveries() if one.destination == name
+    ]
+
+
+def test_a_report_that_is_refused_goes_as_comprehensive_sr(
+    patient: Patient, archive: odd.OddPeer
+) -> None:
+    report, capture = patient.results()
+    assert sorted(sent(patient)) == [("PENDING", "report 2D"), ("STORED", "capture")]
+    with patient.context.database.read() as session:
+        key = pair_key(patient.job().id, "archive")
+        assert key in patient.context.engine.existing(session, TaskKind.DELIVER)
+    assert sorted(sent(patient)) == [("STORED", "capture"), ("STORED", "report 2D")]
+    substitute = patient.results()[-1]
+    assert substitute.sop_class_uid == COMPREHENSIVE_SR
+    assert archive.stored == [capture.sop_instance_uid, substitute.sop_instance_uid]
+    assert report.sop_instance_uid not in archive.stored
+
+
+def test_the_second_peer_gets_the_same_object(patient: Patient, archive: odd.OddPeer) -> None:
+    for name in ("archive", "second"):
+        sent(patient, name)
+        assert {state for state, _ in sent(patient, name)} == {"STORED"}
+    results = patient.results()
+    assert [one.kind for one in results] == ["report", "capture", "report 2D"]
+    assert archive.stored.count(results[-1].sop_instance_uid) == 2
+
+
+def test_a_peer_that_takes_3d_sr_gets_it(patient: Patient, archive: odd.OddPeer) -> None:
+    archive.answer = without()
+    assert sorted(sent(patient)) == [("STORED", "capture"), ("STORED", "report")]
+
+
+def test_a_peer_that_takes_neither_refuses(patient: Patient, archive: odd.OddPeer) -> None:
+    archive.answer = without(COMPREHENSIVE_3D_SR, COMPREHENSIVE_SR)
+    sent(patient)
+    assert sorted(sent(patient)) == [("STORED", "capture"), ("WAITING", "report 2D")]
+    codes = {one.error_code for one in patient.deliveries() if one.state == "WAITING"}
+    assert codes == {"CONTEXT_REJECTED"}
+
+
+def test_there_is_nothing_in_place_of_a_capture(patient: Patient, archive: odd.OddPeer) -> None:
+    capture = patient.results()[1]
+    archive.answer = without(capture.sop_class_uid)
+    assert sorted(sent(patient)) == [("STORED", "report"), ("WAITING", "capture")]
+
+
+class NoRoom(Spool):
+    """A spool that takes no further file."""
+
+    def new_incoming(self) -> IncomingFile:
+        raise NoSpace("no room")
+
+
+def test_where_it_cannot_be_written_it_is_tried_again(patient: Patient) -> None:
+    whole = patient.context
+    spool = NoRoom(whole.spool.root, whole.spool.node)
+    patient.context = replace(whole, spool=spool)
+    assert sorted(sent(patient)) == [("STORED", "capture"), ("WAITING", "report")]
+    assert not list(Path(spool.home, "tmp").iterdir())
+    patient.context = whole
+    patient.wait()
+    sent(patient)
+    assert {state for state, _ in sent(patient)} == {"STORED"}
