@@ -1,8 +1,7 @@
 """From display values to what the network sees, and from its grid back to the image.
 
-The same code runs in training and in serving. Every step is named and versioned: a bundle says by
-name what its network was trained on (`pacs_ai.model.spec.Preprocess`), and a name never changes
-its meaning.
+The same code runs in training and in serving. A bundle names the steps that its network was trained
+on (`pacs_ai.model.spec.Preprocess`); `pacs_ai.model.steps` says what each name means.
 """
 
 import cv2
@@ -10,25 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pacs_ai.errors import UnsupportedPixels
-from pacs_ai.model.spec import InputSpec, Scaling
+from pacs_ai.model.spec import InputSpec
+from pacs_ai.model.steps import RESIZES, SCALINGS, Span, inside
 
 Floats = npt.NDArray[np.float32]
-Span = tuple[int, int, int, int]
-
-_IMAGENET_MEAN, _IMAGENET_SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-_CAFFE_MEAN = (103.939, 116.779, 123.68)
-
-SCALINGS: dict[Scaling, tuple[tuple[float, ...], tuple[float, ...]]] = {
-    "symmetric": ((2.0,) * 3, (1.0,) * 3),
-    "unit": ((1.0,) * 3, (0.0,) * 3),
-    "bytes": ((255.0,) * 3, (0.0,) * 3),
-    "imagenet": (
-        tuple(1 / spread for spread in _IMAGENET_SPREAD),
-        tuple(m / s for m, s in zip(_IMAGENET_MEAN, _IMAGENET_SPREAD, strict=True)),
-    ),
-    "caffe": ((255.0,) * 3, _CAFFE_MEAN),
-}
-"""By scaling: factors, then what is taken away, for each of three channels."""
 
 
 def preprocess(pixels: Floats, spec: InputSpec) -> Floats:
@@ -106,7 +90,8 @@ def scale(grey: Floats, spec: InputSpec) -> Floats:
 def affine(spec: InputSpec) -> tuple[Floats, Floats]:
     """Factor of each channel and what is taken away after, both of shape (channels,)."""
     steps = spec.steps
-    factor, offset = (np.array(part) for part in SCALINGS[steps.scaling])
+    scaling = SCALINGS[steps.scaling]
+    factor, offset = np.array(scaling.factor), np.array(scaling.offset)
     if steps.channels == 1:
         # One channel stands for the mean colour.
         spread = 1 / np.mean(1 / factor)
@@ -115,23 +100,18 @@ def affine(spec: InputSpec) -> tuple[Floats, Floats]:
 
 
 def seen_box(rows: int, columns: int, spec: InputSpec) -> Span:
-    """Which part of an image the network is shown: all of it, but for ``centre-crop``.
+    """Return the part of an image that the network is shown.
 
     Returns
     -------
     tuple
         (top, left, height, width) in pixels of the image.
     """
-    if spec.steps.resize != "centre-crop":
-        return 0, 0, rows, columns
-    scaled = min(rows / spec.height, columns / spec.width)
-    height = min(rows, max(1, round(spec.height * scaled)))
-    width = min(columns, max(1, round(spec.width * scaled)))
-    return (rows - height) // 2, (columns - width) // 2, height, width
+    return RESIZES[spec.steps.resize].seen((rows, columns), (spec.height, spec.width))
 
 
 def content_box(rows: int, columns: int, spec: InputSpec) -> Span:
-    """Where the part of an image that is seen lies in the network's input.
+    """Return the part of the network's input that an image fills; the rest is padding.
 
     Parameters
     ----------
@@ -143,19 +123,9 @@ def content_box(rows: int, columns: int, spec: InputSpec) -> Span:
     Returns
     -------
     tuple
-        (top, left, height, width) in pixels of the input; the rest is padding, which only
-        ``letterbox`` has.
+        (top, left, height, width) in pixels of the input.
     """
-    if spec.steps.resize != "letterbox":
-        return 0, 0, spec.height, spec.width
-    return _letterbox(rows, columns, spec)
-
-
-def _letterbox(rows: int, columns: int, spec: InputSpec) -> Span:
-    scaled = min(spec.height / rows, spec.width / columns)
-    height = min(spec.height, max(1, round(rows * scaled)))
-    width = min(spec.width, max(1, round(columns * scaled)))
-    return (spec.height - height) // 2, (spec.width - width) // 2, height, width
+    return RESIZES[spec.steps.resize].content((rows, columns), (spec.height, spec.width))
 
 
 def box_to_input(
@@ -213,7 +183,7 @@ def saliency_to_image(saliency: Floats, rows: int, columns: int, spec: InputSpec
     """
     y, x, seen_rows, seen_columns = seen_box(rows, columns, spec)
     top, left, height, width = content_box(seen_rows, seen_columns, spec)
-    _, _, map_rows, map_columns = _letterbox(rows, columns, spec)
+    map_rows, map_columns = inside((rows, columns), (spec.height, spec.width))
     y0, y1 = _share(y, seen_rows, rows, map_rows)
     x0, x1 = _share(x, seen_columns, columns, map_columns)
     maps = np.zeros((saliency.shape[0], map_rows, map_columns), dtype=np.float32)

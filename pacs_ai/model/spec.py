@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal, get_args
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-Resize = Literal["letterbox", "stretch", "centre-crop"]
-Scaling = Literal["symmetric", "unit", "imagenet", "caffe", "bytes"]
+from pacs_ai.model.steps import RESIZES, SCALINGS
 
 LETTERBOX = "letterbox-v1"
 """Shrink by area (enlarge linearly) until the image fits, keep its aspect, centre it on black,
@@ -18,19 +17,16 @@ then move [0, 1] to [-1, 1]."""
 class Preprocess:
     """What one preprocess id means; an id never changes its meaning.
 
-    ``resize``: ``letterbox`` keeps the aspect and all of the image, on black; ``stretch`` keeps all
-    of the image; ``centre-crop`` keeps the aspect and fills the input. ``scaling`` of grey in
-    [0, 1]: ``symmetric`` to [-1, 1]; ``unit`` as it is; ``bytes`` to [0, 255]; ``imagenet`` minus
-    mean, by standard deviation of ImageNet's colours (of their means for one channel); ``caffe``
-    to [0, 255] minus ImageNet's means, blue first. With three ``channels`` grey is repeated.
+    ``resize`` and ``scaling`` are names of `pacs_ai.model.steps`. With three ``channels`` grey is
+    repeated; one channel stands for the mean colour of the scaling.
     """
 
-    resize: Resize
-    scaling: Scaling
+    resize: str
+    scaling: str
     channels: Literal[1, 3]
 
 
-def preprocess_id(resize: Resize, scaling: Scaling, channels: Literal[1, 3]) -> str:
+def preprocess_id(resize: str, scaling: str, channels: Literal[1, 3]) -> str:
     """Name the steps: ``stretch-imagenet-rgb-v1``; what is usual (symmetric, grey) goes unsaid."""
     parts = [resize, scaling if scaling != "symmetric" else "", "rgb" if channels > 1 else ""]
     return "-".join(part for part in (*parts, "v1") if part)
@@ -38,10 +34,16 @@ def preprocess_id(resize: Resize, scaling: Scaling, channels: Literal[1, 3]) -> 
 
 _CHANNELS: tuple[Literal[1, 3], ...] = (1, 3)
 
-PREPROCESSES: dict[str, Preprocess] = {
-    preprocess_id(resize, scaling, channels): Preprocess(resize, scaling, channels)
-    for resize, scaling, channels in product(get_args(Resize), get_args(Scaling), _CHANNELS)
-}
+
+def preprocesses() -> dict[str, Preprocess]:
+    """Return every combination of the known steps, by its id."""
+    return {
+        preprocess_id(resize, scaling, channels): Preprocess(resize, scaling, channels)
+        for resize, scaling, channels in product(RESIZES, SCALINGS, _CHANNELS)
+    }
+
+
+PREPROCESSES = preprocesses()
 """All ids: ``letterbox-v1``, ``letterbox-rgb-v1``, ``stretch-imagenet-rgb-v1`` and so on."""
 
 

@@ -4,10 +4,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pacs_ai.model.spec import Scaling
 from training.recipe.data import Strict
 
-IMAGENET_SCALING: dict[str, Scaling] = {
+IMAGENET_SCALING: dict[str, str] = {
     "resnet50": "caffe",
     "resnet50v2": "symmetric",
     "resnet101": "caffe",
@@ -61,7 +60,7 @@ class Backbone(Head):
     ]
 
     @property
-    def scaling(self) -> Scaling | None:
+    def scaling(self) -> str | None:
         """The scaling that the weights were trained on; None if they come from a run or nowhere."""
         offered = self.weights == "imagenet" or self.weights.endswith(".h5")
         return IMAGENET_SCALING[self.architecture] if offered else None
