@@ -74,7 +74,7 @@ class ModelBundle:
 
 
 def load_bundle(folder_or_name: str | Path, sha256: str | None = None) -> ModelBundle:
-    """Load a bundle and check all of it but the network's computation (`runtime.OnnxRuntime`).
+    """Load a bundle and check all of it but the network's computation (`runtime.Runtime`).
 
     Parameters
     ----------

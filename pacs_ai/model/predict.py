@@ -13,8 +13,9 @@ from pacs_ai.errors import NoFittingSeries
 from pacs_ai.model.bundle import ModelBundle
 from pacs_ai.model.gradcam import gradcam
 from pacs_ai.model.preprocess import preprocess, saliency_to_image
+from pacs_ai.model.providers import Provider, onnx_cpu
 from pacs_ai.model.reserve import reserve, withhold
-from pacs_ai.model.runtime import OnnxRuntime
+from pacs_ai.model.runtime import Runtime
 
 Floats = npt.NDArray[np.float32]
 
@@ -39,14 +40,14 @@ class Classifier:
         Its network, loaded.
     """
 
-    def __init__(self, bundle: ModelBundle, runtime: OnnxRuntime) -> None:
+    def __init__(self, bundle: ModelBundle, runtime: Runtime) -> None:
         self.bundle = bundle
         self._runtime = runtime
 
     @classmethod
-    def load(cls, bundle: ModelBundle, threads: int = 1) -> Self:
-        """Load the network of a bundle; see `OnnxRuntime`."""
-        return cls(bundle, OnnxRuntime(bundle, threads))
+    def load(cls, bundle: ModelBundle, threads: int = 1, provider: Provider = onnx_cpu) -> Self:
+        """Load the network of a bundle; see `Runtime`."""
+        return cls(bundle, Runtime(bundle, threads, provider))
 
     @property
     def identity(self) -> ModelIdentity:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pacs_ai.errors import ModelError
 from pacs_ai.model.bundle import CARD, MANIFEST, ModelBundle, load_bundle
-from pacs_ai.model.runtime import OnnxRuntime
+from pacs_ai.model.runtime import Runtime
 
 _BLOCK = 2**20
 
@@ -74,7 +74,7 @@ def _digest(path: Path) -> str:
 
 def _network(bundle: ModelBundle) -> Check:
     try:
-        OnnxRuntime(bundle)
+        Runtime(bundle)
     except ModelError as error:
         return Check("network", ok=False, said=f"{error.code}: {error.message}")
     return Check("network", ok=True, said="it runs, and its logits are its features times the head")

@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 from pacs_ai.engine.base import Engine
+from pacs_ai.model.providers import LoadedNetwork
+from pacs_ai.model.steps import Resize
 
 
 def section(root: Path, title: str) -> str:
@@ -14,3 +16,13 @@ def section(root: Path, title: str) -> str:
 def test_every_method_of_an_engine_is_named(root: Path) -> None:
     named = re.findall(r"^ *\| `(\w+)` \|", section(root, "An engine"), re.MULTILINE)
     assert named == [name for name in vars(Engine) if not name.startswith("_")]
+
+
+def test_every_member_of_a_loaded_network_is_named(root: Path) -> None:
+    named = re.findall(r"^ *\| `(\w+)` \|", section(root, "A runtime"), re.MULTILINE)
+    assert named == [name for name in vars(LoadedNetwork) if not name.startswith("_")]
+
+
+def test_every_method_of_a_resize_step_is_named(root: Path) -> None:
+    text = section(root, "A resize step or a scaling")
+    assert all(f"`{name}`" in text for name in vars(Resize) if not name.startswith("_"))

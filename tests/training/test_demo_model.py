@@ -12,7 +12,7 @@ from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.model.bundle import WEIGHTS, ModelBundle, load_bundle
 from pacs_ai.model.gradcam import gradcam
 from pacs_ai.model.preprocess import preprocess
-from pacs_ai.model.runtime import OnnxRuntime
+from pacs_ai.model.runtime import Runtime
 from pacs_ai.phantom import MODALITIES, write_phantom_study
 from training.explain.gradient import gradient_gradcam
 from training.networks import FEATURES, build_network
@@ -50,7 +50,7 @@ def inputs(bundle: ModelBundle, tmp_path_factory: pytest.TempPathFactory) -> np.
 def test_closed_form_gradcam_is_gradient_gradcam(
     bundle: ModelBundle, network: keras.Model, inputs: np.ndarray
 ) -> None:
-    runtime = OnnxRuntime(bundle)
+    runtime = Runtime(bundle)
     explained = 0
     for x in inputs:
         _, features = runtime.predict(x[None])
@@ -65,7 +65,7 @@ def test_closed_form_gradcam_is_gradient_gradcam(
 def test_the_shipped_network_is_the_trained_one(
     bundle: ModelBundle, network: keras.Model, inputs: np.ndarray
 ) -> None:
-    runtime = OnnxRuntime(bundle)
+    runtime = Runtime(bundle)
     twin = keras.Model(network.input, [network.output, split_head(network)[0]])
     for x in inputs:
         wanted = twin(x[None], training=False)

@@ -11,7 +11,7 @@ from onnx import TensorProto
 from pacs_ai.errors import ExportMismatch
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
-from pacs_ai.model.runtime import OnnxRuntime
+from pacs_ai.model.runtime import Runtime
 from tests.training.toys import toy_world
 from training.bundle.compress import head_nodes
 from training.bundle.export import export
@@ -38,7 +38,7 @@ def test_the_node_takes_a_smaller_bundle(world, name: str) -> None:
     pixels = np.random.default_rng(1).uniform(size=(32, 32)).astype(np.float32)
     Classifier.load(bundle).predict_image(pixels)
     x = np.random.default_rng(2).uniform(-1, 1, (1, 32, 32, 1)).astype(np.float32)
-    logits, features = OnnxRuntime(bundle).predict(x)
+    logits, features = Runtime(bundle).predict(x)
     assert features.dtype == logits.dtype == np.float32
     head = features.mean(axis=(1, 2)) @ bundle.class_weights.T + bundle.bias
     assert np.allclose(head, logits, atol=1e-3, rtol=1e-3)

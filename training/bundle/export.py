@@ -26,7 +26,7 @@ from pacs_ai.model.bundle import (
     load_bundle,
 )
 from pacs_ai.model.outlier import OutlierEntry
-from pacs_ai.model.runtime import OnnxRuntime
+from pacs_ai.model.runtime import Runtime
 from training.bundle.card import bundle_metrics, model_card
 from training.bundle.convert import to_onnx
 from training.bundle.parity import Parity, compare
@@ -110,7 +110,7 @@ def export(
         write_network(network, draft)
         write_manifest(draft, material)
         run.log("comparing it with the trained network")
-        parity = compare(network, OnnxRuntime(load_bundle(draft)), dataset.validation, recipe)
+        parity = compare(network, Runtime(load_bundle(draft)), dataset.validation, recipe)
         (run.folder / PARITY).write_text(as_json(parity.to_dict()), encoding="utf-8")
         parity.check(recipe.export)
         write_words(draft, run, material, dataset, network, parity)

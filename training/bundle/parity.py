@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from pacs_ai.errors import ExportMismatch
-from pacs_ai.model.runtime import OnnxRuntime
+from pacs_ai.model.runtime import Runtime
 from training.data.samples import Sample
 from training.evaluate.network import TrainedNetwork
 from training.evaluate.score import look
@@ -60,7 +60,7 @@ class Parity:
 
 
 def compare(
-    network: keras.Model, runtime: OnnxRuntime, samples: Sequence[Sample], recipe: Recipe
+    network: keras.Model, runtime: Runtime, samples: Sequence[Sample], recipe: Recipe
 ) -> Parity:
     """Let the trained and the exported network look at the same images.
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pacs_ai.model.bundle import load_bundle
-from pacs_ai.model.runtime import OnnxRuntime
+from pacs_ai.model.runtime import Runtime
 from training.networks.head import split_head
 
 Images = npt.NDArray[np.float32]
@@ -64,7 +64,7 @@ class ServedNetwork:
 
     def __init__(self, folder: Path) -> None:
         bundle = load_bundle(folder)
-        self._runtime = OnnxRuntime(bundle, _THREADS)
+        self._runtime = Runtime(bundle, _THREADS)
         self.class_weights = bundle.class_weights
 
     def predict(self, x: Images) -> tuple[Images, Images]:

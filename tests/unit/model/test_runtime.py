@@ -7,7 +7,7 @@ import pytest
 
 from pacs_ai.errors import BundleInvalid, RuntimeFailed
 from pacs_ai.model.bundle import load_bundle
-from pacs_ai.model.runtime import OnnxRuntime
+from pacs_ai.model.runtime import Runtime
 
 Writer = Callable[..., Path]
 
@@ -18,7 +18,7 @@ def noise(count: int) -> np.ndarray:
 
 def test_outputs_are_matched_by_name(write_bundle: Writer) -> None:
     bundle = load_bundle(write_bundle())
-    logits, features = OnnxRuntime(bundle, threads=2).predict(noise(3))
+    logits, features = Runtime(bundle, threads=2).predict(noise(3))
     assert logits.shape == (3, 2)
     assert features.shape == (3, 16, 16, 4)
     pooled = features.mean(axis=(1, 2)) @ bundle.class_weights.T + bundle.bias
@@ -29,34 +29,34 @@ def test_a_network_without_the_named_outputs_is_refused(
     write_bundle: Writer, misnamed_network: bytes
 ) -> None:
     with pytest.raises(BundleInvalid, match="logits"):
-        OnnxRuntime(load_bundle(write_bundle(network=misnamed_network)))
+        Runtime(load_bundle(write_bundle(network=misnamed_network)))
 
 
 def test_a_head_that_is_not_the_networks_own_is_refused(write_bundle: Writer) -> None:
     other = np.random.default_rng(9).standard_normal((5, 2)).astype(np.float32)
     with pytest.raises(BundleInvalid, match="pooled features"):
-        OnnxRuntime(load_bundle(write_bundle(head=other)))
+        Runtime(load_bundle(write_bundle(head=other)))
 
 
 def test_a_head_of_other_width_is_refused(write_bundle: Writer) -> None:
     wide = np.zeros((9, 2), dtype=np.float32)
     with pytest.raises(BundleInvalid, match="channels"):
-        OnnxRuntime(load_bundle(write_bundle(head=wide)))
+        Runtime(load_bundle(write_bundle(head=wide)))
 
 
 def test_a_network_for_another_size_is_refused(write_bundle: Writer) -> None:
     folder = write_bundle(manifest=lambda text: text.replace("height = 16", "height = 32"))
     with pytest.raises(BundleInvalid, match="input"):
-        OnnxRuntime(load_bundle(folder))
+        Runtime(load_bundle(folder))
 
 
 def test_bytes_that_are_no_graph_are_refused(write_bundle: Writer) -> None:
     with pytest.raises(BundleInvalid, match="does not load"):
-        OnnxRuntime(load_bundle(write_bundle(network=b"\x3a\x02\x12\x00")))
+        Runtime(load_bundle(write_bundle(network=b"\x3a\x02\x12\x00")))
 
 
 def test_a_wrong_input_and_values_that_are_not_finite_fail(write_bundle: Writer) -> None:
-    runtime = OnnxRuntime(load_bundle(write_bundle()))
+    runtime = Runtime(load_bundle(write_bundle()))
     with pytest.raises(RuntimeFailed, match="failed"):
         runtime.predict(np.zeros((1, 8, 8, 1), dtype=np.float32))
     with pytest.raises(RuntimeFailed, match="finite"):
@@ -64,7 +64,7 @@ def test_a_wrong_input_and_values_that_are_not_finite_fail(write_bundle: Writer)
 
 
 def test_threads_may_share_one_runtime(write_bundle: Writer) -> None:
-    runtime, x = OnnxRuntime(load_bundle(write_bundle())), noise(1)
+    runtime, x = Runtime(load_bundle(write_bundle())), noise(1)
     wanted, got = runtime.predict(x)[0], []
     threads = [threading.Thread(target=lambda: got.append(runtime.predict(x)[0])) for _ in range(8)]
     for thread in threads:
