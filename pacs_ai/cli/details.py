@@ -2,30 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 
-from pacs_ai.cli.conflicts import choice_records
-from pacs_ai.cli.records import (
-    Record,
-    delivery_record,
-    event_record,
-    instance_record,
-    job_record,
-    result_record,
-    study_record,
-)
-from pacs_ai.cli.tables import cell, print_record, print_table
-from pacs_ai.domain import JobId
-from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.expire import held_studies
-from pacs_ai.store import corrections, overview, repeats, results
-from pacs_ai.store.overview import StudyLine
+from pacs_ai.cli.tables import Record, cell, print_part, print_record
 
 _SENDERS = ("calling_aet", "called_aet", "instances", "first_received_at", "last_received_at")
-_PATIENTS = ("keep", "in_use", "images", "from", "first_received_at", "differs_in")
+CHOICE_COLUMNS = ("keep", "in_use", "images", "from", "first_received_at", "differs_in")
 _ALL = {
     "senders": _SENDERS,
-    "patients": _PATIENTS,
+    "patients": CHOICE_COLUMNS,
     "not_analysed": ("sop_instance_uid", "revision", "reason"),
     "jobs": ("id", "revision", "model", "state", "attempt", "seconds", "outcome"),
     "results": ("result", "sop_instance_uid", "file"),
@@ -48,40 +32,11 @@ _EVENTS = ("at", "entity", "to_state", "note")
 _LAST_EVENTS = 10
 
 
-def study_details(node: FlowContext, line: StudyLine) -> Record:
-    """Return a study with everything that belongs to it, as ``--json`` prints it."""
-    keys = [("study", str(line.study.id))]
-    keys += [("job", job.id) for job in line.jobs]
-    keys += [("delivery", str(delivery.id)) for delivery, _ in line.deliveries]
-    with node.database.read() as session:
-        trail = [event for key in keys for event in overview.events(session, *key)]
-        made = [
-            result_record(result, node.spool)
-            for job in line.jobs
-            for result in results.of_job(session, JobId(job.id))
-        ]
-        named = choice_records(corrections.choices(session, line.study))
-        senders = [asdict(one) for one in repeats.senders(session, line.study.id)]
-        left_out = [instance_record(one) for one in overview.left_out(session, line.study.id)]
-    ends = {study.id: ends for study, ends in held_studies(node)}
-    return {
-        **study_record(line),
-        "files_removed_at": ends.get(line.study.id),
-        "senders": senders,
-        "patients": named if len(named) > 1 else [],
-        "not_analysed": left_out,
-        "jobs": [job_record(job, line.study) for job in line.jobs],
-        "results": made,
-        "deliveries": [delivery_record(*pair) for pair in line.deliveries],
-        "events": [event_record(event) for event in sorted(trail, key=lambda event: event.id)],
-    }
-
-
 def print_all(details: Record) -> None:
     """Print every row of a study."""
     print_record({key: value for key, value in details.items() if key not in _ALL}, "study")
     for name, columns in _ALL.items():
-        _print_part(name, columns, _rows(details, name))
+        print_part(name, columns, details[name])
 
 
 def print_screen(details: Record) -> None:
@@ -92,28 +47,19 @@ def print_screen(details: Record) -> None:
     events = _rows(details, "events")
     for name, columns, rows in (
         ("senders", _SENDERS, _rows(details, "senders")),
-        ("patients", _PATIENTS, _rows(details, "patients")),
+        ("patients", CHOICE_COLUMNS, _rows(details, "patients")),
         ("not_analysed", ("instances", "reason"), _reasons(_rows(details, "not_analysed"))),
         ("jobs", _JOBS, jobs),
         ("deliveries", _DELIVERIES, _sent(_rows(details, "deliveries"))),
         (f"last of {len(events)} events", _EVENTS, events[-_LAST_EVENTS:]),
     ):
-        _print_part(name, columns, rows, fit=True)
+        print_part(name, columns, rows, fit=True)
     print("\nWith --all: every instance, result with its file, delivery and event.")
 
 
 def _rows(details: Record, name: str) -> list[Record]:
     rows = details[name]
     return list(rows) if isinstance(rows, list) else []
-
-
-def _print_part(
-    name: str, columns: Sequence[str], rows: Sequence[Record], *, fit: bool = False
-) -> None:
-    if rows:
-        print()
-        lines = [[cell(row[key]) for key in columns] for row in rows]
-        print_table(columns, lines, name.replace("_", " "), fit=fit)
 
 
 def _reasons(left_out: Sequence[Record]) -> list[Record]:

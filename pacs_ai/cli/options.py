@@ -21,73 +21,6 @@ ConfigPath = Annotated[
 ]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Log in detail.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Since = Annotated[
-    str | None,
-    typer.Option(
-        "--since",
-        metavar="TIME",
-        help="Only what happened since: 30m, 12h, 7d, or a date and time (UTC).",
-        show_default=False,
-    ),
-]
-Before = Annotated[
-    str | None,
-    typer.Option(
-        "--before",
-        metavar="TIME",
-        help="Only what happened before: 30m, 12h, 7d ago, or a date and time (UTC).",
-        show_default=False,
-    ),
-]
-OfPeer = Annotated[
-    str | None,
-    typer.Option(
-        "--peer",
-        metavar="NAME",
-        help="With results for this destination, a name of [peers.x].",
-        show_default=False,
-    ),
-]
-OfSender = Annotated[
-    str | None,
-    typer.Option(
-        "--sender",
-        metavar="AET",
-        help="Of studies that came from this calling AE title.",
-        show_default=False,
-    ),
-]
-OfStudy = Annotated[
-    str | None,
-    typer.Option(
-        "--study",
-        metavar="STUDY",
-        help="Of this study: row id or Study Instance UID.",
-        show_default=False,
-    ),
-]
-OfModel = Annotated[
-    str | None,
-    typer.Option("--model", metavar="NAME", help="With work of this model.", show_default=False),
-]
-StateSince = Annotated[
-    str | None,
-    typer.Option(
-        "--since",
-        metavar="TIME",
-        help="Only what came to this state since: 30m, 12h, 7d, or a date and time (UTC).",
-        show_default=False,
-    ),
-]
-StateBefore = Annotated[
-    str | None,
-    typer.Option(
-        "--before",
-        metavar="TIME",
-        help="Only what came to this state before: 30m, 12h, 7d ago, or a date and time (UTC).",
-        show_default=False,
-    ),
-]
 Limit = Annotated[
     int,
     typer.Option("--limit", metavar="N", min=1, max=10**9, help="So many at most, newest first."),
@@ -150,6 +83,13 @@ def read_config(
         log = log.model_copy(update={"level": "WARNING"})
     setup_logging(log, config.debug_file())
     return config
+
+
+def named_job(reference: str) -> str:
+    """Refuse an empty id: every id begins so, and a script's unset variable names no job."""
+    if not reference.strip():
+        raise typer.BadParameter("the JOB is empty")
+    return reference
 
 
 def moment(text: str | None, option: str = "--since") -> datetime | None:

@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from pacs_ai.cli.lookup import find_job
 from pacs_ai.cli.node import opened_node
-from pacs_ai.cli.options import ConfigPath, Timeout, Verbose, read_config, single
+from pacs_ai.cli.options import ConfigPath, Timeout, Verbose, named_job, read_config, single
 from pacs_ai.config import Config, FolderPeer
 from pacs_ai.destinations.addresses import (
     address,
@@ -25,6 +24,7 @@ from pacs_ai.dicom.study_files import find_files
 from pacs_ai.domain import JobId
 from pacs_ai.errors import ConfigError, PeerError, StateError, StoreRefused
 from pacs_ai.flow import commitment_scu as step
+from pacs_ai.flow.operate.find import find_job
 from pacs_ai.net.scu import client
 from pacs_ai.net.scu.client import PeerAddress, StoreOutcome
 from pacs_ai.uids import random_uid
@@ -119,7 +119,7 @@ def _commit(
 ) -> None:
     """Ask the peers that have got a job's results once more whether they keep them."""
     with opened_node(read_config(config, verbose=verbose)) as node:
-        row = find_job(node, job)
+        row = find_job(node, named_job(job))
         asked = step.ask_again(node, JobId(row.id))
     if not asked:
         raise StateError(f"job {row.id} has nothing stored at a peer and not committed")

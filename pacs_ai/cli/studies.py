@@ -1,38 +1,24 @@
 """``pacs-ai studies``: what was received and what became of it."""
 
+import sys
 from typing import Annotated
 
 import typer
 
-from pacs_ai.cli import conflicts
-from pacs_ai.cli.details import print_all, print_screen, study_details
-from pacs_ai.cli.lookup import find_study, selection
+from pacs_ai.cli.details import CHOICE_COLUMNS, print_all, print_screen
+from pacs_ai.cli.filters import Filters, wanted, with_filters
 from pacs_ai.cli.node import opened_node
-from pacs_ai.cli.options import (
-    AsJson,
-    Before,
-    ConfigPath,
-    Limit,
-    OfModel,
-    OfPeer,
-    OfSender,
-    Since,
-    Verbose,
-    group,
-    read_config,
-)
-from pacs_ai.cli.records import Record, study_record
+from pacs_ai.cli.options import AsJson, ConfigPath, Limit, Verbose, group, read_config
 from pacs_ai.cli.summary import print_destinations
-from pacs_ai.cli.tables import print_json, show_lines
+from pacs_ai.cli.tables import print_json, show_lines, show_records
 from pacs_ai.domain import StudyState
-from pacs_ai.errors import IllegalTransition, StateError
-from pacs_ai.flow import complete, remove
-from pacs_ai.flow.context import FlowContext
-from pacs_ai.store import overview, sending
-from pacs_ai.store import studies as rows
-from pacs_ai.store.operator import ACTOR
-from pacs_ai.store.overview import StudyLine
-from pacs_ai.store.selection import Filter
+from pacs_ai.errors import StateError
+from pacs_ai.flow.operate import studies as operate
+from pacs_ai.store.records import StudyRecord, to_dict
+
+_HINT = """\
+Nothing is done without --keep. The database has no names: look the study up in the archive, or ask
+the sender. If these are images of two patients, delete the study, and have each sent right."""
 
 app = group("Studies: what was received and what became of it.")
 
@@ -44,17 +30,14 @@ Accession = Annotated[
 
 
 @app.command("list")
+@with_filters("sender", "peer", "model", "since", "before")
 def list_studies(
     *,
     state: Annotated[
         StudyState | None,
         typer.Option("--state", case_sensitive=False, help="In this state.", show_default=False),
     ] = None,
-    sender: OfSender = None,
-    peer: OfPeer = None,
-    model: OfModel = None,
-    since: Since = None,
-    before: Before = None,
+    filters: Filters,
     limit: Limit = 50,
     as_json: AsJson = False,
     config: ConfigPath = None,
@@ -65,39 +48,29 @@ def list_studies(
     Below them stands what their destinations have and have not got yet.
     """
     with opened_node(read_config(config, verbose=verbose)) as node:
-        wanted = selection(
-            node,
-            state=state,
-            since=since,
-            before=before,
-            sender=sender,
-            peer=peer,
-            model=model,
-            limit=limit,
-        )
-        with node.database.read() as session:
-            records = [study_record(line) for line in overview.studies(session, wanted)]
-            sums = sending.destinations_of_studies(session, wanted)
+        selected = wanted(node, filters, state=state, limit=limit)
+        records = operate.list_studies(node, selected)
+        sums = operate.list_destinations(node, selected)
         now = node.now()
     if as_json:
-        print_json(records)
+        print_json([to_dict(record) for record in records])
         return
     show_lines([_line(record) for record in records], nothing="no studies")
     print_destinations(sums, now)
 
 
-def _line(record: Record) -> Record:
-    """Return what a line of the list says of a study; why nothing was done where that is so."""
+def _line(record: StudyRecord) -> dict[str, object]:
+    """Return a study's line of the list, with the reason if nothing was done."""
     return {
-        "id": record["id"],
-        "state": record["state"],
-        "type": record["modality"],
-        "images": record["instances"],
-        "from": record["calling_aet"],
-        "received": record["last_received_at"],
-        "sec": record["seconds"],
-        "delivered": record["delivered"],
-        "outcome": record["outcome"] or record["reason"],
+        "id": record.id,
+        "state": record.state,
+        "type": record.modality,
+        "images": record.instances,
+        "from": record.calling_aet,
+        "received": record.last_received_at,
+        "sec": record.seconds,
+        "delivered": record.delivered,
+        "outcome": record.outcome or record.reason,
     }
 
 
@@ -120,10 +93,11 @@ def show(
     if (study is None) == (accession is None):
         raise typer.BadParameter("give either a STUDY or --accession")
     with opened_node(read_config(config, verbose=verbose)) as node:
-        lines = (
-            [find_study(node, study)] if study is not None else _by_accession(node, accession or "")
-        )
-        shown = [study_details(node, line) for line in lines]
+        if study is not None:
+            found = [operate.show_study(node, study)]
+        else:
+            found = operate.show_accession(node, accession or "")
+    shown = [to_dict(details) for details in found]
     if as_json:
         print_json(shown)
         return
@@ -135,20 +109,15 @@ def show(
 def close(study: Reference, *, config: ConfigPath = None, verbose: Verbose = False) -> None:
     """Close a study that is still RECEIVING: wait for nothing more."""
     with opened_node(read_config(config, verbose=verbose)) as node:
-        line = find_study(node, study)
-        _close(node, line)
-    print(f"study {line.study.id}: closed")
+        closed = operate.close_study(node, study)
+    print(f"study {closed.id}: closed")
 
 
 @app.command()
 def reroute(study: Reference, *, config: ConfigPath = None, verbose: Verbose = False) -> None:
     """Apply the rules anew, as a new revision: after a change of rules or models."""
     with opened_node(read_config(config, verbose=verbose)) as node:
-        line = find_study(node, study)
-        if line.study.state not in (StudyState.COMPLETE, StudyState.ROUTED):
-            raise IllegalTransition(f"study {line.study.id} is {line.study.state}, not ROUTED")
-        revision = _reopen(node, line, "reroute")
-    print(f"study {line.study.id}: revision {revision} goes through the rules")
+        _print_revision(operate.reroute_study(node, study))
 
 
 @app.command()
@@ -173,10 +142,13 @@ def resolve(
     patient than before, the old ones are withdrawn.
     """
     with opened_node(read_config(config, verbose=verbose)) as node:
-        line = find_study(node, study)
-        revision = conflicts.resolve(node, line, keep)
-        _close(node, find_study(node, str(line.study.id)))
-    print(f"study {line.study.id}: revision {revision} goes through the rules")
+        if keep is None:
+            choices = [to_dict(choice) for choice in operate.list_choices(node, study)]
+            show_records(choices, CHOICE_COLUMNS, as_json=False, nothing="")
+            print(_HINT, file=sys.stderr)
+            number = operate.get_study(node, study).id
+            raise StateError(f"study {number} is still in CONFLICT: say which is right with --keep")
+        _print_revision(operate.resolve_study(node, study, keep))
 
 
 @app.command()
@@ -189,30 +161,14 @@ def delete(
 ) -> None:
     """Remove a study's files, rows and results, so that it can be sent again."""
     with opened_node(read_config(config, verbose=verbose)) as node:
-        line = find_study(node, study)
         if not yes:
-            typer.confirm(f"Delete study {line.study.id} ({line.instances} images)?", abort=True)
-        deleted = remove.delete(node, line.study)
-    print(f"study {line.study.id}: deleted, {len(deleted.paths)} files removed")
+            found = operate.get_study(node, study)
+            typer.confirm(f"Delete study {found.id} ({found.instances} images)?", abort=True)
+        deleted = operate.delete_study(node, study)
+    print(f"study {deleted.id}: deleted, {deleted.files} files removed")
     if deleted.delivered:
         print(f"{deleted.delivered} results of it stay with the peers that have them.")
 
 
-def _by_accession(node: FlowContext, accession: str) -> list[StudyLine]:
-    with node.database.read() as session:
-        lines = overview.studies(session, Filter(), accession_key=node.accession_key(accession))
-    if not lines:
-        raise StateError("no study with this accession number")
-    return lines
-
-
-def _reopen(node: FlowContext, line: StudyLine, note: str) -> int:
-    with node.database.write() as session:
-        revision = rows.reopen(session, line.study, now=node.now(), actor=ACTOR, note=note)
-    _close(node, find_study(node, str(line.study.id)))
-    return revision
-
-
-def _close(node: FlowContext, line: StudyLine) -> None:
-    if not complete.close(node, line.study, "operator", actor=ACTOR):
-        raise IllegalTransition(f"study {line.study.id} is {line.study.state}, not RECEIVING")
+def _print_revision(study: operate.StudyRevision) -> None:
+    print(f"study {study.id}: revision {study.revision} goes through the rules")

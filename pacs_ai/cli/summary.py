@@ -28,7 +28,7 @@ def print_destinations(sums: Sequence[DestinationSummary], now: datetime) -> Non
 
 
 def _states(one: DestinationSummary) -> str:
-    return ", ".join(f"{count} {state}" for state, count in one.states.items())
+    return ", ".join(f"{count} {state}" for state, count in one.deliveries.items())
 
 
 def _oldest(one: DestinationSummary, now: datetime) -> str:

@@ -179,6 +179,14 @@ def print_record(record: Record, title: str = "", *, fit: bool = False) -> None:
             print(f"  {'' if number else key:<{width}}  {part}")
 
 
+def print_part(name: str, columns: Sequence[str], rows: object, *, fit: bool = False) -> None:
+    """Print one list of a record as a table below it; nothing if it is empty."""
+    if isinstance(rows, list) and rows:
+        print()
+        lines = [[cell(row[key]) for key in columns] for row in rows]
+        print_table(columns, lines, name.replace("_", " "), fit=fit)
+
+
 def print_json(value: object) -> None:
     """Print any record or list of records as JSON."""
     print(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))

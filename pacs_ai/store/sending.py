@@ -46,14 +46,14 @@ class DestinationSummary:
 
     Parameters
     ----------
-    states
+    deliveries
         Number of deliveries in each state that occurs.
     waiting_since
         Creation of the oldest delivery that the destination does not have yet, if there is one.
     """
 
     destination: str
-    states: Mapping[str, int]
+    deliveries: Mapping[str, int]
     waiting_since: datetime | None
 
 

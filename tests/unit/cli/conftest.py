@@ -10,12 +10,13 @@ import pytest
 
 from pacs_ai.cli import run
 from pacs_ai.domain import JobId
-from pacs_ai.store import deliveries, jobs
+from pacs_ai.store import deliveries
 from pacs_ai.store.prepare import prepare
 from pacs_ai.store.schema import Study
 from pacs_ai.store.session import Database
 from pacs_ai.store.spool import Spool
-from tests.unit.store.samples import NOW, made, routed_job
+from tests.unit.store import samples
+from tests.unit.store.samples import NOW
 
 CONFIG = """
 [node]
@@ -51,12 +52,9 @@ class Installation:
     def study_with_result(self, *, deliver: bool = True) -> JobId:
         """A study as it is when all has gone well: analysed, delivered in 4.5 s."""
         with self.database.write() as session:
-            _, job_id = routed_job(session)
-            lease = jobs.claim(session, job_id, "w", 60, NOW + timedelta(seconds=1))
-            assert lease is not None
-            later = NOW + timedelta(seconds=3)
-            jobs.succeed(session, lease, [made()], "Lesion 0.930, No finding 0.070", later)
+            job_id = samples.analysed_job(session)
             if deliver:
+                later = NOW + timedelta(seconds=3)
                 (parcel,) = deliveries.claim(
                     session, job_id, "pacs", owner="w", lease_seconds=60, now=later
                 )
@@ -67,21 +65,11 @@ class Installation:
     def failed_delivery(self) -> int:
         job_id = self.study_with_result(deliver=False)
         with self.database.write() as session:
-            (parcel,) = deliveries.claim(
-                session, job_id, "pacs", owner="w", lease_seconds=60, now=NOW
-            )
-            assert deliveries.fail(
-                session, parcel, code="X", text="why", now=NOW, actor="w", status=0xC123
-            )
-        return parcel.delivery_id
+            return samples.failed_delivery(session, job_id)
 
     def rejected_job(self) -> JobId:
         with self.database.write() as session:
-            _, job_id = routed_job(session)
-            lease = jobs.claim(session, job_id, "w", 60, NOW)
-            assert lease is not None
-            jobs.reject(session, lease, "NO_FITTING_SERIES", "no suitable image for CT", NOW)
-        return job_id
+            return samples.rejected_job(session)
 
     def study(self, number: int = 1) -> Study:
         with self.database.read() as session:

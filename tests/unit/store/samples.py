@@ -1,9 +1,9 @@
 """Rows as the flow would make them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from pacs_ai.domain import ClassSpec, Code, JobId, ModelIdentity, StudyId
-from pacs_ai.store import admission, instances, jobs, results, studies
+from pacs_ai.store import admission, deliveries, instances, jobs, results, studies
 from pacs_ai.store.identities import Sender, Stated
 from pacs_ai.store.schema import Study
 from pacs_ai.store.session import Session
@@ -70,3 +70,31 @@ def made(number: int = 1, **changes: object) -> results.StoredResult:
         "fresh": True,
     }
     return results.StoredResult(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def analysed_job(session: Session) -> JobId:
+    """A study whose job has succeeded after 2 s; its result is for the peer ``pacs``."""
+    _, job_id = routed_job(session)
+    lease = jobs.claim(session, job_id, "w", 60, NOW + timedelta(seconds=1))
+    assert lease is not None
+    later = NOW + timedelta(seconds=3)
+    jobs.succeed(session, lease, [made()], "Lesion 0.930, No finding 0.070", later)
+    return job_id
+
+
+def failed_delivery(session: Session, job_id: JobId) -> int:
+    """Let the peer refuse that result."""
+    (claimed,) = deliveries.claim(session, job_id, "pacs", owner="w", lease_seconds=60, now=NOW)
+    assert deliveries.fail(
+        session, claimed, code="X", text="why", now=NOW, actor="w", status=0xC123
+    )
+    return claimed.delivery_id
+
+
+def rejected_job(session: Session) -> JobId:
+    """A job that found no suitable image."""
+    _, job_id = routed_job(session)
+    lease = jobs.claim(session, job_id, "w", 60, NOW)
+    assert lease is not None
+    jobs.reject(session, lease, "NO_FITTING_SERIES", "no suitable image for CT", NOW)
+    return job_id

@@ -1,8 +1,7 @@
-"""From what a person types to rows: one study, one job, or the filter of a listing."""
+"""Find the rows that an operator names: one study, one job, or those that a filter selects."""
 
-import typer
+from datetime import datetime
 
-from pacs_ai.cli.options import moment
 from pacs_ai.errors import StateError
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.store import operator, overview
@@ -11,7 +10,7 @@ from pacs_ai.store.schema import Job
 from pacs_ai.store.selection import Filter
 
 
-def find_study(node: FlowContext, reference: str) -> StudyLine:
+def find_study(context: FlowContext, reference: str) -> StudyLine:
     """Find the study with this row id, Study Instance UID, or reference of the log.
 
     Raises
@@ -19,26 +18,24 @@ def find_study(node: FlowContext, reference: str) -> StudyLine:
     StateError
         If there is none.
     """
-    with node.database.read() as session:
+    with context.database.read() as session:
         line = overview.study(session, reference)
     if line is None:
         raise StateError(f"no study {reference}")
     return line
 
 
-def find_job(node: FlowContext, prefix: str) -> Job:
-    """Find the one job whose id begins so.
+def find_job(context: FlowContext, prefix: str) -> Job:
+    """Find the one job whose id begins with a text.
 
     Raises
     ------
     StateError
-        If there is none, or there are several.
-    typer.BadParameter
-        If it is empty: every id begins so, and a script's unset variable is no choice.
+        If there is none, if there are several, or if the text is empty.
     """
     if not prefix.strip():
-        raise typer.BadParameter("the JOB is empty")
-    with node.database.read() as session:
+        raise StateError("no job is named: its id is empty")
+    with context.database.read() as session:
         found = operator.find_job(session, prefix)
     if len(found) != 1:
         raise StateError(f"{'several jobs begin' if found else 'no job begins'} with {prefix!r}")
@@ -46,31 +43,34 @@ def find_job(node: FlowContext, prefix: str) -> Job:
 
 
 def selection(
-    node: FlowContext,
+    context: FlowContext,
     *,
     state: str | None = None,
-    since: str | None = None,
-    before: str | None = None,
+    since: datetime | None = None,
+    before: datetime | None = None,
     study: str | None = None,
     sender: str | None = None,
     peer: str | None = None,
     model: str | None = None,
     limit: int = 50,
 ) -> Filter:
-    """Make the filter that a command's options describe.
+    """Make the filter of a listing, or of the rows that are tried again.
+
+    Parameters
+    ----------
+    study
+        Row id or Study Instance UID. The other parameters are those of `Filter`.
 
     Raises
     ------
     StateError
         If there is no such study.
-    typer.BadParameter
-        If a time cannot be read.
     """
     return Filter(
         state=state,
-        since=moment(since),
-        before=moment(before, "--before"),
-        study=None if study is None else find_study(node, study).study.id,
+        since=since,
+        before=before,
+        study=None if study is None else find_study(context, study).study.id,
         sender=sender,
         peer=peer,
         model=model,

@@ -1,0 +1,6 @@
+"""What operators do and look at: one function an action, one an overview.
+
+Each function takes the node and plain values, returns records (`pacs_ai.store.records`), raises
+errors of the tree, and prints nothing. Every interface calls the same functions. Each action leaves
+a line in the audit trail.
+"""
