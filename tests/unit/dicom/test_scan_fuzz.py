@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pacs_ai.dicom.encoding import BadDataset
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from pacs_ai.dicom.element_encoding import BadDataset
 from pacs_ai.dicom.header import read_header
 from pacs_ai.dicom.part10 import MAX_META, read_meta
 from pacs_ai.dicom.scan import scan_instance

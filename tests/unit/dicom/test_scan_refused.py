@@ -3,7 +3,6 @@
 import tracemalloc
 
 import pytest
-from pacs_ai.dicom.encoding import BadDataset
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -13,6 +12,7 @@ from pydicom.uid import (
 )
 
 from pacs_ai.dicom import scan
+from pacs_ai.dicom.element_encoding import BadDataset
 from pacs_ai.dicom.elements import MAX_DEPTH
 from pacs_ai.dicom.scan import scan_instance
 from pacs_ai.errors import NotDicom, StorageError
