@@ -25,21 +25,29 @@ else
 install = $(UV) pip install --quiet --python $(PY)
 endif
 
-.PHONY: help setup demo test check lint types contracts spelling sizes bench lock clean
+# Whole files to each worker, as their fixtures are; tests/conftest.py puts the long ones first.
+pytest = $(PY) -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
+
+.PHONY: help setup demo test test-all slow check lint types contracts spelling sizes bench lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "One test, one bench, one real archive: see CONTRIBUTING.md, Tests."
 
 setup: $(BASE) ## Make .venv with the base package (no TensorFlow)
 
 demo: $(BASE) ## Send three studies through a node and an archive on this machine
 	$(VENV)/bin/pacs-ai demo
 
-test: $(DEV) ## Install what the tests need (TensorFlow too), run the whole suite
-	$(PY) -m pytest -m "not bench and not gpu" -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+test: $(DEV) ## Install what the tests need (TensorFlow too), run all tests but the slow ones
+	$(pytest) -m "not slow and not bench and not gpu" $(PYTEST_ARGS)
 
-check: lint types contracts spelling sizes ## All that CI runs: lint, types, contracts, then the tests
-	$(MAKE) --no-print-directory test
+test-all: test slow ## Run the whole suite
+
+slow: $(DEV) ## Run the slow tests
+	$(pytest) -m "slow and not bench and not gpu" $(PYTEST_ARGS)
+
+check: lint types contracts spelling sizes test ## Lint, types, contracts, then `make test`; CI adds the slow tests
 
 lint: $(DEV) ## ruff: rules and format
 	$(VENV)/bin/ruff check .

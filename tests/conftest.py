@@ -1,13 +1,15 @@
 """What every test may ask for: reference data, foreign tools, free ports.
 
-A missing tool or data folder skips the test with a reason on somebody's own machine and fails
-it where the environment variable ``CI`` is set: there, everything has to be installed.
+A missing tool or data folder skips the test on somebody's own machine, and one line at the end says
+what was missing. Where the environment variable ``CI`` is set, it fails the test: there, everything
+has to be installed.
 """
 
 import os
 import shutil
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -51,11 +53,47 @@ PACKAGES = {
 EXTRA_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/lib/postgresql/*/bin")
 
 
+_ABSENT = "not on this machine: "
+_LEFT_OUT = "left out"
+_FIRST = ("e2e", "crash", "training", "viewer", "integration", "fuzz")
+"""Folders of tests that take long or wait, the longest first."""
+
+
 def missing(what: str) -> NoReturn:
     """Skip with the reason, or fail where everything has to be there."""
     if os.environ.get("CI"):
         pytest.fail(f"{what}; required where CI is set", pytrace=False)
-    pytest.skip(what)
+    pytest.skip(_ABSENT + what)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put long tests first, so that none of several workers is left alone with one at the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    folder = item.path.relative_to(ROOT / "tests").parts[0]
+    return _FIRST.index(folder) if folder in _FIRST else len(_FIRST)
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """Give tests of what is missing a category of their own, which is not listed test by test."""
+    return (_LEFT_OUT, "s", "LEFT OUT") if report.skipped and _reason(report) else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line what was missing."""
+    absent = Counter(_reason(report) for report in terminalreporter.stats.get(_LEFT_OUT, []))
+    if absent:
+        said = "; ".join(f"{what} ({count})" for what, count in absent.most_common())
+        terminalreporter.write_line(f"Tests left out for what this machine lacks: {said}")
+
+
+def _reason(report: pytest.TestReport) -> str:
+    """Return what was missing, "" for a test that was skipped for another reason."""
+    said = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+    return said.partition(_ABSENT)[2]
 
 
 def find_tool(name: str) -> Path | None:
@@ -72,6 +110,14 @@ def find_tool(name: str) -> Path | None:
             if found := shutil.which(name, path=str(folder)):
                 return Path(found)
     return None
+
+
+def require(name: str) -> Path:
+    """Find a program, or end the test saying what to install."""
+    found = find_tool(name)
+    if found is None:
+        missing(f"{name} of Debian's {PACKAGES.get(name, name)}")
+    return found
 
 
 @pytest.fixture(autouse=True)
@@ -96,21 +142,15 @@ def shared() -> Path:
     are skipped even where ``CI`` is set.
     """
     if os.environ.get("PACS_AI_REFERENCE_DATA") == "none":
-        pytest.skip("no reference data: PACS_AI_REFERENCE_DATA is none")
+        pytest.skip(f"{_ABSENT}reference data, as PACS_AI_REFERENCE_DATA is none")
     if not (SHARED / "data").is_dir():
-        missing("no reference data: ../shared/data is absent")
+        missing("reference data in ../shared/data")
     return SHARED
 
 
 @pytest.fixture(scope="session")
 def tool() -> Callable[[str], Path]:
     """``tool("storescu")`` gives the program's path, or ends the test saying what to install."""
-
-    def require(name: str) -> Path:
-        found = find_tool(name)
-        if found is None:
-            missing(f"{name} is not installed (Debian: {PACKAGES.get(name, name)})")
-        return found
 
     return require
 

@@ -1,11 +1,10 @@
 """Certificates made by OpenSSL, good ones and such as go wrong in real life."""
 
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from tests.conftest import require
 
 CA = """
 [ca]
@@ -44,7 +43,7 @@ class Authority:
     def __init__(self, folder: Path, name: str = "authority") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self._program = shutil.which("openssl") or pytest.skip("openssl is not installed")
+        self._program = require("openssl")
         (folder / "index").touch()
         (folder / "serial").write_text("01")
         (folder / "ca.conf").write_text(CA.format(folder=folder))

@@ -43,6 +43,7 @@ def test_an_idle_worker_is_replaced(tmp_path: Path, free_port: Callable[[], int]
         assert one.stop() == 0
 
 
+@pytest.mark.slow
 def test_one_stopped_at_work_is_replaced_and_its_job_not_blamed(
     tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
@@ -69,6 +70,7 @@ def test_one_stopped_at_work_is_replaced_and_its_job_not_blamed(
         assert len(set(peer.uids())) == len(peer.uids()) == 2
 
 
+@pytest.mark.slow
 def test_a_receiver_is_replaced(tmp_path: Path, free_port: Callable[[], int]) -> None:
     with node(tmp_path / "node", free_port(), head="acceptors = 2") as one:
         one.start()
@@ -82,6 +84,7 @@ def test_a_receiver_is_replaced(tmp_path: Path, free_port: Callable[[], int]) ->
         assert one.stop() == 0
 
 
+@pytest.mark.slow
 def test_where_the_daemon_was_stopped_nobody_is_blamed(
     tmp_path: Path, free_port: Callable[[], int]
 ) -> None:

@@ -156,6 +156,7 @@ def descendants(pid: int) -> list[int]:
     return children + [one for child in children for one in descendants(child)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("receivers", [1, 3])
 def test_all_ends_in_time_and_nothing_is_lost(
     receivers: int,

@@ -41,6 +41,7 @@ def test_a_study_over_several_processes_is_one_study(one: Node, tmp_path: Path) 
     assert one.log.count("association closed") >= 12
 
 
+@pytest.mark.slow
 def test_one_that_dies_is_replaced_and_its_studies_end(one: Node, tmp_path: Path) -> None:
     before = receivers(one)
     send(one, new_study(tmp_path / "sent", 3))
@@ -51,6 +52,7 @@ def test_one_that_dies_is_replaced_and_its_studies_end(one: Node, tmp_path: Path
     one.wait_for(lambda: one.states("study") == ["ROUTED"])
 
 
+@pytest.mark.slow
 def test_none_outlives_the_daemon(one: Node) -> None:
     pids = receivers(one)
     one.kill()
@@ -59,6 +61,7 @@ def test_none_outlives_the_daemon(one: Node) -> None:
     assert len(receivers(one)) == ACCEPTORS
 
 
+@pytest.mark.slow
 def test_a_port_in_use_is_said(one: Node, tmp_path: Path) -> None:
     with node(tmp_path / "other", one.port, head="acceptors = 2") as other:
         done = other.command("listen")

@@ -14,7 +14,7 @@ from tests.conftest import missing
 from tests.node import node
 from tests.samples import new_study
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 RETRY = "retry_max_seconds = 20"
 STEPS = ["-5h", "+0", "+30h", "+2h", "-2d"]
@@ -26,7 +26,7 @@ def faketime() -> Path:
     """The library that tells a process another date (for programs with threads)."""
     found = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
     if found is None:
-        missing("libfaketime is not installed (Debian: faketime)")
+        missing("libfaketime of Debian's faketime")
     return found
 
 

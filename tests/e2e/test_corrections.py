@@ -94,6 +94,7 @@ def test_a_corrected_study_replaces_and_withdraws_what_was_said(
     running.wait_for(lambda: running.states("study") == ["ROUTED"])
 
 
+@pytest.mark.slow
 def test_what_waited_under_the_first_name_never_leaves_after_a_correction(
     running: Node, ports: tuple[int, int], tmp_path: Path
 ):
@@ -113,6 +114,7 @@ def test_what_waited_under_the_first_name_never_leaves_after_a_correction(
         assert names(peer.stored) == {"Right^Patient/RIGHT-ID"}
 
 
+@pytest.mark.slow
 def test_when_the_first_name_was_right_what_waited_leaves(
     running: Node, ports: tuple[int, int], tmp_path: Path
 ):

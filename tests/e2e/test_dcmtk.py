@@ -41,6 +41,7 @@ def test_names_of_strangers_are_refused(running: Node, tool: Callable[[str], Pat
     subprocess.run([*command, "AI_NODE"], check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_only_listed_callers_are_let_in(
     tmp_path: Path, free_port: Callable[[], int], tool: Callable[[str], Path]
 ):
@@ -91,6 +92,7 @@ def test_results_reach_dcmtks_archives(
     assert kinds == {"SR", "OT"}
 
 
+@pytest.mark.slow
 def test_results_can_be_found_again_in_dcmtks_query_archive(
     tmp_path: Path, ports: tuple[int, int], tool: Callable[[str], Path]
 ):

@@ -73,6 +73,7 @@ def looks_right(folder: Path) -> None:
         assert made.PatientID == source.PatientID
 
 
+@pytest.mark.slow
 def test_own_files_that_no_model_takes_are_no_success(tmp_path: Path) -> None:
     paths = [sample(name) for name in ("reportsi.dcm", "rtplan.dcm")]
     done = pacs_ai(tmp_path, "demo", *paths)
@@ -86,6 +87,7 @@ def test_own_files_that_no_model_takes_are_no_success(tmp_path: Path) -> None:
     assert {path.name for path in Path(logs[1]).glob("*.log")} == {"node.log", "archive.log"}
 
 
+@pytest.mark.slow
 def test_keep_leaves_both_running(tmp_path: Path) -> None:
     shutil.copy(sample(), tmp_path / "mine.dcm")
     done = pacs_ai(tmp_path, "demo", tmp_path / "mine.dcm", "--keep")
@@ -108,6 +110,7 @@ def test_keep_leaves_both_running(tmp_path: Path) -> None:
         wait_for(lambda: not any(alive(pid) for pid in pids))
 
 
+@pytest.mark.slow
 def test_interrupted_it_ends_what_it_started(tmp_path: Path) -> None:
     demo = subprocess.Popen(
         [sys.executable, "-m", "pacs_ai", "demo"],

@@ -65,7 +65,7 @@ def started(folder: Path, text: str, port: int) -> Node:
     return one
 
 
-@pytest.mark.parametrize("users", [False, True])
+@pytest.mark.parametrize("users", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_the_plain_configuration(
     tmp_path: Path, root: Path, free_port: Callable[[], int], users: bool
 ) -> None:
@@ -86,6 +86,7 @@ def test_the_plain_configuration(
     assert all(healthy(one, root))
 
 
+@pytest.mark.slow
 def test_the_configuration_with_tls(
     tmp_path: Path, root: Path, free_port: Callable[[], int]
 ) -> None:

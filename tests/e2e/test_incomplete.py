@@ -13,7 +13,7 @@ from tests.broken import broken_study
 from tests.integration.orthanc_server import OrthancServer
 from tests.node import Node, node
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 RULES = """
 [peers.archive]

@@ -131,6 +131,7 @@ def test_values_of_rules_are_not_told(home: Home) -> None:
     assert home.stop() == 0
 
 
+@pytest.mark.slow
 def test_the_command_it_shows_finds_data_that_flags_have_put_elsewhere(home: Home) -> None:
     database, spool = f"sqlite:///{home.folder}/else/db", f"{home.folder}/else/spool"
     home.start(
@@ -168,6 +169,7 @@ def test_a_started_node_has_no_tensorflow(home: Home) -> None:
     assert home.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_taken_port_and_a_taken_spool_are_said_in_a_line(home: Home) -> None:
     home.start("listen", "--aet", "AI_NODE", "--port", "0", "--no-workers")
     port = home.port()

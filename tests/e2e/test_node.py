@@ -51,6 +51,7 @@ def test_a_late_image_makes_a_revision_whose_report_replaces_the_first(
     assert len(peer.uids()) == len(set(peer.uids()))
 
 
+@pytest.mark.slow
 def test_pixels_that_cannot_be_decoded_end_in_a_reason_and_never_in_a_score(
     running: Node, peer: Archive, tmp_path: Path
 ):
@@ -81,6 +82,7 @@ def test_a_pacs_that_is_down_gets_everything_when_it_is_back(running: Node, port
         assert len(set(peer.uids())) == 4
 
 
+@pytest.mark.slow
 def test_a_pacs_that_objects_for_too_long_leaves_a_failed_delivery_that_can_be_retried(
     tmp_path: Path, ports: tuple[int, int], peer: Archive
 ):
@@ -117,12 +119,14 @@ def test_two_patients_under_one_study_hold_everything_until_resolved(
     running.wait_for(lambda: len(peer.stored) >= 2)
 
 
+@pytest.mark.slow
 def test_a_second_daemon_on_the_same_spool_is_refused(running: Node):
     second = running.command("listen", "--port", "0")
     assert second.returncode == 2
     assert "another pacs-ai daemon" in second.stderr
 
 
+@pytest.mark.slow
 def test_no_tensorflow_in_a_started_daemon(running: Node):
     assert running.process is not None
     children = Path(f"/proc/{running.process.pid}/task").glob("*/children")
@@ -134,6 +138,7 @@ def test_no_tensorflow_in_a_started_daemon(running: Node):
             assert "site-packages/tensorflow" not in maps.read_text()
 
 
+@pytest.mark.slow
 def test_a_rule_may_depend_on_the_name_a_caller_used(tmp_path: Path, free_port: Callable[[], int]):
     port = free_port()
     rules = '[[rules]]\nname = "urgent"\nmodel = "demo"\nwhen = { CalledAET = "URGENT" }\n'

@@ -15,7 +15,7 @@ from tests.net_peer import Peer, data_pdu, fragment, item
 from tests.node import Node, node
 from tests.samples import sample
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 def data_set() -> bytes:

@@ -96,6 +96,7 @@ def test_a_study_is_routed_and_its_results_come_back_once(
     assert one.query("SELECT count(*) FROM instance") == [(2,)]
 
 
+@pytest.mark.slow
 def test_an_archive_that_routes_everything_back_makes_no_loop(
     department: tuple[OrthancServer, Node], tool: Callable[[str], Path]
 ) -> None:

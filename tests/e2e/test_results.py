@@ -106,6 +106,7 @@ def test_every_kind_arrives_and_is_read_back_as_it_was_made(
     assert json.loads(files["fhir 1"].read_text("utf-8"))["resourceType"] == "Bundle"
 
 
+@pytest.mark.slow
 def test_what_was_not_analysable_is_said_to_those_who_asked(
     department: tuple[OrthancServer, Node], tool: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -125,6 +126,7 @@ def test_what_was_not_analysable_is_said_to_those_who_asked(
     assert findings.TextValue.startswith("Not analysable: no suitable image for")
 
 
+@pytest.mark.slow
 def test_an_archive_that_refuses_3d_reports_gets_plain_ones(
     free_port: Callable[[], int], tmp_path: Path
 ) -> None:

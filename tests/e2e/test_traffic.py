@@ -61,6 +61,7 @@ def test_the_watch_sees_a_look_up_by_native_code(
     wait_for(lambda: 53 in {port for _, port in destinations(tmp_path)})
 
 
+@pytest.mark.slow
 def test_a_node_and_its_workers_talk_to_their_peers_only(
     watched: tuple[str, ...], tmp_path: Path, source: Path, free_port: Callable[[], int]
 ) -> None:
@@ -101,6 +102,7 @@ def test_infer_talks_to_nobody(watched: tuple[str, ...], tmp_path: Path, source:
     assert destinations(tmp_path) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.train
 def test_training_talks_to_nobody(watched: tuple[str, ...], tmp_path: Path, root: Path) -> None:
     (network,) = (root / "pacs_ai" / "bundles" / "demo").glob("*.onnx")

@@ -13,7 +13,7 @@ from pynetdicom.transport import ThreadedAssociationServer
 
 from tests.integration.orthanc_server import OrthancServer
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.integration
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 

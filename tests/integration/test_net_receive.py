@@ -18,6 +18,7 @@ from pacs_ai.net import commitment_dataset
 from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.net.scu import client
 from tests import net_peer as net
+from tests.conftest import missing
 from tests.net_peer import Node, data_pdu, fragment
 
 PIXELMED = Path("/usr/share/java/pixelmed.jar")
@@ -97,7 +98,7 @@ def test_echoscu(node: Node, tool: Callable[[str], Path]) -> None:
 def test_pixelmed(node: Node, shared: Path, tool: Callable[[str], Path]) -> None:
     """A sender in Java that shares no code with the others; compressed, for it sends as it is."""
     if not PIXELMED.exists():
-        pytest.skip("PixelMed is not installed (Debian: libpixelmed-java)")
+        missing("PixelMed of Debian's libpixelmed-java")
     path = shared / "data" / "dicom" / "ct-chest-11" / "CT2.dcm"
     main = "com.pixelmed.network.StorageSOPClassSCU"
     where = ["127.0.0.1", str(node.port), "AI_NODE", "PIXELMED", str(path)]

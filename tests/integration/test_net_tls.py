@@ -1,6 +1,5 @@
 """DICOM over TLS: who is served, who is not, and that nobody's handshake waits for another's."""
 
-import shutil
 import socket
 import ssl
 import subprocess
@@ -15,6 +14,7 @@ from pacs_ai.errors import ConfigError, TlsFailed
 from pacs_ai.net.scu import client
 from pacs_ai.net.tls import ClientTls, TlsFiles, client_context, server_context
 from tests import net_peer as net
+from tests.conftest import require
 
 pytestmark = pytest.mark.integration
 
@@ -24,7 +24,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An authority, a node and a client that it vouches for, and a stranger."""
     folder = tmp_path_factory.mktemp("keys")
 
-    program = shutil.which("openssl") or pytest.skip("openssl is not installed")
+    program = require("openssl")
 
     def openssl(*arguments: str) -> None:
         subprocess.run([program, *arguments], check=True, cwd=folder, capture_output=True)

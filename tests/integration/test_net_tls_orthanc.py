@@ -16,7 +16,7 @@ from tests import net_peer as net
 from tests.integration.orthanc_server import OrthancServer
 from tests.pki import Authority
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.integration
 
 
 def test_both_ways(

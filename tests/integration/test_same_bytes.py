@@ -14,7 +14,7 @@ from pydicom.data import get_testdata_file
 from pacs_ai.domain import ResultKind
 from pacs_ai.phantom import write_phantom_study
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

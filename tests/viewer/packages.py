@@ -60,7 +60,7 @@ def unpacked(package: Package, cache: Path, npm: Path) -> Path:
             check=True,
         )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
-        missing(f"npm cannot fetch {wanted}")
+        missing(f"{wanted} from npm")
     archive = draft / fetched.stdout.split()[-1]
     digest = hashlib.sha512(archive.read_bytes()).digest()
     assert f"sha512-{base64.b64encode(digest).decode()}" == package.integrity, archive.name

@@ -11,7 +11,7 @@ from tests.unit.results.samples import ct_slice, image, radiograph, save, study
 from tests.viewer import studies
 from tests.viewer.browser import Browser, Shot
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 ROWS, COLUMNS, ASPECT = 200, 300, 2.0
 SAID = {

@@ -19,7 +19,7 @@ from tests.viewer import studies
 from tests.viewer.browser import Browser, Shot
 from tests.viewer.studies import Stored
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 OVERLAY, REPORT, REGION = "AI heat map (", "AI classification", "AI region"
 ALL = (None, OVERLAY, REPORT)

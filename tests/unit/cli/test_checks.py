@@ -12,6 +12,7 @@ from pacs_ai.cli.doctor import findings as doctor_findings
 from pacs_ai.cli.listen import _checked_app
 from pacs_ai.config import load_config
 from pacs_ai.errors import ConfigError
+from tests.conftest import require
 from tests.unit.cli.conftest import Answer
 
 STORAGE = "[storage]\nmin_free_gb = 0\n"
@@ -21,7 +22,7 @@ Command = Callable[..., Answer]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    openssl = shutil.which("openssl") or pytest.skip("openssl is not installed")
+    openssl = require("openssl")
     (tmp_path / "pki").mkdir()
     for name in ("node", "other"):
         new = [
@@ -142,7 +143,7 @@ def host_of_another_machine(_folder: Path) -> str:
 
 
 def key_with_a_passphrase(folder: Path) -> str:
-    openssl = shutil.which("openssl") or ""
+    openssl = require("openssl")
     options = ["-aes256", "-passout", "pass:secret", "-out", "pki/node.key", "2048"]
     subprocess.run([openssl, "genrsa", *options], cwd=folder, check=True, capture_output=True)
     (folder / "pki/node.key").chmod(0o600)
