@@ -180,8 +180,9 @@ def _build(kinds: Sequence[ResultKind], study: AnalysedStudy | RefusedStudy) -> 
 def _of_kind(kind: ResultKind, study: AnalysedStudy | RefusedStudy) -> Iterator[Built]:
     maker = KINDS[kind]
     if isinstance(maker, Document):
-        uid = derived_uid(kind, study.summary.uid)
-        yield BuiltDocument(kind, 1, maker.write(study), maker.suffix, uid)
+        summary = study.summary
+        uid = derived_uid(kind, summary.uid)
+        yield BuiltDocument(kind, 1, maker.write(summary), maker.suffix, uid)
         return
     made: Iterable[Dataset] = ()
     if isinstance(study, AnalysedStudy):

@@ -31,7 +31,7 @@ def test_the_kind_of_result_that_is_described_can_be_made(root: Path, tmp_path: 
     (tmp_path / builder.splitlines()[0].removeprefix("# ")).write_text(builder)
     insert(package / "domain.py", f"    {name}", after='    SIDE_BY_SIDE = "side_by_side"\n')
     kinds = package / "results" / "kinds.py"
-    insert(kinds, f"    {row}", after="Objects(SECONDARY_CAPTURE, _side_by_side),\n")
+    insert(kinds, f"    {row}", after="Objects(SECONDARY_CAPTURE, build_side_by_side),\n")
     insert(
         kinds,
         "from pacs_ai.results.sr.conclusion import BasicTextSRStorage, build_conclusion\n",

@@ -6,7 +6,7 @@ from pacs_ai.results.common.codes import class_title
 from pacs_ai.results.common.evidence import Evidence
 from pacs_ai.results.content.positive_images import explained_images
 from pacs_ai.results.content.report_level import image_name
-from pacs_ai.results.content.study import GreyImage
+from pacs_ai.results.content.study import AnalysedStudy
 from pacs_ai.results.content.wording import percent
 from pacs_ai.results.documents.page import Picture
 from pacs_ai.results.images.overlay import FAINT, STRENGTH, Legend, draw
@@ -16,22 +16,13 @@ LONGEST = 1024
 """Pixels of the picture's longer side: 150 to the inch on A4."""
 
 
-def illustrate(prediction: StudyPrediction, evidence: Evidence, grey: GreyImage) -> Picture:
-    """Draw the picture.
-
-    Parameters
-    ----------
-    prediction
-        What the model says.
-    evidence
-        Headers of the analysed instances.
-    grey
-        Gives the image as displayed, shape (rows, columns), in [0, 1].
-    """
+def illustrate(study: AnalysedStudy) -> Picture:
+    """Draw the picture."""
+    prediction, evidence = study.prediction, study.evidence
     shown = explained_images(prediction)
     if not shown:
         image = prediction.images[prediction.decisive]
-        pixels = draw(grey(image), None, Legend((), bar=False), _size(image, evidence))
+        pixels = draw(study.grey(image), None, Legend((), bar=False), _size(image, evidence))
         name = _name(prediction, image)
         return Picture(pixels, f"{name}. No explanation: the heat map is the same everywhere.")
     class_index = shown[0].class_index
@@ -39,7 +30,7 @@ def illustrate(prediction: StudyPrediction, evidence: Evidence, grey: GreyImage)
     spec = prediction.model.classes[class_index]
     found = class_index in prediction.positive_classes()
     pixels = draw(
-        grey(image),
+        study.grey(image),
         image.saliency[class_index],
         Legend((), bar=True),
         _size(image, evidence),

@@ -1,36 +1,25 @@
 """The page as a DICOM object: Encapsulated PDF (PS3.3 Section A.45.1)."""
 
+from collections.abc import Iterator
+
 from pydicom.dataset import Dataset
 from pydicom.uid import EncapsulatedPDFStorage
 
 from pacs_ai.domain import ResultKind
 from pacs_ai.results.common.codes import REPORT_TITLE
-from pacs_ai.results.common.context import ResultContext
-from pacs_ai.results.common.evidence import Evidence
 from pacs_ai.results.common.object_header import ObjectHeader, new_object, references
-from pacs_ai.results.content.report_summary import ReportSummary
-from pacs_ai.results.documents.page import Picture, draw_page
+from pacs_ai.results.content.study import AnalysedStudy, RefusedStudy
+from pacs_ai.results.documents.illustration import illustrate
+from pacs_ai.results.documents.page import draw_page
 
 SERIES_DESCRIPTION = "AI report, one page (research)"
 ROLE = "pdf"
 
 
-def build_pdf(
-    summary: ReportSummary, picture: Picture | None, evidence: Evidence, context: ResultContext
-) -> Dataset:
-    """Make the one-page report.
-
-    Parameters
-    ----------
-    summary
-        The content of the report.
-    picture
-        The heat map over the image, if there is one.
-    evidence
-        Headers of the instances that were looked at.
-    context
-        Installation, time and font.
-    """
+def build_pdf(study: AnalysedStudy | RefusedStudy) -> Iterator[Dataset]:
+    """Make the one-page report, with the heat map over the image if the study was analysed."""
+    summary, evidence, context = study.summary, study.evidence, study.context
+    picture = illustrate(study) if isinstance(study, AnalysedStudy) else None
     header = ObjectHeader(
         sop_class_uid=EncapsulatedPDFStorage,
         modality="DOC",
@@ -53,4 +42,4 @@ def build_pdf(
     made.MIMETypeOfEncapsulatedDocument = "application/pdf"
     made.EncapsulatedDocumentLength = len(page)
     made.EncapsulatedDocument = page + b"\0" * (len(page) % 2)
-    return made
+    yield made

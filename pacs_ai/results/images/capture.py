@@ -1,5 +1,6 @@
 """The capture: a picture of the image with the heat map over it, as every viewer shows it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +20,6 @@ from pacs_ai.dicom.pixel_spacing import pixel_aspect
 from pacs_ai.dicom.reading import text
 from pacs_ai.domain import ImagePrediction, ResultKind, StudyPrediction
 from pacs_ai.results.common.codes import SOURCE_IMAGE, class_title
-from pacs_ai.results.common.context import ResultContext
-from pacs_ai.results.common.evidence import Evidence
 from pacs_ai.results.common.object_header import (
     ObjectHeader,
     copy_body_part,
@@ -29,8 +28,14 @@ from pacs_ai.results.common.object_header import (
     references,
 )
 from pacs_ai.results.common.patient_study import copied_element
-from pacs_ai.results.content.selection import ShownClass, explains, reading_order
-from pacs_ai.results.content.study import GreyImage
+from pacs_ai.results.content.selection import (
+    ShownClass,
+    captures,
+    every_image,
+    explains,
+    reading_order,
+)
+from pacs_ai.results.content.study import AnalysedStudy
 from pacs_ai.results.images.legend import legend_of
 from pacs_ai.results.images.overlay import FAINT, STRENGTH, draw, draw_beside
 from pacs_ai.results.images.picture_geometry import (
@@ -67,28 +72,30 @@ SIDE_BY_SIDE = CaptureStyle(
 STACK = CaptureStyle(ResultKind.STACK, "AI heat map, all images (research)", in_step=True)
 
 
+def build_overlays(study: AnalysedStudy) -> Iterator[Dataset]:
+    """Make captures of what was found, the most important first."""
+    return (build_capture(study, shown) for shown in captures(study.prediction))
+
+
+def build_side_by_side(study: AnalysedStudy) -> Iterator[Dataset]:
+    """Make captures of what was found with the image beside the heat map."""
+    return (build_capture(study, shown, SIDE_BY_SIDE) for shown in captures(study.prediction))
+
+
+def build_stack(study: AnalysedStudy) -> Iterator[Dataset]:
+    """Make a capture of every image, in the order of the study."""
+    return (build_capture(study, shown, STACK) for shown in every_image(study.prediction))
+
+
 def build_capture(
-    prediction: StudyPrediction,
-    shown: ShownClass,
-    evidence: Evidence,
-    context: ResultContext,
-    grey: GreyImage,
-    style: CaptureStyle = OVERLAY,
+    study: AnalysedStudy, shown: ShownClass, style: CaptureStyle = OVERLAY
 ) -> Dataset:
     """Make the capture of one class on one image.
 
     Parameters
     ----------
-    prediction
-        What the model says.
     shown
         Which image, which class.
-    evidence
-        Headers of the analysed instances.
-    context
-        Installation and time.
-    grey
-        Gives the image as displayed, shape (rows, columns), in [0, 1].
     style
         How it is shown.
 
@@ -97,6 +104,7 @@ def build_capture(
     The picture and its UID depend on its own image, and on what of the study was not looked at,
     so that a study which grows keeps the captures it has.
     """
+    prediction, evidence, context = study.prediction, study.evidence, study.context
     image = prediction.images[shown.image]
     model = prediction.model
     source = evidence.source(image.header)
@@ -118,7 +126,7 @@ def build_capture(
     capture = new_object(header, evidence.reference, model, context)
     painted = explains(image.saliency[shown.class_index])
     aspect = pixel_aspect(source, image.frame)
-    _describe_pixels(capture, _picture(grey, prediction, shown, style, aspect))
+    _describe_pixels(capture, _picture(study, shown, style, aspect))
     capture.ImageType = ["DERIVED", "SECONDARY", "OTHER"]
     capture.ConversionType = "DI"
     capture.BurnedInAnnotation = "YES"
@@ -136,20 +144,16 @@ def build_capture(
 
 
 def _picture(
-    grey: GreyImage,
-    prediction: StudyPrediction,
-    shown: ShownClass,
-    style: CaptureStyle,
-    aspect: float,
+    study: AnalysedStudy, shown: ShownClass, style: CaptureStyle, aspect: float
 ) -> npt.NDArray[np.uint8]:
-    model, image = prediction.model, prediction.images[shown.image]
+    image, coverage = study.prediction.images[shown.image], study.prediction.coverage
     heat = image.saliency[shown.class_index]
     painted = explains(heat)
     size = half_size if style.beside else picture_size
     return (draw_beside if style.beside else draw)(
-        grey(image),
+        study.grey(image),
         heat if painted else None,
-        legend_of(model, image, shown.class_index, prediction.coverage, painted=painted),
+        legend_of(study.prediction.model, image, shown.class_index, coverage, painted=painted),
         size(image.header.rows, image.header.columns, aspect),
         STRENGTH if shown.found else FAINT,
     )

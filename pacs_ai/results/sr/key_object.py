@@ -1,5 +1,7 @@
 """Key objects: the images on which a class is present (TID 2010, PS3.16)."""
 
+from collections.abc import Iterator
+
 from highdicom.sr import (
     ContainerContentItem,
     ContentItem,
@@ -14,9 +16,9 @@ from pydicom.uid import KeyObjectSelectionDocumentStorage
 from pacs_ai.domain import ImagePrediction, InstanceHeader, ResultKind, StudyPrediction
 from pacs_ai.results.common.codes import KEY_OBJECT_DESCRIPTION, OF_INTEREST, SOURCE, class_title
 from pacs_ai.results.common.context import ResultContext
-from pacs_ai.results.common.evidence import Evidence
 from pacs_ai.results.common.object_header import ObjectHeader, new_object
 from pacs_ai.results.content.positive_images import positive_images
+from pacs_ai.results.content.study import AnalysedStudy
 from pacs_ai.results.sr.image_measurements import reference_of
 from pacs_ai.results.sr.references import evidence_items, referenced_requests
 from pacs_ai.results.sr.sr_document import introduction
@@ -25,28 +27,12 @@ SERIES_DESCRIPTION = "AI key images (research)"
 ROLE = "key_object"
 
 
-def build_key_object(
-    prediction: StudyPrediction, evidence: Evidence, context: ResultContext
-) -> Dataset | None:
-    """Select the images on which a class is present.
-
-    Parameters
-    ----------
-    prediction
-        What the model says.
-    evidence
-        Headers of the analysed instances.
-    context
-        Installation and time.
-
-    Returns
-    -------
-    Dataset or None
-        None where no class is present.
-    """
+def build_key_object(study: AnalysedStudy) -> Iterator[Dataset]:
+    """Select the images on which a class is present; nothing where no class is."""
+    prediction, evidence, context = study.prediction, study.evidence, study.context
     found = positive_images(prediction)
     if not found:
-        return None
+        return
     images = _in_order(prediction, [image for one in found for image in one.images])
     headers = list({image.header.sop_instance_uid: image.header for image in images}.values())
     header = ObjectHeader(
@@ -69,7 +55,7 @@ def build_key_object(
     text = f"{names} - AI research, not for clinical use; {model.name} {model.version}{remark}"
     for element in _root(images, text, context):
         selection[element.tag] = element
-    return selection
+    yield selection
 
 
 def _list_evidence(selection: Dataset, headers: list[InstanceHeader]) -> None:

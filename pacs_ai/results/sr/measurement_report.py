@@ -14,7 +14,6 @@ from highdicom.sr import (
 from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage
 
-from pacs_ai.domain import StudyPrediction
 from pacs_ai.results.common.codes import (
     COMMENT,
     IMAGING_MEASUREMENTS,
@@ -27,6 +26,7 @@ from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence
 from pacs_ai.results.common.object_header import ObjectHeader
 from pacs_ai.results.common.prebuilt import changed, shared
+from pacs_ai.results.content.study import AnalysedStudy
 from pacs_ai.results.content.wording import omission
 from pacs_ai.results.sr.image_library import image_library
 from pacs_ai.results.sr.measurement_groups import measurement_groups
@@ -36,25 +36,15 @@ SERIES_DESCRIPTION = "AI classification (research)"
 ROLE = "report"
 
 
-def build_report(
-    prediction: StudyPrediction, evidence: Evidence, context: ResultContext
-) -> Dataset:
+def build_report(study: AnalysedStudy) -> Iterator[Dataset]:
     """Make the report of a study.
-
-    Parameters
-    ----------
-    prediction
-        What the model says.
-    evidence
-        Headers of the analysed instances.
-    context
-        Installation and time.
 
     Notes
     -----
     Without 3D coordinates it might be a Comprehensive SR as well, and becomes one for a peer that
     refuses this class (`pacs_ai.results.sr.comprehensive_sr`).
     """
+    prediction, evidence, context = study.prediction, study.evidence, study.context
     header = ObjectHeader(
         sop_class_uid=Comprehensive3DSRStorage,
         modality="SR",
@@ -66,7 +56,7 @@ def build_report(
     )
     key = context.series_key(prediction.model, ROLE, evidence.study_instance_uid)
     root = measurement_report(evidence, context, measurement_groups(prediction, key))
-    return new_document(header, evidence, prediction.model, context, root)
+    yield new_document(header, evidence, prediction.model, context, root)
 
 
 def measurement_report(

@@ -4,6 +4,8 @@ A basic diagnostic imaging report (TID 2000, PS3.16): viewers show it as a page 
 title of a measurement report OHIF would look for measurements, and show a black image.
 """
 
+from collections.abc import Iterator
+
 from highdicom.sr import (
     CodedConcept,
     ContainerContentItem,
@@ -15,7 +17,7 @@ from highdicom.sr import (
 from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage
 
-from pacs_ai.domain import Refusal, ResultKind
+from pacs_ai.domain import ResultKind
 from pacs_ai.results.common.codes import (
     CONCLUSION,
     CONCLUSIONS,
@@ -23,10 +25,9 @@ from pacs_ai.results.common.codes import (
     FINDINGS,
     REPORT_TITLE,
 )
-from pacs_ai.results.common.context import ResultContext
-from pacs_ai.results.common.evidence import Evidence
 from pacs_ai.results.common.object_header import ObjectHeader
-from pacs_ai.results.content.report_summary import NOTICE, ReportSummary
+from pacs_ai.results.content.report_summary import NOTICE
+from pacs_ai.results.content.study import RefusedStudy
 from pacs_ai.results.content.wording import omission
 from pacs_ai.results.sr.measurement_report import ROLE
 from pacs_ai.results.sr.sr_document import introduction, new_document
@@ -36,27 +37,15 @@ SERIES_DESCRIPTION = "AI classification: not analysable (research)"
 _CONTAINS = RelationshipTypeValues.CONTAINS
 
 
-def build_refusal(
-    refusal: Refusal, summary: ReportSummary, evidence: Evidence, context: ResultContext
-) -> Dataset:
+def build_refusal(study: RefusedStudy) -> Iterator[Dataset]:
     """Make the report.
-
-    Parameters
-    ----------
-    refusal
-        Why there is no score.
-    summary
-        The same in words.
-    evidence
-        Headers of the instances that were looked at.
-    context
-        Installation and time.
 
     Notes
     -----
     It goes to the series of the reports, so that the report of a later, analysable revision of the
     study takes its place.
     """
+    summary, context = study.summary, study.context
     header = ObjectHeader(
         sop_class_uid=Comprehensive3DSRStorage,
         modality="SR",
@@ -66,7 +55,7 @@ def build_refusal(
         instance_number=1,
         instance_key=(summary.uid,),
     )
-    model = refusal.model
+    model = study.refusal.model
     nothing = (
         f"No result of {model.name} {model.version}. This says nothing of what the images show. "
         f"{NOTICE}."
@@ -80,7 +69,7 @@ def build_refusal(
         _section(CONCLUSIONS, TextContentItem(CONCLUSION, nothing, _CONTAINS)),
     ]
     root.ContentSequence = ContentSequence(content)
-    return new_document(header, evidence, model, context, root)
+    yield new_document(header, study.evidence, model, context, root)
 
 
 def _section(name: CodedConcept, item: ContentItem) -> ContainerContentItem:

@@ -20,12 +20,11 @@ from pydicom.uid import Comprehensive3DSRStorage
 
 from pacs_ai.domain import ImagePrediction, ResultKind, StudyPrediction
 from pacs_ai.results.common.codes import PERCENT, class_title, concept, probability_concept
-from pacs_ai.results.common.context import ResultContext
-from pacs_ai.results.common.evidence import Evidence
 from pacs_ai.results.common.object_header import ObjectHeader
 from pacs_ai.results.content.hotspot import Rectangle, hot_spots
 from pacs_ai.results.content.positive_images import explained_images
 from pacs_ai.results.content.report_level import image_name
+from pacs_ai.results.content.study import AnalysedStudy
 from pacs_ai.results.content.wording import stated_percent
 from pacs_ai.results.sr.class_group import algorithm
 from pacs_ai.results.sr.image_measurements import reference_of
@@ -37,33 +36,17 @@ SERIES_DESCRIPTION = "AI regions (research)"
 ROLE = "region"
 
 
-def build_region(
-    prediction: StudyPrediction, evidence: Evidence, context: ResultContext
-) -> Dataset | None:
-    """Make the regions of a study.
-
-    Parameters
-    ----------
-    prediction
-        What the model says.
-    evidence
-        Headers of the analysed instances.
-    context
-        Installation and time.
-
-    Returns
-    -------
-    Dataset or None
-        None where no class is present, or no heat map points anywhere.
-    """
+def build_region(study: AnalysedStudy) -> Iterator[Dataset]:
+    """Make the regions of a study; nothing where no class is present or no heat map has a peak."""
+    prediction, evidence, context = study.prediction, study.evidence, study.context
     if not prediction.positive_classes():
-        return None
+        return
     key = context.series_key(prediction.model, ROLE, evidence.study_instance_uid)
     groups = ContentSequence()
     for group in _groups(prediction, key):
         groups.extend(group)
     if not groups:
-        return None
+        return
     header = ObjectHeader(
         sop_class_uid=Comprehensive3DSRStorage,
         modality="SR",
@@ -74,7 +57,7 @@ def build_region(
         instance_key=evidence.instance_key,
     )
     root = measurement_report(evidence, context, groups)
-    return new_document(header, evidence, prediction.model, context, root)
+    yield new_document(header, evidence, prediction.model, context, root)
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """Sources and predictions for the tests of results: small, synthetic, no model needed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from pacs_ai.domain import (
     StudyPrediction,
 )
 from pacs_ai.results.common.context import ResultContext
+from pacs_ai.results.common.evidence import Evidence
+from pacs_ai.results.content.study import AnalysedStudy
 
 LESION = ClassSpec("Lesion", Code("52988006", "SCT", "Lesion"), 0.5, positive=True)
 NO_FINDING = ClassSpec("No finding", Code("NOFIND", "99PACSAI", "No finding"), 0.5, positive=False)
@@ -168,6 +171,12 @@ def grey(prediction: ImagePrediction) -> npt.NDArray[np.float32]:
     """A ramp in the shape of the image."""
     shape = prediction.header.rows, prediction.header.columns
     return np.linspace(0, 0.8, shape[0] * shape[1], dtype=np.float32).reshape(shape)
+
+
+def analysed(prediction: StudyPrediction, **context: object) -> AnalysedStudy:
+    """What the builders get of a prediction; ``context`` replaces parts of `CONTEXT`."""
+    changed = replace(CONTEXT, **context)  # type: ignore[arg-type]
+    return AnalysedStudy(prediction, Evidence.of(prediction), changed, grey)
 
 
 def refusal(images: Sequence[ImagePrediction]) -> Refusal:

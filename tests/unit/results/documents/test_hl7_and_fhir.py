@@ -171,9 +171,9 @@ def test_a_bundle_states_each_class_with_its_decision(images: Images) -> None:
     assert observations[0]["interpretation"][0]["coding"][0]["code"] == "IND"
     assert observations[0]["code"]["coding"][0]["system"] == "http://snomed.info/sct"
     assert "interpretation" not in observations[1]
-    stated_classes = {entry["fullUrl"] for entry in found["entry"]}
-    assert {one["reference"] for one in report["result"]} <= stated_classes
-    assert {one["device"]["reference"] for one in observations} <= stated_classes
+    listed = {entry["fullUrl"] for entry in found["entry"]}
+    assert {one["reference"] for one in report["result"]} <= listed
+    assert {one["device"]["reference"] for one in observations} <= listed
 
 
 def test_a_bundle_sent_twice_is_there_once(images: Images) -> None:

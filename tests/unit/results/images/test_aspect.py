@@ -1,5 +1,6 @@
 """Pixels that are not square: what is round in the patient is round in every picture."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,17 @@ from pacs_ai.dicom.quiet_libraries import quiet
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import ImagePrediction, ResultKind, StudyPrediction
 from pacs_ai.results.build import BuiltResult, build_results
-from pacs_ai.results.common.evidence import Evidence
 from pacs_ai.results.documents.illustration import illustrate
-from tests.unit.results.samples import CONTEXT, blob, ct_slice, image, radiograph, save, study
+from tests.unit.results.samples import (
+    CONTEXT,
+    analysed,
+    blob,
+    ct_slice,
+    image,
+    radiograph,
+    save,
+    study,
+)
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -116,7 +125,7 @@ def test_a_disc_is_round_in_every_picture(
         assert "PixelAspectRatio" not in made
     [beside] = objects(seen, ResultKind.SIDE_BY_SIDE, aspect)
     assert roundness(beside.pixel_array[:, : beside.Columns // 2]) == pytest.approx(1, abs=0.03)
-    page = illustrate(seen, Evidence.of(seen), lambda _: disc(aspect))
+    page = illustrate(replace(analysed(seen), grey=lambda _: disc(aspect)))
     assert roundness(page.pixels) == pytest.approx(1, abs=0.03)
 
 

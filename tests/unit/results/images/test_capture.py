@@ -8,7 +8,6 @@ from pydicom.uid import JPEG2000, EnhancedCTImageStorage, JPEGBaseline8Bit
 
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import StudyPrediction
-from pacs_ai.results.common.evidence import Evidence
 from pacs_ai.results.content.selection import captures, every_image
 from pacs_ai.results.images import capture as capture_module
 from pacs_ai.results.images.capture import build_capture
@@ -19,8 +18,8 @@ from tests.unit.results.samples import (
     FOURTEEN_CLASSES,
     LESION,
     NO_FINDING,
+    analysed,
     ct_slice,
-    grey,
     image,
     model,
     radiograph,
@@ -30,9 +29,7 @@ from tests.unit.results.samples import (
 
 
 def capture(prediction: StudyPrediction, number: int = 0) -> Dataset:
-    made = build_capture(
-        prediction, captures(prediction)[number], Evidence.of(prediction), CONTEXT, grey
-    )
+    made = build_capture(analysed(prediction), captures(prediction)[number])
     assert check_dataset(made) == []
     return made
 
@@ -142,7 +139,7 @@ def test_an_image_with_another_finding_is_not_said_to_have_none(
     ]
     prediction = study(seen, model(FOURTEEN_CLASSES, "sigmoid"))
     for shown in every_image(prediction):
-        build_capture(prediction, shown, Evidence.of(prediction), CONTEXT, grey)
+        build_capture(analysed(prediction), shown)
     assert [written(legend)[0] for legend in legends] == [
         "Sign 0: present, 90.00 %",
         "Sign 0: absent, 20.00 %",

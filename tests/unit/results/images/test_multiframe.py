@@ -7,17 +7,24 @@ from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import StudyPrediction
-from pacs_ai.results.common.evidence import Evidence
 from pacs_ai.results.content.hotspot import enlarge
 from pacs_ai.results.images.parametric_map import build_map
 from pacs_ai.results.images.plane import plane_of
 from pacs_ai.results.images.segmentation import build_seg
 from tests.unit.results.conftest import Images
-from tests.unit.results.samples import CONTEXT, blob, ct_slice, image, radiograph, save, study
+from tests.unit.results.samples import (
+    analysed,
+    blob,
+    ct_slice,
+    image,
+    radiograph,
+    save,
+    study,
+)
 
 
 def objects(build, prediction: StudyPrediction) -> Iterator[Dataset]:
-    for made in build(prediction, Evidence.of(prediction), CONTEXT):
+    for made in build(analysed(prediction)):
         assert check_dataset(made) == []
         yield made
 

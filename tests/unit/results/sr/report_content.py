@@ -1,22 +1,18 @@
 """Reports made for the tests, and their content read back."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import StudyPrediction
 from pacs_ai.results.common.context import Predecessor
-from pacs_ai.results.common.evidence import Evidence
 from pacs_ai.results.sr.measurement_report import build_report
-from tests.unit.results.samples import (
-    CONTEXT,
-)
+from tests.unit.results.samples import analysed
 
 
 def report(prediction: StudyPrediction, **context: object) -> Dataset:
-    made = build_report(prediction, Evidence.of(prediction), replace(CONTEXT, **context))
+    made = next(build_report(analysed(prediction, **context)))
     assert check_dataset(made) == []
     return made
 

@@ -3,7 +3,6 @@ from dataclasses import replace
 from pydicom.uid import EnhancedMRImageStorage
 
 from pacs_ai.dicom.validate import check_dataset
-from pacs_ai.results.common.evidence import Evidence
 from pacs_ai.results.content.positive_images import (
     MAX_POSITIVE_IMAGES,
     explained_images,
@@ -11,11 +10,11 @@ from pacs_ai.results.content.positive_images import (
 )
 from pacs_ai.results.sr.key_object import build_key_object
 from tests.unit.results.conftest import Images
-from tests.unit.results.samples import CONTEXT, ct_slice, image, model, save, study
+from tests.unit.results.samples import analysed, ct_slice, image, model, save, study
 
 
 def chosen(prediction) -> list[str]:
-    made = build_key_object(prediction, Evidence.of(prediction), CONTEXT)
+    made = next(build_key_object(analysed(prediction)))
     assert check_dataset(made) == []
     evidence = made.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence[0]
     named = [
@@ -23,8 +22,8 @@ def chosen(prediction) -> list[str]:
         for item in made.ContentSequence
         if item.ValueType == "IMAGE"
     ]
-    stated_classes = [item.ReferencedSOPInstanceUID for item in evidence.ReferencedSOPSequence]
-    assert sorted(set(named)) == sorted(stated_classes)
+    listed = [item.ReferencedSOPInstanceUID for item in evidence.ReferencedSOPSequence]
+    assert sorted(set(named)) == sorted(listed)
     return named
 
 
@@ -34,7 +33,7 @@ def test_the_images_a_class_is_present_on_are_chosen_in_their_order(images: Imag
 
 def test_no_image_has_a_name_which_the_template_forbids(images: Images) -> None:
     prediction = study(images([0.9]))
-    made = build_key_object(prediction, Evidence.of(prediction), CONTEXT)
+    made = next(build_key_object(analysed(prediction)))
     [item] = [item for item in made.ContentSequence if item.ValueType == "IMAGE"]
     assert "ConceptNameCodeSequence" not in item
     [text] = [item.TextValue for item in made.ContentSequence if item.ValueType == "TEXT"][-1:]
@@ -43,14 +42,14 @@ def test_no_image_has_a_name_which_the_template_forbids(images: Images) -> None:
 
 def test_a_negative_study_has_no_key_object(images: Images) -> None:
     prediction = study(images([0.1]))
-    assert build_key_object(prediction, Evidence.of(prediction), CONTEXT) is None
+    assert list(build_key_object(analysed(prediction))) == []
 
 
 def test_frames_are_named_by_their_number(tmp_path) -> None:
     source = ct_slice(SOPClassUID=EnhancedMRImageStorage, NumberOfFrames=3, PixelData=bytes(36864))
     path = save(source, tmp_path / "1.dcm")
     prediction = study([image(path, (1 - p, p), frame=n) for n, p in ((1, 0.1), (2, 0.8))])
-    made = build_key_object(prediction, Evidence.of(prediction), CONTEXT)
+    made = next(build_key_object(analysed(prediction)))
     [item] = [item for item in made.ContentSequence if item.ValueType == "IMAGE"]
     assert item.ReferencedSOPSequence[0].ReferencedFrameNumber == 2
 

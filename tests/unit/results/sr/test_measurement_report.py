@@ -127,14 +127,14 @@ def test_every_analysed_image_is_in_the_library_and_the_evidence(images: Images)
     made = report(prediction)
     uids = {i.header.sop_instance_uid for i in prediction.images}
     [library] = [item for item in walk(made) if concept(item) == "111028"]
-    stated_classes = {
+    listed = {
         str(ref.ReferencedSOPInstanceUID)
         for item in walk(library)
         for ref in item.get("ReferencedSOPSequence", [])
     }
     [evidence] = made.CurrentRequestedProcedureEvidenceSequence
     [series] = evidence.ReferencedSeriesSequence
-    assert stated_classes == uids
+    assert listed == uids
     assert {str(ref.ReferencedSOPInstanceUID) for ref in series.ReferencedSOPSequence} == uids
     assert (evidence.StudyInstanceUID, series.SeriesInstanceUID) == ("1.2.3", "1.2.3.4")
 

@@ -1,16 +1,15 @@
 import pytest
 
 from pacs_ai.domain import Decision
-from pacs_ai.results.common.evidence import Evidence
 from pacs_ai.results.sr.measurement_report import build_report
 from pacs_ai.results.sr.read_report import read_findings, read_origin
 from tests.unit.results.conftest import Images
-from tests.unit.results.samples import CONTEXT, study
+from tests.unit.results.samples import analysed, study
 
 
 def test_what_a_report_says_is_what_was_predicted(images: Images) -> None:
     prediction = study(images([0.2, 0.9]))
-    report = build_report(prediction, Evidence.of(prediction), CONTEXT)
+    report = next(build_report(analysed(prediction)))
     found = read_findings(report)
     assert [(one.level, one.name, one.decision) for one in found] == [
         ("study", "Lesion", Decision.PRESENT),
@@ -31,7 +30,7 @@ def test_what_a_report_says_is_what_was_predicted(images: Images) -> None:
 
 def test_a_report_says_who_made_it(images: Images) -> None:
     prediction = study(images([0.2, 0.9]))
-    origin = read_origin(build_report(prediction, Evidence.of(prediction), CONTEXT))
+    origin = read_origin(next(build_report(analysed(prediction))))
     assert (origin.model, origin.version, origin.manufacturer) == ("demo", "1.2.3", "somebody")
     assert origin.parameters["activation"] == "softmax"
     assert origin.instances == 2

@@ -52,5 +52,5 @@ def test_a_later_report_takes_its_place_in_the_series(images: Images) -> None:
 
 def test_all_instances_that_were_looked_at_are_evidence(images: Images) -> None:
     made = report(refusal(images([0.1, 0.2])))
-    [stated_classes] = made.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence
-    assert len(stated_classes.ReferencedSOPSequence) == 2
+    [listed] = made.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence
+    assert len(listed.ReferencedSOPSequence) == 2

@@ -7,12 +7,12 @@ from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import StudyPrediction
-from pacs_ai.results.common.evidence import Evidence
 from pacs_ai.results.sr.region_report import build_region
 from tests.unit.results.conftest import Images
 from tests.unit.results.samples import (
     CONTEXT,
     FOURTEEN_CLASSES,
+    analysed,
     blob,
     ct_slice,
     image,
@@ -24,7 +24,7 @@ from tests.unit.results.sr.report_content import concept, groups, number
 
 
 def region(prediction: StudyPrediction) -> Dataset:
-    made = build_region(prediction, Evidence.of(prediction), CONTEXT)
+    made = next(build_region(analysed(prediction)))
     assert made is not None
     assert check_dataset(made) == []
     return made
@@ -57,8 +57,8 @@ def test_only_what_is_present_gets_one_on_the_images_that_show_it(images: Images
     made = region(prediction)
     names = [str(group["112039"].TextValue) for group in groups(made)]
     assert names == ["Lesion / image 1", "Lesion / image 3"]
-    stated_classes = made.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence[0]
-    assert len(stated_classes.ReferencedSOPSequence) == 3
+    listed = made.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence[0]
+    assert len(listed.ReferencedSOPSequence) == 3
 
 
 def test_two_hot_areas_are_two_regions(images: Images) -> None:
@@ -100,7 +100,7 @@ def test_without_anything_to_point_at_there_is_none(
 ) -> None:
     [found] = images([lesion])
     prediction = study([replace(found, saliency=found.saliency * heat)])
-    assert build_region(prediction, Evidence.of(prediction), CONTEXT) is None
+    assert list(build_region(analysed(prediction))) == []
 
 
 def test_it_lies_in_a_series_of_its_own_and_is_the_same_the_next_time(images: Images) -> None:

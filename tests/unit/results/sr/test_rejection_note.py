@@ -42,12 +42,12 @@ def test_it_is_a_rejection_of_all_that_is_withdrawn(images: Images) -> None:
     named = [item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID for item in items]
     assert named == [one.sop_instance_uid for one in OLD]
     (evidence,) = made.CurrentRequestedProcedureEvidenceSequence
-    stated_classes = {
+    listed = {
         (series.SeriesInstanceUID, reference.ReferencedSOPInstanceUID)
         for series in evidence.ReferencedSeriesSequence
         for reference in series.ReferencedSOPSequence
     }
-    assert stated_classes == {(one.series_instance_uid, one.sop_instance_uid) for one in OLD}
+    assert listed == {(one.series_instance_uid, one.sop_instance_uid) for one in OLD}
     assert made.PatientName == "Doe^Jane"
 
 

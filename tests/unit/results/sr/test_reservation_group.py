@@ -5,13 +5,12 @@ import pytest
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import StudyPrediction
 from pacs_ai.model.reserve import reserve
-from pacs_ai.results.common.evidence import Evidence
 from pacs_ai.results.content.reservations import reservation_text
 from pacs_ai.results.sr.measurement_report import build_report
 from pacs_ai.results.sr.read_report import read_findings, read_origin, read_reservations
 from pacs_ai.results.sr.report_text import render_text
 from tests.unit.results.conftest import Images
-from tests.unit.results.samples import CONTEXT, study
+from tests.unit.results.samples import analysed, study
 from tests.unit.results.sr.report_content import groups, number, percent
 
 
@@ -24,7 +23,7 @@ def strange(images: Images, lesion: list[float]) -> StudyPrediction:
 
 def test_the_report_warns_before_it_says_anything_else(images: Images) -> None:
     prediction = strange(images, [0.1])
-    report = build_report(prediction, Evidence.of(prediction), CONTEXT)
+    report = next(build_report(analysed(prediction)))
     assert check_dataset(report) == []
     outlier, misfit, *rest = groups(report)
     name = number(outlier)["ConceptNameCodeSequence"].value[0]
@@ -37,7 +36,7 @@ def test_the_report_warns_before_it_says_anything_else(images: Images) -> None:
 
 def test_what_it_warns_of_can_be_read_back(images: Images) -> None:
     prediction = strange(images, [0.9])
-    report = build_report(prediction, Evidence.of(prediction), CONTEXT)
+    report = next(build_report(analysed(prediction)))
     assert read_reservations(report) == [one.text for one in prediction.reservations]
     assert [one.name for one in read_findings(report)] == ["Lesion", "No finding"]
     assert read_origin(report).parameters["outlier"] == "2.310"
@@ -46,7 +45,7 @@ def test_what_it_warns_of_can_be_read_back(images: Images) -> None:
 
 def test_a_report_without_reservations_has_no_caution(images: Images) -> None:
     prediction = study(images([0.9]))
-    report = build_report(prediction, Evidence.of(prediction), CONTEXT)
+    report = next(build_report(analysed(prediction)))
     assert read_reservations(report) == []
     assert "outlier" not in read_origin(report).parameters
 
@@ -69,9 +68,8 @@ def test_a_picture_warns_of_its_own_image(
 
 def test_tracking_uids_of_cautions_are_stable(images: Images) -> None:
     prediction = strange(images, [0.9])
-    evidence = Evidence.of(prediction)
     once, again = (
-        [group["112040"].UID for group in groups(build_report(prediction, evidence, CONTEXT))]
+        [group["112040"].UID for group in groups(next(build_report(analysed(prediction))))]
         for _ in range(2)
     )
     assert once == again

@@ -88,12 +88,12 @@ def test_private_coding_schemes_are_explained(images: Images) -> None:
             )
         )
     )
-    stated_classes = {
+    listed = {
         item.CodingSchemeDesignator: item.get("CodingSchemeName")
         for item in made.CodingSchemeIdentificationSequence
     }
-    assert stated_classes["99HOSP"] == "Hospital"
-    assert set(stated_classes) == {"99HOSP", "99RIS", "99PACSAI"}
+    assert listed["99HOSP"] == "Hospital"
+    assert set(listed) == {"99HOSP", "99RIS", "99PACSAI"}
 
 
 def test_times_are_those_of_the_job_in_the_zone_of_the_source(images: Images) -> None:

@@ -1,0 +1,62 @@
+"""The multi-frame objects of a study: one for each class that is shown and each geometry."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydicom.dataset import Dataset
+
+from pacs_ai.domain import ClassSpec, ResultKind
+from pacs_ai.results.common.codes import class_title
+from pacs_ai.results.common.object_header import ObjectHeader, new_object
+from pacs_ai.results.content.hotspot import Saliency
+from pacs_ai.results.content.positive_images import explained_images
+from pacs_ai.results.content.study import AnalysedStudy
+from pacs_ai.results.images.multiframe import Stack, stacks
+
+
+@dataclass(frozen=True, slots=True)
+class ClassStack:
+    """The heat maps of one class on the images of one stack; ``number`` counts from 1."""
+
+    number: int
+    spec: ClassSpec
+    stack: Stack
+    saliencies: tuple[Saliency, ...]
+
+    @property
+    def title(self) -> str:
+        """Name of the class."""
+        return class_title(self.spec)
+
+
+def class_stacks(study: AnalysedStudy) -> Iterator[ClassStack]:
+    """Group the images that are shown of each class by their geometry."""
+    number = 0
+    for one in explained_images(study.prediction):
+        for stack in stacks(one.images, study.evidence):
+            number += 1
+            saliencies = tuple(image.saliency[one.class_index] for image in stack.images)
+            spec = study.prediction.model.classes[one.class_index]
+            yield ClassStack(number, spec, stack, saliencies)
+
+
+def new_stack_object(
+    study: AnalysedStudy,
+    shown: ClassStack,
+    kind: ResultKind,
+    *,
+    sop_class_uid: str,
+    modality: str,
+    description: str,
+) -> Dataset:
+    """Make the object of a stack without its content; ``description`` is that of the series."""
+    header = ObjectHeader(
+        sop_class_uid=sop_class_uid,
+        modality=modality,
+        role=kind,
+        series_number=study.context.series_number(kind),
+        series_description=description,
+        instance_number=shown.number,
+        instance_key=(*shown.stack.key(), shown.spec.code.value, *study.evidence.unseen),
+    )
+    return new_object(header, study.evidence.reference, study.prediction.model, study.context)
