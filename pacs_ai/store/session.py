@@ -48,7 +48,7 @@ class Database:
         except ModuleNotFoundError as error:
             raise ConfigError(
                 f"storage.database: the package {error.name} is not installed; PostgreSQL needs it:"
-                " pip install 'psycopg[binary]'"
+                " pip install 'psycopg[binary]' (the extra postgresql of pacs-ai)"
             ) from None
         except (SQLAlchemyError, ValueError) as error:
             raise ConfigError(
