@@ -1,6 +1,5 @@
-"""Storage commitment data sets, ours and peers' (PS3.4 Annex J)."""
+"""The data sets of storage commitment (PS3.4 Annex J), and the requests that carry them."""
 
-import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -8,14 +7,20 @@ from io import BytesIO
 
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
-from pydicom.errors import InvalidDicomError
 from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import dcmread
 from pydicom.filewriter import write_dataset
 from pydicom.uid import UID
 
+from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS
 from pacs_ai.errors import NotDicom
-from pacs_ai.net.contexts import EXPLICIT_BIG, IMPLICIT_LITTLE
+from pacs_ai.net.contexts import (
+    COMMITMENT_PUSH,
+    COMMITMENT_PUSH_INSTANCE,
+    EXPLICIT_BIG,
+    IMPLICIT_LITTLE,
+)
+from pacs_ai.net.dimse import Field, encode_request
 from pacs_ai.uids import storable_uid
 
 SopReference = tuple[str, str]
@@ -42,21 +47,6 @@ class EventType(IntEnum):
 
     ALL_COMMITTED = 1
     FAILURES_EXIST = 2
-
-
-_FOREIGN = (
-    InvalidDicomError,
-    AttributeError,
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    OSError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
-"""What pydicom raises on bytes that are no data set."""
 
 
 def request_dataset(transaction_uid: str, references: Iterable[SopReference]) -> Dataset:
@@ -95,7 +85,7 @@ def read_request(dataset: Dataset) -> tuple[str, tuple[SopReference, ...]]:
     try:
         transaction = _uid(dataset.TransactionUID)
         references = _references(dataset.ReferencedSOPSequence)
-    except _FOREIGN as error:
+    except FOREIGN_ERRORS as error:
         raise NotDicom("commitment request lacks what PS3.4 Table J.3-1 demands") from error
     if not references:
         raise NotDicom("commitment request refers to nothing")
@@ -120,7 +110,7 @@ def read_report(dataset: Dataset) -> CommitmentReport:
                 for reference, item in zip(_references(failed), failed, strict=True)
             ),
         )
-    except _FOREIGN as error:
+    except FOREIGN_ERRORS as error:
         raise NotDicom("commitment report lacks what PS3.4 Table J.3-2 demands") from error
 
 
@@ -139,7 +129,7 @@ def decode(data: bytes, transfer_syntax: str) -> Dataset:
     write_dataset(head, meta)
     try:
         return dcmread(BytesIO(head.getvalue() + data), force=True)
-    except _FOREIGN as error:
+    except FOREIGN_ERRORS as error:
         raise NotDicom("not a readable data set") from error
 
 
@@ -150,6 +140,22 @@ def encode(dataset: Dataset, transfer_syntax: str) -> bytes:
     buffer.is_little_endian = transfer_syntax != EXPLICIT_BIG
     write_dataset(buffer, dataset)
     return buffer.getvalue()
+
+
+def encode_message(
+    field: Field, message_id: int, kind: int, dataset: Dataset, transfer_syntax: str
+) -> tuple[bytes, bytes]:
+    """Encode command set and data set of an N-ACTION or N-EVENT-REPORT of the service.
+
+    Parameters
+    ----------
+    kind
+        Action Type ID, or Event Type ID.
+    """
+    command = encode_request(
+        field, message_id, COMMITMENT_PUSH, COMMITMENT_PUSH_INSTANCE, kind=kind, with_dataset=True
+    )
+    return command, encode(dataset, transfer_syntax)
 
 
 def _item(sop_class_uid: str, sop_instance_uid: str) -> Dataset:

@@ -1,15 +1,16 @@
 """Storage commitment on the acceptor's side (PS3.4 Annex J): reports to us, requests to us."""
 
+from pydicom import Dataset
+
 from pacs_ai.errors import NotDicom, StorageError
 from pacs_ai.logs import get_logger
 from pacs_ai.net import commitment_dataset
 from pacs_ai.net.commitment_dataset import CommitmentReport
-from pacs_ai.net.contexts import COMMITMENT_PUSH, COMMITMENT_PUSH_INSTANCE
+from pacs_ai.net.contexts import COMMITMENT_PUSH_INSTANCE
 from pacs_ai.net.dimse import (
     Command,
     Element,
     Field,
-    encode_request,
     encode_response,
     short,
 )
@@ -23,8 +24,8 @@ from pacs_ai.net.status import Status
 _log = get_logger()
 
 
-class ReceiveReport:
-    """N-EVENT-REPORT: an archive says what it keeps of what we sent (PS3.7 Section 10.1.1)."""
+class _SmallDataset:
+    """Keeps the data set of a message in memory until it is whole."""
 
     def __init__(
         self, services: OperationServices, context: AcceptedContext, command: Command
@@ -35,15 +36,21 @@ class ReceiveReport:
         self._context = context
         self._command = command
 
+    def abandon(self) -> None:
+        """Nothing is held."""
+
+    def _decoded(self) -> Dataset:
+        return commitment_dataset.decode(bytes(self._memory.data), self._context.transfer_syntax)
+
+
+class ReceiveReport(_SmallDataset):
+    """N-EVENT-REPORT: an archive says what it keeps of what we sent (PS3.7 Section 10.1.1)."""
+
     def finish(self) -> None:
         """Hand the report over and answer as the handler decides."""
         try:
-            dataset = commitment_dataset.decode(
-                bytes(self._memory.data), self._context.transfer_syntax
-            )
-            status = self._services.handlers.commitment_report(
-                commitment_dataset.read_report(dataset)
-            )
+            report = commitment_dataset.read_report(self._decoded())
+            status = self._services.handlers.commitment_report(report)
         except (NotDicom, StorageError) as error:
             _log.warning("commitment report not taken", code=error.code)
             status = Status.PROCESSING_FAILURE
@@ -55,11 +62,8 @@ class ReceiveReport:
         response = encode_response(self._command, Field.N_EVENT_REPORT, status, extra=event)
         self._services.send(self._context.id, response, None)
 
-    def abandon(self) -> None:
-        """Nothing is held."""
 
-
-class AnswerRequest:
+class AnswerRequest(_SmallDataset):
     """N-ACTION: a peer asks what we keep; answered, then reported on the same association.
 
     PS3.4 Annex J.3.2 has the request answered at once and the report made when it is known.
@@ -72,20 +76,13 @@ class AnswerRequest:
         command: Command,
         provider: CommitmentProvider,
     ) -> None:
-        self._memory = MemoryWriter(services.max_identifier)
-        self.writer: DatasetWriter = self._memory
-        self._services = services
-        self._context = context
-        self._command = command
+        super().__init__(services, context, command)
         self._provider = provider
 
     def finish(self) -> None:
         """Answer the request, look, report."""
         try:
-            dataset = commitment_dataset.decode(
-                bytes(self._memory.data), self._context.transfer_syntax
-            )
-            transaction, references = commitment_dataset.read_request(dataset)
+            transaction, references = commitment_dataset.read_request(self._decoded())
         except NotDicom as error:
             limited_log.warning("commitment request not taken", code=error.code)
             self.refuse(Status.PROCESSING_FAILURE)
@@ -106,15 +103,9 @@ class AnswerRequest:
             lambda: self._provider.commitment_undelivered(request, report)
         )
         event, dataset = commitment_dataset.report_dataset(report)
-        command = encode_request(
-            Field.N_EVENT_REPORT,
-            message_id,
-            COMMITMENT_PUSH,
-            COMMITMENT_PUSH_INSTANCE,
-            kind=event,
-            with_dataset=True,
+        command, encoded = commitment_dataset.encode_message(
+            Field.N_EVENT_REPORT, message_id, event, dataset, self._context.transfer_syntax
         )
-        encoded = commitment_dataset.encode(dataset, self._context.transfer_syntax)
         self._services.send(self._context.id, command, encoded)
 
     def refuse(self, status: int) -> None:
@@ -122,9 +113,6 @@ class AnswerRequest:
         action = short(Element.ACTION_TYPE, commitment_dataset.REQUEST_ACTION)
         response = encode_response(self._command, Field.N_ACTION, status, extra=action)
         self._services.send(self._context.id, response, None)
-
-    def abandon(self) -> None:
-        """Nothing is held."""
 
 
 def begin_take_report(

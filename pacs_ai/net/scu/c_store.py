@@ -1,15 +1,14 @@
 """C-STORE as SCU: files go out as they are, each in its own transfer syntax (PS3.4 Annex B)."""
 
-import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydicom import dcmread
-from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID
 from pynetdicom.dsutils import split_dataset
 
+from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS
 from pacs_ai.errors import ContextRejected, PeerError, StoreRefused
 from pacs_ai.net import commitment_dataset
 from pacs_ai.net.contexts import DEFLATED, EXPLICIT_LITTLE, IMPLICIT_LITTLE
@@ -29,19 +28,6 @@ _LOW_PRIORITY = 2
 
 _CONVERTIBLE = (EXPLICIT_LITTLE, DEFLATED)
 """Syntaxes that pydicom writes as Implicit VR Little Endian without touching a pixel."""
-
-_UNREADABLE = (
-    InvalidDicomError,
-    AttributeError,
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    OSError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
-"""What pydicom raises on a file that is not one of DICOM's."""
 
 _Key = tuple[str, str]
 """SOP class and transfer syntax."""
@@ -177,7 +163,7 @@ def _examine(paths: Iterable[Path], note: Callable[[StoreOutcome], None]) -> Ite
             size = path.stat().st_size
             if size <= start:
                 raise ValueError("no data set")
-        except _UNREADABLE as error:
+        except FOREIGN_ERRORS as error:
             unsendable = Unsendable("no file meta information")
             unsendable.__cause__ = error
             note(StoreOutcome(path, None, unsendable))
@@ -257,7 +243,7 @@ def _send(
             with_dataset=True,
         )
         dataset = _pieces(file) if key == file.key else [_converted(file.path)]
-    except _UNREADABLE as error:
+    except FOREIGN_ERRORS as error:
         unsendable = Unsendable("cannot be encoded for sending")
         unsendable.__cause__ = error
         return StoreOutcome(file.path, None, unsendable)

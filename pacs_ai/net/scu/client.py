@@ -7,7 +7,6 @@ from pacs_ai.net import commitment_dataset
 from pacs_ai.net.commitment_dataset import CommitmentReport, SopReference
 from pacs_ai.net.contexts import (
     COMMITMENT_PUSH,
-    COMMITMENT_PUSH_INSTANCE,
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
     VERIFICATION,
@@ -104,15 +103,13 @@ def request_commitment(
     proposals = [Proposal(COMMITMENT_PUSH, _SYNTAXES)]
     with associate(peer, calling_aet, proposals, timeout, take) as association:
         context = association.contexts[0]
-        command = encode_request(
+        command, encoded = commitment_dataset.encode_message(
             Field.N_ACTION,
             association.next_id(),
-            COMMITMENT_PUSH,
-            COMMITMENT_PUSH_INSTANCE,
-            kind=commitment_dataset.REQUEST_ACTION,
-            with_dataset=True,
+            commitment_dataset.REQUEST_ACTION,
+            dataset,
+            context.transfer_syntax,
         )
-        encoded = commitment_dataset.encode(dataset, context.transfer_syntax)
         _check(peer, "N-ACTION", association.ask(context, command, [encoded]))
         association.listen(wait_seconds, lambda: bool(reports))
     return reports[0] if reports else None
@@ -141,15 +138,13 @@ def report_commitment(
     proposals = [Proposal(COMMITMENT_PUSH, _SYNTAXES, serves=True)]
     with associate(peer, calling_aet, proposals, timeout) as association:
         context = association.contexts[0]
-        command = encode_request(
+        command, encoded = commitment_dataset.encode_message(
             Field.N_EVENT_REPORT,
             association.next_id(),
-            COMMITMENT_PUSH,
-            COMMITMENT_PUSH_INSTANCE,
-            kind=event_type,
-            with_dataset=True,
+            event_type,
+            dataset,
+            context.transfer_syntax,
         )
-        encoded = commitment_dataset.encode(dataset, context.transfer_syntax)
         _check(peer, "N-EVENT-REPORT", association.ask(context, command, [encoded]))
 
 
