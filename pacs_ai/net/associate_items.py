@@ -12,17 +12,17 @@ FIXED_BODY = 68
 CONTEXT_HEAD = 4
 """Bytes of a presentation context before its sub-items: its id, and in an answer the result."""
 MAX_ITEMS = 32_768
-"""A request of 128 contexts with every transfer syntax there is has less than 8,000."""
+"""A request of 128 contexts with every known transfer syntax has less than 8,000."""
 MAX_LENGTH = Struct(">L")
 """Value of the maximum length item."""
 DEFAULT_MAX_PDU = 16_384
-"""For a peer that leaves out its maximum length, which PS3.8 Annex D.1 does not allow."""
+"""For a peer that does not send its maximum length, against PS3.8 Annex D.1."""
 
 _ITEM = Struct(">BxH")
 
 
 class ItemType(IntEnum):
-    """Item types that are known here; others are skipped, as PS3.8 Section 9.3.1 demands."""
+    """Known item types; others are skipped, as PS3.8 Section 9.3.1 requires."""
 
     APPLICATION_CONTEXT = 0x10
     PROPOSED_CONTEXT = 0x20
@@ -82,11 +82,11 @@ def encode_item(kind: int, value: bytes) -> bytes:
 
 
 def plain_text(value: bytes) -> str:
-    """Decode a name; any padding with spaces or NULs is let through."""
+    """Decode a name; padding with spaces or NULs is removed."""
     return value.decode("latin-1").strip(" \0")
 
 
 def plain_uid(value: bytes) -> str:
-    """Decode a UID; the empty string, which nothing accepts, stands for one that is none."""
+    """Decode a UID; "" if it is not one, which nothing accepts."""
     uid = plain_text(value)
     return uid if storable_uid(uid) else ""

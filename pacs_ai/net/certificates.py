@@ -11,7 +11,7 @@ _END = "-----END CERTIFICATE-----"
 _SEQUENCE, _VERSION, _UTC_TIME, _TIME = 0x30, 0xA0, 0x17, 0x18
 _LONG_FORM = 0x80
 _CENTURY_TURNS = 50
-"""Two digits of a year from here on are of the last century (RFC 5280 Section 4.1.2.5.1)."""
+"""From here on two digits of a year mean the last century (RFC 5280 Section 4.1.2.5.1)."""
 
 
 def certificates(path: Path) -> Iterator[bytes]:
@@ -22,7 +22,7 @@ def certificates(path: Path) -> Iterator[bytes]:
 
 
 def valid_until(certificate: bytes) -> datetime | None:
-    """Return the last moment at which a certificate is valid, None if it cannot be read.
+    """Return until when a certificate is valid, None if it cannot be read.
 
     Parameters
     ----------

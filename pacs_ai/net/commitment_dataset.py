@@ -58,7 +58,7 @@ def request_dataset(transaction_uid: str, references: Iterable[SopReference]) ->
 
 
 def report_dataset(report: CommitmentReport) -> tuple[EventType, Dataset]:
-    """Make the Event Information of a report (PS3.4 Table J.3-2), and say which event it is."""
+    """Make the Event Information of a report (PS3.4 Table J.3-2); return its event type as well."""
     dataset = Dataset()
     dataset.TransactionUID = report.transaction_uid
     if report.committed:
@@ -80,7 +80,7 @@ def read_request(dataset: Dataset) -> tuple[str, tuple[SopReference, ...]]:
     Raises
     ------
     NotDicom
-        If it has no Transaction UID, refers to nothing, or holds what is no UID.
+        If it has no Transaction UID, no reference, or an invalid UID.
     """
     try:
         transaction = _uid(dataset.TransactionUID)
@@ -98,7 +98,7 @@ def read_report(dataset: Dataset) -> CommitmentReport:
     Raises
     ------
     NotDicom
-        If it has no Transaction UID or holds what is no UID.
+        If it has no Transaction UID, or an invalid UID.
     """
     try:
         failed = dataset.get("FailedSOPSequence") or []

@@ -30,7 +30,7 @@ class SopClass:
 
 @dataclass(frozen=True, slots=True)
 class TransferSyntax:
-    """A transfer syntax that instances are taken in; ``analysed`` if their pixels can be read.
+    """A transfer syntax that is accepted; ``analysed`` if its pixels can be read.
 
     ``extra`` tells what needs the extra of that name installed: ``all`` of it, frames of ``12
     bits``, or "" for nothing.
@@ -43,14 +43,14 @@ class TransferSyntax:
 
 
 def services() -> list[SopClass]:
-    """Return the services that are no storage."""
+    """Return the services other than storage."""
     return [
         SopClass(uid, UID(uid).name, scu=True, scp=True) for uid in (VERIFICATION, COMMITMENT_PUSH)
     ]
 
 
 def storage_classes() -> list[SopClass]:
-    """Return the storage classes, each taken and sent on."""
+    """Return the storage classes, each as SCP and SCU."""
     return [
         SopClass(uid, name, scu=True, scp=True) for uid, name in sorted(STORAGE_CLASSES.items())
     ]

@@ -1,4 +1,4 @@
-"""What the node takes: SOP classes and transfer syntaxes as data.
+"""The SOP classes and transfer syntaxes that the node accepts.
 
 The conformance statement is generated from these tables.
 """
@@ -26,7 +26,7 @@ EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 EXPLICIT_BIG = "1.2.840.10008.1.2.2"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 PLAIN_SYNTAXES = (EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG)
-"""Taken for services other than storage, whose data sets we read ourselves."""
+"""Accepted for services other than storage, whose data sets we read ourselves."""
 
 _DICOM_ROOT = "1.2.840.10008."
 _STORAGE_ROOT = "1.2.840.10008.5.1.4.1.1."
@@ -42,7 +42,7 @@ _NEWER = {
     "1.2.840.10008.5.1.4.1.1.9.100.1": "Waveform Presentation State Storage",
     "1.2.840.10008.5.1.4.1.1.9.100.2": "Waveform Acquisition Presentation State Storage",
 }
-"""Names (PS3.6 Table A-1) that the library does not know yet."""
+"""Names (PS3.6 Table A-1) that pydicom does not know yet."""
 
 STORAGE_CLASSES: Mapping[str, str] = MappingProxyType(
     {
@@ -58,7 +58,7 @@ Without the non-patient objects of PS3.4 Annex GG: they belong to no study, so n
 TRANSFER_SYNTAXES: tuple[str, ...] = tuple(
     uid for uid in map(str, ALL_TRANSFER_SYNTAXES) if not uid.startswith(_LIVE_VIDEO_ROOT)
 ) + tuple(f"1.2.840.10008.1.2.4.{process}" for process in _RETIRED_JPEG)
-"""Every transfer syntax an instance may be stored in (PS3.5 Annex A and its retired ones)."""
+"""Every transfer syntax of instances, retired ones included (PS3.5 Annex A)."""
 
 _SYNTAXES = frozenset(TRANSFER_SYNTAXES)
 _PLAIN = frozenset(PLAIN_SYNTAXES)
@@ -84,7 +84,7 @@ class ContextPolicy:
     gives_commitment: bool = False
 
     def service(self, abstract_syntax: str) -> Service | None:
-        """Return the service of an abstract syntax, None for one that is not taken."""
+        """Return the service of an abstract syntax; None: it is not accepted."""
         if abstract_syntax == VERIFICATION:
             return Service.VERIFICATION
         if abstract_syntax == COMMITMENT_PUSH:

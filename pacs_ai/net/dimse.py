@@ -1,4 +1,4 @@
-"""Command sets: decoded, judged, and their responses encoded (PS3.7 Sections 6.3 and 9, Annex E).
+"""Command sets, decoded and encoded (PS3.7 Sections 6.3 and 9, Annex E).
 
 A command set is always in Implicit VR Little Endian and holds only group 0000.
 """
@@ -14,7 +14,7 @@ from pacs_ai.uids import storable_uid
 NO_DATASET = 0x0101
 """Command Data Set Type of a message without a data set."""
 WITH_DATASET = 0x0001
-"""Any other value says that one follows; this is the usual one."""
+"""Any other value means that one follows; this is the usual one."""
 RESPONSE = 0x8000
 """Bit of the command field that makes a response."""
 
@@ -27,7 +27,7 @@ _MAX_COMMENT = 64
 
 
 class Field(IntEnum):
-    """Command fields that are known here (PS3.7 Annex E.1)."""
+    """Known command fields (PS3.7 Annex E.1)."""
 
     C_STORE = 0x0001
     C_ECHO = 0x0030
@@ -65,7 +65,7 @@ class Command:
     whole: bool
 
     def number(self, element: Element) -> int | None:
-        """Return an unsigned short, None if it is absent or no such."""
+        """Return an unsigned short, None if it is absent or of another size."""
         value = self.elements.get(element)
         if value is None or len(value) != _SHORT.size:
             return None
@@ -80,7 +80,7 @@ class Command:
         return int.from_bytes(value, "little") if wide else self.number(Element.STATUS)
 
     def uid(self, element: Element) -> str | None:
-        """Return a UID that can be taken as it is, "" for one that cannot, None if absent."""
+        """Return a UID, "" if it is invalid, None if it is absent."""
         value = self.elements.get(element)
         if value is None:
             return None
@@ -89,7 +89,7 @@ class Command:
 
     @property
     def has_dataset(self) -> bool:
-        """Tell whether a data set follows; if the command does not say, none is expected."""
+        """Tell whether a data set follows; if the command does not say so, none does."""
         return self.number(Element.DATASET_TYPE) not in (None, NO_DATASET)
 
 
@@ -151,7 +151,7 @@ def encode_request(
     kind: int | None = None,
     with_dataset: bool = False,
 ) -> bytes:
-    """Encode the command set of a request of ours (PS3.7 Sections 9.3 and 10.3).
+    """Encode the command set of a request (PS3.7 Sections 9.3 and 10.3).
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def encode_request(
 
 @lru_cache(maxsize=64)
 def _response_head(sop_class: bytes | None, field: int) -> bytes:
-    """Encode what all responses of a kind begin with."""
+    """Encode the elements that all responses of a kind begin with."""
     return _value(Element.AFFECTED_CLASS, sop_class) + short(Element.FIELD, field | RESPONSE)
 
 

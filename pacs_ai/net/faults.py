@@ -1,4 +1,4 @@
-"""What ends an association before its time; raised and caught inside the acceptor."""
+"""Errors that end an association before its release."""
 
 from enum import IntEnum
 
@@ -29,7 +29,7 @@ class ConnectionCut(PeerError):
 
 
 class ProtocolViolation(PeerError):
-    """The peer sent what PS3.7 or PS3.8 forbid. Nothing of the running message was kept.
+    """The peer broke a rule of PS3.7 or PS3.8. Nothing of the current message was kept.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""PDUs of the upper layer protocol (PS3.8 Section 9.3): their numbers, and those we write."""
+"""PDUs of the upper layer protocol (PS3.8 Section 9.3): their types, and the encoding of some."""
 
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
@@ -59,7 +59,7 @@ def abort(reason: AbortReason) -> bytes:
 
 
 USER_ABORT = bytes((7, 0, 0, 0, 0, _ABORT_BODY, 0, 0, 0, 0))
-"""A-ABORT of the service user: we want to go on no more."""
+"""A-ABORT of the service user."""
 
 
 def reject(reason: RejectReason) -> bytes:
@@ -77,13 +77,13 @@ def message(context_id: int, command: bytes, dataset: bytes | None, max_length: 
     command
         Encoded command set.
     dataset
-        Encoded data set, None for none.
+        Encoded data set, None if there is none.
     max_length
         Largest body the peer takes (PS3.8 Annex D.1), 0 for no limit.
     """
     whole = len(command) + PDV_HEADER
     if dataset is None and (whole <= max_length or not max_length):
-        # Nearly every message that is sent here: the response to a C-STORE.
+        # The response to a C-STORE, nearly every message that the listener sends.
         head = _PDU_AND_PDV.pack(PduType.P_DATA, whole, whole - 4, context_id, _WHOLE_COMMAND)
         return head + command
     parts = [_fragments(context_id, command, COMMAND_FRAGMENT, max_length)]

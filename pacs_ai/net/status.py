@@ -1,10 +1,10 @@
-"""DIMSE status values: the ones we answer, and what to make of a peer's."""
+"""DIMSE status values, and what those of a peer mean."""
 
 from enum import Enum, IntEnum
 
 
 class Status(IntEnum):
-    """Those that are known by name here (PS3.7 Annex C, PS3.4 Annex B.2.3)."""
+    """Status values with a name (PS3.7 Annex C, PS3.4 Annex B.2.3)."""
 
     SUCCESS = 0x0000
     PROCESSING_FAILURE = 0x0110
@@ -41,11 +41,11 @@ _WARNINGS = frozenset({0x0001, 0x0107, 0x0116})
 _WARNING_RANGE = range(0xB000, 0xC000)
 _TRANSIENT_RANGE = range(0xA700, 0xA800)
 _TRANSIENT = frozenset({0x0213})
-"""Failures outside 0xA7xx that time may cure: resource limitation."""
+"""Failures outside 0xA7xx that may pass: resource limitation."""
 
 
 def classify(status: int | None) -> Verdict:
-    """Judge the status of a C-STORE response.
+    """Return what the status of a C-STORE response means.
 
     Parameters
     ----------

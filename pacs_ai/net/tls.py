@@ -15,7 +15,7 @@ from pacs_ai.logs import get_logger
 from pacs_ai.net.certificates import certificates
 
 _TLS12_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
-"""RFC 9325 Section 4.2, in OpenSSL's words; the suites of TLS 1.3 all qualify."""
+"""RFC 9325 Section 4.2, as OpenSSL writes it; all suites of TLS 1.3 are allowed."""
 
 _log = get_logger()
 
@@ -42,7 +42,7 @@ class ClientTls:
         Authorities that may have signed the peer's certificate, or the certificate itself; None
         for those that the system trusts.
     certificate, key
-        What to show if the peer asks who we are; without a key the certificate's file holds it.
+        What to show if the peer asks for a certificate; without ``key`` the file holds it as well.
     itself
         The peer is this node: its certificate is ``certificate``, and neither its authority nor
         its age matters.
@@ -63,7 +63,7 @@ def server_context(files: TlsFiles) -> ssl.SSLContext:
     Raises
     ------
     ConfigError
-        If a file cannot be read, is no PEM, or key and certificate do not fit.
+        If a file cannot be read, is no PEM, or key and certificate do not belong together.
     """
     context = _context(ssl.PROTOCOL_TLS_SERVER, files.certificate, files.key)
     if files.ca is not None:
@@ -76,7 +76,7 @@ def server_context(files: TlsFiles) -> ssl.SSLContext:
 
 
 class ServerTls:
-    """The listener's context, made anew when one of its files is another.
+    """The listener's context, made anew when one of its files changes.
 
     Parameters
     ----------
@@ -96,9 +96,9 @@ class ServerTls:
         self._context = server_context(files)
 
     def current(self) -> ssl.SSLContext:
-        """Return the context for a connection that begins now.
+        """Return the context for a new connection.
 
-        Files that do not fit together (a renewal that is under way) leave the old one in use.
+        While files do not belong together, as during a renewal, the old one stays in use.
         """
         stamp = self._read_stamp()
         with self._lock:
@@ -118,7 +118,7 @@ class ServerTls:
 
 
 def _stamp(file: Path) -> tuple[int, int, int] | None:
-    """Return what changes when a file does, also where it is replaced or a link is moved."""
+    """Return a value that changes with a file, also where it is replaced or a link is moved."""
     try:
         state = file.stat()
     except OSError:
@@ -146,16 +146,16 @@ def client_context(files: ClientTls) -> ssl.SSLContext:
 
 
 def secure(sock: socket.socket, files: ClientTls, host: str, name: str) -> ssl.SSLSocket:
-    """Shake hands with a peer, with the files as they are at this moment.
+    """Do the TLS handshake with a peer, with the files as they are now.
 
     Parameters
     ----------
     sock
         Connected, with the time limit of the handshake as its timeout.
     files
-        Whom to trust, and what to show.
+        Which authorities to trust, and what to show.
     host
-        What the peer's certificate must be for.
+        Host that the peer's certificate must be for.
     name
         The peer, for errors.
 
@@ -188,7 +188,7 @@ def secure(sock: socket.socket, files: ClientTls, host: str, name: str) -> ssl.S
 
 
 def check_peer(secured: ssl.SSLSocket, files: ClientTls, host: str, name: str) -> None:
-    """Compare the peer's certificate, which is trusted, with the peer we meant (RFC 9525).
+    """Check that the peer's certificate, which is trusted, is for its host (RFC 9525).
 
     A certificate that stands in ``ca`` itself can be nobody else's: its names do not matter.
 
@@ -212,7 +212,7 @@ def check_peer(secured: ssl.SSLSocket, files: ClientTls, host: str, name: str) -
 
 
 def tls_reason(error: Exception) -> str:
-    """Say in OpenSSL's words what went wrong."""
+    """Return what went wrong, as OpenSSL puts it."""
     reason = getattr(error, "reason", None) or getattr(error, "strerror", None)
     return str(reason or type(error).__name__).lower().replace("_", " ")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from pacs_ai.errors import ConfigError
 
 USERNAME = 1
-"""User-Identity-Type of a name that is not proved."""
+"""User-Identity-Type of a name without a proof."""
 USERNAME_AND_PASSCODE = 2
-"""User-Identity-Type: the only one that proves anything and needs no third party."""
+"""User-Identity-Type of name and passcode, the only proof that needs no third party."""
 
 
 class Users:
@@ -31,11 +31,11 @@ class Users:
         return len(self._passcodes)
 
     def knows(self, name: bytes) -> bool:
-        """Tell whether there is such a user; for logs, never for an answer."""
+        """Tell whether there is such a user; for logs, not for answers to callers."""
         return name in self._passcodes
 
     def admit(self, name: bytes, passcode: bytes) -> bool:
-        """Tell whether this is a user's passcode, in a time that does not tell how nearly."""
+        """Tell whether this is a user's passcode, in a time that does not depend on it."""
         expected = self._passcodes.get(name)
         right = hmac.compare_digest(passcode, b"" if expected is None else expected)
         return right and expected is not None
@@ -47,7 +47,7 @@ def read_passcode(path: Path) -> str:
     Raises
     ------
     ConfigError
-        If it cannot be read, is empty, or others than its owner may read it.
+        If it cannot be read, is empty, or everybody may read it.
     """
     lines = _read(path, "passcode").splitlines()
     if not lines or not lines[0].strip():
@@ -56,7 +56,7 @@ def read_passcode(path: Path) -> str:
 
 
 def _read(path: Path, what: str) -> str:
-    """Read a file of secrets that is as private as it has to be."""
+    """Read a file of secrets; refuse one that everybody may read."""
     try:
         text = path.read_text("utf-8")
         mode = path.stat().st_mode
@@ -76,7 +76,7 @@ def read_users(path: Path) -> Users:
     Raises
     ------
     ConfigError
-        If it cannot be read, names nobody or somebody twice, or others than its owner may read it.
+        If it cannot be read, has no user or one twice, or everybody may read it.
     """
     passcodes = {}
     for number, line in enumerate(_read(path, "users").splitlines(), start=1):

@@ -19,7 +19,7 @@ _VERSION_1 = 0x0001
 def refusal(
     request: AssociateRequest, peer_ip: str, settings: ServerSettings
 ) -> RejectReason | None:
-    """Say why a request is refused, None if it is not (PS3.8 Section 9.3.4).
+    """Return why a request is refused, None if it is not (PS3.8 Section 9.3.4).
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def refusal(
     peer_ip
         Its address.
     settings
-        What we are called, and who may call.
+        Our AE titles, and who may call.
     """
     if not request.protocol_version & _VERSION_1:
         return RejectReason.PROTOCOL_VERSION
@@ -46,11 +46,11 @@ def refusal(
 def asks_itself(
     request: AssociateRequest, peer_ip: str, local_ip: str, settings: ServerSettings
 ) -> bool:
-    """Tell whether this is the node asking itself whether it is well.
+    """Tell whether this is the health check of the node itself.
 
-    That is a request for nothing but Verification, from this machine, under the node's own name:
-    it is let in whoever else may call, so that a health check needs no entry in ``accept_from``,
-    no user, and no free place.
+    That is a request for Verification alone, from this machine, under the node's own AE title. It
+    is always accepted: a health check needs no entry in ``accept_from``, no user and no free
+    place.
     """
     same_machine = peer_ip == local_ip or ipaddress.ip_address(peer_ip).is_loopback
     return (

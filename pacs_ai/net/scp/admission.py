@@ -1,4 +1,4 @@
-"""Who may have a connection and who an association, when there are more than there should be."""
+"""Limits on connections and associations, and which one ends where there are too many."""
 
 import threading
 import time
@@ -11,24 +11,24 @@ from pacs_ai.net.scp.connection import Connection
 from pacs_ai.net.scp.rate_limited_log import limited_log
 from pacs_ai.net.scp.states import Outcome
 
-_HANDSHAKE_SECONDS = 1.0
-"""A connection younger than this is rather somebody in a hurry than somebody who drips."""
-_PATIENCE = 4
-"""So many times the limit may be exceeded by young ones; then the oldest goes whatever its age."""
+_YOUNG_SECONDS = 1.0
+"""A connection younger than this is one of a burst, not one that sends its request byte by byte."""
+_BURST_FACTOR = 4
+"""Young connections may exceed the limit by this factor; beyond it the oldest is closed."""
 _IDLE_SECONDS = 0.5
-"""Between two messages of a sender that is at work there is less."""
+"""A sender that is at work pauses for less between two messages."""
 _STALLED_SECONDS = 5.0
-"""A sender in the middle of a message, on whatever link, gets more through in less."""
+"""A sender that is in the middle of a message sends some bytes within this time on any link."""
 _KNOWN_ADDRESSES = 1024
 """Addresses remembered as those of peers, the most recent ones."""
 
 
 class ServedConnection(Protocol):
-    """A connection and what is spoken on it, as `Association` is."""
+    """A connection with its protocol state, such as an `Association`."""
 
     stopping: bool
     idle_since: float
-    """Moment on the monotonic clock since which no message has moved."""
+    """Time on the monotonic clock since when no message has made progress."""
 
     @property
     def connection(self) -> Connection:
@@ -41,13 +41,13 @@ class ServedConnection(Protocol):
         ...
 
 
-class Rate:
-    """Counts what each address did lately: a bucket of a minute's worth that fills evenly.
+class RateLimit:
+    """Limits how often each address may do something: a token bucket for each.
 
     Parameters
     ----------
     per_minute
-        What each may do in a minute, and at once.
+        How often in a minute; also the most at once.
     """
 
     def __init__(self, per_minute: int) -> None:
@@ -55,7 +55,7 @@ class Rate:
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def allows(self, address: str, now: float) -> bool:
-        """Count one more, False if it is one too many; ``now`` in seconds, never going back."""
+        """Count one more; False if it is one too many. ``now`` is monotonic, in seconds."""
         left, since = self._left.pop(address, (float(self._per_minute), now))
         left = min(self._per_minute, left + (now - since) * self._per_minute / 60)
         self._left[address] = (left - 1 if left >= 1 else left, now)
@@ -65,26 +65,26 @@ class Rate:
 
 
 class Admission:
-    """Keeps two accounts that never touch: associations, and connections that have none.
+    """Counts associations, and separately the connections that have none yet.
 
-    A connection without an association costs a peer nothing, so it is never a reason to refuse
-    anybody: where there are too many, the oldest of the address that has most goes, unless a
-    burst of good callers made them many. Addresses that have had an association compete only
-    with each other. Where all places for associations are taken, one of the address that has most
-    makes room for a caller from another.
+    A connection without an association costs a peer nothing. So it is never a reason to refuse
+    another one: where there are too many, the oldest of the address that has the most is closed,
+    unless they are a burst of new callers. Addresses that have had an association are counted
+    apart from strangers. Where all places for associations are taken, an idle one of the address
+    that has the most is closed for a caller from another address.
 
     Parameters
     ----------
     max_associations
         Associations at once.
     max_per_peer
-        The same for one address, None for no limit of its own.
+        The same for one address; None: no limit for one address.
     rate_per_peer
-        Associations a minute from one address, None for as many as there are.
+        New associations in a minute from one address; None: no limit.
     max_pending
         Connections without an association from strangers.
     reserved_pending
-        The same from known addresses.
+        The same from addresses that have had an association.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Admission:
         self._lock = threading.Lock()
         self._max_associations = max_associations
         self._max_per_peer = max_per_peer or max_associations
-        self._rate = None if rate_per_peer is None else Rate(rate_per_peer)
+        self._rate = None if rate_per_peer is None else RateLimit(rate_per_peer)
         self._limits = {False: max_pending, True: reserved_pending}
         self._pending: dict[bool, OrderedDict[ServedConnection, None]] = {
             False: OrderedDict(),
@@ -114,57 +114,59 @@ class Admission:
         """Number of associations."""
         return len(self._associations)
 
-    def everybody(self) -> list[ServedConnection]:
-        """All connections there are."""
+    def all_connections(self) -> list[ServedConnection]:
+        """Return all connections, with and without an association."""
         with self._lock:
             pending = [*self._pending[False], *self._pending[True]]
             return [*self._associations, *pending, *self._leaving]
 
-    def arrive(self, guest: ServedConnection) -> None:
+    def add(self, served: ServedConnection) -> None:
         """Note a new connection."""
         with self._lock:
-            victim = self._shelve(guest)
-        if victim is not None:
-            victim.connection.cut(Outcome.EXPIRED)
+            closing = self._add_pending(served)
+        if closing is not None:
+            closing.connection.cut(Outcome.EXPIRED)
 
-    def enter(self, guest: ServedConnection) -> bool:
-        """Take a place for an association, False if there is none."""
-        address = guest.connection.peer_ip
-        victim = None
+    def admit(self, served: ServedConnection) -> bool:
+        """Take a place for an association; False if there is none."""
+        address = served.connection.peer_ip
+        closing = None
         with self._lock:
             counts = Counter(one.connection.peer_ip for one in self._associations)
             if counts[address] >= self._max_per_peer:
                 return False
             if len(self._associations) >= self._max_associations:
-                victim = self._displaced(address, counts)
-                if victim is None:
+                closing = self._to_displace(address, counts)
+                if closing is None:
                     return False
             if self._rate is not None and not self._rate.allows(address, time.monotonic()):
                 return False
-            if victim is not None:
-                self._associations.remove(victim)
-                self._leaving.add(victim)
-            self._unshelve(guest)
-            self._associations.add(guest)
+            if closing is not None:
+                self._associations.remove(closing)
+                self._leaving.add(closing)
+            self._remove_pending(served)
+            self._associations.add(served)
             self._known[address] = None
             self._known.move_to_end(address)
             if len(self._known) > _KNOWN_ADDRESSES:
                 self._known.popitem(last=False)
-        if victim is not None:
-            greedy = victim.connection.peer_ip
-            limited_log.warning("association displaced", peer=greedy, by=address)
-            victim.connection.cut(Outcome.DISPLACED)
+        if closing is not None:
+            limited_log.warning(
+                "association displaced", peer=closing.connection.peer_ip, by=address
+            )
+            closing.connection.cut(Outcome.DISPLACED)
         return True
 
-    def _displaced(self, address: str, counts: Counter[str]) -> ServedConnection | None:
-        """Find the association that goes for one from another address, None for none.
+    def _to_displace(self, address: str, counts: Counter[str]) -> ServedConnection | None:
+        """Return the association to close for one from another address; None if none may be.
 
-        It is the longest idle of the address that has most, if that has so many more that the
-        two could not take turns. One with a message under way goes only if the message does not
-        move. One between two messages goes only for an address that has none.
+        It is the one that has been idle longest, of the address that has the most; that address
+        must have at least two more, or the two would displace each other in turn. One with a
+        message under way is closed only if the message has stopped. One between two messages is
+        closed only for an address that has no association.
         """
-        greediest, most = counts.most_common(1)[0]
-        if most < counts[address] + 2:
+        greediest, count = counts.most_common(1)[0]
+        if count < counts[address] + 2:
             return None
         now = time.monotonic()
         between = _IDLE_SECONDS if counts[address] else 0.0
@@ -180,46 +182,46 @@ class Admission:
         ]
         return min(idle, key=lambda entry: entry[:2], default=(None, None, None))[2]
 
-    def leave(self, guest: ServedConnection) -> None:
-        """Give the place back; the connection is there until it is closed."""
+    def end_association(self, served: ServedConnection) -> None:
+        """Free the place of an association; its connection counts until it is closed."""
         with self._lock:
-            if guest not in self._associations:
+            if served not in self._associations:
                 return
-            self._associations.remove(guest)
-            victim = self._shelve(guest)
-        if victim is not None:
-            victim.connection.cut(Outcome.EXPIRED)
+            self._associations.remove(served)
+            closing = self._add_pending(served)
+        if closing is not None:
+            closing.connection.cut(Outcome.EXPIRED)
 
-    def depart(self, guest: ServedConnection) -> None:
+    def remove(self, served: ServedConnection) -> None:
         """Forget a closed connection."""
         with self._lock:
-            self._associations.discard(guest)
-            self._leaving.discard(guest)
-            self._unshelve(guest)
+            self._associations.discard(served)
+            self._leaving.discard(served)
+            self._remove_pending(served)
 
-    def _shelve(self, guest: ServedConnection) -> ServedConnection | None:
-        """Add to the connections without association; return the one that has to go for it."""
-        known = guest.connection.peer_ip in self._known
+    def _add_pending(self, served: ServedConnection) -> ServedConnection | None:
+        """Add to the connections without an association; return the one to close for it."""
+        known = served.connection.peer_ip in self._known
         pool = self._pending[known]
-        victim = self._victim(pool, self._limits[known])
-        if victim is not None:
-            del pool[victim]
-            self._leaving.add(victim)
-        pool[guest] = None
-        return victim
+        closing = self._to_close(pool, self._limits[known])
+        if closing is not None:
+            del pool[closing]
+            self._leaving.add(closing)
+        pool[served] = None
+        return closing
 
     @staticmethod
-    def _victim(pool: Iterable[ServedConnection], limit: int) -> ServedConnection | None:
-        guests = list(pool)
-        if len(guests) < limit:
+    def _to_close(pool: Iterable[ServedConnection], limit: int) -> ServedConnection | None:
+        connections = list(pool)
+        if len(connections) < limit:
             return None
-        counts = Counter(guest.connection.peer_ip for guest in guests)
+        counts = Counter(served.connection.peer_ip for served in connections)
         greediest = counts.most_common(1)[0][0]
-        oldest = next(guest for guest in guests if guest.connection.peer_ip == greediest)
+        oldest = next(served for served in connections if served.connection.peer_ip == greediest)
         age = time.monotonic() - oldest.connection.accepted_at
-        hurried = age < _HANDSHAKE_SECONDS and len(guests) < limit * _PATIENCE
-        return None if hurried else oldest
+        burst = age < _YOUNG_SECONDS and len(connections) < limit * _BURST_FACTOR
+        return None if burst else oldest
 
-    def _unshelve(self, guest: ServedConnection) -> None:
+    def _remove_pending(self, served: ServedConnection) -> None:
         for pool in self._pending.values():
-            pool.pop(guest, None)
+            pool.pop(served, None)

@@ -22,17 +22,17 @@ from pacs_ai.net.scp.settings import ServerSettings
 from pacs_ai.net.scp.states import PDU_EVENTS, TRANSITIONS, Action, Event, Outcome, State
 
 _PDATA_GRACE = 64 << 10
-"""What a P-DATA-TF may exceed the announced maximum by: some peers count their header in."""
+"""By how much a P-DATA-TF may exceed the announced maximum: some peers count differently."""
 _MAX_CONTROL_PDU = 1 << 20
 """Largest body of any PDU but P-DATA-TF."""
 _PROGRESS = 4096
-"""Bytes of payload that count as a sign of life; fewer leave the idle deadline as it is."""
+"""Bytes of payload that count as progress; fewer do not renew the idle deadline."""
 _RELEASE_BODY = 4
 _UNEXPECTED = ProtocolViolation("unexpected PDU", AbortReason.UNEXPECTED_PDU)
 
 
 class Association:
-    """Serves one connection; `run` is the body of its thread.
+    """Serves one connection; `run` is what its thread does.
 
     Parameters
     ----------
@@ -41,9 +41,9 @@ class Association:
     settings
         Limits and names.
     handlers
-        The node behind.
+        Store what arrives.
     provider
-        Answers storage commitment, None if the node does not.
+        Answers storage commitment; None: the node gives none.
     admission
         Limits the number of associations.
     """
@@ -77,7 +77,7 @@ class Association:
 
     @property
     def busy(self) -> bool:
-        """Tell whether a message is under way; may be asked from any thread."""
+        """Tell whether a message is under way; any thread may ask."""
         return self._info is not None and self._assembly.busy
 
     def run(self) -> None:
@@ -91,7 +91,7 @@ class Association:
             self.connection.close()
 
     def _step(self, event: Event | None) -> Event | None:
-        """Do what the table says to an event, or to the next one from the peer."""
+        """Perform the transition of an event, or of the next one from the peer."""
         try:
             event = event or self._next_event()
             action, self._state = TRANSITIONS[self._state, event]
@@ -105,7 +105,7 @@ class Association:
             return Event.VIOLATION
 
     def _next_event(self) -> Event:
-        """Wait for the next PDU, and judge its header before anything of its body is read."""
+        """Wait for the next PDU, and check its header before its body is read."""
         buffer = self._buffer
         if self._state is State.AWAIT_REQUEST:
             self.connection.handshake()
@@ -127,7 +127,7 @@ class Association:
         return event
 
     def _renew_idle(self) -> None:
-        """Set the idle deadline anew after a message, or a part of one that is worth it."""
+        """Renew the idle deadline after a message, or after some progress of one."""
         assembly = self._assembly
         if self.stopping and not assembly.busy:
             self.connection.cut(Outcome.STOPPED)
@@ -142,7 +142,7 @@ class Association:
     # ---- actions, by their names in PS3.8 Tables 9-6 to 9-9 -------------------------------
 
     def _decide(self) -> Event | None:
-        """AE-6: judge the request."""
+        """AE-6: accept or refuse the request."""
         request = decode_request(self._buffer.take(self._length))
         settings = self._settings
         self._request = request
@@ -152,7 +152,7 @@ class Association:
         reason = refusal(request, connection.peer_ip, settings)
         if reason is None and not identified(attempts, request, settings.users, connection):
             reason = pdu.RejectReason.NO_REASON  # PS3.8 Table 9-21 has none for this
-        if reason is None and not self._admission.enter(self):
+        if reason is None and not self._admission.admit(self):
             reason = pdu.RejectReason.LOCAL_LIMIT
         if reason is None:
             return Event.ACCEPTED
@@ -160,7 +160,7 @@ class Association:
         return Event.REJECTED
 
     def _accept(self) -> Event | None:
-        """AE-7: negotiate, answer, and begin the dialogue."""
+        """AE-7: negotiate and answer."""
         request, settings = self._request, self._settings
         policy = ContextPolicy(settings.accept_unknown, self._provider is not None)
         identified = settings.users is not None
@@ -193,7 +193,7 @@ class Association:
         return None
 
     def _reject(self) -> Event | None:
-        """AE-8: say why not, then wait for the peer to close."""
+        """AE-8: reject, then wait for the peer to close."""
         request = self._request
         limited_log.warning(
             "association rejected",
@@ -202,7 +202,7 @@ class Association:
             called_aet=request.called_aet,
             reason=self._rejection.name.lower(),
         )
-        self._say_last(pdu.reject(self._rejection), Outcome.VIOLATION)
+        self._send_last(pdu.reject(self._rejection), Outcome.VIOLATION)
         return None
 
     def _transfer(self) -> Event | None:
@@ -211,7 +211,7 @@ class Association:
         return None
 
     def _indicate_release(self) -> Event | None:
-        """AR-2: the peer wants to release; so do we, unless it is in the middle of a message."""
+        """AR-2: accept the release, unless the peer is in the middle of a message."""
         if self._length != _RELEASE_BODY:
             raise ProtocolViolation("A-RELEASE-RQ of wrong length")
         if self._assembly.busy:
@@ -221,12 +221,12 @@ class Association:
 
     def _release(self) -> Event | None:
         """AR-4: answer the release."""
-        self._admission.leave(self)
-        self._say_last(pdu.RELEASE_RP, Outcome.RELEASED)
+        self._admission.end_association(self)
+        self._send_last(pdu.RELEASE_RP, Outcome.RELEASED)
         return None
 
     def _close(self) -> Event | None:
-        """AA-2, AA-5, AR-5: nothing more to say."""
+        """AA-2, AA-5, AR-5: close."""
         return None
 
     def _peer_aborted(self) -> Event | None:
@@ -250,7 +250,7 @@ class Association:
                 peer=self.connection.peer_ip,
                 rule=self._violation.message,
             )
-        self._say_last(pdu.abort(reason), outcome)
+        self._send_last(pdu.abort(reason), outcome)
         return None
 
     # ---- common to several actions --------------------------------------------------------
@@ -261,11 +261,11 @@ class Association:
         self.idle_since = time.monotonic()  # a peer that has its answer never looks idle
         self.connection.send(data, self._settings.pdu_seconds)
 
-    def _say_last(self, data: bytes, outcome: Outcome) -> None:
-        """Send our last PDU, end the association, and leave the peer a while to close.
+    def _send_last(self, data: bytes, outcome: Outcome) -> None:
+        """Send our last PDU, end the association, and give the peer time to close.
 
-        A connection closed at once, with bytes unread, would take that PDU back. After a release
-        the requestor closes first (PS3.8 Table 9-10, AR-3), else our side is closed already.
+        If we closed at once with bytes unread, the peer might never see that PDU. After a release
+        the requestor closes first (PS3.8 Table 9-10, AR-3); else our side sends no more.
         """
         try:
             self.connection.send(data, self._settings.closing_seconds)
@@ -276,8 +276,8 @@ class Association:
             self._buffer.deadline = time.monotonic() + self._settings.closing_seconds
 
     def _end(self, outcome: Outcome) -> None:
-        """End the association, once, if there is one."""
-        self._admission.leave(self)
+        """End the association, if there is one that has not ended."""
+        self._admission.end_association(self)
         info, self._info = self._info, None
         if info is None:
             return

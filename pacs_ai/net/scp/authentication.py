@@ -1,4 +1,4 @@
-"""How callers prove who they are, and what it costs an address to guess (PS3.7 Annex D.3.3.7)."""
+"""User identity of callers, with growing pauses after wrong passcodes (PS3.7 Annex D.3.3.7)."""
 
 import threading
 import time
@@ -13,13 +13,13 @@ from pacs_ai.net.users import USERNAME_AND_PASSCODE, Users
 
 _FIRST_SECONDS = 0.5
 _MOST_SECONDS = 8.0
-"""The pause after a failure doubles from the first to the longest."""
+"""The pause after a failure doubles, from the first to the longest."""
 _FORGIVEN_SECONDS = 600.0
-"""After so long without a failure of its own an address begins anew."""
+"""After this time without a failure an address starts with the first pause again."""
 _ADDRESSES = 1024
 _LONGEST_NAME = 64
 _LOOK_SECONDS = 0.1
-"""Between two looks whether a caller who has to wait was cut off."""
+"""How often to check whether a caller who has to wait was cut off."""
 
 
 @dataclass(slots=True)
@@ -29,9 +29,9 @@ class _Record:
 
 
 class Attempts:
-    """Judges the user identities of each address one after another, with a pause after a failure.
+    """Checks the user identities of each address one after another, with a pause after a failure.
 
-    Who guesses on many connections at once guesses no faster; other addresses do not wait.
+    More connections do not make guessing faster, and other addresses do not wait.
     """
 
     def __init__(self) -> None:
@@ -41,21 +41,21 @@ class Attempts:
     def judge(
         self, address: str, identity: UserIdentity | None, users: Users, now: float
     ) -> str | float:
-        """Return how long to wait before it is this one's turn, or why it is refused.
+        """Return how long to wait before this identity is checked, or why it is refused.
 
         Parameters
         ----------
         address
-            Where the caller is.
+            Address of the caller.
         identity
-            What it shows.
+            What the caller shows.
         now
-            Seconds that never go back.
+            Monotonic clock, in seconds.
 
         Returns
         -------
         str or float
-            "" for a user with the right passcode; else the reason; or seconds to wait.
+            "" for a user with the right passcode, the reason for another one, or seconds to wait.
         """
         with self._lock:
             record = self._records.get(address, _Record())
@@ -80,12 +80,12 @@ class Attempts:
 def identified(
     attempts: Attempts, request: AssociateRequest, users: Users | None, connection: Connection
 ) -> bool:
-    """Tell whether a caller is a user, if it has to be one; who guesses waits longer and longer.
+    """Tell whether a caller may go on: no users are configured, or it is one of them.
 
     Raises
     ------
     ConnectionCut
-        If the time for its request is over before it is its turn.
+        If the time for its request ends before its identity was checked.
     """
     if users is None:
         return True
@@ -106,7 +106,7 @@ def identified(
 
 
 def refusal_of(identity: UserIdentity | None, users: Users) -> str:
-    """Say why an identity is refused, "" if it is not; no passcode is in it."""
+    """Return why an identity is refused, "" if it is not; without the passcode."""
     if identity is None:
         return "no user identity"
     if identity.type != USERNAME_AND_PASSCODE:
@@ -117,7 +117,7 @@ def refusal_of(identity: UserIdentity | None, users: Users) -> str:
 
 
 def shown_name(identity: UserIdentity | None) -> str:
-    """Return the user name for a log: escaped, and cut where it is too long for a name."""
+    """Return the user name for the log, escaped and shortened."""
     if identity is None or identity.type != USERNAME_AND_PASSCODE:
         return ""
     name = identity.primary[:_LONGEST_NAME].decode("utf-8", "backslashreplace")

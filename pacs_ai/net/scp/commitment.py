@@ -37,7 +37,7 @@ class _SmallDataset:
         self._command = command
 
     def abandon(self) -> None:
-        """Nothing is held."""
+        """Do nothing: nothing is held."""
 
     def _decoded(self) -> Dataset:
         return commitment_dataset.decode(bytes(self._memory.data), self._context.transfer_syntax)
@@ -64,9 +64,10 @@ class ReceiveReport(_SmallDataset):
 
 
 class AnswerRequest(_SmallDataset):
-    """N-ACTION: a peer asks what we keep; answered, then reported on the same association.
+    """N-ACTION: a peer asks what we keep.
 
-    PS3.4 Annex J.3.2 has the request answered at once and the report made when it is known.
+    The request is answered at once, and the report follows when it is known (PS3.4 Annex J.3.2);
+    here on the same association.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class AnswerRequest(_SmallDataset):
         self._provider = provider
 
     def finish(self) -> None:
-        """Answer the request, look, report."""
+        """Answer the request, look the instances up, and report."""
         try:
             transaction, references = commitment_dataset.read_request(self._decoded())
         except NotDicom as error:
@@ -98,7 +99,7 @@ class AnswerRequest(_SmallDataset):
         self._report(request, report)
 
     def _report(self, request: CommitmentRequest, report: CommitmentReport) -> None:
-        """Send the report; the peer's response to it is awaited like any other message."""
+        """Send the report; the peer's response arrives like any other message."""
         message_id = self._services.reports.sent(
             lambda: self._provider.commitment_undelivered(request, report)
         )

@@ -1,4 +1,4 @@
-"""One TCP connection as other threads see it: with a deadline, and ways to end it."""
+"""One TCP connection with a deadline, and what other threads may do to end it."""
 
 import ipaddress
 import socket
@@ -20,11 +20,11 @@ def plain_address(address: str) -> str:
 
 
 class Connection:
-    """A socket, what was received on it, and until when it may go on.
+    """A socket with its receive buffer and its deadline.
 
     The connection's own thread blocks in reads and writes without a timeout, which costs no
-    system call; `Watchdog` compares ``buffer.deadline`` with the clock and cuts. A deadline
-    therefore covers all of what it was set for, however the bytes drip.
+    system call. The listener's watchdog compares ``buffer.deadline`` with the clock and cuts. So
+    a deadline covers the whole of what it was set for, however slowly the bytes come.
 
     Parameters
     ----------
@@ -33,9 +33,9 @@ class Connection:
     peer_ip
         Address of the peer.
     first_seconds
-        Until the first deadline.
+        Seconds until the first deadline.
     tls
-        To shake hands with first, None for clear text.
+        For the TLS handshake; None for clear text.
     """
 
     def __init__(
@@ -54,19 +54,19 @@ class Connection:
 
     @property
     def local_ip(self) -> str:
-        """Address of this machine that the peer has called; "" if it is gone."""
+        """Address of this machine that the peer has called; "" if the connection is gone."""
         try:
             return plain_address(self.sock.getsockname()[0])
         except OSError:
             return ""
 
     def handshake(self) -> None:
-        """Shake hands where TLS is spoken, in this connection's own thread and time.
+        """Do the TLS handshake, if there is one, in the thread and within the deadline.
 
         Raises
         ------
         ConnectionGone
-            If the peer does not speak TLS as we do, or shows no certificate that we trust.
+            If TLS is not agreed, or the peer shows no certificate that we trust.
         """
         if self._tls is None:
             return
@@ -83,18 +83,18 @@ class Connection:
         self.buffer.replace_socket(secured)
 
     def cut(self, outcome: Outcome) -> None:
-        """Wake the thread from a read; what it says next may still go out."""
+        """Wake the thread from a read; it can still send."""
         self.cut_by = outcome
         self.buffer.cut = True
         self._shutdown(socket.SHUT_RD)
 
     def kill(self) -> None:
-        """Wake the thread even from a write that the peer does not read."""
+        """Wake the thread from a write as well, where the peer does not read."""
         self.buffer.cut = True
         self._shutdown(socket.SHUT_RDWR)
 
     def send(self, data: bytes, seconds: float) -> None:
-        """Send, and have it done within so many seconds.
+        """Send within a number of seconds.
 
         Raises
         ------
@@ -108,16 +108,16 @@ class Connection:
             raise ConnectionGone("connection broken") from error
 
     def half_close(self) -> None:
-        """Send no more; the peer sees the end and may still be heard."""
+        """Send no more; what the peer sends is still received."""
         self._shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Close; bytes of the peer that were not read make it a reset."""
+        """Close; with unread bytes of the peer the system sends a reset."""
         self.sock.close()
         self.buffer.recycle()
 
     def _shutdown(self, how: int) -> None:
-        # The base method: that of an SSL socket forgets the session, and would let the thread
-        # go on in clear text. A connection that is closed already needs no shutdown.
+        # The base method: the one of an SSL socket drops the session, and the thread would go on in
+        # clear text. A closed connection needs no shutdown.
         with suppress(OSError):
             socket.socket.shutdown(self.sock, how)

@@ -19,20 +19,20 @@ _LONG = Struct("<HH2sxxL")
 
 
 class DatasetWriter(Spillable, Protocol):
-    """Takes a data set piece by piece."""
+    """Takes a data set piece by piece, as it arrives."""
 
     @property
     def size(self) -> int:
-        """Bytes taken."""
+        """Bytes taken so far."""
         ...
 
     @property
     def limit(self) -> int:
-        """Bytes that may come."""
+        """Most bytes that the data set may have."""
         ...
 
     def write(self, view: memoryview) -> None:
-        """Take some bytes; the view is valid until `spill`."""
+        """Take some bytes; the view stays valid until `spill`."""
         ...
 
 
@@ -88,7 +88,7 @@ class MemoryWriter:
 
     @property
     def size(self) -> int:
-        """Bytes taken."""
+        """Bytes taken so far."""
         return len(self.data)
 
     def write(self, view: memoryview) -> None:
@@ -96,7 +96,7 @@ class MemoryWriter:
         self.data += view
 
     def spill(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no view is held."""
 
 
 class DiscardingWriter:
@@ -111,11 +111,11 @@ class DiscardingWriter:
         self.size += len(view)
 
     def spill(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no view is held."""
 
 
 def _write_rest(fd: int, data: bytes) -> None:
-    """Go on after a short write, which on a regular file mostly precedes ENOSPC."""
+    """Continue after a short write; on a regular file ENOSPC mostly follows."""
     while data:
         data = data[os.write(fd, data) :]
 
@@ -131,10 +131,10 @@ def file_head(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: st
 
 @lru_cache(maxsize=1024)
 def _template(sop_class_uid: str, length: int, transfer_syntax_uid: str) -> tuple[bytes, bytes]:
-    """Encode once what differs between instances in nothing but the SOP Instance UID.
+    """Encode what instances have in common, all but the SOP Instance UID.
 
-    By hand, because what a peer negotiated has to be written even where it bends the rules of
-    its VR, and pydicom refuses to.
+    Not by pydicom: what a peer negotiated has to be written even where it breaks a rule of its
+    VR, and pydicom refuses that.
     """
     instance_padding = b"\0" * (length % 2)
     before = _long(0x0001, b"OB", b"\0\1") + _short(0x0002, b"UI", sop_class_uid)

@@ -1,4 +1,4 @@
-"""What the listener tells the rest of the node, and what it asks of it.
+"""The interface between the listener and the rest of the node.
 
 All methods are called from the thread of the association concerned, several at a time.
 """
@@ -12,10 +12,10 @@ from pacs_ai.net.commitment_dataset import CommitmentReport, SopReference
 
 @dataclass(frozen=True, slots=True)
 class AssociationInfo:
-    """Who is on the other end.
+    """The peer of an association.
 
-    ``id`` is unique for ever; ``started`` counts on the monotonic clock, in seconds. AE titles
-    are as sent without their padding: a peer chooses them, so they are only names.
+    ``id`` is a UUID; ``started`` is on the monotonic clock, in seconds. AE titles are as sent,
+    without their padding: a peer chooses them, so they prove nothing.
     """
 
     id: str
@@ -92,7 +92,7 @@ class StorageHandlers(Protocol):
         ...
 
     def store(self, received: ReceivedInstance) -> StoreAnswer:
-        """Take the instance over: check, make durable, record; the answer goes to the peer.
+        """Take the instance over: check it, make it durable, record it; return the answer.
 
         From here on the handler owns the file, whatever happens, and closes its descriptor.
         """
@@ -104,15 +104,15 @@ class StorageHandlers(Protocol):
 
 
 class CommitmentProvider(Protocol):
-    """The node as an archive of its own: answers storage commitment for what it holds."""
+    """The node as an SCP of storage commitment, for the instances that it holds."""
 
     def commitment_request(self, request: CommitmentRequest) -> CommitmentReport:
-        """Look at what is held, and report.
+        """Look the instances up, and report.
 
         The request is already answered 0x0000. The report goes out on the same association.
         """
         ...
 
     def commitment_undelivered(self, request: CommitmentRequest, report: CommitmentReport) -> None:
-        """Note that the peer was gone or did not take the report: it needs an association."""
+        """Note that the peer did not take the report, which so needs an association of its own."""
         ...

@@ -1,4 +1,4 @@
-"""Listening sockets, the threads of the connections, and the clock that watches them."""
+"""Listening sockets, the threads of the connections, and the watchdog of their deadlines."""
 
 import math
 import selectors
@@ -21,11 +21,11 @@ _log = get_logger()
 
 _BACKLOG = 512
 _LAST_WORD_SECONDS = 1.0
-"""For a thread that was cut to say so before its socket is taken away."""
+"""For a thread whose connection was cut to send its last PDU before the socket is shut down."""
 _TICK_SECONDS = 0.25
-"""Between two looks at the deadlines."""
-_BREATH_SECONDS = 0.05
-"""Pause when the system has no descriptor or thread left."""
+"""How often the deadlines are checked."""
+_EXHAUSTED_SECONDS = 0.05
+"""Pause when the system has no descriptor left."""
 
 
 class Listener:
@@ -36,11 +36,11 @@ class Listener:
     settings
         Where to listen, and limits.
     handlers
-        The node behind.
+        Store what arrives.
     provider
         Answers storage commitment, None if the node does not.
     tls
-        For the TLS port, None for no such port.
+        For the TLS port; None: there is none.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Listener:
         self._waker, self._wake = socket.socketpair()
         self._stopped = threading.Event()
         self._threads: set[threading.Thread] = set()
-        self._keepers = [
+        self._service_threads = [
             threading.Thread(target=self._accept_all, name="net-accept", daemon=True),
             threading.Thread(target=self._watch, name="net-watchdog", daemon=True),
         ]
@@ -87,28 +87,28 @@ class Listener:
         return self._admission.associations
 
     def start(self) -> None:
-        """Serve. The sockets listen already: who connected before now is served too."""
+        """Serve; connections that were made since the sockets listen are served as well."""
         self._selector.register(self._wake, selectors.EVENT_READ)
-        for keeper in self._keepers:
-            keeper.start()
+        for thread in self._service_threads:
+            thread.start()
 
     def stop(self, grace_seconds: float) -> None:
         """Stop accepting, let running messages end, and leave no thread behind."""
         self._waker.close()
-        self._keepers[0].join()
+        self._service_threads[0].join()
         deadline = time.monotonic() + grace_seconds
-        for association in self._admission.everybody():
+        for association in self._admission.all_connections():
             association.stopping = True
             if not association.busy:
                 association.connection.cut(Outcome.STOPPED)
         self._join_until(deadline)
-        for association in self._admission.everybody():
+        for association in self._admission.all_connections():
             association.connection.cut(Outcome.STOPPED)
         self._join_until(time.monotonic() + _LAST_WORD_SECONDS)
-        for association in self._admission.everybody():
+        for association in self._admission.all_connections():
             association.connection.kill()
         self._stopped.set()
-        self._keepers[1].join()
+        self._service_threads[1].join()
 
     def _join_until(self, deadline: float) -> None:
         for thread in list(self._threads):
@@ -133,7 +133,7 @@ class Listener:
         return bound
 
     def _accept_all(self) -> None:
-        """Accept until woken; nothing here waits for a peer."""
+        """Accept until woken; nothing here waits for data of a peer."""
         while True:
             for key, _ in self._selector.select():
                 if key.fileobj is self._wake:
@@ -158,7 +158,7 @@ class Listener:
             return
         except OSError as error:
             limited_log.warning("connection not accepted", errno=error.errno)
-            self._stopped.wait(_BREATH_SECONDS)
+            self._stopped.wait(_EXHAUSTED_SECONDS)
             return
         sock.settimeout(None)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -171,7 +171,7 @@ class Listener:
         thread = threading.Thread(
             target=self._serve, args=(association,), name="net-association", daemon=True
         )
-        self._admission.arrive(association)
+        self._admission.add(association)
         self._threads.add(thread)
         try:
             thread.start()
@@ -190,16 +190,16 @@ class Listener:
 
     def _forget(self, association: Association, thread: threading.Thread) -> None:
         association.connection.close()
-        self._admission.depart(association)
+        self._admission.remove(association)
         self._threads.discard(thread)
 
     def _watch(self) -> None:
-        """Cut connections whose deadline has passed; take from those that do not notice."""
+        """Cut connections whose deadline has passed, and kill those that do not react."""
         settings = self._settings
         shortest = min(settings.acse_seconds, settings.pdu_seconds, settings.idle_seconds)
         while not self._stopped.wait(min(_TICK_SECONDS, shortest / 4)):
             now = time.monotonic()
-            for association in self._admission.everybody():
+            for association in self._admission.all_connections():
                 connection = association.connection
                 if now < connection.buffer.deadline:
                     continue
@@ -212,11 +212,11 @@ class Listener:
 
 
 def family_of(host: str) -> socket.AddressFamily:
-    """Tell IPv6 addresses from others."""
+    """Return the address family of a host."""
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def cannot_listen(host: str, port: int, error: Exception) -> ConfigError:
-    """Make the error of an address or a port that is not to be had."""
+    """Make the error for an address or a port that cannot be used."""
     reason = str(getattr(error, "strerror", None) or error).lower()
     return ConfigError(f"cannot listen on {host} port {port}: {reason}")

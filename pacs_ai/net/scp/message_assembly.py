@@ -1,4 +1,4 @@
-"""DIMSE messages out of P-DATA-TF PDUs, one at a time (PS3.7 Section 8, PS3.8 Annex E)."""
+"""DIMSE messages assembled from P-DATA-TF PDUs (PS3.7 Section 8, PS3.8 Annex E)."""
 
 import math
 import time
@@ -31,18 +31,18 @@ OPERATIONS: Mapping[tuple[Service, int], Begin] = {
     (Service.COMMITMENT, Field.N_ACTION): begin_give_report,
     **{(service, Field.C_ECHO): begin_echo for service in Service},
 }
-"""By the context's service and the command field; C-ECHO is answered wherever it is asked."""
+"""By the context's service and the command field; C-ECHO is answered on every context."""
 
 
 class MessageAssembly:
-    """Puts fragments together and has each message done.
+    """Assembles fragments, and performs the operation of each message.
 
     Parameters
     ----------
     buffer
         Bytes of the connection.
     services
-        What operations may use.
+        For the operations.
     contexts
         Accepted presentation contexts by their ids.
     max_command
@@ -82,8 +82,8 @@ class MessageAssembly:
         Raises
         ------
         ProtocolViolation
-            If a fragment reaches beyond the PDU, belongs to no accepted context, comes out of
-            turn, or makes a message too large.
+            If a fragment reaches beyond the PDU, belongs to no accepted context, is not the next
+            part of its message, or makes the message too large.
         """
         if not length:
             raise ProtocolViolation("P-DATA-TF without a fragment")
@@ -104,7 +104,7 @@ class MessageAssembly:
                 self._data_fragment(context_id, count, last=last)
 
     def abandon(self) -> None:
-        """Drop a message that will not end."""
+        """Drop a message whose rest will not come."""
         operation, self._operation = self._operation, None
         self._buffer.holder = None
         if operation is not None:
@@ -158,7 +158,7 @@ class MessageAssembly:
             self._finish(operation)
 
     def _stop_clock(self) -> float:
-        """Stop the peer's deadline while the node works, however long; return what was left."""
+        """Stop the peer's deadline while the node works; return the seconds that were left."""
         buffer = self._buffer
         left = buffer.deadline - time.monotonic()
         buffer.deadline = math.inf
@@ -180,8 +180,8 @@ def begin(services: OperationServices, context: AcceptedContext, command: Comman
     Raises
     ------
     ProtocolViolation
-        If the command is so broken that nobody could be told: no command field, a request
-        without message id, or a response without status, which is none.
+        If the command cannot be answered: no command field, a request without message id, or a
+        response without status.
     """
     field = command.number(Element.FIELD)
     if field is None:

@@ -1,8 +1,8 @@
 """Which of the proposed presentation contexts are accepted, and the A-ASSOCIATE-AC.
 
-Extended negotiation and an asynchronous operations window are answered by leaving them out, which
-PS3.7 Annex D.3.3 defines as: defaults, one operation at a time. User identity is answered where it
-was checked and the peer wants to know: no answer says that it was not looked at.
+Extended negotiation and an asynchronous operations window are not answered: by PS3.7 Annex D.3.3
+that means the defaults and one operation at a time. User identity is answered where it was checked
+and the peer asks for an answer.
 """
 
 from collections.abc import Mapping
@@ -65,18 +65,19 @@ def negotiate(
     *,
     identified: bool = False,
 ) -> Agreement:
-    """Decide on each context: of its transfer syntaxes the first that we take.
+    """Decide on each context: the first of its transfer syntaxes that we support is accepted.
 
     Parameters
     ----------
     request
         What the peer asks for.
     policy
-        What is taken.
+        Which contexts are accepted.
     max_pdu
         Largest P-DATA-TF body that we announce.
     identified
-        The peer's user identity was checked; if it wants to know it is told (PS3.7 D.3.3.7.2).
+        Whether the peer's user identity was checked; the answer says so if the peer asked for it
+        (PS3.7 D.3.3.7.2).
     """
     contexts = tuple(request.contexts.values())
     tells = identified and request.identity is not None and request.identity.response_requested
@@ -95,7 +96,7 @@ def _agree(
     max_pdu: int,
     tells_identified: bool,  # noqa: FBT001 - part of the cache's key
 ) -> Agreement:
-    """Decide and encode; a sender proposes the same things again and again."""
+    """Decide and encode; cached, as a sender proposes the same contexts again and again."""
     accepted: dict[int, AcceptedContext] = {}
     results: list[PresentationContext] = []
     replies: dict[str, SCP_SCU_RoleSelectionNegotiation] = {}
@@ -120,7 +121,7 @@ def _agree(
 
 
 def _choose(proposed: ProposedContext, policy: ContextPolicy) -> AcceptedContext | int:
-    """Return the context as we would take it, or the result that refuses it."""
+    """Return the accepted context, or the result that refuses it."""
     service = policy.service(proposed.abstract_syntax)
     if service is None:
         return _NO_ABSTRACT_SYNTAX
@@ -136,10 +137,10 @@ def _with_role(
     roles: Roles | None,
     policy: ContextPolicy,
 ) -> tuple[PresentationContext, SCP_SCU_RoleSelectionNegotiation | None]:
-    """Settle who is SCU and who SCP (PS3.7 Annex D.3.3.4).
+    """Decide on the roles of SCU and SCP (PS3.7 Annex D.3.3.4).
 
-    A peer may be the SCP of storage commitment, to deliver its report, or the SCU, to ask for
-    one, if we give any; of storage only the SCU, which is the default and needs no answer.
+    A peer may be the SCP of storage commitment, to deliver its report, and the SCU, if we give
+    commitment. Of storage it may be the SCU only, which is the default and needs no answer.
     """
     if choice.service is not Service.COMMITMENT or roles is None:
         return _context(proposed, choice.transfer_syntax, _ACCEPTANCE), None
@@ -155,9 +156,9 @@ def _with_role(
 def _context(
     proposed: ProposedContext, transfer_syntax: str, result: int | None = None
 ) -> PresentationContext:
-    """Make pynetdicom's form of a context: what its part of an A-ASSOCIATE-AC says.
+    """Return the context in pynetdicom's form, as an A-ASSOCIATE-AC has it.
 
-    The abstract syntax is no part of it; pydicom warns of the form of some that peers made up.
+    That is without the abstract syntax: pydicom warns of the form of some private ones.
     """
     context = PresentationContext()
     context.context_id = proposed.id

@@ -1,4 +1,4 @@
-"""What a message asks for and how it is done: one class an operation.
+"""The operations that messages ask for, one class for each.
 
 An operation begins with its command, takes the data set into ``writer`` if one follows, and
 finishes with the bytes of the response, or is abandoned when the association ends before.
@@ -30,7 +30,7 @@ _MAX_MESSAGE_ID = 0xFFFF
 
 @dataclass(frozen=True, slots=True)
 class OperationServices:
-    """What an operation may use of its association."""
+    """What an association offers to its operations."""
 
     info: AssociationInfo
     handlers: StorageHandlers
@@ -43,36 +43,36 @@ class OperationServices:
 
 
 class Reports:
-    """Commitment reports of ours that the peer has not acknowledged."""
+    """Our commitment reports that the peer has not confirmed."""
 
     def __init__(self) -> None:
         self._open: dict[int, Callable[[], None]] = {}
         self._last_id = 0
 
     def sent(self, undelivered: Callable[[], None]) -> int:
-        """Note a report that is about to go out; return the message id for it."""
+        """Register a report that is about to be sent; return its message id."""
         self._last_id = self._last_id % _MAX_MESSAGE_ID + 1
         self._open[self._last_id] = undelivered
         return self._last_id
 
     def answered(self, command: Command) -> None:
-        """Take a response; only success means that the report was taken."""
+        """Take a response; only success confirms a report."""
         if command.number(Element.STATUS) == Status.SUCCESS:
             self._open.pop(command.number(Element.ANSWERED_ID) or 0, None)
 
     def close(self) -> None:
-        """Say of those that are left that they were not delivered."""
+        """Call back for each report that was not confirmed."""
         while self._open:
             self._open.popitem()[1]()
 
 
 class Operation(Protocol):
-    """One message's work."""
+    """What one message asks for."""
 
     writer: DatasetWriter
 
     def finish(self) -> None:
-        """Do the work and answer."""
+        """Perform the operation and answer."""
         ...
 
     def refuse(self, status: int) -> None:
@@ -80,12 +80,12 @@ class Operation(Protocol):
         ...
 
     def abandon(self) -> None:
-        """Leave nothing behind."""
+        """Clean up; there is no answer."""
         ...
 
 
 class Respond:
-    """Drops the data set, if there is one, then answers with a status settled before."""
+    """Drops the data set, if there is one, then answers with a given status."""
 
     def __init__(
         self,
@@ -113,23 +113,23 @@ class Respond:
         self._services.send(self._context.id, response, None)
 
     def abandon(self) -> None:
-        """Nothing is held."""
+        """Do nothing: nothing is held."""
 
 
 class Ignore:
-    """Drops the data set of a message that is owed no answer (any more)."""
+    """Drops the data set of a message that needs no answer, or was answered."""
 
     def __init__(self, services: OperationServices) -> None:
         self.writer: DatasetWriter = DiscardingWriter(services.max_instance)
 
     def finish(self) -> None:
-        """Nothing is owed."""
+        """Do nothing: no answer is due."""
 
     def refuse(self, status: int) -> None:
-        """Nothing is owed."""
+        """Do nothing: no answer is due."""
 
     def abandon(self) -> None:
-        """Nothing is held."""
+        """Do nothing: nothing is held."""
 
 
 def answer_now(
@@ -139,13 +139,13 @@ def answer_now(
     status: int,
     comment: str,
 ) -> Operation:
-    """Answer a malformed command at once: whether its data set will come is anybody's guess."""
+    """Answer a malformed command at once: its data set may never come."""
     Respond(services, context, command, status, comment).finish()
     return Ignore(services)
 
 
 def refuse_large(services: OperationServices, context: AcceptedContext, command: Command) -> None:
-    """Tell a C-STORE whose command is too large, if so much of it is known; an abort follows."""
+    """Answer a C-STORE whose command is too large, if its message id is known; an abort follows."""
     if command.number(Element.FIELD) == Field.C_STORE and (
         command.number(Element.MESSAGE_ID) is not None
     ):
@@ -207,7 +207,7 @@ class Store:
         self._services.send(self._context.id, response, None)
 
     def abandon(self) -> None:
-        """Give the file back for removal, unless the handler has it."""
+        """Have the file removed, unless the handler owns it."""
         if self._owned:
             self._owned = False
             self._services.handlers.discard(self._writer.incoming)
@@ -216,9 +216,9 @@ class Store:
 def begin_store(
     services: OperationServices, context: AcceptedContext, command: Command
 ) -> Operation:
-    """Begin a C-STORE: judge its UIDs and open a file.
+    """Begin a C-STORE: check its UIDs and open a file.
 
-    Nothing of the peer's becomes a path: the UID goes into the file, not into its name.
+    Nothing that the peer sent becomes part of a path: the UID goes into the file only.
     """
     sop_class = command.uid(Element.AFFECTED_CLASS)
     instance = command.uid(Element.AFFECTED_INSTANCE)

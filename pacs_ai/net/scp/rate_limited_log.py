@@ -1,4 +1,4 @@
-"""Warnings that strangers can cause: some of each kind get through, the rest are counted."""
+"""A log for warnings that strangers can cause: a few of each kind, the rest is counted."""
 
 import threading
 import time
@@ -13,12 +13,12 @@ _log = get_logger()
 
 
 class RateLimitedLog:
-    """Logs at most a few warnings of a kind in a while.
+    """Logs at most `_PER_WINDOW` warnings of a kind in `_WINDOW_SECONDS`.
 
     Parameters
     ----------
     clock
-        Seconds that never go back.
+        A monotonic clock, in seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -27,7 +27,7 @@ class RateLimitedLog:
         self._windows: dict[str, tuple[float, int]] = {}
 
     def warning(self, event: str, **fields: object) -> None:
-        """Log, or count; the first of the next while tells how many were only counted."""
+        """Log, or only count; the first of the next window says how many were only counted."""
         now = self._clock()
         with self._lock:
             start, count = self._windows.get(event, (now, 0))
@@ -41,4 +41,4 @@ class RateLimitedLog:
 
 
 limited_log = RateLimitedLog()
-"""One for the process: the number of connections must not multiply it."""
+"""One for the process: more connections must not mean more warnings."""

@@ -1,4 +1,4 @@
-"""The bytes of one connection of the listener, used where they lie."""
+"""The receive buffer of one connection: headers and fragments are read from it in place."""
 
 import socket
 from collections import deque
@@ -10,32 +10,32 @@ from pacs_ai.net.pdu import HEADER, PDV_HEADER
 
 _FIRST_BUFFER = 16 << 10
 _BUFFER = 1 << 20
-"""Measured: a tenth faster than 256 KiB; the rest of a larger one is hardly ever used."""
+"""Measured: a tenth faster than 256 KiB; a larger one is hardly ever filled."""
 _ROOM = 64 << 10
-"""Below so much free space at its end the buffer starts anew: short receives cost most."""
+"""With less free space at its end the buffer starts anew, as short receives are the slowest."""
 _spare_buffers: deque[bytearray] = deque(maxlen=16)
-"""To have the system provide and clear one costs as much as a small association does."""
+"""Allocating and clearing one takes as long as a small association."""
 _LENGTH = Struct(">L")
 _PDV = Struct(">LBB")
 
 
 class Spillable(Protocol):
-    """Holds views into the buffer and must let go of them before it is written again."""
+    """Holds views into the buffer, and must release them before it is overwritten."""
 
     def spill(self) -> None:
-        """Write the views out."""
+        """Write the views out and release them."""
         ...
 
 
 class ReceiveBuffer:
-    """The bytes of one connection, in one buffer that headers and fragments are used in.
+    """The bytes of one connection, in one buffer.
 
     Attributes
     ----------
     deadline
-        Moment on the monotonic clock at which the watchdog cuts the connection.
+        Time on the monotonic clock when the watchdog cuts the connection.
     cut
-        Set by other threads: whatever arrives from now on does not count.
+        Set by other threads: what arrives from now on is ignored.
 
     Parameters
     ----------
@@ -56,11 +56,11 @@ class ReceiveBuffer:
         self.cut = False
 
     def replace_socket(self, sock: socket.socket) -> None:
-        """Go on with a wrapped socket, after a TLS handshake."""
+        """Receive from a wrapped socket, after a TLS handshake."""
         self._sock = sock
 
     def enlarge(self) -> None:
-        """Take a larger buffer, once a peer has earned it by an association."""
+        """Change to a larger buffer, once there is an association."""
         left = bytes(self._view[self._start : self._end])
         try:
             self._buffer = _spare_buffers.pop()
@@ -71,7 +71,7 @@ class ReceiveBuffer:
         self._start, self._end = 0, len(left)
 
     def recycle(self) -> None:
-        """Leave a larger buffer for the next association; nothing can be received any more."""
+        """Give a larger buffer back for the next association; nothing is received any more."""
         if len(self._buffer) == _BUFFER:
             _spare_buffers.append(self._buffer)
         self._buffer = bytearray()
@@ -80,7 +80,7 @@ class ReceiveBuffer:
 
     @property
     def empty(self) -> bool:
-        """Tell whether the next byte must come from the socket."""
+        """Tell whether the buffer holds no byte."""
         return self._start == self._end
 
     def await_byte(self) -> None:
@@ -105,7 +105,7 @@ class ReceiveBuffer:
         return header
 
     def take(self, count: int) -> bytes:
-        """Return a copy of the next bytes; memory grows only with what has really arrived."""
+        """Return a copy of the next bytes; memory grows with what arrives, not with ``count``."""
         taken = bytearray()
         while len(taken) < count:
             taken += self.some(count - len(taken))
@@ -120,7 +120,7 @@ class ReceiveBuffer:
         return self._view[start:stop]
 
     def drop(self) -> None:
-        """Forget what is there, then wait for more."""
+        """Drop what the buffer holds, then wait for more."""
         self._start = self._end
         self._receive()
 
@@ -144,7 +144,7 @@ class ReceiveBuffer:
         self._end += got
 
     def _rewind(self) -> None:
-        """Move what is not used yet (less than a header) to the buffer's front."""
+        """Move what is not used yet (less than a header) to the start of the buffer."""
         if self.holder is not None:
             self.holder.spill()
         left = self._end - self._start

@@ -1,4 +1,4 @@
-"""The Storage SCP that the node listens with."""
+"""The Storage SCP of the node."""
 
 from pacs_ai.errors import StateError
 from pacs_ai.logs import get_logger
@@ -23,7 +23,7 @@ class StorageServer:
     settings
         Where and how to listen.
     handlers
-        The node behind.
+        Store what arrives.
     provider
         Answers storage commitment requests; None leaves them refused.
     """
@@ -61,7 +61,7 @@ class StorageServer:
         return self._running().associations
 
     def start(self) -> None:
-        """Listen; connections are accepted when this returns.
+        """Start to listen; connections are accepted when this returns.
 
         Raises
         ------
@@ -95,9 +95,9 @@ class StorageServer:
         )
 
     def stop(self, grace_seconds: float = DRAIN_SECONDS) -> None:
-        """Stop: running C-STOREs get so many seconds to end, everything else is aborted now.
+        """Stop: running C-STOREs have a number of seconds to end, all else is aborted at once.
 
-        A listener that does not run is left as it is.
+        If the listener does not run, nothing happens.
         """
         listener, self._listener = self._listener, None
         if listener is not None:

@@ -1,4 +1,4 @@
-"""How the listener is set up; every limit of robustness is here, with its default."""
+"""Settings of the listener; every limit is here, with its default."""
 
 from dataclasses import dataclass, field
 
@@ -12,38 +12,38 @@ _MAX_PDU = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """What the listener is called, where it listens, and what a peer may ask of it.
+    """AE titles and addresses of the listener, and its limits.
 
     Attributes
     ----------
     ae_titles
-        What we are called; a request that names anything else is rejected.
+        Our AE titles; a request for another one is rejected.
     host, port
         Where to listen in clear text; port 0 takes a free one, None keeps the plain port closed.
     accept_from
         Who may call: glob patterns of AE titles, each with ``@`` and a pattern or network of
-        addresses if wanted; empty for anybody on this machine.
+        addresses if wanted; empty: anybody on this machine.
     users
-        Who must identify themselves by name and passcode; None for nobody.
+        Users and passcodes, of which every caller must show one; None: no caller has to.
     max_associations
         Associations at once; one more is rejected as transient.
     max_associations_per_peer
-        The same for one address; None for no limit of its own.
+        The same for one address; None: no limit for one address.
     associations_per_minute
-        New associations of one address in a minute, and at once; None for as many as it likes.
+        New associations of one address in a minute, and at once; None: no limit.
     max_pending
-        Connections without an association (yet) from strangers; beyond it the oldest of the
-        address that has most is dropped.
+        Connections without an association from addresses that never had one; beyond it the oldest
+        of the address that has the most is closed.
     reserved_pending
-        As many again for addresses that have had an association before.
+        The same for addresses that have had an association.
     acse_seconds
-        From the connection to a whole A-ASSOCIATE-RQ, TLS handshake included.
+        From the connection to a complete A-ASSOCIATE-RQ, including the TLS handshake.
     pdu_seconds
         From a PDU's first byte to its last.
     idle_seconds
-        Without a message, or a part of one worth the name.
+        Without a message, or some progress of one.
     closing_seconds
-        For the peer to close after our last word.
+        For the peer to close the connection after our last PDU.
     max_pdu
         Bytes of the largest P-DATA-TF that is announced.
     max_instance
@@ -53,7 +53,7 @@ class ServerSettings:
     max_identifier
         Bytes of the largest data set that is kept in memory (storage commitment).
     accept_unknown
-        Take private and retired storage classes too.
+        Accept private and retired storage classes as well.
     reuse_port
         Let several processes listen on the port.
     tls_port

@@ -1,9 +1,8 @@
 """The association's state machine as a table (PS3.8 Section 9.2, Table 9-10), acceptor's part.
 
 We never request a release, so states Sta4, Sta5, Sta7 and Sta9 to Sta12 do not occur. Sta3 and
-Sta8 last only while our own decision is made. In Sta13 nothing that arrives can matter any more
-(after a violation not even its framing is known), so bytes are dropped unread until the peer
-closes or ARTIM expires.
+Sta8 last only while we decide. In Sta13 bytes are dropped unread until the peer closes or ARTIM
+expires: after a violation even their framing is unknown.
 """
 
 from collections.abc import Mapping
@@ -23,7 +22,7 @@ class State(IntEnum):
 
 
 class Event(IntEnum):
-    """What can happen: PDUs by their type (PS3.8 Section 9.3.1), then everything else."""
+    """Events: PDUs by their type (PS3.8 Section 9.3.1), then all others."""
 
     ASSOCIATE_RQ = 0x01
     ASSOCIATE_AC = 0x02
@@ -36,7 +35,7 @@ class Event(IntEnum):
     VIOLATION = 0x11
     """A PDU of known type that breaks a rule, or a message that does."""
     ACCEPTED = 0x20
-    """Our decision on the A-ASSOCIATE-RQ."""
+    """We accept the A-ASSOCIATE-RQ."""
     REJECTED = 0x21
     RELEASING = 0x22
     """Our response to the release request."""
@@ -121,4 +120,4 @@ _TABLE: dict[State, dict[Event, tuple[Action, State]]] = {
 TRANSITIONS: Mapping[tuple[State, Event], tuple[Action, State]] = MappingProxyType(
     {(state, event): target for state, events in _TABLE.items() for event, target in events.items()}
 )
-"""(state, event) to (action, next state); a pair that is not here cannot occur."""
+"""(state, event) to (action, next state); other pairs cannot occur."""

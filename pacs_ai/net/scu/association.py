@@ -1,4 +1,4 @@
-"""Associations that we request: one thread, one question at a time, every wait with an end."""
+"""Associations that we request: one thread, one request at a time, a limit for every wait."""
 
 import socket
 import time
@@ -31,15 +31,15 @@ from pacs_ai.net.status import Status
 from pacs_ai.net.tls import ClientTls, secure
 
 _RELEASE_SECONDS = 5.0
-"""For the answer to our release: all that matters is settled by then."""
+"""For the answer to our release; no result depends on it any more."""
 _MAX_MESSAGE_ID = 0xFFFF
 _LARGEST = 128 << 10
-"""Bytes of a P-DATA-TF, where the peer takes larger ones: more costs memory and gains nothing."""
+"""Bytes of the largest P-DATA-TF that we send: larger ones need memory and are not faster."""
 
 
 @dataclass(frozen=True, slots=True)
 class PeerAddress:
-    """Where a peer is, what it is called, and how it wants to be spoken to."""
+    """Address and AE title of a peer, TLS and user identity."""
 
     ae_title: str
     host: str
@@ -49,13 +49,13 @@ class PeerAddress:
 
     @property
     def name(self) -> str:
-        """The peer in errors."""
+        """What errors call the peer."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.ae_title} at {host}:{self.port}"
 
 
 Serve = Callable[[AgreedContext, Message], bytes]
-"""Does what the peer asks in the middle of our association; returns the encoded response."""
+"""Performs a request of the peer on our association; returns the encoded response."""
 
 
 class RequestedAssociation:
@@ -64,9 +64,9 @@ class RequestedAssociation:
     Attributes
     ----------
     contexts
-        What may be used.
+        The accepted presentation contexts.
     all_sent
-        Whether the last request has gone out to its last byte.
+        Whether the last request was sent to its last byte.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class RequestedAssociation:
     timeout
         Seconds for the peer to take anything that is sent, and to answer.
     serve
-        What to do with requests of the peer's; None refuses them.
+        Performs requests of the peer; None refuses them.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class RequestedAssociation:
         return self._stream.certificate
 
     def next_id(self) -> int:
-        """Return a message id for the next question."""
+        """Return the message id for the next request."""
         self._last_id = self._last_id % _MAX_MESSAGE_ID + 1
         return self._last_id
 
@@ -152,14 +152,14 @@ class RequestedAssociation:
                 other = answered
 
     def listen(self, seconds: float, enough: Callable[[], bool]) -> None:
-        """Serve the peer's requests for a while, or until there is enough, or it goes."""
+        """Answer requests of the peer until ``enough``, for a number of seconds at most."""
         deadline = time.monotonic() + seconds
         with suppress(AssociationAborted, PeerUnreachable):
             while not enough():
                 self._message(deadline)
 
     def release(self) -> None:
-        """Release; a peer that goes without the last word has our leave."""
+        """Release; a peer that closes the connection without an answer is fine."""
         with suppress(PeerError):
             self._stream.send(RELEASE_RQ, self._timeout)
             deadline = time.monotonic() + min(self._timeout, _RELEASE_SECONDS)
@@ -171,7 +171,7 @@ class RequestedAssociation:
                     self._stream.send(RELEASE_RP, self._timeout)
 
     def _message(self, deadline: float) -> Message:
-        """Return the peer's next message, whose request (if it is one) is answered by then."""
+        """Return the peer's next message; if it is a request, it is answered by then."""
         while True:
             for got in self._reader.messages:
                 if not got.is_response:
@@ -212,9 +212,9 @@ def associate(
     Parameters
     ----------
     peer
-        Whom to call.
+        The peer.
     calling_aet
-        What to call ourselves.
+        Our AE title.
     proposals
         Presentation contexts, at most 128.
     timeout
@@ -230,11 +230,11 @@ def associate(
     TlsFailed
         If TLS is not agreed.
     AssociationRejected, AssociationAborted
-        If the peer says no.
+        If the peer rejects or aborts.
     ContextRejected
         If it takes none of the contexts.
     ProtocolViolation
-        If its answer is none.
+        If its answer breaks the protocol.
     """
     stream = PduStream(_connect(peer, timeout), peer.name)
     try:
@@ -277,7 +277,7 @@ def _request(
     proposals: Sequence[Proposal],
     timeout: float,
 ) -> Acceptance:
-    """Send the request and judge its answer."""
+    """Send the request and read the answer."""
     credentials = None if peer.login is None else peer.login.credentials()
     stream.send(encode_request(peer.ae_title, calling_aet, proposals, credentials), timeout)
     kind, body = stream.receive(time.monotonic() + timeout)

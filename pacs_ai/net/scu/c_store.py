@@ -1,4 +1,4 @@
-"""C-STORE as SCU: files go out as they are, each in its own transfer syntax (PS3.4 Annex B)."""
+"""C-STORE as SCU: files are sent as they are, each in its transfer syntax (PS3.4 Annex B)."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ from pacs_ai.net.scu.negotiation import MAX_CONTEXTS, AgreedContext, Proposal
 from pacs_ai.net.status import Status, Verdict, classify
 
 _SLOWEST = 128 << 10
-"""Bytes a second that what the system still holds is given to get through: the wait for the
-answer begins when all is handed to it, not when it has arrived."""
+"""Bytes a second of the slowest link. The wait for an answer begins when the system has all bytes,
+which it may still have to send."""
 _HELD = 4 << 20
-"""Bytes that it holds at most."""
+"""Most bytes that the system may still have to send."""
 _PIECE = 128 << 10
 _LOW_PRIORITY = 2
 
@@ -47,7 +47,7 @@ class SendingStopped(PeerError):
 
 
 class Withheld(PeerError):
-    """Meanwhile the file was not to be sent any more. Nothing is wrong with peer or file."""
+    """The file may not be sent any more. Nothing is wrong with the peer or the file."""
 
     code = "WITHHELD"
     retryable = True
@@ -69,7 +69,7 @@ class StoreOutcome:
 
     @property
     def verdict(self) -> Verdict:
-        """What to do now."""
+        """What the outcome means for the delivery."""
         if self.status is not None or self.error is None:
             return classify(self.status)
         return Verdict.RETRY if self.error.retryable else Verdict.REFUSED
@@ -110,17 +110,17 @@ def store(
     Parameters
     ----------
     peer
-        Whom to send to.
+        The peer.
     calling_aet
-        What to call ourselves.
+        Our AE title.
     paths
         DICOM files of any class and syntax.
     on_answer
-        Told each outcome as it comes.
+        Called with each outcome as it comes.
     timeout
-        See `pacs_ai.net.scu.association.association`.
+        See `pacs_ai.net.scu.association.associate`.
     may_leave
-        Asked right before each file is sent; what may not ends as `Withheld`.
+        Asked right before each file is sent; one that may not ends with `Withheld`.
 
     Returns
     -------
@@ -131,7 +131,7 @@ def store(
     Raises
     ------
     PeerUnreachable, AssociationRejected
-        If there was no association at all.
+        If no association was established.
     """
     outcomes: dict[Path, StoreOutcome] = {}
 
@@ -172,7 +172,7 @@ def _examine(paths: Iterable[Path], note: Callable[[StoreOutcome], None]) -> Ite
 
 
 def _batches(files: Iterable[_File]) -> Iterator[list[_File]]:
-    """Cut the files into runs that one association's contexts suffice for."""
+    """Divide the files into batches, each for the contexts of one association."""
     batch: list[_File] = []
     keys: set[_Key] = set()
     for file in files:
@@ -187,7 +187,7 @@ def _batches(files: Iterable[_File]) -> Iterator[list[_File]]:
 
 
 def _proposals(key: _Key) -> tuple[_Key, ...]:
-    """Return the contexts to propose for a file, what is wanted most first."""
+    """Return the contexts to propose for a file, the preferred one first."""
     sop_class, syntax = key
     return (key, (sop_class, IMPLICIT_LITTLE)) if syntax in _CONVERTIBLE else (key,)
 
@@ -221,7 +221,7 @@ def _send(
     file: _File,
     accepted: Mapping[_Key, AgreedContext],
 ) -> StoreOutcome:
-    """Send one file in the context that is wanted most of those accepted.
+    """Send one file in the preferred one of the accepted contexts.
 
     Raises
     ------

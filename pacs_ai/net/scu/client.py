@@ -1,4 +1,4 @@
-"""What the node asks of its peers: an echo, to store, to commit."""
+"""The SCU services: verification, storage, storage commitment."""
 
 from collections.abc import Sequence
 
@@ -38,17 +38,17 @@ _SYNTAXES = (EXPLICIT_LITTLE, IMPLICIT_LITTLE)
 
 
 def echo(peer: PeerAddress, calling_aet: str, timeout: float = 30) -> bytes | None:
-    """Ask a peer whether it is there (C-ECHO, PS3.4 Annex A).
+    """Verify that a peer answers (C-ECHO, PS3.4 Annex A).
 
     Returns
     -------
     bytes or None
-        The certificate that it has shown, DER encoded; None without TLS.
+        The certificate of the peer, DER encoded; None without TLS.
 
     Raises
     ------
     PeerError
-        If it is not, or answers anything but success; see its subclasses.
+        If it does not, or not with success; see the subclasses.
     """
     with associate(
         peer, calling_aet, [Proposal(VERIFICATION, (IMPLICIT_LITTLE,))], timeout
@@ -66,12 +66,12 @@ def request_commitment(
     wait_seconds: float,
     timeout: float = 30,
 ) -> CommitmentReport | None:
-    """Ask a peer to say whether it keeps what it was sent (N-ACTION, PS3.4 Annex J.3.2).
+    """Ask a peer whether it keeps the instances it was sent (N-ACTION, PS3.4 Annex J.3.2).
 
     Parameters
     ----------
     transaction_uid
-        What the peer's report will name, on whichever association it comes.
+        The peer's report names it, on whichever association it comes.
     references
         SOP class and instance of each object.
     wait_seconds
@@ -127,7 +127,7 @@ def _read(dataset: bytes, context: AgreedContext) -> CommitmentReport | None:
 def report_commitment(
     peer: PeerAddress, calling_aet: str, report: CommitmentReport, timeout: float = 30
 ) -> None:
-    """Deliver our own report on an association for it (N-EVENT-REPORT, PS3.4 Annex J.3.3).
+    """Deliver our report on a new association (N-EVENT-REPORT, PS3.4 Annex J.3.3).
 
     Raises
     ------

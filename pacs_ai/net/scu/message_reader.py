@@ -1,4 +1,4 @@
-"""Messages of a peer that we have called, put together from fragments (PS3.8 Annex E)."""
+"""Messages of a peer on our association, assembled from fragments (PS3.8 Annex E)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _PDV = Struct(">LBB")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A request of the peer's with its data set, or a response, whose data set is dropped."""
+    """A request of the peer with its data set, or a response without it."""
 
     context_id: int
     command: Command
@@ -23,15 +23,15 @@ class Message:
 
     @property
     def is_response(self) -> bool:
-        """Tell whether it answers something."""
+        """Tell whether it is a response."""
         return bool((self.command.number(Element.FIELD) or 0) & RESPONSE)
 
 
 class MessageReader:
-    """Takes P-DATA-TF bodies and gives messages.
+    """Assembles messages from the bodies of P-DATA-TF PDUs.
 
-    A response is whole with its command set: none that we await has a data set we need, and some
-    peers announce one that never comes.
+    A response is complete with its command set: we need no data set of a response, and some peers
+    announce one that never comes.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class MessageReader:
 
     @property
     def messages(self) -> Iterator[Message]:
-        """The messages that are whole, each given once."""
+        """The complete messages, each once."""
         while self._ready:
             yield self._ready.pop(0)
 
@@ -58,8 +58,8 @@ class MessageReader:
         Raises
         ------
         ProtocolViolation
-            If a fragment reaches beyond the PDU, a message grows too long, or a command set says
-            not what it is.
+            If a fragment reaches beyond the PDU, a message is too long, or a command set has no
+            command field.
         """
         at = 0
         while at < len(body):

@@ -61,7 +61,7 @@ _RESULTS: Mapping[int, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Who we say that we are (PS3.7 Annex D.3.3.7); without a passcode the name alone is said."""
+    """Our user identity (PS3.7 Annex D.3.3.7): name and passcode, or the name alone."""
 
     name: str
     passcode: str | None = field(default=None, repr=False)
@@ -69,13 +69,13 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """The user name that a peer wants, and where its passcode stands (None: there is none)."""
+    """The user name for a peer, and the file with its passcode (None: there is none)."""
 
     name: str
     passcode_file: Path | None = None
 
     def credentials(self) -> Credentials:
-        """Read the passcode as it is at this moment.
+        """Read the passcode as it is now.
 
         Raises
         ------
@@ -92,7 +92,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A presentation context that we propose; ``serves``: with us as its SCP, not as its SCU."""
+    """A presentation context that we propose; ``serves``: we are its SCP, not its SCU."""
 
     abstract_syntax: str
     transfer_syntaxes: tuple[str, ...]
@@ -110,7 +110,7 @@ class AgreedContext:
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """What a peer has accepted: contexts, and the longest P-DATA-TF that it takes (0: any)."""
+    """What a peer has accepted: contexts, and the largest P-DATA-TF that it takes (0: any)."""
 
     contexts: tuple[AgreedContext, ...]
     max_pdu: int
@@ -155,7 +155,7 @@ def _proposed(number: int, proposal: Proposal) -> bytes:
 
 
 def _role(sop_class_uid: str) -> bytes:
-    """Encode the wish to be SCP of a class, and not its SCU (PS3.7 Annex D.3.3.4.1)."""
+    """Encode the proposal to be SCP of a class, and not its SCU (PS3.7 Annex D.3.3.4.1)."""
     uid = sop_class_uid.encode()
     return encode_item(ItemType.ROLE_SELECTION, len(uid).to_bytes(2, "big") + uid + b"\0\1")
 
@@ -169,7 +169,7 @@ def _identity(credentials: Credentials) -> bytes:
 
 
 def decode_acceptance(body: bytes, proposals: Sequence[Proposal]) -> Acceptance:
-    """Take the body of an A-ASSOCIATE-AC apart.
+    """Decode the body of an A-ASSOCIATE-AC.
 
     Parameters
     ----------
@@ -233,7 +233,7 @@ def _syntax(value: bytes, budget: Budget) -> str:
 
 
 def _max_pdu(value: bytes, budget: Budget, default: int) -> int:
-    """Find the maximum length; nothing else in the user information matters to a sender."""
+    """Return the maximum length; a sender needs nothing else of the user information."""
     try:
         for kind, data in walk_items(value, 0, len(value), budget):
             if kind == ItemType.MAXIMUM_LENGTH and len(data) == MAX_LENGTH.size:
@@ -244,7 +244,7 @@ def _max_pdu(value: bytes, budget: Budget, default: int) -> int:
 
 
 def rejection(body: bytes) -> str:
-    """Say why a peer rejects an association (PS3.8 Section 9.3.4)."""
+    """Return why a peer rejects an association (PS3.8 Section 9.3.4)."""
     result, source, reason = (*body[1:4], 0, 0, 0)[:3]
     text = _REASONS.get((source, reason), f"reason {result}/{source}/{reason}")
     transient = 2

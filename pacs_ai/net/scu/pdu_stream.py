@@ -20,7 +20,7 @@ from pacs_ai.net.tls import tls_reason
 
 _CHUNK = 64 << 10
 _MAX_BODY = (1 << 20) + (64 << 10)
-"""Longest PDU that is taken: what we announce, and what some peers add to it."""
+"""Longest PDU that is accepted: the announced size, and what some peers add to it."""
 _LENGTH = Struct(">BxL")
 _TLS_RECORDS = range(20, 24)
 """First bytes of the records of TLS (RFC 8446 Section 5.1)."""
@@ -32,19 +32,19 @@ _open_lock = threading.Lock()
 
 
 class TlsEnded(TlsFailed):
-    """The peer ended TLS after the handshake: with TLS 1.3 that is how it refuses a certificate.
+    """The peer ended TLS after the handshake; in TLS 1.3 it refuses a certificate in this way.
 
     Look at its log, and at the certificate that it is shown.
     """
 
 
 class PduStream:
-    """PDUs out and in.
+    """Sends and receives PDUs.
 
     Parameters
     ----------
     sock
-        Connected; TLS is spoken on it already, if at all.
+        Connected, after the TLS handshake if there is one.
     name
         The peer, for errors.
     """
@@ -93,7 +93,7 @@ class PduStream:
                 raise self._broken(error) from error
 
     def receive(self, deadline: float) -> tuple[PduType, bytes]:
-        """Wait for a PDU until a moment on the monotonic clock; return its type and body.
+        """Wait for a PDU, until a time on the monotonic clock; return its type and body.
 
         Raises
         ------
@@ -116,7 +116,7 @@ class PduStream:
                 raise PeerUnreachable(f"{self.name} does not answer in time")
 
     def abort(self, data: bytes) -> None:
-        """Send an A-ABORT, if that can be done at once; `close` follows."""
+        """Send an A-ABORT if the socket takes it at once; `close` follows."""
         with suppress(PeerError):
             if self._ended is None:
                 self.send(data, _LAST_WORD_SECONDS)
@@ -128,13 +128,13 @@ class PduStream:
         self._sock.close()
 
     def cut(self) -> None:
-        """End it from another thread: who waits on it wakes with `ConnectionGone`."""
-        # The base method: that of an SSL socket forgets the session.
+        """End it from another thread: a thread that waits on it gets `ConnectionGone`."""
+        # The base method: the one of an SSL socket drops the session.
         with suppress(OSError):
             socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
 
     def _look(self) -> None:
-        """Take in what has arrived, without a wait; raise if it ends the association."""
+        """Read what has arrived, without waiting; raise if it ends the association."""
         while self._ended is None and self._fill():
             if len(self._arrived) > 2 * _MAX_BODY:
                 raise ProtocolViolation(f"{self.name} sends more than anybody asked for")
@@ -145,7 +145,7 @@ class PduStream:
             raise self._ended
 
     def _fill(self) -> bool:
-        """Receive what is there; False if that is nothing, or was the end."""
+        """Receive what is there; False if there is nothing, or the connection has ended."""
         try:
             data = self._sock.recv(_CHUNK)
         except _BUSY:
@@ -160,7 +160,7 @@ class PduStream:
         return True
 
     def _whole(self) -> tuple[PduType, bytes] | None:
-        """Take the first PDU out of what has arrived, once all of it is there."""
+        """Return the first PDU of what has arrived, if it is complete."""
         if len(self._arrived) < HEADER:
             return None
         number, length = _LENGTH.unpack_from(self._arrived)
@@ -180,7 +180,7 @@ class PduStream:
         return PduType(number), body
 
     def _wait(self, events: int, deadline: float) -> bool:
-        """Wait until the socket is ready; False if the time is over."""
+        """Wait until the socket is ready; False if the time has passed."""
         left = deadline - time.monotonic()
         if left <= 0:
             return False
@@ -203,7 +203,7 @@ class PduStream:
 
 
 def cut_all() -> None:
-    """End every association that this process has requested: the node stops."""
+    """End every association that this process has requested, as the node stops."""
     with _open_lock:
         wires = list(_open)
     for wire in wires:
