@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from pacs_ai.cli.filters import Filters, wanted, with_filters
-from pacs_ai.cli.node import opened_node
-from pacs_ai.cli.options import AsJson, ConfigPath, Limit, Verbose, group, read_config
+from pacs_ai.cli.filters import Filters, state_option, wanted, with_filters
+from pacs_ai.cli.node import NodeToOpen, with_node
+from pacs_ai.cli.options import AsJson, Limit, group
 from pacs_ai.cli.retrying import check_choice, print_retried
 from pacs_ai.cli.summary import print_destinations
 from pacs_ai.cli.tables import print_json, show_lines
@@ -20,27 +20,24 @@ Reference = Annotated[list[int], typer.Argument(metavar="ID", help="Ids, as list
 
 
 @app.command("list")
+@with_node
 @with_filters("peer", "study", "sender", "model", "since", "before")
 def list_deliveries(
     *,
-    state: Annotated[
-        DeliveryState | None,
-        typer.Option("--state", case_sensitive=False, help="In this state.", show_default=False),
-    ] = None,
+    state: Annotated[DeliveryState | None, state_option("In this state.")] = None,
     filters: Filters,
     limit: Limit = 50,
     summary: Annotated[
         bool, typer.Option("--summary", help="Only the sums, a line a destination.")
     ] = False,
     as_json: AsJson = False,
-    config: ConfigPath = None,
-    verbose: Verbose = False,
+    node_to_open: NodeToOpen,
 ) -> None:
     """List deliveries, the newest first, and sum up per destination.
 
     The time is that of storing for what is stored, of the next try for what waits.
     """
-    with opened_node(read_config(config, verbose=verbose)) as node:
+    with node_to_open as node:
         selected = wanted(node, filters, state=state, limit=limit)
         records = [] if summary else operate.list_deliveries(node, selected)
         sums = operate.list_destinations(node, selected)
@@ -69,6 +66,7 @@ def _line(record: DeliveryRecord) -> dict[str, object]:
 
 
 @app.command()
+@with_node
 @with_filters("since", "before", "peer", "study", "sender", "model", of_state=True)
 def retry(
     ids: Annotated[
@@ -78,21 +76,15 @@ def retry(
     *,
     state: Annotated[
         DeliveryState | None,
-        typer.Option(
-            "--state",
-            case_sensitive=False,
-            help="All in this state: FAILED (if another filter is given) or WAITING.",
-            show_default=False,
-        ),
+        state_option("All in this state: FAILED (if another filter is given) or WAITING."),
     ] = None,
     filters: Filters,
     as_json: AsJson = False,
-    config: ConfigPath = None,
-    verbose: Verbose = False,
+    node_to_open: NodeToOpen,
 ) -> None:
     """Send again what FAILED, or at once what is WAITING: by id, or all that match."""
     check_choice(ids or [], filters, state, operate.RETRYABLE)
-    with opened_node(read_config(config, verbose=verbose)) as node:
+    with node_to_open as node:
         if ids:
             done = operate.retry_deliveries(node, ids)
         else:
@@ -101,8 +93,9 @@ def retry(
 
 
 @app.command()
-def cancel(ids: Reference, *, config: ConfigPath = None, verbose: Verbose = False) -> None:
+@with_node
+def cancel(ids: Reference, *, node_to_open: NodeToOpen) -> None:
     """Give up what is PENDING, WAITING or FAILED."""
-    with opened_node(read_config(config, verbose=verbose)) as node:
+    with node_to_open as node:
         operate.cancel_deliveries(node, ids)
     print(f"{len(ids)} cancelled")

@@ -1,12 +1,11 @@
 """Options that select rows, the same for all commands that list rows or try them again."""
 
-import inspect
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from pacs_ai.cli.options import moment
+from pacs_ai.cli.options import Command, give, moment
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate.find import selection
 from pacs_ai.store.selection import Filter
@@ -40,37 +39,22 @@ _OF_STATE = {
 }
 
 
-def with_filters(
-    *names: str, of_state: bool = False
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command some of these options, in this order, where it has its ``filters`` parameter.
+def state_option(text: str) -> object:
+    """Return the option that names a state of the rows."""
+    return typer.Option("--state", case_sensitive=False, help=text, show_default=False)
+
+
+def with_filters(*names: str, of_state: bool = False) -> Callable[[Command], Command]:
+    """Give a command some of these options, in this order, as its parameter ``filters``.
 
     Parameters
     ----------
     of_state
         Whether the times are those at which a row came to its state.
     """
-    options = {**_OPTIONS, **_OF_STATE} if of_state else _OPTIONS
-
-    def decorated(command: Callable[..., None]) -> Callable[..., None]:
-        def called(*arguments: Any, **values: Any) -> None:  # noqa: ANN401 - as the command takes them
-            filters = {name: values.pop(name) for name in names}
-            command(*arguments, filters=filters, **values)
-
-        shown = []
-        for parameter in inspect.signature(command, eval_str=True).parameters.values():
-            if parameter.name != "filters":
-                shown.append(parameter)
-                continue
-            shown += [
-                parameter.replace(name=name, default=None, annotation=options[name])
-                for name in names
-            ]
-        called.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
-        called.__name__, called.__doc__ = command.__name__, command.__doc__
-        return called
-
-    return decorated
+    known = {**_OPTIONS, **_OF_STATE} if of_state else _OPTIONS
+    options = {name: known[name] for name in names}
+    return lambda command: give(command, "filters", options, dict)
 
 
 def wanted(

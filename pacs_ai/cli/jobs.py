@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from pacs_ai.cli.filters import Filters, wanted, with_filters
-from pacs_ai.cli.node import opened_node
-from pacs_ai.cli.options import AsJson, ConfigPath, Limit, Verbose, group, named_job, read_config
+from pacs_ai.cli.filters import Filters, state_option, wanted, with_filters
+from pacs_ai.cli.node import NodeToOpen, with_node
+from pacs_ai.cli.options import AsJson, Limit, group, named_job
 from pacs_ai.cli.retrying import check_choice, print_retried
 from pacs_ai.cli.tables import print_json, print_part, print_record, show_lines
 from pacs_ai.domain import JobState
@@ -27,21 +27,18 @@ Reference = Annotated[
 
 
 @app.command("list")
+@with_node
 @with_filters("study", "sender", "peer", "model", "since", "before")
 def list_jobs(
     *,
-    state: Annotated[
-        JobState | None,
-        typer.Option("--state", case_sensitive=False, help="In this state.", show_default=False),
-    ] = None,
+    state: Annotated[JobState | None, state_option("In this state.")] = None,
     filters: Filters,
     limit: Limit = 50,
     as_json: AsJson = False,
-    config: ConfigPath = None,
-    verbose: Verbose = False,
+    node_to_open: NodeToOpen,
 ) -> None:
     """List jobs, the newest first."""
-    with opened_node(read_config(config, verbose=verbose)) as node:
+    with node_to_open as node:
         records = operate.list_jobs(node, wanted(node, filters, state=state, limit=limit))
     if as_json:
         print_json([to_dict(record) for record in records])
@@ -64,11 +61,10 @@ def _line(record: JobRecord) -> dict[str, object]:
 
 
 @app.command()
-def show(
-    job: Reference, *, as_json: AsJson = False, config: ConfigPath = None, verbose: Verbose = False
-) -> None:
+@with_node
+def show(job: Reference, *, as_json: AsJson = False, node_to_open: NodeToOpen) -> None:
     """Show a job with its results, their deliveries and its audit trail."""
-    with opened_node(read_config(config, verbose=verbose)) as node:
+    with node_to_open as node:
         details = to_dict(operate.show_job(node, named_job(job)))
     if as_json:
         print_json(details)
@@ -79,6 +75,7 @@ def show(
 
 
 @app.command()
+@with_node
 @with_filters("since", "before", "model", "study", "sender", "peer", of_state=True)
 def retry(
     job: Annotated[
@@ -90,21 +87,17 @@ def retry(
     *,
     state: Annotated[
         JobState | None,
-        typer.Option(
-            "--state",
-            case_sensitive=False,
-            help="All in this state: FAILED (if another filter is given), REJECTED or WAITING.",
-            show_default=False,
+        state_option(
+            "All in this state: FAILED (if another filter is given), REJECTED or WAITING."
         ),
     ] = None,
     filters: Filters,
     as_json: AsJson = False,
-    config: ConfigPath = None,
-    verbose: Verbose = False,
+    node_to_open: NodeToOpen,
 ) -> None:
     """Queue again what FAILED, was REJECTED or is WAITING: jobs by id, or all that match."""
     check_choice(job or [], filters, state, operate.RETRYABLE)
-    with opened_node(read_config(config, verbose=verbose)) as node:
+    with node_to_open as node:
         if job:
             done = operate.retry_jobs(node, [named_job(one) for one in job])
         else:
@@ -113,8 +106,9 @@ def retry(
 
 
 @app.command()
-def cancel(job: Reference, *, config: ConfigPath = None, verbose: Verbose = False) -> None:
+@with_node
+def cancel(job: Reference, *, node_to_open: NodeToOpen) -> None:
     """Cancel a job that is QUEUED or WAITING."""
-    with opened_node(read_config(config, verbose=verbose)) as node:
+    with node_to_open as node:
         cancelled = operate.cancel_job(node, named_job(job))
     print(f"job {cancelled}: cancelled")

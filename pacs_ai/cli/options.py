@@ -1,9 +1,11 @@
 """Options that several commands have, and what follows from them."""
 
+import inspect
 import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -83,6 +85,44 @@ def read_config(
         log = log.model_copy(update={"level": "WARNING"})
     setup_logging(log, config.debug_file())
     return config
+
+
+Command = Callable[..., None]
+
+
+def give(
+    command: Command,
+    parameter: str,
+    options: Mapping[str, object],
+    make: Callable[[dict[str, Any]], object],
+) -> Command:
+    """Give a command several options in place of one parameter.
+
+    Parameters
+    ----------
+    parameter
+        Name of the command's own parameter, keyword only.
+    options
+        The options by name, as Typer takes them in annotations; all may be left out.
+    make
+        Makes the value of the parameter from what the options were given.
+    """
+
+    def called(*arguments: Any, **values: Any) -> None:  # noqa: ANN401 - as the command takes them
+        given = {name: values.pop(name) for name in options}
+        command(*arguments, **{parameter: make(given)}, **values)
+
+    shown = []
+    for own in inspect.signature(command, eval_str=True).parameters.values():
+        if own.name == parameter:
+            for name, option in options.items():
+                default = False if get_args(option)[0] is bool else None
+                shown.append(own.replace(name=name, default=default, annotation=option))
+        else:
+            shown.append(own)
+    called.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    called.__name__, called.__doc__ = command.__name__, command.__doc__
+    return called
 
 
 def named_job(reference: str) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pacs_ai.cli.node import opened_node
+from pacs_ai.cli.node import NodeToOpen, with_node
 from pacs_ai.cli.options import ConfigPath, Timeout, Verbose, named_job, read_config, single
 from pacs_ai.config import Config, FolderPeer
 from pacs_ai.destinations.addresses import (
@@ -111,14 +111,14 @@ def _send(
 
 
 @commit.command()
+@with_node
 def _commit(
     job: Annotated[str, typer.Argument(metavar="JOB", help="Its id, or the beginning of it.")],
     *,
-    config: ConfigPath = None,
-    verbose: Verbose = False,
+    node_to_open: NodeToOpen,
 ) -> None:
     """Ask the peers that have got a job's results once more whether they keep them."""
-    with opened_node(read_config(config, verbose=verbose)) as node:
+    with node_to_open as node:
         row = find_job(node, named_job(job))
         asked = step.ask_again(node, JobId(row.id))
     if not asked:

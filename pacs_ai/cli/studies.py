@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from pacs_ai.cli.details import CHOICE_COLUMNS, print_all, print_screen
-from pacs_ai.cli.filters import Filters, wanted, with_filters
-from pacs_ai.cli.node import opened_node
-from pacs_ai.cli.options import AsJson, ConfigPath, Limit, Verbose, group, read_config
+from pacs_ai.cli.filters import Filters, state_option, wanted, with_filters
+from pacs_ai.cli.node import NodeToOpen, with_node
+from pacs_ai.cli.options import AsJson, Limit, group
 from pacs_ai.cli.summary import print_destinations
 from pacs_ai.cli.tables import print_json, show_lines, show_records
 from pacs_ai.domain import StudyState
@@ -30,24 +30,21 @@ Accession = Annotated[
 
 
 @app.command("list")
+@with_node
 @with_filters("sender", "peer", "model", "since", "before")
 def list_studies(
     *,
-    state: Annotated[
-        StudyState | None,
-        typer.Option("--state", case_sensitive=False, help="In this state.", show_default=False),
-    ] = None,
+    state: Annotated[StudyState | None, state_option("In this state.")] = None,
     filters: Filters,
     limit: Limit = 50,
     as_json: AsJson = False,
-    config: ConfigPath = None,
-    verbose: Verbose = False,
+    node_to_open: NodeToOpen,
 ) -> None:
     """List studies, the last active first; with the seconds from last image to result.
 
     Below them stands what their destinations have and have not got yet.
     """
-    with opened_node(read_config(config, verbose=verbose)) as node:
+    with node_to_open as node:
         selected = wanted(node, filters, state=state, limit=limit)
         records = operate.list_studies(node, selected)
         sums = operate.list_destinations(node, selected)
@@ -75,6 +72,7 @@ def _line(record: StudyRecord) -> dict[str, object]:
 
 
 @app.command()
+@with_node
 def show(
     study: Annotated[
         str | None,
@@ -86,13 +84,12 @@ def show(
         bool, typer.Option("--all", help="Every instance, result, delivery and event.")
     ] = False,
     as_json: AsJson = False,
-    config: ConfigPath = None,
-    verbose: Verbose = False,
+    node_to_open: NodeToOpen,
 ) -> None:
     """Show a study: what was not analysed, jobs, deliveries, what happened last."""
     if (study is None) == (accession is None):
         raise typer.BadParameter("give either a STUDY or --accession")
-    with opened_node(read_config(config, verbose=verbose)) as node:
+    with node_to_open as node:
         if study is not None:
             found = [operate.show_study(node, study)]
         else:
@@ -106,21 +103,24 @@ def show(
 
 
 @app.command()
-def close(study: Reference, *, config: ConfigPath = None, verbose: Verbose = False) -> None:
+@with_node
+def close(study: Reference, *, node_to_open: NodeToOpen) -> None:
     """Close a study that is still RECEIVING: wait for nothing more."""
-    with opened_node(read_config(config, verbose=verbose)) as node:
+    with node_to_open as node:
         closed = operate.close_study(node, study)
     print(f"study {closed.id}: closed")
 
 
 @app.command()
-def reroute(study: Reference, *, config: ConfigPath = None, verbose: Verbose = False) -> None:
+@with_node
+def reroute(study: Reference, *, node_to_open: NodeToOpen) -> None:
     """Apply the rules anew, as a new revision: after a change of rules or models."""
-    with opened_node(read_config(config, verbose=verbose)) as node:
+    with node_to_open as node:
         _print_revision(operate.reroute_study(node, study))
 
 
 @app.command()
+@with_node
 def resolve(
     study: Reference,
     *,
@@ -133,15 +133,14 @@ def resolve(
             show_default=False,
         ),
     ] = None,
-    config: ConfigPath = None,
-    verbose: Verbose = False,
+    node_to_open: NodeToOpen,
 ) -> None:
     """End a CONFLICT: say whose study it is. Without --keep: show the choices, do nothing.
 
     All its images are of one patient, and you know which. Results are made anew; under another
     patient than before, the old ones are withdrawn.
     """
-    with opened_node(read_config(config, verbose=verbose)) as node:
+    with node_to_open as node:
         if keep is None:
             choices = [to_dict(choice) for choice in operate.list_choices(node, study)]
             show_records(choices, CHOICE_COLUMNS, as_json=False, nothing="")
@@ -152,15 +151,15 @@ def resolve(
 
 
 @app.command()
+@with_node
 def delete(
     study: Reference,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    config: ConfigPath = None,
-    verbose: Verbose = False,
+    node_to_open: NodeToOpen,
 ) -> None:
     """Remove a study's files, rows and results, so that it can be sent again."""
-    with opened_node(read_config(config, verbose=verbose)) as node:
+    with node_to_open as node:
         if not yes:
             found = operate.get_study(node, study)
             typer.confirm(f"Delete study {found.id} ({found.instances} images)?", abort=True)

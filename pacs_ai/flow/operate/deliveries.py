@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pacs_ai.domain import DeliveryState, TaskKind
 from pacs_ai.errors import StateError
 from pacs_ai.flow.context import FlowContext, pair_key
-from pacs_ai.flow.operate.retrying import Retried, retry_those_left, states_to_retry
+from pacs_ai.flow.operate.retrying import Retried, retry_matching
 from pacs_ai.store import again, operator, sending
 from pacs_ai.store.records import DeliveryRecord
 from pacs_ai.store.schema import Delivery
@@ -63,14 +63,7 @@ def retry_matching_deliveries(context: FlowContext, wanted: Filter) -> Retried:
     StateError
         If deliveries in this state cannot be tried again.
     """
-    states = states_to_retry(wanted.state, RETRYABLE)
-    with context.database.write() as session:
-        rows = retry_those_left(
-            session,
-            again.deliveries(session, wanted, states),
-            lambda session, row: _send(context, session, row),
-        )
-    return Retried(len(rows), [row.id for row in rows])
+    return retry_matching(context, wanted, RETRYABLE, again.deliveries, _send)
 
 
 def cancel_deliveries(context: FlowContext, ids: Sequence[int]) -> list[int]:

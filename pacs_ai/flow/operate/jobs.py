@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pacs_ai.domain import JobId, JobState, TaskKind
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate.find import find_job
-from pacs_ai.flow.operate.retrying import Retried, retry_those_left, states_to_retry
+from pacs_ai.flow.operate.retrying import Retried, retry_matching
 from pacs_ai.store import again, operator, overview, results
 from pacs_ai.store.records import (
     DeliveryRecord,
@@ -93,14 +93,7 @@ def retry_matching_jobs(context: FlowContext, wanted: Filter) -> Retried:
     StateError
         If jobs in this state cannot be tried again.
     """
-    states = states_to_retry(wanted.state, RETRYABLE)
-    with context.database.write() as session:
-        rows = retry_those_left(
-            session,
-            again.jobs(session, wanted, states),
-            lambda session, row: _queue(context, session, row),
-        )
-    return Retried(len(rows), [row.id for row in rows])
+    return retry_matching(context, wanted, RETRYABLE, again.jobs, _queue)
 
 
 def cancel_job(context: FlowContext, reference: str) -> str:

@@ -1,14 +1,18 @@
 """What trying jobs and deliveries again has in common."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
 from pacs_ai.errors import IllegalTransition, StateError
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.store.schema import Delivery, Job
+from pacs_ai.store.selection import Filter
 from pacs_ai.store.session import Session
 
-Row = TypeVar("Row")
+Row = TypeVar("Row", Job, Delivery)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,44 +20,41 @@ class Retried:
     """The ids of the jobs or deliveries that are tried again, and their number."""
 
     retried: int
-    ids: list[str] | list[int]
+    ids: Sequence[str | int]
 
 
-def states_to_retry(state: str | None, allowed: Sequence[StrEnum]) -> Sequence[str]:
-    """Return the states whose rows are tried again: the first one allowed if none is given.
+def retry_matching(
+    context: FlowContext,
+    wanted: Filter,
+    allowed: Sequence[StrEnum],
+    select: Callable[[Session, Filter, Sequence[str]], Sequence[Row]],
+    retry: Callable[[FlowContext, Session, Row], None],
+) -> Retried:
+    """Try all rows again that a filter selects.
+
+    Rows whose state somebody else changes meanwhile are left as they are.
+
+    Parameters
+    ----------
+    wanted
+        Its state is one of ``allowed``; the first of them if it has none.
+    select
+        Returns the rows in some states that a filter selects.
+    retry
+        Tries one row again; raises `IllegalTransition` if its state has changed.
 
     Raises
     ------
     StateError
         If rows in this state cannot be tried again.
     """
-    if state is None:
-        return allowed[:1]
+    state = wanted.state or allowed[0]
     if state not in allowed:
         raise StateError(f"what is {state} cannot be tried again, only {', '.join(allowed)}")
-    return [state]
-
-
-def retry_those_left(
-    session: Session, rows: Sequence[Row], retry: Callable[[Session, Row], None]
-) -> list[Row]:
-    """Try rows again, except those whose state somebody else has changed meanwhile.
-
-    Parameters
-    ----------
-    retry
-        Tries one row again; raises `IllegalTransition` if its state has changed.
-
-    Returns
-    -------
-    list
-        The rows that are tried again.
-    """
     done = []
-    for row in rows:
-        try:
-            retry(session, row)
-        except IllegalTransition:
-            continue
-        done.append(row)
-    return done
+    with context.database.write() as session:
+        for row in select(session, wanted, [state]):
+            with contextlib.suppress(IllegalTransition):
+                retry(context, session, row)
+                done.append(row.id)
+    return Retried(len(done), done)
