@@ -104,7 +104,7 @@ def predict_study(classifier: Classifier, sources: Sequence[Source]) -> Predicte
     for header, frame in selection.frames:
         try:
             image = read_image(header.path, frame, spec.windows)
-            seen = classifier.examine(image.grey)
+            seen = classifier.predict_image(image.grey)
         except (NotDicom, UnsupportedPixels) as error:
             failed.append((header, frame, error.message))
         else:

@@ -14,7 +14,7 @@ _Years = Annotated[float, Field(ge=0)]
 
 
 class Misfit(StrEnum):
-    """In what an image lies outside; a few words that name no value."""
+    """In what an image lies outside the intended use; a few words without values."""
 
     BODY_PART = "other body part"
     VIEW = "other view"
@@ -26,9 +26,9 @@ class Misfit(StrEnum):
 class Applicability(BaseModel):
     """Section ``[applicability]`` of a bundle: what the model was trained for.
 
-    What is left out does not matter. What an image does not say of itself is not held against it:
-    most radiographs name no body part. The modality stands in ``[input]``, and other modalities
-    are never shown to the model.
+    A key that is left out excludes no image. An image that does not state an attribute is not
+    outside because of it: most radiographs name no body part. The modality stands in ``[input]``;
+    the model never gets images of other modalities.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Applicability(BaseModel):
     age_years: tuple[_Years, _Years] | None = None
 
     def misfits(self, header: InstanceHeader) -> tuple[Misfit, ...]:
-        """Say in what an image lies outside; empty if in nothing.
+        """Return in what an image lies outside the intended use; empty if in nothing.
 
         Parameters
         ----------
@@ -73,7 +73,7 @@ class Applicability(BaseModel):
         return tuple(reason for wrong, reason in reasons if wrong)
 
     def refusal(self, header: InstanceHeader) -> str:
-        """Say why an image is kept from the model; "" if it is not."""
+        """Say why the model may not get an image; "" if it may."""
         return ", ".join(self.misfits(header)) if self.outside == "refuse" else ""
 
     def _wrong_size(self, header: InstanceHeader) -> bool:
@@ -92,7 +92,7 @@ class Applicability(BaseModel):
 
 
 EVERYTHING = Applicability()
-"""Of a bundle that does not say."""
+"""Excludes nothing: the default of a bundle."""
 
 
 def _unlike(value: str, patterns: Sequence[str]) -> bool:

@@ -9,7 +9,7 @@ from pacs_ai.errors import BundleInvalid
 def gradcam(
     features: npt.NDArray[np.float32], class_weights: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
-    """Where the network looked for one class.
+    """Compute the heat map of one class.
 
     Parameters
     ----------

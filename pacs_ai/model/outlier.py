@@ -1,7 +1,7 @@
-"""How far an image lies from those a model learned from: the Mahalanobis distance of its features.
+"""How far an image lies from the images of training: the Mahalanobis distance of its features.
 
-The pooled features of training form a cloud for each class, all of one shape. An image far from
-every cloud is one the model knows nothing of, however sure its probabilities sound.
+The pooled features of training form one cluster for each class, with a common covariance. The
+probabilities of an image that is far from every cluster mean nothing, even if they are high.
 
 Lee et al., A simple unified framework for detecting out-of-distribution samples, 2018.
 """
@@ -33,7 +33,7 @@ class OutlierEntry(BaseModel):
 
 
 class Outliers:
-    """Tells whether an image is like those of training.
+    """Measures how far images lie from those of training.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Classify images and put them together to a study."""
+"""Classify and explain images, and combine their predictions to that of a study."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,14 +14,14 @@ from pacs_ai.model.bundle import ModelBundle
 from pacs_ai.model.gradcam import gradcam
 from pacs_ai.model.preprocess import preprocess, saliency_to_image
 from pacs_ai.model.providers import Provider, onnx_cpu
-from pacs_ai.model.reserve import reserve, withhold
+from pacs_ai.model.reservations import check_withheld, reservations_of
 from pacs_ai.model.runtime import Runtime
 
 Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
+class ImageOutput:
     """What a model says of one image; the fields are those of `ImagePrediction`."""
 
     probabilities: tuple[float, ...]
@@ -54,7 +54,7 @@ class Classifier:
         """Who computes."""
         return self.bundle.identity
 
-    def examine(self, pixels: Floats) -> Examined:
+    def predict_image(self, pixels: Floats) -> ImageOutput:
         """Classify and explain one image, and tell how far it lies from those of training.
 
         Parameters
@@ -64,10 +64,11 @@ class Classifier:
 
         Returns
         -------
-        Examined
-            A probability for each class; the saliency, shape (classes, h, w), in [0, 1]: each map
-            covers the whole image and only it (the letterbox is undone). Classes that are not
-            positive are not explained, their maps are zero.
+        ImageOutput
+            A probability for each class. The saliency, shape (classes, h, w), in [0, 1]: each map
+            covers exactly the whole image (the resize is undone). Classes that are not positive are
+            not explained: their maps are zero. The distance from the images of training, if the
+            bundle knows them.
 
         Raises
         ------
@@ -86,21 +87,16 @@ class Classifier:
         rows, columns = pixels.shape
         outliers = self.bundle.outliers
         pooled = features.mean(axis=(1, 2))
-        return Examined(
+        return ImageOutput(
             probabilities=tuple(float(p) for p in chances),
             saliency=saliency_to_image(maps, rows, columns, spec),
             outlier=None if outliers is None else float(outliers.score(pooled)[0]),
         )
 
-    def predict_image(self, pixels: Floats) -> tuple[tuple[float, ...], Floats]:
-        """Classify and explain one image: probabilities and saliency of `examine`."""
-        examined = self.examine(pixels)
-        return examined.probabilities, examined.saliency
-
     def aggregate(
         self, images: Sequence[ImagePrediction], left_out: LeftOut = NOTHING
     ) -> StudyPrediction:
-        """Put the predictions of a study's images together; see `aggregate`.
+        """Combine the predictions of a study's images; see `aggregate`.
 
         Parameters
         ----------
@@ -117,9 +113,9 @@ class Classifier:
             If the bundle withholds results of images unlike those of training, and these are.
         """
         prediction = replace(aggregate(images, self.identity), left_out=left_out)
-        reservations = reserve(prediction)
+        reservations = reservations_of(prediction)
         if self.bundle.outliers is not None and self.bundle.outliers.withholds:
-            withhold(reservations)
+            check_withheld(reservations)
         return replace(prediction, reservations=reservations)
 
 
@@ -133,7 +129,7 @@ def activate(logits: Floats, activation: str, temperature: float) -> npt.NDArray
     activation
         ``softmax`` (one class of many) or ``sigmoid`` (each class by itself).
     temperature
-        Divides the logits; fitted so that probabilities mean what they say (Guo et al., 2017).
+        Divides the logits; fitted so that probabilities are calibrated (Guo et al., 2017).
 
     Returns
     -------
@@ -148,16 +144,16 @@ def activate(logits: Floats, activation: str, temperature: float) -> npt.NDArray
 
 
 def aggregate(images: Sequence[ImagePrediction], identity: ModelIdentity) -> StudyPrediction:
-    """Put the predictions of a study's images together.
+    """Combine the predictions of a study's images.
 
     Parameters
     ----------
     images
         At least one.
     identity
-        The model, which says how: ``mean`` averages all images. ``max`` lets the decisive image
-        speak for the study, for softmax with its whole vector, which thus still sums to 1, and for
-        sigmoid each class with its own highest image.
+        The model, which says how: ``mean`` averages all images. ``max`` takes for softmax the
+        probabilities of the decisive image, which sum to 1, and for sigmoid the highest probability
+        of each class.
 
     Raises
     ------
@@ -167,13 +163,13 @@ def aggregate(images: Sequence[ImagePrediction], identity: ModelIdentity) -> Stu
     Notes
     -----
     The decisive image is the one with the highest probability of any positive class, for sigmoid
-    above its operating point, since each class has its own; of equals, the first.
+    above the operating point of its class. Of equal ones it is the first.
     """
     if not images:
         raise NoFittingSeries("the model saw no image of the study")
     table = np.array([image.probabilities for image in images])
-    loudness = _loudness(table, identity)
-    decisive = int(np.argmax(loudness))
+    scores = _positive_scores(table, identity)
+    decisive = int(np.argmax(scores))
     if identity.aggregation == "mean":
         chances = table.mean(axis=0)
     elif identity.activation == "softmax":
@@ -188,8 +184,10 @@ def aggregate(images: Sequence[ImagePrediction], identity: ModelIdentity) -> Stu
     )
 
 
-def _loudness(table: npt.NDArray[np.float64], identity: ModelIdentity) -> npt.NDArray[np.float64]:
-    """Say how strongly each image, a row of ``table``, speaks for a positive class."""
+def _positive_scores(
+    table: npt.NDArray[np.float64], identity: ModelIdentity
+) -> npt.NDArray[np.float64]:
+    """Return for each image, a row of ``table``, its highest score of a positive class."""
     positive = [index for index, entry in enumerate(identity.classes) if entry.positive]
     if not positive:
         return np.asarray(table.max(axis=1))

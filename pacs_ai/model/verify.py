@@ -1,4 +1,4 @@
-"""Check a bundle as a whole: what is served, and what people are told about it."""
+"""Check a bundle as a whole: the files that are served, and its model card."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _BLOCK = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at, whether it is in order, and what was seen."""
+    """One check: its name, whether it passed, and what it found."""
 
     name: str
     ok: bool
@@ -51,7 +51,7 @@ def verify_bundle(
 
 
 def _files(bundle: ModelBundle) -> Check:
-    """Hash every file that the manifest names; what it does not name is nobody's business."""
+    """Hash every file that the manifest names; other files are not checked."""
     for name, wanted in bundle.files.items():
         path = bundle.folder / name
         try:

@@ -78,7 +78,7 @@ def instances(folder: Path, rounds: int) -> list[Outcome]:
         )
         comparing = median_ms(lambda row=row: check_instances(spool, [row]), rounds)  # type: ignore[misc]
         analysing = median_ms(
-            lambda path=path: classifier.examine(read_pixels(path)),  # type: ignore[misc]
+            lambda path=path: classifier.predict_image(read_pixels(path)),  # type: ignore[misc]
             max(3, rounds // 4),
         )
         outcomes.append(Outcome(name, content.size / 1e6, comparing, analysing))

@@ -22,7 +22,7 @@ from pacs_ai.coverage import NOTHING, LeftOut, Unseen
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.dicom.quiet_libraries import quiet
 from pacs_ai.domain import DOCUMENTS, ClassSpec, ImagePrediction, ResultKind
-from pacs_ai.model.reserve import reserve
+from pacs_ai.model.reservations import reservations_of
 from pacs_ai.results.build import Built, build_refusals, build_results
 from pacs_ai.results.sr.comprehensive_sr import as_comprehensive_sr
 from tests.conftest import missing
@@ -203,7 +203,7 @@ def test_no_validator_finds_anything(case: Case, shared: Path, check, tmp_path: 
     activation = "sigmoid" if case.classes is FOURTEEN_CLASSES else "softmax"
     prediction = study(list(pictures(case, paths)), model(case.classes, activation))
     prediction = replace(prediction, left_out=case.left_out)
-    prediction = replace(prediction, reservations=reserve(prediction))
+    prediction = replace(prediction, reservations=reservations_of(prediction))
     results = list(build_results(prediction, case.kinds, CONTEXT, grey))
     made = write(results, tmp_path / "made")
     later = replace(CONTEXT, created_at=CONTEXT.created_at + timedelta(days=1))

@@ -50,7 +50,7 @@ def test_a_bundle_computes_what_the_network_does(world) -> None:
     assert thresholds == judged.calibration.thresholds
     sample = next(s for s in dataset.test if s.labels == (1,))
     pixels = np.asarray(Image.open(sample.path), dtype=np.float32) / 255
-    probabilities = Classifier.load(bundle).predict_image(pixels)[0]
+    probabilities = Classifier.load(bundle).predict_image(pixels).probabilities
     logits = network((2 * pixels - 1)[None, ..., None]) / bundle.temperature
     assert list(probabilities) == pytest.approx(keras.ops.softmax(logits).numpy()[0], abs=1e-4)
     parity = json.loads((run.folder / "parity.json").read_text())

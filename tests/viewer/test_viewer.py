@@ -193,7 +193,9 @@ def test_classes_in_one_place_are_all_named(
 ) -> None:
     seen = shot(shots, "fourteen", REGION)
     found = stored["fourteen"].prediction.positive_classes()
-    first, second, *others = (f"{studies.FOURTEEN[klass].name} probability" for klass in found)
+    first, second, *others = (
+        f"{studies.FOURTEEN[class_index].name} probability" for class_index in found
+    )
     assert len(seen.labels) == len(found) - 1
     assert len([text for text in seen.texts if first in text and second in text]) == 1
     assert all(any(name in text for text in seen.texts) for name in others)

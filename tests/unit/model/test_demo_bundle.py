@@ -47,10 +47,10 @@ def test_it_loads_quickly() -> None:
 @pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small.dcm"])
 def test_real_images_get_an_answer(classifier: Classifier, name: str) -> None:
     pixels = read_pixels(Path(get_testdata_file(name, download=False)))
-    probabilities, saliency = classifier.predict_image(pixels)
-    assert sum(probabilities) == pytest.approx(1.0)
-    assert np.isfinite(saliency).all()
-    assert saliency.shape == (2, 128, 128)
+    output = classifier.predict_image(pixels)
+    assert sum(output.probabilities) == pytest.approx(1.0)
+    assert np.isfinite(output.saliency).all()
+    assert output.saliency.shape == (2, 128, 128)
 
 
 def loudest(classifier: Classifier, study: PhantomStudy) -> tuple[float, bool]:
@@ -58,7 +58,8 @@ def loudest(classifier: Classifier, study: PhantomStudy) -> tuple[float, bool]:
     answers = []
     for image in study.images:
         pixels = read_pixels(image.path)
-        probabilities, saliency = classifier.predict_image(pixels)
+        output = classifier.predict_image(pixels)
+        probabilities, saliency = output.probabilities, output.saliency
         at = np.unravel_index(int(np.argmax(saliency[LESION])), saliency.shape[1:])
         y, x = ((at[axis] + 0.5) / saliency.shape[axis + 1] * pixels.shape[axis] for axis in (0, 1))
         x0, y0, x1, y1 = image.box or (0, 0, 0, 0)

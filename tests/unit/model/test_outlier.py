@@ -47,14 +47,14 @@ def test_the_score_is_the_distance_to_the_nearest_group_by_the_limit() -> None:
 
 def test_a_bundle_without_statistics_cannot_tell(write_bundle: Writer) -> None:
     classifier = Classifier.load(load_bundle(write_bundle()))
-    assert classifier.examine(np.zeros((16, 16), dtype=np.float32)).outlier is None
+    assert classifier.predict_image(np.zeros((16, 16), dtype=np.float32)).outlier is None
 
 
 def test_an_image_gets_its_score(write_bundle: Writer) -> None:
     statistics = np.concatenate([np.zeros((1, CHANNELS)), np.eye(CHANNELS)]).astype(np.float32)
     classifier = Classifier.load(load_bundle(add(write_bundle(), statistics)))
     pixels = np.random.default_rng(1).uniform(0, 1, (16, 16)).astype(np.float32)
-    score = classifier.examine(pixels).outlier
+    score = classifier.predict_image(pixels).outlier
     assert score is not None
     assert score > 0
 
@@ -97,11 +97,11 @@ def test_the_demonstration_tells_phantoms_from_people(demo: Classifier, tmp_path
     scores = []
     for number, modality in enumerate(MODALITIES):
         phantom = write_phantom_study(tmp_path / modality, modality, 77 + number, lesion=True)
-        scores += [demo.examine(read_pixels(path)).outlier or 0.0 for path in phantom.files]
+        scores += [demo.predict_image(read_pixels(path)).outlier or 0.0 for path in phantom.files]
     assert np.mean(np.array(scores) <= 1) >= 0.9
     for name in ("CT_small.dcm", "MR_small.dcm"):
         path = Path(str(get_testdata_file(name, download=False)))
-        assert (demo.examine(read_pixels(path)).outlier or 0.0) > 1
+        assert (demo.predict_image(read_pixels(path)).outlier or 0.0) > 1
 
 
 def test_a_real_image_is_flagged_and_still_answered(demo: Classifier) -> None:

@@ -31,8 +31,9 @@ def image(*probabilities: float) -> ImagePrediction:
 
 def test_an_image_gets_probabilities_and_maps_of_its_own_rectangle(classifier: Classifier) -> None:
     pixels = np.random.default_rng(2).uniform(0, 1, (40, 80)).astype(np.float32)
-    probabilities, saliency = classifier.predict_image(pixels)
-    assert sum(probabilities) == pytest.approx(1.0)
+    output = classifier.predict_image(pixels)
+    saliency = output.saliency
+    assert sum(output.probabilities) == pytest.approx(1.0)
     assert saliency.shape == (2, 8, 16)
     assert saliency.dtype == np.float32
     assert not saliency[0].any(), "a class that is not positive is not explained"
@@ -43,8 +44,8 @@ def test_an_image_gets_probabilities_and_maps_of_its_own_rectangle(classifier: C
 def test_the_same_image_gives_the_same_answer(classifier: Classifier) -> None:
     pixels = np.random.default_rng(2).uniform(0, 1, (40, 80)).astype(np.float32)
     first, second = classifier.predict_image(pixels), classifier.predict_image(pixels)
-    assert first[0] == second[0]
-    assert np.array_equal(first[1], second[1])
+    assert first.probabilities == second.probabilities
+    assert np.array_equal(first.saliency, second.saliency)
 
 
 def test_a_colour_image_is_refused(classifier: Classifier) -> None:

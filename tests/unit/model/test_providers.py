@@ -38,9 +38,9 @@ def in_numpy(bundle: ModelBundle, threads: int) -> NumpyNetwork:  # noqa: ARG001
 
 def test_a_classifier_runs_on_another_provider(write_bundle: Writer) -> None:
     classifier = Classifier.load(load_bundle(write_bundle()), provider=in_numpy)
-    examined = classifier.examine(np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16))
-    assert sum(examined.probabilities) == pytest.approx(1.0)
-    assert examined.saliency.shape == (2, 16, 16)
+    output = classifier.predict_image(np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16))
+    assert sum(output.probabilities) == pytest.approx(1.0)
+    assert output.saliency.shape == (2, 16, 16)
 
 
 def test_what_any_provider_gives_is_checked(write_bundle: Writer) -> None:

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 
 from pacs_ai.coverage import LeftOut, Unseen
 from pacs_ai.domain import Decision, ImagePrediction, ResultKind, StudyPrediction
-from pacs_ai.model.reserve import reserve
+from pacs_ai.model.reservations import reservations_of
 from pacs_ai.results.build import BuiltResult, build_results
 from pacs_ai.results.images.legend import NOTHING, legend_of
 from pacs_ai.results.sr.read_report import read_findings, read_reservations
@@ -26,7 +26,7 @@ ALL = tuple(ResultKind)
 def seen(images: Sequence[ImagePrediction], left_out: LeftOut, **values: Any) -> StudyPrediction:
     prediction = study(images, replace(model(), **values))
     prediction = replace(prediction, left_out=left_out)
-    return replace(prediction, reservations=reserve(prediction))
+    return replace(prediction, reservations=reservations_of(prediction))
 
 
 def legend(image: ImagePrediction, left_out: LeftOut) -> list[str]:

@@ -56,8 +56,8 @@ def test_an_instance_whose_file_was_missed_counts_again_after_the_upgrade(empty_
     with empty_database.engine.begin() as connection:
         _insert(connection, "study", study)
         for number, reason in enumerate(("file is missing", "own result", ""), start=1):
-            study_id, revision, series, klass, syntax, modality, size, digest, at = instance
-            row = (number, study_id, revision, series, klass, f"1.{number}", syntax, modality)
+            study_id, revision, series, sop_class, syntax, modality, size, digest, at = instance
+            row = (number, study_id, revision, series, sop_class, f"1.{number}", syntax, modality)
             _insert(connection, "instance", (*row, f"node/{number}", size, digest, at, reason))
     migrate.upgrade(empty_database)
     query = sa.select(Instance.missing, Instance.unusable_reason).order_by(Instance.id)

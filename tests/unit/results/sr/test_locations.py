@@ -10,7 +10,7 @@ from highdicom.sr import MeasurementReport
 from pydicom.dataset import Dataset
 
 from pacs_ai.domain import ImagePrediction, ResultKind, StudyPrediction
-from pacs_ai.model.reserve import reserve
+from pacs_ai.model.reservations import reservations_of
 from pacs_ai.results.build import BuiltResult, build_results
 from pacs_ai.results.common.codes import IMAGE_REGION, LABEL_POSITION
 from tests.unit.results.conftest import Images
@@ -91,7 +91,7 @@ def test_what_is_absent_undecided_or_a_reservation_lies_nowhere(images: Images) 
     [seen] = images([0.1])
     strange = replace(seen, outlier=2.5, misfits=("other body part",))
     prediction = study([strange])
-    prediction = replace(prediction, reservations=reserve(prediction))
+    prediction = replace(prediction, reservations=reservations_of(prediction))
     check(report(prediction), [None] * (len(prediction.reservations) + 2))
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import StudyPrediction
-from pacs_ai.model.reserve import reserve
+from pacs_ai.model.reservations import reservations_of
 from pacs_ai.results.content.reservations import reservation_text
 from pacs_ai.results.sr.measurement_report import build_report
 from pacs_ai.results.sr.read_report import read_findings, read_origin, read_reservations
@@ -18,7 +18,7 @@ def strange(images: Images, lesion: list[float]) -> StudyPrediction:
     """A study of images unlike those of training, of another body part."""
     seen = [replace(one, outlier=2.31, misfits=("other body part",)) for one in images(lesion)]
     prediction = study(seen)
-    return replace(prediction, reservations=reserve(prediction))
+    return replace(prediction, reservations=reservations_of(prediction))
 
 
 def test_the_report_warns_before_it_says_anything_else(images: Images) -> None:

@@ -13,7 +13,7 @@ from pacs_ai.domain import (
 )
 from pacs_ai.errors import ResultWithheld
 from pacs_ai.model.applicability import Misfit
-from pacs_ai.model.reserve import OUTLIER, reserve, withhold
+from pacs_ai.model.reservations import OUTLIER, check_withheld, reservations_of
 
 MODEL = ModelIdentity("m", "1", "x", "0" * 64, "softmax", "max", "letterbox-v1", (16, 16), ())
 
@@ -39,11 +39,11 @@ def study(
 
 
 def test_images_like_those_of_training_are_not_remarked_upon() -> None:
-    assert reserve(study([0.4, 1.0, None])) == ()
+    assert reservations_of(study([0.4, 1.0, None])) == ()
 
 
 def test_a_decisive_outlier_is_told_with_its_distance() -> None:
-    [one] = reserve(study([2.31]))
+    [one] = reservations_of(study([2.31]))
     assert one.code == OUTLIER
     assert one.percent == pytest.approx(231)
     assert one.text == "the image is unlike those the model learned from (2.3 times the limit)"
@@ -51,21 +51,21 @@ def test_a_decisive_outlier_is_told_with_its_distance() -> None:
 
 
 def test_a_stray_slice_of_a_long_series_is_not_told_but_many_are() -> None:
-    assert reserve(study([0.5] * 19 + [1.2])) == ()
-    [one] = reserve(study([0.5] * 18 + [1.2, 3.0]))
+    assert reservations_of(study([0.5] * 19 + [1.2])) == ()
+    [one] = reservations_of(study([0.5] * 18 + [1.2, 3.0]))
     assert one.image == 19
     assert one.text.startswith("2 of 20 images are unlike")
 
 
 def test_a_stray_slice_that_decides_is_told() -> None:
-    [one] = reserve(study([0.5] * 19 + [1.2], decisive=19))
+    [one] = reservations_of(study([0.5] * 19 + [1.2], decisive=19))
     assert one.image == 19
     assert one.text.startswith("1 of 20 images is unlike")
 
 
 def test_what_lies_outside_of_the_intended_use_is_told_as_a_share() -> None:
     knee = (Misfit.BODY_PART,)
-    [one] = reserve(study([None] * 4, decisive=3, misfits=[(), knee, (), knee]))
+    [one] = reservations_of(study([None] * 4, decisive=3, misfits=[(), knee, (), knee]))
     assert one.code.meaning == "Outside the intended use: other body part"
     assert len(one.code.value) <= 16
     assert (one.percent, one.image) == (50, 3)
@@ -74,7 +74,7 @@ def test_what_lies_outside_of_the_intended_use_is_told_as_a_share() -> None:
 
 def test_images_that_could_not_be_shown_as_they_ask_are_told_as_a_share() -> None:
     window = (RenderingReservation.WINDOW,)
-    [one] = reserve(study([None] * 4, decisive=1, misfits=[(), window, (), window]))
+    [one] = reservations_of(study([None] * 4, decisive=1, misfits=[(), window, (), window]))
     assert one.text == (
         "2 of 4 images are shown without the window of the header, which is not usable"
     )
@@ -84,22 +84,22 @@ def test_images_that_could_not_be_shown_as_they_ask_are_told_as_a_share() -> Non
 def test_blank_images_are_told_if_one_decides_or_if_they_are_more_than_a_few() -> None:
     blank = (RenderingReservation.BLANK,)
     ends = [blank, *[()] * 19]
-    assert reserve(study([None] * 20, decisive=5, misfits=ends)) == ()
+    assert reservations_of(study([None] * 20, decisive=5, misfits=ends)) == ()
     for decisive, misfits in ((0, ends), (5, [*ends[:-1], blank])):
-        [one] = reserve(study([None] * 20, decisive=decisive, misfits=misfits))
+        [one] = reservations_of(study([None] * 20, decisive=decisive, misfits=misfits))
         assert one.code.value == "BLANK"
         assert (one.percent, one.image) == (100 * misfits.count(blank) / 20, 0)
-    [one] = reserve(study([None], misfits=[blank]))
+    [one] = reservations_of(study([None], misfits=[blank]))
     assert one.text == "the image is blank: less than 2 % of the display range is used"
 
 
 def test_every_name_fits_a_code() -> None:
-    made = reserve(study([None], misfits=[(*Misfit, *RenderingReservation)]))
+    made = reservations_of(study([None], misfits=[(*Misfit, *RenderingReservation)]))
     assert len({one.code for one in made}) == 8
     assert all(len(one.code.value) <= 16 and len(one.code.meaning) <= 64 for one in made)
 
 
 def test_only_outliers_withhold() -> None:
-    withhold(reserve(study([None], misfits=[(Misfit.BODY_PART,)])))
+    check_withheld(reservations_of(study([None], misfits=[(Misfit.BODY_PART,)])))
     with pytest.raises(ResultWithheld, match=r"withheld: the image is unlike"):
-        withhold(reserve(study([1.01])))
+        check_withheld(reservations_of(study([1.01])))

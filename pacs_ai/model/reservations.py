@@ -1,4 +1,4 @@
-"""Why the prediction of a study is to be read with reserve."""
+"""Reservations: why a reader must take care with the prediction of a study."""
 
 from collections.abc import Iterator, Sequence
 
@@ -18,7 +18,7 @@ OUTLIER = Code("OUTLIER", SCHEME, "Unlike the training images (limit 100 %)")
 INCOMPLETE = Code("INCOMPLETE", SCHEME, "Incompletely analysed: images not looked at")
 
 _STRAY_SHARE = 0.05
-"""Of a long series a few images lie beyond the limit by chance; more than that is told."""
+"""A few images of a long series lie beyond the limit by chance; a larger share is reported."""
 
 _MISFITS = {
     Misfit.BODY_PART: "OUTBODYPART",
@@ -50,8 +50,8 @@ _LEFT_OUT = {
 """Codes of why images were not looked at."""
 
 
-def reserve(prediction: StudyPrediction) -> tuple[Reservation, ...]:
-    """Find out which images of a study were not looked at, or are none the model was made for.
+def reservations_of(prediction: StudyPrediction) -> tuple[Reservation, ...]:
+    """Find the images of a study that were not analysed, or that the model was not made for.
 
     Parameters
     ----------
@@ -61,21 +61,21 @@ def reserve(prediction: StudyPrediction) -> tuple[Reservation, ...]:
     Returns
     -------
     tuple of Reservation
-        First that the analysis is incomplete, and a share for each reason why images were left out;
-        then the distance from the images of training, told if the decisive image is beyond the
-        limit, or more than a twentieth of all; then a share for each attribute that is outside,
-        and for each way in which images could not be shown as their headers ask.
+        First that the analysis is incomplete, and a share for each reason why images were left out.
+        Then the distance from the images of training, if the decisive image is beyond the limit, or
+        more than a twentieth of all images. Then a share for each attribute that is outside the
+        intended use, and for each way in which images could not be shown as their headers ask.
     """
     return (*_unseen(prediction), *_outliers(prediction), *_misfits(prediction))
 
 
-def withhold(reservations: Sequence[Reservation]) -> None:
-    """Keep silent about images unlike those of training.
+def check_withheld(reservations: Sequence[Reservation]) -> None:
+    """Refuse a study of images unlike those of training.
 
     Raises
     ------
     ResultWithheld
-        If the reservations say that they are.
+        If one of the reservations is `OUTLIER`.
     """
     for reservation in reservations:
         if reservation.code == OUTLIER:
