@@ -1,7 +1,7 @@
-"""The story of one run: download, dataset, train, finetune, evaluate, explain, export.
+"""The pipeline of one run: download, dataset, train, finetune, evaluate, explain, export.
 
-Each step is a method that says in a few values what it found. What is finished is not done again,
-so that a run which was stopped anywhere goes on from there.
+Each step returns a summary of a few values. A finished step is not done again, so a run that was
+stopped continues at the first unfinished step. docs/training-walkthrough.md follows the steps.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,8 +12,8 @@ import keras
 from pacs_ai.errors import ConfigError
 from training.bundle.export import export
 from training.data import build_dataset
+from training.data.contact_sheet import contact_sheet
 from training.data.samples import Dataset
-from training.data.sheet import contact_sheet
 from training.download.step import download
 from training.evaluate import evaluate
 from training.evaluate.publish import calibration_of
@@ -26,28 +26,28 @@ from training.run.run import STEPS, Run, Stopwatch
 Summary = Mapping[str, object]
 
 
-def follow(run: Run, until: str | None = None) -> None:
-    """Do all steps of a run that are not done, up to and with ``until``.
+def run_pipeline(run: Run, until: str | None = None) -> None:
+    """Do all unfinished steps of a run, up to and including ``until``.
 
     Raises
     ------
     ConfigError
-        If ``until`` is no step.
+        If ``until`` is not the name of a step.
     """
     if until is not None and until not in STEPS:
         raise ConfigError(f"--until {until}: the steps are {', '.join(STEPS)}")
-    story = Story(run)
+    pipeline = Pipeline(run)
     for name in STEPS[: STEPS.index(until) + 1 if until is not None else len(STEPS)]:
-        story.do(name)
+        pipeline.run_step(name)
 
 
-class Story:
-    """What the steps of one run hand to one another, made when it is first needed.
+class Pipeline:
+    """The steps of one run, and the dataset and network that they share.
 
     Parameters
     ----------
     run
-        Whose recipe is followed.
+        The run; its recipe has the settings.
     """
 
     def __init__(self, run: Run) -> None:
@@ -62,10 +62,10 @@ class Story:
             "export": self._export,
         }
 
-    def do(self, name: str) -> None:
-        """Do one step, unless it is done."""
+    def run_step(self, name: str) -> None:
+        """Do one step, unless it is finished."""
         if self.run.done(name):
-            self.run.log(f"{name}: done before")
+            self.run.log(f"{name}: already done")
             return
         watch = Stopwatch()
         with room(self.run.folder):
@@ -76,12 +76,12 @@ class Story:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """Who learns, and who judges."""
+        """The samples of the three splits, built when first needed."""
         return build_dataset(self.recipe, self.run)
 
     @cached_property
     def network(self) -> keras.Model:
-        """The best network, once training and fine-tuning are done."""
+        """The best network after training and fine-tuning, loaded when first needed."""
         return load_network(self.run)
 
     def _download(self) -> Summary:

@@ -15,7 +15,7 @@ from training.data.samples import Dataset, Sample
 from training.learn.environment import environment
 from training.learn.schedules import build_optimizer
 from training.learn.train import train
-from training.learn.training_task import compile_learner
+from training.learn.training_task import compile_model
 from training.networks import build_network
 from training.recipe.recipe import Recipe, load_recipe
 from training.run.run import Run
@@ -65,7 +65,7 @@ def bare(recipe: Recipe, dataset: Dataset) -> list[float]:
     clock = Clock()
     with environment(recipe):
         network = build_network(recipe.input, recipe.network, 2)
-        compile_learner(network, recipe, build_optimizer(recipe.optimisation, 20, EPOCHS))
+        compile_model(network, recipe, build_optimizer(recipe.optimisation, 20, EPOCHS))
         network.fit(
             images.x[chosen],
             images.y[chosen],

@@ -10,7 +10,7 @@ from pacs_ai.cli.reference import reference
 from pacs_ai.config import Config
 from pacs_ai.domain import DOCUMENTS, ResultKind
 from pacs_ai.net.contexts import STORAGE_CLASSES, TRANSFER_SYNTAXES
-from training.recipe import judging, learning
+from training.recipe import evaluation, learning
 from training.recipe import reference as recipe
 from training.recipe.recipe import load_recipe, with_data
 
@@ -30,7 +30,7 @@ def test_the_recipe_reference_is_in_step(root: Path) -> None:
 
 def test_the_recipe_reference_knows_every_key(root: Path) -> None:
     page = (root / "docs" / "recipe.md").read_text(encoding="utf-8")
-    for section in (judging.Evaluation, judging.Card, learning.Optimisation):
+    for section in (evaluation.Evaluation, evaluation.Card, learning.Optimisation):
         assert [key for key in section.model_fields if f"| `{key}` |" not in page] == []
 
 

@@ -210,7 +210,7 @@ def test_a_box_outside_of_its_image(folder: Path, demo_recipe: Recipe) -> None:
     boxed = next(row for row in rows if row["x0"])
     boxed["x1"] = "99999"
     write_rows(folder, rows)
-    refused(recipe_of(demo_recipe, folder), boxed["file"], "does not lie in the image")
+    refused(recipe_of(demo_recipe, folder), boxed["file"], "is not inside the image")
 
 
 def test_one_patient_in_two_splits(folder: Path, demo_recipe: Recipe) -> None:

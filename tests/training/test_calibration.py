@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.recipe.judging import Evaluation
+from training.recipe.evaluation import Evaluation
 from training.statistics.calibration import (
     Calibration,
     choose_operating_points,
@@ -76,8 +76,8 @@ def test_two_classes_never_contradict_each_other() -> None:
 
 
 def test_reliability_by_hand() -> None:
-    chances, truth = np.array([0.05, 0.15, 0.16, 1.0]), np.array([0, 0, 1, 1], dtype=bool)
-    points = reliability(chances, truth, 10)
+    probabilities, truth = np.array([0.05, 0.15, 0.16, 1.0]), np.array([0, 0, 1, 1], dtype=bool)
+    points = reliability(probabilities, truth, 10)
     assert points == [(0.05, 0.0, 1), (pytest.approx(0.155), 0.5, 2), (1.0, 1.0, 1)]
 
 

@@ -21,11 +21,13 @@ from pacs_ai.phantom import write_phantom_study
 from tests.ports import free_port
 from tests.training.nbia_server import COLLECTION, FAULTS, NbiaServer, manifest, serving
 from training.download import Nbia, Progress, fetch
-from training.download.http import Patience
+from training.download.http import RetryPolicy
 from training.download.manifest import read_manifest
 from training.download.transfer import PARTS, RECORD, Fetched
 
-IMPATIENT = Patience(attempts=4, first=0.01, longest=0.02, timeout=5, stall=0.3, stall_bytes=4096)
+IMPATIENT = RetryPolicy(
+    attempts=4, first=0.01, longest=0.02, timeout=5, stall=0.3, stall_bytes=4096
+)
 SILENT = Progress(lambda *_: None, lambda _: None, lambda _: None)
 
 
@@ -117,17 +119,17 @@ def test_a_fault_that_passes_is_overcome(server: NbiaServer, tmp_path: Path, fau
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        ("empty", "nothing came"),
+        ("empty", "the answer is empty"),
         ("refuse", "not public"),
         ("error", "HTTP status 500"),
         ("busy", "HTTP status 429"),
         ("cut", "broke off"),
         ("short", "3 of 4 images"),
         ("wrong-md5", "1 images do not have the MD5"),
-        ("html", "a web page came"),
+        ("html", "a web page arrived"),
         ("drip", "bytes arrived in"),
-        ("traversal", "leads out of its folder"),
-        ("duplicate", "1 of 4 images came twice"),
+        ("traversal", "leads out of the folder"),
+        ("duplicate", "1 of 4 images arrived twice"),
         ("licence-only", "only a licence"),
         ("foreign", "another series"),
         ("not-dicom", "no DICOM"),
@@ -139,7 +141,7 @@ def test_a_fault_that_stays_costs_one_series_and_says_why(
 ) -> None:
     victim = next(iter(server.series))
     server.always[victim] = fault
-    with pytest.raises(PeerError, match="1 of 4 series did not come whole") as caught:
+    with pytest.raises(PeerError, match="1 of 4 series did not arrive") as caught:
         download(server, tmp_path)
     assert said in caught.value.message
     assert caught.value.exit_code == 3
@@ -290,7 +292,7 @@ def test_killed_ten_times_every_byte_is_there_and_nothing_whole_is_fetched_twice
         check_whole(server, out)
         assert 10 <= len(whole) < 16
         assert all(images_asked(server)[uid] == asked[uid] for uid in whole)
-        # Two at a time were on their way when the process was killed: no other came twice.
+        # Two at a time were on their way when the process was killed: no other arrived twice.
         assert sum(images_asked(server).values()) <= 16 + 2 * 10
 
 

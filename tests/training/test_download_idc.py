@@ -123,7 +123,7 @@ def test_a_fault_that_stays_costs_one_series_and_says_why(
 ) -> None:
     uid = next(iter(server.index))
     server.faults[server.keys_of(uid)[0]] = [fault] * 9
-    with pytest.raises(PeerError, match="1 of 3 series did not come whole") as caught:
+    with pytest.raises(PeerError, match="1 of 3 series did not arrive") as caught:
         download(server, tmp_path)
     assert said in caught.value.message
     assert uid in caught.value.message
@@ -155,7 +155,7 @@ def test_a_file_of_another_series_is_refused(server: BucketServer, tmp_path: Pat
     paths = {key: (bucket, path) for (bucket, key), path in server.objects.items()}
     key = server.keys_of(first)[0]
     server.objects[paths[key][0], key] = paths[server.keys_of(second)[0]][1]
-    with pytest.raises(PeerError, match=f"series {first}: an image of another series came"):
+    with pytest.raises(PeerError, match=f"series {first}: an image of another series arrived"):
         download(server, tmp_path)
 
 

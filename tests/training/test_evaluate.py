@@ -98,8 +98,8 @@ def test_the_report_needs_no_network_and_repeats_byte_for_byte(world) -> None:
 def test_errors_are_the_surest_and_show_box_and_heat(world) -> None:
     run, _, _, _, judged = world
     errors = judged.figures["errors"]
-    chances = [error["probability"] for error in errors]
-    assert chances == sorted(chances, reverse=True)
+    probabilities = [error["probability"] for error in errors]
+    assert probabilities == sorted(probabilities, reverse=True)
     assert all(error["true"] != error["said"] for error in errors)
     assert sorted(p.stem for p in (run.evaluation / "errors").iterdir()) == sorted(
         error["image"] for error in errors
@@ -181,15 +181,15 @@ def test_without_votes_there_is_no_agreement(world) -> None:
 def test_studies_are_put_together_as_the_node_does(activation: str, rule: str) -> None:
     identity = replace(load_bundle("demo").identity, activation=activation, aggregation=rule)
     rng = np.random.default_rng(1)
-    chances = rng.dirichlet([1, 1], 5)
+    probabilities = rng.dirichlet([1, 1], 5)
     header = InstanceHeader.__new__(InstanceHeader)
     images = [
         ImagePrediction(header, 1, tuple(row.tolist()), np.zeros((2, 1, 1), np.float32))
-        for row in chances
+        for row in probabilities
     ]
     wanted = predict.aggregate(images, identity).probabilities
     question = Question(BINARY, (False, True), activation, rule)
-    assert aggregate(chances, question).tolist() == pytest.approx(list(wanted))
+    assert aggregate(probabilities, question).tolist() == pytest.approx(list(wanted))
 
 
 def test_the_truth_of_a_study_is_its_commonest_finding() -> None:
@@ -205,7 +205,7 @@ def test_the_truth_of_a_study_is_its_commonest_finding() -> None:
         np.full((8, 0), -1),
     )
     studies = by_study(by_image(scores, question, Calibration(1.0, (0.5,) * 3)), scores.units)
-    assert studies.true.tolist() == [2, 0]
+    assert studies.true_classes.tolist() == [2, 0]
     several = replace(question, activation="sigmoid")
     studies = by_study(by_image(scores, several, Calibration(1.0, (0.5,) * 3)), scores.units)
     assert studies.truth.tolist() == [[False, True, True], [True, False, False]]

@@ -14,10 +14,17 @@ from pacs_ai.model.gradcam import gradcam
 from tests.training.toys import toy_world
 from training.evaluate import evaluate
 from training.explain import explain
+from training.explain.faithfulness import (
+    area_under_curve,
+    blur,
+    deletion_insertion,
+    order_of,
+    pointing_game,
+    random_order,
+)
+from training.explain.feature_visualisation import choose_layers, maximise_activation
 from training.explain.gradient import gradient_gradcam
-from training.explain.inside import choose_layers, maximise
 from training.explain.saliency import cam, gradcam_plus_plus
-from training.explain.worth import area, blur, curve, order_of, point, random_order
 
 pytestmark = pytest.mark.train
 
@@ -76,10 +83,10 @@ def test_the_pointing_game_by_hand() -> None:
     heat[1, 2] = 1.0
     inside = np.zeros((4, 4), dtype=bool)
     inside[1, 2] = True
-    found = point(heat, inside)
+    found = pointing_game(heat, inside)
     assert (found.hit, found.inside, found.area) == (1.0, 1.0, 1 / 16)
-    assert point(heat, ~inside).hit == 0.0
-    assert point(np.zeros((4, 4), np.float32), inside).hit == 0.0
+    assert pointing_game(heat, ~inside).hit == 0.0
+    assert pointing_game(np.zeros((4, 4), np.float32), inside).hit == 0.0
 
 
 def test_taking_the_right_pixels_away_costs_most() -> None:
@@ -90,12 +97,12 @@ def test_taking_the_right_pixels_away_costs_most() -> None:
         return images[:, 2, 3, 0]
 
     right = order_of(x[..., 0], 8, 8)
-    gone, back = curve(x, right, np.zeros_like(x), 8, answer)
+    gone, back = deletion_insertion(x, right, np.zeros_like(x), 8, answer)
     assert gone.tolist() == [1.0] + [0.0] * 8
     assert back.tolist() == [0.0] + [1.0] * 8
-    assert area(gone) == pytest.approx(1 / 16)
-    late, _ = curve(x, right[::-1], np.zeros_like(x), 8, answer)
-    assert area(late) > area(gone)
+    assert area_under_curve(gone) == pytest.approx(1 / 16)
+    late, _ = deletion_insertion(x, right[::-1], np.zeros_like(x), 8, answer)
+    assert area_under_curve(late) > area_under_curve(gone)
     assert sorted(random_order(8, 8, 0).tolist()) == list(range(64))
 
 
@@ -145,7 +152,7 @@ def test_a_class_likes_what_it_answers_to(world) -> None:
     awake.set_weights(network.get_weights())
     kernel, _ = awake.get_layer("squares").get_weights()
     awake.get_layer("squares").set_weights([kernel, np.full(2, 0.5, dtype=np.float32)])
-    bright, dark = (maximise(awake, k, recipe.input, 24).mean() for k in (1, 2))
+    bright, dark = (maximise_activation(awake, k, recipe.input, 24).mean() for k in (1, 2))
     assert bright > 150
     assert dark < 105
 

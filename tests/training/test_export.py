@@ -20,7 +20,7 @@ from training.bundle.export import export, in_float32
 from training.bundle.parity import Parity
 from training.evaluate import evaluate
 from training.networks.head import split_head
-from training.recipe.judging import Export
+from training.recipe.evaluation import Export
 from training.statistics.calibration import Calibration
 
 pytestmark = pytest.mark.train

@@ -9,7 +9,7 @@ from keras import layers
 
 from pacs_ai.errors import ConfigError
 from training.data.samples import Dataset
-from training.learn.finetune import finetune, from_names, plan
+from training.learn.finetune import finetune, layers_from, plan_phases
 from training.learn.train import load_network, train
 from training.networks import build_network
 from training.recipe.learning import Finetune
@@ -34,28 +34,28 @@ def tuned(recipe: Recipe, **values: object) -> Recipe:
 
 def test_layers_are_named_by_the_start_of_their_names(small_recipe: Recipe) -> None:
     network = build_network(small_recipe.input, small_recipe.network, 2)
-    last = from_names(network, ["stage3"])
+    last = layers_from(network, ["stage3"])
     assert last[0].name.startswith("stage3")
     assert "stem_conv" not in {layer.name for layer in last}
-    more = from_names(network, ["stage3", "stage2"])
-    assert len(last) < len(more) < len(from_names(network, ["all"]))
+    more = layers_from(network, ["stage3", "stage2"])
+    assert len(last) < len(more) < len(layers_from(network, ["all"]))
     with pytest.raises(ConfigError, match="conv5"):
-        from_names(network, ["conv5"])
+        layers_from(network, ["conv5"])
 
 
 def test_blocks_join_one_after_another(small: Small, tmp_path: Path) -> None:
     recipe = tuned(small(), unfreeze=("stage3", "stage2", "all"), epochs=9)
     run = Run.create(recipe, tmp_path)
     network = build_network(recipe.input, recipe.network, 2)
-    phases = plan(run, recipe, network, 35)
+    phases = plan_phases(run, recipe, network, 35)
     assert [phase.epochs for phase, _ in phases] == [3, 3, 3]
     assert [len(each) for _, each in phases] == sorted(len(each) for _, each in phases)
     at_once = recipe.model_copy(
         update={"finetune": recipe.finetune.model_copy(update={"gradual": False})}
     )
-    ((phase, learns),) = plan(run, at_once, network, 35)
+    ((phase, learns),) = plan_phases(run, at_once, network, 35)
     assert phase.epochs == 9
-    assert len(learns) == len(from_names(network, ["all"]))
+    assert len(learns) == len(layers_from(network, ["all"]))
 
 
 def test_it_gets_better_or_keeps_what_it_had(run: Run, dataset: Dataset) -> None:

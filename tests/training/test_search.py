@@ -8,8 +8,8 @@ import optuna
 import pytest
 
 from training.data.samples import Dataset
-from training.learn.lr_finder import find_rate, steepest
-from training.learn.tune import strengthen, tune
+from training.learn.lr_finder import find_learning_rate, steepest
+from training.learn.tune import scale_augmentation, tune
 from training.recipe.data import Augmentation
 from training.recipe.recipe import Recipe, load_recipe
 from training.run.run import Run
@@ -29,7 +29,7 @@ def test_the_finder_leaves_a_plot_and_no_weights(
     small: Small, dataset: Dataset, tmp_path: Path
 ) -> None:
     run = Run.create(small(optimisation={"map_weight": 0.0}), tmp_path)
-    found = find_rate(run, run.recipe, dataset)
+    found = find_learning_rate(run, run.recipe, dataset)
     assert 1e-7 <= found["suggested"] <= 1.0
     assert (tmp_path / "plots" / "learning_rate.png").is_file()
     assert len((tmp_path / "learning_rate.csv").read_text().splitlines()) == found["seen"] + 1
@@ -54,8 +54,8 @@ def test_a_study_goes_on_where_it_stopped(small: Small, dataset: Dataset, tmp_pa
 
 def test_augmentation_is_made_stronger_within_its_limits() -> None:
     config = Augmentation(flip_horizontal=True, shift=0.8, rotation_degrees=150, noise=0.1)
-    strong = strengthen(config, 1.5)
+    strong = scale_augmentation(config, 1.5)
     assert strong.flip_horizontal
     assert (strong.shift, strong.rotation_degrees) == (0.99, 180.0)
     assert strong.noise == pytest.approx(0.15)
-    assert strengthen(config, 0.0).shift == 0.0
+    assert scale_augmentation(config, 0.0).shift == 0.0

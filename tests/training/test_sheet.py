@@ -7,7 +7,7 @@ from PIL import Image
 
 from tests.training.test_pictures import CONSOLE, labelled, recipe_of
 from training.data.build import build
-from training.data.sheet import contact_sheet
+from training.data.contact_sheet import contact_sheet
 from training.recipe.data import Augmentation
 from training.recipe.recipe import Recipe
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from pacs_ai.phantom import read_labels
-from training.data.order import batches, steps_per_epoch
+from training.data.feed import feed
 from training.data.read import load_images, read_input
 from training.data.samples import Sample
-from training.data.store import hold
-from training.data.stream import feed, stream
+from training.data.sampling import batches, steps_per_epoch
+from training.data.store import load_store
 from training.recipe.data import Augmentation, Feeding
 from training.recipe.recipe import Recipe
 
@@ -58,7 +58,9 @@ def test_unvaried_images_are_bit_for_bit_what_serving_sees(
     samples: tuple[Sample, ...], demo_recipe: Recipe
 ) -> None:
     recipe = recipe_with(demo_recipe)
-    fed = taken(stream(samples, recipe, training=False, seed=1), -1)
+    fed = taken(
+        feed(load_store(samples, recipe.input, recipe.feeding), recipe, training=False, seed=1), -1
+    )
     x, y = (np.concatenate(part) for part in zip(*fed, strict=True))
     assert np.array_equal(x, np.stack([read_input(s, recipe.input) for s in samples]))
     assert np.array_equal(y.argmax(axis=1), [s.labels[0] for s in samples])
@@ -66,7 +68,9 @@ def test_unvaried_images_are_bit_for_bit_what_serving_sees(
     assert np.array_equal(images.x, x)
     assert np.array_equal(images.y, y)
     drawn = next(batches(samples, recipe.feeding, seed=1))[1]
-    (batch,) = taken(stream(samples, recipe, training=True, seed=1), 1)
+    (batch,) = taken(
+        feed(load_store(samples, recipe.input, recipe.feeding), recipe, training=True, seed=1), 1
+    )
     assert np.array_equal(batch[0], x[drawn])
 
 
@@ -75,7 +79,7 @@ def test_a_stream_goes_on_in_the_middle_of_an_epoch(
     samples: tuple[Sample, ...], demo_recipe: Recipe, boxes: bool
 ) -> None:
     recipe = recipe_with(demo_recipe, LIVELY, boxes=boxes)
-    store = hold(samples, recipe.input, recipe.feeding)
+    store = load_store(samples, recipe.input, recipe.feeding)
     steps = steps_per_epoch(len(samples), recipe.feeding)
     whole = list(feed(store, recipe, training=True, seed=3).take(2 * steps))
     rest = list(feed(store, recipe, training=True, seed=3, skip=steps // 2).take(steps))
@@ -105,7 +109,10 @@ def test_weights_even_out_what_is_rare(samples: tuple[Sample, ...], demo_recipe:
     recipe = recipe_with(demo_recipe, balance="weight")
     total = {0: 0.0, 1: 0.0}
     steps = steps_per_epoch(len(samples), recipe.feeding)
-    for x, y, weight in taken(stream(samples, recipe, training=True, seed=1), 40 * steps):
+    for x, y, weight in taken(
+        feed(load_store(samples, recipe.input, recipe.feeding), recipe, training=True, seed=1),
+        40 * steps,
+    ):
         assert len(x) == len(weight)
         for label in total:
             total[label] += float(weight[y[:, label] == 1].sum())
@@ -116,7 +123,9 @@ def test_a_box_comes_as_second_channel_and_says_so(
     samples: tuple[Sample, ...], demo_recipe: Recipe
 ) -> None:
     recipe = recipe_with(demo_recipe, boxes=True)
-    for x, target in stream(samples, recipe, training=False, seed=1):
+    for x, target in feed(
+        load_store(samples, recipe.input, recipe.feeding), recipe, training=False, seed=1
+    ):
         assert x.shape[1:] == (128, 128, 2)
         assert np.array_equal(np.asarray(x[..., 1]).max(axis=(1, 2)), target["map"][:, 0])
         assert np.array_equal(target["map"][:, 0], target["class"][:, 1])
@@ -125,13 +134,13 @@ def test_a_box_comes_as_second_channel_and_says_so(
 def test_a_store_on_disk_gives_the_same_and_is_used_again(
     samples: tuple[Sample, ...], demo_recipe: Recipe, tmp_path: Path
 ) -> None:
-    memory = hold(samples, demo_recipe.input, Feeding(cache="memory"))
+    memory = load_store(samples, demo_recipe.input, Feeding(cache="memory"))
     disk = Feeding(cache="disk")
-    named = hold(samples, demo_recipe.input, disk, tmp_path)
+    named = load_store(samples, demo_recipe.input, disk, tmp_path)
     (file,) = tmp_path.glob("images-*[0-9a-f].npy")
     written = file.stat().st_mtime_ns
-    again = hold(samples, demo_recipe.input, disk, tmp_path)
-    unnamed = hold(samples, demo_recipe.input, disk)
+    again = load_store(samples, demo_recipe.input, disk, tmp_path)
+    unnamed = load_store(samples, demo_recipe.input, disk)
     assert file.stat().st_mtime_ns == written
     for store in (named, again, unnamed):
         assert np.array_equal(store.grey, memory.grey)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from training.data.samples import Dataset
-from training.learn.checkpointing import Keeper
+from training.learn.checkpointing import Checkpointing
 from training.learn.train import load_network, train
 from training.recipe.recipe import Recipe
 from training.run.run import Run
@@ -42,15 +42,15 @@ def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
     def arm(batches: int) -> None:
         left = [batches]
-        goes_on = Keeper.on_train_batch_begin
+        goes_on = Checkpointing.on_train_batch_begin
 
-        def press(keeper: Keeper, batch: int, logs: object = None) -> None:
+        def press(checkpointing: Checkpointing, batch: int, logs: object = None) -> None:
             left[0] -= 1
             if left[0] == 0:
                 os.kill(os.getpid(), signal.SIGINT)
-            goes_on(keeper, batch, logs)
+            goes_on(checkpointing, batch, logs)
 
-        monkeypatch.setattr(Keeper, "on_train_batch_begin", press)
+        monkeypatch.setattr(Checkpointing, "on_train_batch_begin", press)
 
     return arm
 

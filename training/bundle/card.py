@@ -1,7 +1,7 @@
-"""The model card: what a bundle is, what it was made from, how good it is, and what nobody knows.
+"""The model card: what a bundle is, its data and training, its figures, and what is not known.
 
-Nothing in it is written by hand: it is put together from the recipe, the run, the evaluation and
-the explanation. What only a person can say stands in the recipe's ``[card]``.
+The card is composed from the recipe, the run, the evaluation and the explanation. The section
+``[card]`` of the recipe has the texts that only a person can write.
 """
 
 import json
@@ -16,8 +16,8 @@ from training.bundle.parity import Parity
 from training.data.samples import SPLITS, Dataset
 from training.recipe.learning import SmallResNet
 from training.recipe.recipe import Recipe
+from training.report.names import NAMES
 from training.report.tables import span, value
-from training.report.words import NAMES
 from training.run.run import Run
 from training.statistics.calibration import Calibration
 
@@ -28,7 +28,7 @@ _DIGITS = 4
 
 
 def bundle_metrics(run: Run, parity: Parity) -> dict[str, Any]:
-    """Gather the figures of a run for its bundle: without curves and without single errors."""
+    """Collect the figures of a run for its bundle, without curves and single errors."""
     found = _read(run.evaluation / FIGURES)
     units = {
         name: {key: unit[key] for key in ("all", "confusion", "subgroups", "baselines")}
@@ -57,22 +57,22 @@ def model_card(
     outlier: OutlierEntry | None,
     metrics: Mapping[str, Any],
 ) -> str:
-    """Write the card of a bundle.
+    """Write the model card of a bundle.
 
     Parameters
     ----------
     run
-        Whose versions and seed are named.
+        Has the versions and the seed.
     recipe
-        What was followed.
+        The recipe of the run.
     dataset
-        What was learned from and judged on.
+        The data of training and evaluation.
     calibration
         Temperature and thresholds.
     parameters
-        Weights of the network.
+        Number of weights of the network.
     outlier
-        What tells images unlike those of training.
+        The limit for images unlike those of training, if there is one.
     metrics
         From `bundle_metrics`.
     """
@@ -116,7 +116,7 @@ def _identity(
     applies = recipe.export.applicability.model_dump(exclude_defaults=True)
     told = [f"{name.replace('_', ' ')}: {_words(each)}" for name, each in applies.items()]
     far = (
-        f"An image whose features lie further than {outlier.limit:g} (Mahalanobis) from those of "
+        f"An image whose features are further than {outlier.limit:g} (Mahalanobis) from those of "
         f"training is unlike them; policy: {outlier.policy}."
         if outlier
         else "It has no statistics of its training: images of another kind are not told."
@@ -209,8 +209,8 @@ def _performance(metrics: Mapping[str, Any]) -> str:
         table = [f"| {' | '.join(head)} |", "|---" * len(head) + "|", *rows]
         parts.append(f"### By {name}\n" + "\n".join(table))
         gains = [
-            f"- AUC less that of *{rival}*: {_figure(found['advantage']['auc'])}."
-            for rival, found in unit["baselines"].items()
+            f"- AUC less that of *{baseline}*: {_figure(found['advantage']['auc'])}."
+            for baseline, found in unit["baselines"].items()
         ]
         parts.append("\n".join(gains))
     for name, drop in metrics["external"].items():

@@ -1,8 +1,8 @@
-"""Which items of CLAIM and TRIPOD+AI a card answers, and where; what it cannot answer, it says.
+"""The items of CLAIM and TRIPOD+AI: where the card answers each, or that it is not answered.
 
 Tejani et al., Checklist for Artificial Intelligence in Medical Imaging (CLAIM): 2024 update.
-Collins et al., TRIPOD+AI statement, 2024. Only items a model can answer are listed; those on the
-writing of an article (title, abstract, registration of the study) are its authors'.
+Collins et al., TRIPOD+AI statement, 2024. Only items that concern a model are listed; items on
+the article itself (title, abstract, registration of the study) are left out.
 """
 
 from collections.abc import Collection, Mapping
@@ -53,20 +53,20 @@ ITEMS: tuple[tuple[str, str, str, str], ...] = (
     ("funding", "other information", "open science", "funding"),
     ("contact", "other information", "open science", "Contact"),
 )
-"""What is asked, under which heading of CLAIM and of TRIPOD+AI, and where the answer stands."""
+"""The item, its heading in CLAIM and in TRIPOD+AI, and the section of the card that answers it."""
 
 
 def checklist(recipe: Recipe, metrics: Mapping[str, Any], stated: Collection[str]) -> str:
-    """Write the table of items.
+    """Write the checklist as a table.
 
     Parameters
     ----------
     recipe
-        Its ``[card]`` answers some.
+        Its section ``[card]`` answers some items.
     metrics
-        Figures answer others.
+        From `bundle_metrics`; answers others.
     stated
-        Titles of the card's sections that say something.
+        Titles of the card's sections that are not empty.
     """
     rows = [
         f"| {asked} | {claim} | {tripod} | {_where(place, recipe, metrics, stated)} |"

@@ -1,7 +1,7 @@
-"""Make a network smaller: half precision, and eight bits with the ranges of calibration images.
+"""Make a network smaller: half precision, or eight bits with ranges from calibration images.
 
-The head stays in float32 in both, and so does what it reads: the features are still exactly those
-that the logits are made of, and Grad-CAM in closed form stays exact (ADR 0003).
+The head and its input stay in float32 in both. So the features are exactly those that give the
+logits, and Grad-CAM in closed form stays exact (ADR 0003).
 """
 
 import logging
@@ -29,7 +29,7 @@ def head_nodes(model: onnx.ModelProto) -> list[str]:
     Raises
     ------
     ExportMismatch
-        If the logits do not come of a mean over features.
+        If the logits are not computed from a mean over features.
     """
     makers = {name: node for node in model.graph.node for name in node.output}
     found, node = [], makers.get(LOGITS)
@@ -47,7 +47,7 @@ def head_nodes(model: onnx.ModelProto) -> list[str]:
 
 
 def to_float16(network: bytes, _: Floats) -> bytes:
-    """Store and compute all below the head in half precision; inputs and outputs stay float32."""
+    """Use half precision for all nodes below the head; inputs and outputs stay float32."""
     model = onnx.load_from_string(network)
     graph, head = model.graph, set(head_nodes(model))
     above = [node for node in graph.node if node.name in head]
@@ -72,7 +72,7 @@ def to_float16(network: bytes, _: Floats) -> bytes:
 
 
 def _halve(graph: onnx.GraphProto, used: set[str]) -> None:
-    """Turn the weights that some nodes use into half precision; what is too large stays finite."""
+    """Convert the weights of some nodes to half precision; values too large are clipped."""
     largest = np.finfo(np.float16).max
     for tensor in graph.initializer:
         if tensor.name in used and tensor.data_type == TensorProto.FLOAT:
@@ -81,14 +81,14 @@ def _halve(graph: onnx.GraphProto, used: set[str]) -> None:
 
 
 def to_int8(network: bytes, images: Floats) -> bytes:
-    """Compute convolutions in eight bits: symmetric weights by channel, ranges from images.
+    """Use eight bits for convolutions: symmetric weights by channel, ranges from images.
 
     Parameters
     ----------
     network
-        The ONNX file.
+        The content of the ONNX file.
     images
-        What the network is fed while the range of each layer is taken, shape (n, h, w, c).
+        Inputs of the network, from which the range of each layer is taken, shape (n, h, w, c).
 
     Notes
     -----
@@ -99,7 +99,7 @@ def to_int8(network: bytes, images: Floats) -> bytes:
     level = root.level
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "int8.onnx"
-        root.setLevel(logging.ERROR)  # it advises a preparation that the converter did already
+        root.setLevel(logging.ERROR)  # hides advice on a step that the converter has done
         try:
             quantize_static(
                 model,
@@ -120,11 +120,11 @@ COMPRESSIONS: Mapping[str, Callable[[bytes, Floats], bytes]] = {
     "fp16": to_float16,
     "int8": to_int8,
 }
-"""Name of a compression: from a network and calibration images to a smaller network."""
+"""Compressions by name: from a network and calibration images to a smaller network."""
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
-    """Hands out calibration images one by one."""
+    """Gives calibration images one by one."""
 
     def __init__(self, images: Floats, name: str) -> None:
         self._left: Iterator[dict[str, Floats]] = iter(
@@ -132,5 +132,5 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
         )
 
     def get_next(self) -> dict[str, Floats] | None:
-        """Give the next image, None after the last."""
+        """Return the next image, None after the last."""
         return next(self._left, None)

@@ -1,4 +1,4 @@
-"""From a Keras network to ONNX: the same weights give the same bytes."""
+"""Convert a Keras network to ONNX: the same weights give the same bytes."""
 
 import keras
 import onnx
@@ -15,8 +15,8 @@ _IR_VERSION = 8
 def to_onnx(model: keras.Model) -> bytes:
     """Convert a network to ONNX with outputs ``logits`` and ``features`` (n, h, w, k).
 
-    The same weights give the same bytes: names that the converter counts up in a process, and
-    its own version, are replaced.
+    The converter numbers names over the whole process and writes its version; both are replaced,
+    so that the same weights give the same bytes.
 
     Raises
     ------
@@ -24,15 +24,15 @@ def to_onnx(model: keras.Model) -> bytes:
         If the head does not allow closed-form Grad-CAM.
     """
     features, _ = split_head(model)
-    twin = keras.Model(model.input, [model.output, features])
+    with_features = keras.Model(model.input, [model.output, features])
     signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image")
-    proto, _ = tf2onnx.convert.from_keras(twin, input_signature=(signature,), opset=_OPSET)
+    proto, _ = tf2onnx.convert.from_keras(with_features, input_signature=(signature,), opset=_OPSET)
     network: bytes = _canonical(proto).SerializeToString(deterministic=True)
     return network
 
 
 def _canonical(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Name everything by its place in the graph and drop what says who converted it when."""
+    """Name everything by its place in the graph, and remove the name of the converter."""
     graph = proto.graph
     names = {tensor.name: "image" for tensor in graph.input}
     names |= dict(zip([tensor.name for tensor in graph.output], (LOGITS, FEATURES), strict=True))

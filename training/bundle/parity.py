@@ -1,4 +1,4 @@
-"""Whether an exported network computes what the trained one does."""
+"""Compare an exported network with the trained one."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -10,8 +10,8 @@ from pacs_ai.errors import ExportMismatch
 from pacs_ai.model.runtime import Runtime
 from training.data.samples import Sample
 from training.evaluate.network import TrainedNetwork
-from training.evaluate.score import look
-from training.recipe.judging import Export
+from training.evaluate.score import run_batches
+from training.recipe.evaluation import Export
 from training.recipe.recipe import Recipe
 from training.statistics import metrics
 from training.statistics.metrics import Floats, Truths
@@ -19,11 +19,11 @@ from training.statistics.metrics import Floats, Truths
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """How far two networks are apart on the same images.
+    """Differences between two networks on the same images.
 
-    ``logits`` and ``features`` are the largest absolute differences, ``relative`` the larger of
-    the two by the largest value of its kind (1 at least), ``auc`` the largest difference of any
-    class's AUC; None where no class has both kinds of cases.
+    ``logits`` and ``features`` are the largest absolute differences. ``relative`` is the larger
+    one of them, each divided by the largest value of its kind (at least 1). ``auc`` is the largest
+    difference of the AUC of a class; None if no class has positive and negative cases.
     """
 
     images: int
@@ -33,19 +33,19 @@ class Parity:
     auc: float | None
 
     def to_dict(self) -> dict[str, object]:
-        """Give plain values, as for JSON, rounded to three digits."""
+        """Return values for JSON, rounded to three digits."""
         return {
             name: float(f"{value:.3g}") if isinstance(value, float) else value
             for name, value in asdict(self).items()
         }
 
     def check(self, limits: Export) -> None:
-        """Refuse what differs by more than the recipe allows.
+        """Refuse a difference above the limits of the recipe.
 
         Raises
         ------
         ExportMismatch
-            If it does, or is not a number.
+            If a difference is above its limit, or is not a number.
         """
         if not self.relative <= limits.parity_limit:
             raise ExportMismatch(
@@ -62,25 +62,25 @@ class Parity:
 def compare(
     network: keras.Model, runtime: Runtime, samples: Sequence[Sample], recipe: Recipe
 ) -> Parity:
-    """Let the trained and the exported network look at the same images.
+    """Run the trained and the exported network on the same images.
 
     Parameters
     ----------
     network
-        The trained one.
+        The trained network.
     runtime
-        The exported one, run as the node runs it: image by image.
+        The exported network, run as the node runs it: image by image.
     samples
-        What to look at; at most ``export.probe_images`` of them, evenly spaced.
+        The samples; at most ``export.probe_images`` of them are used, evenly spaced.
     recipe
-        What the networks take.
+        Has the input of the networks.
     """
     most = min(len(samples), recipe.export.probe_images)
     chosen = np.unique(np.linspace(0, len(samples) - 1, most).astype(int))
     some = [samples[i] for i in chosen]
     far, large = np.zeros(2), np.ones(2)
     ours, theirs, truth = [], [], []
-    for _, images, logits, features in look(TrainedNetwork(network), some, recipe.input, 1):
+    for _, images, logits, features in run_batches(TrainedNetwork(network), some, recipe.input, 1):
         for row in range(len(logits)):
             served = runtime.predict(images.x[row : row + 1])
             for kind, (a, b) in enumerate(zip(served, (logits, features), strict=True)):

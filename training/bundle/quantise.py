@@ -1,4 +1,4 @@
-"""Smaller bundles of a bundle, and what they cost: accuracy, latency and size, side by side."""
+"""Make smaller bundles of a bundle, and measure their accuracy, latency and size."""
 
 import hashlib
 import shutil
@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pacs_ai.files import atomic_write
 from pacs_ai.model.bundle import CARD, HEAD, MANIFEST, METRICS, NETWORK, OUTLIER, load_bundle
 from training.bundle.compress import COMPRESSIONS
 from training.data.read import load_images
 from training.data.samples import Dataset, Sample
 from training.evaluate.figures import OVERALL, draw_figures
-from training.evaluate.judge import cases_of, plain, units_of
 from training.evaluate.network import ServedNetwork
 from training.evaluate.publish import as_json, question_of
-from training.evaluate.score import look, score
+from training.evaluate.results import cases_of, jsonable, units_of
+from training.evaluate.score import run_batches, score
 from training.recipe.recipe import Recipe
 from training.recipe.toml import dumps
 from training.report.tables import span, value
-from training.run.disk import write_whole
 from training.run.run import Run
 from training.statistics import outlier
 from training.statistics.bootstrap import interval
@@ -42,7 +42,7 @@ _MIB = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A bundle, its figures by draw of patients, its logits, and its network's size in bytes."""
+    """A bundle: its figures for each draw of patients, logits, and network size in bytes."""
 
     name: str
     folder: Path
@@ -52,30 +52,30 @@ class Variant:
 
 
 def quantise(run: Run, recipe: Recipe, dataset: Dataset, folder: Path) -> dict[str, Any]:
-    """Write ``NAME-fp16`` and ``NAME-int8`` beside a bundle, and say what each costs.
+    """Write ``NAME-fp16`` and ``NAME-int8`` beside a bundle, and measure what each costs.
 
     Parameters
     ----------
     run
         Gets ``quantise.json``.
     recipe
-        What was followed: how many calibration images.
+        Has the number of calibration images.
     dataset
-        Calibration images come from its training split, the limit of unlike images from its
-        validation split, the cost from its test split.
+        Calibration images come from its training split, the outlier limit from its validation
+        split; the cost is measured on its test split.
     folder
-        The bundle, in float32.
+        The folder of the bundle in float32.
 
     Returns
     -------
     dict
-        For each variant size, latency and figures, with the difference to the bundle, drawn on
-        the same patients.
+        For each variant: size, latency and figures, with the difference to the original for the
+        same draws of patients.
 
     Raises
     ------
     BundleInvalid
-        If the bundle, or a smaller one, is not in order: that is taken away again.
+        If the bundle or a smaller one is invalid; the smaller one is removed.
     """
     images = calibration_images(recipe, dataset.train)
     original = (folder / NETWORK).read_bytes()
@@ -83,19 +83,19 @@ def quantise(run: Run, recipe: Recipe, dataset: Dataset, folder: Path) -> dict[s
     for name, compress in COMPRESSIONS.items():
         run.log(f"writing {folder.name}-{name}")
         folders[name] = _write(folder, name, compress(original, images), recipe, dataset.validation)
-    run.log(f"looking at {len(dataset.test)} test images with each")
+    run.log(f"running each network on {len(dataset.test)} test images")
     variants = [_measure(name, where, recipe, dataset.test) for name, where in folders.items()]
-    timed = _race({v.name: v.folder for v in variants}, images[:1])
+    timed = _latencies({v.name: v.folder for v in variants}, images[:1])
     table = [_row(v, variants[0], timed[v.name]) for v in variants]
     found = {"images": len(dataset.test), "calibration_images": len(images), "variants": table}
-    write_whole(run.folder / REPORT, as_json(found))
+    atomic_write(run.folder / REPORT, as_json(found))
     for variant, row in zip(variants[1:], table[1:], strict=True):
-        _say_cost(variant.folder, row)
+        _add_cost_to_card(variant.folder, row)
     return found
 
 
 def table(found: dict[str, Any]) -> str:
-    """Write what `quantise` gives as a table for people."""
+    """Format the result of `quantise` as a text table."""
     rows = [("", "MiB", "ms an image", *(name.replace("_", " ") for name in JUDGED))]
     for each in found["variants"]:
         figures = [
@@ -112,7 +112,7 @@ def table(found: dict[str, Any]) -> str:
 
 
 def calibration_images(recipe: Recipe, train: Sequence[Sample]) -> npt.NDArray[np.float32]:
-    """Read evenly spaced training images, as the network is fed."""
+    """Read evenly spaced training images as inputs of the network."""
     count = min(len(train), recipe.export.calibration_images)
     chosen = np.unique(np.linspace(0, len(train) - 1, count).astype(int))
     return load_images([train[i] for i in chosen], recipe.input, len(recipe.classes), 1).x
@@ -121,7 +121,7 @@ def calibration_images(recipe: Recipe, train: Sequence[Sample]) -> npt.NDArray[n
 def _write(
     folder: Path, name: str, network: bytes, recipe: Recipe, validation: Sequence[Sample]
 ) -> Path:
-    """Write a bundle with another network; what was there under its name is replaced."""
+    """Write a bundle with another network; one of the same name is replaced."""
     target = folder.with_name(f"{folder.name}-{name}")
     draft = target.with_name(target.name + ".draft")
     shutil.rmtree(draft, ignore_errors=True)
@@ -132,11 +132,11 @@ def _write(
     (draft / NETWORK).write_bytes(network)
     values = tomllib.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     values["version"] = f"{values['version']}-{name}"
-    _seal(draft, values)
+    _write_manifest(draft, values)
     try:
         if values.get("outlier"):
             values["outlier"]["limit"] = _limit(draft, recipe, validation)
-            _seal(draft, values)
+            _write_manifest(draft, values)
         ServedNetwork(draft)
     except Exception:
         shutil.rmtree(draft)
@@ -147,15 +147,15 @@ def _write(
 
 
 def _limit(folder: Path, recipe: Recipe, validation: Sequence[Sample]) -> float:
-    """Choose the limit of unlike images anew: the features of another network are not the same."""
-    seen = look(ServedNetwork(folder), validation, recipe.input, recipe.feeding.workers)
-    pooled = np.concatenate([pool(features) for _, _, _, features in seen])
+    """Choose the outlier limit again, because the features of this network are different."""
+    batches = run_batches(ServedNetwork(folder), validation, recipe.input, recipe.feeding.workers)
+    pooled = np.concatenate([pool(features) for _, _, _, features in batches])
     statistics = np.load(folder / OUTLIER, allow_pickle=False)
     return outlier.choose_limit(statistics, pooled).limit
 
 
-def _seal(folder: Path, values: dict[str, Any]) -> None:
-    """Write ``model.toml`` with the hashes of the files that lie there."""
+def _write_manifest(folder: Path, values: dict[str, Any]) -> None:
+    """Write ``model.toml`` with the hashes of the files in the folder."""
     values["sha256"] = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.iterdir())
@@ -176,8 +176,8 @@ def _measure(name: str, folder: Path, recipe: Recipe, test: Sequence[Sample]) ->
     return Variant(name, folder, drawn, scores.logits, size)
 
 
-def _race(folders: dict[str, Path], x: npt.NDArray[np.float32]) -> dict[str, float]:
-    """Time all networks in turn, so that what else the machine does hits all; median in ms."""
+def _latencies(folders: dict[str, Path], x: npt.NDArray[np.float32]) -> dict[str, float]:
+    """Measure the median latency in ms; networks take turns, so that other load affects all."""
     networks = {name: ServedNetwork(folder) for name, folder in folders.items()}
     taken: dict[str, list[float]] = {name: [] for name in folders}
     for turn in range(_WARM + _TIMED):
@@ -193,8 +193,8 @@ def _row(variant: Variant, original: Variant, milliseconds: float) -> dict[str, 
     figures, costs = {}, {}
     for name in JUDGED:
         key = f"{OVERALL}/{name}"
-        figures[name] = plain(interval(variant.drawn[key]))
-        costs[name] = plain(interval(variant.drawn[key] - original.drawn[key]))
+        figures[name] = jsonable(interval(variant.drawn[key]))
+        costs[name] = jsonable(interval(variant.drawn[key] - original.drawn[key]))
     return {
         "name": variant.name,
         "folder": variant.folder.name,
@@ -208,8 +208,8 @@ def _row(variant: Variant, original: Variant, milliseconds: float) -> dict[str, 
     }
 
 
-def _say_cost(folder: Path, row: dict[str, Any]) -> None:
-    """Add to the card what the smaller network costs, and seal the bundle again."""
+def _add_cost_to_card(folder: Path, row: dict[str, Any]) -> None:
+    """Add the cost of the smaller network to the card, and write the hashes again."""
     lines = [
         f"- {name.replace('_', ' ')}: {value(row['figures'][name])}, difference "
         f"{value(row['cost'][name], sign=True)} ({span(row['cost'][name], sign=True)})"
@@ -223,5 +223,5 @@ def _say_cost(folder: Path, row: dict[str, Any]) -> None:
     with (folder / CARD).open("a", encoding="utf-8") as card:
         card.write(said)
     values = tomllib.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    _seal(folder, values)
+    _write_manifest(folder, values)
     load_bundle(folder)

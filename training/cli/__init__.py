@@ -1,6 +1,6 @@
-"""The training commands: plain functions, which `pacs_ai.cli.training` makes into applications.
+"""The training commands as functions; `pacs_ai.cli.training` makes commands of them.
 
-Nothing here imports TensorFlow: help answers at once, also where the ``train`` extra is missing.
+Nothing here imports TensorFlow, so help is fast and works without the ``train`` extra.
 """
 
 import importlib
@@ -12,15 +12,15 @@ from pacs_ai.errors import ConfigError
 COMMANDS: Mapping[str, str] = {
     "download": "download",
     "dataset": "dataset",
-    "train": "learn",
-    "finetune": "learn",
-    "tune": "learn",
-    "evaluate": "judge",
-    "explain": "judge",
-    "export": "judge",
-    "quantise": "judge",
+    "train": "train",
+    "finetune": "train",
+    "tune": "train",
+    "evaluate": "evaluate",
+    "explain": "evaluate",
+    "export": "evaluate",
+    "quantise": "evaluate",
 }
-"""Command: the module of this package that has it."""
+"""The module of each command."""
 
 
 def function(name: str) -> Callable[..., None]:
@@ -34,7 +34,7 @@ _EXTRA = ("keras", "matplotlib", "onnx", "optuna", "tf2onnx")
 
 
 def need_extra(*names: str) -> None:
-    """Refuse to go on without the libraries that training needs: all, or those named.
+    """Check that the libraries of training are installed: all, or those named.
 
     Raises
     ------

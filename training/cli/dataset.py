@@ -1,11 +1,11 @@
-"""``pacs-ai dataset``: what a recipe would learn from, without learning."""
+"""``pacs-ai dataset``: the dataset of a recipe, without training."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from training.cli.options import AsJson, Limit, RecipeName, read_recipe, say
+from training.cli.options import AsJson, Limit, RecipeName, print_result, read_recipe
 
 
 def dataset(
@@ -16,15 +16,15 @@ def dataset(
         typer.Option(
             "--out",
             metavar="DIR",
-            help="Where dataset.json goes, leakage.csv if splits share images, and samples.png, "
-            "the images as the network sees them. Default: nowhere.",
+            help="Folder for dataset.json, leakage.csv (if splits share images) and samples.png "
+            "(training images with augmentation). Default: no files.",
             show_default=False,
         ),
     ] = None,
     limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look at the data of a recipe: splits, classes, leakage, and what cannot be used.
+    """Show the dataset of a recipe: splits, classes, leakage, and images left out.
 
     Nothing is downloaded and nothing is trained.
     """
@@ -33,15 +33,15 @@ def dataset(
 
     from training.data.build import build
     from training.data.report import summary, text, write_report
-    from training.run.disk import made
+    from training.run.disk import make_folder
 
-    built = build(chosen, Console(stderr=True), made(out) if out is not None else None)
+    built = build(chosen, Console(stderr=True), make_folder(out) if out is not None else None)
     if out is not None:
-        from training.data.sheet import contact_sheet
+        from training.data.contact_sheet import contact_sheet
 
         write_report(out, built.dataset, built.findings, built.pixels)
         contact_sheet(built.dataset.train, chosen, out / "samples.png")
-    say(
+    print_result(
         summary(built.dataset, built.findings),
         as_json=as_json,
         otherwise=text(built.dataset, built.findings),

@@ -1,4 +1,4 @@
-"""``pacs-ai download``: bring images of an archive here."""
+"""``pacs-ai download``: download images of an archive."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +8,7 @@ import typer
 
 from pacs_ai.errors import ConfigError
 from training.cli import need_extra
-from training.cli.options import AsJson, say
+from training.cli.options import AsJson, print_result
 from training.recipe.data import Archive
 
 Wanted = Annotated[
@@ -23,8 +23,8 @@ Where = Annotated[
     typer.Option(
         "--where",
         metavar="COLUMN=VALUE",
-        help="Only series like this, by a column of the archive's list: Modality=CT. A glob; "
-        "several times for several columns.",
+        help="Only series with this value in a column of the series list: Modality=CT. Globs are "
+        "allowed; repeat it for several columns.",
         show_default=False,
     ),
 ]
@@ -38,7 +38,7 @@ def download(
         typer.Option(
             "--out",
             metavar="DIR",
-            help="Where it goes. Default: data/NAME, with the collection's name.",
+            help="Target folder. Default: data/NAME, with the name of the collection.",
             show_default=False,
         ),
     ] = None,
@@ -47,8 +47,8 @@ def download(
         typer.Option(
             "--server",
             metavar="URL",
-            help="Another address: of an NBIA server, up to /services, or of the buckets of IDC, "
-            "with {bucket} for the name. Default: the public one.",
+            help="Address of an NBIA server, up to /services, or of the IDC buckets, with {bucket} "
+            "for the name. Default: the public one.",
             show_default=False,
         ),
     ] = None,
@@ -64,18 +64,22 @@ def download(
     limit: Annotated[
         int | None,
         typer.Option(
-            "--limit", metavar="N", min=1, help="So many patients at most.", show_default=False
+            "--limit",
+            metavar="N",
+            min=1,
+            help="The largest number of patients.",
+            show_default=False,
         ),
     ] = None,
     threads: Annotated[
-        int, typer.Option("--threads", metavar="N", min=1, max=8, help="Series at once.")
+        int, typer.Option("--threads", metavar="N", min=1, max=8, help="Series at the same time.")
     ] = 4,
     as_json: AsJson = False,
 ) -> None:
-    """Bring images of a public archive here, each of them verified.
+    """Download images of a public archive, and verify each.
 
-    The same command goes on with a download that was stopped: series that are whole are not
-    fetched again. Licences and citations are written beside them.
+    The same command resumes a download that was stopped: complete series are not fetched again.
+    Licences and citations are written into the folder.
     """
     need_extra("httpx", "tenacity")
     from rich.console import Console
@@ -99,11 +103,11 @@ def download(
     finally:
         source.close()
     counts = {name: value for name, value in asdict(fetched).items() if name != "series"}
-    say(
+    print_result(
         {"folder": str(folder), "series": len(fetched.series), **counts},
         as_json=as_json,
         otherwise=f"{len(fetched.series)} series, {fetched.images} images in {folder}; "
-        f"{fetched.new_series} came now. Licences: {folder / 'licences.json'}",
+        f"{fetched.new_series} are new. Licences: {folder / 'licences.json'}",
     )
 
 

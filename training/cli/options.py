@@ -1,4 +1,4 @@
-"""Flags that several training commands have, and what follows from them."""
+"""Options that several training commands share."""
 
 import json
 import os
@@ -32,12 +32,13 @@ Out = Annotated[
     ),
 ]
 Resume = Annotated[
-    bool, typer.Option("--resume", help="Continue where a run stopped; begin it if there is none.")
+    bool,
+    typer.Option("--resume", help="Continue a run that was stopped; start it if there is none."),
 ]
 Seed = Annotated[
     int | None,
     typer.Option(
-        "--seed", metavar="N", help="Source of all chance, for the recipe's.", show_default=False
+        "--seed", metavar="N", help="Random seed, instead of the recipe's.", show_default=False
     ),
 ]
 Limit = Annotated[
@@ -46,14 +47,14 @@ Limit = Annotated[
         "--limit",
         metavar="N",
         min=1,
-        help="So many patients of each split at most, for a trial.",
+        help="The largest number of patients of each split, for a trial.",
         show_default=False,
     ),
 ]
 Epochs = Annotated[
     int | None,
     typer.Option(
-        "--epochs", metavar="N", min=1, help="Epochs, for the recipe's.", show_default=False
+        "--epochs", metavar="N", min=1, help="Epochs, instead of the recipe's.", show_default=False
     ),
 ]
 Device = Annotated[
@@ -71,7 +72,7 @@ _DEVICE = re.compile(r"cpu|gpu(?::(\d+))?")
 
 
 def read_recipe(name: str, *, seed: int | None, limit: int | None, epochs: int | None) -> Recipe:
-    """Read a recipe and put the flags above it."""
+    """Read a recipe, and override it by the flags."""
     optimisation = {
         key: value for key, value in (("seed", seed), ("epochs", epochs)) if value is not None
     }
@@ -82,17 +83,17 @@ def read_recipe(name: str, *, seed: int | None, limit: int | None, epochs: int |
 
 
 def folder_of(recipe: Recipe, out: Path | None) -> Path:
-    """Where a run lives."""
+    """Return the folder of a run."""
     return out if out is not None else Path("runs") / recipe.release.name
 
 
 def prepare(device: str | None) -> None:
-    """Check that training is installed, and choose what computes, before TensorFlow starts.
+    """Check that training is installed, and choose the device, before TensorFlow starts.
 
     Raises
     ------
     ConfigError
-        If the ``train`` extra is missing, the device has no meaning here, or is not there.
+        If the ``train`` extra is missing, or the device is invalid or missing.
     """
     need_extra()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -100,7 +101,7 @@ def prepare(device: str | None) -> None:
         return
     chosen = _DEVICE.fullmatch(device)
     if chosen is None:
-        raise ConfigError(f"--device {device}: it is cpu, gpu, or gpu:N")
+        raise ConfigError(f"--device {device}: use cpu, gpu, or gpu:N")
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
         return
@@ -112,8 +113,8 @@ def prepare(device: str | None) -> None:
         raise ConfigError(f"--device {device}: TensorFlow finds no such accelerator here")
 
 
-def say(summary: object, *, as_json: bool, otherwise: str) -> None:
-    """Print what a command found: all of it as JSON, or one line for people."""
+def print_result(summary: object, *, as_json: bool, otherwise: str) -> None:
+    """Print the result of a command: as JSON, or one line for people."""
     if as_json:
         print(json.dumps(summary, indent=2, default=str, ensure_ascii=False))
     else:

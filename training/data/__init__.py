@@ -1,4 +1,4 @@
-"""From files to samples in splits: scan, label, split, look for leakage, read, feed."""
+"""From files to batches: collect and label samples, split, check leakage, read, augment, feed."""
 
 from training.data.build import build
 from training.data.report import text, write_report
@@ -10,20 +10,20 @@ __all__ = ["build_dataset"]
 
 
 def build_dataset(recipe: Recipe, run: Run) -> Dataset:
-    """Make the dataset of a recipe, and write down in the run what it is made of.
+    """Build the dataset of a recipe, and describe it in the run.
 
     Parameters
     ----------
     recipe
-        What to do; nothing is downloaded here.
+        The recipe; its data must be downloaded already.
     run
-        Gets ``dataset.json``, and ``leakage.csv`` where splits share images.
+        Gets ``dataset.json``, and ``leakage.csv`` if splits share images.
 
     Raises
     ------
     DataError
-        If data are missing, damaged, contradict each other, hold one class only, or leak; the
-        message names a file and the remedy.
+        If data are missing, damaged or contradictory, have only one class, or leak between
+        splits; the message names a file and the remedy.
     """
     built = build(recipe, run.console, run.folder)
     run.log(text(built.dataset, built.findings))

@@ -1,7 +1,7 @@
-"""Vary images at random, so that the network learns what matters and not what happens to be so.
+"""Augmentation: random geometric and intensity changes of training images.
 
-Pure functions of the image, the seed and the number of the batch: a run that is continued varies
-its images exactly as it would have done without the break. All movements are one resampling.
+All functions depend only on the image, the seed and the number of the batch, so a resumed run
+augments its images exactly like a run without a break. All geometric changes are one resampling.
 """
 
 import math
@@ -15,7 +15,7 @@ _NOISE_SEED = 0x5EED
 
 
 def moves(config: Augmentation) -> bool:
-    """Tell whether a recipe turns, shifts, flips or zooms."""
+    """Tell whether a recipe rotates, shifts, flips or zooms."""
     flips = config.flip_horizontal or config.flip_vertical
     return flips or max(config.rotation_degrees, config.shift, config.zoom) > 0
 
@@ -28,18 +28,18 @@ def varies(config: Augmentation) -> bool:
 def augment(
     grey: tf.Tensor, inside: tf.Tensor | None, config: Augmentation, seed: int, batch: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """Vary a batch.
+    """Augment a batch.
 
     Parameters
     ----------
     grey
-        Shape (n, height, width, 1), in [0, 1].
+        Images, shape (n, height, width, 1), float32 in [0, 1].
     inside
-        The findings' boxes, 1 inside and 0 outside, same shape: moved with the images. Or None.
+        Masks of the boxes, 1 inside and 0 outside, same shape: moved with the images. Or None.
     config
-        What is varied, and how strongly.
+        The kinds of changes and their ranges.
     seed, batch
-        Source of chance and number of the batch: the same two vary alike.
+        Random seed and number of the batch; the same two give the same changes.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def augment(
     """
     count = tf.shape(grey)[0]
     key = tf.stack([tf.constant(seed, tf.int64), tf.cast(batch, tf.int64)])
-    # Every step has its own columns: switching one off leaves the others as they were.
+    # Every step has its own columns, so that switching one off does not change the others.
     draws = tf.random.stateless_uniform([count, _DRAWS], key)
     if moves(config):
         height, width = (tf.cast(side, tf.float32) for side in tf.unstack(tf.shape(grey)[1:3]))
@@ -65,7 +65,7 @@ def augment(
 def _transforms(
     draws: tf.Tensor, config: Augmentation, height: tf.Tensor, width: tf.Tensor
 ) -> tf.Tensor:
-    """Compose all movements about the centre, shape (n, 8): from places after to places before."""
+    """Compose all movements about the centre, shape (n, 8), from output to input positions."""
     signed = 2.0 * draws - 1.0
     angle = signed[:, 0] * (config.rotation_degrees * math.pi / 180.0)
     across, down = signed[:, 1] * config.shift * width, signed[:, 2] * config.shift * height
@@ -97,7 +97,7 @@ def _resample(images: tf.Tensor, transforms: tf.Tensor, how: str, fill: str) -> 
 def _intensity(
     grey: tf.Tensor, draws: tf.Tensor, config: Augmentation, key: tf.Tensor
 ) -> tf.Tensor:
-    """Move the window, bend the curve, add noise."""
+    """Change contrast, brightness and gamma, and add noise."""
     each = draws[:, None, None, None, 6:]
     signed = 2.0 * each - 1.0
     if config.contrast > 0 or config.brightness > 0:

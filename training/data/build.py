@@ -1,4 +1,4 @@
-"""The story of a dataset: collect, look at every image, split, look for leakage, report."""
+"""Build a dataset: collect samples, read every image, split, check leakage, report."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import track
 
 from pacs_ai.errors import DataError
-from training.data.classes import Classes, Collected, Found
+from training.data.classes import Classes, Collected, CollectedSample
 from training.data.dicom import collect_dicom, refuse_or_note
 from training.data.fingerprint import Fingerprint, fingerprints, near_pairs
 from training.data.leakage import Leak, find_leaks, refuse, tally
@@ -18,7 +18,7 @@ from training.data.phantom import collect_phantoms
 from training.data.pictures import collect_pictures
 from training.data.report import Findings, leak_note, write_leaks
 from training.data.samples import SPLITS, Dataset, Sample, SplitName
-from training.data.split import assign, joined, limited
+from training.data.split import assign, join_groups, limit_patients
 from training.recipe.data import DicomData, PhantomData
 from training.recipe.recipe import Recipe
 
@@ -30,7 +30,7 @@ _FEW = 2
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A dataset, what was noticed on the way, and the SHA-256 of each image's pixels."""
+    """A dataset, its findings, and the SHA-256 of the pixels of each image."""
 
     dataset: Dataset
     findings: Findings
@@ -38,21 +38,21 @@ class Built:
 
 
 def build(recipe: Recipe, console: Console, folder: Path | None = None) -> Built:
-    """Make the dataset of a recipe.
+    """Build the dataset of a recipe.
 
     Parameters
     ----------
     recipe
-        What to do.
+        The recipe.
     console
         Where progress is shown.
     folder
-        Where ``leakage.csv`` goes if splits share images.
+        The folder for ``leakage.csv``, written if splits share images.
 
     Raises
     ------
     DataError
-        If data are missing, damaged, contradict each other, hold one class only, or leak.
+        If data are missing, damaged or contradictory, have only one class, or leak.
     """
     collected = _collect(recipe, console)
     classes, notes = tuple(entry.name for entry in recipe.classes), list(collected.notes)
@@ -60,16 +60,16 @@ def build(recipe: Recipe, console: Console, folder: Path | None = None) -> Built
     _refuse_one_class(found, classes)
     names = assign(found, recipe.split, [image.sample.patient for image in found])
     if recipe.limit is not None:
-        kept = limited(found, names, recipe.limit)
+        kept = limit_patients(found, names, recipe.limit)
         found, names = _pick(found, kept), _pick(names, kept)
         notes.append(f"limited to {recipe.limit} patients a split")
-    kept, prints = _look(recipe, found, console, notes)
+    kept, prints = _fingerprint_images(recipe, found, console, notes)
     found, names = _pick(found, kept), _pick(names, kept)
     samples = [image.sample for image in found]
     split = recipe.split
     near = list(near_pairs(prints, split.near_bits, split.near_correlation))
     if split.group == "near-duplicates":
-        units = joined([sample.patient for sample in samples], [*_same(prints), *near])
+        units = join_groups([sample.patient for sample in samples], [*_same(prints), *near])
         names = assign(found, split, units)
     leaks = find_leaks(samples, names, prints, near)
     if leaks and folder is not None:
@@ -101,19 +101,19 @@ def _pick(items: Sequence[T], kept: Sequence[int]) -> list[T]:
     return [items[index] for index in kept]
 
 
-def _look(
-    recipe: Recipe, found: Sequence[Found], console: Console, notes: list[str]
+def _fingerprint_images(
+    recipe: Recipe, found: Sequence[CollectedSample], console: Console, notes: list[str]
 ) -> tuple[list[int], list[Fingerprint]]:
-    """Look at every image; those that cannot be read or are masks do not stay."""
+    """Read every image; leave out those that cannot be read, and masks."""
     samples = [image.sample for image in found]
-    looked = track(
+    tracked = track(
         fingerprints(samples, recipe.input.windows, recipe.feeding.workers),
-        "Looking at every image",
+        "Reading every image",
         len(samples),
         console=console,
         transient=True,
     )
-    prints = list(looked)
+    prints = list(tracked)
     broken = [
         f"{sample.path} ({each.error})"
         for sample, each in zip(samples, prints, strict=True)
@@ -133,7 +133,7 @@ def _look(
 
 
 def _cautions(samples: Sequence[Sample], prints: Sequence[Fingerprint]) -> Iterator[str]:
-    """Count the images that could not be shown as their headers or the recipe ask."""
+    """Count the images that cannot be displayed as their headers or the recipe ask."""
     named: dict[str, list[Path]] = defaultdict(list)
     for sample, each in zip(samples, prints, strict=True):
         for caution in each.cautions:
@@ -143,7 +143,7 @@ def _cautions(samples: Sequence[Sample], prints: Sequence[Fingerprint]) -> Itera
 
 
 def _same(prints: Sequence[Fingerprint]) -> Iterable[tuple[int, int]]:
-    """Pair every image with the first that has its pixels."""
+    """Pair every image with the first image of the same pixels."""
     first: dict[str, int] = {}
     for index, each in enumerate(prints):
         if each.thumbnail is not None and first.setdefault(each.pixels, index) != index:
@@ -185,34 +185,34 @@ def _dataset(
     return Dataset(classes, parts["train"], parts["validation"], parts["test"], tuple(notes))
 
 
-def _refuse_one_class(found: Sequence[Found], classes: Sequence[str]) -> None:
-    """Refuse data from which nothing can be learned.
+def _refuse_one_class(found: Sequence[CollectedSample], classes: Sequence[str]) -> None:
+    """Refuse data without images, or with only one class.
 
     Raises
     ------
     DataError
-        If there is no image, or all are of one class.
+        If there is no image, or all images are of one class.
     """
     labels = {image.sample.labels for image in found}
     if not labels:
-        raise DataError("no image with a label is left; look at data.where and data.names")
+        raise DataError("no image has a label; check data.where and data.names")
     if len(labels) < _FEW:
         (only,) = labels
         present = " and ".join(classes[index] for index in only) or "without any class"
         absent = ", ".join(name for i, name in enumerate(classes) if i not in only)
         raise DataError(
             f"one class only: all {len(found)} images are {present}, none is {absent}; "
-            "look at the labels, data.names and data.where"
+            "check the labels, data.names and data.where"
         )
 
 
 def _refuse_poor_splits(dataset: Dataset) -> None:
-    """Refuse splits that cannot teach or judge: empty, or of one class.
+    """Refuse splits that are empty or of one class.
 
     Raises
     ------
     DataError
-        Naming the split.
+        Names the split.
     """
     for name in SPLITS:
         samples = dataset.split(name)

@@ -1,4 +1,4 @@
-"""From what label sources say to the classes of a recipe."""
+"""From the labels of a source to the classes of a recipe."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,8 @@ from training.data.samples import Box, Sample
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A sample, and the split that its label names ("" if none)."""
+class CollectedSample:
+    """A sample, and the split that its label gives ("" if none)."""
 
     sample: Sample
     given: str = ""
@@ -19,15 +19,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """All that a source has, and what was left out, in sentences."""
+    """The samples of a source, and notes about what was left out."""
 
-    found: tuple[Found, ...]
+    found: tuple[CollectedSample, ...]
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
-    """What is to be learned from one image, or from one box of it."""
+class Annotation:
+    """The merged labels of one image, or of one box in it."""
 
     labels: tuple[int, ...]
     split: str
@@ -37,46 +37,46 @@ class Statement:
 
 
 class Classes:
-    """The classes of a recipe, and what they are called elsewhere.
+    """The classes of a recipe, and their names in the label source.
 
     Parameters
     ----------
     classes
-        Names, in the order of the network's outputs.
+        Names, in the order of the outputs of the network.
     names
-        What labels say: what it is called in the recipe, "" for what is left out.
+        From names of the label source to classes; "" leaves a label out.
     several
-        Whether an image may belong to any number of classes (sigmoid head).
+        Whether an image may have any number of classes (sigmoid).
     """
 
     def __init__(self, classes: Sequence[str], names: Mapping[str, str], *, several: bool) -> None:
         self._classes, self._names, self._several = tuple(classes), names, several
 
-    def statements(self, labels: Sequence[Label], *, by_box: bool) -> list[Statement]:
-        """Put together what is said about one image.
+    def annotations(self, labels: Sequence[Label], *, by_box: bool) -> list[Annotation]:
+        """Merge the labels of one image.
 
         Parameters
         ----------
         labels
-            At least one.
+            At least one label.
         by_box
-            Whether each box is an input of its own; what has no box is left out then.
+            Whether each box is an input of its own; labels without a box are left out then.
 
         Returns
         -------
-        list of Statement
-            One, or with ``by_box`` one for each box; none if its label is to be left out.
+        list of Annotation
+            One, or with ``by_box`` one for each box; none if the label is left out.
 
         Raises
         ------
         DataError
-            If a label is no class, or labels contradict each other; names where they stand.
+            If a label is not a class, or labels contradict each other; names the rows.
         """
         boxed = [[label] for label in labels if label.box is not None]
         parts = boxed if by_box else [list(labels)]
         return [said for part in parts if (said := self._merged(part)) is not None]
 
-    def _merged(self, labels: Sequence[Label]) -> Statement | None:
+    def _merged(self, labels: Sequence[Label]) -> Annotation | None:
         first = labels[0]
         known = [(label, self._indices(label)) for label in labels]
         kept = [(label, found) for label, found in known if found is not None]
@@ -86,11 +86,11 @@ class Classes:
         if not self._several and len(indices) != 1:
             origins = " and ".join(dict.fromkeys(label.origin for label in labels))
             raise DataError(
-                f"{origins}: one image is said to be {' and '.join(map(self._name, indices))}; "
+                f"{origins}: one image is labelled {' and '.join(map(self._name, indices))}; "
                 "correct the labels, or use a sigmoid head"
             )
         boxes = [label.box for label, _ in kept if label.box is not None]
-        return Statement(
+        return Annotation(
             labels=indices,
             split=_agreed([label.split for label in labels], first.origin),
             patient=first.patient,
@@ -99,7 +99,7 @@ class Classes:
         )
 
     def _indices(self, label: Label) -> tuple[int, ...] | None:
-        """Which classes a label means; None if it is to be left out."""
+        """Return the classes of a label; None if it is left out."""
         if not label.names and label.votes:
             ranked = Counter(self._votes(label)).most_common(2)
             tied = len(ranked) > 1 and ranked[0][1] == ranked[1][1]
@@ -120,8 +120,8 @@ class Classes:
             return self._classes.index(name)
         except ValueError as error:
             raise DataError(
-                f"{origin}: {said!r} is none of the classes {', '.join(self._classes)}; say in "
-                'data.names what it means, or "" to leave it out'
+                f"{origin}: {said!r} is none of the classes {', '.join(self._classes)}; map it "
+                'in data.names to a class, or to "" to leave it out'
             ) from error
 
     def _name(self, index: int) -> str:
@@ -135,5 +135,5 @@ def _area(box: Box) -> float:
 def _agreed(splits: Sequence[str], origin: str) -> str:
     named = {split for split in splits if split}
     if len(named) > 1:
-        raise DataError(f"{origin}: one image is said to be in {' and '.join(sorted(named))}")
+        raise DataError(f"{origin}: one image is in {' and '.join(sorted(named))}")
     return named.pop() if named else ""

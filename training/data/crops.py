@@ -1,4 +1,4 @@
-"""Inputs that are part of an image: boxes of findings, and how they are grown."""
+"""Crops: inputs that are the box of a finding with a margin."""
 
 from pacs_ai.errors import DataError
 from training.data.samples import Box
@@ -10,14 +10,14 @@ Span = tuple[int, int, int, int]
 def crop_to(
     box: Box | None, crop: Crop | None, rows: int, columns: int, name: str
 ) -> tuple[Span | None, Box | None]:
-    """Turn the box of a finding into a crop, and find the finding in it.
+    """Compute the crop around the box of a finding, and the box in the crop.
 
     Parameters
     ----------
     box
         (x0, y0, x1, y1), half open, in pixels of the image.
     crop
-        How far it is grown; None leaves the image whole.
+        The margin and shape of the crop; None for the whole image.
     rows, columns
         Size of the image.
     name
@@ -31,14 +31,14 @@ def crop_to(
     Raises
     ------
     DataError
-        If the box does not lie in the image.
+        If the box is not inside the image.
     """
     if box is None:
         return None, None
     x0, y0, x1, y1 = box
     if min(x0, y0) < 0 or x1 > columns or y1 > rows:
         raise DataError(
-            f"{name}: the box {box} (x0, y0, x1, y1) does not lie in the image of {columns} x "
+            f"{name}: the box {box} (x0, y0, x1, y1) is not inside the image of {columns} x "
             f"{rows} pixels; correct the row, or the recipe's box_columns"
         )
     if crop is None:
@@ -55,7 +55,7 @@ def crop_to(
 
 
 def _side(centre: float, length: float, limit: int) -> tuple[int, int]:
-    """Lay a stretch about its centre, shifted into the image where it fits, else clipped."""
+    """Place a side around its centre; shift it into the image if it fits, else clip it."""
     size = min(limit, max(1, round(length)))
     first = min(max(0, round(centre - size / 2)), limit - size)
     return first, first + size

@@ -1,4 +1,4 @@
-"""Samples from a tree of DICOM files."""
+"""Collect samples from a folder tree of DICOM files."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pacs_ai.dicom.study_files import find_files
 from pacs_ai.errors import ConfigError, DataError, NotDicom
-from training.data.classes import Classes, Collected, Found, Statement
+from training.data.classes import Annotation, Classes, Collected, CollectedSample
 from training.data.crops import crop_to
 from training.data.instance import KEYWORDS, Instance, read_instance
-from training.data.labels import Label, Labels, PatternSource, TableSource, compiled
-from training.data.pool import each
+from training.data.labels import Label, Labels, PatternSource, TableSource, compile_pattern
+from training.data.pool import parallel_map
 from training.data.samples import Sample
 from training.data.voc import read_voc
 from training.download.transfer import PARTS
@@ -24,22 +24,22 @@ _NAMED = 3
 
 
 def collect_dicom(data: DicomData, modalities: Sequence[str], classes: Classes) -> Collected:
-    """Find the images of a tree and what is said about them.
+    """Find the images of a folder tree and their labels.
 
     Parameters
     ----------
     data
-        Where, and how labels reach it.
+        The folder, and the source of labels.
     modalities
-        Which images are used.
+        The modalities of the images to use.
     classes
-        What labels mean.
+        Maps labels to classes.
 
     Raises
     ------
     DataError
-        If nothing usable is there, a file cannot be read or has no label (unless they are to be
-        left out), or colour and grey images are mixed; names the file and the remedy.
+        If there is no usable image, a file cannot be read or has no label (unless the recipe
+        drops those), or colour and grey images are mixed; names the file and the remedy.
     """
     notes: list[str] = []
     instances = list(_used(data, modalities, _scan(data, notes), notes))
@@ -52,12 +52,12 @@ def collect_dicom(data: DicomData, modalities: Sequence[str], classes: Classes) 
     found = list(_labelled(data, instances, source, classes, notes))
     unused = source.unused()
     if unused:
-        notes.append(f"{len(unused)} rows name no image that is there (the first: {unused[0]})")
+        notes.append(f"{len(unused)} rows name an image that is not there (the first: {unused[0]})")
     return Collected(tuple(found), tuple(notes))
 
 
 def _scan(data: DicomData, notes: list[str]) -> list[Instance]:
-    """Read the headers of all files, of several files with the same UID the first."""
+    """Read the headers of all files; of files with the same UID only the first is used."""
     try:
         files = find_files([data.folder])
     except (ConfigError, NotDicom) as error:
@@ -67,9 +67,9 @@ def _scan(data: DicomData, notes: list[str]) -> list[Instance]:
     _refuse_empty_series(data.folder)
     paths = [path for path in files.files if PARTS not in path.relative_to(data.folder).parts]
     if len(paths) < len(files.files):
-        notes.append("a download into the folder is not finished: the same command goes on with it")
+        notes.append("a download into the folder is not finished: the same command resumes it")
     keywords = (*KEYWORDS, *data.where)
-    read = each(partial(read_instance, keywords=keywords), paths)
+    read = parallel_map(partial(read_instance, keywords=keywords), paths)
     unreadable: list[str] = []
     seen: dict[str, Instance] = {}
     copies = 0
@@ -88,7 +88,7 @@ def _scan(data: DicomData, notes: list[str]) -> list[Instance]:
 
 
 def _refuse_empty_series(folder: Path) -> None:
-    """Refuse a folder in which a series was to be and nothing, or only a licence, is."""
+    """Refuse a series folder that is empty or has only a licence."""
     for path in sorted(folder.rglob("*")):
         if (
             path.is_dir()
@@ -103,7 +103,7 @@ def _refuse_empty_series(folder: Path) -> None:
 def refuse_or_note(
     files: Sequence[str], policy: str, what: str, notes: list[str], key: str = "unreadable"
 ) -> None:
-    """End with an error that names files, or write down how many are left out.
+    """Raise an error that names files, or note how many are left out.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def refuse_or_note(
 def _used(
     data: DicomData, modalities: Sequence[str], instances: Sequence[Instance], notes: list[str]
 ) -> Iterator[Instance]:
-    """Keep the images of the wanted modalities that fulfil all conditions."""
+    """Give the images of the given modalities that meet all conditions."""
     left_out: Counter[str] = Counter()
     by_series: dict[str, list[Instance]] = defaultdict(list)
     for instance in instances:
@@ -145,7 +145,7 @@ def _used(
 
 
 def spread(items: list[Instance], limit: int) -> list[Instance]:
-    """Choose at most ``limit`` items, the middles of as many equal parts; all of them for 0."""
+    """Choose at most ``limit`` evenly spaced items; all items for 0."""
     if not limit or len(items) <= limit:
         return items
     return [items[(2 * part + 1) * len(items) // (2 * limit)] for part in range(limit)]
@@ -168,8 +168,8 @@ def _labelled(
     source: Labels,
     classes: Classes,
     notes: list[str],
-) -> Iterator[Found]:
-    patient = compiled(data.patient_pattern or "(.*)", "data.patient_pattern")
+) -> Iterator[CollectedSample]:
+    patient = compile_pattern(data.patient_pattern or "(.*)", "data.patient_pattern")
     unlabelled, boxless = [], 0
     for instance in instances:
         labels = source.of(instance.keys)
@@ -177,7 +177,7 @@ def _labelled(
             unlabelled.append(str(instance.path))
             continue
         boxed = _with_boxes(labels, data.boxes, instance) if data.boxes else labels
-        said = classes.statements(boxed, by_box=data.crop is not None)
+        said = classes.annotations(boxed, by_box=data.crop is not None)
         boxless += data.crop is not None and all(label.box is None for label in boxed)
         for statement in said:
             if data.boxed_only and statement.box is None:
@@ -198,11 +198,13 @@ def _with_boxes(labels: Sequence[Label], folder: Path, instance: Instance) -> li
     return [replace(label, box=box) for label in labels for box in boxes]
 
 
-def _samples(data: DicomData, instance: Instance, said: Statement, patient: str) -> Iterator[Found]:
+def _samples(
+    data: DicomData, instance: Instance, said: Annotation, patient: str
+) -> Iterator[CollectedSample]:
     if not patient:
         raise DataError(
-            f"{instance.path}: no PatientID, and nothing else says whose it is; without it nobody "
-            "can keep a patient in one split: give data.labels a patient_column"
+            f"{instance.path}: no PatientID and no other patient identifier; without one a "
+            "patient cannot be kept in one split: give data.labels a patient_column"
         )
     rows, columns = instance.count("Rows", 0), instance.count("Columns", 0)
     crop, box = crop_to(said.box, data.crop, rows, columns, str(instance.path))
@@ -220,4 +222,4 @@ def _samples(data: DicomData, instance: Instance, said: Statement, patient: str)
             groups=instance.groups,
             votes=said.votes,
         )
-        yield Found(sample, said.split)
+        yield CollectedSample(sample, said.split)

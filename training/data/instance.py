@@ -1,4 +1,4 @@
-"""One DICOM file and what its header says of it."""
+"""One DICOM file and its header."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _MIDDLE, _OLD = 40, 60
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One file and what its header says; ``number`` orders it in its series."""
+    """One file and the values of its header, by keyword."""
 
     path: Path
     facts: Mapping[str, str | list[str]]
@@ -47,7 +47,7 @@ class Instance:
 
     @property
     def keys(self) -> dict[KeyName, str]:
-        """What labels may name the image by."""
+        """The identifiers by which a label can name the image."""
         return {
             "PatientID": self.text("PatientID"),
             "StudyUID": self.text("StudyInstanceUID"),
@@ -57,7 +57,7 @@ class Instance:
 
     @property
     def groups(self) -> dict[str, str]:
-        """The subgroups it belongs to, as far as they are known."""
+        """The known subgroups of the image."""
         maker = self.text("Manufacturer").upper().split()
         groups = {
             "modality": self.text("Modality"),
@@ -70,7 +70,7 @@ class Instance:
 
 
 def read_instance(path: Path, keywords: Sequence[str]) -> Instance | None:
-    """Read a header; None if the file is no whole DICOM instance."""
+    """Read a header; None if the file is not a complete DICOM instance."""
     try:
         facts = read_facts(path, keywords)
     except NotDicom:
@@ -79,7 +79,7 @@ def read_instance(path: Path, keywords: Sequence[str]) -> Instance | None:
 
 
 def _age_group(age: str) -> str:
-    """Name the group of an age string (PS3.5 Section 6.2, AS): ``045Y``, ``011M``."""
+    """Return the group of an age string (PS3.5 Section 6.2, AS): ``045Y``, ``011M``."""
     number, unit = age[:-1], age[-1:].upper()
     if not number.isdigit() or unit not in "DWMY":
         return ""

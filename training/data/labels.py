@@ -1,4 +1,4 @@
-"""What is known about an image besides its pixels: label, box, split, patient, votes."""
+"""Label sources: the label, box, split, patient and votes of an image."""
 
 import re
 from collections import defaultdict
@@ -14,10 +14,10 @@ from training.recipe.data import KeyName, PatternLabels, TableLabels
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One statement: ``names`` as its source says them, and where it stands (``origin``).
+    """One label of a source: ``names`` in the words of the source, and its place (``origin``).
 
-    ``split`` and ``patient`` are "" where the source does not say. Without names the majority of
-    ``votes`` counts.
+    ``split`` and ``patient`` are "" if the source does not give them. Without names, the majority
+    of ``votes`` counts.
     """
 
     names: tuple[str, ...]
@@ -29,13 +29,13 @@ class Label:
 
 
 class Labels(Protocol):
-    """Where labels come from."""
+    """A source of labels."""
 
     def of(self, keys: Mapping[KeyName, str]) -> Sequence[Label]:
-        """Return what is said about an image: one label, one for each box, or none."""
+        """Return the labels of an image: one, one for each box, or none."""
 
     def unused(self) -> list[str]:
-        """Say where statements stand that no image was asked for."""
+        """Return the places of labels that no image used."""
 
 
 class PatternSource:
@@ -44,14 +44,14 @@ class PatternSource:
     Raises
     ------
     ConfigError
-        If the pattern is no regular expression with one group.
+        If the pattern is not a regular expression with a group.
     """
 
     def __init__(self, config: PatternLabels) -> None:
-        self._pattern = compiled(config.pattern, "data.labels.pattern")
+        self._pattern = compile_pattern(config.pattern, "data.labels.pattern")
 
     def of(self, keys: Mapping[KeyName, str]) -> Sequence[Label]:
-        """Return the label, or none where the pattern does not match."""
+        """Return the label, or none if the pattern does not match."""
         found = self._pattern.search(keys["PatientID"])
         return [Label((found[1],), "the PatientID")] if found else []
 
@@ -66,7 +66,7 @@ class TableSource:
     Raises
     ------
     DataError
-        If a file cannot be read or a row says nothing usable; names file and line.
+        If a file cannot be read or a row is invalid; names file and line.
     """
 
     def __init__(self, config: TableLabels, separator: str = "") -> None:
@@ -76,7 +76,7 @@ class TableSource:
         wanted = [config.key_column, config.split_column, config.patient_column]
         wanted += config.vote_columns or [config.label_column]
         self._columns = [name for name in (*wanted, *(config.box_columns or ())) if name]
-        self._pattern = compiled(config.key_pattern or "(.*)", "data.labels.key_pattern")
+        self._pattern = compile_pattern(config.key_pattern or "(.*)", "data.labels.key_pattern")
         for source in config.files:
             for line, row in read_table(source.file, self._columns):
                 self._add(f"{source.file}, line {line}", row, source.split)
@@ -88,7 +88,7 @@ class TableSource:
         return self._labels.get(key, [])
 
     def unused(self) -> list[str]:
-        """Say where rows stand for which no image was found."""
+        """Return the places of rows without an image."""
         return [
             label.origin
             for key, labels in self._labels.items()
@@ -115,17 +115,17 @@ class TableSource:
     def _names(self, origin: str, row: Mapping[str, str], votes: Sequence[str]) -> tuple[str, ...]:
         config = self._config
         if votes and not row.get(config.label_column):
-            return ()  # the majority decides, once it is known what the votes mean
+            return ()  # `Classes` takes the majority of the votes
         return split_names(row.get(config.label_column, ""), self._separator, origin)
 
 
 def split_names(text: str, separator: str, origin: str) -> tuple[str, ...]:
-    """Part the labels of one image.
+    """Split the text of a label into names.
 
     Raises
     ------
     DataError
-        If there is none, where only one is possible.
+        If the label is empty and there is no separator.
     """
     if separator:
         return tuple(name.strip() for name in text.split(separator) if name.strip())
@@ -135,12 +135,12 @@ def split_names(text: str, separator: str, origin: str) -> tuple[str, ...]:
 
 
 def read_box(row: Mapping[str, str], columns: Sequence[str] | None, origin: str) -> Box | None:
-    """Read the finding's box from a row, None where it has none.
+    """Read the box of the finding from a row; None if it has none.
 
     Raises
     ------
     DataError
-        If it is not four numbers, or holds no area.
+        If it is not four numbers, or has no area.
     """
     if columns is None or not any(row[name] for name in columns):
         return None
@@ -153,13 +153,13 @@ def read_box(row: Mapping[str, str], columns: Sequence[str] | None, origin: str)
     return x0, y0, x1, y1
 
 
-def compiled(pattern: str, key: str) -> re.Pattern[str]:
+def compile_pattern(pattern: str, key: str) -> re.Pattern[str]:
     """Compile a regular expression of a recipe.
 
     Raises
     ------
     ConfigError
-        If it is none, or has no group.
+        If it is not a regular expression, or has no group.
     """
     try:
         expression = re.compile(pattern)

@@ -1,4 +1,4 @@
-"""Whether a network could be judged on what it learned from: the same patient, the same picture."""
+"""Leakage between splits: the same patient, the same pixels, or nearly the same image."""
 
 import itertools
 from collections import Counter, defaultdict
@@ -19,10 +19,10 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """Two images in different splits that should not be: indices, the one to be dropped first.
+    """Two images in different splits that must not be there: the index to drop, and to keep.
 
-    Training gives way to validation, and both to test, so that figures of different runs are
-    about the same images.
+    The training image is dropped before the validation image, and both before the test image, so
+    that the figures of different runs are about the same test images.
     """
 
     kind: Kind
@@ -32,9 +32,9 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """How many of the ``of`` images of a split are in another one as well, and in which way.
+    """The number of images of a split, out of ``of``, that leak into another split by one kind.
 
-    ``by_class`` counts them by the index of their class; an image of several counts in each.
+    ``by_class`` counts them by class index; an image of several classes counts in each.
     """
 
     split: SplitName
@@ -50,7 +50,7 @@ def find_leaks(
     prints: Sequence[Fingerprint],
     near: Iterable[tuple[int, int]],
 ) -> list[Leak]:
-    """Find what two splits share.
+    """Find images that two splits share.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def find_leaks(
     Returns
     -------
     list of Leak
-        For each image that would have to go, and each kind, one of those it is like.
+        For each image to drop and each kind, one image that it is like.
     """
     leaks: dict[tuple[Kind, int], int] = {}
 
@@ -73,7 +73,7 @@ def find_leaks(
         leaks.setdefault((kind, drop), keep)
 
     patients = [sample.patient for sample in samples]
-    # an image without contrast is like every other of its kind and teaches nothing
+    # all images without contrast are alike, so they are not compared
     pixels = [each.pixels if each.thumbnail is not None else "" for each in prints]
     for first, second in _across(patients, names):
         add("same patient", first, second)
@@ -103,7 +103,7 @@ def _across(values: Sequence[str], names: Sequence[SplitName]) -> Iterable[tuple
 def tally(
     leaks: Sequence[Leak], samples: Sequence[Sample], names: Sequence[SplitName]
 ) -> list[Shared]:
-    """Count the images that would have to go, each once, by split and by kind."""
+    """Count the images to drop, each once, by split and kind."""
     first: dict[int, Kind] = {}
     for leak in sorted(leaks, key=lambda leak: KINDS.index(leak.kind)):
         first.setdefault(leak.drop, leak.kind)
@@ -117,12 +117,12 @@ def tally(
 
 
 def refuse(leaks: Sequence[Leak], samples: Sequence[Sample], split: Split) -> None:
-    """End with an error that says what leaks and what to do, if anything does.
+    """Raise an error that names the leaks and the remedy, if there are any.
 
     Raises
     ------
     DataError
-        Naming keys, never patients, and files.
+        Names files and keys, never patients.
     """
     if not leaks:
         return

@@ -1,4 +1,4 @@
-"""Samples that are drawn on this machine, so that anybody can try the whole way."""
+"""Collect phantom samples, which are generated on this machine."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -15,26 +15,27 @@ from pacs_ai.phantom import (
     read_labels,
     write_phantom_collection,
 )
-from training.data.classes import Collected, Found
-from training.data.pool import each
+from training.data.classes import Collected, CollectedSample
+from training.data.pool import parallel_map
 from training.data.samples import SPLITS, Sample
 from training.recipe.data import PhantomData
 from training.run.disk import room
 
 _SEED_STEP = 1_000_003
-"""Splits with other numbers share no patient."""
+"""Distance of the seeds of two splits, so that they share no patient."""
 _MANY, _CHUNK = 200, 8
-"""A study takes 60 ms: from so many on, and so many at a time, several processes pay."""
+"""A study takes 60 ms: several processes are faster from 200 studies, in chunks of 8."""
 
 
 def collect_phantoms(data: PhantomData, console: Console, limit: int | None = None) -> Collected:
-    """Draw the phantoms of a recipe, unless they are there already, and list them.
+    """Generate the phantoms of a recipe, unless they exist, and list them.
 
-    A folder is named by what was drawn into it, and a split is whole when its labels are there:
-    they are written last. With ``limit`` no split has more studies than that.
+    The name of a folder has the number of studies and the seed. A split is complete if its labels
+    file exists, because that is written last. ``limit`` is the largest number of studies of a
+    split.
     """
     counts = (data.train_studies, data.validation_studies, data.test_studies)
-    found: list[Found] = []
+    found: list[CollectedSample] = []
     for index, (name, wanted) in enumerate(zip(SPLITS, counts, strict=True)):
         studies = wanted if limit is None else min(wanted, limit)
         folder = data.folder / f"{name}-{studies}-{data.seed}"
@@ -42,13 +43,13 @@ def collect_phantoms(data: PhantomData, console: Console, limit: int | None = No
             seed = data.seed + index * _SEED_STEP
             drawn = partial(_drawn, console=console, what=f"Drawing phantoms: {name}")
             write_phantom_collection(folder, studies, seed, drawn)
-        found += [Found(_sample(folder, row), name) for row in read_labels(folder)]
+        found += [CollectedSample(_sample(folder, row), name) for row in read_labels(folder)]
     return Collected(tuple(found))
 
 
 def _drawn(planned: Sequence[Planned], console: Console, what: str) -> Iterator[PhantomStudy]:
-    """Draw on all cores: most of the time of a study is arithmetic."""
-    studies = each(_draw, planned, many=_MANY, chunk=_CHUNK)
+    """Generate studies on all cores, because they are limited by computation."""
+    studies = parallel_map(_draw, planned, many=_MANY, chunk=_CHUNK)
     yield from track(studies, what, len(planned), console=console, transient=True)
 
 

@@ -1,4 +1,4 @@
-"""Samples from PNG and JPEG files, with a table of labels or a folder for each class."""
+"""Collect samples from PNG and JPEG files, with a labels file or a folder for each class."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from pacs_ai.errors import DataError
-from training.data.classes import Classes, Collected, Found, Statement
+from training.data.classes import Annotation, Classes, Collected, CollectedSample
 from training.data.crops import crop_to
 from training.data.dicom import refuse_or_note
 from training.data.labels import Label, read_box, split_names
@@ -18,20 +18,20 @@ from training.recipe.selection import matches
 
 
 def collect_pictures(data: PictureData, classes: Classes) -> Collected:
-    """Find the pictures of a folder and what is said about them.
+    """Find the pictures of a folder and their labels.
 
     Raises
     ------
     DataError
-        If nothing usable is there, a row names no file, or a picture has no label (unless those
-        are to be left out); names file or line and the remedy.
+        If there is no usable picture, the file of a row is missing, or a picture has no label
+        (unless the recipe drops those); names file or line and the remedy.
     """
     notes: list[str] = []
     pictures = _pictures(data.folder)
     stated = _from_table(data, pictures, notes) if data.labels else _from_folders(data, pictures)
     found = []
     for path, labels in stated:
-        for said in classes.statements(labels, by_box=data.crop is not None):
+        for said in classes.annotations(labels, by_box=data.crop is not None):
             found.append(_found(data, path, said))
     return Collected(tuple(found), tuple(notes))
 
@@ -46,7 +46,7 @@ def _pictures(folder: Path) -> list[Path]:
 def _from_table(
     data: PictureData, pictures: Sequence[Path], notes: list[str]
 ) -> Iterator[tuple[Path, list[Label]]]:
-    assert data.labels is not None  # noqa: S101 - the caller looked
+    assert data.labels is not None  # noqa: S101 - the caller checked it
     labels: dict[Path, list[Label]] = {}
     columns = [data.file_column, data.label_column, data.split_column, data.patient_column]
     columns += [*(data.box_columns or ()), *data.where]
@@ -87,14 +87,14 @@ def _from_folders(
         above = path.relative_to(data.folder).parts[:-1]
         if not above:
             raise DataError(
-                f"{path} lies in no folder of a class; name a file in data.labels, or sort the "
+                f"{path} is not in the folder of a class; name a file in data.labels, or sort the "
                 "pictures into a folder for each class"
             )
         splits = [split_name(name, str(path)) for name in above[:-1] if is_split(name)]
         yield path, [Label((above[-1],), str(path), splits[-1] if splits else "")]
 
 
-def _found(data: PictureData, path: Path, said: Statement) -> Found:
+def _found(data: PictureData, path: Path, said: Annotation) -> CollectedSample:
     box, crop = said.box, None
     if box is not None:
         columns, rows = _size(path)
@@ -108,7 +108,7 @@ def _found(data: PictureData, path: Path, said: Statement) -> Found:
         groups={"modality": data.modality},
         votes=said.votes,
     )
-    return Found(sample, said.split)
+    return CollectedSample(sample, said.split)
 
 
 def _size(path: Path) -> tuple[int, int]:

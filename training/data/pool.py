@@ -1,4 +1,4 @@
-"""Do one thing to many files: in this process for few, in several for many."""
+"""Apply a function to many items: in this process for few, in several processes for many."""
 
 import multiprocessing
 import os
@@ -10,13 +10,13 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _MANY = 2000
-"""From here on several processes pay: starting them takes a second, reading an image one to ten
-milliseconds. Threads do not help, as most of that time holds the interpreter's lock."""
+"""Number of images from which several processes are faster: starting them takes a second, reading
+an image one to ten milliseconds. Threads do not help: reading holds the interpreter lock."""
 _CHUNK = 64
 _MOST = 8
 
 
-def each(
+def parallel_map(
     do: Callable[[T], R],
     items: Sequence[T],
     workers: int = 0,
@@ -24,19 +24,19 @@ def each(
     many: int = _MANY,
     chunk: int = _CHUNK,
 ) -> Iterator[R]:
-    """Apply a function to many items, in their order.
+    """Apply a function to many items; the results are in their order.
 
     Parameters
     ----------
     do
-        A function of a module, or a `functools.partial` of one.
+        A function at the top level of a module, or a `functools.partial` of one.
     items
-        Paths, samples or alike.
+        Paths, samples or the like.
     workers
-        Number of processes; 0 means one a processor core, at most 8.
+        Number of processes; 0 means one for each processor core, at most 8.
     many, chunk
-        From how many items on several processes pay, and how many each takes at a time; less where
-        an item takes longer than to read an image.
+        The number of items from which several processes are used, and the items of one chunk. Use
+        smaller values for items that take longer than reading an image.
     """
     workers = workers or min(_MOST, os.cpu_count() or 1)
     if workers == 1 or len(items) < many:

@@ -1,4 +1,4 @@
-"""One image as the network sees it: in training read by the very code that serves."""
+"""Read images as inputs of the network, by the same code as the node."""
 
 import warnings
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from pacs_ai.dicom.pixels import read_image
 from pacs_ai.errors import DataError
 from pacs_ai.model.preprocess import box_to_input, fit, scale
 from pacs_ai.model.spec import InputSpec
-from training.data.pool import each
+from training.data.pool import parallel_map
 from training.data.samples import Sample
 
 Floats = npt.NDArray[np.float32]
@@ -31,9 +31,9 @@ _NO_BOX: Span = (0, 0, 0, 0)
 class Images:
     """Images in memory.
 
-    ``x`` (n, height, width, channels) float32 is what the network is fed. ``inside`` (n, height,
-    width, 1) int8 is 1 in the finding's box and 0 elsewhere. ``y`` (n, classes) float32 is 1 for
-    each class an image belongs to.
+    ``x`` (n, height, width, channels) float32 is the input of the network. ``inside`` (n, height,
+    width, 1) int8 is 1 in the box of the finding and 0 elsewhere. ``y`` (n, classes) float32 is 1
+    for each class of the image, else 0.
     """
 
     x: Floats
@@ -42,17 +42,17 @@ class Images:
 
 
 def read_input(sample: Sample, spec: InputSpec) -> Floats:
-    """Read one image exactly as the node feeds it to the network.
+    """Read one image as the input that the node would give to the network.
 
     Returns
     -------
     Floats
-        Shape (height, width, channels).
+        Shape (height, width, channels), float32.
 
     Raises
     ------
     DataError
-        If it cannot be read, or its crop lies outside of it; names the file.
+        If it cannot be read, or its crop is outside of it; names the file.
     """
     grey, _ = fit_sample(sample, spec)
     x: Floats = scale(grey[None, ..., None], spec)[0]
@@ -67,9 +67,9 @@ def load_images(
     Parameters
     ----------
     classes
-        How many there are.
+        Number of classes.
     workers
-        Processes that read; 0 means one a processor core.
+        Number of reading processes; 0 means one for each processor core.
 
     Raises
     ------
@@ -78,7 +78,9 @@ def load_images(
     """
     x = np.empty((len(samples), spec.height, spec.width, spec.channels), dtype=np.float32)
     inside = np.zeros((len(samples), spec.height, spec.width, 1), dtype=np.int8)
-    for index, (grey, box) in enumerate(each(partial(fit_sample, spec=spec), samples, workers)):
+    for index, (grey, box) in enumerate(
+        parallel_map(partial(fit_sample, spec=spec), samples, workers)
+    ):
         x[index] = scale(grey[None, ..., None], spec)[0]
         x0, y0, x1, y1 = box
         inside[index, y0:y1, x0:x1] = 1
@@ -86,7 +88,7 @@ def load_images(
 
 
 def multi_hot(samples: Sequence[Sample], classes: int) -> Floats:
-    """Write labels as rows of zeros and ones, shape (n, classes)."""
+    """Encode labels as rows of zeros and ones, shape (n, classes), float32."""
     y = np.zeros((len(samples), classes), dtype=np.float32)
     for row, sample in zip(y, samples, strict=True):
         row[list(sample.labels)] = 1.0
@@ -94,13 +96,13 @@ def multi_hot(samples: Sequence[Sample], classes: int) -> Floats:
 
 
 def fit_sample(sample: Sample, spec: InputSpec) -> tuple[Floats, Span]:
-    """Read one image at the network's size, before its scaling, and find its box there.
+    """Read one image at the input size, before scaling, with its box.
 
     Returns
     -------
     tuple
-        Grey, shape (height, width), in [0, 1]; the box (x0, y0, x1, y1), half open, in its
-        pixels, all 0 where there is none.
+        Grey values, shape (height, width), in [0, 1]; the box (x0, y0, x1, y1), half open, in
+        pixels of the input, all 0 if there is none.
     """
     grey = read_grey(sample, spec.windows)
     try:
@@ -112,19 +114,19 @@ def fit_sample(sample: Sample, spec: InputSpec) -> tuple[Floats, Span]:
 
 
 def read_grey(sample: Sample, windows: dict[str, tuple[float, float]] | None = None) -> Floats:
-    """Read an image as `read_shown` does, without what is to be said of it."""
+    """Read an image as `read_shown` does, without its cautions."""
     return read_shown(sample, windows).grey
 
 
 def read_shown(
     sample: Sample, windows: dict[str, tuple[float, float]] | None = None
 ) -> RenderedImage:
-    """Read the part of an image that is the input, as display values in [0, 1].
+    """Read an image, or its crop, as display values in [0, 1].
 
     Raises
     ------
     DataError
-        If it cannot be read, or its crop lies outside of it; names the file.
+        If it cannot be read, or its crop is outside of it; names the file.
     """
     try:
         if sample.path.suffix.lower() in PICTURES:
@@ -139,14 +141,14 @@ def read_shown(
     x0, y0, x1, y1 = sample.crop
     if not (0 <= x0 < x1 <= grey.shape[1] and 0 <= y0 < y1 <= grey.shape[0]):
         raise DataError(
-            f"{sample.path}: the crop {sample.crop} (x0, y0, x1, y1) does not lie in the image of "
+            f"{sample.path}: the crop {sample.crop} (x0, y0, x1, y1) is not inside the image of "
             f"{grey.shape[1]} x {grey.shape[0]} pixels; correct the row that gives the box"
         )
     return replace(shown, grey=grey[y0:y1, x0:x1])
 
 
 def read_picture(path: Path) -> Floats:
-    """Read a PNG or JPEG file as display values, colour as luma.
+    """Read a PNG or JPEG file as display values; colour is converted to luma.
 
     Returns
     -------
@@ -156,7 +158,7 @@ def read_picture(path: Path) -> Floats:
     Raises
     ------
     DataError
-        If it is damaged, cut short, or no picture.
+        If it is damaged, truncated, or not a picture.
     """
     try:
         with warnings.catch_warnings(), Image.open(path) as opened:

@@ -1,4 +1,4 @@
-"""What a dataset is made of, for people and for the run's folder. Keys, never patients."""
+"""Describe a dataset, for people and in the run folder: with keys, never with patients."""
 
 import json
 from collections import Counter
@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pacs_ai.files import atomic_write
 from training.data.leakage import KINDS, Kind, Leak, Shared
 from training.data.samples import SPLITS, Dataset, Sample
-from training.run.disk import write_whole
 
 FILE = "dataset.json"
 _PHRASES: Mapping[Kind, str] = {
@@ -21,11 +21,11 @@ LEAKS_FILE = "leakage.csv"
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What was noticed while a dataset was made.
+    """Findings about a dataset.
 
-    ``policy`` says what happened to ``leaks``; ``shared`` counts them, each image once. The other
-    counts are of images as well: ``duplicates`` repeat the pixels of another one of their split,
-    ``contradictions`` do so under another label, ``flat`` ones are of one grey value.
+    ``policy`` is what happened to ``leaks``; ``shared`` counts them, each image once. The other
+    fields count images: ``duplicates`` have the pixels of another image of their split,
+    ``contradictions`` have the pixels of an image with another label, ``flat`` have one grey value.
     """
 
     leaks: Sequence[Leak]
@@ -37,7 +37,7 @@ class Findings:
 
 
 def summary(dataset: Dataset, findings: Findings) -> dict[str, object]:
-    """Count what is in the splits."""
+    """Count images, patients, classes and leaks of the splits."""
     return {
         "classes": list(dataset.classes),
         "splits": {name: _counts(dataset, dataset.split(name)) for name in SPLITS},
@@ -71,7 +71,7 @@ def _row(shared: Shared, classes: Sequence[str]) -> dict[str, object]:
 
 
 def leak_note(shared: Shared, classes: Sequence[str], policy: str) -> str:
-    """Say in a sentence which images of a split are in another one as well, and what was done.
+    """Describe in a sentence the leaks of a split, and what was done.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def _counts(dataset: Dataset, samples: Sequence[Sample]) -> dict[str, object]:
 
 
 def text(dataset: Dataset, findings: Findings) -> str:
-    """Write the counts as a table, and what was noticed below it."""
+    """Format the counts as a table, followed by the findings."""
     header = ["", "images", "patients", *dataset.classes]
     rows = [header]
     for name in SPLITS:
@@ -147,7 +147,7 @@ def write_report(
     columns = ["split", "patient key", "instance or file", "frame", "labels", "pixels sha256"]
     rows = ",\n".join(json.dumps(row) for row in images)
     whole = f'{counts},\n "columns": {json.dumps(columns)},\n "images": [\n{rows}\n]\n}}\n'
-    write_whole(folder / FILE, whole)
+    atomic_write(folder / FILE, whole)
 
 
 def write_leaks(folder: Path, leaks: Sequence[Leak], samples: Sequence[Sample]) -> None:
@@ -156,4 +156,4 @@ def write_leaks(folder: Path, leaks: Sequence[Leak], samples: Sequence[Sample]) 
     for leak in leaks:
         pair = (samples[leak.drop].path, samples[leak.keep].path)
         lines.append(",".join([leak.kind, *(f'"{path}"' for path in pair)]))
-    write_whole(folder / LEAKS_FILE, "\n".join(lines) + "\n")
+    atomic_write(folder / LEAKS_FILE, "\n".join(lines) + "\n")

@@ -1,4 +1,4 @@
-"""What there is to learn from: images with labels, in splits that share no patient."""
+"""Samples: images with labels, in a training, a validation and a test split."""
 
 import hashlib
 from collections.abc import Mapping
@@ -19,15 +19,14 @@ _KEY_DIGITS = 12
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One image to learn from.
+    """One image with its labels.
 
-    ``patient`` is the unit of splitting and stays in memory: everywhere else `key` stands for it.
-    ``frame`` counts from 0 and is 0 for pictures, which have no UIDs either (""). ``labels`` are
-    indices of classes: exactly one, unless the head is sigmoid. ``crop`` is the part of the image
-    that is the input (None: all of it), ``box`` the finding in pixels of that part, both as
-    (x0, y0, x1, y1), half open. ``groups`` says to which subgroup the image belongs: modality,
-    maker, sex, age ("<40", "40-59", "60+"), site; what is not known is absent. ``votes`` are the
-    classes that several annotators gave.
+    ``patient`` is the unit of splitting. It stays in memory; files use `key` instead. ``frame``
+    starts at 0. Pictures have frame 0 and no UIDs (""). ``labels`` are class indices: exactly one
+    for softmax, any number for sigmoid. ``crop`` is the part of the image that is the input (None:
+    the whole image), ``box`` is the finding in pixels of that part; both are (x0, y0, x1, y1), half
+    open. ``groups`` has the known subgroups: modality, maker, sex, age ("<40", "40-59", "60+"),
+    site. ``votes`` are the class indices that several annotators chose.
     """
 
     path: Path
@@ -44,18 +43,18 @@ class Sample:
 
     @property
     def key(self) -> str:
-        """The patient's name outside of memory: 12 hexadecimal digits of its SHA-256."""
+        """The key of the patient in files: 12 hexadecimal digits of the SHA-256."""
         return patient_key(self.patient)
 
     @property
     def unit(self) -> str:
-        """What is judged as one: the study, or the image itself where there is none."""
+        """The unit of evaluation: the study, or the image if it has no study."""
         return self.study or self.path.as_posix()
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """The samples of each split. ``notes`` say what was left out, and why."""
+    """The samples of each split. ``notes`` describe what was left out, and why."""
 
     classes: tuple[str, ...]
     train: tuple[Sample, ...]
@@ -69,5 +68,5 @@ class Dataset:
 
 
 def patient_key(patient: str) -> str:
-    """Make the name that stands for a patient in files, logs and messages."""
+    """Return the key of a patient for files, logs and messages."""
     return hashlib.sha256(patient.encode()).hexdigest()[:_KEY_DIGITS]

@@ -1,10 +1,10 @@
-"""Who learns and who judges: by patient, by a hash that nobody can steer, or as given."""
+"""Assign images to splits by patient: by a hash of the patient, or as the labels give."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from pacs_ai.errors import DataError
-from training.data.classes import Found
+from training.data.classes import CollectedSample
 from training.data.samples import SPLITS, TEST, TRAIN, VALIDATION, SplitName
 from training.recipe.data import Split
 from training.recipe.selection import rank
@@ -12,22 +12,22 @@ from training.recipe.selection import rank
 _PARTS = 2**64
 
 
-def assign(found: Sequence[Found], split: Split, units: Sequence[str]) -> list[SplitName]:
-    """Say of each image in which split it is.
+def assign(found: Sequence[CollectedSample], split: Split, units: Sequence[str]) -> list[SplitName]:
+    """Assign each image to a split.
 
     Parameters
     ----------
     found
         The images.
     split
-        How they are parted.
+        The section ``[split]`` of the recipe.
     units
-        For each image what must not be torn apart: its patient, or a group of patients.
+        The unit of each image that must stay in one split: its patient, or a group of patients.
 
     Raises
     ------
     DataError
-        If splits are to be as given and one is missing, or is named for some images only.
+        If the splits are given but one is missing, or some images have none.
     """
     if split.by == "hash":
         return [_drawn(unit, split) for unit in units]
@@ -48,7 +48,7 @@ def assign(found: Sequence[Found], split: Split, units: Sequence[str]) -> list[S
 
 
 def _with_validation(given: Sequence[str], split: Split, units: Sequence[str]) -> list[SplitName]:
-    """Draw a validation split from training where none is given."""
+    """Draw a validation split from the training split if none is given."""
     named: list[SplitName] = [name for text in given for name in SPLITS if name == text]
     if VALIDATION in named:
         return named
@@ -71,12 +71,12 @@ def _drawn(unit: str, split: Split) -> SplitName:
 
 
 def _share(unit: str, split: Split) -> float:
-    """Return a number in [0, 1) that depends on patient and salt alone."""
+    """Return a number in [0, 1) that depends only on patient and salt."""
     return rank(unit, split.salt) / _PARTS
 
 
-def joined(patients: Sequence[str], pairs: Iterable[tuple[int, int]]) -> list[str]:
-    """Put patients together whose images are nearly the same.
+def join_groups(patients: Sequence[str], pairs: Iterable[tuple[int, int]]) -> list[str]:
+    """Join patients whose images are nearly the same into groups.
 
     Parameters
     ----------
@@ -88,8 +88,8 @@ def joined(patients: Sequence[str], pairs: Iterable[tuple[int, int]]) -> list[st
     Returns
     -------
     list of str
-        For each image its group: the member with the lowest rank stands for all, so that a group
-        stays in its split when images are added that are like none of it.
+        The group of each image, named by its member of the lowest rank, so that a group stays in
+        its split when unrelated images are added.
     """
     above = {patient: patient for patient in patients}
 
@@ -105,7 +105,9 @@ def joined(patients: Sequence[str], pairs: Iterable[tuple[int, int]]) -> list[st
     return [root(patient) for patient in patients]
 
 
-def limited(found: Sequence[Found], names: Sequence[SplitName], limit: int) -> list[int]:
+def limit_patients(
+    found: Sequence[CollectedSample], names: Sequence[SplitName], limit: int
+) -> list[int]:
     """Choose at most ``limit`` patients of each split, taking turns between labels.
 
     Returns

@@ -1,4 +1,4 @@
-"""Images ready for the network, in memory or in a file of their own: read once, fed many times."""
+"""Preprocessed images in memory or in a memory-mapped file: read once for all epochs."""
 
 import hashlib
 import os
@@ -13,22 +13,22 @@ import numpy.typing as npt
 from numpy.lib.format import open_memmap
 
 from pacs_ai.model.spec import InputSpec
-from training.data.pool import each
+from training.data.pool import parallel_map
 from training.data.read import Floats, fit_sample
 from training.data.samples import Sample
 from training.recipe.data import Feeding
 from training.run.disk import room
 
 _SHARE_OF_MEMORY = 0.4
-"""How much of the free memory a store may fill before it goes to disk."""
+"""Share of the free memory that a store may use; a larger one goes to disk."""
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Samples and their images, before the network's scaling.
+    """Samples and their images, at the input size but before scaling.
 
-    ``grey`` (n, height, width) float32 is in [0, 1]; ``boxes`` (n, 4) holds x0, y0, x1, y1 in
-    pixels of the input, zeros where there is none.
+    ``grey`` (n, height, width) float32 is in [0, 1]. ``boxes`` (n, 4) int32 has x0, y0, x1, y1 in
+    pixels of the input, zeros if there is no box.
     """
 
     samples: tuple[Sample, ...]
@@ -36,36 +36,36 @@ class Store:
     boxes: npt.NDArray[np.int32]
 
     def inside(self, chosen: npt.NDArray[np.int64]) -> Floats:
-        """Draw the boxes of some images, shape (n, height, width, 1): 1 inside, 0 outside."""
+        """Return masks of the boxes of some images, (n, height, width, 1): 1 inside, 0 outside."""
         masks = np.zeros((len(chosen), *self.grey.shape[1:], 1), dtype=np.float32)
         for mask, (x0, y0, x1, y1) in zip(masks, self.boxes[chosen], strict=True):
             mask[y0:y1, x0:x1] = 1.0
         return masks
 
 
-def hold(
+def load_store(
     samples: Sequence[Sample], spec: InputSpec, feeding: Feeding, folder: Path | None = None
 ) -> Store:
-    """Read samples once, to be fed many times.
+    """Read samples once for all epochs.
 
     Parameters
     ----------
     samples
-        What to read.
+        The samples to read.
     spec
-        What the network takes.
+        The input of the network.
     feeding
-        Where images are kept, and how many processes read.
+        Has the kind of cache, and the number of reading processes.
     folder
-        Where a file of images goes if it has to; one of the same samples that is there already is
-        used again. None: a file without a name that ends with the process.
+        The folder of the image file, if one is needed; an existing file of the same samples is
+        used again. None: a temporary file without a name.
 
     Raises
     ------
     DataError
         If an image cannot be read; names it.
     NoSpace
-        If the disk cannot hold them.
+        If the disk is full.
     """
     shape = (len(samples), spec.height, spec.width)
     memory = feeding.cache == "memory" or (feeding.cache == "auto" and _fits(shape))
@@ -86,7 +86,9 @@ def _read(
     samples: Sequence[Sample], spec: InputSpec, workers: int, grey: Floats
 ) -> npt.NDArray[np.int32]:
     boxes = np.zeros((len(samples), 4), dtype=np.int32)
-    for index, (image, box) in enumerate(each(partial(fit_sample, spec=spec), samples, workers)):
+    for index, (image, box) in enumerate(
+        parallel_map(partial(fit_sample, spec=spec), samples, workers)
+    ):
         grey[index], boxes[index] = image, box
     return boxes
 
@@ -96,7 +98,7 @@ def _on_disk(
 ) -> Store:
     shape = (len(samples), spec.height, spec.width)
     if folder is None:
-        # numpy maps the descriptor; the file has no name and goes with the last reference
+        # numpy maps the descriptor; the unnamed file is deleted with the last reference
         with tempfile.TemporaryFile() as file:
             os.posix_fallocate(file.fileno(), 0, int(np.prod(shape)) * 4)
             grey = np.memmap(file, np.float32, "r+", shape=shape)
@@ -109,7 +111,7 @@ def _on_disk(
         grey = open_memmap(draft, "w+", np.float32, shape)
         try:
             with draft.open("r+b") as file:
-                # a hole in the file would end in SIGBUS where the disk is full
+                # writing to a sparse file on a full disk would end in SIGBUS
                 os.posix_fallocate(file.fileno(), 0, draft.stat().st_size)
             np.save(boxes_path, _read(samples, spec, feeding.workers, grey))
         except BaseException:
@@ -121,7 +123,7 @@ def _on_disk(
 
 
 def _fingerprint(samples: Sequence[Sample], spec: InputSpec) -> str:
-    """Name the images by their files, as they are now, and by what is done to them."""
+    """Return a key of the files in their current state and of the preprocessing."""
     digest = hashlib.sha256(spec.model_dump_json().encode())
     for sample in samples:
         status = sample.path.stat()

@@ -1,4 +1,4 @@
-"""CSV files that people made: read strictly, with errors that name the line."""
+"""Read CSV files strictly, with errors that name the line."""
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,25 +16,25 @@ _SPLITS = {
     "test": "test",
     "testing": "test",
 }
-"""What people call the splits."""
+"""Common names of the splits."""
 
 Row = Mapping[str, str]
 
 
 def read_table(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, Row]]:
-    """Read the rows of a CSV file, with the line each begins on.
+    """Read the rows of a CSV file with their line numbers.
 
     Parameters
     ----------
     path
-        UTF-8, with a line of column names; parted by commas, semicolons or tabs.
+        UTF-8, with a header line; separated by commas, semicolons or tabs.
     columns
-        Which must be there.
+        The required columns.
 
     Raises
     ------
     DataError
-        If the file is missing, no CSV file, lacks a column, or has no rows.
+        If the file is missing, is not CSV, lacks a column, or has no rows.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -67,12 +67,12 @@ def _check_header(path: Path, header: Sequence[str], columns: Sequence[str]) -> 
 
 
 def split_name(text: str, where: str) -> str:
-    """Give a split its own name, "" for none.
+    """Return the name of a split, "" for none.
 
     Raises
     ------
     DataError
-        If it is none that is known; ``where`` says where it stands.
+        If the name is unknown; ``where`` is the place for the message.
     """
     if not text:
         return ""
@@ -80,10 +80,10 @@ def split_name(text: str, where: str) -> str:
         return _SPLITS[text.strip().lower()]
     except KeyError as error:
         raise DataError(
-            f"{where}: {text!r} is no split; write train, validation or test"
+            f"{where}: {text!r} is not a split; write train, validation or test"
         ) from error
 
 
 def is_split(name: str) -> bool:
-    """Tell whether a word is one that people call a split by."""
+    """Tell whether a word is a common name of a split."""
     return name.strip().lower() in _SPLITS

@@ -1,4 +1,4 @@
-"""Boxes from XML files in the form of Pascal VOC, as some collections bring them."""
+"""Boxes from XML files in Pascal VOC format."""
 
 import xml.parsers.expat
 from functools import lru_cache
@@ -11,12 +11,12 @@ _SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
 def read_voc(folder: Path, uid: str) -> list[Box]:
-    """Read the boxes of one image; none if it has no file.
+    """Read the boxes of one image; an empty list if it has no file.
 
     Parameters
     ----------
     folder
-        Searched with all that lies below it for ``UID.xml``.
+        Searched for ``UID.xml``, with all folders below.
     uid
         SOP Instance UID of the image.
 
@@ -28,7 +28,7 @@ def read_voc(folder: Path, uid: str) -> list[Box]:
     Raises
     ------
     DataError
-        If the folder is missing, or the file is damaged; names it.
+        If the folder is missing or the file is damaged; names it.
     """
     path = _listing(folder).get(uid)
     return [] if path is None else _boxes(path)
@@ -42,7 +42,7 @@ def _listing(folder: Path) -> dict[str, Path]:
 
 
 def _boxes(path: Path) -> list[Box]:
-    """Collect the numbers of each ``bndbox``; entities are refused, as nothing here needs them."""
+    """Read the numbers of each ``bndbox``; XML entities are refused."""
     boxes: list[Box] = []
     sides: dict[str, str] = {}
     names: list[str] = []
@@ -71,9 +71,7 @@ def _boxes(path: Path) -> list[Box]:
     try:
         parser.Parse(path.read_bytes(), True)  # noqa: FBT003 - expat's own signature
     except (OSError, ValueError, KeyError, xml.parsers.expat.ExpatError) as error:
-        raise DataError(
-            f"{path}: no boxes in the form of Pascal VOC can be read from it"
-        ) from error
+        raise DataError(f"{path}: cannot be read as Pascal VOC") from error
     if any(not (x0 < x1 and y0 < y1) for x0, y0, x1, y1 in boxes):
         raise DataError(f"{path}: a box must have xmin < xmax and ymin < ymax")
     return boxes

@@ -1,4 +1,4 @@
-"""Fetch collections of an image archive: verified, resumable, with their licences."""
+"""Download collections of an image archive: verified, resumable, with their licences."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,19 +19,19 @@ _SUFFIX = ".tcia"
 
 
 def open_source(archive: Archive, server: str = "") -> Source:
-    """Choose who is asked.
+    """Open an image archive.
 
     Parameters
     ----------
     archive
         ``nbia`` (The Cancer Imaging Archive) or ``idc`` (the Imaging Data Commons).
     server
-        Its address; "" for the public one.
+        Address of the server; "" for the public one.
 
     Raises
     ------
     ConfigError
-        If what it needs is not installed, or the address cannot be one.
+        If a package is missing, or the address is invalid.
     """
     return Idc(server) if archive == "idc" else Nbia(server)
 
@@ -46,29 +46,29 @@ def fetch(
     limit: int | None = None,
     threads: int = THREADS,
 ) -> Fetched:
-    """Bring what is wanted into a folder.
+    """Download series into a folder.
 
     Parameters
     ----------
     wanted
         Names of collections, paths of ``.tcia`` manifests, or Series Instance UIDs.
     folder
-        Where it goes; what is there already is not fetched again.
+        The target; series that are there already are not fetched again.
     source
         The archive.
     progress
-        Told what happens.
+        Called with the progress.
     conditions
-        Which series of them, by columns of the archive's list: ``{"Modality": "CT"}``.
+        Conditions on the columns of the series list: ``{"Modality": "CT"}``.
     limit
-        So many patients at most, always the same ones.
+        The largest number of patients; always the same ones.
     threads
-        How many series are fetched at once.
+        Number of series fetched at the same time.
 
     Raises
     ------
     DataError
-        If something is not there, or the conditions leave nothing.
+        If something does not exist, or no series meets the conditions.
     PeerError, NoSpace, StorageError
         As `transfer` does.
     """
@@ -80,7 +80,7 @@ def fetch(
     ]
     if not chosen:
         raise DataError(
-            f"none of {len(found)} series fulfils {dict(conditions or {})}; the columns are "
+            f"none of {len(found)} series meets {dict(conditions or {})}; the columns are "
             f"{', '.join(sorted({key for series in found for key in series.facts}))}"
         )
     if limit is not None:
@@ -90,7 +90,7 @@ def fetch(
 
 
 def look_up(wanted: Sequence[str], source: Source) -> list[Series]:
-    """Find series by collections, manifests and UIDs, each once."""
+    """Find series by collections, manifests and UIDs, without duplicates."""
     found: dict[str, Series] = {}
     uids: list[str] = []
     for name in wanted:

@@ -1,4 +1,4 @@
-"""Unpack what a server sends, believing nothing of it."""
+"""Unpack and verify the zip archive of a series; nothing in it is trusted."""
 
 import csv
 import hashlib
@@ -9,42 +9,42 @@ from typing import IO
 
 from pacs_ai.dicom.header import read_facts
 from pacs_ai.errors import NotDicom, PeerError
-from training.download.http import Transient
+from training.download.http import TransientError
 from training.download.source import File, Series
 
 HASHES = "md5hashes.csv"
 _PREAMBLE, _MAGIC = 128, b"DICM"
 _BLOCK = 1 << 20
 _ENTRY_LIMIT = 8 << 30
-"""Bytes that one unpacked file may have; no instance of an archive comes near."""
+"""Largest size of an unpacked file in bytes; real instances are much smaller."""
 _LIST_LIMIT = 64 << 20
 
 
 def unpack(path: Path, series: Series, folder: Path) -> list[File]:
-    """Take the images out of a zip archive, and verify each.
+    """Unpack the images of a zip archive, and verify each.
 
     Parameters
     ----------
     path
-        The archive; it may hold a licence and a list of MD5 sums besides.
+        The zip archive; it may also have a licence and a list of MD5 sums.
     series
-        Whose images are expected.
+        The expected series.
     folder
-        Where they go, as ``00001.dcm`` and so on: no name of the archive is used.
+        The target; files are named ``00001.dcm`` and so on, never by names of the archive.
 
     Returns
     -------
     list of File
-        What was unpacked.
+        The unpacked files.
 
     Raises
     ------
     zipfile.BadZipFile
-        If it is cut short, damaged, or no archive.
-    Transient
-        If an image is missing, doubled, damaged, or of another series.
+        If it is truncated, damaged, or not a zip archive.
+    TransientError
+        If an image is missing, duplicated, damaged, or of another series.
     PeerError
-        If an entry would lead out of the folder.
+        If the path of an entry leads out of the folder.
     """
     files: list[File] = []
     instances: set[str] = set()
@@ -65,11 +65,11 @@ def unpack(path: Path, series: Series, folder: Path) -> list[File]:
             instances.add(instance_of(folder / name, series))
             files.append(file)
     if not files:
-        raise Transient("no image came, only a licence or a list")
+        raise TransientError("the archive has no image, only a licence or a list")
     if expected is not None:
         _compare(expected, arrived)
     if len(instances) < len(files):
-        raise Transient(f"{len(files) - len(instances)} of {len(files)} images came twice")
+        raise TransientError(f"{len(files) - len(instances)} of {len(files)} images arrived twice")
     return files
 
 
@@ -77,8 +77,8 @@ def _refuse_outside(name: str, series: Series) -> None:
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or ":" in name:
         raise PeerError(
-            f"series {series.uid}: the archive holds an entry that leads out of its folder; "
-            "nothing of it was kept. Tell the archive's help desk"
+            f"series {series.uid}: the path of an entry leads out of the folder; "
+            "nothing was kept. Tell the help desk of the archive"
         )
 
 
@@ -91,7 +91,7 @@ def _hashes(archive: zipfile.ZipFile) -> dict[str, str] | None:
     for entry in archive.infolist():
         if _base(entry.filename) == HASHES:
             if entry.file_size > _LIST_LIMIT:
-                raise Transient("the list of MD5 sums is too long")
+                raise TransientError("the list of MD5 sums is too long")
             text = archive.read(entry).decode("utf-8", "replace")
             rows = csv.reader(io.StringIO(text))
             pairs = [row for row in rows if len(row) > 1 and row[0].strip() != "Filename"]
@@ -106,7 +106,7 @@ def _copy(head: bytes, source: IO[bytes], path: Path) -> File:
         while block := source.read(_BLOCK):
             size += len(block)
             if size > _ENTRY_LIMIT:
-                raise Transient("an entry of the archive is larger than any image")
+                raise TransientError("an entry of the archive is larger than any image")
             digest.update(block)
             target.write(block)
     return File(path.name, size, digest.hexdigest())
@@ -117,17 +117,17 @@ def instance_of(path: Path, series: Series) -> str:
 
     Raises
     ------
-    Transient
-        If it is no DICOM file, or of another series.
+    TransientError
+        If it is not a DICOM file, or of another series.
     """
     try:
         facts = read_facts(path, ("SOPInstanceUID", "SeriesInstanceUID"))
     except NotDicom as error:
-        raise Transient("a file that came is no DICOM") from error
+        raise TransientError("a downloaded file is not DICOM") from error
     if not facts.get("SOPInstanceUID"):
-        raise Transient("a file that came is no DICOM")
+        raise TransientError("a downloaded file is not DICOM")
     if facts.get("SeriesInstanceUID") != series.uid:
-        raise Transient("an image of another series came")
+        raise TransientError("an image of another series arrived")
     return str(facts["SOPInstanceUID"])
 
 
@@ -135,7 +135,7 @@ def _compare(expected: dict[str, str], arrived: dict[str, str]) -> None:
     images = {name: md5 for name, md5 in expected.items() if name != "LICENSE"}
     missing = images.keys() - arrived.keys()
     if missing:
-        raise Transient(f"{len(missing)} of {len(images)} listed images did not come")
+        raise TransientError(f"{len(missing)} of {len(images)} listed images did not arrive")
     wrong = [name for name, md5 in arrived.items() if images.get(name, md5) != md5]
     if wrong:
-        raise Transient(f"{len(wrong)} images do not have the MD5 sum the archive lists")
+        raise TransientError(f"{len(wrong)} images do not have the MD5 sum the archive lists")

@@ -1,4 +1,4 @@
-"""Files of a public bucket, by the interface of Amazon's S3: listed, fetched, verified."""
+"""Files of a public bucket with an S3 interface: list, fetch and verify them."""
 
 import hashlib
 import re
@@ -6,7 +6,7 @@ import xml.parsers.expat
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.download.http import Http, Transient
+from training.download.http import Http, TransientError
 from training.download.source import Advance, File
 
 _OBJECT = re.compile(r"[0-9a-f-]+/[0-9a-f-]+\.dcm")
@@ -27,10 +27,10 @@ def listed(bucket: Http, prefix: str) -> list[Stored]:
 
     Raises
     ------
-    Refused
-        If there is no such bucket, or it is not public.
+    RequestRefused
+        If the bucket does not exist, or is not public.
     PeerError
-        If it cannot be reached, or does not make sense.
+        If it cannot be reached, or its answer is invalid.
     """
     stored: list[Stored] = []
     more: dict[str, str] = {}
@@ -44,8 +44,8 @@ def listed(bucket: Http, prefix: str) -> list[Stored]:
 
 
 def _parse(text: str) -> tuple[list[Stored], str]:
-    """Read a page of a list (ListObjectsV2), and what asks for the next one, "" at the end."""
-    entries: list[dict[str, str]] = [{}]  # the first is of the page itself
+    """Read a page of a list (ListObjectsV2), and the token of the next one, "" at the end."""
+    entries: list[dict[str, str]] = [{}]  # the first entry is the page itself
     path: list[str] = []
     parser = xml.parsers.expat.ParserCreate()
 
@@ -67,18 +67,18 @@ def _parse(text: str) -> tuple[list[Stored], str]:
         parser.Parse(text, True)  # noqa: FBT003 - expat's own signature
         stored = [Stored(e["Key"], int(e["Size"]), e["ETag"].strip('"')) for e in entries[1:]]
     except (ValueError, KeyError, xml.parsers.expat.ExpatError) as error:
-        raise Transient("the list of files cannot be read") from error
+        raise TransientError("the list of files cannot be read") from error
     token = entries[0].get("NextContinuationToken", "")
     return [each for each in stored if _OBJECT.fullmatch(each.key)], token
 
 
 def get(bucket: Http, stored: Stored, path: Path, advance: Advance) -> File:
-    """Fetch one file, and hold it against its size and its MD5 sum.
+    """Fetch one file, and compare it with its size and MD5 sum.
 
     Raises
     ------
-    Transient
-        If it did not come whole.
+    TransientError
+        If it did not arrive completely.
     """
     digest, size = hashlib.md5(usedforsecurity=False), 0
     with bucket.stream(stored.key, {}) as response, path.open("wb") as file:
@@ -88,7 +88,7 @@ def get(bucket: Http, stored: Stored, path: Path, advance: Advance) -> File:
             size += len(chunk)
             advance(len(chunk))
     if size != stored.bytes:
-        raise Transient(f"{size} of {stored.bytes} bytes arrived")
+        raise TransientError(f"{size} of {stored.bytes} bytes arrived")
     if _MD5.fullmatch(stored.etag) and digest.hexdigest() != stored.etag:
-        raise Transient("it does not have the MD5 sum that the bucket lists")
+        raise TransientError("it does not have the MD5 sum that the bucket lists")
     return File(path.name, size, digest.hexdigest())

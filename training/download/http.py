@@ -1,4 +1,4 @@
-"""Requests that are tried again when that helps, and errors that say what to do when not."""
+"""HTTP requests with retries, and errors that name the remedy."""
 
 import email.utils
 import time
@@ -24,11 +24,12 @@ _LONGEST_WAIT = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long is waited, and how often tried again; times in seconds.
+class RetryPolicy:
+    """How often and how long a request is retried; times in seconds.
 
-    ``timeout`` is for a connection and for silence, ``stall`` the time within which
-    ``stall_bytes`` must have arrived: a server that drips is given up like one that is silent.
+    ``attempts`` is the number of tries, ``first`` and ``longest`` limit the wait between them.
+    ``timeout`` is for connecting and for reading. ``stall_bytes`` must arrive within ``stall``, so
+    that a very slow server fails like a silent one.
     """
 
     attempts: int = 6
@@ -39,16 +40,16 @@ class Patience:
     stall_bytes: int = 16_384
 
 
-class Transient(Exception):
-    """Something that may go away; ``after`` is how long the server asks to wait, in seconds."""
+class TransientError(Exception):
+    """A temporary error; ``after`` is the wait that the server asks for, in seconds."""
 
     def __init__(self, reason: str, after: float = 0.0, *, unreachable: bool = False) -> None:
         super().__init__(reason)
         self.reason, self.after, self.unreachable = reason, after, unreachable
 
 
-class Refused(PeerError):
-    """The server objects to this very request; ``status`` is its HTTP status."""
+class RequestRefused(PeerError):
+    """The server refused the request; ``status`` is the HTTP status."""
 
     code = PeerError.code
 
@@ -58,20 +59,20 @@ class Refused(PeerError):
 
 
 class Http:
-    """One server.
+    """A client of one server.
 
     Parameters
     ----------
     base
-        Its address.
-    patience
-        How long is waited, and how often tried again.
+        Address of the server.
+    retry_policy
+        When and how often requests are retried.
     """
 
-    def __init__(self, base: str, patience: Patience) -> None:
-        self.base, self.patience = base.rstrip("/"), patience
+    def __init__(self, base: str, retry_policy: RetryPolicy) -> None:
+        self.base, self.retry_policy = base.rstrip("/"), retry_policy
         self._client = httpx.Client(
-            timeout=patience.timeout,
+            timeout=retry_policy.timeout,
             follow_redirects=True,
             headers={"User-Agent": f"pacs-ai/{__version__}"},
         )
@@ -83,25 +84,25 @@ class Http:
     def ask(
         self, path: str, params: Mapping[str, str], read: Callable[[str], T], *, post: bool = False
     ) -> T:
-        """Ask for a text and make sense of it, trying again as often as patience allows.
+        """Request a text and parse it, with retries.
 
         Parameters
         ----------
         path, params
-            What to ask for.
+            The request.
         read
-            Makes sense of the text; raises `Transient` where there is none.
+            Parses the text; raises `TransientError` if it is invalid.
         post
-            Whether the parameters go as a form.
+            Whether to POST the parameters as a form.
 
         Raises
         ------
-        Refused
-            If the server objects to the request.
+        RequestRefused
+            If the server refuses the request.
         PeerUnreachable
             If there is no connection, or no answer in time.
         PeerError
-            If it fails for another reason, again and again.
+            If all retries fail for another reason.
         """
 
         def once() -> T:
@@ -109,37 +110,37 @@ class Http:
                 self._guard(response.read)
                 return read(response.text)
 
-        return self.patiently(once, path or "/")
+        return self.with_retries(once, path or "/")
 
-    def patiently(self, once: Callable[[], T], what: str) -> T:
-        """Do something until it works, or patience ends; see `ask` for the errors."""
+    def with_retries(self, once: Callable[[], T], what: str) -> T:
+        """Call a function, with retries; see `ask` for the errors."""
         retrying = Retrying(
-            retry=retry_if_exception_type(Transient),
-            stop=stop_after_attempt(self.patience.attempts),
+            retry=retry_if_exception_type(TransientError),
+            stop=stop_after_attempt(self.retry_policy.attempts),
             wait=self._wait,
             reraise=True,
         )
         try:
             return retrying(once)
-        except Transient as error:
+        except TransientError as error:
             kind = PeerUnreachable if error.unreachable else PeerError
             raise kind(
-                f"{self.base}: {what}: {error.reason}, {self.patience.attempts} times; check the "
-                "address and the network, or try again later: what has arrived is kept"
+                f"{self.base}: {what}: {error.reason}, {self.retry_policy.attempts} times; check "
+                "the address and the network, or try again later: what has arrived is kept"
             ) from error
 
     @contextmanager
     def stream(
         self, path: str, params: Mapping[str, str], *, post: bool = False
     ) -> Iterator[httpx.Response]:
-        """Open an answer to be read bit by bit.
+        """Open a response to be read in chunks.
 
         Raises
         ------
-        Transient
-            If it is worth another try.
-        Refused
-            If it is not.
+        TransientError
+            If the request can be retried.
+        RequestRefused
+            If it cannot.
         """
         method, where = ("POST", "data") if post else ("GET", "params")
         request = self._client.build_request(
@@ -155,7 +156,7 @@ class Http:
             response.close()
 
     def chunks(self, response: httpx.Response) -> Iterator[bytes]:
-        """Read an answer; one that stalls or breaks off is `Transient`."""
+        """Read a response in chunks; raise `TransientError` if it stalls or breaks off."""
         parts = response.iter_bytes()
         since, arrived = time.monotonic(), 0
         while True:
@@ -165,9 +166,9 @@ class Http:
             yield part
             arrived += len(part)
             now = time.monotonic()
-            if now - since > self.patience.stall:
-                if arrived < self.patience.stall_bytes:
-                    raise Transient(f"only {arrived} bytes arrived in {now - since:.0f} s")
+            if now - since > self.retry_policy.stall:
+                if arrived < self.retry_policy.stall_bytes:
+                    raise TransientError(f"only {arrived} bytes arrived in {now - since:.0f} s")
                 since, arrived = now, 0
 
     def _check(self, response: httpx.Response) -> None:
@@ -175,33 +176,35 @@ class Http:
         if status < _REDIRECTED:
             return
         if status in _AGAIN:
-            raise Transient(f"HTTP status {status}", _retry_after(response))
+            raise TransientError(f"HTTP status {status}", _retry_after(response))
         self._guard(response.read)
         said = " ".join(response.text.split())[:_SHOWN]
         page = said.startswith("<")
-        raise Refused(f"HTTP status {status}{'' if page or not said else f': {said}'}", status)
+        raise RequestRefused(
+            f"HTTP status {status}{'' if page or not said else f': {said}'}", status
+        )
 
     def _guard(self, do: Callable[[], T]) -> T:
         try:
             return do()
         except httpx.TimeoutException as error:
-            raise Transient("no answer in time", unreachable=True) from error
+            raise TransientError("no answer in time", unreachable=True) from error
         except httpx.ConnectError as error:
-            raise Transient("no connection", unreachable=True) from error
+            raise TransientError("no connection", unreachable=True) from error
         except (httpx.TransportError, httpx.DecodingError, httpx.TooManyRedirects) as error:
-            raise Transient(f"the answer broke off ({type(error).__name__})") from error
+            raise TransientError(f"the answer broke off ({type(error).__name__})") from error
         except httpx.InvalidURL as error:
-            raise Refused(f"{self.base} is no address", 0) from error
+            raise RequestRefused(f"{self.base} is no address", 0) from error
 
     def _wait(self, state: RetryCallState) -> float:
         raised = state.outcome.exception() if state.outcome else None
-        asked = raised.after if isinstance(raised, Transient) else 0.0
-        own = wait_random_exponential(self.patience.first, self.patience.longest)(state)
+        asked = raised.after if isinstance(raised, TransientError) else 0.0
+        own = wait_random_exponential(self.retry_policy.first, self.retry_policy.longest)(state)
         return max(own, min(asked, _LONGEST_WAIT))
 
 
 def _retry_after(response: httpx.Response) -> float:
-    """Read how long to wait, in seconds or as a date (RFC 9110 Section 10.2.3)."""
+    """Read the wait in seconds, given in seconds or as a date (RFC 9110 Section 10.2.3)."""
     value = response.headers.get("retry-after", "")
     if value.isdigit():
         return float(value)

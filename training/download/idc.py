@@ -1,4 +1,4 @@
-"""The Imaging Data Commons: an index that is installed, and public buckets without an account."""
+"""The Imaging Data Commons: an index from a Python package, and public buckets."""
 
 import importlib
 import re
@@ -11,15 +11,15 @@ from pacs_ai.errors import ConfigError, DataError, PeerError
 from pacs_ai.uids import storable_uid
 from training.download.archive import instance_of
 from training.download.bucket import get, listed
-from training.download.http import Http, Patience, Refused, Transient
+from training.download.http import Http, RequestRefused, RetryPolicy, TransientError
 from training.download.source import Advance, File, Series
 
 BUCKETS = "https://{bucket}.s3.amazonaws.com"
-"""Where a bucket is; its files are listed and fetched by the interface of Amazon's S3."""
+"""Address of a bucket; its files are listed and fetched by the S3 interface."""
 
 Column = Literal["collection_id", "SeriesInstanceUID"]
 Index = Callable[[Column, Sequence[str]], list[dict[str, str]]]
-"""Gives the rows of the index whose column holds one of some values; nulls are left out."""
+"""Returns the rows of the index whose column has one of the values; nulls are left out."""
 
 _MEGABYTE = 1e6
 
@@ -30,22 +30,22 @@ class Idc:
     Parameters
     ----------
     server
-        Address of a bucket, with ``{bucket}`` in place of its name.
-    patience
-        How long is waited, and how often tried again.
+        Address of a bucket, with ``{bucket}`` for its name.
+    retry_policy
+        When and how often requests are retried.
     index
-        What there is; by default the index that the package ``idc-index-data`` brings.
+        The index; by default that of the package ``idc-index-data``.
     """
 
     name = "IDC"
 
     def __init__(
-        self, server: str = "", patience: Patience | None = None, index: Index | None = None
+        self, server: str = "", retry_policy: RetryPolicy | None = None, index: Index | None = None
     ) -> None:
         self._server = server or BUCKETS
         if "{bucket}" not in self._server:
             raise ConfigError(f"{self._server}: the address of the buckets needs {{bucket}} in it")
-        self._patience = patience or Patience()
+        self._retry_policy = retry_policy or RetryPolicy()
         self._index = index or installed_index()
         self._buckets: dict[str, Http] = {}
 
@@ -55,7 +55,7 @@ class Idc:
             bucket.close()
 
     def collection(self, name: str) -> list[Series]:
-        """List the series of a collection, without what others derived from it; see `Source`."""
+        """List the series of a collection, without derived results; see `Source`."""
         identifier = re.sub(r"[^a-z0-9]+", "_", name.lower())
         rows = self._index("collection_id", [identifier])
         found = self._known(row for row in rows if "analysis_result_id" not in row)
@@ -82,7 +82,7 @@ class Idc:
         bucket = self._buckets[series.facts["aws_bucket"]]
         try:
             return _fetch(bucket, series, folder, advance)
-        except Refused as error:
+        except RequestRefused as error:
             raise PeerError(f"series {series.uid}: {bucket.base}: {error.message}") from error
 
     def _known(self, rows: Iterable[Mapping[str, str]]) -> list[Series]:
@@ -92,17 +92,17 @@ class Idc:
                 found.setdefault(row["SeriesInstanceUID"], _series(row))
                 name = row["aws_bucket"]
                 if name not in self._buckets:
-                    self._buckets[name] = Http(self._server.format(bucket=name), self._patience)
+                    self._buckets[name] = Http(self._server.format(bucket=name), self._retry_policy)
         return list(found.values())
 
 
 def installed_index() -> Index:
-    """Open the index that is installed here.
+    """Open the installed index.
 
     Raises
     ------
     ConfigError
-        If none is.
+        If no index is installed.
     """
     try:
         duckdb = importlib.import_module("duckdb")
@@ -152,15 +152,15 @@ def _fetch(bucket: Http, series: Series, folder: Path, advance: Advance) -> list
     for number, each in enumerate(stored, 1):
         path = folder / f"{number:05d}.dcm"
         once = partial(get, bucket, each, path, advance)
-        files.append(bucket.patiently(once, f"series {series.uid}"))
+        files.append(bucket.with_retries(once, f"series {series.uid}"))
         instances.add(_instance(path, series))
     if len(instances) < len(files):
-        raise PeerError(f"series {series.uid}: {len(files) - len(instances)} images came twice")
+        raise PeerError(f"series {series.uid}: {len(files) - len(instances)} images arrived twice")
     return files
 
 
 def _instance(path: Path, series: Series) -> str:
     try:
         return instance_of(path, series)
-    except Transient as error:
+    except TransientError as error:
         raise PeerError(f"series {series.uid}: {error.reason}") from error

@@ -1,4 +1,4 @@
-"""Under which licence the images of a folder are, and how to cite them."""
+"""The licences of the images in a folder, and how to cite them."""
 
 import csv
 import io
@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from pacs_ai.files import atomic_write
 from training.download.source import Series
-from training.run.disk import write_whole
 
 TABLE, SUMMARY = "licences.csv", "licences.json"
 _COLUMNS = (
@@ -18,9 +18,9 @@ _UNKNOWN = "not stated"
 
 
 def write_licences(folder: Path, series: Sequence[Series]) -> None:
-    """Write ``licences.csv``, a row a series, and ``licences.json``, which sums them up.
+    """Write ``licences.csv``, one row for each series, and its summary ``licences.json``.
 
-    Rows of series that came before stay.
+    Rows of series from earlier downloads are kept.
     """
     rows = {row[0]: row for row in _rows(folder / TABLE)}
     for each in series:
@@ -32,8 +32,8 @@ def write_licences(folder: Path, series: Sequence[Series]) -> None:
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(_COLUMNS)
     writer.writerows(rows[uid] for uid in sorted(rows))
-    write_whole(folder / TABLE, table.getvalue())
-    write_whole(folder / SUMMARY, json.dumps(_summary(list(rows.values())), indent=1) + "\n")
+    atomic_write(folder / TABLE, table.getvalue())
+    atomic_write(folder / SUMMARY, json.dumps(_summary(list(rows.values())), indent=1) + "\n")
 
 
 def _rows(path: Path) -> list[list[str]]:

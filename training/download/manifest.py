@@ -1,4 +1,4 @@
-"""Lists of series: ``.tcia`` manifests, as the archive's cart makes them, and plain lists."""
+"""Lists of series: ``.tcia`` manifests of the archive, and plain lists."""
 
 import re
 from pathlib import Path
@@ -11,15 +11,15 @@ _UID = re.compile(r"^[0-9.]+$")
 
 
 def read_manifest(path: Path) -> list[str]:
-    """Read the Series Instance UIDs of a manifest, each once, in order.
+    """Read the Series Instance UIDs of a manifest, in order and without duplicates.
 
-    Accepted are six or any other number of header lines (``name=value``), Windows line ends, blank
-    lines, duplicates, further columns after ``|``, and no header at all.
+    It may have any number of header lines (``name=value``), Windows line ends, blank lines,
+    duplicates, and further columns after ``|``.
 
     Raises
     ------
     DataError
-        If it cannot be read, a line is no UID, or it lists nothing; names file and line.
+        If it cannot be read, a line is not a UID, or it is empty; names file and line.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -32,7 +32,7 @@ def read_manifest(path: Path) -> list[str]:
             continue
         uid = next((part.strip() for part in stripped.split("|") if _UID.match(part.strip())), "")
         if not storable_uid(uid):
-            raise DataError(f"{path}, line {number}: no Series Instance UID")
+            raise DataError(f"{path}, line {number}: not a Series Instance UID")
         uids.setdefault(uid)
     if not uids:
         raise DataError(f"{path} lists no series")

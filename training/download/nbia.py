@@ -1,4 +1,4 @@
-"""The Cancer Imaging Archive, by its NBIA server: version 4 of its interface, else version 1."""
+"""The Cancer Imaging Archive, by version 4 or version 1 of the NBIA interface."""
 
 import csv
 import difflib
@@ -14,7 +14,7 @@ from typing import TypeVar
 from pacs_ai.errors import DataError, PeerError, PeerUnreachable
 from pacs_ai.uids import storable_uid
 from training.download.archive import unpack
-from training.download.http import Http, Patience, Refused, Transient
+from training.download.http import Http, RequestRefused, RetryPolicy, TransientError
 from training.download.source import Advance, File, Series
 
 SERVER = "https://nbia.cancerimagingarchive.net/nbia-api/services"
@@ -23,10 +23,10 @@ T = TypeVar("T")
 
 _VERSIONS = ("v4", "v1")
 _GONE = frozenset({404, 405, 410, 501})
-"""Statuses that mean "no such call here": the other version may have it."""
+"""Statuses that mean that the call does not exist; the other version may have it."""
 _UIDS_AT_ONCE = 1000
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
-"""What `zipfile` raises for an archive that is cut short, damaged, encrypted, or none."""
+"""Errors of `zipfile` for an archive that is truncated, damaged, encrypted, or not a zip file."""
 _PAGE = ("<", "<!doctype", "<html")
 _NAMES: Mapping[str, tuple[str, ...]] = {
     "uid": ("SeriesInstanceUID", "Series UID", "SeriesUID"),
@@ -39,7 +39,7 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "citation_uri": ("DataDescriptionURI", "CollectionURI", "Data Description URI"),
     "patient": ("PatientID", "PatientId", "Subject ID"),
 }
-"""What a column is called, in versions 4 and 1 and in their metadata."""
+"""Names of the columns, in versions 4 and 1 and in their metadata."""
 
 
 class Nbia:
@@ -48,17 +48,17 @@ class Nbia:
     Parameters
     ----------
     server
-        Its address up to ``services``, "" for that of The Cancer Imaging Archive; the National Lung
-        Screening Trial has one of its own.
-    patience
-        How long is waited, and how often tried again.
+        Its address up to ``services``; "" for The Cancer Imaging Archive. The National Lung
+        Screening Trial has its own server.
+    retry_policy
+        When and how often requests are retried.
     """
 
     name = "NBIA"
 
-    def __init__(self, server: str = "", patience: Patience | None = None) -> None:
-        self._http = Http(server or SERVER, patience or Patience())
-        self._spoken: dict[str, str] = {}
+    def __init__(self, server: str = "", retry_policy: RetryPolicy | None = None) -> None:
+        self._http = Http(server or SERVER, retry_policy or RetryPolicy())
+        self._answered: dict[str, str] = {}
 
     def close(self) -> None:
         """Close all connections."""
@@ -91,7 +91,7 @@ class Nbia:
 
     def fetch(self, series: Series, folder: Path, advance: Advance) -> list[File]:
         """Download a series and verify it; see `Source`."""
-        return self._http.patiently(
+        return self._http.with_retries(
             lambda: self._fetch_once(series, folder, advance), f"series {series.uid}"
         )
 
@@ -110,29 +110,29 @@ class Nbia:
                     file.write(chunk)
                     advance(len(chunk))
 
-        self._either("getImageWithMD5Hash", receive)
+        self._call_either_version("getImageWithMD5Hash", receive)
         try:
             files = unpack(part, series, folder)
         except _DAMAGED as error:
-            raise Transient(_what_came(part)) from error
+            raise TransientError(_what_arrived(part)) from error
         part.unlink()
         if series.images and len(files) != series.images:
             self._check_count(series, len(files))
         return files
 
     def _check_count(self, series: Series, arrived: int) -> None:
-        """Accept another number of images only if the archive changed its mind meanwhile."""
+        """Accept another number of images only if the archive now lists that number."""
         rows = self._rows("getSeries", {"SeriesInstanceUID": series.uid})
         now = _series(rows[0]).images if rows else 0
         if now != arrived:
-            raise Transient(f"{arrived} of {now or series.images} images arrived")
+            raise TransientError(f"{arrived} of {now or series.images} images arrived")
 
     def _metadata(self, uids: Sequence[str]) -> list[Series]:
-        """Ask for many series at once, which only version 4 can."""
+        """Request the metadata of many series at once, which only version 4 supports."""
         form = {"list": ",".join(uids), "format": "CSV"}
         try:
             text = self._http.ask("v4/getSeriesMetadata", form, str, post=True)
-        except Refused:
+        except RequestRefused:
             return []
         if text.lstrip().lower().startswith(_PAGE):
             return []
@@ -143,30 +143,30 @@ class Nbia:
         def ask(version: str) -> list[dict[str, str]]:
             return self._http.ask(f"{version}/{call}", query, partial(_parse, call))
 
-        return self._either(call, ask)
+        return self._call_either_version(call, ask)
 
-    def _either(self, call: str, ask: Callable[[str], T]) -> T:
-        """Ask in the version that answered this call last, else in each, the newest first.
+    def _call_either_version(self, call: str, ask: Callable[[str], T]) -> T:
+        """Use the version that answered this call before; else try each, the newest first.
 
-        An older version is asked where the newer one has no such call, or fails again and again.
+        The older version is used if the newer one lacks the call, or if all its retries fail.
         """
-        spoken = self._spoken.get(call)
-        for version in (spoken,) if spoken else _VERSIONS:
+        answered = self._answered.get(call)
+        for version in (answered,) if answered else _VERSIONS:
             try:
                 answer = ask(version)
             except PeerUnreachable:
                 raise
             except PeerError as error:
-                gone = not isinstance(error, Refused) or error.status in _GONE
-                if gone and version != _VERSIONS[-1] and not spoken:
+                gone = not isinstance(error, RequestRefused) or error.status in _GONE
+                if gone and version != _VERSIONS[-1] and not answered:
                     continue
                 raise self._refused(call, error) from error
-            self._spoken[call] = version
+            self._answered[call] = version
             return answer
         raise AssertionError(call)
 
     def _refused(self, call: str, error: PeerError) -> PeerError:
-        if not isinstance(error, Refused):
+        if not isinstance(error, RequestRefused):
             return error
         if error.status in _GONE:
             return PeerError(
@@ -188,18 +188,18 @@ class Nbia:
 
 
 def _parse(call: str, text: str) -> list[dict[str, str]]:
-    """Read rows: nothing at all means none; what is null is left out of its row."""
+    """Read rows; an empty text has none, and null values are left out."""
     stripped = text.strip()
     if not stripped:
         return []
     if stripped.lower().startswith(_PAGE):
-        raise Transient(f"{call} answered with a web page: a proxy, or the server is in repair")
+        raise TransientError(f"{call} gave a web page: a proxy, or the server is under maintenance")
     try:
         rows = json.loads(stripped)
     except json.JSONDecodeError as error:
-        raise Transient(f"{call} answered with something that is no JSON") from error
+        raise TransientError(f"{call} gave an answer that is not JSON") from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise Transient(f"{call} answered with something that is no list of rows")
+        raise TransientError(f"{call} gave an answer that is not a list of rows")
     return [
         {key: str(value).strip() for key, value in row.items() if value is not None} for row in rows
     ]
@@ -239,12 +239,12 @@ def _unique(series: Iterable[Series]) -> list[Series]:
     return list(found.values())
 
 
-def _what_came(part: Path) -> str:
-    """Say what came in place of a zip archive."""
+def _what_arrived(part: Path) -> str:
+    """Describe what arrived instead of a zip archive."""
     with part.open("rb") as file:
         start = file.read(512).lstrip().lower()
     if not start:
-        return "nothing came"
+        return "the answer is empty"
     if start.startswith((b"<", b"<!doctype")):
-        return "a web page came in place of images: a proxy, a login, or the server is in repair"
-    return "the archive that came is cut short or damaged"
+        return "a web page arrived: from a proxy, a login, or a server under maintenance"
+    return "the archive is truncated or damaged"

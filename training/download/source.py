@@ -1,4 +1,4 @@
-"""What an archive must be able to do, so that collections can come from any of them."""
+"""The interface of an image archive."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Protocol
 
 Advance = Callable[[int], None]
-"""Told how many bytes have arrived."""
+"""Called with the number of bytes that have arrived."""
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One series as an archive lists it; 0 and "" stand for what it does not say.
+    """One series in the list of an archive; 0 and "" are unknown values.
 
-    ``facts`` holds all columns of its row, by the archive's names. ``patient`` is used to choose
-    and never written.
+    ``facts`` has all columns of its row, by the names of the archive. ``patient`` is only used to
+    choose series, and is never written.
     """
 
     uid: str
@@ -31,7 +31,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file that arrived whole: its name in the series' folder, size, and MD5."""
+    """One file that arrived completely: its name in the folder of the series, size and MD5."""
 
     name: str
     bytes: int
@@ -39,7 +39,7 @@ class File:
 
 
 class Source(Protocol):
-    """An archive of images."""
+    """An image archive."""
 
     name: str
 
@@ -52,21 +52,21 @@ class Source(Protocol):
         Raises
         ------
         DataError
-            If there is no such collection.
+            If the collection does not exist.
         PeerError
-            If the archive cannot be reached or does not make sense.
+            If the archive cannot be reached, or its answer is invalid.
         """
 
     def series(self, uids: Sequence[str]) -> list[Series]:
         """Look up series by their UIDs, in that order; unknown ones raise `DataError`."""
 
     def fetch(self, series: Series, folder: Path, advance: Advance) -> list[File]:
-        """Put the DICOM files of a series into an empty folder, each of them verified.
+        """Download the DICOM files of a series into an empty folder, and verify each.
 
         Raises
         ------
         PeerError
-            If it did not come whole, in spite of several attempts.
+            If it did not arrive completely, after all retries.
         NoSpace
             If the disk is full.
         """

@@ -1,4 +1,4 @@
-"""The download of a recipe, and how it shows its progress."""
+"""The download step of a recipe, with its progress display."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from training.recipe.data import Data, DicomData
 
 @contextmanager
 def bars(console: Console) -> Iterator[Progress]:
-    """Show series and bytes as they arrive."""
+    """Show the number of series and bytes that have arrived."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     with Bars(*columns, TransferSpeedColumn(), TimeRemainingColumn(), console=console) as shown:
         task = shown.add_task("Looking up", total=None)
@@ -41,16 +41,16 @@ def bars(console: Console) -> Iterator[Progress]:
 
 
 def download(data: Data, console: Console, limit: int | None = None) -> Fetched | None:
-    """Fetch what a recipe names into its folder; None if it names nothing.
+    """Download the data of a recipe into its folder; None if it names no collection.
 
     Parameters
     ----------
     data
-        The section of the recipe.
+        The section ``[data]`` of the recipe.
     console
-        Where progress is shown.
+        Shows the progress.
     limit
-        So many patients at most.
+        The largest number of patients.
 
     Raises
     ------

@@ -1,9 +1,9 @@
-"""Bring series into a folder: several at once, each whole or not at all, none of them twice.
+"""Download series into a folder: several at a time, each completely or not at all, none twice.
 
-Under the folder every series has one named by its UID, which holds its DICOM files and
-``series.json`` (sizes and MD5 sums). It gets its name last, after all of it was verified and is
-on the disk, so that a folder that is there is whole, whenever the process was killed. What is on
-its way lies in ``.parts``. The server takes no ranges: a series that was on its way begins anew.
+Each series has a folder named by its UID, with its DICOM files and ``series.json`` (sizes and MD5
+sums). The folder is renamed to its UID last, after everything is verified and on disk, so a folder
+that exists is complete, even if the process was killed. Unfinished series are in ``.parts``. The
+server does not support ranges, so an unfinished series starts again.
 """
 
 import json
@@ -24,14 +24,14 @@ from training.run.disk import room
 RECORD = "series.json"
 PARTS = ".parts"
 THREADS = 4
-"""Connections at once; the archive publishes no limit and asks for modesty."""
+"""Number of connections; the archive gives no limit, but asks for few."""
 
 _ROOM = 1.1
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What is in the folder now, and what was brought this time."""
+    """The content of the folder, and what was downloaded this time."""
 
     series: tuple[Series, ...]
     images: int
@@ -42,7 +42,7 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Told of the whole before anything is fetched, of bytes that arrive, and of series done."""
+    """Called with the totals before the download, with arriving bytes, and with finished series."""
 
     begin: Callable[[int, int, int], None]
     advance: Advance
@@ -56,27 +56,27 @@ def transfer(
     progress: Progress,
     threads: int = THREADS,
 ) -> Fetched:
-    """Bring series into a folder.
+    """Download series into a folder.
 
     Parameters
     ----------
     wanted
-        Which.
+        The series.
     folder
-        Where they go. Series that are there already are not asked for again.
+        The target. Series that are there already are not requested again.
     source
         The archive.
     progress
-        Told what happens.
+        Called with the progress.
     threads
-        How many are fetched at once.
+        Number of series fetched at the same time.
 
     Raises
     ------
     PeerUnreachable
-        If the archive does not answer; nothing more is tried then.
+        If the archive does not answer; the download stops then.
     PeerError
-        If some series did not come whole; all others are there.
+        If some series did not arrive completely; all others are there.
     NoSpace
         If the disk is full.
     StorageError
@@ -97,8 +97,8 @@ def transfer(
         shutil.rmtree(folder / PARTS, ignore_errors=True)
     if failures:
         raise PeerError(
-            f"{len(failures)} of {len(wanted)} series did not come whole ({failures[0].message}); "
-            "all others are there: the same command tries again those that are missing"
+            f"{len(failures)} of {len(wanted)} series did not arrive ({failures[0].message}); "
+            "all others are there: the same command fetches the missing ones"
         )
     files = [file for kept in (*there.values(), *new.values()) for file in kept]
     return Fetched(
@@ -118,7 +118,7 @@ def _fetch_all(
     threads: int,
     new: dict[str, list[File]],
 ) -> list[PeerError]:
-    """Fetch series side by side into ``new``; returns what went wrong with single ones."""
+    """Fetch several series at a time into ``new``; return the errors of single series."""
     stopped = threading.Event()
     failures: list[PeerError] = []
 
@@ -143,7 +143,7 @@ def _fetch_all(
                     failures.append(error)
                 progress.done(series)
         finally:
-            # whatever ends this early, an interruption too, must not wait for gigabytes
+            # after an error or an interruption, running downloads are stopped
             stopped.set()
             pool.shutdown(wait=True, cancel_futures=True)
     return failures
@@ -163,7 +163,7 @@ def _fetch_one(series: Series, folder: Path, source: Source, advance: Advance) -
 
 
 def _sync(path: Path) -> None:
-    """Make sure that a file or folder survives a loss of power."""
+    """Flush a file or folder to disk, so that it survives a loss of power."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -172,7 +172,7 @@ def _sync(path: Path) -> None:
 
 
 def _there(folder: Path, uid: str) -> list[File]:
-    """List the files of a series that came before; none if any is missing or of another size."""
+    """List the files of a series that is complete; none if one is missing or of another size."""
     try:
         record = json.loads((folder / uid / RECORD).read_text(encoding="utf-8"))
         files = [File(**each) for each in record["files"]]
@@ -190,15 +190,15 @@ def _refuse_too_little_room(folder: Path, missing: Sequence[Series]) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise NoSpace(
-            f"{folder} has room for {free / 2**30:.1f} GiB, the download needs "
+            f"{folder} has {free / 2**30:.1f} GiB free, the download needs "
             f"{needed / 2**30:.1f}: free some, name another folder (--out), or fetch less (--limit)"
         )
 
 
 @contextmanager
 def _disk(folder: Path) -> Iterator[None]:
-    """Say in our own words what the disk objects to."""
-    again = "what came whole is kept; free some space and start the same command again"
+    """Turn disk errors into errors that name the remedy."""
+    again = "complete series are kept; free some space and start the same command again"
     try:
         with room(folder, again):
             yield

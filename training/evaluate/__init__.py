@@ -1,18 +1,18 @@
-"""How good a model is, and how sure one may be of that.
+"""Evaluate a model: metrics with confidence intervals, baselines, curves, the worst errors.
 
 ::
 
-    network   a trained network or a bundle, one face for both
-    score     let it look at images           → logits
-    cases     calibrate; put images together  → probabilities of images and studies
-    figures   all figures, by class and subgroup, with intervals
-    judge     figures, curves, baselines, annotators: the content of figures.json
-    publish   write them down, with the worst errors and the report
-    internal  the whole of it on a run's own test split;  external: on other data
+    network   one interface for a trained network and a bundle
+    score     run the network on images             → logits
+    cases     calibrate; aggregate images to studies → probabilities
+    figures   all metrics, by class and subgroup, with intervals
+    results   metrics, curves, baselines, annotators: the content of figures.json
+    publish   write the files, with the worst errors and the report
+    internal  evaluate on the test split of the run;  external: on other data
 """
 
 from training.evaluate.external import evaluate_other, learned_patients
 from training.evaluate.internal import evaluate
-from training.evaluate.publish import Judged
+from training.evaluate.publish import EvaluationResult
 
-__all__ = ["Judged", "evaluate", "evaluate_other", "learned_patients"]
+__all__ = ["EvaluationResult", "evaluate", "evaluate_other", "learned_patients"]

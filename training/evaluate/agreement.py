@@ -1,4 +1,4 @@
-"""How far the people who gave the labels agree with each other: no model can be judged closer."""
+"""Agreement of the annotators with each other: a model cannot be measured more exactly."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +15,11 @@ _PAIR = 2
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Agreement beyond chance, 1 is full and 0 that of chance.
+    """Agreement beyond chance: 1 is full agreement, 0 is that of chance.
 
-    ``annotators`` is Fleiss' kappa over images that two at least have labelled, Cohen's if there
-    are just two of them; ``model`` is Cohen's kappa of the model with each annotator.
+    ``annotators`` is Fleiss' kappa over the images that at least two annotators labelled, or
+    Cohen's kappa for exactly two annotators. ``model`` is Cohen's kappa of the model with each
+    annotator.
     """
 
     images: int
@@ -28,13 +29,13 @@ class Agreement:
 
 
 def agreement(scores: Scores, images: Cases, resamples: int) -> Agreement | None:
-    """Measure agreement where labels hold the votes of several; None where they do not."""
+    """Measure the agreement, if labels have the votes of several annotators; else None."""
     votes = scores.votes
     chosen = np.flatnonzero((votes >= 0).sum(axis=1) >= _PAIR)
     if not chosen.size:
         return None
     classes = len(images.question.classes)
-    votes, said = votes[chosen], images.said[chosen]
+    votes, said = votes[chosen], images.predicted[chosen]
     counts = np.stack([(votes == k).sum(axis=1) for k in range(classes)], axis=1).astype(np.float64)
     raters = votes.shape[1]
 

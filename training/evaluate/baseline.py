@@ -1,8 +1,8 @@
-"""What a model has to beat to be worth anything: answers that take no look, or hardly one.
+"""Baselines: two simple classifiers that a network has to beat.
 
-*Prevalence* always answers with the shares of the classes in the training split. *Brightness* is a
-logistic regression on three numbers of an image: mean, standard deviation, and how bright its
-brightest hundredth is. A network that is no better has learnt no more than an exposure meter.
+*Prevalence* ignores the image: it always predicts the class shares of the training split.
+*Brightness* is a logistic regression on three numbers of an image: mean, standard deviation and
+99th percentile. A network that is not better has learned nothing beyond brightness.
 """
 
 import numpy as np
@@ -18,20 +18,20 @@ _BRIGHTEST = 99.0
 
 
 def measure_brightness(x: npt.NDArray[np.float32]) -> Floats:
-    """Take the three numbers of each image, shape (n, height, width, channels) to (n, 3)."""
+    """Compute the three numbers of each image, shape (n, height, width, channels) to (n, 3)."""
     flat = x.reshape(len(x), -1).astype(np.float64)
     return np.stack([flat.mean(1), flat.std(1), np.percentile(flat, _BRIGHTEST, axis=1)], axis=1)
 
 
 def prevalence_logits(train: Truths, n: int, activation: str) -> Floats:
-    """Logits, shape (n, classes), that give each class its share in the training split."""
+    """Return logits, shape (n, classes), that give each class its share of the training split."""
     share = np.clip(train.mean(axis=0), _TINY, 1 - _TINY)
     logits = np.log(share) if activation == "softmax" else np.log(share / (1 - share))
     return np.tile(logits, (n, 1))
 
 
 class BrightnessModel:
-    """Logistic regression on brightness, with a slight pull towards 0, found by Adam.
+    """Logistic regression on brightness, with weak L2 regularisation, fitted by Adam.
 
     Parameters
     ----------
@@ -49,15 +49,15 @@ class BrightnessModel:
         x, target = self._design(numbers), truth.astype(np.float64)
         first, second = np.zeros_like(self._weights), np.zeros_like(self._weights)
         for step in range(1, _STEPS + 1):
-            chances = _activate(x @ self._weights, activation)
-            gradient = x.T @ (chances - target) / len(x) + _RIDGE * self._weights
+            probabilities = _activate(x @ self._weights, activation)
+            gradient = x.T @ (probabilities - target) / len(x) + _RIDGE * self._weights
             first, second = 0.9 * first + 0.1 * gradient, 0.99 * second + 0.01 * gradient**2
             unbiased = first / (1 - 0.9**step), second / (1 - 0.99**step)
             rate = _RATE * (1 - step / _STEPS)
             self._weights -= rate * unbiased[0] / (np.sqrt(unbiased[1]) + _TINY)
 
     def logits(self, numbers: Floats) -> Floats:
-        """Logits of images, shape (n, 3) to (n, classes)."""
+        """Compute the logits of images, shape (n, 3) to (n, classes)."""
         return np.asarray(self._design(numbers) @ self._weights)
 
     def _design(self, numbers: Floats) -> Floats:

@@ -1,5 +1,6 @@
-"""What a network said of images, and what that means once it is calibrated."""
+"""Scores of images, and the calibrated probabilities of images and studies."""
 
+import io
 import zipfile
 from collections import Counter
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pacs_ai.errors import DataError
+from pacs_ai.files import atomic_write
 from pacs_ai.model.predict import activate
 from training.statistics.calibration import Calibration, log_loss
 from training.statistics.metrics import Floats, Truths
@@ -21,9 +23,10 @@ _UNKNOWN = ""
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the classes are: their names, which are findings, and how they exclude each other.
+    """The classification task: class names, which classes are findings, and the activation.
 
-    ``aggregation`` says how images become a study: ``max`` or ``mean``, as the node does it.
+    ``activation`` is ``softmax`` (classes exclude each other) or ``sigmoid``. ``aggregation`` says
+    how image probabilities become a study probability, as in the node: ``max`` or ``mean``.
     """
 
     classes: tuple[str, ...]
@@ -33,29 +36,29 @@ class Question:
 
     @property
     def findings(self) -> list[int]:
-        """Indices of the positive classes; all where none is."""
+        """Indices of the positive classes; all classes if none is positive."""
         found = [index for index, positive in enumerate(self.positive) if positive]
         return found or list(range(len(self.positive)))
 
     @property
     def binary(self) -> bool:
-        """Whether there is one finding, which is there or not."""
+        """Whether the task is: one finding, present or absent."""
         softmax = self.activation == "softmax"
         return len(self.findings) == 1 and len(self.classes) == (2 if softmax else 1)
 
     @property
     def headline(self) -> list[int]:
-        """Classes over which the overall figures are means: the finding if `binary`, else all."""
+        """Classes that the overall figures average: the finding if `binary`, else all."""
         return self.findings if self.binary else list(range(len(self.classes)))
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Logits of the images of a split, and what is known of them.
+    """Logits of the images of a split, with their labels and subgroups.
 
-    ``images``, ``patients`` and ``units`` (studies) are keys, 12 hexadecimal digits each;
-    ``logits`` and ``truth`` have shape (n, classes). ``groups`` holds the value of each subgroup
-    for each image, "" where it is not known. ``votes`` has shape (n, raters), -1 for none.
+    ``images``, ``patients`` and ``units`` (studies) are keys of 12 hexadecimal digits. ``logits``
+    (float64) and ``truth`` (bool) have shape (n, classes). ``groups`` has the value of each
+    subgroup for each image, "" if it is not known. ``votes`` has shape (n, raters), -1 for none.
     """
 
     images: tuple[str, ...]
@@ -67,10 +70,10 @@ class Scores:
     votes: npt.NDArray[np.int64]
 
     def save(self, path: Path) -> None:
-        """Write it as one file of plain arrays."""
-        draft = path.with_suffix(".draft.npz")
+        """Write one file of arrays, as one atomic write."""
+        content = io.BytesIO()
         np.savez_compressed(
-            draft,
+            content,
             allow_pickle=False,
             images=np.array(self.images),
             patients=np.array(self.patients),
@@ -80,7 +83,7 @@ class Scores:
             votes=self.votes,
             **{f"group {name}": np.array(values) for name, values in self.groups.items()},
         )
-        draft.replace(path)
+        atomic_write(path, content.getvalue())
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -89,7 +92,7 @@ class Scores:
         Raises
         ------
         DataError
-            If it is not there or not whole.
+            If the file is missing or damaged.
         """
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
@@ -114,47 +117,45 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Cases:
-    """Images or studies with calibrated probabilities, ready to be judged.
+    """Images or studies with calibrated probabilities: the input of all metrics.
 
-    ``chances`` and ``truth`` have shape (n, classes), ``loss`` has shape (n,). ``present`` says
-    what the operating points decide, ``said`` which class is taken where classes exclude each
-    other.
+    ``probabilities`` (float) and ``truth`` (bool) have shape (n, classes), ``loss`` has shape (n,).
     """
 
     question: Question
     thresholds: tuple[float, ...]
     keys: tuple[str, ...]
     patients: tuple[str, ...]
-    chances: Floats
+    probabilities: Floats
     truth: Truths
     loss: Floats
     groups: dict[str, tuple[str, ...]]
 
     @property
-    def present(self) -> Truths:
-        """What the operating points decide, shape (n, classes)."""
-        return np.asarray(self.chances >= np.array(self.thresholds))
+    def decisions(self) -> Truths:
+        """Whether each probability reaches its threshold, shape (n, classes)."""
+        return np.asarray(self.probabilities >= np.array(self.thresholds))
 
     @property
-    def true(self) -> npt.NDArray[np.int64]:
-        """The true class of each case, shape (n,), where classes exclude each other."""
+    def true_classes(self) -> npt.NDArray[np.int64]:
+        """Index of the true class of each case, shape (n,), for softmax."""
         return np.asarray(self.truth.argmax(axis=1))
 
     @property
-    def said(self) -> npt.NDArray[np.int64]:
-        """The class taken, shape (n,): of two by the operating point, else the most probable."""
+    def predicted(self) -> npt.NDArray[np.int64]:
+        """Index of the predicted class, shape (n,): by threshold if `binary`, else the largest."""
         if self.question.binary and self.question.activation == "softmax":
             finding = self.question.findings[0]
-            return np.where(self.present[:, finding], finding, 1 - finding)
-        return np.asarray(self.chances.argmax(axis=1))
+            return np.where(self.decisions[:, finding], finding, 1 - finding)
+        return np.asarray(self.probabilities.argmax(axis=1))
 
     def pick(self, chosen: npt.NDArray[np.int64]) -> Self:
-        """Take some of the cases."""
+        """Select some cases by index."""
         return replace(
             self,
             keys=tuple(self.keys[i] for i in chosen),
             patients=tuple(self.patients[i] for i in chosen),
-            chances=self.chances[chosen],
+            probabilities=self.probabilities[chosen],
             truth=self.truth[chosen],
             loss=self.loss[chosen],
             groups={name: tuple(each[i] for i in chosen) for name, each in self.groups.items()},
@@ -162,14 +163,14 @@ class Cases:
 
 
 def by_image(scores: Scores, question: Question, calibration: Calibration) -> Cases:
-    """Take each image as a case."""
+    """Make a case of each image."""
     temperature = calibration.temperature
     return Cases(
         question=question,
         thresholds=calibration.thresholds,
         keys=scores.images,
         patients=scores.patients,
-        chances=activate(scores.logits.astype(np.float32), question.activation, temperature),
+        probabilities=activate(scores.logits.astype(np.float32), question.activation, temperature),
         truth=scores.truth,
         loss=log_loss(scores.logits, scores.truth, question.activation, temperature),
         groups=scores.groups,
@@ -177,34 +178,36 @@ def by_image(scores: Scores, question: Question, calibration: Calibration) -> Ca
 
 
 def by_study(images: Cases, units: Sequence[str]) -> Cases:
-    """Put images together to studies, as the node does.
+    """Aggregate images to studies, as the node does.
 
     Parameters
     ----------
     images
         Cases that are images.
     units
-        The study of each.
+        The study of each image.
 
     Returns
     -------
     Cases
-        In the order in which studies first come. A finding is true for a study if it is for one
-        of its images; where classes exclude each other, the commonest finding of its images.
+        In the order in which studies first appear. A finding is true for a study if it is true
+        for one of its images; for softmax, the most frequent finding of its images is true.
     """
     members: dict[str, list[int]] = {}
     for index, unit in enumerate(units):
         members.setdefault(unit, []).append(index)
     rows = [np.array(each) for each in members.values()]
-    chances = np.stack([aggregate(images.chances[each], images.question) for each in rows])
+    probabilities = np.stack(
+        [aggregate(images.probabilities[each], images.question) for each in rows]
+    )
     truth = np.stack([_truth_of(images.truth[each], images.question) for each in rows])
     return replace(
         images,
         keys=tuple(members),
         patients=tuple(images.patients[each[0]] for each in rows),
-        chances=chances,
+        probabilities=probabilities,
         truth=truth,
-        loss=_loss_of(chances, truth, images.question.activation),
+        loss=_loss_of(probabilities, truth, images.question.activation),
         groups={
             name: tuple(_common([values[i] for i in each]) for each in rows)
             for name, values in images.groups.items()
@@ -212,16 +215,16 @@ def by_study(images: Cases, units: Sequence[str]) -> Cases:
     )
 
 
-def aggregate(chances: Floats, question: Question) -> Floats:
-    """Make a study's probabilities of those of its images, shape (n, classes) to (classes,).
+def aggregate(probabilities: Floats, question: Question) -> Floats:
+    """Aggregate the probabilities of images to those of a study, (n, classes) to (classes,).
 
-    The rule of `pacs_ai.model.predict.aggregate`: a test holds them against each other.
+    The same rule as `pacs_ai.model.predict.aggregate`; a test compares the two.
     """
     if question.aggregation == "mean":
-        return np.asarray(chances.mean(axis=0))
+        return np.asarray(probabilities.mean(axis=0))
     if question.activation == "sigmoid":
-        return np.asarray(chances.max(axis=0))
-    return np.asarray(chances[int(chances[:, question.findings].max(axis=1).argmax())])
+        return np.asarray(probabilities.max(axis=0))
+    return np.asarray(probabilities[int(probabilities[:, question.findings].max(axis=1).argmax())])
 
 
 def _truth_of(truth: Truths, question: Question) -> Truths:
@@ -234,8 +237,8 @@ def _truth_of(truth: Truths, question: Question) -> Truths:
     return np.asarray(np.arange(positive.size) == counts.argmax())
 
 
-def _loss_of(chances: Floats, truth: Truths, activation: str) -> Floats:
-    safe = np.clip(chances, _TINY, 1 - _TINY)
+def _loss_of(probabilities: Floats, truth: Truths, activation: str) -> Floats:
+    safe = np.clip(probabilities, _TINY, 1 - _TINY)
     if activation == "softmax":
         return np.asarray(-np.log((safe * truth).sum(axis=1)))
     return np.asarray(-np.log(np.where(truth, safe, 1 - safe)).mean(axis=1))

@@ -1,4 +1,4 @@
-"""The points of the curves in a report: ROC with its band, precision and recall, reliability."""
+"""Points of the curves in a report: ROC with its band, precision-recall, reliability."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ _HISTOGRAM = 20
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """What is drawn of one class.
+    """The curves of one class.
 
-    ``roc`` holds points (1 - specificity, sensitivity), ``band`` rows (1 - specificity, lowest,
-    highest sensitivity) of 95 % of the draws, ``precision_recall`` points (recall, precision),
-    ``reliability`` rows (mean probability, share that came true, cases), ``histogram`` the cases
-    in each of 20 bins of probability, (without, with the class).
+    ``roc`` has points (1 - specificity, sensitivity); ``band`` has rows (1 - specificity, lowest
+    and highest sensitivity) of 95 % of the draws; ``precision_recall`` has points (recall,
+    precision); ``reliability`` has rows (mean probability, share of positives, cases);
+    ``histogram`` has the number of cases (without, with the class) in 20 bins of probability.
     """
 
     roc: list[tuple[float, float]]
@@ -35,72 +35,75 @@ class Curves:
 
 
 def curves(cases: Cases, k: int, bins: int) -> Curves:
-    """Compute the curves of a class; those that are not defined are empty."""
-    chances, truth = cases.chances[:, k], cases.truth[:, k]
+    """Compute the curves of a class; an undefined curve is empty."""
+    probabilities, truth = cases.probabilities[:, k], cases.truth[:, k]
     both = bool(truth.any()) and not bool(truth.all())
     return Curves(
-        roc=_thin(_roc(chances, truth)) if both else [],
+        roc=_thin(_roc(probabilities, truth)) if both else [],
         band=_band(cases, k) if both else [],
-        precision_recall=_thin(_precision_recall(chances, truth)) if both else [],
-        reliability=reliability(chances, truth, bins),
-        histogram=_histogram(chances, truth),
+        precision_recall=_thin(_precision_recall(probabilities, truth)) if both else [],
+        reliability=reliability(probabilities, truth, bins),
+        histogram=_histogram(probabilities, truth),
         operating=_operating(cases, k) if both else None,
     )
 
 
-def _steps(chances: Floats, truth: Truths) -> tuple[Floats, Floats]:
+def _steps(probabilities: Floats, truth: Truths) -> tuple[Floats, Floats]:
     """Count true and false positives at each distinct threshold, from the highest down."""
-    order = np.argsort(-chances, kind="stable")
-    last = np.r_[np.flatnonzero(np.diff(chances[order])), chances.size - 1]
-    hits = np.cumsum(truth[order])[last].astype(np.float64)
-    return hits, last + 1 - hits
+    order = np.argsort(-probabilities, kind="stable")
+    last = np.r_[np.flatnonzero(np.diff(probabilities[order])), probabilities.size - 1]
+    true_positives = np.cumsum(truth[order])[last].astype(np.float64)
+    return true_positives, last + 1 - true_positives
 
 
-def _roc(chances: Floats, truth: Truths) -> list[tuple[float, float]]:
-    hits, alarms = _steps(chances, truth)
-    x, y = alarms / (~truth).sum(), hits / truth.sum()
+def _roc(probabilities: Floats, truth: Truths) -> list[tuple[float, float]]:
+    true_positives, false_positives = _steps(probabilities, truth)
+    x, y = false_positives / (~truth).sum(), true_positives / truth.sum()
     return [(0.0, 0.0), *zip(x.tolist(), y.tolist(), strict=True)]
 
 
-def _precision_recall(chances: Floats, truth: Truths) -> list[tuple[float, float]]:
-    hits, alarms = _steps(chances, truth)
-    recall, precision = hits / truth.sum(), divide(hits, hits + alarms)
+def _precision_recall(probabilities: Floats, truth: Truths) -> list[tuple[float, float]]:
+    true_positives, false_positives = _steps(probabilities, truth)
+    recall, precision = (
+        true_positives / truth.sum(),
+        divide(true_positives, true_positives + false_positives),
+    )
     return list(zip(recall.tolist(), precision.tolist(), strict=True))
 
 
 def _band(cases: Cases, k: int) -> list[tuple[float, float, float]]:
-    """Sensitivity at each of 51 false positive rates, in 95 % of 500 draws of patients."""
-    chances, truth = cases.chances[:, k], cases.truth[:, k]
-    order = np.argsort(-chances, kind="stable")
-    last = np.r_[np.flatnonzero(np.diff(chances[order])), chances.size - 1]
+    """Return the range of sensitivity at 51 false positive rates, for 95 % of 500 draws."""
+    probabilities, truth = cases.probabilities[:, k], cases.truth[:, k]
+    order = np.argsort(-probabilities, kind="stable")
+    last = np.r_[np.flatnonzero(np.diff(probabilities[order])), probabilities.size - 1]
     grid = np.linspace(0.0, 1.0, _GRID)
     drawn = []
     for weights in draws(cases.patients, _BAND_DRAWS):
-        hits = np.cumsum(weights[:, order] * truth[order], axis=1)[:, last]
-        alarms = np.cumsum(weights[:, order] * ~truth[order], axis=1)[:, last]
-        some = (hits[:, -1] > 0) & (alarms[:, -1] > 0)
-        for y, x in zip(hits[some], alarms[some], strict=True):
+        true_positives = np.cumsum(weights[:, order] * truth[order], axis=1)[:, last]
+        false_positives = np.cumsum(weights[:, order] * ~truth[order], axis=1)[:, last]
+        some = (true_positives[:, -1] > 0) & (false_positives[:, -1] > 0)
+        for y, x in zip(true_positives[some], false_positives[some], strict=True):
             drawn.append(np.interp(grid, np.r_[0, x / x[-1]], np.r_[0, y / y[-1]]))
     low, high = np.percentile(np.array(drawn), [2.5, 97.5], axis=0)
     return list(zip(grid.tolist(), low.tolist(), high.tolist(), strict=True))
 
 
-def _histogram(chances: Floats, truth: Truths) -> list[tuple[int, int]]:
+def _histogram(probabilities: Floats, truth: Truths) -> list[tuple[int, int]]:
     without, with_it = (
-        np.histogram(chances[these], _HISTOGRAM, (0.0, 1.0))[0].tolist()
+        np.histogram(probabilities[these], _HISTOGRAM, (0.0, 1.0))[0].tolist()
         for these in (~truth, truth)
     )
     return list(zip(without, with_it, strict=True))
 
 
 def _operating(cases: Cases, k: int) -> tuple[float, float, float]:
-    """Threshold, 1 - specificity and sensitivity of a class."""
-    present, truth = cases.present[:, k], cases.truth[:, k]
+    """Return threshold, 1 - specificity and sensitivity of a class."""
+    present, truth = cases.decisions[:, k], cases.truth[:, k]
     return cases.thresholds[k], float(present[~truth].mean()), float(present[truth].mean())
 
 
 def _thin(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Keep at most 200 points, the ends among them."""
+    """Keep at most 200 points, with both ends."""
     if len(points) <= _POINTS:
         return points
     kept = np.unique(np.linspace(0, len(points) - 1, _POINTS).round().astype(int))
@@ -108,5 +111,5 @@ def _thin(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def all_curves(cases: Cases, bins: int) -> Mapping[str, Curves]:
-    """Compute the curves of every class by name."""
+    """Compute the curves of each class, by name."""
     return {name: curves(cases, k, bins) for k, name in enumerate(cases.question.classes)}

@@ -1,4 +1,4 @@
-"""Judge a run on data of another origin, and say how much worse it is there."""
+"""Evaluate a run on other data, and compare with its own test split."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -10,21 +10,27 @@ from training.data.report import FILE as DATASET
 from training.data.samples import TRAIN, VALIDATION, Sample
 from training.evaluate.cases import Scores, by_image
 from training.evaluate.internal import TEST_SCORES
-from training.evaluate.judge import cases_of, drop, judge, units_of
 from training.evaluate.network import TrainedNetwork
-from training.evaluate.publish import Judged, calibration_of, headline, publish, question_of
+from training.evaluate.publish import (
+    EvaluationResult,
+    calibration_of,
+    headline,
+    publish,
+    question_of,
+)
+from training.evaluate.results import cases_of, drop, evaluate_scores, units_of
 from training.evaluate.score import score
 from training.recipe.recipe import Recipe
 from training.run.run import Run
 
 
 def learned_patients(run: Run) -> frozenset[str]:
-    """Keys of the patients that a run's network learned from or was calibrated on.
+    """Return the keys of the patients in the training and validation splits of a run.
 
     Raises
     ------
     DataError
-        If the run does not say.
+        If ``dataset.json`` of the run cannot be read.
     """
     path = run.folder / DATASET
     try:
@@ -41,30 +47,30 @@ def evaluate_other(
     network: keras.Model,
     name: str,
     learned: Collection[str] = (),
-) -> Judged:
-    """Judge a trained network on other data, with the temperature and thresholds it has.
+) -> EvaluationResult:
+    """Evaluate a trained network on other data, with its own temperature and thresholds.
 
     Parameters
     ----------
     run
-        Whose evaluation on its own test split is done; gets ``evaluation/NAME/`` with
+        It must be evaluated on its own test split already. It gets ``evaluation/NAME/`` with
         ``figures.json`` and ``report.html``.
     recipe
-        What was followed.
+        The recipe of the run.
     samples
-        The other data, all of it.
+        All samples of the other data.
     network
-        The trained one.
+        The trained network.
     name
-        What the data are called.
+        The name of the other data.
     learned
-        Keys of the patients that the network learned from or was calibrated on.
+        Keys of the patients in the training and validation splits of the run.
 
     Raises
     ------
     DataError
-        If the run was not evaluated yet, there are no samples, or one of their patients is known
-        to the network.
+        If the run is not evaluated yet, there are no samples, or one of their patients is in
+        ``learned``.
     """
     if not samples:
         raise DataError(f"{name} holds no sample of the classes that the model knows")
@@ -76,9 +82,9 @@ def evaluate_other(
         )
     calibration = calibration_of(run)
     internal, question = Scores.load(run.evaluation / TEST_SCORES), question_of(recipe)
-    looking = TrainedNetwork(network)
-    run.log(f"looking at {len(samples)} images: {name}")
-    scores = score(looking, samples, recipe)
+    classifier = TrainedNetwork(network)
+    run.log(f"running the network on {len(samples)} images: {name}")
+    scores = score(classifier, samples, recipe)
     folder = run.evaluation / name
     folder.mkdir(exist_ok=True)
     scores.save(folder / TEST_SCORES)
@@ -92,7 +98,7 @@ def evaluate_other(
             )
             for unit in both
         },
-        **judge(scores, question, calibration, recipe.evaluation, {}),
+        **evaluate_scores(scores, question, calibration, recipe.evaluation, {}),
     }
-    publish(folder, figures, by_image(scores, question, calibration), samples, looking, recipe)
-    return Judged(figures, calibration)
+    publish(folder, figures, by_image(scores, question, calibration), samples, classifier, recipe)
+    return EvaluationResult(figures, calibration)

@@ -1,4 +1,4 @@
-"""The figures of a set of cases, overall, by class and by subgroup, each with its interval."""
+"""The metrics (figures) of a set of cases: overall, by class and by subgroup, with intervals."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.evaluate.cases import Cases
-from training.recipe.judging import Evaluation
+from training.recipe.evaluation import Evaluation
 from training.statistics import metrics
 from training.statistics.bootstrap import SEED, Interval, bootstrap, interval
 from training.statistics.metrics import Floats
@@ -23,8 +23,8 @@ HEADLINE = (
     "mcc",
     "calibration_error",
 )
-"""The overall figures. Of one finding that is there or not they are that finding's; with more
-classes, AUC and what follows it are means over classes, but for ``mcc`` (Gorodkin, 2004)."""
+"""The overall figures. In a binary task they are those of the finding. With more classes, AUC and
+the following ones are means over the classes, except ``mcc`` (Gorodkin, 2004)."""
 
 PER_CLASS = (
     "auc",
@@ -38,14 +38,14 @@ PER_CLASS = (
     "calibration_error",
 )
 """The figures of a class against the rest. Sensitivity, specificity and predictive values are those
-at the operating point; F1 and MCC judge the class that is taken."""
+at the operating point; F1 and MCC are those of the predicted class."""
 
 OVERALL = "overall"
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Figures of some cases: ``overall`` and of each class, and what they rest on."""
+    """Figures of some cases, ``overall`` and of each class, with the numbers of cases."""
 
     cases: int
     patients: int
@@ -60,9 +60,9 @@ def measure(cases: Cases, bins: int, weights: Floats) -> dict[str, Floats]:
     Parameters
     ----------
     cases
-        n of them.
+        n cases.
     bins
-        Bins of the calibration error.
+        Number of bins of the calibration error.
     weights
         How often each case was drawn, shape (draws, n).
 
@@ -82,7 +82,7 @@ def measure(cases: Cases, bins: int, weights: Floats) -> dict[str, Floats]:
     if question.activation == "softmax":
         overall |= _exclusive(cases, bins, weights, each)
     else:
-        correct = (cases.present == cases.truth).all(axis=1)
+        correct = (cases.decisions == cases.truth).all(axis=1)
         overall["accuracy"] = metrics.mean(correct.astype(float), weights)
     found = {f"{OVERALL}/{name}": overall[name] for name in HEADLINE}
     for k, figures in enumerate(each):
@@ -91,41 +91,41 @@ def measure(cases: Cases, bins: int, weights: Floats) -> dict[str, Floats]:
 
 
 def _class_figures(cases: Cases, k: int, bins: int, weights: Floats) -> dict[str, Floats]:
-    chances, truth = cases.chances[:, k], cases.truth[:, k]
-    decided = metrics.confusion(truth.astype(int), cases.present[:, k].astype(int), 2, weights)
+    probabilities, truth = cases.probabilities[:, k], cases.truth[:, k]
+    decided = metrics.confusion(truth.astype(int), cases.decisions[:, k].astype(int), 2, weights)
     found = metrics.rates(decided)
-    found["auc"] = metrics.auc(chances, truth, weights)
-    found["average_precision"] = metrics.average_precision(chances, truth, weights)
-    found["calibration_error"] = metrics.calibration_error(chances, truth, bins, weights)
+    found["auc"] = metrics.auc(probabilities, truth, weights)
+    found["average_precision"] = metrics.average_precision(probabilities, truth, weights)
+    found["calibration_error"] = metrics.calibration_error(probabilities, truth, bins, weights)
     return found
 
 
 def _exclusive(
     cases: Cases, bins: int, weights: Floats, each: list[dict[str, Floats]]
 ) -> dict[str, Floats]:
-    """Figures of classes that exclude each other; puts F1 and MCC into those of each class."""
+    """Compute the figures for softmax; also adds F1 and MCC to those of each class."""
     k = len(cases.question.classes)
-    table = metrics.confusion(cases.true, cases.said, k, weights)
+    table = metrics.confusion(cases.true_classes, cases.predicted, k, weights)
     pairs = metrics.one_against_rest(table)
     for index, figures in enumerate(each):
         taken = metrics.rates(pairs[:, index])
         figures["f1"], figures["mcc"] = taken["f1"], taken["mcc"]
     recall = metrics.divide(np.diagonal(table, axis1=1, axis2=2), table.sum(axis=2))
-    sure = cases.chances.max(axis=1)
-    right = cases.chances.argmax(axis=1) == cases.true
+    highest = cases.probabilities.max(axis=1)
+    right = cases.probabilities.argmax(axis=1) == cases.true_classes
     found = {
-        "accuracy": metrics.mean((cases.said == cases.true).astype(float), weights),
+        "accuracy": metrics.mean((cases.predicted == cases.true_classes).astype(float), weights),
         "balanced_accuracy": recall.mean(axis=1),
         "mcc": metrics.correlation(table),
         "f1": np.stack([each[i]["f1"] for i in cases.question.headline]).mean(axis=0),
     }
     if not cases.question.binary:
-        found["calibration_error"] = metrics.calibration_error(sure, right, bins, weights)
+        found["calibration_error"] = metrics.calibration_error(highest, right, bins, weights)
     return found
 
 
 def draw_figures(cases: Cases, config: Evaluation, seed: int = SEED) -> dict[str, Floats]:
-    """Compute all figures of some cases and of all draws of their patients; see `bootstrap`."""
+    """Compute all figures of some cases, and of bootstrap draws of their patients."""
     return bootstrap(
         lambda weights: measure(cases, config.bins, weights),
         cases.patients,
@@ -135,7 +135,7 @@ def draw_figures(cases: Cases, config: Evaluation, seed: int = SEED) -> dict[str
 
 
 def tabulate(cases: Cases, drawn: Mapping[str, Floats]) -> Table:
-    """Summarise what `draw_figures` gave."""
+    """Summarise the result of `draw_figures` as a table of values with intervals."""
     found = {name: interval(values) for name, values in drawn.items()}
 
     def under(prefix: str) -> dict[str, Interval]:
@@ -157,18 +157,18 @@ def tabulate(cases: Cases, drawn: Mapping[str, Floats]) -> Table:
 
 
 def _order(name: str) -> tuple[bool, str]:
-    """Sort what is below something ("<40") before the rest."""
+    """Sort a group such as "<40" before the others."""
     return not name.startswith("<"), name
 
 
 def subgroups(cases: Cases, config: Evaluation) -> dict[str, dict[str, Table]]:
-    """Judge every subgroup that is large enough by itself.
+    """Compute the figures of each subgroup that has enough patients.
 
     Returns
     -------
     dict
-        For each kind of subgroup its values and their figures. A kind in which there is but one
-        value says nothing new and is left out.
+        For each kind of subgroup, its values and their figures. A kind with only one value is
+        left out.
     """
     found: dict[str, dict[str, Table]] = {}
     for kind in config.subgroups:

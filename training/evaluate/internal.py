@@ -1,4 +1,4 @@
-"""Judge a run on its own test split: calibrate on validation, then look at the test once."""
+"""Evaluate a run on its own test split, calibrated on its validation split."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,43 +7,50 @@ import keras
 import numpy as np
 
 from pacs_ai.errors import DataError
+from pacs_ai.files import atomic_write
 from training.data.read import Images, load_images
 from training.data.samples import Dataset, Sample
 from training.evaluate.baseline import BrightnessModel, measure_brightness, prevalence_logits
 from training.evaluate.cases import Scores, by_image
-from training.evaluate.judge import Rival, judge
 from training.evaluate.network import TrainedNetwork
 from training.evaluate.operating import calibrate, calibration_gain
-from training.evaluate.publish import CALIBRATION, Judged, as_json, headline, publish, question_of
-from training.evaluate.score import describe, score
+from training.evaluate.publish import (
+    CALIBRATION,
+    EvaluationResult,
+    as_json,
+    headline,
+    publish,
+    question_of,
+)
+from training.evaluate.results import Baseline, evaluate_scores
+from training.evaluate.score import make_scores, score
 from training.recipe.recipe import Recipe
-from training.run.disk import write_whole
 from training.run.run import Run
 from training.statistics.metrics import Floats
 
 VALIDATION_SCORES, TEST_SCORES = "validation_scores.npz", "test_scores.npz"
-_GLANCED = 1000
+_PROBED = 1000
 _BATCH = 64
 
 
-class Glance:
-    """Collects the brightness of images that pass by."""
+class BrightnessProbe:
+    """Measures the brightness of images while the network reads them."""
 
     def __init__(self) -> None:
         self._parts: list[Floats] = []
 
     def __call__(self, images: Images) -> None:
-        """Measure some images."""
+        """Measure a batch of images."""
         self._parts.append(measure_brightness(images.x))
 
     @property
     def numbers(self) -> Floats:
-        """What was measured, shape (n, 3)."""
+        """The measured numbers, shape (n, 3)."""
         return np.concatenate(self._parts)
 
 
-def evaluate(run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model) -> Judged:
-    """Judge a trained network on the test split of its data.
+def evaluate(run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model) -> EvaluationResult:
+    """Evaluate a trained network on the test split.
 
     Parameters
     ----------
@@ -51,72 +58,72 @@ def evaluate(run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model) -
         Gets ``validation_scores.npz`` and, under ``evaluation/``, ``test_scores.npz``,
         ``calibration.json``, ``figures.json``, ``report.html`` and the worst errors as pictures.
     recipe
-        What was followed.
+        The recipe of the run.
     dataset
-        Whose test split is looked at; temperature and thresholds come from its validation split.
+        The test split is evaluated; temperature and thresholds come from the validation split.
     network
-        The trained one.
+        The trained network.
 
     Raises
     ------
     DataError
         If a split is empty.
     """
-    looking, question = TrainedNetwork(network), question_of(recipe)
-    glances = Glance(), Glance()
+    classifier, question = TrainedNetwork(network), question_of(recipe)
+    probes = BrightnessProbe(), BrightnessProbe()
     scored = []
     splits = {"validation": dataset.validation, "test": dataset.test}
-    for (name, samples), glance in zip(splits.items(), glances, strict=True):
+    for (name, samples), probe in zip(splits.items(), probes, strict=True):
         if not samples:
             raise DataError(f"the {name} split is empty: raise split.{name} in the recipe")
-        run.log(f"looking at {len(samples)} images: {name}")
-        scored.append(score(looking, samples, recipe, watch=glance))
+        run.log(f"running the network on {len(samples)} images: {name}")
+        scored.append(score(classifier, samples, recipe, watch=probe))
     validation_scores, scores = scored
     calibration = calibrate(validation_scores, question, recipe.evaluation)
     validation_scores.save(run.folder / VALIDATION_SCORES)
     scores.save(run.evaluation / TEST_SCORES)
-    write_whole(run.evaluation / CALIBRATION, as_json(calibration.to_dict()))
-    run.log("looking at the brightness of training images, for a baseline")
-    rivals = baselines(recipe, dataset.train, (validation_scores, scores), glances)
-    run.log(f"drawing patients {recipe.evaluation.resamples} times for each interval")
+    atomic_write(run.evaluation / CALIBRATION, as_json(calibration.to_dict()))
+    run.log("measuring the brightness of training images, for a baseline")
+    baselines = make_baselines(recipe, dataset.train, (validation_scores, scores), probes)
+    run.log(f"drawing patients {recipe.evaluation.resamples} times for the intervals")
     figures = headline(recipe, calibration, scores, "internal test", dataset.notes) | {
         "calibration": calibration_gain(
             validation_scores, question, calibration, recipe.evaluation
         ),
-        **judge(scores, question, calibration, recipe.evaluation, rivals),
+        **evaluate_scores(scores, question, calibration, recipe.evaluation, baselines),
     }
     images = by_image(scores, question, calibration)
-    publish(run.evaluation, figures, images, dataset.test, looking, recipe)
-    return Judged(figures, calibration)
+    publish(run.evaluation, figures, images, dataset.test, classifier, recipe)
+    return EvaluationResult(figures, calibration)
 
 
-def baselines(
+def make_baselines(
     recipe: Recipe,
     train: Sequence[Sample],
     scored: tuple[Scores, Scores],
-    glances: tuple[Glance, Glance],
-) -> dict[str, Rival]:
-    """Make the two baselines from the training split, and let them answer for the test split.
+    probes: tuple[BrightnessProbe, BrightnessProbe],
+) -> dict[str, Baseline]:
+    """Fit the two baselines on the training split, and compute their logits on the test split.
 
     Parameters
     ----------
     train
-        The training samples; the regression takes a thousand of them at most, evenly spaced.
-    scored, glances
-        Scores and brightness of the validation and of the test split.
+        The training samples; the regression uses at most 1000 of them, evenly spaced.
+    scored, probes
+        Scores and brightness of the validation split and of the test split.
     """
     question, classes = question_of(recipe), len(recipe.classes)
-    truth = describe(train, np.zeros((len(train), classes)), classes).truth
+    truth = make_scores(train, np.zeros((len(train), classes)), classes).truth
     share = [prevalence_logits(truth, len(s.images), question.activation) for s in scored]
-    chosen = np.unique(np.linspace(0, len(train) - 1, min(_GLANCED, len(train))).astype(int))
-    glance = Glance()
+    chosen = np.unique(np.linspace(0, len(train) - 1, min(_PROBED, len(train))).astype(int))
+    probe = BrightnessProbe()
     for start in range(0, chosen.size, _BATCH):
         batch = [train[i] for i in chosen[start : start + _BATCH]]
-        glance(load_images(batch, recipe.input, classes, recipe.feeding.workers))
-    model = BrightnessModel(glance.numbers, truth[chosen], question.activation)
-    bright = [model.logits(each.numbers) for each in glances]
+        probe(load_images(batch, recipe.input, classes, recipe.feeding.workers))
+    model = BrightnessModel(probe.numbers, truth[chosen], question.activation)
+    bright = [model.logits(each.numbers) for each in probes]
     return {
-        name: Rival(
+        name: Baseline(
             on_test,
             calibrate(replace(scored[0], logits=on_validation), question, recipe.evaluation),
         )

@@ -1,4 +1,4 @@
-"""A trained network and a bundle behind one face: both give logits and last features."""
+"""One interface for a trained network and a bundle: logits and last features."""
 
 from pathlib import Path
 from typing import Protocol
@@ -17,9 +17,9 @@ _THREADS = 2
 
 
 class Classifier(Protocol):
-    """What can be judged.
+    """A network that can be evaluated.
 
-    ``class_weights`` are those of the last layer, shape (classes, k), for heat maps.
+    ``class_weights`` are the weights of the last layer, shape (classes, k), for heat maps.
     """
 
     class_weights: Images
@@ -29,7 +29,7 @@ class Classifier(Protocol):
 
 
 class TrainedNetwork:
-    """A network in Keras.
+    """A trained Keras network.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class TrainedNetwork:
     Raises
     ------
     ExportMismatch
-        If its head is not one that is served; see `split_head`.
+        If the node cannot serve its head; see `split_head`.
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -54,12 +54,12 @@ class TrainedNetwork:
 
 
 class ServedNetwork:
-    """A bundle, computed just as the node does it: one image at a time.
+    """A bundle, run as the node runs it: one image at a time.
 
     Parameters
     ----------
     folder
-        Of the bundle.
+        The folder of the bundle.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -1,23 +1,23 @@
-"""What the validation split decides, and what that gains."""
+"""Temperature and thresholds from the validation split, and the gain by the temperature."""
 
 from dataclasses import replace
 
 from training.evaluate.cases import Question, Scores, by_image, by_study
 from training.evaluate.figures import draw_figures, tabulate
-from training.evaluate.judge import plain, units_of
-from training.recipe.judging import Evaluation
+from training.evaluate.results import jsonable, units_of
+from training.recipe.evaluation import Evaluation
 from training.statistics.calibration import Calibration, choose_operating_points
 from training.statistics.metrics import Floats, Truths
 
 
 def calibrate(scores: Scores, question: Question, config: Evaluation) -> Calibration:
-    """Choose temperature (on images) and thresholds (on studies) from a validation split."""
-    plainly = Calibration(1.0, (0.5,) * len(question.classes))
-    images = by_image(scores, question, plainly)
+    """Choose temperature (on images) and thresholds (on studies) on the validation split."""
+    uncalibrated = Calibration(1.0, (0.5,) * len(question.classes))
+    images = by_image(scores, question, uncalibrated)
 
-    def together(chances: Floats) -> tuple[Floats, Truths]:
-        studies = by_study(replace(images, chances=chances), scores.units)
-        return studies.chances, studies.truth
+    def to_studies(probabilities: Floats) -> tuple[Floats, Truths]:
+        studies = by_study(replace(images, probabilities=probabilities), scores.units)
+        return studies.probabilities, studies.truth
 
     several = len(units_of(scores)) > 1
     return choose_operating_points(
@@ -26,7 +26,7 @@ def calibrate(scores: Scores, question: Question, config: Evaluation) -> Calibra
         question.activation,
         question.positive,
         config,
-        together if several else None,
+        to_studies if several else None,
     )
 
 
@@ -38,5 +38,5 @@ def calibration_gain(
     for name, temperature in (("before", 1.0), ("after", calibration.temperature)):
         cases = by_image(validation_scores, question, replace(calibration, temperature=temperature))
         overall = tabulate(cases, draw_figures(cases, config)).overall
-        found[name] = {key: plain(overall[key]) for key in ("loss", "calibration_error")}
+        found[name] = {key: jsonable(overall[key]) for key in ("loss", "calibration_error")}
     return found | {"images": len(validation_scores.images)}

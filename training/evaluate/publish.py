@@ -1,4 +1,4 @@
-"""Write an evaluation down: figures, the worst errors, and the report that shows both."""
+"""Write the files of an evaluation: figures, the worst errors, and the report of both."""
 
 import csv
 import io
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pacs_ai.errors import DataError
+from pacs_ai.files import atomic_write
 from training.data.samples import Sample
 from training.evaluate.cases import Cases, Question, Scores
-from training.evaluate.judge import IMAGE, STUDY, plain
 from training.evaluate.network import Classifier
+from training.evaluate.results import IMAGE, STUDY, jsonable
 from training.evaluate.worst import draw_errors, worst_errors
 from training.recipe.recipe import Recipe
-from training.report.page import write_report
+from training.report.evaluation_page import write_report
 from training.report.pictures import png
-from training.run.disk import write_whole
 from training.run.run import Run
 from training.statistics.calibration import Calibration
 
@@ -26,22 +26,22 @@ IMAGES = "images.csv"
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """What an evaluation found: the content of ``figures.json``, and what validation decided."""
+class EvaluationResult:
+    """The content of ``figures.json``, and the calibration."""
 
     figures: Mapping[str, object]
     calibration: Calibration
 
     def summary(self) -> dict[str, object]:
-        """Give the overall figures, of studies where they are more than images."""
+        """Return the overall figures: of studies if a study has several images, else of images."""
         units = self.figures["units"]
-        assert isinstance(units, Mapping)  # noqa: S101 - `judge` made it
+        assert isinstance(units, Mapping)  # noqa: S101 - `evaluate_scores` made it
         unit = STUDY if STUDY in units else IMAGE
         return {"unit": unit, "figures": units[unit]["all"]["overall"]}
 
 
 def question_of(recipe: Recipe) -> Question:
-    """Say what a recipe's network is asked."""
+    """Return the classification task of a recipe."""
     return Question(
         classes=tuple(entry.name for entry in recipe.classes),
         positive=tuple(entry.positive for entry in recipe.classes),
@@ -51,19 +51,19 @@ def question_of(recipe: Recipe) -> Question:
 
 
 def calibration_of(run: Run) -> Calibration:
-    """Read what validation decided.
+    """Read the temperature and thresholds of a run.
 
     Raises
     ------
     DataError
-        If the run was not evaluated yet.
+        If the run is not evaluated yet.
     """
     try:
         found = json.loads((run.evaluation / CALIBRATION).read_text(encoding="utf-8"))
         return Calibration.from_dict(found)
     except (OSError, ValueError, KeyError) as error:
         raise DataError(
-            f"the run in {run.folder} was not evaluated on its own test split yet: "
+            f"the run in {run.folder} is not evaluated on its own test split yet: "
             f"pacs-ai evaluate {run.folder}"
         ) from error
 
@@ -71,7 +71,7 @@ def calibration_of(run: Run) -> Calibration:
 def headline(
     recipe: Recipe, calibration: Calibration, scores: Scores, name: str, notes: Sequence[str]
 ) -> dict[str, object]:
-    """Say what was judged, on what, and how."""
+    """Describe the evaluation: model, data, task, operating point and settings."""
     question, config = question_of(recipe), recipe.evaluation
     return {
         "format": FORMAT,
@@ -117,33 +117,33 @@ def publish(
     Parameters
     ----------
     folder
-        Where to.
+        The folder of the evaluation.
     figures
-        What was found; gets ``errors``.
+        The results; ``errors`` are added.
     images
-        The judged images, for the worst of them.
+        The evaluated images, to find the worst errors.
     samples
-        What they stand for, in their order.
+        The samples of these images, in the same order.
     network
-        Shows where it looked.
+        Computes the heat maps of the errors.
     recipe
-        How many errors, and what the network takes.
+        Has the number of errors, and the input of the network.
     """
     errors = worst_errors(images, recipe.evaluation.worst)
-    figures["errors"] = [plain(error) for _, error in errors]
+    figures["errors"] = [jsonable(error) for _, error in errors]
     pictures = draw_errors(errors, samples, network, recipe.input)
     (folder / ERRORS).mkdir(exist_ok=True)
     for old in (folder / ERRORS).glob("*.png"):
         old.unlink()
     for key, picture in pictures.items():
-        write_whole(folder / ERRORS / f"{key}.png", png(picture))
-    write_whole(folder / IMAGES, _images_csv(images, samples))
-    write_whole(folder / FIGURES, as_json(figures))
+        atomic_write(folder / ERRORS / f"{key}.png", png(picture))
+    atomic_write(folder / IMAGES, _images_csv(images, samples))
+    atomic_write(folder / FIGURES, as_json(figures))
     write_report(folder)
 
 
 def _images_csv(images: Cases, samples: Sequence[Sample]) -> str:
-    """List every image by its key, with what is true of it and what was answered."""
+    """List each image by its key, with its labels and probabilities."""
     names = images.question.classes
     head = ["image", "patient", "instance or file", "frame", "true"]
     rows = [head + [f"probability of {name}" for name in names]]
@@ -151,12 +151,12 @@ def _images_csv(images: Cases, samples: Sequence[Sample]) -> str:
         true = " ".join(names[k] for k in sample.labels)
         known = sample.instance or sample.path.name
         row = [images.keys[i], images.patients[i], known, str(sample.frame), true]
-        rows.append(row + [f"{chance:.6g}" for chance in images.chances[i]])
+        rows.append(row + [f"{probability:.6g}" for probability in images.probabilities[i]])
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 
 def as_json(values: object) -> str:
-    """Write values as JSON that is the same for the same values."""
+    """Write values as JSON; the same values give the same text."""
     return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

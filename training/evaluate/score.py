@@ -1,4 +1,4 @@
-"""Let a network look at images, a few at a time, so that no data set is too large."""
+"""Run a network on images, in batches that fit into memory."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -19,14 +19,14 @@ _BATCH = 64
 _MEMORY = 2**28
 _KEY_DIGITS = 12
 
-Seen = tuple[Sequence[Sample], Images, npt.NDArray[np.float32], npt.NDArray[np.float32]]
-"""Samples, what was read of them, and the network's logits and features."""
+Batch = tuple[Sequence[Sample], Images, npt.NDArray[np.float32], npt.NDArray[np.float32]]
+"""Samples, their images, logits (n, classes) and last features (n, h, w, k)."""
 
 
-def look(
+def run_batches(
     network: Classifier, samples: Sequence[Sample], spec: InputSpec, workers: int
-) -> Iterator[Seen]:
-    """Read samples, as many at a time as memory allows, and let a network look at 64 at once."""
+) -> Iterator[Batch]:
+    """Read samples, as many as fit into 256 MiB at a time, and run a network on 64 at once."""
     size = 4 * spec.height * spec.width * spec.channels
     many = max(1, _MEMORY // (size * _BATCH)) * _BATCH
     for first in range(0, len(samples), many):
@@ -50,20 +50,20 @@ def score(
     Parameters
     ----------
     network
-        What is judged.
+        The network.
     samples
-        What it looks at, n of them.
+        n samples.
     recipe
-        What the network takes, and how it is read.
+        Has the input of the network, and the number of reading processes.
     watch
-        Is shown what was read, batch by batch, before it is forgotten.
+        Called with the images of each batch.
     """
     logits = []
-    seen = look(network, samples, recipe.input, recipe.feeding.workers)
+    batches = run_batches(network, samples, recipe.input, recipe.feeding.workers)
     console = Console(stderr=True)
     shown = track(
-        seen,
-        "looking",
+        batches,
+        "Running the network",
         total=-(-len(samples) // _BATCH),
         console=console,
         transient=True,
@@ -73,11 +73,11 @@ def score(
         logits.append(found)
         if watch is not None:
             watch(images)
-    return describe(samples, np.concatenate(logits).astype(np.float64), len(recipe.classes))
+    return make_scores(samples, np.concatenate(logits).astype(np.float64), len(recipe.classes))
 
 
-def describe(samples: Sequence[Sample], logits: npt.NDArray[np.float64], classes: int) -> Scores:
-    """Put logits, shape (n, classes), together with what is known of the samples."""
+def make_scores(samples: Sequence[Sample], logits: npt.NDArray[np.float64], classes: int) -> Scores:
+    """Combine logits, shape (n, classes), with labels and subgroups of their samples."""
     truth = np.zeros((len(samples), classes), dtype=bool)
     for row, sample in zip(truth, samples, strict=True):
         row[list(sample.labels)] = True
@@ -98,7 +98,7 @@ def describe(samples: Sequence[Sample], logits: npt.NDArray[np.float64], classes
 
 
 def image_key(sample: Sample) -> str:
-    """Make the name that stands for an image in files and reports."""
+    """Return the key of an image in files and reports: 12 hexadecimal digits."""
     return _digest(f"{sample.instance or sample.path.as_posix()}#{sample.frame}")
 
 

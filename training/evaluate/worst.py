@@ -1,4 +1,4 @@
-"""The errors a model was surest of, with what it looked at: where to begin to understand it."""
+"""The most confident errors of a model, with their heat maps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from pacs_ai.model.spec import InputSpec
 from training.data.samples import Sample
 from training.evaluate.cases import Cases
 from training.evaluate.network import Classifier
-from training.evaluate.score import look
+from training.evaluate.score import run_batches
 from training.report.pictures import Picture, as_rgb, enlarge, frame, grey_of, mosaic, overlay
 
 _SIDE = 176
@@ -19,11 +19,10 @@ _BOX = (64, 220, 200)
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """One image that was taken for what it is not.
+    """One image with a wrong prediction.
 
-    ``said`` is the class it was taken for, with its ``probability``; where several classes can
-    hold, ``said`` begins with "no " if a finding was missed. ``looked_at`` is the index of the
-    class whose heat map is shown.
+    ``said`` is the predicted class, with its ``probability``. For sigmoid, ``said`` starts with
+    "no " if a finding was missed. ``looked_at`` is the index of the class of the heat map.
     """
 
     image: str
@@ -42,7 +41,7 @@ def worst_errors(images: Cases, count: int) -> list[tuple[int, Error]]:
     images
         Cases that are images.
     count
-        How many at most.
+        The largest number of errors.
 
     Returns
     -------
@@ -55,8 +54,8 @@ def worst_errors(images: Cases, count: int) -> list[tuple[int, Error]]:
 
 
 def _wrong_class(images: Cases, count: int) -> list[tuple[int, Error]]:
-    names, said, true = images.question.classes, images.said, images.true
-    sure = images.chances[np.arange(said.size), said]
+    names, said, true = images.question.classes, images.predicted, images.true_classes
+    sure = images.probabilities[np.arange(said.size), said]
     wrong = np.flatnonzero(said != true)
     chosen = wrong[np.argsort(-sure[wrong], kind="stable")][:count]
     return [
@@ -66,10 +65,10 @@ def _wrong_class(images: Cases, count: int) -> list[tuple[int, Error]]:
 
 
 def _wrong_decision(images: Cases, count: int) -> list[tuple[int, Error]]:
-    present, names = images.present, images.question.classes
+    present, names = images.decisions, images.question.classes
     cuts = np.array(images.thresholds)
     room = np.where(present, 1 - cuts, cuts)
-    sure = np.abs(images.chances - cuts) / np.maximum(room, np.finfo(float).tiny)
+    sure = np.abs(images.probabilities - cuts) / np.maximum(room, np.finfo(float).tiny)
     wrong = np.argwhere(present != images.truth)
     order = np.argsort(-sure[wrong[:, 0], wrong[:, 1]], kind="stable")[:count]
     found = []
@@ -81,7 +80,9 @@ def _wrong_decision(images: Cases, count: int) -> list[tuple[int, Error]]:
 
 
 def _error(images: Cases, i: int, true: str, said: str, k: int) -> Error:
-    return Error(images.keys[i], images.patients[i], true, said, float(images.chances[i, k]), k)
+    return Error(
+        images.keys[i], images.patients[i], true, said, float(images.probabilities[i, k]), k
+    )
 
 
 def draw_errors(
@@ -90,28 +91,28 @@ def draw_errors(
     network: Classifier,
     spec: InputSpec,
 ) -> Mapping[str, Picture]:
-    """Draw each error: what the network was shown, and beside it where it looked.
+    """Draw each error: the input of the network, and beside it the heat map.
 
     Parameters
     ----------
     errors
         From `worst_errors`.
     samples
-        Those the cases stand for, in their order.
+        The samples of the cases, in the same order.
     network
-        Looks once more.
+        Computes the heat maps.
     spec
-        What it takes.
+        The input of the network.
 
     Returns
     -------
     Mapping
-        From the image's key to a picture. A known box of the finding is drawn in.
+        Picture by key of the image. The box of the finding is drawn, if it is known.
     """
     chosen = [samples[i] for i, _ in errors]
     drawn: dict[str, Picture] = {}
     done = 0
-    for batch, images, _, features in look(network, chosen, spec, 1):
+    for batch, images, _, features in run_batches(network, chosen, spec, 1):
         for row in range(len(batch)):
             error = errors[done][1]
             grey = grey_of(images.x[row], spec)
@@ -125,7 +126,7 @@ def draw_errors(
 
 
 def box_of(inside: np.ndarray) -> tuple[int, int, int, int] | None:
-    """Find the box (x0, y0, x1, y1) in which a mask, shape (h, w), is above 0."""
+    """Find the box (x0, y0, x1, y1) around the pixels above 0 of a mask, shape (h, w)."""
     down, across = (
         np.flatnonzero((inside > 0).any(axis=1)),
         np.flatnonzero((inside > 0).any(axis=0)),

@@ -1,13 +1,14 @@
-"""What a network looks at, and how much a heat map is worth.
+"""Explain a network: heat maps, feature maps, and how faithful the heat maps are.
 
 ::
 
-    saliency  CAM, Grad-CAM, Grad-CAM++ in closed form;  gradient: what they are held against
-    worth     pointing game, deletion and insertion
-    inside    feature maps, and images that a class likes best
-    of_run    the whole of it on a run's test split
+    saliency               CAM, Grad-CAM and Grad-CAM++ in closed form
+    gradient               Grad-CAM by automatic differentiation, which tests compare with it
+    faithfulness           pointing game, deletion and insertion
+    feature_visualisation  feature maps, and activation maximisation
+    explain_run            all of it for the test split of a run
 """
 
-from training.explain.of_run import explain
+from training.explain.explain_run import explain
 
 __all__ = ["explain"]

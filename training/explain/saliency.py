@@ -1,7 +1,7 @@
 """Heat maps of a network with a pooled linear head, all in closed form.
 
-With logit = mean(features) . weights + bias, every gradient that these methods ask for is known:
-that of the logit by a feature is weight / (h * w). A test holds them against gradients.
+With logit = mean(features) . weights + bias, the gradient of the logit with respect to a feature is
+weight / (h * w). A test compares the closed forms with automatic differentiation.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,14 +15,14 @@ Floats = npt.NDArray[np.float32]
 
 
 def cam(features: Floats, class_weights: Floats) -> Floats:
-    """Class activation map: also what speaks against the class counts, as cold.
+    """Compute the class activation map; what is evidence against the class is cold.
 
     Parameters
     ----------
     features
         Last activations of one image, shape (h, w, k).
     class_weights
-        Weights of the class, shape (k,).
+        Weights of the class in the last layer, shape (k,).
 
     Returns
     -------
@@ -39,7 +39,7 @@ def cam(features: Floats, class_weights: Floats) -> Floats:
 
 
 def gradcam_plus_plus(features: Floats, class_weights: Floats) -> Floats:
-    """Grad-CAM++: channels that are active in few places weigh more.
+    """Compute Grad-CAM++: channels that are active in few places have a higher weight.
 
     Parameters and result as for Grad-CAM: shape (h, w), in [0, 1].
 
@@ -61,4 +61,4 @@ METHODS: Mapping[str, Callable[[Floats, Floats], Floats]] = {
     "Grad-CAM": gradcam,
     "Grad-CAM++": gradcam_plus_plus,
 }
-"""Name of a method: how it is computed."""
+"""Heat map methods by name."""

@@ -1,4 +1,4 @@
-"""The whole state of a training on disk, so that going on gives what never stopping gives."""
+"""The whole state of a training on disk: a resumed training gives the same weights."""
 
 import io
 import json
@@ -10,19 +10,19 @@ import keras
 import numpy as np
 
 from pacs_ai.errors import DataError
-from training.run.disk import write_whole
+from pacs_ai.files import atomic_write
 
 _STATE = "state"
 
 
 @dataclass(slots=True)
 class Position:
-    """How far a training is, and what it has seen.
+    """How far a training is.
 
-    ``phase`` counts stages of fine-tuning, ``epoch`` finished epochs of the phase, ``step`` batches
-    of the epoch that runs. ``best`` is the best figure on validation so far, of ``best_epoch``;
-    ``waited`` and ``flat`` count epochs without a better one, for stopping and for lowering the
-    learning rate. ``rows`` holds a row of figures for every epoch.
+    ``phase`` counts the stages of fine-tuning, ``epoch`` the finished epochs of the phase, ``step``
+    the batches of the current epoch. ``best`` is the best monitored value on validation so far,
+    from ``best_epoch``. ``waited`` and ``flat`` count the epochs without a better one: ``waited``
+    for early stopping, ``flat`` for the plateau schedule. ``rows`` has a row for every epoch.
     """
 
     phase: int = 0
@@ -35,18 +35,18 @@ class Position:
     rows: list[dict[str, float]] = field(default_factory=list)
 
 
-def save_state(learner: keras.Model, position: Position, path: Path) -> None:
-    """Write position, weights, seeds, optimiser and running metrics; whole or not at all."""
+def save_state(model: keras.Model, position: Position, path: Path) -> None:
+    """Write position, weights, seeds, optimiser and running metrics, as one atomic write."""
     content = io.BytesIO()
-    values = [np.asarray(each) for each in _variables(learner)]
+    values = [np.asarray(each) for each in _variables(model)]
     arrays = {f"v{index}": value for index, value in enumerate(values)}
     text = np.frombuffer(json.dumps(asdict(position)).encode("utf-8"), np.uint8)
     np.savez(content, allow_pickle=False, **{_STATE: text}, **arrays)
-    write_whole(path, content.getvalue())
+    atomic_write(path, content.getvalue())
 
 
 def load_position(path: Path) -> Position | None:
-    """Read how far a training was; None if there is no checkpoint.
+    """Read the position of a training; None if there is no checkpoint.
 
     Raises
     ------
@@ -59,28 +59,28 @@ def load_position(path: Path) -> Position | None:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return Position(**json.loads(arrays[_STATE].tobytes()))
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is damaged: remove it to begin this step anew") from error
+        raise DataError(f"{path} is damaged: remove it to start this step again") from error
 
 
-def load_state(learner: keras.Model, path: Path) -> None:
-    """Put a learner, compiled and built as it was, into the state of a checkpoint.
+def load_state(model: keras.Model, path: Path) -> None:
+    """Restore a compiled and built model from a checkpoint.
 
     Raises
     ------
     DataError
-        If the file is damaged or of another learner.
+        If the file is damaged or belongs to another model.
     """
-    variables = _variables(learner)
+    variables = _variables(model)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             values = [arrays[f"v{index}"] for index in range(len(arrays.files) - 1)]
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is not of this training: remove it to begin anew") from error
+        raise DataError(f"{path} is not of this training: remove it to start again") from error
 
 
-def _variables(learner: keras.Model) -> list[keras.Variable]:
-    """List all that changes while a learner learns, each once."""
-    every = [*learner.variables, *learner.optimizer.variables, *learner.metrics_variables]
+def _variables(model: keras.Model) -> list[keras.Variable]:
+    """List all variables that training changes, each once."""
+    every = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
     return list({id(variable): variable for variable in every}.values())

@@ -1,4 +1,4 @@
-"""What is kept of a training while it runs: the best network, the history, the whole state."""
+"""The callback that saves the best network, the history and the whole state of a training."""
 
 import contextlib
 import csv
@@ -13,11 +13,11 @@ from types import FrameType
 
 import keras
 
+from pacs_ai.files import atomic_write
 from training.learn.checkpoint import Position, load_state, save_state
-from training.learn.schedules import rate_of
+from training.learn.schedules import learning_rate_of
 from training.networks.weights import save_weights
 from training.recipe.learning import Optimisation
-from training.run.disk import write_whole
 from training.run.run import Run
 
 _BETTER = 1e-6
@@ -25,11 +25,11 @@ _BETTER = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One stretch of training with the same layers and the same optimiser.
+    """A part of a training with the same trainable layers and the same optimiser.
 
-    ``name`` is what the person is told, ``number`` counts phases of a step from 0, ``steps`` is how
-    many batches make an epoch. ``best``, ``checkpoint`` and ``history`` are where the best network,
-    the state and a row for every epoch go.
+    ``name`` appears in log lines, ``number`` counts the phases of a step from 0, ``steps`` is the
+    number of batches in an epoch. ``best``, ``checkpoint`` and ``history`` are the files for the
+    best weights, the state, and one row for every epoch.
     """
 
     name: str
@@ -42,19 +42,19 @@ class Phase:
     number: int = 0
 
 
-class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps the best network, the history and the whole state; stops when it is time.
+class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
+    """Saves the best network, the history and the whole state; stops training early.
 
     Parameters
     ----------
     run
-        Where progress is told.
+        Gets the log lines.
     network
-        Whose weights are kept.
+        Its weights are saved.
     phase
-        How long, and where everything goes.
+        The length of the phase and the files to write.
     position
-        Where training stands; changed as it goes on.
+        Where training stands; changed during training.
     restore
         Whether the state is read from the checkpoint before the next epoch.
     """
@@ -67,56 +67,58 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         self._run, self._network, self._phase = run, network, phase
         self._saved = time.monotonic()
         self._began = self._saved
-        self._asked = False
+        self._stop_requested = False
 
     @property
-    def enough(self) -> bool:
-        """Whether there was no better epoch for too long."""
+    def out_of_patience(self) -> bool:
+        """Whether there was no better epoch in the last ``patience`` epochs."""
         return self.position.waited >= self._phase.config.patience
 
     @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
-        """Take Ctrl-C as a wish to stop after the batch that runs; a second one stops at once."""
+    def handling_interrupt(self) -> Iterator[None]:
+        """Stop after the current batch on Ctrl-C; a second Ctrl-C stops at once."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = signal.signal(signal.SIGINT, self._ask)
+        before = signal.signal(signal.SIGINT, self._interrupt)
         try:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
 
-    def _ask(self, _number: int, _frame: FrameType | None) -> None:
-        if self._asked:
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        if self._stop_requested:
             raise KeyboardInterrupt
-        self._asked = True
+        self._stop_requested = True
 
     def on_epoch_begin(self, _epoch: int, logs: object = None) -> None:
-        """Go on from the checkpoint, running means of the epoch included."""
+        """Restore the checkpoint, with the running means of its epoch."""
         self._began = time.monotonic()
         if self.restore:
             load_state(self.model, self._phase.checkpoint)
-            if self.position.step == 0:  # the figures of the epoch before are told already
+            if self.position.step == 0:  # the previous epoch is logged already
                 self.model.reset_metrics()
             self.restore = False
 
     def on_train_batch_end(self, _batch: int, logs: object = None) -> None:
-        """Count, and save now and then."""
+        """Count the batch, and save the state every ``checkpoint_seconds``."""
         self.position.step += 1
-        if self.position.step == self._phase.steps:  # validation belongs to the epoch
+        if self.position.step == self._phase.steps:  # the epoch ends with validation, which saves
             return
-        if self._phase.config.devices == "multi-worker":  # they save together, after an epoch
+        if (
+            self._phase.config.devices == "multi-worker"
+        ):  # all workers save together, after an epoch
             return
         due = time.monotonic() - self._saved >= self._phase.config.checkpoint_seconds
-        if self._asked or due:
+        if self._stop_requested or due:
             self._save()
-        self._stop_if_asked()
+        self._stop_if_requested()
 
     def on_test_end(self, logs: Mapping[str, float] | None = None) -> None:
-        """Keep the network if none was better on validation."""
+        """Save the network if it is the best on validation so far."""
         if self.restore:  # nothing was trained since the last validation
             return
-        figure = figure_of(logs or {}, self._phase.config.monitor)
+        figure = monitored_value(logs or {}, self._phase.config.monitor)
         at = self.position
         if at.best is None or figure < at.best - _BETTER:
             at.best, at.best_epoch, at.waited, at.flat = figure, at.epoch, 0, 0
@@ -126,31 +128,31 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
             at.flat += 1
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Write the epoch down, move the learning rate if it is flat, save."""
+        """Write a row of history, reduce the learning rate on a plateau, save the state."""
         at, optimizer = self.position, self.model.optimizer
         row: dict[str, float] = {"phase": at.phase, "epoch": epoch + 1}
         row |= {key: round(float(value), 6) for key, value in (logs or {}).items()}
-        row["learning_rate"] = rate_of(optimizer)
+        row["learning_rate"] = learning_rate_of(optimizer)
         row["seconds"] = round(time.monotonic() - self._began, 1)
         at.rows.append(row)
-        self._lower()
+        self._reduce_on_plateau()
         at.epoch, at.step = epoch + 1, 0
-        write_whole(self._phase.history, as_csv(at.rows))
+        atomic_write(self._phase.history, as_csv(at.rows))
         self._save()
-        self._run.log(told(self._phase, row, best=at.best_epoch == epoch))
-        self.model.stop_training = self.enough
-        self._stop_if_asked()
+        self._run.log(epoch_summary(self._phase, row, best=at.best_epoch == epoch))
+        self.model.stop_training = self.out_of_patience
+        self._stop_if_requested()
 
-    def _stop_if_asked(self) -> None:
-        if self._asked:
+    def _stop_if_requested(self) -> None:
+        if self._stop_requested:
             self._run.log(f"stopped in epoch {self.position.epoch + 1}: --resume goes on from here")
             raise KeyboardInterrupt
 
-    def _lower(self) -> None:
+    def _reduce_on_plateau(self) -> None:
         config, at = self._phase.config, self.position
         if config.schedule == "plateau" and at.flat >= config.plateau_patience:
             optimizer = self.model.optimizer
-            optimizer.learning_rate.assign(rate_of(optimizer) * config.factor)
+            optimizer.learning_rate.assign(learning_rate_of(optimizer) * config.factor)
             at.flat = 0
 
     def _save(self) -> None:
@@ -160,8 +162,8 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         self._saved = time.monotonic()
 
 
-def figure_of(logs: Mapping[str, float], monitor: str) -> float:
-    """Return the figure that chooses the best epoch, made so that less is better."""
+def monitored_value(logs: Mapping[str, float], monitor: str) -> float:
+    """Return the value that chooses the best epoch; lower is better (others change their sign)."""
     value = next(float(logs[key]) for key in (monitor, f"class_{monitor}") if key in logs)
     return value if monitor == "loss" else -value
 
@@ -175,8 +177,8 @@ def as_csv(rows: list[dict[str, float]]) -> str:
     return content.getvalue()
 
 
-def told(phase: Phase, row: Mapping[str, float], *, best: bool) -> str:
-    """Say in one line what an epoch brought."""
+def epoch_summary(phase: Phase, row: Mapping[str, float], *, best: bool) -> str:
+    """Describe an epoch in one log line."""
     shown = {
         key.replace("val_", "validation ").replace("_", " "): value
         for key, value in row.items()

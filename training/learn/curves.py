@@ -1,4 +1,4 @@
-"""Pictures of a training."""
+"""Plots of a training, by matplotlib."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from training.run.disk import write_whole
+from pacs_ai.files import atomic_write
 
 Row = Mapping[str, float]
 
@@ -19,16 +19,16 @@ def draw_curves(rows: Sequence[Row], path: Path) -> None:
     _pair(middle, rows, "accuracy" if "accuracy" in rows[0] else "class_accuracy")
     rates = [row["learning_rate"] for row in rows]
     right.plot(_epochs(rows), rates, color="tab:grey")
-    # a cosine ends at 0, and a training of one epoch shows nothing but that end
+    # a cosine schedule ends at 0, which a logarithmic axis cannot show if it is the only value
     right.set(xlabel="epoch", title="learning rate", yscale="log" if max(rates) > 0 else "linear")
     save_figure(figure, path)
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a picture, the same bytes for the same content."""
+    """Write a PNG file; the same content gives the same bytes."""
     draft = path.with_name(f"{path.stem}.draft.png")
     figure.savefig(draft, dpi=110, metadata={"Software": None})
-    write_whole(path, draft.read_bytes())
+    atomic_write(path, draft.read_bytes())
     draft.unlink()
 
 

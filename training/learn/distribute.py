@@ -1,8 +1,8 @@
-"""Train on several devices at once, and on several machines.
+"""Train on several devices, and on several machines.
 
-On one machine Keras' own `fit` does it. Under MultiWorkerMirroredStrategy it does not (keras
-issue 20585; measured with Keras 3.15: it fails before the first step), so there the same steps
-are done here (docs/adr/0012-several-machines-train-in-a-loop-of-our-own.md).
+On one machine Keras' own `fit` does it. Under MultiWorkerMirroredStrategy `fit` fails before the
+first step (keras issue 20585; measured with Keras 3.15), so `fit_multi_worker` does the same steps
+(docs/adr/0012-several-machines-train-in-a-loop-of-our-own.md).
 """
 
 import contextlib
@@ -18,15 +18,15 @@ Devices = Literal["one", "mirrored", "multi-worker"]
 
 @contextlib.contextmanager
 def devices(chosen: Devices) -> Iterator[None]:
-    """Build and train on one device, or the same network on all of one machine or of several.
+    """Build and train on one device, on all devices of this machine, or on several machines.
 
-    Several machines find one another by the environment variable TF_CONFIG; each follows the same
-    recipe with a run folder of its own, and all come to the same weights.
+    Several machines find each other by the environment variable TF_CONFIG. Each uses the same
+    recipe and its own run folder, and all end with the same weights.
 
     Raises
     ------
     ConfigError
-        If the backend is not TensorFlow, which alone has strategies.
+        If the backend is not TensorFlow: no other backend has these strategies.
     """
     if chosen == "one":
         yield
@@ -41,14 +41,14 @@ def devices(chosen: Devices) -> Iterator[None]:
         yield
 
 
-def chosen_fit(chosen: Devices) -> Callable[..., Any]:
-    """Return what does the steps: Keras' `fit`, or `fit_together`, which is called alike."""
-    plain: Callable[..., Any] = keras.Model.fit
-    return fit_together if chosen == "multi-worker" else plain
+def fit_function(chosen: Devices) -> Callable[..., Any]:
+    """Return Keras' `fit`, or `fit_multi_worker`, which takes the same arguments."""
+    keras_fit: Callable[..., Any] = keras.Model.fit
+    return fit_multi_worker if chosen == "multi-worker" else keras_fit
 
 
-def fit_together(
-    learner: keras.Model,
+def fit_multi_worker(
+    model: keras.Model,
     data: Any,  # noqa: ANN401 - a tf.data.Dataset; TensorFlow has no types
     *,
     steps_per_epoch: int,
@@ -58,11 +58,11 @@ def fit_together(
     callbacks: Sequence[keras.callbacks.Callback],
     **_: object,
 ) -> None:
-    """Train with all workers, each showing its share of every batch.
+    """Train with all workers; each takes its share of every batch.
 
     Parameters
     ----------
-    learner
+    model
         Built and compiled in the scope of the strategy.
     data, validation_data
         The same on every worker; each batch is divided among them.
@@ -70,43 +70,43 @@ def fit_together(
     import tensorflow as tf  # noqa: PLC0415 - other backends do without
 
     strategy = tf.distribute.get_strategy()
-    shown = iter(strategy.experimental_distribute_dataset(_by_batch(data)))
-    held = _by_batch(validation_data)
-    told = keras.callbacks.CallbackList(callbacks, model=learner)
-    learner.optimizer.build(learner.trainable_variables)
+    shown = iter(strategy.experimental_distribute_dataset(_shard_by_batch(data)))
+    validation = _shard_by_batch(validation_data)
+    callback_list = keras.callbacks.CallbackList(callbacks, model=model)
+    model.optimizer.build(model.trainable_variables)
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def train_step(batch: object) -> None:
-        strategy.run(learner.train_step, args=(batch,))
+        strategy.run(model.train_step, args=(batch,))
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def test_step(batch: object) -> None:
-        strategy.run(learner.test_step, args=(batch,))
+        strategy.run(model.test_step, args=(batch,))
 
-    learner.stop_training = False
-    told.on_train_begin()
+    model.stop_training = False
+    callback_list.on_train_begin()
     for epoch in range(initial_epoch, epochs):
-        learner.reset_metrics()
-        told.on_epoch_begin(epoch)
+        model.reset_metrics()
+        callback_list.on_epoch_begin(epoch)
         for step in range(steps_per_epoch):
             train_step(next(shown))
-            told.on_train_batch_end(step, {"loss": float("nan")})
-        _agree(learner)
-        logs = _figures(learner)
-        learner.reset_metrics()
-        told.on_test_begin()
-        for batch in strategy.experimental_distribute_dataset(held):
+            callback_list.on_train_batch_end(step, {"loss": float("nan")})
+        _average_batch_norm(model)
+        logs = _figures(model)
+        model.reset_metrics()
+        callback_list.on_test_begin()
+        for batch in strategy.experimental_distribute_dataset(validation):
             test_step(batch)
-        found = _figures(learner)
-        told.on_test_end(found)
-        told.on_epoch_end(epoch, {**logs, **{f"val_{k}": v for k, v in found.items()}})
-        if learner.stop_training:
+        found = _figures(model)
+        callback_list.on_test_end(found)
+        callback_list.on_epoch_end(epoch, {**logs, **{f"val_{k}": v for k, v in found.items()}})
+        if model.stop_training:
             break
-    told.on_train_end()
+    callback_list.on_train_end()
 
 
-def _by_batch(data: Any) -> Any:  # noqa: ANN401 - a tf.data.Dataset
-    """Let every batch be divided among the workers; there are no files to divide."""
+def _shard_by_batch(data: Any) -> Any:  # noqa: ANN401 - a tf.data.Dataset
+    """Divide each batch among the workers, as there are no files to divide."""
     import tensorflow as tf  # noqa: PLC0415 - other backends do without
 
     options = tf.data.Options()
@@ -114,16 +114,16 @@ def _by_batch(data: Any) -> Any:  # noqa: ANN401 - a tf.data.Dataset
     return data.with_options(options)
 
 
-def _agree(learner: keras.Model) -> None:
-    """Give all workers the mean of what batch normalisation saw on each: one network, not many."""
+def _average_batch_norm(model: keras.Model) -> None:
+    """Give all workers the mean of their batch normalisation statistics."""
     import tensorflow as tf  # noqa: PLC0415 - other backends do without
 
     strategy = tf.distribute.get_strategy()
-    for variable in learner.non_trainable_variables:
+    for variable in model.non_trainable_variables:
         if "float" in variable.dtype:
             seen = strategy.run(tf.convert_to_tensor, args=(variable.value,))
             variable.assign(strategy.reduce("MEAN", seen, axis=None))
 
 
-def _figures(learner: keras.Model) -> Mapping[str, float]:
-    return {name: float(value) for name, value in learner.get_metrics_result().items()}
+def _figures(model: keras.Model) -> Mapping[str, float]:
+    return {name: float(value) for name, value in model.get_metrics_result().items()}

@@ -1,4 +1,4 @@
-"""What computes, and how exactly: seeds, threads, precision, devices."""
+"""Seeds, threads and precision of a training."""
 
 import contextlib
 from collections.abc import Iterator
@@ -10,15 +10,15 @@ from training.recipe.recipe import Recipe
 
 @contextlib.contextmanager
 def environment(recipe: Recipe) -> Iterator[None]:
-    """Let the same recipe give the same weights on this machine, bit for bit, in its precision.
+    """Make training deterministic: the same recipe gives the same weights on this machine.
 
-    Should begin before TensorFlow computes anything, for threads are counted once. Another
-    processor or another version of TensorFlow sums in another order: there the figures agree, the
-    bits do not.
+    Enter it before TensorFlow computes anything, because TensorFlow fixes its threads then.
+    Another processor or another version of TensorFlow adds numbers in another order: the figures
+    agree there, but not bit for bit.
     """
     config = recipe.optimisation
     if keras.backend.backend() == "tensorflow":
-        _settle_tensorflow(config.threads)
+        _configure_tensorflow(config.threads)
     keras.utils.set_random_seed(config.seed)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(config.precision)
@@ -28,10 +28,10 @@ def environment(recipe: Recipe) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _settle_tensorflow(threads: int) -> None:
+def _configure_tensorflow(threads: int) -> None:
     import tensorflow as tf  # noqa: PLC0415 - the backend may be another one
 
-    with contextlib.suppress(RuntimeError):  # it computes already, with the threads it has
+    with contextlib.suppress(RuntimeError):  # TensorFlow has started: its threads are fixed
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     tf.config.experimental.enable_op_determinism()

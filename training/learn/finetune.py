@@ -1,4 +1,4 @@
-"""Train further: less and less of the network frozen, with small steps, and never for the worse."""
+"""Fine-tune: unfreeze the network stage by stage, at a low learning rate; keep the better one."""
 
 import math
 import shutil
@@ -8,45 +8,45 @@ import keras
 from keras import layers
 
 from pacs_ai.errors import ConfigError
-from training.data.order import steps_per_epoch
+from pacs_ai.files import atomic_write
 from training.data.samples import Dataset
+from training.data.sampling import steps_per_epoch
 from training.learn.checkpoint import Position, load_position
-from training.learn.checkpointing import Phase, figure_of
+from training.learn.checkpointing import Phase, monitored_value
 from training.learn.curves import draw_curves
 from training.learn.distribute import devices
 from training.learn.environment import environment
 from training.learn.loop import learn
 from training.learn.schedules import build_optimizer
-from training.learn.tensorboard import Boards
-from training.learn.train import hold_splits, load_network
-from training.learn.training_task import Lesson, compile_learner, image_lesson
+from training.learn.tensorboard import TensorBoardScalars
+from training.learn.train import load_network, load_splits
+from training.learn.training_task import TrainingTask, compile_model, image_task
 from training.networks import base_layers
 from training.networks.weights import load_weights
 from training.recipe.learning import Finetune, Optimisation
 from training.recipe.recipe import Recipe
-from training.run.disk import write_whole
 from training.run.run import Run
 
 ALL = "all"
 
 
 def finetune(run: Run, recipe: Recipe, dataset: Dataset) -> Mapping[str, object]:
-    """Fine-tune the network of a run, or go on with that.
+    """Fine-tune the network of a run, or resume it.
 
     Parameters
     ----------
     run
-        Has a trained network, which is kept as ``trained.weights.npz``; ``best.weights.npz``
-        becomes the fine-tuned one if that is better on validation.
+        Has a trained network, which is saved as ``trained.weights.npz``. ``best.weights.npz``
+        becomes the fine-tuned network if that is better on validation.
     recipe
-        What to do; without ``finetune`` in it nothing is done.
+        The settings; without a section ``[finetune]`` nothing is done.
     dataset
-        Who learns, and who judges.
+        The network learns from its training split; its validation split compares.
 
     Returns
     -------
     Mapping
-        What came of it: ``kept`` is ``fine-tuned`` or ``start``.
+        The summary of the step: ``kept`` is ``fine-tuned`` or ``start``.
 
     Raises
     ------
@@ -57,31 +57,31 @@ def finetune(run: Run, recipe: Recipe, dataset: Dataset) -> Mapping[str, object]
         return {"kept": "start", "why": "the recipe has no [finetune]"}
     trained, tuned = run.folder / "trained.weights.npz", run.folder / "finetuned.weights.npz"
     if not trained.exists():
-        write_whole(trained, run.best.read_bytes())
+        atomic_write(trained, run.best.read_bytes())
     shutil.copyfile(trained, run.best)
-    stores = hold_splits(run, recipe, dataset)
+    stores = load_splits(run, recipe, dataset)
     with environment(recipe), devices(recipe.optimisation.devices):
         network = load_network(run)
-        lesson = image_lesson(recipe, network, *stores)
-        before = _validate(lesson, recipe)
-        phases = plan(run, recipe, network, len(dataset.train))
+        task = image_task(recipe, network, *stores)
+        before = _validate(task, recipe)
+        phases = plan_phases(run, recipe, network, len(dataset.train))
         found = load_position(run.checkpoint("finetune")) or Position(best=before)
         for phase, learns in phases[found.phase :]:
             if found.phase < phase.number:
-                found = _next(found, phase.number)
+                found = _next_phase(found, phase.number)
             load_weights(network, tuned if tuned.exists() else trained)
-            _thaw(network, learns, recipe.finetune)
-            lesson = image_lesson(recipe, network, *stores)
+            _set_trainable(network, learns, recipe.finetune)
+            task = image_task(recipe, network, *stores)
             optimizer = build_optimizer(phase.config, phase.steps, phase.epochs)
-            compile_learner(lesson.learner, recipe, optimizer)
-            boards = [Boards(run.tensorboard / phase.name)]
-            found = learn(run, network, lesson, phase, start=found, extra=boards)
+            compile_model(task.model, recipe, optimizer)
+            callbacks = [TensorBoardScalars(run.tensorboard / phase.name)]
+            found = learn(run, network, task, phase, start=found, extra=callbacks)
     draw_curves(found.rows, run.plots / "finetune.png")
     better = tuned.exists() and found.best is not None and found.best < before
     if better:
-        write_whole(run.best, tuned.read_bytes())
+        atomic_write(run.best, tuned.read_bytes())
     else:
-        run.log("fine-tuning found nothing better on validation: the network it began with stays")
+        run.log("fine-tuning did not improve validation: the network from before is kept")
     kept = "fine-tuned" if better else "start"
     return {"kept": kept, "monitor": recipe.optimisation.monitor, "start": before} | {
         "best": found.best,
@@ -89,10 +89,10 @@ def finetune(run: Run, recipe: Recipe, dataset: Dataset) -> Mapping[str, object]
     }
 
 
-def plan(
+def plan_phases(
     run: Run, recipe: Recipe, network: keras.Model, images: int
 ) -> list[tuple[Phase, Sequence[layers.Layer]]]:
-    """List the phases, and the layers that learn in each.
+    """List the phases, and the layers that are trainable in each.
 
     Raises
     ------
@@ -100,16 +100,16 @@ def plan(
         If no layer has a name that ``finetune.unfreeze`` gives.
     """
     config = recipe.finetune
-    assert config is not None  # noqa: S101 - `finetune` looked
+    assert config is not None  # noqa: S101 - `finetune` checked it
     starts = range(1, len(config.unfreeze) + 1) if config.gradual else [len(config.unfreeze)]
     epochs = math.ceil(config.epochs / len(starts))
     steps = steps_per_epoch(images, recipe.feeding)
-    slow = _slowly(recipe.optimisation, config)
+    settings = _finetune_settings(recipe.optimisation, config)
     return [
         (
             Phase(
                 f"finetune {number + 1}" if len(starts) > 1 else "finetune",
-                slow,
+                settings,
                 epochs,
                 steps,
                 run.folder / "finetuned.weights.npz",
@@ -117,24 +117,24 @@ def plan(
                 run.folder / "finetune.csv",
                 number,
             ),
-            from_names(network, config.unfreeze[:count]),
+            layers_from(network, config.unfreeze[:count]),
         )
         for number, count in enumerate(starts)
     ]
 
 
-def from_names(network: keras.Model, names: Sequence[str]) -> list[layers.Layer]:
-    """List the layers from the shallowest that is named, up to the head.
+def layers_from(network: keras.Model, names: Sequence[str]) -> list[layers.Layer]:
+    """List the layers from the first that is named, up to the head.
 
     Parameters
     ----------
     names
-        Starts of names of layers; ``all`` means the whole network.
+        The beginnings of layer names; ``all`` means the whole network.
 
     Raises
     ------
     ConfigError
-        If no layer is named so.
+        If no layer has such a name.
     """
     base = base_layers(network)
     if ALL in names:
@@ -151,15 +151,15 @@ def from_names(network: keras.Model, names: Sequence[str]) -> list[layers.Layer]
     return base[first:]
 
 
-def _thaw(network: keras.Model, learns: Sequence[layers.Layer], config: Finetune) -> None:
-    """Let some layers learn and no others; the head always learns."""
+def _set_trainable(network: keras.Model, learns: Sequence[layers.Layer], config: Finetune) -> None:
+    """Make some layers trainable and freeze the others; the head is always trainable."""
     chosen = {id(layer) for layer in learns}
     for layer in base_layers(network):
-        still = isinstance(layer, layers.BatchNormalization) and config.batch_norm == "frozen"
-        layer.trainable = id(layer) in chosen and not still
+        fixed = isinstance(layer, layers.BatchNormalization) and config.batch_norm == "frozen"
+        layer.trainable = id(layer) in chosen and not fixed
 
 
-def _slowly(config: Optimisation, finetune: Finetune) -> Optimisation:
+def _finetune_settings(config: Optimisation, finetune: Finetune) -> Optimisation:
     return config.model_copy(
         update={
             "base": "trained",
@@ -171,13 +171,13 @@ def _slowly(config: Optimisation, finetune: Finetune) -> Optimisation:
     )
 
 
-def _next(found: Position, number: int) -> Position:
-    """Begin another phase: what was best stays to be beaten."""
+def _next_phase(found: Position, number: int) -> Position:
+    """Start another phase; the best value of the earlier ones stays the one to beat."""
     return Position(number, best=found.best, best_epoch=found.best_epoch, rows=found.rows)
 
 
-def _validate(lesson: Lesson, recipe: Recipe) -> float:
-    """Measure the figure that chooses on validation, before anything is learned."""
-    compile_learner(lesson.learner, recipe, keras.optimizers.Adam())
-    logs = lesson.learner.evaluate(lesson.validation, return_dict=True, verbose=0)
-    return figure_of(logs, recipe.optimisation.monitor)
+def _validate(task: TrainingTask, recipe: Recipe) -> float:
+    """Compute the monitored value on validation, before fine-tuning."""
+    compile_model(task.model, recipe, keras.optimizers.Adam())
+    logs = task.model.evaluate(task.validation, return_dict=True, verbose=0)
+    return monitored_value(logs, recipe.optimisation.monitor)

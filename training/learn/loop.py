@@ -1,7 +1,7 @@
-"""Epoch after epoch: show, validate, keep the best, stop in time, and never lose the way.
+"""The training loop: epochs of training and validation, early stopping, and resuming.
 
-Keras' own `fit` does the steps, on any backend and strategy. What it lacks stands in `keeper`: a
-state that survives the end of the process at any batch.
+Keras' own `fit` does the steps, on any backend and strategy. The callback in `checkpointing` adds
+a state that survives the end of the process at any batch.
 """
 
 from collections.abc import Sequence
@@ -9,17 +9,17 @@ from collections.abc import Sequence
 import keras
 
 from training.learn.checkpoint import Position, load_position
-from training.learn.checkpointing import Keeper, Phase
-from training.learn.distribute import chosen_fit
-from training.learn.progress import Shown
-from training.learn.training_task import Lesson
+from training.learn.checkpointing import Checkpointing, Phase
+from training.learn.distribute import fit_function
+from training.learn.progress import ProgressBar
+from training.learn.training_task import TrainingTask
 from training.run.run import Run
 
 
 def learn(
     run: Run,
     network: keras.Model,
-    lesson: Lesson,
+    task: TrainingTask,
     phase: Phase,
     *,
     start: Position | None = None,
@@ -30,63 +30,67 @@ def learn(
     Parameters
     ----------
     run
-        Whose progress is shown.
+        Gets the log lines; its console shows progress.
     network
-        Whose weights are kept.
-    lesson
-        Who learns from what; compiled.
+        Its best weights are saved.
+    task
+        The compiled model and its data.
     phase
-        How long, and where the outcome goes.
+        The number of epochs and steps, and the files to write.
     start
-        What earlier phases found.
+        The position at the end of earlier phases.
     extra
-        More callbacks of Keras.
+        More Keras callbacks.
 
     Returns
     -------
     Position
-        Where it ended; its best network stands in ``phase.best``, unless none was better than
-        ``start``.
+        Where training ended. The best weights are in ``phase.best``, unless no epoch was better
+        than ``start``.
 
     Raises
     ------
     KeyboardInterrupt
-        If a person asked for it; the state was saved before.
+        After Ctrl-C; the state was saved before.
     """
     found = load_position(phase.checkpoint)
     begun = found is not None and found.phase == phase.number
     position = found if begun and found is not None else (start or Position(phase=phase.number))
-    keeper = Keeper(run, network, phase, position, restore=begun)
+    checkpointing = Checkpointing(run, network, phase, position, restore=begun)
     if begun:
-        _build(lesson)
-    fit = chosen_fit(phase.config.devices)
-    shown = Shown(run, phase, keeper)
-    with keeper.listening(), shown:
-        while keeper.position.epoch < phase.epochs and not keeper.enough:
-            at = keeper.position
-            # An epoch that was begun is finished by itself: it has fewer batches than the others.
+        _build(task)
+    fit = fit_function(phase.config.devices)
+    bar = ProgressBar(run, phase, checkpointing)
+    with checkpointing.handling_interrupt(), bar:
+        while checkpointing.position.epoch < phase.epochs and not checkpointing.out_of_patience:
+            at = checkpointing.position
+            # An interrupted epoch is finished alone, because it has fewer batches than the others.
             fit(
-                lesson.learner,
-                lesson.shown(at.epoch * phase.steps + at.step),
+                task.model,
+                task.batches(at.epoch * phase.steps + at.step),
                 steps_per_epoch=phase.steps - at.step,
                 initial_epoch=at.epoch,
                 epochs=at.epoch + 1 if at.step else phase.epochs,
-                validation_data=lesson.validation,
-                callbacks=[keeper, *_averaging(phase), shown, *extra],
+                validation_data=task.validation,
+                callbacks=[checkpointing, *_averaging(phase), bar, *extra],
                 shuffle=False,
                 verbose=0,
             )
-            keeper.restore = True  # with averaged weights, `fit` ends by putting these in place
-    return keeper.position
+            # With weight averaging, `fit` ends by replacing the weights with their averages.
+            checkpointing.restore = True
+    return checkpointing.position
 
 
-def _build(lesson: Lesson) -> None:
-    """Let optimiser and metrics have their variables, so that their state can be restored."""
-    lesson.learner.optimizer.build(lesson.learner.trainable_variables)
-    lesson.learner.evaluate(lesson.validation.take(1), verbose=0)
+def _build(task: TrainingTask) -> None:
+    """Create the variables of optimiser and metrics, so that their state can be restored."""
+    task.model.optimizer.build(task.model.trainable_variables)
+    task.model.evaluate(task.validation.take(1), verbose=0)
 
 
 def _averaging(phase: Phase) -> list[keras.callbacks.Callback]:
-    """Validate with averaged weights, if there are any; the keeper, before it, keeps these."""
+    """Validate with averaged weights, if the recipe has them.
+
+    It comes after the checkpointing callback, which therefore saves the averaged weights.
+    """
     averaged = phase.config.average > 0
     return [keras.callbacks.SwapEMAWeights(swap_on_epoch=False)] if averaged else []

@@ -1,4 +1,4 @@
-"""What a wrong answer costs."""
+"""Loss functions and the accuracy metric."""
 
 import keras
 from keras import ops
@@ -14,9 +14,9 @@ def class_loss(recipe: Recipe) -> keras.losses.Loss:
     Returns
     -------
     Loss
-        Between multi-hot labels and logits, both (n, classes). With ``softmax`` one class of many
-        is true, with ``sigmoid`` each is true or not by itself. ``focal_gamma`` above 0 lowers
-        what easy cases count.
+        Between multi-hot labels and logits, both (n, classes). With ``softmax`` exactly one class
+        is true, with ``sigmoid`` each class is true or false. ``focal_gamma`` above 0 lowers the
+        weight of easy cases.
 
     Notes
     -----
@@ -43,7 +43,7 @@ def accuracy(recipe: Recipe) -> keras.metrics.Metric:
 
 
 def missed(boxed: keras.KerasTensor, found: keras.KerasTensor) -> keras.KerasTensor:
-    """Cost of heat outside the box, shape (n,): none for an image without one.
+    """Loss for heat outside the box, shape (n,): 0 for an image without a box.
 
     Parameters
     ----------
@@ -56,12 +56,12 @@ def missed(boxed: keras.KerasTensor, found: keras.KerasTensor) -> keras.KerasTen
 
 
 def heat_inside(heat: keras.KerasTensor, inside: keras.KerasTensor) -> keras.KerasTensor:
-    """Measure how much of a heat map lies in a box.
+    """Measure the share of a heat map that lies in a box.
 
-    The heat map of the positive class is the closed-form one that is served: the last features
-    under that class's weights. Taken as a distribution over the grid, its mass inside the box can
-    be taught, so that a network is right for the right reason (Ross et al., 2017, with a softmax
-    over places in place of input gradients).
+    The heat map of the positive class is the one that the node shows: the last features, weighted
+    by the weights of that class. A softmax over the grid turns it into a distribution, and training
+    can move its mass into the box, so that the network is right for the right reason (Ross et al.,
+    2017, with a softmax over positions instead of input gradients).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Look for a learning rate: raise it step by step, and see where the loss falls fastest."""
+"""Find a learning rate: raise it step by step, and choose where the loss falls fastest."""
 
 from collections.abc import Mapping
 
@@ -6,15 +6,15 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
+from pacs_ai.files import atomic_write
 from training.data.samples import Dataset
 from training.learn.curves import save_figure
 from training.learn.environment import environment
-from training.learn.schedules import rate_of
-from training.learn.train import choose_lesson, hold_splits
-from training.learn.training_task import compile_learner
+from training.learn.schedules import learning_rate_of
+from training.learn.train import choose_task, load_splits
+from training.learn.training_task import compile_model
 from training.networks import build_network
 from training.recipe.recipe import Recipe
-from training.run.disk import write_whole
 from training.run.run import Run
 
 LOWEST, HIGHEST, STEPS = 1e-7, 1.0, 120
@@ -23,10 +23,10 @@ _SMOOTH = 0.9
 _EDGE = 5
 
 
-class Climb(keras.callbacks.Callback):  # type: ignore[misc]
-    """Raises the learning rate after every batch and notes the loss, until that explodes.
+class LearningRateSweep(keras.callbacks.Callback):  # type: ignore[misc]
+    """Raises the learning rate after every batch and records the loss, until it diverges.
 
-    ``rates`` and ``losses`` hold what was seen; losses are smoothed.
+    ``rates`` and ``losses`` are the recorded values; the losses are smoothed.
     """
 
     def __init__(self) -> None:
@@ -36,50 +36,51 @@ class Climb(keras.callbacks.Callback):  # type: ignore[misc]
         self._mean = self._before = 0.0
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Note the loss of a batch; Keras gives the mean since the first."""
+        """Record the loss of a batch; Keras gives the mean of the epoch so far."""
         total = float((logs or {})["loss"]) * (batch + 1)
         loss, self._before = total - self._before, total
         self._mean = _SMOOTH * self._mean + (1 - _SMOOTH) * loss
         smoothed = self._mean / (1 - _SMOOTH ** (batch + 1))
         optimizer = self.model.optimizer
-        self.rates.append(rate_of(optimizer))
+        self.rates.append(learning_rate_of(optimizer))
         self.losses.append(smoothed)
         if not np.isfinite(smoothed) or smoothed > _DIVERGED * min(self.losses):
             self.model.stop_training = True
         optimizer.learning_rate.assign(LOWEST * (HIGHEST / LOWEST) ** ((batch + 1) / (STEPS - 1)))
 
 
-def find_rate(run: Run, recipe: Recipe, dataset: Dataset) -> dict[str, object]:
-    """Try rates from 1e-7 to 1 on fresh weights, which are thrown away.
+def find_learning_rate(run: Run, recipe: Recipe, dataset: Dataset) -> dict[str, object]:
+    """Try learning rates from 1e-7 to 1 on new weights, which are discarded afterwards.
 
     Parameters
     ----------
     run
         Gets ``plots/learning_rate.png`` and ``learning_rate.csv``.
     recipe, dataset
-        What would be trained.
+        The recipe and the data of the training.
 
     Returns
     -------
     dict
-        ``suggested``: where the smoothed loss falls fastest; ``seen``: how many rates were tried.
+        ``suggested``: the rate where the smoothed loss falls fastest; ``seen``: the number of
+        rates that were tried.
 
     Notes
     -----
     Smith, Cyclical learning rates for training neural networks, 2017.
     """
-    climb = Climb()
+    sweep = LearningRateSweep()
     with environment(recipe):
         network = build_network(recipe.input, recipe.network, len(recipe.classes))
-        lesson = choose_lesson(run, recipe, network, *hold_splits(run, recipe, dataset))
-        compile_learner(lesson.learner, recipe, keras.optimizers.Adam(LOWEST))
-        lesson.learner.fit(
-            lesson.shown(0), steps_per_epoch=STEPS, callbacks=[climb], shuffle=False, verbose=0
+        task = choose_task(run, recipe, network, *load_splits(run, recipe, dataset))
+        compile_model(task.model, recipe, keras.optimizers.Adam(LOWEST))
+        task.model.fit(
+            task.batches(0), steps_per_epoch=STEPS, callbacks=[sweep], shuffle=False, verbose=0
         )
-    rates, losses = np.array(climb.rates), np.array(climb.losses)
+    rates, losses = np.array(sweep.rates), np.array(sweep.losses)
     suggested = steepest(rates, losses)
     rows = "".join(f"{r:.6g},{x:.6g}\n" for r, x in zip(rates, losses, strict=True))
-    write_whole(run.folder / "learning_rate.csv", f"learning_rate,loss\n{rows}")
+    atomic_write(run.folder / "learning_rate.csv", f"learning_rate,loss\n{rows}")
     _draw(run, rates, losses, suggested)
     return {"suggested": suggested, "seen": len(rates)}
 

@@ -1,4 +1,4 @@
-"""How the learning rate moves from step to step, and what moves the weights."""
+"""Learning rate schedules and the optimiser."""
 
 import math
 
@@ -13,19 +13,19 @@ _END_OF_EXPONENTIAL = 0.01
 
 @keras.saving.register_keras_serializable("pacs_ai")
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-    """A learning rate that climbs to its peak and then falls.
+    """A learning rate that rises to its peak during warm-up and then falls.
 
     Parameters
     ----------
     peak
         The highest rate.
     warmup
-        Steps in which it climbs, in a line from a tenth of the peak.
+        Steps of warm-up: it rises linearly from a tenth of the peak.
     steps
         Steps of the whole training.
     shape
-        ``constant`` stays at the peak; ``cosine`` falls to 0 along half a wave (Loshchilov and
-        Hutter, 2017); ``exponential`` falls by the same share every step, to a hundredth.
+        ``constant`` stays at the peak; ``cosine`` falls to 0 along half a cosine (Loshchilov and
+        Hutter, 2017); ``exponential`` falls by the same factor each step, to 1 % of the peak.
     """
 
     def __init__(self, peak: float, warmup: int, steps: int, shape: str) -> None:
@@ -45,7 +45,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
         return self.peak * ops.where(step < self.warmup, climbing, falling)
 
     def get_config(self) -> dict[str, object]:
-        """Return what the schedule is made of."""
+        """Return the parameters of the schedule."""
         return {
             "peak": self.peak,
             "warmup": self.warmup,
@@ -57,9 +57,9 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
 def build_optimizer(
     config: Optimisation, steps_per_epoch: int, epochs: int
 ) -> keras.optimizers.Optimizer:
-    """Build Adam (Kingma and Ba, 2015), or AdamW where weights decay, with the recipe's schedule.
+    """Build Adam (Kingma and Ba, 2015), or AdamW for weight decay, with the schedule.
 
-    With ``schedule = "plateau"`` the rate is a variable, which training lowers by itself.
+    With ``schedule = "plateau"`` the rate is a variable, which `checkpointing` reduces.
     """
     rate: float | Schedule = config.learning_rate
     if config.schedule != "plateau":
@@ -71,6 +71,6 @@ def build_optimizer(
     return keras.optimizers.Adam(rate, **average)
 
 
-def rate_of(optimizer: keras.optimizers.Optimizer) -> float:
+def learning_rate_of(optimizer: keras.optimizers.Optimizer) -> float:
     """Return the learning rate of the next step."""
     return float(np.asarray(optimizer.learning_rate))

@@ -1,4 +1,4 @@
-"""TensorBoard's logs, written without TensorBoard."""
+"""Event files for TensorBoard, written by TensorFlow alone."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,18 +6,18 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from training.learn.schedules import rate_of
+from training.learn.schedules import learning_rate_of
 
 
-class Boards(keras.callbacks.Callback):  # type: ignore[misc]
-    """Writes every figure of every epoch as a scalar, for ``tensorboard --logdir``.
+class TensorBoardScalars(keras.callbacks.Callback):  # type: ignore[misc]
+    """Writes the metrics of each epoch as scalars, for ``tensorboard --logdir``.
 
-    The format belongs to TensorFlow, only its reader is a package of its own.
+    TensorFlow writes the format itself; only the viewer is another package.
 
     Parameters
     ----------
     folder
-        Where the event files go; a run that goes on writes another one beside the first.
+        Where the event files go; a resumed run adds another file.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -25,9 +25,9 @@ class Boards(keras.callbacks.Callback):  # type: ignore[misc]
         self._folder = folder
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Write the figures of an epoch."""
+        """Write the metrics of an epoch."""
         figures = dict(logs or {})
-        figures["learning_rate"] = rate_of(self.model.optimizer)
+        figures["learning_rate"] = learning_rate_of(self.model.optimizer)
         with tf.summary.create_file_writer(str(self._folder)).as_default():
             for name, value in figures.items():
                 tf.summary.write(name, tf.constant(value, tf.float32), epoch + 1, _scalar())

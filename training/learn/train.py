@@ -1,22 +1,22 @@
-"""Find the weights: from random ones or given ones to the best network on validation."""
+"""Train a network, from random or given weights, to the best one on validation."""
 
 from collections.abc import Mapping
 
 import keras
 
-from training.data.order import steps_per_epoch
 from training.data.samples import Dataset
-from training.data.store import Store, hold
+from training.data.sampling import steps_per_epoch
+from training.data.store import Store, load_store
 from training.learn.checkpoint import Position
 from training.learn.checkpointing import Phase
 from training.learn.curves import draw_curves
 from training.learn.distribute import devices
 from training.learn.environment import environment
-from training.learn.features import feature_lesson, features_suffice
+from training.learn.features import can_cache_features, feature_task
 from training.learn.loop import learn
 from training.learn.schedules import build_optimizer
-from training.learn.tensorboard import Boards
-from training.learn.training_task import Lesson, compile_learner, image_lesson
+from training.learn.tensorboard import TensorBoardScalars
+from training.learn.training_task import TrainingTask, compile_model, image_task
 from training.networks import base_layers, build_network
 from training.networks.weights import load_weights
 from training.recipe.recipe import Recipe
@@ -24,32 +24,32 @@ from training.run.run import Run
 
 
 def train(run: Run, recipe: Recipe, dataset: Dataset) -> Mapping[str, object]:
-    """Train a network, or go on with a training that was stopped.
+    """Train a network, or resume a training that was stopped.
 
     Parameters
     ----------
     run
-        Where everything goes: ``best.weights.npz``, ``history.csv``, curves, TensorBoard's logs.
+        Gets ``best.weights.npz``, ``history.csv``, ``plots/curves.png`` and ``tensorboard/``.
     recipe
-        What to do.
+        The settings.
     dataset
-        Who learns, and who chooses the epoch.
+        The network learns from its training split; the validation split chooses the best epoch.
 
     Returns
     -------
     Mapping
-        What came of it, for the summary of the run.
+        The summary of the step, for ``run.json``.
     """
     config = recipe.optimisation
-    training, held = hold_splits(run, recipe, dataset)
+    training, validation = load_splits(run, recipe, dataset)
     steps = steps_per_epoch(len(dataset.train), recipe.feeding)
     checkpoint = run.checkpoint("train")
     phase = Phase("train", config, config.epochs, steps, run.best, checkpoint, run.history)
     with environment(recipe), devices(config.devices):
         network = build_network(recipe.input, recipe.network, len(recipe.classes))
-        lesson = choose_lesson(run, recipe, network, training, held)
-        compile_learner(lesson.learner, recipe, build_optimizer(config, steps, config.epochs))
-        found = learn(run, network, lesson, phase, extra=[Boards(run.tensorboard)])
+        task = choose_task(run, recipe, network, training, validation)
+        compile_model(task.model, recipe, build_optimizer(config, steps, config.epochs))
+        found = learn(run, network, task, phase, extra=[TensorBoardScalars(run.tensorboard)])
     draw_curves(found.rows, run.plots / "curves.png")
     return {
         "images": len(dataset.train),
@@ -58,30 +58,30 @@ def train(run: Run, recipe: Recipe, dataset: Dataset) -> Mapping[str, object]:
     }
 
 
-def hold_splits(run: Run, recipe: Recipe, dataset: Dataset) -> tuple[Store, Store]:
-    """Read the images of training and validation once, to be shown many times."""
-    training, held = (
-        hold(samples, recipe.input, recipe.feeding, run.cache)
+def load_splits(run: Run, recipe: Recipe, dataset: Dataset) -> tuple[Store, Store]:
+    """Read the images of the training and the validation split, once for all epochs."""
+    training, validation = (
+        load_store(samples, recipe.input, recipe.feeding, run.cache)
         for samples in (dataset.train, dataset.validation)
     )
-    return training, held
+    return training, validation
 
 
-def choose_lesson(
-    run: Run, recipe: Recipe, network: keras.Model, training: Store, held: Store
-) -> Lesson:
-    """Freeze what shall not learn, and show images, or their features where that is enough."""
+def choose_task(
+    run: Run, recipe: Recipe, network: keras.Model, training: Store, validation: Store
+) -> TrainingTask:
+    """Freeze the base if the recipe says so; learn from images, or from cached features."""
     if recipe.optimisation.base == "frozen":
         for layer in base_layers(network):
             layer.trainable = False
-    if features_suffice(recipe):
-        run.log("the base is frozen and no image varies: features are computed once")
-        return feature_lesson(recipe, network, training, held, run.cache)
-    return image_lesson(recipe, network, training, held)
+    if can_cache_features(recipe):
+        run.log("the base is frozen and there is no augmentation: features are computed once")
+        return feature_task(recipe, network, training, validation, run.cache)
+    return image_task(recipe, network, training, validation)
 
 
 def summary(found: Position) -> Mapping[str, object]:
-    """Say what a training found, in a few values."""
+    """Summarise a training in a few values."""
     best = found.rows[found.best_epoch] if found.rows else {}
     return {
         "epochs": len(found.rows),
@@ -91,7 +91,7 @@ def summary(found: Position) -> Mapping[str, object]:
 
 
 def load_network(run: Run) -> keras.Model:
-    """Build the network of a run with the best weights that it found.
+    """Build the network of a run with its best weights.
 
     Raises
     ------

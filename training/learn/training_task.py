@@ -1,7 +1,7 @@
-"""The network as it learns: with its cost behind it, and with what it is shown.
+"""A training task: the network with its loss, and the data that it learns from.
 
-The only chance in it, dropout, comes from seeds that are variables of the learner: saving its
-variables saves the whole state. Augmentation belongs to the data (`data.stream`).
+Dropout is the only random part of the model. Its seeds are variables of the model, so saving the
+variables saves the whole state. Augmentation belongs to the data (`training.data.feed`).
 """
 
 import math
@@ -13,8 +13,8 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from training.data.feed import feed
 from training.data.store import Store
-from training.data.stream import feed
 from training.learn.losses import accuracy, class_loss, heat_inside, missed
 from training.networks import FEATURES, LOGITS
 from training.recipe.recipe import Recipe
@@ -23,56 +23,59 @@ CLASS, MAP = "class", "map"
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
-    """Who learns from what.
+class TrainingTask:
+    """A model and its data.
 
-    ``shown`` gives training data for ever, from a batch on that is counted from the start of the
-    training; ``validation`` gives every image once.
+    ``model`` shares its weights with the network. ``batches(skip)`` gives an endless
+    `tf.data.Dataset` of training batches; it leaves out the first ``skip``, counted from the start
+    of the training. ``validation`` gives every validation image once.
     """
 
-    learner: keras.Model
-    shown: Callable[[int], Any]
+    model: keras.Model
+    batches: Callable[[int], Any]
     validation: Any
 
 
-def image_lesson(recipe: Recipe, network: keras.Model, training: Store, held: Store) -> Lesson:
-    """Learn from images, varied anew each time."""
+def image_task(
+    recipe: Recipe, network: keras.Model, training: Store, validation: Store
+) -> TrainingTask:
+    """Learn from images, with another augmentation in each epoch."""
     seed = recipe.optimisation.seed
-    return Lesson(
-        build_learner(recipe, network),
+    return TrainingTask(
+        build_training_model(recipe, network),
         lambda skip: feed(training, recipe, training=True, seed=seed, skip=skip),
-        once(held, recipe),
+        single_pass(validation, recipe),
     )
 
 
-def once(store: Store, recipe: Recipe) -> tf.data.Dataset:
-    """Give every image once, as it is; Keras is told how many batches come."""
+def single_pass(store: Store, recipe: Recipe) -> tf.data.Dataset:
+    """Give every image once, without augmentation; the number of batches is known to Keras."""
     batches = math.ceil(len(store.samples) / recipe.feeding.batch)
     counted = tf.data.experimental.assert_cardinality(batches)
     return feed(store, recipe, training=False).apply(counted)
 
 
-def build_learner(recipe: Recipe, network: keras.Model) -> keras.Model:
-    """Wrap a network in what only training needs; both share their weights.
+def build_training_model(recipe: Recipe, network: keras.Model) -> keras.Model:
+    """Add to a network what only training needs; both share their weights.
 
     Parameters
     ----------
     recipe
-        Whether the heat map is taught.
+        Says whether the heat map is trained (``optimisation.map_weight``).
     network
         From images to logits.
 
     Returns
     -------
     keras.Model
-        From what `data.stream.feed` gives to what it should be: images (n, height, width,
-        channels) to logits (n, classes). With ``optimisation.map_weight`` the boxes come as one
-        more channel, and the outputs are a dictionary: ``class``, the logits, and ``map``, the
-        share of the heat that lies in the box (n, 1).
+        From images (n, height, width, channels) float32 to logits (n, classes) float32. With
+        ``optimisation.map_weight`` above 0 the box is one more input channel, and the outputs are
+        a dictionary: ``class``, the logits, and ``map`` (n, 1), the share of the heat map that
+        lies in the box, in [0, 1].
     """
     spec = recipe.input
     if recipe.optimisation.map_weight == 0:
-        return keras.Model(network.input, network.output, name="learner")
+        return keras.Model(network.input, network.output, name="training_model")
     x = keras.Input((spec.height, spec.width, spec.channels + 1), name="x")
     taps = keras.Model(network.input, [network.output, network.get_layer(FEATURES).output])
     logits, features = taps(x[..., : spec.channels])
@@ -82,16 +85,16 @@ def build_learner(recipe: Recipe, network: keras.Model) -> keras.Model:
         CLASS: layers.Identity(name=CLASS, dtype="float32")(logits),
         MAP: layers.Identity(name=MAP, dtype="float32")(found),
     }
-    return keras.Model(x, outputs, name="learner")
+    return keras.Model(x, outputs, name="training_model")
 
 
-def compile_learner(
-    learner: keras.Model, recipe: Recipe, optimizer: keras.optimizers.Optimizer
+def compile_model(
+    model: keras.Model, recipe: Recipe, optimizer: keras.optimizers.Optimizer
 ) -> None:
-    """Give a learner its cost and what moves its weights."""
+    """Give a model its loss, its optimiser and its metric."""
     loss, measure = class_loss(recipe), accuracy(recipe)
-    if isinstance(learner.output, dict):
-        learner.compile(
+    if isinstance(model.output, dict):
+        model.compile(
             optimizer,
             {CLASS: loss, MAP: missed},
             loss_weights={CLASS: 1.0, MAP: recipe.optimisation.map_weight},
@@ -99,4 +102,4 @@ def compile_learner(
             jit_compile=False,
         )
     else:
-        learner.compile(optimizer, loss, metrics=[measure], jit_compile=False)
+        model.compile(optimizer, loss, metrics=[measure], jit_compile=False)

@@ -1,4 +1,4 @@
-"""Look for good settings: a study of trials, each a short training, judged on validation."""
+"""Search for good settings: many short trainings, compared on validation, by Optuna."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,20 +6,20 @@ from typing import Any
 import keras
 import optuna
 
-from training.data.order import steps_per_epoch
+from pacs_ai.files import atomic_write
 from training.data.samples import Dataset
+from training.data.sampling import steps_per_epoch
 from training.data.store import Store
-from training.learn.checkpointing import figure_of
+from training.learn.checkpointing import monitored_value
 from training.learn.environment import environment
-from training.learn.finetune import from_names
+from training.learn.finetune import layers_from
 from training.learn.schedules import build_optimizer
-from training.learn.train import choose_lesson, hold_splits
-from training.learn.training_task import compile_learner
+from training.learn.train import choose_task, load_splits
+from training.learn.training_task import compile_model
 from training.networks import base_layers, build_network
 from training.recipe.data import Augmentation
 from training.recipe.recipe import Recipe
 from training.recipe.toml import dumps
-from training.run.disk import write_whole
 from training.run.run import Run
 
 STUDY = "study.db"
@@ -28,15 +28,15 @@ _LIMITS = {"rotation_degrees": 180.0, "gamma": 4.0}
 _BELOW_ONE = 0.99
 
 
-class Report(keras.callbacks.Callback):  # type: ignore[misc]
-    """Tells the study what every epoch brought, and ends a trial that is worse than most.
+class TrialReport(keras.callbacks.Callback):  # type: ignore[misc]
+    """Reports each epoch to the study, and ends a trial that the study prunes.
 
     Parameters
     ----------
     trial
-        Which trial.
+        The trial.
     monitor
-        What is judged.
+        The monitored value.
     """
 
     def __init__(self, trial: optuna.Trial, monitor: str) -> None:
@@ -45,13 +45,13 @@ class Report(keras.callbacks.Callback):  # type: ignore[misc]
         self._trial, self._monitor = trial, monitor
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Report, and give up if told so."""
+        """Report the monitored value; end the trial if it is pruned."""
         held = {
             key.removeprefix("val_"): value
             for key, value in (logs or {}).items()
             if key.startswith("val_")
         }
-        figure = figure_of(held, self._monitor)
+        figure = monitored_value(held, self._monitor)
         self.best = min(self.best, figure)
         self._trial.report(figure, epoch)
         if self._trial.should_prune():
@@ -61,18 +61,19 @@ class Report(keras.callbacks.Callback):  # type: ignore[misc]
 def tune(
     run: Run, recipe: Recipe, dataset: Dataset, *, trials: int | None, epochs: int | None
 ) -> dict[str, Any]:
-    """Run the trials that a study still lacks, and write the best settings as a recipe.
+    """Run the missing trials of a study, and write the best settings as a recipe.
 
     Parameters
     ----------
     run
-        Gets ``study.db`` (SQLite, for `optuna` and its dashboards) and ``tuned.toml``.
+        Gets ``study.db`` (SQLite, which Optuna and its dashboards read) and ``tuned.toml``.
     recipe
-        What is varied; its ``tuning`` says in which ranges.
+        The recipe to tune; its section ``[tuning]`` has the ranges.
     dataset
-        Who learns, and who judges; the test split is never looked at.
+        Trials learn from its training split and are compared on its validation split; the test
+        split is not used.
     trials, epochs
-        How many, and how long; None takes the recipe's.
+        Number of trials, and of epochs in each; None takes the recipe's.
 
     Returns
     -------
@@ -89,18 +90,18 @@ def tune(
         sampler=optuna.samplers.TPESampler(seed=recipe.optimisation.seed),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
     )
-    stores = hold_splits(run, recipe, dataset)
+    stores = load_splits(run, recipe, dataset)
 
     def objective(trial: optuna.Trial) -> float:
-        chosen = choose(trial, recipe, epochs or recipe.tuning.epochs)
-        figure = attempt(run, chosen, stores, trial)
+        chosen = suggest(trial, recipe, epochs or recipe.tuning.epochs)
+        figure = run_trial(run, chosen, stores, trial)
         run.log(f"trial {trial.number + 1} of {wanted}: {figure:.4f} with {trial.params}")
         return figure
 
     finished = [t for t in study.trials if t.state.is_finished()]
     study.optimize(objective, n_trials=max(0, wanted - len(finished)))
-    best = choose(optuna.trial.FixedTrial(study.best_params), recipe, recipe.optimisation.epochs)
-    write_whole(run.folder / "tuned.toml", dumps(best.model_dump(mode="json", exclude_none=True)))
+    best = suggest(optuna.trial.FixedTrial(study.best_params), recipe, recipe.optimisation.epochs)
+    atomic_write(run.folder / "tuned.toml", dumps(best.model_dump(mode="json", exclude_none=True)))
     pruned = sum(t.state is optuna.trial.TrialState.PRUNED for t in study.trials)
     return {
         "best": study.best_params,
@@ -111,8 +112,8 @@ def tune(
     }
 
 
-def choose(trial: optuna.trial.BaseTrial, recipe: Recipe, epochs: int) -> Recipe:
-    """Put the settings of a trial into a recipe."""
+def suggest(trial: optuna.trial.BaseTrial, recipe: Recipe, epochs: int) -> Recipe:
+    """Return the recipe with the settings that a trial suggests."""
     ranges = recipe.tuning
     rate = trial.suggest_float("learning_rate", *ranges.learning_rate, log=True)
     dropout = trial.suggest_float("dropout", *ranges.dropout)
@@ -122,7 +123,7 @@ def choose(trial: optuna.trial.BaseTrial, recipe: Recipe, epochs: int) -> Recipe
         "optimisation": recipe.optimisation.model_copy(
             update={"learning_rate": rate, "epochs": epochs}
         ),
-        "augmentation": strengthen(recipe.augmentation, strength),
+        "augmentation": scale_augmentation(recipe.augmentation, strength),
     }
     if recipe.finetune is not None:
         depth = trial.suggest_int("unfreeze", 0, len(recipe.finetune.unfreeze))
@@ -134,8 +135,8 @@ def choose(trial: optuna.trial.BaseTrial, recipe: Recipe, epochs: int) -> Recipe
     return recipe.model_copy(update=changed)
 
 
-def strengthen(config: Augmentation, strength: float) -> Augmentation:
-    """Vary images more or less: every range times ``strength``; flips stay as they are."""
+def scale_augmentation(config: Augmentation, strength: float) -> Augmentation:
+    """Multiply every range of the augmentation by ``strength``; flips stay as they are."""
     scaled = {
         name: min(getattr(config, name) * strength, _LIMITS.get(name, _BELOW_ONE))
         for name in _STRENGTHS
@@ -143,24 +144,24 @@ def strengthen(config: Augmentation, strength: float) -> Augmentation:
     return config.model_copy(update=scaled)
 
 
-def attempt(run: Run, recipe: Recipe, stores: tuple[Store, Store], trial: optuna.Trial) -> float:
-    """Train for a trial, and return the best figure on validation; less is better."""
+def run_trial(run: Run, recipe: Recipe, stores: tuple[Store, Store], trial: optuna.Trial) -> float:
+    """Train for a trial, and return the best monitored value on validation; lower is better."""
     config = recipe.optimisation
     steps = steps_per_epoch(len(stores[0].samples), recipe.feeding)
-    report = Report(trial, config.monitor)
+    report = TrialReport(trial, config.monitor)
     with environment(recipe):
         network = build_network(recipe.input, recipe.network, len(recipe.classes))
-        lesson = choose_lesson(run, recipe, network, *stores)
+        task = choose_task(run, recipe, network, *stores)
         if recipe.network.weights != "none" and recipe.finetune is not None:
-            learns = {id(layer) for layer in from_names(network, recipe.finetune.unfreeze)}
+            learns = {id(layer) for layer in layers_from(network, recipe.finetune.unfreeze)}
             for layer in base_layers(network):
                 layer.trainable = id(layer) in learns
-        compile_learner(lesson.learner, recipe, build_optimizer(config, steps, config.epochs))
-        lesson.learner.fit(
-            lesson.shown(0),
+        compile_model(task.model, recipe, build_optimizer(config, steps, config.epochs))
+        task.model.fit(
+            task.batches(0),
             steps_per_epoch=steps,
             epochs=config.epochs,
-            validation_data=lesson.validation,
+            validation_data=task.validation,
             callbacks=[report],
             shuffle=False,
             verbose=0,

@@ -1,6 +1,6 @@
-"""The networks: a feature extractor, global average pooling, dropout, one linear dense layer.
+"""The networks: a base, global average pooling, dropout, and one linear dense layer.
 
-The head is always the same, because Grad-CAM in closed form is exact for it and for no other
+The head is always the same, because Grad-CAM in closed form is exact only for it
 (docs/adr/0003-onnx-serving-and-closed-form-grad-cam.md).
 """
 
@@ -20,14 +20,14 @@ FEATURES, POOLED, DROPOUT, LOGITS = "features", "pooled", "dropout", "logits"
 
 
 def build_network(spec: InputSpec, config: SmallResNet | Backbone, classes: int) -> keras.Model:
-    """Build a network, with random weights where ``config.weights`` names none.
+    """Build a network, with random weights unless ``config.weights`` names a file.
 
     Parameters
     ----------
     spec
         Size and channels of the input.
     config
-        Which network, and what its head is like.
+        The section ``[network]`` of the recipe.
     classes
         Number of outputs.
 
@@ -40,7 +40,7 @@ def build_network(spec: InputSpec, config: SmallResNet | Backbone, classes: int)
     Raises
     ------
     ConfigError
-        If weights do not fit the input or the network, or their file is no such file.
+        If the weights do not fit the input or the network, or their file is missing.
     PeerUnreachable
         If ImageNet weights cannot be downloaded.
     """
@@ -52,7 +52,7 @@ def build_network(spec: InputSpec, config: SmallResNet | Backbone, classes: int)
         x = layers.Dropout(config.dropout, name=DROPOUT)(x)
     logits = layers.Dense(classes, name=LOGITS, dtype="float32")(x)
     network = keras.Model(image, logits, name="classifier")
-    _penalise(network, config.l1, config.l2)
+    _regularise(network, config.l1, config.l2)
     if config.weights.endswith(".npz"):
         start_from(network, Path(config.weights))
     return network
@@ -70,8 +70,8 @@ def base_layers(network: keras.Model) -> list[layers.Layer]:
     return list(network.layers[: names.index(FEATURES)])
 
 
-def _penalise(network: keras.Model, l1: float, l2: float) -> None:
-    """Let the size of every kernel cost something, also of those that keras.applications made."""
+def _regularise(network: keras.Model, l1: float, l2: float) -> None:
+    """Regularise all kernels, also those of keras.applications."""
     if l1 == 0 and l2 == 0:
         return
     for variable in network.trainable_variables:

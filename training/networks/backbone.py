@@ -1,4 +1,4 @@
-"""Networks of keras.applications, and where their weights come from."""
+"""Networks of keras.applications, and their weights."""
 
 import re
 import socket
@@ -60,9 +60,11 @@ def backbone(image: keras.KerasTensor, config: Backbone) -> keras.KerasTensor:
 
 
 def _downloaded(maker: Callable[..., keras.Model], image: keras.KerasTensor) -> keras.Model:
-    """Build a network with the weights that keras.applications downloads, or say what to do."""
+    """Build a network with ImageNet weights, which keras.applications downloads."""
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_ANSWER_SECONDS)  # a firewall that swallows packets would hold us
+    socket.setdefaulttimeout(
+        _ANSWER_SECONDS
+    )  # a firewall that drops packets would block without end
     try:
         return maker(include_top=False, weights="imagenet", input_tensor=image)
     except (ConfigError, ValueError):
@@ -85,7 +87,9 @@ def _load(base: keras.Model, path: Path) -> None:
         raise ConfigError(f"no weights at {path}, which network.weights names")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)  # a layer that stays random is no warning
+            warnings.simplefilter(
+                "error", UserWarning
+            )  # a layer that stays random is an error here
             base.load_weights(path)
     except (OSError, ValueError, KeyError, UserWarning) as error:
         raise ConfigError(f"{path} does not hold weights of {base.name} without top") from error

@@ -7,23 +7,23 @@ from pacs_ai.errors import ExportMismatch
 
 
 def split_head(model: keras.Model) -> tuple[keras.KerasTensor, layers.Dense]:
-    """Find the last feature map and the layer that reads it.
+    """Find the last feature map, and the dense layer.
 
     Parameters
     ----------
     model
-        From images to logits.
+        A network from images to logits.
 
     Returns
     -------
     tuple
-        The feature map, and the dense layer that makes logits of its mean.
+        The feature map (n, h, w, k), and the dense layer that computes logits from its mean.
 
     Raises
     ------
     ExportMismatch
-        If the head is anything else than global average pooling, dropout (which serving skips)
-        and one linear dense layer: then Grad-CAM in closed form would not be exact.
+        If the head is not global average pooling, dropout (optional) and one linear dense layer:
+        Grad-CAM in closed form would not be exact.
     """
     dense = _maker(model.output)
     if not isinstance(dense, layers.Dense) or dense.activation is not keras.activations.linear:

@@ -1,4 +1,4 @@
-"""A small residual network whose heat maps lie where the image is.
+"""A small residual network whose feature grid is centred on the image.
 
 He et al., Deep residual learning, 2016; anti-aliased halving after He et al., Bag of tricks, 2019.
 """

@@ -1,4 +1,4 @@
-"""Weights of a network on disk: plain arrays, in the order of its variables."""
+"""Weights of a network on disk: arrays, in the order of its variables."""
 
 import io
 import zipfile
@@ -8,16 +8,16 @@ import keras
 import numpy as np
 
 from pacs_ai.errors import BundleInvalid, ConfigError
-from training.run.disk import write_whole
+from pacs_ai.files import atomic_write
 
 _HEAD = 2  # kernel and bias of the last layer
 
 
 def save_weights(network: keras.Model, path: Path) -> None:
-    """Write all variables of a network; the file is whole or not there."""
+    """Write all variables of a network, as one atomic write."""
     content = io.BytesIO()
     np.savez(content, *network.get_weights(), allow_pickle=False)
-    write_whole(path, content.getvalue())
+    atomic_write(path, content.getvalue())
 
 
 def load_weights(network: keras.Model, path: Path) -> None:
@@ -26,7 +26,7 @@ def load_weights(network: keras.Model, path: Path) -> None:
     Raises
     ------
     BundleInvalid
-        If the file is none, or of another network.
+        If the file is missing or damaged, or belongs to another network.
     """
     try:
         network.set_weights(_read(path))
@@ -35,12 +35,12 @@ def load_weights(network: keras.Model, path: Path) -> None:
 
 
 def start_from(network: keras.Model, path: Path) -> None:
-    """Read variables of another run's network; the head too, if it has as many classes.
+    """Load the weights of another run; those of the head only if it has as many classes.
 
     Raises
     ------
     ConfigError
-        If the file is none, or the network below the head is another.
+        If the file is missing or damaged, or the network below the head is different.
     """
     own = network.get_weights()
     try:

@@ -1,7 +1,6 @@
-"""The data half of a recipe: where images and labels come from, how they are split and fed.
+"""The sections of a recipe on data: source, labels, split, augmentation and feeding.
 
-Frozen, and an unknown key is an error. Relative paths start at the recipe's folder (those of the
-shipped recipes at the working directory).
+Relative paths start at the folder of the recipe; those of shipped recipes at the working directory.
 """
 
 from pathlib import Path
@@ -21,10 +20,10 @@ class Strict(BaseModel):
 
 
 class PhantomData(Strict):
-    """Phantoms, drawn on this machine: how many studies each split gets, and the seed.
+    """Phantoms, generated on this machine: the number of studies of each split, and the seed.
 
-    Seeds of the splits differ, so no patient is in two of them. The classes are those of the
-    recipe, in its order: without a lesion, with one.
+    The splits have different seeds, so no patient is in two of them. The recipe has two classes in
+    this order: without a lesion, with a lesion.
     """
 
     source: Literal["phantom"]
@@ -36,20 +35,20 @@ class PhantomData(Strict):
 
 
 class LabelFile(Strict):
-    """A CSV file, and the split that all of its rows belong to ("" if it does not say)."""
+    """A CSV file, and the split of all its rows ("" if the rows have different splits)."""
 
     file: Path
     split: Literal["", "train", "validation", "test"] = ""
 
 
 class TableLabels(Strict):
-    """Labels from CSV files; the columns are named here.
+    """Labels from CSV files.
 
-    ``key`` says what ``key_column`` holds; with ``key_pattern``, a regular expression, its group 1
-    is the key (for columns that hold paths). ``vote_columns`` are the answers of several readers:
-    the majority is the label where ``label_column`` is empty. ``patient_column`` replaces the
+    ``key`` is the kind of identifier in ``key_column``. With ``key_pattern``, a regular expression,
+    group 1 is the identifier (for columns with paths). ``vote_columns`` are the labels of several
+    readers: the majority counts if ``label_column`` is empty. ``patient_column`` replaces the
     PatientID as the unit of splitting. ``box_columns`` are x0, y0, x1, y1 of the finding, in
-    pixels, half open; a row without numbers there has no box.
+    pixels, half open; a row without these numbers has no box.
     """
 
     kind: Literal["table"]
@@ -72,19 +71,20 @@ class PatternLabels(Strict):
 
 
 class Crop(Strict):
-    """The input is the finding's box, grown by ``margin`` (share of its longer side)."""
+    """The input is the box of the finding with a ``margin``, relative to its longer side."""
 
     margin: float = Field(default=0.1, ge=0.0, le=5.0)
     square: bool = True
 
 
 class _Labelled(Strict):
-    """``names`` turns what a label source says into classes of the recipe; "" leaves a row out.
+    """``names`` maps the labels of the source to classes of the recipe; "" leaves a row out.
 
-    ``separator`` parts several labels of one image (sigmoid heads); "" where there is one.
-    Images without a label, and images that cannot be read, end the command, or are left out and
-    counted: ``unlabelled`` and ``unreadable`` say which. ``where`` narrows what is used, by
-    attributes of DICOM files or columns of a labels file: a literal, a glob, or a list of them.
+    ``separator`` separates several labels of one image (sigmoid); "" if there is only one.
+    ``unlabelled`` and ``unreadable`` say what happens to images without a label, and to images that
+    cannot be read: ``refuse`` ends the command, ``drop`` leaves them out and counts them. ``where``
+    selects images by DICOM attributes or by columns of the labels file: a value, a glob, or a list
+    of them.
     """
 
     names: dict[str, str] = Field(default_factory=dict)
@@ -95,17 +95,17 @@ class _Labelled(Strict):
 
 
 class DicomData(_Labelled):
-    """A tree of DICOM files, downloaded where a collection is named.
+    """A folder tree of DICOM files, downloaded if a collection is named.
 
-    ``collection``, ``manifest`` (a ``.tcia`` file) or neither: then ``folder`` has to be filled
-    already. ``archive`` is who has it: ``nbia``, The Cancer Imaging Archive, or ``idc``, the
-    Imaging Data Commons; ``server`` is its address, "" for the public one. ``fetch`` narrows what
-    is downloaded by columns of the archive's series list, in the form of ``where``. Group 1 of
-    ``patient_pattern`` is the patient where the PatientID holds more than that. Only images of the
-    input's modalities are used, at most ``images_per_series`` of a series, spread evenly (0: all).
-    ``masks = "drop"`` leaves out images of two grey levels.
-    ``boxes`` is a folder with a VOC XML file for each image, named by its SOP Instance UID; with
-    ``boxed_only`` only images with a box are used.
+    Name a ``collection`` or a ``manifest`` (a ``.tcia`` file) to download; without both, ``folder``
+    must have the files already. ``archive`` is ``nbia`` (The Cancer Imaging Archive) or ``idc``
+    (the Imaging Data Commons); ``server`` is its address, "" for the public one. ``fetch`` selects
+    the series to download by columns of the series list, in the form of ``where``. Group 1 of
+    ``patient_pattern`` is the patient, if the PatientID has more than that. Only images of the
+    modalities of the input are used, at most ``images_per_series`` of a series, evenly spaced (0:
+    all). ``masks = "drop"`` leaves out images of two grey levels. ``boxes`` is a folder with a VOC
+    XML file for each image, named by its SOP Instance UID; with ``boxed_only`` only images with a
+    box are used.
     """
 
     source: Literal["dicom"]
@@ -125,11 +125,11 @@ class DicomData(_Labelled):
 
 
 class PictureData(_Labelled):
-    """PNG and JPEG files, with ``labels.csv`` or in a folder for each class.
+    """PNG and JPEG files, with a labels file or in a folder for each class.
 
-    Without ``labels`` the name of the folder that holds a picture is its label, and ``train``,
-    ``validation`` and ``test`` further up (also ``training``, ``testing``, ``val``) its split.
-    ``patient_column`` groups pictures of one patient; a picture without one stands for itself.
+    Without ``labels``, the folder of a picture is its label, and a folder ``train``, ``validation``
+    or ``test`` above it (also ``training``, ``testing``, ``val``) is its split. ``patient_column``
+    groups the pictures of one patient; a picture without a patient is a patient of its own.
     """
 
     source: Literal["pictures"]
@@ -148,17 +148,18 @@ Data = Annotated[DicomData | PictureData | PhantomData, Field(discriminator="sou
 
 
 class Split(Strict):
-    """Who learns and who judges.
+    """The training, validation and test split.
 
-    ``by = "hash"`` draws patients by a hash of their id: a patient stays where it is when others
-    come or go. ``by = "given"`` takes the splits that the labels name; a validation split that
-    they lack is drawn from training by hash. ``group`` is what must not be torn apart: the
-    patient, or besides that all images that are nearly the same. ``salt`` gives another draw.
+    ``by = "hash"`` assigns patients by a hash of their identifier: a patient stays in its split
+    when others are added or removed. ``by = "given"`` uses the splits of the labels; a missing
+    validation split is drawn from the training split by hash. ``group`` is the unit that stays in
+    one split: the patient, or also all images that are nearly the same. Another ``salt`` gives
+    another draw.
 
-    ``leakage`` is what happens where two splits share a patient, the same pixels, or pictures
-    nearly the same: ``refuse``, ``drop`` (from training first, never from test) or ``report``.
-    Nearly the same are two images whose 64-bit difference hashes are at most ``near_bits`` apart
-    and the edges of whose thumbnails correlate by ``near_correlation`` or more.
+    ``leakage`` is what happens if two splits share a patient, the same pixels, or nearly the same
+    images: ``refuse``, ``drop`` (from training first, never from test) or ``report``. Two images
+    are nearly the same if their 64-bit difference hashes differ in at most ``near_bits`` bits, and
+    the edges of their thumbnails correlate by at least ``near_correlation``.
     """
 
     by: Literal["hash", "given"] = "hash"
@@ -173,17 +174,18 @@ class Split(Strict):
     @model_validator(mode="after")
     def _leaves_some_for_training(self) -> "Split":
         if self.validation + self.test >= 1.0:
-            raise ValueError("validation and test leave nothing for training")
+            raise ValueError("split.validation and split.test leave nothing for training")
         return self
 
 
 class Augmentation(Strict):
-    """What is varied from epoch to epoch; 0 or false switches a step off.
+    """Random changes of training images; 0 or false switches one off.
 
-    ``rotation_degrees``, ``shift`` (share of the side) and ``zoom`` are drawn between plus and
-    minus the value. The image lies between 0 (black) and 1: ``contrast`` and ``brightness`` move
-    its window, relative and absolute, ``gamma`` bends it by a power between 1 / (1 + gamma) and
-    1 + gamma, ``noise`` is the largest standard deviation. ``fill`` is what comes in from outside.
+    ``rotation_degrees``, ``shift`` (relative to the side) and ``zoom`` are drawn between minus and
+    plus the value. Images are between 0 (black) and 1: ``contrast`` changes the width of the window
+    by a factor, ``brightness`` shifts it, ``gamma`` applies a power between 1 / (1 + gamma) and
+    1 + gamma, ``noise`` is the largest standard deviation of Gaussian noise. ``fill`` is the value
+    of pixels from outside of the image.
     """
 
     flip_horizontal: bool = False
@@ -199,12 +201,12 @@ class Augmentation(Strict):
 
 
 class Feeding(Strict):
-    """How images reach the network: ``[feeding]`` of a recipe.
+    """How images are given to the network.
 
-    ``images_per_epoch`` 0 means each image once. ``balance`` evens out classes: ``draw`` repeats
-    the rare ones, ``weight`` weighs them; ``balance_by`` names what is evened out besides the
-    label (subgroups, such as modality). ``cache`` holds preprocessed images in memory or in the
-    run's folder; ``auto`` chooses by size. ``workers`` 0 means one a processor core, at most 8.
+    ``images_per_epoch`` 0 means each image once. ``balance`` balances the classes: ``draw`` repeats
+    rare ones, ``weight`` gives them a higher weight. ``balance_by`` names subgroups that are
+    balanced as well, such as modality. ``cache`` keeps preprocessed images in memory or in the run
+    folder; ``auto`` chooses by size. ``workers`` 0 means one for each processor core, at most 8.
     """
 
     batch: int = Field(default=32, ge=1)

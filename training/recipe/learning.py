@@ -1,4 +1,4 @@
-"""The part of a recipe that says what learns, and how."""
+"""The sections of a recipe on the network, its training and its release."""
 
 from typing import Annotated, Literal, Self
 
@@ -14,16 +14,15 @@ IMAGENET_SCALING: dict[str, str] = {
     "densenet121": "imagenet",
     "efficientnetb0": "bytes",
 }
-"""What ImageNet's weights of keras.applications were trained on, in three channels."""
+"""The input scaling of the ImageNet weights of keras.applications, in three channels."""
 
 
 class Head(Strict):
-    """What every network has: where its weights come from, and the head on its last features.
+    """Settings of every network: its initial weights and its head.
 
-    ``weights`` is ``none`` (random), the path of a file (``.h5`` as keras.applications offers it,
-    without top, or ``.npz`` of a run), or ``imagenet``, which is downloaded. ``dropout`` is the
-    share of pooled features left out in training; ``l1`` and ``l2`` what the size of every kernel
-    costs.
+    ``weights`` is ``none`` (random), the path of a file (``.h5`` of keras.applications without top,
+    or ``.npz`` of a run), or ``imagenet``, which is downloaded. ``dropout`` is the dropout rate of
+    the pooled features; ``l1`` and ``l2`` are the regularisation factors of all kernels.
     """
 
     weights: str = Field(default="none", min_length=1)
@@ -33,10 +32,11 @@ class Head(Strict):
 
 
 class SmallResNet(Head):
-    """A small residual network for CPUs: width of the stem, then of each stage.
+    """A small residual network for CPUs.
 
-    The stem and the first ``halvings`` stages halve the side, so the last features have
-    ``height / 2 ** (1 + halvings)`` rows. Each stage has ``blocks`` residual blocks.
+    ``stem`` and ``stages`` are numbers of channels. The stem and the first ``halvings`` stages
+    halve height and width, so the last feature map has ``height / 2 ** (1 + halvings)`` rows. Each
+    stage has ``blocks`` residual blocks.
     """
 
     architecture: Literal["small-resnet"]
@@ -48,7 +48,9 @@ class SmallResNet(Head):
     @model_validator(mode="after")
     def _weights_of_its_own(self) -> Self:
         if self.weights == "imagenet":
-            raise ValueError("nobody trained this network on ImageNet: weights is none or a path")
+            raise ValueError(
+                "there are no ImageNet weights of this network: weights is none or a path"
+            )
         return self
 
 
@@ -61,7 +63,7 @@ class Backbone(Head):
 
     @property
     def scaling(self) -> str | None:
-        """The scaling that the weights were trained on; None if they come from a run or nowhere."""
+        """The input scaling of the weights; None if they are random or come from a run."""
         offered = self.weights == "imagenet" or self.weights.endswith(".h5")
         return IMAGENET_SCALING[self.architecture] if offered else None
 
@@ -70,21 +72,20 @@ Network = Annotated[SmallResNet | Backbone, Field(discriminator="architecture")]
 
 
 class Optimisation(Strict):
-    """How the weights are found.
+    """Training of the network.
 
-    ``base`` says whether the network below the head is ``trained`` too or stays ``frozen``.
-    The loss is cross-entropy, by ``release.activation`` over classes or class by class;
-    ``focal_gamma`` above 0 lowers what easy images count (Lin et al., 2017); how rare classes are
-    evened out stands in ``[feeding]``. ``weight_decay`` above 0 makes AdamW of Adam. ``schedule``
-    moves the learning rate: ``cosine`` and ``exponential`` from step to step, ``plateau`` by
-    ``factor`` when validation did not improve for ``plateau_patience`` epochs. ``average`` above 0
-    validates and keeps a moving average of the weights, of that momentum (Polyak and Juditsky,
-    1992). The best epoch is the one with the best ``monitor`` on validation; after ``patience``
-    epochs without a better one training ends.
-    ``map_weight`` is what pointing away from the finding's box costs beside a wrong class; 0
-    leaves the heat map to itself. ``precision`` and ``devices`` are for accelerators:
-    ``mirrored`` uses all of one machine, ``multi-worker`` those of several (TF_CONFIG).
-    ``checkpoint_seconds`` is how often the state is saved within an epoch.
+    ``base`` says whether the network below the head is ``trained`` or stays ``frozen``. The loss is
+    cross-entropy: categorical for softmax, binary for sigmoid. ``focal_gamma`` above 0 lowers the
+    weight of easy images (Lin et al., 2017). Class balance is in ``[feeding]``. ``weight_decay``
+    above 0 uses AdamW instead of Adam. ``schedule`` changes the learning rate: ``cosine`` and
+    ``exponential`` in every step, ``plateau`` by ``factor`` after ``plateau_patience`` epochs
+    without improvement on validation. ``average`` above 0 validates and saves a moving average of
+    the weights with that momentum (Polyak and Juditsky, 1992). The best epoch has the best
+    ``monitor`` on validation; training ends after ``patience`` epochs without a better one.
+    ``map_weight`` is the weight of a loss for heat outside of the box of the finding; 0 switches it
+    off. ``precision`` and ``devices`` are for accelerators: ``mirrored`` uses all devices of one
+    machine, ``multi-worker`` those of several (TF_CONFIG). ``checkpoint_seconds`` is the time
+    between two checkpoints within an epoch.
     """
 
     epochs: int = Field(default=50, ge=1)
@@ -109,13 +110,13 @@ class Optimisation(Strict):
 
 
 class Finetune(Strict):
-    """How a trained network is trained further, from ``unfreeze`` upwards.
+    """Fine-tuning of a trained network.
 
-    ``unfreeze`` names layers or blocks by the start of their names, from the deepest that learns
-    to the shallowest: ``["conv5", "conv4"]``. With ``gradual`` they join one after another, each
-    after an equal share of the epochs (Howard and Ruder, 2018); without, all learn from the start.
-    ``["all"]`` unfreezes the whole network. Batch normalisation keeps its statistics
-    (``batch_norm = "frozen"``) or learns them anew.
+    ``unfreeze`` names layers or blocks by the beginning of their names, from the last block to
+    earlier ones: ``["conv5", "conv4"]``. With ``gradual`` they are unfrozen one after another, each
+    for an equal share of the epochs (Howard and Ruder, 2018); without, all at the start.
+    ``["all"]`` unfreezes the whole network. ``batch_norm`` says whether batch normalisation keeps
+    its statistics (``frozen``) or updates them (``trained``).
     """
 
     unfreeze: tuple[str, ...] = Field(default=("all",), min_length=1)
@@ -126,9 +127,9 @@ class Finetune(Strict):
 
 
 class Tuning(Strict):
-    """What ``pacs-ai tune`` tries: ranges, and how many trials of how many epochs.
+    """Hyperparameter search by ``pacs-ai tune``: ranges, number of trials, and their epochs.
 
-    Trials that are worse than the median of those before them are given up.
+    A trial that is worse than the median of the earlier ones is stopped.
     """
 
     trials: int = Field(default=20, ge=1)
@@ -139,7 +140,7 @@ class Tuning(Strict):
 
 
 class Release(Strict):
-    """What the bundle says of itself."""
+    """The description of the bundle."""
 
     name: str = Field(min_length=1, max_length=64)
     version: str = Field(min_length=1, max_length=64)

@@ -1,8 +1,7 @@
-"""A recipe: everything that decides which model comes out, in one TOML file.
+"""A recipe: all settings of a training, in one TOML file.
 
-Frozen, and an unknown key is an error, so that a misspelt setting cannot pass for a default. What
-belongs to the data stands in `config_data`, what belongs to judging in `config_judge`; the
-learning itself is described in `config_learn`.
+An unknown key is an error, so that a misspelt key is not mistaken for a default. The sections are
+in `training.recipe.data`, `training.recipe.learning` and `training.recipe.evaluation`.
 """
 
 import tomllib
@@ -16,16 +15,16 @@ from pacs_ai.errors import ConfigError
 from pacs_ai.model.manifest import ClassEntry
 from pacs_ai.model.spec import InputSpec, preprocess_id
 from training.recipe.data import Augmentation, Data, Feeding, Split, Strict
-from training.recipe.judging import Card, Evaluation, Explanation, Export
+from training.recipe.evaluation import Card, Evaluation, Explanation, Export
 from training.recipe.learning import Backbone, Finetune, Network, Optimisation, Release, Tuning
 
 RECIPES = Path(__file__).resolve().parent / "shipped"
 
 
 class Recipe(Strict):
-    """The whole of it; each part is explained at its class.
+    """The whole recipe; each section is described below.
 
-    ``limit`` takes at most so many patients of each split, for a trial; None takes all.
+    ``limit`` is the largest number of patients of each split, for a trial; without it all are used.
     """
 
     limit: int | None = Field(default=None, ge=1)
@@ -53,7 +52,7 @@ class Recipe(Strict):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.release.activation == "softmax" and len(self.classes) < 2:  # noqa: PLR2004
-            raise ValueError("softmax chooses between classes: it needs at least two")
+            raise ValueError("softmax needs at least two classes")
         if self.optimisation.base == "frozen" and self.network.weights == "none":
             raise ValueError(
                 'optimisation.base = "frozen" would keep random features: name network.weights'
@@ -63,14 +62,14 @@ class Recipe(Strict):
         return self
 
     @model_validator(mode="after")
-    def _feeds_what_weights_were_trained_on(self) -> Self:
+    def _preprocesses_as_weights_were_trained(self) -> Self:
         wanted = self.network.scaling if isinstance(self.network, Backbone) else None
         steps = self.input.steps
         if wanted is not None and (steps.scaling, steps.channels) != (wanted, 3):
             right = preprocess_id(steps.resize, wanted, 3)
             raise ValueError(
-                f"network.weights of {self.network.architecture} were trained on other values than "
-                f'input.preprocess gives: it has to be "{right}"'
+                f"network.weights of {self.network.architecture} were trained with another "
+                f'preprocessing: input.preprocess has to be "{right}"'
             )
         return self
 
@@ -85,13 +84,13 @@ def load_recipe(
     path_or_name
         A TOML file, or the name of a recipe that is shipped, such as ``phantom``.
     overrides
-        Values that take the place of the file's, as flags do: ``{"limit": 10, "optimisation":
-        {"epochs": 3}}``. Sections are merged, key by key.
+        Values that replace those of the file, as flags do: ``{"limit": 10, "optimisation":
+        {"epochs": 3}}``. Sections are merged key by key.
 
     Raises
     ------
     ConfigError
-        If there is none, or a key is unknown, missing or out of range.
+        If there is no such recipe, or a key is unknown, missing or out of range.
     """
     path = Path(path_or_name)
     if not path.is_file():
@@ -113,12 +112,12 @@ def load_recipe(
 
 
 def with_data(recipe: Recipe, section: Mapping[str, object], folder: Path) -> Recipe:
-    """Put other data into a recipe, whose relative paths start at a folder; splits are reported.
+    """Replace the data of a recipe; relative paths start at ``folder``, leaks are only reported.
 
     Raises
     ------
     ConfigError
-        If the section is not in order.
+        If the section is invalid.
     """
     values = recipe.model_dump() | {"data": section, "split": {"leakage": "report"}}
     try:
@@ -128,7 +127,7 @@ def with_data(recipe: Recipe, section: Mapping[str, object], folder: Path) -> Re
 
 
 def merge(values: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:
-    """Put ``over`` above ``values``, section by section; neither is changed."""
+    """Return ``values`` with those of ``over``, merged section by section."""
     merged = dict(values)
     for key, value in over.items():
         below = merged.get(key)
@@ -138,7 +137,7 @@ def merge(values: Mapping[str, object], over: Mapping[str, object]) -> dict[str,
 
 
 def _rooted(recipe: Recipe, folder: Path) -> Recipe:
-    """Let relative paths start at a folder, so that a copy elsewhere means the same files."""
+    """Make relative paths absolute, so that a copy elsewhere names the same files."""
     weights = recipe.network.weights
     if weights not in ("none", "imagenet"):
         network = recipe.network.model_copy(update={"weights": str(folder / weights)})
@@ -161,7 +160,7 @@ def _absolute(section: BaseModel, folder: Path) -> BaseModel:
 
 
 def _first(error: ValidationError) -> str:
-    """Name the first wrong key, and what is wrong with it."""
+    """Describe the first error, with its key."""
     first = error.errors(include_url=False, include_input=False)[0]
     key = ".".join(str(part) for part in first["loc"])
     return f"{key}: {first['msg']}" if key else first["msg"].removeprefix("Value error, ")

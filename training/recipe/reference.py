@@ -1,6 +1,6 @@
-"""The page docs/recipe.md, made from the classes that read a recipe.
+"""The page docs/recipe.md, generated from the classes that read a recipe.
 
-``python -m training.recipe.reference > docs/recipe.md`` makes it anew.
+``python -m training.recipe.reference > docs/recipe.md`` generates it again.
 """
 
 import inspect
@@ -21,9 +21,9 @@ from training.recipe.toml import inline
 _HEAD = """\
 # Recipes, key by key
 
-Made from the classes that read a recipe; a test keeps this page the same. How to write a recipe:
-[training.md](training.md). An unknown key is an error, so that a misspelt one cannot pass for a
-default.
+This page is generated from the classes that read a recipe; a test keeps it current. How to write a
+recipe: [training.md](training.md). An unknown key is an error, so that a misspelt key is not
+mistaken for a default.
 """
 
 
@@ -37,7 +37,7 @@ def reference() -> str:
 
 
 def _section(name: str, model: type[BaseModel], of: str = "") -> Iterator[str]:
-    """Write one section: what its class says, its keys, then the sections within."""
+    """Write one section: the text of its class, its keys, then its sections."""
     if name:
         yield f"## `[{name}]`{of}\n"
     yield _prose(model) + "\n"
@@ -57,7 +57,7 @@ def _section(name: str, model: type[BaseModel], of: str = "") -> Iterator[str]:
 
 
 def _told_by(model: type[BaseModel]) -> str:
-    """Write the key that says which of several forms a section has."""
+    """Write the key that selects one of several forms of a section."""
     for key, field in model.model_fields.items():
         if get_origin(field.annotation) is Literal and field.is_required():
             return f"{key} = {' | '.join(inline(value) for value in get_args(field.annotation))}"
@@ -65,7 +65,7 @@ def _told_by(model: type[BaseModel]) -> str:
 
 
 def _prose(model: type[BaseModel]) -> str:
-    """Take the docstring as Markdown; sections of parameters become a list."""
+    """Convert the docstring to Markdown; parameters become a list."""
     text = inspect.cleandoc(model.__doc__ or "").replace("``", "`")
     text, _, parameters = text.partition("\nParameters\n----------\n")
     items = re.findall(r"^(\w+)\n((?:    .*\n?)+)", parameters, re.MULTILINE)
@@ -81,7 +81,7 @@ def _models(annotation: Any) -> list[type[BaseModel]]:  # noqa: ANN401 - any ann
 
 
 def _type(annotation: Any) -> str:  # noqa: ANN401 - any annotation there is
-    """Say in words what a key takes."""
+    """Describe the type of a key."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return " or ".join(f"`{inline(value)}`" for value in arguments)

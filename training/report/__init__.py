@@ -1,1 +1,1 @@
-"""The evaluation as one page that needs nothing but a browser."""
+"""HTML pages of an evaluation and of an explanation, with all pictures and styles inside."""

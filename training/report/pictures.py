@@ -1,4 +1,4 @@
-"""Small pictures: grey images, heat maps over them, and how they become PNG."""
+"""Small pictures: grey images, heat map overlays, and PNG encoding."""
 
 import base64
 import io
@@ -21,31 +21,31 @@ _STRONGEST = 0.6
 
 
 def grey_of(x: Floats, spec: InputSpec) -> Floats:
-    """Undo the scaling of a network's input: (height, width, channels) to grey in [0, 1]."""
+    """Convert an input of the network, (height, width, channels), back to grey in [0, 1]."""
     factor, offset = affine(spec)
     grey = (x[..., 0] + offset[0]) / factor[0]
     return np.asarray(np.clip(grey, 0.0, 1.0), dtype=np.float32)
 
 
 def stretch(grid: Floats, height: int, width: int) -> Floats:
-    """Stretch a map of any size over an image, bilinear."""
+    """Resize a map to the size of an image, bilinear."""
     picture = Image.fromarray(np.ascontiguousarray(grid, dtype=np.float32))
     return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
 
 
 def colour(values: Floats, name: str = COLOURS) -> Picture:
-    """Paint values in [0, 1], shape (...) to (..., 3)."""
+    """Apply a colour map to values in [0, 1], shape (...) to (..., 3)."""
     return np.asarray(mpl.colormaps[name](values, bytes=True)[..., :3])
 
 
 def as_rgb(grey: Floats) -> Picture:
-    """Make a picture of grey values in [0, 1], shape (h, w) to (h, w, 3)."""
+    """Convert grey values in [0, 1] to a picture, shape (h, w) to (h, w, 3)."""
     levels = np.round(np.clip(grey, 0.0, 1.0) * 255).astype(np.uint8)
     return np.repeat(levels[..., None], 3, axis=-1)
 
 
 def overlay(grey: Floats, saliency: Floats) -> Picture:
-    """Lay a heat map over an image; where the map is cold the image stays as it is.
+    """Blend a heat map over an image; where the map is 0, the image is unchanged.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def frame(picture: Picture, box: tuple[int, int, int, int], rgb: tuple[int, int,
 
 
 def mosaic(pictures: list[Picture], columns: int, gap: int = 2) -> Picture:
-    """Lay pictures of one size out in rows, on white."""
+    """Arrange pictures of one size in rows, on white."""
     height, width, _ = pictures[0].shape
     rows = -(-len(pictures) // columns)
     size = (rows * (height + gap) - gap, columns * (width + gap) - gap, 3)
@@ -82,7 +82,7 @@ def mosaic(pictures: list[Picture], columns: int, gap: int = 2) -> Picture:
 
 
 def enlarge(picture: Picture, least: int) -> Picture:
-    """Repeat pixels until both sides have ``least`` of them at least."""
+    """Repeat pixels until both sides have at least ``least`` pixels."""
     times = -(-least // min(picture.shape[:2]))
     return np.repeat(np.repeat(picture, max(1, times), axis=0), max(1, times), axis=1)
 

@@ -1,4 +1,4 @@
-"""The plots of an evaluation, each from the numbers in ``figures.json``."""
+"""The plots of an evaluation, drawn from the numbers in ``figures.json``."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ _CELL = 58.0
 
 
 def roc(curve: dict[str, Any], name: str) -> str:
-    """Draw sensitivity over false alarms, with the band of 95 % of all draws of patients."""
+    """Draw sensitivity over 1 - specificity, with the band of 95 % of the draws of patients."""
     axes = Axes("1 - specificity", "sensitivity", f"ROC curve of {name}")
     band = curve["band"]
     upper, lower = [(x, high) for x, _, high in band], [(x, low) for x, low, _ in band]
@@ -25,7 +25,7 @@ def roc(curve: dict[str, Any], name: str) -> str:
 
 
 def precision_recall(curve: dict[str, Any], name: str, prevalence: float) -> str:
-    """Draw precision over recall; the dashed line is what guessing gives."""
+    """Draw precision over recall; the dashed line is the prevalence."""
     axes = Axes("recall", "precision", f"Precision and recall of {name}")
     axes.line([(0, prevalence), (1, prevalence)], "chance")
     axes.line(curve["precision_recall"], "curve")
@@ -33,7 +33,7 @@ def precision_recall(curve: dict[str, Any], name: str, prevalence: float) -> str
 
 
 def reliability(curve: dict[str, Any], name: str) -> str:
-    """Draw what came true over what was promised; larger dots rest on more cases."""
+    """Draw the share of positives over the probability; larger dots have more cases."""
     axes = Axes("probability", "came true", f"Reliability of {name}")
     axes.line([(0, 0), (1, 1)], "chance")
     points = curve["reliability"]
@@ -45,7 +45,7 @@ def reliability(curve: dict[str, Any], name: str) -> str:
 
 
 def histogram(curve: dict[str, Any], name: str) -> str:
-    """Draw how probabilities are spread, of cases without (below) and with the class (above)."""
+    """Draw the distribution of probabilities, for cases without (below) and with (above)."""
     axes = Axes("probability", "without | with", f"Probabilities of {name}")
     bins = curve["histogram"]
     without, with_it = (max((pair[i] for pair in bins), default=1) or 1 for i in (0, 1))
@@ -67,10 +67,10 @@ def _operating(axes: Axes, curve: dict[str, Any], place: Any) -> None:  # noqa: 
 
 
 def confusion(table: Sequence[Sequence[int]], names: Sequence[str]) -> str:
-    """Draw counts by true (rows) and by given class (columns), shaded by share of the row."""
+    """Draw counts by true (rows) and predicted class (columns), shaded by share of the row."""
     left, top = _room(names), 54.0
     parts = [
-        text("given", left + _CELL * len(names) / 2, 12, text_anchor="middle", class_="axis"),
+        text("predicted", left + _CELL * len(names) / 2, 12, text_anchor="middle", class_="axis"),
         text("true", left - 8, top - 10, text_anchor="end", class_="axis"),
     ]
     for j, name in enumerate(names):
@@ -133,7 +133,7 @@ def forest(rows: Sequence[tuple[str, dict[str, Any]]], mark: float | None = None
 
 
 def _room(names: Sequence[str]) -> float:
-    """Measure how wide a column is that holds the names, at most 24 letters of each."""
+    """Return the width of a column for the names, at most 24 letters of each."""
     return max(60.0, _LETTER * min(24, max(map(len, names))) + 16)
 
 

@@ -1,10 +1,10 @@
-"""The tables of the report."""
+"""The tables of the report, as HTML."""
 
 from html import escape
 from typing import Any
 
 from training.report import plots
-from training.report.words import LOWER_IS_BETTER, NAMES
+from training.report.names import LOWER_IS_BETTER, NAMES
 
 _PER_CLASS = ("auc", "average_precision", "sensitivity", "specificity", "ppv", "npv", "f1", "mcc")
 _PER_GROUP = ("auc", "sensitivity", "specificity", "balanced_accuracy", "f1", "calibration_error")
@@ -39,7 +39,7 @@ def plural(unit: str) -> str:
 
 
 def how_averaged(figures: dict[str, Any]) -> str:
-    """Say what the overall figures are."""
+    """Describe how the overall figures are averaged."""
     question = figures["question"]
     if question["binary"]:
         return "AUC, sensitivity, specificity and what follows from them are those of the finding."
@@ -75,7 +75,7 @@ def classes(unit: dict[str, Any], figures: dict[str, Any]) -> str:
 
 
 def baselines(unit: dict[str, Any]) -> str:
-    """Write what answers without a look reach, and by how much the model is better."""
+    """Write the figures of the baselines, and the difference of the model to them."""
     if not unit["baselines"]:
         return ""
     rows = []
@@ -92,23 +92,23 @@ def baselines(unit: dict[str, Any]) -> str:
     own = "".join(f"<td>{cell(overall[key])}</td>" for key in _COMPARED)
     rows.insert(0, f"<tr><td><b>model</b></td>{own}</tr>")
     return (
-        "<h3>Against answers that need no look</h3>"
+        "<h3>Compared with baselines</h3>"
         f"{_table(['', *(NAMES[key] for key in _COMPARED)], rows)}"
-        '<p class="how"><i>Prevalence</i> always answers with the shares of the classes in the '
+        '<p class="how"><i>Prevalence</i> always predicts the shares of the classes in the '
         "training split; <i>brightness</i> is a logistic regression on mean, spread and highlights "
         "of the image. Coloured: the interval of the difference leaves out 0.</p>"
     )
 
 
 def _verdict(difference: dict[str, Any], key: str) -> str:
-    """Say whether a difference is sure, and for the better or the worse."""
+    """Tell whether the interval of a difference leaves out 0, and in which direction."""
     if difference["value"] is None or difference["low"] <= 0 <= difference["high"]:
         return ""
     return "better" if (difference["value"] > 0) != (key in LOWER_IS_BETTER) else "worse"
 
 
 def subgroups(unit: dict[str, Any]) -> str:
-    """Write figures of each subgroup, and draw the ones that matter most below each other."""
+    """Write the figures of each subgroup, and draw the main ones as forest plots."""
     parts = []
     for kind, groups in unit["subgroups"].items():
         rows = []
@@ -134,7 +134,7 @@ def _forest(kind: str, groups: dict[str, Any], unit: dict[str, Any], key: str) -
 
 
 def drop_section(figures: dict[str, Any]) -> str:
-    """Write how figures differ from those on the model's own test split."""
+    """Write the differences to the figures on the test split of the run."""
     if not figures.get("drop"):
         return ""
     parts = []
@@ -148,7 +148,7 @@ def drop_section(figures: dict[str, Any]) -> str:
         ]
         parts.append(f"<h3>By {unit}</h3>{_table(['', 'internal', 'here', 'difference'], rows)}")
     return (
-        "<section><h2>Against the internal test</h2>"
+        "<section><h2>Compared with the internal test</h2>"
         '<p class="soft">The same model, temperature and thresholds. Both sets are drawn '
         "independently; coloured: the interval of the difference leaves out 0.</p>"
         f"{''.join(parts)}</section>"
@@ -156,7 +156,7 @@ def drop_section(figures: dict[str, Any]) -> str:
 
 
 def agreement_section(figures: dict[str, Any]) -> str:
-    """Write how far the annotators agree with each other, and the model with them."""
+    """Write the agreement of the annotators, and of the model with them."""
     found = figures.get("agreement")
     if not found:
         return ""

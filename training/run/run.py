@@ -1,17 +1,17 @@
-"""A run: one folder that holds all that one training made, and knows how far it got.
+"""A run: one folder with all files of one training, and the steps that are finished.
 
 ::
 
-    recipe.toml           the recipe as it was followed, flags included
-    run.json              seed, versions of all that computes, steps done and what they said
-    log.txt               what was said, with times
-    dataset.json          which images were in which split (keys, no patients)
+    recipe.toml           the recipe that was used, with the flags
+    run.json              seed, versions of the libraries, finished steps and their summaries
+    log.txt               log lines with times
+    dataset.json          which images are in which split (keys, no patients)
     best.weights.npz      the best network
-    train.checkpoint.npz  the newest state of a step that takes long
+    train.checkpoint.npz  the last state of a long step
     history.csv  tensorboard/  plots/  evaluation/  explain/  bundle/
 
-A step is done when ``run.json`` says so, and that is written last: a run that was killed at any
-moment is continued from the last thing that was whole.
+A step is finished when ``run.json`` says so, and ``run.json`` is written last: a run that was
+killed continues at the step that was not finished.
 """
 
 import json
@@ -27,9 +27,10 @@ from rich.console import Console
 
 from pacs_ai import __version__
 from pacs_ai.errors import ConfigError
+from pacs_ai.files import atomic_write
 from training.recipe.recipe import Recipe, load_recipe
 from training.recipe.toml import dumps
-from training.run.disk import made, write_whole
+from training.run.disk import make_folder
 
 RECIPE, STATE = "recipe.toml", "run.json"
 STEPS = ("download", "dataset", "train", "finetune", "evaluate", "explain", "export")
@@ -38,12 +39,12 @@ _COMPUTES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "numpy", "pydicom",
 
 
 class Run:
-    """One run; see the module. Made by `create`, `open` or `start`.
+    """One run; see the module. Use `create`, `open` or `start`.
 
     Parameters
     ----------
     folder
-        Where it lives.
+        The folder of the run.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -54,18 +55,18 @@ class Run:
 
     @classmethod
     def create(cls, recipe: Recipe, folder: Path) -> Self:
-        """Begin a run in a folder that holds none.
+        """Create a run in a folder without one.
 
         Raises
         ------
         ConfigError
-            If a run is there already.
+            If the folder has a run already.
         StorageError
             If the folder cannot be written.
         """
         if (folder / STATE).exists():
             raise ConfigError(
-                f"{folder} holds a run already: --resume continues it, --out names another folder"
+                f"{folder} has a run already: --resume continues it, --out names another folder"
             )
         state = {
             "seed": recipe.optimisation.seed,
@@ -73,10 +74,10 @@ class Run:
             "versions": _versions(),
             "steps": {},
         }
-        made(folder)
+        make_folder(folder)
         written = recipe.model_dump(mode="json", exclude_none=True)
-        write_whole(folder / RECIPE, dumps(written))
-        write_whole(folder / STATE, json.dumps(state, indent=1))
+        atomic_write(folder / RECIPE, dumps(written))
+        atomic_write(folder / STATE, json.dumps(state, indent=1))
         return cls(folder)
 
     @classmethod
@@ -86,7 +87,7 @@ class Run:
         Raises
         ------
         ConfigError
-            If there is none.
+            If the folder has no run.
         """
         if not (folder / STATE).is_file():
             raise ConfigError(f"no run in {folder}: {STATE} is missing")
@@ -94,12 +95,12 @@ class Run:
 
     @classmethod
     def start(cls, recipe: Recipe, folder: Path, *, resume: bool) -> Self:
-        """Create a run, or continue the one that is there and followed the same recipe.
+        """Create a run, or resume the one in the folder if its recipe is the same.
 
         Raises
         ------
         ConfigError
-            If a run is there and it is not to be continued, or follows another recipe.
+            If the folder has a run and ``resume`` is false, or its recipe differs.
         """
         if not (resume and (folder / STATE).is_file()):
             return cls.create(recipe, folder)
@@ -107,52 +108,52 @@ class Run:
         if run.recipe != recipe:
             changed = [name for name, value in recipe if value != getattr(run.recipe, name)]
             raise ConfigError(
-                f"the run in {folder} followed another recipe ({', '.join(changed)} differ): "
+                f"the run in {folder} has another recipe ({', '.join(changed)} differ): "
                 "give the same recipe and flags, or another --out"
             )
         return run
 
     def done(self, step: str) -> bool:
-        """Say whether a step was finished."""
+        """Tell whether a step is finished."""
         return step in self._steps
 
     def summary(self, step: str) -> dict[str, object]:
-        """Return what a finished step said, {} if it is not finished."""
+        """Return the summary of a finished step, {} if it is not finished."""
         found = self._steps.get(step, {}).get("summary", {})
         return dict(found) if isinstance(found, Mapping) else {}
 
     def finish(self, step: str, summary: Mapping[str, object], seconds: float) -> None:
-        """Write down that a step is finished, and what it found."""
+        """Mark a step as finished, and save its summary."""
         self._steps[step] = {"seconds": round(seconds, 1), "summary": dict(summary)}
-        write_whole(self.folder / STATE, json.dumps(self._state, indent=1))
+        atomic_write(self.folder / STATE, json.dumps(self._state, indent=1))
 
     def forget(self, *steps: str) -> None:
-        """Take back that steps were finished: something below them changed."""
+        """Mark steps as unfinished, because an earlier step has changed."""
         for step in steps:
             self._steps.pop(step, None)
-        write_whole(self.folder / STATE, json.dumps(self._state, indent=1))
+        atomic_write(self.folder / STATE, json.dumps(self._state, indent=1))
 
     def alter(self, **sections: object) -> None:
-        """Change sections of the recipe that is followed, and take back what came after them."""
+        """Change sections of the recipe, and mark fine-tuning and all later steps as unfinished."""
         self.recipe = self.recipe.model_copy(update=sections)
         written = self.recipe.model_dump(mode="json", exclude_none=True)
         self.forget(*STEPS[STEPS.index("finetune") :])
-        write_whole(self.folder / RECIPE, dumps(written))
+        atomic_write(self.folder / RECIPE, dumps(written))
 
     def log(self, text: str) -> None:
-        """Say something to the person who waits, and keep it."""
+        """Print a line to standard error, and append it to ``log.txt``."""
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
         line = f"{datetime.now(UTC).isoformat(timespec='seconds')} {text}\n"
         with (self.folder / "log.txt").open("a", encoding="utf-8") as log:
             log.write(line)
 
     def report(self) -> dict[str, object]:
-        """Return the whole story of the run, for ``--json``."""
+        """Return the content of ``run.json``, for ``--json``."""
         return {"run": str(self.folder), **self._state}
 
     @property
     def seed(self) -> int:
-        """Source of all chance of the run."""
+        """Random seed of the run."""
         return self.recipe.optimisation.seed
 
     @property
@@ -163,41 +164,41 @@ class Run:
 
     @property
     def best(self) -> Path:
-        """Weights of the best network."""
+        """File of the best weights."""
         return self.folder / "best.weights.npz"
 
     def checkpoint(self, step: str) -> Path:
-        """State of a step that is not finished."""
+        """Return the file of the state of an unfinished step."""
         return self.folder / f"{step}.checkpoint.npz"
 
     @property
     def history(self) -> Path:
-        """Losses and figures, a row an epoch."""
+        """File with a row of metrics for each epoch."""
         return self.folder / "history.csv"
 
     @property
     def plots(self) -> Path:
-        """Folder of pictures; made when asked for."""
+        """Folder of plots, created if needed."""
         return self._made("plots")
 
     @property
     def tensorboard(self) -> Path:
-        """Folder of TensorBoard's logs; made when asked for."""
+        """Folder of TensorBoard logs, created if needed."""
         return self._made("tensorboard")
 
     @property
     def evaluation(self) -> Path:
-        """Folder of the evaluation; made when asked for."""
+        """Folder of the evaluation, created if needed."""
         return self._made("evaluation")
 
     @property
     def explain(self) -> Path:
-        """Folder of explanations; made when asked for."""
+        """Folder of the explanation, created if needed."""
         return self._made("explain")
 
     @property
     def cache(self) -> Path:
-        """Folder of what can be computed again; made when asked for."""
+        """Folder of files that can be computed again, created if needed."""
         return self._made("cache")
 
     @property
@@ -212,14 +213,14 @@ class Run:
 
 
 class Stopwatch:
-    """Seconds since it was made."""
+    """Measures the time since its creation."""
 
     def __init__(self) -> None:
         self._start = time.monotonic()
 
     @property
     def seconds(self) -> float:
-        """How long it runs."""
+        """Seconds since its creation."""
         return time.monotonic() - self._start
 
 
@@ -227,7 +228,7 @@ def _read(path: Path) -> dict[str, object]:
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read: the folder holds no whole run") from error
+        raise ConfigError(f"{path} cannot be read: the folder has no complete run") from error
     assert isinstance(state, dict)  # noqa: S101 - `create` wrote it so
     return state
 

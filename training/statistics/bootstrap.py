@@ -1,6 +1,6 @@
-"""How sure one may be of a figure: 95 % intervals by drawing patients with replacement.
+"""95 % confidence intervals of figures by the bootstrap: patients are drawn with replacement.
 
-Images of one patient resemble each other, so that drawing images would promise too much.
+Images of one patient resemble each other; drawing images would give intervals that are too narrow.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 from training.statistics.metrics import Floats
 
 Measure = Callable[[Floats], Mapping[str, Floats]]
-"""From weights (draws, n) to figures by name, each of shape (draws,)."""
+"""A function from weights (draws, n) to figures by name, each of shape (draws,)."""
 
 SEED = 95
 _CELLS = 4_000_000
@@ -20,7 +20,7 @@ _TAILS = (2.5, 97.5)
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A figure with its 95 % interval; not a number where it is not defined."""
+    """A figure with its 95 % interval; all are not a number if the figure is not defined."""
 
     value: float
     low: float
@@ -28,21 +28,21 @@ class Interval:
 
 
 def draws(patients: Sequence[str], resamples: int, seed: int = SEED) -> Iterator[Floats]:
-    """Draw patients again and again.
+    """Draw patients with replacement.
 
     Parameters
     ----------
     patients
-        Whose each case is, length n.
+        The patient of each case, length n.
     resamples
-        How often.
+        Number of draws.
     seed
-        Source of chance; the same for all figures, so that they can be compared draw by draw.
+        Random seed; the same for all figures, so that they can be compared draw by draw.
 
     Yields
     ------
     Floats
-        How often each case was drawn, shape (some, n), some rows at a time to save memory.
+        How often each case was drawn, shape (rows, n); a few rows at a time, to save memory.
     """
     names, owner = np.unique(np.array(patients), return_inverse=True)
     rng, size = np.random.default_rng(seed), names.size
@@ -56,18 +56,18 @@ def draws(patients: Sequence[str], resamples: int, seed: int = SEED) -> Iterator
 def bootstrap(
     measure: Measure, patients: Sequence[str], resamples: int, seed: int = SEED
 ) -> dict[str, Floats]:
-    """Compute figures for the cases as they are and for many draws of patients.
+    """Compute figures for all cases, and for many draws of patients.
 
     Parameters
     ----------
     measure
-        What to compute.
+        Computes the figures.
     patients
-        Whose each case is, length n > 0.
+        The patient of each case, length n > 0.
     resamples
         Number of draws.
     seed
-        Source of chance; see `draws`.
+        Random seed; see `draws`.
 
     Returns
     -------
@@ -80,10 +80,10 @@ def bootstrap(
 
 
 def interval(values: Floats) -> Interval:
-    """Summarise what `bootstrap` gives for a figure: percentile interval.
+    """Compute the percentile interval of a figure from the result of `bootstrap`.
 
-    Draws in which the figure is not defined are left out; where it is defined in none, or not for
-    the cases themselves, all is not a number.
+    Draws in which the figure is not defined are left out. If it is defined in no draw, or not for
+    the cases themselves, all three values are not a number.
     """
     defined = values[1:][~np.isnan(values[1:])]
     if np.isnan(values[0]) or not defined.size:

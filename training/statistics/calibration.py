@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say, and a threshold: both chosen on validation alone."""
+"""Temperature scaling and operating points, both chosen on the validation split."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 
 from pacs_ai.model.predict import activate
-from training.recipe.judging import Evaluation
+from training.recipe.evaluation import Evaluation
 from training.statistics.metrics import Floats, Truths, bin_of
 
 _LOW, _HIGH = 0.05, 20.0
@@ -17,22 +17,22 @@ _TINY = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What validation decided: ``temperature``, and a threshold of each class's probability.
+    """The ``temperature``, and a threshold on the probability of each class.
 
-    Both are rounded to six digits, as the bundle's manifest holds them: what was judged is what is
-    served.
+    Both are rounded to six digits, as in the manifest of the bundle, so that the node serves
+    exactly what was evaluated.
     """
 
     temperature: float
     thresholds: tuple[float, ...]
 
     def to_dict(self) -> dict[str, object]:
-        """Give plain values, as for JSON."""
+        """Return values for JSON."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, object]) -> Self:
-        """Undo `to_dict`."""
+        """Read the values of `to_dict`."""
         return cls(
             temperature=float(str(values["temperature"])),
             thresholds=tuple(float(str(t)) for t in np.asarray(values["thresholds"])),
@@ -40,7 +40,7 @@ class Calibration:
 
 
 def log_loss(logits: Floats, truth: Truths, activation: str, temperature: float) -> Floats:
-    """Negative log-likelihood of each case.
+    """Compute the negative log-likelihood of each case.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def log_loss(logits: Floats, truth: Truths, activation: str, temperature: float)
     truth
         Shape (n, classes).
     activation
-        ``softmax``, or ``sigmoid``: then the mean over classes.
+        ``softmax`` or ``sigmoid``; for ``sigmoid`` the mean over the classes.
     temperature
         Divides the logits.
 
@@ -68,7 +68,7 @@ def log_loss(logits: Floats, truth: Truths, activation: str, temperature: float)
 
 
 def fit_temperature(logits: Floats, truth: Truths, activation: str) -> float:
-    """Find the temperature under which validation is most likely.
+    """Find the temperature that maximises the likelihood of the validation split.
 
     Returns
     -------
@@ -107,13 +107,13 @@ def choose_threshold(scores: Floats, truth: Truths, config: Evaluation) -> float
     truth
         Shape (n,).
     config
-        By which rule; see `Evaluation`.
+        Has the rule; see `Evaluation`.
 
     Returns
     -------
     float
-        In [0, 1], half way between two scores where it can be; 0.5 if there is no choice to make
-        (one class only, or one score only). Of equally good ones the middle.
+        In [0, 1], half way between two neighbouring scores; of equally good thresholds the middle
+        one. 0.5 if there is only one class or only one score.
     """
     values = np.unique(scores)
     if values.size < 2 or truth.all() or not truth.any():  # noqa: PLR2004 - two scores, one cut
@@ -121,18 +121,18 @@ def choose_threshold(scores: Floats, truth: Truths, config: Evaluation) -> float
     cuts = (values[1:] + values[:-1]) / 2
     sensitivity = 1 - np.searchsorted(np.sort(scores[truth]), cuts) / truth.sum()
     specificity = np.searchsorted(np.sort(scores[~truth]), cuts) / (~truth).sum()
-    worth = sensitivity + specificity
+    criterion = sensitivity + specificity
     if config.target is not None:
         kept = sensitivity if config.operating_point == "sensitivity" else specificity
         other = specificity if config.operating_point == "sensitivity" else sensitivity
-        # What falls short of the target is worth less than anything that reaches it.
-        worth = np.where(kept >= config.target - _TINY, 1 + other, kept)
-    best = np.flatnonzero(worth >= worth.max() - _TINY)
+        # A threshold that misses the target ranks below every one that reaches it.
+        criterion = np.where(kept >= config.target - _TINY, 1 + other, kept)
+    best = np.flatnonzero(criterion >= criterion.max() - _TINY)
     return _between(values, int(best[best.size // 2]))
 
 
 def _between(values: Floats, at: int) -> float:
-    """Give the shortest decimal that separates two neighbouring scores."""
+    """Return the shortest decimal number that separates two neighbouring scores."""
     low, high = float(values[at]), float(values[at + 1])
     for digits in range(6, 17):
         cut = float(f"{(low + high) / 2:.{digits}g}")
@@ -151,14 +151,14 @@ def choose_operating_points(
     activation: str,
     positive: Sequence[bool],
     config: Evaluation,
-    together: Callable[[Floats], tuple[Floats, Truths]] | None = None,
+    to_studies: Callable[[Floats], tuple[Floats, Truths]] | None = None,
 ) -> Calibration:
     """Choose temperature and thresholds on the validation split.
 
     Parameters
     ----------
     logits
-        Of the validation images, shape (n, classes).
+        Logits of the validation images, shape (n, classes).
     truth
         Shape (n, classes).
     activation
@@ -166,24 +166,23 @@ def choose_operating_points(
     positive
         Which classes are findings.
     config
-        The recipe's wishes.
-    together
-        Puts the probabilities of images together to those of studies, with their truth: the
-        threshold is that of a study, since it is studies that are reported. None: each image
-        counts by itself.
+        The section ``[evaluation]`` of the recipe.
+    to_studies
+        Aggregates the probabilities of images to those of studies, with their truth: the
+        thresholds apply to studies, because the node reports studies. None: each image is a case.
 
     Returns
     -------
     Calibration
-        For two softmax classes of which one is positive, the other's threshold is the rest to 1,
-        so that the two decisions never contradict each other.
+        For two softmax classes of which one is positive, the two thresholds add up to 1, so that
+        the two decisions never contradict each other.
     """
     temperature = fit_temperature(logits, truth, activation) if config.calibrate else 1.0
-    chances = activate(logits.astype(np.float32), activation, temperature)
-    if together is not None:
-        chances, truth = together(chances)
+    probabilities = activate(logits.astype(np.float32), activation, temperature)
+    if to_studies is not None:
+        probabilities, truth = to_studies(probabilities)
     thresholds = [
-        choose_threshold(chances[:, k], truth[:, k], config) for k in range(len(positive))
+        choose_threshold(probabilities[:, k], truth[:, k], config) for k in range(len(positive))
     ]
     if activation == "softmax" and len(positive) == 2 and sum(positive) == 1:  # noqa: PLR2004
         finding = list(positive).index(True)
@@ -191,15 +190,15 @@ def choose_operating_points(
     return Calibration(temperature, tuple(thresholds))
 
 
-def reliability(chances: Floats, truth: Truths, bins: int) -> list[tuple[float, float, int]]:
-    """Points of a reliability diagram: mean probability, share that came true, cases; of each bin.
+def reliability(probabilities: Floats, truth: Truths, bins: int) -> list[tuple[float, float, int]]:
+    """Return for each bin of a reliability diagram: mean probability, share of positives, cases.
 
     Empty bins are left out.
     """
-    where = bin_of(chances, bins)
+    where = bin_of(probabilities, bins)
     return [
         (
-            float(chances[where == b].mean()),
+            float(probabilities[where == b].mean()),
             float(truth[where == b].mean()),
             int((where == b).sum()),
         )

@@ -1,9 +1,9 @@
-"""Figures of a classifier, computed for many weightings of the cases at once.
+"""Metrics of a classifier, computed for many bootstrap draws at once.
 
-A bootstrap draw is nothing but a weight for each case: how often its patient was drawn. Every
-function here takes such weights, shape (draws, n), and gives an array whose first axis is the
-draws, so that two thousand draws are a few matrix products. One row of ones gives the figure
-itself. A figure that is not defined for a draw (an AUC without positives) is not a number.
+A bootstrap draw is a weight for each case: how often its patient was drawn. Each function takes
+such weights, shape (draws, n), and returns an array whose first axis is the draws, so that two
+thousand draws are a few matrix products. One row of ones gives the metric of all cases. A metric
+that is not defined for a draw (such as an AUC without positives) is not a number.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ Truths = npt.NDArray[np.bool_]
 
 
 def mean(values: Floats, weights: Floats) -> Floats:
-    """Weighted mean of a value of each case.
+    """Compute the weighted mean of a value of each case.
 
     Parameters
     ----------
@@ -35,13 +35,13 @@ def mean(values: Floats, weights: Floats) -> Floats:
 
 
 def divide(above: Floats, below: Floats) -> Floats:
-    """Divide; 0 / 0 is not a number, and silently so."""
+    """Divide; 0 / 0 is not a number, without a warning."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(above / below, dtype=np.float64)
 
 
 def auc(scores: Floats, truth: Truths, weights: Floats) -> Floats:
-    """Area under the ROC curve: the chance that a positive scores above a negative.
+    """Compute the area under the ROC curve: how likely a positive scores above a negative.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def auc(scores: Floats, truth: Truths, weights: Floats) -> Floats:
 
 
 def average_precision(scores: Floats, truth: Truths, weights: Floats) -> Floats:
-    """Precision averaged over recall, without interpolation; ties are one step.
+    """Average the precision over recall, without interpolation; ties are one step.
 
     Parameters and result as for `auc`. A random order gives the prevalence.
     """
@@ -80,7 +80,7 @@ def average_precision(scores: Floats, truth: Truths, weights: Floats) -> Floats:
 
 
 def _below(scores: Floats, weights: Floats, at: Floats) -> tuple[Floats, Floats]:
-    """Weight of the cases that score below each of ``at``, and of those that score just that.
+    """Return the weight of the cases that score below each of ``at``, and of those equal to it.
 
     Shapes (draws, len(at)).
     """
@@ -92,13 +92,13 @@ def _below(scores: Floats, weights: Floats, at: Floats) -> tuple[Floats, Floats]
 
 
 def confusion(
-    truth: npt.NDArray[np.int64], said: npt.NDArray[np.int64], k: int, w: Floats
+    truth: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], k: int, w: Floats
 ) -> Floats:
-    """Count cases by true and by given class.
+    """Count cases by true and by predicted class.
 
     Parameters
     ----------
-    truth, said
+    truth, predicted
         Class indices, shape (n,).
     k
         Number of classes.
@@ -111,12 +111,12 @@ def confusion(
         Shape (draws, k, k); rows are the truth.
     """
     cells = np.zeros((truth.size, k * k))
-    cells[np.arange(truth.size), truth * k + said] = 1.0
+    cells[np.arange(truth.size), truth * k + predicted] = 1.0
     return (w @ cells).reshape(-1, k, k)
 
 
 def rates(table: Floats) -> dict[str, Floats]:
-    """Figures of yes-or-no decisions.
+    """Compute the metrics of binary decisions.
 
     Parameters
     ----------
@@ -151,10 +151,10 @@ def one_against_rest(table: Floats) -> Floats:
 
 def correlation(table: Floats) -> Floats:
     """Matthews' correlation of k classes, shape (draws,), in [-1, 1] (Gorodkin, 2004)."""
-    true, said = table.sum(axis=2), table.sum(axis=1)
+    true, predicted = table.sum(axis=2), table.sum(axis=1)
     n, hits = table.sum(axis=(1, 2)), np.trace(table, axis1=1, axis2=2)
-    above = hits * n - (true * said).sum(axis=1)
-    spread = (n**2 - (said**2).sum(axis=1)) * (n**2 - (true**2).sum(axis=1))
+    above = hits * n - (true * predicted).sum(axis=1)
+    spread = (n**2 - (predicted**2).sum(axis=1)) * (n**2 - (true**2).sum(axis=1))
     return divide(above, np.sqrt(np.maximum(spread, 0.0)))
 
 
@@ -167,13 +167,13 @@ def kappa(table: Floats) -> Floats:
 
 
 def fleiss_kappa(counts: Floats, weights: Floats) -> Floats:
-    """Agreement beyond chance of several raters.
+    """Compute the agreement beyond chance of several raters.
 
     Parameters
     ----------
     counts
-        How many raters gave each class, shape (n, k); a case has two raters at least, and cases
-        may differ in how many.
+        How many raters chose each class, shape (n, k). A case has at least two raters; cases may
+        have different numbers of them.
     weights
         Shape (draws, n).
 
@@ -190,14 +190,14 @@ def fleiss_kappa(counts: Floats, weights: Floats) -> Floats:
 
 
 def calibration_error(chances: Floats, truth: Truths, bins: int, weights: Floats) -> Floats:
-    """How far a probability is from what came true, on average.
+    """Compute the mean distance between the probability and the share of positives.
 
     Parameters
     ----------
     chances
         Shape (n,), in [0, 1].
     truth
-        Shape (n,): whether it came true.
+        Shape (n,): whether the class is true.
     bins
         Number of bins of equal width.
     weights
@@ -214,5 +214,5 @@ def calibration_error(chances: Floats, truth: Truths, bins: int, weights: Floats
 
 
 def bin_of(chances: Floats, bins: int) -> npt.NDArray[np.int64]:
-    """In which of so many bins of equal width over [0, 1] each probability lies."""
+    """Return the bin of each probability, of ``bins`` bins of equal width over [0, 1]."""
     return np.minimum((chances * bins).astype(np.int64), bins - 1)

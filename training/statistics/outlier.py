@@ -1,12 +1,11 @@
-"""Statistics by which a bundle tells images that are unlike those it learned from.
+"""Statistics by which the node recognises images unlike those of training.
 
-Fitted once, at export, on what the network makes of its training images; the node computes one
-small product for each image (`pacs_ai.model.outlier`). The two steps of an export::
+They are fitted at export on the pooled features of the training images. The node computes one small
+matrix product for each image (`pacs_ai.model.outlier`). The steps of an export::
 
     statistics = fit(pooled_training, labels_training)
-    entry = choose_limit(statistics, pooled_validation)
-    write(folder, statistics)            # outlier.npy, to be named in [sha256]
-    lines += manifest_section(entry)     # [outlier] of model.toml
+    entry = choose_limit(statistics, pooled_validation)   # [outlier] of model.toml
+    write(folder, statistics)                             # outlier.npy
 
 *Pooled* are the inputs of the last dense layer: the mean over the last feature map, shape (n, k),
 with dropout off. They may come from Keras or from the exported network (`pool`).
@@ -26,10 +25,10 @@ from pacs_ai.model.outlier import OutlierEntry, Outliers, broken
 Floats = npt.NDArray[np.float32]
 
 QUANTILE = 0.99
-"""Of the validation images, so many lie within the limit."""
+"""Share of the validation images that are within the limit."""
 
-_FEWEST = 20  # images that make a group of their own
-_SHRINK = 1e-3  # of the mean variance, added to all: channels that never move would blow up
+_FEWEST = 20  # images that a group needs
+_SHRINK = 1e-3  # of the mean variance, added to each: a constant channel would make it singular
 
 
 def fit(features: Floats, labels: npt.NDArray[np.generic]) -> Floats:
@@ -52,7 +51,7 @@ def fit(features: Floats, labels: npt.NDArray[np.generic]) -> Floats:
     Raises
     ------
     ExportMismatch
-        If there are no more images than features: no covariance can be told from them.
+        If there are not more images than features: the covariance cannot be estimated.
     """
     x = np.asarray(features, dtype=np.float64)
     if len(x) <= x.shape[1]:
@@ -81,12 +80,11 @@ def choose_limit(
     statistics
         From `fit`.
     features
-        Pooled features of the validation images, shape (n, k): of the same kind as training, yet
-        not learned from.
+        Pooled features of the validation images, shape (n, k).
     quantile
-        Share of them that lie within the limit.
+        Share of them that are within the limit.
     policy
-        What the node does with a study beyond it.
+        What the node does with a study beyond the limit.
     """
     distances = Outliers(statistics, OutlierEntry(limit=1.0)).score(features)
     return OutlierEntry(limit=round(float(np.quantile(distances, quantile)), 4), policy=policy)
@@ -116,7 +114,7 @@ def manifest_section(entry: OutlierEntry) -> list[str]:
 
 
 def _groups(labels: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
-    """Give each image the number of its group: one a label set, the rare ones together."""
+    """Return the group of each image: one for each label set, and one for all rare sets."""
     rows = np.asarray(labels).reshape(len(labels), -1)
     _, found, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
     sets = found.reshape(-1)

@@ -1,4 +1,4 @@
-"""``pacs-ai evaluate``, ``explain``, ``export`` and ``quantise``: judge what was trained."""
+"""``pacs-ai evaluate``, ``explain``, ``export`` and ``quantise``, for the network of a run."""
 
 import shutil
 import tomllib
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from pacs_ai.errors import ConfigError
-from training.cli.options import AsJson, Device, RunFolder, prepare, say
+from training.cli.options import AsJson, Device, RunFolder, prepare, print_result
 from training.recipe.recipe import Recipe, load_recipe, with_data
 from training.run.run import RECIPE, STATE, Run, Stopwatch
 
@@ -19,7 +19,7 @@ OtherData = Annotated[
     typer.Option(
         "--data",
         metavar="OTHER",
-        help="Judge on other data instead: a folder of pictures, or a TOML file with [data].",
+        help="Evaluate on other data: a folder of pictures, or a TOML file with [data].",
         show_default=False,
     ),
 ]
@@ -29,8 +29,8 @@ Trial = Annotated[
         "--limit",
         metavar="N",
         min=1,
-        help="A trial on so many patients of each split at most. It goes into RUN/trial, made "
-        "anew each time; the run stays as it is.",
+        help="Make a trial with at most N patients of each split, in RUN/trial, which is replaced "
+        "each time. The run stays as it is.",
         show_default=False,
     ),
 ]
@@ -39,19 +39,19 @@ To = Annotated[
     typer.Option(
         "--out",
         metavar="DIR",
-        help="Folder of the bundle; one that is there is replaced. Default: RUN/bundle.",
+        help="Folder of the bundle; an existing bundle is replaced. Default: RUN/bundle.",
         show_default=False,
     ),
 ]
 Bundle = Annotated[
-    Path, typer.Argument(metavar="BUNDLE", help="The folder of a bundle, as export makes it.")
+    Path, typer.Argument(metavar="BUNDLE", help="The folder of a bundle, made by export.")
 ]
 OfRun = Annotated[
     Path | None,
     typer.Option(
         "--run",
         metavar="RUN",
-        help="The run it came from. Default: the folder that holds it.",
+        help="The run of the bundle. Default: the parent folder of the bundle.",
         show_default=False,
     ),
 ]
@@ -65,91 +65,91 @@ def evaluate(
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
-    """Judge a run on its test split, or on data of another origin.
+    """Evaluate a run on its test split, or on other data.
 
-    Temperature and thresholds come from the validation split. Figures with their intervals go
-    into evaluation/figures.json, the report into evaluation/report.html; with --data into a
-    folder of that name under evaluation, with the difference to the run's own test. Done again, it
-    replaces what it wrote; the same run gives the same figures.
+    Temperature and thresholds come from the validation split. Figures with intervals go into
+    evaluation/figures.json, the report into evaluation/report.html; with --data into a folder of
+    that name in evaluation, with the difference to the test split of the run. A repetition
+    replaces these files; the same run gives the same figures.
     """
     opened, watch = _open(run, device, limit), Stopwatch()
     from training.data import build_dataset
-    from training.evaluate import evaluate as judge
+    from training.evaluate import evaluate as evaluate_run
     from training.evaluate import evaluate_other, learned_patients
 
     if data is None:
         recipe = opened.recipe
-        judged = judge(opened, recipe, build_dataset(recipe, opened), _network(opened))
-        opened.finish("evaluate", judged.summary(), watch.seconds)
+        result = evaluate_run(opened, recipe, build_dataset(recipe, opened), _network(opened))
+        opened.finish("evaluate", result.summary(), watch.seconds)
         report = opened.evaluation / "report.html"
     else:
         other = _run_of(opened, data, limit)
         dataset = build_dataset(other.recipe, other)
         samples = (*dataset.train, *dataset.validation, *dataset.test)
         name, learned = other.folder.name, learned_patients(opened)
-        judged = evaluate_other(opened, opened.recipe, samples, _network(opened), name, learned)
+        result = evaluate_other(opened, opened.recipe, samples, _network(opened), name, learned)
         report = other.folder / "report.html"
-    say(judged.summary(), as_json=as_json, otherwise=f"the report is {report}")
+    print_result(result.summary(), as_json=as_json, otherwise=f"the report is {report}")
 
 
 def explain(
     run: RunFolder, *, limit: Trial = None, device: Device = None, as_json: AsJson = False
 ) -> None:
-    """Draw what a run's network looks at, and measure what its heat maps are worth.
+    """Explain the network of a run, and measure how faithful its heat maps are.
 
-    Overlays of three kinds, feature maps, what each class likes best, deletion and insertion
-    curves, and the pointing game where the findings' boxes are known. All in RUN/explain.
-    Done again, it replaces what it wrote.
+    Writes to RUN/explain: overlays by three methods, feature maps, activation maximisation of each
+    class, deletion and insertion curves, and the pointing game if boxes of the findings are known.
+    A repetition replaces these files.
     """
     opened, watch = _open(run, device, limit), Stopwatch()
     from training.data import build_dataset
-    from training.explain import explain as look
+    from training.explain import explain as explain_run
 
     recipe = opened.recipe
-    found = look(opened, recipe, build_dataset(recipe, opened), _network(opened))
+    found = explain_run(opened, recipe, build_dataset(recipe, opened), _network(opened))
     summary = {"measured": found["measured"]}
     opened.finish("explain", summary, watch.seconds)
     page = opened.explain / "explain.html"
-    say(summary, as_json=as_json, otherwise=f"the page is {page}")
+    print_result(summary, as_json=as_json, otherwise=f"the page is {page}")
 
 
 def export(
     run: RunFolder, *, out: To = None, device: Device = None, as_json: AsJson = False
 ) -> None:
-    """Make the bundle of a run, if the exported network computes what the trained one does.
+    """Export the bundle of a run, if the exported network computes the same as the trained one.
 
-    Done again, it replaces the bundle, once the new one is whole.
+    A repetition replaces the bundle when the new one is complete.
     """
     opened, watch = _open(run, device), Stopwatch()
-    from training.bundle.export import export as pack
+    from training.bundle.export import export as export_run
     from training.data import build_dataset
     from training.evaluate.publish import calibration_of
 
     recipe, calibration = opened.recipe, calibration_of(opened)
     dataset = build_dataset(recipe, opened)
-    folder = pack(opened, recipe, dataset, _network(opened), calibration, out)
+    folder = export_run(opened, recipe, dataset, _network(opened), calibration, out)
     summary = {"bundle": str(folder)}
     opened.finish("export", summary, watch.seconds)
     said = f"the bundle is {folder}; try it: pacs-ai infer --model {folder} PATH"
-    say(summary, as_json=as_json, otherwise=said)
+    print_result(summary, as_json=as_json, otherwise=said)
 
 
 def quantise(
     bundle: Bundle, *, run: OfRun = None, device: Device = None, as_json: AsJson = False
 ) -> None:
-    """Make smaller bundles, BUNDLE-fp16 and BUNDLE-int8, and say what each costs.
+    """Make smaller bundles, BUNDLE-fp16 and BUNDLE-int8, and measure what each costs.
 
-    Ranges for eight bits come from training images, the cost in accuracy from the test split;
-    latency is that of one image on two threads of this machine. Done again, it replaces both.
+    The ranges for eight bits come from training images, the figures from the test split; the
+    latency is that of one image on two threads of this machine. A repetition replaces both.
     """
     opened = _open(run or bundle.resolve().parent, device)
-    from training.bundle.quantise import quantise as compress
+    from training.bundle.quantise import quantise as quantise_bundle
     from training.bundle.quantise import table
     from training.data import build_dataset
 
     recipe = opened.recipe
-    found = compress(opened, recipe, build_dataset(recipe, opened), bundle.resolve())
-    say(found, as_json=as_json, otherwise=table(found))
+    found = quantise_bundle(opened, recipe, build_dataset(recipe, opened), bundle.resolve())
+    print_result(found, as_json=as_json, otherwise=table(found))
 
 
 def _open(folder: Path, device: str | None, limit: int | None = None) -> Run:
@@ -159,7 +159,7 @@ def _open(folder: Path, device: str | None, limit: int | None = None) -> Run:
 
 
 def _trial_of(run: Run, limit: int) -> Run:
-    """Make a run of few patients with the network of another, whose calibration must not change."""
+    """Make a trial run with few patients, and the network and calibration of a run."""
     from training.data.report import FILE
     from training.evaluate.internal import TEST_SCORES
     from training.evaluate.publish import CALIBRATION
@@ -189,7 +189,7 @@ def _network(run: Run) -> Any:  # noqa: ANN401 - a network of Keras, which is no
 
 
 def _run_of(run: Run, data: Path, limit: int | None) -> Run:
-    """Make the folder in which other data are described and judged; an old one makes way."""
+    """Make the folder in which other data are described and result; an old one makes way."""
     folder = run.evaluation / data.stem
     other = _recipe_of(run.folder / RECIPE, data).model_copy(update={"limit": limit})
     if (folder / STATE).exists():
@@ -198,12 +198,12 @@ def _run_of(run: Run, data: Path, limit: int | None) -> Run:
 
 
 def _recipe_of(path: Path, data: Path) -> Recipe:
-    """Put other data into a run's recipe; nothing is left out of them, and all of them is judged.
+    """Put other data into a run's recipe; nothing is left out of them, and all of them is result.
 
     Raises
     ------
     ConfigError
-        If they are neither a folder nor a TOML file with a section [data].
+        If ``data`` is neither a folder nor a TOML file with a section ``[data]``.
     """
     recipe = load_recipe(path)
     if not data.is_dir():

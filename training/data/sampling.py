@@ -1,4 +1,4 @@
-"""Which images come when: an order for every epoch, the same for the same seed, and continuable."""
+"""Sampling: the order of images in each epoch; it depends only on the seed, and can be resumed."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,31 +13,30 @@ Weights = npt.NDArray[np.float32]
 
 
 def steps_per_epoch(images: int, feeding: Feeding) -> int:
-    """How many batches make an epoch; what is left over waits for another one."""
+    """Return the number of full batches in an epoch."""
     return max(1, (feeding.images_per_epoch or images) // feeding.batch)
 
 
 def batches(
     samples: Sequence[Sample], feeding: Feeding, seed: int, skip: int = 0
 ) -> Iterator[tuple[int, Indices]]:
-    """Give batches for ever, epoch after epoch.
+    """Give batches of indices without end, epoch after epoch.
 
     Parameters
     ----------
     samples
-        What to draw from.
+        The samples.
     feeding
-        Batch size, images an epoch, balance.
+        Has the batch size, the images of an epoch, and the balance.
     seed
-        Source of chance.
+        Random seed.
     skip
-        How many batches have been given already: the order goes on from there, also from the
-        middle of an epoch.
+        The number of batches to leave out at the start; it may end within an epoch.
 
     Yields
     ------
     tuple
-        The number of the batch, from 0 and over all epochs, and the samples in it, shape (batch,).
+        The number of the batch, from 0 over all epochs, and its sample indices, shape (batch,).
     """
     steps, groups = steps_per_epoch(len(samples), feeding), balance_groups(samples, feeding)
     number = skip
@@ -54,8 +53,8 @@ def draw_epoch(
 ) -> Indices:
     """Draw the images of one epoch.
 
-    With ``balance = "draw"`` every group gives equally many, rare ones by repetition; else all
-    images come once before one comes again.
+    With ``balance = "draw"`` each group gives the same number, rare groups by repetition. Without,
+    each image is drawn once before any is drawn again.
 
     Returns
     -------
@@ -72,7 +71,7 @@ def draw_epoch(
 
 
 def balance_groups(samples: Sequence[Sample], feeding: Feeding) -> list[Indices]:
-    """List the images of each label, parted further by the subgroups that the recipe names."""
+    """List the images of each label, divided further by the subgroups in ``balance_by``."""
     members: dict[tuple[object, ...], list[int]] = {}
     for index, sample in enumerate(samples):
         values = (sample.groups.get(name, "") for name in feeding.balance_by)
@@ -81,7 +80,7 @@ def balance_groups(samples: Sequence[Sample], feeding: Feeding) -> list[Indices]
 
 
 def balance_weights(samples: Sequence[Sample], feeding: Feeding) -> Weights | None:
-    """Weigh images so that every group counts the same; None unless the recipe asks for it.
+    """Return weights by which all groups count the same; None without ``balance = "weight"``.
 
     Returns
     -------

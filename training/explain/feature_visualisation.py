@@ -1,4 +1,4 @@
-"""Pictures of the inside of a network: feature maps, and images that a class likes best."""
+"""Feature maps, and images that maximise the activation of a class."""
 
 from collections.abc import Sequence
 
@@ -24,12 +24,12 @@ _MAPS = 4  # dimensions of a feature map: n, h, w, k
 
 
 def choose_layers(network: keras.Model, wanted: Sequence[str]) -> list[str]:
-    """Choose whose feature maps are shown: those wanted, or a few along the depth.
+    """Choose the layers whose feature maps are drawn: the given ones, or a few over the depth.
 
     Raises
     ------
     ConfigError
-        If a layer is not there or gives no map.
+        If a layer does not exist or gives no feature map.
     """
     mapped = [
         layer.name
@@ -49,21 +49,21 @@ def choose_layers(network: keras.Model, wanted: Sequence[str]) -> list[str]:
 
 
 def feature_maps(network: keras.Model, x: Floats, layer: str, channels: int) -> Picture:
-    """Draw the most active channels of a layer for one image, the most active first.
+    """Draw the most active channels of a layer for one image, sorted by activity.
 
     Parameters
     ----------
     network
-        The trained one.
+        The trained network.
     x
         Shape (1, height, width, channels).
     layer
-        Its name.
+        The name of the layer.
     channels
-        How many at most.
+        The largest number of channels.
     """
-    twin = keras.Model(network.input, network.get_layer(layer).output)
-    maps = np.asarray(twin(x, training=False), dtype=np.float32)[0]
+    up_to_layer = keras.Model(network.input, network.get_layer(layer).output)
+    maps = np.asarray(up_to_layer(x, training=False), dtype=np.float32)[0]
     order = np.argsort(-np.abs(maps).mean(axis=(0, 1)), kind="stable")[:channels]
     peak = float(np.abs(maps[..., order]).max()) or 1.0
     drawn = [
@@ -72,11 +72,11 @@ def feature_maps(network: keras.Model, x: Floats, layer: str, channels: int) -> 
     return mosaic(drawn, columns=min(8, len(drawn)))
 
 
-def maximise(network: keras.Model, k: int, spec: InputSpec, steps: int) -> Picture:
-    """Look for the image that a class likes best, from grey, by gradient ascent.
+def maximise_activation(network: keras.Model, k: int, spec: InputSpec, steps: int) -> Picture:
+    """Find an image that maximises the logit of a class, by gradient ascent from grey.
 
-    Every step moves the image a little at random and takes the mean of neighbours into account, so
-    that what comes out is more than noise that happens to please.
+    Each step shifts the image by a few random pixels, and a total variation term keeps it smooth:
+    without both the result would be noise.
 
     Notes
     -----
@@ -89,17 +89,17 @@ def maximise(network: keras.Model, k: int, spec: InputSpec, steps: int) -> Pictu
     image = tf.Variable(start)
     optimiser = keras.optimizers.Adam(_RATE)
 
-    def slope(shift: tf.Tensor) -> tf.Tensor:
+    def gradient(shift: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             grey = tf.sigmoid(image)
             logits = network(tf.roll(grey, shift, axis=(1, 2)) * factor - offset, training=False)
             others = tf.reduce_sum(logits[0]) - logits[0, k]
             rest = others / max(1, logits.shape[1] - 1)
-            unrest = tf.reduce_mean(tf.image.total_variation(grey)) / (spec.height * spec.width)
-            loss = rest - logits[0, k] + _SMOOTH * unrest * tf.abs(logits[0, k])
+            variation = tf.reduce_mean(tf.image.total_variation(grey)) / (spec.height * spec.width)
+            loss = rest - logits[0, k] + _SMOOTH * variation * tf.abs(logits[0, k])
         return tape.gradient(loss, image)
 
-    compiled = tf.function(slope)
+    compiled = tf.function(gradient)
     for _ in range(steps):
         shift = rng.integers(-_JITTER, _JITTER + 1, 2)
         optimiser.apply_gradients([(compiled(tf.constant(shift, tf.int32)), image)])

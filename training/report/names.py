@@ -1,4 +1,4 @@
-"""How figures are called, and sentences about them."""
+"""Names of figures for people, and sentences about an evaluation."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ NAMES = {
     "mcc": "MCC",
     "calibration_error": "calibration error",
 }
-"""Figure: its name in words."""
+"""Names for people, by figure."""
 
 LOWER_IS_BETTER = frozenset({"loss", "calibration_error"})
 
 
-def said_of_set(figures: dict[str, Any]) -> str:
-    """Say in one sentence what was judged on what."""
+def describe_set(figures: dict[str, Any]) -> str:
+    """Describe the evaluated data in one sentence."""
     counted = figures["set"]
     return (
         f"{counted['images']} images, {counted['studies']} studies, "
@@ -31,8 +31,8 @@ def said_of_set(figures: dict[str, Any]) -> str:
     )
 
 
-def said_of_threshold(figures: dict[str, Any]) -> str:
-    """Say how the operating point was chosen, and where it is."""
+def describe_threshold(figures: dict[str, Any]) -> str:
+    """Describe how the operating point was chosen, and its thresholds."""
     point, question = figures["operating_point"], figures["question"]
     rule = {
         "youden": "the highest sensitivity + specificity",

@@ -1,6 +1,6 @@
-"""The report of an evaluation: one page, made only of what lies in the evaluation's folder.
+"""The report of an evaluation: one HTML page, made from the files in the folder.
 
-No script, no network, no date: the same figures give the same bytes.
+It has no script, no link and no date, so the same figures give the same bytes.
 """
 
 import base64
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from pacs_ai.errors import DataError
+from pacs_ai.files import atomic_write
 from training.report import plots, tables
-from training.report.words import NAMES, said_of_set, said_of_threshold
-from training.run.disk import write_whole
+from training.report.names import NAMES, describe_set, describe_threshold
 
 FIGURES, ERRORS, REPORT = "figures.json", "errors", "report.html"
 STYLE = Path(__file__).with_name("style.css")
@@ -32,24 +32,24 @@ _CURVED = 12
 
 
 def write_report(folder: Path) -> Path:
-    """Make ``report.html`` of ``figures.json`` and the pictures beside it.
+    """Write ``report.html`` from ``figures.json`` and the pictures in the folder.
 
     Raises
     ------
     DataError
-        If there are no figures.
+        If ``figures.json`` cannot be read.
     """
     try:
         figures = json.loads((folder / FIGURES).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{folder / FIGURES} cannot be read: evaluate the run again") from error
     pictures = {path.stem: path.read_bytes() for path in sorted((folder / ERRORS).glob("*.png"))}
-    write_whole(folder / REPORT, render(figures, pictures))
+    atomic_write(folder / REPORT, render(figures, pictures))
     return folder / REPORT
 
 
 def render(figures: dict[str, Any], pictures: dict[str, bytes]) -> str:
-    """Lay figures and pictures of errors (PNG by key of the image) out as a page."""
+    """Render figures and pictures of errors (PNG by key of the image) as a page."""
     model = figures["model"]
     title = f"{model['name']} {model['version']}: {figures['set']['name']}"
     sections = [
@@ -65,7 +65,7 @@ def render(figures: dict[str, Any], pictures: dict[str, bytes]) -> str:
         f'<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{STYLE.read_text(encoding='utf-8')}</style></head>\n<body><main>"
-        f"<header><h1>{escape(title)}</h1><p>{escape(said_of_set(figures))}</p>"
+        f"<header><h1>{escape(title)}</h1><p>{escape(describe_set(figures))}</p>"
         '<p class="banner">For research. No figure here makes this a medical device, and none says '
         "anything about data of another kind than these.</p></header>\n"
         + "\n".join(section for section in sections if section)
@@ -86,7 +86,7 @@ def _unit(name: str, unit: dict[str, Any], figures: dict[str, Any]) -> str:
     return (
         f'<section id="{name}"><h2>By {name}</h2>'
         f'<p class="soft">{counted} of {table["patients"]} patients. '
-        f"{escape(said_of_threshold(figures))}</p>"
+        f"{escape(describe_threshold(figures))}</p>"
         f'<div class="tiles">{tiles}</div>'
         f'<p class="how">{escape(tables.how_averaged(figures))} Below each figure its 95 % '
         f"interval from {figures['settings']['resamples']} draws of patients with replacement.</p>"
@@ -135,7 +135,7 @@ def _curves(unit: dict[str, Any], figures: dict[str, Any]) -> str:
         )
     parts.append(
         '<p class="how">ROC: the band holds 95 % of all draws, the ring is the operating point. '
-        "Reliability: larger dots rest on more cases; on the dashed line a probability of 0.8 "
+        "Reliability: larger dots have more cases; on the dashed line a probability of 0.8 "
         "comes true in 80 % of cases. Histogram: cases with the class above, without it below, "
         "each scaled to its own highest bar; the dashed line is the threshold.</p>"
     )
@@ -172,11 +172,11 @@ def _errors(figures: dict[str, Any], pictures: dict[str, bytes]) -> str:
             "</figcaption></figure>"
         )
     if not shown:
-        return "<section><h2>Errors</h2><p>There are none among the images.</p></section>"
+        return "<section><h2>Errors</h2><p>There are no errors among the images.</p></section>"
     return (
-        "<section><h2>The errors it was surest of</h2>"
-        '<p class="soft">Left what the network was shown, right where it looked for the class it '
-        "answered with. The code below each stands for the image in images.csv.</p>"
+        "<section><h2>The most confident errors</h2>"
+        '<p class="soft">Left: the input of the network; right: the heat map of the predicted '
+        "class. The code below is the key of the image in images.csv.</p>"
         f'<div class="errors">{"".join(shown)}</div></section>'
     )
 
@@ -187,7 +187,7 @@ def _notes(figures: dict[str, Any]) -> str:
     return (
         "<section><h2>How to read this</h2><ul>"
         "<li>Temperature and thresholds were chosen on the validation split. The test split was "
-        "looked at once, after all was decided.</li>"
+        "used once, after these choices.</li>"
         "<li>Intervals come from drawing patients, not images: images of one patient resemble each "
         "other. An interval of no width means that no draw held an error; with n patients and no "
         "error, the true rate of errors may still be up to about 3 / n.</li>"

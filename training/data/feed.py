@@ -1,67 +1,45 @@
-"""Feed images to a network without letting it wait: a `tf.data` pipeline any backend can read."""
+"""The input pipeline: batches of images as a `tf.data.Dataset`, for any Keras backend."""
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
 from pacs_ai.model.preprocess import affine
 from training.data.augment import augment, moves, varies
-from training.data.order import Indices, Weights, balance_weights, batches
 from training.data.read import Floats, multi_hot
-from training.data.samples import Sample
-from training.data.store import Store, hold
+from training.data.sampling import Indices, Weights, balance_weights, batches
+from training.data.store import Store
 from training.recipe.recipe import Recipe
 
 _AHEAD = 4
 
 
-def stream(
-    samples: Sequence[Sample],
-    recipe: Recipe,
-    *,
-    training: bool,
-    seed: int,
-    skip: int = 0,
-    folder: Path | None = None,
-) -> tf.data.Dataset:
-    """Read samples and feed them; `hold` and `feed` in one.
-
-    Parameters
-    ----------
-    folder
-        Where preprocessed images go that do not fit into memory, see `hold`.
-    """
-    store = hold(samples, recipe.input, recipe.feeding, folder)
-    return feed(store, recipe, training=training, seed=seed, skip=skip)
-
-
 def feed(
     store: Store, recipe: Recipe, *, training: bool, seed: int = 0, skip: int = 0
 ) -> tf.data.Dataset:
-    """Give batches of images and labels.
+    """Return batches of images and labels.
 
     Parameters
     ----------
     store
         The images.
     recipe
-        Batch size, balance, augmentation; with ``optimisation.map_weight`` boxes come as well.
+        Batch size, balance and augmentation; with ``optimisation.map_weight`` also boxes.
     training
-        True: for ever (`order.steps_per_epoch` batches make an epoch), drawn anew for each epoch
-        and varied. False: all images once, in their order, as they are.
+        True: without end (`sampling.steps_per_epoch` batches are an epoch), sampled for each epoch
+        and augmented. False: all images once, in their order, without augmentation.
     seed, skip
-        Source of chance, and how many batches have been given already: from there on everything
-        is as if there had been no break.
+        Random seed, and the number of batches to leave out at the start: the others are the same
+        as without a break.
 
     Returns
     -------
     tf.data.Dataset
         Of (x, y), or (x, y, weight) with ``balance = "weight"`` in training. ``x`` is float32 of
         shape (n, height, width, channels), ``y`` of shape (n, classes). With boxes ``x`` has one
-        channel more, 1 in the finding's box and 0 outside, and ``y`` is {"class": (n, classes),
-        "map": (n, 1)}, where "map" says which images have a box.
+        channel more, 1 in the box and 0 outside, and ``y`` is {"class": (n, classes), "map":
+        (n, 1)}, where "map" is 1 for images with a box.
     """
     boxed = recipe.optimisation.map_weight > 0
     drawn = _drawn if training else _in_order

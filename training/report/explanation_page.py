@@ -1,4 +1,4 @@
-"""The page of an explanation, made only of what lies in its folder."""
+"""The HTML page of an explanation, made from the files in its folder."""
 
 import base64
 import json
@@ -7,41 +7,41 @@ from pathlib import Path
 from typing import Any
 
 from pacs_ai.errors import DataError
-from training.report.page import STYLE
+from pacs_ai.files import atomic_write
+from training.report.evaluation_page import STYLE
 from training.report.svg import Axes
 from training.report.tables import cell
-from training.run.disk import write_whole
 
 EXPLAINED, PAGE = "explain.json", "explain.html"
 
 
 def write_page(folder: Path) -> Path:
-    """Make ``explain.html`` of ``explain.json`` and the pictures beside it.
+    """Write ``explain.html`` from ``explain.json`` and the pictures in the folder.
 
     Raises
     ------
     DataError
-        If there is no explanation.
+        If ``explain.json`` cannot be read.
     """
     try:
         found = json.loads((folder / EXPLAINED).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{folder / EXPLAINED} cannot be read: explain the run again") from error
-    title = f"{found['model']['name']} {found['model']['version']}: what it looks at"
+    title = f"{found['model']['name']} {found['model']['version']}: explanation"
     page = (
         "<!doctype html>\n"
         f'<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{STYLE.read_text(encoding='utf-8')}</style></head>\n<body><main>"
         f"<header><h1>{escape(title)}</h1></header>\n"
-        f"{_worth(found)}\n{_overlays(found, folder)}\n{_inside(found, folder)}\n"
+        f"{_faithfulness(found)}\n{_overlays(found, folder)}\n{_inside(found, folder)}\n"
         "</main></body></html>\n"
     )
-    write_whole(folder / PAGE, page)
+    atomic_write(folder / PAGE, page)
     return folder / PAGE
 
 
-def _worth(found: dict[str, Any]) -> str:
+def _faithfulness(found: dict[str, Any]) -> str:
     rows = "".join(
         f"<tr><td>{escape(name)}</td><td>{cell(each)}</td></tr>"
         for name, each in found["measured"].items()
@@ -55,11 +55,11 @@ def _worth(found: dict[str, Any]) -> str:
     boxes = found["boxes"]
     played = f"{boxes} images had a box of their finding." if boxes else "No image had a box."
     return (
-        "<section><h2>What a heat map is worth</h2>"
+        "<section><h2>Faithfulness of the heat maps</h2>"
         f'<p class="soft">{played} Pointing game: the share of images in which the peak of the map '
         "lies in the box. Deletion: area under the class' probability while the hottest pixels "
         "are blurred away, lower is better; insertion: while they come back, higher is better. "
-        "A map that is worth something beats the order drawn at random.</p>"
+        "A faithful map is better than a random order.</p>"
         f'<table>{rows}</table><div class="figures">{drawn}</div></section>'
     )
 
@@ -76,12 +76,12 @@ def _overlays(found: dict[str, Any], folder: Path) -> str:
     shown = "".join(
         _figure(
             folder / f"overlay-{each['image']}.png",
-            f"{each['class']}{'' if each['true'] else ' (not true: what was answered)'}",
+            f"{each['class']}{'' if each['true'] else ' (predicted, not true)'}",
         )
         for each in found["images"]
     )
     return (
-        "<section><h2>Where it looks</h2>"
+        "<section><h2>Heat maps</h2>"
         '<p class="soft">From left to right: the input, CAM, Grad-CAM, Grad-CAM++. Framed: the box '
         f'of the finding, where it is known.</p><div class="sheets">{shown}</div></section>'
     )
@@ -92,17 +92,17 @@ def _inside(found: dict[str, Any], folder: Path) -> str:
         _figure(folder / f"features-{number}.png", layer)
         for number, layer in enumerate(found["layers"])
     )
-    liked = "".join(
+    maximised = "".join(
         _figure(folder / f"class-{k}.png", name) for k, name in enumerate(found["classes"])
     )
     return (
         "<section><h2>Feature maps</h2>"
         '<p class="soft">The most active channels of some layers for one image, in viridis; '
         f'each layer has its own scale.</p><div class="sheets">{maps}</div></section>'
-        "<section><h2>What each class likes best</h2>"
-        '<p class="soft">Images made by gradient ascent from grey. They show what the network '
-        "answers to, not what a finding looks like.</p>"
-        f'<div class="figures">{liked}</div></section>'
+        "<section><h2>Activation maximisation</h2>"
+        '<p class="soft">Images made by gradient ascent from grey. They show what activates '
+        "the network most, not what a finding looks like.</p>"
+        f'<div class="figures">{maximised}</div></section>'
     )
 
 

@@ -1,4 +1,4 @@
-"""Explain a run: draw what its network looks at, and measure what that is worth."""
+"""Explain a run: draw heat maps and feature maps, and measure how faithful they are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,28 +7,28 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from pacs_ai.files import atomic_write
 from training.data.samples import Dataset, Sample
-from training.evaluate.judge import plain
 from training.evaluate.network import TrainedNetwork
 from training.evaluate.publish import as_json, calibration_of
-from training.evaluate.score import image_key, look
+from training.evaluate.results import jsonable
+from training.evaluate.score import image_key, run_batches
 from training.evaluate.worst import box_of
-from training.explain.inside import choose_layers, feature_maps, maximise
-from training.explain.saliency import METHODS
-from training.explain.worth import (
-    answer_of,
-    area,
+from training.explain.faithfulness import (
+    area_under_curve,
     blur,
-    curve,
+    deletion_insertion,
     means,
     order_of,
-    point,
+    pointing_game,
+    probability_function,
     random_order,
 )
+from training.explain.feature_visualisation import choose_layers, feature_maps, maximise_activation
+from training.explain.saliency import METHODS
 from training.recipe.recipe import Recipe
-from training.report.explained import write_page
+from training.report.explanation_page import write_page
 from training.report.pictures import as_rgb, enlarge, frame, grey_of, mosaic, overlay, png
-from training.run.disk import write_whole
 from training.run.run import Run
 from training.statistics.calibration import Calibration
 
@@ -39,60 +39,60 @@ _MEASURED = "Grad-CAM"
 
 
 @dataclass(slots=True)
-class Worth:
-    """What was measured of single images, by name, and whose they are."""
+class ImageMeasures:
+    """Measured values of single images by name, and the patient of each image."""
 
     values: dict[str, list[float]] = field(default_factory=dict)
     patients: list[str] = field(default_factory=list)
 
     def add(self, patient: str, **values: float) -> None:
-        """Write one image down."""
+        """Add the values of one image."""
         self.patients.append(patient)
         for name, value in values.items():
             self.values.setdefault(name, []).append(value)
 
 
 def explain(run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model) -> dict[str, object]:
-    """Draw overlays, feature maps and favourite images, and measure the heat maps.
+    """Draw overlays, feature maps and maximised activations, and measure the heat maps.
 
     Parameters
     ----------
     run
-        One that is evaluated; gets ``explain/`` with PNG files, ``explain.json`` and
+        It must be evaluated already. It gets ``explain/`` with PNG files, ``explain.json`` and
         ``explain.html``.
     recipe
-        How many of what.
+        Has the numbers of images, layers and steps.
     dataset
-        Its test split is explained.
+        The test split is explained.
     network
-        The trained one.
+        The trained network.
 
     Returns
     -------
     dict
         The content of ``explain.json``: under ``measured`` the figures with their intervals.
     """
-    config, folder, looking = recipe.explanation, run.explain, TrainedNetwork(network)
-    shown = evenly(dataset.test, config.images)
+    config, folder, classifier = recipe.explanation, run.explain, TrainedNetwork(network)
+    shown = evenly_by_class(dataset.test, config.images)
     run.log(f"drawing heat maps of {len(shown)} images")
-    images = draw_overlays(looking, shown, recipe, folder)
+    images = draw_overlays(classifier, shown, recipe, folder)
     example = next((s for s in shown if _finding(s, recipe) is not None), shown[0])
     layers = choose_layers(network, config.layers)
-    run.log("drawing feature maps and what each class likes best")
-    seen = next(iter(look(looking, [example], recipe.input, 1)))[1].x
+    run.log("drawing feature maps and maximised activations")
+    seen = next(iter(run_batches(classifier, [example], recipe.input, 1)))[1].x
     for number, layer in enumerate(layers):
         picture = feature_maps(network, seen, layer, config.channels)
-        write_whole(folder / f"features-{number}.png", png(picture))
+        atomic_write(folder / f"features-{number}.png", png(picture))
     for k in range(len(recipe.classes)):
-        liked = maximise(network, k, recipe.input, config.steps)
-        write_whole(folder / f"class-{k}.png", png(liked))
-    run.log("measuring what the heat maps are worth")
-    pointing = measure_pointing(looking, dataset.test, recipe)
-    hanging, curves = measure_curves(looking, dataset.test, recipe, calibration_of(run))
+        maximised = maximise_activation(network, k, recipe.input, config.steps)
+        atomic_write(folder / f"class-{k}.png", png(maximised))
+    run.log("measuring how faithful the heat maps are")
+    pointing = measure_pointing(classifier, dataset.test, recipe)
+    faithfulness, curves = measure_curves(classifier, dataset.test, recipe, calibration_of(run))
     resamples = recipe.evaluation.resamples
     measured = {
         **means(pointing.values, pointing.patients, resamples),
-        **means(hanging.values, hanging.patients, resamples),
+        **means(faithfulness.values, faithfulness.patients, resamples),
     }
     found = {
         "format": 1,
@@ -102,16 +102,16 @@ def explain(run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model) ->
         "example": image_key(example),
         "layers": layers,
         "boxes": len(pointing.patients),
-        "measured": plain(measured),
-        "curves": plain(curves),
+        "measured": jsonable(measured),
+        "curves": jsonable(curves),
     }
-    write_whole(folder / EXPLAINED, as_json(found))
+    atomic_write(folder / EXPLAINED, as_json(found))
     write_page(folder)
     return found
 
 
-def evenly(samples: Sequence[Sample], count: int) -> list[Sample]:
-    """Choose samples evenly from the classes, the first of each in turn."""
+def evenly_by_class(samples: Sequence[Sample], count: int) -> list[Sample]:
+    """Choose samples evenly from the classes, taking turns between them."""
     ranks: dict[tuple[int, ...], int] = {}
     ranked: list[tuple[int, tuple[int, ...], int, Sample]] = []
     for sample in samples:
@@ -121,81 +121,91 @@ def evenly(samples: Sequence[Sample], count: int) -> list[Sample]:
 
 
 def _finding(sample: Sample, recipe: Recipe) -> int | None:
-    """Index of the first finding that is true for an image, None if there is none."""
+    """Return the first finding that is true for an image, None if there is none."""
     return next((k for k in sample.labels if recipe.classes[k].positive), None)
 
 
 def draw_overlays(
-    looking: TrainedNetwork, samples: Sequence[Sample], recipe: Recipe, folder: Path
+    classifier: TrainedNetwork, samples: Sequence[Sample], recipe: Recipe, folder: Path
 ) -> list[dict[str, object]]:
-    """Draw each image as it is and under every method, for its finding or what was answered."""
+    """Draw each image, and its heat map by each method, for its finding or the predicted class."""
     drawn: list[dict[str, object]] = []
-    for batch, images, logits, features in look(looking, samples, recipe.input, 1):
+    for batch, images, logits, features in run_batches(classifier, samples, recipe.input, 1):
         for row, sample in enumerate(batch):
             finding = _finding(sample, recipe)
             k = int(logits[row].argmax()) if finding is None else finding
             grey = grey_of(images.x[row], recipe.input)
-            maps = [do(features[row], looking.class_weights[k]) for do in METHODS.values()]
+            maps = [do(features[row], classifier.class_weights[k]) for do in METHODS.values()]
             cells = [as_rgb(grey), *(overlay(grey, each) for each in maps)]
             if box := box_of(images.inside[row, ..., 0]):
                 cells = [frame(each, box, _BOX) for each in cells]
             sheet = mosaic([enlarge(each, _SIDE) for each in cells], len(cells))
             key = image_key(sample)
-            write_whole(folder / f"overlay-{key}.png", png(sheet))
+            atomic_write(folder / f"overlay-{key}.png", png(sheet))
             drawn.append(
                 {"image": key, "class": recipe.classes[k].name, "true": k in sample.labels}
             )
     return drawn
 
 
-def measure_pointing(looking: TrainedNetwork, samples: Sequence[Sample], recipe: Recipe) -> Worth:
-    """Play the pointing game on every image with a finding and its box."""
-    worth = Worth()
+def measure_pointing(
+    classifier: TrainedNetwork, samples: Sequence[Sample], recipe: Recipe
+) -> ImageMeasures:
+    """Compute the pointing game for each image that has a finding with a box."""
+    measures = ImageMeasures()
     boxed = [s for s in samples if s.box is not None and _finding(s, recipe) is not None]
-    for batch, images, _, features in look(looking, boxed, recipe.input, recipe.feeding.workers):
+    for batch, images, _, features in run_batches(
+        classifier, boxed, recipe.input, recipe.feeding.workers
+    ):
         for row, sample in enumerate(batch):
             inside = images.inside[row, ..., 0] > 0
             k = _finding(sample, recipe)
             if k is None or not inside.any():
                 continue
             found = {
-                name: point(do(features[row], looking.class_weights[k]), inside)
+                name: pointing_game(do(features[row], classifier.class_weights[k]), inside)
                 for name, do in METHODS.items()
             }
             values = {f"pointing game, {name}": each.hit for name, each in found.items()}
             values[f"heat inside the box, {_MEASURED}"] = found[_MEASURED].inside
             values["pointing game and heat by chance"] = found[_MEASURED].area
-            worth.add(sample.key, **values)
-    return worth
+            measures.add(sample.key, **values)
+    return measures
 
 
 def measure_curves(
-    looking: TrainedNetwork, samples: Sequence[Sample], recipe: Recipe, calibration: Calibration
-) -> tuple[Worth, dict[str, list[float]]]:
-    """Measure how the answer falls when what is hot is taken away, and rises when it comes back.
+    classifier: TrainedNetwork, samples: Sequence[Sample], recipe: Recipe, calibration: Calibration
+) -> tuple[ImageMeasures, dict[str, list[float]]]:
+    """Measure the probability while the hottest pixels are deleted, and while they are inserted.
 
     Returns
     -------
     tuple
-        Areas under the curves of each image, and the mean curves.
+        Areas under the curves for each image, and the mean curves.
     """
-    config, worth = recipe.explanation, Worth()
-    chosen = evenly([s for s in samples if _finding(s, recipe) is not None], config.curve_images)
+    config, measures = recipe.explanation, ImageMeasures()
+    chosen = evenly_by_class(
+        [s for s in samples if _finding(s, recipe) is not None], config.curve_images
+    )
     lines: dict[str, list[np.ndarray]] = {}
-    for batch, images, _, features in look(looking, chosen, recipe.input, 1):
+    for batch, images, _, features in run_batches(classifier, chosen, recipe.input, 1):
         for row, sample in enumerate(batch):
             k, x = _finding(sample, recipe) or 0, images.x[row]
-            answer = answer_of(looking, k, recipe.release.activation, calibration.temperature)
-            heat = METHODS[_MEASURED](features[row], looking.class_weights[k])
+            answer = probability_function(
+                classifier, k, recipe.release.activation, calibration.temperature
+            )
+            heat = METHODS[_MEASURED](features[row], classifier.class_weights[k])
             orders = {
                 _MEASURED: order_of(heat, *x.shape[:2]),
-                "at random": random_order(x.shape[0], x.shape[1], len(worth.patients)),
+                "at random": random_order(x.shape[0], x.shape[1], len(measures.patients)),
             }
             values = {}
             for name, order in orders.items():
-                found = curve(x, order, blur(x, config.blur), config.curve_steps, answer)
+                found = deletion_insertion(
+                    x, order, blur(x, config.blur), config.curve_steps, answer
+                )
                 for kind, line in zip(("deletion", "insertion"), found, strict=True):
                     lines.setdefault(f"{kind}, {name}", []).append(line)
-                    values[f"{kind}, {name}"] = area(line)
-            worth.add(sample.key, **values)
-    return worth, {name: np.mean(each, axis=0).tolist() for name, each in lines.items()}
+                    values[f"{kind}, {name}"] = area_under_curve(line)
+            measures.add(sample.key, **values)
+    return measures, {name: np.mean(each, axis=0).tolist() for name, each in lines.items()}

@@ -1,4 +1,4 @@
-"""``pacs-ai train``, ``finetune`` and ``tune``: find the weights."""
+"""``pacs-ai train``, ``finetune`` and ``tune``."""
 
 from typing import Annotated
 
@@ -16,13 +16,13 @@ from training.cli.options import (
     Seed,
     folder_of,
     prepare,
+    print_result,
     read_recipe,
-    say,
 )
 
 FindRate = Annotated[
     bool,
-    typer.Option("--find-lr", help="Only look for a good learning rate, and plot what was seen."),
+    typer.Option("--find-lr", help="Only find a good learning rate, and plot the losses."),
 ]
 Until = Annotated[
     str | None,
@@ -33,8 +33,8 @@ From = Annotated[
     typer.Option(
         "--from",
         metavar="LAYER",
-        help="Start of the names of layers that learn, deepest first; several times for several "
-        "stages. Default: the recipe's, else all.",
+        help="Beginning of the names of layers to unfreeze, last block first; repeat it for "
+        "several stages. Default: those of the recipe, else all.",
         show_default=False,
     ),
 ]
@@ -53,25 +53,25 @@ def train(
     until: Until = None,
     as_json: AsJson = False,
 ) -> None:
-    """Follow a recipe from the data to a bundle that the node serves.
+    """Train a model by a recipe, from the data to a bundle that the node serves.
 
-    The steps are download, dataset, train, finetune, evaluate, explain and export. All that comes
-    of it stands in one folder; a run that was stopped is continued with --resume.
+    The steps are download, dataset, train, finetune, evaluate, explain and export. All files go
+    into one folder; --resume continues a run that was stopped.
     """
     chosen = read_recipe(recipe, seed=seed, limit=limit, epochs=epochs)
     prepare(device)
-    from training.pipeline import Story, follow
+    from training.pipeline import Pipeline, run_pipeline
     from training.run.run import Run
 
     run = Run.start(chosen, folder_of(chosen, out), resume=resume)
     if find_lr:
-        from training.learn.lr_finder import find_rate
+        from training.learn.lr_finder import find_learning_rate
 
-        found = find_rate(run, run.recipe, Story(run).dataset)
-        say(found, as_json=as_json, otherwise=f"learning rate {found['suggested']:.2g}")
+        found = find_learning_rate(run, run.recipe, Pipeline(run).dataset)
+        print_result(found, as_json=as_json, otherwise=f"learning rate {found['suggested']:.2g}")
         return
-    follow(run, until=until)
-    say(run.report(), as_json=as_json, otherwise=f"the run is in {run.folder}")
+    run_pipeline(run, until=until)
+    print_result(run.report(), as_json=as_json, otherwise=f"the run is in {run.folder}")
 
 
 def finetune(
@@ -82,13 +82,13 @@ def finetune(
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train the network of a run further, with small steps; never for the worse.
+    """Fine-tune the network of a run; keep the result only if it is better on validation.
 
-    What comes after it (evaluate, explain, export) is to be done again then: pacs-ai train
+    The later steps (evaluate, explain, export) have to be repeated: pacs-ai train
     RUN/recipe.toml --out RUN --resume does it.
     """
     prepare(device)
-    from training.pipeline import Story
+    from training.pipeline import Pipeline
     from training.recipe.learning import Finetune
     from training.run.run import Run
 
@@ -100,8 +100,8 @@ def finetune(
     }
     section = opened.recipe.finetune or Finetune()
     opened.alter(finetune=section.model_copy(update=given))
-    Story(opened).do("finetune")
-    say(opened.summary("finetune"), as_json=as_json, otherwise=f"the run is in {run}")
+    Pipeline(opened).run_step("finetune")
+    print_result(opened.summary("finetune"), as_json=as_json, otherwise=f"the run is in {run}")
 
 
 def tune(
@@ -111,7 +111,11 @@ def tune(
     trials: Annotated[
         int | None,
         typer.Option(
-            "--trials", metavar="N", min=1, help="Trials, for the recipe's.", show_default=False
+            "--trials",
+            metavar="N",
+            min=1,
+            help="Number of trials, instead of the recipe's.",
+            show_default=False,
         ),
     ] = None,
     seed: Seed = None,
@@ -121,19 +125,21 @@ def tune(
     resume: Resume = False,
     as_json: AsJson = False,
 ) -> None:
-    """Look for good settings of a recipe: learning rate, dropout, augmentation, unfreezing.
+    """Search good settings of a recipe: learning rate, dropout, augmentation, unfreezing.
 
-    The trials stand in a SQLite study in the run's folder; --resume adds what is missing.
+    The trials are in a SQLite study in the run folder; --resume adds the missing ones.
     """
     chosen = read_recipe(recipe, seed=seed, limit=limit, epochs=None)
     prepare(device)
-    from training.learn.tune import tune as search
-    from training.pipeline import Story
+    from training.learn.tune import tune as tune_recipe
+    from training.pipeline import Pipeline
     from training.run.run import Run
 
     folder = folder_of(chosen, out)
     run = Run.start(
         chosen, folder if out else folder.with_name(f"{folder.name}-tuning"), resume=resume
     )
-    found = search(run, run.recipe, Story(run).dataset, trials=trials, epochs=epochs)
-    say(found, as_json=as_json, otherwise=f"the best of {found['trials']} trials: {found['best']}")
+    found = tune_recipe(run, run.recipe, Pipeline(run).dataset, trials=trials, epochs=epochs)
+    print_result(
+        found, as_json=as_json, otherwise=f"the best of {found['trials']} trials: {found['best']}"
+    )

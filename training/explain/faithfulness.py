@@ -1,4 +1,4 @@
-"""Measure what a heat map is worth: does it lie on the finding, does the answer hang on it."""
+"""Measure heat maps: whether they cover the finding, and whether the prediction depends on them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ _AT_ONCE = 64
 
 @dataclass(frozen=True, slots=True)
 class Pointing:
-    """Whether one map points at the box of the finding.
+    """Whether one heat map points at the box of the finding.
 
-    ``hit``: its peak lies inside. ``inside``: the share of its heat that does. ``area``: the share
-    of the image that the box takes, which is what chance gives for both.
+    ``hit`` is 1 if its peak is in the box, else 0. ``inside`` is the share of its heat in the box.
+    ``area`` is the share of the image that the box covers, the expected value of both by chance.
     """
 
     hit: float
@@ -31,20 +31,20 @@ class Pointing:
     area: float
 
 
-def point(saliency: Floats, inside: npt.NDArray[np.bool_]) -> Pointing:
-    """Play the pointing game for one image.
+def pointing_game(saliency: Floats, inside: npt.NDArray[np.bool_]) -> Pointing:
+    """Compute the pointing game for one image.
 
     Parameters
     ----------
     saliency
         Any size, in [0, 1].
     inside
-        Where the box lies, shape (height, width) of the network's input.
+        1 in the box, shape (height, width) of the input of the network.
 
     Notes
     -----
     Zhang et al., Top-down neural attention by excitation backprop, 2018; the share of heat: Wang
-    et al., Score-CAM, 2020. A map that is all zero points nowhere.
+    et al., Score-CAM, 2020. A map that is all zero has no peak.
     """
     full = stretch(saliency, *inside.shape)
     heat = float(full.sum())
@@ -55,7 +55,7 @@ def point(saliency: Floats, inside: npt.NDArray[np.bool_]) -> Pointing:
 
 
 def blur(x: Floats, share: float) -> Floats:
-    """Blur an image, shape (h, w, c), by a Gaussian whose deviation is a share of its side."""
+    """Blur an image (h, w, c) by a Gaussian; ``share`` is its deviation relative to the side."""
     down, across = (_gaussian(size, share * max(x.shape[:2])) for size in x.shape[:2])
     spread = np.einsum("ij,jkc,lk->ilc", down, x, across, optimize=True)
     return np.asarray(spread, dtype=np.float32)
@@ -67,32 +67,32 @@ def _gaussian(size: int, deviation: float) -> npt.NDArray[np.float64]:
     return np.asarray(kernel / kernel.sum(axis=1, keepdims=True))
 
 
-def curve(
+def deletion_insertion(
     x: Floats,
     order: npt.NDArray[np.int64],
     blurred: Floats,
     steps: int,
     answer: Callable[[Floats], Floats],
 ) -> tuple[Floats, Floats]:
-    """Take an image away, and bring it back, in an order of its pixels.
+    """Delete the pixels of an image, and insert them again, in a given order.
 
     Parameters
     ----------
     x
-        The network's input, shape (h, w, c).
+        Input of the network, shape (h, w, c).
     order
-        Pixels (indices into h * w), the most important first.
+        Indices of pixels in h * w, the most important first.
     blurred
-        What stands where a pixel is taken away.
+        The image that replaces deleted pixels.
     steps
         Number of steps.
     answer
-        The class' probability, for images (n, h, w, c).
+        Computes the probability of the class, from images (n, h, w, c) to (n,).
 
     Returns
     -------
     tuple
-        Probabilities after 0 ... all steps of deletion, and of insertion; shapes (steps + 1,).
+        Probabilities after each step of deletion, and of insertion; shapes (steps + 1,).
 
     Notes
     -----
@@ -108,26 +108,26 @@ def curve(
 
 
 def order_of(saliency: Floats, height: int, width: int) -> npt.NDArray[np.int64]:
-    """Sort the pixels of the input by a map stretched over it, the hottest first."""
+    """Sort the pixels of the input by the stretched heat map, the hottest first."""
     return np.argsort(-stretch(saliency, height, width).ravel(), kind="stable")
 
 
 def random_order(height: int, width: int, number: int) -> npt.NDArray[np.int64]:
-    """Draw an order by chance, the same for the same number: in blocks as coarse as a heat map."""
+    """Return a random order in coarse blocks like a heat map; the same number gives the same."""
     rng = np.random.default_rng([_SEED, number])
     coarse = rng.uniform(size=(max(1, height // 8), max(1, width // 8))).astype(np.float32)
     return order_of(coarse, height, width)
 
 
-def area(probabilities: Floats) -> float:
-    """Area under a curve of equal steps, in [0, 1]."""
+def area_under_curve(probabilities: Floats) -> float:
+    """Compute the area under a curve of equal steps, in [0, 1]."""
     return float((probabilities[1:] + probabilities[:-1]).mean() / 2)
 
 
-def answer_of(
+def probability_function(
     network: Classifier, k: int, activation: str, temperature: float
 ) -> Callable[[Floats], Floats]:
-    """Make the function that gives a class' probability for any images, some at a time."""
+    """Return a function from images (n, h, w, c) to the probabilities of a class, shape (n,)."""
 
     def answer(x: Floats) -> Floats:
         logits = [
@@ -141,7 +141,7 @@ def answer_of(
 def means(
     values: Mapping[str, Sequence[float]], patients: Sequence[str], resamples: int
 ) -> dict[str, Interval]:
-    """Average figures of single images, each with its interval over patients."""
+    """Average values of single images, with intervals over patients."""
     if not patients:
         return {}
     table = {name: np.array(each, dtype=np.float64) for name, each in values.items()}

@@ -1,4 +1,4 @@
-"""A contact sheet: what the network sees in training, so that a person can see it too."""
+"""A contact sheet of training images with their augmentation, for people to check."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,33 +9,33 @@ import tensorflow as tf
 from PIL import Image, ImageDraw
 
 from training.data.augment import augment
-from training.data.order import balance_groups
 from training.data.read import Floats
 from training.data.samples import Sample
-from training.data.store import hold
+from training.data.sampling import balance_groups
+from training.data.store import load_store
 from training.recipe.recipe import Recipe
 
 _VARIANTS = 7
 _ROWS = 10
 _MARGIN, _TITLE = 4, 14
 _LINE = (255, 190, 60)
-"""The finding's box is drawn in amber: light on dark tissue, and told apart by everybody."""
+"""The box of the finding is amber: visible on dark tissue, also for colour-blind people."""
 
 
 def contact_sheet(samples: Sequence[Sample], recipe: Recipe, path: Path) -> None:
-    """Draw some images as they are, and beside each how it is varied, into a PNG file.
+    """Draw some images, and beside each its augmented variants, into a PNG file.
 
     Parameters
     ----------
     samples
-        Of the training split; rows take turns between the groups that are drawn evenly.
+        Samples of the training split; rows take turns between the balanced groups.
     recipe
-        Says how images are varied.
+        Has the augmentation.
     path
-        Where the sheet goes.
+        The PNG file.
     """
     chosen = _turns(samples, recipe)
-    store = hold(chosen, recipe.input, recipe.feeding.model_copy(update={"cache": "memory"}))
+    store = load_store(chosen, recipe.input, recipe.feeding.model_copy(update={"cache": "memory"}))
     every = np.arange(len(chosen))
     grey, inside = store.grey[..., None], store.inside(every)
     columns = [(grey, inside)]
@@ -72,7 +72,7 @@ def _draw(columns: Sequence[tuple[Floats, Floats]], names: Sequence[str]) -> Ima
 
 
 def _tile(grey: Floats, inside: Floats) -> npt.NDArray[np.uint8]:
-    """Colour an image, and the edge of the finding's box in it."""
+    """Convert an image to RGB, and draw the edge of the box."""
     shades = np.rint(np.clip(grey, 0, 1) * 255).astype(np.uint8)
     tile = np.repeat(shades[..., None], 3, axis=2)
     marked = np.pad(inside > 0, 1)

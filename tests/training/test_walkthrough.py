@@ -1,0 +1,58 @@
+"""The walk through a training run names files, functions and shapes that are there."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.train
+
+PLACE = re.compile(r"\[`(training/[\w/]+\.py)`\]\(\.\./(training/[\w/]+\.py)\)\s+`(\w+)`")
+STEPS = ("Download", "Dataset", "Preprocessing", "Batches", "Network", "Training", "Fine-tuning")
+STEPS += ("Evaluation", "Explanation", "Export")
+
+
+@pytest.fixture(scope="module")
+def page(root: Path) -> str:
+    return (root / "docs" / "training-walkthrough.md").read_text(encoding="utf-8")
+
+
+def defined(path: Path) -> set[str]:
+    """Name the functions, classes and constants at the top of a module."""
+    names: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        targets = [node.target] if isinstance(node, ast.AnnAssign) else targets
+        names |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return names
+
+
+def test_every_named_file_has_the_function_named_with_it(page: str, root: Path) -> None:
+    places = PLACE.findall(page)
+    assert len(places) > 30
+    assert page.count("[`training/") == len(places), "a file is named without a function"
+    for shown, target, name in places:
+        assert shown == target
+        assert name in defined(root / shown), f"{shown} has no {name}"
+
+
+def test_other_functions_that_are_named_are_somewhere_in_training(page: str, root: Path) -> None:
+    everything = set().union(*(defined(path) for path in (root / "training").rglob("*.py")))
+    for name in ("build_training_model", "compile_model", "plan_phases", "heat_inside", "missed"):
+        assert f"`{name}`" in page
+        assert name in everything
+    for name in ("Store", "Sample", "Scores", "Recipe", "Run", "Pipeline", "Dataset"):
+        assert f"`{name}" in page
+        assert name in everything
+
+
+def test_the_steps_are_told_in_the_order_of_the_pipeline(page: str) -> None:
+    headings = [heading.rstrip(":,") for heading in re.findall(r"^## [1-9]\d*\. (\S+)", page, re.M)]
+    assert headings == list(STEPS)
+
+
+def test_it_is_read_in_one_sitting(page: str) -> None:
+    assert len(page.split()) < 2000
