@@ -189,7 +189,7 @@ def _network(run: Run) -> Any:  # noqa: ANN401 - a network of Keras, which is no
 
 
 def _run_of(run: Run, data: Path, limit: int | None) -> Run:
-    """Make the folder in which other data are described and result; an old one makes way."""
+    """Create the run folder for the evaluation on other data; an old one is removed."""
     folder = run.evaluation / data.stem
     other = _recipe_of(run.folder / RECIPE, data).model_copy(update={"limit": limit})
     if (folder / STATE).exists():
@@ -198,7 +198,7 @@ def _run_of(run: Run, data: Path, limit: int | None) -> Run:
 
 
 def _recipe_of(path: Path, data: Path) -> Recipe:
-    """Put other data into a run's recipe; nothing is left out of them, and all of them is result.
+    """Return the recipe of a run with other data, all of which is evaluated.
 
     Raises
     ------

@@ -4,6 +4,7 @@
 """
 
 import inspect
+import json
 import re
 import sys
 import types
@@ -16,7 +17,6 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from training.recipe.recipe import Recipe
-from training.recipe.toml import inline
 
 _HEAD = """\
 # Recipes, key by key
@@ -60,7 +60,7 @@ def _told_by(model: type[BaseModel]) -> str:
     """Write the key that selects one of several forms of a section."""
     for key, field in model.model_fields.items():
         if get_origin(field.annotation) is Literal and field.is_required():
-            return f"{key} = {' | '.join(inline(value) for value in get_args(field.annotation))}"
+            return f"{key} = {' | '.join(_literal(value) for value in get_args(field.annotation))}"
     return model.__name__
 
 
@@ -84,7 +84,7 @@ def _type(annotation: Any) -> str:  # noqa: ANN401 - any annotation there is
     """Describe the type of a key."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
-        return " or ".join(f"`{inline(value)}`" for value in arguments)
+        return " or ".join(f"`{_literal(value)}`" for value in arguments)
     if origin in (Union, types.UnionType):
         return " or ".join(_type(each) for each in arguments if each is not type(None))
     if origin is tuple:
@@ -97,13 +97,18 @@ def _type(annotation: Any) -> str:  # noqa: ANN401 - any annotation there is
     return _WORDS.get(annotation, getattr(annotation, "__name__", str(annotation)))
 
 
+def _literal(value: object) -> str:
+    """Write a value as in a recipe: text, numbers, booleans and lists look the same in JSON."""
+    return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
+
+
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "needed"
     value = field.get_default(call_default_factory=True)
     if value is None or value is PydanticUndefined:
         return ""
-    return f"`{inline(value)}`"
+    return f"`{_literal(value)}`"
 
 
 def main() -> None:

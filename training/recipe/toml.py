@@ -1,8 +1,11 @@
-"""Write TOML, which the standard library only reads."""
+"""Write values as TOML, by tomli-w; the standard library only reads TOML."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
+
+import tomli_w
+
+from pacs_ai.errors import ConfigError
 
 
 def dumps(values: Mapping[str, object]) -> str:
@@ -11,51 +14,41 @@ def dumps(values: Mapping[str, object]) -> str:
     Parameters
     ----------
     values
-        Texts, numbers, truths, paths, lists of those, sections, and lists of sections, which stand
-        last. None is left out: TOML has no word for it.
+        Text, numbers (also infinity and not a number), booleans, paths (written as text), lists of
+        them, and sections. A key whose value is None is left out, because TOML has no null.
+
+    Raises
+    ------
+    ConfigError
+        If TOML cannot hold a value: None in a list, text that is not Unicode, or another type. The
+        message names the key.
     """
-    plain = {key: value for key, value in values.items() if not _nested(value)}
-    lines = [f"{key} = {inline(value)}" for key, value in plain.items() if value is not None]
-    lines += _sections("", {key: value for key, value in values.items() if key not in plain})
-    return "\n".join(lines).lstrip("\n") + "\n"
+    return tomli_w.dumps(_section(values, ""))
 
 
-def inline(value: object) -> str:
-    """Write one value in one line."""
+def _section(values: Mapping[str, object], prefix: str) -> dict[str, object]:
+    return {
+        _text(key, prefix + key): _value(value, prefix + key)
+        for key, value in values.items()
+        if value is not None
+    }
+
+
+def _value(value: object, key: str) -> object:
     if isinstance(value, Mapping):
-        pairs = (f"{_key(key)} = {inline(each)}" for key, each in value.items() if each is not None)
-        return f"{{ {', '.join(pairs)} }}" if value else "{}"
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(inline(each) for each in value)}]"
-    # JSON's texts, numbers and truths are TOML's, too.
-    return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
+        return _section(value, f"{key}.")
+    if isinstance(value, list | tuple):
+        return [_value(each, f"{key}[{index}]") for index, each in enumerate(value)]
+    if isinstance(value, str | Path):
+        return _text(str(value), key)
+    if isinstance(value, bool | int | float):
+        return value
+    raise ConfigError(f"{key}: TOML cannot hold a value of type {type(value).__name__}")
 
 
-def _sections(prefix: str, values: Mapping[str, object]) -> list[str]:
-    lines: list[str] = []
-    for key, value in values.items():
-        name = prefix + _key(key)
-        for section in value if isinstance(value, (list, tuple)) else [value]:
-            assert isinstance(section, Mapping)  # noqa: S101 - `_nested` saw to it
-            inner = {k: v for k, v in section.items() if isinstance(v, Mapping)}
-            many = not isinstance(value, Mapping)
-            if many:  # inside of a list of sections everything stands in one line a key
-                inner = {}
-            lines += ["", f"[[{name}]]" if many else f"[{name}]"]
-            lines += [
-                f"{_key(k)} = {inline(v)}"
-                for k, v in section.items()
-                if k not in inner and v is not None
-            ]
-            lines += _sections(f"{name}.", inner)
-    return lines
-
-
-def _nested(value: object) -> bool:
-    several = isinstance(value, (list, tuple)) and len(value) > 0
-    return isinstance(value, Mapping) or (several and isinstance(value[0], Mapping))  # type: ignore[index]
-
-
-def _key(key: str) -> str:
-    bare = key.replace("-", "").replace("_", "")
-    return key if bare.isalnum() and bare.isascii() else json.dumps(key, ensure_ascii=False)
+def _text(text: str, key: str) -> str:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"{key!r}: the text is not Unicode: TOML cannot hold it") from error
+    return text
