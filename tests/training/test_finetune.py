@@ -83,7 +83,7 @@ def test_what_makes_it_worse_is_thrown_away(run: Run, dataset: Dataset) -> None:
     found = finetune(run, tuned(run.recipe, epochs=1, learning_rate=50.0), dataset)
     assert found["kept"] == "start"
     assert run.best.read_bytes() == best
-    assert "nothing better" in (run.folder / "log.txt").read_text()
+    assert "did not improve" in (run.folder / "log.txt").read_text()
 
 
 def test_without_a_section_nothing_is_done(run: Run, dataset: Dataset) -> None:

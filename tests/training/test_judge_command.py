@@ -149,7 +149,7 @@ def test_a_bundle_goes_where_it_is_told_and_replaces_only_bundles(
     load_bundle(there)
     precious = tmp_path / "precious"
     precious.mkdir()
-    assert "no bundle" in command("export", trained.folder, "--out", precious, code=2)
+    assert "not a bundle" in command("export", trained.folder, "--out", precious, code=2)
     assert precious.is_dir()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pacs_ai.files import atomic_write
+from training.report.figure import save_png
 
 Row = Mapping[str, float]
 
@@ -21,15 +21,7 @@ def draw_curves(rows: Sequence[Row], path: Path) -> None:
     right.plot(_epochs(rows), rates, color="tab:grey")
     # a cosine schedule ends at 0, which a logarithmic axis cannot show if it is the only value
     right.set(xlabel="epoch", title="learning rate", yscale="log" if max(rates) > 0 else "linear")
-    save_figure(figure, path)
-
-
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a PNG file; the same content gives the same bytes."""
-    draft = path.with_name(f"{path.stem}.draft.png")
-    figure.savefig(draft, dpi=110, metadata={"Software": None})
-    atomic_write(path, draft.read_bytes())
-    draft.unlink()
+    save_png(figure, path)
 
 
 def _pair(axes: Axes, rows: Sequence[Row], name: str) -> None:

@@ -8,13 +8,13 @@ from matplotlib.figure import Figure
 
 from pacs_ai.files import atomic_write
 from training.data.samples import Dataset
-from training.learn.curves import save_figure
 from training.learn.environment import environment
 from training.learn.schedules import learning_rate_of
 from training.learn.train import choose_task, load_splits
 from training.learn.training_task import compile_model
 from training.networks import build_network
 from training.recipe.recipe import Recipe
+from training.report.figure import save_png
 from training.run.run import Run
 
 LOWEST, HIGHEST, STEPS = 1e-7, 1.0, 120
@@ -101,4 +101,4 @@ def _draw(run: Run, rates: np.ndarray, losses: np.ndarray, suggested: float) -> 
     axes.set(xscale="log", xlabel="learning rate", ylabel="loss, smoothed")
     axes.set_ylim(top=float(np.nanmin(losses)) * _DIVERGED)
     axes.legend(frameon=False)
-    save_figure(figure, run.plots / "learning_rate.png")
+    save_png(figure, run.plots / "learning_rate.png")

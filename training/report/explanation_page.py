@@ -9,7 +9,8 @@ from typing import Any
 from pacs_ai.errors import DataError
 from pacs_ai.files import atomic_write
 from training.report.evaluation_page import STYLE
-from training.report.svg import Axes
+from training.report.figure import svg, unit_plot
+from training.report.plots import chance_line, line
 from training.report.tables import cell
 
 EXPLAINED, PAGE = "explain.json", "explain.html"
@@ -65,11 +66,11 @@ def _faithfulness(found: dict[str, Any]) -> str:
 
 
 def _curves(curves: dict[str, list[float]], kind: str) -> str:
-    axes = Axes("share of pixels", "probability", f"{kind} curve")
-    for name, style in (("at random", "chance"), ("Grad-CAM", "curve")):
-        line = curves[f"{kind}, {name}"]
-        axes.line([(i / (len(line) - 1), y) for i, y in enumerate(line)], style)
-    return axes.draw()
+    figure, axes = unit_plot("share of pixels", "probability")
+    for name, draw in (("at random", chance_line), ("Grad-CAM", line)):
+        values = curves[f"{kind}, {name}"]
+        draw(axes, [(i / (len(values) - 1), y) for i, y in enumerate(values)])
+    return svg(figure, f"{kind} curve")
 
 
 def _overlays(found: dict[str, Any], folder: Path) -> str:
