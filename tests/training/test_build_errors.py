@@ -141,7 +141,7 @@ def test_an_image_without_a_label(folder: Path, demo_recipe: Recipe) -> None:
 def test_labels_of_images_that_are_not_there(folder: Path, demo_recipe: Recipe) -> None:
     first(folder).unlink()
     (note,) = build(recipe_of(demo_recipe, folder), CONSOLE).dataset.notes
-    assert "1 rows name no image that is there" in note
+    assert "1 rows name an image that is not there" in note
     assert f"{LABELS_FILE}, line 2" in note
 
 

@@ -4,8 +4,6 @@ import hashlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.phantom import write_phantom_study
 from tests.training.collection import collection_recipe, write_collection
+from tests.training.commands import finish, start
 from tests.training.nbia_server import serving
 from training.recipe.recipe import RECIPES
 from training.run.run import STEPS, Run
@@ -54,22 +53,6 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("recipe") / "recipe.toml"
     path.write_text(text, encoding="utf-8")
     return path
-
-
-def start(root: Path, *words: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "pacs_ai", *map(str, words)],
-        cwd=root,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> str:
-    out, err = process.communicate()
-    assert process.returncode == 0, err
-    return out
 
 
 def hashes(folder: Path) -> dict[str, str]:

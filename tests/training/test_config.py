@@ -40,7 +40,7 @@ def test_imagenet_weights_get_what_they_were_trained_on(tmp_path: Path) -> None:
     text = (RECIPES / "midrc-ricord-1c.toml").read_text(encoding="utf-8")
     path = tmp_path / "recipe.toml"
     path.write_text(text.replace("letterbox-caffe-rgb-v1", "letterbox-v1"), encoding="utf-8")
-    with pytest.raises(ConfigError, match='it has to be "letterbox-caffe-rgb-v1"'):
+    with pytest.raises(ConfigError, match='has to be "letterbox-caffe-rgb-v1"'):
         load_recipe(path)
     load_recipe(path, {"network": {"weights": "none"}, "optimisation": {"base": "trained"}})
 

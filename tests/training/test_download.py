@@ -132,7 +132,7 @@ def test_a_fault_that_passes_is_overcome(server: NbiaServer, tmp_path: Path, fau
         ("duplicate", "1 of 4 images arrived twice"),
         ("licence-only", "only a licence"),
         ("foreign", "another series"),
-        ("not-dicom", "no DICOM"),
+        ("not-dicom", "is not DICOM"),
         ("damaged", "damaged"),
     ],
 )

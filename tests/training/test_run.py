@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from pacs_ai.errors import ConfigError
-from pacs_ai.files import atomic_write
 from training.recipe.recipe import load_recipe
 from training.run.run import STATE, Run
 
@@ -49,12 +48,3 @@ def test_no_run_is_named(tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_text("")
     with pytest.raises(ConfigError):
         Run.open(tmp_path)
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    atomic_write(path, "first")
-    path.with_name("file.draft").mkdir()  # nothing can be written there
-    with pytest.raises(Exception, match="cannot be written"):
-        atomic_write(path, "second")
-    assert path.read_text() == "first"

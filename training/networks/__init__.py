@@ -4,6 +4,7 @@ The head is always the same, because Grad-CAM in closed form is exact only for i
 (docs/adr/0003-onnx-serving-and-closed-form-grad-cam.md).
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -11,15 +12,19 @@ from keras import layers
 
 from pacs_ai.model.spec import InputSpec
 from training.networks.backbone import backbone
+from training.networks.base import Base
 from training.networks.small import small_resnet
 from training.networks.weights import start_from
-from training.recipe.learning import Backbone, SmallResNet
+from training.recipe.learning import Backbone, Head, SmallResNet
 
 FEATURES, POOLED, DROPOUT, LOGITS = "features", "pooled", "dropout", "logits"
 """Names of the layers of the head: the last feature map, its mean, and the network's output."""
 
+BASES: Mapping[type[Head], Base] = {SmallResNet: small_resnet, Backbone: backbone}
+"""The base of each form of the section ``[network]``; docs/extending.md says how to add one."""
 
-def build_network(spec: InputSpec, config: SmallResNet | Backbone, classes: int) -> keras.Model:
+
+def build_network(spec: InputSpec, config: Head, classes: int) -> keras.Model:
     """Build a network, with random weights unless ``config.weights`` names a file.
 
     Parameters
@@ -45,7 +50,7 @@ def build_network(spec: InputSpec, config: SmallResNet | Backbone, classes: int)
         If ImageNet weights cannot be downloaded.
     """
     image = keras.Input((spec.height, spec.width, spec.channels), name="image")
-    x = _base(image, config)
+    x = BASES[type(config)](image, config)
     x = layers.Activation("linear", name=FEATURES)(x)  # (n, h, w, k)
     x = layers.GlobalAveragePooling2D(name=POOLED)(x)  # (n, k)
     if config.dropout > 0:
@@ -56,12 +61,6 @@ def build_network(spec: InputSpec, config: SmallResNet | Backbone, classes: int)
     if config.weights.endswith(".npz"):
         start_from(network, Path(config.weights))
     return network
-
-
-def _base(image: keras.KerasTensor, config: SmallResNet | Backbone) -> keras.KerasTensor:
-    if isinstance(config, SmallResNet):
-        return small_resnet(image, config)
-    return backbone(image, config)
 
 
 def base_layers(network: keras.Model) -> list[layers.Layer]:

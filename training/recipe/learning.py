@@ -30,6 +30,11 @@ class Head(Strict):
     l1: float = Field(default=0.0, ge=0.0)
     l2: float = Field(default=0.0, ge=0.0)
 
+    @property
+    def scaling(self) -> str | None:
+        """The input scaling that the initial weights need; None if they fit any."""
+        return None
+
 
 class SmallResNet(Head):
     """A small residual network for CPUs.

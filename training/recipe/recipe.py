@@ -16,7 +16,7 @@ from pacs_ai.model.manifest import ClassEntry
 from pacs_ai.model.spec import InputSpec, preprocess_id
 from training.recipe.data import Augmentation, Data, Feeding, Split, Strict
 from training.recipe.evaluation import Card, Evaluation, Explanation, Export
-from training.recipe.learning import Backbone, Finetune, Network, Optimisation, Release, Tuning
+from training.recipe.learning import Finetune, Network, Optimisation, Release, Tuning
 
 RECIPES = Path(__file__).resolve().parent / "shipped"
 
@@ -63,7 +63,7 @@ class Recipe(Strict):
 
     @model_validator(mode="after")
     def _preprocesses_as_weights_were_trained(self) -> Self:
-        wanted = self.network.scaling if isinstance(self.network, Backbone) else None
+        wanted = self.network.scaling
         steps = self.input.steps
         if wanted is not None and (steps.scaling, steps.channels) != (wanted, 3):
             right = preprocess_id(steps.resize, wanted, 3)
