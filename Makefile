@@ -28,7 +28,7 @@ endif
 # Whole files to each worker, as their fixtures are; tests/conftest.py puts the long ones first.
 pytest = $(PY) -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo test test-all slow check lint types contracts spelling sizes bench lock clean
+.PHONY: help setup demo dev test test-all slow check lint types contracts spelling sizes bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test-all: test slow ## Run the whole suite
 
 slow: $(DEV) ## Run the slow tests
 	$(pytest) -m "slow and not bench and not gpu" $(PYTEST_ARGS)
+
+dev: $(DEV) ## A node, Orthanc with OHIF and sample studies, until Ctrl-C
+	$(PY) -m tests.dev
 
 check: lint types contracts spelling sizes test ## Lint, types, contracts, then `make test`; CI adds the slow tests
 

@@ -8,10 +8,11 @@ import pytest
 
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
+from tests.conftest import missing
 from tests.integration.orthanc_server import OrthancServer
 from tests.ports import free_port
 from tests.viewer.browser import Browser
-from tests.viewer.packages import OHIF, PLAYWRIGHT, unpacked
+from tests.viewer.packages import OHIF, PLAYWRIGHT, Unavailable, unpacked
 from tests.viewer.site import Site
 
 Tool = Callable[[str], Path]
@@ -35,7 +36,10 @@ def orthanc(tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Or
 def browser(root: Path, tool: Tool, orthanc: OrthancServer) -> Iterator[Browser]:
     """The browser on OHIF with the settings of deploy/ohif; pictures go to test-output/viewer."""
     cache = root / "build" / "viewer"
-    ohif, playwright = (unpacked(package, cache, tool("npm")) for package in (OHIF, PLAYWRIGHT))
+    try:
+        ohif, playwright = (unpacked(package, cache, tool("npm")) for package in (OHIF, PLAYWRIGHT))
+    except Unavailable as error:
+        missing(str(error))
     settings = root / "deploy" / "ohif" / "app-config.js"
     out = root / "test-output" / "viewer"
     shutil.rmtree(out, ignore_errors=True)

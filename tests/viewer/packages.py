@@ -8,9 +8,11 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.conftest import missing
-
 _SECONDS = 300
+
+
+class Unavailable(Exception):
+    """A package cannot be fetched here."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ def unpacked(package: Package, cache: Path, npm: Path) -> Path:
     """The package's folder; fetched, checked and unpacked at the first call.
 
     Neither needs an installation: OHIF comes built, and both without dependencies at run time.
+
+    Raises
+    ------
+    Unavailable
+        If npm cannot fetch it.
     """
     folder = cache / package.folder
     if folder.is_dir():
@@ -60,7 +67,7 @@ def unpacked(package: Package, cache: Path, npm: Path) -> Path:
             check=True,
         )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
-        missing(f"{wanted} from npm")
+        raise Unavailable(f"{wanted} from npm") from None
     archive = draft / fetched.stdout.split()[-1]
     digest = hashlib.sha512(archive.read_bytes()).digest()
     assert f"sha512-{base64.b64encode(digest).decode()}" == package.integrity, archive.name
