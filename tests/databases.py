@@ -1,7 +1,12 @@
 """Databases for tests that run on SQLite and on PostgreSQL."""
 
+import functools
+import tempfile
+from pathlib import Path
+
 import sqlalchemy as sa
 
+from pacs_ai.store.prepare import prepare
 from pacs_ai.store.session import Database
 
 
@@ -12,3 +17,27 @@ def emptied(url: str) -> Database:
         connection.execute(sa.text("DROP SCHEMA public CASCADE"))
         connection.execute(sa.text("CREATE SCHEMA public"))
     return database
+
+
+def new_database(folder: Path) -> Database:
+    """Open the SQLite database ``pacs-ai.db`` of a folder; a new one has the schema."""
+    path = folder / "pacs-ai.db"
+    if not path.exists():
+        write_schema(path)
+    return Database(f"sqlite:///{path}")
+
+
+def write_schema(path: Path) -> None:
+    """Make an SQLite file that holds nothing yet an empty database with the schema."""
+    path.write_bytes(_new_file())
+
+
+@functools.cache
+def _new_file() -> bytes:
+    """Make the schema once in a process: every migration takes its time."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "new.db"
+        database = Database(f"sqlite:///{path}")
+        prepare(database)
+        database.close()
+        return path.read_bytes()

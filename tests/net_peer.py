@@ -30,9 +30,14 @@ HEAD = 132
 
 PATIENCE = 60.0
 """Seconds to wait for what a quiet machine does at once."""
+SOON = PATIENCE / 2
+"""Long for a busy machine, and short beside what would be waited for instead."""
 
 SETTINGS = ServerSettings(ae_titles=("AI_NODE", "SECOND"), port=0)
-QUICK = replace(SETTINGS, acse_seconds=0.4, pdu_seconds=0.4, idle_seconds=0.6, closing_seconds=0.3)
+QUICK = replace(SETTINGS, acse_seconds=1, pdu_seconds=1, idle_seconds=1.5, closing_seconds=0.3)
+"""For what waits for deadlines."""
+PATIENT = replace(QUICK, acse_seconds=600, pdu_seconds=600, idle_seconds=600)
+"""For what must not be left to deadlines: an answer comes without one or not at all."""
 
 
 @dataclass

@@ -197,7 +197,7 @@ def listening(odd: OddPeer) -> Iterator[PeerAddress]:
             yield PeerAddress("ODD", "127.0.0.1", listening.getsockname()[1])
         finally:
             stop.set()
-            thread.join(15)
+            thread.join(net.PATIENCE)
             assert not thread.is_alive()
 
 

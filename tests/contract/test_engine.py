@@ -10,8 +10,6 @@ from pacs_ai.domain import TaskKind
 from pacs_ai.errors import DatabaseBusy
 from tests.contract.conftest import ROUTES, Engines
 
-pytestmark = pytest.mark.timeout(120)
-
 
 def until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 60

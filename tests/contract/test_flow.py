@@ -18,8 +18,6 @@ from tests.unit.store.samples import routed_job
 
 ANALYSES = (TaskKind.ANALYSE,)
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture
 def clock() -> ManualClock:

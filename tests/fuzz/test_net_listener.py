@@ -32,9 +32,7 @@ FUZZ = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-IN_TIME = 8.0
-"""Seconds: less than any deadline of ``SMALL``, more than a busy machine needs."""
-SMALL = replace(net.SETTINGS, max_pdu=4096, max_instance=200_000, max_identifier=50_000)
+SMALL = replace(net.PATIENT, max_pdu=4096, max_instance=200_000, max_identifier=50_000)
 SHORT = replace(SMALL, acse_seconds=0.3, pdu_seconds=0.3, idle_seconds=0.3, closing_seconds=0.2)
 """Only for what waits for deadlines: a busy machine alone may make a peer that slow."""
 
@@ -143,7 +141,7 @@ def node(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Node]:
 
 def converse(node: Node, stream: bytes, *, end: bool) -> bytes:
     """Say something; return the answers, which must end within the deadlines' time."""
-    with net.Peer(node.port, timeout=2 * IN_TIME) as peer:
+    with net.Peer(node.port, timeout=net.PATIENCE) as peer:
         start = time.monotonic()
         speaking = threading.Thread(target=speak, args=(peer.sock, stream, end))
         speaking.start()
@@ -153,7 +151,7 @@ def converse(node: Node, stream: bytes, *, end: bool) -> bytes:
                 answers += more
         except ConnectionResetError:
             pass
-        assert time.monotonic() - start < IN_TIME
+        assert time.monotonic() - start < net.SOON
         speaking.join()
     return answers
 

@@ -5,15 +5,15 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.node import wait_for
+
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy" / "orthanc"
-START_SECONDS = 40
-CALL_SECONDS = 20
+CALL_SECONDS = 60
 
 
 @dataclass
@@ -75,18 +75,22 @@ class OrthancServer:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "TCP_NODELAY": "1"},
             )
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                break
-            try:
-                self.get("/system")
-            except OSError:
-                time.sleep(0.1)
-            else:
-                return
-        self.stop()
-        raise AssertionError("Orthanc does not answer:\n" + self.log[-2000:])
+        try:
+            wait_for(lambda: self.answers() or self.ended(), lambda: self.log[-2000:])
+            assert not self.ended(), self.log[-2000:]
+        except AssertionError:
+            self.stop()
+            raise
+
+    def ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+    def answers(self) -> bool:
+        try:
+            self.get("/system")
+        except OSError:
+            return False
+        return True
 
     def stop(self) -> None:
         if self.process is not None:

@@ -12,6 +12,7 @@ from pynetdicom import AE, evt
 from pynetdicom.transport import ThreadedAssociationServer
 
 from tests.integration.orthanc_server import OrthancServer
+from tests.node import wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -39,11 +40,8 @@ class Recorder:
             self._server.shutdown()
             self._server = None
 
-    def wait_for(self, uids: set[str], seconds: float = 20) -> None:
-        deadline = time.monotonic() + seconds
-        while not uids <= set(self.arrived):
-            assert time.monotonic() < deadline, f"only {len(self.arrived)} arrived"
-            time.sleep(0.05)
+    def wait_for(self, uids: set[str]) -> None:
+        wait_for(lambda: uids <= set(self.arrived), lambda: f"only {len(self.arrived)} arrived")
 
     def _store(self, event: evt.Event) -> int:
         uid = str(event.request.AffectedSOPInstanceUID)
@@ -83,13 +81,6 @@ def send_back(archive: OrthancServer, like: Path) -> str:
     return str(result.SOPInstanceUID)
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 def nudge(archive: OrthancServer, node: Recorder, folder: Path) -> None:
     """Bring one more study, which is what makes Orthanc 1.10 look at failed sends again."""
     (path,) = write_study(folder, 1)
@@ -126,7 +117,7 @@ def test_results_are_not_routed_and_late_images_are(
     for path in late:
         archive.upload(path)
     node.wait_for(uids_of(paths))
-    wait_until(lambda: archive.log.count("autoroute: study") >= 2)
+    wait_for(lambda: archive.log.count("autoroute: study") >= 2)
     time.sleep(2)
     assert sorted(node.arrived) == sorted(uids_of(paths))
     assert result not in node.arrived
@@ -139,7 +130,7 @@ def test_what_the_node_missed_is_sent_with_the_next_study(
     missed = write_study(tmp_path, 2)
     for path in missed:
         archive.upload(path)
-    wait_until(lambda: "failed; it is sent again" in archive.log)
+    wait_for(lambda: "failed; it is sent again" in archive.log)
     archive.stop()
     archive.start()
     node.start()
@@ -156,10 +147,10 @@ def test_a_refused_instance_holds_nothing_back(
     refused = paths[0].stem
     node.refuse[refused] = 0xC000
     ids = [archive.upload(path) for path in paths]
-    wait_until(lambda: "failed; it is sent again" in archive.log)
+    wait_for(lambda: "failed; it is sent again" in archive.log)
     nudge(archive, node, tmp_path)  # now each goes alone
     node.wait_for(uids_of(paths) - {refused})
-    wait_until(lambda: archive.log.count("failed; it is sent again") == 2)
+    wait_for(lambda: archive.log.count("failed; it is sent again") == 2)
     nudge(archive, node, tmp_path)  # now the refused one is marked
     assert archive.get(f"/instances/{ids[0]}/metadata/SentToAi") == b"refused 0xC000"
     nudge(archive, node, tmp_path)
@@ -173,7 +164,7 @@ def test_a_node_without_room_is_asked_again(
     (path,) = write_study(tmp_path, 1)
     node.refuse[path.stem] = 0xA700
     archive.upload(path)
-    wait_until(lambda: "failed; it is sent again" in archive.log)
+    wait_for(lambda: "failed; it is sent again" in archive.log)
     node.refuse.clear()
     nudge(archive, node, tmp_path)
     node.wait_for({path.stem})

@@ -198,11 +198,13 @@ def test_association_that_breaks_leaves_the_rest_for_later(tmp_path: Path) -> No
 
 
 def test_a_peer_that_says_nothing_is_cut() -> None:
-    with script(lambda connection: connection.recv(1 << 20) and time.sleep(2)) as peer:
+    over = threading.Event()
+    with script(lambda connection: connection.recv(1 << 20) and over.wait(net.PATIENCE)) as peer:
         start = time.monotonic()
         with pytest.raises(PeerError):
             client.echo(peer, "US", timeout=0.5)
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < net.SOON
+        over.set()
 
 
 def test_a_peer_that_hangs_while_we_send(tmp_path: Path, node: Node) -> None:
@@ -210,13 +212,13 @@ def test_a_peer_that_hangs_while_we_send(tmp_path: Path, node: Node) -> None:
     path = instance(tmp_path)
     path.write_bytes(path.read_bytes() + b"\xe0\x7f\x10\0OW\0\0" + b"\0\0\0\2" + bytes(2 << 24))
     gate = threading.Event()
-    node.recorder.before_part = lambda: gate.wait(10) and None
+    node.recorder.before_part = lambda: gate.wait(net.PATIENCE) and None
     start = time.monotonic()
     outcomes = client.store(at(node.port), "US", [path], timeout=0.5)
     assert outcomes[0].verdict is Verdict.RETRY
     assert outcomes[0].error is not None
     # What a large object is given on top of the timeout does not count where nothing moves.
-    assert time.monotonic() - start < 8
+    assert time.monotonic() - start < net.SOON
     gate.set()
 
 
@@ -289,4 +291,4 @@ def test_wait_for_a_report_that_comes_later() -> None:
         start = time.monotonic()
         answer = client.request_commitment(peer, "US", "1.2.77", [(net.CT, "1.2.3")], 0.5)
         assert answer is None
-        assert 0.4 < time.monotonic() - start < 3
+        assert 0.4 < time.monotonic() - start < net.SOON

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pacs_ai.net.scp import admission
 from tests import net_peer as net
 from tests.net_peer import Peer, data_pdu, fragment, pdu, request
 
@@ -25,22 +26,21 @@ def drip(peer: Peer, data: bytes, pause: float, stop: threading.Event) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\x01", request()[:100]], ids=["silent", "byte", "half"])
 def test_no_request_in_time(tmp_path: Path, data: bytes) -> None:
-    with net.running(tmp_path, net.QUICK) as node, node.connect() as peer:
+    with net.running(tmp_path, net.QUICK) as node:
         start = time.monotonic()
-        peer.send(data)
-        assert peer.aborted() == (PROVIDER, 0)
-        assert 0.3 < time.monotonic() - start < 1.2
+        with node.connect() as peer:
+            peer.send(data)
+            assert peer.aborted() == (PROVIDER, 0)
+        assert time.monotonic() - start > 0.9
 
 
 def test_dripping_does_not_extend_the_request(tmp_path: Path) -> None:
     stop = threading.Event()
     with net.running(tmp_path, net.QUICK) as node, node.connect() as peer:
-        start = time.monotonic()
         dripping = threading.Thread(target=drip, args=(peer, request(), 0.05, stop))
         dripping.start()
         kind, _ = peer.pdu()
         assert kind == net.ABORT
-        assert time.monotonic() - start < 1.2
         stop.set()
         dripping.join()
 
@@ -49,13 +49,12 @@ def test_dripping_does_not_extend_a_pdu(tmp_path: Path) -> None:
     stop = threading.Event()
     with net.running(tmp_path, net.QUICK) as node, node.connect() as peer:
         peer.associate()
-        start = time.monotonic()
         data = data_pdu(fragment(1, 3, net.store_command()), fragment(1, 0, bytes(5000)))
         dripping = threading.Thread(target=drip, args=(peer, data, 0.01, stop))
         dripping.start()
         kind, _ = peer.pdu()
         assert kind == net.ABORT
-        assert time.monotonic() - start < 1.2
+        assert dripping.is_alive()
         stop.set()
         dripping.join()
         assert net.eventually(lambda: node.recorder.outcomes() == ["expired"])
@@ -70,10 +69,10 @@ def test_dripping_does_not_extend_a_pdu(tmp_path: Path) -> None:
 def test_idle_association(tmp_path: Path, small: bytes) -> None:
     """Neither silence nor crumbs keep an association that carries no message."""
     with net.running(tmp_path, net.QUICK) as node, node.connect() as peer:
-        peer.associate()
         start = time.monotonic()
+        peer.associate()
         peer.sock.settimeout(0.1)
-        while time.monotonic() - start < 3:
+        while time.monotonic() - start < net.PATIENCE:
             try:
                 kind, _ = peer.pdu()
             except TimeoutError:
@@ -81,14 +80,14 @@ def test_idle_association(tmp_path: Path, small: bytes) -> None:
             else:
                 break
         assert kind == net.ABORT
-        assert 0.5 < time.monotonic() - start < 1.5
+        assert time.monotonic() - start > 1.4
         assert net.eventually(lambda: node.recorder.outcomes() == ["expired"])
 
 
 def test_messages_keep_an_association(tmp_path: Path) -> None:
     with net.running(tmp_path, net.QUICK) as node, node.connect() as peer:
         peer.associate()
-        for _ in range(5):
+        for _ in range(6):
             time.sleep(0.3)
             assert peer.echo() == 0
         peer.release()
@@ -96,7 +95,7 @@ def test_messages_keep_an_association(tmp_path: Path) -> None:
 
 def test_slow_handler_is_not_the_peers_fault(tmp_path: Path) -> None:
     with net.running(tmp_path, net.QUICK) as node, node.connect() as peer:
-        node.recorder.before_part = lambda: time.sleep(1.0)
+        node.recorder.before_part = lambda: time.sleep(2.0)
         peer.associate()
         assert peer.store() == 0
         peer.release()
@@ -120,22 +119,18 @@ def test_unread_goodbye(tmp_path: Path) -> None:
         peer.associate()
         peer.send(pdu(5, bytes(4)))
         assert peer.pdu()[0] == net.RELEASE_RP
-        start = time.monotonic()
         assert peer.closed()
-        assert time.monotonic() - start < 1
 
 
 def test_hundred_strangers_keep_nobody_out(tmp_path: Path) -> None:
-    settings = replace(net.SETTINGS, max_pending=40, max_associations=4)
+    settings = replace(net.PATIENT, max_pending=40, max_associations=4)
     with net.running(tmp_path, settings) as node:
         for index in range(100):
             node.connect().send(request()[: index % 70])
-        start = time.monotonic()
         with node.connect() as peer:
             peer.associate()
             assert peer.store() == 0
             peer.release()
-        assert time.monotonic() - start < 1
 
 
 def test_the_oldest_stranger_goes_first(tmp_path: Path) -> None:
@@ -149,7 +144,8 @@ def test_the_oldest_stranger_goes_first(tmp_path: Path) -> None:
         peers[3].associate()
 
 
-def test_a_burst_is_no_crowd_of_strangers(tmp_path: Path) -> None:
+def test_a_burst_is_no_crowd_of_strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "_HANDSHAKE_SECONDS", 600.0)
     settings = replace(net.SETTINGS, max_pending=3)
     with net.running(tmp_path, settings) as node:
         peers = [node.connect() for _ in range(11)]

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,15 @@ def associate(listener: Process, instances: int) -> None:
         peer.release()
 
 
+def together(work: Callable[[], None], senders: int) -> None:
+    """Run something in several threads at once until all are done."""
+    threads = [threading.Thread(target=work) for _ in range(senders)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 def test_many_associations_leave_nothing(listener: Process) -> None:
     for _ in range(20):
         associate(listener, 10)
@@ -108,21 +118,15 @@ def test_many_associations_leave_nothing(listener: Process) -> None:
 
 def test_rapid_associations_are_all_answered(listener: Process) -> None:
     """From eight senders at once, each of which connects again as soon as it can."""
-    answered: list[float] = []
+    answered: list[int] = []
 
     def hurry() -> None:
-        for _ in range(50 * TIMES):
+        for number in range(50 * TIMES):
             associate(listener, 0)
-            answered.append(time.monotonic())
+            answered.append(number)
 
-    begin = time.monotonic()
-    senders = [threading.Thread(target=hurry) for _ in range(8)]
-    for sender in senders:
-        sender.start()
-    for sender in senders:
-        sender.join()
+    together(hurry, 8)
     assert len(answered) == 400 * TIMES
-    assert len(answered) / (time.monotonic() - begin) > 60
 
 
 def test_a_large_instance_takes_no_memory(listener: Process) -> None:
@@ -164,9 +168,7 @@ def test_hundred_strangers_take_little(listener: Process) -> None:
     strangers = [Peer(listener.port) for _ in range(100)]
     for stranger in strangers:
         stranger.send(struct.pack(">BxL", 1, MEGABYTE), bytes(5000))
-    begin = time.monotonic()
     associate(listener, 3)
-    assert time.monotonic() - begin < 3
     assert listener.peak_megabytes - before < 16
     for stranger in strangers:
         stranger.sock.close()
@@ -190,20 +192,8 @@ def test_listening_again_after_sudden_death(tmp_path: Path, free_port: Callable[
             again.process.wait()
 
 
-def test_a_slow_sender_slows_nobody(listener: Process) -> None:
-    """Fifteen senders beside one that trickles take about as long as without it."""
-
-    def all_together() -> float:
-        begin = time.monotonic()
-        senders = [threading.Thread(target=associate, args=(listener, 10)) for _ in range(15)]
-        for sender in senders:
-            sender.start()
-        for sender in senders:
-            sender.join()
-        return time.monotonic() - begin
-
-    all_together()
-    alone = min(all_together() for _ in range(3))
+def test_a_slow_sender_holds_nobody_up(listener: Process) -> None:
+    """Fifteen senders are done while one that trickles is in the middle of its instance."""
     with Peer(listener.port) as slow:
         slow.associate(called="ANY-SCP")
         slow.send(data_pdu(fragment(1, 3, net.store_command())))
@@ -215,7 +205,8 @@ def test_a_slow_sender_slows_nobody(listener: Process) -> None:
 
         trickling = threading.Thread(target=trickle)
         trickling.start()
-        beside = min(all_together() for _ in range(3))
+        together(partial(associate, listener, 10), 15)
         stop.set()
         trickling.join()
-    assert beside < alone * 2 + 0.5
+        slow.send(data_pdu(fragment(1, 2, b"")))
+        assert slow.status() == 0

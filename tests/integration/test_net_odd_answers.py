@@ -132,14 +132,14 @@ def respond_then(after: bytes | None) -> Respond:
     return respond
 
 
-@pytest.mark.parametrize("hold", [0, 3])
+@pytest.mark.parametrize("hold", [0, net.PATIENCE])
 def test_an_abort_right_after_a_response_is_noticed_at_once(tmp_path: Path, hold: float) -> None:
     """Also where the peer then keeps the connection open."""
     peer = OddPeer(respond=respond_then(ABORT), hold_seconds=hold)
     start = time.monotonic()
     with odd.listening(peer) as address:
-        outcomes = client.store(address, "US", instances(tmp_path, 3), timeout=20)
-        assert time.monotonic() - start < 3
+        outcomes = client.store(address, "US", instances(tmp_path, 3), timeout=600)
+        assert time.monotonic() - start < net.SOON
     assert outcomes[0].status == 0
     assert [one.error_code for one in outcomes[1:]] == ["ASSOCIATION_ABORTED"] * 2
     assert all(one.error is not None and one.error.retryable for one in outcomes[1:])
@@ -178,4 +178,4 @@ def test_drips_and_floods_have_an_end() -> None:
         start = time.monotonic()
         with odd.listening(peer) as address, pytest.raises(PeerError):
             client.echo(address, "US", timeout=1)
-        assert time.monotonic() - start < 8
+        assert time.monotonic() - start < net.SOON

@@ -103,13 +103,13 @@ def test_stop_lets_a_message_end(tmp_path: Path) -> None:
 
 
 def test_stop_cuts_what_does_not_end(tmp_path: Path) -> None:
-    with net.running(tmp_path) as node, node.connect() as peer:
+    with net.running(tmp_path, net.PATIENT) as node, node.connect() as peer:
         peer.associate()
         peer.send(data_pdu(fragment(1, 3, net.store_command())))
         assert net.eventually(lambda: len(node.recorder.leftovers()) == 1)
         start = time.monotonic()
         node.server.stop(0.3)
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < net.SOON
         assert peer.aborted() == (2, 0)
         assert node.recorder.leftovers() == []
 
@@ -124,8 +124,8 @@ def test_a_signal_stops_a_process_at_once(tmp_path: Path, free_port: Callable[[]
     port = free_port()
     command = [sys.executable, "-m", "tests.bench.receivers", str(port), str(tmp_path)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    assert net.eventually(lambda: listens(port), 50)
+    assert net.eventually(lambda: listens(port))
     with net.Peer(port) as peer:
         peer.associate(called="ANY-SCP")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(net.PATIENCE) == 0

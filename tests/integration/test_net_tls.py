@@ -3,7 +3,6 @@
 import socket
 import ssl
 import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -54,7 +53,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def ended(sock: socket.socket) -> bool:
     """Whether the other side closes, perhaps after an alert."""
-    sock.settimeout(3)
+    sock.settimeout(net.PATIENCE)
     try:
         while sock.recv(1000):
             pass
@@ -124,14 +123,11 @@ def test_silent_clients_delay_nobody(tmp_path: Path, keys: Path) -> None:
     with net.running(tmp_path, settings(keys)) as node:
         port = node.server.tls_port
         silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
-        start = time.monotonic()
         peer = client.PeerAddress("AI_NODE", "127.0.0.1", port, ClientTls(keys / "ca.pem"))
-        client.echo(peer, "US", timeout=5)
-        assert time.monotonic() - start < 1
+        client.echo(peer, "US", timeout=net.SOON)
         for one in silent:
             assert ended(one)
             one.close()
-        assert time.monotonic() - start < 3
 
 
 def test_clear_text_on_the_tls_port(tmp_path: Path, keys: Path) -> None:

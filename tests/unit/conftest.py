@@ -10,9 +10,9 @@ from pacs_ai.config import Config
 from pacs_ai.config.sections import Storage
 from pacs_ai.engine.local import LocalEngine
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.store.prepare import prepare
 from pacs_ai.store.session import Database
 from pacs_ai.store.spool import Spool
+from tests.databases import new_database
 
 OWNER = "node/boot/1"
 
@@ -27,9 +27,8 @@ def make_context(tmp_path: Path, clock: ManualClock) -> Iterator[Callable[..., F
     databases: list[Database] = []
 
     def make(**storage: object) -> FlowContext:
-        database = Database(f"sqlite:///{tmp_path}/pacs-ai.db")
+        database = new_database(tmp_path)
         databases.append(database)
-        prepare(database)
         spool = Spool(tmp_path / "spool", "node")
         spool.open()
         config = Config(storage=Storage(min_free_gb=0, **storage))  # type: ignore[arg-type]

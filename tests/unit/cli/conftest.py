@@ -11,10 +11,10 @@ import pytest
 from pacs_ai.cli import run
 from pacs_ai.domain import JobId
 from pacs_ai.store import deliveries
-from pacs_ai.store.prepare import prepare
 from pacs_ai.store.schema import Study
 from pacs_ai.store.session import Database
 from pacs_ai.store.spool import Spool
+from tests.databases import new_database
 from tests.unit.store import samples
 from tests.unit.store.samples import NOW
 
@@ -99,8 +99,7 @@ def pacs_ai(
 def node(tmp_path: Path, pacs_ai: Callable[..., Answer]) -> Iterator[Installation]:
     (tmp_path / "pacs-ai.toml").write_text(CONFIG)
     (tmp_path / "var").mkdir()
-    database = Database(f"sqlite:///{tmp_path}/var/pacs-ai.db")
-    prepare(database)
+    database = new_database(tmp_path / "var")
     Spool(tmp_path / "var" / "spool", "").secret()
     yield Installation(tmp_path, database, pacs_ai)
     database.close()

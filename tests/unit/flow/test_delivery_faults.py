@@ -20,8 +20,6 @@ from tests.archive import Archive, archive
 from tests.unit.flow.analysed import Patient, on_a_node
 from tests.unit.flow.faults import FAULTS, Fault, flipped, restore
 
-pytestmark = pytest.mark.timeout(120)
-
 HOUR = 3600.0
 
 

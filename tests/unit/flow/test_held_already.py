@@ -16,8 +16,6 @@ from tests import odd_peer as odd
 from tests.net_peer import data_pdu, fragment
 from tests.unit.flow.analysed import Patient, on_a_node
 
-pytestmark = pytest.mark.timeout(120)
-
 LOST: dict[str, bytes | None] = {
     "closed": None,
     "aborted": net.pdu(net.ABORT, bytes((0, 0, 2, 0))),

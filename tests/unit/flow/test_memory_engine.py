@@ -20,8 +20,6 @@ from tests.memory_engine import MemoryEngine, Tasks
 from tests.unit.flow.analysed import Patient, demo, on_a_node
 from tests.unit.flow.conftest import arrive
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture
 def peer(free_port: Callable[[], int]) -> Iterator[Archive]:

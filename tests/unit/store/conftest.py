@@ -6,7 +6,7 @@ import pytest
 
 from pacs_ai.store.migrate import upgrade
 from pacs_ai.store.session import Database
-from tests.databases import emptied
+from tests.databases import emptied, write_schema
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -22,6 +22,9 @@ def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[D
 
 
 @pytest.fixture
-def database(empty_database: Database) -> Database:
-    upgrade(empty_database)
+def database(empty_database: Database, tmp_path: Path) -> Database:
+    if empty_database.is_sqlite:
+        write_schema(tmp_path / "pacs-ai.db")
+    else:
+        upgrade(empty_database)
     return empty_database
