@@ -1,4 +1,4 @@
-"""``[peers.x]``: where results go, and whose studies need other timing; one class for each kind."""
+"""``[peers.x]``: destinations of results, and senders with other timing; a class for each kind."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -55,7 +55,7 @@ class DimsePeer(StudyTiming, BasePeer):
     passcode_file: Path | None = None
     """File whose first line is the passcode of ``user``; not set: the name alone is shown."""
     timeout_seconds: Seconds = 30
-    """A peer silent for so long is cut off."""
+    """How long to wait for a peer that does not answer."""
 
     @model_validator(mode="after")
     def _belongs_together(self) -> Self:

@@ -1,4 +1,4 @@
-"""Where peers are and how they want to be spoken to; and where the node itself can be asked."""
+"""The addresses of DICOM peers, with TLS and user, and those of the node itself."""
 
 import ipaddress
 
@@ -8,14 +8,14 @@ from pacs_ai.net.scu.client import ClientTls, Login, PeerAddress
 from pacs_ai.net.scu.pdu_stream import TlsEnded
 
 _ANY = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound to
-"""Where a node that listens on every address can be reached from its own machine."""
+"""The address for this machine of a node that listens on every address."""
 
 
 def address(config: Config, peer: DimsePeer) -> PeerAddress:
     """Return the address of a configured peer.
 
-    With TLS, what the peer's section leaves out is taken from ``[tls]``: a node usually has one
-    certificate, and one set of authorities.
+    What a peer with TLS does not set is taken from ``[tls]``: a node usually has one certificate
+    and one set of authorities.
     """
     login = None if peer.user is None else Login(peer.user, peer.passcode_file)
     return PeerAddress(peer.ae_title, peer.host, peer.port, _tls(config, peer), login)
@@ -32,7 +32,7 @@ def _tls(config: Config, peer: DimsePeer) -> ClientTls | None:
 
 
 def own_addresses(config: Config) -> list[PeerAddress]:
-    """Return where this node itself answers, if it runs: its plain port, its TLS port, or both."""
+    """Return the addresses of this node itself: its plain port, its TLS port, or both."""
     node, tls = config.node, config.tls
     host = _ANY.get(node.host, node.host)
     found = []
@@ -47,8 +47,8 @@ def own_addresses(config: Config) -> list[PeerAddress]:
 def ask_whether_there(where: PeerAddress, calling_aet: str, timeout: float) -> None:
     """Ask a peer, or this node itself, by C-ECHO.
 
-    A node that asks callers for certificates may not take its own for a caller's, if that is
-    only for servers. It has shown then that it is the node, and that it is there.
+    A node that asks callers for certificates may refuse its own one, if that is for servers only.
+    By then it has shown that certificate, and so that it is the node and that it runs.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def ask_whether_there(where: PeerAddress, calling_aet: str, timeout: float) -> N
 
 
 def as_own(config: Config, other: PeerAddress) -> PeerAddress:
-    """Return an address with what is needed to speak to it, where it is the node's own."""
+    """Return an address with the TLS settings for it, if it is one of this node."""
     titles = (config.node.ae_title, *config.node.other_ae_titles)
     for own in own_addresses(config):
         same_host = other.host == own.host or _is_loopback(other.host)
@@ -73,7 +73,7 @@ def as_own(config: Config, other: PeerAddress) -> PeerAddress:
 
 
 def takes_tls_only(config: Config) -> bool:
-    """Tell whether the node takes nothing in clear text, and so sends nothing so."""
+    """Tell whether the node accepts TLS only, and so sends nothing in clear text unasked."""
     return config.tls.certificate is not None and not config.tls.plain
 
 

@@ -1,4 +1,4 @@
-"""Who is still sending what: the memory behind completeness, on the monotonic clock only."""
+"""Which studies are being received, by the monotonic clock: when each counts as complete."""
 
 import threading
 from collections.abc import Collection
@@ -12,7 +12,7 @@ Revision = tuple[StudyId, int]
 
 
 class ArrivalListener(Protocol):
-    """Is told of what arrives: by `Arrivals` itself, or by what passes it on to one."""
+    """Is told what arrives: `Arrivals`, or something that forwards it to one."""
 
     def stored(self, revision: Revision, association_id: str | None, now: float) -> None:
         """Note an instance."""
@@ -34,7 +34,7 @@ class _Activity:
 class Arrivals:
     """Activity of the study revisions that this node is receiving.
 
-    Lost with the process on purpose: after a restart all quiet times count anew.
+    Kept in memory only: after a restart all quiet times start anew.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Arrivals:
         self._revisions: dict[Revision, _Activity] = {}
 
     def stored(self, revision: Revision, association_id: str | None, now: float) -> None:
-        """Note an instance; its association, if one brought it, counts as bringing more."""
+        """Note an instance; its association, if there is one, may bring more."""
         with self._lock:
             activity = self._revisions.setdefault(revision, _Activity(now, now))
             activity.last = now
@@ -51,7 +51,7 @@ class Arrivals:
                 activity.bringing.add(association_id)
 
     def closed(self, association_id: str, *, released: bool, now: float) -> None:
-        """Note the end of an association; only a release says that it had sent everything."""
+        """Note the end of an association; only after a release everything was sent."""
         with self._lock:
             for activity in self._revisions.values():
                 if association_id in activity.bringing:
@@ -59,7 +59,7 @@ class Arrivals:
                     activity.released = now if released and not activity.bringing else None
 
     def watch(self, revisions: Collection[Revision], now: float) -> None:
-        """Begin to count for revisions not seen before, and forget those that are closed."""
+        """Start to count for new revisions, and forget those that are closed."""
         with self._lock:
             for revision in revisions:
                 self._revisions.setdefault(revision, _Activity(now, now))
@@ -69,7 +69,7 @@ class Arrivals:
                     del self._revisions[gone]
 
     def complete(self, revision: Revision, timing: Timing, now: float) -> str:
-        """Say why a revision counts as complete; "" while it does not."""
+        """Return why a revision counts as complete; "" while it does not."""
         with self._lock:
             activity = self._revisions.get(revision)
             if activity is None:

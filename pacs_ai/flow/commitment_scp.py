@@ -1,7 +1,6 @@
-"""The node as an archive: what it answers when a peer asks whether it keeps what it was sent.
+"""Storage commitment as SCP (PS3.4 Annex J): a peer asks whether the node keeps its instances.
 
-Storage commitment as provider (PS3.4 Annex J). The answer is given only after every file was
-read again and its checksum compared: a success from memory would be worth nothing.
+The answer is given after every file was read and its checksum compared.
 """
 
 import threading
@@ -34,7 +33,7 @@ class CommitmentScp:
         self._context = context
 
     def commitment_request(self, request: CommitmentRequest) -> CommitmentReport:
-        """Check what a peer asks about, and report."""
+        """Check the instances that a peer asks about, and report."""
         committed: list[SopReference] = []
         failed: list[tuple[str, str, int]] = []
         for reference in request.references:
@@ -52,7 +51,7 @@ class CommitmentScp:
         return CommitmentReport(request.transaction_uid, tuple(committed), tuple(failed))
 
     def commitment_undelivered(self, request: CommitmentRequest, report: CommitmentReport) -> None:
-        """Report on an association of our own, to a peer whose address is configured."""
+        """Report on a new association, if the peer's address is configured."""
         calling = request.association.calling_aet
         peers = [
             peer for peer in self._context.config.dimse_peers.values() if peer.ae_title == calling
@@ -65,7 +64,7 @@ class CommitmentScp:
         threading.Thread(target=self._deliver, args=(where, own_aet, report), daemon=True).start()
 
     def _check(self, reference: SopReference) -> int:
-        """Return 0 for an instance that lies here as it came, else the Failure Reason."""
+        """Return 0 for an instance that is stored as it arrived, else the Failure Reason."""
         sop_class_uid, sop_instance_uid = reference
         context = self._context
         try:

@@ -1,7 +1,8 @@
-"""Step 6: the archive is asked whether it really keeps what it was sent (PS3.4 Annex J).
+"""Step 6: storage commitment as SCU: the archive is asked whether it keeps what it was sent.
 
-Only for peers with ``commitment = true``. Its report may come on the same association or on a
-later one, to any node that shares the database: the Transaction UID says what it is about.
+PS3.4 Annex J; only for peers with ``commitment = true``. The report may come on the same
+association or on a later one, to any node that shares the database. Its Transaction UID says which
+deliveries it is about.
 """
 
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ REPORT_WAIT_SECONDS = 1.0
 """How long the association stays open for a report that comes at once."""
 
 ANSWER_WITHIN = timedelta(hours=1)
-"""After so long without a report the archive is asked once more, then believed."""
+"""Without a report for this time the archive is asked once more; then the delivery stays STORED."""
 
 SUCCESS = 0x0000
 PROCESSING_FAILURE = 0x0110
@@ -33,7 +34,7 @@ _log = get_logger()
 
 
 def commit(context: FlowContext, key: str) -> None:
-    """Ask a destination about all it has got of a job and was not asked about.
+    """Ask a destination about what it has got of a job and was not asked about.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ def commit(context: FlowContext, key: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How much a destination was asked about, and how much it has committed to by now."""
+    """How many results a destination was asked about, and how many it has committed to."""
 
     destination: str
     asked: int
@@ -91,7 +92,7 @@ def _ask(
     destination: str,
     rows: Sequence[tuple[Delivery, Result]],
 ) -> None:
-    """Write the question down before it is put: the report may overtake the answer to it."""
+    """Record the request before it is sent: the report may come before the response to it."""
     transaction_uid = random_uid()
     with context.database.write() as session:
         asked = [
@@ -124,7 +125,7 @@ def _ask(
 
 
 def _not_asked(context: FlowContext, transaction_uid: str, error: PeerError) -> None:
-    """Ask later where that may help; for a peer that does not commit, delivered is the end."""
+    """Ask later if that may help; for a peer without storage commitment STORED is the end."""
     now = context.now()
     with context.database.write() as session:
         for delivery, _ in commitments.asked(session, transaction_uid):
@@ -172,7 +173,7 @@ def report(context: FlowContext, received: CommitmentReport) -> int:
 
 
 def remind(context: FlowContext) -> None:
-    """See to questions without an answer: ask once more, then let the delivery rest as STORED."""
+    """Ask once more where no report came; after that leave the delivery as STORED."""
     names = [name for name, peer in context.config.peers.items() if peer.commitment]
     now = context.now()
     with context.database.write() as session:

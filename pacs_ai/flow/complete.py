@@ -1,4 +1,4 @@
-"""Step 2: a study from which nothing more is expected is closed, and waits for its route."""
+"""Step 2: a study of which no more is expected is closed, and then routed."""
 
 from pacs_ai.domain import StudyId, TaskKind
 from pacs_ai.flow.arrivals import Arrivals
@@ -11,10 +11,10 @@ _log = get_logger()
 
 
 def complete(context: FlowContext, arrivals: Arrivals) -> int:
-    """Close every study whose time has come; returns how many.
+    """Close every study that counts as complete; return how many.
 
-    Safe to run at any time and on every node: each closes what it received itself, and a second
-    try changes no row.
+    May run at any time and on every node: each node closes what it received, and a second run
+    changes no row.
     """
     now = context.clock.monotonic()
     with context.database.read() as session:

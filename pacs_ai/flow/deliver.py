@@ -1,6 +1,6 @@
-"""Step 5: results travel to a destination, all that a job has for it at once.
+"""Step 5: the results of a job are sent to a destination, all of them together.
 
-Every outcome is a row: a destination that is down costs time, never a result.
+Every outcome is a row: a destination that is down delays results, and loses none.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ DOWN = (
     "NO_PASSCODE",
     "ASSOCIATION_REJECTED",
 )
-"""Errors of a destination that gets a probe instead of a longer and longer pause."""
+"""Errors after which a destination is probed, so that it need not wait for the next try."""
 
 _log = get_logger()
 
@@ -67,7 +67,7 @@ def deliver(context: FlowContext, key: str) -> None:
 
 
 def _renew(context: FlowContext, batch: Sequence[ClaimedDelivery]) -> None:
-    """Renew the leases; a failure is made up for by the next time."""
+    """Renew the leases; after a failure the next time does it."""
     with contextlib.suppress(StorageError), context.database.write() as session:
         deliveries.renew(session, batch, context.config.engine.lease_seconds, context.now())
 
@@ -75,7 +75,7 @@ def _renew(context: FlowContext, batch: Sequence[ClaimedDelivery]) -> None:
 def _intact(
     context: FlowContext, peer: Peer, batch: Sequence[ClaimedDelivery]
 ) -> list[ClaimedDelivery]:
-    """Return what is in the spool as it was made; put off or give up the rest."""
+    """Return the results whose files are as they were made; postpone or fail the others."""
     intact = []
     for claimed in batch:
         try:
@@ -127,17 +127,17 @@ def _send(
 
 
 def _interrupted(context: FlowContext, outcome: DeliveryOutcome) -> bool:
-    """Tell whether an attempt failed as the node stops.
+    """Tell whether an attempt failed because the node stops.
 
-    The leases are given back at the end: it stays as if it had not begun.
+    Nothing is written then: the stop gives the leases back, as if the attempt had not begun.
     """
     return outcome.error is not None and context.stopping.is_set()
 
 
 def _may_leave(context: FlowContext, claimed: ClaimedDelivery) -> bool:
-    """Ask right before an object leaves: meanwhile its study may have come into CONFLICT.
+    """Ask right before a file leaves: its study may have come into CONFLICT since.
 
-    Where nobody can say, it does not leave now.
+    If the database cannot be read, the file does not leave now.
     """
     with contextlib.suppress(StorageError), context.database.read() as session:
         return withholding.may_leave(session, claimed.delivery_id, claimed.attempt)
@@ -152,7 +152,7 @@ def _substituted(
     job: str,
     name: str,
 ) -> bool:
-    """Tell whether an object is dealt with: replaced, or put off as that failed for now."""
+    """Replace a report of a class that is refused; True also if that failed and is tried again."""
     if outcome.answer is not DeliveryAnswer.CLASS_REFUSED:
         return False
     try:
@@ -163,12 +163,12 @@ def _substituted(
 
 
 def probe(context: FlowContext) -> int:
-    """Ask destinations that were down whether they are back; send what waits for those that are.
+    """Ask destinations that were down whether they are back; send what waits for them.
 
     Returns
     -------
     int
-        How many answered.
+        How many are back.
     """
     with context.database.read() as session:
         waiting = deliveries.waiting_destinations(session, DOWN)
@@ -187,7 +187,7 @@ def probe(context: FlowContext) -> int:
 
 
 def release(context: FlowContext, destination: str | None = None) -> None:
-    """Send again what is due, or what waits for one destination because it was down."""
+    """Make PENDING what is due, or what waits for one destination because it was down."""
     most = max((peer.retry_max_seconds for peer in context.config.peers.values()), default=0)
     with context.database.write() as session:
         woken = deliveries.release_due(

@@ -1,4 +1,4 @@
-"""An outcome that is known must reach the database, however long that is busy."""
+"""Write an outcome that is known to a database that is busy or out of reach for a while."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -11,7 +11,7 @@ from pacs_ai.store.session import Session
 T = TypeVar("T")
 
 SECONDS = 600.0
-"""For so long an outcome is kept in memory for a database that does not take it."""
+"""How long an outcome is kept in memory for a database that cannot be written."""
 
 PAUSE_SECONDS = 2.0
 
@@ -21,12 +21,12 @@ _log = get_logger()
 def insist(context: FlowContext, work: Callable[[Session], T]) -> T:
     """Run work in a transaction, again and again while the database cannot be written.
 
-    An analysis or a transfer that is done would else be done again, and look like a crash.
+    Otherwise a finished analysis or transfer would be repeated, and count as a crash.
 
     Parameters
     ----------
     work
-        Changes rows only where they still are as it believes: it may run more than once.
+        May run more than once, so it changes rows only in the state that it expects.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""When to try again: pure arithmetic.
+"""When to try again, computed from counts and times alone.
 
 How long something was tried is counted by its pauses, not by the clock: a clock that is set, or a
 node that was down meanwhile, uses up nothing.
@@ -10,23 +10,23 @@ from datetime import datetime, timedelta
 from pacs_ai.errors import PacsAIError, StorageError
 
 JOB_ATTEMPTS = 5
-"""So often a job is begun before it is FAILED for something that is not the storage's fault."""
+"""Attempts of a job before it is FAILED, for errors other than those of the storage."""
 
 JOB_PAUSES = (1.0, 300.0)
 """First and longest pause of a job, in seconds."""
 
 FILE_SECONDS = 60.0
-"""For so long one stored file that cannot be read is tried again while the others can be."""
+"""How long one stored file that cannot be read is tried again while others can be read."""
 
 REFUSED_SECONDS = 3600.0
-"""For so long a peer that answers may refuse a result before the delivery is FAILED."""
+"""How long a peer that answers may refuse a result before the delivery is FAILED."""
 
 _JITTER = 0.2
 _HOUR = 3600.0
 
 
 def pause(attempt: int, first_seconds: float, max_seconds: float) -> timedelta:
-    """Return how long to wait after an attempt: doubling, capped, and spread by a fifth.
+    """Return how long to wait after an attempt: doubled each time, limited, varied by a fifth.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def longest(max_seconds: float) -> timedelta:
 
 
 def waited(pauses: int, first_seconds: float, max_seconds: float) -> float:
-    """Return how many seconds so many pauses of `pause` took at least."""
+    """Return how many seconds a number of pauses took at least."""
     return (1 - _JITTER) * _planned(pauses, first_seconds, max_seconds)
 
 
@@ -80,7 +80,7 @@ def worth(
 
 
 def refused_for_long(refusals: int, first_seconds: float, max_seconds: float, hours: float) -> bool:
-    """Tell whether a peer has refused a result for as long as makes sense.
+    """Tell whether a peer has refused a result for long enough to give up.
 
     Parameters
     ----------
@@ -98,8 +98,8 @@ def over(
 ) -> bool:
     """Tell whether a delivery has been tried for long enough: by the clock, and by its pauses.
 
-    The clock alone may have been set, or the node was down meanwhile. The pauses alone are too
-    short a time: a peer that answers an echo is tried again at once.
+    Not by the clock alone, which may have been set while the node was down. Not by the pauses
+    alone: a peer that answers a probe is tried again at once, before its pause ends.
 
     Parameters
     ----------

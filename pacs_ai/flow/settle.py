@@ -1,7 +1,7 @@
-"""What becomes of a delivery after an attempt: stored, to be tried again, or FAILED.
+"""What becomes of a delivery after an attempt: STORED, WAITING for the next one, or FAILED.
 
-Time decides, not the number of attempts: an archive in trouble refuses everything for a while, and
-a spool that lost its mount has none of its files.
+The time decides, not the number of attempts: an archive in trouble refuses everything for a while,
+and a spool without its mount has none of its files.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ def settle(
     claimed: ClaimedDelivery,
     outcome: DeliveryOutcome,
 ) -> bool:
-    """Write down what became of one file at its destination; True if the destination has it."""
+    """Record what became of one file at its destination; True if the destination has it."""
     answer, error, status = outcome.answer, outcome.error, outcome.status or 0
     note = outcome.note
     if answer is DeliveryAnswer.HELD_ALREADY:
@@ -52,14 +52,14 @@ def settle(
 
 
 def _withhold(context: FlowContext, session: Session, claimed: ClaimedDelivery) -> None:
-    """Give back what was not sent, as it was not to leave any more."""
+    """Move a delivery back to PENDING: its file may not leave at present."""
     withholding.hold(
         session, claimed.delivery_id, claimed.attempt, now=context.now(), actor=context.owner
     )
 
 
 def _held(peer: Peer, claimed: ClaimedDelivery, status: int) -> str:
-    """Say why it may be believed that the peer holds the object already; "" if it may not.
+    """Return why we believe that the peer holds the object already; "" if we do not.
 
     A UID alone is no proof: an archive may have it from somebody else.
     """
@@ -73,7 +73,7 @@ def _held(peer: Peer, claimed: ClaimedDelivery, status: int) -> str:
 
 
 def _withdraw_by_hand(context: FlowContext, session: Session, claimed: ClaimedDelivery) -> None:
-    """Leave it at that where a peer takes no rejection notes: most do not."""
+    """End the delivery of a rejection note that the peer does not take, as most do not."""
     text = "the peer takes no rejection note: mark the withdrawn results there by hand"
     withholding.not_taken(
         session,
@@ -96,7 +96,7 @@ def _not_taken(
     *,
     refused: bool,
 ) -> None:
-    """Try again later what a peer did not take, or give it up after its time."""
+    """Try again later, or fail the delivery after its time."""
     first, most = peer.retry_first_seconds, peer.retry_max_seconds
     if not refused:
         tried = (claimed.created_at, context.now(), claimed.attempt)
@@ -121,7 +121,7 @@ def not_readable(
     claimed: ClaimedDelivery,
     error: StorageError,
 ) -> None:
-    """Try again later what the spool did not give, or give it up after its time."""
+    """Try again later where the spool could not be read, or fail the delivery after its time."""
     pauses = claimed.pauses(error.code)
     outage = is_outage(context.spool, error)
     if retry.worth(error, pauses, outage=outage, hours=peer.retry_hours, limits=_limits(peer)):
@@ -132,7 +132,7 @@ def not_readable(
 
 
 def fail_all(context: FlowContext, batch: Sequence[ClaimedDelivery], error: ConfigError) -> None:
-    """Move deliveries to FAILED that cannot be sent as things are."""
+    """Move deliveries to FAILED that cannot be sent with this configuration."""
 
     def write(session: Session) -> None:
         for claimed in batch:

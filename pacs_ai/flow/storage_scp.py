@@ -1,4 +1,4 @@
-"""The listener's other end: hands what arrives to the steps, and keeps account of associations."""
+"""The node behind the Storage SCP: passes on what arrives, and counts it by association."""
 
 import threading
 from dataclasses import dataclass
@@ -31,9 +31,9 @@ class StorageScp:
     Parameters
     ----------
     arrivals
-        Is told which studies grow.
+        Is told which studies get instances.
     meter
-        Is told what goes through.
+        Is told what is received.
     """
 
     def __init__(
@@ -46,13 +46,13 @@ class StorageScp:
         self._accounts: dict[str, _Account] = {}
 
     def opened(self, association: AssociationInfo) -> None:
-        """Open the association's account."""
+        """Start to count for an association."""
         with self._lock:
             self._accounts[association.id] = _Account()
         self._meter.opened()
 
     def closed(self, association: AssociationInfo, outcome: str) -> None:
-        """Close the account with one line in the log; a release may complete studies."""
+        """Log what an association brought; a release may complete studies."""
         now = self._context.clock.monotonic()
         self._arrivals.closed(association.id, released=outcome == RELEASED, now=now)
         self._meter.ended(outcome)

@@ -1,4 +1,4 @@
-"""Where a peer refuses Comprehensive 3D SR, it gets the report as Comprehensive SR instead."""
+"""A peer that refuses Comprehensive 3D SR gets the report as Comprehensive SR."""
 
 import hashlib
 
@@ -15,18 +15,18 @@ from pacs_ai.store.deliveries import ClaimedDelivery
 from pacs_ai.store.results import StoredResult
 
 PLAIN = "2D"
-"""What the kind of such a result ends with."""
+"""The kind of such a result ends with this."""
 
 _log = get_logger()
 
 
 def substitute(context: FlowContext, claimed: ClaimedDelivery, job: str, destination: str) -> bool:
-    """Put a report that a peer takes in the place of one that it refused.
+    """Replace a report whose class the peer refused by one of a class that it may take.
 
     Returns
     -------
     bool
-        False if there is none: the peer refused something else, or for another reason.
+        False if there is no such report: the result is of another class, or cannot be converted.
     """
     if claimed.sop_class_uid != COMPREHENSIVE_3D_SR:
         return False

@@ -1,4 +1,4 @@
-"""What the listener has done since it started, counted for whoever wants to show it."""
+"""Counts of what the listener has done since it started."""
 
 import threading
 from collections import Counter
@@ -7,24 +7,24 @@ from typing import Protocol
 
 
 class TrafficListener(Protocol):
-    """Is told of what goes through the listener; no call may take long."""
+    """Is told what the listener does; no call may take long."""
 
     def opened(self) -> None:
         """Count an association that began."""
         ...
 
     def stored(self, status: int, size: int, seconds: float) -> None:
-        """Count a C-STORE: its answer, the bytes of its data set, and how long storing took."""
+        """Count a C-STORE: status, bytes of the data set, seconds that storing took."""
         ...
 
     def ended(self, outcome: str) -> None:
-        """Count an association that ended, by how it did."""
+        """Count the end of an association by its outcome."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """The counts at one moment; ``open`` associations go up and down, all else only up."""
+    """The counts at one moment; all but ``open`` associations only grow."""
 
     open: int = 0
     ended: dict[str, int] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Traffic:
 
 
 class TrafficMeter:
-    """Counts, in the process that asks or for others that pass on what they see."""
+    """Counts for this process, and for receivers that forward what they see."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
