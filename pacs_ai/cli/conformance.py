@@ -15,10 +15,10 @@ from pacs_ai.flow.receive import CLASS_MISMATCH, INSTANCE_MISMATCH, OUT_OF_RESOU
 from pacs_ai.net.conformance import (
     SopClass,
     TransferSyntax,
-    plain_syntaxes,
     services,
     storage_classes,
     transfer_syntaxes,
+    uncompressed_syntaxes,
 )
 from pacs_ai.net.contexts import APPLICATION_CONTEXT, STORAGE_CLASSES
 from pacs_ai.net.implementation import IMPLEMENTATION_VERSION
@@ -120,7 +120,7 @@ def _services() -> Iterator[str]:
     yield "  answer; the report goes out on the same association, else on a new one to a peer that"
     yield "  is configured under the calling AE title."
     yield "- **Transfer syntaxes** of Verification and Storage Commitment:"
-    yield f"  {', '.join(plain_syntaxes())}."
+    yield f"  {', '.join(uncompressed_syntaxes())}."
     yield ""
 
 

@@ -14,7 +14,7 @@ from pacs_ai.store import deliveries, results
 from pacs_ai.store.deliveries import ClaimedDelivery
 from pacs_ai.store.results import StoredResult
 
-PLAIN = "2D"
+KIND_SUFFIX = "2D"
 """The kind of such a result ends with this."""
 
 _log = get_logger()
@@ -31,26 +31,26 @@ def substitute(context: FlowContext, claimed: ClaimedDelivery, job: str, destina
     if claimed.sop_class_uid != COMPREHENSIVE_3D_SR:
         return False
     try:
-        plain = as_comprehensive_sr(context.spool.path_of(claimed.path))
+        report = as_comprehensive_sr(context.spool.path_of(claimed.path))
     except InvalidResult:
         return False
-    known = stored_before(context, plain.sop_instance_uid)
+    known = stored_before(context, report.sop_instance_uid)
     with context.database.read() as session:
         kind, number = results.kind_of(session, claimed.sop_instance_uid)
     if known is None:
         path, size, digest = (
-            context.spool.write_result(plain.content, DICOM_SUFFIX),
-            len(plain.content),
-            hashlib.sha256(plain.content).hexdigest(),
+            context.spool.write_result(report.content, DICOM_SUFFIX),
+            len(report.content),
+            hashlib.sha256(report.content).hexdigest(),
         )
     else:
         path, size, digest = known.path, known.bytes, known.sha256
     made = StoredResult(
-        kind=f"{kind} {PLAIN}",
+        kind=f"{kind} {KIND_SUFFIX}",
         number=number,
-        sop_class_uid=plain.sop_class_uid,
-        sop_instance_uid=plain.sop_instance_uid,
-        series_instance_uid=plain.series_instance_uid,
+        sop_class_uid=report.sop_class_uid,
+        sop_instance_uid=report.sop_instance_uid,
+        series_instance_uid=report.series_instance_uid,
         path=path,
         sha256=digest,
         send_to=(destination,),

@@ -81,12 +81,12 @@ def encode_item(kind: int, value: bytes) -> bytes:
     return _ITEM.pack(kind, len(value)) + value
 
 
-def plain_text(value: bytes) -> str:
+def decode_name(value: bytes) -> str:
     """Decode a name; padding with spaces or NULs is removed."""
     return value.decode("latin-1").strip(" \0")
 
 
-def plain_uid(value: bytes) -> str:
+def decode_uid(value: bytes) -> str:
     """Decode a UID; "" if it is not one, which nothing accepts."""
-    uid = plain_text(value)
+    uid = decode_name(value)
     return uid if storable_uid(uid) else ""

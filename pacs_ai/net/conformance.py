@@ -9,13 +9,13 @@ from pacs_ai.dicom.native import DEFLATED_FRAME
 from pacs_ai.net.contexts import (
     COMMITMENT_PUSH,
     DEFLATED,
-    PLAIN_SYNTAXES,
     STORAGE_CLASSES,
     TRANSFER_SYNTAXES,
+    UNCOMPRESSED_SYNTAXES,
     VERIFICATION,
 )
 
-_UNCOMPRESSED = frozenset({*PLAIN_SYNTAXES, DEFLATED, DEFLATED_FRAME})
+_UNCOMPRESSED = frozenset({*UNCOMPRESSED_SYNTAXES, DEFLATED, DEFLATED_FRAME})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,6 @@ def transfer_syntaxes() -> list[TransferSyntax]:
     ]
 
 
-def plain_syntaxes() -> list[str]:
+def uncompressed_syntaxes() -> list[str]:
     """Return the names of the transfer syntaxes of the other services."""
-    return [UID(uid).name for uid in PLAIN_SYNTAXES]
+    return [UID(uid).name for uid in UNCOMPRESSED_SYNTAXES]

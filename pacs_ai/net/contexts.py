@@ -25,7 +25,7 @@ IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 EXPLICIT_BIG = "1.2.840.10008.1.2.2"
 DEFLATED = "1.2.840.10008.1.2.1.99"
-PLAIN_SYNTAXES = (EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG)
+UNCOMPRESSED_SYNTAXES = (EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG)
 """Accepted for services other than storage, whose data sets we read ourselves."""
 
 _DICOM_ROOT = "1.2.840.10008."
@@ -61,7 +61,7 @@ TRANSFER_SYNTAXES: tuple[str, ...] = tuple(
 """Every transfer syntax of instances, retired ones included (PS3.5 Annex A)."""
 
 _SYNTAXES = frozenset(TRANSFER_SYNTAXES)
-_PLAIN = frozenset(PLAIN_SYNTAXES)
+_PLAIN = frozenset(UNCOMPRESSED_SYNTAXES)
 
 
 class Service(Enum):

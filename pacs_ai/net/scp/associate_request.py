@@ -15,8 +15,8 @@ from pacs_ai.net.associate_items import (
     MAX_LENGTH,
     Budget,
     ItemType,
-    plain_text,
-    plain_uid,
+    decode_name,
+    decode_uid,
     walk_items,
 )
 from pacs_ai.net.faults import ProtocolViolation
@@ -96,7 +96,7 @@ def decode_request(body: bytes) -> AssociateRequest:
         if kind == ItemType.APPLICATION_CONTEXT:
             if request.application_context:
                 raise ProtocolViolation("application context repeated")
-            request.application_context = plain_text(value)
+            request.application_context = decode_name(value)
         elif kind == ItemType.PROPOSED_CONTEXT:
             context = _context(value, budget)
             if context.id in request.contexts:
@@ -125,9 +125,9 @@ def _context(value: bytes, budget: Budget) -> ProposedContext:
         if kind == ItemType.ABSTRACT_SYNTAX:
             if abstract is not None:
                 raise ProtocolViolation("abstract syntax repeated")
-            abstract = plain_uid(name)
+            abstract = decode_uid(name)
         elif kind == ItemType.TRANSFER_SYNTAX:
-            syntaxes[plain_uid(name)] = None
+            syntaxes[decode_uid(name)] = None
     if abstract is None or not syntaxes:
         raise ProtocolViolation("presentation context without abstract or transfer syntax")
     return ProposedContext(number, abstract, tuple(syntaxes))
@@ -141,9 +141,9 @@ def _user_information(request: AssociateRequest, value: bytes, budget: Budget) -
                 raise ProtocolViolation("maximum length item is not four bytes")
             request.max_pdu = MAX_LENGTH.unpack(data)[0]
         elif kind == ItemType.IMPLEMENTATION_CLASS:
-            request.implementation_class_uid = plain_uid(data)
+            request.implementation_class_uid = decode_uid(data)
         elif kind == ItemType.IMPLEMENTATION_VERSION:
-            request.implementation_version = plain_text(data)
+            request.implementation_version = decode_name(data)
         elif kind == ItemType.ROLE_SELECTION:
             sop_class, scu, scp = _role(data)
             request.roles[sop_class] = (scu, scp)
@@ -156,7 +156,7 @@ def _role(data: bytes) -> tuple[str, bool, bool]:
     length = int.from_bytes(data[:2], "big")
     if len(data) != 2 + length + 2:
         raise ProtocolViolation("role selection item of wrong length")
-    return plain_uid(data[2 : 2 + length]), data[-2] == 1, data[-1] == 1
+    return decode_uid(data[2 : 2 + length]), data[-2] == 1, data[-1] == 1
 
 
 def _identity(data: bytes) -> UserIdentity:
@@ -174,4 +174,4 @@ def _identity(data: bytes) -> UserIdentity:
 
 def _title(value: bytes) -> str:
     """Decode an AE title, up to a NUL: some writers leave behind it what was there before."""
-    return plain_text(value.lstrip(b" \0").partition(b"\0")[0])
+    return decode_name(value.lstrip(b" \0").partition(b"\0")[0])

@@ -12,7 +12,7 @@ from pacs_ai.net.scp.states import Outcome
 from pacs_ai.net.tls import ServerTls
 
 
-def plain_address(address: str) -> str:
+def unmapped_address(address: str) -> str:
     """Write an IPv4 address as such, even if it came through an IPv6 socket."""
     parsed = ipaddress.ip_address(address)
     mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
@@ -56,7 +56,7 @@ class Connection:
     def local_ip(self) -> str:
         """Address of this machine that the peer has called; "" if the connection is gone."""
         try:
-            return plain_address(self.sock.getsockname()[0])
+            return unmapped_address(self.sock.getsockname()[0])
         except OSError:
             return ""
 

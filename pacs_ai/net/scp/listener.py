@@ -10,7 +10,7 @@ from pacs_ai.errors import ConfigError
 from pacs_ai.logs import get_logger
 from pacs_ai.net.scp.admission import Admission
 from pacs_ai.net.scp.association import Association
-from pacs_ai.net.scp.connection import Connection, plain_address
+from pacs_ai.net.scp.connection import Connection, unmapped_address
 from pacs_ai.net.scp.handlers import CommitmentProvider, StorageHandlers
 from pacs_ai.net.scp.rate_limited_log import limited_log
 from pacs_ai.net.scp.settings import ServerSettings
@@ -163,7 +163,7 @@ class Listener:
         sock.settimeout(None)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = Connection(
-            sock, plain_address(address[0]), self._settings.acse_seconds, key.data
+            sock, unmapped_address(address[0]), self._settings.acse_seconds, key.data
         )
         association = Association(
             connection, self._settings, self._handlers, self._provider, self._admission

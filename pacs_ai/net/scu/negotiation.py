@@ -17,8 +17,8 @@ from pacs_ai.net.associate_items import (
     MAX_LENGTH,
     Budget,
     ItemType,
+    decode_uid,
     encode_item,
-    plain_uid,
     walk_items,
 )
 from pacs_ai.net.contexts import APPLICATION_CONTEXT
@@ -226,7 +226,7 @@ def _syntax(value: bytes, budget: Budget) -> str:
     try:
         for kind, name in walk_items(value, CONTEXT_HEAD, len(value), budget):
             if kind == ItemType.TRANSFER_SYNTAX:
-                return plain_uid(name)
+                return decode_uid(name)
     except ProtocolViolation:
         return ""
     return ""
