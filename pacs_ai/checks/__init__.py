@@ -33,7 +33,7 @@ _CHECKS = (
 
 
 def findings(config: Config) -> Iterator[Finding]:
-    """Look at all that the start of a node depends on, but for what only the network can tell.
+    """Check all that the start of a node depends on, except what only the network can tell.
 
     Yields
     ------

@@ -15,7 +15,7 @@ PEM_REMEDY = "give a PEM certificate, and its key without a passphrase"
 
 
 def users(config: Config) -> Iterator[Finding]:
-    """Look at the file of names and passcodes."""
+    """Check the file of names and passcodes."""
     path = config.node.users
     if path is not None:
         yield _file("node.users", path, "correct the file", partial(_users, path))
@@ -49,7 +49,7 @@ def font(config: Config) -> Iterator[Finding]:
 
 
 def debug_file(config: Config) -> Iterator[Finding]:
-    """Warn as long as tracebacks are kept: they may quote names."""
+    """Warn while tracebacks are written: they may quote names."""
     path = config.debug_file()
     if path is not None:
         text = f"log.debug_phi is on: tracebacks, which may quote patient data, go to {path}"
@@ -57,12 +57,12 @@ def debug_file(config: Config) -> Iterator[Finding]:
 
 
 def absence(path: Path) -> str:
-    """Say why a path is not that of a file."""
+    """Say why a path is not a readable file."""
     return f"{path} is a folder, not a file" if path.is_dir() else f"{path} is not there"
 
 
 def readable_by_all(path: Path) -> bool:
-    """Tell whether others than owner and group may read or write a file that is there."""
+    """Whether users other than owner and group may read or write an existing file."""
     try:
         return bool(path.stat().st_mode & stat.S_IRWXO)
     except OSError:

@@ -1,4 +1,4 @@
-"""What a check says."""
+"""What a check has found."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ class Severity(StrEnum):
 
     OK = "ok"
     WARNING = "warning"
-    """It starts; somebody should look at this."""
+    """It starts, but a person should look at this."""
     ERROR = "error"
     """It does not start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at.
+    """The result of one check.
 
     Parameters
     ----------
@@ -46,12 +46,12 @@ def wrong(name: str, text: str, remedy: str, error: type[PacsAIError] = ConfigEr
 
 
 def doubtful(name: str, text: str, remedy: str) -> Finding:
-    """Make a finding that somebody should look at."""
+    """Make a finding that a person should look at."""
     return Finding(name, text, remedy, Severity.WARNING)
 
 
 def guarded(name: str, remedy: str, check: Callable[[], Finding]) -> Finding:
-    """Run a check; an error of ours becomes what it found."""
+    """Run a check; an error of pacs-ai becomes its finding."""
     try:
         return check()
     except PacsAIError as error:

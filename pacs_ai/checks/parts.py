@@ -17,14 +17,14 @@ _PRIVILEGED = 1024
 
 
 def models(config: Config) -> Iterator[Finding]:
-    """Look at every file of the configured bundles."""
+    """Check every file of the configured bundles."""
     for name, entry in config.models.items():
         remedy = f"install a whole bundle, or correct [models.{name}]; see pacs-ai models verify"
         yield guarded(f"model {name}", remedy, partial(_bundle, name, entry))
 
 
 def ports(config: Config) -> Iterator[Finding]:
-    """Look whether the address is one of this machine, and compare the two ports."""
+    """Check that the address belongs to this machine, and that the two ports differ."""
     node, tls = config.node, config.tls
     both = tls.certificate is not None and tls.plain
     if both and node.port and node.port == tls.port:
@@ -37,7 +37,7 @@ def ports(config: Config) -> Iterator[Finding]:
 
 
 def folders(config: Config) -> Iterator[Finding]:
-    """Look at the folders that get results; where one is not there, they wait for it."""
+    """Check the folders that get results; results wait while a folder is missing."""
     for name, peer in config.peers.items():
         if isinstance(peer, FolderPeer):
             try:
@@ -50,7 +50,7 @@ def folders(config: Config) -> Iterator[Finding]:
 
 
 def _unavailable(host: str, port: int) -> str:
-    """Say why the node cannot have an address; a port in use may be in use by the node itself."""
+    """Say why the node cannot use an address; the node itself may be using the port."""
     with socket.socket(family_of(host), socket.SOCK_STREAM) as probe:
         try:
             probe.bind((host, port if port < _PRIVILEGED else 0))

@@ -17,7 +17,7 @@ _PAIRING = "check the spool's mount and rights"
 
 
 def spool(config: Config) -> Iterator[Finding]:
-    """Look at the spool's folder: a folder, writable, with room, its secret private."""
+    """Check the spool: a folder, writable, with free space, its secret private."""
     folder = config.storage.spool
     problem = _unusable(folder)
     if problem:
@@ -37,7 +37,7 @@ def spool(config: Config) -> Iterator[Finding]:
 
 
 def database(config: Config) -> Iterator[Finding]:
-    """Look at the database: reachable, a database, and of a schema that this version can use."""
+    """Check the database: reachable, valid, and with a schema that this version can use."""
     url = config.storage.database
     shown = str(describe(config)["storage"]["database"])
     if url.startswith(SQLITE) and not Path(url.removeprefix(SQLITE)).exists():
@@ -76,7 +76,7 @@ def _schema(url: str, shown: str) -> Finding:
 
 
 def _pairing(config: Config) -> Finding:
-    """Compare what database and spool say of each other."""
+    """Check that database and spool belong together."""
     opened = Database(config.storage.database)
     try:
         with opened.read() as session:
@@ -106,5 +106,5 @@ def _unusable(folder: Path) -> str:
 
 
 def _nearest(path: Path) -> Path:
-    """Return the path itself, or what there is of the way to it."""
+    """Return the path itself, or its nearest parent that exists."""
     return next(one for one in (path, *path.parents) if os.path.lexists(one))

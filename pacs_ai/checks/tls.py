@@ -1,4 +1,4 @@
-"""How peers are spoken to, and how long the certificates in use are valid."""
+"""TLS to and from peers, and how long the certificates in use are valid."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,11 +15,11 @@ from pacs_ai.net.tls import client_context
 from pacs_ai.net.users import read_passcode
 
 SOON = timedelta(days=30)
-"""A certificate that is valid for less is to be renewed."""
+"""A certificate that is valid for less time should be renewed."""
 
 
 def peers(config: Config) -> Iterator[Finding]:
-    """Look at what each peer is shown and trusted by: certificates, keys, passcodes."""
+    """Check what is shown to each peer and what it is trusted by: certificates, keys, passcodes."""
     for name, peer in config.dimse_peers.items():
         files = address(config, peer).tls
         if files is not None:
@@ -29,7 +29,7 @@ def peers(config: Config) -> Iterator[Finding]:
 
 
 def expiry(config: Config) -> Iterator[Finding]:
-    """Tell how long the certificates in use are valid: a node with one that is not still starts."""
+    """Check how long certificates are valid; a node with an expired one still starts."""
     used = {config.tls.certificate: "tls.certificate", config.tls.ca: "tls.ca"}
     for name, peer in config.dimse_peers.items():
         used.setdefault(peer.certificate, f"peers.{name}.certificate")
@@ -40,7 +40,7 @@ def expiry(config: Config) -> Iterator[Finding]:
 
 
 def _valid(key: str, path: Path, *, authorities: bool) -> Finding:
-    """Judge a chain by the first of it that ends, authorities by the last that is left."""
+    """Judge a chain by its first certificate to expire, authorities by their last one."""
     ends = [end for one in certificates(path) if (end := valid_until(one)) is not None]
     if not ends:
         return doubtful(key, f"{path}: no certificate can be read in it", "give a PEM file")

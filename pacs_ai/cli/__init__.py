@@ -12,7 +12,7 @@ _HELP = ("-h", "--help", "help")
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Do what the command line says.
+    """Run the command that the command line names.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str]]:
-    """Part the options that every command has, given before the command, from the rest."""
+    """Separate the common options that stand before the command from the rest."""
     common: list[str] = []
     while words and (words[0] in ("-v", "--verbose") or words[0].startswith("--config")):
         taken = 2 if words[0] == "--config" else 1

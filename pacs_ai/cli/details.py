@@ -1,4 +1,4 @@
-"""One study on one screen, or with all there is of it."""
+"""Print one study: on one screen, or with all its rows."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ def print_all(details: Record) -> None:
 
 
 def print_screen(details: Record) -> None:
-    """Print a study so that it fits a screen: rows that are alike are counted."""
+    """Print a study so that it fits a screen: rows of the same kind are counted."""
     shown = {key: value for key, value in details.items() if key not in (*_ALL, "outcome")}
     print_record(shown, "study", fit=True)
     jobs = [{**job, "job": str(job["id"])[:8]} for job in _rows(details, "jobs")]
@@ -68,7 +68,7 @@ def _reasons(left_out: Sequence[Record]) -> list[Record]:
 
 
 def _sent(deliveries: Sequence[Record]) -> list[Record]:
-    """Put the deliveries together that share destination, state and reason."""
+    """Group deliveries by destination, state and reason."""
     groups: dict[tuple[object, ...], list[Record]] = {}
     for one in deliveries:
         groups.setdefault((one["destination"], one["state"], one["reason"]), []).append(one)

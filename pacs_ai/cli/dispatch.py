@@ -1,4 +1,4 @@
-"""Run one command and turn whatever it ends with into an exit code and one line."""
+"""Run one command; turn its error into an exit code and one line."""
 
 import contextlib
 import importlib
@@ -33,9 +33,9 @@ def dispatch(module: str, name: str, arguments: Sequence[str]) -> int:
     sys.excepthook = _report_bug
     app = command(module, name)
     try:
-        # a group on its own explains itself
+        # a group without a command prints its help
         words = list(arguments) or (["--help"] if name in GROUPS else [])
-        # not by calling the application: that would put Typer's hook for bugs in ours' place
+        # calling the application itself would replace our hook for bugs with Typer's
         main = get_command(app).main
         outcome = main(words, prog_name=f"pacs-ai {name}", standalone_mode=False)
         sys.stdout.flush()
@@ -45,7 +45,7 @@ def dispatch(module: str, name: str, arguments: Sequence[str]) -> int:
         return complain("USAGE", error.format_message(), USAGE)
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:  # the reader has seen enough: `pacs-ai ... | head`
+    except BrokenPipeError:  # the reader has closed the pipe: `pacs-ai ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except OSError as error:
@@ -68,7 +68,7 @@ def command(module: str, name: str) -> typer.Typer:
 
 
 def complain(code: str, message: str, exit_code: int) -> int:
-    """Say in one line on standard error what went wrong; returns the exit code."""
+    """Print one line on standard error that says what went wrong; return the exit code."""
     with contextlib.suppress(BrokenPipeError):
         print(f"pacs-ai: {code}: {' '.join(message.split())}", file=sys.stderr)
     return exit_code
@@ -77,5 +77,5 @@ def complain(code: str, message: str, exit_code: int) -> int:
 def _report_bug(
     _kind: type[BaseException], error: BaseException, _trace: TracebackType | None
 ) -> None:
-    """Say where it happened and not what was said: messages of libraries quote values."""
+    """Print where a bug happened, without its message: messages of libraries quote values."""
     complain("UNEXPECTED", bug_text(error), FAILED)

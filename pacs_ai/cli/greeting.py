@@ -1,4 +1,4 @@
-"""What a daemon says when it starts: where it listens, what it does, and how to reach it."""
+"""What a daemon prints when it starts: where it listens, what it does, how to reach it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,11 +19,11 @@ from pacs_ai.node.app import App
 
 _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 _PLAIN = frozenset({"Modality", "CallingAET", "CalledAET"})
-"""What may be told of a rule where all can read it: other values may name a patient."""
+"""Keywords of a rule that may be printed: the values of others may name a patient."""
 
 
 def greeting(app: App, source: Path | None, port: int, tls_port: int) -> Iterator[str]:
-    """Tell all about a node that listens.
+    """Describe a node that listens.
 
     Parameters
     ----------
@@ -57,18 +57,18 @@ def greeting(app: App, source: Path | None, port: int, tls_port: int) -> Iterato
 
 
 def _explicit(source: Path | None) -> str:
-    """Return the flag that names the configuration, where a command would not find it."""
+    """Return the flag that names the configuration, if a command would not find the file."""
     return f" --config {source}" if source is not None and source != find_config() else ""
 
 
 def _listing(config: Config, source: Path | None) -> str:
-    """Return the command that lists this node's studies, wherever flags have put its data."""
+    """Return the command that lists this node's studies, with its data where flags have put it."""
     command = "pacs-ai studies list" + _explicit(source)
     usual = load_config(source).storage
     places = {"DATABASE": config.storage.database, "SPOOL": str(config.storage.spool)}
     normal = {"DATABASE": usual.database, "SPOOL": str(usual.spool)}
     if ":***@" in str(describe(config)["storage"]["database"]):
-        places["DATABASE"] = normal["DATABASE"]  # a password is not for the screen
+        places["DATABASE"] = normal["DATABASE"]  # without its password
     changed = [
         f"PACS_AI_STORAGE_{key}={value} " for key, value in places.items() if value != normal[key]
     ]
@@ -76,7 +76,7 @@ def _listing(config: Config, source: Path | None) -> str:
 
 
 def belongings(app: App, source: Path | None) -> Iterator[str]:
-    """Tell which models, rules and peers are loaded, and where the data lie."""
+    """Describe the models, rules and peers, and where the data are."""
     config = app.context.config
     yield _line("configuration", str(source) if source is not None else "none: the defaults")
     yield from _many("models", [_model(name, bundle) for name, bundle in app.bundles.items()])

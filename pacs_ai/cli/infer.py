@@ -122,14 +122,14 @@ def _load(config: Config, name: str | None) -> Classifier:
 
 
 def _installation(config: Config) -> str:
-    """Return the observer of the reports: the node installed here, if there is one."""
+    """Return the UID of the observer of the reports: the node installed here, if there is one."""
     spool = Spool(config.storage.spool, "")
     known = (spool.root / "site.key").is_file()
     return installation_uid(spool.secret() if known else b"")
 
 
 def _rows(record: Record) -> list[Record]:
-    """Return a row a class; what is the study's stands in the first."""
+    """Return one row for each class; the values of the study are in the first row."""
     classes = record["classes"]
     assert isinstance(classes, list)  # noqa: S101 - see `_study`
     results = record["results"]

@@ -1,4 +1,4 @@
-"""What ``pacs-ai infer`` makes of one study, and what it prints of it."""
+"""What ``pacs-ai infer`` makes from one study, and what it prints about it."""
 
 import time
 from dataclasses import dataclass, replace
@@ -25,8 +25,9 @@ _log = get_logger()
 class Options:
     """What is made of each study, and where it goes.
 
-    With ``out`` None results are made and not kept; with ``refusals`` a report says why there is
-    none. ``context`` is what results state besides; their date is replaced.
+    If ``out`` is None, results are made but not kept. With ``refusals``, a study that is not
+    analysed gets a report that says why. ``context`` is what results state besides; its date is
+    replaced.
     """
 
     kinds: tuple[ResultKind, ...]
@@ -36,22 +37,22 @@ class Options:
 
 
 def study_record(classifier: Classifier, study: StudyFiles, options: Options) -> Record:
-    """Analyse a study, make its results, and return what is printed of it.
+    """Analyse a study, make its results, and return what is printed about it.
 
-    What goes wrong with one study costs that study alone: ``fault`` is then the code of an error
-    that is not the data's.
+    An unexpected error ends this study alone. ``fault`` is the code of an error that the data did
+    not cause.
     """
     try:
         return _study(classifier, study, options)
     except (PacsAIError, OSError):
         raise
-    except Exception as error:  # noqa: BLE001 - whatever a library throws, the other studies go on
+    except Exception as error:  # noqa: BLE001 - other studies go on after any error of a library
         _log.error("study failed unexpectedly", error=type(error).__name__)
         return {**_empty(study), "fault": "UNEXPECTED", "reason": f"UNEXPECTED: {bug_text(error)}"}
 
 
 def _empty(study: StudyFiles) -> dict[str, object]:
-    """Return the record of a study of which nothing is known yet."""
+    """Return the record of a study before its analysis."""
     return {
         "study_instance_uid": study.study_instance_uid,
         "modality": study.modality,
@@ -84,7 +85,7 @@ def _study(classifier: Classifier, study: StudyFiles, options: Options) -> Recor
     try:
         analysis = analyse_study(classifier, sources, wanted, folder)
     except NoSpace:
-        raise  # the next studies would fail in the same way
+        raise  # the next studies would fail as well
     except StorageError as error:
         record.update(reason=f"{error.code}: {error.message}", fault=error.code)
     else:
@@ -94,7 +95,7 @@ def _study(classifier: Classifier, study: StudyFiles, options: Options) -> Recor
 
 
 def _dated(context: ResultContext, evidence: Evidence) -> ResultContext:
-    """Date results like their first image: without a job, the same again has the same bytes."""
+    """Date results like their first image: a second run makes the same bytes."""
     first = evidence.headers[0]
     return replace(context, created_at=moment_of_source(first.path), like_images=True)
 

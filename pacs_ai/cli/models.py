@@ -1,4 +1,4 @@
-"""``pacs-ai models``: what can look at studies."""
+"""``pacs-ai models``: the models that can analyse studies."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -74,7 +74,7 @@ def _entries(config: Config) -> dict[str, ModelEntry]:
 
 
 def _listed(name: str, entry: ModelEntry, config: Config) -> Record:
-    """Describe a model; one that is not in order says why instead."""
+    """Describe a model; if its bundle is invalid, say why."""
     try:
         bundle = load_bundle(entry.bundle, entry.sha256)
     except ModelError as error:
@@ -83,7 +83,7 @@ def _listed(name: str, entry: ModelEntry, config: Config) -> Record:
 
 
 def _verified(name: str, entry: ModelEntry, config: Config) -> Record:
-    """Check a model; its state is ok, or the first thing that is not in order."""
+    """Check a model; its state is ok, or the first problem."""
     bundle, checks = verify_bundle(entry.bundle, entry.sha256)
     state = next((check.said for check in checks if not check.ok), "ok")
     record = _record(name, entry, config, bundle, state)

@@ -22,7 +22,7 @@ class ResultFolder:
         self._folder = None if out is None else out / study_instance_uid
 
     def clear(self) -> None:
-        """Remove what an earlier run left of its own, and nothing else.
+        """Remove the files that an earlier run wrote, and no others.
 
         Raises
         ------

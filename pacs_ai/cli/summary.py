@@ -1,4 +1,4 @@
-"""What stands below the lists: how much each destination has got, and what it still lacks."""
+"""The lines below the lists: what each destination has received, and what is still open."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,12 +8,12 @@ from pacs_ai.store.sending import DestinationSummary
 
 
 def print_destinations(sums: Sequence[DestinationSummary], now: datetime) -> None:
-    """Print a line a destination; nothing where there is none.
+    """Print one line for each destination.
 
     Parameters
     ----------
     now
-        What the age of the oldest open delivery is counted to.
+        Time at which the age of the oldest open delivery is measured.
     """
     from rich.cells import cell_len, set_cell_size
 

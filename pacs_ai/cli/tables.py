@@ -9,18 +9,18 @@ from datetime import UTC, datetime, timedelta
 Record = Mapping[str, object]
 
 PIPE_WIDTH = 100
-"""Columns of text that does not go to a terminal, unless COLUMNS is set."""
+"""Width of output that does not go to a terminal, unless COLUMNS is set."""
 
 _LONG = 100
-"""Characters of a text in a listing; the commands that show one row have all of it."""
+"""Longest text in a listing, in characters; commands that show one row print all of it."""
 
 _SHORT = 19
-"""Characters of a text that stays in one piece: a date with its time is one."""
+"""Longest text that is never wrapped, in characters; a date with its time fits."""
 
 _UNLIMITED = 10_000
 _NARROWEST = 12
 _LEGIBLE = 36
-"""Columns that a text needs beside others; with less it stands below its row."""
+"""Screen columns that the last text needs beside the others; with fewer it goes below its row."""
 
 _INDENT = "    "
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -29,14 +29,14 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 def show_records(
     records: Sequence[Record], columns: Sequence[str], *, as_json: bool, nothing: str
 ) -> None:
-    """Print records, every value in one piece.
+    """Print records; no value is cut or wrapped.
 
     Parameters
     ----------
     columns
         Keys to show as columns; JSON has all keys.
     nothing
-        What to say on standard error where there is no record.
+        Printed on standard error if there is no record.
     """
     if as_json:
         print_json(list(records))
@@ -47,14 +47,14 @@ def show_records(
 
 
 def show_lines(lines: Sequence[Record], *, nothing: str) -> None:
-    """Print a list that fits the screen, in a pipe too; of a long text its beginning.
+    """Print a list that fits the screen, in a pipe too; long texts are cut.
 
     Parameters
     ----------
     lines
         Records with the same keys, which are the columns.
     nothing
-        What to say on standard error where there is no line.
+        Printed on standard error if there is no line.
     """
     if not lines:
         print(nothing, file=sys.stderr)
@@ -72,16 +72,16 @@ def screen_width() -> int:
 def print_table(
     columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "", *, fit: bool = False
 ) -> None:
-    """Print a table; where it does not fit, the widest columns are wrapped.
+    """Print a table; if it does not fit, the widest columns are wrapped.
 
-    Where they would leave too little for the text in the last column, it stands below each row.
+    If too little room is left for the text in the last column, that text goes below each row.
 
     Parameters
     ----------
     columns
         Names of the columns; ``_`` is shown as a space.
     fit
-        Wrap in a pipe too. Without it a pipe gets every value in one piece.
+        Wrap in a pipe too. Without it, values in a pipe are not wrapped.
     """
     from rich import box
     from rich.table import Table
@@ -162,12 +162,12 @@ def _beginning(text: str) -> str:
 
 
 def print_record(record: Record, title: str = "", *, fit: bool = False) -> None:
-    """Print one record, a value after the other; what is empty is left out.
+    """Print one record, one value after the other; empty values are left out.
 
     Parameters
     ----------
     fit
-        Wrap in a pipe too. Without it a pipe gets every value in one piece.
+        Wrap in a pipe too. Without it, values in a pipe are not wrapped.
     """
     if title:
         print(title)
@@ -193,7 +193,7 @@ def print_json(value: object) -> None:
 
 
 def cell(value: object) -> str:
-    """Write a value for people; control characters a peer may have sent are escaped."""
+    """Format a value for people; control characters that a peer sent are escaped."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -209,7 +209,7 @@ def cell(value: object) -> str:
 
 
 def ago(span: timedelta) -> str:
-    """Write a span of time with its two largest units: ``3 d 4 h``, ``12 min``, ``5 s``."""
+    """Format a span of time with its two largest units: ``3 d 4 h``, ``12 min``, ``5 s``."""
     seconds = max(int(span.total_seconds()), 0)
     if seconds < _MINUTE:
         return f"{seconds} s"

@@ -1,4 +1,4 @@
-"""The daemons: one that listens, one that only works. Signals, order of start, and drain."""
+"""The daemon: signals, order of start, and orderly stop. It listens, or only works."""
 
 import os
 import signal
@@ -85,7 +85,7 @@ class Daemon:
         return 0 if self._server is None else self._server.tls_port
 
     def start(self) -> None:
-        """Settle what a crash left, listen, then start the work; from the main thread only.
+        """Recover from a crash, listen, then start the work; from the main thread only.
 
         Raises
         ------
@@ -110,15 +110,15 @@ class Daemon:
 
     def wait(self) -> None:
         """Return when SIGTERM or SIGINT has come."""
-        # Not `Event.wait`: a signal that comes while we hold its lock would wait for that lock in
-        # `set`, and one that comes just before a long wait would be seen only after it.
+        # Not `Event.wait`: the signal handler would wait for the lock of the event in `set`, and
+        # a signal just before a long wait would be seen only after it.
         while not self._stop.is_set():
             pause(_SIGNAL_SECONDS)
 
     def stop(self) -> None:
-        """Finish what is running, give leases back, leave the rest queued for the next start.
+        """Finish running work, give leases back, leave the rest queued for the next start.
 
-        Everything is told to end at once, and has ended, or is ended, `_STOP_SECONDS` later.
+        All parts are told to end at the same time. What still runs `_STOP_SECONDS` later is killed.
         """
         deadline = time.monotonic() + _STOP_SECONDS
         context = self._app.context
@@ -144,7 +144,7 @@ class Daemon:
         _log.info("stopped")
 
     def _join(self, deadline: float) -> None:
-        """Wait for the threads at work, and cut every association that they still open."""
+        """Wait for the threads, and cut every association that they still open."""
         while not self._schedule.join(time.monotonic()) or any(
             thread.is_alive() for thread in self._threads
         ):
@@ -194,6 +194,6 @@ class Daemon:
 
 
 def _listener(app: App) -> StorageServer | ReceiverPool:
-    """Receive in this process, or in several others."""
+    """Return the listener: in this process, or in several others."""
     size = app.context.config.node.acceptors
     return storage_server(app, app.arrivals, app.traffic) if size == 1 else ReceiverPool(app, size)

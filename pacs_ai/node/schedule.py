@@ -1,6 +1,6 @@
-"""Sweeps at intervals. Nothing durable lives here: each looks at the rows and may run anywhere.
+"""Sweeps at intervals. They keep no state: each reads the rows, and may run on any node.
 
-APScheduler plans by the date, which a time server or a person may set; see `_Scheduler`.
+APScheduler plans by the date, which a time server or a person may change; see `_Scheduler`.
 """
 
 import threading
@@ -18,19 +18,19 @@ from pacs_ai.errors import PacsAIError
 from pacs_ai.logs import get_logger
 
 _STEP_SECONDS = 1.0
-"""A plan that is so far astray is corrected; less is a clock that is steered."""
+"""A plan that is wrong by this much is corrected; smaller steps are normal clock corrections."""
 
 _LOOK_SECONDS = 5.0
-"""Longest wait between two looks at the clocks."""
+"""Longest time between two comparisons of the clocks."""
 
 _log = get_logger()
 
 
 class Schedule:
-    """Calls functions again and again, each in one thread at a time.
+    """Calls functions at intervals, each of them in one thread at a time.
 
-    Intervals are measured on the monotonic clock: setting the date neither stops a sweep nor
-    repeats it.
+    Intervals are measured on the monotonic clock: a change of the date neither stops nor repeats
+    a sweep.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class Schedule:
         )
 
     def every(self, seconds: float, name: str, sweep: Callable[[], object]) -> None:
-        """Run `sweep` at this interval; one that fails is logged and comes again."""
+        """Run `sweep` at this interval; a failure is logged, and the sweep runs again."""
 
         def guarded() -> None:
             try:
@@ -65,17 +65,17 @@ class Schedule:
         self._scheduler.start()
 
     def close(self) -> None:
-        """Begin no sweep any more; those at work go on."""
+        """Start no more sweeps; running ones continue."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
     def join(self, deadline: float) -> bool:
-        """Wait until a moment on the monotonic clock for the sweeps at work; True if all ended."""
+        """Wait for running sweeps until a time on the monotonic clock; True if all have ended."""
         return self._threads.join(deadline)
 
 
 class _Every(BaseTrigger):  # type: ignore[misc] # it has no types
-    """Fires again so many seconds after it fired last, and remembers when on both clocks."""
+    """Fires at an interval after it fired last, and knows the next time on both clocks."""
 
     def __init__(self, seconds: float, clock: Clock) -> None:
         self._seconds = seconds
@@ -88,22 +88,22 @@ class _Every(BaseTrigger):  # type: ignore[misc] # it has no types
         return self.date()
 
     def date(self) -> datetime:
-        """Return that moment by the date as it is set now."""
+        """Return that time by the current date."""
         return self._clock.now() + timedelta(seconds=self._due - self._clock.monotonic())
 
 
 class _Scheduler(BackgroundScheduler):  # type: ignore[misc] # it has no types
-    """Corrects its plan when the date is set.
+    """Corrects its plan when the date is changed.
 
-    APScheduler waits on the monotonic clock, but what it waits for is a date. Set back by hours,
-    it would wait for hours; set forth, it would count all the runs it believes to have missed.
+    APScheduler waits on the monotonic clock, but it waits for a date. If the date were set back by
+    hours, it would wait for hours; if it were set forward, it would count runs as missed.
     """
 
     def _process_jobs(self) -> float | None:
-        """Do what is due; return the seconds until something is again."""
+        """Run what is due; return the seconds until the next run."""
         self._correct()
         seconds: float | None = super()._process_jobs()
-        # the date may be set at any moment, between two looks at it as well
+        # the date may change at any time
         return None if seconds is None else min(seconds, _LOOK_SECONDS)
 
     def _correct(self) -> None:
@@ -121,7 +121,7 @@ class _Scheduler(BackgroundScheduler):  # type: ignore[misc] # it has no types
 
 
 class _Threads(BaseExecutor):  # type: ignore[misc] # it has no types
-    """A daemon thread for each run: one that hangs does not keep the process from ending."""
+    """Runs each sweep in a daemon thread: one that hangs does not keep the process alive."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -139,7 +139,7 @@ class _Threads(BaseExecutor):  # type: ignore[misc] # it has no types
         self._run_job_success(job.id, events)
 
     def join(self, deadline: float) -> bool:
-        """Wait until a moment on the monotonic clock; True if no run is left."""
+        """Wait until a time on the monotonic clock; True if no run is left."""
         for thread in self._running:
             thread.join(max(0.0, deadline - time.monotonic()))
         return not any(thread.is_alive() for thread in self._running)
