@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pacs_ai.domain import TaskKind
-from pacs_ai.store.session import Session
+from pacs_ai.store.session import Session, Transaction
 
 Perform = Callable[[TaskKind, str], None]
 
@@ -46,7 +46,7 @@ class Engine(Protocol):
     all where that is rolled back.
     """
 
-    def enqueue(self, session: Session, kind: TaskKind, key: str) -> None:
+    def enqueue(self, transaction: Transaction, kind: TaskKind, key: str) -> None:
         """Ask for a task.
 
         A task that waits is not added again. One that a worker performs now is performed once more
@@ -62,7 +62,7 @@ class Engine(Protocol):
         """Return all tasks that workers of any node perform now."""
         ...
 
-    def take_back(self, session: Session, held: HeldTask, *, last: bool) -> None:
+    def take_back(self, transaction: Transaction, held: HeldTask, *, last: bool) -> None:
         """Let others have a task whose worker is gone; harmless where it is held no more.
 
         Parameters

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 from pacs_ai.clock import Clock, heartbeat
 from pacs_ai.domain import TaskKind
@@ -10,7 +11,7 @@ from pacs_ai.engine.base import HeldTask, Perform
 from pacs_ai.errors import StorageError
 from pacs_ai.logs import get_logger
 from pacs_ai.store import tasks
-from pacs_ai.store.session import Database, Session
+from pacs_ai.store.session import Database, Session, Transaction
 
 POLL_SECONDS = 0.1
 """Between two looks at the table; a look is one read of an index."""
@@ -42,9 +43,9 @@ class LocalEngine:
         self._owner = owner
         self._lease_seconds = lease_seconds
 
-    def enqueue(self, session: Session, kind: TaskKind, key: str) -> None:
+    def enqueue(self, transaction: Transaction, kind: TaskKind, key: str) -> None:
         """Ask for a task inside the caller's transaction."""
-        tasks.enqueue(session, kind, key)
+        tasks.enqueue(transaction, kind, key)
 
     def existing(self, session: Session, kind: TaskKind) -> set[str]:
         """Return the keys of all tasks of a kind."""
@@ -54,9 +55,9 @@ class LocalEngine:
         """Return all tasks under lease."""
         return [HeldTask(*one) for one in tasks.held(session)]
 
-    def take_back(self, session: Session, held: HeldTask, *, last: bool) -> None:
+    def take_back(self, transaction: Transaction, held: HeldTask, *, last: bool) -> None:
         """Let others have a task whose worker is gone."""
-        tasks.take_back(session, held.id, last=last)
+        tasks.take_back(transaction, held.id, last=last)
 
     def run(self, perform: Perform, kinds: Sequence[TaskKind], stop: threading.Event) -> None:
         """Perform tasks until `stop` is set."""
@@ -84,9 +85,8 @@ class LocalEngine:
         with self._database.read() as session:
             if not tasks.waiting(session, kinds):
                 return False
-        with self._database.write() as session:
-            now = self._clock.now()
-            task = tasks.claim(session, kinds, self._owner, self._lease_seconds, now)
+        with self._write() as transaction:
+            task = tasks.claim(transaction, kinds, self._lease_seconds)
         if task is None:
             return False
         try:
@@ -96,11 +96,14 @@ class LocalEngine:
             # the task keeps its lease and comes back when that runs out: a pause by itself
             _log.warning("a task waits for the storage", kind=task.kind, error=error.code)
             return True
-        with self._database.write() as session:
-            tasks.finish(session, task)
+        with self._write() as transaction:
+            tasks.finish(transaction, task)
         return True
+
+    def _write(self) -> AbstractContextManager[Transaction]:
+        return self._database.write(self._owner, self._clock.now())
 
     def _renew(self, task: tasks.ClaimedTask) -> None:
         """Keep the lease while the task runs; a renewal that fails is made up for by the next."""
-        with contextlib.suppress(StorageError), self._database.write() as session:
-            tasks.renew(session, task, self._lease_seconds, self._clock.now())
+        with contextlib.suppress(StorageError), self._write() as transaction:
+            tasks.renew(transaction, task, self._lease_seconds)

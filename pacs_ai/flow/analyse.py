@@ -38,7 +38,7 @@ from pacs_ai.model.predict import Classifier
 from pacs_ai.store import identities, instances, jobs
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Instance, Job, Study
-from pacs_ai.store.session import Session
+from pacs_ai.store.session import Transaction
 
 _log = get_logger()
 
@@ -61,8 +61,8 @@ def analyse(
     """
     identities = {name: one.identity for name, one in classifiers.items() if name not in changed}
     seconds = context.config.engine.lease_seconds
-    with context.database.write() as session:
-        lease = jobs.claim(session, job_id, context.owner, seconds, context.now(), runs=identities)
+    with context.write() as transaction:
+        lease = jobs.claim(transaction, job_id, seconds, runs=identities)
     if lease is None:
         return
     with heartbeat(seconds / 3, lambda: _renew(context, lease)):
@@ -79,24 +79,24 @@ def analyse(
 
 def _renew(context: FlowContext, lease: jobs.Lease) -> None:
     """Renew the lease; a failure is made up for by the next time, a loss shows at the end."""
-    with contextlib.suppress(StorageError), context.database.write() as session:
-        jobs.renew(session, lease, context.config.engine.lease_seconds, context.now())
+    with contextlib.suppress(StorageError), context.write() as transaction:
+        jobs.renew(transaction, lease, context.config.engine.lease_seconds)
 
 
 def _put_off(context: FlowContext, lease: jobs.Lease, error: PacsAIError) -> None:
     outage = is_outage(context.spool, error)
     hours = context.config.engine.retry_hours
 
-    def write(session: Session) -> None:
-        now = context.now()
-        pauses = jobs.pauses(session, lease.job_id, error.code)
+    def write(transaction: Transaction) -> None:
+        pauses = jobs.pauses(transaction, lease.job_id, error.code)
         if isinstance(error, DataError):
-            jobs.reject(session, lease, error.code, error.message, now)
+            jobs.reject(transaction, lease, error.code, error.message)
         elif retry.worth(error, pauses, outage=outage, hours=hours, limits=retry.JOB_PAUSES):
             wait = retry.pause(pauses + 1, *retry.JOB_PAUSES)
-            jobs.postpone(session, lease, error.code, error.message, now + wait, now)
+            due_at = transaction.now + wait
+            jobs.postpone(transaction, lease, error.code, error.message, due_at)
         else:
-            jobs.fail(session, lease, error.code, error.message, now)
+            jobs.fail(transaction, lease, error.code, error.message)
 
     try:
         insist(context, write)
@@ -189,9 +189,9 @@ def _note_unusable(
     if not changed:
         return
 
-    def write(session: Session) -> None:
+    def write(transaction: Transaction) -> None:
         for instance_id, reason in changed.items():
-            instances.mark_unusable(session, instance_id, reason)
+            instances.mark_unusable(transaction, instance_id, reason)
 
     insist(context, write)
 
@@ -210,10 +210,10 @@ def _finish(
         The arrow of the job's state machine; gives the destinations that have something to get.
     """
 
-    def write(session: Session) -> None:
-        for destination in end(session, lease, made=made, now=context.now()):
+    def write(transaction: Transaction) -> None:
+        for destination in end(transaction, lease, made=made):
             key = pair_key(lease.job_id, destination)
-            context.engine.enqueue(session, TaskKind.DELIVER, key)
+            context.engine.enqueue(transaction, TaskKind.DELIVER, key)
 
     try:
         insist(context, write)

@@ -94,13 +94,11 @@ def _ask(
 ) -> None:
     """Record the request before it is sent: the report may come before the response to it."""
     transaction_uid = random_uid()
-    with context.database.write() as session:
+    with context.write() as transaction:
         asked = [
             (delivery, result)
             for delivery, result in rows
-            if commitments.ask(
-                session, delivery, transaction_uid, now=context.now(), actor=context.owner
-            )
+            if commitments.ask(transaction, delivery, transaction_uid)
         ]
     if not asked:
         return
@@ -126,15 +124,14 @@ def _ask(
 
 def _not_asked(context: FlowContext, transaction_uid: str, error: PeerError) -> None:
     """Ask later if that may help; for a peer without storage commitment STORED is the end."""
-    now = context.now()
-    with context.database.write() as session:
-        for delivery, _ in commitments.asked(session, transaction_uid):
+    with context.write() as transaction:
+        for delivery, _ in commitments.asked(transaction, transaction_uid):
             if delivery.state != DeliveryState.COMMITTING:
                 continue
             if error.retryable:
-                commitments.ask_later(session, delivery, now=now, actor=context.owner)
+                commitments.ask_later(transaction, delivery)
             else:
-                commitments.give_up(session, delivery, error.message, now=now, actor=context.owner)
+                commitments.give_up(transaction, delivery, error.message)
 
 
 def report(context: FlowContext, received: CommitmentReport) -> int:
@@ -148,23 +145,20 @@ def report(context: FlowContext, received: CommitmentReport) -> int:
     """
     failed = {uid: reason for _, uid, reason in received.failed}
     committed = {uid for _, uid in received.committed}
-    now = context.now()
     confirmed = 0
-    with context.database.write() as session:
-        rows = commitments.asked(session, received.transaction_uid)
+    with context.write() as transaction:
+        rows = commitments.asked(transaction, received.transaction_uid)
         for delivery, result in rows:
             if delivery.state != DeliveryState.COMMITTING:
                 continue
             if result.sop_instance_uid in committed:
-                confirmed += commitments.confirmed(session, delivery, now=now, actor=context.owner)
+                confirmed += commitments.confirmed(transaction, delivery)
             elif result.sop_instance_uid in failed:
                 reason = failed[result.sop_instance_uid]
-                target = commitments.refused(
-                    session, delivery, reason, now=now, actor=context.owner
-                )
+                target = commitments.refused(transaction, delivery, reason)
                 if target is DeliveryState.PENDING:
                     key = pair_key(delivery.job_id, delivery.destination)
-                    context.engine.enqueue(session, TaskKind.DELIVER, key)
+                    context.engine.enqueue(transaction, TaskKind.DELIVER, key)
     if not rows:
         _log.warning("commitment report for an unknown transaction")
         return PROCESSING_FAILURE
@@ -175,14 +169,13 @@ def report(context: FlowContext, received: CommitmentReport) -> int:
 def remind(context: FlowContext) -> None:
     """Ask once more where no report came; after that leave the delivery as STORED."""
     names = [name for name, peer in context.config.peers.items() if peer.commitment]
-    now = context.now()
-    with context.database.write() as session:
-        commitments.count_anew(session, now)
-        for delivery in commitments.unanswered(session, now - ANSWER_WITHIN):
+    with context.write() as transaction:
+        commitments.count_anew(transaction)
+        for delivery in commitments.unanswered(transaction, transaction.now - ANSWER_WITHIN):
             if delivery.error_code != commitments.UNANSWERED:
-                commitments.ask_again(session, delivery, now=now, actor=context.owner)
+                commitments.ask_again(transaction, delivery)
             else:
                 text = "the archive did not report within the hour, twice"
-                commitments.give_up(session, delivery, text, now=now, actor=context.owner)
-        for job_id, destination in commitments.to_ask(session, names):
-            context.engine.enqueue(session, TaskKind.COMMIT, pair_key(job_id, destination))
+                commitments.give_up(transaction, delivery, text)
+        for job_id, destination in commitments.to_ask(transaction, names):
+            context.engine.enqueue(transaction, TaskKind.COMMIT, pair_key(job_id, destination))

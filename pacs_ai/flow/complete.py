@@ -25,23 +25,16 @@ def complete(context: FlowContext, arrivals: Arrivals) -> int:
         timing = context.config.timing(study.calling_aet, study.modality)
         reason = arrivals.complete((StudyId(study.id), study.revision), timing, now)
         if reason:
-            closed += close(context, study, reason, actor=context.owner)
+            closed += close(context, study, reason)
     return closed
 
 
-def close(context: FlowContext, study: Study, reason: str, *, actor: str) -> bool:
+def close(context: FlowContext, study: Study, reason: str, *, actor: str | None = None) -> bool:
     """Close one study revision and ask for its route, in one transaction."""
-    with context.database.write() as session:
-        closed = studies.close(
-            session,
-            StudyId(study.id),
-            study.revision,
-            now=context.now(),
-            actor=actor,
-            reason=reason,
-        )
+    with context.write(actor) as transaction:
+        closed = studies.close(transaction, StudyId(study.id), study.revision, reason=reason)
         if closed:
-            context.engine.enqueue(session, TaskKind.ROUTE, pair_key(study.id, study.revision))
+            context.engine.enqueue(transaction, TaskKind.ROUTE, pair_key(study.id, study.revision))
     if closed:
         _log.info(
             "study complete",

@@ -1,6 +1,7 @@
 """What every step needs of the node around it."""
 
 import threading
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,7 +12,7 @@ from pacs_ai.engine.base import Engine
 from pacs_ai.logs import keyed_hash
 from pacs_ai.results.common.context import installation_uid
 from pacs_ai.store.identities import Stated
-from pacs_ai.store.session import Database
+from pacs_ai.store.session import BUSY_SECONDS, Database, Transaction
 from pacs_ai.store.spool import Spool
 
 
@@ -41,6 +42,21 @@ class FlowContext:
     def now(self) -> datetime:
         """Date and time, UTC."""
         return self.clock.now()
+
+    def write(
+        self, actor: str | None = None, *, busy_seconds: float = BUSY_SECONDS
+    ) -> AbstractContextManager[Transaction]:
+        """Begin a transaction that changes rows now.
+
+        Parameters
+        ----------
+        actor
+            Who acts, if it is not this process.
+        busy_seconds
+            See `Database.write`, also for the errors.
+        """
+        who = self.owner if actor is None else actor
+        return self.database.write(who, self.now(), busy_seconds=busy_seconds)
 
     def patient_key(self, patient_id: str) -> str:
         """Return what stands for a PatientID in the database."""

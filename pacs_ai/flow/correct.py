@@ -28,14 +28,14 @@ def resolve(context: FlowContext, study_id: StudyId, number: int) -> int:
     StateError
         If the study is not in CONFLICT, or no file names this patient.
     """
-    with context.database.write() as session:
-        study = session.get_one(Study, study_id, with_for_update=True)
+    with context.write(ACTOR) as transaction:
+        study = transaction.get_one(Study, study_id, with_for_update=True)
         before = study.correction
-        revision = corrections.keep(session, study, number, now=context.now(), actor=ACTOR)
-        session.refresh(study)
+        revision = corrections.keep(transaction, study, number)
+        transaction.refresh(study)
         corrected = study.correction != before
         if corrected:
-            context.engine.enqueue(session, TaskKind.WITHDRAW, str(study_id))
+            context.engine.enqueue(transaction, TaskKind.WITHDRAW, str(study_id))
     _log.warning(
         "conflict resolved",
         study=study_ref(study.study_instance_uid),

@@ -20,7 +20,7 @@ from pacs_ai.flow.substitute import substitute
 from pacs_ai.logs import get_logger
 from pacs_ai.store import deliveries, withholding
 from pacs_ai.store.deliveries import ClaimedDelivery
-from pacs_ai.store.session import Session
+from pacs_ai.store.session import Transaction
 
 DOWN = (
     "PEER_UNREACHABLE",
@@ -44,15 +44,8 @@ def deliver(context: FlowContext, key: str) -> None:
     """
     job, name = split_pair(key)
     seconds = context.config.engine.lease_seconds
-    with context.database.write() as session:
-        batch = deliveries.claim(
-            session,
-            JobId(job),
-            name,
-            owner=context.owner,
-            lease_seconds=seconds,
-            now=context.now(),
-        )
+    with context.write() as transaction:
+        batch = deliveries.claim(transaction, JobId(job), name, lease_seconds=seconds)
     if not batch:
         return
     with heartbeat(seconds / 3, lambda: _renew(context, batch)):
@@ -68,8 +61,8 @@ def deliver(context: FlowContext, key: str) -> None:
 
 def _renew(context: FlowContext, batch: Sequence[ClaimedDelivery]) -> None:
     """Renew the leases; after a failure the next time does it."""
-    with contextlib.suppress(StorageError), context.database.write() as session:
-        deliveries.renew(session, batch, context.config.engine.lease_seconds, context.now())
+    with contextlib.suppress(StorageError), context.write() as transaction:
+        deliveries.renew(transaction, batch, context.config.engine.lease_seconds)
 
 
 def _intact(
@@ -90,7 +83,10 @@ def _intact(
 def _put_off(
     context: FlowContext, peer: Peer, claimed: ClaimedDelivery, error: StorageError
 ) -> None:
-    insist(context, lambda session: settle.not_readable(context, session, peer, claimed, error))
+    def write(transaction: Transaction) -> None:
+        settle.not_readable(context, transaction, peer, claimed, error)
+
+    insist(context, write)
 
 
 def _send(
@@ -110,10 +106,10 @@ def _send(
         and not _substituted(context, peer, claimed, outcome, job, name)
     ]
 
-    def write(session: Session) -> int:
-        stored = sum(settle.settle(context, session, peer, *one) for one in left)
+    def write(transaction: Transaction) -> int:
+        stored = sum(settle.settle(transaction, peer, *one) for one in left)
         if stored and peer.commitment:
-            context.engine.enqueue(session, TaskKind.COMMIT, pair_key(job, name))
+            context.engine.enqueue(transaction, TaskKind.COMMIT, pair_key(job, name))
         return stored
 
     if not left:
@@ -189,14 +185,7 @@ def probe(context: FlowContext) -> int:
 def release(context: FlowContext, destination: str | None = None) -> None:
     """Make PENDING what is due, or what waits for one destination because it was down."""
     most = max((peer.retry_max_seconds for peer in context.config.peers.values()), default=0)
-    with context.database.write() as session:
-        woken = deliveries.release_due(
-            session,
-            context.now(),
-            destination,
-            DOWN,
-            longest=retry.longest(most),
-            actor=context.owner,
-        )
+    with context.write() as transaction:
+        woken = deliveries.release_due(transaction, destination, DOWN, longest=retry.longest(most))
         for job_id, name in woken:
-            context.engine.enqueue(session, TaskKind.DELIVER, pair_key(job_id, name))
+            context.engine.enqueue(transaction, TaskKind.DELIVER, pair_key(job_id, name))

@@ -14,7 +14,7 @@ from pacs_ai.store import admission, instances, repeats
 from pacs_ai.store.admission import InsertedInstance
 from pacs_ai.store.identities import Sender
 from pacs_ai.store.schema import Instance
-from pacs_ai.store.session import RECEIVE_BUSY_SECONDS, Session
+from pacs_ai.store.session import RECEIVE_BUSY_SECONDS
 from pacs_ai.store.transition import record
 
 REFUSED = StoreAnswer(0xC003, "SOP Instance UID known with other content")
@@ -71,9 +71,9 @@ def answer(
     else:
         context.spool.delete(path)
     what = "other content set aside" if keep_both else "other content refused"
-    with context.database.write(busy_seconds=RECEIVE_BUSY_SECONDS) as session:
-        _audit(context, session, known.row, sender, what)
-        placed = admission.refused(session, known.row, sender, context.now())
+    with context.write(sender.calling_aet, busy_seconds=RECEIVE_BUSY_SECONDS) as transaction:
+        record(transaction, "instance", known.row.id, "", "", note=what)
+        placed = admission.refused(transaction, known.row, sender)
     return KEPT_BOTH if keep_both else REFUSED, placed if placed.alarm else None
 
 
@@ -93,8 +93,8 @@ def _come_again(context: FlowContext, known: _Known, sender: Sender) -> Inserted
     if not sender.calling_aet or way in known.ways:
         return None
     opens = _opens(context, known, sender)
-    with context.database.write(busy_seconds=RECEIVE_BUSY_SECONDS) as session:
-        return admission.repeat(session, known.row, sender, opens=opens, now=context.now())
+    with context.write(sender.calling_aet, busy_seconds=RECEIVE_BUSY_SECONDS) as transaction:
+        return admission.repeat(transaction, known.row, sender, opens=opens)
 
 
 def _opens(context: FlowContext, known: _Known, sender: Sender) -> bool:
@@ -116,11 +116,10 @@ def _set_aside(
     aside = context.spool.set_aside(path, "variants")
     variant = instances.SetAside(scanned.transfer_syntax_uid, aside, size, scanned.dataset_sha256)
     opens = _opens(context, known, sender)
-    now = context.now()
-    with context.database.write(busy_seconds=RECEIVE_BUSY_SECONDS) as session:
-        _audit(context, session, known.row, sender, "variant set aside")
-        placed = admission.set_aside(session, known.row, variant, sender, now)
-        again = admission.repeat(session, known.row, sender, opens=opens, now=now)
+    with context.write(sender.calling_aet, busy_seconds=RECEIVE_BUSY_SECONDS) as transaction:
+        record(transaction, "instance", known.row.id, "", "", note="variant set aside")
+        placed = admission.set_aside(transaction, known.row, variant, sender)
+        again = admission.repeat(transaction, known.row, sender, opens=opens)
     return placed if placed.alarm else again
 
 
@@ -133,8 +132,8 @@ def _keep_one(context: FlowContext, path: str, scanned: ScannedInstance, known: 
         check_instances(context.spool, [known])
     except StorageError:
         size = context.spool.path_of(path).stat().st_size
-        with context.database.write(busy_seconds=RECEIVE_BUSY_SECONDS) as session:
-            instances.replace_file(session, known.id, path, size)
+        with context.write(busy_seconds=RECEIVE_BUSY_SECONDS) as transaction:
+            instances.replace_file(transaction, known.id, path, size)
         context.spool.delete(known.path)
         _log.warning("a stored file was replaced by what came again", file=path)
     else:
@@ -157,19 +156,3 @@ def _same_image(context: FlowContext, path: str, scanned: ScannedInstance, known
     except NotDicom:
         return False
     return first.pixel_sha256 == second.pixel_sha256
-
-
-def _audit(
-    context: FlowContext, session: Session, known: Instance, sender: Sender, what: str
-) -> None:
-    """Leave a line on an instance that came again."""
-    record(
-        session,
-        "instance",
-        known.id,
-        "",
-        "",
-        now=context.now(),
-        actor=sender.calling_aet,
-        note=what,
-    )

@@ -66,8 +66,8 @@ class Expiry:
 
     def _expire(self, study: Study, reference: str) -> bool:
         context = self._context
-        with context.database.write() as session:
-            paths = expiry.expire(session, study, now=context.now(), actor=context.owner)
+        with context.write() as transaction:
+            paths = expiry.expire(transaction, study)
         if paths is None:
             return False
         remove_files(context, paths)

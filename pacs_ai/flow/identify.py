@@ -23,9 +23,9 @@ def identify(context: FlowContext) -> None:
         stated = [
             (row.id, sender) for row in instances if (sender := _stated(context, row)) is not None
         ]
-        with context.database.write() as session:
-            study = session.get_one(Study, study_id, with_for_update=True)
-            identities.note(session, study, stated)
+        with context.write() as transaction:
+            study = transaction.get_one(Study, study_id, with_for_update=True)
+            identities.note(transaction, study, stated)
             name = study_ref(study.study_instance_uid)
         _log.info("patients of a study in conflict noted", study=name, images=len(stated))
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 from pacs_ai.errors import StorageError
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.logs import get_logger
-from pacs_ai.store.session import Session
+from pacs_ai.store.session import Transaction
 
 T = TypeVar("T")
 
@@ -18,7 +18,7 @@ PAUSE_SECONDS = 2.0
 _log = get_logger()
 
 
-def insist(context: FlowContext, work: Callable[[Session], T]) -> T:
+def insist(context: FlowContext, work: Callable[[Transaction], T]) -> T:
     """Run work in a transaction, again and again while the database cannot be written.
 
     Otherwise a finished analysis or transfer would be repeated, and count as a crash.
@@ -37,8 +37,8 @@ def insist(context: FlowContext, work: Callable[[Session], T]) -> T:
     end = clock.monotonic() + SECONDS
     while True:
         try:
-            with context.database.write() as session:
-                return work(session)
+            with context.write() as transaction:
+                return work(transaction)
         except StorageError as error:
             if clock.monotonic() >= end or context.stopping.is_set():
                 raise

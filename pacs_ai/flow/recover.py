@@ -28,7 +28,7 @@ from pacs_ai.store import (
     withdrawals,
     withholding,
 )
-from pacs_ai.store.session import BUSY_SECONDS, Session
+from pacs_ai.store.session import BUSY_SECONDS, Session, Transaction
 
 Held = leases.HeldLease | HeldTask
 """What a process holds while it works on it."""
@@ -60,8 +60,8 @@ def restart(context: FlowContext, arrivals: Arrivals) -> None:
     identify(context)
     _remove_stray_results(context)
     returned = _take_back_own(context)
-    with context.database.write() as session:
-        jobs.wake_for(session, BundleChanged.code, now=context.now(), actor=context.owner)
+    with context.write() as transaction:
+        jobs.wake_for(transaction, BundleChanged.code)
     _ask_again(context)
     if removed or returned or found - known:
         _log.warning(
@@ -82,8 +82,8 @@ def take_over(context: FlowContext) -> None:
     with context.database.read() as session:
         others = studies.receiving_nodes(session) - {mine}
     for gone in sorted(node for node in others if not context.spool.works(node)):
-        with context.database.write() as session:
-            taken = studies.take_over(session, gone, mine)
+        with context.write() as transaction:
+            taken = studies.take_over(transaction, gone, mine)
         _log.warning("receiving on for a node that is gone", node=gone, studies=taken)
 
 
@@ -120,41 +120,43 @@ def _report_missing(context: FlowContext, gone: set[str], present: set[str]) -> 
         _log.error("a stored file is gone: restore it, or send its study again", file=path)
     if len(gone) > _NAMED:
         _log.error("more stored files are gone", number=len(gone) - _NAMED)
-    with context.database.write() as session:
-        noted = instances.missing_paths(session, f"{context.spool.node}/")
-        instances.note_missing(session, gone - noted, missing=True)
-        instances.note_missing(session, noted & present, missing=False)
+    with context.write() as transaction:
+        noted = instances.missing_paths(transaction, f"{context.spool.node}/")
+        instances.note_missing(transaction, gone - noted, missing=True)
+        instances.note_missing(transaction, noted & present, missing=False)
 
 
 def _take_back_own(context: FlowContext) -> int:
     """Free what this node's workers held; the spool's lock says that none of them lives."""
     mine = f"{context.spool.node}/"
-    with context.database.write() as session:
-        lost = [lease for lease in _held(context, session) if lease.owner.startswith(mine)]
+    with context.write() as transaction:
+        lost = [lease for lease in _held(context, transaction) if lease.owner.startswith(mine)]
         for lease in lost:
-            _take_back(context, session, lease, blame=leases.Blame.NODE)
+            _take_back(context, transaction, lease, blame=leases.Blame.NODE)
     return len(lost)
 
 
 def _ask_again(context: FlowContext) -> None:
     """Ask archives again: the question may never have left, the report may have come in vain."""
-    with context.database.write() as session:
-        for delivery in commitments.asked_by(session, context.spool.node):
-            commitments.ask_later(session, delivery, now=context.now(), actor=context.owner)
+    with context.write() as transaction:
+        for delivery in commitments.asked_by(transaction, context.spool.node):
+            commitments.ask_later(transaction, delivery)
             key = pair_key(delivery.job_id, delivery.destination)
-            context.engine.enqueue(session, TaskKind.COMMIT, key)
+            context.engine.enqueue(transaction, TaskKind.COMMIT, key)
 
 
 def _held(context: FlowContext, session: Session) -> list[Held]:
     return [*leases.held(session), *context.engine.held(session)]
 
 
-def _take_back(context: FlowContext, session: Session, held: Held, *, blame: leases.Blame) -> None:
+def _take_back(
+    context: FlowContext, transaction: Transaction, held: Held, *, blame: leases.Blame
+) -> None:
     """Free a job, a delivery or a task whose holder is gone."""
     if isinstance(held, HeldTask):
-        context.engine.take_back(session, held, last=blame is not leases.Blame.NOBODY)
+        context.engine.take_back(transaction, held, last=blame is not leases.Blame.NOBODY)
         return
-    state = leases.take_back(session, held, blame=blame, now=context.now(), actor=context.owner)
+    state = leases.take_back(transaction, held, blame=blame)
     if held.is_job and state:
         _log.warning("job taken back", job=held.id, state=state)
 
@@ -180,20 +182,20 @@ def sweep(context: FlowContext, watch: LeaseWatch) -> None:
     seconds = context.config.engine.lease_seconds
     begin = context.clock.monotonic()
     try:
-        with context.database.write() as session:
+        with context.write() as transaction:
             now = context.clock.monotonic()
             watch.excuse(now - begin)
-            for lease in watch.expired(_held(context, session), seconds, now):
-                _take_back(context, session, lease, blame=leases.Blame.WORKER)
+            for lease in watch.expired(_held(context, transaction), seconds, now):
+                _take_back(context, transaction, lease, blame=leases.Blame.WORKER)
     except StorageError:
         watch.excuse(context.clock.monotonic() - begin)
         raise
     release(context)
     pause = retry.longest(retry.JOB_PAUSES[1])
-    with context.database.write() as session:
-        jobs.wake_due(session, context.now(), longest=pause, actor=context.owner)
-        withholding.cancel_void(session, now=context.now(), actor=context.owner)
-        _give_tasks(context, session)
+    with context.write() as transaction:
+        jobs.wake_due(transaction, longest=pause)
+        withholding.cancel_void(transaction)
+        _give_tasks(context, transaction)
 
 
 def take_back_from(
@@ -210,25 +212,25 @@ def take_back_from(
     StorageError
         If the database does not take it within `busy_seconds`. The next start does it then.
     """
-    with context.database.write(busy_seconds=busy_seconds) as session:
-        for lease in _held(context, session):
+    with context.write(busy_seconds=busy_seconds) as transaction:
+        for lease in _held(context, transaction):
             if lease.owner in owners:
-                _take_back(context, session, lease, blame=blame)
-        _give_tasks(context, session)
+                _take_back(context, transaction, lease, blame=blame)
+        _give_tasks(context, transaction)
 
 
-def _give_tasks(context: FlowContext, session: Session) -> None:
+def _give_tasks(context: FlowContext, transaction: Transaction) -> None:
     """Make the task of any row that should have one: losing them all costs a moment."""
     told = context.config.told_of_withdrawals
     wanted: dict[TaskKind, Sequence[str]] = {
-        TaskKind.ROUTE: [pair_key(*pair) for pair in studies.complete(session)],
-        TaskKind.ANALYSE: jobs.queued(session),
-        TaskKind.DELIVER: [pair_key(*pair) for pair in deliveries.pending(session)],
-        TaskKind.WITHDRAW: withdrawals.studies_that_owe(session, told),
+        TaskKind.ROUTE: [pair_key(*pair) for pair in studies.complete(transaction)],
+        TaskKind.ANALYSE: jobs.queued(transaction),
+        TaskKind.DELIVER: [pair_key(*pair) for pair in deliveries.pending(transaction)],
+        TaskKind.WITHDRAW: withdrawals.studies_that_owe(transaction, told),
     }
     for kind, keys in wanted.items():
         if keys:
-            existing = context.engine.existing(session, kind)
+            existing = context.engine.existing(transaction, kind)
             for key in keys:
                 if key not in existing:
-                    context.engine.enqueue(session, kind, key)
+                    context.engine.enqueue(transaction, kind, key)

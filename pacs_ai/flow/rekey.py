@@ -15,7 +15,7 @@ from pacs_ai.logs import get_logger
 from pacs_ai.store import keyed, pairing
 from pacs_ai.store.keyed import Subject
 from pacs_ai.store.operator import ACTOR
-from pacs_ai.store.session import Session
+from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import record
 
 _NOBODY = Origin(calling_aet="", called_aet="", association_id=None)
@@ -82,11 +82,11 @@ def rekey(context: FlowContext, why: str) -> Rekeyed:
         subjects = keyed.subjects(session)
     found = _stated(context, subjects)
     count = _count(subjects, found)
-    with context.database.write() as session:
-        own = replace(context, secret=pairing.pair_anew(session, context.spool.root))
-        _renew(own, session, subjects, found)
+    with context.write(ACTOR) as transaction:
+        own = replace(context, secret=pairing.pair_anew(transaction, context.spool.root))
+        _renew(own, transaction, subjects, found)
         note = f"{why}; {count.renewed} studies rekeyed, {count.lost} without files"
-        record(session, "database", "", "", "rekeyed", now=context.now(), actor=ACTOR, note=note)
+        record(transaction, "database", "", "", "rekeyed", note=note)
     _log.error("database rekeyed", why=why, studies=count.studies, lost=count.lost)
     return count
 
@@ -106,14 +106,14 @@ def _stated(context: FlowContext, subjects: Sequence[Subject]) -> Mapping[int, S
 
 def _renew(
     context: FlowContext,
-    session: Session,
+    transaction: Transaction,
     subjects: Sequence[Subject],
     found: Mapping[int, ScannedInstance],
 ) -> None:
     for number, subject in enumerate(subjects):
         scanned = found.get(number)
         stated = sender_of(context, scanned, _NOBODY) if scanned is not None else None
-        keyed.renew(session, subject, stated)
+        keyed.renew(transaction, subject, stated)
 
 
 def _count(subjects: Sequence[Subject], found: Mapping[int, ScannedInstance]) -> Rekeyed:

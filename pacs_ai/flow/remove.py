@@ -24,12 +24,12 @@ def delete(context: FlowContext, study: Study) -> deletion.Deleted:
     IllegalTransition
         If anything is; the message says what.
     """
-    with context.database.write() as session:
-        if withdrawals.owed(session, study, context.config.told_of_withdrawals):
+    with context.write(ACTOR) as transaction:
+        if withdrawals.owed(transaction, study, context.config.told_of_withdrawals):
             raise IllegalTransition(
                 f"study {study.id}: results of it are still to be withdrawn: wait for that"
             )
-        deleted = deletion.delete(session, study, now=context.now(), actor=ACTOR)
+        deleted = deletion.delete(transaction, study)
     deleted = replace(deleted, paths=remove_files(context, deleted.paths))
     _log.warning(
         "study deleted",

@@ -38,8 +38,8 @@ def retain(context: FlowContext, today: datetime | None = None) -> int:
         candidates = studies.purgeable(session, before)
     purged = 0
     for study in candidates:
-        with context.database.write() as session:
-            paths = studies.purge(session, study, now=context.now(), actor=context.owner)
+        with context.write() as transaction:
+            paths = studies.purge(transaction, study)
         if paths is None:
             continue
         remove_files(context, paths)

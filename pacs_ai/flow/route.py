@@ -52,24 +52,16 @@ def route(context: FlowContext, models: Mapping[str, ModelIdentity], key: str) -
     by_model: dict[str, list[str]] = {}
     for rule in matched:
         by_model.setdefault(rule.model, []).append(rule.name)
-    with context.database.write() as session:
-        routed = studies.routed(
-            session,
-            StudyId(study.id),
-            study.revision,
-            now=context.now(),
-            actor=context.owner,
-            reason=reason,
-        )
+    with context.write() as transaction:
+        routed = studies.routed(transaction, StudyId(study.id), study.revision, reason=reason)
         if not routed:
             return
         for model, rules in by_model.items():
-            asked = (rules, model, models[model], context.now())
-            if repeats.carry_over(session, study, *asked):
+            if repeats.carry_over(transaction, study, rules, model, models[model]):
                 continue
-            job_id = jobs.create(session, study, *asked)
+            job_id = jobs.create(transaction, study, rules, model, models[model])
             if job_id is not None:
-                context.engine.enqueue(session, TaskKind.ANALYSE, job_id)
+                context.engine.enqueue(transaction, TaskKind.ANALYSE, job_id)
     _log.info(
         "study routed",
         study=study_ref(study.study_instance_uid),
@@ -82,8 +74,8 @@ def _hold(context: FlowContext, study: Study, error: StorageError) -> None:
     """Say why a study waits for its route: what a file says that nobody can read, decides it."""
     reason = f"{error.code}: {error.message}"
     _log.error("study not routed", study=study_ref(study.study_instance_uid), error=error.code)
-    with context.database.write() as session:
-        studies.wait_for_route(session, StudyId(study.id), study.revision, reason)
+    with context.write() as transaction:
+        studies.wait_for_route(transaction, StudyId(study.id), study.revision, reason)
 
 
 def _usable(context: FlowContext, instance: Instance) -> bool:

@@ -17,15 +17,14 @@ from pacs_ai.flow.intact import is_outage
 from pacs_ai.logs import get_logger
 from pacs_ai.store import deliveries, withholding
 from pacs_ai.store.deliveries import ClaimedDelivery
-from pacs_ai.store.session import Session
+from pacs_ai.store.session import Transaction
 from pacs_ai.store.withdrawals import REJECTION
 
 _log = get_logger()
 
 
 def settle(
-    context: FlowContext,
-    session: Session,
+    transaction: Transaction,
     peer: Peer,
     claimed: ClaimedDelivery,
     outcome: DeliveryOutcome,
@@ -36,26 +35,17 @@ def settle(
     if answer is DeliveryAnswer.HELD_ALREADY:
         note = _held(peer, claimed, status)
     if answer is DeliveryAnswer.STORED or (answer is DeliveryAnswer.HELD_ALREADY and note):
-        return deliveries.stored(
-            session, claimed, status=status, note=note, now=context.now(), actor=context.owner
-        )
+        return deliveries.stored(transaction, claimed, status=status, note=note)
     if error is None:
-        _withhold(context, session, claimed)
+        withholding.hold(transaction, claimed.delivery_id, claimed.attempt)
     elif answer is DeliveryAnswer.CLASS_REFUSED and claimed.kind == REJECTION:
-        _withdraw_by_hand(context, session, claimed)
+        _withdraw_by_hand(transaction, claimed)
     else:
         may_be_held = claimed.may_be_held or outcome.unanswered
         claimed = replace(claimed, may_be_held=may_be_held)
         refused = answer is not DeliveryAnswer.NOT_NOW
-        _not_taken(context, session, peer, claimed, error, outcome.status, refused=refused)
+        _not_taken(transaction, peer, claimed, error, outcome.status, refused=refused)
     return False
-
-
-def _withhold(context: FlowContext, session: Session, claimed: ClaimedDelivery) -> None:
-    """Move a delivery back to PENDING: its file may not leave at present."""
-    withholding.hold(
-        session, claimed.delivery_id, claimed.attempt, now=context.now(), actor=context.owner
-    )
 
 
 def _held(peer: Peer, claimed: ClaimedDelivery, status: int) -> str:
@@ -72,23 +62,15 @@ def _held(peer: Peer, claimed: ClaimedDelivery, status: int) -> str:
     return ""
 
 
-def _withdraw_by_hand(context: FlowContext, session: Session, claimed: ClaimedDelivery) -> None:
+def _withdraw_by_hand(transaction: Transaction, claimed: ClaimedDelivery) -> None:
     """End the delivery of a rejection note that the peer does not take, as most do not."""
     text = "the peer takes no rejection note: mark the withdrawn results there by hand"
-    withholding.not_taken(
-        session,
-        claimed.delivery_id,
-        claimed.attempt,
-        text,
-        now=context.now(),
-        actor=context.owner,
-    )
+    withholding.not_taken(transaction, claimed.delivery_id, claimed.attempt, text)
     _log.warning("rejection note not taken", delivery=claimed.delivery_id)
 
 
 def _not_taken(
-    context: FlowContext,
-    session: Session,
+    transaction: Transaction,
     peer: Peer,
     claimed: ClaimedDelivery,
     error: PacsAIError,
@@ -99,24 +81,24 @@ def _not_taken(
     """Try again later, or fail the delivery after its time."""
     first, most = peer.retry_first_seconds, peer.retry_max_seconds
     if not refused:
-        tried = (claimed.created_at, context.now(), claimed.attempt)
+        tried = (claimed.created_at, transaction.now, claimed.attempt)
         if retry.over(*tried, hours=peer.retry_hours, limits=_limits(peer)):
             code = "RETRIES_OVER"
-            give_up(context, session, claimed, code, error.message, status)
+            give_up(transaction, claimed, code, error.message, status)
         else:
             pauses = claimed.pauses(error.code) + 1
-            _postpone(context, session, peer, claimed, error, pauses, status=status)
+            _postpone(transaction, peer, claimed, error, pauses, status=status)
         return
     refusals = claimed.refusals + 1
     if retry.refused_for_long(refusals, first, most, peer.retry_hours):
-        give_up(context, session, claimed, error.code, error.message, status)
+        give_up(transaction, claimed, error.code, error.message, status)
     else:
-        _postpone(context, session, peer, claimed, error, refusals, status=status, refused=True)
+        _postpone(transaction, peer, claimed, error, refusals, status=status, refused=True)
 
 
 def not_readable(
     context: FlowContext,
-    session: Session,
+    transaction: Transaction,
     peer: Peer,
     claimed: ClaimedDelivery,
     error: StorageError,
@@ -125,40 +107,31 @@ def not_readable(
     pauses = claimed.pauses(error.code)
     outage = is_outage(context.spool, error)
     if retry.worth(error, pauses, outage=outage, hours=peer.retry_hours, limits=_limits(peer)):
-        _postpone(context, session, peer, claimed, error, pauses + 1)
+        _postpone(transaction, peer, claimed, error, pauses + 1)
         _log.error("result not readable", delivery=claimed.delivery_id, error=error.code)
     else:
-        give_up(context, session, claimed, error.code, error.message)
+        give_up(transaction, claimed, error.code, error.message)
 
 
 def fail_all(context: FlowContext, batch: Sequence[ClaimedDelivery], error: ConfigError) -> None:
     """Move deliveries to FAILED that cannot be sent with this configuration."""
 
-    def write(session: Session) -> None:
+    def write(transaction: Transaction) -> None:
         for claimed in batch:
-            give_up(context, session, claimed, error.code, error.message)
+            give_up(transaction, claimed, error.code, error.message)
 
     insist(context, write)
 
 
 def give_up(
-    context: FlowContext,
-    session: Session,
+    transaction: Transaction,
     claimed: ClaimedDelivery,
     code: str,
     text: str,
     status: int | None = None,
 ) -> None:
     """Move a delivery to FAILED, with an alarm."""
-    deliveries.fail(
-        session,
-        claimed,
-        code=code,
-        text=text,
-        now=context.now(),
-        actor=context.owner,
-        status=status,
-    )
+    deliveries.fail(transaction, claimed, code=code, text=text, status=status)
     _log.error("delivery failed", delivery=claimed.delivery_id, error=code, status=status)
 
 
@@ -167,8 +140,7 @@ def _limits(peer: Peer) -> tuple[float, float]:
 
 
 def _postpone(
-    context: FlowContext,
-    session: Session,
+    transaction: Transaction,
     peer: Peer,
     claimed: ClaimedDelivery,
     error: PacsAIError,
@@ -177,15 +149,12 @@ def _postpone(
     status: int | None = None,
     refused: bool = False,
 ) -> None:
-    now = context.now()
     deliveries.postpone(
-        session,
+        transaction,
         claimed,
         code=error.code,
         text=error.message,
-        due_at=now + retry.pause(pauses, *_limits(peer)),
+        due_at=transaction.now + retry.pause(pauses, *_limits(peer)),
         refusals=claimed.refusals + refused,
-        now=now,
-        actor=context.owner,
         status=status,
     )

@@ -57,8 +57,8 @@ def substitute(context: FlowContext, claimed: ClaimedDelivery, job: str, destina
         fresh=known is None,
         bytes=size,
     )
-    with context.database.write() as session:
-        deliveries.exchange(session, claimed, made, now=context.now(), actor=context.owner)
-        context.engine.enqueue(session, TaskKind.DELIVER, pair_key(job, destination))
+    with context.write() as transaction:
+        deliveries.exchange(transaction, claimed, made)
+        context.engine.enqueue(transaction, TaskKind.DELIVER, pair_key(job, destination))
     _log.info("report sent as Comprehensive SR", job=job, peer=destination)
     return True

@@ -118,18 +118,16 @@ def _enter(
     rows: Sequence[Delivery],
 ) -> None:
     """Enter a note, unless meanwhile another worker did, or the next correction came."""
-    with context.database.write() as session:
-        now = session.get_one(Study, study.id, with_for_update=True)
-        owed = withdrawals.owed(session, now, [destination]).get(destination, [])
+    with context.write() as transaction:
+        now = transaction.get_one(Study, study.id, with_for_update=True)
+        owed = withdrawals.owed(transaction, now, [destination]).get(destination, [])
         same = {one.id for one in rows} <= {delivery.id for delivery, _ in owed}
         if same and now.correction == study.correction:
-            job = withdrawals.enter(
-                session, now, destination, made, rows, now=context.now(), actor=context.owner
-            )
-            context.engine.enqueue(session, TaskKind.DELIVER, pair_key(job, destination))
+            job = withdrawals.enter(transaction, now, destination, made, rows)
+            context.engine.enqueue(transaction, TaskKind.DELIVER, pair_key(job, destination))
             entered = True
         else:
-            context.engine.enqueue(session, TaskKind.WITHDRAW, str(study.id))
+            context.engine.enqueue(transaction, TaskKind.WITHDRAW, str(study.id))
             entered = False
     if not entered:
         context.spool.delete(made.path)

@@ -1,16 +1,15 @@
 """What an instance that arrives does to its study: it begins, goes on, opens again, or is held."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from pacs_ai.domain import StudyId, StudyState
 from pacs_ai.store import identities, instances, repeats, withholding
 from pacs_ai.store.identities import Sender
 from pacs_ai.store.schema import Identity, Instance, Study
+from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import move, record
 
 _OPEN_AGAIN = (StudyState.COMPLETE, StudyState.ROUTED, StudyState.PURGED, StudyState.DELETED)
@@ -29,9 +28,7 @@ class InsertedInstance:
     alarm: str = ""
 
 
-def add_instance(
-    session: Session, arrival: instances.Arrival, sender: Sender, now: datetime
-) -> Study:
+def add_instance(transaction: Transaction, arrival: instances.Arrival, sender: Sender) -> Study:
     """Give an instance its row, and its study the state that follows from it.
 
     Parameters
@@ -44,45 +41,41 @@ def add_instance(
     Study
         The row as it is now; CONFLICT if the patient is another than the study's.
     """
-    return _add(session, arrival, sender, now)[0]
+    return _add(transaction, arrival, sender)[0]
 
 
-def place(
-    session: Session, arrival: instances.Arrival, sender: Sender, now: datetime
-) -> InsertedInstance:
+def place(transaction: Transaction, arrival: instances.Arrival, sender: Sender) -> InsertedInstance:
     """Do the same; returns what the flow has to know of it."""
-    study, alarm = _add(session, arrival, sender, now)
-    session.flush()
+    study, alarm = _add(transaction, arrival, sender)
+    transaction.flush()
     return _placed(study, alarm)
 
 
-def _add(
-    session: Session, arrival: instances.Arrival, sender: Sender, now: datetime
-) -> tuple[Study, str]:
-    study = session.scalar(
+def _add(transaction: Transaction, arrival: instances.Arrival, sender: Sender) -> tuple[Study, str]:
+    study = transaction.scalar(
         sa.select(Study)
         .where(Study.study_instance_uid == arrival.study_instance_uid)
         .with_for_update()
     )
     alarm = ""
     if study is None:
-        study = _begin(session, arrival, sender, now)
-        identity = identities.begin(session, study, sender, now)
+        study = _begin(transaction, arrival, sender)
+        identity = identities.begin(transaction, study, sender, transaction.now)
     else:
-        identity = identities.recognise(session, study, sender, now)
+        identity = identities.recognise(transaction, study, sender, transaction.now)
         passive = bool(arrival.unusable_reason)
         if study.state == StudyState.DELETED:
-            _begin_again(session, study, identity, now)
-            _continue(session, study, sender, now, modality=arrival.modality)
+            _begin_again(transaction, study, identity)
+            _continue(transaction, study, sender, modality=arrival.modality)
         elif identity.patient_number != study.patient_number:
-            alarm = hold(session, study, identity, sender, now, known=passive)
+            alarm = hold(transaction, study, identity, known=passive)
         elif not passive:
-            _continue(session, study, sender, now, modality=arrival.modality)
-    instances.insert(session, arrival, study, sender, identity.id, now)
+            _continue(transaction, study, sender, modality=arrival.modality)
+    instances.insert(transaction, arrival, study, sender, identity.id)
     return study, alarm
 
 
-def _begin(session: Session, arrival: instances.Arrival, sender: Sender, now: datetime) -> Study:
+def _begin(transaction: Transaction, arrival: instances.Arrival, sender: Sender) -> Study:
     study = Study(
         study_instance_uid=arrival.study_instance_uid,
         patient_key=sender.patient_key,
@@ -94,32 +87,30 @@ def _begin(session: Session, arrival: instances.Arrival, sender: Sender, now: da
         calling_aet=sender.calling_aet,
         called_aet=sender.called_aet,
         modality=arrival.modality,
-        first_received_at=now,
-        last_received_at=now,
+        first_received_at=transaction.now,
+        last_received_at=transaction.now,
         reason="",
     )
-    session.add(study)
-    session.flush()
-    record(session, "study", study.id, "", StudyState.RECEIVING, now=now, actor=sender.calling_aet)
+    transaction.add(study)
+    transaction.flush()
+    record(transaction, "study", study.id, "", StudyState.RECEIVING)
     return study
 
 
-def _begin_again(session: Session, study: Study, identity: Identity, now: datetime) -> None:
+def _begin_again(transaction: Transaction, study: Study, identity: Identity) -> None:
     """Take a study that was deleted for whom it is sent: another patient than then is no conflict.
 
     The results of then may lie in an archive: under another patient they need other UIDs.
     """
     if identity.patient_number != study.patient_number:
-        identities.adopt(session, study, identity)
-    study.first_received_at = now
+        identities.adopt(transaction, study, identity)
+    study.first_received_at = transaction.now
 
 
 def hold(
-    session: Session,
+    transaction: Transaction,
     study: Study,
     identity: Identity,
-    sender: Sender,
-    now: datetime,
     *,
     known: bool = False,
 ) -> str:
@@ -138,28 +129,26 @@ def hold(
     """
     if known and identity.superseded:
         return ""
-    fields = ", ".join(identities.against(session, study, identity))
+    fields = ", ".join(identities.against(transaction, study, identity))
     reason = f"instances of two patients came under this Study Instance UID (different: {fields})"
     if study.state == StudyState.CONFLICT:
         return reason
     move(
-        session,
+        transaction,
         Study,
         study.id,
         (StudyState(study.state), StudyState.CONFLICT),
-        now=now,
-        actor=sender.calling_aet,
         note=reason,
         reason=reason,
-        last_received_at=now,
+        last_received_at=transaction.now,
     )
-    withholding.void_jobs(session, StudyId(study.id), "its study is in CONFLICT", now=now)
-    session.refresh(study)
+    withholding.void_jobs(transaction, StudyId(study.id), "its study is in CONFLICT")
+    transaction.refresh(study)
     return reason
 
 
 def repeat(
-    session: Session, instance: Instance, sender: Sender, *, opens: bool, now: datetime
+    transaction: Transaction, instance: Instance, sender: Sender, *, opens: bool
 ) -> InsertedInstance | None:
     """Note that an instance came again by another way.
 
@@ -173,75 +162,67 @@ def repeat(
     InsertedInstance or None
         Where the study is received on, because of it.
     """
-    study = session.get_one(Study, instance.study_id, with_for_update=True)
-    if not repeats.note(session, instance, sender, now):
+    study = transaction.get_one(Study, instance.study_id, with_for_update=True)
+    if not repeats.note(transaction, instance, sender):
         return None
     if not opens or study.state == StudyState.CONFLICT:
         return None
-    _continue(session, study, sender, now, modality=study.modality)
+    _continue(transaction, study, sender, modality=study.modality)
     return _placed(study, "")
 
 
 def set_aside(
-    session: Session,
-    instance: Instance,
-    variant: instances.SetAside,
-    sender: Sender,
-    now: datetime,
+    transaction: Transaction, instance: Instance, variant: instances.SetAside, sender: Sender
 ) -> InsertedInstance:
     """Note a variant of an instance, and hold the study if it names another patient."""
-    study = session.get_one(Study, instance.study_id, with_for_update=True)
-    identity = identities.recognise(session, study, sender, now)
-    instances.insert_variant(session, instance, variant, identity.id, now)
-    return _judge(session, study, identity, sender, now)
+    study = transaction.get_one(Study, instance.study_id, with_for_update=True)
+    identity = identities.recognise(transaction, study, sender, transaction.now)
+    instances.insert_variant(transaction, instance, variant, identity.id)
+    return _judge(transaction, study, identity)
 
 
-def refused(
-    session: Session, instance: Instance, sender: Sender, now: datetime
-) -> InsertedInstance:
+def refused(transaction: Transaction, instance: Instance, sender: Sender) -> InsertedInstance:
     """Hold the study if what was refused named another patient: it may be a correction."""
-    study = session.get_one(Study, instance.study_id, with_for_update=True)
-    identity = identities.recognise(session, study, sender, now)
-    return _judge(session, study, identity, sender, now)
+    study = transaction.get_one(Study, instance.study_id, with_for_update=True)
+    identity = identities.recognise(transaction, study, sender, transaction.now)
+    return _judge(transaction, study, identity)
 
 
-def _judge(
-    session: Session, study: Study, identity: Identity, sender: Sender, now: datetime
-) -> InsertedInstance:
+def _judge(transaction: Transaction, study: Study, identity: Identity) -> InsertedInstance:
     alarm = ""
     if identity.patient_number != study.patient_number:
-        alarm = hold(session, study, identity, sender, now, known=True)
+        alarm = hold(transaction, study, identity, known=True)
     return _placed(study, alarm)
 
 
-def _continue(session: Session, study: Study, sender: Sender, now: datetime, modality: str) -> None:
+def _continue(transaction: Transaction, study: Study, sender: Sender, modality: str) -> None:
     """Note the activity, and open the next revision where the study was closed already."""
-    activity: dict[str, Any] = {"last_received_at": now, "node": sender.node, "modality": modality}
+    activity: dict[str, Any] = {
+        "last_received_at": transaction.now,
+        "node": sender.node,
+        "modality": modality,
+    }
     if sender.calling_aet:
         activity |= {"calling_aet": sender.calling_aet, "called_aet": sender.called_aet}
     state = StudyState(study.state)
     if state in _OPEN_AGAIN:
         revision = study.revision + 1
-        withholding.cancel_older(
-            session, StudyId(study.id), revision, now=now, actor=sender.calling_aet
-        )
+        withholding.cancel_older(transaction, StudyId(study.id), revision)
         move(
-            session,
+            transaction,
             Study,
             study.id,
             (state, StudyState.RECEIVING),
-            now=now,
-            actor=sender.calling_aet,
             note=f"revision {revision}",
             revision=revision,
-            first_received_at=now,
+            first_received_at=transaction.now,
             closed_at=None,
             reason="",
             **activity,
         )
     else:
-        session.execute(sa.update(Study).where(Study.id == study.id).values(**activity))
-    session.refresh(study)
+        transaction.execute(sa.update(Study).where(Study.id == study.id).values(**activity))
+    transaction.refresh(study)
 
 
 def _placed(study: Study, alarm: str) -> InsertedInstance:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from pacs_ai.domain import DeliveryState, JobId
 from pacs_ai.store.schema import Delivery, Result
+from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import move
 
 MAX_ROUNDS = 3
@@ -49,32 +50,26 @@ def uncommitted(session: Session, job_id: JobId) -> dict[str, list[tuple[Deliver
     return found
 
 
-def ask(
-    session: Session, delivery: Delivery, transaction_uid: str, *, now: datetime, actor: str
-) -> bool:
+def ask(transaction: Transaction, delivery: Delivery, transaction_uid: str) -> bool:
     """Move STORED/COMMITTING → COMMITTING, under a new Transaction UID."""
     return move(
-        session,
+        transaction,
         Delivery,
         delivery.id,
         (DeliveryState(delivery.state), DeliveryState.COMMITTING),
-        now=now,
-        actor=actor,
         transaction_uid=transaction_uid,
-        asked_at=now,
-        lease_owner=actor,
+        asked_at=transaction.now,
+        lease_owner=transaction.actor,
     )
 
 
-def confirmed(session: Session, delivery: Delivery, *, now: datetime, actor: str) -> bool:
+def confirmed(transaction: Transaction, delivery: Delivery) -> bool:
     """Move COMMITTING → COMMITTED: the archive has taken responsibility."""
     arrow = (DeliveryState.COMMITTING, DeliveryState.COMMITTED)
-    return move(session, Delivery, delivery.id, arrow, now=now, actor=actor, committed_at=now)
+    return move(transaction, Delivery, delivery.id, arrow, committed_at=transaction.now)
 
 
-def refused(
-    session: Session, delivery: Delivery, reason: int, *, now: datetime, actor: str
-) -> DeliveryState:
+def refused(transaction: Transaction, delivery: Delivery, reason: int) -> DeliveryState:
     """Move COMMITTING → PENDING to send it again, or FAILED after `MAX_ROUNDS`.
 
     Parameters
@@ -86,12 +81,10 @@ def refused(
     rounds = delivery.commit_rounds + 1
     target = DeliveryState.FAILED if rounds > MAX_ROUNDS else DeliveryState.PENDING
     move(
-        session,
+        transaction,
         Delivery,
         delivery.id,
         (DeliveryState.COMMITTING, target),
-        now=now,
-        actor=actor,
         note=text,
         commit_rounds=rounds,
         asked_at=None,
@@ -102,41 +95,37 @@ def refused(
     return target
 
 
-def give_up(session: Session, delivery: Delivery, text: str, *, now: datetime, actor: str) -> bool:
+def give_up(transaction: Transaction, delivery: Delivery, text: str) -> bool:
     """Move COMMITTING → STORED: delivered, and the archive will not say more."""
     return move(
-        session,
+        transaction,
         Delivery,
         delivery.id,
         (DeliveryState.COMMITTING, DeliveryState.STORED),
-        now=now,
-        actor=actor,
         note=text,
         error_code="NOT_COMMITTED",
         error_text=text,
     )
 
 
-def ask_later(session: Session, delivery: Delivery, *, now: datetime, actor: str) -> bool:
+def ask_later(transaction: Transaction, delivery: Delivery) -> bool:
     """Move COMMITTING → STORED: the archive could not be asked, and will be."""
-    return _back_to_stored(session, delivery, "could not be asked", "", now=now, actor=actor)
+    return _back_to_stored(transaction, delivery, "could not be asked", "")
 
 
-def ask_again(session: Session, delivery: Delivery, *, now: datetime, actor: str) -> bool:
+def ask_again(transaction: Transaction, delivery: Delivery) -> bool:
     """Move COMMITTING → STORED: no report came, and the archive is asked a second time."""
-    return _back_to_stored(session, delivery, "no report", UNANSWERED, now=now, actor=actor)
+    return _back_to_stored(transaction, delivery, "no report", UNANSWERED)
 
 
 def _back_to_stored(
-    session: Session, delivery: Delivery, note: str, error_code: str, *, now: datetime, actor: str
+    transaction: Transaction, delivery: Delivery, note: str, error_code: str
 ) -> bool:
     return move(
-        session,
+        transaction,
         Delivery,
         delivery.id,
         (DeliveryState.COMMITTING, DeliveryState.STORED),
-        now=now,
-        actor=actor,
         note=note,
         asked_at=None,
         transaction_uid=None,
@@ -162,12 +151,12 @@ def unanswered(session: Session, before: datetime) -> Sequence[Delivery]:
     return session.scalars(query).all()
 
 
-def count_anew(session: Session, now: datetime) -> None:
+def count_anew(transaction: Transaction) -> None:
     """Count from now for questions of the future: the clock was set back after they were put."""
-    session.execute(
+    transaction.execute(
         sa.update(Delivery)
-        .where(Delivery.state == DeliveryState.COMMITTING, Delivery.asked_at > now)
-        .values(asked_at=now)
+        .where(Delivery.state == DeliveryState.COMMITTING, Delivery.asked_at > transaction.now)
+        .values(asked_at=transaction.now)
     )
 
 

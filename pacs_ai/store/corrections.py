@@ -11,6 +11,7 @@ from pacs_ai.domain import JobState, StudyId, StudyState
 from pacs_ai.errors import IllegalTransition, StateError
 from pacs_ai.store import identities, studies, withholding
 from pacs_ai.store.schema import Identity, Instance, Study, Variant
+from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import record
 
 FIRST, CORRECTED = "first", "corrected"
@@ -89,7 +90,7 @@ def _files(session: Session, study_id: int, number: int) -> int:
     return session.scalar(sa.select(sa.func.count()).select_from(together)) or 0
 
 
-def keep(session: Session, study: Study, number: int, *, now: datetime, actor: str) -> int:
+def keep(transaction: Transaction, study: Study, number: int) -> int:
     """Move CONFLICT → RECEIVING with the next revision, under the patient that a person chose.
 
     Files that name this patient take the place of those that name another, as far as there are
@@ -109,29 +110,25 @@ def keep(session: Session, study: Study, number: int, *, now: datetime, actor: s
     """
     if study.state != StudyState.CONFLICT:
         raise IllegalTransition(f"study {study.id} is {study.state}, not CONFLICT")
-    if not _files(session, study.id, number):
+    if not _files(transaction, study.id, number):
         raise StateError(
             f"study {study.id}: no stored file names patient {number}; have it sent again, or"
             " delete the study"
         )
-    study = session.get_one(Study, study.id, with_for_update=True)
-    rows = identities.of_study(session, study.id)
-    identities.adopt(session, study, next(row for row in rows if row.patient_number == number))
-    _exchange_files(session, study, number)
+    study = transaction.get_one(Study, study.id, with_for_update=True)
+    rows = identities.of_study(transaction, study.id)
+    identities.adopt(transaction, study, next(row for row in rows if row.patient_number == number))
+    _exchange_files(transaction, study, number)
     note = f"patient {number} of {len({row.patient_number for row in rows})} is right"
-    record(session, "study", study.id, study.state, study.state, now=now, actor=actor, note=note)
-    withholding.cancel_void(session, now=now, actor=actor)
+    record(transaction, "study", study.id, study.state, study.state, note=note)
+    withholding.cancel_void(transaction)
     withholding.void_jobs(
-        session,
-        StudyId(study.id),
-        "the patient was corrected",
-        now=now,
-        states=(JobState.FAILED,),
+        transaction, StudyId(study.id), "the patient was corrected", states=(JobState.FAILED,)
     )
-    return studies.reopen(session, study, now=now, actor=actor, note="resolve")
+    return studies.reopen(transaction, study, note="resolve")
 
 
-def _exchange_files(session: Session, study: Study, number: int) -> None:
+def _exchange_files(transaction: Transaction, study: Study, number: int) -> None:
     """Let the newest file of each instance that names a patient be the instance's own."""
     right = sa.select(Identity.id).where(
         Identity.study_id == study.id, Identity.patient_number == number
@@ -147,11 +144,11 @@ def _exchange_files(session: Session, study: Study, number: int) -> None:
         .order_by(Variant.id.desc())
     )
     done: set[int] = set()
-    for variant, instance in session.execute(query).all():
+    for variant, instance in transaction.execute(query).all():
         if instance.id not in done:
             done.add(instance.id)
             _exchange(variant, instance)
-    session.flush()
+    transaction.flush()
 
 
 def _exchange(variant: Variant, instance: Instance) -> None:

@@ -10,6 +10,7 @@ from pacs_ai.domain import DeliveryState, JobState, StudyId, StudyState
 from pacs_ai.errors import IllegalTransition
 from pacs_ai.store import instances, results
 from pacs_ai.store.schema import Delivery, Event, Job, Result, Study
+from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import move
 
 _NOT_YET = (StudyState.RECEIVING, StudyState.COMPLETE)
@@ -27,7 +28,7 @@ class Deleted:
     delivered: int
 
 
-def delete(session: Session, study: Study, *, now: datetime, actor: str) -> Deleted:
+def delete(transaction: Transaction, study: Study) -> Deleted:
     """Move ROUTED/CONFLICT/PURGED → DELETED: drop instances, jobs, results and deliveries.
 
     The study's row stays with the hashes of whom it named: if it is sent again under another
@@ -38,25 +39,23 @@ def delete(session: Session, study: Study, *, now: datetime, actor: str) -> Dele
     IllegalTransition
         If anything of it is under way; the message says what, and what to do.
     """
-    study = session.get_one(Study, study.id, with_for_update=True)
-    _refuse_what_is_under_way(session, study)
+    study = transaction.get_one(Study, study.id, with_for_update=True)
+    _refuse_what_is_under_way(transaction, study)
     mine = sa.select(Job.id).where(Job.study_id == study.id)
     got = sa.select(sa.func.count()).where(
         Delivery.job_id.in_(mine), Delivery.stored_at.is_not(None)
     )
-    delivered = session.scalar(got) or 0
+    delivered = transaction.scalar(got) or 0
     key = StudyId(study.id)
-    paths = results.forget_files(session, key) + instances.remove(session, key)
-    session.execute(sa.delete(Delivery).where(Delivery.job_id.in_(mine)))
-    session.execute(sa.delete(Result).where(Result.job_id.in_(mine)))
-    session.execute(sa.delete(Job).where(Job.study_id == study.id))
+    paths = results.forget_files(transaction, key) + instances.remove(transaction, key)
+    transaction.execute(sa.delete(Delivery).where(Delivery.job_id.in_(mine)))
+    transaction.execute(sa.delete(Result).where(Result.job_id.in_(mine)))
+    transaction.execute(sa.delete(Job).where(Job.study_id == study.id))
     moved = move(
-        session,
+        transaction,
         Study,
         study.id,
         (StudyState(study.state), StudyState.DELETED),
-        now=now,
-        actor=actor,
         note=f"{len(paths)} files removed; {delivered} results stay with peers",
         reason="deleted",
     )

@@ -12,6 +12,7 @@ from pacs_ai.store import results
 from pacs_ai.store.due import is_due
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Delivery, Job, Result, Study
+from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import NO_LEASE, move
 from pacs_ai.store.withholding import MAY_LEAVE
 
@@ -40,13 +41,7 @@ class ClaimedDelivery:
 
 
 def claim(
-    session: Session,
-    job_id: JobId,
-    destination: str,
-    *,
-    owner: str,
-    lease_seconds: float,
-    now: datetime,
+    transaction: Transaction, job_id: JobId, destination: str, *, lease_seconds: float
 ) -> list[ClaimedDelivery]:
     """Move PENDING → SENDING for all that a job has for a destination.
 
@@ -66,20 +61,18 @@ def claim(
         .order_by(Delivery.id)
     )
     batch = []
-    for delivery, result in session.execute(query).all():
+    for delivery, result in transaction.execute(query).all():
         attempt, may_be_held = delivery.attempt + 1, delivery.may_be_held
         moved = move(
-            session,
+            transaction,
             Delivery,
             delivery.id,
             (DeliveryState.PENDING, DeliveryState.SENDING),
-            now=now,
-            actor=owner,
             fence={"attempt": delivery.attempt},
             attempt=attempt,
             may_be_held=True,
-            lease_owner=owner,
-            lease_until=now + timedelta(seconds=lease_seconds),
+            lease_owner=transaction.actor,
+            lease_until=transaction.now + timedelta(seconds=lease_seconds),
         )
         if moved:
             batch.append(
@@ -102,21 +95,17 @@ def claim(
     return batch
 
 
-def stored(
-    session: Session, claimed: ClaimedDelivery, *, status: int, note: str, now: datetime, actor: str
-) -> bool:
+def stored(transaction: Transaction, claimed: ClaimedDelivery, *, status: int, note: str) -> bool:
     """Move SENDING → STORED: the peer has it, perhaps with a warning status (0xBxxx)."""
     return move(
-        session,
+        transaction,
         Delivery,
         claimed.delivery_id,
         (DeliveryState.SENDING, DeliveryState.STORED),
-        now=now,
-        actor=actor,
         fence={"attempt": claimed.attempt},
         note=note,
         status_code=status,
-        stored_at=now,
+        stored_at=transaction.now,
         due_at=None,
         error_code="",
         error_text=note,
@@ -125,25 +114,21 @@ def stored(
 
 
 def postpone(
-    session: Session,
+    transaction: Transaction,
     claimed: ClaimedDelivery,
     *,
     code: str,
     text: str,
     due_at: datetime,
     refusals: int,
-    now: datetime,
-    actor: str,
     status: int | None = None,
 ) -> bool:
     """Move SENDING → WAITING: to be tried again at `due_at`."""
     return move(
-        session,
+        transaction,
         Delivery,
         claimed.delivery_id,
         (DeliveryState.SENDING, DeliveryState.WAITING),
-        now=now,
-        actor=actor,
         fence={"attempt": claimed.attempt},
         note=text,
         due_at=due_at,
@@ -159,23 +144,19 @@ def postpone(
 
 
 def fail(
-    session: Session,
+    transaction: Transaction,
     claimed: ClaimedDelivery,
     *,
     code: str,
     text: str,
-    now: datetime,
-    actor: str,
     status: int | None = None,
 ) -> bool:
     """Move SENDING → FAILED: a person has to look at it."""
     return move(
-        session,
+        transaction,
         Delivery,
         claimed.delivery_id,
         (DeliveryState.SENDING, DeliveryState.FAILED),
-        now=now,
-        actor=actor,
         fence={"attempt": claimed.attempt},
         note=text,
         status_code=status,
@@ -186,34 +167,28 @@ def fail(
     )
 
 
-def exchange(
-    session: Session, claimed: ClaimedDelivery, made: StoredResult, *, now: datetime, actor: str
-) -> bool:
+def exchange(transaction: Transaction, claimed: ClaimedDelivery, made: StoredResult) -> bool:
     """Move SENDING → PENDING with another result: one that the peer may take."""
-    job_id = session.get_one(Delivery, claimed.delivery_id).job_id
+    job_id = transaction.get_one(Delivery, claimed.delivery_id).job_id
     return move(
-        session,
+        transaction,
         Delivery,
         claimed.delivery_id,
         (DeliveryState.SENDING, DeliveryState.PENDING),
-        now=now,
-        actor=actor,
         fence={"attempt": claimed.attempt},
         note=f"the peer refuses this class; {made.kind} in its place",
-        result_id=results.keep(session, JobId(job_id), made),
+        result_id=results.keep(transaction, JobId(job_id), made),
         may_be_held=False,
         **NO_LEASE,
     )
 
 
 def release_due(
-    session: Session,
-    now: datetime,
+    transaction: Transaction,
     destination: str | None = None,
     codes: Sequence[str] = (),
     *,
     longest: timedelta,
-    actor: str,
 ) -> list[tuple[JobId, str]]:
     """Move WAITING → PENDING for what is due, or for what waits for one destination.
 
@@ -231,13 +206,13 @@ def release_due(
     """
     query = sa.select(Delivery).where(Delivery.state == DeliveryState.WAITING)
     if destination is None:
-        query = query.where(is_due(Delivery.due_at, now, longest))
+        query = query.where(is_due(Delivery.due_at, transaction.now, longest))
     else:
         query = query.where(Delivery.destination == destination, Delivery.error_code.in_(codes))
     woken: dict[tuple[JobId, str], None] = {}
-    for delivery in session.scalars(query).all():
+    for delivery in transaction.scalars(query).all():
         arrow = (DeliveryState.WAITING, DeliveryState.PENDING)
-        if move(session, Delivery, delivery.id, arrow, now=now, actor=actor):
+        if move(transaction, Delivery, delivery.id, arrow):
             woken[JobId(delivery.job_id), delivery.destination] = None
     return list(woken)
 
@@ -252,17 +227,15 @@ def waiting_destinations(session: Session, error_codes: Sequence[str]) -> list[s
     return list(session.scalars(query))
 
 
-def renew(
-    session: Session, batch: Sequence[ClaimedDelivery], lease_seconds: float, now: datetime
-) -> None:
+def renew(transaction: Transaction, batch: Sequence[ClaimedDelivery], lease_seconds: float) -> None:
     """Keep the leases of deliveries that are being sent."""
-    session.execute(
+    transaction.execute(
         sa.update(Delivery)
         .where(
             Delivery.id.in_([claimed.delivery_id for claimed in batch]),
             Delivery.state == DeliveryState.SENDING,
         )
-        .values(lease_until=now + timedelta(seconds=lease_seconds))
+        .values(lease_until=transaction.now + timedelta(seconds=lease_seconds))
     )
 
 

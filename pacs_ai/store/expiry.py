@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from pacs_ai.domain import DeliveryState, JobState, StudyId, StudyState
 from pacs_ai.store import instances, results
 from pacs_ai.store.schema import Delivery, Event, Job, Study
+from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import move
 
 NOTE = "not resolved in time"
@@ -39,7 +40,7 @@ def conflicts(session: Session) -> Sequence[tuple[Study, datetime]]:
     return [(study, since) for study, since in session.execute(query)]
 
 
-def expire(session: Session, study: Study, *, now: datetime, actor: str) -> list[str] | None:
+def expire(transaction: Transaction, study: Study) -> list[str] | None:
     """Move CONFLICT → PURGED: cancel what waits, drop the instance rows.
 
     Returns
@@ -48,8 +49,8 @@ def expire(session: Session, study: Study, *, now: datetime, actor: str) -> list
         The paths of all files, for the caller to remove. None if the study moved meanwhile, or
         something of it is under way.
     """
-    jobs = session.scalars(sa.select(Job).where(Job.study_id == study.id)).all()
-    deliveries = session.scalars(
+    jobs = transaction.scalars(sa.select(Job).where(Job.study_id == study.id)).all()
+    deliveries = transaction.scalars(
         sa.select(Delivery).join(Job, Job.id == Delivery.job_id).where(Job.study_id == study.id)
     ).all()
     if any(job.state in _JOBS_UNDER_WAY for job in jobs) or any(
@@ -58,15 +59,15 @@ def expire(session: Session, study: Study, *, now: datetime, actor: str) -> list
         return None
     arrow = (StudyState.CONFLICT, StudyState.PURGED)
     fence = {"revision": study.revision}
-    if not move(session, Study, study.id, arrow, now=now, actor=actor, fence=fence, note=NOTE):
+    if not move(transaction, Study, study.id, arrow, fence=fence, note=NOTE):
         return None
     for job in jobs:
         if job.state in _JOBS:
             ended = (JobState(job.state), JobState.CANCELLED)
-            move(session, Job, job.id, ended, now=now, actor=actor, note=NOTE, finished_at=now)
+            move(transaction, Job, job.id, ended, note=NOTE, finished_at=transaction.now)
     for delivery in deliveries:
         if delivery.state in _DELIVERIES:
             given_up = (DeliveryState(delivery.state), DeliveryState.CANCELLED)
-            move(session, Delivery, delivery.id, given_up, now=now, actor=actor, note=NOTE)
-    paths = instances.remove(session, StudyId(study.id))
-    return paths + results.forget_files(session, StudyId(study.id))
+            move(transaction, Delivery, delivery.id, given_up, note=NOTE)
+    paths = instances.remove(transaction, StudyId(study.id))
+    return paths + results.forget_files(transaction, StudyId(study.id))

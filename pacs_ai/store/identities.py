@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from pacs_ai.domain import StudyState
 from pacs_ai.store.schema import Identity, Instance, Study
+from pacs_ai.store.session import Transaction
 
 _PATIENT_ID = "PatientID"
 
@@ -42,18 +43,22 @@ def of_study(session: Session, study_id: int) -> Sequence[Identity]:
     return session.scalars(query).all()
 
 
-def begin(session: Session, study: Study, sender: Sender, now: datetime) -> Identity:
+def begin(
+    transaction: Transaction, study: Study, sender: Sender, received_at: datetime
+) -> Identity:
     """Note the identity that a study begins with."""
-    return _insert(session, study, sender, study.patient_number, now)
+    return _insert(transaction, study, sender, study.patient_number, received_at)
 
 
-def recognise(session: Session, study: Study, sender: Sender, now: datetime) -> Identity:
+def recognise(
+    transaction: Transaction, study: Study, sender: Sender, received_at: datetime
+) -> Identity:
     """Return the row of what an instance says, and note it where it is new.
 
     It belongs to the patient whose known fields it does not contradict, the study's own before
     the others; where there is none it is another patient. An empty field contradicts nothing.
     """
-    rows = of_study(session, study.id) or [_before_identities(session, study, sender)]
+    rows = of_study(transaction, study.id) or [_before_identities(transaction, study, sender)]
     for row in rows:
         if row.digest == sender.identity.digest:
             return row
@@ -61,8 +66,8 @@ def recognise(session: Session, study: Study, sender: Sender, now: datetime) -> 
     numbers.sort(key=lambda number: number != study.patient_number)
     for number in numbers:
         if not differing(merged(rows, number), sender.identity.fields):
-            return _insert(session, study, sender, number, now)
-    return _insert(session, study, sender, max(numbers) + 1, now)
+            return _insert(transaction, study, sender, number, received_at)
+    return _insert(transaction, study, sender, max(numbers) + 1, received_at)
 
 
 def merged(rows: Sequence[Identity], patient_number: int) -> dict[str, str]:
@@ -86,7 +91,11 @@ def against(session: Session, study: Study, identity: Identity) -> tuple[str, ..
 
 
 def _insert(
-    session: Session, study: Study, sender: Sender, patient_number: int, now: datetime
+    transaction: Transaction,
+    study: Study,
+    sender: Sender,
+    patient_number: int,
+    received_at: datetime,
 ) -> Identity:
     superseded = sa.select(Identity.superseded).where(
         Identity.study_id == study.id, Identity.patient_number == patient_number
@@ -94,20 +103,20 @@ def _insert(
     row = Identity(
         study_id=study.id,
         patient_number=patient_number,
-        superseded=bool(session.scalar(superseded.limit(1))),
+        superseded=bool(transaction.scalar(superseded.limit(1))),
         digest=sender.identity.digest,
         fields=dict(sender.identity.fields),
         patient_key=sender.patient_key,
         accession_key=sender.accession_key,
         calling_aet=sender.calling_aet,
-        first_received_at=now,
+        first_received_at=received_at,
     )
-    session.add(row)
-    session.flush()
+    transaction.add(row)
+    transaction.flush()
     return row
 
 
-def _before_identities(session: Session, study: Study, sender: Sender) -> Identity:
+def _before_identities(transaction: Transaction, study: Study, sender: Sender) -> Identity:
     """Make up for what a version without identities did not note: it knew the PatientID alone."""
     same = study.patient_key == sender.patient_key
     known = sender.identity.fields.get(_PATIENT_ID) if same else study.patient_key
@@ -122,15 +131,15 @@ def _before_identities(session: Session, study: Study, sender: Sender) -> Identi
         calling_aet=study.calling_aet,
         first_received_at=study.first_received_at,
     )
-    session.add(row)
-    session.flush()
-    session.execute(
+    transaction.add(row)
+    transaction.flush()
+    transaction.execute(
         sa.update(Instance).where(Instance.study_id == study.id).values(identity_id=row.id)
     )
     return row
 
 
-def adopt(session: Session, study: Study, identity: Identity) -> None:
+def adopt(transaction: Transaction, study: Study, identity: Identity) -> None:
     """Make an identity the study's own: what was made under the one before is void.
 
     Rows of other patients count as superseded from now on.
@@ -140,9 +149,9 @@ def adopt(session: Session, study: Study, identity: Identity) -> None:
     study.patient_number = identity.patient_number
     study.patient_key = identity.patient_key
     study.accession_key = identity.accession_key
-    for row in of_study(session, study.id):
+    for row in of_study(transaction, study.id):
         row.superseded = row.patient_number != identity.patient_number
-    session.flush()
+    transaction.flush()
 
 
 def used(session: Session, study: Study) -> str:
@@ -205,7 +214,7 @@ def unnoted_conflicts(session: Session) -> dict[int, list[Instance]]:
     return found
 
 
-def note(session: Session, study: Study, stated: Sequence[tuple[int, Sender]]) -> None:
+def note(transaction: Transaction, study: Study, stated: Sequence[tuple[int, Sender]]) -> None:
     """Enter whom instances of a study name, as if it had been noted when they came.
 
     Parameters
@@ -213,11 +222,11 @@ def note(session: Session, study: Study, stated: Sequence[tuple[int, Sender]]) -
     stated
         Row id of each instance, and what its file says, in the order of arrival.
     """
-    if of_study(session, study.id):
+    if of_study(transaction, study.id):
         return  # another node was faster
     for key, sender in stated:
-        instance = session.get_one(Instance, key)
-        first = not of_study(session, study.id)
+        instance = transaction.get_one(Instance, key)
+        first = not of_study(transaction, study.id)
         enter = begin if first else recognise
-        instance.identity_id = enter(session, study, sender, instance.received_at).id
-    session.flush()
+        instance.identity_id = enter(transaction, study, sender, instance.received_at).id
+    transaction.flush()

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
 
 from pacs_ai.domain import StudyId, StudyState
 from pacs_ai.store import admission, instances
@@ -16,6 +15,7 @@ from pacs_ai.store.admission import InsertedInstance
 from pacs_ai.store.identities import Sender
 from pacs_ai.store.instances import Arrival
 from pacs_ai.store.schema import Identity, Instance, Study
+from pacs_ai.store.session import Transaction
 
 _OF_ARRIVAL = [field.name for field in fields(Arrival) if field.name != "study_instance_uid"]
 _OF_SENDER = ["calling_aet", "called_aet"]
@@ -65,10 +65,10 @@ def place(
         placed = _continue(connection, arrival, sender, now)
         if placed is not None:
             return placed
-    with Session(connection, expire_on_commit=False) as session:
-        if instances.find(session, arrival.sop_instance_uid) is not None:
+    with Transaction(connection, sender.calling_aet, now) as transaction:
+        if instances.find(transaction, arrival.sop_instance_uid) is not None:
             return None
-        return admission.place(session, arrival, sender, now)
+        return admission.place(transaction, arrival, sender)
 
 
 def _continue(

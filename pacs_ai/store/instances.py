@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -10,6 +9,7 @@ from sqlalchemy.orm import Session
 from pacs_ai.domain import StudyId
 from pacs_ai.store.identities import Sender
 from pacs_ai.store.schema import Instance, Repeat, Study, Variant
+from pacs_ai.store.session import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +44,12 @@ def find(session: Session, sop_instance_uid: str) -> Instance | None:
 
 
 def insert(
-    session: Session,
-    arrival: Arrival,
-    study: Study,
-    sender: Sender,
-    identity_id: int,
-    now: datetime,
+    transaction: Transaction, arrival: Arrival, study: Study, sender: Sender, identity_id: int
 ) -> None:
     """Add the row of an instance to the revision that its study is in."""
     values = asdict(arrival)
     values.pop("study_instance_uid")
-    session.execute(
+    transaction.execute(
         sa.insert(Instance).values(
             **values,
             study_id=study.id,
@@ -62,21 +57,24 @@ def insert(
             identity_id=identity_id,
             calling_aet=sender.calling_aet,
             called_aet=sender.called_aet,
-            received_at=now,
+            received_at=transaction.now,
         )
     )
 
 
 def insert_variant(
-    session: Session, instance: Instance, variant: SetAside, identity_id: int, now: datetime
+    transaction: Transaction, instance: Instance, variant: SetAside, identity_id: int
 ) -> None:
     """Add the row of a file that was set aside beside its instance."""
-    session.add(
+    transaction.add(
         Variant(
-            **asdict(variant), instance_id=instance.id, identity_id=identity_id, received_at=now
+            **asdict(variant),
+            instance_id=instance.id,
+            identity_id=identity_id,
+            received_at=transaction.now,
         )
     )
-    session.flush()
+    transaction.flush()
 
 
 def has_variant(session: Session, instance: Instance, sha256: str) -> bool:
@@ -97,26 +95,28 @@ def of_revision(session: Session, study_id: StudyId, revision: int) -> Sequence[
     return session.scalars(query).all()
 
 
-def mark_unusable(session: Session, instance_id: int, reason: str) -> None:
+def mark_unusable(transaction: Transaction, instance_id: int, reason: str) -> None:
     """Note that an instance is kept but cannot be analysed."""
-    session.execute(
+    transaction.execute(
         sa.update(Instance).where(Instance.id == instance_id).values(unusable_reason=reason)
     )
 
 
-def replace_file(session: Session, instance_id: int, path: str, size: int) -> None:
+def replace_file(transaction: Transaction, instance_id: int, path: str, size: int) -> None:
     """Let an instance have another file with the same data set, of so many bytes."""
-    session.execute(
+    transaction.execute(
         sa.update(Instance)
         .where(Instance.id == instance_id)
         .values(path=path, bytes=size, missing=False)
     )
 
 
-def note_missing(session: Session, paths: Collection[str], *, missing: bool) -> None:
+def note_missing(transaction: Transaction, paths: Collection[str], *, missing: bool) -> None:
     """Note of instances whether their file is gone."""
     for path in paths:
-        session.execute(sa.update(Instance).where(Instance.path == path).values(missing=missing))
+        transaction.execute(
+            sa.update(Instance).where(Instance.path == path).values(missing=missing)
+        )
 
 
 def missing_paths(session: Session, prefix: str) -> set[str]:
@@ -127,16 +127,16 @@ def missing_paths(session: Session, prefix: str) -> set[str]:
     return set(session.scalars(query))
 
 
-def remove(session: Session, study_id: StudyId) -> list[str]:
+def remove(transaction: Transaction, study_id: StudyId) -> list[str]:
     """Drop all instance rows of a study and return the paths of their files, variants' too."""
     mine = sa.select(Instance.id).where(Instance.study_id == study_id)
     paths = [
-        *session.scalars(sa.select(Instance.path).where(Instance.study_id == study_id)),
-        *session.scalars(sa.select(Variant.path).where(Variant.instance_id.in_(mine))),
+        *transaction.scalars(sa.select(Instance.path).where(Instance.study_id == study_id)),
+        *transaction.scalars(sa.select(Variant.path).where(Variant.instance_id.in_(mine))),
     ]
-    session.execute(sa.delete(Variant).where(Variant.instance_id.in_(mine)))
-    session.execute(sa.delete(Repeat).where(Repeat.instance_id.in_(mine)))
-    session.execute(sa.delete(Instance).where(Instance.study_id == study_id))
+    transaction.execute(sa.delete(Variant).where(Variant.instance_id.in_(mine)))
+    transaction.execute(sa.delete(Repeat).where(Repeat.instance_id.in_(mine)))
+    transaction.execute(sa.delete(Instance).where(Instance.study_id == study_id))
     return paths
 
 

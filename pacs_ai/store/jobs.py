@@ -21,7 +21,8 @@ from pacs_ai.store.due import is_due
 from pacs_ai.store.modelrecord import NOTHING_LOADED, recorded_model
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Delivery, Job, Study
-from pacs_ai.store.transition import NO_LEASE, move, record
+from pacs_ai.store.session import Transaction
+from pacs_ai.store.transition import NO_LEASE, RULES, move, record
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +31,14 @@ class Lease:
 
     job_id: JobId
     attempt: int
-    owner: str
 
 
 def create(
-    session: Session,
+    transaction: Transaction,
     study: Study,
     rules: Sequence[str],
     model_name: str,
     model: ModelIdentity,
-    now: datetime,
 ) -> JobId | None:
     """Queue one model for one study revision; None if that job exists already.
 
@@ -54,7 +53,7 @@ def create(
         Job.model_name == model_name,
         Job.model_version == model.version,
     )
-    if session.scalar(same) is not None:
+    if transaction.scalar(same) is not None:
         return None
     job_id = JobId(str(uuid.uuid4()))
     job = Job(
@@ -68,20 +67,19 @@ def create(
         bundle_sha256=model.sha256,
         manifest_sha256=model.manifest_sha256,
         state=JobState.QUEUED,
-        created_at=now,
+        created_at=transaction.now,
     )
-    session.add(job)
-    session.flush()
-    record(session, "job", job_id, "", JobState.QUEUED, now=now, actor="rules")
+    transaction.add(job)
+    transaction.flush()
+    with transaction.by(RULES):
+        record(transaction, "job", job_id, "", JobState.QUEUED)
     return job_id
 
 
 def claim(
-    session: Session,
+    transaction: Transaction,
     job_id: JobId,
-    owner: str,
     lease_seconds: float,
-    now: datetime,
     runs: Mapping[str, ModelIdentity] = NOTHING_LOADED,
 ) -> Lease | None:
     """Move QUEUED → RUNNING under a lease; None if the job is not waiting for a worker.
@@ -92,52 +90,49 @@ def claim(
         What runs under the name of each model. The row says so from now on: if the bundle was
         replaced since the job was made, the audit trail tells from what to what.
     """
-    job = session.get(Job, job_id)
+    job = transaction.get(Job, job_id)
     if job is None or job.state != JobState.QUEUED:
         return None
-    study = session.get_one(Study, job.study_id)
+    study = transaction.get_one(Study, job.study_id)
     held = study.state == StudyState.CONFLICT or job.correction != study.correction
     attempt = job.attempt + 1
     note, model = recorded_model(job, runs.get(job.model_name))
     if held or not move(
-        session,
+        transaction,
         Job,
         job_id,
         (JobState.QUEUED, JobState.RUNNING),
-        now=now,
-        actor=owner,
         note=note,
         fence={"attempt": job.attempt},
         attempt=attempt,
-        lease_owner=owner,
-        lease_until=now + timedelta(seconds=lease_seconds),
-        started_at=now,
+        lease_owner=transaction.actor,
+        lease_until=transaction.now + timedelta(seconds=lease_seconds),
+        started_at=transaction.now,
         finished_at=None,
         error_code="",
         error_text="",
         **model,
     ):
         return None
-    return Lease(job_id, attempt, owner)
+    return Lease(job_id, attempt)
 
 
-def renew(session: Session, lease: Lease, lease_seconds: float, now: datetime) -> bool:
+def renew(transaction: Transaction, lease: Lease, lease_seconds: float) -> bool:
     """Keep a lease alive; False if the job is another's by now."""
-    changed = session.execute(
+    changed = transaction.execute(
         sa.update(Job)
         .where(Job.id == lease.job_id, Job.state == JobState.RUNNING, Job.attempt == lease.attempt)
-        .values(lease_until=now + timedelta(seconds=lease_seconds))
+        .values(lease_until=transaction.now + timedelta(seconds=lease_seconds))
         .returning(Job.id)
     )
     return changed.first() is not None
 
 
 def succeed(
-    session: Session,
+    transaction: Transaction,
     lease: Lease,
     made: Sequence[StoredResult],
     summary: str,
-    now: datetime,
     fault: tuple[str, str] = ("", ""),
 ) -> list[str]:
     """Move RUNNING → SUCCEEDED, with the results' rows and their deliveries.
@@ -157,17 +152,19 @@ def succeed(
     """
     code, text = fault
     values = {"summary": summary, "error_code": code, "error_text": text}
-    _finish(session, lease, JobState.SUCCEEDED, now, **values)
-    return _keep(session, lease, made, now)
+    _finish(transaction, lease, JobState.SUCCEEDED, **values)
+    return _keep(transaction, lease, made)
 
 
-def _keep(session: Session, lease: Lease, made: Sequence[StoredResult], now: datetime) -> list[str]:
+def _keep(transaction: Transaction, lease: Lease, made: Sequence[StoredResult]) -> list[str]:
     """Give results their rows and deliveries; returns who has something to get."""
     destinations: dict[str, None] = {}
     for one in made:
-        result_id = results.keep(session, lease.job_id, one)
+        result_id = results.keep(transaction, lease.job_id, one)
         known = set(
-            session.scalars(sa.select(Delivery.destination).where(Delivery.result_id == result_id))
+            transaction.scalars(
+                sa.select(Delivery.destination).where(Delivery.result_id == result_id)
+            )
         )
         for destination in one.send_to:
             if destination not in known:
@@ -176,36 +173,27 @@ def _keep(session: Session, lease: Lease, made: Sequence[StoredResult], now: dat
                     job_id=lease.job_id,
                     destination=destination,
                     state=DeliveryState.PENDING,
-                    created_at=now,
+                    created_at=transaction.now,
                 )
-                session.add(delivery)
-                session.flush()
-                record(
-                    session,
-                    "delivery",
-                    delivery.id,
-                    "",
-                    DeliveryState.PENDING,
-                    now=now,
-                    actor=lease.owner,
-                )
+                transaction.add(delivery)
+                transaction.flush()
+                record(transaction, "delivery", delivery.id, "", DeliveryState.PENDING)
                 destinations[destination] = None
     return list(destinations)
 
 
 def postpone(
-    session: Session, lease: Lease, code: str, text: str, due_at: datetime, now: datetime
+    transaction: Transaction, lease: Lease, code: str, text: str, due_at: datetime
 ) -> None:
     """Move RUNNING → WAITING: it failed in a way that may pass."""
     _finish(
-        session,
+        transaction,
         lease,
         JobState.WAITING,
-        now,
         error_code=code,
         error_text=text,
         due_at=due_at,
-        postponed=pauses(session, lease.job_id, code) + 1,
+        postponed=pauses(transaction, lease.job_id, code) + 1,
         postponed_for=code,
     )
 
@@ -217,12 +205,7 @@ def pauses(session: Session, job_id: JobId, code: str) -> int:
 
 
 def reject(
-    session: Session,
-    lease: Lease,
-    code: str,
-    text: str,
-    now: datetime,
-    made: Sequence[StoredResult] = (),
+    transaction: Transaction, lease: Lease, code: str, text: str, made: Sequence[StoredResult] = ()
 ) -> list[str]:
     """Move RUNNING → REJECTED: the study holds nothing this model can judge.
 
@@ -231,28 +214,24 @@ def reject(
     list of str
         Destinations that are told so, by the results in `made`.
     """
-    _finish(session, lease, JobState.REJECTED, now, error_code=code, error_text=text)
-    return _keep(session, lease, made, now)
+    _finish(transaction, lease, JobState.REJECTED, error_code=code, error_text=text)
+    return _keep(transaction, lease, made)
 
 
-def fail(session: Session, lease: Lease, code: str, text: str, now: datetime) -> None:
+def fail(transaction: Transaction, lease: Lease, code: str, text: str) -> None:
     """Move RUNNING → FAILED: it will not come right by itself."""
-    _finish(session, lease, JobState.FAILED, now, error_code=code, error_text=text)
+    _finish(transaction, lease, JobState.FAILED, error_code=code, error_text=text)
 
 
-def _finish(
-    session: Session, lease: Lease, target: JobState, now: datetime, **values: object
-) -> None:
+def _finish(transaction: Transaction, lease: Lease, target: JobState, **values: object) -> None:
     moved = move(
-        session,
+        transaction,
         Job,
         lease.job_id,
         (JobState.RUNNING, target),
-        now=now,
-        actor=lease.owner,
         fence={"attempt": lease.attempt},
         note=str(values.get("error_text", "")),
-        finished_at=now,
+        finished_at=transaction.now,
         **NO_LEASE,
         **values,
     )
@@ -260,21 +239,21 @@ def _finish(
         raise LeaseLost(f"job {lease.job_id}: attempt {lease.attempt} was taken over")
 
 
-def wake_due(session: Session, now: datetime, *, longest: timedelta, actor: str) -> None:
+def wake_due(transaction: Transaction, *, longest: timedelta) -> None:
     """Move WAITING → QUEUED for jobs whose pause, at most the longest of any job, is over."""
-    _wake(session, is_due(Job.due_at, now, longest), now=now, actor=actor)
+    _wake(transaction, is_due(Job.due_at, transaction.now, longest))
 
 
-def wake_for(session: Session, code: str, *, now: datetime, actor: str) -> None:
+def wake_for(transaction: Transaction, code: str) -> None:
     """Move WAITING → QUEUED for jobs whose reason to wait is over."""
-    _wake(session, Job.error_code == code, now=now, actor=actor)
+    _wake(transaction, Job.error_code == code)
 
 
-def _wake(session: Session, which: sa.ColumnElement[bool], *, now: datetime, actor: str) -> None:
+def _wake(transaction: Transaction, which: sa.ColumnElement[bool]) -> None:
     query = sa.select(Job.id).where(Job.state == JobState.WAITING, which)
-    for job_id in session.scalars(query).all():
+    for job_id in transaction.scalars(query).all():
         arrow = (JobState.WAITING, JobState.QUEUED)
-        move(session, Job, job_id, arrow, now=now, actor=actor, due_at=None)
+        move(transaction, Job, job_id, arrow, due_at=None)
 
 
 def queued(session: Session) -> Sequence[str]:

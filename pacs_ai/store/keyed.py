@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from pacs_ai.store.identities import Sender
 from pacs_ai.store.schema import Identity, Instance, Study, Variant
+from pacs_ai.store.session import Transaction
 
 KEYED = frozenset(
     {
@@ -59,21 +60,21 @@ def _paths(session: Session, identity_id: int) -> tuple[str, ...]:
     return tuple(files)
 
 
-def renew(session: Session, subject: Subject, stated: Sender | None) -> None:
+def renew(transaction: Transaction, subject: Subject, stated: Sender | None) -> None:
     """Write the hashes of a subject anew; None where no file says them any more.
 
     A lost identity knows no field, so that it contradicts nothing that comes later.
     """
-    study = session.get_one(Study, subject.study_id)
+    study = transaction.get_one(Study, subject.study_id)
     if subject.identity_id is None:
         study.patient_key = stated.patient_key if stated else ""
         study.accession_key = stated.accession_key if stated else ""
         return
-    row = session.get_one(Identity, subject.identity_id)
+    row = transaction.get_one(Identity, subject.identity_id)
     digest = stated.identity.digest if stated else ""
     known = sa.select(Identity.id).where(Identity.study_id == study.id, Identity.digest == digest)
     # a row of an older version may say what another one says as well
-    fresh = digest and session.scalar(known) is None
+    fresh = digest and transaction.scalar(known) is None
     row.digest = digest if fresh else f"{_LOST} {row.id}"
     row.fields = dict(stated.identity.fields) if stated else {}
     row.patient_key = stated.patient_key if stated else ""
@@ -81,5 +82,5 @@ def renew(session: Session, subject: Subject, stated: Sender | None) -> None:
     first = sa.select(sa.func.min(Identity.id)).where(
         Identity.study_id == study.id, Identity.patient_number == study.patient_number
     )
-    if session.scalar(first) == row.id:
+    if transaction.scalar(first) == row.id:
         study.patient_key, study.accession_key = row.patient_key, row.accession_key

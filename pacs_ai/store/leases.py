@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from pacs_ai.domain import DeliveryState, JobState
 from pacs_ai.store.schema import Delivery, Job
+from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import NO_LEASE, move
 
 MAX_WORKER_CRASHES = 2
@@ -62,9 +63,7 @@ def held(session: Session) -> list[HeldLease]:
     return found
 
 
-def take_back(
-    session: Session, lease: HeldLease, *, blame: Blame, now: datetime, actor: str
-) -> str:
+def take_back(transaction: Transaction, lease: HeldLease, *, blame: Blame) -> str:
     """Free a delivery or a job whose holder is gone.
 
     Returns
@@ -76,42 +75,32 @@ def take_back(
         arrow = (DeliveryState.SENDING, DeliveryState.PENDING)
         fence = {"attempt": lease.attempt}
         moved = move(
-            session,
-            Delivery,
-            lease.id,
-            arrow,
-            now=now,
-            actor=actor,
-            fence=fence,
-            note=str(blame),
-            **NO_LEASE,
+            transaction, Delivery, lease.id, arrow, fence=fence, note=str(blame), **NO_LEASE
         )
         return DeliveryState.PENDING if moved else ""
-    return _requeue(session, lease, blame=blame, now=now, actor=actor)
+    return _requeue(transaction, lease, blame=blame)
 
 
-def _requeue(session: Session, lease: HeldLease, *, blame: Blame, now: datetime, actor: str) -> str:
+def _requeue(transaction: Transaction, lease: HeldLease, *, blame: Blame) -> str:
     """Move RUNNING → QUEUED, or FAILED for a study that keeps killing whoever looks at it."""
-    job = session.get_one(Job, lease.id)
+    job = transaction.get_one(Job, lease.id)
     worker_crashes = job.worker_crashes + (blame is Blame.WORKER)
     node_crashes = job.node_crashes + (blame is Blame.NODE)
     poison = worker_crashes >= MAX_WORKER_CRASHES or node_crashes >= MAX_NODE_CRASHES
     target = JobState.FAILED if poison else JobState.QUEUED
     text = "workers died of it: set aside" if poison else str(blame)
     moved = move(
-        session,
+        transaction,
         Job,
         lease.id,
         (JobState.RUNNING, target),
-        now=now,
-        actor=actor,
         fence={"attempt": lease.attempt},
         note=text,
         worker_crashes=worker_crashes,
         node_crashes=node_crashes,
         error_code="CRASHED" if poison else "",
         error_text=text if poison else "",
-        finished_at=now if poison else None,
+        finished_at=transaction.now if poison else None,
         **NO_LEASE,
     )
     return target if moved else ""

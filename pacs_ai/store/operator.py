@@ -1,19 +1,18 @@
 """What an operator may do by hand; each leaves a line in the audit trail."""
 
-from datetime import datetime
-
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pacs_ai.domain import DeliveryState, JobState
 from pacs_ai.errors import IllegalTransition
 from pacs_ai.store.schema import Delivery, Job, Study
+from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import move
 
 ACTOR = "operator"
 
 
-def retry_job(session: Session, job: Job, now: datetime) -> None:
+def retry_job(transaction: Transaction, job: Job) -> None:
     """Move FAILED/REJECTED/WAITING → QUEUED with all counters at zero.
 
     Raises
@@ -21,19 +20,17 @@ def retry_job(session: Session, job: Job, now: datetime) -> None:
     IllegalTransition
         If the job is in any other state, or its study's patient was corrected since.
     """
-    if job.correction != session.get_one(Study, job.study_id).correction:
+    if job.correction != transaction.get_one(Study, job.study_id).correction:
         raise IllegalTransition(
             f"job {job.id} was made before the patient of its study was corrected: use pacs-ai"
             f" studies reroute {job.study_id}"
         )
     _arrow_or_raise(
         move(
-            session,
+            transaction,
             Job,
             job.id,
             (JobState(job.state), JobState.QUEUED),
-            now=now,
-            actor=ACTOR,
             note="retry",
             worker_crashes=0,
             node_crashes=0,
@@ -48,27 +45,25 @@ def retry_job(session: Session, job: Job, now: datetime) -> None:
     )
 
 
-def cancel_job(session: Session, job: Job, now: datetime) -> None:
+def cancel_job(transaction: Transaction, job: Job) -> None:
     """Move QUEUED/WAITING → CANCELLED; `IllegalTransition` from any other state."""
     if job.state not in (JobState.QUEUED, JobState.WAITING):
         raise IllegalTransition(f"job {job.id}: {job.state} cannot become {JobState.CANCELLED}")
     arrow = (JobState(job.state), JobState.CANCELLED)
-    moved = move(session, Job, job.id, arrow, now=now, actor=ACTOR, finished_at=now)
+    moved = move(transaction, Job, job.id, arrow, finished_at=transaction.now)
     _arrow_or_raise(moved, f"job {job.id}")
 
 
-def retry_delivery(session: Session, delivery: Delivery, now: datetime) -> None:
+def retry_delivery(transaction: Transaction, delivery: Delivery) -> None:
     """Move FAILED/WAITING → PENDING, the retry period counted anew."""
     _arrow_or_raise(
         move(
-            session,
+            transaction,
             Delivery,
             delivery.id,
             (DeliveryState(delivery.state), DeliveryState.PENDING),
-            now=now,
-            actor=ACTOR,
             note="retry",
-            created_at=now,
+            created_at=transaction.now,
             refusals=0,
             postponed=0,
             postponed_for="",
@@ -82,10 +77,10 @@ def retry_delivery(session: Session, delivery: Delivery, now: datetime) -> None:
     )
 
 
-def cancel_delivery(session: Session, delivery: Delivery, now: datetime) -> None:
+def cancel_delivery(transaction: Transaction, delivery: Delivery) -> None:
     """Move PENDING/WAITING/FAILED → CANCELLED; `IllegalTransition` from any other state."""
     arrow = (DeliveryState(delivery.state), DeliveryState.CANCELLED)
-    moved = move(session, Delivery, delivery.id, arrow, now=now, actor=ACTOR)
+    moved = move(transaction, Delivery, delivery.id, arrow)
     _arrow_or_raise(moved, f"delivery {delivery.id}")
 
 

@@ -6,6 +6,7 @@ another database all files would be orphans, and its rows have no files.
 """
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from sqlalchemy.orm import Session
 from pacs_ai.errors import ConfigError
 from pacs_ai.store import sitekey
 from pacs_ai.store.schema import Instance, Meta, Study
-from pacs_ai.store.session import Database
+from pacs_ai.store.session import Database, Transaction
 
 DATABASE_ID = "database_id"
 KEY_FINGERPRINT = "site_key_fingerprint"
@@ -96,9 +97,12 @@ def pair(database: Database, root: Path) -> bytes:
         raise ConfigError(f"{problem}: {REMEDY}")
     key = sitekey.made_key(root)
     if not known.fingerprint:
-        with database.write() as session:
-            _keep(session, DATABASE_ID, sitekey.mark_in(root) or uuid.uuid4().hex)
-            _keep(session, KEY_FINGERPRINT, sitekey.fingerprint(key))
+        facts = {
+            DATABASE_ID: sitekey.mark_in(root) or uuid.uuid4().hex,
+            KEY_FINGERPRINT: sitekey.fingerprint(key),
+        }
+        database.write_grouped(lambda connection: _keep(connection, facts))
+        with database.read() as session:
             known = known_by(session)
         problem = mismatch(known, root)
         if problem:  # another node was first, with another spool
@@ -108,7 +112,7 @@ def pair(database: Database, root: Path) -> bytes:
     return key
 
 
-def pair_anew(session: Session, root: Path) -> bytes:
+def pair_anew(transaction: Transaction, root: Path) -> bytes:
     """Let a database and a spool belong together whatever they said before.
 
     Returns
@@ -117,15 +121,15 @@ def pair_anew(session: Session, root: Path) -> bytes:
         The spool's secret; a new one where there is none.
     """
     key = sitekey.made_key(root)
-    _keep(session, DATABASE_ID, uuid.uuid4().hex)
-    session.merge(Meta(key=KEY_FINGERPRINT, value=sitekey.fingerprint(key)))
-    session.flush()
-    sitekey.mark(root, known_by(session).database_id)
+    _keep(transaction.connection(), {DATABASE_ID: uuid.uuid4().hex})
+    transaction.merge(Meta(key=KEY_FINGERPRINT, value=sitekey.fingerprint(key)))
+    transaction.flush()
+    sitekey.mark(root, known_by(transaction).database_id)
     return key
 
 
-def _keep(session: Session, key: str, value: str) -> None:
-    """Write a fact that nobody has written yet; of two nodes starting at once, one wins."""
-    dialect = session.get_bind().dialect.name
-    into: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[dialect]
-    session.execute(into(Meta).values(key=key, value=value).on_conflict_do_nothing())
+def _keep(connection: sa.Connection, facts: Mapping[str, str]) -> None:
+    """Write facts that nobody has written yet; of two nodes starting at once, one wins."""
+    into: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+    insert = into[connection.dialect.name](Meta).on_conflict_do_nothing()
+    connection.execute(insert, [{"key": key, "value": value} for key, value in facts.items()])

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from pacs_ai.domain import JobState, ModelIdentity, StudyId
 from pacs_ai.store.identities import Sender
 from pacs_ai.store.schema import Instance, Job, Repeat, Study
-from pacs_ai.store.transition import record
+from pacs_ai.store.session import Transaction
+from pacs_ai.store.transition import RULES, record
 
 Way = tuple[str, str]
 """Calling and called AE title."""
@@ -34,25 +35,29 @@ def ways_of_study(session: Session, study_id: StudyId) -> dict[int, list[Way]]:
     return found
 
 
-def note(session: Session, instance: Instance, sender: Sender, now: datetime) -> bool:
+def note(transaction: Transaction, instance: Instance, sender: Sender) -> bool:
     """Note that an instance came again; False if it came by this way before."""
     way = (sender.calling_aet, sender.called_aet)
-    if way in ways(session, instance):
+    if way in ways(transaction, instance):
         return False
-    session.add(
-        Repeat(instance_id=instance.id, calling_aet=way[0], called_aet=way[1], received_at=now)
+    transaction.add(
+        Repeat(
+            instance_id=instance.id,
+            calling_aet=way[0],
+            called_aet=way[1],
+            received_at=transaction.now,
+        )
     )
-    session.flush()
+    transaction.flush()
     return True
 
 
 def carry_over(
-    session: Session,
+    transaction: Transaction,
     study: Study,
     rules: Sequence[str],
     model_name: str,
     model: ModelIdentity,
-    now: datetime,
 ) -> bool:
     """Let a job of an earlier revision be this revision's, if it would do nothing new.
 
@@ -65,7 +70,7 @@ def carry_over(
         Whether there is such a job; no other is needed then.
     """
     came_again = _of_study(StudyId(study.id)).where(Repeat.received_at >= study.first_received_at)
-    job = session.scalar(
+    job = transaction.scalar(
         sa.select(Job)
         .where(
             Job.study_id == study.id,
@@ -81,12 +86,13 @@ def carry_over(
     )
     if job is None or not set(rules) <= set(job.rules):
         return False
-    if session.scalar(came_again.limit(1)) is None or _has_newer(session, job):
+    if transaction.scalar(came_again.limit(1)) is None or _has_newer(transaction, job):
         return False
     job.revision = study.revision
-    session.flush()
+    transaction.flush()
     text = f"stands for revision {study.revision}: its instances only came again"
-    record(session, "job", job.id, job.state, job.state, now=now, actor="rules", note=text)
+    with transaction.by(RULES):
+        record(transaction, "job", job.id, job.state, job.state, note=text)
     return True
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from pacs_ai.domain import JobId, ResultKind, StudyId
 from pacs_ai.store.schema import Job, Result
+from pacs_ai.store.session import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,12 @@ def kind_of(session: Session, sop_instance_uid: str) -> tuple[str, int]:
     return row.kind, row.number
 
 
-def keep(session: Session, job_id: JobId, made: StoredResult) -> int:
+def keep(transaction: Transaction, job_id: JobId, made: StoredResult) -> int:
     """Return the id of a result's row; an object made before keeps the one it has.
 
     One whose file was removed or lost since gets the file that was made now.
     """
-    row = find(session, made.sop_instance_uid)
+    row = find(transaction, made.sop_instance_uid)
     if row is not None and made.fresh:
         row.path, row.sha256, row.bytes = made.path, made.sha256, made.bytes
     if row is None:
@@ -55,7 +56,7 @@ def keep(session: Session, job_id: JobId, made: StoredResult) -> int:
             job_id=job_id,
             kind=made.kind,
             number=made.number,
-            correction=session.get_one(Job, job_id).correction,
+            correction=transaction.get_one(Job, job_id).correction,
             sop_class_uid=made.sop_class_uid,
             sop_instance_uid=made.sop_instance_uid,
             series_instance_uid=made.series_instance_uid,
@@ -63,15 +64,15 @@ def keep(session: Session, job_id: JobId, made: StoredResult) -> int:
             bytes=made.bytes,
             sha256=made.sha256,
         )
-        session.add(row)
-        session.flush()
+        transaction.add(row)
+        transaction.flush()
     return row.id
 
 
-def forget_files(session: Session, study_id: StudyId) -> list[str]:
+def forget_files(transaction: Transaction, study_id: StudyId) -> list[str]:
     """Let go of the files of a study's results; returns their paths. The rows stay."""
     jobs = sa.select(Job.id).where(Job.study_id == study_id)
-    rows = session.scalars(sa.select(Result).where(Result.job_id.in_(jobs), Result.path != ""))
+    rows = transaction.scalars(sa.select(Result).where(Result.job_id.in_(jobs), Result.path != ""))
     paths = []
     for row in rows:
         paths.append(row.path)

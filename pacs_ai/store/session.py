@@ -8,6 +8,7 @@ otherwise fail at once with "database is locked", whatever the busy timeout.
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from pacs_ai.errors import ConfigError, DatabaseBusy, NoSpace, StorageError
 from pacs_ai.store.group_commit import GroupCommit
 
-__all__ = ["Database", "Session"]
+__all__ = ["Database", "Session", "Transaction"]
 
 T = TypeVar("T")
 
@@ -28,6 +29,35 @@ BUSY_SECONDS = 30.0
 
 RECEIVE_BUSY_SECONDS = 5.0
 """The same while a sender waits for its C-STORE response."""
+
+
+class Transaction(Session):
+    """A transaction that changes rows; whoever only reads is content with a `Session`.
+
+    Parameters
+    ----------
+    bind
+        Where it begins: on a connection of its own, or on one that it shares.
+    actor
+        Who acts, for the audit trail: ``node/boot/process``, an AE title, or ``operator``. It is
+        also the owner of the leases that are taken.
+    now
+        Date and time, UTC: all that happens in one transaction happens at once.
+    """
+
+    def __init__(self, bind: sa.Engine | sa.Connection, actor: str, now: datetime) -> None:
+        super().__init__(bind, expire_on_commit=False)
+        self.actor = actor
+        self.now = now
+
+    @contextlib.contextmanager
+    def by(self, actor: str) -> Iterator[None]:
+        """Name somebody else as who acts, for a block."""
+        usual, self.actor = self.actor, actor
+        try:
+            yield
+        finally:
+            self.actor = usual
 
 
 class Database:
@@ -67,8 +97,17 @@ class Database:
         return {"connect_timeout": int(RECEIVE_BUSY_SECONDS)}
 
     @contextlib.contextmanager
-    def write(self, *, busy_seconds: float = BUSY_SECONDS) -> Iterator[Session]:
+    def write(
+        self, actor: str, now: datetime, *, busy_seconds: float = BUSY_SECONDS
+    ) -> Iterator[Transaction]:
         """Run a block in one transaction: committed at its end, rolled back if it raises.
+
+        Parameters
+        ----------
+        actor, now
+            See `Transaction`.
+        busy_seconds
+            How long to wait for another transaction that writes.
 
         Raises
         ------
@@ -79,10 +118,10 @@ class Database:
         """
         with (
             _translated(),
-            Session(self._writer(busy_seconds), expire_on_commit=False) as session,
-            session.begin(),
+            Transaction(self._writer(busy_seconds), actor, now) as transaction,
+            transaction.begin(),
         ):
-            yield session
+            yield transaction
 
     def write_grouped(self, work: Callable[[sa.Connection], T]) -> T:
         """Run a small piece of work in a transaction that it may share with others.

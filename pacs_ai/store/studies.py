@@ -11,6 +11,7 @@ from pacs_ai.domain import DeliveryState, JobState, StudyId, StudyState
 from pacs_ai.errors import IllegalTransition, StateError
 from pacs_ai.store import instances, results, withholding
 from pacs_ai.store.schema import Delivery, Job, Study
+from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import move
 
 _JOBS_AT_WORK = (JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.FAILED)
@@ -35,9 +36,9 @@ def receiving_nodes(session: Session) -> set[str]:
     return set(session.scalars(query))
 
 
-def take_over(session: Session, gone: str, node: str) -> int:
+def take_over(transaction: Transaction, gone: str, node: str) -> int:
     """Make a node close what another one, which is gone, was receiving; returns how many."""
-    changed = session.execute(
+    changed = transaction.execute(
         sa.update(Study)
         .where(Study.state == StudyState.RECEIVING, Study.node == gone)
         .values(node=node)
@@ -45,43 +46,35 @@ def take_over(session: Session, gone: str, node: str) -> int:
     return cast("sa.CursorResult[Any]", changed).rowcount
 
 
-def close(
-    session: Session, study_id: StudyId, revision: int, *, now: datetime, actor: str, reason: str
-) -> bool:
+def close(transaction: Transaction, study_id: StudyId, revision: int, *, reason: str) -> bool:
     """Move RECEIVING → COMPLETE: no more instances are expected in this revision."""
     return move(
-        session,
+        transaction,
         Study,
         study_id,
         (StudyState.RECEIVING, StudyState.COMPLETE),
-        now=now,
-        actor=actor,
         fence={"revision": revision},
         note=reason,
-        closed_at=now,
+        closed_at=transaction.now,
     )
 
 
-def routed(
-    session: Session, study_id: StudyId, revision: int, *, now: datetime, actor: str, reason: str
-) -> bool:
+def routed(transaction: Transaction, study_id: StudyId, revision: int, *, reason: str) -> bool:
     """Move COMPLETE → ROUTED: its jobs exist, or `reason` says why there are none."""
     return move(
-        session,
+        transaction,
         Study,
         study_id,
         (StudyState.COMPLETE, StudyState.ROUTED),
-        now=now,
-        actor=actor,
         fence={"revision": revision},
         note=reason,
         reason=reason,
     )
 
 
-def wait_for_route(session: Session, study_id: StudyId, revision: int, reason: str) -> None:
+def wait_for_route(transaction: Transaction, study_id: StudyId, revision: int, reason: str) -> None:
     """Note why a COMPLETE study has no route yet; its route overwrites the reason."""
-    session.execute(
+    transaction.execute(
         sa.update(Study)
         .where(
             Study.id == study_id,
@@ -92,7 +85,7 @@ def wait_for_route(session: Session, study_id: StudyId, revision: int, reason: s
     )
 
 
-def reopen(session: Session, study: Study, *, now: datetime, actor: str, note: str) -> int:
+def reopen(transaction: Transaction, study: Study, *, note: str) -> int:
     """Move CONFLICT/COMPLETE/ROUTED → RECEIVING with the next revision, on an operator's word.
 
     Raises
@@ -104,18 +97,16 @@ def reopen(session: Session, study: Study, *, now: datetime, actor: str, note: s
     if state not in (StudyState.CONFLICT, StudyState.COMPLETE, StudyState.ROUTED):
         raise IllegalTransition(f"study {study.id} is {state}: it cannot be opened again")
     revision = study.revision + 1
-    withholding.cancel_older(session, StudyId(study.id), revision, now=now, actor=actor)
+    withholding.cancel_older(transaction, StudyId(study.id), revision)
     moved = move(
-        session,
+        transaction,
         Study,
         study.id,
         (state, StudyState.RECEIVING),
-        now=now,
-        actor=actor,
         note=note,
         revision=revision,
-        first_received_at=now,
-        last_received_at=now,
+        first_received_at=transaction.now,
+        last_received_at=transaction.now,
         closed_at=None,
         reason="",
     )
@@ -141,25 +132,23 @@ def purgeable(session: Session, before: datetime) -> Sequence[Study]:
     return session.scalars(query).all()
 
 
-def purge(session: Session, study: Study, *, now: datetime, actor: str) -> list[str] | None:
+def purge(transaction: Transaction, study: Study) -> list[str] | None:
     """Move ROUTED → PURGED: drop the instance rows and return the paths of all files.
 
     The results' rows stay without their files. None if the study moved meanwhile, for example
     because an instance just arrived.
     """
     moved = move(
-        session,
+        transaction,
         Study,
         study.id,
         (StudyState.ROUTED, StudyState.PURGED),
-        now=now,
-        actor=actor,
         fence={"revision": study.revision},
     )
     if not moved:
         return None
-    paths = instances.remove(session, StudyId(study.id))
-    return paths + results.forget_files(session, StudyId(study.id))
+    paths = instances.remove(transaction, StudyId(study.id))
+    return paths + results.forget_files(transaction, StudyId(study.id))
 
 
 def complete(session: Session) -> list[tuple[StudyId, int]]:

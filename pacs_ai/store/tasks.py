@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pacs_ai.domain import TaskKind
 from pacs_ai.store.columns import WORD, Base
+from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import NO_LEASE
 
 
@@ -64,10 +65,10 @@ def waiting(session: Session, kinds: Sequence[TaskKind]) -> bool:
 
 
 def claim(
-    session: Session, kinds: Sequence[TaskKind], owner: str, lease_seconds: float, now: datetime
+    transaction: Transaction, kinds: Sequence[TaskKind], lease_seconds: float
 ) -> ClaimedTask | None:
     """Take the oldest task that nobody holds."""
-    row = session.execute(
+    row = transaction.execute(
         sa.select(Task.id, Task.kind, Task.key, Task.version)
         .where(Task.kind.in_(kinds), Task.lease_owner.is_(None))
         .order_by(Task.id)
@@ -76,29 +77,33 @@ def claim(
     ).first()
     if row is None:
         return None
-    task = ClaimedTask(f"{owner}/{secrets.token_hex(4)}", TaskKind(row.kind), row.key, row.version)
-    session.execute(
+    task = ClaimedTask(
+        f"{transaction.actor}/{secrets.token_hex(4)}", TaskKind(row.kind), row.key, row.version
+    )
+    transaction.execute(
         sa.update(Task)
         .where(Task.id == row.id)
-        .values(lease_owner=task.claim, lease_until=now + timedelta(seconds=lease_seconds))
+        .values(
+            lease_owner=task.claim, lease_until=transaction.now + timedelta(seconds=lease_seconds)
+        )
     )
     return task
 
 
-def renew(session: Session, task: ClaimedTask, lease_seconds: float, now: datetime) -> None:
+def renew(transaction: Transaction, task: ClaimedTask, lease_seconds: float) -> None:
     """Keep the lease alive while the task runs."""
-    session.execute(
+    transaction.execute(
         sa.update(Task)
         .where(Task.lease_owner == task.claim)
-        .values(lease_until=now + timedelta(seconds=lease_seconds))
+        .values(lease_until=transaction.now + timedelta(seconds=lease_seconds))
     )
 
 
-def finish(session: Session, task: ClaimedTask) -> None:
+def finish(transaction: Transaction, task: ClaimedTask) -> None:
     """Remove a task that was done; one that was asked for meanwhile waits again, as the last."""
-    for row in _removed(session, task.claim):
+    for row in _removed(transaction, task.claim):
         if row.version != task.version:
-            enqueue(session, row.kind, row.key)
+            enqueue(transaction, row.kind, row.key)
 
 
 def held(session: Session) -> list[tuple[str, str, datetime | None]]:
@@ -111,13 +116,13 @@ def held(session: Session) -> list[tuple[str, str, datetime | None]]:
     ]
 
 
-def take_back(session: Session, claimed: str, *, last: bool) -> None:
+def take_back(transaction: Transaction, claimed: str, *, last: bool) -> None:
     """Free the task of a claim, in its old place or behind all others."""
     if not last:
-        session.execute(sa.update(Task).where(Task.lease_owner == claimed).values(**NO_LEASE))
+        transaction.execute(sa.update(Task).where(Task.lease_owner == claimed).values(**NO_LEASE))
         return
-    for row in _removed(session, claimed):
-        enqueue(session, row.kind, row.key)
+    for row in _removed(transaction, claimed):
+        enqueue(transaction, row.kind, row.key)
 
 
 def existing(session: Session, kind: TaskKind) -> set[str]:
@@ -125,8 +130,8 @@ def existing(session: Session, kind: TaskKind) -> set[str]:
     return set(session.scalars(sa.select(Task.key).where(Task.kind == kind)))
 
 
-def _removed(session: Session, claimed: str) -> list[ClaimedTask]:
+def _removed(transaction: Transaction, claimed: str) -> list[ClaimedTask]:
     """Delete the task of a claim; returns what it was, or nothing if others have it now."""
     gone = sa.delete(Task).where(Task.lease_owner == claimed)
-    rows = session.execute(gone.returning(Task.kind, Task.key, Task.version))
+    rows = transaction.execute(gone.returning(Task.kind, Task.key, Task.version))
     return [ClaimedTask(claimed, TaskKind(kind), key, version) for kind, key, version in rows]

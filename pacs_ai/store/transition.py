@@ -1,16 +1,15 @@
 """The one way a row changes state: compare-and-set, checked against the table, and audited."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from pacs_ai.domain import DeliveryState, JobState, StudyState
 from pacs_ai.errors import IllegalTransition
 from pacs_ai.store.schema import Delivery, Event, Job, Study
+from pacs_ai.store.session import Transaction
 from pacs_ai.store.state_machines import DELIVERY_TRANSITIONS, JOB_TRANSITIONS, STUDY_TRANSITIONS
 
 _TABLES: Mapping[type, Mapping[Any, frozenset[Any]]] = {
@@ -19,20 +18,21 @@ _TABLES: Mapping[type, Mapping[Any, frozenset[Any]]] = {
     Delivery: DELIVERY_TRANSITIONS,
 }
 
-NO_LEASE: Mapping[str, object] = {"lease_owner": None, "lease_until": None}
+RULES = "rules"
+"""Who acts where the rules of the configuration, or of the node, ask for something."""
+
+NO_LEASE: Mapping[str, None] = {"lease_owner": None, "lease_until": None}
 """Columns of a row that nobody works on any more."""
 
 
 def move(
-    session: Session,
+    transaction: Transaction,
     entity: type[Study] | type[Job] | type[Delivery],
     key: int | str,
     arrow: tuple[StudyState, StudyState]
     | tuple[JobState, JobState]
     | tuple[DeliveryState, DeliveryState],
     *,
-    now: datetime,
-    actor: str,
     fence: Mapping[str, object] | None = None,
     note: str = "",
     **values: object,
@@ -47,7 +47,7 @@ def move(
         The table and the row's primary key.
     arrow
         From which state to which.
-    now, actor, note
+    note
         For the audit trail.
     fence
         Further columns that must hold these values, such as the attempt.
@@ -71,7 +71,7 @@ def move(
     conditions = [getattr(entity, name) == value for name, value in (fence or {}).items()]
     changed = cast(
         "sa.CursorResult[Any]",
-        session.execute(
+        transaction.execute(
             sa.update(entity)
             .where(entity.id == key, entity.state == source, *conditions)
             .values(state=target, **values)
@@ -79,30 +79,28 @@ def move(
     )
     if changed.rowcount != 1:
         return False
-    record(session, entity.__tablename__, key, source, target, now=now, actor=actor, note=note)
+    record(transaction, entity.__tablename__, key, source, target, note=note)
     return True
 
 
 def record(
-    session: Session,
+    transaction: Transaction,
     entity: str,
     key: int | str,
     source: StrEnum | str,
     target: StrEnum | str,
     *,
-    now: datetime,
-    actor: str,
     note: str = "",
 ) -> None:
     """Append a line to the audit trail."""
-    session.execute(
+    transaction.execute(
         sa.insert(Event).values(
-            at=now,
+            at=transaction.now,
             entity=entity,
             entity_id=str(key),
             from_state=str(source),
             to_state=str(target),
-            actor=actor,
+            actor=transaction.actor,
             note=note,
         )
     )

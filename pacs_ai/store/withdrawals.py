@@ -1,7 +1,6 @@
 """What destinations have got that does not hold any more, and the notes that tell them so."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
@@ -9,6 +8,7 @@ from sqlalchemy.orm import Session, aliased
 from pacs_ai.domain import DOCUMENTS, DeliveryState, JobId
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Delivery, Job, Result, Study
+from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import record
 
 REJECTION = "rejection"
@@ -68,14 +68,11 @@ def owed(
 
 
 def enter(
-    session: Session,
+    transaction: Transaction,
     study: Study,
     destination: str,
     made: StoredResult,
     withdrawn: Sequence[Delivery],
-    *,
-    now: datetime,
-    actor: str,
 ) -> JobId:
     """Enter a note and its delivery; returns the job that it is sent for.
 
@@ -86,7 +83,7 @@ def enter(
     note = Result(
         job_id=job_id,
         kind=REJECTION,
-        number=1 + (session.scalar(count) or 0),
+        number=1 + (transaction.scalar(count) or 0),
         correction=study.correction,
         sop_class_uid=made.sop_class_uid,
         sop_instance_uid=made.sop_instance_uid,
@@ -95,19 +92,19 @@ def enter(
         bytes=made.bytes,
         sha256=made.sha256,
     )
-    session.add(note)
-    session.flush()
+    transaction.add(note)
+    transaction.flush()
     delivery = Delivery(
         result_id=note.id,
         job_id=job_id,
         destination=destination,
         state=DeliveryState.PENDING,
-        created_at=now,
+        created_at=transaction.now,
     )
-    session.add(delivery)
+    transaction.add(delivery)
     for one in withdrawn:
-        session.get_one(Delivery, one.id).withdrawn_by = note.id
-    session.flush()
+        transaction.get_one(Delivery, one.id).withdrawn_by = note.id
+    transaction.flush()
     text = f"withdraws {len(withdrawn)} results"
-    record(session, "delivery", delivery.id, "", delivery.state, now=now, actor=actor, note=text)
+    record(transaction, "delivery", delivery.id, "", delivery.state, note=text)
     return JobId(job_id)

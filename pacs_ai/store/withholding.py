@@ -1,14 +1,14 @@
 """What is not wanted any more: of a study in CONFLICT, of a corrected patient, of old revisions."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pacs_ai.domain import DeliveryId, DeliveryState, JobState, StudyId, StudyState
 from pacs_ai.store.schema import Delivery, Job, Result, Study
-from pacs_ai.store.transition import NO_LEASE, move
+from pacs_ai.store.session import Transaction
+from pacs_ai.store.transition import NO_LEASE, RULES, move
 
 MAY_LEAVE = (Study.state != StudyState.CONFLICT, Result.correction == Study.correction)
 """Conditions on a delivery's study and result; never on its own state, which others change."""
@@ -31,34 +31,26 @@ def may_leave(session: Session, delivery_id: DeliveryId, attempt: int) -> bool:
     return session.scalar(query) is not None
 
 
-def hold(
-    session: Session, delivery_id: DeliveryId, attempt: int, *, now: datetime, actor: str
-) -> bool:
+def hold(transaction: Transaction, delivery_id: DeliveryId, attempt: int) -> bool:
     """Move SENDING → PENDING: its study came into CONFLICT before it had left."""
     return move(
-        session,
+        transaction,
         Delivery,
         delivery_id,
         (DeliveryState.SENDING, DeliveryState.PENDING),
-        now=now,
-        actor=actor,
         fence={"attempt": attempt},
         note="held: whose study it is, is not settled",
         **NO_LEASE,
     )
 
 
-def not_taken(
-    session: Session, delivery_id: DeliveryId, attempt: int, text: str, *, now: datetime, actor: str
-) -> bool:
+def not_taken(transaction: Transaction, delivery_id: DeliveryId, attempt: int, text: str) -> bool:
     """Move SENDING → CANCELLED: the peer does not take such objects, and need not."""
     return move(
-        session,
+        transaction,
         Delivery,
         delivery_id,
         (DeliveryState.SENDING, DeliveryState.CANCELLED),
-        now=now,
-        actor=actor,
         fence={"attempt": attempt},
         note=text,
         error_text=text,
@@ -66,7 +58,7 @@ def not_taken(
     )
 
 
-def cancel_void(session: Session, *, now: datetime, actor: str) -> None:
+def cancel_void(transaction: Transaction) -> None:
     """Move PENDING/WAITING/FAILED → CANCELLED for what names a patient who was corrected since."""
     states = (DeliveryState.PENDING, DeliveryState.WAITING, DeliveryState.FAILED)
     query = (
@@ -76,21 +68,20 @@ def cancel_void(session: Session, *, now: datetime, actor: str) -> None:
         .join(Study, Study.id == Job.study_id)
         .where(Delivery.state.in_(states), Result.correction < Study.correction)
     )
-    for delivery in session.scalars(query).all():
+    for delivery in transaction.scalars(query).all():
         arrow = (DeliveryState(delivery.state), DeliveryState.CANCELLED)
         text = "the patient was corrected: another result takes its place"
-        move(session, Delivery, delivery.id, arrow, now=now, actor=actor, note=text)
+        move(transaction, Delivery, delivery.id, arrow, note=text)
 
 
 _UNDER_WAY = (JobState.QUEUED, JobState.WAITING, JobState.RUNNING)
 
 
 def void_jobs(
-    session: Session,
+    transaction: Transaction,
     study_id: StudyId,
     why: str,
     *,
-    now: datetime,
     states: Sequence[JobState] = _UNDER_WAY,
 ) -> None:
     """Move QUEUED/WAITING/RUNNING/FAILED → CANCELLED for the jobs of a study in these states.
@@ -98,38 +89,25 @@ def void_jobs(
     Whoever is at one finds that its lease is lost, and drops what it made.
     """
     query = sa.select(Job).where(Job.study_id == study_id, Job.state.in_(states))
-    for job in session.scalars(query).all():
-        move(
-            session,
-            Job,
-            job.id,
-            (JobState(job.state), JobState.CANCELLED),
-            now=now,
-            actor="rules",
-            note=why,
-            finished_at=now,
-            lease_owner=None,
-            lease_until=None,
-        )
+    with transaction.by(RULES):
+        for job in transaction.scalars(query).all():
+            arrow = (JobState(job.state), JobState.CANCELLED)
+            move(transaction, Job, job.id, arrow, note=why, finished_at=transaction.now, **NO_LEASE)
 
 
-def cancel_older(
-    session: Session, study_id: StudyId, revision: int, *, now: datetime, actor: str
-) -> None:
+def cancel_older(transaction: Transaction, study_id: StudyId, revision: int) -> None:
     """Move QUEUED/WAITING → CANCELLED for jobs of revisions that a newer one replaces."""
     query = sa.select(Job).where(
         Job.study_id == study_id,
         Job.revision < revision,
         Job.state.in_((JobState.QUEUED, JobState.WAITING)),
     )
-    for job in session.scalars(query).all():
+    for job in transaction.scalars(query).all():
         move(
-            session,
+            transaction,
             Job,
             job.id,
             (JobState(job.state), JobState.CANCELLED),
-            now=now,
-            actor=actor,
             note=f"replaced by revision {revision}",
-            finished_at=now,
+            finished_at=transaction.now,
         )

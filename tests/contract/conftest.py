@@ -13,9 +13,10 @@ from pacs_ai.domain import TaskKind
 from pacs_ai.engine.base import Engine, HeldTask
 from pacs_ai.engine.local import LocalEngine
 from pacs_ai.store.migrate import upgrade
-from pacs_ai.store.session import Database, Session
+from pacs_ai.store.session import Database, Transaction
 from tests.databases import emptied
 from tests.memory_engine import MemoryEngine, Tasks
+from tests.unit.store.samples import NOW
 
 ROUTES = (TaskKind.ROUTE,)
 
@@ -31,9 +32,9 @@ class Engines:
         return self.make(owner, lease_seconds)
 
     def enqueue(self, *keys: str, kind: TaskKind = TaskKind.ROUTE) -> None:
-        with self.database.write() as session:
+        with self.database.write("test", NOW) as transaction:
             for key in keys:
-                self.of().enqueue(session, kind, key)
+                self.of().enqueue(transaction, kind, key)
 
     def existing(self, kind: TaskKind = TaskKind.ROUTE) -> set[str]:
         with self.database.read() as session:
@@ -44,13 +45,16 @@ class Engines:
             return self.of().held(session)
 
     def take_back(self, held: HeldTask, *, last: bool = True) -> None:
-        with self.database.write() as session:
-            self.of().take_back(session, held, last=last)
+        with self.database.write("test", NOW) as transaction:
+            self.of().take_back(transaction, held, last=last)
 
-    def roll_back(self, change: Callable[[Session], None]) -> None:
+    def roll_back(self, change: Callable[[Transaction], None]) -> None:
         """Do something in a transaction that does not commit."""
-        with contextlib.suppress(ZeroDivisionError), self.database.write() as session:
-            change(session)
+        with (
+            contextlib.suppress(ZeroDivisionError),
+            self.database.write("test", NOW) as transaction,
+        ):
+            change(transaction)
             raise ZeroDivisionError
 
     def drained(self, owner: str = "node/boot/1") -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 from pacs_ai.domain import TaskKind
 from pacs_ai.errors import DatabaseBusy
 from tests.contract.conftest import ROUTES, Engines
+from tests.unit.store.samples import NOW
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -37,8 +38,8 @@ def test_a_rolled_back_transaction_leaves_no_task(engines: Engines):
 
 
 def test_nothing_waits_before_the_transaction_commits(engines: Engines):
-    with engines.database.write() as session:
-        engines.of().enqueue(session, TaskKind.ROUTE, "a")
+    with engines.database.write("test", NOW) as transaction:
+        engines.of().enqueue(transaction, TaskKind.ROUTE, "a")
         assert engines.existing() == set()
     assert engines.existing() == {"a"}
 
@@ -100,9 +101,9 @@ def test_what_exists_waits_or_is_performed_and_one_sees_what_one_asked_for(engin
     engines.enqueue("other", kind=TaskKind.DELIVER)
     with engines.frozen("node/boot/1") as finish:
         engines.enqueue("b")
-        with engines.database.write() as session:
-            engine.enqueue(session, TaskKind.ROUTE, "c")
-            assert engine.existing(session, TaskKind.ROUTE) == {"a", "b", "c"}
+        with engines.database.write("test", NOW) as transaction:
+            engine.enqueue(transaction, TaskKind.ROUTE, "c")
+            assert engine.existing(transaction, TaskKind.ROUTE) == {"a", "b", "c"}
         finish()
     assert engines.existing() == {"b", "c"}
 

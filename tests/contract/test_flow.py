@@ -36,8 +36,8 @@ def context(engines: Engines, tmp_path: Path, clock: ManualClock) -> FlowContext
 @pytest.fixture
 def job(context: FlowContext) -> str:
     """A job that waits; nobody has asked for its task."""
-    with context.database.write() as session:
-        return routed_job(session)[1]
+    with context.write() as transaction:
+        return routed_job(transaction)[1]
 
 
 def performed(engines: Engines, during: Callable[[], object] = lambda: None) -> list[str]:

@@ -7,11 +7,12 @@ from pacs_ai.errors import StateError
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.operate.retrying import Retried, retry_matching
 from pacs_ai.store import again, operator, sending
+from pacs_ai.store.operator import ACTOR
 from pacs_ai.store.records import DeliveryRecord
 from pacs_ai.store.schema import Delivery
 from pacs_ai.store.selection import Filter
 from pacs_ai.store.sending import DestinationSummary
-from pacs_ai.store.session import Session
+from pacs_ai.store.session import Session, Transaction
 
 RETRYABLE = (DeliveryState.FAILED, DeliveryState.WAITING)
 """States of a delivery that can be tried again."""
@@ -42,10 +43,10 @@ def retry_deliveries(context: FlowContext, ids: Sequence[int]) -> Retried:
     IllegalTransition
         If one of them is in another state.
     """
-    with context.database.write() as session:
-        rows = _rows(session, ids)
+    with context.write(ACTOR) as transaction:
+        rows = _rows(transaction, ids)
         for row in rows:
-            _send(context, session, row)
+            _send(context, transaction, row)
     return Retried(len(rows), [row.id for row in rows])
 
 
@@ -76,16 +77,16 @@ def cancel_deliveries(context: FlowContext, ids: Sequence[int]) -> list[int]:
     IllegalTransition
         If one of them is in another state.
     """
-    with context.database.write() as session:
-        rows = _rows(session, ids)
+    with context.write(ACTOR) as transaction:
+        rows = _rows(transaction, ids)
         for row in rows:
-            operator.cancel_delivery(session, row, context.now())
+            operator.cancel_delivery(transaction, row)
     return [row.id for row in rows]
 
 
-def _send(context: FlowContext, session: Session, row: Delivery) -> None:
-    operator.retry_delivery(session, row, context.now())
-    context.engine.enqueue(session, TaskKind.DELIVER, pair_key(row.job_id, row.destination))
+def _send(context: FlowContext, transaction: Transaction, row: Delivery) -> None:
+    operator.retry_delivery(transaction, row)
+    context.engine.enqueue(transaction, TaskKind.DELIVER, pair_key(row.job_id, row.destination))
 
 
 def _rows(session: Session, ids: Sequence[int]) -> list[Delivery]:

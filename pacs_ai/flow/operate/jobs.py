@@ -7,6 +7,7 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate.find import find_job
 from pacs_ai.flow.operate.retrying import Retried, retry_matching
 from pacs_ai.store import again, operator, overview, results
+from pacs_ai.store.operator import ACTOR
 from pacs_ai.store.records import (
     DeliveryRecord,
     EventRecord,
@@ -17,7 +18,7 @@ from pacs_ai.store.records import (
 )
 from pacs_ai.store.schema import Job
 from pacs_ai.store.selection import Filter
-from pacs_ai.store.session import Session
+from pacs_ai.store.session import Transaction
 
 RETRYABLE = (JobState.FAILED, JobState.REJECTED, JobState.WAITING)
 """States of a job that can be tried again."""
@@ -73,9 +74,9 @@ def retry_jobs(context: FlowContext, references: Sequence[str]) -> Retried:
         If a job is in another state, or its patient was corrected meanwhile.
     """
     rows = [find_job(context, reference) for reference in dict.fromkeys(references)]
-    with context.database.write() as session:
+    with context.write(ACTOR) as transaction:
         for row in rows:
-            _queue(context, session, row)
+            _queue(context, transaction, row)
     return Retried(len(rows), [row.id for row in rows])
 
 
@@ -107,11 +108,11 @@ def cancel_job(context: FlowContext, reference: str) -> str:
         If it is in another state.
     """
     row = find_job(context, reference)
-    with context.database.write() as session:
-        operator.cancel_job(session, row, context.now())
+    with context.write(ACTOR) as transaction:
+        operator.cancel_job(transaction, row)
     return row.id
 
 
-def _queue(context: FlowContext, session: Session, row: Job) -> None:
-    operator.retry_job(session, row, context.now())
-    context.engine.enqueue(session, TaskKind.ANALYSE, row.id)
+def _queue(context: FlowContext, transaction: Transaction, row: Job) -> None:
+    operator.retry_job(transaction, row)
+    context.engine.enqueue(transaction, TaskKind.ANALYSE, row.id)

@@ -8,9 +8,10 @@ from typing import TypeVar
 
 from pacs_ai.errors import IllegalTransition, StateError
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.store.operator import ACTOR
 from pacs_ai.store.schema import Delivery, Job
 from pacs_ai.store.selection import Filter
-from pacs_ai.store.session import Session
+from pacs_ai.store.session import Session, Transaction
 
 Row = TypeVar("Row", Job, Delivery)
 
@@ -28,7 +29,7 @@ def retry_matching(
     wanted: Filter,
     allowed: Sequence[StrEnum],
     select: Callable[[Session, Filter, Sequence[str]], Sequence[Row]],
-    retry: Callable[[FlowContext, Session, Row], None],
+    retry: Callable[[FlowContext, Transaction, Row], None],
 ) -> Retried:
     """Try all rows again that a filter selects.
 
@@ -52,9 +53,9 @@ def retry_matching(
     if state not in allowed:
         raise StateError(f"what is {state} cannot be tried again, only {', '.join(allowed)}")
     done = []
-    with context.database.write() as session:
-        for row in select(session, wanted, [state]):
+    with context.write(ACTOR) as transaction:
+        for row in select(transaction, wanted, [state]):
             with contextlib.suppress(IllegalTransition):
-                retry(context, session, row)
+                retry(context, transaction, row)
                 done.append(row.id)
     return Retried(len(done), done)

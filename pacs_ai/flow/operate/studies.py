@@ -118,8 +118,8 @@ def reroute_study(context: FlowContext, reference: str) -> StudyRevision:
     study = find_study(context, reference).study
     if study.state not in (StudyState.COMPLETE, StudyState.ROUTED):
         raise IllegalTransition(f"study {study.id} is {study.state}, not ROUTED")
-    with context.database.write() as session:
-        revision = studies.reopen(session, study, now=context.now(), actor=ACTOR, note="reroute")
+    with context.write(ACTOR) as transaction:
+        revision = studies.reopen(transaction, study, note="reroute")
     _close(context, find_study(context, str(study.id)))
     return StudyRevision(study.id, revision)
 

@@ -51,25 +51,23 @@ class Installation:
 
     def study_with_result(self, *, deliver: bool = True) -> JobId:
         """A study as it is when all has gone well: analysed, delivered in 4.5 s."""
-        with self.database.write() as session:
-            job_id = samples.analysed_job(session)
+        with self.database.write("test", NOW) as transaction:
+            job_id = samples.analysed_job(transaction)
             if deliver:
-                later = NOW + timedelta(seconds=3)
-                (parcel,) = deliveries.claim(
-                    session, job_id, "pacs", owner="w", lease_seconds=60, now=later
-                )
-                end = NOW + timedelta(seconds=4.5)
-                assert deliveries.stored(session, parcel, status=0, note="", now=end, actor="w")
+                transaction.now = NOW + timedelta(seconds=3)
+                (parcel,) = deliveries.claim(transaction, job_id, "pacs", lease_seconds=60)
+                transaction.now = NOW + timedelta(seconds=4.5)
+                assert deliveries.stored(transaction, parcel, status=0, note="")
         return job_id
 
     def failed_delivery(self) -> int:
         job_id = self.study_with_result(deliver=False)
-        with self.database.write() as session:
-            return samples.failed_delivery(session, job_id)
+        with self.database.write("test", NOW) as transaction:
+            return samples.failed_delivery(transaction, job_id)
 
     def rejected_job(self) -> JobId:
-        with self.database.write() as session:
-            return samples.rejected_job(session)
+        with self.database.write("test", NOW) as transaction:
+            return samples.rejected_job(transaction)
 
     def study(self, number: int = 1) -> Study:
         with self.database.read() as session:

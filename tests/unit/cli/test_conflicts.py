@@ -15,12 +15,12 @@ from tests.unit.store.samples import NOW, arrival, routed_job, sender
 
 def conflict(node: Installation, *patients: str) -> None:
     """One instance that came for each patient, the first one first."""
-    with node.database.write() as session:
-        admission.add_instance(session, arrival(1), sender("p1"), NOW)
-        row = session.get_one(Instance, 1)
+    with node.database.write("test", NOW) as transaction:
+        admission.add_instance(transaction, arrival(1), sender("p1"))
+        row = transaction.get_one(Instance, 1)
         for number, patient in enumerate(patients, start=2):
             aside = instances.SetAside("1.2.840.10008.1.2", f"node/variants/{number}.dcm", 9, "c")
-            admission.set_aside(session, row, aside, sender(patient, calling="RIS"), NOW)
+            admission.set_aside(transaction, row, aside, sender(patient, calling="RIS"))
 
 
 def test_without_a_choice_all_are_shown_and_nothing_is_done(node: Installation):
@@ -69,9 +69,9 @@ def test_of_three_patients_each_can_be_chosen(node: Installation):
 
 
 def test_a_patient_whom_no_file_names_cannot_be_chosen(node: Installation):
-    with node.database.write() as session:
-        admission.add_instance(session, arrival(1), sender("p1"), NOW)
-        admission.refused(session, session.get_one(Instance, 1), sender("p2"), NOW)
+    with node.database.write("test", NOW) as transaction:
+        admission.add_instance(transaction, arrival(1), sender("p1"))
+        admission.refused(transaction, transaction.get_one(Instance, 1), sender("p2"))
     answer = node.pacs_ai("studies", "resolve", "1", "--keep", "corrected")
     assert answer.code == 1
     assert "no stored file" in answer.err
@@ -80,8 +80,8 @@ def test_a_patient_whom_no_file_names_cannot_be_chosen(node: Installation):
 
 def test_a_job_made_before_a_correction_is_not_retried(node: Installation):
     job = node.rejected_job()
-    with node.database.write() as session:
-        session.get_one(Study, 1).correction = 1
+    with node.database.write("test", NOW) as transaction:
+        transaction.get_one(Study, 1).correction = 1
     answer = node.pacs_ai("jobs", "retry", job)
     assert answer.code == 1
     assert "reroute" in answer.err
@@ -118,8 +118,8 @@ def test_nothing_is_deleted_without_a_yes(node: Installation, monkeypatch: pytes
 def test_a_study_sent_again_after_deletion_begins_anew(node: Installation):
     node.study_with_result()
     assert node.pacs_ai("studies", "delete", "1", "--yes").code == 0
-    with node.database.write() as session:
-        study = admission.add_instance(session, arrival(1), sender("p1"), NOW)
+    with node.database.write("test", NOW) as transaction:
+        study = admission.add_instance(transaction, arrival(1), sender("p1"))
         assert (study.state, study.correction) == (StudyState.RECEIVING, 0)
 
 
@@ -128,22 +128,22 @@ def test_under_another_patient_it_is_no_conflict_and_its_results_get_other_uids(
 ):
     node.study_with_result()
     assert node.pacs_ai("studies", "delete", "1", "--yes").code == 0
-    with node.database.write() as session:
-        study = admission.add_instance(session, arrival(1), sender("other"), NOW)
+    with node.database.write("test", NOW) as transaction:
+        study = admission.add_instance(transaction, arrival(1), sender("other"))
         assert (study.state, study.correction) == (StudyState.RECEIVING, 1)
         assert study.patient_key == "other"
 
 
 def test_nothing_is_deleted_while_something_is_under_way(node: Installation):
-    with node.database.write() as session:
-        admission.add_instance(session, arrival(), sender(), NOW)
+    with node.database.write("test", NOW) as transaction:
+        admission.add_instance(transaction, arrival(), sender())
     answer = node.pacs_ai("studies", "delete", "1", "--yes")
     assert (answer.code, "RECEIVING" in answer.err) == (1, True)
-    with node.database.write() as session:
+    with node.database.write("test", NOW) as transaction:
         for table in reversed(Study.metadata.sorted_tables):
-            session.execute(table.delete())
-        _, job_id = routed_job(session)
-        assert jobs.claim(session, job_id, "node/1/1", 60, NOW)
+            transaction.execute(table.delete())
+        _, job_id = routed_job(transaction)
+        assert jobs.claim(transaction, job_id, 60)
     answer = node.pacs_ai("studies", "delete", "1", "--yes")
     assert (answer.code, str(JobState.RUNNING) in answer.err) == (1, True)
 
@@ -151,7 +151,7 @@ def test_nothing_is_deleted_while_something_is_under_way(node: Installation):
 @pytest.mark.parametrize("state", [DeliveryState.SENDING, DeliveryState.WAITING])
 def test_nothing_is_deleted_that_is_on_its_way(node: Installation, state: DeliveryState):
     node.study_with_result(deliver=False)
-    with node.database.write() as session:
-        session.query(Delivery).update({"state": state})
+    with node.database.write("test", NOW) as transaction:
+        transaction.query(Delivery).update({"state": state})
     answer = node.pacs_ai("studies", "delete", "1", "--yes")
     assert (answer.code, str(state) in answer.err) == (1, True)

@@ -67,11 +67,13 @@ def test_filters(node: Installation) -> None:
 
 
 def test_limit(node: Installation) -> None:
-    with node.database.write() as session:
+    with node.database.write("test", NOW) as transaction:
         for number in range(1, 4):
             uid = f"1.2.3.{number}"
             one = arrival(number, study_instance_uid=uid, path=f"node/{number}.dcm")
-            admission.add_instance(session, one, sender(), NOW + timedelta(seconds=number))
+            transaction.now = NOW + timedelta(seconds=number)
+            transaction.now = NOW + timedelta(seconds=number)
+            admission.add_instance(transaction, one, sender())
     rows = json.loads(node.pacs_ai("studies", "list", "--json", "--limit", "2").out)
     assert [row["study_instance_uid"] for row in rows] == ["1.2.3.3", "1.2.3.2"]
 
@@ -79,8 +81,8 @@ def test_limit(node: Installation) -> None:
 def test_show_a_study_by_uid_by_row_and_by_accession(node: Installation) -> None:
     node.study_with_result()
     secret = (node.folder / "var" / "spool" / "site.key").read_bytes()
-    with node.database.write() as session:
-        study = session.get_one(Study, 1)
+    with node.database.write("test", NOW) as transaction:
+        study = transaction.get_one(Study, 1)
         study.accession_key = keyed_hash(secret, "accession|A 17")
     shown = node.pacs_ai("studies", "show", "1.2.3", "--json").out
     assert node.pacs_ai("studies", "show", "1", "--json").out == shown
@@ -135,8 +137,8 @@ def test_an_empty_id_means_no_job(words: list[str], node: Installation) -> None:
 
 def test_show_what_was_left_out_and_why(node: Installation) -> None:
     node.study_with_result()
-    with node.database.write() as session:
-        instances.mark_unusable(session, 1, "the compressed frame is empty")
+    with node.database.write("test", NOW) as transaction:
+        instances.mark_unusable(transaction, 1, "the compressed frame is empty")
     (details,) = json.loads(node.pacs_ai("studies", "show", "1", "--json").out)
     assert details["not_analysed"] == [
         {
@@ -156,8 +158,8 @@ def test_an_accession_number_that_is_not_found_is_not_repeated(node: Installatio
 
 
 def test_close_a_study(node: Installation) -> None:
-    with node.database.write() as session:
-        admission.add_instance(session, arrival(), sender(), NOW)
+    with node.database.write("test", NOW) as transaction:
+        admission.add_instance(transaction, arrival(), sender())
     assert node.pacs_ai("studies", "close", "1.2.3").code == 0
     assert node.study().state == StudyState.COMPLETE
     assert tasks_of(node, "route") == {"1:1"}
@@ -175,9 +177,9 @@ def test_reroute_a_study(node: Installation) -> None:
 
 
 def test_resolve_a_conflict(node: Installation) -> None:
-    with node.database.write() as session:
-        admission.add_instance(session, arrival(1), sender("p1"), NOW)
-        admission.add_instance(session, arrival(2), sender("p2"), NOW)
+    with node.database.write("test", NOW) as transaction:
+        admission.add_instance(transaction, arrival(1), sender("p1"))
+        admission.add_instance(transaction, arrival(2), sender("p2"))
     assert node.study().state == StudyState.CONFLICT
     assert node.pacs_ai("studies", "reroute", "1").code == 1
     assert node.pacs_ai("studies", "resolve", "1", "--keep", "first").code == 0
@@ -255,9 +257,9 @@ def test_a_file_that_is_no_database(node: Installation) -> None:
 
 
 def test_a_hostile_title_cannot_write_to_the_terminal(node: Installation) -> None:
-    with node.database.write() as session:
+    with node.database.write("test", NOW) as transaction:
         evil = sender(calling="A\x1b[2J")
-        admission.add_instance(session, arrival(), evil, NOW)
+        admission.add_instance(transaction, arrival(), evil)
     assert "\x1b" not in node.pacs_ai("studies", "list").out
     assert "\x1b" not in node.pacs_ai("studies", "show", "1").out
 

@@ -20,17 +20,19 @@ def busy(node: Installation) -> Installation:
     """A node with long names everywhere: titles, UIDs, outcomes, errors."""
     node.failed_delivery()
     job = json.loads(_jobs(node))[0]["id"]
-    with node.database.write() as session:
+    with node.database.write("test", NOW) as transaction:
         uid = "1.2.826.0.1.3680043.8.498." + "1" * 38
         one = arrival(2, study_instance_uid=uid, path="node/2.dcm")
         long = sender("p", called="ANOTHER_OF_16_CH", calling="A_TITLE_OF_16_CH")
-        admission.add_instance(session, one, long, NOW + timedelta(seconds=9))
+        transaction.now = NOW + timedelta(seconds=9)
+        admission.add_instance(transaction, one, long)
+        transaction.now = NOW
         for number in range(3, 303):
             reason = REASONS[number % 2]
             path = f"node/{number}.dcm"
             more = arrival(number, study_instance_uid=uid, path=path, unusable_reason=reason)
-            admission.add_instance(session, more, long, NOW)
-        row = session.get_one(jobs.Job, job)
+            admission.add_instance(transaction, more, long)
+        row = transaction.get_one(jobs.Job, job)
         row.summary = CLASSES
     return node
 

@@ -10,12 +10,12 @@ MISSING = "region not made: the region cannot be built (KeyError)"
 
 
 def test_a_job_says_what_it_could_not_make(node: Installation) -> None:
-    with node.database.write() as session:
-        _, job_id = routed_job(session)
-        lease = jobs.claim(session, job_id, "w", 60, NOW)
+    with node.database.write("test", NOW) as transaction:
+        _, job_id = routed_job(transaction)
+        lease = jobs.claim(transaction, job_id, 60)
         assert lease is not None
         fault = ("INVALID_RESULT", MISSING)
-        jobs.succeed(session, lease, [made()], "Lesion 0.930", NOW, fault)
+        jobs.succeed(transaction, lease, [made()], "Lesion 0.930", fault)
     (row,) = json.loads(node.pacs_ai("jobs", "list", "--json").out)
     assert (row["state"], row["error_code"]) == ("SUCCEEDED", "INVALID_RESULT")
     assert row["outcome"] == f"demo: {MISSING}; Lesion 0.930"

@@ -17,7 +17,7 @@ RECENT = datetime.now(UTC) - timedelta(minutes=30)
 def failed_jobs(node: Installation) -> dict[str, JobId]:
     """Three jobs: two FAILED, long ago and just now, one REJECTED; by different models."""
     found = {}
-    with node.database.write() as session:
+    with node.database.write("test", NOW) as transaction:
         for number, (name, when) in enumerate(
             {"old": NOW, "recent": RECENT, "rejected": RECENT}.items(), start=1
         ):
@@ -26,15 +26,17 @@ def failed_jobs(node: Installation) -> dict[str, JobId]:
                 study_instance_uid=f"1.2.3.{number}",
                 sop_instance_uid=f"1.2.3.{number}.1.1",
             )
-            study = admission.add_instance(session, one, sender(), NOW)
-            job_id = jobs.create(session, study, ["everything"], f"model-{name}", MODEL, NOW)
+            transaction.now = NOW
+            study = admission.add_instance(transaction, one, sender())
+            job_id = jobs.create(transaction, study, ["everything"], f"model-{name}", MODEL)
             assert job_id is not None
-            lease = jobs.claim(session, job_id, "w", 60, NOW)
+            lease = jobs.claim(transaction, job_id, 60)
             assert lease is not None
+            transaction.now = when
             if name == "rejected":
-                jobs.reject(session, lease, "NO_FITTING_SERIES", "none", when)
+                jobs.reject(transaction, lease, "NO_FITTING_SERIES", "none")
             else:
-                jobs.fail(session, lease, "STORAGE", "gone", when)
+                jobs.fail(transaction, lease, "STORAGE", "gone")
             found[name] = job_id
     return found
 
@@ -113,15 +115,14 @@ def failed_deliveries(node: Installation) -> dict[str, int]:
     ids = failed_jobs(node)
     node.pacs_ai("jobs", "retry", ids["old"])
     found = {}
-    with node.database.write() as session:
-        lease = jobs.claim(session, ids["old"], "w", 60, NOW)
+    with node.database.write("test", NOW) as transaction:
+        lease = jobs.claim(transaction, ids["old"], 60)
         assert lease is not None
-        jobs.succeed(session, lease, [made(send_to=("pacs", "viewer"))], "", NOW)
+        jobs.succeed(transaction, lease, [made(send_to=("pacs", "viewer"))], "")
         for peer, when in {"pacs": NOW, "viewer": RECENT}.items():
-            (parcel,) = deliveries.claim(
-                session, ids["old"], peer, owner="w", lease_seconds=60, now=NOW
-            )
-            deliveries.fail(session, parcel, code="X", text="why", now=when, actor="w")
+            (parcel,) = deliveries.claim(transaction, ids["old"], peer, lease_seconds=60)
+            transaction.now = when
+            deliveries.fail(transaction, parcel, code="X", text="why")
             found[peer] = parcel.delivery_id
     return found
 

@@ -34,23 +34,23 @@ def steps(database: Database) -> list[str]:
 
 def test_steps_are_only_ever_added(database: Database) -> None:
     told = [steps(database)]
-    with database.write() as session:
-        _, job = routed_job(session)
-        lease = jobs.claim(session, job, "w", 60, NOW)
+    with database.write("test", NOW) as transaction:
+        _, job = routed_job(transaction)
+        lease = jobs.claim(transaction, job, 60)
         assert lease is not None
     told.append(steps(database))
-    with database.write() as session:
-        jobs.succeed(session, lease, [made()], "Lesion 0.9", NOW)
+    with database.write("test", NOW) as transaction:
+        jobs.succeed(transaction, lease, [made()], "Lesion 0.9")
     told.append(steps(database))
-    with database.write() as session:
-        (parcel,) = deliveries.claim(session, job, "pacs", owner="w", lease_seconds=9, now=NOW)
-        deliveries.stored(session, parcel, status=0, note="", now=NOW, actor="w")
+    with database.write("test", NOW) as transaction:
+        (parcel,) = deliveries.claim(transaction, job, "pacs", lease_seconds=9)
+        deliveries.stored(transaction, parcel, status=0, note="")
     told.append(steps(database))
-    with database.write() as session:
-        row = session.get_one(Delivery, parcel.delivery_id)
-        commitments.ask(session, row, "2.25.9", now=NOW, actor="w")
-        session.refresh(row)
-        commitments.confirmed(session, row, now=NOW, actor="w")
+    with database.write("test", NOW) as transaction:
+        row = transaction.get_one(Delivery, parcel.delivery_id)
+        commitments.ask(transaction, row, "2.25.9")
+        transaction.refresh(row)
+        commitments.confirmed(transaction, row)
     told.append(steps(database))
     assert told[-1] == [
         "received, 1 instance",
@@ -65,32 +65,32 @@ def test_steps_are_only_ever_added(database: Database) -> None:
 
 
 def test_a_rejected_study_comes_to_its_end(database: Database) -> None:
-    with database.write() as session:
-        _, job = routed_job(session)
-        lease = jobs.claim(session, job, "w", 60, NOW)
+    with database.write("test", NOW) as transaction:
+        _, job = routed_job(transaction)
+        lease = jobs.claim(transaction, job, 60)
         assert lease is not None
-        jobs.reject(session, lease, "NO_FITTING_SERIES", "none", NOW + timedelta(seconds=1))
+        transaction.now = NOW + timedelta(seconds=1)
+        jobs.reject(transaction, lease, "NO_FITTING_SERIES", "none")
     said: list[str] = []
     assert follow(database, [CT], said.append) == {"1.2.3": None}
     assert said[-1] == "ct: REJECTED: NO_FITTING_SERIES: none"
 
 
 def test_a_study_that_no_rule_wants_comes_to_its_end(database: Database) -> None:
-    with database.write() as session:
-        study = admission.add_instance(session, arrival(), sender(), NOW)
-        for_all = {"now": NOW, "actor": "t"}
-        assert studies.close(session, study.id, 1, reason="quiet", **for_all)
-        assert studies.routed(session, study.id, 1, reason="no rule matches", **for_all)
+    with database.write("test", NOW) as transaction:
+        study = admission.add_instance(transaction, arrival(), sender())
+        assert studies.close(transaction, study.id, 1, reason="quiet")
+        assert studies.routed(transaction, study.id, 1, reason="no rule matches")
     said: list[str] = []
     follow(database, [CT], said.append)
     assert said[-1] == "ct: routed nowhere: no rule matches"
 
 
 def test_two_patients_under_one_study_are_held(database: Database) -> None:
-    with database.write() as session:
-        admission.add_instance(session, arrival(1), sender("p1"), NOW)
-        admission.add_instance(session, arrival(2), sender("p2"), NOW)
-        assert session.get_one(Study, 1).state == "CONFLICT"
+    with database.write("test", NOW) as transaction:
+        admission.add_instance(transaction, arrival(1), sender("p1"))
+        admission.add_instance(transaction, arrival(2), sender("p2"))
+        assert transaction.get_one(Study, 1).state == "CONFLICT"
     said: list[str] = []
     follow(database, [CT], said.append)
     assert "two patients" in said[-1]

@@ -37,11 +37,9 @@ class Patient:
     clock: ManualClock
 
     def route(self) -> None:
-        with self.context.database.write() as session:
-            study = session.get_one(Study, 1)
-            studies.close(
-                session, 1, study.revision, now=self.clock.now(), actor="test", reason="quiet"
-            )
+        with self.context.write() as transaction:
+            study = transaction.get_one(Study, 1)
+            studies.close(transaction, 1, study.revision, reason="quiet")
         route(self.context, {"demo": demo().identity}, pair_key(1, study.revision))
 
     def study(self) -> Study:
@@ -78,13 +76,13 @@ class Patient:
         due = [self.job().due_at, *(one.due_at for one in self.deliveries())]
         later = max((one for one in due if one is not None), default=self.clock.now())
         self.clock.advance(max(0.0, (later - self.clock.now()).total_seconds()))
-        with self.context.database.write() as session:
-            jobs.wake_due(session, self.clock.now(), longest=LONGEST, actor="test")
+        with self.context.write() as transaction:
+            jobs.wake_due(transaction, longest=LONGEST)
         release(self.context)
 
     def retry(self) -> Job:
-        with self.context.database.write() as session:
-            operator.retry_job(session, session.get_one(Job, self.job().id), self.clock.now())
+        with self.context.write() as transaction:
+            operator.retry_job(transaction, transaction.get_one(Job, self.job().id))
         return self.analyse()
 
 

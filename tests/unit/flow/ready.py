@@ -92,15 +92,15 @@ def ready(
     """
     config = context.config.model_copy(update={"peers": peers})
     node = replace(context, config=config)
-    with node.database.write() as session:
-        _, job = routed_job(session)
-        lease = jobs.claim(session, job, node.owner, 60, node.now())
+    with node.write() as transaction:
+        _, job = routed_job(transaction)
+        lease = jobs.claim(transaction, job, 60)
         assert lease is not None
         kept = [
             _kept(node, number, {"send_to": tuple(peers), **changes})
             for number, changes in enumerate(results, start=1)
         ]
-        jobs.succeed(session, lease, kept, "ok", node.now())
+        jobs.succeed(transaction, lease, kept, "ok")
     return Ready(node, job)
 
 

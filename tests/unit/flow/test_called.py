@@ -56,11 +56,11 @@ class Node:
         if study.state == StudyState.RECEIVING:
             assert close(self.context, study, "quiet", actor="test")
             route(self.context, MODELS, f"{study.id}:{study.revision}")
-        with self.context.database.write() as session:
-            for job_id in jobs.queued(session):
-                lease = jobs.claim(session, JobId(job_id), "n/1/1", 60, self.context.now())
+        with self.context.write() as transaction:
+            for job_id in jobs.queued(transaction):
+                lease = jobs.claim(transaction, JobId(job_id), 60)
                 assert lease is not None
-                jobs.succeed(session, lease, [], "", self.context.now())
+                jobs.succeed(transaction, lease, [], "")
 
     def study(self) -> Study:
         with self.context.database.read() as session:
@@ -90,10 +90,10 @@ def test_each_called_title_is_routed_whatever_the_order(
     for order in permutations(range(len(sendings))):
         node = make_node()
         node.ct.StudyInstanceUID = "1.2.3"
-        with node.context.database.write() as session:
+        with node.context.write() as transaction:
             for table in reversed(Study.metadata.sorted_tables):
                 if table.name != "meta":
-                    session.execute(sa.delete(table))
+                    transaction.execute(sa.delete(table))
         for index in order:
             node.send(*sendings[index])
             if between:

@@ -27,9 +27,9 @@ def node(context: FlowContext) -> FlowContext:
 
 
 def begun(node: FlowContext) -> tuple[JobId, jobs.Lease]:
-    with node.database.write() as session:
-        _, job_id = routed_job(session)
-        lease = jobs.claim(session, job_id, node.owner, 60, node.now())
+    with node.write() as transaction:
+        _, job_id = routed_job(transaction)
+        lease = jobs.claim(transaction, job_id, 60)
         assert lease is not None
     return job_id, lease
 
@@ -37,47 +37,43 @@ def begun(node: FlowContext) -> tuple[JobId, jobs.Lease]:
 @pytest.fixture
 def waiting_job(node: FlowContext) -> JobId:
     job_id, lease = begun(node)
-    with node.database.write() as session:
+    with node.write() as transaction:
         due = node.now() + timedelta(seconds=PAUSE)
-        jobs.postpone(session, lease, "NO_SPACE", "full", due, node.now())
+        jobs.postpone(transaction, lease, "NO_SPACE", "full", due)
     return job_id
 
 
 def parcel(node: FlowContext) -> deliveries.ClaimedDelivery:
     job_id, lease = begun(node)
-    with node.database.write() as session:
-        jobs.succeed(session, lease, [made()], "ok", node.now())
-        (one,) = deliveries.claim(
-            session, job_id, "pacs", owner=node.owner, lease_seconds=60, now=node.now()
-        )
+    with node.write() as transaction:
+        jobs.succeed(transaction, lease, [made()], "ok")
+        (one,) = deliveries.claim(transaction, job_id, "pacs", lease_seconds=60)
     return one
 
 
 @pytest.fixture
 def waiting_delivery(node: FlowContext) -> None:
     one = parcel(node)
-    with node.database.write() as session:
+    with node.write() as transaction:
         deliveries.postpone(
-            session,
+            transaction,
             one,
             code="PEER_UNREACHABLE",
             text="down",
             due_at=node.now() + timedelta(seconds=PAUSE),
             refusals=0,
-            now=node.now(),
-            actor="test",
         )
 
 
 @pytest.fixture
 def asked(node: FlowContext) -> None:
     one = parcel(node)
-    with node.database.write() as session:
-        deliveries.stored(session, one, status=0, note="", now=node.now(), actor="test")
+    with node.write() as transaction:
+        deliveries.stored(transaction, one, status=0, note="")
         ((delivery, _),) = commitments.stored(
-            session, session.scalars(sa.select(Job)).one().id, "pacs"
+            transaction, transaction.scalars(sa.select(Job)).one().id, "pacs"
         )
-        assert commitments.ask(session, delivery, "2.25.9", now=node.now(), actor=node.owner)
+        assert commitments.ask(transaction, delivery, "2.25.9")
 
 
 def job_state(node: FlowContext) -> str:

@@ -108,7 +108,7 @@ def test_an_instance_that_can_be_read_after_all_is_used_again(
     """As after an update that brings a decoder."""
     patient = on_a_node(context, clock, RULE)
     received(patient, send, broken_study(tmp_path / "study", 0, 4, frames=False))
-    with context.database.write() as session:
-        session.execute(sa.update(Instance).values(unusable_reason="no codec"))
+    with context.write() as transaction:
+        transaction.execute(sa.update(Instance).values(unusable_reason="no codec"))
     assert "lesion" in patient.analyse().summary
     assert unreadable(patient) == [""] * 4

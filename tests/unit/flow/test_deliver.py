@@ -185,8 +185,8 @@ def test_a_destination_that_is_not_configured_any_more_fails(patient: Ready) -> 
 
 def test_what_came_into_conflict_meanwhile_stays_here(patient: Ready, archive: net.Node) -> None:
     def conflict(_: ReceivedInstance) -> StoreAnswer:
-        with patient.context.database.write() as session:
-            session.execute(sa.update(Study).values(state=StudyState.CONFLICT))
+        with patient.context.write() as transaction:
+            transaction.execute(sa.update(Study).values(state=StudyState.CONFLICT))
         return StoreAnswer(0)
 
     archive.recorder.answer = conflict

@@ -51,11 +51,11 @@ def try_now(patient: Patient) -> list[str]:
 
 
 def retried(patient: Patient) -> list[str]:
-    with patient.context.database.write() as session:
+    with patient.context.write() as transaction:
         for one in patient.deliveries():
             if one.state == DeliveryState.FAILED:
-                row = session.get_one(Delivery, one.id)
-                operator.retry_delivery(session, row, patient.clock.now())
+                row = transaction.get_one(Delivery, one.id)
+                operator.retry_delivery(transaction, row)
     return try_now(patient)
 
 

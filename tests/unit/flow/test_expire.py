@@ -25,8 +25,8 @@ DAY = timedelta(days=1).total_seconds()
 def conflict(context: FlowContext) -> None:
     """Put the study (row 1), which was routed, in CONFLICT."""
     arrow = (StudyState.ROUTED, StudyState.CONFLICT)
-    with context.database.write() as session:
-        assert move(session, Study, 1, arrow, now=context.now(), actor="test")
+    with context.write() as transaction:
+        assert move(transaction, Study, 1, arrow)
 
 
 @pytest.fixture
@@ -83,10 +83,10 @@ def test_nothing_goes_while_something_is_under_way(
 ) -> None:
     assert send(ct).status == 0
     analysed(context, MODEL)
-    with context.database.write() as session:
-        study = session.get_one(Study, 1)
-        job = jobs.create(session, study, ["other"], "other", MODEL, context.now())
-        session.get_one(Job, job).state = JobState.RUNNING
+    with context.write() as transaction:
+        study = transaction.get_one(Study, 1)
+        job = jobs.create(transaction, study, ["other"], "other", MODEL)
+        transaction.get_one(Job, job).state = JobState.RUNNING
     conflict(context)
     clock.advance(100 * DAY)
     assert Expiry(context).sweep(clock.now()) == 0

@@ -106,9 +106,9 @@ def test_after_a_crash_it_is_held(
     peer.loses = 0
     patient = analysed(port=address.port)
     peer.stored += [one.sop_instance_uid for one in patient.results()]
-    with patient.context.database.write() as session:
+    with patient.context.write() as transaction:
         for one in patient.deliveries():
-            session.merge(one).may_be_held = True
+            transaction.merge(one).may_be_held = True
     assert tries(patient, 1) == ["STORED"] * 2
 
 

@@ -26,10 +26,10 @@ def old_conflict(context: FlowContext, send: Send, ct: Dataset) -> Study:
         ct.SOPInstanceUID = ct.file_meta.MediaStorageSOPInstanceUID = f"{uid}.{number}"
         ct.PatientName = name
         send(ct)
-    with context.database.write() as session:
-        session.execute(sa.update(Instance).values(identity_id=None))
-        session.execute(sa.delete(Identity))
-        study = session.scalars(sa.select(Study)).one()
+    with context.write() as transaction:
+        transaction.execute(sa.update(Instance).values(identity_id=None))
+        transaction.execute(sa.delete(Identity))
+        study = transaction.scalars(sa.select(Study)).one()
         assert study.state == StudyState.CONFLICT
         return study
 

@@ -56,8 +56,8 @@ def study(context: FlowContext) -> Study:
 
 
 def settle(context: FlowContext, state: StudyState) -> None:
-    with context.database.write() as session:
-        session.execute(sa.update(Study).values(state=state))
+    with context.write() as transaction:
+        transaction.execute(sa.update(Study).values(state=state))
 
 
 @by_field
@@ -116,10 +116,10 @@ def test_an_adopted_orphan_of_another_patient(
     first = ct.SOPInstanceUID
     send(ct)
     send(new_instance(change(ct, changes)))
-    with context.database.write() as session:
-        session.execute(sa.delete(Instance).where(Instance.sop_instance_uid != first))
-        session.execute(sa.delete(Identity).where(Identity.patient_number != 1))
-        session.execute(sa.update(Study).values(state=StudyState.RECEIVING))
+    with context.write() as transaction:
+        transaction.execute(sa.delete(Instance).where(Instance.sop_instance_uid != first))
+        transaction.execute(sa.delete(Identity).where(Identity.patient_number != 1))
+        transaction.execute(sa.update(Study).values(state=StudyState.RECEIVING))
     recover.restart(context, Arrivals())
     assert study(context).state == StudyState.CONFLICT
 
@@ -173,9 +173,9 @@ def test_a_study_of_an_older_version_is_held_against_its_patient_id(
 ):
     """Rows made before identities were noted know the PatientID, and it alone."""
     send(ct)
-    with context.database.write() as session:
-        session.execute(sa.update(Instance).values(identity_id=None))
-        session.execute(sa.delete(Identity))
+    with context.write() as transaction:
+        transaction.execute(sa.update(Instance).values(identity_id=None))
+        transaction.execute(sa.delete(Identity))
     ct.PatientName = "Not^Known^Then"
     send(new_instance(ct, 1))
     assert study(context).state == StudyState.RECEIVING

@@ -45,9 +45,9 @@ def file(context: FlowContext, send: Send, ct: Dataset) -> Path:
     """The instance of a study that is done."""
     assert send(ct).status == 0
     now = context.now()
-    with context.database.write() as session:
-        assert studies.close(session, 1, 1, now=now, actor="test", reason="quiet")
-        assert studies.routed(session, 1, 1, now=now, actor="test", reason="")
+    with context.write() as transaction:
+        assert studies.close(transaction, 1, 1, reason="quiet")
+        assert studies.routed(transaction, 1, 1, reason="")
     return written(only_file(context), now)
 
 
@@ -120,10 +120,9 @@ def test_one_that_cannot_be_removed_keeps_no_other_from_going(
     ct.SOPInstanceUID = f"{ct.SOPInstanceUID}.2"
     ct.file_meta.MediaStorageSOPInstanceUID = ct.SOPInstanceUID
     send(ct)
-    now = context.now()
-    with context.database.write() as session:
-        assert studies.close(session, 1, 2, now=now, actor="test", reason="quiet")
-        assert studies.routed(session, 1, 2, now=now, actor="test", reason="")
+    with context.write() as transaction:
+        assert studies.close(transaction, 1, 2, reason="quiet")
+        assert studies.routed(transaction, 1, 2, reason="")
     with unremovable(file):
         purged(context, clock)
     assert only_file(context) == file

@@ -29,9 +29,9 @@ def patient(
 
 
 def reroute(patient: Patient) -> None:
-    with patient.context.database.write() as session:
-        study = session.get_one(Study, 1)
-        studies.reopen(session, study, now=patient.clock.now(), actor="test", note="reroute")
+    with patient.context.write() as transaction:
+        study = transaction.get_one(Study, 1)
+        studies.reopen(transaction, study, note="reroute")
     patient.route()
     analyse(patient.context, {"demo": demo()}, patient.jobs()[-1].id)
 

@@ -218,9 +218,9 @@ def test_derived_secondary_capture_is_stored_and_never_analysed(
 def test_restart_adopts_orphans_and_removes_parts(context: FlowContext, ct: Dataset, send: Send):
     send(ct)
     (row,) = rows(context)
-    with context.database.write() as session:
+    with context.write() as transaction:
         for table in (Instance, Identity, Study):
-            session.execute(sa.delete(table))
+            transaction.execute(sa.delete(table))
     context.spool.new_incoming()
     broken = context.spool.home / "instances" / "ab" / "abc.dcm"
     broken.write_bytes(b"no DICOM")

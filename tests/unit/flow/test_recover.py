@@ -10,13 +10,13 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.store import admission, jobs, leases, studies
 from pacs_ai.store.schema import Job
 from pacs_ai.store.spool import Spool
-from tests.unit.store.samples import NOW, arrival, routed_job, sender
+from tests.unit.store.samples import arrival, routed_job, sender
 
 
 def running_job(context: FlowContext, owner: str) -> jobs.Lease:
-    with context.database.write() as session:
-        _, job_id = routed_job(session)
-        lease = jobs.claim(session, job_id, owner, 60, NOW)
+    with context.write(owner) as transaction:
+        _, job_id = routed_job(transaction)
+        lease = jobs.claim(transaction, job_id, 60)
         assert lease is not None
     return lease
 
@@ -57,8 +57,8 @@ def test_a_renewed_lease_counts_anew(context: FlowContext, clock: ManualClock):
     for _ in range(5):
         recover.sweep(context, watch)
         clock.advance(100)
-        with context.database.write() as session:
-            assert jobs.renew(session, lease, 120, clock.now())
+        with context.write() as transaction:
+            assert jobs.renew(transaction, lease, 120)
     recover.sweep(context, watch)
     assert state_of(context, lease) == JobState.RUNNING
 
@@ -69,16 +69,16 @@ def test_a_restart_takes_back_at_once_what_this_node_held_and_nothing_else(
     own = running_job(context, "node/earlier/77")
     recover.restart(context, recover.Arrivals())
     assert state_of(context, own) == JobState.QUEUED
-    with context.database.write() as session:
-        assert jobs.claim(session, own.job_id, "other/boot/1", 60, NOW) is not None
+    with context.write("other/boot/1") as transaction:
+        assert jobs.claim(transaction, own.job_id, 60) is not None
     recover.restart(context, recover.Arrivals())
     assert state_of(context, own) == JobState.RUNNING
 
 
 def test_losing_all_tasks_costs_one_sweep(context: FlowContext):
-    with context.database.write() as session:
-        _, job_id = routed_job(session)
-        assert context.engine.existing(session, TaskKind.ANALYSE) == set()
+    with context.write() as transaction:
+        _, job_id = routed_job(transaction)
+        assert context.engine.existing(transaction, TaskKind.ANALYSE) == set()
     recover.sweep(context, recover.LeaseWatch())
     with context.database.read() as session:
         assert context.engine.existing(session, TaskKind.ANALYSE) == {job_id}
@@ -86,8 +86,8 @@ def test_losing_all_tasks_costs_one_sweep(context: FlowContext):
 
 
 def receiving_on(context: FlowContext, node: str) -> None:
-    with context.database.write() as session:
-        admission.add_instance(session, arrival(), replace(sender(), node=node), NOW)
+    with context.write() as transaction:
+        admission.add_instance(transaction, arrival(), replace(sender(), node=node))
 
 
 def nodes(context: FlowContext) -> list[str]:

@@ -41,12 +41,11 @@ def asked(context: FlowContext, *rules: Rule) -> list[StoredResult]:
         context.owner,
         context.secret,
     )
-    now = context.now()
-    with context.database.write() as session:
-        studies.close(session, 1, 1, now=now, actor="test", reason="quiet")
-        study = session.get_one(Study, 1)
+    with context.write() as transaction:
+        studies.close(transaction, 1, 1, reason="quiet")
+        study = transaction.get_one(Study, 1)
         names = [rule.name for rule in rules]
-        job_id = jobs.create(session, study, names, "demo", MODEL, now)
+        job_id = jobs.create(transaction, study, names, "demo", MODEL)
     with context.database.read() as session:
         job = session.get_one(Job, JobId(str(job_id)))
         rows = instances.of_revision(session, 1, 1)

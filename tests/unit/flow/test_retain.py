@@ -25,14 +25,13 @@ def analysed(context: FlowContext, model: ModelIdentity, *send_to: str) -> Store
     made = StoredResult(
         "report", 1, "1.2", "2.25.1", "2.25.2", path, "00" * 32, send_to, fresh=True
     )
-    now = context.now()
-    with context.database.write() as session:
-        study = session.get_one(Study, 1)
-        assert studies.close(session, 1, 1, now=now, actor="test", reason="quiet")
-        assert studies.routed(session, 1, 1, now=now, actor="test", reason="")
-        job_id = jobs.create(session, study, ["a rule"], "demo", model, now)
-        lease = jobs.claim(session, job_id, "test", 60, now)
-        jobs.succeed(session, lease, [made], "", now)
+    with context.write() as transaction:
+        study = transaction.get_one(Study, 1)
+        assert studies.close(transaction, 1, 1, reason="quiet")
+        assert studies.routed(transaction, 1, 1, reason="")
+        job_id = jobs.create(transaction, study, ["a rule"], "demo", model)
+        lease = jobs.claim(transaction, job_id, 60)
+        jobs.succeed(transaction, lease, [made], "")
     return made
 
 
@@ -80,11 +79,11 @@ def test_a_result_made_again_after_that_has_its_file_again(
     retain(context)
     path = context.spool.write_result(b"made again", ".dcm")
     again = StoredResult("report", 1, "1.2", "2.25.1", "2.25.2", path, "11" * 32, (), fresh=True)
-    with context.database.write() as session:
-        before = results.find(session, made.sop_instance_uid)
+    with context.write() as transaction:
+        before = results.find(transaction, made.sop_instance_uid)
         assert before is not None
         row_id = before.id
-        assert results.keep(session, JobId(before.job_id), again) == row_id
+        assert results.keep(transaction, JobId(before.job_id), again) == row_id
     with context.database.read() as session:
         row = results.find(session, "2.25.1")
         assert row is not None

@@ -54,8 +54,8 @@ def test_an_operator_creates_no_database(config: Config, tmp_path: Path) -> None
 
 @pytest.mark.usefixtures("secret")
 def test_another_schema_is_refused(config: Config) -> None:
-    with unpaired_node(config) as context, context.database.write() as session:
-        session.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
+    with unpaired_node(config) as context, context.write() as transaction:
+        transaction.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
     with pytest.raises(ConfigError, match="db upgrade"), opened_node(config, lambda _: None):
         pytest.fail("opened")
     with pytest.raises(ConfigError, match="db upgrade"), unpaired_node(config):

@@ -6,7 +6,7 @@ from pacs_ai.domain import ClassSpec, Code, JobId, ModelIdentity, StudyId
 from pacs_ai.store import admission, deliveries, instances, jobs, results, studies
 from pacs_ai.store.identities import Sender, Stated
 from pacs_ai.store.schema import Study
-from pacs_ai.store.session import Session
+from pacs_ai.store.session import Transaction
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 MODEL = ModelIdentity(
@@ -45,15 +45,15 @@ def sender(patient: str = "p1", called: str = "AI_NODE", calling: str = "MODALIT
     return Sender("node", calling, called, patient, "acc", stated)
 
 
-def routed_job(session: Session) -> tuple[Study, JobId]:
+def routed_job(transaction: Transaction) -> tuple[Study, JobId]:
     """A study with one instance, closed and routed to one queued job."""
-    study = admission.add_instance(session, arrival(), sender(), NOW)
+    study = admission.add_instance(transaction, arrival(), sender())
     key = StudyId(study.id)
-    assert studies.close(session, key, study.revision, now=NOW, actor="test", reason="quiet")
-    assert studies.routed(session, key, study.revision, now=NOW, actor="test", reason="")
-    job_id = jobs.create(session, study, ["everything"], "demo", MODEL, NOW)
+    assert studies.close(transaction, key, study.revision, reason="quiet")
+    assert studies.routed(transaction, key, study.revision, reason="")
+    job_id = jobs.create(transaction, study, ["everything"], "demo", MODEL)
     assert job_id is not None
-    session.refresh(study)
+    transaction.refresh(study)
     return study, job_id
 
 
@@ -72,29 +72,30 @@ def made(number: int = 1, **changes: object) -> results.StoredResult:
     return results.StoredResult(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def analysed_job(session: Session) -> JobId:
+def analysed_job(transaction: Transaction) -> JobId:
     """A study whose job has succeeded after 2 s; its result is for the peer ``pacs``."""
-    _, job_id = routed_job(session)
-    lease = jobs.claim(session, job_id, "w", 60, NOW + timedelta(seconds=1))
+    _, job_id = routed_job(transaction)
+    begin = transaction.now
+    transaction.now = begin + timedelta(seconds=1)
+    lease = jobs.claim(transaction, job_id, 60)
     assert lease is not None
-    later = NOW + timedelta(seconds=3)
-    jobs.succeed(session, lease, [made()], "Lesion 0.930, No finding 0.070", later)
+    transaction.now = begin + timedelta(seconds=3)
+    jobs.succeed(transaction, lease, [made()], "Lesion 0.930, No finding 0.070")
+    transaction.now = begin
     return job_id
 
 
-def failed_delivery(session: Session, job_id: JobId) -> int:
+def failed_delivery(transaction: Transaction, job_id: JobId) -> int:
     """Let the peer refuse that result."""
-    (claimed,) = deliveries.claim(session, job_id, "pacs", owner="w", lease_seconds=60, now=NOW)
-    assert deliveries.fail(
-        session, claimed, code="X", text="why", now=NOW, actor="w", status=0xC123
-    )
+    (claimed,) = deliveries.claim(transaction, job_id, "pacs", lease_seconds=60)
+    assert deliveries.fail(transaction, claimed, code="X", text="why", status=0xC123)
     return claimed.delivery_id
 
 
-def rejected_job(session: Session) -> JobId:
+def rejected_job(transaction: Transaction) -> JobId:
     """A job that found no suitable image."""
-    _, job_id = routed_job(session)
-    lease = jobs.claim(session, job_id, "w", 60, NOW)
+    _, job_id = routed_job(transaction)
+    lease = jobs.claim(transaction, job_id, 60)
     assert lease is not None
-    jobs.reject(session, lease, "NO_FITTING_SERIES", "no suitable image for CT", NOW)
+    jobs.reject(transaction, lease, "NO_FITTING_SERIES", "no suitable image for CT")
     return job_id

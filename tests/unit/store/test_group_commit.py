@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from pacs_ai.errors import DatabaseBusy, StorageError
 from pacs_ai.store.group_commit import GroupCommit
 from pacs_ai.store.session import Database
+from tests.unit.store.samples import NOW
 
 
 def commits(database: Database) -> list[int]:
@@ -25,8 +26,8 @@ def insert(connection: sa.Connection, number: int) -> int:
 
 @pytest.fixture
 def noting(database: Database) -> Database:
-    with database.write() as session:
-        session.execute(sa.text("CREATE TABLE note (number INTEGER PRIMARY KEY)"))
+    with database.write("test", NOW) as transaction:
+        transaction.execute(sa.text("CREATE TABLE note (number INTEGER PRIMARY KEY)"))
     return database
 
 
@@ -122,9 +123,9 @@ def test_after_a_lock_the_kept_connection_still_makes_transactions(
 ) -> None:
     monkeypatch.setattr("pacs_ai.store.session.RECEIVE_BUSY_SECONDS", 0.05)
     database = Database(f"sqlite:///{tmp_path}/notes.db")
-    with database.write() as session:
-        session.execute(sa.text("CREATE TABLE note (number INTEGER PRIMARY KEY)"))
-    with database.write() as other:
+    with database.write("test", NOW) as transaction:
+        transaction.execute(sa.text("CREATE TABLE note (number INTEGER PRIMARY KEY)"))
+    with database.write("test", NOW) as other:
         insert(other.connection(), 1)
         with pytest.raises(DatabaseBusy):
             database.write_grouped(lambda connection: insert(connection, 2))
@@ -149,8 +150,8 @@ def test_a_connection_that_broke_is_made_anew(postgres: str) -> None:
 
     first = database.write_grouped(process)
     assert database.write_grouped(process) == first, "it is kept"
-    with database.write() as session:
-        session.execute(sa.text("SELECT pg_terminate_backend(:process)"), {"process": first})
+    with database.write("test", NOW) as transaction:
+        transaction.execute(sa.text("SELECT pg_terminate_backend(:process)"), {"process": first})
     with pytest.raises(StorageError):
         database.write_grouped(process)
     assert database.write_grouped(process) != first

@@ -9,7 +9,7 @@ from pacs_ai.errors import ConfigError
 from pacs_ai.store import keyed, pairing, sitekey
 from pacs_ai.store.schema import Base
 from pacs_ai.store.session import Database
-from tests.unit.store.samples import routed_job
+from tests.unit.store.samples import NOW, routed_job
 
 
 @pytest.fixture
@@ -18,14 +18,14 @@ def root(tmp_path: Path) -> Path:
 
 
 def used(database: Database) -> None:
-    with database.write() as session:
-        routed_job(session)
+    with database.write("test", NOW) as transaction:
+        routed_job(transaction)
 
 
 def forget(database: Database) -> None:
     """Make it a database of a version that knew nothing of its spool."""
-    with database.write() as session:
-        session.execute(sa.text("DELETE FROM meta"))
+    with database.write("test", NOW) as transaction:
+        transaction.execute(sa.text("DELETE FROM meta"))
 
 
 def test_a_new_pair_stays_together(database: Database, root: Path):
@@ -111,8 +111,8 @@ def test_paired_anew_whatever_was_before(database: Database, root: Path):
     pairing.pair(database, root)
     (root / sitekey.KEY_FILE).unlink()
     (root / sitekey.MARK_FILE).write_text("0" * 32)
-    with database.write() as session:
-        key = pairing.pair_anew(session, root)
+    with database.write("test", NOW) as transaction:
+        key = pairing.pair_anew(transaction, root)
     assert pairing.pair(database, root) == key
 
 

@@ -72,12 +72,12 @@ class WhoseStudy(RuleBasedStateMachine):
     @rule(number=st.integers(1, 3), patient=people, called=st.sampled_from(CALLED))
     def arrive(self, number: int, patient: str, called: str) -> None:
         who = sender(patient, called=called)
-        with self.database.write() as session:
-            known = instances.find(session, f"1.2.3.1.{number}")
+        with self.database.write("t", self.now()) as transaction:
+            known = instances.find(transaction, f"1.2.3.1.{number}")
             if known is None:
-                admission.place(session, arrival(number), who, self.now())
+                admission.place(transaction, arrival(number), who)
             else:
-                self._again(session, known, who, patient)
+                self._again(transaction, known, who, patient)
             self.called.add(called)
 
     @rule(number=st.integers(1, 3), called=st.sampled_from(CALLED))
@@ -92,35 +92,35 @@ class WhoseStudy(RuleBasedStateMachine):
         if not instances.has_variant(session, known, patient):
             path = f"node/variants/{self.seconds}-{known.id}.dcm"
             aside = instances.SetAside("1.2.840.10008.1.2", path, 9, patient)
-            admission.set_aside(session, known, aside, who, self.now())
-        admission.repeat(session, known, who, opens=True, now=self.now())
+            admission.set_aside(session, known, aside, who)
+        admission.repeat(session, known, who, opens=True)
 
     @rule()
     def settle(self) -> None:
         """Close the study and route it, as the flow does."""
-        with self.database.write() as session:
-            study = self.study(session)
+        with self.database.write("t", self.now()) as transaction:
+            study = self.study(transaction)
             if study is None or study.state != StudyState.RECEIVING:
                 return
-            key, revision, now = StudyId(study.id), study.revision, self.now()
-            assert studies.close(session, key, revision, now=now, actor="t", reason="")
-            assert studies.routed(session, key, revision, now=now, actor="t", reason="")
-            session.refresh(study)
-            ways = repeats.ways_of_study(session, key).values()
+            key, revision = StudyId(study.id), study.revision
+            assert studies.close(transaction, key, revision, reason="")
+            assert studies.routed(transaction, key, revision, reason="")
+            transaction.refresh(study)
+            ways = repeats.ways_of_study(transaction, key).values()
             titles = {called for way in ways for _, called in way}
             rules = [title for title in CALLED if title in titles]
-            if not repeats.carry_over(session, study, rules, "demo", MODEL, now):
-                jobs.create(session, study, rules, "demo", MODEL, now)
+            if not repeats.carry_over(transaction, study, rules, "demo", MODEL):
+                jobs.create(transaction, study, rules, "demo", MODEL)
 
     @rule(target=running)
     def take_job(self) -> object:
         return self._claim() or multiple()
 
     def _claim(self) -> jobs.Lease | None:
-        with self.database.write() as session:
-            for key in session.scalars(sa.select(Job.id).where(Job.state == JobState.QUEUED)):
-                lease = jobs.claim(session, key, "node/1/1", 60, self.now())
-                study = self.study(session)
+        with self.database.write("t", self.now()) as transaction:
+            for key in transaction.scalars(sa.select(Job.id).where(Job.state == JobState.QUEUED)):
+                lease = jobs.claim(transaction, key, 60)
+                study = self.study(transaction)
                 if lease is not None and study is not None:
                     self.names[f"{lease.job_id}/{lease.attempt}"] = study.patient_key
                     return lease
@@ -134,8 +134,8 @@ class WhoseStudy(RuleBasedStateMachine):
         one = made(self.seconds)
         self.names[one.sop_instance_uid] = self.names[f"{lease.job_id}/{lease.attempt}"]
         try:
-            with self.database.write() as session:
-                jobs.succeed(session, lease, [one], "", self.now())
+            with self.database.write("t", self.now()) as transaction:
+                jobs.succeed(transaction, lease, [one], "")
         except LeaseLost:
             del self.names[one.sop_instance_uid]
 
@@ -153,11 +153,9 @@ class WhoseStudy(RuleBasedStateMachine):
 
     @rule(target=sending)
     def take_delivery(self) -> object:
-        with self.database.write() as session:
-            for job_id in session.scalars(sa.select(Job.id)):
-                found = deliveries.claim(
-                    session, job_id, "pacs", owner="n/1/1", lease_seconds=60, now=self.now()
-                )
+        with self.database.write("t", self.now()) as transaction:
+            for job_id in transaction.scalars(sa.select(Job.id)):
+                found = deliveries.claim(transaction, job_id, "pacs", lease_seconds=60)
                 if found:
                     return found
         return multiple()
@@ -165,27 +163,27 @@ class WhoseStudy(RuleBasedStateMachine):
     @rule(parcels=consumes(sending))
     def send(self, parcels: list[deliveries.ClaimedDelivery]) -> None:
         for parcel in parcels:
-            with self.database.write() as session:
-                key, attempt, now = parcel.delivery_id, parcel.attempt, self.now()
-                if not withholding.may_leave(session, key, attempt):
-                    withholding.hold(session, key, attempt, now=now, actor="t")
+            with self.database.write("t", self.now()) as transaction:
+                key, attempt = parcel.delivery_id, parcel.attempt
+                if not withholding.may_leave(transaction, key, attempt):
+                    withholding.hold(transaction, key, attempt)
                     continue
-                study = self.study(session)
+                study = self.study(transaction)
                 assert study is not None
                 assert study.state != StudyState.CONFLICT
                 assert self.names[parcel.sop_instance_uid] == study.patient_key
                 self.left.append(parcel.sop_instance_uid)
-                deliveries.stored(session, parcel, status=0, note="", now=now, actor="t")
+                deliveries.stored(transaction, parcel, status=0, note="")
 
     @rule(choice=st.integers(0, 2))
     def resolve(self, choice: int) -> None:
-        with self.database.write() as session:
-            study = self.study(session)
+        with self.database.write("t", self.now()) as transaction:
+            study = self.study(transaction)
             if study is None or study.state != StudyState.CONFLICT:
                 return
-            known = [one for one in corrections.choices(session, study) if one.files]
+            known = [one for one in corrections.choices(transaction, study) if one.files]
             chosen = known[choice % len(known)]
-            corrections.keep(session, study, chosen.number, now=self.now(), actor="operator")
+            corrections.keep(transaction, study, chosen.number)
 
     @invariant()
     def what_a_peer_has_wrongly_is_owed_a_note(self) -> None:

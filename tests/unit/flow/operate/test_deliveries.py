@@ -17,8 +17,8 @@ TOO_LARGE = 2**63
 
 @pytest.fixture
 def failed(context: FlowContext) -> int:
-    with context.database.write() as session:
-        return samples.failed_delivery(session, samples.analysed_job(session))
+    with context.write() as transaction:
+        return samples.failed_delivery(transaction, samples.analysed_job(transaction))
 
 
 def state(context: FlowContext) -> str:

@@ -16,8 +16,8 @@ from tests.unit.store import samples
 
 @pytest.fixture
 def rejected(context: FlowContext) -> JobId:
-    with context.database.write() as session:
-        return samples.rejected_job(session)
+    with context.write() as transaction:
+        return samples.rejected_job(transaction)
 
 
 def state(context: FlowContext, job: str) -> str:
@@ -74,9 +74,9 @@ def test_cancel(context: FlowContext, rejected: JobId) -> None:
 
 
 def test_a_job_with_all_that_belongs_to_it(context: FlowContext) -> None:
-    with context.database.write() as session:
-        job = samples.analysed_job(session)
-        delivery = samples.failed_delivery(session, job)
+    with context.write() as transaction:
+        job = samples.analysed_job(transaction)
+        delivery = samples.failed_delivery(transaction, job)
     (listed,) = operate.list_jobs(context, Filter())
     details = operate.show_job(context, job)
     assert (listed.id, listed.seconds) == (job, 2)

@@ -13,7 +13,7 @@ from pacs_ai.store.records import to_dict
 from pacs_ai.store.schema import Event, Instance, Study
 from pacs_ai.store.selection import Filter
 from tests.unit.store import samples
-from tests.unit.store.samples import NOW, arrival, sender
+from tests.unit.store.samples import arrival, sender
 
 ACTIONS = (
     operate.get_study,
@@ -26,17 +26,17 @@ ACTIONS = (
 
 
 def receiving(context: FlowContext) -> None:
-    with context.database.write() as session:
-        admission.add_instance(session, arrival(), sender(), NOW)
+    with context.write() as transaction:
+        admission.add_instance(transaction, arrival(), sender())
 
 
 def conflict(context: FlowContext) -> None:
     """One instance that came for two patients."""
     receiving(context)
-    with context.database.write() as session:
-        row = session.get_one(Instance, 1)
+    with context.write() as transaction:
+        row = transaction.get_one(Instance, 1)
         aside = instances.SetAside("1.2.840.10008.1.2", "node/variants/2.dcm", 9, "c")
-        admission.set_aside(session, row, aside, sender("p2", calling="RIS"), NOW)
+        admission.set_aside(transaction, row, aside, sender("p2", calling="RIS"))
 
 
 def routes(context: FlowContext) -> set[str]:
@@ -95,8 +95,8 @@ def test_resolve_takes_a_name_or_a_number(context: FlowContext) -> None:
 
 
 def test_delete_says_what_is_gone_and_what_peers_keep(context: FlowContext) -> None:
-    with context.database.write() as session:
-        job = samples.analysed_job(session)
+    with context.write() as transaction:
+        job = samples.analysed_job(transaction)
     with pytest.raises(IllegalTransition, match="deliveries cancel 1"):
         operate.delete_study(context, "1")
     deliveries.cancel_deliveries(context, [1])
@@ -107,8 +107,8 @@ def test_delete_says_what_is_gone_and_what_peers_keep(context: FlowContext) -> N
 
 
 def test_a_study_with_all_that_belongs_to_it(context: FlowContext) -> None:
-    with context.database.write() as session:
-        samples.failed_delivery(session, samples.analysed_job(session))
+    with context.write() as transaction:
+        samples.failed_delivery(transaction, samples.analysed_job(transaction))
     (listed,) = operate.list_studies(context, Filter())
     details = operate.show_study(context, "1.2.3")
     assert to_dict(details).items() >= to_dict(listed).items()
@@ -125,6 +125,6 @@ def test_by_accession_number(context: FlowContext) -> None:
     receiving(context)
     with pytest.raises(StateError, match="accession"):
         operate.show_accession(context, "A1")
-    with context.database.write() as session:
-        session.get_one(Study, StudyId(1)).accession_key = context.accession_key("A1")
+    with context.write() as transaction:
+        transaction.get_one(Study, StudyId(1)).accession_key = context.accession_key("A1")
     assert [study.id for study in operate.show_accession(context, " A1 ")] == [1]
