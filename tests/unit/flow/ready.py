@@ -15,6 +15,7 @@ from pacs_ai.flow.deliver import deliver, release
 from pacs_ai.store import jobs
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Delivery, Event, Result
+from tests.net_peer import PATIENCE
 from tests.unit.store.samples import made, routed_job
 
 SC = "1.2.840.10008.5.1.4.1.1.7"
@@ -74,7 +75,7 @@ class Ready:
 def dimse(port: int, **changes: object) -> DimsePeer:
     """Return a DICOM node that listens on this machine, as `tests.net_peer` makes one."""
     values: dict[str, object] = {"ae_title": "AI_NODE", "host": "127.0.0.1", "port": port}
-    return DimsePeer.model_validate({**values, "timeout_seconds": 5, **changes})
+    return DimsePeer.model_validate({**values, "timeout_seconds": PATIENCE, **changes})
 
 
 def ready(

@@ -94,7 +94,7 @@ def modality(tmp_path: Path) -> Iterator[net.Node]:
 
 
 def reporting(node: FlowContext, port: int, waits: Waits, name: str = "MODALITY") -> CommitmentScp:
-    peer = DimsePeer(ae_title=name, host="127.0.0.1", port=port, timeout_seconds=5)
+    peer = DimsePeer(ae_title=name, host="127.0.0.1", port=port, timeout_seconds=net.PATIENCE)
     config = node.config.model_copy(update={"peers": {"modality": peer}})
     return CommitmentScp(replace(node, config=config, clock=waits))  # type: ignore[arg-type]
 

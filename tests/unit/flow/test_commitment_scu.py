@@ -62,9 +62,9 @@ def node(tmp_path: Path, archive: Commits) -> Iterator[net.Node]:
 
 
 @pytest.fixture(autouse=True)
-def _short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no report comes on the same association, go on at once."""
-    monkeypatch.setattr(commitment_scu, "REPORT_WAIT_SECONDS", 0.2)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for the report on the same association, also on a machine that is busy."""
+    monkeypatch.setattr(commitment_scu, "REPORT_WAIT_SECONDS", net.PATIENCE)
 
 
 def peer(port: int, **changes: object) -> DimsePeer:

@@ -58,7 +58,7 @@ def patient(
     assert send(ct).status == 0x0000
     rule = Rule(name="all", model="demo", send_to=("archive", "second"))
     with odd.listening(archive) as address:
-        peer = DimsePeer(ae_title="ARCHIVE", host="127.0.0.1", port=address.port, timeout_seconds=5)
+        peer = DimsePeer(ae_title="ARCHIVE", host="127.0.0.1", port=address.port)
         peers = {"archive": peer, "second": peer}
         config = Config(storage=context.config.storage, peers=peers, rules=(rule,))
         one = Patient(replace(context, config=config), clock)
