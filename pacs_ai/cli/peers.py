@@ -21,10 +21,8 @@ from pacs_ai.destinations.addresses import (
 from pacs_ai.destinations.kinds import destination_of
 from pacs_ai.dicom.header import read_header
 from pacs_ai.dicom.study_files import find_files
-from pacs_ai.domain import JobId
-from pacs_ai.errors import ConfigError, PeerError, StateError, StoreRefused
-from pacs_ai.flow import commitment_scu as step
-from pacs_ai.flow.operate.find import find_job
+from pacs_ai.errors import ConfigError, PeerError, StoreRefused
+from pacs_ai.flow.operate.commitment import ask_commitment
 from pacs_ai.net.scu import client
 from pacs_ai.net.scu.client import PeerAddress, StoreOutcome
 from pacs_ai.uids import random_uid
@@ -119,10 +117,7 @@ def _commit(
 ) -> None:
     """Ask the peers that have got a job's results once more whether they keep them."""
     with node_to_open as node:
-        row = find_job(node, named_job(job))
-        asked = step.ask_again(node, JobId(row.id))
-    if not asked:
-        raise StateError(f"job {row.id} has nothing stored at a peer and not committed")
+        asked = ask_commitment(node, named_job(job))
     for answer in asked:
         print(f"{answer.destination}: {answer.committed} of {answer.asked} committed")
     if any(answer.committed < answer.asked for answer in asked):
