@@ -55,7 +55,7 @@ EXTRA_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/lib/postgresql/*/bin")
 
 _ABSENT = "not on this machine: "
 _LEFT_OUT = "left out"
-_FIRST = ("e2e", "crash", "training", "viewer", "integration", "fuzz")
+_FIRST = ("training", "e2e", "crash", "viewer", "integration", "fuzz")
 """Folders of tests that take long or wait, the longest first."""
 
 

@@ -14,7 +14,7 @@ from keras import applications, layers
 from training.bundle.convert import to_onnx
 from training.networks.head import split_head
 
-pytestmark = [pytest.mark.train, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.train, pytest.mark.slow]
 
 SIDE = 64
 MAKERS = {

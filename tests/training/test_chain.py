@@ -18,7 +18,7 @@ from tests.training.nbia_server import serving
 from training.recipe.recipe import RECIPES
 from training.run.run import STEPS, Run
 
-pytestmark = [pytest.mark.train, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.train
 
 FEWER = {
     "train_studies = 1200": "train_studies = 24",
@@ -59,6 +59,7 @@ def hashes(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_in_the_same_bundle_byte_for_byte(
     root: Path, recipe: Path, tmp_path: Path
 ) -> None:
@@ -142,6 +143,7 @@ def test_one_command_goes_from_an_archive_to_a_bundle_that_the_node_serves(
     assert list(results.rglob("*.dcm"))
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_130_and_leaves_a_run_to_continue(
     root: Path, recipe: Path, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 from training.recipe.recipe import load_recipe
 from training.run.run import Run
 
-pytestmark = [pytest.mark.train, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.train, pytest.mark.slow]
 
 SCRIPT = """
 import sys

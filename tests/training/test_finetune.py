@@ -16,7 +16,7 @@ from training.recipe.learning import Finetune
 from training.recipe.recipe import Recipe
 from training.run.run import Run
 
-pytestmark = [pytest.mark.train, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.train
 
 Small = Callable[..., Recipe]
 
@@ -77,6 +77,7 @@ def test_it_gets_better_or_keeps_what_it_had(run: Run, dataset: Dataset) -> None
             )
 
 
+@pytest.mark.slow
 def test_what_makes_it_worse_is_thrown_away(run: Run, dataset: Dataset) -> None:
     best = run.best.read_bytes()
     # steps so large that the network is lost

@@ -10,7 +10,7 @@ from training.data.build import build
 from training.recipe.data import Split
 from training.recipe.recipe import Recipe
 
-pytestmark = [pytest.mark.train, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.train
 
 NAMES = {
     "no_tumor": "no finding",

@@ -14,7 +14,7 @@ from training.recipe.data import Augmentation
 from training.recipe.recipe import Recipe, load_recipe
 from training.run.run import Run
 
-pytestmark = [pytest.mark.train, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.train
 
 Small = Callable[..., Recipe]
 
@@ -36,6 +36,7 @@ def test_the_finder_leaves_a_plot_and_no_weights(
     assert not run.best.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 def test_a_study_goes_on_where_it_stopped(small: Small, dataset: Dataset, tmp_path: Path) -> None:
     run = Run.create(small(), tmp_path)

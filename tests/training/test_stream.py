@@ -16,7 +16,7 @@ from training.data.store import load_store
 from training.recipe.data import Augmentation, Feeding
 from training.recipe.recipe import Recipe
 
-pytestmark = [pytest.mark.train, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.train
 
 STILL = Augmentation()
 LIVELY = Augmentation(rotation_degrees=20, shift=0.2, zoom=0.1, gamma=0.3, noise=0.05)

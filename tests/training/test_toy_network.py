@@ -23,7 +23,7 @@ from training.recipe.recipe import Recipe, load_recipe
 from training.run.run import Run
 from training.statistics.calibration import Calibration
 
-pytestmark = [pytest.mark.train, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.train
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 

@@ -16,7 +16,7 @@ from training.learn.train import load_network, train
 from training.recipe.recipe import Recipe
 from training.run.run import Run
 
-pytestmark = [pytest.mark.train, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.train
 
 Small = Callable[..., Recipe]
 
@@ -55,10 +55,16 @@ def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     return arm
 
 
+PLATEAU = {"schedule": "plateau", "plateau_patience": 1}
+
+
 @pytest.mark.parametrize(
     ("batches", "optimisation"),
-    [(4, {}), (9, {"average": 0.9}), (6, {"schedule": "plateau", "plateau_patience": 1})],
-    ids=["in the first epoch", "in the second, averaged", "at an epoch's end, plateau"],
+    [
+        pytest.param(4, {}, id="in the first epoch"),
+        pytest.param(9, {"average": 0.9}, id="in the second, averaged", marks=pytest.mark.slow),
+        pytest.param(6, PLATEAU, id="at an epoch's end, plateau", marks=pytest.mark.slow),
+    ],
 )
 def test_an_interrupted_training_ends_as_one_that_was_not(
     batches: int,
@@ -78,6 +84,7 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
     assert rows(tmp_path / "whole") == rows(tmp_path / "parts")
 
 
+@pytest.mark.slow
 def test_the_same_seed_repeats_and_another_does_not(
     small: Small, dataset: Dataset, tmp_path: Path
 ) -> None:
@@ -111,6 +118,7 @@ def test_training_stops_when_nothing_gets_better(
     assert 3 <= len(rows(tmp_path)) < 30
 
 
+@pytest.mark.slow
 def test_a_frozen_base_keeps_its_weights_and_features_are_computed_once(
     small: Small, dataset: Dataset, tmp_path: Path
 ) -> None:
@@ -135,6 +143,7 @@ def test_a_frozen_base_keeps_its_weights_and_features_are_computed_once(
     assert np.allclose(shown[-2], end[-2], atol=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_half_precision_learns_and_gives_float32_weights(
     precision: str, small: Small, dataset: Dataset, tmp_path: Path
