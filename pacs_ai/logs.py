@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from pacs_ai.config.sections import Log
+from pacs_ai.log_events import EVENT_IDS
 
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 _secret = b""
@@ -59,6 +60,7 @@ def setup_logging(settings: Log, debug_file: Path | None = None) -> None:
     """
     shared: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
+        _identify,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _Tracebacks(debug_file) if debug_file is not None else _unchanged,
         _escape,
@@ -132,6 +134,15 @@ def _told(error: BaseException) -> Iterator[str]:
         seen.add(id(cause))
         yield from traceback.format_exception(type(cause), cause, cause.__traceback__, chain=False)
         cause = cause.__cause__ or cause.__context__
+
+
+def _identify(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Put the stable id of an event beside its sentence."""
+    if name := EVENT_IDS.get(event["event"]):
+        event["event_id"] = name
+    return event
 
 
 def _unchanged(
