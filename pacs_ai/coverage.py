@@ -1,25 +1,25 @@
-"""How much of a study a model has looked at, and why it has not looked at the rest."""
+"""How many images of a study a model has analysed, and why it has not analysed the others."""
 
 from dataclasses import dataclass
 
 INCOMPLETE_ABOVE = 0.1
-"""Share of images not looked at above which a study is incompletely analysed; a bundle may say
-another one."""
+"""If a larger share of the images is not analysed, the study counts as incompletely analysed. A
+bundle may state another share."""
 
 NAMED = 5
-"""So many of the images not looked at are named."""
+"""Number of images not analysed that are named."""
 
 UNREADABLE = "unreadable"
 OTHER_ORIENTATION = "in another orientation"
 THINNED = "beyond what the model takes"
-"""Why images were not looked at, in words that follow a number."""
+"""Why images were not analysed, in words that follow a number."""
 
-_DECIMALS = 9  # of a product of share and count: 0.7 x 10 is not quite 7
+_DECIMALS = 9  # of share times count: as floating point numbers 0.7 x 10 is not exactly 7
 
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """How many images, and what readers call the first of them: ``image 14``."""
+    """How many images were not analysed, and the names of the first of them: ``image 14``."""
 
     count: int = 0
     names: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ NONE = Unseen()
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Images of a study that a model takes and was not shown, counted in frames.
+    """Images of a study that the model takes and did not get, counted in frames.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class LeftOut:
     thinned
         The model takes no more than ``max_images`` of a study.
     other_series
-        Series of slices, not images: the model is shown the largest one only.
+        Number of series of slices, not of images: the model gets only the largest series.
     """
 
     unreadable: Unseen = NONE
@@ -65,11 +65,11 @@ class Coverage:
     Parameters
     ----------
     analysed
-        Images, or frames, that the model has looked at.
+        Number of images, or frames, that the model has analysed.
     left_out
-        Those that it has not.
+        The images that it has not analysed.
     limit
-        Share above which the analysis is incomplete.
+        Share of images not analysed above which the analysis is incomplete.
     frames
         Whether frames are counted rather than images.
     """
@@ -81,17 +81,17 @@ class Coverage:
 
     @property
     def lost(self) -> int:
-        """Images that the model has not looked at, for whatever reason.
+        """Number of images that the model has not analysed, for any reason.
 
-        Also those beyond ``max_images``: a finding may lie in one of them. A bundle whose figures
-        were measured with such studies states a larger share.
+        Images beyond ``max_images`` count too: a finding may lie in one of them. A bundle whose
+        figures were measured on such studies states a larger share.
         """
         left_out = self.left_out
         return left_out.unreadable.count + left_out.other_orientation.count + left_out.thinned
 
     @property
     def total(self) -> int:
-        """All images: of the series that was chosen, and all that are no slices."""
+        """Number of all images: those of the chosen series, and all that are no slices."""
         return self.analysed + self.lost
 
     @property
@@ -101,7 +101,7 @@ class Coverage:
 
     @property
     def incomplete(self) -> bool:
-        """Tell whether too much was lost to say of anything that it is absent."""
+        """Tell whether too many images are missing to call any finding absent."""
         return self.lost > round(self.limit * self.total, _DECIMALS)
 
     @property
@@ -122,19 +122,19 @@ class Coverage:
 
     @property
     def remark(self) -> str:
-        """Say what was not looked at: ``27 of 28 images analysed, 1 unreadable``; "" if nothing."""
+        """Say what was not analysed: ``27 of 28 images analysed, 1 unreadable``; "" if nothing."""
         causes = [f"{unseen.count} {words}" for words, unseen in self.reasons]
         return f"{self.extent} analysed, {', '.join(causes)}" if causes else ""
 
     @property
     def sentence(self) -> str:
-        """Say what was looked at, also where that is all there is."""
+        """Say how many images were analysed, even if it is all of them."""
         series = self.left_out.other_series
         return f"{self.extent} analysed" + (f", of 1 of {series + 1} series" if series else "")
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What tells results apart that differ in what was not looked at; () if that is nothing."""
+        """Return a key that differs if other images were not analysed; () if all were analysed."""
         said = [f"{unseen.count} {words}{unseen}" for words, unseen in self.reasons]
         series = self.left_out.other_series
         return (self.sentence, *said) if said or series else ()

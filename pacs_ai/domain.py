@@ -227,7 +227,7 @@ class ImagePrediction:
     misfits: tuple[str, ...] = ()
 
     @property
-    def stray(self) -> bool:
+    def is_outlier(self) -> bool:
         """Tell whether the image is unlike those the model learned from."""
         return self.outlier is not None and self.outlier > 1
 

@@ -16,10 +16,10 @@ from pacs_ai.model.predict import Classifier
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One instance of a study, and what its owner calls it.
+    """One instance of a study, with an id that the caller gives it.
 
-    ``modality`` and ``series`` are what is known of it without its file, "" if nothing is;
-    ``patient`` as ``patient_path`` in `read_header`.
+    ``modality`` and ``series`` (UID) are what the caller knows without the file, "" if nothing.
+    ``patient`` is ``patient_path`` of `read_header`.
     """
 
     path: Path
@@ -60,7 +60,7 @@ class PredictedStudy:
 
 
 def open_sources(sources: Sequence[Source]) -> OpenedStudy:
-    """Read the headers of instances: the one place where an analysis opens them first."""
+    """Read the headers of instances, and sort them by series and number."""
     opened = OpenedStudy()
     for source in sources:
         opened.ids[source.path] = source.id
@@ -74,7 +74,7 @@ def open_sources(sources: Sequence[Source]) -> OpenedStudy:
 
 
 def _place(header: InstanceHeader) -> tuple[str, int, str]:
-    """Order instances in the same way whatever order they came in."""
+    """Return a sort key that does not depend on the order in which instances came in."""
     return header.series_instance_uid, header.instance_number, header.sop_instance_uid
 
 

@@ -1,4 +1,4 @@
-"""Which file of a study says whose it is, for instances that name a patient who was corrected."""
+"""The files that an analysis reads, and which of them name the right patient."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,10 +11,15 @@ from pacs_ai.store.schema import Instance
 def sources_of(
     context: FlowContext, rows: Sequence[Instance], named: Mapping[int, str]
 ) -> list[Source]:
-    """Return the instances to look at; one that names a corrected patient only beside a right one.
+    """Return the instances of a study revision that are analysed.
 
-    One that names another patient than the study's, without any file of the study that names the
-    right one, is left out: nothing may come of it.
+    An instance that names a patient who was corrected takes the patient from a file of the study
+    that names the right one. Without such a file it is left out.
+
+    Parameters
+    ----------
+    named
+        For such instances, by id: the path of the file with the right patient, "" if there is none.
     """
     path_of = context.spool.path_of
     return [

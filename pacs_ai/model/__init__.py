@@ -1,1 +1,1 @@
-"""Models as bundles on disk: load, preprocess, predict, explain. No TensorFlow in here."""
+"""Models as bundles on disk: load, preprocess, predict, explain. Without TensorFlow."""

@@ -1,9 +1,9 @@
-"""A model on disk: network, head, and everything a report must say about it.
+"""A model on disk: network, head, and everything that a report states about it.
 
 A bundle is a folder with ``model.toml`` (what it is), ``model.onnx`` (the network; outputs
 ``logits`` and ``features``), ``head.npy`` (the last layer, for Grad-CAM) and ``MODEL_CARD.md``.
-It may hold ``outlier.npy``, by which images unlike those of training are told, and, for people
-and for training, ``metrics.json`` and ``weights.npz``, which serving does not read.
+It may hold ``outlier.npy``, which detects images unlike those of training. It may also hold
+``metrics.json`` and ``weights.npz`` for people and for training; serving does not read them.
 """
 
 import hashlib
@@ -19,10 +19,10 @@ from pydantic import ValidationError
 
 from pacs_ai.domain import ClassSpec, Code, ModelIdentity
 from pacs_ai.errors import BundleInvalid
-from pacs_ai.model import onnxfile
+from pacs_ai.model import onnx_file
 from pacs_ai.model.applicability import EVERYTHING, Applicability
 from pacs_ai.model.manifest import Manifest
-from pacs_ai.model.outlier import Outliers, broken
+from pacs_ai.model.outlier import Outliers, statistics_fault
 from pacs_ai.model.spec import InputSpec
 
 SHIPPED = Path(__file__).resolve().parent.parent / "bundles"
@@ -31,7 +31,7 @@ OUTLIER = "outlier.npy"
 """Statistics of the training images' features; see `pacs_ai.model.outlier`."""
 
 METRICS = "metrics.json"
-"""The figures behind the card, as values; never served."""
+"""The figures of the card, as values; never served."""
 
 WEIGHTS = "weights.npz"
 """The variables of the trained network, for training and explaining further; never served."""
@@ -44,11 +44,11 @@ _ALLOWED = frozenset({OUTLIER, WEIGHTS, METRICS, CARD})
 
 @dataclass(frozen=True, slots=True)
 class ModelBundle:
-    """A bundle whose files were all checked.
+    """A bundle whose files are checked.
 
     ``class_weights`` has shape (classes, k) and ``bias`` shape (classes,). ``outliers`` is None if
     the bundle has no statistics of its training. ``manifest_sha256`` is the hash of
-    ``model.toml`` and so pins all of the bundle; ``files`` holds that of every other file.
+    ``model.toml``, which contains the hashes of all other files (``files``).
     """
 
     folder: Path
@@ -63,7 +63,7 @@ class ModelBundle:
     files: Mapping[str, str] = field(default_factory=dict)
 
     def read_network(self) -> bytes:
-        """Read ``model.onnx`` and check it again: what is served is what was named.
+        """Read ``model.onnx`` and check its hash again.
 
         Raises
         ------
@@ -74,7 +74,7 @@ class ModelBundle:
 
 
 def load_bundle(folder_or_name: str | Path, sha256: str | None = None) -> ModelBundle:
-    """Load a bundle and check all of it but the network's computation (`runtime.Runtime`).
+    """Load a bundle and check its files; `pacs_ai.model.runtime.Runtime` checks the network.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def _read(folder: Path, name: str, sha256: str | None = None) -> bytes:
 
 def _read_network(folder: Path, sha256: str) -> bytes:
     content = _read(folder, NETWORK, sha256)
-    onnxfile.check_whole(content)
+    onnx_file.check_whole(content)
     return content
 
 
@@ -187,7 +187,7 @@ def _outliers(folder: Path, manifest: Manifest, channels: int) -> Outliers | Non
         return None
     path = folder / OUTLIER
     statistics = _array(path, _read(folder, OUTLIER, manifest.sha256[OUTLIER]))
-    if wrong := broken(statistics, channels):
+    if wrong := statistics_fault(statistics, channels):
         raise BundleInvalid(f"{path} {wrong}")
     return Outliers(statistics, manifest.outlier)
 

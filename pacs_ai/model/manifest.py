@@ -1,4 +1,4 @@
-"""What ``model.toml`` of a bundle may say. An unknown key is an error."""
+"""The keys of a bundle's ``model.toml``. An unknown key is an error."""
 
 from typing import Literal, Self
 
@@ -25,7 +25,8 @@ class CodeEntry(_Strict):
 class ClassEntry(_Strict):
     """One output of the network, in its order.
 
-    ``undetermined`` is a band [low, high) around ``threshold`` in which nothing is decided.
+    ``undetermined`` is a band [low, high) around ``threshold``. A probability in it gives no
+    decision.
     """
 
     name: str = Field(min_length=1, max_length=64)
@@ -47,12 +48,12 @@ class ClassEntry(_Strict):
 
 
 class Manifest(_Strict):
-    """All of it.
+    """The whole of ``model.toml``.
 
-    ``temperature`` divides the logits before ``activation``. ``applicability`` and ``outlier`` may
-    be missing: then nothing is outside. ``incomplete_above`` is the share of a study's images that
-    were not looked at above which it counts as incompletely analysed, and nothing is absent.
-    ``sha256`` holds the hash of each file.
+    ``temperature`` divides the logits before ``activation``. Without ``applicability`` and
+    ``outlier`` no image is outside. ``incomplete_above`` is a share of a study's images: if more of
+    them were not analysed, the study counts as incompletely analysed, and no finding counts as
+    absent. ``sha256`` holds the hash of each file.
     """
 
     format: Literal[1]

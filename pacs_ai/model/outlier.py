@@ -77,7 +77,7 @@ class Outliers:
         return np.asarray(distances / self.entry.limit)
 
 
-def broken(statistics: npt.NDArray[np.generic], channels: int) -> str:
+def statistics_fault(statistics: npt.NDArray[np.generic], channels: int) -> str:
     """Say what is wrong with the statistics of a bundle, "" if nothing is.
 
     Parameters

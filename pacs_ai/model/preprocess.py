@@ -39,7 +39,7 @@ def preprocess(pixels: Floats, spec: InputSpec) -> Floats:
 
 
 def fit(pixels: Floats, spec: InputSpec) -> Floats:
-    """Bring one image to the network's size, the first half of `preprocess`.
+    """Resize one image to the network's input, the first half of `preprocess`.
 
     Returns
     -------

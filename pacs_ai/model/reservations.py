@@ -17,7 +17,7 @@ SCHEME = "99PACSAI"
 OUTLIER = Code("OUTLIER", SCHEME, "Unlike the training images (limit 100 %)")
 INCOMPLETE = Code("INCOMPLETE", SCHEME, "Incompletely analysed: images not looked at")
 
-_STRAY_SHARE = 0.05
+_OUTLIER_SHARE = 0.05
 """A few images of a long series lie beyond the limit by chance; a larger share is reported."""
 
 _MISFITS = {
@@ -47,7 +47,7 @@ _LEFT_OUT = {
     OTHER_ORIENTATION: "NOTORIENTED",
     THINNED: "NOTTAKEN",
 }
-"""Codes of why images were not looked at."""
+"""Codes of the reasons why images were not analysed."""
 
 
 def reservations_of(prediction: StudyPrediction) -> tuple[Reservation, ...]:
@@ -97,10 +97,10 @@ def _unseen(prediction: StudyPrediction) -> Iterator[Reservation]:
 def _outliers(prediction: StudyPrediction) -> Iterator[Reservation]:
     images = prediction.images
     scores = [image.outlier or 0.0 for image in images]
-    beyond = [index for index, image in enumerate(images) if image.stray]
+    beyond = [index for index, image in enumerate(images) if image.is_outlier]
     if prediction.decisive in beyond:
         shown = prediction.decisive
-    elif len(beyond) > _STRAY_SHARE * len(images):
+    elif len(beyond) > _OUTLIER_SHARE * len(images):
         shown = max(beyond, key=lambda index: scores[index])
     else:
         return
@@ -127,7 +127,7 @@ def _matters(prediction: StudyPrediction, misfit: str) -> bool:
     """Tell whether the decisive image has a misfit, or more images than a few at the ends."""
     images = prediction.images
     affected = [misfit in image.misfits for image in images]
-    return affected[prediction.decisive] or sum(affected) > _STRAY_SHARE * len(images)
+    return affected[prediction.decisive] or sum(affected) > _OUTLIER_SHARE * len(images)
 
 
 def _share(

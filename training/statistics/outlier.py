@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from pacs_ai.errors import ExportMismatch
 from pacs_ai.model.bundle import OUTLIER
-from pacs_ai.model.outlier import OutlierEntry, Outliers, broken
+from pacs_ai.model.outlier import OutlierEntry, Outliers, statistics_fault
 
 Floats = npt.NDArray[np.float32]
 
@@ -103,7 +103,7 @@ def write(folder: Path, statistics: Floats) -> None:
     ExportMismatch
         If the node would refuse it.
     """
-    if wrong := broken(statistics, statistics.shape[-1]):
+    if wrong := statistics_fault(statistics, statistics.shape[-1]):
         raise ExportMismatch(f"{OUTLIER} {wrong}")
     np.save(folder / OUTLIER, statistics)
 

@@ -10,7 +10,7 @@ CAUTION = "Caution"
 def reservation_text(image: ImagePrediction) -> str:
     """Say on a picture what about its image the model was not made for; "" if nothing."""
     reasons = list(image.misfits)
-    if image.stray:
+    if image.is_outlier:
         reasons.append(f"unlike the training images ({image.outlier:.1f} x limit)")
     return f"{CAUTION}: {', '.join(reasons)}" if reasons else ""
 

@@ -1,7 +1,7 @@
-"""Look into an ONNX file without the onnx package: it must not keep data outside of itself.
+"""Check an ONNX file without the onnx package: it must not refer to data in other files.
 
-A model could name any file of this machine as the place of a weight. Only whole models are
-served, so the file is walked, message by message, for such a reference.
+A model can name any file of the machine as the place of a weight. Only models in one file are
+served, so this reads the file message by message and searches for such a reference.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def check_whole(model: bytes) -> None:
     Raises
     ------
     BundleInvalid
-        If the bytes do not parse, hold no graph, or refer to data outside.
+        If the bytes do not parse, hold no graph, or refer to data in other files.
     """
     if not any(number == 7 for number, _ in _fields(memoryview(model))):  # noqa: PLR2004 - graph
         raise BundleInvalid("model.onnx holds no graph")
