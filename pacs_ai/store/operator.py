@@ -1,4 +1,4 @@
-"""What an operator may do by hand; each leaves a line in the audit trail."""
+"""What an operator may change by hand; each change leaves a line in the audit trail."""
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -55,7 +55,7 @@ def cancel_job(transaction: Transaction, job: Job) -> None:
 
 
 def retry_delivery(transaction: Transaction, delivery: Delivery) -> None:
-    """Move FAILED/WAITING → PENDING, the retry period counted anew."""
+    """Move FAILED/WAITING → PENDING; the retry period starts again."""
     _arrow_or_raise(
         move(
             transaction,
@@ -90,6 +90,6 @@ def _arrow_or_raise(moved: bool, what: str) -> None:  # noqa: FBT001 - the outco
 
 
 def find_job(session: Session, prefix: str) -> list[Job]:
-    """Return the jobs whose id begins so."""
+    """Return the jobs whose id begins with a text: at most two, which is one too many."""
     query = sa.select(Job).where(Job.id.startswith(prefix, autoescape=True)).limit(2)
     return list(session.scalars(query))

@@ -1,4 +1,4 @@
-"""What the listing commands show; reads only."""
+"""Queries for what operators look at; they change nothing."""
 
 import re
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from pacs_ai.store.schema import Delivery, Event, Instance, Job, Result, Study
 from pacs_ai.store.selection import Filter, conditions, of_model, of_studies
 
 _ROW_ID = re.compile(r"[0-9]{1,18}")
-"""What both databases take for a number."""
+"""A number that both databases accept as a row id."""
 
 DELIVERED = (DeliveryState.STORED, DeliveryState.COMMITTING, DeliveryState.COMMITTED)
 """States of a delivery whose peer has the result."""
@@ -36,7 +36,7 @@ def studies(
     patient_key: str | None = None,
     accession_key: str | None = None,
 ) -> list[StudyLine]:
-    """Return studies, newest activity first."""
+    """Return studies, the last active first."""
     query = sa.select(Study).where(*of_studies(wanted))
     if patient_key:
         query = query.where(Study.patient_key == patient_key)
@@ -47,7 +47,7 @@ def studies(
 
 
 def study(session: Session, reference: str) -> StudyLine | None:
-    """Return one study by its row id, its Study Instance UID, or what logs call it."""
+    """Return one study by its row id, its Study Instance UID, or its reference in logs."""
     row = session.scalar(sa.select(Study).where(Study.study_instance_uid == reference))
     if row is None and len(reference) == REF_LENGTH:
         uids = session.scalars(sa.select(Study.study_instance_uid))
@@ -75,7 +75,7 @@ def _line(session: Session, row: Study) -> StudyLine:
 
 
 def left_out(session: Session, study_id: int) -> Sequence[Instance]:
-    """Return the instances of a study that are not analysed, or gone, in their order of arrival."""
+    """Return the instances of a study that are not analysed or missing, in order of arrival."""
     query = sa.select(Instance).where(
         Instance.study_id == study_id,
         sa.or_(Instance.unusable_reason != "", Instance.missing.is_(True)),
@@ -95,9 +95,9 @@ def current_deliveries(line: StudyLine) -> list[tuple[Delivery, Result]]:
 
 
 def seconds_to_result(line: StudyLine) -> float | None:
-    """Count from the last image to the last delivered result, or to the last finished job.
+    """Return the seconds from the last image to the last delivered result or finished job.
 
-    None while anything of the newest revision is still to be done, or has failed.
+    None while work on the newest revision is left, or has failed.
     """
     done = current_jobs(line)
     sent = current_deliveries(line)

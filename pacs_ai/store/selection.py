@@ -1,4 +1,4 @@
-"""Which rows a listing or an operator's action is about."""
+"""The filter that selects rows for a listing or an operator's action."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from pacs_ai.store.schema import Delivery, Instance, Job, Repeat, Study
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which rows to show, newest first; what is None or empty restricts nothing.
+    """Which rows to select; a value that is None or empty restricts nothing.
 
     Parameters
     ----------
@@ -23,13 +23,13 @@ class Filter:
     study
         Row id of the study.
     sender
-        AE title that some of the study came from.
+        Calling AE title that sent at least one instance of the study.
     peer
-        Name of a destination that gets a result of it.
+        Name of a destination of its results.
     model
-        Name of the model, as its bundle states it.
+        Name of the model in its bundle.
     limit
-        Number of rows at most.
+        Greatest number of rows.
     """
 
     state: str | None = None
@@ -45,7 +45,7 @@ class Filter:
 def conditions(
     wanted: Filter, state: InstrumentedAttribute[str], at: InstrumentedAttribute[datetime]
 ) -> list[sa.ColumnElement[bool]]:
-    """Return what all listings restrict in the same way, on a query that has the study."""
+    """Return the conditions that all listings share; the query must include the study."""
     found: list[sa.ColumnElement[bool]] = []
     if wanted.state:
         found.append(state == wanted.state)
@@ -84,7 +84,7 @@ def of_model(name: str) -> sa.ColumnElement[bool]:
 
 
 def _sent_by(calling_aet: str) -> sa.ColumnElement[bool]:
-    """Tell the studies of a sender: of the last one, or of any of their instances."""
+    """Return the condition that a study, or any instance of it, came from a sender."""
     first = sa.select(Instance.study_id).where(Instance.calling_aet == calling_aet)
     again = (
         sa.select(Instance.study_id)

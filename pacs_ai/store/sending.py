@@ -1,4 +1,4 @@
-"""What is on the way to which destination; reads only."""
+"""Deliveries by destination; these queries change nothing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from pacs_ai.store.schema import Delivery, Job, Result, Study
 from pacs_ai.store.selection import Filter, conditions, of_model, of_studies
 
 OPEN = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.WAITING, DeliveryState.FAILED)
-"""States of a delivery that its peer does not have, and should."""
+"""States of a delivery whose destination does not have the result yet."""
 
 _Select: TypeAlias = "sa.Select[*tuple[Any, ...]]"
 
@@ -42,14 +42,14 @@ def _deliveries(query: _Select, wanted: Filter) -> _Select:
 
 @dataclass(frozen=True, slots=True)
 class DestinationSummary:
-    """What is on the way to one destination.
+    """The deliveries to one destination.
 
     Parameters
     ----------
     deliveries
         Number of deliveries in each state that occurs.
     waiting_since
-        Creation of the oldest delivery that the destination does not have yet, if there is one.
+        When the oldest delivery was created that the destination does not have yet; None if none.
     """
 
     destination: str

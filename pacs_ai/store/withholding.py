@@ -1,4 +1,7 @@
-"""What is not wanted any more: of a study in CONFLICT, of a corrected patient, of old revisions."""
+"""Hold or cancel work that is no longer valid.
+
+Reasons: the study is in CONFLICT, its patient was corrected, or a newer revision replaces it.
+"""
 
 from collections.abc import Sequence
 
@@ -11,11 +14,11 @@ from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import NO_LEASE, RULES, move
 
 MAY_LEAVE = (Study.state != StudyState.CONFLICT, Result.correction == Study.correction)
-"""Conditions on a delivery's study and result; never on its own state, which others change."""
+"""Conditions on the study and result of a delivery, not on its own state, which others change."""
 
 
 def may_leave(session: Session, delivery_id: DeliveryId, attempt: int) -> bool:
-    """Tell whether a delivery that is being sent is still ours, and still wanted."""
+    """Whether this attempt still holds a delivery, and the result may still leave."""
     query = (
         sa.select(Delivery.id)
         .join(Result, Result.id == Delivery.result_id)
@@ -32,7 +35,7 @@ def may_leave(session: Session, delivery_id: DeliveryId, attempt: int) -> bool:
 
 
 def hold(transaction: Transaction, delivery_id: DeliveryId, attempt: int) -> bool:
-    """Move SENDING → PENDING: its study came into CONFLICT before it had left."""
+    """Move SENDING → PENDING: its study came into CONFLICT before the result left."""
     return move(
         transaction,
         Delivery,
@@ -45,7 +48,7 @@ def hold(transaction: Transaction, delivery_id: DeliveryId, attempt: int) -> boo
 
 
 def not_taken(transaction: Transaction, delivery_id: DeliveryId, attempt: int, text: str) -> bool:
-    """Move SENDING → CANCELLED: the peer does not take such objects, and need not."""
+    """Move SENDING → CANCELLED: the peer does not accept such objects, and need not."""
     return move(
         transaction,
         Delivery,
@@ -59,7 +62,7 @@ def not_taken(transaction: Transaction, delivery_id: DeliveryId, attempt: int, t
 
 
 def cancel_void(transaction: Transaction) -> None:
-    """Move PENDING/WAITING/FAILED → CANCELLED for what names a patient who was corrected since."""
+    """Move PENDING/WAITING/FAILED → CANCELLED for results of a patient corrected since then."""
     states = (DeliveryState.PENDING, DeliveryState.WAITING, DeliveryState.FAILED)
     query = (
         sa.select(Delivery)
@@ -86,7 +89,7 @@ def void_jobs(
 ) -> None:
     """Move QUEUED/WAITING/RUNNING/FAILED → CANCELLED for the jobs of a study in these states.
 
-    Whoever is at one finds that its lease is lost, and drops what it made.
+    A worker that has one finds its lease lost, and drops its results.
     """
     query = sa.select(Job).where(Job.study_id == study_id, Job.state.in_(states))
     with transaction.by(RULES):

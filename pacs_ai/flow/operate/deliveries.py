@@ -6,7 +6,11 @@ from pacs_ai.domain import DeliveryState, TaskKind
 from pacs_ai.errors import StateError
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.operate.retrying import Retried, retry_matching
-from pacs_ai.store import again, operator, sending
+from pacs_ai.store import (
+    operator,
+    retryable,
+    sending,
+)
 from pacs_ai.store.operator import ACTOR
 from pacs_ai.store.records import DeliveryRecord
 from pacs_ai.store.schema import Delivery
@@ -64,7 +68,7 @@ def retry_matching_deliveries(context: FlowContext, wanted: Filter) -> Retried:
     StateError
         If deliveries in this state cannot be tried again.
     """
-    return retry_matching(context, wanted, RETRYABLE, again.deliveries, _send)
+    return retry_matching(context, wanted, RETRYABLE, retryable.deliveries, _send)
 
 
 def cancel_deliveries(context: FlowContext, ids: Sequence[int]) -> list[int]:

@@ -6,7 +6,12 @@ from pacs_ai.domain import JobId, JobState, TaskKind
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate.find import find_job
 from pacs_ai.flow.operate.retrying import Retried, retry_matching
-from pacs_ai.store import again, operator, overview, results
+from pacs_ai.store import (
+    operator,
+    overview,
+    results,
+    retryable,
+)
 from pacs_ai.store.operator import ACTOR
 from pacs_ai.store.records import (
     DeliveryRecord,
@@ -94,7 +99,7 @@ def retry_matching_jobs(context: FlowContext, wanted: Filter) -> Retried:
     StateError
         If jobs in this state cannot be tried again.
     """
-    return retry_matching(context, wanted, RETRYABLE, again.jobs, _queue)
+    return retry_matching(context, wanted, RETRYABLE, retryable.jobs, _queue)
 
 
 def cancel_job(context: FlowContext, reference: str) -> str:

@@ -1,4 +1,4 @@
-"""What an operator has tried again at once: all rows that a filter selects."""
+"""The jobs and deliveries that an operator tries again: all that a filter selects."""
 
 from collections.abc import Collection, Sequence
 
@@ -15,8 +15,8 @@ def jobs(session: Session, wanted: Filter, states: Collection[str]) -> Sequence[
     Parameters
     ----------
     wanted
-        ``since`` and ``before`` are about when a job came to the state that it is in, for example
-        when it failed; ``state`` and ``limit`` count for nothing.
+        ``since`` and ``before`` are compared with the time at which a job came to its state, for
+        example when it failed. ``state`` and ``limit`` are ignored.
     """
     query = (
         sa.select(Job)
@@ -52,7 +52,7 @@ def _of_study(wanted: Filter) -> list[sa.ColumnElement[bool]]:
 
 
 def _came(wanted: Filter, entity: type[Job] | type[Delivery]) -> list[sa.ColumnElement[bool]]:
-    """Compare with the last time that the audit trail saw a row come to its state."""
+    """Compare with the time at which a row came to its state, as the audit trail has it."""
     if not wanted.since and not wanted.before:
         return []
     came = (
