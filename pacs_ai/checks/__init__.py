@@ -1,4 +1,4 @@
-"""What can be wrong with an installation: the same checks for the start, `config check`, `doctor`.
+"""Checks of an installation: the same for the start, `config check` and `doctor`.
 
 Nothing here changes anything: no folder is made, no schema upgraded, no port taken.
 """

@@ -1,4 +1,1 @@
-"""The story of one study, one module a step, in this order.
-
-receive → complete → route → analyse → deliver → commit; beside it recover and retain.
-"""
+"""The steps of a study: one module for each, in the order of docs/architecture.md."""

@@ -1,1 +1,1 @@
-"""What the node remembers: rows in SQLite or PostgreSQL, bytes in the spool."""
+"""The database and the spool: rows in SQLite or PostgreSQL, bytes in files."""
