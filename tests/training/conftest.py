@@ -2,7 +2,8 @@
 
 import importlib.util
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-from pacs_ai.phantom import read_labels, write_phantom_collection
+from pacs_ai.phantom import read_labels, write_phantom_collection, write_phantom_study
+from tests.training.nbia_server import NbiaServer, serving
 from training.data.samples import Dataset, Sample
 from training.recipe.recipe import Recipe, load_recipe
 
@@ -85,3 +87,35 @@ def dataset(phantoms: Path) -> Dataset:
         for row in read_labels(phantoms)
     )
     return Dataset(("no finding", "lesion"), samples, samples, samples)
+
+
+@pytest.fixture(scope="session")
+def archive_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four series that an archive serves: CT, MR, CT and CR."""
+    folder = tmp_path_factory.mktemp("archive")
+    for index, modality in enumerate(("CT", "MR", "CT", "CR")):
+        write_phantom_study(
+            folder / str(index), modality, 70 + index, lesion=bool(index % 2), slices=4, columns=64
+        )
+    return folder
+
+
+@pytest.fixture
+def server(archive_tree: Path) -> Iterator[NbiaServer]:
+    """An NBIA server with these series."""
+    with serving(archive_tree) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def labelled_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A collection of 28 phantom studies with labels, as it is published."""
+    folder = tmp_path_factory.mktemp("labelled")
+    write_phantom_collection(folder, 28, seed=21)
+    return folder
+
+
+@pytest.fixture
+def folder(labelled_tree: Path, tmp_path: Path) -> Path:
+    """A copy of the collection, to be damaged."""
+    return Path(shutil.copytree(labelled_tree, tmp_path / "tree"))

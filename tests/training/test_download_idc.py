@@ -14,7 +14,7 @@ from rich.console import Console
 from pacs_ai.errors import ConfigError, DataError, PeerError
 from pacs_ai.phantom import write_phantom_study
 from tests.training.bucket_server import BucketServer, buckets
-from tests.training.test_download import IMPATIENT, SILENT
+from tests.training.downloading import IMPATIENT, SILENT
 from training.download import Idc, fetch, idc, open_source
 from training.download.step import download as download_step
 from training.download.transfer import PARTS, Fetched

@@ -65,7 +65,7 @@ def test_the_grid_of_features_lies_symmetrically_over_the_image(
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(1800)
 def test_every_network_has_the_head_that_closed_form_needs(architecture: str) -> None:
     keras.utils.set_random_seed(1)
     config = Backbone(architecture=architecture, dropout=0.3, l2=1e-4)
