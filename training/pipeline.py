@@ -55,8 +55,8 @@ class Pipeline:
         self._steps: Mapping[str, Callable[[], Summary]] = {
             "download": self._download,
             "dataset": self._dataset,
-            "train": lambda: train(run, self.recipe, self.dataset),
-            "finetune": lambda: finetune(run, self.recipe, self.dataset),
+            "train": self._train,
+            "finetune": self._finetune,
             "evaluate": self._evaluate,
             "explain": self._explain,
             "export": self._export,
@@ -98,6 +98,12 @@ class Pipeline:
         counts = {name: len(samples) for name, samples in sizes.items()}
         return {**counts, "notes": list(found.notes)}
 
+    def _train(self) -> Summary:
+        return train(self.run, self.recipe, self.dataset)
+
+    def _finetune(self) -> Summary:
+        return finetune(self.run, self.recipe, self.dataset)
+
     def _evaluate(self) -> Summary:
         return evaluate(self.run, self.recipe, self.dataset, self.network).summary()
 
@@ -106,5 +112,5 @@ class Pipeline:
 
     def _export(self) -> Summary:
         calibration = calibration_of(self.run)
-        made = export(self.run, self.recipe, self.dataset, self.network, calibration)
-        return {"bundle": str(made)}
+        bundle = export(self.run, self.recipe, self.dataset, self.network, calibration)
+        return {"bundle": str(bundle)}

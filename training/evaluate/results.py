@@ -71,23 +71,21 @@ def evaluate_scores(
         Values for JSON: for each unit (``image``, ``study``) the figures overall, by class and by
         subgroup, the confusion matrix, curves and baselines; and the agreement of annotators.
     """
-    units = {
-        unit: _evaluate_unit(unit, scores, question, calibration, config, baselines)
-        for unit in units_of(scores)
-    }
+    units = {}
+    for unit in units_of(scores):
+        others = {
+            name: cases_of(unit, replace(scores, logits=each.logits), question, each.calibration)
+            for name, each in baselines.items()
+        }
+        units[unit] = _evaluate_unit(cases_of(unit, scores, question, calibration), others, config)
     images = by_image(scores, question, calibration)
     return {"units": units, "agreement": jsonable(agreement(scores, images, config.resamples))}
 
 
 def _evaluate_unit(
-    unit: str,
-    scores: Scores,
-    question: Question,
-    calibration: Calibration,
-    config: Evaluation,
-    baselines: Mapping[str, Baseline],
+    cases: Cases, baselines: Mapping[str, Cases], config: Evaluation
 ) -> dict[str, object]:
-    cases = cases_of(unit, scores, question, calibration)
+    """Evaluate the images or the studies, and compare them with those of the baselines."""
     drawn = draw_figures(cases, config)
     return {
         "all": jsonable(tabulate(cases, drawn)),
@@ -98,8 +96,7 @@ def _evaluate_unit(
         },
         "curves": jsonable(all_curves(cases, config.bins)),
         "baselines": {
-            name: _compare(unit, drawn, scores, question, baseline, config)
-            for name, baseline in baselines.items()
+            name: _compare(drawn, baseline, config) for name, baseline in baselines.items()
         },
     }
 
@@ -117,18 +114,10 @@ def _counted(table: Floats) -> list[list[int]]:
     return [[int(count) for count in row] for row in table[0]]
 
 
-def _compare(
-    unit: str,
-    drawn: Mapping[str, Floats],
-    scores: Scores,
-    question: Question,
-    baseline: Baseline,
-    config: Evaluation,
-) -> dict[str, object]:
+def _compare(drawn: Mapping[str, Floats], baseline: Cases, config: Evaluation) -> dict[str, object]:
     """Evaluate a baseline, and the difference of the model to it, draw by draw."""
-    cases = cases_of(unit, replace(scores, logits=baseline.logits), question, baseline.calibration)
-    theirs = draw_figures(cases, config)
-    table: Table = tabulate(cases, theirs)
+    theirs = draw_figures(baseline, config)
+    table: Table = tabulate(baseline, theirs)
     keys = {name: f"{OVERALL}/{name}" for name in COMPARED}
     return {
         "overall": jsonable(table.overall),

@@ -3,19 +3,15 @@
 It has no script, no link and no date, so the same figures give the same bytes.
 """
 
-import base64
-import json
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from pacs_ai.errors import DataError
-from pacs_ai.files import atomic_write
 from training.report import plots, tables
+from training.report.html import image, read_values, write_page
 from training.report.names import NAMES, describe_set, describe_threshold
 
 FIGURES, ERRORS, REPORT = "figures.json", "errors", "report.html"
-STYLE = Path(__file__).with_name("style.css")
 _TILES = (
     "auc",
     "sensitivity",
@@ -39,38 +35,25 @@ def write_report(folder: Path) -> Path:
     DataError
         If ``figures.json`` cannot be read.
     """
-    try:
-        figures = json.loads((folder / FIGURES).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{folder / FIGURES} cannot be read: evaluate the run again") from error
+    figures = read_values(folder / FIGURES, "evaluate the run again")
     pictures = {path.stem: path.read_bytes() for path in sorted((folder / ERRORS).glob("*.png"))}
-    atomic_write(folder / REPORT, render(figures, pictures))
-    return folder / REPORT
-
-
-def render(figures: dict[str, Any], pictures: dict[str, bytes]) -> str:
-    """Render figures and pictures of errors (PNG by key of the image) as a page."""
     model = figures["model"]
-    title = f"{model['name']} {model['version']}: {figures['set']['name']}"
-    sections = [
-        *(_unit(name, unit, figures) for name, unit in reversed(list(figures["units"].items()))),
-        tables.drop_section(figures),
-        _calibration(figures),
-        tables.agreement_section(figures),
-        _errors(figures, pictures),
-        _notes(figures),
-    ]
-    return (
-        "<!doctype html>\n"
-        f'<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{STYLE.read_text(encoding='utf-8')}</style></head>\n<body><main>"
-        f"<header><h1>{escape(title)}</h1><p>{escape(describe_set(figures))}</p>"
+    write_page(
+        folder / REPORT,
+        f"{model['name']} {model['version']}: {figures['set']['name']}",
+        f"<p>{escape(describe_set(figures))}</p>"
         '<p class="banner">For research. No figure here makes this a medical device, and none says '
-        "anything about data of another kind than these.</p></header>\n"
-        + "\n".join(section for section in sections if section)
-        + "\n</main></body></html>\n"
+        "anything about data of another kind than these.</p>",
+        [
+            *(_unit(name, unit, figures) for name, unit in reversed(figures["units"].items())),
+            tables.drop_section(figures),
+            _calibration(figures),
+            tables.agreement_section(figures),
+            _errors(figures, pictures),
+            _notes(figures),
+        ],
     )
+    return folder / REPORT
 
 
 def _unit(name: str, unit: dict[str, Any], figures: dict[str, Any]) -> str:
@@ -163,10 +146,9 @@ def _calibration(figures: dict[str, Any]) -> str:
 def _errors(figures: dict[str, Any], pictures: dict[str, bytes]) -> str:
     shown = []
     for error in figures["errors"]:
-        picture = base64.b64encode(pictures[error["image"]]).decode()
         label = f"{error['true']}, taken for {error['said']}"
         shown.append(
-            f'<figure><img alt="{escape(label)}" src="data:image/png;base64,{picture}">'
+            f"<figure>{image(pictures[error['image']], label)}"
             f"<figcaption><b>{escape(error['true'])}</b> taken for <b>{escape(error['said'])}</b> "
             f"(probability {error['probability']:.3f})<br><code>{escape(error['image'])}</code>"
             "</figcaption></figure>"

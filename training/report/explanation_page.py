@@ -1,14 +1,10 @@
 """The HTML page of an explanation, made from the files in its folder."""
 
-import base64
-import json
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from pacs_ai.errors import DataError
-from pacs_ai.files import atomic_write
-from training.report.evaluation_page import STYLE
+from training.report import html
 from training.report.figure import svg, unit_plot
 from training.report.plots import chance_line, line
 from training.report.tables import cell
@@ -24,21 +20,10 @@ def write_page(folder: Path) -> Path:
     DataError
         If ``explain.json`` cannot be read.
     """
-    try:
-        found = json.loads((folder / EXPLAINED).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{folder / EXPLAINED} cannot be read: explain the run again") from error
+    found = html.read_values(folder / EXPLAINED, "explain the run again")
     title = f"{found['model']['name']} {found['model']['version']}: explanation"
-    page = (
-        "<!doctype html>\n"
-        f'<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{STYLE.read_text(encoding='utf-8')}</style></head>\n<body><main>"
-        f"<header><h1>{escape(title)}</h1></header>\n"
-        f"{_faithfulness(found)}\n{_overlays(found, folder)}\n{_inside(found, folder)}\n"
-        "</main></body></html>\n"
-    )
-    atomic_write(folder / PAGE, page)
+    sections = (_faithfulness(found), _overlays(found, folder), _inside(found, folder))
+    html.write_page(folder / PAGE, title, "", sections)
     return folder / PAGE
 
 
@@ -108,9 +93,7 @@ def _inside(found: dict[str, Any], folder: Path) -> str:
 
 
 def _figure(path: Path, label: str) -> str:
-    picture = base64.b64encode(path.read_bytes()).decode()
-    said = escape(label)
     return (
-        f'<figure><img alt="{said}" src="data:image/png;base64,{picture}">'
-        f'<figcaption class="plain">{said}</figcaption></figure>'
+        f"<figure>{html.image(path.read_bytes(), label)}"
+        f'<figcaption class="plain">{escape(label)}</figcaption></figure>'
     )

@@ -1,6 +1,5 @@
 """Small pictures: grey images, heat map overlays, and PNG encoding."""
 
-import base64
 import io
 
 import matplotlib as mpl
@@ -92,8 +91,3 @@ def png(picture: Picture) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
-
-
-def data_uri(picture: Picture) -> str:
-    """Encode a picture for a page that needs no other file."""
-    return "data:image/png;base64," + base64.b64encode(png(picture)).decode()

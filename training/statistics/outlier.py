@@ -108,11 +108,6 @@ def write(folder: Path, statistics: Floats) -> None:
     np.save(folder / OUTLIER, statistics)
 
 
-def manifest_section(entry: OutlierEntry) -> list[str]:
-    """Lines of ``model.toml``; they stand between ``[input]`` and ``[[classes]]``."""
-    return ["", "[outlier]", f"limit = {entry.limit}", f'policy = "{entry.policy}"']
-
-
 def _groups(labels: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
     """Return the group of each image: one for each label set, and one for all rare sets."""
     rows = np.asarray(labels).reshape(len(labels), -1)

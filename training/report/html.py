@@ -1,0 +1,46 @@
+"""What the HTML pages share: their values, their frame, and pictures inside of them."""
+
+import base64
+import json
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from pacs_ai.errors import DataError
+from pacs_ai.files import atomic_write
+
+_STYLE = Path(__file__).with_name("style.css")
+
+
+def read_values(path: Path, remedy: str) -> dict[str, Any]:
+    """Read the values of a page from a JSON file.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read; names the file and ``remedy``.
+    """
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {remedy}") from error
+
+
+def write_page(path: Path, title: str, lead: str, sections: Iterable[str]) -> None:
+    """Write a page of HTML sections; ``lead`` is HTML below the title, "" sections are left out."""
+    body = "\n".join(section for section in sections if section)
+    atomic_write(
+        path,
+        "<!doctype html>\n"
+        f'<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{_STYLE.read_text(encoding='utf-8')}</style></head>\n<body><main>"
+        f"<header><h1>{escape(title)}</h1>{lead}</header>\n{body}\n</main></body></html>\n",
+    )
+
+
+def image(png: bytes, label: str) -> str:
+    """Write a PNG picture as an element that needs no other file."""
+    data = base64.b64encode(png).decode()
+    return f'<img alt="{escape(label)}" src="data:image/png;base64,{data}">'
