@@ -11,7 +11,7 @@ from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
 
 TO_ARCHIVE = """
 [peers.archive]
-ae_title = "ARCHIVE"
+ae_title = "{title}"
 host = "127.0.0.1"
 port = {port}
 {peer}
@@ -23,12 +23,12 @@ send_to = ["archive"]
 """
 
 
-def to_archive(port: int, *, peer: str = "", rule: str = "") -> str:
+def to_archive(port: int, *, title: str = "ARCHIVE", peer: str = "", rule: str = "") -> str:
     """Configure a node to send all results to the archive on a port.
 
     ``peer`` and ``rule`` are further lines of their sections.
     """
-    return TO_ARCHIVE.format(port=port, peer=peer, rule=rule)
+    return TO_ARCHIVE.format(port=port, title=title, peer=peer, rule=rule)
 
 
 COMMITMENT_INSTANCE = "1.2.840.10008.1.20.1.1"

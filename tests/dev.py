@@ -15,6 +15,7 @@ from pathlib import Path
 from pacs_ai.demo.studies import DemoStudy, shipped_studies
 from pacs_ai.net.scu.client import PeerAddress, store
 from pacs_ai.phantom import write_phantom_study
+from tests.archive import to_archive
 from tests.conftest import ROOT, find_tool
 from tests.integration.orthanc_server import OrthancServer
 from tests.node import Node, node
@@ -28,18 +29,7 @@ NEEDED = {"Orthanc": "orthanc orthanc-dicomweb", "npm": "npm"}
 VIEWER_SETTINGS = ROOT / "deploy" / "ohif" / "app-config.js"
 CT_SEED = 5
 
-NODE = """
-[peers.archive]
-ae_title = "ORTHANC"
-host = "127.0.0.1"
-port = {port}
-commitment = true
-[[rules]]
-name = "everything"
-model = "demo"
-send_to = ["archive"]
-results = ["report", "capture", "seg", "key_object"]
-"""
+KINDS = '["report", "capture", "seg", "key_object"]'
 
 Say = Callable[[str], None]
 
@@ -100,7 +90,12 @@ def run(folder: Path, viewer: Path, say: Say) -> None:
     )
     with contextlib.ExitStack() as stack:
         stack.enter_context(archive)
-        extra = NODE.format(port=archive.dicom_port)
+        extra = to_archive(
+            archive.dicom_port,
+            title="ORTHANC",
+            peer="commitment = true",
+            rule=f"results = {KINDS}",
+        )
         one = stack.enter_context(node(folder / "node", node_port, extra=extra))
         stack.callback(lambda: one.stop() if not one.ended() else None)
         one.start()

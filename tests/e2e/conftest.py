@@ -1,6 +1,7 @@
 """A node and an archive that know each other, as most tests here want them."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from tests.archive import Archive, archive, to_archive
 from tests.integration.orthanc_server import OrthancServer
 from tests.node import Node, node
+
+Department = Callable[..., tuple[OrthancServer, Node]]
 
 
 @pytest.fixture
@@ -49,3 +52,24 @@ def orthanc(
         return OrthancServer(tool("Orthanc"), tmp_path / "orthanc", *ports, node_port, **options)
 
     return make
+
+
+@pytest.fixture
+def department(
+    orthanc: Callable[..., OrthancServer], free_port: Callable[[], int], tmp_path: Path
+) -> Iterator[Department]:
+    """``department(extra, route=False)`` starts Orthanc and a node that know each other.
+
+    ``extra`` makes the node's configuration of the archive's port.
+    """
+    with ExitStack() as stack:
+
+        def start(extra: Callable[[int], str], **options: bool) -> tuple[OrthancServer, Node]:
+            port = free_port()
+            archive = stack.enter_context(orthanc(port, **options))
+            more = extra(archive.dicom_port)
+            one = stack.enter_context(node(tmp_path / "node", port, extra=more))
+            one.start()
+            return archive, one
+
+        yield start

@@ -95,8 +95,9 @@ def test_a_corrected_study_replaces_and_withdraws_what_was_said(
 
 
 @pytest.mark.slow
-def test_what_waited_under_the_first_name_never_leaves_after_a_correction(
-    running: Node, ports: tuple[int, int], tmp_path: Path
+@pytest.mark.parametrize("kept", ["corrected", "first"])
+def test_what_waited_leaves_under_the_name_that_is_kept(
+    running: Node, ports: tuple[int, int], tmp_path: Path, kept: str
 ):
     folder = tmp_path / "sent"
     send(running, ct(folder))
@@ -105,28 +106,10 @@ def test_what_waited_under_the_first_name_never_leaves_after_a_correction(
     running.wait_for(lambda: running.states("study") == ["CONFLICT"])
     with archive(ports[1], ports[0]) as peer:
         (study,) = running.listing("studies")
-        done = running.command("studies", "resolve", str(study["id"]), "--keep", "corrected")
+        done = running.command("studies", "resolve", str(study["id"]), "--keep", kept)
         assert done.returncode == 0, done.stderr
-        running.wait_for(lambda: len(peer.stored) == 3)
-        running.wait_for(
-            lambda: running.states("delivery") == ["CANCELLED"] * 3 + ["STORED"] * 3,
-        )
-        assert names(peer.stored) == {"Right^Patient/RIGHT-ID"}
-
-
-@pytest.mark.slow
-def test_when_the_first_name_was_right_what_waited_leaves(
-    running: Node, ports: tuple[int, int], tmp_path: Path
-):
-    folder = tmp_path / "sent"
-    send(running, ct(folder))
-    running.wait_for(lambda: running.states("delivery") == ["WAITING"] * 3)
-    send(running, ct(folder, **RIGHT))
-    running.wait_for(lambda: running.states("study") == ["CONFLICT"])
-    with archive(ports[1], ports[0]) as peer:
-        (study,) = running.listing("studies")
-        done = running.command("studies", "resolve", str(study["id"]), "--keep", "first")
-        assert done.returncode == 0, done.stderr
-        running.wait_for(lambda: len(peer.stored) >= 3)
-        original = pydicom.dcmread(ct(folder))
-        assert names(peer.stored) == {f"{original.PatientName}/{original.PatientID}"}
+        cancelled = ["CANCELLED"] * 3 if kept == "corrected" else []
+        running.wait_for(lambda: running.states("delivery") == cancelled + ["STORED"] * 3)
+        first = pydicom.dcmread(sample())
+        name = RIGHT if kept == "corrected" else {one: first[one].value for one in RIGHT}
+        assert names(peer.stored) == {f"{name['PatientName']}/{name['PatientID']}"}

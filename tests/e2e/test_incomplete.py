@@ -2,44 +2,25 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
 import pydicom
 import pytest
 
+from tests.archive import to_archive
 from tests.broken import broken_study
-from tests.integration.orthanc_server import OrthancServer
-from tests.node import Node, node
+from tests.e2e.conftest import Department
+from tests.node import Node
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
-RULES = """
-[peers.archive]
-ae_title = "ORTHANC"
-host = "127.0.0.1"
-port = {port}
-[[rules]]
-name = "everything"
-model = "demo"
-send_to = ["archive"]
-results = ["report", "capture", "map", "pdf", "hl7", "fhir"]
-"""
+KINDS = '["report", "capture", "map", "pdf", "hl7", "fhir"]'
 
 
-@pytest.fixture
-def department(
-    orthanc: Callable[..., OrthancServer], free_port: Callable[[], int], tmp_path: Path
-) -> Iterator[tuple[OrthancServer, Node]]:
-    """An archive that routes nothing, and a node."""
-    node_port = free_port()
-    with (
-        orthanc(node_port, route=False) as archive,
-        node(tmp_path / "node", node_port, extra=RULES.format(port=archive.dicom_port)) as one,
-    ):
-        one.start()
-        yield archive, one
+def to_orthanc(port: int) -> str:
+    return to_archive(port, title="ORTHANC", rule=f"results = {KINDS}")
 
 
 def shown(one: Node, uid: str) -> dict[str, list[dict[str, str]]]:
@@ -50,9 +31,11 @@ def shown(one: Node, uid: str) -> dict[str, list[dict[str, str]]]:
 
 
 def test_the_archive_reads_how_little_was_looked_at(
-    department: tuple[OrthancServer, Node], tool: Callable[[str], Path], tmp_path: Path
+    department: Department,
+    tool: Callable[[str], Path],
+    tmp_path: Path,
 ) -> None:
-    archive, one = department
+    archive, one = department(to_orthanc, route=False)
     files = broken_study(tmp_path / "study", 27, 28, frames=False)
     assert set(one.send(*files)) == {0}
     one.wait_for(lambda: one.states("job") == ["SUCCEEDED"])

@@ -148,7 +148,9 @@ def test_the_command_it_shows_finds_data_that_flags_have_put_elsewhere(home: Hom
     assert home.stop() == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM]
+)
 def test_it_ends_with_0_and_a_second_start_finds_its_data(
     number: signal.Signals, home: Home
 ) -> None:

@@ -3,14 +3,16 @@
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pydicom
 import pytest
 
+from tests.archive import to_archive
+from tests.e2e.conftest import Department
 from tests.integration.orthanc_server import OrthancServer
-from tests.node import PATIENCE, Node, node, wait_for
+from tests.node import PATIENCE, wait_for
 from tests.samples import sample
 
 pytestmark = pytest.mark.e2e
@@ -19,31 +21,9 @@ REPORT = "1.2.840.10008.5.1.4.1.1.88.34"
 CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 CT = "1.2.840.10008.5.1.4.1.1.2"
 
-PEER = """
-[peers.archive]
-ae_title = "ORTHANC"
-host = "127.0.0.1"
-port = {port}
-commitment = true
-[[rules]]
-name = "everything"
-model = "demo"
-send_to = ["archive"]
-"""
 
-
-@pytest.fixture
-def department(
-    orthanc: Callable[..., OrthancServer], free_port: Callable[[], int], tmp_path: Path
-) -> Iterator[tuple[OrthancServer, Node]]:
-    """An archive and a node that know each other."""
-    node_port = free_port()
-    with (
-        orthanc(node_port) as archive,
-        node(tmp_path / "node", node_port, extra=PEER.format(port=archive.dicom_port)) as one,
-    ):
-        one.start()
-        yield archive, one
+def to_orthanc(port: int) -> str:
+    return to_archive(port, title="ORTHANC", peer="commitment = true")
 
 
 def classes(archive: OrthancServer, study_uid: str) -> Counter[str]:
@@ -67,9 +47,11 @@ def send(tool: Callable[[str], Path], archive: OrthancServer, *paths: Path) -> N
 
 
 def test_a_study_is_routed_and_its_results_come_back_once(
-    department: tuple[OrthancServer, Node], tool: Callable[[str], Path], tmp_path: Path
+    department: Department,
+    tool: Callable[[str], Path],
+    tmp_path: Path,
 ) -> None:
-    archive, one = department
+    archive, one = department(to_orthanc)
     source = pydicom.dcmread(sample())
     first, late = tmp_path / "first.dcm", tmp_path / "late.dcm"
     source.save_as(first)
@@ -98,10 +80,10 @@ def test_a_study_is_routed_and_its_results_come_back_once(
 
 @pytest.mark.slow
 def test_an_archive_that_routes_everything_back_makes_no_loop(
-    department: tuple[OrthancServer, Node], tool: Callable[[str], Path]
+    department: Department, tool: Callable[[str], Path]
 ) -> None:
     """Without the guard of autoroute.lua the node's own guard has to do."""
-    archive, one = department
+    archive, one = department(to_orthanc)
     send(tool, archive, sample("MR_small.dcm"))
     one.wait_for(lambda: one.states("delivery") == ["COMMITTED", "COMMITTED"])
     for instance in archive.get("/instances"):

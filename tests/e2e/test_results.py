@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 from pacs_ai.cli.conformance import RESULTS
 from pacs_ai.phantom import write_phantom_study
 from tests.archive import archive, to_archive
+from tests.e2e.conftest import Department
 from tests.integration.generated_sources import write_generated
 from tests.integration.orthanc_server import OrthancServer
 from tests.node import PATIENCE, Node, node
@@ -21,7 +22,7 @@ from tests.samples import sample
 
 pytestmark = pytest.mark.e2e
 
-RULES = """
+TO_ORTHANC = """
 [peers.archive]
 ae_title = "ORTHANC"
 host = "127.0.0.1"
@@ -47,18 +48,8 @@ when = {{ Modality = "US" }}
 """
 
 
-@pytest.fixture
-def department(
-    orthanc: Callable[..., OrthancServer], free_port: Callable[[], int], tmp_path: Path
-) -> Iterator[tuple[OrthancServer, Node]]:
-    """An archive that routes nothing, and a node that makes everything."""
-    node_port = free_port()
-    with (
-        orthanc(node_port, route=False) as archive,
-        node(tmp_path / "node", node_port, extra=RULES.format(port=archive.dicom_port)) as one,
-    ):
-        one.start()
-        yield archive, one
+def to_orthanc(port: int) -> str:
+    return TO_ORTHANC.format(port=port)
 
 
 def send(tool: Callable[[str], Path], one: Node, *paths: Path) -> None:
@@ -84,9 +75,11 @@ def read_back(archive: OrthancServer, uid: str) -> Dataset:
 
 
 def test_every_kind_arrives_and_is_read_back_as_it_was_made(
-    department: tuple[OrthancServer, Node], tool: Callable[[str], Path], tmp_path: Path
+    department: Department,
+    tool: Callable[[str], Path],
+    tmp_path: Path,
 ) -> None:
-    archive, one = department
+    archive, one = department(to_orthanc, route=False)
     # a lesion nobody could miss: regions and key objects are made of findings alone
     phantom = write_phantom_study(tmp_path / "phantom", "CT", 11, lesion=True, slices=6)
     send(tool, one, *phantom.files)
@@ -108,9 +101,11 @@ def test_every_kind_arrives_and_is_read_back_as_it_was_made(
 
 @pytest.mark.slow
 def test_what_was_not_analysable_is_said_to_those_who_asked(
-    department: tuple[OrthancServer, Node], tool: Callable[[str], Path], tmp_path: Path
+    department: Department,
+    tool: Callable[[str], Path],
+    tmp_path: Path,
 ) -> None:
-    archive, one = department
+    archive, one = department(to_orthanc, route=False)
     send(tool, one, write_generated("generated us", tmp_path))
     one.wait_for(lambda: one.states("job") == ["REJECTED"])
     one.wait_for(lambda: one.states("delivery") == ["STORED"] * 3)

@@ -133,7 +133,14 @@ def test_an_expired_certificate_is_told_and_the_node_still_starts(
         assert "has expired on 2020-02-01" in one.command("doctor").stdout
 
 
-@pytest.mark.parametrize("words", [("config", "check"), ("listen",), ("echo", "archive")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("config", "check"),
+        pytest.param(("listen",), marks=pytest.mark.slow),
+        pytest.param(("echo", "archive"), marks=pytest.mark.slow),
+    ],
+)
 def test_nothing_leaves_in_clear_text_unless_somebody_says_so(
     tmp_path: Path, pki: Authority, free_port: Callable[[], int], words: tuple[str, ...]
 ) -> None:
@@ -146,6 +153,7 @@ def test_nothing_leaves_in_clear_text_unless_somebody_says_so(
         assert "set tls = true, or tls = false if that is meant" in done.stderr
 
 
+@pytest.mark.slow
 def test_sending_by_hand_is_no_way_around(
     tmp_path: Path, pki: Authority, free_port: Callable[[], int]
 ) -> None:

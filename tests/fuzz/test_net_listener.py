@@ -4,7 +4,6 @@ Whatever is said: it answers or closes in time, keeps nothing that is not whole,
 its own, and serves a good client right after. ``PACS_AI_FUZZ_EXAMPLES`` makes the run longer.
 """
 
-import os
 import socket
 import struct
 import threading
@@ -15,23 +14,18 @@ from pathlib import Path
 
 import pytest
 import structlog
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pacs_ai.net import commitment_dataset
 from pacs_ai.net.commitment_dataset import CommitmentReport
 from pacs_ai.net.scp.handlers import CommitmentRequest
 from tests import net_peer as net
+from tests.fuzz.effort import EXAMPLES, FUZZ
 from tests.net_peer import Node, data_pdu, fragment, item, pdu, request
 
 pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(36_000)]
 
-EXAMPLES = int(os.environ.get("PACS_AI_FUZZ_EXAMPLES", "150"))
-FUZZ = settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 SMALL = replace(net.PATIENT, max_pdu=4096, max_instance=200_000, max_identifier=50_000)
 SHORT = replace(SMALL, acse_seconds=0.3, pdu_seconds=0.3, idle_seconds=0.3, closing_seconds=0.2)
 """Only for what waits for deadlines: a busy machine alone may make a peer that slow."""

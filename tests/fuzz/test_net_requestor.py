@@ -1,11 +1,10 @@
 """Generated answers to what we ask: in time an outcome or an error of ours, never anything else."""
 
-import os
 import time
 from contextlib import suppress
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pacs_ai.errors import PeerError
@@ -14,16 +13,11 @@ from pacs_ai.net.scu import client
 from pacs_ai.net.scu.negotiation import Proposal, decode_acceptance, rejection
 from tests import net_peer as net
 from tests import odd_peer as odd
+from tests.fuzz.effort import FUZZ
 from tests.net_peer import data_pdu, fragment, item, pdu
 
 pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(36_000)]
 
-EXAMPLES = int(os.environ.get("PACS_AI_FUZZ_EXAMPLES", "150"))
-FUZZ = settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 PROPOSALS = [Proposal(net.VERIFICATION, (net.IMPLICIT,)), Proposal(net.CT, (net.EXPLICIT,))]
 
 small = st.binary(max_size=40)

@@ -10,27 +10,16 @@ from pacs_ai.dicom.codec_errors import CodecPanic, catch_panic
 from pacs_ai.dicom.codestream import check_rle, read_codestream
 from pacs_ai.dicom.decoding_process import attempt
 from pacs_ai.dicom.part10 import inflate, read_meta
-from pacs_ai.dicom.pixel_layout import PixelLayout, Task
+from pacs_ai.dicom.pixel_layout import Task
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.errors import NotDicom, UnsupportedPixels
+from tests.unit.dicom.layouts import grey_layout
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 START = b"\xff\xd8"
 FRAME_HEADER = b"\xff\xc1" + struct.pack(">HBHHB3B", 11, 12, 30, 40, 1, 1, 17, 0)
 SCAN_HEADER = b"\xff\xda" + struct.pack(">HB2B3B", 8, 1, 1, 0, 0, 63, 0)
-LAYOUT = PixelLayout(
-    keyword="PixelData",
-    rows=8,
-    columns=8,
-    samples=1,
-    photometric="MONOCHROME2",
-    planar=0,
-    frames=1,
-    bits_allocated=16,
-    bits_stored=12,
-    high_bit=11,
-    signed=False,
-)
+LAYOUT = grey_layout(16, 12)
 
 
 @pytest.mark.parametrize(

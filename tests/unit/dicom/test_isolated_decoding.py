@@ -10,24 +10,13 @@ import pytest
 from pacs_ai.dicom import isolated_decoding
 from pacs_ai.dicom.codecs import COMPRESSED
 from pacs_ai.dicom.isolated_decoding import decode_isolated
-from pacs_ai.dicom.pixel_layout import PixelLayout, Task
+from pacs_ai.dicom.pixel_layout import Task
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.errors import NotDicom, StorageError, UnsupportedPixels
+from tests.unit.dicom.layouts import grey_layout
 
 JPEG = "1.2.840.10008.1.2.4.50"
-LAYOUT = PixelLayout(
-    keyword="PixelData",
-    rows=8,
-    columns=8,
-    samples=1,
-    photometric="MONOCHROME2",
-    planar=0,
-    frames=1,
-    bits_allocated=8,
-    bits_stored=8,
-    high_bit=7,
-    signed=False,
-)
+LAYOUT = grey_layout(8, 8)
 
 
 def helper_pid() -> int:

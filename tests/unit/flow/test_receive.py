@@ -1,6 +1,7 @@
 """What a sender is told, and what is on disk and in the database when it is told."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -185,15 +186,7 @@ def test_full_disk_refuses_before_a_byte_is_written(make_context: Callable[..., 
     config = context.config.model_copy(
         update={"storage": context.config.storage.model_copy(update={"min_free_gb": 1e9})}
     )
-    full = FlowContext(
-        config,
-        context.database,
-        context.spool,
-        context.engine,
-        context.clock,
-        context.owner,
-        context.secret,
-    )
+    full = replace(context, config=config)
     with pytest.raises(NoSpace):
         open_incoming(full)
     assert nothing_half_stored(context)

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,15 +33,7 @@ PEERS = {
 def asked(context: FlowContext, *rules: Rule) -> list[StoredResult]:
     """Reject the study that was received, under these rules."""
     config = Config(storage=context.config.storage, peers=PEERS, rules=rules)
-    changed = FlowContext(
-        config,
-        context.database,
-        context.spool,
-        context.engine,
-        context.clock,
-        context.owner,
-        context.secret,
-    )
+    changed = replace(context, config=config)
     with context.write() as transaction:
         studies.close(transaction, 1, 1, reason="quiet")
         study = transaction.get_one(Study, 1)
