@@ -9,8 +9,8 @@ from tests.unit.store import samples
 
 
 def test_there_is_nothing_to_ask_about(context: FlowContext) -> None:
-    with context.database.write() as session:
-        job = samples.analysed_job(session)
+    with context.write() as transaction:
+        job = samples.analysed_job(transaction)
     with pytest.raises(StateError, match=f"job {job} has nothing stored"):
         ask_commitment(context, job[:8])
     with pytest.raises(StateError, match="no job begins"):
