@@ -19,7 +19,7 @@ _log = get_logger()
 
 
 @dataclass(slots=True)
-class _Account:
+class _Counts:
     instances: int = 0
     refused: int = 0
     bytes: int = 0
@@ -32,40 +32,40 @@ class StorageScp:
     ----------
     arrivals
         Is told which studies get instances.
-    meter
+    traffic
         Is told what is received.
     """
 
     def __init__(
-        self, context: FlowContext, arrivals: ArrivalListener, meter: TrafficListener
+        self, context: FlowContext, arrivals: ArrivalListener, traffic: TrafficListener
     ) -> None:
         self._context = context
         self._arrivals = arrivals
-        self._meter = meter
+        self._traffic = traffic
         self._lock = threading.Lock()
-        self._accounts: dict[str, _Account] = {}
+        self._counts: dict[str, _Counts] = {}
 
     def opened(self, association: AssociationInfo) -> None:
         """Start to count for an association."""
         with self._lock:
-            self._accounts[association.id] = _Account()
-        self._meter.opened()
+            self._counts[association.id] = _Counts()
+        self._traffic.opened()
 
     def closed(self, association: AssociationInfo, outcome: str) -> None:
         """Log what an association brought; a release may complete studies."""
         now = self._context.clock.monotonic()
         self._arrivals.closed(association.id, released=outcome == RELEASED, now=now)
-        self._meter.ended(outcome)
+        self._traffic.ended(outcome)
         with self._lock:
-            account = self._accounts.pop(association.id, _Account())
+            counts = self._counts.pop(association.id, _Counts())
         _log.info(
             "association closed",
             peer=association.calling_aet,
             called=association.called_aet,
             address=association.peer_ip,
-            instances=account.instances,
-            refused=account.refused,
-            bytes=account.bytes,
+            instances=counts.instances,
+            refused=counts.refused,
+            bytes=counts.bytes,
             seconds=round(now - association.started, 3),
             outcome=outcome,
         )
@@ -83,12 +83,12 @@ class StorageScp:
         start = self._context.clock.monotonic()
         answer = receive(self._context, self._arrivals, received)
         seconds = self._context.clock.monotonic() - start
-        self._meter.stored(answer.status, received.bytes, seconds)
-        account = self._accounts.get(received.association.id)
-        if account is not None:
-            account.instances += 1
-            account.refused += answer.status not in (0x0000, 0xB000)
-            account.bytes += received.bytes
+        self._traffic.stored(answer.status, received.bytes, seconds)
+        counts = self._counts.get(received.association.id)
+        if counts is not None:
+            counts.instances += 1
+            counts.refused += answer.status not in (0x0000, 0xB000)
+            counts.bytes += received.bytes
         return answer
 
     def commitment_report(self, received: CommitmentReport) -> int:
