@@ -15,7 +15,7 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.insist import insist
 from pacs_ai.flow.intact import is_outage
 from pacs_ai.logs import get_logger
-from pacs_ai.store import deliveries, withholding
+from pacs_ai.store import deliveries
 from pacs_ai.store.deliveries import ClaimedDelivery
 from pacs_ai.store.session import Transaction
 from pacs_ai.store.withdrawals import REJECTION
@@ -37,7 +37,7 @@ def settle(
     if answer is DeliveryAnswer.STORED or (answer is DeliveryAnswer.HELD_ALREADY and note):
         return deliveries.stored(transaction, claimed, status=status, note=note)
     if error is None:
-        withholding.hold(transaction, claimed.delivery_id, claimed.attempt)
+        deliveries.hold(transaction, claimed)
     elif answer is DeliveryAnswer.CLASS_REFUSED and claimed.kind == REJECTION:
         _withdraw_by_hand(transaction, claimed)
     else:
@@ -65,7 +65,7 @@ def _held(peer: Peer, claimed: ClaimedDelivery, status: int) -> str:
 def _withdraw_by_hand(transaction: Transaction, claimed: ClaimedDelivery) -> None:
     """End the delivery of a rejection note that the peer does not take, as most do not."""
     text = "the peer takes no rejection note: mark the withdrawn results there by hand"
-    withholding.not_taken(transaction, claimed.delivery_id, claimed.attempt, text)
+    deliveries.not_taken(transaction, claimed, text)
     _log.warning("rejection note not taken", delivery=claimed.delivery_id)
 
 

@@ -17,6 +17,8 @@ MAX_ROUNDS = 3
 UNANSWERED = "NO_REPORT"
 """Error code of a delivery whose archive is asked a second time."""
 
+_BACK = (DeliveryState.COMMITTING, DeliveryState.STORED)
+
 
 def stored(session: Session, job_id: JobId, destination: str) -> Sequence[tuple[Delivery, Result]]:
     """Return what a peer has got of a job and was not asked about yet."""
@@ -97,35 +99,28 @@ def refused(transaction: Transaction, delivery: Delivery, reason: int) -> Delive
 
 def give_up(transaction: Transaction, delivery: Delivery, text: str) -> bool:
     """Move COMMITTING → STORED: delivered, and the archive will not say more."""
+    code = "NOT_COMMITTED"
     return move(
-        transaction,
-        Delivery,
-        delivery.id,
-        (DeliveryState.COMMITTING, DeliveryState.STORED),
-        note=text,
-        error_code="NOT_COMMITTED",
-        error_text=text,
+        transaction, Delivery, delivery.id, _BACK, note=text, error_code=code, error_text=text
     )
 
 
 def ask_later(transaction: Transaction, delivery: Delivery) -> bool:
     """Move COMMITTING → STORED: the archive could not be asked, and will be."""
-    return _back_to_stored(transaction, delivery, "could not be asked", "")
+    return _to_be_asked(transaction, delivery, "could not be asked", "")
 
 
 def ask_again(transaction: Transaction, delivery: Delivery) -> bool:
     """Move COMMITTING → STORED: no report came, and the archive is asked a second time."""
-    return _back_to_stored(transaction, delivery, "no report", UNANSWERED)
+    return _to_be_asked(transaction, delivery, "no report", UNANSWERED)
 
 
-def _back_to_stored(
-    transaction: Transaction, delivery: Delivery, note: str, error_code: str
-) -> bool:
+def _to_be_asked(transaction: Transaction, delivery: Delivery, note: str, error_code: str) -> bool:
     return move(
         transaction,
         Delivery,
         delivery.id,
-        (DeliveryState.COMMITTING, DeliveryState.STORED),
+        _BACK,
         note=note,
         asked_at=None,
         transaction_uid=None,

@@ -96,20 +96,17 @@ def claim(
 
 
 def stored(transaction: Transaction, claimed: ClaimedDelivery, *, status: int, note: str) -> bool:
-    """Move SENDING → STORED: the peer has it, perhaps with a warning status (0xBxxx)."""
-    return move(
+    """Move SENDING → STORED: the destination has it, perhaps with a remark."""
+    return _end_attempt(
         transaction,
-        Delivery,
-        claimed.delivery_id,
-        (DeliveryState.SENDING, DeliveryState.STORED),
-        fence={"attempt": claimed.attempt},
+        claimed,
+        DeliveryState.STORED,
         note=note,
         status_code=status,
         stored_at=transaction.now,
         due_at=None,
         error_code="",
         error_text=note,
-        **NO_LEASE,
     )
 
 
@@ -124,22 +121,16 @@ def postpone(
     status: int | None = None,
 ) -> bool:
     """Move SENDING → WAITING: to be tried again at `due_at`."""
-    return move(
+    return _end_attempt(
         transaction,
-        Delivery,
-        claimed.delivery_id,
-        (DeliveryState.SENDING, DeliveryState.WAITING),
-        fence={"attempt": claimed.attempt},
+        claimed,
+        DeliveryState.WAITING,
         note=text,
         due_at=due_at,
         refusals=refusals,
         postponed=claimed.pauses(code) + 1,
         postponed_for=code,
-        status_code=status,
-        may_be_held=claimed.may_be_held,
-        error_code=code,
-        error_text=text,
-        **NO_LEASE,
+        **_failure(claimed, code, text, status),
     )
 
 
@@ -152,33 +143,68 @@ def fail(
     status: int | None = None,
 ) -> bool:
     """Move SENDING → FAILED: a person has to look at it."""
-    return move(
+    return _end_attempt(
         transaction,
-        Delivery,
-        claimed.delivery_id,
-        (DeliveryState.SENDING, DeliveryState.FAILED),
-        fence={"attempt": claimed.attempt},
+        claimed,
+        DeliveryState.FAILED,
         note=text,
-        status_code=status,
-        may_be_held=claimed.may_be_held,
-        error_code=code,
-        error_text=text,
-        **NO_LEASE,
+        **_failure(claimed, code, text, status),
     )
 
 
 def exchange(transaction: Transaction, claimed: ClaimedDelivery, made: StoredResult) -> bool:
     """Move SENDING → PENDING with another result: one that the peer may take."""
     job_id = transaction.get_one(Delivery, claimed.delivery_id).job_id
+    return _end_attempt(
+        transaction,
+        claimed,
+        DeliveryState.PENDING,
+        note=f"the peer refuses this class; {made.kind} in its place",
+        result_id=results.keep(transaction, JobId(job_id), made),
+        may_be_held=False,
+    )
+
+
+def hold(transaction: Transaction, claimed: ClaimedDelivery) -> bool:
+    """Move SENDING → PENDING: its study came into CONFLICT before the result left."""
+    note = "held: whose study it is, is not settled"
+    return _end_attempt(transaction, claimed, DeliveryState.PENDING, note=note)
+
+
+def not_taken(transaction: Transaction, claimed: ClaimedDelivery, text: str) -> bool:
+    """Move SENDING → CANCELLED: the peer does not accept such objects, and need not."""
+    return _end_attempt(transaction, claimed, DeliveryState.CANCELLED, note=text, error_text=text)
+
+
+def _failure(
+    claimed: ClaimedDelivery, code: str, text: str, status: int | None
+) -> dict[str, object]:
+    """Return the columns that say why an attempt has failed."""
+    return {
+        "status_code": status,
+        "may_be_held": claimed.may_be_held,
+        "error_code": code,
+        "error_text": text,
+    }
+
+
+def _end_attempt(
+    transaction: Transaction,
+    claimed: ClaimedDelivery,
+    target: DeliveryState,
+    *,
+    note: str,
+    **values: object,
+) -> bool:
+    """Move SENDING → another state, if the claimed attempt is still the last one."""
     return move(
         transaction,
         Delivery,
         claimed.delivery_id,
-        (DeliveryState.SENDING, DeliveryState.PENDING),
+        (DeliveryState.SENDING, target),
         fence={"attempt": claimed.attempt},
-        note=f"the peer refuses this class; {made.kind} in its place",
-        result_id=results.keep(transaction, JobId(job_id), made),
-        may_be_held=False,
+        note=note,
+        **values,
         **NO_LEASE,
     )
 

@@ -34,33 +34,6 @@ def may_leave(session: Session, delivery_id: DeliveryId, attempt: int) -> bool:
     return session.scalar(query) is not None
 
 
-def hold(transaction: Transaction, delivery_id: DeliveryId, attempt: int) -> bool:
-    """Move SENDING → PENDING: its study came into CONFLICT before the result left."""
-    return move(
-        transaction,
-        Delivery,
-        delivery_id,
-        (DeliveryState.SENDING, DeliveryState.PENDING),
-        fence={"attempt": attempt},
-        note="held: whose study it is, is not settled",
-        **NO_LEASE,
-    )
-
-
-def not_taken(transaction: Transaction, delivery_id: DeliveryId, attempt: int, text: str) -> bool:
-    """Move SENDING → CANCELLED: the peer does not accept such objects, and need not."""
-    return move(
-        transaction,
-        Delivery,
-        delivery_id,
-        (DeliveryState.SENDING, DeliveryState.CANCELLED),
-        fence={"attempt": attempt},
-        note=text,
-        error_text=text,
-        **NO_LEASE,
-    )
-
-
 def cancel_void(transaction: Transaction) -> None:
     """Move PENDING/WAITING/FAILED → CANCELLED for results of a patient corrected since then."""
     states = (DeliveryState.PENDING, DeliveryState.WAITING, DeliveryState.FAILED)

@@ -55,9 +55,9 @@ class Installation:
             job_id = samples.analysed_job(transaction)
             if deliver:
                 transaction.now = NOW + timedelta(seconds=3)
-                (parcel,) = deliveries.claim(transaction, job_id, "pacs", lease_seconds=60)
+                (claimed,) = deliveries.claim(transaction, job_id, "pacs", lease_seconds=60)
                 transaction.now = NOW + timedelta(seconds=4.5)
-                assert deliveries.stored(transaction, parcel, status=0, note="")
+                assert deliveries.stored(transaction, claimed, status=0, note="")
         return job_id
 
     def failed_delivery(self) -> int:

@@ -120,10 +120,10 @@ def failed_deliveries(node: Installation) -> dict[str, int]:
         assert lease is not None
         jobs.succeed(transaction, lease, [made(send_to=("pacs", "viewer"))], "")
         for peer, when in {"pacs": NOW, "viewer": RECENT}.items():
-            (parcel,) = deliveries.claim(transaction, ids["old"], peer, lease_seconds=60)
+            (claimed,) = deliveries.claim(transaction, ids["old"], peer, lease_seconds=60)
             transaction.now = when
-            deliveries.fail(transaction, parcel, code="X", text="why")
-            found[peer] = parcel.delivery_id
+            deliveries.fail(transaction, claimed, code="X", text="why")
+            found[peer] = claimed.delivery_id
     return found
 
 

@@ -43,11 +43,11 @@ def test_steps_are_only_ever_added(database: Database) -> None:
         jobs.succeed(transaction, lease, [made()], "Lesion 0.9")
     told.append(steps(database))
     with database.write("test", NOW) as transaction:
-        (parcel,) = deliveries.claim(transaction, job, "pacs", lease_seconds=9)
-        deliveries.stored(transaction, parcel, status=0, note="")
+        (claimed,) = deliveries.claim(transaction, job, "pacs", lease_seconds=9)
+        deliveries.stored(transaction, claimed, status=0, note="")
     told.append(steps(database))
     with database.write("test", NOW) as transaction:
-        row = transaction.get_one(Delivery, parcel.delivery_id)
+        row = transaction.get_one(Delivery, claimed.delivery_id)
         commitments.ask(transaction, row, "2.25.9")
         transaction.refresh(row)
         commitments.confirmed(transaction, row)

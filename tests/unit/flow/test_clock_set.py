@@ -43,7 +43,7 @@ def waiting_job(node: FlowContext) -> JobId:
     return job_id
 
 
-def parcel(node: FlowContext) -> deliveries.ClaimedDelivery:
+def claimed(node: FlowContext) -> deliveries.ClaimedDelivery:
     job_id, lease = begun(node)
     with node.write() as transaction:
         jobs.succeed(transaction, lease, [made()], "ok")
@@ -53,7 +53,7 @@ def parcel(node: FlowContext) -> deliveries.ClaimedDelivery:
 
 @pytest.fixture
 def waiting_delivery(node: FlowContext) -> None:
-    one = parcel(node)
+    one = claimed(node)
     with node.write() as transaction:
         deliveries.postpone(
             transaction,
@@ -67,7 +67,7 @@ def waiting_delivery(node: FlowContext) -> None:
 
 @pytest.fixture
 def asked(node: FlowContext) -> None:
-    one = parcel(node)
+    one = claimed(node)
     with node.write() as transaction:
         deliveries.stored(transaction, one, status=0, note="")
         ((delivery, _),) = commitments.stored(

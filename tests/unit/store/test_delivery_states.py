@@ -17,8 +17,8 @@ def delivered(database: Database) -> tuple[JobId, deliveries.ClaimedDelivery]:
         lease = jobs.claim(transaction, job_id, 60)
         assert lease is not None
         jobs.succeed(transaction, lease, [made()], "ok")
-        (parcel,) = deliveries.claim(transaction, job_id, "pacs", lease_seconds=60)
-    return job_id, parcel
+        (claimed,) = deliveries.claim(transaction, job_id, "pacs", lease_seconds=60)
+    return job_id, claimed
 
 
 def test_same_result_of_a_later_revision_keeps_its_row_and_is_not_sent_again(database: Database):
@@ -45,11 +45,11 @@ def test_same_result_of_a_later_revision_keeps_its_row_and_is_not_sent_again(dat
 
 
 def test_postponed_delivery_waits_until_it_is_due(database: Database):
-    job_id, parcel = delivered(database)
+    job_id, claimed = delivered(database)
     due = NOW + timedelta(seconds=10)
     with database.write("test", NOW) as transaction:
         assert deliveries.postpone(
-            transaction, parcel, code="PEER_UNREACHABLE", text="down", due_at=due, refusals=0
+            transaction, claimed, code="PEER_UNREACHABLE", text="down", due_at=due, refusals=0
         )
         assert deliveries.waiting_destinations(transaction, ["PEER_UNREACHABLE"]) == ["pacs"]
         assert deliveries.waiting_destinations(transaction, ["STORE_REFUSED"]) == []
@@ -60,11 +60,11 @@ def test_postponed_delivery_waits_until_it_is_due(database: Database):
 
 
 def test_a_peer_that_is_back_gets_all_at_once(database: Database):
-    job_id, parcel = delivered(database)
+    job_id, claimed = delivered(database)
     with database.write("test", NOW) as transaction:
         deliveries.postpone(
             transaction,
-            parcel,
+            claimed,
             code="PEER_UNREACHABLE",
             text="down",
             due_at=NOW + timedelta(days=1),
@@ -78,11 +78,11 @@ def test_a_peer_that_is_back_gets_all_at_once(database: Database):
 
 
 def test_commitment_rounds_end(database: Database):
-    job_id, parcel = delivered(database)
+    job_id, claimed = delivered(database)
     outcomes = []
     with database.write("test", NOW) as transaction:
         for number in range(5):
-            assert deliveries.stored(transaction, parcel, status=0, note="")
+            assert deliveries.stored(transaction, claimed, status=0, note="")
             ((delivery, _),) = commitments.stored(transaction, job_id, "pacs")
             assert commitments.ask(transaction, delivery, f"2.25.9{number}")
             transaction.refresh(delivery)
@@ -90,14 +90,14 @@ def test_commitment_rounds_end(database: Database):
             if outcomes[-1] is DeliveryState.FAILED:
                 break
             transaction.expire_all()
-            (parcel,) = deliveries.claim(transaction, job_id, "pacs", lease_seconds=60)
+            (claimed,) = deliveries.claim(transaction, job_id, "pacs", lease_seconds=60)
     assert outcomes == [DeliveryState.PENDING] * 3 + [DeliveryState.FAILED]
 
 
 def test_a_delivery_that_was_asked_about_is_not_asked_about_again(database: Database):
-    job_id, parcel = delivered(database)
+    job_id, claimed = delivered(database)
     with database.write("test", NOW) as transaction:
-        deliveries.stored(transaction, parcel, status=0, note="")
+        deliveries.stored(transaction, claimed, status=0, note="")
         assert commitments.to_ask(transaction, ["pacs"]) == [(job_id, "pacs")]
         ((delivery, _),) = commitments.stored(transaction, job_id, "pacs")
         commitments.ask(transaction, delivery, "2.25.9")
@@ -109,9 +109,9 @@ def test_a_delivery_that_was_asked_about_is_not_asked_about_again(database: Data
 
 
 def test_an_archive_asked_before_a_crash_is_asked_again_by_the_same_node_only(database: Database):
-    job_id, parcel = delivered(database)
+    job_id, claimed = delivered(database)
     with database.write("test", NOW) as transaction:
-        deliveries.stored(transaction, parcel, status=0, note="")
+        deliveries.stored(transaction, claimed, status=0, note="")
         ((delivery, _),) = commitments.stored(transaction, job_id, "pacs")
         transaction.actor = "node/boot/1"
         commitments.ask(transaction, delivery, "2.25.9")

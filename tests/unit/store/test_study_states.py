@@ -84,8 +84,8 @@ def test_only_finished_old_studies_are_purged(database: Database):
         assert lease is not None
         jobs.succeed(transaction, lease, [made()], "ok")
         assert studies.purgeable(transaction, later) == []  # its delivery is still pending
-        (parcel,) = deliveries.claim(transaction, job_id, "pacs", lease_seconds=60)
-        deliveries.stored(transaction, parcel, status=0, note="")
+        (claimed,) = deliveries.claim(transaction, job_id, "pacs", lease_seconds=60)
+        deliveries.stored(transaction, claimed, status=0, note="")
         assert studies.purgeable(transaction, NOW) == []  # not old enough
         assert [row.id for row in studies.purgeable(transaction, later)] == [study.id]
         transaction.now = later

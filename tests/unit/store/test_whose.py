@@ -160,20 +160,20 @@ class WhoseStudy(RuleBasedStateMachine):
                     return found
         return multiple()
 
-    @rule(parcels=consumes(sending))
-    def send(self, parcels: list[deliveries.ClaimedDelivery]) -> None:
-        for parcel in parcels:
+    @rule(batch=consumes(sending))
+    def send(self, batch: list[deliveries.ClaimedDelivery]) -> None:
+        for claimed in batch:
             with self.database.write("t", self.now()) as transaction:
-                key, attempt = parcel.delivery_id, parcel.attempt
+                key, attempt = claimed.delivery_id, claimed.attempt
                 if not withholding.may_leave(transaction, key, attempt):
-                    withholding.hold(transaction, key, attempt)
+                    deliveries.hold(transaction, claimed)
                     continue
                 study = self.study(transaction)
                 assert study is not None
                 assert study.state != StudyState.CONFLICT
-                assert self.names[parcel.sop_instance_uid] == study.patient_key
-                self.left.append(parcel.sop_instance_uid)
-                deliveries.stored(transaction, parcel, status=0, note="")
+                assert self.names[claimed.sop_instance_uid] == study.patient_key
+                self.left.append(claimed.sop_instance_uid)
+                deliveries.stored(transaction, claimed, status=0, note="")
 
     @rule(choice=st.integers(0, 2))
     def resolve(self, choice: int) -> None:
@@ -221,12 +221,12 @@ def test_what_is_being_sent_does_not_leave_when_the_patient_changes(corrected: b
     one.begin()
     one.arrive(1, "p1", "LUNG")
     one.work()
-    parcels = one.take_delivery()
-    assert isinstance(parcels, list)
+    batch = one.take_delivery()
+    assert isinstance(batch, list)
     one.arrive(1, "p2", "LUNG")
     if corrected:
         one.resolve(1)
-    one.send(parcels)
+    one.send(batch)
     assert one.left == []
     one.teardown()
 
