@@ -1,9 +1,10 @@
 """The images a result is about: their headers, read once, pixels left alone."""
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from datetime import MAXYEAR, UTC, datetime, timezone
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
@@ -80,11 +81,18 @@ def read_source(path: Path) -> Dataset:
 
 def _read(path: Path) -> tuple[Dataset, list[str]]:
     """Read an instance, and list the keywords of what is left out."""
+    with _opened(path) as stream:
+        read = read_until_pixels(stream, (*PATIENT_AND_STUDY, *_FACTS)).dataset
+        left_out = decode_text(read)
+        return _conforming(read, left_out), left_out
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a source; what cannot be read in it is NotDicom."""
     try:
         with quiet(), open_file(path) as stream:
-            read = read_until_pixels(stream, (*PATIENT_AND_STUDY, *_FACTS)).dataset
-            left_out = decode_text(read)
-            return _conforming(read, left_out), left_out
+            yield stream
     except FOREIGN_ERRORS as error:
         raise NotDicom(f"the source of a result cannot be read ({type(error).__name__})") from error
 
@@ -125,13 +133,10 @@ def moment_of_source(path: Path) -> datetime:
         If the file is missing or cannot be read.
     """
     wanted = ("TimezoneOffsetFromUTC", *(f"{kind}{what}" for kind in _MOMENTS for what in _PARTS))
-    try:
-        with quiet(), open_file(path) as stream:
-            read = read_until_pixels(stream, wanted).dataset
-            stated = [[text(read, f"{kind}{what}") for what in _PARTS] for kind in _MOMENTS]
-            offset = conforming_element(read, wanted[0], []) if wanted[0] in read else None
-    except FOREIGN_ERRORS as error:
-        raise NotDicom(f"the source of a result cannot be read ({type(error).__name__})") from error
+    with _opened(path) as stream:
+        read = read_until_pixels(stream, wanted).dataset
+        stated = [[text(read, f"{kind}{what}") for what in _PARTS] for kind in _MOMENTS]
+        offset = conforming_element(read, wanted[0], []) if wanted[0] in read else None
     zone = UTC if offset is None else zone_of(str(offset.value))
     moments = (_placed(moment_of(day, time), zone) for day, time in stated)
     return next((one for one in moments if one is not None), _EPOCH)

@@ -1,7 +1,7 @@
 """The note that withdraws results of ours: a Key Object Selection (TID 2010, PS3.16).
 
-Its title, (113037, DCM, "Rejected for Patient Safety Reasons") of CID 7010, has archives hide what
-it refers to; the results stay where they are, for whoever has to find out.
+Its title, (113037, DCM, "Rejected for Patient Safety Reasons") of CID 7010, tells archives to hide
+what it refers to. The results stay in the archive, for whoever investigates.
 """
 
 from collections.abc import Sequence
@@ -9,12 +9,9 @@ from dataclasses import dataclass
 
 from highdicom.sr import (
     CompositeContentItem,
-    ContainerContentItem,
     ContentItem,
-    ContentSequence,
     ImageContentItem,
     RelationshipTypeValues,
-    TextContentItem,
 )
 from pydicom.dataset import Dataset
 from pydicom.uid import (
@@ -24,12 +21,10 @@ from pydicom.uid import (
     KeyObjectSelectionDocumentStorage,
 )
 
-from pacs_ai.domain import ModelIdentity, ResultKind
-from pacs_ai.results.common.codes import KEY_OBJECT_DESCRIPTION, REJECTED_FOR_SAFETY, SOURCE
+from pacs_ai.domain import ModelIdentity
+from pacs_ai.results.common.codes import REJECTED_FOR_SAFETY, SOURCE
 from pacs_ai.results.common.context import ResultContext
-from pacs_ai.results.common.object_header import ObjectHeader, new_object
-from pacs_ai.results.sr.references import evidence_items
-from pacs_ai.results.sr.sr_document import introduction
+from pacs_ai.results.sr.selection_document import Selection, new_selection
 
 SERIES_DESCRIPTION = "AI results withdrawn"
 ROLE = "rejection"
@@ -57,7 +52,7 @@ _MADE_BY_NO_MODEL = ModelIdentity(
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """A result that does not hold any more."""
+    """A result that no longer holds."""
 
     study_instance_uid: str
     series_instance_uid: str
@@ -81,42 +76,22 @@ def build_rejection(
     why
         A sentence, without patient data.
     receiver
-        Who gets it: each has got other results.
+        Name of the destination; each one has other results.
     source
         Header of an instance of the study that names the right patient.
     context
         Installation and time.
     """
-    header = ObjectHeader(
-        sop_class_uid=KeyObjectSelectionDocumentStorage,
-        modality="KO",
+    selection = Selection(
         role=ROLE,
-        series_number=context.series_number(ResultKind.KEY_OBJECT),
         series_description=SERIES_DESCRIPTION,
-        instance_number=1,
-        instance_key=(receiver, *sorted(one.sop_instance_uid for one in withdrawn)),
+        key=(receiver, *sorted(one.sop_instance_uid for one in withdrawn)),
+        title=REJECTED_FOR_SAFETY,
+        text=why,
+        instances=withdrawn,
+        references=[_reference(one) for one in withdrawn],
     )
-    note = new_object(header, source, _MADE_BY_NO_MODEL, context)
-    note.ReferencedPerformedProcedureStepSequence = []
-    note.CurrentRequestedProcedureEvidenceSequence = evidence_items(withdrawn)
-    for element in _root(withdrawn, why, context):
-        note[element.tag] = element
-    return note
-
-
-def _root(withdrawn: Sequence[Withdrawn], why: str, context: ResultContext) -> Dataset:
-    contains = RelationshipTypeValues.CONTAINS
-    root = ContainerContentItem(REJECTED_FOR_SAFETY, template_id="2010")
-    content: list[ContentItem] = [
-        *introduction(context.installation_uid),
-        TextContentItem(KEY_OBJECT_DESCRIPTION, why, contains),
-        *(_reference(one) for one in withdrawn),
-    ]
-    root.ContentSequence = ContentSequence(content)
-    for item in root.ContentSequence:
-        if item.ValueType in ("IMAGE", "COMPOSITE"):
-            del item.ConceptNameCodeSequence  # TID 2010 forbids the name that highdicom asks for
-    return root
+    return new_selection(selection, source, _MADE_BY_NO_MODEL, context)
 
 
 def _reference(one: Withdrawn) -> ContentItem:

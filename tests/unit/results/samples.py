@@ -15,17 +15,20 @@ from pydicom.uid import (
 )
 
 from pacs_ai.dicom.header import read_header
+from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import (
     ClassSpec,
     Code,
     ImagePrediction,
     ModelIdentity,
     Refusal,
+    ResultKind,
     StudyPrediction,
 )
+from pacs_ai.results.build import BuiltResult, build_results
 from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence
-from pacs_ai.results.content.study import AnalysedStudy
+from pacs_ai.results.content.study import AnalysedStudy, GreyImage
 
 LESION = ClassSpec("Lesion", Code("52988006", "SCT", "Lesion"), 0.5, positive=True)
 NO_FINDING = ClassSpec("No finding", Code("NOFIND", "99PACSAI", "No finding"), 0.5, positive=False)
@@ -177,6 +180,16 @@ def analysed(prediction: StudyPrediction, **context: object) -> AnalysedStudy:
     """What the builders get of a prediction; ``context`` replaces parts of `CONTEXT`."""
     changed = replace(CONTEXT, **context)  # type: ignore[arg-type]
     return AnalysedStudy(prediction, Evidence.of(prediction), changed, grey)
+
+
+def checked(prediction: StudyPrediction, kind: ResultKind, read: GreyImage = grey) -> list[Dataset]:
+    """Build the objects of one kind; each keeps the rules of the standard."""
+    made = []
+    for result in build_results(prediction, [kind], CONTEXT, read):
+        assert isinstance(result, BuiltResult)
+        assert check_dataset(result.dataset) == []
+        made.append(result.dataset)
+    return made
 
 
 def refusal(images: Sequence[ImagePrediction]) -> Refusal:

@@ -11,14 +11,12 @@ from pydicom.uid import EnhancedCTImageStorage, EnhancedXAImageStorage
 
 from pacs_ai.dicom.pixel_spacing import pixel_aspect
 from pacs_ai.dicom.quiet_libraries import quiet
-from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import ImagePrediction, ResultKind, StudyPrediction
-from pacs_ai.results.build import BuiltResult, build_results
 from pacs_ai.results.documents.illustration import illustrate
 from tests.unit.results.samples import (
-    CONTEXT,
     analysed,
     blob,
+    checked,
     ct_slice,
     image,
     radiograph,
@@ -103,12 +101,7 @@ def objects(prediction: StudyPrediction, kind: ResultKind, aspect: float) -> lis
     def grey(one: ImagePrediction) -> npt.NDArray[np.float32]:
         return disc(aspect, one.header.rows, one.header.columns)
 
-    made = []
-    for result in build_results(prediction, [kind], CONTEXT, grey):
-        assert isinstance(result, BuiltResult)
-        assert check_dataset(result.dataset) == []
-        made.append(result.dataset)
-    return made
+    return checked(prediction, kind, grey)
 
 
 @pytest.mark.parametrize("kind", KINDS)

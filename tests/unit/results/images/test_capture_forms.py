@@ -5,16 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pydicom.dataset import Dataset
 from pydicom.uid import EnhancedCTImageStorage
 
-from pacs_ai.dicom.validate import check_dataset
-from pacs_ai.domain import ResultKind, StudyPrediction
-from pacs_ai.results.build import BuiltResult, build_results
+from pacs_ai.domain import ResultKind
+from pacs_ai.results.build import build_results
 from tests.unit.results.conftest import Images
 from tests.unit.results.samples import (
     CONTEXT,
     FOURTEEN_CLASSES,
+    checked,
     ct_slice,
     grey,
     image,
@@ -25,18 +24,9 @@ from tests.unit.results.samples import (
 )
 
 
-def pictures(prediction: StudyPrediction, kind: ResultKind) -> list[Dataset]:
-    made = []
-    for result in build_results(prediction, [kind], CONTEXT, grey):
-        assert isinstance(result, BuiltResult)
-        assert check_dataset(result.dataset) == []
-        made.append(result.dataset)
-    return made
-
-
 def test_a_stack_has_every_image_where_its_source_lies(images: Images) -> None:
     lesion = [0.1, 0.6, 0.9, 0.2, 0.3]
-    made = pictures(study(images(lesion)), ResultKind.STACK)
+    made = checked(study(images(lesion)), ResultKind.STACK)
     assert [one.InstanceNumber for one in made] == [1, 2, 3, 4, 5]
     assert [one.ImagePositionPatient[2] for one in made] == [2.5, 5, 7.5, 10, 12.5]
     assert {one.FrameOfReferenceUID for one in made} == {"1.2.3.9"}
@@ -46,7 +36,7 @@ def test_a_stack_has_every_image_where_its_source_lies(images: Images) -> None:
 
 
 def test_a_stack_is_painted_strongly_only_where_the_class_is_found(images: Images) -> None:
-    found, absent = pictures(study(images([0.9, 0.2])), ResultKind.STACK)
+    found, absent = checked(study(images([0.9, 0.2])), ResultKind.STACK)
     assert "opacity of 0.6" in found.DerivationDescription
     assert "opacity of 0.3" in absent.DerivationDescription
 
@@ -57,20 +47,20 @@ def test_one_colour_means_one_class_in_a_stack(tmp_path: Path) -> None:
         image(save(ct_slice(number), tmp_path / f"{number}.dcm"), p)
         for number, p in enumerate(chances, start=1)
     ]
-    made = pictures(study(seen, model(FOURTEEN_CLASSES, "sigmoid")), ResultKind.STACK)
+    made = checked(study(seen, model(FOURTEEN_CLASSES, "sigmoid")), ResultKind.STACK)
     assert all("class Sign 0," in one.DerivationDescription for one in made)
 
 
 def test_frames_and_images_without_numbers_are_counted(tmp_path: Path) -> None:
     path = save(ct_slice(SOPClassUID=EnhancedCTImageStorage, NumberOfFrames=3), tmp_path / "1.dcm")
     seen = [image(path, (0.1, 0.9), frame=frame) for frame in (1, 2, 3)]
-    assert [one.InstanceNumber for one in pictures(study(seen), ResultKind.STACK)] == [1, 2, 3]
+    assert [one.InstanceNumber for one in checked(study(seen), ResultKind.STACK)] == [1, 2, 3]
 
 
 def test_the_image_stands_as_it_is_at_the_left_of_its_capture(images: Images) -> None:
     prediction = study(images([0.9], PixelSpacing=[0.5, 0.5]))
-    [beside] = pictures(prediction, ResultKind.SIDE_BY_SIDE)
-    [capture] = pictures(prediction, ResultKind.CAPTURE)
+    [beside] = checked(prediction, ResultKind.SIDE_BY_SIDE)
+    [capture] = checked(prediction, ResultKind.CAPTURE)
     assert (beside.Rows, beside.Columns) == (1536, 1024)
     above, middle, below = np.split(beside.pixel_array, (384, 1152))
     assert not above.any()
@@ -82,7 +72,7 @@ def test_the_image_stands_as_it_is_at_the_left_of_its_capture(images: Images) ->
 
 
 def test_a_picture_of_two_halves_has_no_place_in_the_patient(images: Images) -> None:
-    [beside] = pictures(study(images([0.9])), ResultKind.SIDE_BY_SIDE)
+    [beside] = checked(study(images([0.9])), ResultKind.SIDE_BY_SIDE)
     for keyword in ("FrameOfReferenceUID", "ImagePositionPatient", "PixelSpacing"):
         assert keyword not in beside
     assert list(beside.PatientOrientation) == ["L", "P"]
@@ -95,8 +85,8 @@ def test_small_and_large_images_stay_within_what_archives_take(
 ) -> None:
     source = radiograph(Rows=rows, Columns=columns, PixelData=bytes(rows * columns * 2))
     prediction = study([image(save(source, tmp_path / "1.dcm"), (0.1, 0.9))])
-    [capture] = pictures(prediction, ResultKind.CAPTURE)
-    [beside] = pictures(prediction, ResultKind.SIDE_BY_SIDE)
+    [capture] = checked(prediction, ResultKind.CAPTURE)
+    [beside] = checked(prediction, ResultKind.SIDE_BY_SIDE)
     assert min(capture.Rows, capture.Columns) >= 512
     assert max(beside.Rows, beside.Columns) <= 4096
     assert min(beside.Rows, beside.Columns) >= 1024
@@ -106,7 +96,7 @@ def test_small_and_large_images_stay_within_what_archives_take(
 def test_every_form_is_a_series_of_its_own(images: Images) -> None:
     prediction = study(images([0.9, 0.2]))
     forms = (ResultKind.CAPTURE, ResultKind.STACK, ResultKind.SIDE_BY_SIDE)
-    made = [one for kind in forms for one in pictures(prediction, kind)]
+    made = [one for kind in forms for one in checked(prediction, kind)]
     assert len({one.SeriesInstanceUID for one in made}) == len(forms)
     assert len({one.SeriesNumber for one in made}) == len(forms)
     assert len({one.SOPInstanceUID for one in made}) == len(made)
@@ -115,7 +105,7 @@ def test_every_form_is_a_series_of_its_own(images: Images) -> None:
 def test_an_image_of_a_stack_that_explains_nothing_says_so(images: Images) -> None:
     first, second = images([0.9, 0.8])
     flat = replace(second, saliency=second.saliency * 0)
-    _, made = pictures(study([first, flat]), ResultKind.STACK)
+    _, made = checked(study([first, flat]), ResultKind.STACK)
     assert "explains nothing" in made.DerivationDescription
 
 
