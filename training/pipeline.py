@@ -20,7 +20,7 @@ from training.evaluate.publish import calibration_of
 from training.explain import explain
 from training.learn.finetune import finetune
 from training.learn.train import load_network, train
-from training.run.disk import room
+from training.run.disk import clear_disk_errors
 from training.run.run import STEPS, Run, Stopwatch
 
 Summary = Mapping[str, object]
@@ -68,7 +68,7 @@ class Pipeline:
             self.run.log(f"{name}: already done")
             return
         watch = Stopwatch()
-        with room(self.run.folder):
+        with clear_disk_errors(self.run.folder):
             summary = self._steps[name]()
         self.run.finish(name, summary, watch.seconds)
         self.run.log(f"{name}: done in {watch.seconds:.0f} s")

@@ -29,6 +29,9 @@ if importlib.util.find_spec("keras") is None and not os.environ.get("CI"):
         "test_network.py",
         "test_train.py",
         "test_losses.py",
+        "test_figure.py",
+        "test_toml.py",
+        "test_toy_network.py",
     ]
 
 SMALL: dict[str, dict[str, object]] = {

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from training.learn.losses import class_loss, heat_inside, missed
+from training.learn.losses import box_loss, class_loss, heat_inside
 from training.learn.schedules import Schedule
 from training.recipe.recipe import Recipe
 
@@ -58,7 +58,7 @@ def test_smoothing_makes_certainty_cost_something(small_recipe: Recipe) -> None:
 def test_heat_outside_the_box_costs_and_an_image_without_one_is_free() -> None:
     boxed = np.array([[1.0], [1.0], [0.0]], dtype=np.float32)
     found = np.array([[0.9], [0.1], [0.0]], dtype=np.float32)
-    inside, outside, free = np.asarray(missed(boxed, found))
+    inside, outside, free = np.asarray(box_loss(boxed, found))
     assert inside < outside
     assert free == 0.0
 

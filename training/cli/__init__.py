@@ -30,7 +30,7 @@ def function(name: str) -> Callable[..., None]:
     return found
 
 
-_EXTRA = ("keras", "matplotlib", "onnx", "optuna", "tf2onnx")
+_EXTRA = ("keras", "matplotlib", "onnx", "optuna", "tf2onnx", "tomli_w")
 
 
 def need_extra(*names: str) -> None:

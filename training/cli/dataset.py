@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from training.cli import need_extra
 from training.cli.options import AsJson, Limit, RecipeName, print_result, read_recipe
 
 
@@ -28,6 +29,7 @@ def dataset(
 
     Nothing is downloaded and nothing is trained.
     """
+    need_extra("httpx", "tenacity", "tomli_w")
     chosen = read_recipe(recipe, seed=None, limit=limit, epochs=None)
     from rich.console import Console
 

@@ -14,13 +14,13 @@ _DRAWS = 10
 _NOISE_SEED = 0x5EED
 
 
-def moves(config: Augmentation) -> bool:
+def is_geometric(config: Augmentation) -> bool:
     """Tell whether a recipe rotates, shifts, flips or zooms."""
     flips = config.flip_horizontal or config.flip_vertical
     return flips or max(config.rotation_degrees, config.shift, config.zoom) > 0
 
 
-def varies(config: Augmentation) -> bool:
+def changes_intensity(config: Augmentation) -> bool:
     """Tell whether a recipe changes intensities."""
     return max(config.contrast, config.brightness, config.gamma, config.noise) > 0
 
@@ -50,14 +50,14 @@ def augment(
     key = tf.stack([tf.constant(seed, tf.int64), tf.cast(batch, tf.int64)])
     # Every step has its own columns, so that switching one off does not change the others.
     draws = tf.random.stateless_uniform([count, _DRAWS], key)
-    if moves(config):
+    if is_geometric(config):
         height, width = (tf.cast(side, tf.float32) for side in tf.unstack(tf.shape(grey)[1:3]))
         transforms = _transforms(draws, config, height, width)
         fill = "NEAREST" if config.fill == "nearest" else "CONSTANT"
         grey = _resample(grey, transforms, "BILINEAR", fill)
         if inside is not None:
             inside = _resample(inside, transforms, "NEAREST", "CONSTANT")
-    if varies(config):
+    if changes_intensity(config):
         grey = _intensity(grey, draws, config, key)
     return grey, inside
 

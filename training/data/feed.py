@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from pacs_ai.model.preprocess import affine
-from training.data.augment import augment, moves, varies
+from training.data.augment import augment, changes_intensity, is_geometric
 from training.data.read import Floats, multi_hot
 from training.data.sampling import Indices, Weights, balance_weights, batches
 from training.data.store import Store
@@ -53,7 +53,9 @@ def feed(
         batch: tf.Tensor, grey: tf.Tensor, inside: tf.Tensor, y: tf.Tensor, weight: tf.Tensor
     ) -> tuple[object, ...]:
         marked = inside if boxed else None
-        if training and (moves(recipe.augmentation) or varies(recipe.augmentation)):
+        if training and (
+            is_geometric(recipe.augmentation) or changes_intensity(recipe.augmentation)
+        ):
             grey, marked = augment(grey, marked, recipe.augmentation, seed, batch)
         x = grey * factor - offset
         target: object = y

@@ -19,7 +19,7 @@ from training.data.classes import Collected, CollectedSample
 from training.data.pool import parallel_map
 from training.data.samples import SPLITS, Sample
 from training.recipe.data import PhantomData
-from training.run.disk import room
+from training.run.disk import clear_disk_errors
 
 _SEED_STEP = 1_000_003
 """Distance of the seeds of two splits, so that they share no patient."""
@@ -54,7 +54,7 @@ def _drawn(planned: Sequence[Planned], console: Console, what: str) -> Iterator[
 
 
 def _draw(planned: Planned) -> PhantomStudy:
-    with room(planned.args[0].parent):
+    with clear_disk_errors(planned.args[0].parent):
         return planned()
 
 

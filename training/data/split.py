@@ -7,7 +7,7 @@ from pacs_ai.errors import DataError
 from training.data.classes import CollectedSample
 from training.data.samples import SPLITS, TEST, TRAIN, VALIDATION, SplitName
 from training.recipe.data import Split
-from training.recipe.selection import rank
+from training.recipe.selection import hash_rank
 
 _PARTS = 2**64
 
@@ -72,7 +72,7 @@ def _drawn(unit: str, split: Split) -> SplitName:
 
 def _share(unit: str, split: Split) -> float:
     """Return a number in [0, 1) that depends only on patient and salt."""
-    return rank(unit, split.salt) / _PARTS
+    return hash_rank(unit, split.salt) / _PARTS
 
 
 def join_groups(patients: Sequence[str], pairs: Iterable[tuple[int, int]]) -> list[str]:
@@ -100,7 +100,7 @@ def join_groups(patients: Sequence[str], pairs: Iterable[tuple[int, int]]) -> li
         return patient
 
     for first, second in pairs:
-        low, high = sorted((root(patients[first]), root(patients[second])), key=rank)
+        low, high = sorted((root(patients[first]), root(patients[second])), key=hash_rank)
         above[high] = low
     return [root(patient) for patient in patients]
 
@@ -121,7 +121,7 @@ def limit_patients(
     kept: dict[str, dict[str, None]] = {name: {} for name in SPLITS}
     for name in SPLITS:
         lists = [
-            sorted(set(who), key=rank) for (of, _), who in sorted(queues.items()) if of == name
+            sorted(set(who), key=hash_rank) for (of, _), who in sorted(queues.items()) if of == name
         ]
         for turn in range(max(map(len, lists), default=0)):
             for who in lists:

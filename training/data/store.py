@@ -17,7 +17,7 @@ from training.data.pool import parallel_map
 from training.data.read import Floats, fit_sample
 from training.data.samples import Sample
 from training.recipe.data import Feeding
-from training.run.disk import room
+from training.run.disk import clear_disk_errors
 
 _SHARE_OF_MEMORY = 0.4
 """Share of the free memory that a store may use; a larger one goes to disk."""
@@ -73,7 +73,9 @@ def load_store(
         grey = np.empty(shape, dtype=np.float32)
         return Store(tuple(samples), grey, _read(samples, spec, feeding.workers, grey))
     place, size = folder or tempfile.gettempdir(), np.prod(shape) * 4 / 2**30
-    with room(Path(place), f"{size:.1f} GiB of preprocessed images; free some, or another --out"):
+    with clear_disk_errors(
+        Path(place), f"{size:.1f} GiB of preprocessed images; free some, or another --out"
+    ):
         return _on_disk(samples, spec, feeding, folder)
 
 

@@ -11,7 +11,7 @@ from training.download.nbia import Nbia
 from training.download.source import Series, Source
 from training.download.transfer import THREADS, Fetched, Progress, transfer
 from training.recipe.data import Archive, Condition
-from training.recipe.selection import matches, rank
+from training.recipe.selection import hash_rank, matches
 
 __all__ = ["Fetched", "Idc", "Nbia", "Progress", "Source", "fetch", "look_up", "open_source"]
 
@@ -84,7 +84,7 @@ def fetch(
             f"{', '.join(sorted({key for series in found for key in series.facts}))}"
         )
     if limit is not None:
-        patients = sorted({series.patient for series in chosen}, key=rank)[:limit]
+        patients = sorted({series.patient for series in chosen}, key=hash_rank)[:limit]
         chosen = [series for series in chosen if series.patient in patients]
     return transfer(chosen, folder, source, progress, threads)
 

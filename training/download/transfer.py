@@ -19,7 +19,7 @@ from pathlib import Path
 from pacs_ai.errors import NoSpace, PeerError, PeerUnreachable, StorageError
 from training.download.licences import write_licences
 from training.download.source import Advance, File, Series, Source
-from training.run.disk import room
+from training.run.disk import clear_disk_errors
 
 RECORD = "series.json"
 PARTS = ".parts"
@@ -85,7 +85,9 @@ def transfer(
     with _disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(folder / PARTS, ignore_errors=True)
-        there = {series.uid: files for series in wanted if (files := _there(folder, series.uid))}
+        there = {
+            series.uid: files for series in wanted if (files := _complete_files(folder, series.uid))
+        }
         missing = [series for series in wanted if series.uid not in there]
         progress.begin(len(wanted), len(there), sum(series.bytes for series in missing))
         _refuse_too_little_room(folder, missing)
@@ -171,7 +173,7 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _there(folder: Path, uid: str) -> list[File]:
+def _complete_files(folder: Path, uid: str) -> list[File]:
     """List the files of a series that is complete; none if one is missing or of another size."""
     try:
         record = json.loads((folder / uid / RECORD).read_text(encoding="utf-8"))
@@ -200,7 +202,7 @@ def _disk(folder: Path) -> Iterator[None]:
     """Turn disk errors into errors that name the remedy."""
     again = "complete series are kept; free some space and start the same command again"
     try:
-        with room(folder, again):
+        with clear_disk_errors(folder, again):
             yield
     except OSError as error:
         raise StorageError(f"{folder} cannot be written: {error.strerror}") from error

@@ -42,7 +42,7 @@ def accuracy(recipe: Recipe) -> keras.metrics.Metric:
     return keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)
 
 
-def missed(boxed: keras.KerasTensor, found: keras.KerasTensor) -> keras.KerasTensor:
+def box_loss(boxed: keras.KerasTensor, found: keras.KerasTensor) -> keras.KerasTensor:
     """Loss for heat outside the box, shape (n,): 0 for an image without a box.
 
     Parameters

@@ -15,7 +15,7 @@ from keras import layers
 
 from training.data.feed import feed
 from training.data.store import Store
-from training.learn.losses import accuracy, class_loss, heat_inside, missed
+from training.learn.losses import accuracy, box_loss, class_loss, heat_inside
 from training.networks import FEATURES, LOGITS
 from training.recipe.recipe import Recipe
 
@@ -96,7 +96,7 @@ def compile_model(
     if isinstance(model.output, dict):
         model.compile(
             optimizer,
-            {CLASS: loss, MAP: missed},
+            {CLASS: loss, MAP: box_loss},
             loss_weights={CLASS: 1.0, MAP: recipe.optimisation.map_weight},
             metrics={CLASS: [measure]},
             jit_compile=False,

@@ -14,7 +14,7 @@ def matches(value: str | Sequence[str], condition: Condition) -> bool:
     return any(fnmatchcase(each, pattern) for each in values for pattern in patterns)
 
 
-def rank(unit: str, salt: str = "") -> int:
-    """Give a patient a place in an order that has nothing to do with anything."""
+def hash_rank(unit: str, salt: str = "") -> int:
+    """Return the place of a patient in an order by hash, which does not depend on the data."""
     digest = hashlib.sha256(f"{salt}|{unit}".encode()).digest()
     return int.from_bytes(digest[:8], "big")

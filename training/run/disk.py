@@ -9,7 +9,9 @@ from pacs_ai.files import is_full, translated
 
 
 @contextmanager
-def room(folder: Path, remedy: str = "free some space; --resume then goes on") -> Iterator[None]:
+def clear_disk_errors(
+    folder: Path, remedy: str = "free some space; --resume then goes on"
+) -> Iterator[None]:
     """Turn the error of a full disk into one that names the folder and the remedy.
 
     Raises
@@ -37,7 +39,7 @@ def make_folder(folder: Path) -> Path:
     """
     with (
         translated(folder, "cannot be made"),
-        room(folder, "free some space, or name another folder"),
+        clear_disk_errors(folder, "free some space, or name another folder"),
     ):
         folder.mkdir(parents=True, exist_ok=True)
     return folder
