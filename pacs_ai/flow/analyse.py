@@ -23,9 +23,9 @@ from pacs_ai.errors import (
 )
 from pacs_ai.flow import retry
 from pacs_ai.flow.context import FlowContext, pair_key
-from pacs_ai.flow.insist import insist
 from pacs_ai.flow.intact import check_instances, is_outage
 from pacs_ai.flow.loopguard import OWN_RESULT
+from pacs_ai.flow.record_outcome import record_outcome
 from pacs_ai.flow.sources import sources_of
 from pacs_ai.flow.store_results import (
     SpoolWriter,
@@ -99,7 +99,7 @@ def _put_off(context: FlowContext, lease: jobs.Lease, error: PacsAIError) -> Non
             jobs.fail(transaction, lease, error.code, error.message)
 
     try:
-        insist(context, write)
+        record_outcome(context, write)
     except LeaseLost as lost:
         _log.warning("job was taken over", job=lease.job_id, error=lost.code)
         return
@@ -193,7 +193,7 @@ def _note_unusable(
         for instance_id, reason in changed.items():
             instances.mark_unusable(transaction, instance_id, reason)
 
-    insist(context, write)
+    record_outcome(context, write)
 
 
 def _finish(
@@ -216,7 +216,7 @@ def _finish(
             context.engine.enqueue(transaction, TaskKind.DELIVER, key)
 
     try:
-        insist(context, write)
+        record_outcome(context, write)
     except LeaseLost:
         for result in made:
             if result.fresh:

@@ -14,8 +14,8 @@ from pacs_ai.domain import JobId, TaskKind
 from pacs_ai.errors import ConfigError, PeerError, StorageError
 from pacs_ai.flow import retry, settle
 from pacs_ai.flow.context import FlowContext, pair_key, split_pair
-from pacs_ai.flow.insist import insist
 from pacs_ai.flow.intact import check_result
+from pacs_ai.flow.record_outcome import record_outcome
 from pacs_ai.flow.substitute import substitute
 from pacs_ai.logs import get_logger
 from pacs_ai.store import deliveries, withholding
@@ -86,7 +86,7 @@ def _put_off(
     def write(transaction: Transaction) -> None:
         settle.not_readable(context, transaction, peer, claimed, error)
 
-    insist(context, write)
+    record_outcome(context, write)
 
 
 def _send(
@@ -114,7 +114,7 @@ def _send(
 
     if not left:
         return
-    stored = insist(context, write)
+    stored = record_outcome(context, write)
     late = [one.error for _, one in left if one.answer is DeliveryAnswer.NOT_NOW and one.error]
     if late and not stored:
         _log.warning("delivery postponed", job=job, peer=name, error=late[0].code)

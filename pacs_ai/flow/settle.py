@@ -12,8 +12,8 @@ from pacs_ai.destinations.base import DeliveryAnswer, DeliveryOutcome
 from pacs_ai.errors import ConfigError, PacsAIError, StorageError
 from pacs_ai.flow import retry
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.insist import insist
 from pacs_ai.flow.intact import is_outage
+from pacs_ai.flow.record_outcome import record_outcome
 from pacs_ai.logs import get_logger
 from pacs_ai.store import deliveries
 from pacs_ai.store.deliveries import ClaimedDelivery
@@ -120,7 +120,7 @@ def fail_all(context: FlowContext, batch: Sequence[ClaimedDelivery], error: Conf
         for claimed in batch:
             give_up(transaction, claimed, error.code, error.message)
 
-    insist(context, write)
+    record_outcome(context, write)
 
 
 def give_up(

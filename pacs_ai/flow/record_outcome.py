@@ -18,7 +18,7 @@ PAUSE_SECONDS = 2.0
 _log = get_logger()
 
 
-def insist(context: FlowContext, work: Callable[[Transaction], T]) -> T:
+def record_outcome(context: FlowContext, work: Callable[[Transaction], T]) -> T:
     """Run work in a transaction, again and again while the database cannot be written.
 
     Otherwise a finished analysis or transfer would be repeated, and count as a crash.
