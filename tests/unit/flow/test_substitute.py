@@ -47,21 +47,21 @@ def archive() -> odd.OddPeer:
 
 
 @pytest.fixture
-def patient(
-    context: FlowContext,
-    clock: ManualClock,
-    send: Callable[..., StoreAnswer],
-    ct: Dataset,
-    archive: odd.OddPeer,
-) -> Iterator[Patient]:
-    """An analysed study: a report in 3D SR and a capture wait for two names of one archive."""
+def received(context: FlowContext, send: Callable[..., StoreAnswer], ct: Dataset) -> FlowContext:
+    """A node that has received one CT slice."""
     assert send(ct).status == 0x0000
+    return context
+
+
+@pytest.fixture
+def patient(received: FlowContext, clock: ManualClock, archive: odd.OddPeer) -> Iterator[Patient]:
+    """An analysed study: a report in 3D SR and a capture wait for two names of one archive."""
     rule = Rule(name="all", model="demo", send_to=("archive", "second"))
     with odd.listening(archive) as address:
         peer = DimsePeer(ae_title="ARCHIVE", host="127.0.0.1", port=address.port)
         peers = {"archive": peer, "second": peer}
-        config = Config(storage=context.config.storage, peers=peers, rules=(rule,))
-        one = Patient(replace(context, config=config), clock)
+        config = Config(storage=received.config.storage, peers=peers, rules=(rule,))
+        one = Patient(replace(received, config=config), clock)
         one.route()
         assert one.analyse().state == JobState.SUCCEEDED
         yield one
