@@ -20,7 +20,9 @@ CONFIG = "/etc/pacs-ai/pacs-ai.toml"
 def shown(root: Path) -> tuple[str, str]:
     """The two configurations of the page: the plain one, and what TLS adds to it."""
     page = (root / "docs" / "deploy.md").read_text()
-    plain, tls = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
+    shown = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
+    [plain] = [text for text in shown if text.startswith("[node]")]
+    [tls] = [text for text in shown if "[tls]" in text]
     return plain, re.sub(r"^  ", "", tls, flags=re.MULTILINE)
 
 
