@@ -32,6 +32,7 @@ if importlib.util.find_spec("keras") is None and not os.environ.get("CI"):
         "test_figure.py",
         "test_toml.py",
         "test_toy_network.py",
+        "test_walkthrough.py",
     ]
 
 SMALL: dict[str, dict[str, object]] = {

@@ -6,6 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from training.data.feed import feed
+from training.data.samples import Dataset
+from training.data.store import load_store
+from training.networks import build_network
+from training.recipe.recipe import Recipe
+
 pytestmark = pytest.mark.train
 
 PLACE = re.compile(r"\[`(training/[\w/]+\.py)`\]\(\.\./(training/[\w/]+\.py)\)\s+`(\w+)`")
@@ -56,3 +62,29 @@ def test_the_steps_are_told_in_the_order_of_the_pipeline(page: str) -> None:
 
 def test_it_is_read_in_one_sitting(page: str) -> None:
     assert len(page.split()) < 2000
+
+
+def test_the_shapes_that_it_tells_are_those_of_the_phantom_run(
+    page: str, demo_recipe: Recipe, dataset: Dataset
+) -> None:
+    network = build_network(demo_recipe.input, demo_recipe.network, len(demo_recipe.classes))
+    rows = re.findall(r"^\| `?(\w+)`?[^|]* \| \(n, ([\d, ]+)\) \|$", page, re.MULTILINE)
+    shapes = {name: tuple(map(int, numbers.split(","))) for name, numbers in rows}
+    assert shapes.keys() == {"image", "features", "pooled", "logits"}
+    for name, shape in shapes.items():
+        assert network.get_layer(name).output.shape == (None, *shape), name
+
+    store = load_store(dataset.train, demo_recipe.input, demo_recipe.feeding)
+    assert "`Store.grey`, one split | (n, 128, 128) | float32 | [0, 1] |" in page
+    assert store.grey.shape[1:] == (128, 128)
+    assert store.grey.dtype == "float32"
+    assert 0 <= store.grey.min() < store.grey.max() <= 1
+    x, y = next(iter(feed(store, demo_recipe, training=True)))
+    assert "`x` (32, 128, 128, 1) float32" in page
+    assert "`x` has a second channel" in page
+    assert x.shape == (32, 128, 128, 2)
+    assert "`class` (32, 2) and `map` (32, 1)" in page
+    assert {name: tuple(part.shape) for name, part in y.items()} == {
+        "class": (32, 2),
+        "map": (32, 1),
+    }

@@ -1,1 +1,1 @@
-"""From a trained network to a bundle that the node serves, with its card; smaller bundles of it."""
+"""Export of a trained network as a bundle that the node serves, its card, and smaller bundles."""

@@ -1,1 +1,1 @@
-"""Find the weights: training, fine-tuning, tuning of settings, and what they share."""
+"""Training, fine-tuning and hyperparameter search, and the parts that they share."""

@@ -1,1 +1,1 @@
-"""The folder of a run, and how files get there."""
+"""The folder of a run, and its disk."""
