@@ -30,12 +30,11 @@ def settle(
     outcome: DeliveryOutcome,
 ) -> bool:
     """Record what became of one file at its destination; True if the destination has it."""
-    answer, error, status = outcome.answer, outcome.error, outcome.status or 0
-    note = outcome.note
+    answer, error, note = outcome.answer, outcome.error, outcome.note
     if answer is DeliveryAnswer.HELD_ALREADY:
-        note = _held(peer, claimed, status)
+        note = _held(peer, claimed, outcome.status or 0)
     if answer is DeliveryAnswer.STORED or (answer is DeliveryAnswer.HELD_ALREADY and note):
-        return deliveries.stored(transaction, claimed, status=status, note=note)
+        return deliveries.stored(transaction, claimed, status=outcome.status, note=note)
     if error is None:
         deliveries.hold(transaction, claimed)
     elif answer is DeliveryAnswer.CLASS_REFUSED and claimed.kind == REJECTION:

@@ -95,7 +95,9 @@ def claim(
     return batch
 
 
-def stored(transaction: Transaction, claimed: ClaimedDelivery, *, status: int, note: str) -> bool:
+def stored(
+    transaction: Transaction, claimed: ClaimedDelivery, *, status: int | None, note: str
+) -> bool:
     """Move SENDING → STORED: the destination has it, perhaps with a remark."""
     return _end_attempt(
         transaction,

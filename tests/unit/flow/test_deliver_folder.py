@@ -22,6 +22,7 @@ def test_results_are_delivered_and_nobody_is_asked_for_commitment(patient: Ready
     folder = patient.context.config.peers["pacs"].path
     folder.mkdir()
     assert patient.deliver() == ["STORED"] * 2
+    assert {row.status_code for row in patient.rows()} == {None}
     assert sorted(path.name for path in folder.iterdir()) == ["2.25.1.dcm", "2.25.2.dcm"]
     remind(patient.context)
     assert patient.tasks(TaskKind.COMMIT) == []
