@@ -1,4 +1,4 @@
-"""A person has decided whose study it is: results are made anew, and the old ones withdrawn."""
+"""End a CONFLICT: an operator says whose study it is; new results replace the old ones."""
 
 from pacs_ai.domain import StudyId, TaskKind
 from pacs_ai.flow.context import FlowContext

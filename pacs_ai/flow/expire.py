@@ -1,7 +1,7 @@
-"""What was set aside for a person has an end, too: it is told before, and comes by itself.
+"""Remove what was set aside for an operator after ``storage.keep_aside_days``, and warn before.
 
-Files in ``variants`` and ``quarantine`` that no row knows, and studies in CONFLICT. What a row
-knows goes with its study. The audit trail keeps its lines.
+These are files in ``variants`` and ``quarantine`` without a row, and studies in CONFLICT. A file
+with a row is removed with its study. The audit trail keeps its lines.
 """
 
 from collections.abc import Iterator
@@ -16,21 +16,21 @@ from pacs_ai.store.schema import Study
 from pacs_ai.store.spool import Spool
 
 _AHEAD = timedelta(days=3)
-"""So long before its end a thing is told of; half its time, if that is shorter."""
+"""The warning comes this long before the removal, or after half the time if that is later."""
 
 _log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """A file that no row knows, and when it goes."""
+    """A file without a row, and when it is removed."""
 
     path: str
     ends: datetime
 
 
 class Expiry:
-    """Removes what was set aside at the end of ``storage.keep_aside_days``.
+    """Removes what was set aside when ``storage.keep_aside_days`` are over.
 
     Parameters
     ----------
@@ -43,12 +43,12 @@ class Expiry:
         self._told: set[str] = set()
 
     def sweep(self, now: datetime) -> int:
-        """Remove what is over, tell once of what will be soon; return how much went.
+        """Remove what is due, warn once of what is due soon; return how much was removed.
 
         Parameters
         ----------
         now
-            The date by which files age.
+            The date that the age of files is measured by.
         """
         soon = now + min(_AHEAD, kept_for(self._context) / 2)
         return self._studies(now, soon) + self._files(now, soon)
@@ -94,7 +94,7 @@ def kept_for(context: FlowContext) -> timedelta:
 
 
 def held_studies(context: FlowContext) -> list[tuple[Study, datetime]]:
-    """Return the studies in CONFLICT, and when each goes if nobody resolves it."""
+    """Return the studies in CONFLICT, and when each is removed if nobody resolves it."""
     with context.database.read() as session:
         found = expiry.conflicts(session)
     return [(study, since + kept_for(context)) for study, since in found]
@@ -108,7 +108,7 @@ def all_files_aside(context: FlowContext) -> list[SetAside]:
 
 
 def files_aside(context: FlowContext) -> Iterator[SetAside]:
-    """Give the files of this node that were set aside and that no row knows."""
+    """Yield the files of this node that were set aside and have no row."""
     with context.database.read() as session:
         known = instances.known_paths(session, f"{context.spool.node}/")
     for path, since in context.spool.aside():

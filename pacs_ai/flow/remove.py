@@ -1,4 +1,4 @@
-"""A study is removed on a person's word, files and rows, so that it can be sent again."""
+"""Delete a study for an operator, files and rows, so that it can be sent again."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,14 +15,14 @@ _log = get_logger()
 
 
 def delete(context: FlowContext, study: Study) -> deletion.Deleted:
-    """Remove a study of which nothing is under way.
+    """Remove a study that no job or delivery is working on.
 
-    Rows go before files: a crash in between leaves files, never rows without one.
+    Rows are deleted before files: a crash in between leaves files, never rows without a file.
 
     Raises
     ------
     IllegalTransition
-        If anything is; the message says what.
+        If one is; the message says which.
     """
     with context.write(ACTOR) as transaction:
         if withdrawals.owed(transaction, study, context.config.told_of_withdrawals):
@@ -41,9 +41,9 @@ def delete(context: FlowContext, study: Study) -> deletion.Deleted:
 
 
 def remove_files(context: FlowContext, paths: Sequence[str]) -> list[str]:
-    """Remove files that have no rows any more; returns those that are gone.
+    """Remove files whose rows are deleted; return those that could be removed.
 
-    The disk may refuse: the next start of the node tries again, see `left_over`.
+    If the disk refuses, the next start of the node tries again; see `left_over`.
     """
     removed = []
     for path in paths:
@@ -57,10 +57,10 @@ def remove_files(context: FlowContext, paths: Sequence[str]) -> list[str]:
 
 
 def left_over(context: FlowContext, path: str, study_instance_uid: str) -> bool:
-    """Tell whether an instance's file is older than the removal of its study.
+    """Whether the file of an instance is older than the removal of its study.
 
-    It was to go with its study: the node was killed meanwhile, the disk refused, or it came back
-    with a backup.
+    Such a file should have gone with its study: the node was killed, the disk refused, or a backup
+    brought the file back.
     """
     with context.database.read() as session:
         at = deletion.removed_at(session, study_instance_uid)

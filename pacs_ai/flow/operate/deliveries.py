@@ -6,11 +6,7 @@ from pacs_ai.domain import DeliveryState, TaskKind
 from pacs_ai.errors import StateError
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.operate.retrying import Retried, retry_matching
-from pacs_ai.store import (
-    operator,
-    retryable,
-    sending,
-)
+from pacs_ai.store import operator, retryable, sending
 from pacs_ai.store.operator import ACTOR
 from pacs_ai.store.records import DeliveryRecord
 from pacs_ai.store.schema import Delivery

@@ -6,12 +6,7 @@ from pacs_ai.domain import JobId, JobState, TaskKind
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate.find import find_job
 from pacs_ai.flow.operate.retrying import Retried, retry_matching
-from pacs_ai.store import (
-    operator,
-    overview,
-    results,
-    retryable,
-)
+from pacs_ai.store import operator, overview, results, retryable
 from pacs_ai.store.operator import ACTOR
 from pacs_ai.store.records import (
     DeliveryRecord,
