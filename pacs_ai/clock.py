@@ -18,7 +18,7 @@ def pause(seconds: float) -> None:
 
 
 class Clock(Protocol):
-    """Two clocks: one that tells the date and may jump, one that only counts."""
+    """Two clocks: one gives the date and may jump, the other only counts."""
 
     def now(self) -> datetime:
         """Date and time, UTC. For records and for what people read."""

@@ -127,9 +127,9 @@ class InstanceHeader:
     """What selection and routing need to know of one instance; nothing that names a patient.
 
     Absent attributes are the empty string, zero, or None. ``age_years`` is the patient's age at
-    the examination; it is held against what a model was made for and kept nowhere.
+    the examination; it is compared with what a model was made for and kept nowhere.
     ``frame_orientations`` are those of the first frames, where frames do not share ``orientation``.
-    ``patient_path`` is the file that says who the patient is, where the own was corrected since.
+    ``patient_path`` is the file that says who the patient is, if this one was corrected later.
     """
 
     path: Path
@@ -272,7 +272,7 @@ class Refusal:
 class StudyPrediction:
     """What the model says of a study: all analysed images and their aggregate.
 
-    ``decisive`` is the index in ``images`` of the image that speaks loudest for a positive class.
+    ``decisive`` is the index in ``images`` of the image with the highest score of a positive class.
     ``reservations`` say what about the images the model was not made for, and what it has not seen.
     """
 

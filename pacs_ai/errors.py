@@ -77,7 +77,7 @@ class NoFittingSeries(DataError):
 
 
 class ResultWithheld(DataError):
-    """The images are unlike those the model learned from, and it was told to keep silent then.
+    """The images are unlike those the model learned from, and its bundle forbids a result.
 
     Look at the images; if they are what the model is for, it needs training with such images.
     """
@@ -259,7 +259,7 @@ class StateError(PacsAIError):
 
 
 class IllegalTransition(StateError):
-    """The state machine has no such arrow. ``show`` tells the state, the message what it allows."""
+    """The state machine does not allow this change. The message says what it allows."""
 
     code = "ILLEGAL_TRANSITION"
 

@@ -124,7 +124,7 @@ def is_full(error: OSError) -> bool:
 
 @contextmanager
 def translated(path: object, problem: str = "") -> Iterator[None]:
-    """Turn what the system says of a file into an error of ours.
+    """Raise an error of the file system as an error of `pacs_ai.errors`.
 
     Parameters
     ----------

@@ -56,7 +56,7 @@ def setup_logging(settings: Log, debug_file: Path | None = None) -> None:
     Notes
     -----
     pydicom, pynetdicom and SQLAlchemy quote values in their messages: below WARNING they are
-    silenced, at every level of ours.
+    silenced, whatever level ``settings`` names.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
@@ -72,7 +72,7 @@ def setup_logging(settings: Log, debug_file: Path | None = None) -> None:
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(settings.level),
-        # looked up at each event: whoever redirects standard error gets what comes after
+        # looked up at each event, so that a redirection of standard error takes effect
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )

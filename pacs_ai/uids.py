@@ -13,7 +13,7 @@ _UID_CHARACTERS = re.compile(r"[0-9]+(\.[0-9]+)*")
 
 
 def derived_uid(*key: str) -> str:
-    """Make the UID that belongs to a key, for ever.
+    """Return the UID that belongs to a key, always the same.
 
     Parameters
     ----------

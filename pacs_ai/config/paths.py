@@ -1,4 +1,4 @@
-"""Where relative paths of the configuration start: told by the type of their key."""
+"""Where relative paths of the configuration start; the type of a key says that it is a path."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -118,7 +118,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _clear_text(self) -> Self:
-        """Keep what came by TLS from leaving in clear text, unless somebody says so."""
+        """Refuse to send in clear text what came by TLS, unless the configuration allows it."""
         if self.tls.certificate is None or self.tls.plain:
             return self
         for name, peer in self.dimse_peers.items():
@@ -131,7 +131,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _results(self) -> Self:
-        """Refuse a choice of results that could never have an effect."""
+        """Refuse a choice of results that cannot have an effect."""
         for name, peer in self.peers.items():
             files = sorted(DOCUMENTS.intersection(peer.results or ()))
             if files and not peer.takes_documents:
@@ -167,7 +167,7 @@ class Config(Section):
 
     @property
     def told_of_withdrawals(self) -> list[str]:
-        """Names of the peers that are told of results that do not hold any more."""
+        """Names of the peers that get a rejection note when results do not hold any more."""
         return [name for name, peer in self.peers.items() if peer.rejection_note]
 
     def timing(self, calling_aet: str, modality: str) -> Study:

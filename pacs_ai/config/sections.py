@@ -32,7 +32,7 @@ def _title(title: str) -> str:
 
 
 def _caller(entry: str) -> str:
-    """Check an entry of ``accept_from``; one that lets nobody in would be found out at night."""
+    """Check an entry of ``accept_from``; an entry that lets nobody in is an error at the start."""
     title, at, address = entry.rpartition("@")
     title = title if at else entry
     literal = not any(sign in title for sign in "*?[")
@@ -128,7 +128,7 @@ class StudyTiming(Section):
     quiet_seconds: Seconds | None = None
     """Seconds without a new instance and without an open association that brings some."""
     max_wait_seconds: Seconds | None = None
-    """Seconds after the first instance at which the study is closed whatever arrives."""
+    """Seconds after the first instance at which the study is closed in any case."""
     release_seconds: float | None = Field(None, ge=0)
     """Seconds after the association's release, if nothing new arrived; not set: wait quietly."""
 
@@ -139,14 +139,14 @@ class Study(StudyTiming):
     quiet_seconds: Seconds | None = 60
     """Seconds without a new instance and without an open association that brings some."""
     max_wait_seconds: Seconds | None = 3600
-    """Seconds after the first instance at which the study is closed whatever arrives."""
+    """Seconds after the first instance at which the study is closed in any case."""
     modality: dict[str, StudyTiming] = {}
     """The same keys for one modality. CR, DX and MG come with ``release_seconds = 3``."""
 
     @model_validator(mode="before")
     @classmethod
     def _projection_radiography(cls, data: object) -> object:
-        """Radiographs arrive as one small association: waiting a minute would be for nothing."""
+        """Radiographs arrive in one small association: there is nothing to wait a minute for."""
         given = data.get("modality", {}) if isinstance(data, dict) else None
         if not isinstance(data, dict) or not isinstance(given, dict):
             return data
@@ -168,7 +168,7 @@ class Engine(Section):
     workers: int = Field(1, ge=1, le=256)
     """Worker processes that analyse."""
     lease_seconds: Seconds = 120
-    """A worker that does not renew its lease for so long has lost its job."""
+    """A worker that does not renew its lease for this time loses its job."""
     job_timeout_seconds: Seconds = 900
     """A job that runs longer is ended, and the attempt counts."""
     retry_hours: float = Field(24, ge=0)

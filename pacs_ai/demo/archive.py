@@ -2,7 +2,7 @@
 
 ``python -m pacs_ai.demo.archive FOLDER`` listens on a free port of this machine, writes the port
 in a line on standard output, and runs until SIGTERM. For demonstrations only: it never deletes,
-and whoever is on this machine may store.
+and every program on this machine may store.
 """
 
 import argparse

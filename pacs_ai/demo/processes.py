@@ -54,7 +54,7 @@ _POLL_SECONDS = 0.05
 
 @dataclass(slots=True)
 class Process:
-    """A process of ours; ``port`` is 0 until it has said which one it listens on."""
+    """A process that the demonstration started; ``port`` is 0 until it listens."""
 
     name: str
     popen: subprocess.Popen[bytes]

@@ -40,7 +40,7 @@ def run_demo(paths: Sequence[Path], folder: Path, *, keep: bool, say: Say) -> Ou
     Parameters
     ----------
     paths
-        Somebody's own files; none for the studies that are part of the demonstration.
+        The user's own files; none for the studies that are part of the demonstration.
     folder
         Where to write what came back.
     keep

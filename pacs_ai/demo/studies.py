@@ -67,7 +67,7 @@ def shipped_studies(folder: Path) -> list[DemoStudy]:
 
 
 def given_studies(paths: Sequence[Path]) -> list[DemoStudy]:
-    """Return the studies in somebody's own files."""
+    """Return the studies in the user's own files."""
     return [
         DemoStudy(
             f"study-{number}",

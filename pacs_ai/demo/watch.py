@@ -11,7 +11,7 @@ from pacs_ai.store.schema import Job
 from pacs_ai.store.session import Database
 
 PATIENCE_SECONDS = 60.0
-"""Without any news for so long, the rest is given up."""
+"""Seconds without a change after which the rest is given up."""
 
 _POLL_SECONDS = 0.1
 _JOB_ENDS = (JobState.SUCCEEDED, JobState.REJECTED, JobState.FAILED, JobState.CANCELLED)

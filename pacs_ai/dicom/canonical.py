@@ -1,6 +1,6 @@
 """One step after every decoder: from what a codec gives to the stored values of the header.
 
-A codestream says of itself what components it has, of how many bits, with a sign or without. The
+A codestream states its components, their number of bits, and whether they have a sign. The
 header says what these bits mean: which of them are stored (Bits Stored, High Bit), and whether
 the highest of them is a sign (PS3.5 Sections 8.1.1 and 8.2). What the two leave open is refused.
 """
@@ -18,7 +18,7 @@ Stored = npt.NDArray[Any]
 """Values as stored: integers or floats of any width, (rows, columns) or (rows, columns, 3)."""
 
 UNKNOWN_ERROR = -1
-"""Of a codec that loses: by how much a value may be off cannot be told from the codestream."""
+"""A lossy codec: the codestream does not state how large the error of a value may be."""
 
 _LOSS_SHARE = 16
 _BLOCK = 1 << 18  # pixels
@@ -111,7 +111,7 @@ def _stored(decoded: Decoded, layout: PixelLayout) -> Stored:
 
 
 def _field(values: Stored, low: int, layout: PixelLayout) -> Stored:
-    """Take the stored bits from ``low`` on, whatever stands in the bits around them."""
+    """Take the stored bits from ``low`` on and ignore the bits around them."""
     width, stored = 8 * values.dtype.itemsize, layout.bits_stored
     if low == 0:
         least, most = _range(layout)

@@ -69,7 +69,7 @@ _PLAIN_TERM = re.compile(r"(?:ISO[ _-]?2022[ _-]?)?(GB18030|GBK)")
 
 
 class UndecodableText(ValueError):
-    """Bytes that mean nothing in the character set they are said to be in. No value is told."""
+    """Bytes that mean nothing in their declared character set. The message holds no value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,8 @@ class CharacterSet:
         ------
         UndecodableText
             If a byte means nothing, an escape sequence is not one of DICOM's, the character set is
-            not known, or the text holds what somebody else could not decode (U+FFFD).
+            not known, or the text holds U+FFFD, which another program wrote for what it could not
+            decode.
         """
         if raw.isascii() and _ESCAPE not in raw and self._plain():
             return raw.decode("ascii")

@@ -1,4 +1,4 @@
-"""What a compressed frame says of itself, read before a codec allocates for it."""
+"""The header of a compressed frame, read before a codec allocates memory for it."""
 
 import struct
 from dataclasses import dataclass, replace

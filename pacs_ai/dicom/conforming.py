@@ -110,7 +110,7 @@ def conforming_element(
     Returns
     -------
     DataElement or None
-        None also where it cannot be read: a number that is none, a sequence that breaks off.
+        None also where it cannot be read: no valid number, an incomplete sequence.
     """
     with quiet():
         try:

@@ -71,7 +71,7 @@ def moment_of(day: str, time_of_day: str) -> datetime | None:
     Parameters
     ----------
     day, time_of_day
-        As `date_of` and `time_of` read them; a time that is none counts as midnight.
+        As `date_of` and `time_of` read them; an invalid time counts as midnight.
     """
     found = date_of(day)
     if found is None:

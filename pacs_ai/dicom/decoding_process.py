@@ -34,7 +34,7 @@ def serve(descriptor: int) -> None:
 
 
 def _serve_one(channel: socket.socket) -> bool:
-    """Answer one message; False if there is none any more. No frame outlives its answer."""
+    """Answer one message; False if there are no more. No frame is kept after its answer."""
     try:
         about, data = receive(channel)
     except EOFError:
@@ -65,7 +65,7 @@ def attempt(about: dict[str, Any], data: memoryview) -> tuple[dict[str, Any], St
 
 
 def decode(task: Task, data: memoryview) -> Decoded:
-    """Decode one frame, whatever its transfer syntax.
+    """Decode one frame of any transfer syntax.
 
     Raises
     ------

@@ -76,7 +76,7 @@ def walk(data: Buffer, start: int, encoding: Encoding, wanted: frozenset[int]) -
     encoding
         What the transfer syntax says.
     wanted
-        Tags of the top level whose place is to be told.
+        Tags of the top level whose place is wanted.
 
     Returns
     -------
@@ -231,7 +231,7 @@ def _nested(state: _Walk, level: _Level, tag: int, vr: bytes, position: int, len
     elif vr in _FRAGMENTED:
         _pass_fragments(state, level, tag, position)
     elif vr in _SEQUENCES:
-        # Below UN the encoding is implicit (PS3.5 Section 6.2.2), whatever it is outside.
+        # Below UN the encoding is always implicit (PS3.5 Section 6.2.2).
         explicit = level.explicit and vr == b"SQ"
         state.position = position
         _open(state, level, _Level(length, length != UNDEFINED, items=True, explicit=explicit))

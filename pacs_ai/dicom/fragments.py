@@ -117,7 +117,7 @@ def frame_fragments(
     frames
         How many the header says.
     starts
-        None where a frame cannot be told by its beginning.
+        None where the beginning of a frame cannot be recognised.
 
     Returns
     -------

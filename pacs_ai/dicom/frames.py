@@ -1,4 +1,4 @@
-"""From an open instance to the stored values of one frame, whatever the transfer syntax."""
+"""From an open instance to the stored values of one frame, for every transfer syntax."""
 
 import os
 import struct

@@ -89,7 +89,7 @@ def jpeg_xl_size(frame: bytes) -> tuple[int, int, int]:
     Raises
     ------
     UnsupportedPixels
-        If it is none, holds no whole numbers, or ends before it tells.
+        If it is no JPEG XL, holds no whole numbers, or ends too early.
     """
     if frame.startswith(BOXED):
         frame = _codestream(frame)

@@ -1,4 +1,4 @@
-"""Elements whose VR is none, as pydicom is to read them: UN in short form, as archives do.
+"""Elements without a valid VR, as pydicom is to read them: as UN in short form, as archives do.
 
 Left alone, pydicom takes such an element for one of implicit VR, reads its length from the wrong
 bytes and loses all that follows. What the walk on arrival (`pacs_ai.dicom.elements`) takes is
@@ -22,7 +22,7 @@ _KNOWN = frozenset(str(vr.value) for vr in VR)
 
 
 def _known_vr(raw: RawDataElement, data: dict[str, Any], **more: Any) -> None:  # noqa: ANN401
-    """Give an element whose VR is none that of the dictionary: pydicom's hook for VRs."""
+    """Give an element without a valid VR the one of the dictionary: pydicom's hook for VRs."""
     if raw.VR is not None and raw.VR not in _KNOWN:
         raw = raw._replace(VR=None)
     raw_element_vr(raw, data, **more)

@@ -27,7 +27,7 @@ _CHUNK = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class FileMeta:
-    """What precedes the data set: its transfer syntax ("" if not told) and where it begins."""
+    """What precedes the data set: its transfer syntax ("" if not stated) and where it begins."""
 
     transfer_syntax_uid: str
     dataset_offset: int

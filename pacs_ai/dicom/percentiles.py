@@ -22,7 +22,7 @@ def in_range(values: Stored, ends: tuple[float, float]) -> npt.NDArray[np.bool_]
 
 
 def extremes(values: Stored) -> tuple[float, float]:
-    """Smallest and largest finite value; 0 and 0 if there is none."""
+    """Smallest and largest finite value; 0 and 0 if no value is finite."""
     low, high = float(values.min()), float(values.max())
     if math.isfinite(low) and math.isfinite(high):
         return low, high

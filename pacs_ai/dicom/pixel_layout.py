@@ -1,4 +1,4 @@
-"""The shape of pixel data as the header tells it, checked before anything is allocated."""
+"""The shape of pixel data as the header states it, checked before anything is allocated."""
 
 from dataclasses import dataclass
 
@@ -43,7 +43,7 @@ class PixelLayout:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What the decoding process is told of one frame.
+    """What the decoding process needs to know of one frame.
 
     Attributes
     ----------

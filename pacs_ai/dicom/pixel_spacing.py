@@ -20,7 +20,7 @@ _SQUARE = 0.005
 """Part by which sides may differ: writers round."""
 
 _MOST = 16.0
-"""Pixels with longer sides than so many times the other are an error of the header."""
+"""Largest ratio of the sides of a pixel; a larger one is an error of the header."""
 
 Pair = tuple[float, float]
 

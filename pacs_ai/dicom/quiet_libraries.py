@@ -1,4 +1,4 @@
-"""What keeps pydicom and the codecs below it from speaking for themselves."""
+"""Keeps pydicom and the codecs below it from printing warnings and messages."""
 
 import logging
 import threading

@@ -33,7 +33,7 @@ HOUNSFIELD = "HU"
 class Rescale:
     """From stored values to units of the modality, by a line or by a table.
 
-    ``units`` is `HOUNSFIELD` or "": nothing else is told apart.
+    ``units`` is `HOUNSFIELD`, or "" for all others.
     """
 
     slope: float
@@ -69,7 +69,7 @@ def read_rendering(dataset: Dataset, layout: PixelLayout, frame: int) -> Renderi
     UnsupportedPixels
         If a slope, intercept or table that is needed cannot be right: no number, NaN, zero, of a
         size that leaves float32. What cannot be read is not taken for absent, which would be a
-        guess. A window that is not usable is none, and `Voi.broken` says so.
+        guess. A window that is not usable is left out, and `Voi.broken` says so.
     """
     modality = text(dataset, "Modality").strip()
     rescale = _rescale(dataset, layout, frame, modality)
@@ -104,7 +104,7 @@ def _rescale(dataset: Dataset, layout: PixelLayout, frame: int, modality: str) -
 
 
 def _lowest(layout: PixelLayout, slope: float, intercept: float) -> float:
-    """Lowest value that the rescale can give, whatever the pixels are."""
+    """Lowest value that the rescale can give for any pixel."""
     if layout.keyword != "PixelData":
         return -math.inf
     return min(stored * slope + intercept for stored in _stored_range(layout))

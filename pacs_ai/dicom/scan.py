@@ -95,7 +95,7 @@ def scan_instance(source: Path | IncomingFile, *, hash_pixels: bool = True) -> S
 
     Notes
     -----
-    A data set cut off between two elements of its top level cannot be told from a whole one:
+    A data set cut off between two elements of its top level looks like a whole one:
     only the last-fragment flag of the transport says where it ends (PS3.8 Section E.2). If what
     is left lacks a UID it is refused all the same.
     """
@@ -161,7 +161,7 @@ def _elements(fd: int, start: int, syntax: str) -> tuple[dict[int, Value], dict[
     except BadDataset:
         if walked.guessed is None:
             raise
-        # Behind a VR that is none, nothing that is missing was looked for in the right place.
+        # After an invalid VR, the check for missing elements looked in the wrong place.
         raise no_vr(walked.guessed) from None
     _check_pixels(found.get(_PIXEL_DATA), syntax)
     return found, values

@@ -54,7 +54,7 @@ def misfit(header: InstanceHeader, wanted: InputRules) -> str:
     and reports, not images; other modalities, and localizers (ImageType value 3, PS3.3 Section
     C.8.2.1.1.1). A digitised film is a secondary capture too and stays in. Strips of a few pixels
     are out: no picture of them can be shown. Then the model itself is asked. An image that would
-    fit if it had its pixels is told from what is no image at all: `NO_PIXELS`.
+    fit if it had its pixels is kept apart from what is no image at all: `NO_PIXELS`.
     """
     other = header.modality not in wanted.modalities
     capture = header.sop_class_uid in SECONDARY_CAPTURES

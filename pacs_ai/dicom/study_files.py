@@ -75,7 +75,7 @@ def group_studies(files: Sequence[Path]) -> tuple[list[StudyFiles], tuple[Path, 
             unreadable.append(path)
             continue
         uid = header.study_instance_uid
-        # callers name folders after the UID: what is none must not lead elsewhere
+        # callers name folders after the UID: an invalid one must not lead elsewhere
         if header.sop_instance_uid not in seen and storable_uid(uid):
             seen.add(header.sop_instance_uid)
             grouped[uid].append(path)

@@ -70,7 +70,7 @@ def _decode_items(dataset: Dataset, tag: BaseTag, chosen: CharacterSet) -> list[
     try:
         items = list(dataset[tag].value)
     except FOREIGN_ERRORS:
-        return []  # a sequence that breaks off; whoever wants it finds out
+        return []  # an incomplete sequence; who reads it gets the error
     return [inner for item in items for inner in decode_text(item, chosen)]
 
 

@@ -25,7 +25,7 @@ def us_or_ss(dataset: Dataset, keyword: str, *, signed: bool) -> tuple[int, ...]
     keyword
         Of the element.
     signed
-        What PS3.3 says of it: two's complement or not, whatever VR was written.
+        What PS3.3 says of it: two's complement or not; the VR that was written does not count.
 
     Notes
     -----

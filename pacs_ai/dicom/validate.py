@@ -1,4 +1,4 @@
-"""The last look at a result before it is stored: what an archive or a viewer would object to."""
+"""The last check of a result before it is stored: what an archive or a viewer would refuse."""
 
 from collections.abc import Iterator, Sized
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ EVERYWHERE = 1e9
 """Depth of a shape that every slice cuts at its full width, as in a projection."""
 
 _FAR = 40.0
-"""So many edges outside of a border nothing is left, and `exp` does not overflow yet."""
+"""Distance from a border, in edges, at which nothing is left; `exp` does not overflow there."""
 
 Floats = npt.NDArray[np.float64]
 Box = tuple[int, int, int, int]
