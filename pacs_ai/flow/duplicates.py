@@ -55,7 +55,7 @@ def answer(
     -------
     answer
         For the sender.
-    placed
+    inserted
         What became of the study; None if nothing did.
     """
     known = _known(context, scanned)
@@ -73,8 +73,8 @@ def answer(
     what = "other content set aside" if keep_both else "other content refused"
     with context.write(sender.calling_aet, busy_seconds=RECEIVE_BUSY_SECONDS) as transaction:
         record(transaction, "instance", known.row.id, "", "", note=what)
-        placed = admission.refused(transaction, known.row, sender)
-    return KEPT_BOTH if keep_both else REFUSED, placed if placed.alarm else None
+        inserted = admission.refused(transaction, known.row, sender)
+    return KEPT_BOTH if keep_both else REFUSED, inserted if inserted.alarm else None
 
 
 def _known(context: FlowContext, scanned: ScannedInstance) -> _Known:
@@ -118,9 +118,9 @@ def _set_aside(
     opens = _opens(context, known, sender)
     with context.write(sender.calling_aet, busy_seconds=RECEIVE_BUSY_SECONDS) as transaction:
         record(transaction, "instance", known.row.id, "", "", note="variant set aside")
-        placed = admission.set_aside(transaction, known.row, variant, sender)
+        inserted = admission.set_aside(transaction, known.row, variant, sender)
         again = admission.repeat(transaction, known.row, sender, opens=opens)
-    return placed if placed.alarm else again
+    return inserted if inserted.alarm else again
 
 
 def _keep_one(context: FlowContext, path: str, scanned: ScannedInstance, known: Instance) -> None:

@@ -17,8 +17,9 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.loopguard import passive_reason
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.net.scp.handlers import ReceivedInstance, StoreAnswer
-from pacs_ai.store import insert_instance, instances
+from pacs_ai.store import instances
 from pacs_ai.store.identities import Sender
+from pacs_ai.store.insert_instance import insert_instance
 
 SUCCESS = 0x0000
 OUT_OF_RESOURCES = 0xA700
@@ -130,23 +131,23 @@ def adopt(
     arrival = _arrival(path, size, scanned)
     sender = sender_of(context, scanned, origin)
     now = context.now()
-    placed = context.database.write_grouped(
-        lambda connection: insert_instance.place(connection, arrival, sender, now)
+    inserted = context.database.write_grouped(
+        lambda connection: insert_instance(connection, arrival, sender, now)
     )
     answer = StoreAnswer(SUCCESS)
-    again = placed is None
-    if placed is None:
-        answer, placed = duplicates.answer(context, path, size, scanned, sender)
-    if placed is None:
+    again = inserted is None
+    if inserted is None:
+        answer, inserted = duplicates.answer(context, path, size, scanned, sender)
+    if inserted is None:
         return answer
-    if placed.alarm:
+    if inserted.alarm:
         _log.error(
             "two patients under one study: held",
             study=study_ref(arrival.study_instance_uid),
-            reason=placed.alarm,
+            reason=inserted.alarm,
         )
-    elif placed.state is StudyState.RECEIVING and (again or not arrival.unusable_reason):
-        revision = (placed.study_id, placed.revision)
+    elif inserted.state is StudyState.RECEIVING and (again or not arrival.unusable_reason):
+        revision = (inserted.study_id, inserted.revision)
         arrivals.stored(revision, origin.association_id, context.clock.monotonic())
     return answer
 

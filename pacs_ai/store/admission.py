@@ -28,30 +28,18 @@ class InsertedInstance:
     alarm: str = ""
 
 
-def add_instance(transaction: Transaction, arrival: instances.Arrival, sender: Sender) -> Study:
+def insert_instance(
+    transaction: Transaction, arrival: instances.Arrival, sender: Sender
+) -> InsertedInstance:
     """Give an instance its row, and its study the state that follows from it.
+
+    The study is in CONFLICT afterwards if the instance names another patient than the study's.
 
     Parameters
     ----------
     arrival
         One with an `unusable_reason` is no cause to analyse anything: it opens no revision.
-
-    Returns
-    -------
-    Study
-        The row as it is now; CONFLICT if the patient is another than the study's.
     """
-    return _add(transaction, arrival, sender)[0]
-
-
-def place(transaction: Transaction, arrival: instances.Arrival, sender: Sender) -> InsertedInstance:
-    """Do the same; returns what the flow has to know of it."""
-    study, alarm = _add(transaction, arrival, sender)
-    transaction.flush()
-    return _placed(study, alarm)
-
-
-def _add(transaction: Transaction, arrival: instances.Arrival, sender: Sender) -> tuple[Study, str]:
     study = transaction.scalar(
         sa.select(Study)
         .where(Study.study_instance_uid == arrival.study_instance_uid)
@@ -72,7 +60,8 @@ def _add(transaction: Transaction, arrival: instances.Arrival, sender: Sender) -
         elif not passive:
             _continue(transaction, study, sender, modality=arrival.modality)
     instances.insert(transaction, arrival, study, sender, identity.id)
-    return study, alarm
+    transaction.flush()
+    return _inserted(study, alarm)
 
 
 def _begin(transaction: Transaction, arrival: instances.Arrival, sender: Sender) -> Study:
@@ -168,7 +157,7 @@ def repeat(
     if not opens or study.state == StudyState.CONFLICT:
         return None
     _continue(transaction, study, sender, modality=study.modality)
-    return _placed(study, "")
+    return _inserted(study, "")
 
 
 def set_aside(
@@ -192,7 +181,7 @@ def _judge(transaction: Transaction, study: Study, identity: Identity) -> Insert
     alarm = ""
     if identity.patient_number != study.patient_number:
         alarm = hold(transaction, study, identity, known=True)
-    return _placed(study, alarm)
+    return _inserted(study, alarm)
 
 
 def _continue(transaction: Transaction, study: Study, sender: Sender, modality: str) -> None:
@@ -225,5 +214,5 @@ def _continue(transaction: Transaction, study: Study, sender: Sender, modality: 
     transaction.refresh(study)
 
 
-def _placed(study: Study, alarm: str) -> InsertedInstance:
+def _inserted(study: Study, alarm: str) -> InsertedInstance:
     return InsertedInstance(StudyId(study.id), study.revision, StudyState(study.state), alarm)

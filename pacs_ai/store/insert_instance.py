@@ -48,13 +48,13 @@ _NOTE_ACTIVITY = (
 )
 
 
-def place(
+def insert_instance(
     connection: sa.Connection, arrival: Arrival, sender: Sender, now: datetime
 ) -> InsertedInstance | None:
     """Give an instance its row, and its study the state that follows from it.
 
     Nearly every instance is a new one of a study that is being received, and names its patient
-    like another one before: two statements say so. All else is `admission.place`.
+    like another one before: two statements say so. All else is `admission.insert_instance`.
 
     Returns
     -------
@@ -62,13 +62,13 @@ def place(
         None if the SOP Instance UID has a row already.
     """
     if not arrival.unusable_reason and sender.calling_aet:
-        placed = _continue(connection, arrival, sender, now)
-        if placed is not None:
-            return placed
+        inserted = _continue(connection, arrival, sender, now)
+        if inserted is not None:
+            return inserted
     with Transaction(connection, sender.calling_aet, now) as transaction:
         if instances.find(transaction, arrival.sop_instance_uid) is not None:
             return None
-        return admission.place(transaction, arrival, sender)
+        return admission.insert_instance(transaction, arrival, sender)
 
 
 def _continue(

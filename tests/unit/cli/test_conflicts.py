@@ -10,13 +10,13 @@ from pacs_ai.domain import DeliveryState, JobState, StudyState
 from pacs_ai.store import admission, instances, jobs
 from pacs_ai.store.schema import Delivery, Event, Instance, Job, Result, Study, Variant
 from tests.unit.cli.conftest import Installation
-from tests.unit.store.samples import NOW, arrival, routed_job, sender
+from tests.unit.store.samples import NOW, add_instance, arrival, routed_job, sender
 
 
 def conflict(node: Installation, *patients: str) -> None:
     """One instance that came for each patient, the first one first."""
     with node.database.write("test", NOW) as transaction:
-        admission.add_instance(transaction, arrival(1), sender("p1"))
+        add_instance(transaction, arrival(1), sender("p1"))
         row = transaction.get_one(Instance, 1)
         for number, patient in enumerate(patients, start=2):
             aside = instances.SetAside("1.2.840.10008.1.2", f"node/variants/{number}.dcm", 9, "c")
@@ -70,7 +70,7 @@ def test_of_three_patients_each_can_be_chosen(node: Installation):
 
 def test_a_patient_whom_no_file_names_cannot_be_chosen(node: Installation):
     with node.database.write("test", NOW) as transaction:
-        admission.add_instance(transaction, arrival(1), sender("p1"))
+        add_instance(transaction, arrival(1), sender("p1"))
         admission.refused(transaction, transaction.get_one(Instance, 1), sender("p2"))
     answer = node.pacs_ai("studies", "resolve", "1", "--keep", "corrected")
     assert answer.code == 1
@@ -119,7 +119,7 @@ def test_a_study_sent_again_after_deletion_begins_anew(node: Installation):
     node.study_with_result()
     assert node.pacs_ai("studies", "delete", "1", "--yes").code == 0
     with node.database.write("test", NOW) as transaction:
-        study = admission.add_instance(transaction, arrival(1), sender("p1"))
+        study = add_instance(transaction, arrival(1), sender("p1"))
         assert (study.state, study.correction) == (StudyState.RECEIVING, 0)
 
 
@@ -129,14 +129,14 @@ def test_under_another_patient_it_is_no_conflict_and_its_results_get_other_uids(
     node.study_with_result()
     assert node.pacs_ai("studies", "delete", "1", "--yes").code == 0
     with node.database.write("test", NOW) as transaction:
-        study = admission.add_instance(transaction, arrival(1), sender("other"))
+        study = add_instance(transaction, arrival(1), sender("other"))
         assert (study.state, study.correction) == (StudyState.RECEIVING, 1)
         assert study.patient_key == "other"
 
 
 def test_nothing_is_deleted_while_something_is_under_way(node: Installation):
     with node.database.write("test", NOW) as transaction:
-        admission.add_instance(transaction, arrival(), sender())
+        add_instance(transaction, arrival(), sender())
     answer = node.pacs_ai("studies", "delete", "1", "--yes")
     assert (answer.code, "RECEIVING" in answer.err) == (1, True)
     with node.database.write("test", NOW) as transaction:

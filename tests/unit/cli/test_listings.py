@@ -10,10 +10,10 @@ import pytest
 from pacs_ai.domain import DeliveryState, JobState, StudyState, TaskKind
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.logs import keyed_hash
-from pacs_ai.store import admission, instances, tasks
+from pacs_ai.store import instances, tasks
 from pacs_ai.store.schema import Delivery, Event, Job, Study
 from tests.unit.cli.conftest import Answer, Installation
-from tests.unit.store.samples import NOW, arrival, sender
+from tests.unit.store.samples import NOW, add_instance, arrival, sender
 
 
 def test_nothing_to_list(node: Installation) -> None:
@@ -73,7 +73,7 @@ def test_limit(node: Installation) -> None:
             one = arrival(number, study_instance_uid=uid, path=f"node/{number}.dcm")
             transaction.now = NOW + timedelta(seconds=number)
             transaction.now = NOW + timedelta(seconds=number)
-            admission.add_instance(transaction, one, sender())
+            add_instance(transaction, one, sender())
     rows = json.loads(node.pacs_ai("studies", "list", "--json", "--limit", "2").out)
     assert [row["study_instance_uid"] for row in rows] == ["1.2.3.3", "1.2.3.2"]
 
@@ -159,7 +159,7 @@ def test_an_accession_number_that_is_not_found_is_not_repeated(node: Installatio
 
 def test_close_a_study(node: Installation) -> None:
     with node.database.write("test", NOW) as transaction:
-        admission.add_instance(transaction, arrival(), sender())
+        add_instance(transaction, arrival(), sender())
     assert node.pacs_ai("studies", "close", "1.2.3").code == 0
     assert node.study().state == StudyState.COMPLETE
     assert tasks_of(node, "route") == {"1:1"}
@@ -178,8 +178,8 @@ def test_reroute_a_study(node: Installation) -> None:
 
 def test_resolve_a_conflict(node: Installation) -> None:
     with node.database.write("test", NOW) as transaction:
-        admission.add_instance(transaction, arrival(1), sender("p1"))
-        admission.add_instance(transaction, arrival(2), sender("p2"))
+        add_instance(transaction, arrival(1), sender("p1"))
+        add_instance(transaction, arrival(2), sender("p2"))
     assert node.study().state == StudyState.CONFLICT
     assert node.pacs_ai("studies", "reroute", "1").code == 1
     assert node.pacs_ai("studies", "resolve", "1", "--keep", "first").code == 0
@@ -259,7 +259,7 @@ def test_a_file_that_is_no_database(node: Installation) -> None:
 def test_a_hostile_title_cannot_write_to_the_terminal(node: Installation) -> None:
     with node.database.write("test", NOW) as transaction:
         evil = sender(calling="A\x1b[2J")
-        admission.add_instance(transaction, arrival(), evil)
+        add_instance(transaction, arrival(), evil)
     assert "\x1b" not in node.pacs_ai("studies", "list").out
     assert "\x1b" not in node.pacs_ai("studies", "show", "1").out
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from pacs_ai.domain import StudyState
-from pacs_ai.store import admission, jobs
+from pacs_ai.store import jobs
 from tests.unit.cli.conftest import Installation
-from tests.unit.store.samples import NOW, arrival, sender
+from tests.unit.store.samples import NOW, add_instance, arrival, sender
 
 CLASSES = ", ".join(f"Some finding with a long name {number} 0.{number:03}" for number in range(14))
 REASONS = ("the compressed frame is empty", "Rows x Columns is not there")
@@ -25,13 +25,13 @@ def busy(node: Installation) -> Installation:
         one = arrival(2, study_instance_uid=uid, path="node/2.dcm")
         long = sender("p", called="ANOTHER_OF_16_CH", calling="A_TITLE_OF_16_CH")
         transaction.now = NOW + timedelta(seconds=9)
-        admission.add_instance(transaction, one, long)
+        add_instance(transaction, one, long)
         transaction.now = NOW
         for number in range(3, 303):
             reason = REASONS[number % 2]
             path = f"node/{number}.dcm"
             more = arrival(number, study_instance_uid=uid, path=path, unusable_reason=reason)
-            admission.add_instance(transaction, more, long)
+            add_instance(transaction, more, long)
         row = transaction.get_one(jobs.Job, job)
         row.summary = CLASSES
     return node

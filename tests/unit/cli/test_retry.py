@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pacs_ai.domain import DeliveryState, JobId, JobState
-from pacs_ai.store import admission, deliveries, jobs, tasks
+from pacs_ai.store import deliveries, jobs, tasks
 from pacs_ai.store.schema import Delivery, Job
 from tests.unit.cli.conftest import Installation
-from tests.unit.store.samples import MODEL, NOW, arrival, made, sender
+from tests.unit.store.samples import MODEL, NOW, add_instance, arrival, made, sender
 
 RECENT = datetime.now(UTC) - timedelta(minutes=30)
 
@@ -27,7 +27,7 @@ def failed_jobs(node: Installation) -> dict[str, JobId]:
                 sop_instance_uid=f"1.2.3.{number}.1.1",
             )
             transaction.now = NOW
-            study = admission.add_instance(transaction, one, sender())
+            study = add_instance(transaction, one, sender())
             job_id = jobs.create(transaction, study, ["everything"], f"model-{name}", MODEL)
             assert job_id is not None
             lease = jobs.claim(transaction, job_id, 60)

@@ -10,11 +10,11 @@ import pytest
 from pacs_ai.demo import watch
 from pacs_ai.demo.studies import DemoStudy
 from pacs_ai.demo.watch import follow, milestones
-from pacs_ai.store import admission, commitments, deliveries, jobs, overview, studies
+from pacs_ai.store import commitments, deliveries, jobs, overview, studies
 from pacs_ai.store.prepare import prepare
 from pacs_ai.store.schema import Delivery, Study
 from pacs_ai.store.session import Database
-from tests.unit.store.samples import NOW, arrival, made, routed_job, sender
+from tests.unit.store.samples import NOW, add_instance, arrival, made, routed_job, sender
 
 CT = DemoStudy("ct", "CT", "1.2.3", "CT", (), {})
 
@@ -78,7 +78,7 @@ def test_a_rejected_study_comes_to_its_end(database: Database) -> None:
 
 def test_a_study_that_no_rule_wants_comes_to_its_end(database: Database) -> None:
     with database.write("test", NOW) as transaction:
-        study = admission.add_instance(transaction, arrival(), sender())
+        study = add_instance(transaction, arrival(), sender())
         assert studies.close(transaction, study.id, 1, reason="quiet")
         assert studies.routed(transaction, study.id, 1, reason="no rule matches")
     said: list[str] = []
@@ -88,8 +88,8 @@ def test_a_study_that_no_rule_wants_comes_to_its_end(database: Database) -> None
 
 def test_two_patients_under_one_study_are_held(database: Database) -> None:
     with database.write("test", NOW) as transaction:
-        admission.add_instance(transaction, arrival(1), sender("p1"))
-        admission.add_instance(transaction, arrival(2), sender("p2"))
+        add_instance(transaction, arrival(1), sender("p1"))
+        add_instance(transaction, arrival(2), sender("p2"))
         assert transaction.get_one(Study, 1).state == "CONFLICT"
     said: list[str] = []
     follow(database, [CT], said.append)

@@ -7,10 +7,10 @@ from pacs_ai.clock import ManualClock
 from pacs_ai.domain import JobState, TaskKind
 from pacs_ai.flow import recover
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.store import admission, jobs, leases, studies
+from pacs_ai.store import jobs, leases, studies
 from pacs_ai.store.schema import Job
 from pacs_ai.store.spool import Spool
-from tests.unit.store.samples import arrival, routed_job, sender
+from tests.unit.store.samples import add_instance, arrival, routed_job, sender
 
 
 def running_job(context: FlowContext, owner: str) -> jobs.Lease:
@@ -87,7 +87,7 @@ def test_losing_all_tasks_costs_one_sweep(context: FlowContext):
 
 def receiving_on(context: FlowContext, node: str) -> None:
     with context.write() as transaction:
-        admission.add_instance(transaction, arrival(), replace(sender(), node=node))
+        add_instance(transaction, arrival(), replace(sender(), node=node))
 
 
 def nodes(context: FlowContext) -> list[str]:

@@ -45,9 +45,15 @@ def sender(patient: str = "p1", called: str = "AI_NODE", calling: str = "MODALIT
     return Sender("node", calling, called, patient, "acc", stated)
 
 
+def add_instance(transaction: Transaction, arrived: instances.Arrival, by: Sender) -> Study:
+    """Give an instance its row; returns its study."""
+    inserted = admission.insert_instance(transaction, arrived, by)
+    return transaction.get_one(Study, inserted.study_id)
+
+
 def routed_job(transaction: Transaction) -> tuple[Study, JobId]:
     """A study with one instance, closed and routed to one queued job."""
-    study = admission.add_instance(transaction, arrival(), sender())
+    study = add_instance(transaction, arrival(), sender())
     key = StudyId(study.id)
     assert studies.close(transaction, key, study.revision, reason="quiet")
     assert studies.routed(transaction, key, study.revision, reason="")

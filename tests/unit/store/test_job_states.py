@@ -4,10 +4,10 @@ import pytest
 
 from pacs_ai.domain import JobState
 from pacs_ai.errors import IllegalTransition, LeaseLost
-from pacs_ai.store import admission, jobs, leases, operator, results
+from pacs_ai.store import jobs, leases, operator, results
 from pacs_ai.store.schema import Job
 from pacs_ai.store.session import Database
-from tests.unit.store.samples import MODEL, NOW, arrival, made, routed_job, sender
+from tests.unit.store.samples import MODEL, NOW, add_instance, arrival, made, routed_job, sender
 
 
 def test_late_instance_lets_a_running_job_finish(database: Database):
@@ -15,7 +15,7 @@ def test_late_instance_lets_a_running_job_finish(database: Database):
         _, job_id = routed_job(transaction)
         lease = jobs.claim(transaction, job_id, 60)
         assert lease is not None
-        admission.add_instance(transaction, arrival(2), sender())
+        add_instance(transaction, arrival(2), sender())
         jobs.succeed(transaction, lease, [made()], "ok")
         transaction.expire_all()
         assert transaction.get_one(Job, job_id).state == JobState.SUCCEEDED
@@ -24,7 +24,7 @@ def test_late_instance_lets_a_running_job_finish(database: Database):
 def test_job_of_a_study_in_conflict_is_not_claimed(database: Database):
     with database.write("test", NOW) as transaction:
         _, job_id = routed_job(transaction)
-        admission.add_instance(transaction, arrival(2), sender("p2"))
+        add_instance(transaction, arrival(2), sender("p2"))
         assert jobs.claim(transaction, job_id, 60) is None
         assert jobs.queued(transaction) == []
 

@@ -6,16 +6,16 @@ import pytest
 
 from pacs_ai.domain import JobState, StudyId, StudyState
 from pacs_ai.errors import IllegalTransition
-from pacs_ai.store import admission, deliveries, instances, jobs, overview, studies
+from pacs_ai.store import deliveries, instances, jobs, overview, studies
 from pacs_ai.store.schema import Job, Study
 from pacs_ai.store.session import Database
 from pacs_ai.store.transition import move
-from tests.unit.store.samples import NOW, arrival, made, routed_job, sender
+from tests.unit.store.samples import NOW, add_instance, arrival, made, routed_job, sender
 
 
 def test_first_instance_begins_the_study(database: Database):
     with database.write("test", NOW) as transaction:
-        study = admission.add_instance(transaction, arrival(), sender())
+        study = add_instance(transaction, arrival(), sender())
         assert (study.state, study.revision) == (StudyState.RECEIVING, 1)
         assert [
             row.revision for row in instances.of_revision(transaction, StudyId(study.id), 1)
@@ -26,7 +26,7 @@ def test_first_instance_begins_the_study(database: Database):
 
 def test_closing_twice_changes_one_row_once(database: Database):
     with database.write("test", NOW) as transaction:
-        study = admission.add_instance(transaction, arrival(), sender())
+        study = add_instance(transaction, arrival(), sender())
         first = studies.close(transaction, StudyId(study.id), 1, reason="")
         second = studies.close(transaction, StudyId(study.id), 1, reason="")
     assert (first, second) == (True, False)
@@ -35,7 +35,7 @@ def test_closing_twice_changes_one_row_once(database: Database):
 def test_late_instance_opens_a_revision_and_cancels_what_is_queued(database: Database):
     with database.write("test", NOW) as transaction:
         study, job_id = routed_job(transaction)
-        study = admission.add_instance(transaction, arrival(2), sender())
+        study = add_instance(transaction, arrival(2), sender())
         assert (study.state, study.revision) == (StudyState.RECEIVING, 2)
         assert transaction.get_one(Job, job_id).state == JobState.CANCELLED
         held = instances.of_revision(transaction, StudyId(study.id), 2)
@@ -46,7 +46,7 @@ def test_passive_instance_opens_no_revision(database: Database):
     with database.write("test", NOW) as transaction:
         study, _ = routed_job(transaction)
         own = arrival(2, unusable_reason="own result")
-        study = admission.add_instance(transaction, own, sender())
+        study = add_instance(transaction, own, sender())
     assert (study.state, study.revision) == (StudyState.ROUTED, 1)
 
 
@@ -56,7 +56,7 @@ def test_other_patient_holds_jobs_and_deliveries(database: Database):
         lease = jobs.claim(transaction, job_id, 60)
         assert lease is not None
         jobs.succeed(transaction, lease, [made()], "ok")
-        study = admission.add_instance(transaction, arrival(2), sender("p2"))
+        study = add_instance(transaction, arrival(2), sender("p2"))
         assert study.state == StudyState.CONFLICT
         claim = deliveries.claim(transaction, job_id, "pacs", lease_seconds=60)
         assert claim == []
@@ -93,5 +93,5 @@ def test_only_finished_old_studies_are_purged(database: Database):
         assert paths == ["node/instances/aa/1.dcm", "node/results/aa/1.dcm"]
         transaction.refresh(study)
         assert study.state == StudyState.PURGED
-        reopened = admission.add_instance(transaction, arrival(1), sender())
+        reopened = add_instance(transaction, arrival(1), sender())
     assert (reopened.state, reopened.revision) == (StudyState.RECEIVING, 2)

@@ -13,7 +13,7 @@ from pacs_ai.store.records import to_dict
 from pacs_ai.store.schema import Event, Instance, Study
 from pacs_ai.store.selection import Filter
 from tests.unit.store import samples
-from tests.unit.store.samples import arrival, sender
+from tests.unit.store.samples import add_instance, arrival, sender
 
 ACTIONS = (
     operate.get_study,
@@ -27,7 +27,7 @@ ACTIONS = (
 
 def receiving(context: FlowContext) -> None:
     with context.write() as transaction:
-        admission.add_instance(transaction, arrival(), sender())
+        add_instance(transaction, arrival(), sender())
 
 
 def conflict(context: FlowContext) -> None:
