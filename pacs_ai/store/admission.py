@@ -1,4 +1,4 @@
-"""What an instance that arrives does to its study: it begins, goes on, opens again, or is held."""
+"""How an instance that arrives changes its study: a new one, continued, reopened, or CONFLICT."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -87,7 +87,7 @@ def _begin(transaction: Transaction, arrival: instances.Arrival, sender: Sender)
 
 
 def _begin_again(transaction: Transaction, study: Study, identity: Identity) -> None:
-    """Take a study that was deleted for whom it is sent: another patient than then is no conflict.
+    """Receive a deleted study again: it may name another patient than before.
 
     The results of then may lie in an archive: under another patient they need other UIDs.
     """
@@ -103,7 +103,7 @@ def hold(
     *,
     known: bool = False,
 ) -> str:
-    """Move any state → CONFLICT: whose study this is, a person must say; jobs are cancelled.
+    """Move any state → CONFLICT and cancel its jobs: a person must say who the patient is.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def hold(
 def repeat(
     transaction: Transaction, instance: Instance, sender: Sender, *, opens: bool
 ) -> InsertedInstance | None:
-    """Note that an instance came again by another way.
+    """Record that an instance came again from another sender or to another AE title.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def repeat(
 def set_aside(
     transaction: Transaction, instance: Instance, variant: instances.SetAside, sender: Sender
 ) -> InsertedInstance:
-    """Note a variant of an instance, and hold the study if it names another patient."""
+    """Record a variant of an instance; the study is in CONFLICT if it names another patient."""
     study = transaction.get_one(Study, instance.study_id, with_for_update=True)
     identity = identities.recognise(transaction, study, sender, transaction.now)
     instances.insert_variant(transaction, instance, variant, identity.id)
@@ -171,7 +171,7 @@ def set_aside(
 
 
 def refused(transaction: Transaction, instance: Instance, sender: Sender) -> InsertedInstance:
-    """Hold the study if what was refused named another patient: it may be a correction."""
+    """Move the study to CONFLICT if a refused instance names another patient."""
     study = transaction.get_one(Study, instance.study_id, with_for_update=True)
     identity = identities.recognise(transaction, study, sender, transaction.now)
     return _judge(transaction, study, identity)
@@ -185,7 +185,7 @@ def _judge(transaction: Transaction, study: Study, identity: Identity) -> Insert
 
 
 def _continue(transaction: Transaction, study: Study, sender: Sender, modality: str) -> None:
-    """Note the activity, and open the next revision where the study was closed already."""
+    """Record the activity, and open the next revision if the study was closed."""
     activity: dict[str, Any] = {
         "last_received_at": transaction.now,
         "node": sender.node,

@@ -21,7 +21,7 @@ _BACK = (DeliveryState.COMMITTING, DeliveryState.STORED)
 
 
 def stored(session: Session, job_id: JobId, destination: str) -> Sequence[tuple[Delivery, Result]]:
-    """Return what a peer has got of a job and was not asked about yet."""
+    """Return the results of a job that a peer has stored and was not asked about yet."""
     query = (
         sa.select(Delivery, Result)
         .join(Result, Result.id == Delivery.result_id)
@@ -36,7 +36,7 @@ def stored(session: Session, job_id: JobId, destination: str) -> Sequence[tuple[
 
 
 def uncommitted(session: Session, job_id: JobId) -> dict[str, list[tuple[Delivery, Result]]]:
-    """Return what peers have got of a job without a word that they keep it, by destination."""
+    """Return the results of a job that peers have stored but not committed, by destination."""
     query = (
         sa.select(Delivery, Result)
         .join(Result, Result.id == Delivery.result_id)
@@ -98,7 +98,7 @@ def refused(transaction: Transaction, delivery: Delivery, reason: int) -> Delive
 
 
 def give_up(transaction: Transaction, delivery: Delivery, text: str) -> bool:
-    """Move COMMITTING → STORED: delivered, and the archive will not say more."""
+    """Move COMMITTING → STORED: it is delivered, and no report will come."""
     code = "NOT_COMMITTED"
     return move(
         transaction, Delivery, delivery.id, _BACK, note=text, error_code=code, error_text=text
@@ -106,7 +106,7 @@ def give_up(transaction: Transaction, delivery: Delivery, text: str) -> bool:
 
 
 def ask_later(transaction: Transaction, delivery: Delivery) -> bool:
-    """Move COMMITTING → STORED: the archive could not be asked, and will be."""
+    """Move COMMITTING → STORED: the request failed and will be sent again."""
     return _to_be_asked(transaction, delivery, "could not be asked", "")
 
 
@@ -130,7 +130,7 @@ def _to_be_asked(transaction: Transaction, delivery: Delivery, note: str, error_
 
 
 def asked_by(session: Session, node: str) -> Sequence[Delivery]:
-    """Return deliveries whose archive a process of this node was asking, or had asked."""
+    """Return the deliveries for which this node has sent a request, or was about to."""
     query = sa.select(Delivery).where(
         Delivery.state == DeliveryState.COMMITTING,
         Delivery.lease_owner.startswith(f"{node}/", autoescape=True),
@@ -139,7 +139,7 @@ def asked_by(session: Session, node: str) -> Sequence[Delivery]:
 
 
 def unanswered(session: Session, before: datetime) -> Sequence[Delivery]:
-    """Return deliveries whose archive was asked before a moment and has not reported."""
+    """Return the deliveries whose request is older than a time and has no report."""
     query = sa.select(Delivery).where(
         Delivery.state == DeliveryState.COMMITTING, Delivery.asked_at < before
     )
@@ -147,7 +147,7 @@ def unanswered(session: Session, before: datetime) -> Sequence[Delivery]:
 
 
 def count_anew(transaction: Transaction) -> None:
-    """Count from now for questions of the future: the clock was set back after they were put."""
+    """Date requests of the future to now: the clock was set back after they were sent."""
     transaction.execute(
         sa.update(Delivery)
         .where(Delivery.state == DeliveryState.COMMITTING, Delivery.asked_at > transaction.now)
@@ -156,7 +156,7 @@ def count_anew(transaction: Transaction) -> None:
 
 
 def to_ask(session: Session, destinations: Sequence[str]) -> list[tuple[JobId, str]]:
-    """Return STORED deliveries of committing peers that nobody asked about, each pair once."""
+    """Return the STORED deliveries without a request, as pairs of job and destination."""
     query = (
         sa.select(Delivery.job_id, Delivery.destination)
         .where(
@@ -170,7 +170,7 @@ def to_ask(session: Session, destinations: Sequence[str]) -> list[tuple[JobId, s
 
 
 def asked(session: Session, transaction_uid: str) -> Sequence[tuple[Delivery, Result]]:
-    """Return the deliveries that a commitment transaction asked about, whatever became of them."""
+    """Return the deliveries of a commitment transaction, in any state."""
     query = (
         sa.select(Delivery, Result)
         .join(Result, Result.id == Delivery.result_id)

@@ -1,4 +1,4 @@
-"""The end of a CONFLICT: which patient's study it is, and which files count from then on."""
+"""How a person ends a CONFLICT: the right patient, and the files that count from then on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ FIRST, CORRECTED = "first", "corrected"
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One patient that a study may be of, told without a value.
+    """One patient that a study may be of, without values that identify anybody.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class Choice:
 
 
 def choices(session: Session, study: Study) -> list[Choice]:
-    """Return whom the instances of a study name, in the order of arrival."""
+    """Return the patients that the instances of a study name, in the order of arrival."""
     rows = identities.of_study(session, study.id)
     numbers = sorted({row.patient_number for row in rows})
     known = identities.merged(rows, study.patient_number)
@@ -129,7 +129,7 @@ def keep(transaction: Transaction, study: Study, number: int) -> int:
 
 
 def _exchange_files(transaction: Transaction, study: Study, number: int) -> None:
-    """Let the newest file of each instance that names a patient be the instance's own."""
+    """Give each instance the newest of its files that names a patient."""
     right = sa.select(Identity.id).where(
         Identity.study_id == study.id, Identity.patient_number == number
     )

@@ -1,4 +1,4 @@
-"""A study is taken out of the node, so that it can be sent again; its history stays."""
+"""Delete a study, so that it can be sent again; its audit trail stays."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +22,7 @@ _REMOVED = (StudyState.PURGED, StudyState.DELETED)
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """What is gone: files whose rows went, and how many results peers keep."""
+    """The files whose rows were deleted, and the number of results that peers keep."""
 
     paths: list[str]
     delivered: int
@@ -65,7 +65,7 @@ def delete(transaction: Transaction, study: Study) -> Deleted:
 
 
 def removed_at(session: Session, study_instance_uid: str) -> datetime | None:
-    """Return when a study's files were removed last, at the end of their time or by a person."""
+    """Return when the files of a study were last removed, by the node or by a person."""
     study_id = session.scalar(
         sa.select(Study.id).where(Study.study_instance_uid == study_instance_uid)
     )

@@ -1,4 +1,4 @@
-"""Deliveries: one function an arrow of the delivery's state machine."""
+"""Deliveries: one function for each transition of their state machine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class ClaimedDelivery:
     kind: str
 
     def pauses(self, code: str) -> int:
-        """Return how often in a row it was postponed for a reason, until now."""
+        """Return how often in a row it was postponed for a reason."""
         return self.postponed if self.postponed_for == code else 0
 
 
@@ -268,7 +268,7 @@ def renew(transaction: Transaction, batch: Sequence[ClaimedDelivery], lease_seco
 
 
 def pending(session: Session) -> list[tuple[JobId, str]]:
-    """Return what is ready to be sent and may be, each pair once."""
+    """Return the deliveries that can be sent now, as pairs of job and destination."""
     query = (
         sa.select(Delivery.job_id, Delivery.destination)
         .join(Result, Result.id == Delivery.result_id)

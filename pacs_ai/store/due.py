@@ -1,4 +1,4 @@
-"""Stored moments, on a machine whose date is set back and forth."""
+"""Compare stored times with a clock that may be set back."""
 
 from datetime import datetime, timedelta
 
@@ -9,7 +9,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 def is_due(
     column: InstrumentedAttribute[datetime | None], now: datetime, longest: timedelta
 ) -> sa.ColumnElement[bool]:
-    """Return the condition that a moment has come.
+    """Return the condition that a stored time has come.
 
     One further ahead than any pause lasts was written before the clock was set back: it has come,
     too. What is done too early by that is one more try.

@@ -1,4 +1,4 @@
-"""The end of what waits for a person: studies in CONFLICT that nobody has resolved."""
+"""Remove studies in CONFLICT that nobody has resolved in time."""
 
 from collections.abc import Sequence
 from datetime import datetime

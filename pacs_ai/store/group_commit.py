@@ -1,4 +1,4 @@
-"""Small transactions that come at the same moment, committed as one."""
+"""Group commit: transactions that begin at the same time share one flush of the disk."""
 
 import threading
 from collections import deque
@@ -16,11 +16,11 @@ Write = Callable[[], AbstractContextManager[Connection]]
 
 
 class GroupCommit:
-    """Runs pieces of work in transactions that those share who wait at the same time.
+    """Runs pieces of work; those that wait at the same time share a transaction.
 
-    A commit costs a flush of the disk, however little it holds. The first caller leads: it does
-    what has gathered, its own first, in one transaction, and passes the lead on. Nobody waits
-    for others to come: a caller who is alone commits at once.
+    A commit costs a flush of the disk, however small it is. The first caller is the leader: it
+    does all work that waits, its own first, in one transaction. Then the caller that has waited
+    longest is the leader. A caller that is alone commits at once.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class GroupCommit:
         return piece.result()
 
     def _lead(self) -> None:
-        """Do all that waits, then name who leads next."""
+        """Do all work that waits, then choose the next leader."""
         with self._lock:
             pieces = list(self._waiting)
             self._waiting.clear()
@@ -88,7 +88,7 @@ class GroupCommit:
 
 
 class _Piece(Generic[T]):
-    """Work of one caller, and what became of it."""
+    """The work of one caller, and its outcome."""
 
     def __init__(self, work: Work[T]) -> None:
         self._work = work

@@ -1,4 +1,4 @@
-"""Whom the instances of a study name as its patient: what contradicts what, in keyed hashes."""
+"""The patients that the instances of a study name, compared by keyed hashes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _PATIENT_ID = "PatientID"
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """What one instance says of its patient: ``digest`` of all, ``fields`` that are not empty."""
+    """The patient that one instance names: ``digest`` of all, ``fields`` that are not empty."""
 
     digest: str
     fields: Mapping[str, str]
@@ -24,7 +24,7 @@ class Stated:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Where an instance came from, and whose keyed hashes it carries.
+    """Where an instance came from, and the keyed hashes of its patient.
 
     An adopted orphan has no AE titles: whoever sent it was not told that it arrived.
     """
@@ -46,14 +46,14 @@ def of_study(session: Session, study_id: int) -> Sequence[Identity]:
 def begin(
     transaction: Transaction, study: Study, sender: Sender, received_at: datetime
 ) -> Identity:
-    """Note the identity that a study begins with."""
+    """Insert the first identity of a study."""
     return _insert(transaction, study, sender, study.patient_number, received_at)
 
 
 def recognise(
     transaction: Transaction, study: Study, sender: Sender, received_at: datetime
 ) -> Identity:
-    """Return the row of what an instance says, and note it where it is new.
+    """Return the identity row of an instance; inserted if it is new.
 
     It belongs to the patient whose known fields it does not contradict, the study's own before
     the others; where there is none it is another patient. An empty field contradicts nothing.
@@ -71,7 +71,7 @@ def recognise(
 
 
 def merged(rows: Sequence[Identity], patient_number: int) -> dict[str, str]:
-    """Return all that is known of one patient: each field as somebody has filled it in."""
+    """Return the fields of one patient that any of its identities has filled in."""
     known: dict[str, str] = {}
     for row in rows:
         if row.patient_number == patient_number:
@@ -117,7 +117,7 @@ def _insert(
 
 
 def _before_identities(transaction: Transaction, study: Study, sender: Sender) -> Identity:
-    """Make up for what a version without identities did not note: it knew the PatientID alone."""
+    """Insert the identity of a study of an older version, which stored the PatientID only."""
     same = study.patient_key == sender.patient_key
     known = sender.identity.fields.get(_PATIENT_ID) if same else study.patient_key
     row = Identity(
@@ -140,7 +140,7 @@ def _before_identities(transaction: Transaction, study: Study, sender: Sender) -
 
 
 def adopt(transaction: Transaction, study: Study, identity: Identity) -> None:
-    """Make an identity the study's own: what was made under the one before is void.
+    """Make an identity the study's own; results under the previous one are void.
 
     Rows of other patients count as superseded from now on.
     """
@@ -155,7 +155,7 @@ def adopt(transaction: Transaction, study: Study, identity: Identity) -> None:
 
 
 def used(session: Session, study: Study) -> str:
-    """Return what of the identity goes into result UIDs: "" for a study never corrected."""
+    """Return the part of the identity in result UIDs; "" for a study that was never corrected."""
     if not study.correction:
         return ""
     rows = of_study(session, study.id)
@@ -195,7 +195,7 @@ def _named(session: Session, study: Study) -> list[tuple[int, str, int | None]]:
 
 
 def unnoted_conflicts(session: Session) -> dict[int, list[Instance]]:
-    """Return the instances of each study in CONFLICT of which nobody noted whom they name.
+    """Return the instances of the studies in CONFLICT that have no identity rows.
 
     A version without identities put it there, and knew no more than that there are two.
     """
@@ -215,7 +215,7 @@ def unnoted_conflicts(session: Session) -> dict[int, list[Instance]]:
 
 
 def note(transaction: Transaction, study: Study, stated: Sequence[tuple[int, Sender]]) -> None:
-    """Enter whom instances of a study name, as if it had been noted when they came.
+    """Insert the identities of a study as they would have been inserted at its arrival.
 
     Parameters
     ----------

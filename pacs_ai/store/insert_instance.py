@@ -1,4 +1,4 @@
-"""The row of an instance that arrives, in as few statements as can be: a sender waits for it."""
+"""Insert the row of an instance that arrives, in few statements: the sender waits for it."""
 
 from collections.abc import Callable
 from dataclasses import fields
@@ -74,7 +74,7 @@ def insert_instance(
 def _continue(
     connection: sa.Connection, arrival: Arrival, sender: Sender, now: datetime
 ) -> InsertedInstance | None:
-    """Do the usual case; None, and nothing done, where it is another."""
+    """Insert in the usual case; in any other do nothing and return None."""
     insert, note_activity, moment = _statements(connection.dialect)
     values: dict[str, Any] = {name: getattr(arrival, name) for name in _OF_ARRIVAL}
     values["study_uid"] = arrival.study_instance_uid
@@ -103,7 +103,7 @@ _Execute = Callable[[sa.Connection, dict[str, Any]], sa.CursorResult[Any]]
 
 @lru_cache(maxsize=4)
 def _statements(dialect: sa.Dialect) -> tuple[_Execute, _Execute, Callable[[datetime], Any]]:
-    """Prepare the two statements, and what turns a time into the database's.
+    """Prepare the two statements, and the function that converts a time for the database.
 
     To build a statement takes longer than to execute it, and to bind its values as long again:
     here both are done once, and the driver is handed what it takes.

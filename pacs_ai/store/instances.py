@@ -14,7 +14,7 @@ from pacs_ai.store.session import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One instance that lies safely in the spool and wants its row."""
+    """One instance whose file is in the spool and that has no row yet."""
 
     study_instance_uid: str
     series_instance_uid: str
@@ -30,7 +30,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """A file that lies beside that of its instance."""
+    """A second file of an instance."""
 
     transfer_syntax_uid: str
     path: str
@@ -65,7 +65,7 @@ def insert(
 def insert_variant(
     transaction: Transaction, instance: Instance, variant: SetAside, identity_id: int
 ) -> None:
-    """Add the row of a file that was set aside beside its instance."""
+    """Add the row of a second file of an instance."""
     transaction.add(
         Variant(
             **asdict(variant),
@@ -103,7 +103,7 @@ def mark_unusable(transaction: Transaction, instance_id: int, reason: str) -> No
 
 
 def replace_file(transaction: Transaction, instance_id: int, path: str, size: int) -> None:
-    """Let an instance have another file with the same data set, of so many bytes."""
+    """Give an instance another file with the same data set; ``size`` is in bytes."""
     transaction.execute(
         sa.update(Instance)
         .where(Instance.id == instance_id)
@@ -112,7 +112,7 @@ def replace_file(transaction: Transaction, instance_id: int, path: str, size: in
 
 
 def note_missing(transaction: Transaction, paths: Collection[str], *, missing: bool) -> None:
-    """Note of instances whether their file is gone."""
+    """Record for instances whether their file is missing."""
     for path in paths:
         transaction.execute(
             sa.update(Instance).where(Instance.path == path).values(missing=missing)
@@ -120,7 +120,7 @@ def note_missing(transaction: Transaction, paths: Collection[str], *, missing: b
 
 
 def missing_paths(session: Session, prefix: str) -> set[str]:
-    """Return the paths below a folder of the spool that a file was missing at."""
+    """Return the paths below a folder of the spool whose files were missing."""
     query = sa.select(Instance.path).where(
         Instance.path.startswith(prefix, autoescape=True), Instance.missing.is_(True)
     )

@@ -1,4 +1,4 @@
-"""Jobs and what they made: one function an arrow of the job's state machine."""
+"""Jobs and their results: one function for each transition of their state machine."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -118,7 +118,7 @@ def claim(
 
 
 def renew(transaction: Transaction, lease: Lease, lease_seconds: float) -> bool:
-    """Keep a lease alive; False if the job is another's by now."""
+    """Renew a lease; False if another worker has the job."""
     changed = transaction.execute(
         sa.update(Job)
         .where(Job.id == lease.job_id, Job.state == JobState.RUNNING, Job.attempt == lease.attempt)
@@ -157,7 +157,7 @@ def succeed(
 
 
 def _keep(transaction: Transaction, lease: Lease, made: Sequence[StoredResult]) -> list[str]:
-    """Give results their rows and deliveries; returns who has something to get."""
+    """Insert results and their deliveries; returns the destinations that have something to send."""
     destinations: dict[str, None] = {}
     for one in made:
         result_id = results.keep(transaction, lease.job_id, one)
@@ -185,7 +185,7 @@ def _keep(transaction: Transaction, lease: Lease, made: Sequence[StoredResult]) 
 def postpone(
     transaction: Transaction, lease: Lease, code: str, text: str, due_at: datetime
 ) -> None:
-    """Move RUNNING → WAITING: it failed in a way that may pass."""
+    """Move RUNNING → WAITING: the same may succeed later."""
     _finish(
         transaction,
         lease,
@@ -199,7 +199,7 @@ def postpone(
 
 
 def pauses(session: Session, job_id: JobId, code: str) -> int:
-    """Return how often in a row a job was postponed for a reason, until now."""
+    """Return how often in a row a job was postponed for a reason."""
     job = session.get_one(Job, job_id)
     return job.postponed if job.postponed_for == code else 0
 
@@ -219,7 +219,7 @@ def reject(
 
 
 def fail(transaction: Transaction, lease: Lease, code: str, text: str) -> None:
-    """Move RUNNING → FAILED: it will not come right by itself."""
+    """Move RUNNING → FAILED: it would fail again."""
     _finish(transaction, lease, JobState.FAILED, error_code=code, error_text=text)
 
 
@@ -257,7 +257,7 @@ def _wake(transaction: Transaction, which: sa.ColumnElement[bool]) -> None:
 
 
 def queued(session: Session) -> Sequence[str]:
-    """Return the ids of jobs that wait for a worker, held by no CONFLICT, void by no correction."""
+    """Return the ids of QUEUED jobs, but for studies in CONFLICT and corrected patients."""
     query = (
         sa.select(Job.id)
         .join(Study, Study.id == Job.study_id)

@@ -1,4 +1,4 @@
-"""The one list of columns that hold keyed hashes, and how they are computed anew."""
+"""The columns that hold keyed hashes, and how these are computed again."""
 
 from dataclasses import dataclass
 
@@ -61,7 +61,7 @@ def _paths(session: Session, identity_id: int) -> tuple[str, ...]:
 
 
 def renew(transaction: Transaction, subject: Subject, stated: Sender | None) -> None:
-    """Write the hashes of a subject anew; None where no file says them any more.
+    """Write the hashes of a subject again; None if no file with the values is left.
 
     A lost identity knows no field, so that it contradicts nothing that comes later.
     """

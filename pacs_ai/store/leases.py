@@ -1,8 +1,8 @@
-"""Leases whose holder is gone: what a sweep looks for and gives back.
+"""Leases on jobs and deliveries: found and taken back if their holder is gone.
 
-``lease_until`` is only ever compared with itself: a holder writes a new value at each renewal, and
-whoever watches measures with a monotonic clock how long it stayed the same. A clock that jumps
-expires nothing.
+``lease_until`` is compared only with its own earlier value: the holder changes it at each renewal,
+and a sweep measures with a monotonic clock how long it stays the same. So a clock that is set forth
+or back does not end a lease.
 """
 
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import NO_LEASE, move
 
 MAX_WORKER_CRASHES = 2
-"""So many workers may die of a job before it is FAILED."""
+"""Number of workers that may die while they run a job, before it is FAILED."""
 
 MAX_NODE_CRASHES = 5
-"""The same where the whole node died with the worker, which more often is not the job's fault."""
+"""The same for whole nodes, whose deaths more often have another cause."""
 
 
 class Blame(StrEnum):
-    """Why a holder is gone, and so what a lost lease says about its job."""
+    """Why a holder is gone: it decides which crash count of the job grows."""
 
     WORKER = "its worker is gone"
     NODE = "its node is gone"
@@ -82,7 +82,7 @@ def take_back(transaction: Transaction, lease: HeldLease, *, blame: Blame) -> st
 
 
 def _requeue(transaction: Transaction, lease: HeldLease, *, blame: Blame) -> str:
-    """Move RUNNING → QUEUED, or FAILED for a study that keeps killing whoever looks at it."""
+    """Move RUNNING → QUEUED, or FAILED for a job whose workers keep dying."""
     job = transaction.get_one(Job, lease.id)
     worker_crashes = job.worker_crashes + (blame is Blame.WORKER)
     node_crashes = job.node_crashes + (blame is Blame.NODE)

@@ -1,4 +1,4 @@
-"""Which model a job's row names: always the one that runs, whatever the job was made for."""
+"""The model in a job's row: always the one that runs, also if the bundle was replaced."""
 
 from collections.abc import Mapping
 

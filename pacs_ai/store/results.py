@@ -70,7 +70,7 @@ def keep(transaction: Transaction, job_id: JobId, made: StoredResult) -> int:
 
 
 def forget_files(transaction: Transaction, study_id: StudyId) -> list[str]:
-    """Let go of the files of a study's results; returns their paths. The rows stay."""
+    """Clear the paths of a study's results and return them. The rows stay."""
     jobs = sa.select(Job.id).where(Job.study_id == study_id)
     rows = transaction.scalars(sa.select(Result).where(Result.job_id.in_(jobs), Result.path != ""))
     paths = []
@@ -81,7 +81,7 @@ def forget_files(transaction: Transaction, study_id: StudyId) -> list[str]:
 
 
 def known_paths(session: Session, prefix: str) -> set[str]:
-    """Return the files of all results whose path begins so."""
+    """Return the paths of all results below a folder of the spool."""
     query = sa.select(Result.path).where(Result.path.startswith(prefix, autoescape=True))
     return set(session.scalars(query))
 

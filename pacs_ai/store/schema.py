@@ -1,4 +1,4 @@
-"""The tables (docs/operations.md draws them). Times are UTC; no column holds patient data.
+"""The tables, but for the tasks (`tasks.py`). Times are UTC; no column holds patient data.
 
 UIDs are the only values that lead to a patient, and only for someone who has the archive;
 PatientID and AccessionNumber appear as keyed hashes.

@@ -32,7 +32,7 @@ RECEIVE_BUSY_SECONDS = 5.0
 
 
 class Transaction(Session):
-    """A transaction that changes rows; whoever only reads is content with a `Session`.
+    """A transaction that changes rows. What only reads takes a `Session`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Studies: one function an arrow of the study's state machine."""
+"""Studies: one function for each transition of their state machine."""
 
 from collections.abc import Sequence
 from datetime import datetime
