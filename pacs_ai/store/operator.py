@@ -10,6 +10,7 @@ from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import move
 
 ACTOR = "operator"
+"""The actor of the transactions that these functions are called in."""
 
 
 def retry_job(transaction: Transaction, job: Job) -> None:
