@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "listen": ("listen", "Run the node: receive, analyse, deliver."),
-    "work": ("listen", "Run a node that does not listen: it only works."),
+    "work": ("listen", "Run a node that does not listen: it analyses and delivers."),
     "demo": ("demo", "Send three studies through a node to an archive, on this machine."),
     "infer": ("infer", "Analyse files without network."),
     "echo": ("peers", "Ask a peer whether it is there (C-ECHO)."),
@@ -20,15 +20,18 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "dataset": ("training", "Look at the data of a recipe: splits, classes, leakage."),
     "train": ("training", "Follow a recipe from data to a bundle that the node serves."),
     "finetune": ("training", "Train the network of a run further."),
-    "tune": ("training", "Look for good settings of a recipe."),
-    "evaluate": ("training", "Judge a run on its test split, or on data of another origin."),
-    "explain": ("training", "Draw what a run's network looks at, and measure what that is worth."),
+    "tune": ("training", "Search for good settings of a recipe."),
+    "evaluate": ("training", "Evaluate a run on its test split, or on data of another origin."),
+    "explain": (
+        "training",
+        "Draw what a run's network looks at, and measure how faithful that is.",
+    ),
     "export": ("training", "Make the bundle of a run, which the node serves."),
     "quantise": ("training", "Make smaller bundles of one, and say what each costs."),
     "models": ("models", "Models: list, verify."),
     "config": ("config", "The configuration: check."),
     "db": ("db", "The database: upgrade, check, rekey."),
-    "doctor": ("doctor", "Look for what is wrong with this installation."),
+    "doctor": ("doctor", "Check this installation, and name what is wrong."),
     "conformance": ("conformance", "Print the DICOM conformance statement."),
 }
 """Command: the module of this package that has it, and its help in one line."""
@@ -52,7 +55,7 @@ def overview() -> str:
             *lines,
             "",
             "Every command explains itself with --help. --config PATH names the configuration of",
-            "the node, else pacs-ai.toml of the working directory counts; -v logs in detail.",
+            "the node; without it, pacs-ai.toml of the working directory. -v logs in detail.",
             "PEER is the name of a [peers.*] section, or AET@host:port.",
             "",
             "  --version  Print the version.",

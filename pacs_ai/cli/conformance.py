@@ -160,20 +160,20 @@ def _association(config: Config) -> Iterator[str]:
             ("Asynchronous operations", "none: one at a time", ""),
         ],
     )
-    yield "Where all places are taken, a caller from another address takes that of the longest idle"
-    yield "association of the address that holds most, which is aborted; one with a message under"
-    yield "way only if its data have not come for 5 s. An address that shows wrong passcodes is"
-    yield "answered later and later, up to 8 s."
-    yield "C-ECHO from this machine under the node's own AE title is always let in."
+    yield "If all places are taken and a caller comes from another address, the node aborts an"
+    yield "association of the address that holds most: the one that has been idle longest. An"
+    yield "association with a message under way is aborted only if no data have come for 5 s. An"
+    yield "address that shows wrong passcodes is answered with growing delays, up to 8 s. C-ECHO"
+    yield "from this machine under the node's own AE title is always accepted."
     yield ""
     yield "**As requestor** the node speaks TLS to a peer with `tls = true` (BCP 195: TLS 1.2 and"
     yield "1.3; the certificate is checked with its host name), shows a certificate where it is"
     yield "asked to, and a user name and passcode where `user` is set (type 2; type 1 without a"
     yield "passcode). A node that takes TLS only sends in clear text only to peers with"
-    yield "`tls = false`. What is unknown in an A-ASSOCIATE-AC is skipped (PS3.8 Section 9.3.1);"
-    yield "contexts that were not proposed are ignored; padding of UIDs with NULs and spaces is let"
-    yield "through. 0x0111 as the answer to a C-STORE means that the peer holds the object, if an"
-    yield "earlier attempt had gone out without an answer or the peer is asked for commitment."
+    yield "`tls = false`. Unknown items in an A-ASSOCIATE-AC are skipped (PS3.8 Section 9.3.1);"
+    yield "contexts that were not proposed are ignored; UIDs padded with NULs or spaces are"
+    yield "accepted. 0x0111 as the answer to a C-STORE means that the peer holds the object, if an"
+    yield "earlier attempt had got no answer or the peer is asked for commitment."
     yield ""
     yield "Of the transfer syntaxes proposed for a presentation context, the first that is"
     yield "supported is accepted. Storage classes that are not listed below are taken too: private"
@@ -221,7 +221,7 @@ def _results() -> Iterator[str]:
 def _syntaxes(syntaxes: Sequence[TransferSyntax]) -> Iterator[str]:
     yield "## Transfer syntaxes of Storage"
     yield ""
-    yield "In all of them instances are received and kept; of those marked the pixels can be read."
+    yield "Instances are received and kept in all of them; the pixels of those marked can be read."
     yield ""
     yield from _table(
         ("Transfer syntax", "UID", "Analysed"),

@@ -78,7 +78,7 @@ def rekey(
         numbers = {"studies": count.studies, "renewed": count.renewed, "lost": count.lost}
         print_json({"problem": problem, "done": bool(problem) and not dry_run, **numbers})
     elif not problem:
-        print("database and spool belong together: nothing is to be done")
+        print("database and spool belong together: there is nothing to do")
     else:
         would = "would be " if dry_run else ""
         print(f"{problem}.")

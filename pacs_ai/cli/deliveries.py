@@ -28,14 +28,14 @@ def list_deliveries(
     filters: Filters,
     limit: Limit = 50,
     summary: Annotated[
-        bool, typer.Option("--summary", help="Only the sums, a line a destination.")
+        bool, typer.Option("--summary", help="Only the sums, one line for each destination.")
     ] = False,
     as_json: AsJson = False,
     node_to_open: NodeToOpen,
 ) -> None:
     """List deliveries, the newest first, and sum up per destination.
 
-    The time is that of storing for what is stored, of the next try for what waits.
+    The time says when a result was stored, or when a waiting one is tried again.
     """
     with node_to_open as node:
         selected = wanted(node, filters, state=state, limit=limit)
@@ -82,7 +82,7 @@ def retry(
     as_json: AsJson = False,
     node_to_open: NodeToOpen,
 ) -> None:
-    """Send again what FAILED, or at once what is WAITING: by id, or all that match."""
+    """Send FAILED deliveries again, and WAITING ones at once: by id, or all that match."""
     check_choice(ids or [], filters, state, operate.RETRYABLE)
     with node_to_open as node:
         if ids:
@@ -95,7 +95,7 @@ def retry(
 @app.command()
 @with_node
 def cancel(ids: Reference, *, node_to_open: NodeToOpen) -> None:
-    """Give up what is PENDING, WAITING or FAILED."""
+    """Cancel deliveries that are PENDING, WAITING or FAILED."""
     with node_to_open as node:
         operate.cancel_deliveries(node, ids)
     print(f"{len(ids)} cancelled")

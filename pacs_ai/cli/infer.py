@@ -68,14 +68,14 @@ def _infer(
         list[ResultKind] | None,
         typer.Option(
             "--results",
-            help="What is made; give it once for each kind. Default: report and capture.",
+            help="Kind of result; give it once for each. Default: report and capture.",
             show_default=False,
         ),
     ] = None,
     refusals: Annotated[
         bool,
         typer.Option(
-            "--refusals", help="Report of a study that is not analysable, too, and why it is not."
+            "--refusals", help="Also report on a study that is not analysable, with the reason."
         ),
     ] = False,
     as_json: AsJson = False,

@@ -22,7 +22,7 @@ _PARTS = {
 }
 
 Reference = Annotated[
-    str, typer.Argument(metavar="JOB", help="Its id, or enough of the beginning of it.")
+    str, typer.Argument(metavar="JOB", help="Its id, or enough of its first characters.")
 ]
 
 
@@ -81,7 +81,7 @@ def retry(
     job: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[JOB]...", help="Ids, or enough of their beginning.", show_default=False
+            metavar="[JOB]...", help="Ids, or enough of their first characters.", show_default=False
         ),
     ] = None,
     *,
@@ -95,7 +95,7 @@ def retry(
     as_json: AsJson = False,
     node_to_open: NodeToOpen,
 ) -> None:
-    """Queue again what FAILED, was REJECTED or is WAITING: jobs by id, or all that match."""
+    """Queue jobs again that are FAILED, REJECTED or WAITING: by id, or all that match."""
     check_choice(job or [], filters, state, operate.RETRYABLE)
     with node_to_open as node:
         if job:

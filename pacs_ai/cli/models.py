@@ -12,7 +12,7 @@ from pacs_ai.errors import ModelError
 from pacs_ai.model.bundle import ModelBundle, load_bundle, shipped_bundles
 from pacs_ai.model.verify import verify_bundle
 
-app = group("Models: what can look at studies.")
+app = group("Models: what can analyse studies.")
 
 _COLUMNS = (
     "name",

@@ -25,7 +25,9 @@ Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Log in detail.")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Limit = Annotated[
     int,
-    typer.Option("--limit", metavar="N", min=1, max=10**9, help="So many at most, newest first."),
+    typer.Option(
+        "--limit", metavar="N", min=1, max=10**9, help="Show at most this many, the newest first."
+    ),
 ]
 Timeout = Annotated[
     float,

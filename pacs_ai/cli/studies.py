@@ -18,7 +18,8 @@ from pacs_ai.store.records import StudyRecord, to_dict
 
 _HINT = """\
 Nothing is done without --keep. The database has no names: look the study up in the archive, or ask
-the sender. If these are images of two patients, delete the study, and have each sent right."""
+the sender. If these are images of two patients, delete the study, and have the images of each
+patient sent under a study of their own."""
 
 app = group("Studies: what was received and what became of it.")
 
@@ -40,9 +41,9 @@ def list_studies(
     as_json: AsJson = False,
     node_to_open: NodeToOpen,
 ) -> None:
-    """List studies, the last active first; with the seconds from last image to result.
+    """List studies, the most recently active first, with the seconds from last image to result.
 
-    Below them stands what their destinations have and have not got yet.
+    The lines below count what each destination has got, and what it still lacks.
     """
     with node_to_open as node:
         selected = wanted(node, filters, state=state, limit=limit)
@@ -129,7 +130,7 @@ def resolve(
         typer.Option(
             "--keep",
             metavar="first|corrected",
-            help="Which patient is right; or a number of the list.",
+            help="The right patient; also a number of the list.",
             show_default=False,
         ),
     ] = None,

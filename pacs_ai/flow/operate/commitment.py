@@ -13,7 +13,7 @@ def ask_commitment(context: FlowContext, reference: str) -> list[Answer]:
     Parameters
     ----------
     reference
-        The job's id, or enough of the beginning of it.
+        The job's id, or enough of its first characters.
 
     Returns
     -------

@@ -36,7 +36,7 @@ def show_job(context: FlowContext, reference: str) -> JobDetails:
     Parameters
     ----------
     reference
-        Its id, or enough of the beginning of it.
+        Its id, or enough of its first characters.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def retry_jobs(context: FlowContext, references: Sequence[str]) -> Retried:
     Parameters
     ----------
     references
-        Their ids, or enough of the beginning of each.
+        Their ids, or enough of the first characters of each.
 
     Raises
     ------

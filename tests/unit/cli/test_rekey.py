@@ -135,7 +135,7 @@ def test_where_nothing_is_wrong_nothing_is_done(node: Installation, spool: Path)
     key = (spool / KEY_FILE).read_bytes()
     answer = node.pacs_ai("db", "rekey")
     assert answer.code == 0
-    assert "nothing is to be done" in answer.out
+    assert "there is nothing to do" in answer.out
     assert (spool / KEY_FILE).read_bytes() == key
     with node.database.read() as session:
         assert session.scalars(sa.select(Study.patient_key)).all() != ["", ""]
