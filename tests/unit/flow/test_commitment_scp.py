@@ -1,5 +1,6 @@
 """A peer asks whether the node keeps what it was sent: the report, and how it gets there."""
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -105,7 +106,7 @@ def undelivered(scp: CommitmentScp) -> None:
 
 def finish() -> None:
     """Wait for the thread that reports."""
-    for thread in net.threading.enumerate():
+    for thread in threading.enumerate():
         if "_deliver" in thread.name:
             thread.join(net.PATIENCE)
 

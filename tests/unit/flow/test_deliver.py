@@ -1,6 +1,7 @@
 """Each outcome of a delivery, against an archive that listens, with a clock that tests move."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -128,7 +129,7 @@ def test_an_archive_that_is_back_gets_all_at_once(
     assert not any(row.may_be_held for row in patient.rows())
     assert probe(patient.context) == 0
     assert patient.states() == ["WAITING"] * 2
-    settings = net.replace(net.SETTINGS, port=port)
+    settings = replace(net.SETTINGS, port=port)
     (tmp_path / "archive").mkdir()
     with net.running(tmp_path / "archive", settings):
         assert probe(patient.context) == 1
