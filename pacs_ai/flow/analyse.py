@@ -23,8 +23,8 @@ from pacs_ai.errors import (
 )
 from pacs_ai.flow import retry
 from pacs_ai.flow.context import FlowContext, pair_key
-from pacs_ai.flow.intact import check_instances, is_outage
-from pacs_ai.flow.loopguard import OWN_RESULT
+from pacs_ai.flow.integrity import check_instances, is_outage
+from pacs_ai.flow.loop_guard import OWN_RESULT
 from pacs_ai.flow.record_outcome import record_outcome
 from pacs_ai.flow.sources import sources_of
 from pacs_ai.flow.store_results import (
@@ -71,10 +71,10 @@ def analyse(
         except LeaseLost as error:
             _log.warning("job was taken over", job=job_id, error=error.code)
         except PacsAIError as error:
-            _put_off(context, lease, error)
+            _postpone_or_fail(context, lease, error)
         except Exception as error:  # noqa: BLE001 - whatever a decoder or runtime throws, the job must end in a state
             kind = type(error).__name__
-            _put_off(context, lease, RuntimeFailed(f"unexpected {kind} while analysing"))
+            _postpone_or_fail(context, lease, RuntimeFailed(f"unexpected {kind} while analysing"))
 
 
 def _renew(context: FlowContext, lease: jobs.Lease) -> None:
@@ -83,7 +83,7 @@ def _renew(context: FlowContext, lease: jobs.Lease) -> None:
         jobs.renew(transaction, lease, context.config.engine.lease_seconds)
 
 
-def _put_off(context: FlowContext, lease: jobs.Lease, error: PacsAIError) -> None:
+def _postpone_or_fail(context: FlowContext, lease: jobs.Lease, error: PacsAIError) -> None:
     outage = is_outage(context.spool, error)
     hours = context.config.engine.retry_hours
 
@@ -91,7 +91,7 @@ def _put_off(context: FlowContext, lease: jobs.Lease, error: PacsAIError) -> Non
         pauses = jobs.pauses(transaction, lease.job_id, error.code)
         if isinstance(error, DataError):
             jobs.reject(transaction, lease, error.code, error.message)
-        elif retry.worth(error, pauses, outage=outage, hours=hours, limits=retry.JOB_PAUSES):
+        elif retry.may_retry(error, pauses, outage=outage, hours=hours, limits=retry.JOB_PAUSES):
             wait = retry.pause(pauses + 1, *retry.JOB_PAUSES)
             due_at = transaction.now + wait
             jobs.postpone(transaction, lease, error.code, error.message, due_at)

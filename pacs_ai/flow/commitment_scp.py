@@ -8,7 +8,7 @@ import threading
 from pacs_ai.destinations.addresses import address
 from pacs_ai.errors import PeerError, StorageError
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.intact import check_instances
+from pacs_ai.flow.integrity import check_instances
 from pacs_ai.logs import get_logger
 from pacs_ai.net.commitment_dataset import CommitmentReport, SopReference
 from pacs_ai.net.scp.handlers import CommitmentRequest

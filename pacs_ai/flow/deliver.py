@@ -14,7 +14,7 @@ from pacs_ai.domain import JobId, TaskKind
 from pacs_ai.errors import ConfigError, PeerError, StorageError
 from pacs_ai.flow import retry, settle
 from pacs_ai.flow.context import FlowContext, pair_key, split_pair
-from pacs_ai.flow.intact import check_result
+from pacs_ai.flow.integrity import check_result
 from pacs_ai.flow.record_outcome import record_outcome
 from pacs_ai.flow.substitute import substitute
 from pacs_ai.logs import get_logger

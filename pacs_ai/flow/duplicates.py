@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from pacs_ai.dicom.scan import ScannedInstance, scan_instance
 from pacs_ai.errors import DatabaseBusy, NotDicom, StorageError
-from pacs_ai.flow.asked import asks_anew
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.intact import check_instances
-from pacs_ai.flow.loopguard import OWN_RESULT
+from pacs_ai.flow.integrity import check_instances
+from pacs_ai.flow.loop_guard import OWN_RESULT
+from pacs_ai.flow.rule_matching import matches_newly
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.store import admission, instances, repeats
@@ -100,7 +100,7 @@ def _come_again(context: FlowContext, known: _Known, sender: Sender) -> Inserted
 def _opens(context: FlowContext, known: _Known, sender: Sender) -> bool:
     """Tell whether an instance that came again is a reason to apply the rules again."""
     way = (sender.calling_aet, sender.called_aet)
-    return known.row.unusable_reason != OWN_RESULT and asks_anew(
+    return known.row.unusable_reason != OWN_RESULT and matches_newly(
         context.config.rules, way, known.ways
     )
 

@@ -14,7 +14,7 @@ from pacs_ai.errors import NoSpace, NotDicom, StorageError
 from pacs_ai.flow import duplicates
 from pacs_ai.flow.arrivals import ArrivalListener
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.loopguard import passive_reason
+from pacs_ai.flow.loop_guard import passive_reason
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.net.scp.handlers import ReceivedInstance, StoreAnswer
 from pacs_ai.store import instances

@@ -55,19 +55,19 @@ def _nominal(attempt: int, first_seconds: float, max_seconds: float) -> float:
     return float(min(first_seconds * 2 ** min(attempt - 1, 32), max_seconds))
 
 
-def worth(
+def may_retry(
     error: PacsAIError, pauses: int, *, outage: bool, hours: float, limits: tuple[float, float]
 ) -> bool:
-    """Tell whether work that failed here is worth another attempt.
+    """Tell whether work that failed is tried again.
 
     Parameters
     ----------
     pauses
-        How often it was put off for the same reason before.
+        How often it was postponed for the same reason before.
     outage
-        Whether it lies not with this work alone: the whole storage is out of reach.
+        Whether the whole storage is out of reach, and not one file.
     hours
-        For how long an outage is waited for.
+        How long to wait for the end of an outage.
     limits
         First and longest pause in seconds.
     """

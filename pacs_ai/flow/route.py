@@ -8,10 +8,10 @@ from pacs_ai.dicom.header import read_facts, read_header
 from pacs_ai.dicom.modules import PATIENT_AND_STUDY
 from pacs_ai.domain import ModelIdentity, StudyId, TaskKind
 from pacs_ai.errors import NotDicom, StorageError
-from pacs_ai.flow.asked import SENDER_KEYS, Facts, matches_any_way
 from pacs_ai.flow.context import FlowContext, split_pair
-from pacs_ai.flow.intact import check_instances
-from pacs_ai.flow.loopguard import NOT_ANALYSED, OWN_RESULT, stays_passive
+from pacs_ai.flow.integrity import check_instances
+from pacs_ai.flow.loop_guard import NOT_ANALYSED, OWN_RESULT, stays_passive
+from pacs_ai.flow.rule_matching import SENDER_KEYS, Facts, matches_any_way
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.store import identities, instances, jobs, repeats, studies
 from pacs_ai.store.schema import Instance, Study

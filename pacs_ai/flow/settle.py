@@ -12,7 +12,7 @@ from pacs_ai.destinations.base import DeliveryAnswer, DeliveryOutcome
 from pacs_ai.errors import ConfigError, PacsAIError, StorageError
 from pacs_ai.flow import retry
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.intact import is_outage
+from pacs_ai.flow.integrity import is_outage
 from pacs_ai.flow.record_outcome import record_outcome
 from pacs_ai.logs import get_logger
 from pacs_ai.store import deliveries
@@ -105,7 +105,7 @@ def not_readable(
     """Try again later where the spool could not be read, or fail the delivery after its time."""
     pauses = claimed.pauses(error.code)
     outage = is_outage(context.spool, error)
-    if retry.worth(error, pauses, outage=outage, hours=peer.retry_hours, limits=_limits(peer)):
+    if retry.may_retry(error, pauses, outage=outage, hours=peer.retry_hours, limits=_limits(peer)):
         _postpone(transaction, peer, claimed, error, pauses + 1)
         _log.error("result not readable", delivery=claimed.delivery_id, error=error.code)
     else:

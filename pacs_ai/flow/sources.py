@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from pacs_ai.analysis.predict import Source
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.loopguard import OWN_RESULT
+from pacs_ai.flow.loop_guard import OWN_RESULT
 from pacs_ai.store.schema import Instance
 
 

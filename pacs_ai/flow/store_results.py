@@ -8,7 +8,7 @@ from pacs_ai.analysis.study import Wanted
 from pacs_ai.config import Rule, sent_to
 from pacs_ai.domain import ResultKind
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.intact import stored_before
+from pacs_ai.flow.integrity import stored_before
 from pacs_ai.results.build import Built
 from pacs_ai.results.common.context import Predecessor, ResultContext, result_context
 from pacs_ai.store import identities, results

@@ -6,7 +6,7 @@ from pacs_ai.dicom.modules import COMPREHENSIVE_3D_SR
 from pacs_ai.domain import TaskKind
 from pacs_ai.errors import InvalidResult
 from pacs_ai.flow.context import FlowContext, pair_key
-from pacs_ai.flow.intact import stored_before
+from pacs_ai.flow.integrity import stored_before
 from pacs_ai.logs import get_logger
 from pacs_ai.results.build import DICOM_SUFFIX
 from pacs_ai.results.sr.comprehensive_sr import as_comprehensive_sr

@@ -11,7 +11,7 @@ from pacs_ai.flow.commitment_scu import commit
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.deliver import deliver
 from pacs_ai.flow.route import route
-from pacs_ai.flow.rulecheck import check_rules
+from pacs_ai.flow.rule_check import check_rules
 from pacs_ai.flow.traffic import TrafficMeter
 from pacs_ai.model.bundle import ModelBundle, load_bundle
 from pacs_ai.node.wiring import node_context

@@ -22,7 +22,7 @@ from pacs_ai.dicom.files import dataset_content, file_content
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.dicom.quiet_libraries import quiet
 from pacs_ai.domain import ResultKind
-from pacs_ai.flow.intact import check_instances, check_result
+from pacs_ai.flow.integrity import check_instances, check_result
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.results.build import build_results

@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset
 from pacs_ai.clock import ManualClock
 from pacs_ai.flow.analyse import analyse
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.intact import check_result
+from pacs_ai.flow.integrity import check_result
 from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.store import studies
 from pacs_ai.store.schema import Study

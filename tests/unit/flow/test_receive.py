@@ -14,7 +14,7 @@ from pacs_ai.errors import NoSpace
 from pacs_ai.flow import recover
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.intact import check_instances
+from pacs_ai.flow.integrity import check_instances
 from pacs_ai.flow.receive import open_incoming
 from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.results.common.context import MANUFACTURER, MODEL_NAME

@@ -1,6 +1,6 @@
-"""The look at a stored file before it is used: it must be there, whole, and what was stored.
+"""Check a stored file before it is used: it must be there, whole, and what was stored.
 
-A fault found here is one of the machine. It never makes a study less than it is, or unfit.
+A fault that is found here is one of the machine. It never removes an image from a study.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ _log = get_logger()
 
 
 def check_instances(spool: Spool, rows: Iterable[Instance]) -> None:
-    """Compare instances with what was stored; the first fault ends it.
+    """Compare instances with what was stored, until the first fault.
 
     Raises
     ------
@@ -51,12 +51,12 @@ def check_result(spool: Spool, path: str, size: int, sha256: str) -> None:
 
 
 def stored_before(context: FlowContext, sop_instance_uid: str) -> Result | None:
-    """Return the row of a result that was made before; None also if its file has to be made anew.
+    """Return the row of a result that was made before; None if its file has to be made again.
 
     Raises
     ------
     StorageError
-        If nobody can tell, as the spool is out of reach.
+        If the spool is out of reach.
     """
     with context.database.read() as session:
         known = results.find(session, sop_instance_uid)
@@ -82,5 +82,5 @@ def _judge(path: Path, content: Content, size: int, *, same: bool) -> None:
 
 
 def is_outage(spool: Spool, error: PacsAIError) -> bool:
-    """Tell whether more than this work has to wait: not one file, the whole spool is gone."""
+    """Tell whether other work has to wait too: not one file is gone, but the whole spool."""
     return error.outage or (isinstance(error, StorageError) and not spool.present())

@@ -1,4 +1,4 @@
-"""What is stored but never analysed, so that no result ever becomes a source."""
+"""Instances that are stored and never analysed: results of ours and other screenshots."""
 
 from pacs_ai.dicom.other_objects import other_than_image
 from pacs_ai.dicom.scan import ScannedInstance

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pacs_ai.flow import retry
-from pacs_ai.flow.asked import matches
+from pacs_ai.flow.rule_matching import matches
 
 FACTS = {"Modality": "CT", "BodyPartExamined": "CHEST AP", "ImageType": ["ORIGINAL", "PRIMARY"]}
 

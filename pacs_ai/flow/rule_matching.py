@@ -1,6 +1,6 @@
 """Which rules a study matches: conditions on its data, and on who sent an instance to which name.
 
-Pure: the facts come from whoever asks.
+The caller gives the facts: no database, no files.
 """
 
 import fnmatch
@@ -11,7 +11,7 @@ from pacs_ai.config import Operand, Rule
 Facts = Mapping[str, str | list[str]]
 
 Way = tuple[str, str]
-"""By which way an instance came: calling and called AE title."""
+"""How an instance came: calling and called AE title."""
 
 SENDER_KEYS = ("CallingAET", "CalledAET")
 """Operands of ``when`` that are facts of the association, not of the data set; as in `Way`."""
@@ -20,8 +20,8 @@ SENDER_KEYS = ("CallingAET", "CalledAET")
 def matches(when: Mapping[str, Operand], facts: Facts) -> bool:
     """Tell whether every condition of a rule holds.
 
-    An operand is a literal or a glob (case counts); of a list one must match. Of a fact with
-    several values one must match. A missing fact is the empty string.
+    An operand is a literal or a glob (case counts). If it is a list, one entry must match. If a
+    fact has several values, one of them must match. A missing fact is the empty string.
     """
     return all(
         any(
@@ -34,12 +34,12 @@ def matches(when: Mapping[str, Operand], facts: Facts) -> bool:
 
 
 def matches_any_way(when: Mapping[str, Operand], facts: Facts, ways: Sequence[Way]) -> bool:
-    """Tell whether every condition holds for an instance by one of the ways it came."""
+    """Tell whether every condition holds for one of the ways by which an instance came."""
     return any(matches(when, {**facts, **dict(zip(SENDER_KEYS, way, strict=True))}) for way in ways)
 
 
-def asks_anew(rules: Iterable[Rule], way: Way, before: Sequence[Way]) -> bool:
-    """Tell whether some rule asks for a way, and for none of those that came before."""
+def matches_newly(rules: Iterable[Rule], way: Way, before: Sequence[Way]) -> bool:
+    """Tell whether a rule matches this way, and none of the ways by which instances came before."""
     return any(
         matches_any_way(only, {}, (way,)) and not matches_any_way(only, {}, before)
         for rule in rules

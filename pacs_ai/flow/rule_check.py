@@ -1,7 +1,7 @@
-"""Rules that are well formed and still match nothing: they are found before a study is.
+"""Find rules that are well formed and match nothing, before studies come.
 
-A rule that never matches fails in silence: no job, no error. What cannot match by the standard
-(PS3.5 Section 6.2) is refused; what only looks like a mistake is named.
+A rule that never matches gives no job and no error. A value that the standard does not allow
+(PS3.5 Section 6.2) is refused. A value that is allowed and probably a mistake is a warning.
 """
 
 import fnmatch
@@ -12,7 +12,7 @@ from pacs_ai.config import Config, Operand, rule_label
 from pacs_ai.config.sections import MAX_TITLE
 from pacs_ai.dicom.header import keyword_vr
 from pacs_ai.errors import ConfigError
-from pacs_ai.flow.asked import SENDER_KEYS
+from pacs_ai.flow.rule_matching import SENDER_KEYS
 
 _GLOB = re.compile(r"\[!?\]?[^\]]*\]|[*?]")
 """The parts of a pattern that stand for other characters (`fnmatch`)."""

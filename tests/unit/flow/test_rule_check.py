@@ -4,7 +4,7 @@ import pytest
 
 from pacs_ai.config import Config, Operand, Rule
 from pacs_ai.errors import ConfigError
-from pacs_ai.flow.rulecheck import check_rules, doubtful, impossible
+from pacs_ai.flow.rule_check import check_rules, doubtful, impossible
 
 
 def config(keyword: str, operand: Operand) -> Config:
