@@ -1,4 +1,4 @@
-"""Coding schemes that a result must explain, because the standard does not define them."""
+"""Coding schemes that a result must identify, because the standard does not define them."""
 
 from collections.abc import Iterable, Iterator
 
@@ -21,7 +21,7 @@ def scheme_items(source: Dataset, made: Dataset, model: ModelIdentity) -> list[D
     source
         Header of the study's reference image.
     made
-        The result, as far as it is taken over from the source.
+        The result with the attributes copied from the source.
     model
         Names the classes' codes.
 

@@ -1,4 +1,4 @@
-"""What a result states besides the prediction: who made it, where, when, under which settings."""
+"""What a result states besides the prediction: installation, software, time, settings."""
 
 import hashlib
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _OFFSET_LENGTH = len("+0000")
 
 @dataclass(frozen=True, slots=True)
 class Predecessor:
-    """A report that a new one replaces; its file may be gone."""
+    """A report that a new one replaces; its file may have been deleted."""
 
     study_instance_uid: str
     series_instance_uid: str
@@ -33,7 +33,7 @@ class Predecessor:
 
 @dataclass(frozen=True, slots=True)
 class ResultContext:
-    """Everything that shapes the bytes of a result and is neither prediction nor source.
+    """Everything besides prediction and source that the bytes of a result depend on.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class ResultContext:
     def made_at(self, offset: str) -> datetime:
         """Tell when results are made, in the time zone of the source: see `local_time`.
 
-        What is dated like its images keeps their time where they state no zone.
+        Results that are dated like their images keep that time if the images state no zone.
         """
         if self.like_images and not offset:
             return self.created_at

@@ -1,4 +1,4 @@
-"""The images a result is about: their headers, read once, pixels left alone."""
+"""The source images of a result: their headers, read once, without pixels."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
@@ -112,7 +112,7 @@ def _conforming(read: Dataset, left_out: list[str]) -> Dataset:
 
 
 def moment_of_source(path: Path) -> datetime:
-    """Tell when an instance came into being, as far as it says.
+    """Return when an instance was created, as far as it states it.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ class Evidence:
 
     @property
     def instance_key(self) -> tuple[str, ...]:
-        """What a result about all of the study depends on: its images, and those not looked at."""
+        """Key of a result about the whole study: its images, and those that were not analysed."""
         return (*sorted(header.sop_instance_uid for header in self.headers), *self.unseen)
 
     @property
@@ -205,7 +205,7 @@ class Evidence:
 
 
 def evidence_of(about: StudyPrediction | Refusal) -> Evidence:
-    """Read the headers of the instances that were looked at.
+    """Read the headers of the analysed instances.
 
     The log names the attributes that results do not take over from them, without values.
 

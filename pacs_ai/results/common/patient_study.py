@@ -1,4 +1,4 @@
-"""Patient and study of a result: taken over from the source, as far as a result may have them."""
+"""Patient and study attributes of a result: copied from the source, if a result may have them."""
 
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement
@@ -35,10 +35,10 @@ _WITH_TRIAL = (
 
 
 def copy_identity(source: Dataset, target: Dataset) -> tuple[str, ...]:
-    """Give a result the patient and study of its source.
+    """Copy patient and study from the source to a result.
 
     Values stay as they are; only text is encoded anew, as the result's character set is UTF-8.
-    What would make the result invalid is left out (`pacs_ai.dicom.conforming`).
+    Values that would make the result invalid are left out (`pacs_ai.dicom.conforming`).
 
     Parameters
     ----------

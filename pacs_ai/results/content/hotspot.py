@@ -1,4 +1,4 @@
-"""Where a heat map is hot: its area in the pixels of the image, and rectangles around it."""
+"""The hot areas of a heat map: pixels of the image, and rectangles around them."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 HOT = 0.5
-"""Part of a map's maximum from which on it counts as hot."""
+"""Fraction of the map's maximum from which a pixel counts as hot."""
 
 MAX_SPOTS = 3
-"""Areas of one map that are told apart, the strongest."""
+"""Most areas that are reported for a map, the strongest."""
 
 Saliency = npt.NDArray[np.float32]
 
@@ -31,7 +31,7 @@ class Rectangle:
         return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)], dtype=np.float64)
 
     def like(self, other: Self) -> bool:
-        """Tell whether both mean one place: half of what they cover, or more, is common."""
+        """Tell whether both are the same place: their intersection over union is at least 0.5."""
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.bottom, other.bottom) - max(self.top, other.top)
         both = max(0, width) * max(0, height)
@@ -61,7 +61,7 @@ def enlarge(saliency: Saliency, rows: int, columns: int) -> Saliency:
 
 
 def hot_area(saliency: Saliency, rows: int, columns: int) -> npt.NDArray[np.bool_]:
-    """Tell for each pixel of the image whether the map is hot there, shape (rows, columns)."""
+    """Return a mask of the hot pixels, shape (rows, columns)."""
     large = enlarge(saliency, rows, columns)
     return np.asarray((large >= HOT * large.max()) & (large > 0))
 

@@ -8,7 +8,7 @@ CAUTION = "Caution"
 
 
 def reservation_text(image: ImagePrediction) -> str:
-    """Say on a picture what about its image the model was not made for; "" if nothing."""
+    """Text of a picture on why the model does not fit its image; "" if it fits."""
     reasons = list(image.misfits)
     if image.is_outlier:
         reasons.append(f"unlike the training images ({image.outlier:.1f} x limit)")
@@ -16,7 +16,7 @@ def reservation_text(image: ImagePrediction) -> str:
 
 
 def coverage_text(coverage: Coverage) -> str:
-    """Say on a picture how much of its study was not looked at; "" if nothing."""
+    """Text of a picture on images of its study that were not analysed; "" if there are none."""
     if not coverage.reasons:
         return ""
     incomplete = "incompletely analysed, " if coverage.incomplete else ""

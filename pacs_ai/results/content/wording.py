@@ -64,7 +64,7 @@ def fraction(probability: float) -> str:
 
 
 def described(what: str, coverage: Coverage) -> str:
-    """Describe a result in 64 letters; what was not looked at is not cut off."""
+    """Describe a result in 64 characters; the part on images not analysed is never cut off."""
     ending = f"; {coverage.extent} analysed" if coverage.reasons else ""
     return what[: _DESCRIPTION - len(ending)] + ending
 
@@ -79,7 +79,7 @@ def operating_point(spec: ClassSpec) -> str:
 
 
 def bound(probability: float) -> str:
-    """Write a limit in percent, as round as it is: ``50 %``, ``54.75 %``."""
+    """Write a limit in percent, without trailing zeros: ``50 %``, ``54.75 %``."""
     return f"{beyond(probability)}{stated_percent(probability):g} %"
 
 

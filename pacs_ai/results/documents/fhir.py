@@ -131,7 +131,7 @@ def _observation(summary: ReportSummary, one: Statement, device: Json) -> Json:
 
 
 def _reservation(summary: ReportSummary, one: Reservation, device: Json) -> Json:
-    """State why the report is to be read with reserve: a share of images, most often."""
+    """State a reservation: most often the share of images concerned."""
     return _filled(
         {
             "resourceType": "Observation",
@@ -232,7 +232,7 @@ def _percent(part: float) -> Json:
 
 
 def _date(date: str) -> str:
-    """Write a DICOM date as FHIR does; "" for one that is none."""
+    """Write a DICOM date as FHIR does; "" if it is no valid date."""
     day = date_of(date)
     return "" if day is None else day.isoformat()
 

@@ -1,4 +1,4 @@
-"""The page: a report on one sheet of A4, for whoever has nothing but a viewer of documents."""
+"""The page: a report on one sheet of A4, for systems that only show documents."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -250,7 +250,7 @@ class _Page:
         self._squeezed(x, runs, size, end)
 
     def _squeezed(self, x: float, runs: Sequence[Run], size: float, end: float) -> None:
-        """Write text as wide as it is, or as there is room."""
+        """Write text in its natural width, or as wide as the space allows."""
         canvas = self._canvas
         canvas.saveState()
         canvas.translate(x, self.y)
@@ -295,6 +295,6 @@ class _Page:
 
 
 def _date(value: str) -> str:
-    """Write a DICOM date as people read it; a dash for what is none."""
+    """Write a DICOM date for people; a dash if it is no valid date."""
     day = date_of(value)
     return "-" if day is None else day.isoformat()

@@ -1,4 +1,4 @@
-"""Text that a page can show: every letter has a glyph in a font that goes with the page."""
+"""Fonts of a page: text is split so that every letter has a glyph in an embedded font."""
 
 import unicodedata
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The capture: a picture of the image with the heat map over it, as every viewer shows it."""
+"""The capture: a picture of the image with the heat map over it, which every viewer shows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -55,8 +55,8 @@ _MAX_DERIVATION = 1024
 class CaptureStyle:
     """A way to show heat maps; each has a series of its own.
 
-    ``beside`` puts the image as it is at the left. ``in_step`` gives a picture the instance number
-    of its source, so that both series scroll together.
+    ``beside`` puts the image without a heat map at the left. ``in_step`` gives a picture the
+    instance number of its source, so that both series scroll together.
     """
 
     kind: ResultKind
@@ -101,8 +101,8 @@ def build_capture(
 
     Notes
     -----
-    The picture and its UID depend on its own image, and on what of the study was not looked at,
-    so that a study which grows keeps the captures it has.
+    The picture and its UID depend on its image, and on which images of the study were not
+    analysed. A study that grows therefore keeps its captures.
     """
     prediction, evidence, context = study.prediction, study.evidence, study.context
     image = prediction.images[shown.image]
@@ -160,9 +160,9 @@ def _picture(
 
 
 def _number(prediction: StudyPrediction, shown: ShownClass, style: CaptureStyle) -> int:
-    """Count captures in the order of the images, and on each from the class that is read first.
+    """Count captures in the order of the images, and on each in the reading order of the classes.
 
-    Viewers open a series at its lowest number. Like the picture it depends on its own image alone.
+    Viewers open a series at its lowest number. The number depends on its image alone.
     """
     if style.in_step:
         numbers = [image.header.instance_number for image in prediction.images]
@@ -216,7 +216,7 @@ def _source_reference(image: ImagePrediction, style: CaptureStyle) -> Dataset:
 
 
 def _copy_compression(source: Dataset, image: ImagePrediction, capture: Dataset) -> None:
-    """Keep the history: a picture of a lossy image is lossy, however it is stored itself."""
+    """Copy the compression history: a picture of a lossy image is lossy, however it is stored."""
     if text(source, "LossyImageCompression") == "01":
         for keyword in ("LossyImageCompressionRatio", "LossyImageCompressionMethod"):
             element = copied_element(source, keyword)

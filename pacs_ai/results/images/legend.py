@@ -1,4 +1,4 @@
-"""What is written on a picture: the decision on its own image first, the research marking last."""
+"""The text on a picture: the decision on its image first, the research marking last."""
 
 from pacs_ai.coverage import Coverage
 from pacs_ai.domain import Decision, ImagePrediction, ModelIdentity
@@ -10,10 +10,10 @@ from pacs_ai.results.images.overlay import AMBER, WHITE, Legend, Line, headline
 
 NOTICE = "AI RESEARCH - NOT FOR CLINICAL USE"
 NOTHING = "Nothing found"
-"""Said of an image on which no class is present or undetermined."""
+"""Text for an image on which no class is present or undetermined."""
 
 INCOMPLETE = "Incompletely analysed"
-"""Said instead where too little of the study was looked at."""
+"""Text instead of `NOTHING` where too little of the study was analysed."""
 
 
 def legend_of(
@@ -29,9 +29,9 @@ def legend_of(
     Parameters
     ----------
     model, image, class_index
-        What is shown: ``class_index`` is the index of the class.
+        The image and class that are shown, and the model.
     coverage
-        How much of the study was looked at.
+        How much of the study was analysed.
     painted
         Whether there is a heat map.
 

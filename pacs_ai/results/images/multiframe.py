@@ -1,4 +1,4 @@
-"""Frames of a multi-frame result: which belong together, where they lie, what they came from.
+"""Frames of a multi-frame result: their grouping, position and source.
 
 Multi-frame Functional Groups and Dimension Modules, PS3.3 Sections C.7.6.16 and C.7.6.17.
 Built here rather than by highdicom, which needs a frame of reference of every source.
@@ -62,7 +62,7 @@ def stacks(images: Sequence[ImagePrediction], evidence: Evidence) -> list[Stack]
 def describe_frames(
     target: Dataset, stack: Stack, evidence: Evidence, derivation: CodedConcept
 ) -> None:
-    """Say what the frames were derived from, and in which order they stand.
+    """State the sources of the frames and their order.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def describe_frames(
     evidence
         Headers of the analysed instances.
     derivation
-        How a frame was made of its source.
+        Code for how a frame was derived from its source.
     """
     source = evidence.source(stack.images[0].header)
     target.Rows, target.Columns = stack.size
@@ -92,7 +92,7 @@ def describe_frames(
 
 
 def place_frames(target: Dataset, stack: Stack) -> None:
-    """Say where the frames lie in space, and order them by that; after `describe_frames`."""
+    """State the position of the frames, and order them by it; call it after `describe_frames`."""
     lay_out_frames(target, stack.planes)
     target.FrameOfReferenceUID = stack.planes[0].frame_of_reference
     target.PositionReferenceIndicator = ""
@@ -104,7 +104,7 @@ def place_frames(target: Dataset, stack: Stack) -> None:
 
 
 def lay_out_frames(target: Dataset, planes: Sequence[Plane]) -> None:
-    """Say how the frames lie to each other; without a frame of reference it is a place nowhere."""
+    """State the planes of the frames relative to each other, without a frame of reference."""
     plane = planes[0]
     measures, orientation = Dataset(), Dataset()
     if plane.spacing is not None:

@@ -19,7 +19,7 @@ STRENGTH = 0.6
 """Opacity of the heat map where it is 1 and the class was found."""
 
 FAINT = 0.3
-"""The same for a class that was not found: seen, but not mistaken for a finding."""
+"""Opacity for a class that was not found: visible, but not mistaken for a finding."""
 
 BLACK = (0, 0, 0)
 WHITE = (255, 255, 255)
@@ -105,7 +105,7 @@ def draw_beside(
     size: tuple[int, int],
     strength: float = STRENGTH,
 ) -> Picture:
-    """Draw the image as it is, and at its right the picture, in a frame of their proportions.
+    """Draw the image without heat map, and the picture at its right, side by side.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The map: Grad-CAM as numbers rather than colours, a Parametric Map (PS3.3 Section A.75)."""
+"""The map: Grad-CAM as numbers, a Parametric Map (PS3.3 Section A.75)."""
 
 from collections.abc import Iterator
 

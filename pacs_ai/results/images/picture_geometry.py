@@ -1,4 +1,4 @@
-"""Where a capture lies: size, spacing, position and orientation, taken over from its source."""
+"""Geometry of a capture: size, spacing, position and orientation of its source."""
 
 import math
 from collections.abc import Sequence

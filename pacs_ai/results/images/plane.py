@@ -1,4 +1,4 @@
-"""Where the pixels of a frame lie in space: the source's own word, or a plane made for them."""
+"""The plane of a frame in space: the one that the source states, or one made for it."""
 
 import math
 from dataclasses import dataclass, replace
@@ -26,10 +26,10 @@ _UPRIGHT: Vector = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)  # rows to the left, columns 
 
 @dataclass(frozen=True, slots=True)
 class Plane:
-    """Plane of a frame (PS3.3 Section C.7.6.2). ``spacing`` in mm, None where nobody knows it.
+    """Plane of a frame (PS3.3 Section C.7.6.2). ``spacing`` in mm, None if it is unknown.
 
-    ``made`` says that the source has no plane: its own frame of reference begins at the first
-    pixel, and has nothing to do with the patient's other images.
+    ``made`` says that the source has no plane. The frame of reference then begins at the first
+    pixel and belongs to this image alone.
     """
 
     frame_of_reference: str
@@ -83,7 +83,7 @@ def flat(plane: Plane) -> Plane:
 def has_frame_of_reference(source: Dataset) -> bool:
     """Tell whether a source names a frame of reference that a result can share.
 
-    Some writers use one UID for everything; as the result's it would be an error of ours.
+    Some writers use the study or series UID here; a result must not repeat that error.
     """
     borrowed = (text(source, "StudyInstanceUID"), text(source, "SeriesInstanceUID"), "")
     return text(source, "FrameOfReferenceUID") not in borrowed

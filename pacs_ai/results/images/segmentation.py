@@ -1,6 +1,6 @@
 """The segmentation: where the heat map of a class that is present is hot (PS3.3 Section A.51).
 
-Off unless a rule asks for it: an outline of a heat map is easily taken for one of a lesion.
+Made only where a rule asks for it: readers easily take it for the outline of a lesion.
 """
 
 from collections.abc import Iterator

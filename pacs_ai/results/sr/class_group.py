@@ -168,7 +168,7 @@ def algorithm(
     outlier
         How far the image lies from those of training, relative to the limit.
     coverage
-        How much of the study was looked at.
+        How much of the study was analysed.
     """
     height, width = model.input_size
     return AlgorithmIdentification(

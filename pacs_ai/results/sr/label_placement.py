@@ -1,4 +1,4 @@
-"""Where the points of a report lie, so that a viewer's labels can be read.
+"""Placement of the points of a report, so that a viewer's labels are legible.
 
 OHIF draws an arrow from each point to a line of text right of it and a tenth of the image's
 height below. Labels of points at the same height run into each other, and a label that belongs
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 Point = tuple[float, float]
 
 MARGIN = 0.03
-_SCATTERED = 6  # so many labels may stand about the image; more of them are a list at the margin
+_SCATTERED = 6  # most labels that stay at their peaks; more of them become a list at the margin
 _RIGHTMOST = 0.55  # a label that begins further right runs out of the image
 _STEPS = (0.07, 0.06, 0.05, 0.04, 0.035, 0.03, 0.026, 0.022)
 _LOWEST = 0.88

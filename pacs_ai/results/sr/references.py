@@ -1,4 +1,4 @@
-"""What a report refers to: the order it answers, and other objects."""
+"""References of a report: the order it answers, and other objects."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence

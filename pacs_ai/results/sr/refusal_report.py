@@ -1,7 +1,7 @@
-"""The report of a study that was not analysable: why, in a sentence, and no score.
+"""The report of a study that was not analysable: the reason in a sentence, and no score.
 
-A basic diagnostic imaging report (TID 2000, PS3.16): viewers show it as a page of text. Under the
-title of a measurement report OHIF would look for measurements, and show a black image.
+A basic diagnostic imaging report (TID 2000, PS3.16): viewers show it as a page of text. In a
+measurement report OHIF would look for measurements, and show a black image.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """The note that withdraws results of ours: a Key Object Selection (TID 2010, PS3.16).
 
 Its title, (113037, DCM, "Rejected for Patient Safety Reasons") of CID 7010, tells archives to hide
-what it refers to. The results stay in the archive, for whoever investigates.
+what it refers to. The results stay in the archive and can be investigated.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What every structured report of ours has, whatever it says: status, order, evidence, observer.
+"""The part that all structured reports share: status, order, evidence, observer.
 
 SR Document General Module, PS3.3 Section C.17.2.
 """
@@ -27,7 +27,7 @@ def new_document(
     context: ResultContext,
     root: Dataset,
 ) -> Dataset:
-    """Make a structured report around its content: whole, and verified by nobody.
+    """Make a structured report around its content: complete and unverified.
 
     Parameters
     ----------
@@ -36,9 +36,9 @@ def new_document(
     evidence
         Headers of all instances that the content refers to.
     model
-        Who computed what it says.
+        Who computed the content.
     context
-        Installation and time; a report that takes an earlier one's place names it.
+        Installation, time, and the report that this one replaces.
     root
         The content tree.
     """
