@@ -28,9 +28,7 @@ class InsertedInstance:
     alarm: str = ""
 
 
-def insert_instance(
-    transaction: Transaction, arrival: instances.Arrival, sender: Sender
-) -> InsertedInstance:
+def admit(transaction: Transaction, arrival: instances.Arrival, sender: Sender) -> InsertedInstance:
     """Give an instance its row, and its study the state that follows from it.
 
     The study is in CONFLICT afterwards if the instance names another patient than the study's.

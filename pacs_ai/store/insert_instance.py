@@ -53,8 +53,8 @@ def insert_instance(
 ) -> InsertedInstance | None:
     """Give an instance its row, and its study the state that follows from it.
 
-    Nearly every instance is a new one of a study that is being received, and names its patient
-    like another one before: two statements say so. All else is `admission.insert_instance`.
+    Nearly every instance is a new one of a study that is being received, and names the same patient
+    as an earlier one: for these, two statements are enough. All others go to `admission.admit`.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def insert_instance(
     with Transaction(connection, sender.calling_aet, now) as transaction:
         if instances.find(transaction, arrival.sop_instance_uid) is not None:
             return None
-        return admission.insert_instance(transaction, arrival, sender)
+        return admission.admit(transaction, arrival, sender)
 
 
 def _continue(

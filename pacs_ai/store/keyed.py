@@ -19,10 +19,10 @@ KEYED = frozenset(
         "identity.accession_key",
     }
 )
-"""All of them: who adds one has to say in `renew` how it is made anew."""
+"""All of them: who adds one has to say in `renew` how it is made again."""
 
 _LOST = "lost"
-"""Begins the digest of an identity that cannot be computed anew; it must differ in each row."""
+"""Begins the digest of an identity that cannot be computed again; it must differ in each row."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,21 +52,27 @@ def keep(transaction: Transaction, job_id: JobId, made: StoredResult) -> int:
     if row is not None and made.fresh:
         row.path, row.sha256, row.bytes = made.path, made.sha256, made.bytes
     if row is None:
-        row = Result(
-            job_id=job_id,
-            kind=made.kind,
-            number=made.number,
-            correction=transaction.get_one(Job, job_id).correction,
-            sop_class_uid=made.sop_class_uid,
-            sop_instance_uid=made.sop_instance_uid,
-            series_instance_uid=made.series_instance_uid,
-            path=made.path,
-            bytes=made.bytes,
-            sha256=made.sha256,
-        )
-        transaction.add(row)
-        transaction.flush()
+        row = insert(transaction, job_id, transaction.get_one(Job, job_id).correction, made)
     return row.id
+
+
+def insert(transaction: Transaction, job_id: JobId, correction: int, made: StoredResult) -> Result:
+    """Give a result its row, under the correction of the patient that it was made for."""
+    row = Result(
+        job_id=job_id,
+        kind=made.kind,
+        number=made.number,
+        correction=correction,
+        sop_class_uid=made.sop_class_uid,
+        sop_instance_uid=made.sop_instance_uid,
+        series_instance_uid=made.series_instance_uid,
+        path=made.path,
+        bytes=made.bytes,
+        sha256=made.sha256,
+    )
+    transaction.add(row)
+    transaction.flush()
+    return row
 
 
 def forget_files(transaction: Transaction, study_id: StudyId) -> list[str]:

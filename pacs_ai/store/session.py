@@ -142,7 +142,7 @@ class Database:
     def _write_received(self) -> Iterator[sa.Connection]:
         """Run a block in one transaction, on a connection that is kept for it.
 
-        One thread at a time: `GroupCommit` sees to it. A connection that broke is made anew by its
+        One thread at a time: `GroupCommit` sees to it. A connection that broke is made again by its
         next transaction.
         """
         with _translated():

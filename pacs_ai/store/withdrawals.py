@@ -1,11 +1,13 @@
 """What destinations have got that does not hold any more, and the notes that tell them so."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from pacs_ai.domain import DOCUMENTS, DeliveryState, JobId
+from pacs_ai.store import results
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Delivery, Job, Result, Study
 from pacs_ai.store.session import Transaction
@@ -78,22 +80,10 @@ def enter(
 
     It names the patient who is right now, so it leaves where its predecessors may not.
     """
-    job_id = withdrawn[-1].job_id
+    job_id = JobId(withdrawn[-1].job_id)
     count = sa.select(sa.func.count()).where(Result.job_id == job_id, Result.kind == REJECTION)
-    note = Result(
-        job_id=job_id,
-        kind=REJECTION,
-        number=1 + (transaction.scalar(count) or 0),
-        correction=study.correction,
-        sop_class_uid=made.sop_class_uid,
-        sop_instance_uid=made.sop_instance_uid,
-        series_instance_uid=made.series_instance_uid,
-        path=made.path,
-        bytes=made.bytes,
-        sha256=made.sha256,
-    )
-    transaction.add(note)
-    transaction.flush()
+    number = 1 + (transaction.scalar(count) or 0)
+    note = results.insert(transaction, job_id, study.correction, replace(made, number=number))
     delivery = Delivery(
         result_id=note.id,
         job_id=job_id,

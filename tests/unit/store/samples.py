@@ -47,7 +47,7 @@ def sender(patient: str = "p1", called: str = "AI_NODE", calling: str = "MODALIT
 
 def add_instance(transaction: Transaction, arrived: instances.Arrival, by: Sender) -> Study:
     """Give an instance its row; returns its study."""
-    inserted = admission.insert_instance(transaction, arrived, by)
+    inserted = admission.admit(transaction, arrived, by)
     return transaction.get_one(Study, inserted.study_id)
 
 

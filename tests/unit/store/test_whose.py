@@ -75,7 +75,7 @@ class WhoseStudy(RuleBasedStateMachine):
         with self.database.write("t", self.now()) as transaction:
             known = instances.find(transaction, f"1.2.3.1.{number}")
             if known is None:
-                admission.insert_instance(transaction, arrival(number), who)
+                admission.admit(transaction, arrival(number), who)
             else:
                 self._again(transaction, known, who, patient)
             self.called.add(called)
