@@ -64,7 +64,7 @@ def rekey(
     """Make database and spool belong together again; what depends on the old key is lost.
 
     For a spool whose site.key is lost, and for a database or a spool that was restored or made
-    anew without the other. The node must be stopped. Keyed hashes are computed anew from the
+    again without the other. The node must be stopped. Keyed hashes are computed again from the
     files.
     """
     with unpaired_node(read_config(config, verbose=verbose)) as node:

@@ -1,6 +1,6 @@
 """The page docs/cli.md, made from the commands.
 
-``python -m pacs_ai.cli.reference > docs/cli.md`` makes it anew.
+``python -m pacs_ai.cli.reference > docs/cli.md`` makes it again.
 """
 
 import sys

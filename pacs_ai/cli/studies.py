@@ -115,7 +115,7 @@ def close(study: Reference, *, node_to_open: NodeToOpen) -> None:
 @app.command()
 @with_node
 def reroute(study: Reference, *, node_to_open: NodeToOpen) -> None:
-    """Apply the rules anew, as a new revision: after a change of rules or models."""
+    """Apply the rules again, as a new revision: after a change of rules or models."""
     with node_to_open as node:
         _print_revision(operate.reroute_study(node, study))
 
@@ -138,7 +138,7 @@ def resolve(
 ) -> None:
     """End a CONFLICT: say whose study it is. Without --keep: show the choices, do nothing.
 
-    All its images are of one patient, and you know which. Results are made anew; under another
+    All its images are of one patient, and you know which. Results are made again; under another
     patient than before, the old ones are withdrawn.
     """
     with node_to_open as node:

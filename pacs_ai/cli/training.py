@@ -31,7 +31,7 @@ def _check() -> None:
     try:
         found: ModuleType = importlib.import_module(_PACKAGE)
     except ModuleNotFoundError as error:
-        raise ConfigError("this installation has no package training: install it anew") from error
+        raise ConfigError("this installation has no package training: install it again") from error
     belongs = getattr(found, "__pacs_ai__", None)
     if belongs != __version__:
         raise ConfigError(

@@ -1,1 +1,1 @@
-"""The steps of a study: one module for each, in the order of docs/architecture.md."""
+"""The steps of a study: one module for each; docs/architecture.md has their order."""

@@ -1,4 +1,4 @@
-"""Step 4: claim a job, let `pacs_ai.analysis` analyse the study, enter the outcome.
+"""Claim a job, let `pacs_ai.analysis` analyse the study, enter the outcome.
 
 The job's lease is renewed meanwhile. The outcome is fenced by the number of the attempt: if two
 workers do one job, because one of them was only suspended, exactly one has an effect.

@@ -34,7 +34,7 @@ class _Activity:
 class Arrivals:
     """Activity of the study revisions that this node is receiving.
 
-    Kept in memory only: after a restart all quiet times start anew.
+    Kept in memory only: after a restart all quiet times start again.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Step 6: storage commitment as SCU: the archive is asked whether it keeps what it was sent.
+"""Storage commitment as SCU: the archive is asked whether it keeps what it was sent.
 
 PS3.4 Annex J; only for peers with ``commitment = true``. The report may come on the same
 association or on a later one, to any node that shares the database. Its Transaction UID says which

@@ -1,4 +1,4 @@
-"""Step 2: a study of which no more is expected is closed, and then routed."""
+"""A study of which no more is expected is closed, and then routed."""
 
 from pacs_ai.domain import StudyId, TaskKind
 from pacs_ai.flow.arrivals import Arrivals

@@ -1,4 +1,4 @@
-"""Step 5: the results of a job are sent to a destination, all of them together.
+"""The results of a job are sent to a destination, all of them together.
 
 Every outcome is a row: a destination that is down delays results, and loses none.
 """

@@ -1,4 +1,4 @@
-"""Step 1: an instance that has arrived becomes a file and a row, and only then a success.
+"""An instance that has arrived becomes a file and a row, and only then a success.
 
 The order is that of a durable receive: checked to its end without decoding pixels, flushed,
 renamed, folder flushed, row committed, answered.

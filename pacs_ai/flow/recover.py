@@ -75,7 +75,7 @@ def restart(context: FlowContext, arrivals: Arrivals) -> None:
 def take_over(context: FlowContext) -> None:
     """Receive on for nodes that are gone: a container that got another host name, a dead machine.
 
-    Their studies would never be complete otherwise; the quiet time counts anew. A node that only
+    Their studies would never be complete otherwise; the quiet time starts again. A node that only
     seemed to be gone takes a study back with its next instance. Leases expire by themselves.
     """
     mine = context.spool.node

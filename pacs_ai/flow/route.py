@@ -1,4 +1,4 @@
-"""Step 3: rules decide which models see a study; each becomes a job."""
+"""Rules decide which models see a study; each becomes a job."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -76,7 +76,7 @@ def server_context(files: TlsFiles) -> ssl.SSLContext:
 
 
 class ServerTls:
-    """The listener's context, made anew when one of its files changes.
+    """The listener's context, made again when one of its files changes.
 
     Parameters
     ----------

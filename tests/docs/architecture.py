@@ -1,6 +1,6 @@
 """The drawings and the table of rooms in docs/architecture.md, made from the imports in the code.
 
-``python -m tests.docs.architecture`` writes them anew.
+``python -m tests.docs.architecture`` writes them again.
 """
 
 import ast

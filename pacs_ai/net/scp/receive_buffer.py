@@ -12,7 +12,7 @@ _FIRST_BUFFER = 16 << 10
 _BUFFER = 1 << 20
 """Measured: a tenth faster than 256 KiB; a larger one is hardly ever filled."""
 _ROOM = 64 << 10
-"""With less free space at its end the buffer starts anew, as short receives are the slowest."""
+"""With less free space at its end the buffer starts again, as short receives are the slowest."""
 _spare_buffers: deque[bytearray] = deque(maxlen=16)
 """Allocating and clearing one takes as long as a small association."""
 _LENGTH = Struct(">L")
