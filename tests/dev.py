@@ -62,7 +62,7 @@ def addresses(archive: OrthancServer, one: Node, viewer: Site, folder: Path) -> 
 OHIF      {viewer.url}
 Orthanc   http://{HOST}:{archive.http_port}   DICOM: ORTHANC@{HOST}:{archive.dicom_port}
 the node  DICOM: AI_NODE@{HOST}:{one.port}
-          pacs-ai studies list --config {one.config}
+          .venv/bin/pacs-ai studies list --config {one.config}
 logs      {one.folder / "log"}  {folder / "orthanc" / "orthanc.log"}
 
 Send it more: storescu -aec ORTHANC {HOST} {archive.dicom_port} FILE...
