@@ -38,7 +38,12 @@ class FolderDestination:
 
     def probe(self) -> None:
         """Look whether the folder is there and can be written."""
-        if not self._path.is_dir():
+        try:
+            is_folder = self._path.is_dir()
+        except OSError as error:  # such as a folder above it that this user may not enter
+            problem = f"{self._path} cannot be reached: {error.strerror}"
+            raise FolderUnavailable(problem) from None
+        if not is_folder:
             raise FolderUnavailable(f"{self._path} is not there, or is no folder")
         if not os.access(self._path, os.W_OK | os.X_OK):
             raise FolderUnavailable(f"{self._path} cannot be written")

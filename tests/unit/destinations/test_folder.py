@@ -110,3 +110,9 @@ def test_a_result_that_cannot_be_read_is_no_fault_of_the_folder(
 
 def test_a_folder_that_is_there_answers_a_probe(folder: Path) -> None:
     FolderDestination(folder).probe()
+
+
+def test_a_folder_that_cannot_be_looked_at_is_out_of_reach(tmp_path: Path) -> None:
+    too_long = tmp_path / ("x" * 300)
+    with pytest.raises(FolderUnavailable, match="cannot be reached: File name too long"):
+        FolderDestination(too_long).probe()
