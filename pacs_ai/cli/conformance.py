@@ -188,7 +188,7 @@ def _statuses() -> Iterator[str]:
     yield from _table(
         ("Status", "Meaning"), [(f"`0x{status:04X}`", text) for status, text in _STATUSES]
     )
-    yield "An element whose VR is none (NUL bytes, spaces, lower case) is taken for UN with a"
+    yield "An element whose VR is not valid (NUL bytes, spaces, lower case) is taken for UN with a"
     yield "length of 16 bits, if the data set then reads to its end; zero bytes after the last"
     yield "element are padding. Both are stored as they were sent."
     yield ""

@@ -190,7 +190,7 @@ def _picture(marker: int, segment: bytes) -> Codestream:
 
 def _scan(found: Codestream | None, colour: str, segment: bytes, position: int) -> Codestream:
     if found is None:
-        raise UnsupportedPixels("the JPEG frame does not tell its size")
+        raise UnsupportedPixels("the JPEG frame does not state its size")
     return replace(
         found,
         colour=(colour or found.colour) if found.components > 1 else "",

@@ -79,7 +79,7 @@ def read_fragments(stream: BinaryIO, start: int, end: int) -> tuple[OffsetTable,
         if data[:4] == _END:
             break
         if data[:4] != _ITEM:
-            raise UnsupportedPixels("the compressed pixel data are no row of items")
+            raise UnsupportedPixels("the compressed pixel data are not a sequence of items")
         length = int.from_bytes(data[4:8], "little")
         value = position + _TAG
         found.append(Fragment(position - first, value, length, data[_TAG : _TAG + length]))

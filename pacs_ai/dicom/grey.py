@@ -219,6 +219,6 @@ def _stretched(
         return np.zeros(values.shape, dtype=np.float32)
     scale = 1 / (high - low)
     if not math.isfinite(scale):
-        raise UnsupportedPixels("the values span more than can be computed with")
+        raise UnsupportedPixels("the range of the values is too large to compute with")
     grey = _affine(values, scale, -low * scale)
     return np.subtract(np.float32(1), grey, out=grey) if falling else grey

@@ -102,7 +102,7 @@ def jpeg_xl_size(frame: bytes) -> tuple[int, int, int]:
     if bits.take(1):
         _pass_extra_fields(bits)
     if bits.take(1):
-        raise UnsupportedPixels("the compressed frame holds no whole numbers")
+        raise UnsupportedPixels("the compressed frame does not hold integers")
     kind = bits.take(2)
     return rows, columns, _DEPTHS[kind] if kind < len(_DEPTHS) else 1 + bits.take(6)
 
@@ -125,7 +125,7 @@ def _side(bits: _Bits, *, small: int) -> int:
 
 def _pass_extra_fields(bits: _Bits) -> None:
     if bits.take(3):
-        raise UnsupportedPixels("the compressed frame is turned")
+        raise UnsupportedPixels("the compressed frame is rotated or mirrored")
     if bits.take(1):
         _size(bits)
     if bits.take(2):

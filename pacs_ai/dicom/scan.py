@@ -239,4 +239,4 @@ def _inflate(stream: BinaryIO, start: int, target: BinaryIO) -> None:
     rest = (inflater.unused_data + stream.read(_TRAILER + 1)).rstrip(b"\0")
     size = struct.pack("<I", written % 2**32).rstrip(b"\0")
     if rest and not (len(rest) <= _TRAILER and rest[_CHECKSUM:] == size):
-        raise BadDataset("there is something behind the deflated data set")
+        raise BadDataset("bytes follow the deflated data set")

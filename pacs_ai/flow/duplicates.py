@@ -81,7 +81,7 @@ def _known(context: FlowContext, scanned: ScannedInstance) -> _Known:
     with context.database.read() as session:
         row = instances.find(session, scanned.sop_instance_uid)
         if row is None:
-            raise DatabaseBusy("the instance's row went away this moment: send it again")
+            raise DatabaseBusy("the row of the instance was removed meanwhile: send it again")
         digest = scanned.dataset_sha256
         identical = row.sha256 == digest or instances.has_variant(session, row, digest)
         return _Known(row, repeats.ways(session, row), identical)

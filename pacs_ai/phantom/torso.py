@@ -1,4 +1,4 @@
-"""Phantom trunks for CT: a chest and an abdomen, in Hounsfield units."""
+"""Phantom torsos for CT: a chest and an abdomen, in Hounsfield units."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ AIR, FAT, MUSCLE = -1000.0, -100.0, 45.0
 
 
 def _ribs(rng: Rng, rx: float, ry: float) -> list[Ellipsoid]:
-    """Cut ribs at random places of the wall of a trunk."""
+    """Cut ribs at random places of the wall of a torso."""
     return [
         Ellipsoid(
             x=0.89 * rx * np.cos(turn),
@@ -27,7 +27,7 @@ def _ribs(rng: Rng, rx: float, ry: float) -> list[Ellipsoid]:
 
 
 def _trunk(rng: Rng) -> tuple[float, float, list[Ellipsoid]]:
-    """Make fat, muscle, ribs and spine; return the half axes of the trunk too."""
+    """Make fat, muscle, ribs and spine; return the half axes of the torso too."""
     rx, ry = rng.uniform(0.74, 0.9), rng.uniform(0.5, 0.66)
     lean = rng.uniform(0.86, 0.96)
     spine = ry * rng.uniform(0.55, 0.65)

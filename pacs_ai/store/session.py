@@ -82,7 +82,7 @@ class Database:
             ) from None
         except (SQLAlchemyError, ValueError) as error:
             raise ConfigError(
-                f"storage.database: {type(error).__name__}: it is no URL of a database"
+                f"storage.database: {type(error).__name__}: it is not the URL of a database"
             ) from None
         if self.is_sqlite:
             _private(Path(url.removeprefix("sqlite:///")))

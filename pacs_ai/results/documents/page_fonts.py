@@ -89,6 +89,6 @@ def _load(path: Path) -> TTFont:
     try:
         font = TTFont(f"PacsAI-{path.stem}", str(path))
     except (TTFError, OSError) as error:
-        raise ConfigError(f"{path}: is no TrueType font that a page can hold") from error
+        raise ConfigError(f"{path}: is not a TrueType font that a page can hold") from error
     pdfmetrics.registerFont(font)
     return font

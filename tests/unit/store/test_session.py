@@ -17,6 +17,6 @@ def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize("url", ["postgresql+psycopg://me:hunter2@localhost:port/x", "nonsense"])
 def test_what_is_no_url_is_said_to_be_none(url: str):
-    with pytest.raises(ConfigError, match="no URL of a database") as caught:
+    with pytest.raises(ConfigError, match="not the URL of a database") as caught:
         Database(url)
     assert "hunter2" not in str(caught.value)
