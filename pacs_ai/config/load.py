@@ -131,6 +131,9 @@ def _environment() -> dict[str, dict[str, str]]:
 def _merge(data: dict[str, Any], upper: Overrides, here: Path) -> None:
     """Lay `upper` over `data`; its relative paths start at the working directory."""
     for section, values in upper.items():
+        below = data.get(section, {})
+        if not isinstance(below, dict):
+            continue  # node = "x": the check says that it must be a table
         fields = _fields(section)
         given = {
             key: _value(fields[key], value, here)
@@ -138,7 +141,7 @@ def _merge(data: dict[str, Any], upper: Overrides, here: Path) -> None:
             if value is not None
         }
         if given:
-            data[section] = {**data.get(section, {}), **given}
+            data[section] = {**below, **given}
 
 
 def _fields(section: str) -> dict[str, FieldInfo]:

@@ -138,6 +138,11 @@ def test_what_is_wrong_in_the_environment_is_named(monkeypatch: pytest.MonkeyPat
         load_config()
 
 
+def test_a_section_that_is_no_table_is_named_in_spite_of_flags():
+    with pytest.raises(ConfigError, match="node: must be a table"):
+        load_config(write("node = 3\n"), {"node": {"port": 4}})
+
+
 @pytest.mark.parametrize("text", ["A, [BC]*", '["A", "[BC]*"]', "['A', '[BC]*']"])
 def test_a_list_in_the_environment(monkeypatch: pytest.MonkeyPatch, text: str):
     monkeypatch.setenv("PACS_AI_NODE_ACCEPT_FROM", text)
