@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.bench.rivals import (
+from tests.bench.programs import (
     ALL,
     BARE,
     BESIDE_A_SLOW_ONE,
@@ -17,7 +17,7 @@ from tests.bench.rivals import (
     TWO,
     UNDISTURBED,
     WHOLE,
-    Rival,
+    Program,
 )
 from tests.bench.sender import Load
 
@@ -31,21 +31,21 @@ CT, LARGE, HUGE, SMALL = 530_000, 15_000_000, 2_000_000_000, 20_000
 
 @dataclass(frozen=True)
 class Case:
-    """A load, who takes it, where it is written, and the goals: so many times a rival's rate.
+    """A load, who takes it, where it is written, and the goals: multiples of a program's rate.
 
-    ``unfit`` says why a rival is left out.
+    ``unfit`` says why a program is left out.
     """
 
     load: Load
-    rivals: tuple[str, ...]
+    programs: tuple[str, ...]
     goals: dict[str, float] = field(default_factory=dict)
     peak_mb: int | None = None
     folder: Path | None = MEMORY
-    known: Mapping[str, Rival] = field(default_factory=lambda: ALL)
+    known: Mapping[str, Program] = field(default_factory=lambda: ALL)
     unfit: dict[str, str] = field(default_factory=dict)
 
-    def contestants(self) -> dict[str, Rival]:
-        return {name: self.known[name] for name in self.rivals if name not in self.unfit}
+    def contestants(self) -> dict[str, Program]:
+        return {name: self.known[name] for name in self.programs if name not in self.unfit}
 
 
 _PROTOCOL = (RAW, OURS, BARE, DCMTK, PYNETDICOM)

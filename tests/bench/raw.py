@@ -1,4 +1,4 @@
-"""Rivals that a program could not be simpler than, so that others have a limit to be held against.
+"""Programs as simple as can be: the limit that the others are compared with.
 
 Usage: ``python -m tests.bench.raw KIND PORT FOLDER``. No import that costs memory.
 """

@@ -1,4 +1,4 @@
-"""Receive rates of the node and its rivals, on one machine, in one run.
+"""Receive rates of the node and of other programs, on one machine, in one run.
 
 Usage: ``python -m tests.bench.receive [--rounds 5] [--loads one,small,...] [--write]``
 
@@ -22,7 +22,7 @@ from pathlib import Path
 from tests.bench import report
 from tests.bench.figures import Figures, Round, summary
 from tests.bench.loads import CASES, MEMORY, Case
-from tests.bench.rivals import OURS, Rival, running
+from tests.bench.programs import OURS, Program, running
 from tests.bench.sender import PIECE, Load, Material, drip
 
 
@@ -50,17 +50,17 @@ def usage(pid: int) -> tuple[float, float]:
     return ticks / os.sysconf("SC_CLK_TCK"), peak / 1024
 
 
-def measure(rival: Rival, load: Load, folder: Path | None, material: Material) -> Round:
+def measure(program: Program, load: Load, folder: Path | None, material: Material) -> Round:
     """Have one receiver take a load once."""
     target = Path(tempfile.mkdtemp(dir=folder))
     try:
-        with running(rival, target) as (pid, port):
-            rival.send(port, replace(load, instances=2, size=20_000), material)
+        with running(program, target) as (pid, port):
+            program.send(port, replace(load, instances=2, size=20_000), material)
             provide(load.total * load.size)
             cpu_before, _ = usage(pid)
-            with dripping(port, material) if rival.slow else nothing():
+            with dripping(port, material) if program.slow else nothing():
                 start = time.perf_counter()
-                send(rival, port, load, material)
+                send(program, port, load, material)
                 seconds = time.perf_counter() - start
             cpu, peak = usage(pid)
     finally:
@@ -108,7 +108,7 @@ def dripping(port: int, material: Material) -> Iterator[None]:
         raise failures[0]
 
 
-def send(rival: Rival, port: int, load: Load, material: Material) -> None:
+def send(program: Program, port: int, load: Load, material: Material) -> None:
     """Send a load, as many associations at once as it says."""
     waiting = list(range(load.associations))
     failures: list[OSError] = []
@@ -120,7 +120,7 @@ def send(rival: Rival, port: int, load: Load, material: Material) -> None:
             except IndexError:
                 return
             try:
-                rival.send(port, load, material)
+                program.send(port, load, material)
             except OSError as error:
                 failures.append(error)
 
@@ -134,11 +134,11 @@ def send(rival: Rival, port: int, load: Load, material: Material) -> None:
 
 
 def compare(case: Case, rounds: int, material: Material) -> dict[str, Figures]:
-    """Interleave the rivals' rounds and print their medians."""
+    """Interleave the programs' rounds and print their medians."""
     rounds_of: dict[str, list[Round]] = {name: [] for name in case.contestants()}
     for _ in range(rounds):
-        for name, rival in case.contestants().items():
-            rounds_of[name].append(measure(rival, case.load, case.folder, material))
+        for name, program in case.contestants().items():
+            rounds_of[name].append(measure(program, case.load, case.folder, material))
     say(f"\n{case.load.name} ({rounds} rounds)")
     figures = {name: summary(measured) for name, measured in rounds_of.items()}
     for name, one in figures.items():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.bench.figures import Figures
 from tests.bench.loads import Case
-from tests.bench.rivals import OURS
+from tests.bench.programs import OURS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
 
@@ -51,7 +51,7 @@ def _case(case: Case, figures: dict[str, Figures]) -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     ours = figures[OURS]
-    for name in case.rivals:
+    for name in case.programs:
         if name in case.unfit:
             rows.append(f"| {name} | {case.unfit[name]} | | | | | | |")
             continue

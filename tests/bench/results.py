@@ -3,7 +3,7 @@
 Usage: ``python -m tests.bench.results [--rounds 40] [--slices 200] [--write]``
 
 Both sides get the same prediction and the same source file, read its pixels, draw the same picture
-with the same code, and end with the bytes of the files. The rival makes them as highdicom's
+with the same code, and end with the bytes of the files. The baseline makes them as highdicom's
 documentation shows: no coding schemes, no order, no patient beyond what the library copies, and no
 check of what came out; ours is what a node does, the check included. Rounds take turns; medians and
 their ratios count. Counted is the processor's time, so that other work on the machine does not.
@@ -52,11 +52,11 @@ BOTH = (ResultKind.REPORT, ResultKind.CAPTURE)
 
 @dataclass(frozen=True)
 class Load:
-    """What is made: by us and by the rival, for so many images."""
+    """What is made: by us and by the baseline, for so many images."""
 
     name: str
     ours: Callable[[], int]
-    rival: Callable[[], int]
+    baseline: Callable[[], int]
     images: int = 1
 
 
@@ -213,16 +213,18 @@ def loads(folder: Path, slices: int) -> list[Load]:
 
 def measure(load: Load, rounds: int) -> Outcome:
     """Let the two take turns, after one round of warming up."""
-    taken: dict[str, list[float]] = {"ours": [], "rival": []}
+    taken: dict[str, list[float]] = {"ours": [], "baseline": []}
     for number in range(rounds + 1):
-        order = [("ours", load.ours), ("rival", load.rival)]
+        order = [("ours", load.ours), ("baseline", load.baseline)]
         for name, work in order if number % 2 else reversed(order):
             start = time.process_time()
             work()
             if number:
                 taken[name].append(1000 * (time.process_time() - start) / load.images)
-    ratios = [rival / ours for ours, rival in zip(taken["ours"], taken["rival"], strict=True)]
-    return Outcome(load.name, *map(statistics.median, (taken["ours"], taken["rival"], ratios)))
+    ratios = [
+        baseline / ours for ours, baseline in zip(taken["ours"], taken["baseline"], strict=True)
+    ]
+    return Outcome(load.name, *map(statistics.median, (taken["ours"], taken["baseline"], ratios)))
 
 
 def run(rounds: int, slices: int) -> list[Outcome]:

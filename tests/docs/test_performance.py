@@ -8,7 +8,7 @@ from tests.bench import report
 from tests.bench.figures import Figures, Round, summary
 from tests.bench.integrity import SIDES
 from tests.bench.loads import CASES
-from tests.bench.rivals import OURS
+from tests.bench.programs import OURS
 
 
 def test_every_load_and_rival_is_on_the_page(root: Path) -> None:
@@ -16,7 +16,7 @@ def test_every_load_and_rival_is_on_the_page(root: Path) -> None:
     section = (root / "docs" / "performance.md").read_text("utf-8").split(begin)[1].split(end)[0]
     for case in CASES:
         table = section.split(f"### {case.load.name}\n")[1].split("###")[0]
-        assert [name for name in case.rivals if f"| {name} |" not in table] == []
+        assert [name for name in case.programs if f"| {name} |" not in table] == []
 
 
 def test_the_cost_of_comparing_checksums_is_on_the_page(root: Path) -> None:
@@ -36,7 +36,7 @@ def test_a_section_is_replaced_and_the_rest_left(tmp_path: Path) -> None:
 
 def test_ratios_are_of_the_node_s_rate_to_the_rival_s() -> None:
     case = CASES[0]
-    figures = {name: Figures(10, 5, 15, 1, 50) for name in case.rivals}
+    figures = {name: Figures(10, 5, 15, 1, 50) for name in case.programs}
     figures[OURS] = Figures(25, 20, 30, 1, 50)
     rows = report.receiving([(case, figures)], 3).splitlines()
     assert {row.split("|")[7].strip() for row in rows if row.startswith("| ")} == {
@@ -52,5 +52,5 @@ def test_medians_count() -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.load.name)
 def test_goals_are_about_rivals_of_the_case(case: object) -> None:
-    assert set(case.goals) <= set(case.rivals)  # type: ignore[attr-defined]
-    assert OURS in case.rivals  # type: ignore[attr-defined]
+    assert set(case.goals) <= set(case.programs)  # type: ignore[attr-defined]
+    assert OURS in case.programs  # type: ignore[attr-defined]

@@ -31,7 +31,7 @@ SETTLE_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
-class Rival:
+class Program:
     """A receiver: how to start it for a port and a folder, and how to speak to it.
 
     ``slow``: one more sender drips an instance for as long as the others send.
@@ -95,34 +95,34 @@ TWO = "pacs-ai, 2 acceptors"
 UNDISTURBED = "pacs-ai without the slow one"
 
 ALL = {
-    rival.name: rival
-    for rival in (
-        Rival(RAW, module("tests.bench.raw", "raw"), send_raw),
-        Rival(RAW_FSYNC, module("tests.bench.raw", "fsync"), send_raw),
-        Rival(OURS, module("tests.bench.receivers")),
-        Rival(BARE, module("tests.bench.raw", "bare")),
-        Rival(DCMTK, dcmtk),
-        Rival(PYNETDICOM, pynetdicom),
-        Rival(ORTHANC, orthanc),
+    program.name: program
+    for program in (
+        Program(RAW, module("tests.bench.raw", "raw"), send_raw),
+        Program(RAW_FSYNC, module("tests.bench.raw", "fsync"), send_raw),
+        Program(OURS, module("tests.bench.receivers")),
+        Program(BARE, module("tests.bench.raw", "bare")),
+        Program(DCMTK, dcmtk),
+        Program(PYNETDICOM, pynetdicom),
+        Program(ORTHANC, orthanc),
     )
 }
 """By name; the protocol alone."""
 
-WHOLE = ALL | {OURS: Rival(OURS, node()), TWO: Rival(TWO, node("acceptors = 2"))}
+WHOLE = ALL | {OURS: Program(OURS, node()), TWO: Program(TWO, node("acceptors = 2"))}
 """By name; with the node as it is: every instance checked, hashed, flushed, and in the database."""
 
-BESIDE_A_SLOW_ONE = {name: replace(rival, slow=True) for name, rival in ALL.items()} | {
+BESIDE_A_SLOW_ONE = {name: replace(program, slow=True) for name, program in ALL.items()} | {
     UNDISTURBED: ALL[OURS]
 }
 """By name; while one more sender drips."""
 
 
 @contextmanager
-def running(rival: Rival, folder: Path) -> Iterator[tuple[int, int]]:
+def running(program: Program, folder: Path) -> Iterator[tuple[int, int]]:
     """Start a receiver; gives its process id and its port once it listens."""
     port = free_port()
     process = subprocess.Popen(
-        rival.command(port, folder),
+        program.command(port, folder),
         env={**os.environ, "TCP_NODELAY": "1"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
