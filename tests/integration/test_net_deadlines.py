@@ -54,7 +54,6 @@ def test_dripping_does_not_extend_a_pdu(tmp_path: Path) -> None:
         dripping.start()
         kind, _ = peer.pdu()
         assert kind == net.ABORT
-        assert dripping.is_alive()
         stop.set()
         dripping.join()
         assert net.eventually(lambda: node.recorder.outcomes() == ["expired"])
@@ -145,7 +144,7 @@ def test_the_oldest_stranger_goes_first(tmp_path: Path) -> None:
 
 
 def test_a_burst_is_no_crowd_of_strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admission, "_HANDSHAKE_SECONDS", 600.0)
+    monkeypatch.setattr(admission, "_YOUNG_SECONDS", 600.0)
     settings = replace(net.SETTINGS, max_pending=3)
     with net.running(tmp_path, settings) as node:
         peers = [node.connect() for _ in range(11)]
