@@ -33,15 +33,18 @@ def orthanc(tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Or
 
 
 @pytest.fixture(scope="session")
-def browser(root: Path, tool: Tool, orthanc: OrthancServer) -> Iterator[Browser]:
-    """The browser on OHIF with the settings of deploy/ohif; pictures go to test-output/viewer."""
+def browser(root: Path, tool: Tool, orthanc: OrthancServer, worker_id: str) -> Iterator[Browser]:
+    """The browser on OHIF with the settings of deploy/ohif; pictures go to test-output/viewer.
+
+    Each process of the tests has a folder of its own there.
+    """
     cache = root / "build" / "viewer"
     try:
         ohif, playwright = (unpacked(package, cache, tool("npm")) for package in (OHIF, PLAYWRIGHT))
     except Unavailable as error:
         missing(str(error))
     settings = root / "deploy" / "ohif" / "app-config.js"
-    out = root / "test-output" / "viewer"
+    out = root / "test-output" / "viewer" / worker_id
     shutil.rmtree(out, ignore_errors=True)
     with Site(ohif / "dist", settings, orthanc.http_port) as site:
         yield Browser(tool("node"), playwright, tool("chromium"), site.url, out)

@@ -1,6 +1,7 @@
 """The viewer and the browser's remote control, as npm has them: these versions, these bytes."""
 
 import base64
+import fcntl
 import hashlib
 import shutil
 import subprocess
@@ -44,18 +45,24 @@ def unpacked(package: Package, cache: Path, npm: Path) -> Path:
     """The package's folder; fetched, checked and unpacked at the first call.
 
     Neither needs an installation: OHIF comes built, and both without dependencies at run time.
+    Several processes may call it at the same time: one fetches, the others wait for it.
 
     Raises
     ------
     Unavailable
         If npm cannot fetch it.
     """
-    folder = cache / package.folder
-    if folder.is_dir():
-        return folder
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / f"{package.folder}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder = cache / package.folder
+        return folder if folder.is_dir() else _fetched(package, folder, npm)
+
+
+def _fetched(package: Package, folder: Path, npm: Path) -> Path:
     draft = folder.with_name(folder.name + ".draft")
     shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
+    draft.mkdir()
     wanted = f"{package.name}@{package.version}"
     try:
         fetched = subprocess.run(

@@ -1,6 +1,6 @@
 """What a radiologist sees: results of the node in OHIF, on Orthanc, in a browser.
 
-The pictures stay in test-output/viewer: numbers are no substitute for looking at them.
+The pictures stay below test-output/viewer: numbers are no substitute for looking at them.
 """
 
 import shutil
