@@ -44,6 +44,12 @@ async function settled() {
   }
 }
 
+// A busy machine shows the image long before the report is written on it, or a notice says why not.
+async function written() {
+  const sign = page.locator(`${PANE} svg text`).or(page.locator('[data-sonner-toast]')).first();
+  await sign.waitFor({ timeout: SETTLE_MS }).catch(() => {});
+}
+
 async function look(study, series) {
   await settled();
   await dismiss();
@@ -85,6 +91,7 @@ try {
       if (series !== null) {
         const thumbnail = page.locator(THUMBNAIL).filter({ hasText: series }).first();
         await thumbnail.dblclick({ timeout: LOAD_MS / 4 });
+        if (/^SR/.test((await thumbnail.innerText()).trim())) await written();
       }
       shots.push(await look(study, series));
     }
