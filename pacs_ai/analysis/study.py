@@ -82,7 +82,7 @@ def analyse_study(
     Raises
     ------
     StorageError
-        If a file or the writer fails, which is no fault of the study.
+        If a file cannot be read or written. The study is not the cause.
     RuntimeFailed
         If the network fails.
     """

@@ -28,7 +28,7 @@ class DeliveryAnswer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryOutcome:
-    """What became of one file, in the same words for every kind of destination.
+    """The outcome for one file. It is the same class for all kinds of destinations.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""From an open instance to the stored values of one frame, for every transfer syntax."""
+"""Read the stored values of one frame of an open instance, in any transfer syntax."""
 
 import os
 import struct

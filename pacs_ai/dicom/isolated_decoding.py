@@ -27,7 +27,7 @@ from pacs_ai.dicom.pixel_layout import Task
 from pacs_ai.errors import StorageError, UnsupportedPixels
 
 SECONDS = 10
-"""Time for one frame; the same again for every `PIXELS_PER_SHARE` of its pixels."""
+"""Time limit for one frame. Each `PIXELS_PER_SHARE` pixels of the frame add the same time."""
 
 PIXELS_PER_SHARE = 4_000_000
 _PATIENCE = 2

@@ -1,4 +1,4 @@
-"""Associations that we request: one thread, one request at a time, a limit for every wait."""
+"""Associations that the node requests: one thread, one request at a time, and a time limit."""
 
 import socket
 import time
