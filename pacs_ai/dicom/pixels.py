@@ -1,12 +1,15 @@
 """One frame of an instance as a grey picture in [0, 1], the input of every model."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from pydicom.dataset import Dataset
 
-from pacs_ai.dicom.canonical import Frame
+from pacs_ai.dicom.canonical import Stored
 from pacs_ai.dicom.files import open_file
 from pacs_ai.dicom.frames import read_frame
 from pacs_ai.dicom.grey import RenderedImage, blank, check_spread, render
@@ -15,7 +18,7 @@ from pacs_ai.dicom.palette import PALETTE_KEYWORDS, apply_palette
 from pacs_ai.dicom.pixel_layout import PALETTE, PixelLayout
 from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.reading import Opened, read_until_pixels
-from pacs_ai.dicom.rendering import RENDERING_KEYWORDS, read_rendering
+from pacs_ai.dicom.rendering import RENDERING_KEYWORDS, Rendering, read_rendering
 from pacs_ai.errors import NotDicom, UnsupportedPixels
 
 _KEYWORDS = (*LAYOUT_KEYWORDS, *RENDERING_KEYWORDS, *PALETTE_KEYWORDS)
@@ -49,9 +52,56 @@ def read_image(
 ) -> RenderedImage:
     """Read one frame as it is meant to be seen, by people or by a model with its own windows.
 
-    Modality LUT or rescale, then the first usable window, else the VOI LUT, else a default
-    (`pacs_ai.dicom.grey.DEFAULT_WINDOWS`, robust percentiles); MONOCHROME1 is inverted, colour
-    becomes luma.
+    This is `decode_frame` and `render_frame`, one after the other.
+
+    Parameters
+    ----------
+    path, frame
+        As for `decode_frame`.
+    windows, strict
+        As for `render_frame`.
+
+    Raises
+    ------
+    UnsupportedPixels
+        As both do.
+    NotDicom, StorageError
+        As `decode_frame` does.
+    """
+    return render_frame(decode_frame(path, frame), windows, strict=strict)
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedFrame:
+    """Stored values of one frame, and all that its header says on showing them.
+
+    It does not depend on a window and is never changed: several pictures can be made of it.
+
+    Attributes
+    ----------
+    values
+        Stored values, shape (rows, columns), or (rows, columns, 3) for RGB.
+    layout
+        Shape and sign of the pixels.
+    rendering
+        Units, contrast and padding of a grey frame; None for colour.
+    palette
+        Header elements of the tables of colours, for a frame of PALETTE COLOR; else None.
+    """
+
+    values: Stored
+    layout: PixelLayout
+    rendering: Rendering | None
+    palette: Dataset | None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the stored values, in bytes."""
+        return int(self.values.nbytes)
+
+
+def decode_frame(path: Path, frame: int = 1) -> DecodedFrame:
+    """Decode one frame to its stored values; no window is applied yet.
 
     Parameters
     ----------
@@ -59,6 +109,41 @@ def read_image(
         A DICOM file in any transfer syntax for which a codec is installed.
     frame
         Frame of a multi-frame image, counts from 1. No other frame is decoded.
+
+    Raises
+    ------
+    UnsupportedPixels
+        If there are no pixels, no codec, or header and bytes contradict each other. Sizes are
+        compared before anything is allocated.
+    NotDicom
+        If the file is no DICOM file.
+    StorageError
+        If the file is missing or cannot be read.
+
+    Notes
+    -----
+    PS3.3 Section C.7.6.3; PS3.5 Section 8.
+    """
+    with _readable(), open_file(path) as stream:
+        return _decoded(read_until_pixels(stream, _KEYWORDS), frame)
+
+
+def render_frame(
+    decoded: DecodedFrame,
+    windows: Mapping[str, tuple[float, float]] | None = None,
+    *,
+    strict: bool = True,
+) -> RenderedImage:
+    """Show a decoded frame.
+
+    Modality LUT or rescale, then the first usable window, else the VOI LUT, else a default
+    (`pacs_ai.dicom.grey.DEFAULT_WINDOWS`, robust percentiles); MONOCHROME1 is inverted, colour
+    becomes luma.
+
+    Parameters
+    ----------
+    decoded
+        Stays as it is.
     windows
         Centre and width by modality, in units of the modality, in place of what the file says. An
         image without these units is shown as the file says.
@@ -68,51 +153,53 @@ def read_image(
     Raises
     ------
     UnsupportedPixels
-        If there are no pixels, no codec, header and bytes contradict each other, or the picture
-        collapses. Sizes are compared before anything is allocated.
-    NotDicom
-        If the file is no DICOM file.
-    StorageError
-        If the file is missing or cannot be read.
+        If the picture collapses, or a table of colours contradicts itself.
 
     Notes
     -----
-    PS3.3 Sections C.7.6.3, C.11.1, C.11.2; PS3.5 Section 8.
+    PS3.3 Sections C.11.1, C.11.2.
     """
+    with _readable():
+        layout, values = decoded.layout, decoded.values
+        if decoded.rendering is not None:
+            return render(values, decoded.rendering, layout, windows or {}, strict=strict)
+        grey = _luma(decoded)
+        if strict and (decoded.palette is not None or layout.bits_stored > _BYTE):
+            check_spread(grey, values)
+        return RenderedImage(grey, blank(grey))
+
+
+@contextlib.contextmanager
+def _readable() -> Iterator[None]:
+    """Keep foreign code quiet; what it raises is `UnsupportedPixels`."""
     try:
-        with quiet(), open_file(path) as stream:
-            opened = read_until_pixels(stream, _KEYWORDS)
-            return _rendered(opened, frame, windows or {}, strict=strict)
+        with quiet():
+            yield
     except FOREIGN_ERRORS as error:
         raise UnsupportedPixels(
             f"the pixel data cannot be decoded ({type(error).__name__})"
         ) from error
 
 
-def _rendered(
-    opened: Opened, frame: int, windows: Mapping[str, tuple[float, float]], *, strict: bool
-) -> RenderedImage:
+def _decoded(opened: Opened, frame: int) -> DecodedFrame:
     pixels = opened.pixels
     if pixels is None:
         if not opened.dataset:
             raise NotDicom("the file holds no elements of DICOM")
         raise UnsupportedPixels("the instance has no pixel data")
     layout = read_layout(opened.dataset, pixels.keyword)
-    colour = layout.samples > 1 or layout.photometric == PALETTE
+    palette = layout.photometric == PALETTE
+    colour = layout.samples > 1 or palette
     rendering = None if colour else read_rendering(opened.dataset, layout, frame)
-    decoded = read_frame(opened, layout, pixels, frame)
-    if rendering is not None:
-        return render(decoded.values, rendering, layout, windows, strict=strict)
-    grey = _luma(opened, layout, decoded)
-    if strict and (layout.photometric == PALETTE or layout.bits_stored > _BYTE):
-        check_spread(grey, decoded.values)
-    return RenderedImage(grey, blank(grey))
+    values = read_frame(opened, layout, pixels, frame).values
+    return DecodedFrame(values, layout, rendering, opened.dataset if palette else None)
 
 
-def _luma(opened: Opened, layout: PixelLayout, decoded: Frame) -> npt.NDArray[np.float32]:
-    values, largest = decoded.values, (1 << layout.bits_stored) - 1
-    if layout.photometric == PALETTE:
-        values, largest = apply_palette(values, opened.dataset, signed=layout.signed), 1
+def _luma(decoded: DecodedFrame) -> npt.NDArray[np.float32]:
+    values, layout = decoded.values, decoded.layout
+    largest = (1 << layout.bits_stored) - 1
+    if decoded.palette is not None:
+        values, largest = apply_palette(values, decoded.palette, signed=layout.signed), 1
     grey: npt.NDArray[np.float32] = values[..., 0] * _LUMA[0]
     for channel in (1, 2):
         grey += values[..., channel] * _LUMA[channel]
