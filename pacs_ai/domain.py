@@ -14,9 +14,7 @@ import numpy.typing as npt
 from pacs_ai.coverage import INCOMPLETE_ABOVE, NOTHING, Coverage, LeftOut
 
 StudyId = NewType("StudyId", int)
-InstanceId = NewType("InstanceId", int)
 JobId = NewType("JobId", str)
-ResultId = NewType("ResultId", int)
 DeliveryId = NewType("DeliveryId", int)
 
 
@@ -205,6 +203,8 @@ class ModelIdentity:
     modalities: tuple[str, ...] = ()  # what it is shown
     manifest_sha256: str = ""  # of all that its bundle states: operating points, policies
     incomplete_above: float = INCOMPLETE_ABOVE  # share of images not looked at; see `Coverage`
+    runtime: str = ""  # what computes it: library, version, device, precision
+    probe_sha256: str = ""  # of what it computes for a probe: other code, other bits
 
 
 @dataclass(frozen=True, slots=True)

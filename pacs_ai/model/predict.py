@@ -38,21 +38,24 @@ class Classifier:
         The model.
     runtime
         Its network, loaded.
+
+    Attributes
+    ----------
+    identity
+        Who computes: the bundle's model, and the runtime that computes it.
     """
 
     def __init__(self, bundle: ModelBundle, runtime: Runtime) -> None:
         self.bundle = bundle
+        self.identity: ModelIdentity = replace(
+            bundle.identity, runtime=str(runtime.computed_by), probe_sha256=runtime.probe_sha256
+        )
         self._runtime = runtime
 
     @classmethod
     def load(cls, bundle: ModelBundle, threads: int = 1, provider: Provider = onnx_cpu) -> Self:
         """Load the network of a bundle; see `Runtime`."""
         return cls(bundle, Runtime(bundle, threads, provider))
-
-    @property
-    def identity(self) -> ModelIdentity:
-        """Who computes."""
-        return self.bundle.identity
 
     def predict_image(self, pixels: Floats) -> ImageOutput:
         """Classify and explain one image, and tell how far it lies from those of training.

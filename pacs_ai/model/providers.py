@@ -1,6 +1,7 @@
 """What computes networks: a provider loads the network of a bundle for a library and a device."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -36,8 +37,25 @@ _FAILURES = (
 onnxruntime.set_default_logger_severity(_ERRORS_ONLY)
 
 
+@dataclass(frozen=True, slots=True)
+class ComputedBy:
+    """What computes a network: a library in a version, on a device, in a precision."""
+
+    library: str
+    version: str
+    device: str = "CPU"
+    precision: str = "fp32"
+
+    def __str__(self) -> str:
+        return f"{self.library} {self.version}, {self.device}, {self.precision}"
+
+
 class LoadedNetwork(Protocol):
     """A network in memory. Several threads may call it at the same time."""
+
+    @property
+    def computed_by(self) -> ComputedBy:
+        """What computes it: stated in results, and part of their UIDs."""
 
     @property
     def inputs(self) -> Sequence[str]:
@@ -81,6 +99,7 @@ class OnnxNetwork:
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
         self._session = session
+        self.computed_by = ComputedBy("ONNX Runtime", onnxruntime.__version__)
         self.inputs = [one.name for one in session.get_inputs()]
         self.outputs = [one.name for one in session.get_outputs()]
 

@@ -1,11 +1,13 @@
 """Run a bundle's network, whatever computes it, and check what it gives."""
 
+import hashlib
+
 import numpy as np
 import numpy.typing as npt
 
 from pacs_ai.errors import BundleInvalid, RuntimeFailed
 from pacs_ai.model.bundle import ModelBundle
-from pacs_ai.model.providers import FEATURES, LOGITS, Provider, onnx_cpu
+from pacs_ai.model.providers import FEATURES, LOGITS, ComputedBy, Provider, onnx_cpu
 
 Floats = npt.NDArray[np.float32]
 
@@ -40,7 +42,12 @@ class Runtime:
         self._spec = bundle.input
         self._classes = len(bundle.identity.classes)
         self._network = provider(bundle, threads)
-        self._check(bundle)
+        self.probe_sha256 = self._check(bundle)
+
+    @property
+    def computed_by(self) -> ComputedBy:
+        """What computes the network."""
+        return self._network.computed_by
 
     def predict(self, x: Floats) -> tuple[Floats, Floats]:
         """Compute logits and last features.
@@ -65,8 +72,15 @@ class Runtime:
             raise RuntimeFailed("the network gave values that are not finite")
         return logits, features
 
-    def _check(self, bundle: ModelBundle) -> None:
-        """Predict noise once and compare shapes and head: a wrong bundle fails now, not later."""
+    def _check(self, bundle: ModelBundle) -> str:
+        """Predict noise once and compare shapes and head: a wrong bundle fails now, not later.
+
+        Returns
+        -------
+        str
+            Hash of what the network gave. It differs where the same network is computed otherwise:
+            with other instructions of the processor, on another device, by other code.
+        """
         network = self._network
         if len(network.inputs) != 1 or not {LOGITS, FEATURES} <= set(network.outputs):
             raise BundleInvalid(f"the network must have one input and give {LOGITS}, {FEATURES}")
@@ -84,3 +98,4 @@ class Runtime:
         expected = features.mean(axis=(1, 2)) @ bundle.class_weights.T + bundle.bias
         if not np.allclose(logits, expected, rtol=HEAD_TOLERANCE, atol=HEAD_TOLERANCE):
             raise BundleInvalid("the logits are not the pooled features times the head")
+        return hashlib.sha256(logits.tobytes() + features.tobytes()).hexdigest()

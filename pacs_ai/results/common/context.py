@@ -9,12 +9,13 @@ from pacs_ai import __version__
 from pacs_ai.config import Config
 from pacs_ai.domain import ModelIdentity, ResultKind
 from pacs_ai.logs import keyed_hash
+from pacs_ai.results.common.environment import environment
 from pacs_ai.uids import derived_uid
 
 MANUFACTURER = "pacs-ai"
 MODEL_NAME = "pacs-ai node"
 
-FORM = b"results 5"
+FORM = "results 6"
 """Version of the results' form; goes into every result UID, so that two forms can coexist."""
 
 _MINUTES_IN_DAY = 24 * 60
@@ -47,7 +48,7 @@ class ResultContext:
         When the job was started, with a time zone; the only clock reading in a result. Where there
         is no job, when the first image came into being (``like_images``).
     settings_hash
-        Hash of all settings that shape results; part of every UID.
+        Hash of all settings and software that shape results; part of every UID.
     series_number_base
         Series number of the reports; the other kinds take the next ones.
     like_images
@@ -88,7 +89,9 @@ class ResultContext:
         """Key that a result series' UID, and what lies in the series, is derived from.
 
         Archives drop an object whose UID they know: results of a study whose patient was corrected
-        need others than those made before.
+        need others than those made before. What computes the network is part of the key, and so is
+        what it computes for a probe: another library, processor or number of threads may round
+        otherwise.
         """
         return (
             self.site,
@@ -96,6 +99,8 @@ class ResultContext:
             model.version,
             model.sha256,
             model.manifest_sha256,
+            model.runtime,
+            model.probe_sha256,
             self.settings_hash,
             role,
             study_uid,
@@ -109,13 +114,14 @@ def result_context(
     created_at: datetime,
     predecessor: Predecessor | None = None,
 ) -> ResultContext:
-    """Return the context of results made under a configuration."""
+    """Return the context of results made under a configuration, on this machine."""
+    shaped_by = "|".join([FORM, environment(), config.results.model_dump_json()])
     return ResultContext(
         site=config.node.site,
         installation_uid=installation_uid,
         software_version=__version__,
         created_at=created_at,
-        settings_hash=hashlib.sha256(FORM + config.results.model_dump_json().encode()).hexdigest(),
+        settings_hash=hashlib.sha256(shaped_by.encode()).hexdigest(),
         predecessor=predecessor,
         font=config.results.font,
     )

@@ -105,7 +105,11 @@ def new_object(
     moment = context.made_at(offset)
     series_key = context.series_key(model, header.role, study_uid)
     pattern = _pattern(
-        header.sop_class_uid, header.modality, context.software_version, context.installation_uid
+        header.sop_class_uid,
+        header.modality,
+        context.software_version,
+        context.installation_uid,
+        model.runtime,
     )
     made = copied(pattern)
     made.file_meta = FileMetaDataset(copied(pattern.file_meta))
@@ -138,7 +142,11 @@ def load_standard() -> None:
 
 @functools.lru_cache(maxsize=64)
 def _pattern(
-    sop_class_uid: str, modality: str, software_version: str, installation_uid: str
+    sop_class_uid: str,
+    modality: str,
+    software_version: str,
+    installation_uid: str,
+    runtime: str = "",
 ) -> Dataset:
     """Let highdicom make and check the part that objects of one class share."""
     made = SOPClass(
@@ -157,7 +165,8 @@ def _pattern(
         specific_character_set=CHARACTER_SET,
         content_qualification="RESEARCH",
     )
-    made.ContributingEquipmentSequence = [_contribution(software_version, installation_uid)]
+    software = (software_version, *((runtime,) if runtime else ()))
+    made.ContributingEquipmentSequence = [_contribution(software, installation_uid)]
     made.file_meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     made.file_meta.ImplementationVersionName = f"PACS_AI_{software_version}"[:_MAX_VERSION_NAME]
     return made
@@ -204,12 +213,12 @@ def references(headers: Sequence[tuple[str, str]]) -> list[Dataset]:
     return made
 
 
-def _contribution(software_version: str, installation_uid: str) -> ContributingEquipment:
+def _contribution(software: tuple[str, ...], installation_uid: str) -> ContributingEquipment:
     return ContributingEquipment(
         MANUFACTURER,
         PROCESSING_EQUIPMENT,
         manufacturer_model_name=MODEL_NAME,
-        software_versions=software_version,
+        software_versions=software,
         device_serial_number=installation_uid,
         contribution_description="Classified the images and made this object",
     )

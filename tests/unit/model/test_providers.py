@@ -10,7 +10,7 @@ import pytest
 from pacs_ai.errors import BundleInvalid, RuntimeFailed
 from pacs_ai.model.bundle import ModelBundle, load_bundle
 from pacs_ai.model.predict import Classifier
-from pacs_ai.model.providers import FEATURES, LOGITS, Floats
+from pacs_ai.model.providers import FEATURES, LOGITS, ComputedBy, Floats
 from pacs_ai.model.runtime import Runtime
 
 Writer = Callable[..., Path]
@@ -19,6 +19,7 @@ Writer = Callable[..., Path]
 class NumpyNetwork:
     """Features are multiples of the input; logits are their means times the head."""
 
+    computed_by = ComputedBy("numpy", np.__version__)
     inputs = ("image",)
     outputs = (LOGITS, FEATURES)
 
@@ -39,6 +40,7 @@ def in_numpy(bundle: ModelBundle, threads: int) -> NumpyNetwork:  # noqa: ARG001
 def test_a_classifier_runs_on_another_provider(write_bundle: Writer) -> None:
     classifier = Classifier.load(load_bundle(write_bundle()), provider=in_numpy)
     output = classifier.predict_image(np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16))
+    assert classifier.identity.runtime == f"numpy {np.__version__}, CPU, fp32"
     assert sum(output.probabilities) == pytest.approx(1.0)
     assert output.saliency.shape == (2, 16, 16)
 

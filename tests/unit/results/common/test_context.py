@@ -44,6 +44,8 @@ def test_everything_that_shapes_a_result_is_in_its_key() -> None:
         CONTEXT.series_key(replace(model(), name="x"), "report", "1.2"),
         CONTEXT.series_key(replace(model(), version="x"), "report", "1.2"),
         CONTEXT.series_key(replace(model(), sha256="x"), "report", "1.2"),
+        CONTEXT.series_key(replace(model(), runtime="x"), "report", "1.2"),
+        CONTEXT.series_key(replace(model(), probe_sha256="x"), "report", "1.2"),
         CONTEXT.series_key(model(), "capture", "1.2"),
         CONTEXT.series_key(model(), "report", "1.3"),
     ]
