@@ -11,6 +11,7 @@ from pacs_ai.destinations.kinds import destination_of
 from pacs_ai.errors import PeerError
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.net.scp.listener import family_of
+from pacs_ai.net.scu.client import KeptAssociations
 
 _PRIVILEGED = 1024
 """Only root, or a process with CAP_NET_BIND_SERVICE, may listen on a port below this one."""
@@ -41,7 +42,7 @@ def folders(config: Config) -> Iterator[Finding]:
     for name, peer in config.peers.items():
         if isinstance(peer, FolderPeer):
             try:
-                destination_of(config, peer).probe()
+                destination_of(config, peer, KeptAssociations()).probe()
             except PeerError as error:
                 remedy = f"correct peers.{name}.path, mount it, or let this user write in it"
                 yield doubtful(f"peer {name}", error.message, remedy)

@@ -24,7 +24,7 @@ from pacs_ai.dicom.study_files import find_files
 from pacs_ai.errors import ConfigError, PeerError, StoreRefused
 from pacs_ai.flow.operate.commitment import ask_commitment
 from pacs_ai.net.scu import client
-from pacs_ai.net.scu.client import PeerAddress, StoreOutcome
+from pacs_ai.net.scu.client import KeptAssociations, PeerAddress, StoreOutcome
 from pacs_ai.uids import random_uid
 
 echo = single()
@@ -63,7 +63,7 @@ def _echo(
     settings = read_config(config, verbose=verbose)
     section = settings.peers.get(peer or "")
     if isinstance(section, FolderPeer):
-        destination_of(settings, section).probe()
+        destination_of(settings, section, KeptAssociations()).probe()
         print(f"{section.path} can be written")
         return
     addresses = own_addresses(settings) if peer is None else [find_peer(settings, peer)]

@@ -41,7 +41,8 @@ class DeliveryOutcome:
     note
         Remark of the destination on what it stored; goes into the audit trail.
     unanswered
-        Whether all of the file has gone out and no answer has come: the destination may have it.
+        Whether all of the file has gone out once and no answer has come: the destination may have
+        held it since.
     """
 
     answer: DeliveryAnswer

@@ -1,11 +1,12 @@
 """A DICOM node as a destination: C-STORE (PS3.4 Annex B)."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from pacs_ai.destinations.base import DeliveryAnswer, DeliveryOutcome, MayLeave, OutgoingFile
 from pacs_ai.errors import ContextRejected, PeerError
 from pacs_ai.net.scu import client
-from pacs_ai.net.scu.client import PeerAddress, StoreOutcome
+from pacs_ai.net.scu.client import KeptAssociations, PeerAddress, StoreOutcome
 from pacs_ai.net.status import Status, Verdict
 
 _ANSWERS = {
@@ -17,7 +18,7 @@ _ANSWERS = {
 
 
 class DimseDestination:
-    """Sends on one association, if 128 presentation contexts suffice.
+    """Sends on one association, if 128 presentation contexts suffice; the next delivery reuses it.
 
     Parameters
     ----------
@@ -26,13 +27,26 @@ class DimseDestination:
     calling_aet
         What this node calls itself.
     timeout
-        Seconds; see `pacs_ai.net.scu.association.associate`.
+        Seconds; see `pacs_ai.net.scu.associate.request_association`.
+    associations
+        Where the association is kept between two deliveries.
+    idle_seconds
+        How long it is kept without a delivery; 0 for not at all.
     """
 
-    def __init__(self, address: PeerAddress, calling_aet: str, timeout: float) -> None:
+    def __init__(
+        self,
+        address: PeerAddress,
+        calling_aet: str,
+        timeout: float,
+        associations: KeptAssociations,
+        idle_seconds: float,
+    ) -> None:
         self._address = address
         self._calling_aet = calling_aet
         self._timeout = timeout
+        self._associations = associations
+        self._idle_seconds = idle_seconds
 
     def deliver(
         self, files: Sequence[OutgoingFile], may_leave: MayLeave
@@ -46,6 +60,7 @@ class DimseDestination:
                 list(by_path),
                 timeout=self._timeout,
                 may_leave=lambda path: may_leave(by_path[path]),
+                use_association=partial(self._associations.use, idle_seconds=self._idle_seconds),
             )
         except PeerError as error:
             answer = DeliveryAnswer.NOT_NOW if error.retryable else DeliveryAnswer.REFUSED
@@ -54,7 +69,10 @@ class DimseDestination:
 
     def probe(self) -> None:
         """Ask by C-ECHO."""
-        client.echo(self._address, self._calling_aet, timeout=self._timeout)
+        self._associations.without_idle(
+            self._address,
+            lambda: client.echo(self._address, self._calling_aet, timeout=self._timeout),
+        )
 
 
 def _translated(outcome: StoreOutcome) -> DeliveryOutcome:

@@ -103,14 +103,18 @@ def _ask(
     if not asked:
         return
     references = [(result.sop_class_uid, result.sop_instance_uid) for _, result in asked]
+    where = address(context.config, peer)
     try:
-        answer = client.request_commitment(
-            address(context.config, peer),
-            context.config.node.ae_title,
-            transaction_uid,
-            references,
-            wait_seconds=REPORT_WAIT_SECONDS,
-            timeout=peer.timeout_seconds,
+        answer = context.associations.without_idle(
+            where,
+            lambda: client.request_commitment(
+                where,
+                context.config.node.ae_title,
+                transaction_uid,
+                references,
+                wait_seconds=REPORT_WAIT_SECONDS,
+                timeout=peer.timeout_seconds,
+            ),
         )
     except PeerError as error:
         if context.stopping.is_set():

@@ -10,6 +10,7 @@ from pacs_ai.config import Config
 from pacs_ai.dicom.patient import PatientIdentity
 from pacs_ai.engine.base import Engine
 from pacs_ai.logs import keyed_hash
+from pacs_ai.net.scu.client import KeptAssociations
 from pacs_ai.results.common.context import installation_uid
 from pacs_ai.store.identities import Stated
 from pacs_ai.store.session import BUSY_SECONDS, Database, Transaction
@@ -28,6 +29,8 @@ class FlowContext:
         Key of the hashes that stand for patients and studies.
     stopping
         Set when the node stops and cuts its associations: what fails then says nothing of a peer.
+    associations
+        Those with archives that stay open between two deliveries.
     """
 
     config: Config
@@ -38,6 +41,7 @@ class FlowContext:
     owner: str
     secret: bytes
     stopping: threading.Event = field(default_factory=threading.Event)
+    associations: KeptAssociations = field(default_factory=KeptAssociations)
 
     def now(self) -> datetime:
         """Date and time, UTC."""

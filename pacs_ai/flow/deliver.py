@@ -96,9 +96,8 @@ def _send(
         OutgoingFile(context.spool.path_of(claimed.path), claimed.sop_instance_uid): claimed
         for claimed in batch
     }
-    outcomes = destination_of(context.config, peer).deliver(
-        list(files), lambda file: _may_leave(context, files[file])
-    )
+    destination = destination_of(context.config, peer, context.associations)
+    outcomes = destination.deliver(list(files), lambda file: _may_leave(context, files[file]))
     left = [
         (claimed, outcome)
         for claimed, outcome in zip(batch, outcomes, strict=True)
@@ -174,7 +173,7 @@ def probe(context: FlowContext) -> int:
         if peer is None or context.stopping.is_set():
             continue
         try:
-            destination_of(context.config, peer).probe()
+            destination_of(context.config, peer, context.associations).probe()
         except PeerError:
             continue
         back += 1

@@ -31,6 +31,7 @@ def settle(
 ) -> bool:
     """Record what became of one file at its destination; True if the destination has it."""
     answer, error, note = outcome.answer, outcome.error, outcome.note
+    claimed = replace(claimed, may_be_held=claimed.may_be_held or outcome.unanswered)
     if answer is DeliveryAnswer.HELD_ALREADY:
         note = _held(peer, claimed, outcome.status or 0)
     if answer is DeliveryAnswer.STORED or (answer is DeliveryAnswer.HELD_ALREADY and note):
@@ -40,8 +41,6 @@ def settle(
     elif answer is DeliveryAnswer.CLASS_REFUSED and claimed.kind == REJECTION:
         _withdraw_by_hand(transaction, claimed)
     else:
-        may_be_held = claimed.may_be_held or outcome.unanswered
-        claimed = replace(claimed, may_be_held=may_be_held)
         refused = answer is not DeliveryAnswer.NOT_NOW
         _not_taken(transaction, peer, claimed, error, outcome.status, refused=refused)
     return False

@@ -49,7 +49,8 @@ class App:
             commit(self.context, key)
 
     def close(self) -> None:
-        """Close the connections to the database."""
+        """Close the connections to archives and to the database."""
+        self.context.associations.close()
         self.context.database.close()
 
 

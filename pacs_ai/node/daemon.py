@@ -128,6 +128,7 @@ class Daemon:
         children = [one for one in (self._workers, self._receivers) if one is not None]
         for one in children:
             one.begin_stop()
+        context.associations.close()
         client.cut_all()
         if isinstance(self._server, StorageServer):
             self._server.stop()

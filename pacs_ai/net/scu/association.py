@@ -1,15 +1,11 @@
 """Associations that the node requests: one thread, one request at a time, and a time limit."""
 
-import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 
 from pacs_ai.errors import (
     AssociationAborted,
-    AssociationRejected,
-    ContextRejected,
     PeerError,
     PeerUnreachable,
 )
@@ -20,38 +16,15 @@ from pacs_ai.net.scu.message_reader import Message, MessageReader
 from pacs_ai.net.scu.negotiation import (
     Acceptance,
     AgreedContext,
-    Login,
-    Proposal,
-    decode_acceptance,
-    encode_request,
-    rejection,
 )
 from pacs_ai.net.scu.pdu_stream import PduStream
 from pacs_ai.net.status import Status
-from pacs_ai.net.tls import ClientTls, secure
 
 _RELEASE_SECONDS = 5.0
 """For the answer to our release; no result depends on it any more."""
 _MAX_MESSAGE_ID = 0xFFFF
 _LARGEST = 128 << 10
 """Bytes of the largest P-DATA-TF that we send: larger ones need memory and are not faster."""
-
-
-@dataclass(frozen=True, slots=True)
-class PeerAddress:
-    """Address and AE title of a peer, TLS and user identity."""
-
-    ae_title: str
-    host: str
-    port: int
-    tls: ClientTls | None = None
-    login: Login | None = None
-
-    @property
-    def name(self) -> str:
-        """What errors call the peer."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.ae_title} at {host}:{self.port}"
 
 
 Serve = Callable[[AgreedContext, Message], bytes]
@@ -67,6 +40,8 @@ class RequestedAssociation:
         The accepted presentation contexts.
     all_sent
         Whether the last request was sent to its last byte.
+    answers
+        How many of our requests the peer has answered.
 
     Parameters
     ----------
@@ -85,6 +60,7 @@ class RequestedAssociation:
     ) -> None:
         self.contexts = acceptance.contexts
         self.all_sent = False
+        self.answers = 0
         self._stream = stream
         self._timeout = timeout
         self._serve = serve
@@ -96,6 +72,11 @@ class RequestedAssociation:
     def certificate(self) -> bytes | None:
         """The certificate that the peer has shown, DER encoded; None without TLS."""
         return self._stream.certificate
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the peer has sent nothing since its last answer, and has not disconnected."""
+        return self._stream.is_silent()
 
     def next_id(self) -> int:
         """Return the message id for the next request."""
@@ -147,6 +128,7 @@ class RequestedAssociation:
                 raise ProtocolViolation(text) from error
             answered = got.command.number(Element.ANSWERED_ID)
             if got.is_response and answered in (None, self._last_id):
+                self.answers += 1
                 return got.command
             if got.is_response:
                 other = answered
@@ -158,17 +140,28 @@ class RequestedAssociation:
             while not enough():
                 self._message(deadline)
 
-    def release(self) -> None:
-        """Release; a peer that closes the connection without an answer is fine."""
-        with suppress(PeerError):
-            self._stream.send(RELEASE_RQ, self._timeout)
-            deadline = time.monotonic() + min(self._timeout, _RELEASE_SECONDS)
+    def release(self, seconds: float = _RELEASE_SECONDS) -> None:
+        """Release and disconnect; a peer that disconnects without an answer is fine.
+
+        Parameters
+        ----------
+        seconds
+            How long to wait for the answer at most.
+        """
+        seconds = min(self._timeout, seconds)
+        with closing(self._stream), suppress(PeerError):
+            self._stream.send(RELEASE_RQ, seconds)
+            deadline = time.monotonic() + seconds
             while True:
                 kind, _ = self._stream.receive(deadline)
                 if kind is PduType.RELEASE_RP:
                     return
                 if kind is PduType.RELEASE_RQ:  # both at once (PS3.8 Section 9.2.2, Sta9)
-                    self._stream.send(RELEASE_RP, self._timeout)
+                    self._stream.send(RELEASE_RP, seconds)
+
+    def aborted_on_error(self) -> AbstractContextManager[None]:
+        """Abort and disconnect if the block ends with an error."""
+        return aborted_on_error(self._stream)
 
     def _message(self, deadline: float) -> Message:
         """Return the peer's next message; if it is a request, it is answered by then."""
@@ -200,97 +193,12 @@ class RequestedAssociation:
 
 
 @contextmanager
-def associate(
-    peer: PeerAddress,
-    calling_aet: str,
-    proposals: Sequence[Proposal],
-    timeout: float,
-    serve: Serve | None = None,
-) -> Iterator[RequestedAssociation]:
-    """Associate, and release at the end; abort if the end is an error.
-
-    Parameters
-    ----------
-    peer
-        The peer.
-    calling_aet
-        Our AE title.
-    proposals
-        Presentation contexts, at most 128.
-    timeout
-        Seconds for the peer to accept the connection, to shake hands, to answer the request, to
-        answer each message, and to take anything that is sent.
-    serve
-        As in `RequestedAssociation`.
-
-    Raises
-    ------
-    PeerUnreachable
-        If there is no connection, or no answer in time.
-    TlsFailed
-        If TLS is not agreed.
-    AssociationRejected, AssociationAborted
-        If the peer rejects or aborts.
-    ContextRejected
-        If it takes none of the contexts.
-    ProtocolViolation
-        If its answer breaks the protocol.
-    """
-    stream = PduStream(_connect(peer, timeout), peer.name)
+def aborted_on_error(stream: PduStream) -> Iterator[None]:
+    """Abort and disconnect if the block ends with an error."""
     try:
-        acceptance = _request(stream, peer, calling_aet, proposals, timeout)
-        association = RequestedAssociation(stream, acceptance, timeout, serve)
-        yield association
-        association.release()
-    except ProtocolViolation as violation:
-        stream.abort(abort(violation.reason))
+        yield
+    except BaseException as error:
+        with closing(stream):
+            reason = error.reason if isinstance(error, ProtocolViolation) else None
+            stream.abort(USER_ABORT if reason is None else abort(reason))
         raise
-    except BaseException:
-        stream.abort(USER_ABORT)
-        raise
-    finally:
-        stream.close()
-
-
-def _connect(peer: PeerAddress, timeout: float) -> socket.socket:
-    try:
-        sock = socket.create_connection((peer.host, peer.port), timeout)
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise PeerUnreachable(f"{peer.name} cannot be reached: {reason}") from error
-    if peer.tls is None:
-        return sock
-    try:
-        return secure(sock, peer.tls, peer.host, peer.name)
-    except TimeoutError as error:
-        sock.close()
-        raise PeerUnreachable(f"{peer.name} does not answer the TLS handshake") from error
-    except BaseException:
-        sock.close()
-        raise
-
-
-def _request(
-    stream: PduStream,
-    peer: PeerAddress,
-    calling_aet: str,
-    proposals: Sequence[Proposal],
-    timeout: float,
-) -> Acceptance:
-    """Send the request and read the answer."""
-    credentials = None if peer.login is None else peer.login.credentials()
-    stream.send(encode_request(peer.ae_title, calling_aet, proposals, credentials), timeout)
-    kind, body = stream.receive(time.monotonic() + timeout)
-    if kind is PduType.ASSOCIATE_RJ:
-        raise AssociationRejected(f"{peer.name} rejects: {rejection(body)}")
-    if kind is not PduType.ASSOCIATE_AC:
-        raise ProtocolViolation(f"{peer.name} answers A-ASSOCIATE-RQ with {kind.name}")
-    try:
-        acceptance = decode_acceptance(body, proposals)
-    except ProtocolViolation as violation:
-        text = f"{peer.name} sends an A-ASSOCIATE-AC that cannot be read: {violation.message}"
-        raise ProtocolViolation(text, violation.reason) from violation
-    if not acceptance.contexts:
-        why = "; ".join(acceptance.refusals) or "it answers none of them"
-        raise ContextRejected(f"{peer.name} takes none of the presentation contexts: {why}")
-    return acceptance

@@ -1,21 +1,29 @@
 """C-STORE as SCU: files are sent as they are, each in its transfer syntax (PS3.4 Annex B)."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from pydicom import dcmread
 from pydicom.uid import UID
-from pynetdicom.dsutils import split_dataset
 
 from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS
 from pacs_ai.errors import ContextRejected, PeerError, StoreRefused
-from pacs_ai.net import commitment_dataset
-from pacs_ai.net.contexts import DEFLATED, EXPLICIT_LITTLE, IMPLICIT_LITTLE
 from pacs_ai.net.dimse import Field, encode_request
 from pacs_ai.net.faults import ProtocolViolation
-from pacs_ai.net.scu.association import PeerAddress, RequestedAssociation, associate
-from pacs_ai.net.scu.negotiation import MAX_CONTEXTS, AgreedContext, Proposal
+from pacs_ai.net.scu.associate import PeerAddress, associate
+from pacs_ai.net.scu.association import RequestedAssociation
+from pacs_ai.net.scu.negotiation import AgreedContext, Proposal
+from pacs_ai.net.scu.sendable_file import (
+    ContextKey,
+    SendableFile,
+    Unsendable,
+    batches,
+    context_keys,
+    converted,
+    examine,
+    pieces,
+)
 from pacs_ai.net.status import Status, Verdict, classify
 
 _SLOWEST = 128 << 10
@@ -23,27 +31,13 @@ _SLOWEST = 128 << 10
 which it may still have to send."""
 _HELD = 4 << 20
 """Most bytes that the system may still have to send."""
-_PIECE = 128 << 10
 _LOW_PRIORITY = 2
 
-_CONVERTIBLE = (EXPLICIT_LITTLE, DEFLATED)
-"""Syntaxes that pydicom writes as Implicit VR Little Endian without touching a pixel."""
+Work = Callable[[RequestedAssociation], None]
+"""What is done on an association."""
 
-_Key = tuple[str, str]
-"""SOP class and transfer syntax."""
-
-
-class Unsendable(PeerError):
-    """The file is no DICOM file that can be sent. Check it with a validator; leave it out."""
-
-    code = "UNSENDABLE"
-
-
-class SendingStopped(PeerError):
-    """A file could not be read while it was sent. Look at the disk; it is tried again."""
-
-    code = "SENDING_STOPPED"
-    retryable = True
+UseAssociation = Callable[[PeerAddress, str, Sequence[Proposal], float, Work], None]
+"""Does work on an association with a peer; the parameters are those of `use_once`."""
 
 
 class Withheld(PeerError):
@@ -59,7 +53,7 @@ class StoreOutcome:
 
     ``status`` is that of the response, None without one; ``error`` says what went wrong, None
     where the peer has stored the object, perhaps with a warning. ``unanswered``: the object has
-    gone out, so that the peer may hold it, but no answer has come.
+    gone out once without an answer, so that the peer may have held it since.
     """
 
     path: Path
@@ -85,13 +79,16 @@ class StoreOutcome:
         return self.verdict is Verdict.WARNING
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    path: Path
-    key: _Key
-    instance: str
-    start: int
-    size: int
+def use_once(
+    peer: PeerAddress,
+    calling_aet: str,
+    proposals: Sequence[Proposal],
+    timeout: float,
+    work: Work,
+) -> None:
+    """Do work on an association of its own; see `pacs_ai.net.scu.association.associate`."""
+    with associate(peer, calling_aet, proposals, timeout) as association:
+        work(association)
 
 
 def store(
@@ -101,6 +98,8 @@ def store(
     on_answer: Callable[[StoreOutcome], None] | None = None,
     timeout: float = 30,
     may_leave: Callable[[Path], bool] | None = None,
+    *,
+    use_association: UseAssociation = use_once,
 ) -> list[StoreOutcome]:
     """Send files, on one association as long as 128 contexts suffice.
 
@@ -118,9 +117,12 @@ def store(
     on_answer
         Called with each outcome as it comes.
     timeout
-        See `pacs_ai.net.scu.association.associate`.
+        See `pacs_ai.net.scu.association.request_association`.
     may_leave
         Asked right before each file is sent; one that may not ends with `Withheld`.
+    use_association
+        Where the association comes from. It may do the work a second time on another one: a file
+        that has an outcome is not sent again.
 
     Returns
     -------
@@ -133,93 +135,78 @@ def store(
     PeerUnreachable, AssociationRejected
         If no association was established.
     """
-    outcomes: dict[Path, StoreOutcome] = {}
-
-    def note(outcome: StoreOutcome) -> None:
-        outcomes[outcome.path] = outcome
-        if on_answer is not None:
-            on_answer(outcome)
-
-    files = list(_examine(paths, note))
-    for batch in _batches(files):
+    sending = _Sending(peer, on_answer, may_leave)
+    for batch in batches(sending.examined(paths)):
+        keys = dict.fromkeys(key for file in batch for key in context_keys(file.key))
+        proposals = [Proposal(sop_class, (syntax,)) for sop_class, syntax in keys]
         try:
-            _send_batch(peer, calling_aet, batch, note, timeout, may_leave)
+            use_association(peer, calling_aet, proposals, timeout, partial(sending.send, batch))
         except PeerError as error:
-            if not outcomes and not isinstance(error, ContextRejected):
+            nothing_done = not sending.associated and not sending.outcomes
+            if nothing_done and not isinstance(error, ContextRejected):
                 raise
             for file in batch:
-                if file.path not in outcomes:
-                    note(StoreOutcome(file.path, None, error))
-    return [outcomes[path] for path in paths]
+                if file.path not in sending.outcomes:
+                    sending.note(StoreOutcome(file.path, None, error))
+    return [sending.outcomes[path] for path in paths]
 
 
-def _examine(paths: Iterable[Path], note: Callable[[StoreOutcome], None]) -> Iterator[_File]:
-    """Read the file meta information of each file."""
-    for path in paths:
-        try:
-            meta, start = split_dataset(path)
-            instance = str(meta.MediaStorageSOPInstanceUID)
-            key = (str(meta.MediaStorageSOPClassUID), str(meta.TransferSyntaxUID))
-            size = path.stat().st_size
-            if size <= start:
-                raise ValueError("no data set")
-        except FOREIGN_ERRORS as error:
-            unsendable = Unsendable("no file meta information")
-            unsendable.__cause__ = error
-            note(StoreOutcome(path, None, unsendable))
-        else:
-            yield _File(path, key, instance, start, size)
+class _Sending:
+    """What became of the files of one call of `store`."""
 
+    def __init__(
+        self,
+        peer: PeerAddress,
+        on_answer: Callable[[StoreOutcome], None] | None,
+        may_leave: Callable[[Path], bool] | None,
+    ) -> None:
+        self.outcomes: dict[Path, StoreOutcome] = {}
+        self.associated = False
+        self._peer = peer
+        self._on_answer = on_answer
+        self._may_leave = may_leave
+        self._gone_out: set[Path] = set()
 
-def _batches(files: Iterable[_File]) -> Iterator[list[_File]]:
-    """Divide the files into batches, each for the contexts of one association."""
-    batch: list[_File] = []
-    keys: set[_Key] = set()
-    for file in files:
-        wanted = keys | set(_proposals(file.key))
-        if len(wanted) > MAX_CONTEXTS:
-            yield batch
-            batch, wanted = [], set(_proposals(file.key))
-        batch.append(file)
-        keys = wanted
-    if batch:
-        yield batch
+    def examined(self, paths: Iterable[Path]) -> Iterator[SendableFile]:
+        for path in paths:
+            try:
+                yield examine(path)
+            except Unsendable as error:
+                self.note(StoreOutcome(path, None, error))
 
+    def note(self, outcome: StoreOutcome) -> None:
+        outcome = replace(outcome, unanswered=outcome.path in self._gone_out)
+        self.outcomes[outcome.path] = outcome
+        if self._on_answer is not None:
+            self._on_answer(outcome)
 
-def _proposals(key: _Key) -> tuple[_Key, ...]:
-    """Return the contexts to propose for a file, the preferred one first."""
-    sop_class, syntax = key
-    return (key, (sop_class, IMPLICIT_LITTLE)) if syntax in _CONVERTIBLE else (key,)
+    def send(self, batch: Sequence[SendableFile], association: RequestedAssociation) -> None:
+        """Send the files that have no outcome yet.
 
-
-def _send_batch(
-    peer: PeerAddress,
-    calling_aet: str,
-    batch: Sequence[_File],
-    note: Callable[[StoreOutcome], None],
-    timeout: float,
-    may_leave: Callable[[Path], bool] | None,
-) -> None:
-    keys = dict.fromkeys(key for file in batch for key in _proposals(file.key))
-    proposals = [Proposal(sop_class, (syntax,)) for sop_class, syntax in keys]
-    with associate(peer, calling_aet, proposals, timeout) as association:
+        Raises
+        ------
+        PeerError
+            If the association ends before the answer to a file.
+        """
+        self.associated = True
         accepted = {(one.abstract_syntax, one.transfer_syntax): one for one in association.contexts}
-        for file in batch:
-            if may_leave is not None and not may_leave(file.path):
-                note(StoreOutcome(file.path, None, Withheld("not to be sent any more")))
+        for file in [one for one in batch if one.path not in self.outcomes]:
+            if self._may_leave is not None and not self._may_leave(file.path):
+                self.note(StoreOutcome(file.path, None, Withheld("not to be sent any more")))
                 continue
             try:
-                note(_send(peer, association, file, accepted))
-            except PeerError as error:
-                note(StoreOutcome(file.path, None, error, unanswered=association.all_sent))
+                self.note(_send(self._peer, association, file, accepted))
+            except PeerError:
+                if association.all_sent:
+                    self._gone_out.add(file.path)
                 raise
 
 
 def _send(
     peer: PeerAddress,
     association: RequestedAssociation,
-    file: _File,
-    accepted: Mapping[_Key, AgreedContext],
+    file: SendableFile,
+    accepted: Mapping[ContextKey, AgreedContext],
 ) -> StoreOutcome:
     """Send one file in the preferred one of the accepted contexts.
 
@@ -228,7 +215,7 @@ def _send(
     PeerError
         If the association ends before the answer.
     """
-    key = next((key for key in _proposals(file.key) if key in accepted), None)
+    key = next((key for key in context_keys(file.key) if key in accepted), None)
     if key is None:
         name = UID(file.key[0]).name
         refused = ContextRejected(f"{peer.ae_title} does not take {name} as it is encoded")
@@ -242,7 +229,7 @@ def _send(
             priority=_LOW_PRIORITY,
             with_dataset=True,
         )
-        dataset = _pieces(file) if key == file.key else [_converted(file.path)]
+        dataset = pieces(file) if key == file.key else [converted(file.path)]
     except FOREIGN_ERRORS as error:
         unsendable = Unsendable("cannot be encoded for sending")
         unsendable.__cause__ = error
@@ -254,25 +241,9 @@ def _send(
     return _judge(peer, file, answer.status)
 
 
-def _pieces(file: _File) -> Iterator[bytes]:
-    """Read the data set of a file as it is."""
-    try:
-        with file.path.open("rb") as stream:
-            stream.seek(file.start)
-            while piece := stream.read(_PIECE):
-                yield piece
-    except OSError as error:
-        raise SendingStopped(f"a file cannot be read ({type(error).__name__})") from error
-
-
-def _judge(peer: PeerAddress, file: _File, status: int) -> StoreOutcome:
+def _judge(peer: PeerAddress, file: SendableFile, status: int) -> StoreOutcome:
     if classify(status).delivered:
         return StoreOutcome(file.path, status)
     known = ": it has an object of this UID already" if status == Status.DUPLICATE_INSTANCE else ""
     refused = StoreRefused(f"{peer.ae_title}: C-STORE answered 0x{status:04X}{known}", status)
     return StoreOutcome(file.path, status, refused)
-
-
-def _converted(path: Path) -> bytes:
-    """Encode an uncompressed data set as Implicit VR Little Endian."""
-    return commitment_dataset.encode(dcmread(path), IMPLICIT_LITTLE)

@@ -13,8 +13,9 @@ from pacs_ai.net.contexts import (
 )
 from pacs_ai.net.dimse import Command, Element, Field, encode_request, encode_response, short
 from pacs_ai.net.faults import ProtocolViolation
-from pacs_ai.net.scu.association import PeerAddress, associate
+from pacs_ai.net.scu.associate import PeerAddress, associate
 from pacs_ai.net.scu.c_store import StoreOutcome, Withheld, store
+from pacs_ai.net.scu.kept_associations import KeptAssociations
 from pacs_ai.net.scu.message_reader import Message
 from pacs_ai.net.scu.negotiation import AgreedContext, Login, Proposal
 from pacs_ai.net.scu.pdu_stream import cut_all
@@ -23,6 +24,7 @@ from pacs_ai.net.tls import ClientTls
 
 __all__ = [
     "ClientTls",
+    "KeptAssociations",
     "Login",
     "PeerAddress",
     "StoreOutcome",

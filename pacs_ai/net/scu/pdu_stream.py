@@ -115,6 +115,10 @@ class PduStream:
             if not self._fill() and not self._wait(select.POLLIN, deadline):
                 raise PeerUnreachable(f"{self.name} does not answer in time")
 
+    def is_silent(self) -> bool:
+        """Tell whether the peer is connected and has sent nothing that was not received yet."""
+        return not self._fill() and self._ended is None and not self._arrived
+
     def abort(self, data: bytes) -> None:
         """Send an A-ABORT if the socket takes it at once; `close` follows."""
         with suppress(PeerError):

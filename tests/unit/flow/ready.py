@@ -75,7 +75,9 @@ class Ready:
 def dimse(port: int, **changes: object) -> DimsePeer:
     """Return a DICOM node that listens on this machine, as `tests.net_peer` makes one."""
     values: dict[str, object] = {"ae_title": "AI_NODE", "host": "127.0.0.1", "port": port}
-    return DimsePeer.model_validate({**values, "timeout_seconds": PATIENCE, **changes})
+    return DimsePeer.model_validate(
+        {**values, "timeout_seconds": PATIENCE, "keep_open_seconds": 0, **changes}
+    )
 
 
 def ready(

@@ -21,6 +21,7 @@ from pacs_ai.destinations.kinds import KINDS
 from pacs_ai.errors import PeerUnreachable
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.deliver import probe
+from pacs_ai.net.scu.client import KeptAssociations
 from tests.unit.flow.ready import ready
 
 
@@ -59,7 +60,7 @@ class TapeDestination:
         return DeliveryOutcome(DeliveryAnswer.STORED, note=f"at {self.path.stat().st_size}")
 
 
-def _tape(_config: Config, peer: TapePeer) -> Destination:
+def _tape(_config: Config, peer: TapePeer, _associations: KeptAssociations) -> Destination:
     return TapeDestination(peer.path)
 
 
