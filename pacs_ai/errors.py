@@ -246,6 +246,18 @@ class RuntimeFailed(ModelError):
     retryable = True
 
 
+class DeviceUnavailable(ModelError):
+    """A runtime or its device is not there. ONNX Runtime on the processor takes its place."""
+
+    code = "DEVICE_UNAVAILABLE"
+
+
+class RuntimeDiffers(ModelError):
+    """A runtime computes other values than the reference, which takes its place."""
+
+    code = "RUNTIME_DIFFERS"
+
+
 class ExportMismatch(ModelError):
     """The exported model does not compute what the trained one does. Nothing was exported."""
 

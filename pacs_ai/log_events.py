@@ -75,6 +75,7 @@ SENTENCES: Mapping[str, str] = {
     "result.remade": "result made anew: its file is lost",
     "result.unreadable": "result not readable",
     "result.withdrawn": "results withdrawn",
+    "runtime.replaced": "another runtime takes the place",
     "study.analysed": "study analysed",
     "study.completed": "study complete",
     "study.conflict_expiring": "study in conflict will be removed",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pacs_ai.checks.files import debug_file, font, tls_files, users
 from pacs_ai.checks.finding import Finding, Severity
-from pacs_ai.checks.parts import folders, models, ports
+from pacs_ai.checks.parts import folders, models, ports, runtime
 from pacs_ai.checks.rules import rules
 from pacs_ai.checks.storage import database, spool
 from pacs_ai.checks.tls import expiry, peers
@@ -29,6 +29,7 @@ _CHECKS = (
     spool,
     database,
     models,
+    runtime,
 )
 
 

@@ -1,4 +1,4 @@
-"""Models, the ports that the node listens on, and the folders that get results."""
+"""Models and their runtime, the ports to listen on, and the folders that get results."""
 
 import errno
 import socket
@@ -10,6 +10,7 @@ from pacs_ai.config import Config, FolderPeer, ModelEntry
 from pacs_ai.destinations.kinds import destination_of
 from pacs_ai.errors import PeerError
 from pacs_ai.model.bundle import load_bundle
+from pacs_ai.model.installed import missing
 from pacs_ai.net.scp.listener import family_of
 from pacs_ai.net.scu.client import KeptAssociations
 
@@ -22,6 +23,20 @@ def models(config: Config) -> Iterator[Finding]:
     for name, entry in config.models.items():
         remedy = f"install a whole bundle, or correct [models.{name}]; see pacs-ai models verify"
         yield guarded(f"model {name}", remedy, partial(_bundle, name, entry))
+
+
+def runtime(config: Config) -> Iterator[Finding]:
+    """Check that what computes the networks is installed; without a GPU the processor does it."""
+    engine = config.engine
+    fault = missing(engine.runtime, engine.device)
+    if not fault:
+        yield Finding("runtime", f"{engine.runtime} on {engine.device}")
+    elif engine.device == "cpu":
+        remedy = f'pip install "pacs-ai[{engine.runtime}]", or set engine.runtime = "onnxruntime"'
+        yield wrong("runtime", fault, remedy)
+    else:
+        text = f"{fault}; ONNX Runtime on the processor takes the place"
+        yield doubtful("runtime", text, 'install it, or set engine.device = "cpu"')
 
 
 def ports(config: Config) -> Iterator[Finding]:

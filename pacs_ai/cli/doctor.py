@@ -22,6 +22,7 @@ from pacs_ai.errors import PacsAIError, PeerError, PeerUnreachable, TlsFailed
 from pacs_ai.flow.expire import all_files_aside, held_studies
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
+from pacs_ai.model.providers import provider_of
 from pacs_ai.net.certificates import valid_until
 from pacs_ai.net.scp.listener import family_of
 from pacs_ai.net.scu import client
@@ -77,12 +78,18 @@ def _models(config: Config) -> Iterator[Finding]:
     """Load the networks whose bundles are in order: the start looks at their files alone."""
     for name, entry in config.models.items():
         remedy = "install a whole bundle; see pacs-ai models verify"
-        yield guarded(f"model {name}", remedy, partial(_load, name, entry))
+        yield guarded(f"model {name}", remedy, partial(_load, config, name, entry))
 
 
-def _load(name: str, entry: ModelEntry) -> Finding:
-    identity = Classifier.load(load_bundle(entry.bundle, entry.sha256)).identity
-    return Finding(f"model {name}", f"{identity.name} {identity.version} loads")
+def _load(config: Config, name: str, entry: ModelEntry) -> Finding:
+    provider = provider_of(config.engine.runtime, config.engine.device)
+    classifier = Classifier.load(load_bundle(entry.bundle, entry.sha256), provider=provider)
+    identity = classifier.identity
+    text = f"{identity.name} {identity.version} loads: {identity.runtime}"
+    if reason := classifier.computed_by.instead_of:
+        remedy = "install what is missing, or correct engine.runtime and engine.device"
+        return doubtful(f"model {name}", f"{text}, instead of {reason}", remedy)
+    return Finding(f"model {name}", text)
 
 
 def _codecs(_config: Config) -> Iterator[Finding]:

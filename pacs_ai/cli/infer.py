@@ -14,6 +14,7 @@ from pacs_ai.config import Config
 from pacs_ai.dicom.study_files import find_files, group_studies
 from pacs_ai.domain import ResultKind
 from pacs_ai.errors import ConfigError, DataError, InvalidResult, RuntimeFailed, StorageError
+from pacs_ai.flow.classifiers import load_classifier
 from pacs_ai.logs import get_logger
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
@@ -118,7 +119,7 @@ def _load(config: Config, name: str | None) -> Classifier:
         name = next(iter(config.models))
     entry = config.models.get(name)
     bundle = load_bundle(name) if entry is None else load_bundle(entry.bundle, entry.sha256)
-    return Classifier.load(bundle, os.cpu_count() or 1)
+    return load_classifier(config, bundle, os.cpu_count() or 1)
 
 
 def _installation(config: Config) -> str:

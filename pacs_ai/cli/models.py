@@ -10,6 +10,8 @@ from pacs_ai.cli.tables import Record, show_records
 from pacs_ai.config import Config, ModelEntry
 from pacs_ai.errors import ModelError
 from pacs_ai.model.bundle import ModelBundle, load_bundle, shipped_bundles
+from pacs_ai.model.installed import missing
+from pacs_ai.model.providers import provider_of
 from pacs_ai.model.verify import verify_bundle
 
 app = group("Models: what can analyse studies.")
@@ -22,6 +24,7 @@ _COLUMNS = (
     "modalities",
     "classes",
     "configured",
+    "runtime",
     "folder",
     "state",
 )
@@ -79,12 +82,16 @@ def _listed(name: str, entry: ModelEntry, config: Config) -> Record:
         bundle = load_bundle(entry.bundle, entry.sha256)
     except ModelError as error:
         return _record(name, entry, config, None, f"{error.code}: {error.message}")
-    return _record(name, entry, config, bundle, "files in order")
+    state = "files in order"
+    if fault := missing(config.engine.runtime, config.engine.device):
+        state += f"; {fault}; ONNX Runtime on the processor takes the place"
+    return _record(name, entry, config, bundle, state)
 
 
 def _verified(name: str, entry: ModelEntry, config: Config) -> Record:
     """Check a model; its state is ok, or the first problem."""
-    bundle, checks = verify_bundle(entry.bundle, entry.sha256)
+    provider = provider_of(config.engine.runtime, config.engine.device)
+    bundle, checks = verify_bundle(entry.bundle, entry.sha256, provider)
     state = next((check.said for check in checks if not check.ok), "ok")
     record = _record(name, entry, config, bundle, state)
     return {**record, "checks": [asdict(check) for check in checks]}
@@ -102,6 +109,7 @@ def _record(
         "modalities": list(bundle.input.modalities) if bundle else [],
         "classes": [spec.name for spec in identity.classes] if identity else [],
         "configured": name in config.models,
+        "runtime": f"{config.engine.runtime} on {config.engine.device}",
         "folder": str(bundle.folder) if bundle else entry.bundle,
         "state": state,
     }

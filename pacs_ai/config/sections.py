@@ -167,12 +167,24 @@ class Engine(Section):
     """``local`` keeps its tasks in the database of ``[storage]``."""
     workers: int = Field(1, ge=1, le=256)
     """Worker processes that analyse."""
+    runtime: Literal["onnxruntime", "openvino", "tensorrt"] = "onnxruntime"
+    """What computes the networks; ``openvino`` needs the extra of this name."""
+    device: str = Field("cpu", pattern=r"^(cpu|cuda:\d{1,2})$")
+    """``cpu``, or a GPU: ``cuda:0`` is the first one, and needs the extra ``gpu``."""
     lease_seconds: Seconds = 120
     """A worker that does not renew its lease for this time loses its job."""
     job_timeout_seconds: Seconds = 900
     """A job that runs longer is ended, and the attempt counts."""
     retry_hours: float = Field(24, ge=0)
     """For how long a job is tried again while disk, spool or database are out of reach."""
+
+    @model_validator(mode="after")
+    def _device_of_runtime(self) -> Self:
+        if self.runtime == "openvino" and self.device != "cpu":
+            raise ValueError('runtime = "openvino" computes on the processor: device must be "cpu"')
+        if self.runtime == "tensorrt" and self.device == "cpu":
+            raise ValueError('runtime = "tensorrt" needs a GPU: device = "cuda:0"')
+        return self
 
 
 class Limits(Section):

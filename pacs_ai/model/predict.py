@@ -12,12 +12,11 @@ from pacs_ai.domain import ImagePrediction, ModelIdentity, StudyPrediction
 from pacs_ai.errors import NoFittingSeries
 from pacs_ai.model.bundle import ModelBundle
 from pacs_ai.model.gradcam import gradcam
+from pacs_ai.model.network import Floats, Provider
+from pacs_ai.model.onnxruntime_provider import onnx_cpu
 from pacs_ai.model.preprocess import preprocess, saliency_to_image
-from pacs_ai.model.providers import Provider, onnx_cpu
 from pacs_ai.model.reservations import check_withheld, reservations_of
 from pacs_ai.model.runtime import Runtime
-
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +42,15 @@ class Classifier:
     ----------
     identity
         Who computes: the bundle's model, and the runtime that computes it.
+    computed_by
+        The runtime.
     """
 
     def __init__(self, bundle: ModelBundle, runtime: Runtime) -> None:
         self.bundle = bundle
+        self.computed_by = runtime.computed_by
         self.identity: ModelIdentity = replace(
-            bundle.identity, runtime=str(runtime.computed_by), probe_sha256=runtime.probe_sha256
+            bundle.identity, runtime=str(self.computed_by), probe_sha256=runtime.probe_sha256
         )
         self._runtime = runtime
 

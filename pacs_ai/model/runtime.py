@@ -3,18 +3,17 @@
 import hashlib
 
 import numpy as np
-import numpy.typing as npt
 
 from pacs_ai.errors import BundleInvalid, RuntimeFailed
 from pacs_ai.model.bundle import ModelBundle
-from pacs_ai.model.providers import FEATURES, LOGITS, ComputedBy, Provider, onnx_cpu
-
-Floats = npt.NDArray[np.float32]
+from pacs_ai.model.network import FEATURES, LOGITS, ComputedBy, Floats, Provider
+from pacs_ai.model.onnxruntime_provider import onnx_cpu
+from pacs_ai.model.providers import probe
 
 HEAD_TOLERANCE = 1e-3
 """How far logits may lie from head(mean(features)), relative to their size; rounding is 1e-6."""
 
-_PROBE_SEED = 20240102
+_PROBE_IMAGES = 2
 
 
 class Runtime:
@@ -39,9 +38,8 @@ class Runtime:
     def __init__(
         self, bundle: ModelBundle, threads: int = 1, provider: Provider = onnx_cpu
     ) -> None:
-        self._spec = bundle.input
-        self._classes = len(bundle.identity.classes)
         self._network = provider(bundle, threads)
+        self._takes_batches = False
         self.probe_sha256 = self._check(bundle)
 
     @property
@@ -60,20 +58,25 @@ class Runtime:
         Returns
         -------
         tuple
-            Logits, shape (n, classes), and features, shape (n, h, w, k).
+            Logits, shape (n, classes), and features, shape (n, h, w, k). The bits are those of
+            images that come one at a time: a network that gives others for a batch, or takes none,
+            gets one image at a time.
 
         Raises
         ------
         RuntimeFailed
             If the runtime fails or gives values that are not finite.
         """
-        logits, features = self._network.compute(x)
+        if len(x) == 1 or self._takes_batches:
+            logits, features = self._network.compute(x)
+        else:
+            logits, features = self._one_by_one(x)
         if not (np.isfinite(logits).all() and np.isfinite(features).all()):
             raise RuntimeFailed("the network gave values that are not finite")
         return logits, features
 
     def _check(self, bundle: ModelBundle) -> str:
-        """Predict noise once and compare shapes and head: a wrong bundle fails now, not later.
+        """Predict noise and compare shapes and head: a wrong bundle fails now, not later.
 
         Returns
         -------
@@ -81,21 +84,33 @@ class Runtime:
             Hash of what the network gave. It differs where the same network is computed otherwise:
             with other instructions of the processor, on another device, by other code.
         """
-        network = self._network
+        network, classes = self._network, len(bundle.identity.classes)
         if len(network.inputs) != 1 or not {LOGITS, FEATURES} <= set(network.outputs):
             raise BundleInvalid(f"the network must have one input and give {LOGITS}, {FEATURES}")
-        rng = np.random.default_rng(_PROBE_SEED)
-        shape = (1, self._spec.height, self._spec.width, self._spec.channels)
+        noise = probe(bundle.input, _PROBE_IMAGES)
         try:
-            logits, features = self.predict(rng.uniform(-1, 1, shape).astype(np.float32))
+            logits, features = self.predict(noise)
         except RuntimeFailed as error:
             raise BundleInvalid("the network does not take the input of its manifest") from error
         channels = bundle.class_weights.shape[1]
-        if logits.shape != (1, self._classes) or features.ndim != 4:  # noqa: PLR2004 - n, h, w, k
+        if logits.shape != (_PROBE_IMAGES, classes) or features.ndim != 4:  # noqa: PLR2004 - n, h, w, k
             raise BundleInvalid(f"the network gives shapes {logits.shape}, {features.shape}")
         if features.shape[3] != channels:
             raise BundleInvalid(f"features have {features.shape[3]} channels, the head {channels}")
         expected = features.mean(axis=(1, 2)) @ bundle.class_weights.T + bundle.bias
         if not np.allclose(logits, expected, rtol=HEAD_TOLERANCE, atol=HEAD_TOLERANCE):
             raise BundleInvalid("the logits are not the pooled features times the head")
+        self._takes_batches = self._same_in_a_batch(noise, logits, features)
         return hashlib.sha256(logits.tobytes() + features.tobytes()).hexdigest()
+
+    def _one_by_one(self, x: Floats) -> tuple[Floats, Floats]:
+        parts = [self._network.compute(x[number : number + 1]) for number in range(len(x))]
+        return np.concatenate([one[0] for one in parts]), np.concatenate([one[1] for one in parts])
+
+    def _same_in_a_batch(self, x: Floats, logits: Floats, features: Floats) -> bool:
+        """Tell whether the network gives the same bits for all images at once."""
+        try:
+            together = self._network.compute(x)
+        except RuntimeFailed:
+            return False
+        return np.array_equal(together[0], logits) and np.array_equal(together[1], features)

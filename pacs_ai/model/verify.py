@@ -6,6 +6,8 @@ from pathlib import Path
 
 from pacs_ai.errors import ModelError
 from pacs_ai.model.bundle import CARD, MANIFEST, ModelBundle, load_bundle
+from pacs_ai.model.network import Provider
+from pacs_ai.model.onnxruntime_provider import onnx_cpu
 from pacs_ai.model.runtime import Runtime
 
 _BLOCK = 2**20
@@ -21,7 +23,7 @@ class Check:
 
 
 def verify_bundle(
-    folder_or_name: str | Path, sha256: str | None = None
+    folder_or_name: str | Path, sha256: str | None = None, provider: Provider = onnx_cpu
 ) -> tuple[ModelBundle | None, tuple[Check, ...]]:
     """Check a bundle.
 
@@ -29,6 +31,8 @@ def verify_bundle(
     ----------
     folder_or_name, sha256
         As for `load_bundle`.
+    provider
+        What loads the network.
 
     Returns
     -------
@@ -36,7 +40,8 @@ def verify_bundle(
         The bundle, or None if it does not even load, and what was checked: ``manifest`` (with the
         hashes of what is served), ``files`` (hashes of all the others), ``network`` (it takes and
         gives what the manifest says, and its logits are its pooled features times the head, so
-        that heat maps are exact), ``card``.
+        that heat maps are exact; the runtime that the configuration chooses computes it),
+        ``card``.
     """
     try:
         bundle = load_bundle(folder_or_name, sha256)
@@ -45,7 +50,7 @@ def verify_bundle(
     return bundle, (
         Check("manifest", ok=True, said=f"sha256 {bundle.manifest_sha256[:12]}"),
         _files(bundle),
-        _network(bundle),
+        _network(bundle, provider),
         _card(bundle),
     )
 
@@ -72,12 +77,15 @@ def _digest(path: Path) -> str:
     return found.hexdigest()
 
 
-def _network(bundle: ModelBundle) -> Check:
+def _network(bundle: ModelBundle, provider: Provider) -> Check:
     try:
-        Runtime(bundle)
+        computed_by = Runtime(bundle, provider=provider).computed_by
     except ModelError as error:
         return Check("network", ok=False, said=f"{error.code}: {error.message}")
-    return Check("network", ok=True, said="it runs, and its logits are its features times the head")
+    if reason := computed_by.instead_of:
+        return Check("network", ok=False, said=f"{computed_by} takes the place of {reason}")
+    said = f"its logits are its features times the head; {computed_by} computes it"
+    return Check("network", ok=True, said=said)
 
 
 def _card(bundle: ModelBundle) -> Check:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pacs_ai.domain import JobId, TaskKind
 from pacs_ai.errors import PacsAIError
 from pacs_ai.flow.analyse import analyse
+from pacs_ai.flow.classifiers import load_classifier
 from pacs_ai.flow.withdraw import withdraw
 from pacs_ai.logs import get_logger
 from pacs_ai.model.predict import Classifier
@@ -40,7 +41,8 @@ class Worker:
         PageFonts(app.context.config.results.font)  # an unreadable font fails here
         load_standard()
         self._classifiers: Mapping[str, Classifier] = {
-            name: Classifier.load(bundle, threads) for name, bundle in app.bundles.items()
+            name: load_classifier(app.context.config, bundle, threads)
+            for name, bundle in app.bundles.items()
         }
         began_with = began_with or {}
         self._changed = {

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from pacs_ai.engine.base import Engine
-from pacs_ai.model.providers import LoadedNetwork
+from pacs_ai.model.network import LoadedNetwork
 from pacs_ai.model.steps import Resize
 
 

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
 from pacs_ai.errors import ExportMismatch
-from pacs_ai.model.providers import LOGITS
+from pacs_ai.model.network import LOGITS
 
 Floats = npt.NDArray[np.float32]
 

@@ -5,7 +5,7 @@ import onnx
 import tensorflow as tf
 import tf2onnx
 
-from pacs_ai.model.providers import FEATURES, LOGITS
+from pacs_ai.model.network import FEATURES, LOGITS
 from training.networks.head import split_head
 
 _OPSET = 17

@@ -9,8 +9,8 @@ import pytest
 
 from pacs_ai.errors import BundleInvalid, RuntimeFailed
 from pacs_ai.model.bundle import ModelBundle, load_bundle
+from pacs_ai.model.network import FEATURES, LOGITS, ComputedBy, Floats
 from pacs_ai.model.predict import Classifier
-from pacs_ai.model.providers import FEATURES, LOGITS, ComputedBy, Floats
 from pacs_ai.model.runtime import Runtime
 
 Writer = Callable[..., Path]

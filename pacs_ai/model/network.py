@@ -1,0 +1,73 @@
+"""The contract of a runtime: what a provider loads, and what the loaded network computes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pacs_ai.model.bundle import ModelBundle
+
+Floats = npt.NDArray[np.float32]
+
+LOGITS, FEATURES = "logits", "features"
+"""Names of a network's outputs."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComputedBy:
+    """What computes a network: a library in a version, on a device, in a precision.
+
+    ``instead_of`` says which choice of the configuration cannot compute it, and why; "" if this
+    is the choice.
+    """
+
+    library: str
+    version: str
+    device: str = "CPU"
+    precision: str = "fp32"
+    instead_of: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.library} {self.version}, {self.device}, {self.precision}"
+
+
+class LoadedNetwork(Protocol):
+    """A network in memory. Several threads may call it at the same time."""
+
+    @property
+    def computed_by(self) -> ComputedBy:
+        """What computes it: stated in results, and part of their UIDs."""
+
+    @property
+    def inputs(self) -> Sequence[str]:
+        """Names of the inputs."""
+
+    @property
+    def outputs(self) -> Sequence[str]:
+        """Names of the outputs."""
+
+    def compute(self, x: Floats) -> tuple[Floats, Floats]:
+        """Compute logits and last features, as `pacs_ai.model.runtime.Runtime.predict`.
+
+        Raises
+        ------
+        RuntimeFailed
+            If the library fails.
+        """
+
+
+class Provider(Protocol):
+    """Loads networks."""
+
+    def __call__(self, bundle: ModelBundle, threads: int) -> LoadedNetwork:
+        """Load the network of a bundle; ``threads`` compute one prediction.
+
+        Raises
+        ------
+        BundleInvalid
+            If the network does not load.
+        DeviceUnavailable
+            If the library or the device is not there.
+        """

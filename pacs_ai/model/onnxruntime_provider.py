@@ -1,0 +1,130 @@
+"""ONNX Runtime: on the processor, and on a GPU by its CUDA and TensorRT execution providers."""
+
+import os
+from collections.abc import Mapping, Sequence
+
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as native
+
+from pacs_ai.errors import BundleInvalid, DeviceUnavailable, RuntimeFailed
+from pacs_ai.model.bundle import ModelBundle
+from pacs_ai.model.network import FEATURES, LOGITS, ComputedBy, Floats
+
+CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
+
+_CPU = "CPUExecutionProvider"
+_ERRORS_ONLY = 3
+_NAMES = {_CPU: "CPU", CUDA: "CUDA", TENSORRT: "TensorRT"}
+
+_OPTIONS: Mapping[str, Mapping[str, str]] = {
+    # Algorithms by rule, not by a measurement that may choose others; no multiplication in TF32.
+    CUDA: {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"},
+    TENSORRT: {"trt_fp16_enable": "0", "trt_int8_enable": "0"},
+}
+"""What keeps results in float32, and as far as the library allows the same each time."""
+
+_FAILURES = (
+    native.EPFail,
+    native.Fail,
+    native.InvalidArgument,
+    native.InvalidGraph,
+    native.InvalidProtobuf,
+    native.NoModel,
+    native.NoSuchFile,
+    native.NotImplemented,
+    native.RuntimeException,
+    RuntimeError,
+    ValueError,
+)
+"""What ONNX Runtime raises; its own classes share no base but Exception."""
+
+onnxruntime.set_default_logger_severity(_ERRORS_ONLY)
+
+
+class OnnxNetwork:
+    """A network that ONNX Runtime computes.
+
+    Parameters
+    ----------
+    session
+        The session that has loaded it.
+    """
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self._session = session
+        device = _NAMES.get(session.get_providers()[0], session.get_providers()[0])
+        self.computed_by = ComputedBy("ONNX Runtime", onnxruntime.__version__, device)
+        self.inputs = [one.name for one in session.get_inputs()]
+        self.outputs = [one.name for one in session.get_outputs()]
+
+    def compute(self, x: Floats) -> tuple[Floats, Floats]:
+        """Compute logits and last features."""
+        try:
+            logits, features = self._session.run([LOGITS, FEATURES], {self.inputs[0]: x})
+        except _FAILURES as error:
+            raise RuntimeFailed("the runtime failed on a preprocessed image") from error
+        return logits, features
+
+
+def onnx_cpu(bundle: ModelBundle, threads: int) -> OnnxNetwork:
+    """Load a network with ONNX Runtime for the processor: the reference of all runtimes."""
+    return OnnxNetwork(_session(bundle, threads, [_CPU]))
+
+
+def onnx_gpu(bundle: ModelBundle, threads: int, execution: str, device: int) -> OnnxNetwork:
+    """Load a network with ONNX Runtime for a GPU.
+
+    Parameters
+    ----------
+    bundle, threads
+        See `pacs_ai.model.network.Provider`.
+    execution
+        `CUDA` or `TENSORRT`.
+    device
+        Number of the GPU, from 0.
+
+    Raises
+    ------
+    DeviceUnavailable
+        If this build of ONNX Runtime has no such execution provider, or it does not start: no GPU,
+        no driver, or libraries of another version.
+    """
+    if execution not in onnxruntime.get_available_providers():
+        raise DeviceUnavailable(f"this build of ONNX Runtime has no {_NAMES[execution]}")
+    # Read by the libraries of CUDA when they load: TensorRT has no option of its own for it.
+    os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
+    chain = [TENSORRT, CUDA] if execution == TENSORRT else [CUDA]
+    options = [{"device_id": str(device), **_OPTIONS[one]} for one in chain]
+    session = _session(bundle, threads, [*chain, _CPU], [*options, {}])
+    if session.get_providers()[0] != execution:  # the library goes on without it by itself
+        raise DeviceUnavailable(
+            f"{_NAMES[execution]} does not start on GPU {device}: check driver and libraries"
+        )
+    session.disable_fallback()
+    return OnnxNetwork(session)
+
+
+def _session(
+    bundle: ModelBundle,
+    threads: int,
+    providers: Sequence[str],
+    provider_options: Sequence[Mapping[str, str]] | None = None,
+) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # The arena never gives memory back and images come one at a time: it only costs memory here.
+    options.enable_cpu_mem_arena = False
+    options.use_deterministic_compute = True
+    # Threads that spin between predictions take the processor from receiving.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(
+            bundle.read_network(),
+            options,
+            providers=list(providers),
+            provider_options=provider_options,
+        )
+    except _FAILURES as error:
+        raise BundleInvalid(f"the network of {bundle.folder} does not load") from error
