@@ -113,11 +113,13 @@ def _stored(decoded: Decoded, layout: PixelLayout) -> Stored:
 def _field(values: Stored, low: int, layout: PixelLayout) -> Stored:
     """Take the stored bits from ``low`` on and ignore the bits around them."""
     width, stored = 8 * values.dtype.itemsize, layout.bits_stored
+    shifted: Stored = values.view(f"{'i' if layout.signed else 'u'}{values.dtype.itemsize}")
+    if stored == width:
+        return shifted
     if low == 0:
         least, most = _range(layout)
         if least <= int(values.min()) and int(values.max()) <= most:
             return values
-    shifted: Stored = values.view(f"{'i' if layout.signed else 'u'}{values.dtype.itemsize}")
     shifted = shifted << (width - low - stored)
     shifted >>= width - stored
     return shifted

@@ -1,7 +1,9 @@
-"""Between a process and its decoding process: a line of JSON, and bytes in shared memory.
+"""Between a process and a decoding process: a line of JSON, and one region of shared memory.
 
-The bytes of a message lie in a file without a name that both processes map; only its descriptor
-goes through the socket. Nothing is copied, and a frame of any size costs the same few calls.
+The region is a file without a name that both processes map. Its descriptor goes through the socket
+once, with the first message that uses it. The frame's bytes lie at its beginning when a message
+arrives, the decoded values when it is answered. New shared pages cost more than decoding a small
+frame, so the region is used again for the next frame.
 """
 
 import json
@@ -12,13 +14,13 @@ import struct
 import tempfile
 from typing import Any
 
-_HEAD = struct.Struct("<II")
+_HEAD = struct.Struct("<IQ")
 _MAX_TEXT = 1 << 20
 _POPULATE = getattr(mmap, "MAP_POPULATE", 0)  # one call in place of a fault for each page
 
 
 def new_region(size: int) -> tuple[int, mmap.mmap]:
-    """Make shared memory for the bytes of one message; returns its descriptor and a map of it."""
+    """Make a region of shared memory; returns its descriptor and a map of it."""
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("frame")
     else:
@@ -33,7 +35,14 @@ def new_region(size: int) -> tuple[int, mmap.mmap]:
 
 
 def send(channel: socket.socket, about: dict[str, Any], region: int | None, size: int = 0) -> None:
-    """Send one message; the descriptor of its region stays the sender's to close."""
+    """Send one message.
+
+    Parameters
+    ----------
+    region, size
+        Descriptor of a region and its bytes, if the other process does not know the region yet.
+        The descriptor stays the sender's to close.
+    """
     text = json.dumps(about).encode()
     head = _HEAD.pack(len(text), 0 if region is None else size)
     if region is None:
@@ -44,7 +53,7 @@ def send(channel: socket.socket, about: dict[str, Any], region: int | None, size
 
 
 def receive(channel: socket.socket) -> tuple[dict[str, Any], mmap.mmap | None]:
-    """Receive one message, and its bytes if it has any.
+    """Receive one message, and a map of its region if that is a new one.
 
     Raises
     ------

@@ -6,7 +6,7 @@ frame is read: a guess would show another frame's picture.
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import BinaryIO
@@ -91,6 +91,30 @@ def read_fragments(stream: BinaryIO, start: int, end: int) -> tuple[OffsetTable,
     stream.seek(found[0].offset)
     table = stream.read(min(found[0].length, 4 * _MAX_FRAGMENTS))
     return OffsetTable.unpacked(table, wide=False), found[1:]
+
+
+def read_pieces(target: memoryview, stream: BinaryIO, pieces: Sequence[tuple[int, int]]) -> None:
+    """Read pieces of a stream one behind the other.
+
+    Parameters
+    ----------
+    target
+        Writable bytes, at least as many as the pieces have.
+    pieces
+        Offset and length of each.
+
+    Raises
+    ------
+    UnsupportedPixels
+        If the stream ends before a piece does.
+    """
+    start = 0
+    for offset, length in pieces:
+        stream.seek(offset)
+        with target[start : start + length] as part:
+            if stream.readinto(part) != length:  # type: ignore[attr-defined]
+                raise UnsupportedPixels("the pixel data end too early")
+        start += length
 
 
 def _next_item(stream: BinaryIO, position: int) -> int:

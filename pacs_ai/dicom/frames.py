@@ -6,13 +6,21 @@ from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
 
-from pacs_ai.dicom.canonical import Frame
+import numpy as np
+
+from pacs_ai.dicom.canonical import Frame, canonical
 from pacs_ai.dicom.codecs import COMPRESSED, JPEG_2000_FAMILY, JPEG_XL_FAMILY, RLE, rle_segments
 from pacs_ai.dicom.codestream import J2K_START, JP2_START, JPEG_START
-from pacs_ai.dicom.fragments import OffsetTable, Starts, frame_fragments, read_fragments
+from pacs_ai.dicom.fragments import (
+    OffsetTable,
+    Starts,
+    frame_fragments,
+    read_fragments,
+    read_pieces,
+)
 from pacs_ai.dicom.isolated_decoding import decode_isolated
 from pacs_ai.dicom.jpeg_xl import BOXED, NAKED
-from pacs_ai.dicom.native import DEFLATED_FRAME
+from pacs_ai.dicom.native import DEFLATED_FRAME, decode_native
 from pacs_ai.dicom.part10 import (
     DEFLATED,
     EXPLICIT_BIG,
@@ -21,7 +29,7 @@ from pacs_ai.dicom.part10 import (
 )
 from pacs_ai.dicom.pixel_layout import PixelLayout, Task
 from pacs_ai.dicom.reading import UNDEFINED, Opened, PixelElement, value_of
-from pacs_ai.errors import UnsupportedPixels
+from pacs_ai.errors import StorageError, UnsupportedPixels
 
 UNCOMPRESSED = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED})
 _BYTE, _WORD = 8, 2
@@ -65,7 +73,7 @@ def read_frame(opened: Opened, layout: PixelLayout, pixels: PixelElement, frame:
 
 
 def _uncompressed(opened: Opened, layout: PixelLayout, pixels: PixelElement, frame: int) -> Frame:
-    """Decode the frame from its own bytes: no others are read."""
+    """Read the samples from the bytes of the frame: no others are read."""
     stream, syntax = opened.stream, opened.transfer_syntax_uid
     _check_length(layout, pixels, _end(stream) - pixels.offset)
     first, last = ((frame - part) * layout.frame_bits for part in (1, 0))
@@ -74,8 +82,23 @@ def _uncompressed(opened: Opened, layout: PixelLayout, pixels: PixelElement, fra
     begin = first // _BYTE // unit * unit
     end = -(-last // (_BYTE * unit)) * unit
     skip = first - begin * _BYTE
-    task = Task(syntax, layout, skip if layout.bits_allocated == 1 else skip // _BYTE, swapped)
-    return decode_isolated(task, stream, [(pixels.offset + begin, end - begin)])
+    data = _room(end - begin)
+    read_pieces(data, stream, [(pixels.offset + begin, end - begin)])
+    decoded = decode_native(
+        data,
+        layout,
+        order=">" if syntax == EXPLICIT_BIG else "<",
+        swapped=swapped,
+        skip=skip if layout.bits_allocated == 1 else skip // _BYTE,
+    )
+    return canonical(decoded, layout)
+
+
+def _room(size: int) -> memoryview:
+    try:
+        return np.empty(size, dtype="u1").data
+    except MemoryError as error:
+        raise StorageError("there is no memory to read a frame") from error
 
 
 def _check_length(layout: PixelLayout, pixels: PixelElement, available: int) -> None:

@@ -40,10 +40,15 @@ class PixelLayout:
         samples = 2 if self.photometric == SUBSAMPLED else self.samples
         return self.plane_pixels * samples * self.bits_allocated
 
+    @property
+    def decoded_bytes(self) -> int:
+        """Bytes of the stored values of one frame, as `pacs_ai.dicom.canonical` gives them."""
+        return self.plane_pixels * self.samples * max(1, self.bits_allocated // 8)
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What the decoding process needs to know of one frame.
+    """What a decoding process needs to know of a compressed frame.
 
     Attributes
     ----------
@@ -51,11 +56,7 @@ class Task:
         Transfer syntax UID.
     layout
         What the header says.
-    skip, swapped
-        How an uncompressed frame stands in its bytes: see `decode_native`.
     """
 
     syntax: str
     layout: PixelLayout
-    skip: int = 0
-    swapped: bool = False
