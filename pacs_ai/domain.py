@@ -6,7 +6,7 @@ Pure: no input or output. The arrows between the states are in `pacs_ai.store.st
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import NewType
+from typing import NewType, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -207,22 +207,29 @@ class ModelIdentity:
     probe_sha256: str = ""  # of what it computes for a probe: other code, other bits
 
 
+class HeatMaps(Protocol):
+    """The heat maps of one image, by class: arrays of shape (h, w), float32, in [0, 1]."""
+
+    def __getitem__(self, class_index: int, /) -> npt.NDArray[np.float32]:
+        """Return the map of one class; it covers exactly the whole image."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImagePrediction:
     """What the model says of one frame of one instance.
 
     ``frame`` counts from 1. ``probabilities`` has one value a class, in [0, 1].
-    ``saliency`` has shape (classes, h, w), float32, each map in [0, 1]; a map that is all zero
-    explains nothing. ``outlier`` is how far the image lies from those the model learned from,
-    relative to the limit of its bundle: above 1 it is unlike them. None if the bundle cannot tell.
-    ``misfits`` say in what else it lies outside of what the model was made for, or could not be
-    shown as its header asks.
+    ``saliency`` has a map for each class; one that is all zero explains nothing.
+    ``outlier`` is how far the image lies from those the model learned from, relative to the limit
+    of its bundle: above 1 it is unlike them. None if the bundle cannot tell. ``misfits`` say in
+    what else it lies outside of what the model was made for, or could not be shown as its header
+    asks.
     """
 
     header: InstanceHeader
     frame: int
     probabilities: tuple[float, ...]
-    saliency: npt.NDArray[np.float32]
+    saliency: HeatMaps
     outlier: float | None = None
     misfits: tuple[str, ...] = ()
 
@@ -236,16 +243,9 @@ class ImagePrediction:
 class Reservation:
     """Why a result is to be read with reserve.
 
-    Parameters
-    ----------
-    code
-        The concept; its meaning is the name that a viewer shows beside ``percent``.
-    percent
-        What the meaning says, in percent: a share of images, or a distance relative to a limit.
-    text
-        The same as a sentence.
-    image
-        Index of the image that shows it best.
+    ``code`` is the concept; its meaning is the name that a viewer shows beside ``percent``.
+    ``percent`` is a share of images, or a distance relative to a limit, as the meaning says.
+    ``text`` is the same as a sentence, ``image`` the index of the image that shows it best.
     """
 
     code: Code

@@ -12,9 +12,10 @@ from pacs_ai.domain import ImagePrediction, ModelIdentity, StudyPrediction
 from pacs_ai.errors import NoFittingSeries
 from pacs_ai.model.bundle import ModelBundle
 from pacs_ai.model.gradcam import gradcam
+from pacs_ai.model.heat_maps import GridMaps
 from pacs_ai.model.network import Floats, Provider
 from pacs_ai.model.onnxruntime_provider import onnx_cpu
-from pacs_ai.model.preprocess import preprocess, saliency_to_image
+from pacs_ai.model.preprocess import preprocess
 from pacs_ai.model.reservations import check_withheld, reservations_of
 from pacs_ai.model.runtime import Runtime
 
@@ -24,7 +25,7 @@ class ImageOutput:
     """What a model says of one image; the fields are those of `ImagePrediction`."""
 
     probabilities: tuple[float, ...]
-    saliency: Floats
+    saliency: GridMaps
     outlier: float | None
 
 
@@ -70,10 +71,10 @@ class Classifier:
         Returns
         -------
         ImageOutput
-            A probability for each class. The saliency, shape (classes, h, w), in [0, 1]: each map
-            covers exactly the whole image (the resize is undone). Classes that are not positive are
-            not explained: their maps are zero. The distance from the images of training, if the
-            bundle knows them.
+            A probability for each class. The saliency: maps in [0, 1], each of which covers
+            exactly the whole image (the resize is undone). Classes that are not positive are not
+            explained: their maps are zero. The distance from the images of training, if the bundle
+            knows them.
 
         Raises
         ------
@@ -94,7 +95,7 @@ class Classifier:
         pooled = features.mean(axis=(1, 2))
         return ImageOutput(
             probabilities=tuple(float(p) for p in chances),
-            saliency=saliency_to_image(maps, rows, columns, spec),
+            saliency=GridMaps(maps, rows, columns, spec),
             outlier=None if outliers is None else float(outliers.score(pooled)[0]),
         )
 

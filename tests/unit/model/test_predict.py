@@ -9,6 +9,7 @@ from pacs_ai.domain import ImagePrediction, InstanceHeader, ModelIdentity
 from pacs_ai.errors import NoFittingSeries, UnsupportedPixels
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier, activate, aggregate
+from pacs_ai.model.preprocess import saliency_to_image
 
 Writer = Callable[..., Path]
 
@@ -32,7 +33,7 @@ def image(*probabilities: float) -> ImagePrediction:
 def test_an_image_gets_probabilities_and_maps_of_its_own_rectangle(classifier: Classifier) -> None:
     pixels = np.random.default_rng(2).uniform(0, 1, (40, 80)).astype(np.float32)
     output = classifier.predict_image(pixels)
-    saliency = output.saliency
+    saliency = np.stack(list(output.saliency))
     assert sum(output.probabilities) == pytest.approx(1.0)
     assert saliency.shape == (2, 8, 16)
     assert saliency.dtype == np.float32
@@ -45,7 +46,17 @@ def test_the_same_image_gives_the_same_answer(classifier: Classifier) -> None:
     pixels = np.random.default_rng(2).uniform(0, 1, (40, 80)).astype(np.float32)
     first, second = classifier.predict_image(pixels), classifier.predict_image(pixels)
     assert first.probabilities == second.probabilities
-    assert np.array_equal(first.saliency, second.saliency)
+    assert np.array_equal(np.stack(list(first.saliency)), np.stack(list(second.saliency)))
+
+
+def test_maps_are_kept_on_the_grid_and_drawn_one_by_one(classifier: Classifier) -> None:
+    pixels = np.random.default_rng(2).uniform(0, 1, (40, 80)).astype(np.float32)
+    maps = classifier.predict_image(pixels).saliency
+    drawn = saliency_to_image(maps.grid, 40, 80, classifier.bundle.input)
+    assert maps.grid.shape == (len(maps), 16, 16)
+    assert maps.grid.base is None, "the features of the image are not kept with it"
+    for index, one in enumerate(drawn):
+        assert maps[index].tobytes() == one.tobytes()
 
 
 def test_a_colour_image_is_refused(classifier: Classifier) -> None:
