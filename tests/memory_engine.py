@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from pacs_ai.clock import heartbeat
 from pacs_ai.domain import TaskKind
 from pacs_ai.engine.base import HeldTask, Perform
+from pacs_ai.engine.wakeups import Wakeups
 from pacs_ai.errors import StorageError
 from pacs_ai.store.session import Session
 
@@ -90,10 +91,16 @@ class MemoryEngine:
         self._tasks = tasks
         self._owner = owner
         self._lease_seconds = lease_seconds
+        self.wakeups = Wakeups()
 
     def enqueue(self, session: Session, kind: TaskKind, key: str) -> None:
         session.info.setdefault(_ASKED, set()).add((kind, key))
-        _at_commit(session, lambda: self._tasks.add(kind, key))
+
+        def add() -> None:
+            self._tasks.add(kind, key)
+            self.wakeups.wake((kind,))
+
+        _at_commit(session, add)
 
     def existing(self, session: Session, kind: TaskKind) -> set[str]:
         asked = {key for asked, key in session.info.get(_ASKED, ()) if asked == kind}
@@ -113,9 +120,10 @@ class MemoryEngine:
 
     def run(self, perform: Perform, kinds: Sequence[TaskKind], stop: threading.Event) -> None:
         while not stop.is_set():
+            count = self.wakeups.count(kinds)
             with contextlib.suppress(Exception):  # the task that raised stays held
                 if not self._one(perform, kinds):
-                    stop.wait(0.01)
+                    self.wakeups.wait(kinds, count)
 
     def drain(self, perform: Perform, kinds: Sequence[TaskKind]) -> int:
         done = 0

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pacs_ai.domain import TaskKind
+from pacs_ai.engine.wakeups import Wakeups
 from pacs_ai.store.session import Session, Transaction
 
 Perform = Callable[[TaskKind, str], None]
@@ -44,13 +45,22 @@ class Engine(Protocol):
 
     The methods that take a session change nothing before its transaction commits, and nothing at
     all where that is rolled back.
+
+    Attributes
+    ----------
+    wakeups
+        Wake `run` in the threads of this process. Who learns in another way that there may be a
+        task, from a child process or from another node, wakes them too.
     """
+
+    wakeups: Wakeups
 
     def enqueue(self, transaction: Transaction, kind: TaskKind, key: str) -> None:
         """Ask for a task.
 
         A task that waits is not added again. One that a worker performs now is performed once more
-        afterwards, behind those that wait already.
+        afterwards, behind those that wait already. After the commit, and never before, the threads
+        that wait for the kind are woken.
         """
         ...
 
@@ -77,6 +87,8 @@ class Engine(Protocol):
         """Perform tasks of some kinds, the oldest first, until `stop` is set.
 
         The task at hand is finished before. A task that raises stays held until it is taken back.
+        A wake-up ends a wait at once, also one that comes while the engine looks for a task.
+        Without any wake-up each task is found all the same, within a second.
         """
         ...
 

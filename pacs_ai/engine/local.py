@@ -4,17 +4,16 @@ import contextlib
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 
 from pacs_ai.clock import Clock, heartbeat
 from pacs_ai.domain import TaskKind
 from pacs_ai.engine.base import HeldTask, Perform
+from pacs_ai.engine.wakeups import Wakeups
 from pacs_ai.errors import StorageError
 from pacs_ai.logs import get_logger
 from pacs_ai.store import tasks
 from pacs_ai.store.session import Database, Session, Transaction
-
-POLL_SECONDS = 0.1
-"""Between two looks at the table; a look is one read of an index."""
 
 OUTAGE_SECONDS = 1.0
 """Between two looks at a database that is out of reach: each of them is a line of the log."""
@@ -24,6 +23,11 @@ _log = get_logger()
 
 class LocalEngine:
     """Leased rows in any SQL database.
+
+    Attributes
+    ----------
+    wakeups
+        Wakes the threads of this process that perform tasks.
 
     Parameters
     ----------
@@ -42,10 +46,12 @@ class LocalEngine:
         self._clock = clock
         self._owner = owner
         self._lease_seconds = lease_seconds
+        self.wakeups = Wakeups()
 
     def enqueue(self, transaction: Transaction, kind: TaskKind, key: str) -> None:
         """Ask for a task inside the caller's transaction."""
         tasks.enqueue(transaction, kind, key)
+        transaction.after_commit(partial(self.wakeups.wake, (kind,)))
 
     def existing(self, session: Session, kind: TaskKind) -> set[str]:
         """Return the keys of all tasks of a kind."""
@@ -58,21 +64,22 @@ class LocalEngine:
     def take_back(self, transaction: Transaction, held: HeldTask, *, last: bool) -> None:
         """Let others have a task whose worker is gone."""
         tasks.take_back(transaction, held.id, last=last)
+        transaction.after_commit(partial(self.wakeups.wake, tuple(TaskKind)))
 
     def run(self, perform: Perform, kinds: Sequence[TaskKind], stop: threading.Event) -> None:
         """Perform tasks until `stop` is set."""
         while not stop.is_set():
-            pause = POLL_SECONDS
+            count = self.wakeups.count(kinds)
             try:
                 if self._one(perform, kinds):
                     continue
             except StorageError as error:
                 _log.warning("the task table is out of reach", error=error.code)
-                pause = OUTAGE_SECONDS
+                stop.wait(OUTAGE_SECONDS)
             except Exception as error:  # noqa: BLE001 - the worker loop outlives any task
                 # the task keeps its lease and comes back when that runs out: a pause by itself
                 _log.error("a task failed unexpectedly", error=type(error).__name__)
-            stop.wait(pause)
+            self.wakeups.wait(kinds, count)
 
     def drain(self, perform: Perform, kinds: Sequence[TaskKind]) -> int:
         """Perform what there is."""

@@ -1,5 +1,6 @@
 """Which studies are being received, by the monotonic clock: when each counts as complete."""
 
+import math
 import threading
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -7,6 +8,10 @@ from typing import Protocol
 
 from pacs_ai.config.sections import Study as Timing
 from pacs_ai.domain import StudyId
+from pacs_ai.engine.wakeups import Wakeups
+
+ASSOCIATION_ENDED = ("association ended",)
+"""The kind of `Arrivals.wakeups`."""
 
 Revision = tuple[StudyId, int]
 
@@ -35,9 +40,15 @@ class Arrivals:
     """Activity of the study revisions that this node is receiving.
 
     Kept in memory only: after a restart all quiet times start again.
+
+    Attributes
+    ----------
+    wakeups
+        Wakes the thread that closes studies.
     """
 
     def __init__(self) -> None:
+        self.wakeups = Wakeups()
         self._lock = threading.Lock()
         self._revisions: dict[Revision, _Activity] = {}
 
@@ -57,6 +68,7 @@ class Arrivals:
                 if association_id in activity.bringing:
                     activity.bringing.discard(association_id)
                     activity.released = now if released and not activity.bringing else None
+        self.wakeups.wake(ASSOCIATION_ENDED)
 
     def watch(self, revisions: Collection[Revision], now: float) -> None:
         """Start to count for new revisions, and forget those that are closed."""
@@ -68,24 +80,29 @@ class Arrivals:
                 if not self._revisions[gone].bringing and self._revisions[gone].last < now - 1:
                     del self._revisions[gone]
 
-    def complete(self, revision: Revision, timing: Timing, now: float) -> str:
-        """Return why a revision counts as complete; "" while it does not."""
+    def due(self, revision: Revision, timing: Timing) -> tuple[float, str]:
+        """Return when a revision counts as complete if nothing more arrives, and why.
+
+        Returns
+        -------
+        moment : float
+            On the monotonic clock; infinite where only a further event can complete it.
+        reason : str
+            For the audit trail.
+        """
         with self._lock:
             activity = self._revisions.get(revision)
-            if activity is None:
-                return ""
-            return _verdict(activity, timing, now)
+            return (math.inf, "") if activity is None else _due(activity, timing)
 
 
-def _verdict(activity: _Activity, timing: Timing, now: float) -> str:
-    if timing.max_wait_seconds and now - activity.first >= timing.max_wait_seconds:
-        return "longest wait over"
+def _due(activity: _Activity, timing: Timing) -> tuple[float, str]:
+    ends = []
+    if timing.max_wait_seconds:
+        ends.append((activity.first + timing.max_wait_seconds, "longest wait over"))
     if activity.bringing:
-        return ""
-    if timing.release_seconds is not None and activity.released is not None:
-        if now - activity.released >= timing.release_seconds:
-            return "association released"
-        return ""
-    if timing.quiet_seconds and now - activity.last >= timing.quiet_seconds:
-        return "quiet"
-    return ""
+        pass
+    elif timing.release_seconds is not None and activity.released is not None:
+        ends.append((activity.released + timing.release_seconds, "association released"))
+    elif timing.quiet_seconds:
+        ends.append((activity.last + timing.quiet_seconds, "quiet"))
+    return min(ends, default=(math.inf, ""))

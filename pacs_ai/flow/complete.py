@@ -1,5 +1,7 @@
 """A study of which no more is expected is closed, and then routed."""
 
+import math
+
 from pacs_ai.domain import StudyId, TaskKind
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext, pair_key
@@ -10,23 +12,31 @@ from pacs_ai.store.schema import Study
 _log = get_logger()
 
 
-def complete(context: FlowContext, arrivals: Arrivals) -> int:
-    """Close every study that counts as complete; return how many.
+def complete(context: FlowContext, arrivals: Arrivals) -> float:
+    """Close every study that counts as complete.
 
     May run at any time and on every node: each node closes what it received, and a second run
     changes no row.
+
+    Returns
+    -------
+    float
+        Seconds until the next one counts as complete if nothing more arrives; infinite if none
+        will.
     """
     now = context.clock.monotonic()
     with context.database.read() as session:
         open_studies = studies.receiving(session, context.spool.node)
     arrivals.watch([(StudyId(study.id), study.revision) for study in open_studies], now)
-    closed = 0
+    following = math.inf
     for study in open_studies:
         timing = context.config.timing(study.calling_aet, study.modality)
-        reason = arrivals.complete((StudyId(study.id), study.revision), timing, now)
-        if reason:
-            closed += close(context, study, reason)
-    return closed
+        due, reason = arrivals.due((StudyId(study.id), study.revision), timing)
+        if due <= now:
+            close(context, study, reason)
+        else:
+            following = min(following, due - now)
+    return following
 
 
 def close(context: FlowContext, study: Study, reason: str, *, actor: str | None = None) -> bool:

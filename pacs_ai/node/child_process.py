@@ -3,7 +3,8 @@
 The daemon writes one line of JSON to the standard input of a child (its configuration and name) and
 keeps that pipe open. When the pipe closes, the daemon has ended, and the child ends too. Over
 another pipe the child sends a heartbeat every second. The daemon replaces a child that is stopped
-or hangs in native code, because its heartbeats fail to appear.
+or hangs in native code, because its heartbeats fail to appear. Wake-ups have a connection of their
+own (`pacs_ai.node.wakeup_link`).
 """
 
 import contextlib
@@ -21,8 +22,10 @@ from typing import Any
 
 from pacs_ai.clock import pause
 from pacs_ai.config import Config
+from pacs_ai.domain import TaskKind
 from pacs_ai.logs import setup_logging
 from pacs_ai.node.app import App
+from pacs_ai.node.wakeup_link import connect_child
 
 RESTART_SECONDS = 2.0
 """A child that dies within this time is replaced only after it: no busy loop of restarts."""
@@ -56,6 +59,8 @@ class ChildContext:
     config: Config
     owner: str
     settings: dict[str, Any]
+    wakeups: int
+    """File descriptor of its connection for wake-ups."""
     stop: threading.Event
     """Set by SIGTERM."""
 
@@ -131,7 +136,13 @@ class ChildProcess:
 
 
 def start(
-    app: App, module: str, name: str, *, listen: bool = False, **settings: object
+    app: App,
+    module: str,
+    name: str,
+    *,
+    kinds: Collection[TaskKind] = (),
+    listen: bool = False,
+    **settings: object,
 ) -> ChildProcess:
     """Start a child; the daemon calls this.
 
@@ -143,6 +154,8 @@ def start(
         The module that it runs; its ``main`` calls `set_up` first.
     name
         Its name within the node, the last part of its owner.
+    kinds
+        The tasks that it performs.
     listen
         Whether the daemon reads its standard output.
     settings
@@ -153,16 +166,18 @@ def start(
     heartbeats, write_end = os.pipe()
     os.set_blocking(heartbeats, False)
     os.set_blocking(write_end, False)
-    process = subprocess.Popen(  # noqa: S603 - a module of ours
-        [sys.executable, "-m", module],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE if listen else None,
-        pass_fds=(write_end,),
-        start_new_session=True,  # on Ctrl-C in a terminal the daemon alone gets the signal
-    )
+    with connect_child(app.context.engine.wakeups, kinds) as wakeups:
+        process = subprocess.Popen(  # noqa: S603 - a module of ours
+            [sys.executable, "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE if listen else None,
+            pass_fds=(write_end, wakeups.fileno()),
+            start_new_session=True,  # on Ctrl-C in a terminal the daemon alone gets the signal
+        )
+        descriptors = {"heartbeats": write_end, "wakeups": wakeups.fileno()}
     os.close(write_end)
     config = app.context.config.model_dump(mode="json")
-    message = {"config": config, "owner": owner, "heartbeats": write_end, **settings}
+    message = {"config": config, "owner": owner, **descriptors, **settings}
     assert process.stdin is not None  # noqa: S101 - PIPE was asked for
     with contextlib.suppress(BrokenPipeError):  # it has died already; `poll` reports that
         process.stdin.write(json.dumps(message).encode() + b"\n")
@@ -206,7 +221,7 @@ def set_up() -> ChildContext:
     ).start()
     config = Config.model_validate(message.pop("config"))
     setup_logging(config.log, config.debug_file())
-    return ChildContext(config, message.pop("owner"), message, stop)
+    return ChildContext(config, message.pop("owner"), message, message.pop("wakeups"), stop)
 
 
 def _end_with_parent() -> None:

@@ -11,6 +11,7 @@ from types import FrameType
 from pacs_ai.clock import SteadyDate, pause
 from pacs_ai.domain import TaskKind
 from pacs_ai.errors import StorageError
+from pacs_ai.flow.arrivals import ASSOCIATION_ENDED
 from pacs_ai.flow.commitment_scu import remind
 from pacs_ai.flow.complete import complete
 from pacs_ai.flow.deliver import probe
@@ -28,7 +29,6 @@ from pacs_ai.node.schedule import Schedule
 from pacs_ai.node.worker_pool import WorkerPool
 from pacs_ai.store.leases import Blame
 
-_COMPLETE_SECONDS = 0.5
 _SUPERVISE_SECONDS = CHECK_SECONDS
 _RECOVER_SECONDS = 2.0
 _PROBE_SECONDS = 15.0
@@ -129,6 +129,7 @@ class Daemon:
         for one in children:
             one.begin_stop()
         context.associations.close()
+        context.engine.wakeups.wake(tuple(TaskKind))  # no thread waits any longer
         client.cut_all()
         if isinstance(self._server, StorageServer):
             self._server.stop()
@@ -176,12 +177,14 @@ class Daemon:
     def _plan(self) -> None:
         context = self._app.context
         sweeps: list[tuple[float, Callable[..., object], tuple[object, ...]]] = [
-            (_COMPLETE_SECONDS, complete, (context, self._app.arrivals)),
             (_RECOVER_SECONDS, sweep, (context, LeaseWatch())),
             (_PROBE_SECONDS, probe, (context,)),
             (_REMIND_SECONDS, remind, (context,)),
             (_RETAIN_SECONDS, self._retain, (SteadyDate(context.clock), Expiry(context))),
         ]
+        arrivals = self._app.arrivals
+        closes = partial(complete, context, arrivals)
+        self._schedule.when_woken(arrivals.wakeups, ASSOCIATION_ENDED, "complete", closes)
         for seconds, function, arguments in sweeps:
             self._schedule.every(
                 seconds, function.__name__.lstrip("_"), partial(function, *arguments)

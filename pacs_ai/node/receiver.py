@@ -22,6 +22,7 @@ from pacs_ai.net.tls import TlsFiles
 from pacs_ai.net.users import read_users
 from pacs_ai.node import child_process
 from pacs_ai.node.app import App, build_app
+from pacs_ai.node.wakeup_link import connect_daemon
 
 
 def storage_server(
@@ -114,6 +115,7 @@ def main() -> int:
     child = child_process.set_up()
     try:
         app = build_app(child.config, owner=child.owner)
+        connect_daemon(app.context.engine.wakeups, child.wakeups)
         server = storage_server(app, ArrivalReporter(), TrafficReporter(), child.settings["ports"])
         server.start()
     except PacsAIError as error:

@@ -1,12 +1,18 @@
-"""Sweeps at intervals. They keep no state: each reads the rows, and may run on any node.
+"""Sweeps at intervals, or when they are woken.
+
+They keep no state: each reads the rows, and may run on any node.
 
 APScheduler plans by the date, which a time server or a person may change; see `_Scheduler`.
 """
 
+import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
 from apscheduler.executors.base import BaseExecutor, run_job
 from apscheduler.job import Job
@@ -14,8 +20,11 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from pacs_ai.clock import Clock
+from pacs_ai.engine.wakeups import Wakeups
 from pacs_ai.errors import PacsAIError
 from pacs_ai.logs import get_logger
+
+T = TypeVar("T")
 
 _STEP_SECONDS = 1.0
 """A plan that is wrong by this much is corrected; smaller steps are normal clock corrections."""
@@ -41,6 +50,8 @@ class Schedule:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._threads = _Threads()
+        self._closed = threading.Event()
+        self._woken: list[_Woken] = []
         self._scheduler = _Scheduler(
             timezone="UTC",
             executors={"default": self._threads},
@@ -49,29 +60,65 @@ class Schedule:
 
     def every(self, seconds: float, name: str, sweep: Callable[[], object]) -> None:
         """Run `sweep` at this interval; a failure is logged, and the sweep runs again."""
-
-        def guarded() -> None:
-            try:
-                sweep()
-            except PacsAIError as error:
-                _log.warning("sweep failed", sweep=name, error=error.code, reason=error.message)
-            except Exception as error:  # noqa: BLE001 - one bad sweep must not end all later ones
-                _log.error("sweep failed unexpectedly", sweep=name, error=type(error).__name__)
-
+        guarded = partial(_guarded, name, sweep)
         self._scheduler.add_job(guarded, _Every(seconds, self._clock), id=name)
+
+    def when_woken(
+        self, wakeups: Wakeups, kinds: Collection[str], name: str, sweep: Callable[[], float]
+    ) -> None:
+        """Run `sweep` at each wake-up of some kinds, and when it is due, in a thread of its own.
+
+        Parameters
+        ----------
+        sweep
+            Returns the seconds until it is due by itself.
+        """
+        self._woken.append(_Woken(wakeups, kinds, name, sweep))
 
     def start(self) -> None:
         """Begin."""
+        for woken in self._woken:
+            self._threads.start_thread(partial(woken.run, self._closed), woken.name)
         self._scheduler.start()
 
     def close(self) -> None:
         """Start no more sweeps; running ones continue."""
+        self._closed.set()
+        for woken in self._woken:
+            woken.wakeups.wake_here(woken.kinds)
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
     def join(self, deadline: float) -> bool:
         """Wait for running sweeps until a time on the monotonic clock; True if all have ended."""
         return self._threads.join(deadline)
+
+
+def _guarded(name: str, sweep: Callable[[], T]) -> T | None:
+    """Run a sweep; None if it failed, which is logged."""
+    try:
+        return sweep()
+    except PacsAIError as error:
+        _log.warning("sweep failed", sweep=name, error=error.code, reason=error.message)
+    except Exception as error:  # noqa: BLE001 - one bad sweep must not end all later ones
+        _log.error("sweep failed unexpectedly", sweep=name, error=type(error).__name__)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Woken:
+    """A sweep that runs when it is woken."""
+
+    wakeups: Wakeups
+    kinds: Collection[str]
+    name: str
+    sweep: Callable[[], float]
+
+    def run(self, closed: threading.Event) -> None:
+        while not closed.is_set():
+            count = self.wakeups.count(self.kinds)
+            due = _guarded(self.name, self.sweep)
+            self.wakeups.wait(self.kinds, count, math.inf if due is None else due)
 
 
 class _Every(BaseTrigger):  # type: ignore[misc] # it has no types
@@ -128,9 +175,11 @@ class _Threads(BaseExecutor):  # type: ignore[misc] # it has no types
         self._running: set[threading.Thread] = set()
 
     def _do_submit_job(self, job: Job, run_times: list[object]) -> None:
-        thread = threading.Thread(
-            target=self._run, args=(job, run_times), name=f"sweep-{job.id}", daemon=True
-        )
+        self.start_thread(partial(self._run, job, run_times), job.id)
+
+    def start_thread(self, target: Callable[[], None], name: str) -> None:
+        """Start a thread that `join` waits for."""
+        thread = threading.Thread(target=target, name=f"sweep-{name}", daemon=True)
         self._running = {one for one in self._running if one.is_alive()} | {thread}
         thread.start()
 

@@ -16,6 +16,7 @@ from pacs_ai.logs import get_logger
 from pacs_ai.model.predict import Classifier
 from pacs_ai.node import child_process
 from pacs_ai.node.app import HEAVY_TASKS, App, build_app
+from pacs_ai.node.wakeup_link import connect_daemon
 from pacs_ai.results.common.object_header import load_standard
 from pacs_ai.results.documents.page_fonts import PageFonts
 
@@ -72,6 +73,7 @@ def main() -> int:
         _log.error("worker cannot start", error=error.code, reason=error.message)
         return error.exit_code
     _log.debug("worker ready", owner=child.owner, models=sorted(app.bundles))
+    connect_daemon(app.context.engine.wakeups, child.wakeups)
     app.context.engine.run(worker.perform, HEAVY_TASKS, child.stop)
     app.close()
     return 0

@@ -10,7 +10,7 @@ from pacs_ai.errors import StorageError
 from pacs_ai.flow.recover import take_back_from
 from pacs_ai.logs import get_logger
 from pacs_ai.node import child_process
-from pacs_ai.node.app import App
+from pacs_ai.node.app import HEAVY_TASKS, App
 from pacs_ai.store import leases
 
 _log = get_logger()
@@ -96,6 +96,7 @@ class WorkerPool:
             self._app,
             "pacs_ai.node.worker",
             f"worker-{self._started}",
+            kinds=HEAVY_TASKS,
             of=self._size,
             bundles={name: one.manifest_sha256 for name, one in self._app.bundles.items()},
         )

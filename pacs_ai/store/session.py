@@ -49,6 +49,16 @@ class Transaction(Session):
         super().__init__(bind, expire_on_commit=False)
         self.actor = actor
         self.now = now
+        self._afterwards: list[Callable[[], None]] = []
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Call a function once `Database.write` has committed; never if it does not commit."""
+        self._afterwards.append(call)
+
+    def committed(self) -> None:
+        """Call what was to be called after the commit."""
+        for call in self._afterwards:
+            call()
 
     @contextlib.contextmanager
     def by(self, actor: str) -> Iterator[None]:
@@ -119,9 +129,10 @@ class Database:
         with (
             _translated(),
             Transaction(self._writer(busy_seconds), actor, now) as transaction,
-            transaction.begin(),
         ):
-            yield transaction
+            with transaction.begin():
+                yield transaction
+            transaction.committed()
 
     def write_grouped(self, work: Callable[[sa.Connection], T]) -> T:
         """Run a small piece of work in a transaction that it may share with others.
