@@ -10,8 +10,8 @@
     ├─ PeerError      ├─ PeerUnreachable  ├─ FolderUnavailable  ├─ TlsFailed  ├─ NoPasscode
     │                 ├─ AssociationRejected  ├─ AssociationAborted  ├─ ContextRejected
     │                 └─ StoreRefused
-    ├─ ModelError     ├─ BundleInvalid  ├─ BundleChanged  ├─ RuntimeFailed
-    │                 └─ ExportMismatch
+    ├─ ModelError     ├─ BundleInvalid  ─ PrecisionRefused
+    │                 ├─ BundleChanged  ├─ RuntimeFailed  └─ ExportMismatch
     └─ StateError     ├─ IllegalTransition  └─ LeaseLost
 
 Every class carries a stable ``code`` (docs/operations.md lists them), the exit code of a
@@ -229,6 +229,15 @@ class BundleInvalid(ModelError):
 
     code = "BUNDLE_INVALID"
     exit_code = 2
+
+
+class PrecisionRefused(BundleInvalid):
+    """The bundle's network has eight bits, and no report that it is close enough to float32.
+
+    Run ``pacs-ai quantise`` again, or serve the bundle in float32.
+    """
+
+    code = "PRECISION_REFUSED"
 
 
 class BundleChanged(ModelError):

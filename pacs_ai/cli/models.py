@@ -23,6 +23,8 @@ _COLUMNS = (
     "sha256",
     "modalities",
     "classes",
+    "precision",
+    "loses",
     "configured",
     "runtime",
     "folder",
@@ -101,6 +103,7 @@ def _record(
     name: str, entry: ModelEntry, config: Config, bundle: ModelBundle | None, state: str
 ) -> Record:
     identity = bundle.identity if bundle is not None else None
+    report = bundle.quantisation if bundle is not None else None
     return {
         "name": name,
         "model": identity.name if identity else "",
@@ -108,6 +111,9 @@ def _record(
         "sha256": identity.sha256[:12] if identity else "",
         "modalities": list(bundle.input.modalities) if bundle else [],
         "classes": [spec.name for spec in identity.classes] if identity else [],
+        "precision": bundle.precision if bundle else "",
+        "loses": report.summary if report else "",
+        "quantisation": report.model_dump() if report else None,
         "configured": name in config.models,
         "runtime": f"{config.engine.runtime} on {config.engine.device}",
         "folder": str(bundle.folder) if bundle else entry.bundle,

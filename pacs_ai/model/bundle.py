@@ -18,11 +18,12 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from pacs_ai.domain import ClassSpec, Code, ModelIdentity
-from pacs_ai.errors import BundleInvalid
+from pacs_ai.errors import BundleInvalid, PrecisionRefused
 from pacs_ai.model import onnx_file
 from pacs_ai.model.applicability import EVERYTHING, Applicability
 from pacs_ai.model.manifest import Manifest
 from pacs_ai.model.outlier import Outliers, statistics_fault
+from pacs_ai.model.quantisation import FLOAT32, QuantisationReport, precision_of, refusal
 from pacs_ai.model.spec import InputSpec
 
 SHIPPED = Path(__file__).resolve().parent.parent / "bundles"
@@ -48,7 +49,8 @@ class ModelBundle:
 
     ``class_weights`` has shape (classes, k) and ``bias`` shape (classes,). ``outliers`` is None if
     the bundle has no statistics of its training. ``manifest_sha256`` is the hash of
-    ``model.toml``, which contains the hashes of all other files (``files``).
+    ``model.toml``, which contains the hashes of all other files (``files``). ``precision`` is
+    ``fp32``, ``fp16`` or ``int8``; ``quantisation`` says what a network of eight bits loses.
     """
 
     folder: Path
@@ -61,6 +63,8 @@ class ModelBundle:
     applicability: Applicability = EVERYTHING
     outliers: Outliers | None = None
     files: Mapping[str, str] = field(default_factory=dict)
+    precision: str = FLOAT32
+    quantisation: QuantisationReport | None = None
 
     def read_network(self) -> bytes:
         """Read ``model.onnx`` and check its hash again.
@@ -87,6 +91,8 @@ def load_bundle(folder_or_name: str | Path, sha256: str | None = None) -> ModelB
     ------
     BundleInvalid
         If a file is missing, too big, or altered, or the manifest is not in order.
+    PrecisionRefused
+        If the network has eight bits, and no report that its differences are within the limits.
     """
     folder = _locate(folder_or_name)
     raw = _read(folder, MANIFEST)
@@ -97,7 +103,9 @@ def load_bundle(folder_or_name: str | Path, sha256: str | None = None) -> ModelB
     classes = len(manifest.classes)
     head = _head(folder, _read(folder, HEAD, manifest.sha256.get(HEAD, "")), classes)
     network_sha256 = manifest.sha256.get(NETWORK, "")
-    _read_network(folder, network_sha256)
+    precision = precision_of(_read_network(folder, network_sha256))
+    if wrong := refusal(manifest.quantisation, precision, network_sha256):
+        raise PrecisionRefused(f"the {precision} network of {folder} is not served: {wrong}")
     return ModelBundle(
         folder=folder,
         identity=_identity(manifest, network_sha256, digest),
@@ -109,6 +117,8 @@ def load_bundle(folder_or_name: str | Path, sha256: str | None = None) -> ModelB
         applicability=manifest.applicability,
         outliers=_outliers(folder, manifest, channels=len(head) - 1),
         files=manifest.sha256,
+        precision=precision,
+        quantisation=manifest.quantisation,
     )
 
 

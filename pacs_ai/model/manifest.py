@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pacs_ai.coverage import INCOMPLETE_ABOVE
 from pacs_ai.model.applicability import EVERYTHING, Applicability
 from pacs_ai.model.outlier import OutlierEntry
+from pacs_ai.model.quantisation import QuantisationReport
 from pacs_ai.model.spec import InputSpec
 
 
@@ -53,7 +54,8 @@ class Manifest(_Strict):
     ``temperature`` divides the logits before ``activation``. Without ``applicability`` and
     ``outlier`` no image is outside. ``incomplete_above`` is a share of a study's images: if more of
     them were not analysed, the study counts as incompletely analysed, and no finding counts as
-    absent. ``sha256`` holds the hash of each file.
+    absent. ``quantisation`` says what a network of reduced precision loses; one of eight bits needs
+    it. ``sha256`` holds the hash of each file.
     """
 
     format: Literal[1]
@@ -68,5 +70,6 @@ class Manifest(_Strict):
     applicability: Applicability = EVERYTHING
     outlier: OutlierEntry | None = None
     incomplete_above: float = Field(default=INCOMPLETE_ABOVE, ge=0.0, le=1.0)
+    quantisation: QuantisationReport | None = None
     classes: tuple[ClassEntry, ...] = Field(min_length=1)
     sha256: dict[str, str]

@@ -1,7 +1,8 @@
-"""Check an ONNX file without the onnx package: it must not refer to data in other files.
+"""Look into an ONNX file without the onnx package.
 
 A model can name any file of the machine as the place of a weight. Only models in one file are
-served, so this reads the file message by message and searches for such a reference.
+served, so this reads the file message by message and searches for such a reference. In the same way
+it finds the operators and the types of numbers that the model uses.
 """
 
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pacs_ai.errors import BundleInvalid
 _MAX_DEPTH = 64
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _DATA_LOCATION, _EXTERNAL_DATA = 14, 13
+_DATA_TYPE, _OPERATOR = 2, 4
 
 _CHILDREN: dict[str, dict[int, str]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
@@ -40,20 +42,49 @@ def check_whole(model: bytes) -> None:
     """
     if not any(number == 7 for number, _ in _fields(memoryview(model))):  # noqa: PLR2004 - graph
         raise BundleInvalid("model.onnx holds no graph")
-    _walk(memoryview(model), "model", 0)
+    for kind, number, value in _walk(memoryview(model), "model", 0):
+        outside = number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0)
+        if kind == "tensor" and outside:
+            raise BundleInvalid("model.onnx refers to data outside of itself")
 
 
-def _walk(message: memoryview, kind: str, depth: int) -> None:
+def operators(model: bytes) -> frozenset[str]:
+    """Return the names of all operators that a model uses, in nested graphs and functions too.
+
+    Raises
+    ------
+    BundleInvalid
+        If the bytes do not parse.
+    """
+    found = _walk(memoryview(model), "model", 0)
+    names = (value for kind, number, value in found if (kind, number) == ("node", _OPERATOR))
+    return frozenset(str(name, "utf-8", "replace") for name in names if not isinstance(name, int))
+
+
+def data_types(model: bytes) -> frozenset[int]:
+    """Return the types of all tensors that a model holds, as onnx.proto3 numbers them.
+
+    Raises
+    ------
+    BundleInvalid
+        If the bytes do not parse.
+    """
+    found = _walk(memoryview(model), "model", 0)
+    types = (value for kind, number, value in found if (kind, number) == ("tensor", _DATA_TYPE))
+    return frozenset(value for value in types if isinstance(value, int))
+
+
+def _walk(
+    message: memoryview, kind: str, depth: int
+) -> Iterator[tuple[str, int, int | memoryview]]:
+    """Walk the fields of a message and of all messages in it: kind of message, number, value."""
     if depth > _MAX_DEPTH:
         raise BundleInvalid("model.onnx is nested too deeply")
     children = _CHILDREN[kind]
     for number, value in _fields(message):
-        if kind == "tensor" and (
-            number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0)
-        ):
-            raise BundleInvalid("model.onnx refers to data outside of itself")
+        yield kind, number, value
         if number in children and isinstance(value, memoryview):
-            _walk(value, children[number], depth + 1)
+            yield from _walk(value, children[number], depth + 1)
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:

@@ -9,6 +9,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as native
 from pacs_ai.errors import BundleInvalid, DeviceUnavailable, RuntimeFailed
 from pacs_ai.model.bundle import ModelBundle
 from pacs_ai.model.network import FEATURES, LOGITS, ComputedBy, Floats
+from pacs_ai.model.quantisation import INT8
 
 CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
 
@@ -48,12 +49,14 @@ class OnnxNetwork:
     ----------
     session
         The session that has loaded it.
+    precision
+        Of the network: ``fp32``, ``fp16`` or ``int8``.
     """
 
-    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+    def __init__(self, session: onnxruntime.InferenceSession, precision: str) -> None:
         self._session = session
         device = _NAMES.get(session.get_providers()[0], session.get_providers()[0])
-        self.computed_by = ComputedBy("ONNX Runtime", onnxruntime.__version__, device)
+        self.computed_by = ComputedBy("ONNX Runtime", onnxruntime.__version__, device, precision)
         self.inputs = [one.name for one in session.get_inputs()]
         self.outputs = [one.name for one in session.get_outputs()]
 
@@ -68,7 +71,7 @@ class OnnxNetwork:
 
 def onnx_cpu(bundle: ModelBundle, threads: int) -> OnnxNetwork:
     """Load a network with ONNX Runtime for the processor: the reference of all runtimes."""
-    return OnnxNetwork(_session(bundle, threads, [_CPU]))
+    return OnnxNetwork(_session(bundle, threads, [_CPU]), bundle.precision)
 
 
 def onnx_gpu(bundle: ModelBundle, threads: int, execution: str, device: int) -> OnnxNetwork:
@@ -101,7 +104,7 @@ def onnx_gpu(bundle: ModelBundle, threads: int, execution: str, device: int) -> 
             f"{_NAMES[execution]} does not start on GPU {device}: check driver and libraries"
         )
     session.disable_fallback()
-    return OnnxNetwork(session)
+    return OnnxNetwork(session, bundle.precision)
 
 
 def _session(
@@ -117,8 +120,11 @@ def _session(
     # The arena never gives memory back and images come one at a time: it only costs memory here.
     options.enable_cpu_mem_arena = False
     options.use_deterministic_compute = True
-    # Threads that spin between predictions take the processor from receiving.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Threads that spin take the processor from receiving. The layers of a network of eight bits are
+    # so short that sleeping between them costs more; its threads spin while it computes an image.
+    spins = bundle.precision == INT8
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spins else "0")
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     try:
         return onnxruntime.InferenceSession(
             bundle.read_network(),

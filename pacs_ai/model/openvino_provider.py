@@ -26,12 +26,14 @@ class OpenVinoNetwork:
         The network, compiled for a batch of one image.
     version
         Version of the library.
+    precision
+        Of the network: ``fp32``, ``fp16`` or ``int8``.
     """
 
-    def __init__(self, compiled: "openvino.CompiledModel", version: str) -> None:
+    def __init__(self, compiled: "openvino.CompiledModel", version: str, precision: str) -> None:
         self._compiled = compiled
         self._requests = threading.local()
-        self.computed_by = ComputedBy("OpenVINO", version)
+        self.computed_by = ComputedBy("OpenVINO", version, precision=precision)
         self.inputs = [one.any_name for one in compiled.inputs]
         self.outputs = [one.any_name for one in compiled.outputs]
 
@@ -85,4 +87,4 @@ def openvino_cpu(bundle: ModelBundle, threads: int) -> OpenVinoNetwork:
         compiled = core.compile_model(model, "CPU", settings)
     except RuntimeError as error:
         raise BundleInvalid(f"OpenVINO does not load the network of {bundle.folder}") from error
-    return OpenVinoNetwork(compiled, openvino.__version__.partition("-")[0])
+    return OpenVinoNetwork(compiled, openvino.__version__.partition("-")[0], bundle.precision)

@@ -1,21 +1,29 @@
 """Smaller bundles: the node takes them, their heat maps stay exact, and the cost is said."""
 
 import json
+import shutil
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto
 
-from pacs_ai.errors import ExportMismatch
-from pacs_ai.model.bundle import load_bundle
+from pacs_ai.errors import DataError, ExportMismatch, PrecisionRefused
+from pacs_ai.model.bundle import SHIPPED, load_bundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.model.runtime import Runtime
+from pacs_ai.phantom import write_phantom_collection
 from tests.training.toys import toy_world
-from training.bundle.compress import head_nodes
+from training.bundle.compress import fold_padding, head_nodes
 from training.bundle.export import export
+from training.bundle.precision import run_original
 from training.bundle.quantise import quantise
+from training.bundle.quantise_folder import quantise_folder
+from training.bundle.smaller import write_int8
+from training.data.read import load_images
 from training.evaluate import evaluate
 
 pytestmark = pytest.mark.train
@@ -88,6 +96,81 @@ def test_doing_it_again_replaces_what_was_there(world) -> None:
     before = [path.read_bytes() for path in networks]
     quantise(run, recipe, dataset, folder)
     assert before == [path.read_bytes() for path in networks]
+
+
+def test_the_report_is_about_these_two_networks_on_the_validation_split(world) -> None:
+    _, _, dataset, folder, found = world
+    report = load_bundle(folder.with_name("bundle-int8")).quantisation
+    assert report is not None
+    assert report.original == load_bundle(folder).identity.sha256
+    assert (report.split, report.truth) == ("validation", "labels")
+    assert report.images == len(dataset.validation)
+    assert report.excess() == found["refused"] == ""
+    assert 0 < report.probability_difference < 0.1
+    assert load_bundle(folder.with_name("bundle-fp16")).quantisation is None
+
+
+def test_ranges_that_do_not_fit_the_images_are_refused(world) -> None:
+    _, recipe, dataset, folder, _ = world
+    bundle = load_bundle(folder)
+    images = load_images(dataset.validation, recipe.input, 3, 1)
+    seen = run_original(bundle, images.x, images.y > 0, "validation")
+    before = (folder.with_name("bundle-int8") / "model.toml").read_bytes()
+    tried: list[str] = []
+    with pytest.raises(PrecisionRefused, match=r"full ranges: .*differs by"):
+        write_int8(bundle, np.zeros_like(images.x[:4]), seen, tried.append)
+    assert sum("trying" in line for line in tried) == 4
+    assert (folder.with_name("bundle-int8") / "model.toml").read_bytes() == before
+
+
+def test_without_images_of_both_kinds_nothing_is_compared(world) -> None:
+    _, recipe, dataset, folder, _ = world
+    bundle = load_bundle(folder)
+    images = load_images(dataset.validation, recipe.input, 3, 1)
+    empty = images.y[:, 0] > 0
+    seen = run_original(bundle, images.x[empty], images.y[empty] > 0, "validation")
+    with pytest.raises(PrecisionRefused, match="AUC cannot be compared"):
+        write_int8(bundle, images.x[:4], seen, lambda _: None)
+
+
+def test_a_bundle_without_a_run_is_compared_by_its_own_decisions(tmp_path: Path) -> None:
+    folder = shutil.copytree(SHIPPED / "demo", tmp_path / "demo")
+    write_phantom_collection(tmp_path / "images", 40, 7)
+    found = quantise_folder(folder, [tmp_path / "images"], lambda _: None)
+    report = load_bundle(found["bundle"]).quantisation
+    assert report is not None
+    assert (report.split, report.truth) == ("folder", "decisions")
+    assert report.images + found["calibration_images"] > 2 * 50
+    with pytest.raises(DataError, match="50 are needed"):
+        quantise_folder(folder, [tmp_path / "images" / "study00000"], lambda _: None)
+
+
+@pytest.mark.parametrize("below", ["Relu", "Identity"])
+def test_padding_is_left_to_the_pooling_where_nothing_is_negative(below: str) -> None:
+    def graph() -> onnx.ModelProto:
+        nodes = [
+            onnx.helper.make_node(below, ["x"], ["a"]),
+            onnx.helper.make_node("Pad", ["a", "pads"], ["b"]),
+            onnx.helper.make_node("MaxPool", ["b"], ["y"], kernel_shape=[3, 3], strides=[2, 2]),
+        ]
+        pads = onnx.numpy_helper.from_array(np.array([0, 0, 1, 1, 0, 0, 1, 1]), "pads")
+        x = onnx.helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 2, 8, 8])
+        y = onnx.helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+        made = onnx.helper.make_graph(nodes, "g", [x], [y], [pads])
+        opset = [onnx.helper.make_opsetid("", 17)]
+        return onnx.helper.make_model(made, opset_imports=opset, ir_version=8)
+
+    before, after = graph(), graph()
+    fold_padding(after.graph)
+    assert len(after.graph.node) == (2 if below == "Relu" else 3)
+    x = np.random.default_rng(1).normal(size=(1, 2, 8, 8)).astype(np.float32)
+    pooled = [
+        onnxruntime.InferenceSession(
+            model.SerializeToString(), providers=["CPUExecutionProvider"]
+        ).run(None, {"x": x})[0]
+        for model in (before, after)
+    ]
+    assert np.array_equal(*pooled)
 
 
 def test_a_network_without_our_head_is_refused() -> None:

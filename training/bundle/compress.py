@@ -6,7 +6,8 @@ logits, and Grad-CAM in closed form stays exact (ADR 0003).
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def head_nodes(model: onnx.ModelProto) -> list[str]:
     return [*found, *(name for name in beside if name not in found)]
 
 
-def to_float16(network: bytes, _: Floats) -> bytes:
+def to_float16(network: bytes) -> bytes:
     """Use half precision for all nodes below the head; inputs and outputs stay float32."""
     model = onnx.load_from_string(network)
     graph, head = model.graph, set(head_nodes(model))
@@ -80,8 +81,32 @@ def _halve(graph: onnx.GraphProto, used: set[str]) -> None:
             tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), tensor.name))
 
 
-def to_int8(network: bytes, images: Floats) -> bytes:
-    """Use eight bits for convolutions: symmetric weights by channel, ranges from images.
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """How the ranges of eight bits are chosen.
+
+    With ``averaged``, smallest and largest value of a layer are means over the calibration images
+    instead of the extremes of all. With ``spare_ends``, the first and the last convolution stay in
+    float32.
+    """
+
+    averaged: bool = False
+    spare_ends: bool = False
+
+    def __str__(self) -> str:
+        ranges = "mean ranges" if self.averaged else "full ranges"
+        return ranges + (", first and last convolution in float32" if self.spare_ends else "")
+
+
+RANGES = tuple(Ranges(averaged, ends) for ends in (False, True) for averaged in (False, True))
+"""All choices, the fastest network first."""
+
+
+def to_int8(network: bytes, images: Floats, ranges: Ranges = RANGES[0]) -> bytes:
+    """Use eight bits below the head: symmetric weights by channel, ranges from images.
+
+    Activations are unsigned, because the instructions of x86 processors (VNNI) multiply unsigned
+    by signed numbers; a kernel for two signed ones takes twice the time.
 
     Parameters
     ----------
@@ -89,12 +114,16 @@ def to_int8(network: bytes, images: Floats) -> bytes:
         The content of the ONNX file.
     images
         Inputs of the network, from which the range of each layer is taken, shape (n, h, w, c).
+    ranges
+        How the ranges are chosen.
 
     Notes
     -----
     Jacob et al., Quantization and training of neural networks for efficient inference, 2018.
     """
     model = onnx.load_from_string(network)
+    fold_padding(model.graph)
+    spared = _ends(model) if ranges.spare_ends else []
     root = logging.getLogger()
     level = root.level
     with tempfile.TemporaryDirectory() as folder:
@@ -105,22 +134,64 @@ def to_int8(network: bytes, images: Floats) -> bytes:
                 model,
                 target,
                 _Reader(images, model.graph.input[0].name),
-                nodes_to_exclude=head_nodes(model),
+                nodes_to_exclude=[*head_nodes(model), *spared],
                 per_channel=True,
                 weight_type=QuantType.QInt8,
                 activation_type=QuantType.QUInt8,
-                extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
+                extra_options={
+                    "ActivationSymmetric": False,
+                    "WeightSymmetric": True,
+                    "CalibMovingAverage": ranges.averaged,
+                },
             )
         finally:
             root.setLevel(level)
         return target.read_bytes()
 
 
-COMPRESSIONS: Mapping[str, Callable[[bytes, Floats], bytes]] = {
-    "fp16": to_float16,
-    "int8": to_int8,
-}
-"""Compressions by name: from a network and calibration images to a smaller network."""
+def fold_padding(graph: onnx.GraphProto) -> None:
+    """Let a max pooling pad by itself where zeros are padded to values that are not negative.
+
+    The result is the same: a zero is never above such a value. A padding of its own is computed in
+    float32 and takes a quarter of the time of a ResNet50 of eight bits.
+    """
+    makers = {name: node for node in graph.node for name in node.output}
+    values = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+    for pool in [node for node in graph.node if node.op_type == "MaxPool"]:
+        pad = makers.get(pool.input[0])
+        pads = None if pad is None else _zeros_padded(pad, makers, values)
+        users = [node for node in graph.node if pad is not None and pad.output[0] in node.input]
+        if pad is None or pads is None or len(users) > 1:
+            continue
+        ends = len(pads) // 2
+        kept = [each for each in pool.attribute if each.name not in ("pads", "auto_pad")]
+        own = next((list(each.ints) for each in pool.attribute if each.name == "pads"), [0] * 4)
+        outer = [*pads[2:ends], *pads[ends + 2 :]]
+        del pool.attribute[:]
+        pool.attribute.extend(kept)
+        total = [a + b for a, b in zip(own, outer, strict=True)]
+        pool.attribute.append(helper.make_attribute("pads", total))
+        pool.input[0] = pad.input[0]
+        graph.node.remove(pad)
+
+
+def _zeros_padded(
+    pad: onnx.NodeProto, makers: Mapping[str, onnx.NodeProto], values: Mapping[str, Floats]
+) -> list[int] | None:
+    """Return how many zeros a node pads (n, c, h, w) with, where that can be folded, else None."""
+    below = makers.get(pad.input[0]) if pad.op_type == "Pad" else None
+    constant = len(pad.input) < 3 or not pad.input[2] or not values.get(pad.input[2], 1)  # noqa: PLR2004
+    mode = next((each.s for each in pad.attribute if each.name == "mode"), b"constant")
+    if below is None or below.op_type != "Relu" or not constant or mode != b"constant":
+        return None
+    pads = [int(each) for each in values.get(pad.input[1], [])]
+    inner = pads[:2] + pads[4:6]
+    return pads if len(pads) == 8 and not any(inner) and min(pads) >= 0 else None  # noqa: PLR2004
+
+
+def _ends(model: onnx.ModelProto) -> list[str]:
+    names = [node.name for node in model.graph.node if node.op_type == "Conv"]
+    return [*names[:1], *names[-1:]]
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]

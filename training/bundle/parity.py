@@ -94,7 +94,7 @@ def compare(
         logits=float(far[0]),
         features=float(far[1]),
         relative=float((far / large).max()),
-        auc=_auc_difference(
+        auc=auc_difference(
             np.concatenate(ours).astype(np.float64),
             np.array(theirs, dtype=np.float64),
             np.concatenate(truth),
@@ -102,7 +102,21 @@ def compare(
     )
 
 
-def _auc_difference(ours: Floats, theirs: Floats, truth: Truths) -> float | None:
+def auc_difference(ours: Floats, theirs: Floats, truth: Truths) -> float | None:
+    """Find the largest absolute difference of the AUC of a class between two networks.
+
+    Parameters
+    ----------
+    ours, theirs
+        Logits or probabilities, shape (n, classes).
+    truth
+        Shape (n, classes).
+
+    Returns
+    -------
+    float or None
+        None if no class has positive and negative cases.
+    """
     once = np.ones((1, len(truth)))
     differences = [
         abs(

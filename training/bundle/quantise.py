@@ -1,20 +1,22 @@
 """Make smaller bundles of a bundle, and measure their accuracy, latency and size."""
 
-import hashlib
-import shutil
 import time
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pacs_ai.errors import PrecisionRefused
 from pacs_ai.files import atomic_write
-from pacs_ai.model.bundle import CARD, HEAD, MANIFEST, METRICS, NETWORK, OUTLIER, load_bundle
-from training.bundle.compress import COMPRESSIONS
+from pacs_ai.model.bundle import CARD, MANIFEST, NETWORK, OUTLIER, load_bundle
+from training.bundle.compress import to_float16
+from training.bundle.precision import run_original
+from training.bundle.smaller import MOST_COMPARED, evenly, write_int8, write_manifest, write_smaller
 from training.data.read import load_images
 from training.data.samples import Dataset, Sample
 from training.evaluate.figures import OVERALL, draw_figures
@@ -23,7 +25,6 @@ from training.evaluate.publish import as_json, question_of
 from training.evaluate.results import cases_of, jsonable, units_of
 from training.evaluate.score import run_batches, score
 from training.recipe.recipe import Recipe
-from training.recipe.toml import dumps
 from training.report.tables import span, value
 from training.run.run import Run
 from training.statistics import outlier
@@ -54,6 +55,8 @@ class Variant:
 def quantise(run: Run, recipe: Recipe, dataset: Dataset, folder: Path) -> dict[str, Any]:
     """Write ``NAME-fp16`` and ``NAME-int8`` beside a bundle, and measure what each costs.
 
+    The one of eight bits is written only if it is close enough to the network in float32.
+
     Parameters
     ----------
     run
@@ -61,8 +64,9 @@ def quantise(run: Run, recipe: Recipe, dataset: Dataset, folder: Path) -> dict[s
     recipe
         Has the number of calibration images.
     dataset
-        Calibration images come from its training split, the outlier limit from its validation
-        split; the cost is measured on its test split.
+        Calibration images come from its training split. The comparison that decides about eight
+        bits, and the outlier limit, use its validation split; the cost is measured on its test
+        split.
     folder
         The folder of the bundle in float32.
 
@@ -70,24 +74,35 @@ def quantise(run: Run, recipe: Recipe, dataset: Dataset, folder: Path) -> dict[s
     -------
     dict
         For each variant: size, latency and figures, with the difference to the original for the
-        same draws of patients.
+        same draws of patients. ``refused`` says why there is none of eight bits, "" if there is.
 
     Raises
     ------
     BundleInvalid
         If the bundle or a smaller one is invalid; the smaller one is removed.
     """
-    images = calibration_images(recipe, dataset.train)
-    original = (folder / NETWORK).read_bytes()
+    original, refused = load_bundle(folder), ""
+    limit = partial(_limit, recipe=recipe, validation=dataset.validation)
     folders = {ORIGINAL: folder}
-    for name, compress in COMPRESSIONS.items():
-        run.log(f"writing {folder.name}-{name}")
-        folders[name] = _write(folder, name, compress(original, images), recipe, dataset.validation)
+    run.log(f"writing {folder.name}-fp16")
+    folders["fp16"] = write_smaller(original, "fp16", to_float16(original.read_network()), limit)
+    few = evenly(dataset.train, recipe.export.calibration_images)
+    images = load_images(few, recipe.input, len(recipe.classes), 1).x
+    seen = run_original(original, *_labelled(recipe, dataset.validation), split="validation")
+    try:
+        folders["int8"], _ = write_int8(original, images, seen, run.log, limit)
+    except PrecisionRefused as error:
+        refused = error.message
     run.log(f"running each network on {len(dataset.test)} test images")
     variants = [_measure(name, where, recipe, dataset.test) for name, where in folders.items()]
     timed = _latencies({v.name: v.folder for v in variants}, images[:1])
     table = [_row(v, variants[0], timed[v.name]) for v in variants]
-    found = {"images": len(dataset.test), "calibration_images": len(images), "variants": table}
+    found = {
+        "images": len(dataset.test),
+        "calibration_images": len(images),
+        "variants": table,
+        "refused": refused,
+    }
     atomic_write(run.folder / REPORT, as_json(found))
     for variant, row in zip(variants[1:], table[1:], strict=True):
         _add_cost_to_card(variant.folder, row)
@@ -111,39 +126,11 @@ def table(found: dict[str, Any]) -> str:
     )
 
 
-def calibration_images(recipe: Recipe, train: Sequence[Sample]) -> npt.NDArray[np.float32]:
-    """Read evenly spaced training images as inputs of the network."""
-    count = min(len(train), recipe.export.calibration_images)
-    chosen = np.unique(np.linspace(0, len(train) - 1, count).astype(int))
-    return load_images([train[i] for i in chosen], recipe.input, len(recipe.classes), 1).x
-
-
-def _write(
-    folder: Path, name: str, network: bytes, recipe: Recipe, validation: Sequence[Sample]
-) -> Path:
-    """Write a bundle with another network; one of the same name is replaced."""
-    target = folder.with_name(f"{folder.name}-{name}")
-    draft = target.with_name(target.name + ".draft")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
-    for kept in (HEAD, OUTLIER, METRICS, CARD):
-        if (folder / kept).exists():
-            shutil.copyfile(folder / kept, draft / kept)
-    (draft / NETWORK).write_bytes(network)
-    values = tomllib.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    values["version"] = f"{values['version']}-{name}"
-    _write_manifest(draft, values)
-    try:
-        if values.get("outlier"):
-            values["outlier"]["limit"] = _limit(draft, recipe, validation)
-            _write_manifest(draft, values)
-        ServedNetwork(draft)
-    except Exception:
-        shutil.rmtree(draft)
-        raise
-    shutil.rmtree(target, ignore_errors=True)
-    draft.rename(target)
-    return target
+def _labelled(
+    recipe: Recipe, validation: Sequence[Sample]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    images = load_images(evenly(validation, MOST_COMPARED), recipe.input, len(recipe.classes), 1)
+    return images.x, images.y > 0
 
 
 def _limit(folder: Path, recipe: Recipe, validation: Sequence[Sample]) -> float:
@@ -152,16 +139,6 @@ def _limit(folder: Path, recipe: Recipe, validation: Sequence[Sample]) -> float:
     pooled = np.concatenate([pool(features) for _, _, _, features in batches])
     statistics = np.load(folder / OUTLIER, allow_pickle=False)
     return outlier.choose_limit(statistics, pooled).limit
-
-
-def _write_manifest(folder: Path, values: dict[str, Any]) -> None:
-    """Write ``model.toml`` with the hashes of the files in the folder."""
-    values["sha256"] = {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.iterdir())
-        if path.name != MANIFEST
-    }
-    (folder / MANIFEST).write_text(dumps(values), encoding="utf-8")
 
 
 def _measure(name: str, folder: Path, recipe: Recipe, test: Sequence[Sample]) -> Variant:
@@ -223,5 +200,5 @@ def _add_cost_to_card(folder: Path, row: dict[str, Any]) -> None:
     with (folder / CARD).open("a", encoding="utf-8") as card:
         card.write(said)
     values = tomllib.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    _write_manifest(folder, values)
+    write_manifest(folder, values)
     load_bundle(folder)

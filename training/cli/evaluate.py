@@ -1,13 +1,14 @@
 """``pacs-ai evaluate``, ``explain``, ``export`` and ``quantise``, for the network of a run."""
 
 import shutil
+import sys
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pacs_ai.errors import ConfigError
+from pacs_ai.errors import ConfigError, PrecisionRefused
 from training.cli.options import AsJson, Device, RunFolder, prepare, print_result
 from training.recipe.recipe import Recipe, load_recipe, with_data
 from training.run.run import RECIPE, STATE, Run, Stopwatch
@@ -52,6 +53,17 @@ OfRun = Annotated[
         "--run",
         metavar="RUN",
         help="The run of the bundle. Default: the parent folder of the bundle.",
+        show_default=False,
+    ),
+]
+Unlabelled = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--images",
+        metavar="PATH",
+        help="DICOM files, or folders of them, for a bundle that has no run; give it once for "
+        "each. Half of the studies give the ranges, the others are compared. Labels are not "
+        "needed: the decisions in float32 take their place.",
         show_default=False,
     ),
 ]
@@ -135,13 +147,23 @@ def export(
 
 
 def quantise(
-    bundle: Bundle, *, run: OfRun = None, device: Device = None, as_json: AsJson = False
+    bundle: Bundle,
+    *,
+    run: OfRun = None,
+    images: Unlabelled = None,
+    device: Device = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make smaller bundles, BUNDLE-fp16 and BUNDLE-int8, and measure what each costs.
 
     The ranges for eight bits come from training images, the figures from the test split; the
-    latency is that of one image on two threads of this machine. A repetition replaces both.
+    latency is that of one image on two threads of this machine. BUNDLE-int8 is written only if AUC,
+    probabilities and heat maps are close to those in float32 on the validation split. The node
+    checks that again. With --images only BUNDLE-int8 is made. A repetition replaces the bundles.
     """
+    if images:
+        _quantise_with(images, bundle, device, as_json=as_json)
+        return
     opened = _open(run or bundle.resolve().parent, device)
     from training.bundle.quantise import quantise as quantise_bundle
     from training.bundle.quantise import table
@@ -150,6 +172,17 @@ def quantise(
     recipe = opened.recipe
     found = quantise_bundle(opened, recipe, build_dataset(recipe, opened), bundle.resolve())
     print_result(found, as_json=as_json, otherwise=table(found))
+    if found["refused"]:
+        raise PrecisionRefused(found["refused"])
+
+
+def _quantise_with(images: list[Path], bundle: Path, device: str | None, *, as_json: bool) -> None:
+    """Make a bundle of eight bits without a run."""
+    prepare(device)
+    from training.bundle.quantise_folder import quantise_folder
+
+    found = quantise_folder(bundle.resolve(), images, lambda line: print(line, file=sys.stderr))
+    print_result(found, as_json=as_json, otherwise=f"{found['bundle']}: {found['summary']}")
 
 
 def _open(folder: Path, device: str | None, limit: int | None = None) -> Run:
