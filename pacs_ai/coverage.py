@@ -14,6 +14,12 @@ OTHER_ORIENTATION = "in another orientation"
 THINNED = "beyond what the model takes"
 """Why images were not analysed, in words that follow a number."""
 
+ALL_IMAGES = "all"
+"""The choice of images of a bundle that states none; `pacs_ai.dicom.image_choice` has the others.
+"""
+
+_TEENS = (11, 12, 13)
+_ORDINALS = {"1": "1st", "2": "2nd", "3": "3rd"}
 _DECIMALS = 9  # of share times count: as floating point numbers 0.7 x 10 is not exactly 7
 
 
@@ -45,6 +51,9 @@ class LeftOut:
         They lie in another direction than nearly all others of their series.
     thinned
         The model takes no more than ``max_images`` of a study.
+    passed_over
+        The bundle chooses other images of their sequence. They are not missing: the figures of the
+        model were measured without them.
     other_series
         Number of series of slices, not of images: the model gets only the largest series.
     """
@@ -52,6 +61,7 @@ class LeftOut:
     unreadable: Unseen = NONE
     other_orientation: Unseen = NONE
     thinned: int = 0
+    passed_over: int = 0
     other_series: int = 0
 
 
@@ -72,12 +82,15 @@ class Coverage:
         Share of images not analysed above which the analysis is incomplete.
     frames
         Whether frames are counted rather than images.
+    choice
+        Which images of a sequence the bundle chooses: ``all``, ``central-5``, ``every-4``.
     """
 
     analysed: int
     left_out: LeftOut
     limit: float = INCOMPLETE_ABOVE
     frames: bool = False
+    choice: str = ALL_IMAGES
 
     @property
     def lost(self) -> int:
@@ -91,7 +104,10 @@ class Coverage:
 
     @property
     def total(self) -> int:
-        """Number of all images: those of the chosen series, and all that are no slices."""
+        """Number of all images that the model should have got.
+
+        Those of the chosen series, and all that are no slices; without those passed over.
+        """
         return self.analysed + self.lost
 
     @property
@@ -106,9 +122,20 @@ class Coverage:
 
     @property
     def extent(self) -> str:
-        """Write ``27 of 28 images``."""
+        """Write ``27 of 28 images``, or ``central 5 of 120 images`` if the bundle chooses."""
+        over = self.left_out.passed_over
         unit = "frame" if self.frames else "image"
-        return f"{self.analysed} of {self.total} {unit}{'s' if self.total != 1 else ''}"
+        units = f"{unit}{'s' if self.total + over != 1 else ''}"
+        counted = f"{self.analysed} of {self.total} {units}"
+        if not over:
+            return counted
+        chosen = f"{_words(self.choice, self.total)} of {self.total + over}"
+        return f"{counted} ({chosen})" if self.lost else f"{chosen} {units}"
+
+    @property
+    def partial(self) -> bool:
+        """Tell whether the model has not analysed all images, for whatever reason."""
+        return bool(self.reasons or self.left_out.passed_over)
 
     @property
     def reasons(self) -> tuple[tuple[str, Unseen], ...]:
@@ -124,7 +151,7 @@ class Coverage:
     def remark(self) -> str:
         """Say what was not analysed: ``27 of 28 images analysed, 1 unreadable``; "" if nothing."""
         causes = [f"{unseen.count} {words}" for words, unseen in self.reasons]
-        return f"{self.extent} analysed, {', '.join(causes)}" if causes else ""
+        return ", ".join([f"{self.extent} analysed", *causes]) if self.partial else ""
 
     @property
     def sentence(self) -> str:
@@ -137,4 +164,14 @@ class Coverage:
         """Return a key that differs if other images were not analysed; () if all were analysed."""
         said = [f"{unseen.count} {words}{unseen}" for words, unseen in self.reasons]
         series = self.left_out.other_series
-        return (self.sentence, *said) if said or series else ()
+        return (self.sentence, *said) if self.partial or series else ()
+
+
+def _words(choice: str, chosen: int) -> str:
+    """Say which images a bundle chooses: ``central 5``, ``every 4th``."""
+    kind, _, number = choice.partition("-")
+    if kind != "every":
+        return f"{kind} {chosen}"
+    teen = int(number) % 100 in _TEENS
+    last = number[-1] if teen else _ORDINALS.get(number[-1], number[-1])
+    return f"every {number[:-1]}{last}{'' if last in _ORDINALS.values() else 'th'}"

@@ -11,7 +11,7 @@ from typing import NewType, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from pacs_ai.coverage import INCOMPLETE_ABOVE, NOTHING, Coverage, LeftOut
+from pacs_ai.coverage import ALL_IMAGES, INCOMPLETE_ABOVE, NOTHING, Coverage, LeftOut
 
 StudyId = NewType("StudyId", int)
 JobId = NewType("JobId", str)
@@ -106,10 +106,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class IncomingFile:
-    """A file that an instance is being written to: its path, and an open descriptor.
-
-    The path is a string: making a `Path` for each instance takes longer than opening the file.
-    """
+    """A file being written: its path, a string because that is faster, and an open descriptor."""
 
     filename: str
     fd: int
@@ -195,7 +192,7 @@ class ModelIdentity:
     manufacturer: str
     sha256: str
     activation: str  # "softmax" or "sigmoid"
-    aggregation: str  # how images become a study: "max" or "mean"
+    aggregation: str  # how images become a study; see `pacs_ai.model.aggregation`
     preprocess: str  # id of the preprocessing, version included
     input_size: tuple[int, int]  # (height, width)
     classes: tuple[ClassSpec, ...]
@@ -205,6 +202,8 @@ class ModelIdentity:
     incomplete_above: float = INCOMPLETE_ABOVE  # share of images not looked at; see `Coverage`
     runtime: str = ""  # what computes it: library, version, device, precision
     probe_sha256: str = ""  # of what it computes for a probe: other code, other bits
+    images: str = ALL_IMAGES  # which of a sequence: see `pacs_ai.dicom.image_choice`
+    unexplained: str = ""  # why the model has no heat maps; "" if it has them
 
 
 class HeatMaps(Protocol):
@@ -218,12 +217,11 @@ class HeatMaps(Protocol):
 class ImagePrediction:
     """What the model says of one frame of one instance.
 
-    ``frame`` counts from 1. ``probabilities`` has one value a class, in [0, 1].
-    ``saliency`` has a map for each class; one that is all zero explains nothing.
-    ``outlier`` is how far the image lies from those the model learned from, relative to the limit
-    of its bundle: above 1 it is unlike them. None if the bundle cannot tell. ``misfits`` say in
-    what else it lies outside of what the model was made for, or could not be shown as its header
-    asks.
+    ``frame`` counts from 1. ``probabilities`` has one value a class, in [0, 1]. ``saliency`` has a
+    map for each class; one that is all zero explains nothing. ``outlier`` is the distance from the
+    images of training, relative to the limit of the bundle: above 1 it is unlike them. None if the
+    bundle cannot tell. ``misfits`` say in what else it lies outside of what the model was made for,
+    or could not be shown as its header asks.
     """
 
     header: InstanceHeader
@@ -286,8 +284,9 @@ class StudyPrediction:
     @property
     def coverage(self) -> Coverage:
         """How much of the study was looked at."""
-        frames = any(image.header.frames > 1 for image in self.images)
-        return Coverage(len(self.images), self.left_out, self.model.incomplete_above, frames)
+        frames, model = any(one.header.frames > 1 for one in self.images), self.model
+        said = model.incomplete_above, frames, model.images
+        return Coverage(len(self.images), self.left_out, *said)
 
     def decision(self, index: int) -> Decision | None:
         """Say what the study's probability of a class means; None for one not decided upon."""

@@ -97,7 +97,7 @@ def predict_study(classifier: Classifier, sources: Sequence[Source]) -> Predicte
     """
     opened = open_sources(sources)
     spec, applicability = classifier.bundle.input, classifier.bundle.applicability
-    wanted = InputRules(spec.modalities, spec.max_images, applicability.refusal)
+    wanted = InputRules(spec.modalities, spec.max_images, applicability.refusal, spec.images)
     selection = _select(opened, wanted)
     images: list[ImagePrediction] = []
     failed: list[tuple[InstanceHeader, int, str]] = []
@@ -161,6 +161,7 @@ def _left_out(
             tuple(_name(*one) for one in odd[:NAMED]),
         ),
         thinned=selection.thinned,
+        passed_over=selection.passed_over,
         other_series=selection.other_series,
     )
 

@@ -5,24 +5,41 @@ import socket
 from collections.abc import Iterator
 from functools import partial
 
-from pacs_ai.checks.finding import Finding, doubtful, guarded, wrong
-from pacs_ai.config import Config, FolderPeer, ModelEntry
+from pacs_ai.checks.finding import Finding, Severity, doubtful, guarded, wrong
+from pacs_ai.config import Config, FolderPeer, ModelEntry, rule_label
 from pacs_ai.destinations.kinds import destination_of
 from pacs_ai.errors import PeerError
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.installed import missing
 from pacs_ai.net.scp.listener import family_of
 from pacs_ai.net.scu.client import KeptAssociations
+from pacs_ai.results.kinds import NEED_HEAT_MAPS
 
 _PRIVILEGED = 1024
 """Only root, or a process with CAP_NET_BIND_SERVICE, may listen on a port below this one."""
 
 
 def models(config: Config) -> Iterator[Finding]:
-    """Check every file of the configured bundles."""
+    """Check every file of the configured bundles, and that they can give what rules ask for."""
     for name, entry in config.models.items():
         remedy = f"install a whole bundle, or correct [models.{name}]; see pacs-ai models verify"
-        yield guarded(f"model {name}", remedy, partial(_bundle, name, entry))
+        found = guarded(f"model {name}", remedy, partial(_bundle, name, entry))
+        yield found
+        if found.severity is Severity.OK:
+            yield from _unexplained(name, entry, config)
+
+
+def _unexplained(name: str, entry: ModelEntry, config: Config) -> Iterator[Finding]:
+    """Name the rules that ask a model without heat maps for results that show only them."""
+    reason = load_bundle(entry.bundle, entry.sha256).identity.unexplained
+    for number, rule in enumerate(config.rules, start=1):
+        refused = [kind for kind in rule.results if kind in NEED_HEAT_MAPS]
+        if reason and rule.model == name and refused:
+            text = (
+                f"{rule_label(number, rule)}: {', '.join(refused)} cannot be made: the model has "
+                f"no heat maps: {reason}"
+            )
+            yield doubtful(f"model {name}", text, "take them out of the results of the rule")
 
 
 def runtime(config: Config) -> Iterator[Finding]:

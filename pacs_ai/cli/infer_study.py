@@ -124,6 +124,7 @@ def _findings(predicted: PredictedStudy) -> Record:
         "modality": prediction.images[0].header.modality,
         "images": coverage.analysed,
         "images_total": coverage.total,
+        "images_passed_over": coverage.left_out.passed_over,
         "incomplete": coverage.incomplete,
         "left_out": {words: unseen.count for words, unseen in coverage.reasons},
         "other_series": prediction.left_out.other_series,

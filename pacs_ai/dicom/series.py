@@ -1,11 +1,13 @@
 """Which images of a study a model is shown, and in which order."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from pacs_ai.coverage import ALL_IMAGES
+from pacs_ai.dicom.image_choice import ImageChoice, Run, chosen_runs, count_frames, spread_frames
 from pacs_ai.dicom.orientation import odd_ones
 from pacs_ai.dicom.other_objects import other_than_image
 from pacs_ai.domain import InstanceHeader
@@ -38,12 +40,14 @@ _MOST_ASPECT = 64
 class InputRules:
     """What a model takes: the modalities, and how many images of a study at most.
 
-    ``refusal`` says for what reason of its own the model refuses an image; "" for none.
+    ``refusal`` says for what reason of its own the model refuses an image; "" for none. ``images``
+    says which images of a sequence it is shown.
     """
 
     modalities: tuple[str, ...]
     max_images: int
     refusal: Callable[[InstanceHeader], str] = lambda _: ""
+    images: ImageChoice = ALL_IMAGES
 
 
 def misfit(header: InstanceHeader, wanted: InputRules) -> str:
@@ -94,6 +98,8 @@ class Selection:
         numbers of the frames that do.
     thinned
         How many frames are left out because the model takes no more.
+    passed_over
+        How many frames are left out because the model is to be shown others of their sequence.
     other_series
         How many series of slices were not chosen.
     series
@@ -103,6 +109,7 @@ class Selection:
     frames: tuple[tuple[InstanceHeader, int], ...]
     other_orientation: tuple[tuple[InstanceHeader, Sequence[int]], ...] = ()
     thinned: int = 0
+    passed_over: int = 0
     other_series: int = 0
     series: str = ""
 
@@ -113,6 +120,7 @@ def select_images(headers: Sequence[InstanceHeader], wanted: InputRules) -> Sele
     Of slices (`VOLUME_MODALITIES`) the one series with most frames is taken; between equals the
     one with original images, then the lower series number. Images of it that lie in another
     direction than nearly all others are left out. Of other modalities every fitting image is taken.
+    Then ``wanted.images`` chooses of the slices, and of the frames of each other multi-frame image.
     Beside these, what has lost its pixels is listed too, last: who decodes it finds and counts it.
 
     Parameters
@@ -149,16 +157,21 @@ def select_images(headers: Sequence[InstanceHeader], wanted: InputRules) -> Sele
     best = max(series.values(), key=_rank, default=[])
     odd = _odd_frames(best)
     kept = [header for header in best if len(odd[header.sop_instance_uid]) < header.frames]
-    runs = [
+    slices: list[Run] = [
         (header, _without(header.frames, odd[header.sop_instance_uid]))
-        for header in sort_slices(single) + sort_slices(kept) + _beside(best, broken)
+        for header in sort_slices(kept)
     ]
+    alone: list[Run] = [(header, range(1, header.frames + 1)) for header in sort_slices(single)]
+    rest: list[Run] = [(header, range(1, header.frames + 1)) for header in _beside(best, broken)]
+    runs = [run for one in alone for run in chosen_runs([one], wanted.images)]
+    runs += chosen_runs(slices, wanted.images) + rest
     return Selection(
-        frames=tuple(_spread_frames(runs, wanted.max_images)),
+        frames=tuple(spread_frames(runs, wanted.max_images)),
         other_orientation=tuple(
             (h, odd[h.sop_instance_uid]) for h in best if odd[h.sop_instance_uid]
         ),
-        thinned=max(0, sum(len(numbers) for _, numbers in runs) - wanted.max_images),
+        thinned=max(0, count_frames(runs) - wanted.max_images),
+        passed_over=count_frames([*alone, *slices, *rest]) - count_frames(runs),
         other_series=max(0, len(series) - 1),
         series=best[0].series_instance_uid if best else "",
     )
@@ -204,29 +217,6 @@ def _without(frames: int, odd: Sequence[int]) -> Sequence[int]:
     every = range(1, frames + 1)
     skipped = set(odd)
     return [number for number in every if number not in skipped] if odd else every
-
-
-def _spread_frames(
-    runs: Sequence[tuple[InstanceHeader, Sequence[int]]], max_images: int
-) -> Iterator[tuple[InstanceHeader, int]]:
-    """List the frames that are analysed, spread evenly when there are too many.
-
-    Parameters
-    ----------
-    runs
-        Instances in the order they are to be seen, each with the numbers of its frames.
-    max_images
-        Number of frames at most.
-    """
-    total = sum(len(numbers) for _, numbers in runs)
-    picked = iter(_spread(total, max_images))
-    index = next(picked, None)
-    before = 0
-    for header, numbers in runs:
-        while index is not None and index < before + len(numbers):
-            yield header, numbers[index - before]
-            index = next(picked, None)
-        before += len(numbers)
 
 
 def sort_slices(headers: Sequence[InstanceHeader]) -> list[InstanceHeader]:
@@ -281,10 +271,3 @@ def _rank(images: list[InstanceHeader]) -> tuple[int, bool, int, str]:
 
 def _is_screenshot(header: InstanceHeader) -> bool:
     return header.image_type[1:2] == ("SECONDARY",) or header.photometric not in _GREY
-
-
-def _spread(total: int, limit: int) -> list[int]:
-    """Choose at most ``limit`` indices below ``total``, the middles of as many equal parts."""
-    if total <= limit:
-        return list(range(total))
-    return [(2 * part + 1) * total // (2 * limit) for part in range(limit)]

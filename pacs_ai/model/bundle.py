@@ -165,7 +165,7 @@ def _parse(folder: Path, raw: bytes) -> Manifest:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise BundleInvalid(f"{path}: {key}: {first['msg']}") from error
+        raise BundleInvalid(": ".join(filter(None, (str(path), key, first["msg"])))) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BundleInvalid(f"{path} is not TOML") from error
     wrong = ""
@@ -236,4 +236,6 @@ def _identity(manifest: Manifest, sha256: str, manifest_sha256: str) -> ModelIde
         modalities=manifest.input.modalities,
         manifest_sha256=manifest_sha256,
         incomplete_above=manifest.incomplete_above,
+        images=manifest.input.images,
+        unexplained=manifest.unexplained,
     )

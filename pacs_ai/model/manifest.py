@@ -4,11 +4,17 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pacs_ai.coverage import INCOMPLETE_ABOVE
+from pacs_ai.coverage import ALL_IMAGES, INCOMPLETE_ABOVE
+from pacs_ai.model.aggregation import Aggregation
 from pacs_ai.model.applicability import EVERYTHING, Applicability
 from pacs_ai.model.outlier import OutlierEntry
 from pacs_ai.model.quantisation import QuantisationReport
 from pacs_ai.model.spec import InputSpec
+
+FIRST_FORMAT, FORMAT = 1, 2
+
+SELF_TEST = "selftest.npz"
+"""The self-test sample of a bundle; see `pacs_ai.model.self_test`."""
 
 
 class _Strict(BaseModel):
@@ -51,20 +57,24 @@ class ClassEntry(_Strict):
 class Manifest(_Strict):
     """The whole of ``model.toml``.
 
-    ``temperature`` divides the logits before ``activation``. Without ``applicability`` and
+    ``format`` is 1, or 2 with the keys that came later; a node that does not know the format of a
+    bundle refuses it. ``aggregation`` combines the images of a study
+    (`pacs_ai.model.aggregation`). ``unexplained`` says why the model has no heat maps; "" if it has
+    them. ``temperature`` divides the logits before ``activation``. Without ``applicability`` and
     ``outlier`` no image is outside. ``incomplete_above`` is a share of a study's images: if more of
     them were not analysed, the study counts as incompletely analysed, and no finding counts as
     absent. ``quantisation`` says what a network of reduced precision loses; one of eight bits needs
     it. ``sha256`` holds the hash of each file.
     """
 
-    format: Literal[1]
+    format: Literal[1, 2]
     name: str = Field(min_length=1, max_length=64)
     version: str = Field(min_length=1, max_length=64)
     manufacturer: str = Field(min_length=1, max_length=64)
     description: str = Field(max_length=1024)
     activation: Literal["softmax", "sigmoid"]
-    aggregation: Literal["max", "mean"]
+    aggregation: Aggregation
+    unexplained: str = Field(default="", max_length=256)
     temperature: float = Field(gt=0.0, le=100.0)
     input: InputSpec
     applicability: Applicability = EVERYTHING
@@ -73,3 +83,19 @@ class Manifest(_Strict):
     quantisation: QuantisationReport | None = None
     classes: tuple[ClassEntry, ...] = Field(min_length=1)
     sha256: dict[str, str]
+
+    @model_validator(mode="after")
+    def _format(self) -> Self:
+        if self.format == FIRST_FORMAT and self._newer_keys():
+            raise ValueError(f"{', '.join(self._newer_keys())}: these need format = {FORMAT}")
+        return self
+
+    def _newer_keys(self) -> list[str]:
+        """Name what a node that knows only the first format would not serve as it is meant."""
+        said = {
+            "aggregation": self.aggregation not in ("max", "mean"),
+            "input.images": self.input.images != ALL_IMAGES,
+            "unexplained": bool(self.unexplained),
+            f"sha256 of {SELF_TEST}": SELF_TEST in self.sha256,
+        }
+        return [key for key, used in said.items() if used]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from pacs_ai.coverage import NOTHING, LeftOut
 from pacs_ai.domain import ImagePrediction, ModelIdentity, StudyPrediction
 from pacs_ai.errors import NoFittingSeries
+from pacs_ai.model.aggregation import Combination
 from pacs_ai.model.bundle import ModelBundle
 from pacs_ai.model.gradcam import gradcam
 from pacs_ai.model.heat_maps import GridMaps
@@ -73,8 +74,8 @@ class Classifier:
         ImageOutput
             A probability for each class. The saliency: maps in [0, 1], each of which covers
             exactly the whole image (the resize is undone). Classes that are not positive are not
-            explained: their maps are zero. The distance from the images of training, if the bundle
-            knows them.
+            explained: their maps are zero, and so are all where the model has no heat maps. The
+            distance from the images of training, if the bundle knows them.
 
         Raises
         ------
@@ -87,7 +88,7 @@ class Classifier:
         logits, features = self._runtime.predict(preprocess(pixels, spec))
         maps = np.zeros((len(self.identity.classes), *features.shape[1:3]), dtype=np.float32)
         for index, entry in enumerate(self.identity.classes):
-            if entry.positive:
+            if entry.positive and not self.identity.unexplained:
                 maps[index] = gradcam(features[0], self.bundle.class_weights[index])
         chances = activate(logits[0], self.identity.activation, self.bundle.temperature)
         rows, columns = pixels.shape
@@ -157,9 +158,7 @@ def aggregate(images: Sequence[ImagePrediction], identity: ModelIdentity) -> Stu
     images
         At least one.
     identity
-        The model, which says how: ``mean`` averages all images. ``max`` takes for softmax the
-        probabilities of the decisive image, which sum to 1, and for sigmoid the highest probability
-        of each class.
+        The model, which says how; see `pacs_ai.model.aggregation`.
 
     Raises
     ------
@@ -174,29 +173,14 @@ def aggregate(images: Sequence[ImagePrediction], identity: ModelIdentity) -> Stu
     if not images:
         raise NoFittingSeries("the model saw no image of the study")
     table = np.array([image.probabilities for image in images])
-    scores = _positive_scores(table, identity)
-    decisive = int(np.argmax(scores))
-    if identity.aggregation == "mean":
-        chances = table.mean(axis=0)
-    elif identity.activation == "softmax":
-        chances = table[decisive]
-    else:
-        chances = table.max(axis=0)
+    rule = Combination(
+        identity.aggregation, identity.activation, [entry.positive for entry in identity.classes]
+    )
+    above = [entry.threshold for entry in identity.classes]
+    scores = rule.scores(table - above if identity.activation == "sigmoid" else table)
     return StudyPrediction(
         model=identity,
         images=tuple(images),
-        probabilities=tuple(float(p) for p in chances),
-        decisive=decisive,
+        probabilities=tuple(float(p) for p in rule.combine(table, scores)),
+        decisive=int(np.argmax(scores)),
     )
-
-
-def _positive_scores(
-    table: npt.NDArray[np.float64], identity: ModelIdentity
-) -> npt.NDArray[np.float64]:
-    """Return for each image, a row of ``table``, its highest score of a positive class."""
-    positive = [index for index, entry in enumerate(identity.classes) if entry.positive]
-    if not positive:
-        return np.asarray(table.max(axis=1))
-    if identity.activation == "sigmoid":
-        table = table - [entry.threshold for entry in identity.classes]
-    return np.asarray(table[:, positive].max(axis=1))

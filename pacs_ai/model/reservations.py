@@ -15,6 +15,8 @@ from pacs_ai.model.applicability import Misfit
 
 SCHEME = "99PACSAI"
 OUTLIER = Code("OUTLIER", SCHEME, "Unlike the training images (limit 100 %)")
+UNEXPLAINED = Code("NOEXPLANATION", SCHEME, "Not explained: images without a heat map")
+PASSED_OVER = Code("NOTCHOSEN", SCHEME, "Images not analysed: the model is shown others")
 INCOMPLETE = Code("INCOMPLETE", SCHEME, "Incompletely analysed: images not looked at")
 
 _OUTLIER_SHARE = 0.05
@@ -61,12 +63,18 @@ def reservations_of(prediction: StudyPrediction) -> tuple[Reservation, ...]:
     Returns
     -------
     tuple of Reservation
-        First that the analysis is incomplete, and a share for each reason why images were left out.
+        First that the model has no heat maps, if it has none. Then that the analysis is incomplete,
+        and a share for each reason why images were left out.
         Then the distance from the images of training, if the decisive image is beyond the limit, or
         more than a twentieth of all images. Then a share for each attribute that is outside the
         intended use, and for each way in which images could not be shown as their headers ask.
     """
-    return (*_unseen(prediction), *_outliers(prediction), *_misfits(prediction))
+    return (
+        *_unexplained(prediction),
+        *_unseen(prediction),
+        *_outliers(prediction),
+        *_misfits(prediction),
+    )
 
 
 def check_withheld(reservations: Sequence[Reservation]) -> None:
@@ -82,6 +90,11 @@ def check_withheld(reservations: Sequence[Reservation]) -> None:
             raise ResultWithheld(f"the result is withheld: {reservation.text}")
 
 
+def _unexplained(prediction: StudyPrediction) -> Iterator[Reservation]:
+    if reason := prediction.model.unexplained:
+        yield Reservation(UNEXPLAINED, 100.0, f"no explanation: {reason}", prediction.decisive)
+
+
 def _unseen(prediction: StudyPrediction) -> Iterator[Reservation]:
     coverage = prediction.coverage
     if coverage.incomplete:
@@ -92,6 +105,10 @@ def _unseen(prediction: StudyPrediction) -> Iterator[Reservation]:
         text = f"{coverage.extent} analysed: {unseen.count} {words}{unseen}"
         code = Code(_LEFT_OUT[words], SCHEME, f"Images not analysed: {words}")
         yield Reservation(code, share, text, prediction.decisive)
+    if over := coverage.left_out.passed_over:
+        share = 100 * over / (coverage.total + over)
+        text = f"{coverage.extent} analysed: the model is shown no others"
+        yield Reservation(PASSED_OVER, share, text, prediction.decisive)
 
 
 def _outliers(prediction: StudyPrediction) -> Iterator[Reservation]:

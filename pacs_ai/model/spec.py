@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from pacs_ai.coverage import ALL_IMAGES
+from pacs_ai.dicom.image_choice import ImageChoice
 from pacs_ai.model.steps import RESIZES, SCALINGS
 
 LETTERBOX = "letterbox-v1"
@@ -51,9 +53,11 @@ class InputSpec(BaseModel):
     """What a network takes: ``height`` x ``width`` pixels made by ``preprocess``, and from where.
 
     ``modalities`` says which images it was made for, ``max_images`` how many of a study it is
-    shown at most. ``windows`` gives modalities a window of their own, (centre, width) in units of
-    the modality (Hounsfield units for CT): the network then sees every image that has these units
-    through it, whatever window the image brings.
+    shown at most. ``images`` says which of the slices of a series, or of the frames of another
+    multi-frame image, it is shown: ``all``, ``central-5``, ``every-4``. ``windows`` gives
+    modalities a window of their own, (centre, width) in units of the modality (Hounsfield units for
+    CT): the network then sees every image that has these units through it, whatever window the
+    image brings.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,6 +67,7 @@ class InputSpec(BaseModel):
     preprocess: str
     modalities: tuple[str, ...] = Field(min_length=1)
     max_images: int = Field(ge=1, le=100_000)
+    images: ImageChoice = ALL_IMAGES
     windows: dict[str, tuple[float, float]] = Field(default_factory=dict)
 
     @property

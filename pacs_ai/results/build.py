@@ -13,7 +13,7 @@ from pacs_ai.errors import InvalidResult
 from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence, evidence_of
 from pacs_ai.results.content.study import AnalysedStudy, GreyImage, RefusedStudy
-from pacs_ai.results.kinds import KINDS, Document
+from pacs_ai.results.kinds import KINDS, NEED_HEAT_MAPS, Document
 from pacs_ai.uids import derived_uid
 
 DICOM_SUFFIX = ".dcm"
@@ -123,7 +123,8 @@ def build_results(
     Raises
     ------
     InvalidResult
-        If the source or the prediction cannot be put into an object.
+        If the source or the prediction cannot be put into an object, or the kind shows nothing but
+        heat maps and the model has none.
     NotDicom
         If a source file cannot be read any more.
     """
@@ -177,6 +178,13 @@ def _build(kinds: Sequence[ResultKind], study: AnalysedStudy | RefusedStudy) -> 
             yield made
 
 
+def _check_explained(kind: ResultKind, study: AnalysedStudy) -> None:
+    """Refuse a kind that shows nothing but heat maps where the model has none."""
+    reason = study.prediction.model.unexplained
+    if reason and kind in NEED_HEAT_MAPS:
+        raise InvalidResult(f"the model has no heat maps: {reason}")
+
+
 def _of_kind(kind: ResultKind, study: AnalysedStudy | RefusedStudy) -> Iterator[Built]:
     maker = KINDS[kind]
     if isinstance(maker, Document):
@@ -186,6 +194,7 @@ def _of_kind(kind: ResultKind, study: AnalysedStudy | RefusedStudy) -> Iterator[
         return
     made: Iterable[Dataset] = ()
     if isinstance(study, AnalysedStudy):
+        _check_explained(kind, study)
         made = maker.build(study)
     elif maker.refuse is not None:
         made = maker.refuse(study)

@@ -40,11 +40,14 @@ class Objects:
         show. `pacs_ai.analysis` checks each object against the standard.
     refuse
         Makes the objects that say why a study was not analysable; None if the kind cannot say it.
+    needs_heat_map
+        Whether the kind shows nothing but heat maps, and is refused where the model has none.
     """
 
     sop_class_uid: str
     build: Callable[[AnalysedStudy], Iterator[Dataset]]
     refuse: Callable[[RefusedStudy], Iterator[Dataset]] | None = None
+    needs_heat_map: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +69,10 @@ class Document:
 KINDS: Mapping[ResultKind, Objects | Document] = {
     ResultKind.REPORT: Objects(COMPREHENSIVE_3D_SR, build_report, build_refusal),
     ResultKind.CAPTURE: Objects(SECONDARY_CAPTURE, build_overlays),
-    ResultKind.REGION: Objects(COMPREHENSIVE_3D_SR, build_region),
-    ResultKind.MAP: Objects(PARAMETRIC_MAP, build_map),
+    ResultKind.REGION: Objects(COMPREHENSIVE_3D_SR, build_region, needs_heat_map=True),
+    ResultKind.MAP: Objects(PARAMETRIC_MAP, build_map, needs_heat_map=True),
     ResultKind.KEY_OBJECT: Objects(KEY_OBJECT_SELECTION, build_key_object),
-    ResultKind.SEG: Objects(SEGMENTATION, build_seg),
+    ResultKind.SEG: Objects(SEGMENTATION, build_seg, needs_heat_map=True),
     ResultKind.PDF: Objects(ENCAPSULATED_PDF, build_pdf, build_pdf),
     ResultKind.HL7: Document(hl7.SUFFIX, hl7.build_message),
     ResultKind.FHIR: Document(fhir.SUFFIX, fhir.build_bundle),
@@ -77,3 +80,8 @@ KINDS: Mapping[ResultKind, Objects | Document] = {
     ResultKind.SIDE_BY_SIDE: Objects(SECONDARY_CAPTURE, build_side_by_side),
 }
 """Every kind of result, in the order of `ResultKind`."""
+
+NEED_HEAT_MAPS = frozenset(
+    kind for kind, row in KINDS.items() if isinstance(row, Objects) and row.needs_heat_map
+)
+"""Kinds that are refused where the model has no heat maps."""

@@ -16,7 +16,7 @@ from tests.training.toys import toy_samples, toy_world, with_votes
 from training.evaluate import evaluate, evaluate_other
 from training.evaluate.agreement import agreement
 from training.evaluate.baseline import BrightnessModel
-from training.evaluate.cases import Question, Scores, aggregate, by_image, by_study
+from training.evaluate.cases import Question, Scores, by_image, by_study
 from training.evaluate.internal import TEST_SCORES
 from training.statistics.calibration import Calibration
 
@@ -177,7 +177,7 @@ def test_without_votes_there_is_no_agreement(world) -> None:
 
 
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
-@pytest.mark.parametrize("rule", ["max", "mean"])
+@pytest.mark.parametrize("rule", ["max", "mean", "top-2-mean", "noisy-or"])
 def test_studies_are_put_together_as_the_node_does(activation: str, rule: str) -> None:
     identity = replace(load_bundle("demo").identity, activation=activation, aggregation=rule)
     rng = np.random.default_rng(1)
@@ -189,7 +189,7 @@ def test_studies_are_put_together_as_the_node_does(activation: str, rule: str) -
     ]
     wanted = predict.aggregate(images, identity).probabilities
     question = Question(BINARY, (False, True), activation, rule)
-    assert aggregate(probabilities, question).tolist() == pytest.approx(list(wanted))
+    assert question.rule.combine(probabilities).tolist() == list(wanted)
 
 
 def test_the_truth_of_a_study_is_its_commonest_finding() -> None:
@@ -204,10 +204,10 @@ def test_the_truth_of_a_study_is_its_commonest_finding() -> None:
         {},
         np.full((8, 0), -1),
     )
-    studies = by_study(by_image(scores, question, Calibration(1.0, (0.5,) * 3)), scores.units)
+    studies = by_study(by_image(scores, question, Calibration(1.0, (0.5,) * 3)), scores)
     assert studies.true_classes.tolist() == [2, 0]
     several = replace(question, activation="sigmoid")
-    studies = by_study(by_image(scores, several, Calibration(1.0, (0.5,) * 3)), scores.units)
+    studies = by_study(by_image(scores, several, Calibration(1.0, (0.5,) * 3)), scores)
     assert studies.truth.tolist() == [[False, True, True], [True, False, False]]
 
 

@@ -25,6 +25,7 @@ from pacs_ai.model.bundle import (
     WEIGHTS,
     load_bundle,
 )
+from pacs_ai.model.manifest import FORMAT
 from pacs_ai.model.outlier import OutlierEntry
 from pacs_ai.model.runtime import Runtime
 from training.bundle.card import bundle_metrics, model_card
@@ -163,7 +164,7 @@ def write_manifest(folder: Path, content: BundleContent) -> None:
     ]
     files = (NETWORK, HEAD, OUTLIER, WEIGHTS, METRICS, CARD)
     values = {
-        "format": 1,
+        "format": FORMAT,
         **release.model_dump(),
         "temperature": content.calibration.temperature,
         "incomplete_above": recipe.export.incomplete_above,

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from pacs_ai.errors import DataError
 from pacs_ai.files import atomic_write
+from pacs_ai.model.aggregation import Combination
 from pacs_ai.model.predict import activate
 from training.statistics.calibration import Calibration, log_loss
 from training.statistics.metrics import Floats, Truths
@@ -26,7 +27,7 @@ class Question:
     """The classification task: class names, which classes are findings, and the activation.
 
     ``activation`` is ``softmax`` (classes exclude each other) or ``sigmoid``. ``aggregation`` says
-    how image probabilities become a study probability, as in the node: ``max`` or ``mean``.
+    how image probabilities become a study probability; see `pacs_ai.model.aggregation`.
     """
 
     classes: tuple[str, ...]
@@ -39,6 +40,11 @@ class Question:
         """Indices of the positive classes; all classes if none is positive."""
         found = [index for index, positive in enumerate(self.positive) if positive]
         return found or list(range(len(self.positive)))
+
+    @property
+    def rule(self) -> Combination:
+        """How the images of a study are combined, with the code of the node."""
+        return Combination(self.aggregation, self.activation, self.positive)
 
     @property
     def binary(self) -> bool:
@@ -59,6 +65,7 @@ class Scores:
     ``images``, ``patients`` and ``units`` (studies) are keys of 12 hexadecimal digits. ``logits``
     (float64) and ``truth`` (bool) have shape (n, classes). ``groups`` has the value of each
     subgroup for each image, "" if it is not known. ``votes`` has shape (n, raters), -1 for none.
+    ``shown`` (bool, shape (n,)) marks the images that the node shows to the model; None for all.
     """
 
     images: tuple[str, ...]
@@ -68,6 +75,7 @@ class Scores:
     truth: Truths
     groups: dict[str, tuple[str, ...]]
     votes: npt.NDArray[np.int64]
+    shown: npt.NDArray[np.bool_] | None = None
 
     def save(self, path: Path) -> None:
         """Write one file of arrays, as one atomic write."""
@@ -81,6 +89,7 @@ class Scores:
             logits=self.logits,
             truth=self.truth,
             votes=self.votes,
+            **({} if self.shown is None else {"shown": self.shown}),
             **{f"group {name}": np.array(values) for name, values in self.groups.items()},
         )
         atomic_write(path, content.getvalue())
@@ -110,6 +119,7 @@ class Scores:
                 truth=arrays["truth"],
                 groups=groups,
                 votes=arrays["votes"],
+                shown=arrays.get("shown"),
             )
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise DataError(f"{path} holds no scores: evaluate the run again") from error
@@ -177,29 +187,30 @@ def by_image(scores: Scores, question: Question, calibration: Calibration) -> Ca
     )
 
 
-def by_study(images: Cases, units: Sequence[str]) -> Cases:
+def by_study(images: Cases, scores: Scores) -> Cases:
     """Aggregate images to studies, as the node does.
 
     Parameters
     ----------
     images
         Cases that are images.
-    units
-        The study of each image.
+    scores
+        Those of the images: the study of each, and which of them the node shows to the model.
 
     Returns
     -------
     Cases
         In the order in which studies first appear. A finding is true for a study if it is true
-        for one of its images; for softmax, the most frequent finding of its images is true.
+        for one of its images, shown or not; for softmax, the most frequent finding of its images
+        is true.
     """
     members: dict[str, list[int]] = {}
-    for index, unit in enumerate(units):
+    for index, unit in enumerate(scores.units):
         members.setdefault(unit, []).append(index)
     rows = [np.array(each) for each in members.values()]
-    probabilities = np.stack(
-        [aggregate(images.probabilities[each], images.question) for each in rows]
-    )
+    rule, shown = images.question.rule, scores.shown
+    seen = rows if shown is None else [each[shown[each]] for each in rows]
+    probabilities = np.stack([rule.combine(images.probabilities[each]) for each in seen])
     truth = np.stack([_truth_of(images.truth[each], images.question) for each in rows])
     return replace(
         images,
@@ -213,18 +224,6 @@ def by_study(images: Cases, units: Sequence[str]) -> Cases:
             for name, values in images.groups.items()
         },
     )
-
-
-def aggregate(probabilities: Floats, question: Question) -> Floats:
-    """Aggregate the probabilities of images to those of a study, (n, classes) to (classes,).
-
-    The same rule as `pacs_ai.model.predict.aggregate`; a test compares the two.
-    """
-    if question.aggregation == "mean":
-        return np.asarray(probabilities.mean(axis=0))
-    if question.activation == "sigmoid":
-        return np.asarray(probabilities.max(axis=0))
-    return np.asarray(probabilities[int(probabilities[:, question.findings].max(axis=1).argmax())])
 
 
 def _truth_of(truth: Truths, question: Question) -> Truths:

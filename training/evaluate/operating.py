@@ -16,7 +16,7 @@ def calibrate(scores: Scores, question: Question, config: Evaluation) -> Calibra
     images = by_image(scores, question, uncalibrated)
 
     def to_studies(probabilities: Floats) -> tuple[Floats, Truths]:
-        studies = by_study(replace(images, probabilities=probabilities), scores.units)
+        studies = by_study(replace(images, probabilities=probabilities), scores)
         return studies.probabilities, studies.truth
 
     several = len(units_of(scores)) > 1

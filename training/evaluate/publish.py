@@ -88,6 +88,7 @@ def headline(
             "positive": list(question.positive),
             "activation": question.activation,
             "aggregation": question.aggregation,
+            "images": recipe.input.images,
             "binary": question.binary,
         },
         "operating_point": {

@@ -40,7 +40,7 @@ def units_of(scores: Scores) -> tuple[str, ...]:
 def cases_of(unit: str, scores: Scores, question: Question, calibration: Calibration) -> Cases:
     """Make the cases of a unit: images or studies."""
     images = by_image(scores, question, calibration)
-    return images if unit == IMAGE else by_study(images, scores.units)
+    return images if unit == IMAGE else by_study(images, scores)
 
 
 def evaluate_scores(

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from training.data.read import Images, load_images
 from training.data.samples import Sample
 from training.evaluate.cases import Scores
 from training.evaluate.network import Classifier
+from training.evaluate.shown import shown_images
 from training.recipe.recipe import Recipe
 
 _BATCH = 64
@@ -73,7 +75,8 @@ def score(
         logits.append(found)
         if watch is not None:
             watch(images)
-    return make_scores(samples, np.concatenate(logits).astype(np.float64), len(recipe.classes))
+    made = make_scores(samples, np.concatenate(logits).astype(np.float64), len(recipe.classes))
+    return replace(made, shown=shown_images(samples, recipe.input))
 
 
 def make_scores(samples: Sequence[Sample], logits: npt.NDArray[np.float64], classes: int) -> Scores:

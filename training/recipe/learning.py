@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from pacs_ai.model.aggregation import Aggregation
 from training.recipe.data import Strict
 
 IMAGENET_SCALING: dict[str, str] = {
@@ -145,11 +146,15 @@ class Tuning(Strict):
 
 
 class Release(Strict):
-    """The description of the bundle."""
+    """The description of the bundle.
+
+    ``aggregation`` says how the images become a study: ``max``, ``mean``, ``noisy-or`` or for
+    example ``top-3-mean``; docs/models.md defines them.
+    """
 
     name: str = Field(min_length=1, max_length=64)
     version: str = Field(min_length=1, max_length=64)
     manufacturer: str = Field(min_length=1, max_length=64)
     description: str = Field(max_length=1024)
     activation: Literal["softmax", "sigmoid"]
-    aggregation: Literal["max", "mean"] = "max"
+    aggregation: Aggregation = "max"

@@ -65,7 +65,7 @@ def fraction(probability: float) -> str:
 
 def described(what: str, coverage: Coverage) -> str:
     """Describe a result in 64 characters; the part on images not analysed is never cut off."""
-    ending = f"; {coverage.extent} analysed" if coverage.reasons else ""
+    ending = f"; {coverage.extent} analysed" if coverage.partial else ""
     return what[: _DESCRIPTION - len(ending)] + ending
 
 

@@ -24,7 +24,8 @@ def illustrate(study: AnalysedStudy) -> Picture:
         image = prediction.images[prediction.decisive]
         pixels = draw(study.grey(image), None, Legend((), bar=False), _size(image, evidence))
         name = _name(prediction, image)
-        return Picture(pixels, f"{name}. No explanation: the heat map is the same everywhere.")
+        reason = prediction.model.unexplained or "the heat map is the same everywhere"
+        return Picture(pixels, f"{name}. No explanation: {reason}.")
     class_index = shown[0].class_index
     image = max(shown[0].images, key=lambda one: one.probabilities[class_index])
     spec = prediction.model.classes[class_index]

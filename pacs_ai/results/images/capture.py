@@ -181,9 +181,10 @@ def _derivation(prediction: StudyPrediction, shown: ShownClass, *, painted: bool
     title = class_title(model.classes[shown.class_index])
     what = f"class {title}, model {model.name} version {model.version}"
     if not painted:
-        return f"Image without heat map: Grad-CAM explains nothing for {what}{ending}"[
-            :_MAX_DERIVATION
-        ]
+        reason = (
+            "Grad-CAM explains nothing for" if not model.unexplained else (f"{model.unexplained};")
+        )
+        return f"Image without heat map: {reason} {what}{ending}"[:_MAX_DERIVATION]
     strength = STRENGTH if shown.found else FAINT
     return (
         f"Grad-CAM of {what}, blended over the displayed image with an opacity of {strength:g} "

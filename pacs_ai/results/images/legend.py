@@ -55,7 +55,7 @@ def legend_of(
         first, before = headline(said, colour), ""
     detail = [f"{before}threshold {operating_point(spec)}"] if decision is not None else []
     if not painted:
-        detail.append("no explanation: the heat map is flat")
+        detail.append(f"no explanation: {model.unexplained or 'the heat map is flat'}")
     detail.append(f"model {model.name} {model.version}")
     cautions = [reservation_text(image), coverage_text(coverage)]
     return Legend(

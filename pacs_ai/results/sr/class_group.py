@@ -187,7 +187,7 @@ def algorithm(
             *_band(spec),
             f"aggregation={model.aggregation}",
             *([] if outlier is None else [_outlier_parameter(outlier)]),
-            *([f"analysed={coverage.extent}"] if coverage is not None and coverage.reasons else []),
+            *([f"analysed={coverage.extent}"] if coverage is not None and coverage.partial else []),
         ],
     )
 

@@ -25,7 +25,7 @@ def build_key_object(study: AnalysedStudy) -> Iterator[Dataset]:
         return
     images = _in_order(prediction, [image for one in found for image in one.images])
     names = ", ".join(class_title(model.classes[one.class_index]) for one in found)
-    remark = f"; {prediction.coverage.remark}" if prediction.coverage.reasons else ""
+    remark = f"; {prediction.coverage.remark}" if prediction.coverage.partial else ""
     selection = Selection(
         role=ROLE,
         series_description=SERIES_DESCRIPTION,

@@ -118,7 +118,7 @@ def test_a_huge_file_is_refused_unread(
         ("temperature = 2.0", "temperature = 0.0", "temperature"),
         ("letterbox-v1", "squeeze-v9", "unknown preprocess"),
         ('["CT"]', '["ct"]', "capitals"),
-        ("format = 1", "format = 2", "format"),
+        ("format = 1", "format = 3", "format"),
         ('activation = "softmax"', 'activation = "magic"', "activation"),
         ("threshold = 0.5", "threshold = 1.5", "threshold"),
         ('"head.npy" =', '"other.npy" =', "sha256 must name"),
@@ -189,3 +189,22 @@ def test_what_is_no_network_is_refused(write_bundle: Writer, content: bytes) -> 
 def test_an_unknown_name_tells_the_known_ones() -> None:
     with pytest.raises(BundleInvalid, match="shipped bundles: demo"):
         load_bundle("no-such-bundle")
+
+
+NEWER = {
+    "aggregation": ('aggregation = "max"', 'aggregation = "top-3-mean"'),
+    "input.images": ("max_images = 8", 'max_images = 8\nimages = "central-5"'),
+    "unexplained": ("temperature = 2.0", 'temperature = 2.0\nunexplained = "no pooling"'),
+}
+
+
+@pytest.mark.parametrize("key", NEWER)
+def test_a_newer_key_needs_the_newer_format(key: str, write_bundle: Writer) -> None:
+    folder = write_bundle(manifest=lambda text: text.replace(*NEWER[key]))
+    with pytest.raises(BundleInvalid, match=rf"{key}: these need format = 2"):
+        load_bundle(folder)
+    manifest = folder / "model.toml"
+    manifest.write_text(manifest.read_text().replace("format = 1", "format = 2"))
+    identity = load_bundle(folder).identity
+    said = (identity.aggregation, identity.images, identity.unexplained)
+    assert said != ("max", "all", "")

@@ -20,11 +20,14 @@ from tests.unit.results.samples import CONTEXT, grey, model, study
 FEW = LeftOut(unreadable=Unseen(1, ("image 9",)))
 MANY = LeftOut(unreadable=Unseen(27, ("image 2", "image 3")))
 THINNED = LeftOut(thinned=90)
+CENTRAL = LeftOut(passed_over=110)
 ALL = tuple(ResultKind)
 
 
-def seen(images: Sequence[ImagePrediction], left_out: LeftOut, **values: Any) -> StudyPrediction:
-    prediction = study(images, replace(model(), **values))
+def seen(shown: Sequence[ImagePrediction], left_out: LeftOut, **values: Any) -> StudyPrediction:
+    if left_out.passed_over:
+        values = {"images": "central-10", **values}
+    prediction = study(shown, replace(model(), **values))
     prediction = replace(prediction, left_out=left_out)
     return replace(prediction, reservations=reservations_of(prediction))
 
@@ -49,24 +52,24 @@ def words(dataset: Dataset) -> str:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ALL if kind is not ResultKind.PDF])
-@pytest.mark.parametrize("left_out", [MANY, THINNED])
+@pytest.mark.parametrize("left_out", [MANY, THINNED, CENTRAL])
 def test_every_kind_says_how_many_of_how_many(
     kind: ResultKind, left_out: LeftOut, images: Images
 ) -> None:
     prediction = seen(images([0.9] + [0.1] * 9), left_out)
     result = made(prediction, kind)
     text = result.decode() if isinstance(result, bytes) else words(result)
-    assert prediction.coverage.extent in text
+    assert prediction.coverage.extent in text.lower()
 
 
-@pytest.mark.parametrize("left_out", [MANY, THINNED])
+@pytest.mark.parametrize("left_out", [MANY, THINNED, CENTRAL])
 def test_a_page_says_how_many_of_how_many(
     left_out: LeftOut, images: Images, texts: list[tuple[float, float, float, str]]
 ) -> None:
     prediction = seen(images([0.1] * 10), left_out)
     made(prediction, ResultKind.PDF)
     written = " ".join(text for *_, text in texts)
-    assert prediction.coverage.extent in written
+    assert prediction.coverage.extent in written.lower()
     assert ("Nothing found" in written) is not prediction.coverage.incomplete
 
 
@@ -75,7 +78,7 @@ def test_another_coverage_is_another_object(kind: ResultKind, images: Images) ->
     shown = images([0.9, 0.1])
     uids = {
         left_out: next(build_results(seen(shown, left_out), [kind], CONTEXT, grey)).sop_instance_uid
-        for left_out in (LeftOut(), FEW, MANY, THINNED)
+        for left_out in (LeftOut(), FEW, MANY, THINNED, CENTRAL)
     }
     assert len(set(uids.values())) == len(uids)
 
@@ -109,6 +112,31 @@ def test_thinning_counts_like_all_that_was_not_looked_at(images: Images) -> None
     measured_so = seen(images([0.1] * 10), THINNED, incomplete_above=0.9)
     assert not measured_so.coverage.incomplete
     assert [one.code.value for one in measured_so.reservations] == ["NOTTAKEN"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "left_out", "wanted"),
+    [
+        ("central-5", LeftOut(passed_over=115), "central 5 of 120 images analysed"),
+        ("every-4", LeftOut(passed_over=15), "every 4th of 20 images analysed"),
+        ("every-3", LeftOut(passed_over=10), "every 3rd of 15 images analysed"),
+        ("every-12", LeftOut(passed_over=55), "every 12th of 60 images analysed"),
+        (
+            "central-6",
+            LeftOut(unreadable=Unseen(1), passed_over=114),
+            "5 of 6 images (central 6 of 120) analysed, 1 unreadable",
+        ),
+    ],
+)
+def test_what_the_bundle_passes_over_is_said_and_is_not_missing(
+    choice: str, left_out: LeftOut, wanted: str, images: Images
+) -> None:
+    prediction = seen(images([0.1] * 5), left_out, images=choice)
+    assert prediction.coverage.remark == wanted
+    assert prediction.coverage.incomplete is bool(left_out.unreadable.count)
+    *_, last = prediction.reservations
+    assert last.code.value == "NOTCHOSEN"
+    assert last.text.startswith(f"{prediction.coverage.extent} analysed")
 
 
 def test_what_is_present_stays_present(images: Images) -> None:
