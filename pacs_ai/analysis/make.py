@@ -7,15 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
+from pacs_ai.analysis.kept_frames import KeptFrames
 from pacs_ai.analysis.predict import Source, open_sources
-from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import (
     REFUSALS,
-    ImagePrediction,
     ModelIdentity,
     Refusal,
     ResultKind,
@@ -70,8 +66,14 @@ def make_results(
     kinds: Sequence[ResultKind],
     context_of: ContextOf,
     writer: ResultWriter[T],
+    frames: KeptFrames | None = None,
 ) -> Outcome[T]:
     """Make, check and write the results of a study.
+
+    Parameters
+    ----------
+    frames
+        Decoded images of the study; those that are not among them are decoded when drawn.
 
     Raises
     ------
@@ -82,6 +84,7 @@ def make_results(
     """
     evidence = evidence_of(prediction)
     context = context_of(evidence)
+    grey = (frames or KeptFrames(prediction.model)).grey
 
     def build(kind: ResultKind) -> Iterable[Built]:
         return build_results(prediction, [kind], context, grey, evidence)
@@ -144,11 +147,6 @@ def refusal_of(model: ModelIdentity, sources: Sequence[Source], error: DataError
         if not own_result(header.manufacturer, header.model_name)
     )
     return Refusal(model, headers, error.code, error.message) if headers else None
-
-
-def grey(image: ImagePrediction) -> npt.NDArray[np.float32]:
-    """Return what a radiologist sees of an image, shape (rows, columns), in [0, 1]."""
-    return read_pixels(image.header.path, image.frame, strict=False)
 
 
 def _each_kind(

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pacs_ai.analysis.kept_frames import KeptFrames
 from pacs_ai.coverage import NAMED, LeftOut, Unseen
 from pacs_ai.dicom.header import read_header
-from pacs_ai.dicom.pixels import read_image
+from pacs_ai.dicom.pixels import decode_frame, render_frame
 from pacs_ai.dicom.series import VOLUME_MODALITIES, InputRules, Selection, select_images
 from pacs_ai.domain import ImagePrediction, InstanceHeader, StudyPrediction
 from pacs_ai.errors import NoFittingSeries, NotDicom, UnsupportedPixels
@@ -52,11 +53,14 @@ class PredictedStudy:
         prediction leaves that out.
     used
         Ids of the instances that were analysed, at least in part.
+    frames
+        Decoded images that are likely to be drawn.
     """
 
     prediction: StudyPrediction
     unusable: dict[int, str]
     used: frozenset[int]
+    frames: KeptFrames
 
 
 def open_sources(sources: Sequence[Source]) -> OpenedStudy:
@@ -100,10 +104,12 @@ def predict_study(classifier: Classifier, sources: Sequence[Source]) -> Predicte
     wanted = InputRules(spec.modalities, spec.max_images, applicability.refusal, spec.images)
     selection = _select(opened, wanted)
     images: list[ImagePrediction] = []
+    frames = KeptFrames(classifier.identity)
     failed: list[tuple[InstanceHeader, int, str]] = []
     for header, frame in selection.frames:
         try:
-            image = read_image(header.path, frame, spec.windows)
+            decoded = decode_frame(header.path, frame)
+            image = render_frame(decoded, spec.windows)
             seen = classifier.predict_image(image.grey)
         except (NotDicom, UnsupportedPixels) as error:
             failed.append((header, frame, error.message))
@@ -118,6 +124,7 @@ def predict_study(classifier: Classifier, sources: Sequence[Source]) -> Predicte
                     (*applicability.misfits(header), *image.reservations),
                 )
             )
+            frames.offer(images[-1], decoded)
     if not images:
         reasons = "; ".join(sorted({reason for *_, reason in failed}))
         raise UnsupportedPixels(f"none of {len(failed)} images can be decoded: {reasons}")
@@ -126,6 +133,7 @@ def predict_study(classifier: Classifier, sources: Sequence[Source]) -> Predicte
         prediction=prediction,
         unusable={**opened.faults, **_faults(opened, selection, failed)},
         used=frozenset(opened.ids[image.header.path] for image in images),
+        frames=frames,
     )
 
 

@@ -89,8 +89,10 @@ def analyse_study(
     analysis: Analysis[T] = Analysis()
     try:
         analysis.predicted = predict_study(classifier, sources)
-        prediction = analysis.predicted.prediction
-        analysis.results = make_results(prediction, wanted.results, wanted.context_of, writer)
+        prediction, frames = analysis.predicted.prediction, analysis.predicted.frames
+        analysis.results = make_results(
+            prediction, wanted.results, wanted.context_of, writer, frames
+        )
         if not analysis.results.made:
             analysis.error = next(iter(analysis.results.failed.values()), None)
     except DataError as error:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pacs_ai.analysis.make import grey
+from pacs_ai.analysis.kept_frames import KeptFrames
 from pacs_ai.dicom.files import dataset_content, file_content
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.dicom.quiet_libraries import quiet
@@ -89,7 +89,9 @@ def results(folder: Path, rounds: int) -> list[Outcome]:
     spool = Spool(folder, "")
     prediction = study([image(source(folder, 512), (0.07, 0.93))])
     outcomes = []
-    for result in build_results(prediction, (ResultKind.REPORT, ResultKind.CAPTURE), CONTEXT, grey):
+    kinds = (ResultKind.REPORT, ResultKind.CAPTURE)
+    grey = KeptFrames(prediction.model).grey
+    for result in build_results(prediction, kinds, CONTEXT, grey):
         path = folder / f"{result.kind}.dcm"
         path.write_bytes(result.encode())
         content = file_content(path)

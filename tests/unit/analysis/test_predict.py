@@ -7,7 +7,6 @@ import numpy as np
 import pydicom
 import pytest
 
-from pacs_ai.analysis.make import grey
 from pacs_ai.analysis.predict import Source, predict_study
 from pacs_ai.domain import StudyPrediction
 from pacs_ai.errors import UnsupportedPixels
@@ -78,8 +77,8 @@ def test_a_window_that_is_not_applied_for_want_of_units_is_told(
 def test_what_a_model_saw_through_its_own_window_is_shown(demo: Classifier, tmp_path: Path) -> None:
     """Soft tissue windows would show all of it black."""
     dark = {"RescaleSlope": 0.05, "RescaleIntercept": -650}
-    prediction = predict_study(windowed(demo), slices(tmp_path, dark)).prediction
-    assert np.ptp(grey(prediction.images[0])) > 0.9
+    predicted = predict_study(windowed(demo), slices(tmp_path, dark))
+    assert np.ptp(predicted.frames.grey(predicted.prediction.images[0])) > 0.9
 
 
 def without_pixels(path: Path, form: str) -> None:

@@ -1,0 +1,89 @@
+"""Decoded frames that pictures are likely to be made of, so that an image is decoded once."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from pacs_ai.dicom.pixels import DecodedFrame, decode_frame, render_frame
+from pacs_ai.domain import ImagePrediction, ModelIdentity
+from pacs_ai.results.content.selection import MAX_CAPTURES
+
+MAX_BYTES = 128 * 1024 * 1024
+"""Most bytes of stored values that are kept: all views of a mammogram, or two large radiographs."""
+
+_Key = tuple[str, int]
+
+
+class KeptFrames:
+    """The decoded frames of the images of a study where its classes are most probable.
+
+    Of each positive class the `MAX_CAPTURES` best images are kept: captures and pages show no
+    others. Where they exceed ``limit`` bytes, those go that are nowhere among the best. A frame
+    that is not kept is decoded again when it is drawn; the picture is the same. What is kept was
+    not windowed yet: the model may have seen the image through another window than readers do.
+
+    Parameters
+    ----------
+    model
+        Whose classes are shown; a model without a positive class shows any.
+    limit
+        Bytes of stored values.
+    """
+
+    def __init__(self, model: ModelIdentity, limit: int = MAX_BYTES) -> None:
+        positive = [index for index, spec in enumerate(model.classes) if spec.positive]
+        self._classes = positive or list(range(len(model.classes)))
+        self._limit = limit
+        self._frames: dict[_Key, DecodedFrame] = {}
+        self._scores: dict[_Key, list[float]] = {}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the stored values that are kept."""
+        return sum(frame.nbytes for frame in self._frames.values())
+
+    def offer(self, image: ImagePrediction, decoded: DecodedFrame) -> None:
+        """Keep the frame of an image if it is among the best so far.
+
+        Parameters
+        ----------
+        image
+            What the model says of it. Of equally probable images the first counts.
+        decoded
+            Its frame.
+        """
+        key = _key(image)
+        self._frames[key] = decoded
+        self._scores[key] = [image.probabilities[index] for index in self._classes]
+        ranks = _best_ranks(list(self._scores.values()))
+        worst_first = sorted(zip(ranks, self._scores, strict=True), key=lambda one: -one[0])
+        for rank, kept in worst_first:
+            if rank < MAX_CAPTURES and self.nbytes <= self._limit:
+                break
+            del self._frames[kept], self._scores[kept]
+
+    def grey(self, image: ImagePrediction) -> npt.NDArray[np.float32]:
+        """Return what a radiologist sees of an image, shape (rows, columns), in [0, 1].
+
+        Raises
+        ------
+        UnsupportedPixels, NotDicom, StorageError
+            If the image is not kept, and cannot be decoded again.
+        """
+        decoded = self._frames.get(_key(image))
+        if decoded is None:
+            decoded = decode_frame(image.header.path, image.frame)
+        return render_frame(decoded, strict=False).grey
+
+
+def _key(image: ImagePrediction) -> _Key:
+    return image.header.sop_instance_uid, image.frame
+
+
+def _best_ranks(scores: Sequence[Sequence[float]]) -> list[int]:
+    """Return for each image its place in the class where it stands best; 0 is the first."""
+    table = np.array(scores)
+    order = np.argsort(-table, axis=0, kind="stable")
+    places = np.argsort(order, axis=0)
+    return [int(place) for place in places.min(axis=1)]

@@ -1,0 +1,132 @@
+"""Every image is decoded once for the model, and what is drawn of it needs no second time."""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pacs_ai.analysis import kept_frames, predict
+from pacs_ai.analysis.kept_frames import KeptFrames
+from pacs_ai.analysis.make import make_results
+from pacs_ai.analysis.predict import PredictedStudy, Source, predict_study
+from pacs_ai.dicom.pixels import DecodedFrame, decode_frame
+from pacs_ai.domain import ImagePrediction, ResultKind
+from pacs_ai.model.bundle import load_bundle
+from pacs_ai.model.predict import Classifier
+from tests.unit.analysis.memory import ResultMemory, context_of
+from tests.unit.results.samples import FOURTEEN_CLASSES, ct_slice, image, model, save
+
+IMAGES = 8
+FRAME_BYTES = 96 * 64 * 2
+CHEAP = tuple(set(ResultKind) - {ResultKind.STACK})
+
+
+@pytest.fixture(scope="module")
+def demo() -> Classifier:
+    return Classifier.load(load_bundle("demo"))
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each file is decoded."""
+    count: Counter[str] = Counter()
+
+    def counting(path: Path, frame: int = 1) -> DecodedFrame:
+        count[path.name] += 1
+        return decode_frame(path, frame)
+
+    for module in (predict, kept_frames):
+        monkeypatch.setattr(module, "decode_frame", counting)
+    return count
+
+
+def slices(folder: Path) -> list[Source]:
+    rng = np.random.default_rng(4)
+    sources = []
+    for number in range(1, IMAGES + 1):
+        pixels = rng.integers(0, 4000, (96, 64), dtype="u2") // number
+        file = save(
+            ct_slice(number, PixelData=pixels.tobytes(), Modality="MR"), folder / f"{number}.dcm"
+        )
+        sources.append(Source(file, number))
+    return sources
+
+
+def made(
+    predicted: PredictedStudy, kinds: tuple[ResultKind, ...], frames: KeptFrames
+) -> list[bytes]:
+    writer = ResultMemory()
+    outcome = make_results(predicted.prediction, kinds, context_of, writer, frames)
+    assert not outcome.failed
+    assert {one.kind for one in outcome.made} <= set(kinds)
+    return [one.encode() for one in outcome.made]
+
+
+@pytest.mark.parametrize("kind", [None, *CHEAP])
+def test_each_image_is_decoded_once_for_model_and_pictures(
+    kind: ResultKind | None, demo: Classifier, tmp_path: Path, decoded: Counter[str]
+) -> None:
+    predicted = predict_study(demo, slices(tmp_path))
+    made(predicted, CHEAP if kind is None else (kind,), predicted.frames)
+    assert decoded == {f"{number}.dcm": 1 for number in range(1, IMAGES + 1)}
+
+
+def test_a_stack_decodes_again_only_what_is_not_kept(
+    demo: Classifier, tmp_path: Path, decoded: Counter[str]
+) -> None:
+    predicted = predict_study(demo, slices(tmp_path))
+    made(predicted, (ResultKind.STACK,), predicted.frames)
+    assert predicted.frames.nbytes == 3 * FRAME_BYTES
+    assert sorted(decoded.values()) == [1] * 3 + [2] * (IMAGES - 3)
+
+
+def test_results_do_not_depend_on_what_is_kept(demo: Classifier, tmp_path: Path) -> None:
+    predicted = predict_study(demo, slices(tmp_path))
+    nothing = KeptFrames(predicted.prediction.model, limit=0)
+    kinds = tuple(ResultKind)
+    assert made(predicted, kinds, predicted.frames) == made(predicted, kinds, nothing)
+
+
+def seen(path: Path, number: int, *chances: float) -> ImagePrediction:
+    one = image(path, chances)
+    return replace(one, header=replace(one.header, sop_instance_uid=f"1.2.{number}"))
+
+
+def test_the_best_images_of_each_class_are_kept(tmp_path: Path, decoded: Counter[str]) -> None:
+    path = save(ct_slice(PixelData=bytes(FRAME_BYTES - 2) + b"\1\1"), tmp_path / "one.dcm")
+    frame = decode_frame(path)
+    kept = KeptFrames(replace(model(), classes=FOURTEEN_CLASSES[:2]))
+    images = [seen(path, n, n / 20, 1 - n / 20) for n in range(20)]
+    for one in images:
+        kept.offer(one, frame)
+    assert kept.nbytes == 6 * FRAME_BYTES
+    for one in (*images[:3], *images[-3:]):
+        kept.grey(one)
+    assert not decoded
+    kept.grey(images[10])
+    assert decoded == {"one.dcm": 1}
+
+
+def test_of_equal_images_the_first_are_kept(tmp_path: Path, decoded: Counter[str]) -> None:
+    path = save(ct_slice(), tmp_path / "one.dcm")
+    kept = KeptFrames(model())
+    images = [seen(path, n, 0.5, 0.5) for n in range(9)]
+    for one in images:
+        kept.offer(one, decode_frame(path))
+    for one in images[:3]:
+        kept.grey(one)
+    assert not decoded
+
+
+def test_no_more_bytes_are_kept_than_allowed(tmp_path: Path, decoded: Counter[str]) -> None:
+    path = save(ct_slice(), tmp_path / "one.dcm")
+    kept = KeptFrames(model(), limit=2 * FRAME_BYTES)
+    images = [seen(path, n, 0, n / 4) for n in range(4)]
+    for one in images:
+        kept.offer(one, decode_frame(path))
+        assert kept.nbytes <= 2 * FRAME_BYTES
+    for one in images[2:]:
+        kept.grey(one)
+    assert not decoded
