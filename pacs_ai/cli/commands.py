@@ -9,6 +9,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "listen": ("listen", "Run the node: receive, analyse, deliver."),
     "work": ("listen", "Run a node that does not listen: it analyses and delivers."),
     "demo": ("demo", "Send three studies through a node to an archive, on this machine."),
+    "bench": ("bench", "How fast this installation is: site."),
     "infer": ("infer", "Analyse files without network."),
     "echo": ("peers", "Ask a peer whether it is there (C-ECHO)."),
     "send": ("peers", "Send files to a peer (C-STORE)."),
@@ -36,7 +37,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 """Command: the module of this package that has it, and its help in one line."""
 
-GROUPS = frozenset({"studies", "jobs", "deliveries", "models", "config", "db"})
+GROUPS = frozenset({"studies", "jobs", "deliveries", "models", "config", "db", "bench"})
 """Commands that have commands of their own."""
 
 

@@ -124,7 +124,14 @@ class Workspace:
 
     def configure(self, node_port: int, archive_port: int) -> None:
         """Write the node's configuration."""
-        text = _CONFIG.format(
+        try:
+            self.config.write_text(self.configuration(node_port, archive_port), encoding="utf-8")
+        except OSError as error:
+            raise StorageError(f"{self.config}: {error.strerror}") from None
+
+    def configuration(self, node_port: int, archive_port: int) -> str:
+        """Return the node's configuration, as TOML."""
+        return _CONFIG.format(
             node=NODE_TITLE,
             archive=ARCHIVE_TITLE,
             host=HOST,
@@ -132,10 +139,6 @@ class Workspace:
             archive_port=archive_port,
             release=_RELEASE_SECONDS,
         )
-        try:
-            self.config.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise StorageError(f"{self.config}: {error.strerror}") from None
 
     def _start(self, name: str, command: list[str], ready: re.Pattern[str]) -> Process:
         log = self.folder / f"{name}.log"

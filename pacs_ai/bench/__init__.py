@@ -1,0 +1,1 @@
+"""What `pacs-ai bench` measures: the time of generated studies, stage by stage, on this machine."""
