@@ -105,19 +105,6 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
-class IncomingFile:
-    """A file being written: its path, a string because that is faster, and an open descriptor."""
-
-    filename: str
-    fd: int
-
-    @property
-    def path(self) -> Path:
-        """The same as a path."""
-        return Path(self.filename)
-
-
-@dataclass(frozen=True, slots=True)
 class InstanceHeader:
     """What selection and routing need to know of one instance; nothing that names a patient.
 

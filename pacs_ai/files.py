@@ -11,10 +11,12 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
+from pacs_ai.digests import RunningDigest
 from pacs_ai.errors import NoSpace, StorageError
 
 PRIVATE = 0o600
@@ -24,6 +26,24 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{32}\.draft")
 _ABANDONED_SECONDS = 86_400
 """Age at which nobody writes a draft any more: its process was killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingFile:
+    """A file that an instance is being written to: its path, and an open descriptor.
+
+    The path is a string: making a `Path` for each instance takes longer than opening the file.
+    ``digest`` takes the bytes of the data set as they arrive; None if nobody wants to know it.
+    """
+
+    filename: str
+    fd: int
+    digest: RunningDigest | None = None
+
+    @property
+    def path(self) -> Path:
+        """The same as a path."""
+        return Path(self.filename)
 
 
 def atomic_write(

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pacs_ai.domain import IncomingFile
+from pacs_ai.files import IncomingFile
 from pacs_ai.net.commitment_dataset import CommitmentReport
 from pacs_ai.net.scp.handlers import AssociationInfo, ReceivedInstance, StoreAnswer
 from pacs_ai.net.scp.rate_limited_log import limited_log

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from pacs_ai.config.sections import Log
 from pacs_ai.dicom.header import read_header
-from pacs_ai.domain import IncomingFile
 from pacs_ai.errors import NotDicom, StorageError
+from pacs_ai.files import IncomingFile
 from pacs_ai.logs import get_logger, setup_logging
 from pacs_ai.net.commitment_dataset import CommitmentReport
 from pacs_ai.net.scp.handlers import (

@@ -4,7 +4,6 @@ Decoders raise ``OSError`` on bad data as well (`pacs_ai.dicom.quiet_libraries`)
 disk or the mount is therefore raised as `StorageError`, which no reader takes for bad data.
 """
 
-import hashlib
 import io
 import os
 import struct
@@ -13,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacs_ai.dicom.part10 import MAX_META, read_meta
+from pacs_ai.digests import RunningDigest
 from pacs_ai.errors import NotDicom
 from pacs_ai.files import translated
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-_DIGEST = "sha256"
+_CHUNK = 256 * 1024
 _UNREADABLE = "cannot be read"
 
 
@@ -49,20 +49,25 @@ def open_file(path: Path) -> io.BufferedReader:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a file holds: its size in bytes, its transfer syntax, the checksum of its data set."""
+    """What a file holds: its size in bytes, its transfer syntax, the digest of its data set."""
 
     size: int
     transfer_syntax_uid: str
-    sha256: str
+    digest: str
 
 
-def dataset_content(path: Path) -> Content:
+def dataset_content(path: Path, known: str = "") -> Content:
     """Read a DICOM file that this node stored, to its end.
+
+    Parameters
+    ----------
+    known
+        The digest that its own will be compared with, "" if there is none.
 
     Returns
     -------
     Content
-        ``sha256`` covers the data set, after the file meta information, as `ScannedInstance` has
+        ``digest`` covers the data set, after the file meta information, as `ScannedInstance` has
         it. Where the file meta information is damaged, it and the transfer syntax are empty.
 
     Raises
@@ -77,12 +82,16 @@ def dataset_content(path: Path) -> Content:
         except (NotDicom, struct.error):
             return Content(size, "", "")
         stream.seek(meta.dataset_offset)
-        digest = hashlib.file_digest(stream, _DIGEST).hexdigest()
-        return Content(size, meta.transfer_syntax_uid, digest)
+        return Content(size, meta.transfer_syntax_uid, _digest(stream, known))
 
 
-def file_content(path: Path) -> Content:
-    """Read a file of any kind to its end; ``sha256`` covers all of it.
+def file_content(path: Path, known: str = "") -> Content:
+    """Read a file of any kind to its end; ``digest`` covers all of it.
+
+    Parameters
+    ----------
+    known
+        As in `dataset_content`.
 
     Raises
     ------
@@ -91,4 +100,12 @@ def file_content(path: Path) -> Content:
     """
     with open_file(path) as stream:
         size = os.fstat(stream.fileno()).st_size
-        return Content(size, "", hashlib.file_digest(stream, _DIGEST).hexdigest())
+        return Content(size, "", _digest(stream, known))
+
+
+def _digest(stream: io.BufferedReader, known: str) -> str:
+    digest = RunningDigest(known)
+    buffer = memoryview(bytearray(_CHUNK))
+    while got := stream.readinto(buffer):
+        digest.update(buffer[:got])
+    return digest.text()

@@ -20,17 +20,26 @@ LONG_VRS = frozenset(
 """Value representations with two reserved bytes and a 32-bit length (PS3.5 Table 7.1-1)."""
 
 MAX_META = 64 * 1024
-_TRANSFER_SYNTAX = 0x00020010
-_GROUP_LENGTH = struct.Struct("<I")
+OWN_META = 4 * 1024
+"""Bytes within which the file meta information of a file ends that this node wrote."""
+_GROUP_LENGTH, _TRANSFER_SYNTAX, _SENT_BY, _RECEIVED_BY = 0x0000, 0x0010, 0x0017, 0x0018
+_KEPT = frozenset({_GROUP_LENGTH, _TRANSFER_SYNTAX, _SENT_BY, _RECEIVED_BY})
+_MAX_TITLE = 16
+_LENGTH = struct.Struct("<I")
 _CHUNK = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class FileMeta:
-    """What precedes the data set: its transfer syntax ("" if not stated) and where it begins."""
+    """What precedes the data set: its transfer syntax ("" if not stated) and where it begins.
+
+    ``titles`` are the AE titles of the association that brought it: Sending and Receiving
+    Application Entity Title (PS3.10 Table 7.1-1). Each is "" if it is not stated or can be none.
+    """
 
     transfer_syntax_uid: str
     dataset_offset: int
+    titles: tuple[str, str] = ("", "")
 
 
 def read_meta(head: bytes, *, own: bool = False) -> FileMeta:
@@ -39,8 +48,9 @@ def read_meta(head: bytes, *, own: bool = False) -> FileMeta:
     Parameters
     ----------
     head
-        The first bytes of a file, `MAX_META` of them if it has that many. A file without
-        preamble is taken as well; one without group 0002 has an empty transfer syntax.
+        The first bytes of a file, `MAX_META` of them if it has that many; of one that this node
+        wrote, `OWN_META` are enough. A file without preamble is taken as well; one without group
+        0002 has an empty transfer syntax.
     own
         This node wrote the group, so its length is right: elements of group 0002 behind it belong
         to the data set, where they have no business. Other writers get it wrong too often.
@@ -55,7 +65,7 @@ def read_meta(head: bytes, *, own: bool = False) -> FileMeta:
     PS3.10 Section 7.1.
     """
     position = PREAMBLE + len(MAGIC) if head[PREAMBLE : PREAMBLE + 4] == MAGIC else 0
-    transfer_syntax = ""
+    found: dict[int, bytes] = {}
     end = len(head)
     while position < end and head[position : position + 2] == b"\x02\x00":
         if position + 12 > len(head):
@@ -67,13 +77,21 @@ def read_meta(head: bytes, *, own: bool = False) -> FileMeta:
             position += 4
         if length > len(head) - position:
             raise NotDicom("the file meta information is cut off")
-        if 0x00020000 + element == _TRANSFER_SYNTAX:
-            value = head[position : position + length]
-            transfer_syntax = value.decode("ascii", "replace").rstrip("\0 ")
-        if element == 0 and own and length == _GROUP_LENGTH.size:
-            end = position + length + _GROUP_LENGTH.unpack_from(head, position)[0]
+        if element in _KEPT:
+            found[element] = head[position : position + length]
+        if element == _GROUP_LENGTH and own and length == _LENGTH.size:
+            end = position + length + _LENGTH.unpack_from(head, position)[0]
         position += length
-    return FileMeta(transfer_syntax, position)
+    transfer_syntax = found.get(_TRANSFER_SYNTAX, b"").decode("ascii", "replace").rstrip("\0 ")
+    titles = (_title(found.get(_SENT_BY, b"")), _title(found.get(_RECEIVED_BY, b"")))
+    return FileMeta(transfer_syntax, position, titles)
+
+
+def _title(value: bytes) -> str:
+    """Decode an AE title as the listener does; "" if it is none that the listener lets in."""
+    title = value.decode("latin-1").strip(" \0")
+    is_title = len(title) <= _MAX_TITLE and "\\" not in title and title.isprintable()
+    return title if is_title else ""
 
 
 def inflate(stream: BinaryIO, limit: int) -> bytes:

@@ -1,6 +1,5 @@
 """The check of every instance on arrival: whole, consistent, and what the index needs of it."""
 
-import hashlib
 import mmap
 import os
 import struct
@@ -21,14 +20,15 @@ from pacs_ai.dicom.part10 import (
     EXPLICIT_BIG,
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
-    MAX_META,
+    OWN_META,
     FileMeta,
     read_meta,
 )
 from pacs_ai.dicom.patient import PatientIdentity
 from pacs_ai.dicom.reading import PIXEL_KEYWORDS
-from pacs_ai.domain import IncomingFile
+from pacs_ai.digests import RunningDigest
 from pacs_ai.errors import NotDicom, StorageError
+from pacs_ai.files import IncomingFile
 from pacs_ai.uids import storable_uid
 
 MISSING_UID = 0xC002
@@ -49,9 +49,10 @@ class ScannedInstance:
     """What the index keeps of an instance, and what is hashed at once and then forgotten.
 
     ``patient`` and ``accession_number`` name a patient: they go into keyed hashes and nowhere
-    else. ``dataset_sha256`` covers the data set as sent, after the file meta information;
-    ``pixel_sha256`` the value of the pixel data as encoded (of a deflated data set: as inflated),
-    "" if there are none or it was not asked for. Absent attributes are "".
+    else. ``titles`` are those of `pacs_ai.dicom.part10.FileMeta`. ``dataset_digest`` covers the
+    data set as sent, after the file meta information; ``pixel_digest`` the value of the pixel data
+    as encoded (of a deflated data set: as inflated), "" if there are none or it was not asked for.
+    Absent attributes are "".
     """
 
     sop_class_uid: str
@@ -68,8 +69,9 @@ class ScannedInstance:
     image_type: tuple[str, ...]
     has_pixels: bool
     dataset_bytes: int
-    dataset_sha256: str
-    pixel_sha256: str
+    dataset_digest: str
+    pixel_digest: str
+    titles: tuple[str, str]
 
 
 def scan_instance(source: Path | IncomingFile, *, hash_pixels: bool = True) -> ScannedInstance:
@@ -79,9 +81,10 @@ def scan_instance(source: Path | IncomingFile, *, hash_pixels: bool = True) -> S
     ----------
     source
         A Part 10 file this node wrote: its own preamble and file meta information, then the data
-        set as sent. A file that has just arrived is read by the descriptor it has.
+        set as sent. A file that has just arrived is read by the descriptor it has, and its digest
+        was computed while it came.
     hash_pixels
-        False leaves ``pixel_sha256`` empty, and saves half of the time a large image takes.
+        False leaves ``pixel_digest`` empty, and saves half of the time a large image takes.
 
     Raises
     ------
@@ -101,9 +104,10 @@ def scan_instance(source: Path | IncomingFile, *, hash_pixels: bool = True) -> S
     """
     try:
         if isinstance(source, IncomingFile):
-            return _scan(source.fd, source.filename, hash_pixels=hash_pixels)
+            digest = source.digest
+            return _scan(source.fd, source.filename, digest, hash_pixels=hash_pixels)
         with source.open("rb", buffering=0) as stream:
-            return _scan(stream.fileno(), str(source), hash_pixels=hash_pixels)
+            return _scan(stream.fileno(), str(source), None, hash_pixels=hash_pixels)
     except OSError as error:
         raise StorageError(f"a received file cannot be read ({type(error).__name__})") from error
     except BadDataset:
@@ -112,13 +116,15 @@ def scan_instance(source: Path | IncomingFile, *, hash_pixels: bool = True) -> S
         raise BadDataset(error.message) from error
 
 
-def _scan(fd: int, name: str, *, hash_pixels: bool) -> ScannedInstance:
-    meta = read_meta(os.pread(fd, MAX_META, 0), own=True)
+def _scan(
+    fd: int, name: str, digest: RunningDigest | None, *, hash_pixels: bool
+) -> ScannedInstance:
+    meta = read_meta(os.pread(fd, OWN_META, 0), own=True)
     with _plain(fd, name, meta) as (plain, start):
         found, values = _elements(plain, start, meta.transfer_syntax_uid)
         pixels = _pixels(found)
         hashed = pixels if hash_pixels else None
-        pixel_sha256 = _digest(plain, hashed.start, hashed.length) if hashed is not None else ""
+        pixel_digest = _digest(plain, hashed.start, hashed.length) if hashed is not None else ""
     size = os.fstat(fd).st_size - meta.dataset_offset
     return ScannedInstance(
         sop_class_uid=values["SOPClassUID"],
@@ -135,8 +141,9 @@ def _scan(fd: int, name: str, *, hash_pixels: bool) -> ScannedInstance:
         image_type=_codes(values["ImageType"]),
         has_pixels=pixels is not None,
         dataset_bytes=size,
-        dataset_sha256=_digest(fd, meta.dataset_offset, size),
-        pixel_sha256=pixel_sha256,
+        dataset_digest=digest.text() if digest else _digest(fd, meta.dataset_offset, size),
+        pixel_digest=pixel_digest,
+        titles=meta.titles,
     )
 
 
@@ -193,7 +200,7 @@ def _pixels(found: dict[int, Value]) -> Value | None:
 
 def _digest(fd: int, start: int, length: int) -> str:
     """Hash part of a file through one small buffer: a map of it would count as our memory."""
-    digest = hashlib.sha256()
+    digest = RunningDigest()
     buffer = memoryview(bytearray(min(_CHUNK, length)))
     while length > 0:
         got = os.preadv(fd, [buffer[: min(_CHUNK, length)]], start)
@@ -201,7 +208,7 @@ def _digest(fd: int, start: int, length: int) -> str:
             raise BadDataset("the file ends before its data set")
         digest.update(buffer[:got])
         start, length = start + got, length - got
-    return digest.hexdigest()
+    return digest.text()
 
 
 @contextmanager

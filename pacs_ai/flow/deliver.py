@@ -72,7 +72,7 @@ def _intact(
     intact = []
     for claimed in batch:
         try:
-            check_result(context.spool, claimed.path, claimed.bytes, claimed.sha256)
+            check_result(context.spool, claimed.path, claimed.bytes, claimed.digest)
         except StorageError as error:
             _put_off(context, peer, claimed, error)
         else:

@@ -1,8 +1,11 @@
 """The same SOP Instance UID again: the first stays byte for byte, whatever comes."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from pacs_ai.dicom.files import dataset_content
 from pacs_ai.dicom.scan import ScannedInstance, scan_instance
+from pacs_ai.digests import comparable
 from pacs_ai.errors import DatabaseBusy, NotDicom, StorageError
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.integrity import check_instances
@@ -30,7 +33,13 @@ class _Known:
 
     row: Instance
     ways: list[tuple[str, str]]
-    identical: bool
+    as_first: bool
+    as_variant: bool
+
+    @property
+    def identical(self) -> bool:
+        """Tell whether the data set that came now is here already."""
+        return self.as_first or self.as_variant
 
 
 def answer(
@@ -58,9 +67,9 @@ def answer(
     inserted
         What became of the study; None if nothing did.
     """
-    known = _known(context, scanned)
+    known = _known(context, path, scanned)
     if known.identical:
-        _keep_one(context, path, scanned, known.row)
+        _keep_one(context, path, known)
         return _SUCCESS, _come_again(context, known, sender)
     if _same_image(context, path, scanned, known.row):
         return _SUCCESS, _set_aside(context, path, size, scanned, known, sender)
@@ -77,14 +86,22 @@ def answer(
     return KEPT_BOTH if keep_both else REFUSED, inserted if inserted.alarm else None
 
 
-def _known(context: FlowContext, scanned: ScannedInstance) -> _Known:
+def _known(context: FlowContext, path: str, scanned: ScannedInstance) -> _Known:
     with context.database.read() as session:
         row = instances.find(session, scanned.sop_instance_uid)
         if row is None:
             raise DatabaseBusy("the row of the instance was removed meanwhile: send it again")
-        digest = scanned.dataset_sha256
-        identical = row.sha256 == digest or instances.has_variant(session, row, digest)
-        return _Known(row, repeats.ways(session, row), identical)
+        ways, variants = repeats.ways(session, row), instances.variant_digests(session, row)
+    file, digest = context.spool.path_of(path), scanned.dataset_digest
+    as_variant = any(_is_same(file, digest, variant) for variant in variants)
+    return _Known(row, ways, _is_same(file, digest, row.digest), as_variant)
+
+
+def _is_same(file: Path, digest: str, known: str) -> bool:
+    """Compare data sets by the algorithm that the known digest was made with."""
+    if comparable(digest, known):
+        return digest == known
+    return dataset_content(file, known).digest == known
 
 
 def _come_again(context: FlowContext, known: _Known, sender: Sender) -> InsertedInstance | None:
@@ -114,7 +131,7 @@ def _set_aside(
     sender: Sender,
 ) -> InsertedInstance | None:
     aside = context.spool.set_aside(path, "variants")
-    variant = instances.SetAside(scanned.transfer_syntax_uid, aside, size, scanned.dataset_sha256)
+    variant = instances.SetAside(scanned.transfer_syntax_uid, aside, size, scanned.dataset_digest)
     opens = _opens(context, known, sender)
     with context.write(sender.calling_aet, busy_seconds=RECEIVE_BUSY_SECONDS) as transaction:
         record(transaction, "instance", known.row.id, "", "", note="variant set aside")
@@ -123,18 +140,19 @@ def _set_aside(
     return inserted if inserted.alarm else again
 
 
-def _keep_one(context: FlowContext, path: str, scanned: ScannedInstance, known: Instance) -> None:
+def _keep_one(context: FlowContext, path: str, known: _Known) -> None:
     """Keep the file that was there, or put the new one in its place if it is not what it was."""
-    if known.sha256 != scanned.dataset_sha256:  # it is a variant's that lies there already
+    row = known.row
+    if not known.as_first:  # it is a variant's that lies there already
         context.spool.delete(path)
         return
     try:
-        check_instances(context.spool, [known])
+        check_instances(context.spool, [row])
     except StorageError:
         size = context.spool.path_of(path).stat().st_size
         with context.write(busy_seconds=RECEIVE_BUSY_SECONDS) as transaction:
-            instances.replace_file(transaction, known.id, path, size)
-        context.spool.delete(known.path)
+            instances.replace_file(transaction, row.id, path, size)
+        context.spool.delete(row.path)
         _log.warning("a stored file was replaced by what came again", file=path)
     else:
         context.spool.delete(path)
@@ -155,4 +173,4 @@ def _same_image(context: FlowContext, path: str, scanned: ScannedInstance, known
         second = scan_instance(context.spool.path_of(path))
     except NotDicom:
         return False
-    return first.pixel_sha256 == second.pixel_sha256
+    return first.pixel_digest == second.pixel_digest

@@ -29,15 +29,15 @@ def check_instances(spool: Spool, rows: Iterable[Instance]) -> None:
     """
     for row in rows:
         path = spool.path_of(row.path)
-        content = dataset_content(path)
-        same = (content.transfer_syntax_uid, content.sha256) == (
+        content = dataset_content(path, row.digest)
+        same = (content.transfer_syntax_uid, content.digest) == (
             row.transfer_syntax_uid,
-            row.sha256,
+            row.digest,
         )
         _judge(path, content, row.bytes, same=same)
 
 
-def check_result(spool: Spool, path: str, size: int, sha256: str) -> None:
+def check_result(spool: Spool, path: str, size: int, digest: str) -> None:
     """Compare a result with what was stored; raises as `check_instances`.
 
     Parameters
@@ -46,8 +46,8 @@ def check_result(spool: Spool, path: str, size: int, sha256: str) -> None:
         In bytes; 0 where the row does not know it.
     """
     file = spool.path_of(path)
-    content = file_content(file)
-    _judge(file, content, size, same=content.sha256 == sha256)
+    content = file_content(file, digest)
+    _judge(file, content, size, same=content.digest == digest)
 
 
 def stored_before(context: FlowContext, sop_instance_uid: str) -> Result | None:
@@ -63,7 +63,7 @@ def stored_before(context: FlowContext, sop_instance_uid: str) -> Result | None:
     if known is None or not known.path:
         return None
     try:
-        check_result(context.spool, known.path, known.bytes, known.sha256)
+        check_result(context.spool, known.path, known.bytes, known.digest)
     except (StorageError, Corrupted) as error:
         if is_outage(context.spool, error):
             raise

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from pacs_ai.dicom.element_encoding import BadDataset
 from pacs_ai.dicom.scan import ScannedInstance, scan_instance
-from pacs_ai.domain import IncomingFile, StudyState
+from pacs_ai.domain import StudyState
 from pacs_ai.errors import NoSpace, NotDicom, StorageError
+from pacs_ai.files import IncomingFile
 from pacs_ai.flow import duplicates
 from pacs_ai.flow.arrivals import ArrivalListener
 from pacs_ai.flow.context import FlowContext
@@ -162,7 +163,7 @@ def _arrival(path: str, size: int, scanned: ScannedInstance) -> instances.Arriva
         modality=scanned.modality[:16],
         path=path,
         bytes=size,
-        sha256=scanned.dataset_sha256,
+        digest=scanned.dataset_digest,
         unusable_reason=passive_reason(scanned),
     )
 

@@ -5,7 +5,7 @@
 
 from collections.abc import Collection, Sequence
 
-from pacs_ai.dicom.scan import scan_instance
+from pacs_ai.dicom.scan import ScannedInstance, scan_instance
 from pacs_ai.domain import TaskKind
 from pacs_ai.engine.base import HeldTask
 from pacs_ai.errors import BundleChanged, NotDicom, StorageError
@@ -32,8 +32,6 @@ from pacs_ai.store.session import BUSY_SECONDS, Session, Transaction
 
 Held = leases.HeldLease | HeldTask
 """What a process holds while it works on it."""
-
-_ADOPTED = Origin(calling_aet="", called_aet="", association_id=None)
 
 _NAMED = 20
 """How many missing files the log names; it gives only the number of the others."""
@@ -103,7 +101,13 @@ def _adopt(context: FlowContext, arrivals: Arrivals, path: str) -> None:
         _log.warning("file of a removed study removed", file=path)
         remove_files(context, [path])
         return
-    adopt(context, arrivals, path, file.stat().st_size, scanned, _ADOPTED)
+    adopt(context, arrivals, path, file.stat().st_size, scanned, _origin(scanned))
+
+
+def _origin(scanned: ScannedInstance) -> Origin:
+    """Return who sent an orphan, to which title: unknown where a version before this wrote it."""
+    calling, called = scanned.titles if all(scanned.titles) else ("", "")
+    return Origin(calling, called, association_id=None)
 
 
 def _remove_stray_results(context: FlowContext) -> None:

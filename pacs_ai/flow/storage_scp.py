@@ -3,7 +3,7 @@
 import threading
 from dataclasses import dataclass
 
-from pacs_ai.domain import IncomingFile
+from pacs_ai.files import IncomingFile
 from pacs_ai.flow.arrivals import ArrivalListener
 from pacs_ai.flow.commitment_scu import report
 from pacs_ai.flow.context import FlowContext

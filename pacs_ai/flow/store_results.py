@@ -1,11 +1,11 @@
 """Results go into the spool; the database says what they state and who gets them."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from pacs_ai.analysis.study import Wanted
 from pacs_ai.config import Rule, sent_to
+from pacs_ai.digests import digest_of
 from pacs_ai.domain import ResultKind
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.integrity import stored_before
@@ -38,11 +38,11 @@ class SpoolWriter:
         """
         known = stored_before(self._context, result.sop_instance_uid)
         if known is not None:
-            path, size, digest = known.path, known.bytes, known.sha256
+            path, size, digest = known.path, known.bytes, known.digest
         else:
             content = result.encode()
             path = self._context.spool.write_result(content, result.suffix)
-            size, digest = len(content), hashlib.sha256(content).hexdigest()
+            size, digest = len(content), digest_of(content)
         return StoredResult(
             kind=result.kind,
             number=result.number,
@@ -50,7 +50,7 @@ class SpoolWriter:
             sop_instance_uid=result.sop_instance_uid,
             series_instance_uid=result.series_instance_uid,
             path=path,
-            sha256=digest,
+            digest=digest,
             send_to=(),
             fresh=known is None,
             bytes=size,

@@ -1,8 +1,7 @@
 """A peer that refuses Comprehensive 3D SR gets the report as Comprehensive SR."""
 
-import hashlib
-
 from pacs_ai.dicom.modules import COMPREHENSIVE_3D_SR
+from pacs_ai.digests import digest_of
 from pacs_ai.domain import TaskKind
 from pacs_ai.errors import InvalidResult
 from pacs_ai.flow.context import FlowContext, pair_key
@@ -41,10 +40,10 @@ def substitute(context: FlowContext, claimed: ClaimedDelivery, job: str, destina
         path, size, digest = (
             context.spool.write_result(report.content, DICOM_SUFFIX),
             len(report.content),
-            hashlib.sha256(report.content).hexdigest(),
+            digest_of(report.content),
         )
     else:
-        path, size, digest = known.path, known.bytes, known.sha256
+        path, size, digest = known.path, known.bytes, known.digest
     made = StoredResult(
         kind=f"{kind} {KIND_SUFFIX}",
         number=number,
@@ -52,7 +51,7 @@ def substitute(context: FlowContext, claimed: ClaimedDelivery, job: str, destina
         sop_instance_uid=report.sop_instance_uid,
         series_instance_uid=report.series_instance_uid,
         path=path,
-        sha256=digest,
+        digest=digest,
         send_to=(destination,),
         fresh=known is None,
         bytes=size,

@@ -4,11 +4,11 @@ The note is a result like any other: stored first, then sent, and tried again. W
 be told stands in the rows: a crash in between loses nothing, and nobody is told twice.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from pacs_ai.dicom.validate import check_dataset
+from pacs_ai.digests import digest_of
 from pacs_ai.domain import ResultKind, TaskKind
 from pacs_ai.errors import InvalidResult, StorageError
 from pacs_ai.flow.context import FlowContext, pair_key
@@ -103,7 +103,7 @@ def _note(
         sop_instance_uid=str(note.SOPInstanceUID),
         series_instance_uid=str(note.SeriesInstanceUID),
         path=context.spool.write_result(content, DICOM_SUFFIX),
-        sha256=hashlib.sha256(content).hexdigest(),
+        digest=digest_of(content),
         send_to=(destination,),
         fresh=True,
         bytes=len(content),

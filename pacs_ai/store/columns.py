@@ -8,6 +8,8 @@ from sqlalchemy.orm import DeclarativeBase
 
 UID = String(64)
 HEX = String(64)
+DIGEST = String(80)
+"""See `pacs_ai.digests`."""
 WORD = String(32)
 
 

@@ -152,7 +152,7 @@ def _exchange_files(transaction: Transaction, study: Study, number: int) -> None
 
 
 def _exchange(variant: Variant, instance: Instance) -> None:
-    for name in ("identity_id", "transfer_syntax_uid", "path", "bytes", "sha256"):
+    for name in ("identity_id", "transfer_syntax_uid", "path", "bytes", "digest"):
         mine, other = getattr(instance, name), getattr(variant, name)
         setattr(instance, name, other)
         setattr(variant, name, mine)

@@ -29,7 +29,7 @@ class ClaimedDelivery:
     sop_instance_uid: str
     created_at: datetime
     bytes: int
-    sha256: str
+    digest: str
     postponed: int
     postponed_for: str
     may_be_held: bool
@@ -85,7 +85,7 @@ def claim(
                     result.sop_instance_uid,
                     delivery.created_at,
                     result.bytes,
-                    result.sha256,
+                    result.digest,
                     delivery.postponed,
                     delivery.postponed_for,
                     may_be_held,

@@ -24,7 +24,7 @@ class Arrival:
     modality: str
     path: str
     bytes: int
-    sha256: str
+    digest: str
     unusable_reason: str = ""
 
 
@@ -35,7 +35,7 @@ class SetAside:
     transfer_syntax_uid: str
     path: str
     bytes: int
-    sha256: str
+    digest: str
 
 
 def find(session: Session, sop_instance_uid: str) -> Instance | None:
@@ -77,12 +77,11 @@ def insert_variant(
     transaction.flush()
 
 
-def has_variant(session: Session, instance: Instance, sha256: str) -> bool:
-    """Tell whether these bytes were set aside for an instance before."""
-    query = sa.select(Variant.id).where(
-        Variant.instance_id == instance.id, Variant.sha256 == sha256
-    )
-    return session.scalar(query) is not None
+def variant_digests(session: Session, instance: Instance) -> Sequence[str]:
+    """Return the digests of the data sets that were set aside for an instance."""
+    return session.scalars(
+        sa.select(Variant.digest).where(Variant.instance_id == instance.id)
+    ).all()
 
 
 def of_revision(session: Session, study_id: StudyId, revision: int) -> Sequence[Instance]:

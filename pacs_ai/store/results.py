@@ -24,7 +24,7 @@ class StoredResult:
     sop_instance_uid: str
     series_instance_uid: str
     path: str
-    sha256: str
+    digest: str
     send_to: tuple[str, ...]
     fresh: bool
     bytes: int = 0
@@ -50,7 +50,7 @@ def keep(transaction: Transaction, job_id: JobId, made: StoredResult) -> int:
     """
     row = find(transaction, made.sop_instance_uid)
     if row is not None and made.fresh:
-        row.path, row.sha256, row.bytes = made.path, made.sha256, made.bytes
+        row.path, row.digest, row.bytes = made.path, made.digest, made.bytes
     if row is None:
         row = insert(transaction, job_id, transaction.get_one(Job, job_id).correction, made)
     return row.id
@@ -68,7 +68,7 @@ def insert(transaction: Transaction, job_id: JobId, correction: int, made: Store
         series_instance_uid=made.series_instance_uid,
         path=made.path,
         bytes=made.bytes,
-        sha256=made.sha256,
+        digest=made.digest,
     )
     transaction.add(row)
     transaction.flush()

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pacs_ai.store.columns import HEX, UID, WORD, Base
+from pacs_ai.store.columns import DIGEST, HEX, UID, WORD, Base
 
 
 class Study(Base):
@@ -79,7 +79,7 @@ class Instance(Base):
     modality: Mapped[str] = mapped_column(String(16))
     path: Mapped[str] = mapped_column(String(255), unique=True)
     bytes: Mapped[int]
-    sha256: Mapped[str] = mapped_column(HEX)
+    digest: Mapped[str] = mapped_column(DIGEST)
     received_at: Mapped[datetime]
     unusable_reason: Mapped[str] = mapped_column(Text, default="")
     missing: Mapped[bool] = mapped_column(default=False, server_default=false())
@@ -98,7 +98,7 @@ class Variant(Base):
     transfer_syntax_uid: Mapped[str] = mapped_column(UID)
     path: Mapped[str] = mapped_column(String(255), unique=True)
     bytes: Mapped[int]
-    sha256: Mapped[str] = mapped_column(HEX)
+    digest: Mapped[str] = mapped_column(DIGEST)
     received_at: Mapped[datetime]
 
 
@@ -174,7 +174,7 @@ class Result(Base):
     series_instance_uid: Mapped[str] = mapped_column(UID)
     path: Mapped[str] = mapped_column(String(255))
     bytes: Mapped[int] = mapped_column(default=0)
-    sha256: Mapped[str] = mapped_column(HEX)
+    digest: Mapped[str] = mapped_column(DIGEST)
 
 
 class Delivery(Base):

@@ -24,9 +24,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from pacs_ai.domain import IncomingFile
+from pacs_ai.digests import RunningDigest
 from pacs_ai.errors import ConfigError, StorageError
-from pacs_ai.files import sync_folder, translated
+from pacs_ai.files import IncomingFile, sync_folder, translated
 from pacs_ai.store.disk import begin_to_write, remove
 from pacs_ai.store.sitekey import made_key
 
@@ -122,7 +122,7 @@ class Spool:
         name = random.getrandbits(128)
         file = f"{self._parts}/{name:032x}{_PART}"
         with translated(file):
-            return IncomingFile(file, os.open(file, _NEW, 0o600))
+            return IncomingFile(file, os.open(file, _NEW, 0o600), RunningDigest())
 
     def discard(self, incoming: IncomingFile) -> None:
         """Remove a file whose instance is not kept."""

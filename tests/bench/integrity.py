@@ -73,7 +73,7 @@ def instances(folder: Path, rounds: int) -> list[Outcome]:
         row = Instance(
             path=path.name,
             bytes=content.size,
-            sha256=content.sha256,
+            digest=content.digest,
             transfer_syntax_uid=content.transfer_syntax_uid,
         )
         comparing = median_ms(lambda row=row: check_instances(spool, [row]), rounds)  # type: ignore[misc]
@@ -97,7 +97,7 @@ def results(folder: Path, rounds: int) -> list[Outcome]:
         content = file_content(path)
         comparing = median_ms(
             lambda path=path, content=content: check_result(  # type: ignore[misc]
-                spool, path.name, content.size, content.sha256
+                spool, path.name, content.size, content.digest
             ),
             rounds,
         )

@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from pacs_ai.domain import IncomingFile
+from pacs_ai.files import IncomingFile
 from pacs_ai.net.commitment_dataset import CommitmentReport
 from pacs_ai.net.scp.handlers import AssociationInfo, ReceivedInstance, StoreAnswer
 from pacs_ai.net.scp.server import ServerSettings, StorageServer

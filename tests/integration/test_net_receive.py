@@ -12,8 +12,8 @@ from pydicom import dcmread
 from pynetdicom import AE, build_context
 from pynetdicom.dsutils import split_dataset
 
-from pacs_ai.domain import IncomingFile
 from pacs_ai.errors import NoSpace
+from pacs_ai.files import IncomingFile
 from pacs_ai.net import commitment_dataset
 from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.net.scu import client

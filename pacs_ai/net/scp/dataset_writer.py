@@ -5,7 +5,7 @@ from functools import lru_cache
 from struct import Struct
 from typing import Protocol
 
-from pacs_ai.domain import IncomingFile
+from pacs_ai.files import IncomingFile
 from pacs_ai.net.implementation import IMPLEMENTATION_VERSION
 from pacs_ai.net.scp.receive_buffer import Spillable
 from pacs_ai.uids import IMPLEMENTATION_CLASS_UID
@@ -57,11 +57,14 @@ class FileWriter:
         self.size = 0
         self.limit = limit
         self.error: OSError | None = None
+        self._digest = incoming.digest
         self._pending: list[bytes | memoryview] = [head]
 
     def write(self, view: memoryview) -> None:
         """Gather some bytes."""
         self.size += len(view)
+        if self._digest is not None:
+            self._digest.update(view)
         self._pending.append(view)
         if len(self._pending) >= _MAX_PENDING:
             self.spill()
@@ -120,17 +123,29 @@ def _write_rest(fd: int, data: bytes) -> None:
         data = data[os.write(fd, data) :]
 
 
-def file_head(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
+def file_head(
+    sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str, titles: tuple[str, str]
+) -> bytes:
     """Return preamble, ``DICM`` and file meta information (PS3.10 Section 7.1).
 
+    Parameters
+    ----------
+    titles
+        Calling and called AE title of the association, so that a file keeps its sender if its row
+        is lost.
+
+    Notes
+    -----
     The preamble is zero: what a peer puts there is never stored.
     """
-    template = _template(sop_class_uid, len(sop_instance_uid), transfer_syntax_uid)
+    template = _template(sop_class_uid, len(sop_instance_uid), transfer_syntax_uid, titles)
     return sop_instance_uid.encode("ascii").join(template)
 
 
 @lru_cache(maxsize=1024)
-def _template(sop_class_uid: str, length: int, transfer_syntax_uid: str) -> tuple[bytes, bytes]:
+def _template(
+    sop_class_uid: str, length: int, transfer_syntax_uid: str, titles: tuple[str, str]
+) -> tuple[bytes, bytes]:
     """Encode what instances have in common, all but the SOP Instance UID.
 
     Not by pydicom: what a peer negotiated has to be written even where it breaks a rule of its
@@ -144,6 +159,8 @@ def _template(sop_class_uid: str, length: int, transfer_syntax_uid: str) -> tupl
         + _short(0x0010, b"UI", transfer_syntax_uid)
         + _short(0x0012, b"UI", IMPLEMENTATION_CLASS_UID)
         + _short(0x0013, b"SH", IMPLEMENTATION_VERSION)
+        + _short(0x0017, b"AE", titles[0])
+        + _short(0x0018, b"AE", titles[1])
     )
     group_length = _SHORT.pack(2, 0x0000, b"UL", 4)
     group_length += (len(before) + length + len(after)).to_bytes(4, "little")
@@ -151,7 +168,7 @@ def _template(sop_class_uid: str, length: int, transfer_syntax_uid: str) -> tupl
 
 
 def _short(element: int, vr: bytes, text: str) -> bytes:
-    value = text.encode("ascii")
+    value = text.encode("latin-1")  # as titles are decoded: a peer may break the rule of its VR
     value += (b"\0" if vr == b"UI" else b" ") * (len(value) % 2)
     return _SHORT.pack(2, element, vr, len(value)) + value
 

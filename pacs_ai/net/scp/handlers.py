@@ -6,7 +6,7 @@ All methods are called from the thread of the association concerned, several at 
 from dataclasses import dataclass
 from typing import Protocol
 
-from pacs_ai.domain import IncomingFile
+from pacs_ai.files import IncomingFile
 from pacs_ai.net.commitment_dataset import CommitmentReport, SopReference
 
 

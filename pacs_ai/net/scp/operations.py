@@ -237,7 +237,8 @@ def begin_store(
     except Exception as error:  # noqa: BLE001 - as in `Store`
         _log.error("receive failed unexpectedly", error=type(error).__name__)
         return Respond(services, context, command, Status.HANDLER_FAILED, "internal error")
-    head = file_head(sop_class, instance, context.transfer_syntax)
+    titles = (services.info.calling_aet, services.info.called_aet)
+    head = file_head(sop_class, instance, context.transfer_syntax, titles)
     return Store(services, context, command, FileWriter(incoming, head, services.max_instance))
 
 

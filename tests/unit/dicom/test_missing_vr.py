@@ -48,7 +48,7 @@ def encode(elements: list[Element], order: str = "<") -> bytes:
 
 def write(folder: Path, data: bytes, syntax: UID = ExplicitVRLittleEndian) -> Path:
     path = folder / "x.dcm"
-    path.write_bytes(file_head(CT, "1.2.3", syntax) + data)
+    path.write_bytes(file_head(CT, "1.2.3", syntax, ("MODALITY", "AI_NODE")) + data)
     return path
 
 
@@ -62,7 +62,9 @@ def same_as_sound(path: Path) -> None:
     assert header.image_type == ("ORIGINAL", "PRIMARY")
     assert read_facts(path, ["PatientName"])["PatientName"] == "A^B"
     sound = path.with_name("sound.dcm")
-    sound.write_bytes(file_head(CT, "1.2.3", ExplicitVRLittleEndian) + encode(SOUND))
+    sound.write_bytes(
+        file_head(CT, "1.2.3", ExplicitVRLittleEndian, ("MODALITY", "AI_NODE")) + encode(SOUND)
+    )
     shown = read_pixels(path, 1)
     assert shown.max() > shown.min()
     np.testing.assert_array_equal(shown, read_pixels(sound, 1))

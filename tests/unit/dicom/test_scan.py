@@ -1,6 +1,5 @@
 """What is taken, and what it tells."""
 
-import hashlib
 import struct
 import tracemalloc
 import zlib
@@ -19,6 +18,7 @@ from pydicom.uid import (
 
 from pacs_ai.dicom.element_encoding import BadDataset
 from pacs_ai.dicom.scan import scan_instance
+from pacs_ai.digests import digest_of
 from tests.unit.dicom.raw_dataset import (
     ACCEPTED,
     CT,
@@ -43,9 +43,9 @@ def test_what_a_whole_data_set_tells(check):
     assert seen.transfer_syntax_uid == ExplicitVRLittleEndian
     assert seen.has_pixels
     assert seen.dataset_bytes == len(PLAIN)
-    assert seen.dataset_sha256 == hashlib.sha256(PLAIN).hexdigest()
-    assert seen.pixel_sha256 == hashlib.sha256(bytes(range(48))).hexdigest()
-    assert check(PLAIN, hash_pixels=False).pixel_sha256 == ""
+    assert seen.dataset_digest == digest_of(PLAIN)
+    assert seen.pixel_digest == digest_of(bytes(range(48)))
+    assert check(PLAIN, hash_pixels=False).pixel_digest == ""
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_every_encoding_tells_the_same(make, syntax):
     )
     assert seen.image_type == ("DERIVED", "PRIMARY")
     assert seen.transfer_syntax_uid == syntax
-    assert len(seen.pixel_sha256) == 64
+    assert len(seen.pixel_digest) == 71
 
 
 def test_values_in_another_character_set(make):
@@ -89,7 +89,7 @@ def test_values_in_another_character_set(make):
 
 @pytest.mark.parametrize("extra", ACCEPTED.values(), ids=ACCEPTED.keys())
 def test_what_archives_accept(check, extra):
-    assert check(IDENTITY + extra + PIXELS).pixel_sha256 == check(PLAIN).pixel_sha256
+    assert check(IDENTITY + extra + PIXELS).pixel_digest == check(PLAIN).pixel_digest
 
 
 def test_padding_at_the_end(check):
@@ -120,7 +120,7 @@ def test_compressed_pixels_in_their_syntax(check):
     frames = encapsulate([b"abcd", b"ef"], has_bot=True)
     value = element(0x7FE00010, "OB", frames, UNDEFINED) + SEQUENCE_END
     seen = check(IDENTITY + value, RLELossless)
-    assert seen.pixel_sha256 == hashlib.sha256(frames).hexdigest()
+    assert seen.pixel_digest == digest_of(frames)
 
 
 def test_leading_zeros_in_a_uid_are_taken(check):
@@ -131,8 +131,8 @@ def test_leading_zeros_in_a_uid_are_taken(check):
 def test_deflated_data_sets(check):
     packed = deflate(PLAIN)
     seen = check(packed, DeflatedExplicitVRLittleEndian)
-    assert seen.pixel_sha256 == check(PLAIN).pixel_sha256
-    assert seen.dataset_sha256 == hashlib.sha256(packed).hexdigest()
+    assert seen.pixel_digest == check(PLAIN).pixel_digest
+    assert seen.dataset_digest == digest_of(packed)
     trailer = struct.pack("<II", zlib.crc32(PLAIN), len(PLAIN))
     for tail in (b"\0", trailer):
         assert check(packed + tail, DeflatedExplicitVRLittleEndian).has_pixels

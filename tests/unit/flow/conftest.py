@@ -1,17 +1,20 @@
 """What arrives at a node: one CT slice, and the ways to hand it to the receive step."""
 
-import os
 from collections.abc import Callable
+from io import BytesIO
 
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.filewriter import dcmwrite
+from pydicom.uid import CTImageStorage
 
+from pacs_ai.dicom.part10 import read_meta
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.receive import receive
+from pacs_ai.net.scp.dataset_writer import FileWriter, file_head
 from pacs_ai.net.scp.handlers import AssociationInfo, ReceivedInstance, StoreAnswer
 
 
@@ -52,15 +55,21 @@ def received_of(
     context: FlowContext, dataset: Dataset, association: str = "a", cut: int = 0, **command: str
 ) -> ReceivedInstance:
     """What the listener hands over when a data set has arrived."""
-    incoming = context.spool.new_incoming()
-    with os.fdopen(os.dup(incoming.fd), "wb") as file:
-        dcmwrite(file, dataset)
-        file.truncate(file.tell() - cut)
+    info = AssociationInfo(association, "MODALITY", "AI_NODE", "127.0.0.1", 0.0)
+    encoded = BytesIO()
+    dcmwrite(encoded, dataset)
+    sent = encoded.getvalue()
+    sent = sent[read_meta(sent).dataset_offset : len(sent) - cut]
+    syntax = str(dataset.file_meta.TransferSyntaxUID)
+    head = file_head(CTImageStorage, "1.2.3", syntax, (info.calling_aet, info.called_aet))
+    writer = FileWriter(context.spool.new_incoming(), head, len(sent))
+    writer.write(memoryview(sent))
+    writer.spill()
     return ReceivedInstance(
-        association=AssociationInfo(association, "MODALITY", "AI_NODE", "127.0.0.1", 0.0),
-        file=incoming,
+        association=info,
+        file=writer.incoming,
         sop_class_uid=command.get("sop_class_uid", str(dataset.get("SOPClassUID", ""))),
         sop_instance_uid=command.get("sop_instance_uid", str(dataset.get("SOPInstanceUID", ""))),
-        transfer_syntax_uid=str(dataset.file_meta.TransferSyntaxUID),
-        bytes=incoming.path.stat().st_size,
+        transfer_syntax_uid=syntax,
+        bytes=writer.size,
     )

@@ -1,6 +1,5 @@
 """A job whose results are made and wait for their destinations: no analysis, no network."""
 
-import hashlib
 from dataclasses import dataclass, replace
 from io import BytesIO
 
@@ -9,6 +8,7 @@ import sqlalchemy as sa
 from pydicom.data import get_testdata_file
 
 from pacs_ai.config import DimsePeer, Peer
+from pacs_ai.digests import digest_of
 from pacs_ai.domain import JobId, TaskKind
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.deliver import deliver, release
@@ -112,8 +112,8 @@ def _kept(node: FlowContext, number: int, changes: dict[str, object]) -> StoredR
     result = made(number, **values)
     content = _dicom(result.sop_class_uid, result.sop_instance_uid)
     path = node.spool.write_result(content, ".dcm")
-    digest = hashlib.sha256(content).hexdigest()
-    return replace(result, path=path, bytes=len(content), sha256=digest)
+    digest = digest_of(content)
+    return replace(result, path=path, bytes=len(content), digest=digest)
 
 
 def _dicom(sop_class_uid: str, sop_instance_uid: str) -> bytes:

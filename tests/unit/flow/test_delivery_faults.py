@@ -9,7 +9,8 @@ import pytest
 from pydicom.dataset import Dataset
 
 from pacs_ai.clock import ManualClock
-from pacs_ai.domain import DeliveryState, IncomingFile, JobState
+from pacs_ai.domain import DeliveryState, JobState
+from pacs_ai.files import IncomingFile
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.deliver import deliver
 from pacs_ai.net.scp.handlers import StoreAnswer

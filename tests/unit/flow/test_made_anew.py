@@ -47,11 +47,11 @@ def test_lost_or_damaged_it_is_made_anew_under_its_uid(patient: Patient, fault: 
     reroute(patient)
     assert uids(patient) == before
     again, same = patient.results()
-    assert (same.path, same.sha256) == (kept.path, kept.sha256)
-    check_result(patient.context.spool, again.path, again.bytes, again.sha256)
+    assert (same.path, same.digest) == (kept.path, kept.digest)
+    check_result(patient.context.spool, again.path, again.bytes, again.digest)
 
 
 def test_one_that_is_whole_stays_what_it_is(patient: Patient) -> None:
-    before = [(one.path, one.sha256) for one in patient.results()]
+    before = [(one.path, one.digest) for one in patient.results()]
     reroute(patient)
-    assert [(one.path, one.sha256) for one in patient.results()] == before
+    assert [(one.path, one.digest) for one in patient.results()] == before

@@ -87,7 +87,7 @@ def test_a_result_made_again_after_that_has_its_file_again(
     with context.database.read() as session:
         row = results.find(session, "2.25.1")
         assert row is not None
-        assert (row.path, row.sha256) == (path, "11" * 32)
+        assert (row.path, row.digest) == (path, "11" * 32)
 
 
 @pytest.mark.usefixtures("received")

@@ -10,8 +10,9 @@ from pydicom.dataset import Dataset
 from pacs_ai.clock import ManualClock
 from pacs_ai.config import Config, DimsePeer, Rule
 from pacs_ai.dicom.modules import COMPREHENSIVE_3D_SR
-from pacs_ai.domain import IncomingFile, JobState, TaskKind
+from pacs_ai.domain import JobState, TaskKind
 from pacs_ai.errors import NoSpace
+from pacs_ai.files import IncomingFile
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.deliver import deliver
 from pacs_ai.net.scp.handlers import StoreAnswer

@@ -35,7 +35,7 @@ def arrival(number: int = 1, **changes: object) -> instances.Arrival:
         "modality": "CT",
         "path": f"node/instances/aa/{number}.dcm",
         "bytes": 10,
-        "sha256": "b" * 64,
+        "digest": "b" * 64,
     }
     return instances.Arrival(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -71,7 +71,7 @@ def made(number: int = 1, **changes: object) -> results.StoredResult:
         "sop_instance_uid": f"2.25.{number}",
         "series_instance_uid": "2.25.100",
         "path": f"node/results/aa/{number}.dcm",
-        "sha256": "d" * 64,
+        "digest": "d" * 64,
         "send_to": ("pacs",),
         "fresh": True,
     }

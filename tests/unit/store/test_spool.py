@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pacs_ai.domain import IncomingFile
 from pacs_ai.errors import NoSpace, StorageError
+from pacs_ai.files import IncomingFile
 from pacs_ai.store.spool import Spool
 
 

@@ -89,7 +89,7 @@ class WhoseStudy(RuleBasedStateMachine):
     def _again(
         self, session: Session, known: Instance, who: admission.Sender, patient: str
     ) -> None:
-        if not instances.has_variant(session, known, patient):
+        if patient not in instances.variant_digests(session, known):
             path = f"node/variants/{self.seconds}-{known.id}.dcm"
             aside = instances.SetAside("1.2.840.10008.1.2", path, 9, patient)
             admission.set_aside(session, known, aside, who)
