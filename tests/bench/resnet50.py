@@ -5,10 +5,14 @@ What it says of an image means nothing; how long it takes is what a trained one 
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pacs_ai.model.bundle import HEAD, MANIFEST, NETWORK
+
+if TYPE_CHECKING:
+    import keras
 
 CLASSES = 14
 SIDE = 224
@@ -43,20 +47,25 @@ code = {{ value = "CLASS{number}", scheme = "99BENCH", meaning = "Class {number}
 """
 
 
-def resnet50_bundle(folder: Path) -> Path:
-    """Write the bundle; the same weights each time."""
-    import keras  # noqa: PLC0415 - takes seconds, and only this needs it
+def resnet50_network() -> "keras.Model":
+    """Make the network; the same weights each time."""
+    import keras  # noqa: PLC0415 - takes seconds, and few need it
     from keras import applications, layers  # noqa: PLC0415
-
-    from training.bundle.convert import to_onnx  # noqa: PLC0415 - loads TensorFlow
-    from training.networks.head import split_head  # noqa: PLC0415
 
     keras.utils.set_random_seed(1)
     image = keras.Input((SIDE, SIDE, 3), name="image")
     x = applications.ResNet50(include_top=False, weights=None, input_tensor=image).output
     x = layers.Activation("linear", name="features")(x)
     x = layers.GlobalAveragePooling2D(name="pooled")(x)
-    network = keras.Model(image, layers.Dense(CLASSES, name="logits", dtype="float32")(x))
+    return keras.Model(image, layers.Dense(CLASSES, name="logits", dtype="float32")(x))
+
+
+def resnet50_bundle(folder: Path) -> Path:
+    """Write the bundle; the same weights each time."""
+    from training.bundle.convert import to_onnx  # noqa: PLC0415 - loads TensorFlow
+    from training.networks.head import split_head  # noqa: PLC0415
+
+    network = resnet50_network()
     _, dense = split_head(network)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / NETWORK).write_bytes(to_onnx(network))
