@@ -2,17 +2,29 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from pacs_ai.analysis.kept_frames import KeptFrames
+from pacs_ai.analysis.read_ahead import read_ahead
 from pacs_ai.coverage import NAMED, LeftOut, Unseen
 from pacs_ai.dicom.header import read_header
-from pacs_ai.dicom.pixels import decode_frame, render_frame
+from pacs_ai.dicom.pixels import DecodedFrame, decode_frame, render_frame
+from pacs_ai.dicom.rendering_reservation import RenderingReservation
 from pacs_ai.dicom.series import VOLUME_MODALITIES, InputRules, Selection, select_images
 from pacs_ai.domain import ImagePrediction, InstanceHeader, StudyPrediction
 from pacs_ai.errors import NoFittingSeries, NotDicom, UnsupportedPixels
+from pacs_ai.model.network import Floats
 from pacs_ai.model.predict import Classifier
+from pacs_ai.model.preprocess import preprocess
+from pacs_ai.model.spec import InputSpec
+
+READ_AHEAD_BYTES = 1 << 28
+"""Memory for images that are read while earlier ones are predicted."""
+
+_BYTES_A_PIXEL = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +50,16 @@ class OpenedStudy:
     ids: dict[Path, int] = field(default_factory=dict)
     closed: list[Source] = field(default_factory=list)
     faults: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Image:
+    """One image: decoded, as the network is shown it, its rows and columns, and its cautions."""
+
+    decoded: DecodedFrame
+    x: Floats
+    size: tuple[int, ...]
+    reservations: tuple[RenderingReservation, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,31 +122,11 @@ def predict_study(classifier: Classifier, sources: Sequence[Source]) -> Predicte
         If they are unlike the images of training, and the bundle withholds results of such images.
     """
     opened = open_sources(sources)
-    spec, applicability = classifier.bundle.input, classifier.bundle.applicability
-    wanted = InputRules(spec.modalities, spec.max_images, applicability.refusal, spec.images)
+    spec, refusal = classifier.bundle.input, classifier.bundle.applicability.refusal
+    wanted = InputRules(spec.modalities, spec.max_images, refusal, spec.images)
     selection = _select(opened, wanted)
-    images: list[ImagePrediction] = []
     frames = KeptFrames(classifier.identity)
-    failed: list[tuple[InstanceHeader, int, str]] = []
-    for header, frame in selection.frames:
-        try:
-            decoded = decode_frame(header.path, frame)
-            image = render_frame(decoded, spec.windows)
-            seen = classifier.predict_image(image.grey)
-        except (NotDicom, UnsupportedPixels) as error:
-            failed.append((header, frame, error.message))
-        else:
-            images.append(
-                ImagePrediction(
-                    header,
-                    frame,
-                    seen.probabilities,
-                    seen.saliency,
-                    seen.outlier,
-                    (*applicability.misfits(header), *image.reservations),
-                )
-            )
-            frames.offer(images[-1], decoded)
+    images, failed = _predict_images(classifier, selection, frames)
     if not images:
         reasons = "; ".join(sorted({reason for *_, reason in failed}))
         raise UnsupportedPixels(f"none of {len(failed)} images can be decoded: {reasons}")
@@ -135,6 +137,55 @@ def predict_study(classifier: Classifier, sources: Sequence[Source]) -> Predicte
         used=frozenset(opened.ids[image.header.path] for image in images),
         frames=frames,
     )
+
+
+def _predict_images(
+    classifier: Classifier, selection: Selection, frames: KeptFrames
+) -> tuple[list[ImagePrediction], list[tuple[InstanceHeader, int, str]]]:
+    """Predict one image after the other while the next are read; say which cannot be read."""
+    images: list[ImagePrediction] = []
+    failed: list[tuple[InstanceHeader, int, str]] = []
+    spec, misfits = classifier.bundle.input, classifier.bundle.applicability.misfits
+    ahead = read_ahead(
+        partial(_read, spec),
+        selection.frames,
+        _size,
+        threads=classifier.threads,
+        most=READ_AHEAD_BYTES,
+    )
+    with closing(ahead):
+        for (header, frame), reading in ahead:
+            try:
+                image = reading.result()
+            except (NotDicom, UnsupportedPixels) as error:
+                failed.append((header, frame, error.message))
+                continue
+            seen = classifier.predict_input(image.x, image.size)
+            images.append(
+                ImagePrediction(
+                    header,
+                    frame,
+                    seen.probabilities,
+                    seen.saliency,
+                    seen.outlier,
+                    (*misfits(header), *image.reservations),
+                )
+            )
+            frames.offer(images[-1], image.decoded)
+    return images, failed
+
+
+def _read(spec: InputSpec, item: tuple[InstanceHeader, int]) -> _Image:
+    header, frame = item
+    decoded = decode_frame(header.path, frame)
+    shown = render_frame(decoded, spec.windows)
+    return _Image(decoded, preprocess(shown.grey, spec), shown.grey.shape, shown.reservations)
+
+
+def _size(item: tuple[InstanceHeader, int]) -> int:
+    """Return how many bytes it takes to read an image: its stored values twice, and floats."""
+    header, _ = item
+    return _BYTES_A_PIXEL * header.rows * header.columns
 
 
 def _select(opened: OpenedStudy, wanted: InputRules) -> Selection:

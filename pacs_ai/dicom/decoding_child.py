@@ -118,6 +118,7 @@ class DecodingChild:
                     start_new_session=os.getsid(0) != os.getpid(),
                 )
         except OSError as error:
+            self.stop()
             raise StorageError("no process for decoding can be started") from error
         return self.channel
 

@@ -39,6 +39,8 @@ class Classifier:
         The model.
     runtime
         Its network, loaded.
+    threads
+        How many threads an analysis may use, for one prediction and for reading images.
 
     Attributes
     ----------
@@ -48,8 +50,9 @@ class Classifier:
         The runtime.
     """
 
-    def __init__(self, bundle: ModelBundle, runtime: Runtime) -> None:
+    def __init__(self, bundle: ModelBundle, runtime: Runtime, threads: int = 1) -> None:
         self.bundle = bundle
+        self.threads = threads
         self.computed_by = runtime.computed_by
         self.identity: ModelIdentity = replace(
             bundle.identity, runtime=str(self.computed_by), probe_sha256=runtime.probe_sha256
@@ -59,15 +62,34 @@ class Classifier:
     @classmethod
     def load(cls, bundle: ModelBundle, threads: int = 1, provider: Provider = onnx_cpu) -> Self:
         """Load the network of a bundle; see `Runtime`."""
-        return cls(bundle, Runtime(bundle, threads, provider))
+        return cls(bundle, Runtime(bundle, threads, provider), threads)
 
     def predict_image(self, pixels: Floats) -> ImageOutput:
-        """Classify and explain one image, and tell how far it lies from those of training.
+        """Preprocess one image, and predict it as `predict_input` does.
 
         Parameters
         ----------
         pixels
             Display values, shape (rows, columns), in [0, 1].
+
+        Raises
+        ------
+        UnsupportedPixels
+            If ``pixels`` is not one grey image of finite values.
+        RuntimeFailed
+            If the network fails.
+        """
+        return self.predict_input(preprocess(pixels, self.bundle.input), pixels.shape)
+
+    def predict_input(self, x: Floats, size: tuple[int, ...]) -> ImageOutput:
+        """Classify and explain one image, and tell how far it lies from those of training.
+
+        Parameters
+        ----------
+        x
+            What `preprocess` made of the image.
+        size
+            Rows and columns that the image has.
 
         Returns
         -------
@@ -79,24 +101,21 @@ class Classifier:
 
         Raises
         ------
-        UnsupportedPixels
-            If ``pixels`` is not one grey image of finite values.
         RuntimeFailed
             If the network fails.
         """
-        spec = self.bundle.input
-        logits, features = self._runtime.predict(preprocess(pixels, spec))
+        logits, features = self._runtime.predict(x)
         maps = np.zeros((len(self.identity.classes), *features.shape[1:3]), dtype=np.float32)
         for index, entry in enumerate(self.identity.classes):
             if entry.positive and not self.identity.unexplained:
                 maps[index] = gradcam(features[0], self.bundle.class_weights[index])
         chances = activate(logits[0], self.identity.activation, self.bundle.temperature)
-        rows, columns = pixels.shape
+        rows, columns = size
         outliers = self.bundle.outliers
         pooled = features.mean(axis=(1, 2))
         return ImageOutput(
             probabilities=tuple(float(p) for p in chances),
-            saliency=GridMaps(maps, rows, columns, spec),
+            saliency=GridMaps(maps, rows, columns, self.bundle.input),
             outlier=None if outliers is None else float(outliers.score(pooled)[0]),
         )
 
