@@ -13,7 +13,7 @@ from tests.bench.programs import wait_for
 from tests.bench.states import ROOT, environment
 from tests.ports import free_port
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 """Seconds after which a report is given up."""
 
 _CONFIG = """
