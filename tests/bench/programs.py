@@ -6,15 +6,17 @@ is built on it) would wait 40 ms for every response.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.bench.sender import TITLE, Sender, connect, send_association, send_raw
+from tests.bench.states import BEFORE, ROOT, environment
 from tests.conftest import find_tool
 from tests.ports import free_port
 
@@ -27,6 +29,7 @@ port = {port}
 min_free_gb = 0
 """
 START_SECONDS = 60
+END_SECONDS = 10
 SETTLE_SECONDS = 0.3
 
 
@@ -34,13 +37,15 @@ SETTLE_SECONDS = 0.3
 class Program:
     """A receiver: how to start it for a port and a folder, and how to speak to it.
 
-    ``slow``: one more sender drips an instance for as long as the others send.
+    ``slow``: one more sender drips an instance for as long as the others send. ``checkout``: of
+    this repository, whose code it runs.
     """
 
     name: str
     command: Callable[[int, Path], list[str]]
     send: Sender = send_association
     slow: bool = False
+    checkout: Path = ROOT
 
 
 def module(name: str, *arguments: str) -> Callable[[int, Path], list[str]]:
@@ -85,6 +90,7 @@ def pynetdicom(port: int, folder: Path) -> list[str]:
 
 
 OURS = "pacs-ai"
+OLD = f"pacs-ai of {BEFORE}"
 BARE = "the same without protections"
 RAW = "raw TCP to file"
 RAW_FSYNC = "raw TCP to file with fsync"
@@ -108,7 +114,11 @@ ALL = {
 }
 """By name; the protocol alone."""
 
-WHOLE = ALL | {OURS: Program(OURS, node()), TWO: Program(TWO, node("acceptors = 2"))}
+WHOLE = ALL | {
+    OURS: Program(OURS, node()),
+    OLD: Program(OLD, node()),
+    TWO: Program(TWO, node("acceptors = 2")),
+}
 """By name; with the node as it is: every instance checked, hashed, flushed, and in the database."""
 
 BESIDE_A_SLOW_ONE = {name: replace(program, slow=True) for name, program in ALL.items()} | {
@@ -119,13 +129,18 @@ BESIDE_A_SLOW_ONE = {name: replace(program, slow=True) for name, program in ALL.
 
 @contextmanager
 def running(program: Program, folder: Path) -> Iterator[tuple[int, int]]:
-    """Start a receiver; gives its process id and its port once it listens."""
+    """Start a receiver; gives its process id and its port once it listens.
+
+    At the end none of its processes is left: a forked one may still write when the first has ended.
+    """
     port = free_port()
     process = subprocess.Popen(
         program.command(port, folder),
-        env={**os.environ, "TCP_NODELAY": "1"},
+        env={**environment(program.checkout), "TCP_NODELAY": "1"},
+        cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         wait_for(port, process)
@@ -133,6 +148,19 @@ def running(program: Program, folder: Path) -> Iterator[tuple[int, int]]:
     finally:
         process.terminate()
         process.wait()
+        end_group(process.pid)
+
+
+def end_group(group: int) -> None:
+    """End what is left of a group of processes, and wait until nothing is."""
+    sent = signal.SIGTERM
+    deadline = time.monotonic() + END_SECONDS
+    with suppress(ProcessLookupError):
+        while True:
+            os.killpg(group, sent)
+            time.sleep(0.02)
+            if time.monotonic() > deadline:
+                sent = signal.SIGKILL
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

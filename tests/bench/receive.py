@@ -1,6 +1,6 @@
 """Receive rates of the node and of other programs, on one machine, in one run.
 
-Usage: ``python -m tests.bench.receive [--rounds 5] [--loads one,small,...] [--write]``
+Usage: ``python -m tests.bench.receive [--rounds 5] [--loads one,...] [--old CHECKOUT] [--write]``
 
 Rounds are interleaved, so that what else the machine does meets all alike; medians count. Before
 a round each receiver takes a small association, so that nobody is measured while it warms up.
@@ -24,6 +24,7 @@ from tests.bench.figures import Figures, Round, summary
 from tests.bench.loads import CASES, MEMORY, Case
 from tests.bench.programs import OURS, Program, running
 from tests.bench.sender import PIECE, Load, Material, drip
+from tests.bench.states import old_checkout
 
 
 def say(line: str) -> None:
@@ -51,7 +52,11 @@ def usage(pid: int) -> tuple[float, float]:
 
 
 def measure(program: Program, load: Load, folder: Path | None, material: Material) -> Round:
-    """Have one receiver take a load once."""
+    """Have one receiver take a load once.
+
+    The disk has forgotten its files before this returns: file systems free what was deleted later,
+    and the flushes of the next receiver would wait for that.
+    """
     target = Path(tempfile.mkdtemp(dir=folder))
     try:
         with running(program, target) as (pid, port):
@@ -65,6 +70,7 @@ def measure(program: Program, load: Load, folder: Path | None, material: Materia
             cpu, peak = usage(pid)
     finally:
         shutil.rmtree(target)
+        os.sync()
     return Round(load.total / seconds, (cpu - cpu_before) / load.total * 1000, peak)
 
 
@@ -133,11 +139,13 @@ def send(program: Program, port: int, load: Load, material: Material) -> None:
         raise failures[0]
 
 
-def compare(case: Case, rounds: int, material: Material) -> dict[str, Figures]:
+def compare(case: Case, rounds: int, material: Material, old: Path | None) -> dict[str, Figures]:
     """Interleave the programs' rounds and print their medians."""
-    rounds_of: dict[str, list[Round]] = {name: [] for name in case.contestants()}
-    for _ in range(rounds):
-        for name, program in case.contestants().items():
+    contestants = case.contestants(old)
+    rounds_of: dict[str, list[Round]] = {name: [] for name in contestants}
+    for number in range(rounds):
+        turns = list(contestants.items())
+        for name, program in turns if number % 2 else reversed(turns):
             rounds_of[name].append(measure(program, case.load, case.folder, material))
     say(f"\n{case.load.name} ({rounds} rounds)")
     figures = {name: summary(measured) for name, measured in rounds_of.items()}
@@ -154,12 +162,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--loads", default="", help="parts of their names, with commas")
     parser.add_argument("--write", action="store_true", help="renew docs/performance.md")
+    parser.add_argument("--old", type=Path, help="a checkout of the earlier state")
     options = parser.parse_args()
     wanted = [
         case for case in CASES if any(part in case.load.name for part in options.loads.split(","))
     ]
     material = Material()
-    figures = [(case, compare(case, options.rounds, material)) for case in wanted]
+    with old_checkout(options.old) as old:
+        figures = [(case, compare(case, options.rounds, material, old)) for case in wanted]
     if options.write:
         report.write("receive", report.receiving(figures, options.rounds))
 

@@ -55,6 +55,8 @@ def _case(case: Case, figures: dict[str, Figures]) -> str:
         if name in case.unfit:
             rows.append(f"| {name} | {case.unfit[name]} | | | | | | |")
             continue
+        if name not in figures:
+            continue
         one = figures[name]
         ratio = "" if name == OURS else f"{ours.rate / one.rate:.2f} x"
         goal = case.goals.get(name)
