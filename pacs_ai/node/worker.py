@@ -3,9 +3,11 @@
 `pacs_ai.node.child_process` says how the daemon starts it, and why it never outlives the daemon.
 """
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from pacs_ai.domain import JobId, TaskKind
 from pacs_ai.errors import PacsAIError
@@ -21,6 +23,8 @@ from pacs_ai.results.common.object_header import load_standard
 from pacs_ai.results.documents.page_fonts import PageFonts
 
 _log = get_logger()
+
+_NICENESS = 10
 
 
 class Worker:
@@ -62,9 +66,23 @@ class Worker:
         analyse(self._context, self._classifiers, JobId(key), self._changed)
 
 
+def give_way() -> None:
+    """Let others have the processor first, the receivers above all; a sender waits for them.
+
+    On a machine with nothing else to do this changes nothing, and under load a tenth is left for a
+    worker. Decoding processes are started with the same niceness. Linux shares the processor
+    between the sessions of a machine, and a worker has a session of its own: the niceness of the
+    session (``/proc/self/autogroup``, sched(7)) then counts as well.
+    """
+    os.nice(_NICENESS)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(_NICENESS), "ascii")
+
+
 def main() -> int:
     """Load the models and analyse until the daemon says to stop."""
     child = child_process.set_up()
+    give_way()
     try:
         app = build_app(child.config, owner=child.owner)
         threads = max(1, (os.cpu_count() or 1) // int(child.settings["of"]))

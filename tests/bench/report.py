@@ -52,10 +52,8 @@ def _case(case: Case, figures: dict[str, Figures]) -> str:
     ]
     ours = figures[OURS]
     for name in case.programs:
-        if name in case.unfit:
-            rows.append(f"| {name} | {case.unfit[name]} | | | | | | |")
-            continue
         if name not in figures:
+            rows.append(f"| {name} | {case.unfit.get(name, 'not measured')} | | | | | | |")
             continue
         one = figures[name]
         ratio = "" if name == OURS else f"{ours.rate / one.rate:.2f} x"

@@ -101,10 +101,10 @@ def peer_limit(body: bytes) -> int:
     return min(limit or PIECE, PIECE)
 
 
-def associate(port: int) -> tuple[socket.socket, int]:
-    """Open an association for CT; return it with the largest fragment the peer takes."""
+def associate(port: int, sop_class: str = net.CT) -> tuple[socket.socket, int]:
+    """Open an association for one SOP class; return it with the largest fragment the peer takes."""
     sock = connect(port)
-    contexts = [net.context(1, net.CT, [net.IMPLICIT])]
+    contexts = [net.context(1, sop_class, [net.IMPLICIT])]
     sock.sendall(net.request(called=TITLE, calling="BENCH", contexts=contexts))
     kind, body = answer(sock)
     if kind != net.AC:
@@ -127,10 +127,20 @@ def send_association(port: int, load: Load, material: Material) -> None:
 def send_instance(
     sock: socket.socket, uid: str, study: str, size: int, pixels: bytes, step: int
 ) -> None:
-    """Send one instance in as few writes as there are megabytes, and wait for success."""
-    head = header(uid, study, size)
+    """Send one instance of the size that a load says, and wait for success."""
+    command = net.store_command(uid)
+    send_message(sock, command, header(uid, study, size), size, pixels, step)
+
+
+def send_message(
+    sock: socket.socket, command: bytes, head: bytes, size: int, pixels: bytes, step: int
+) -> None:
+    """Send a C-STORE in as few writes as there are megabytes, and wait for success.
+
+    The data set is ``head`` and then ``size`` bytes, ``pixels`` again and again.
+    """
     total = len(head) + size
-    sent, pending, waiting = 0, [net.data_pdu(net.fragment(1, 3, net.store_command(uid)))], 0
+    sent, pending, waiting = 0, [net.data_pdu(net.fragment(1, 3, command))], 0
     while sent < total:
         count = min(step, total - sent)
         last = 2 if sent + count == total else 0

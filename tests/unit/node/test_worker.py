@@ -1,0 +1,33 @@
+"""A worker gives way to those who receive."""
+
+import subprocess
+import sys
+
+import pytest
+
+from pacs_ai.node.worker import _NICENESS
+
+PROGRAM = """
+import os, subprocess, sys
+from pathlib import Path
+from pacs_ai.node.worker import give_way
+give_way()
+child = [sys.executable, "-c", "import os; print(os.nice(0))"]
+group = Path("/proc/self/autogroup")
+print(os.nice(0), subprocess.run(child, capture_output=True, text=True).stdout.strip())
+print(group.read_text() if group.exists() else "")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sessions have a niceness on Linux only")
+def test_a_worker_and_what_it_starts_give_way() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        capture_output=True,
+        text=True,
+        check=True,
+        start_new_session=True,  # as the daemon starts it
+    )
+    niceness, session, *_ = [*done.stdout.splitlines(), ""]
+    assert niceness == f"{_NICENESS} {_NICENESS}"
+    assert session == "" or session.endswith(f" nice {_NICENESS}")
