@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from pacs_ai.dicom.grey_rows import GreyRows
 from pacs_ai.dicom.pixels import DecodedFrame, decode_frame, render_frame
 from pacs_ai.domain import ImagePrediction, ModelIdentity
 from pacs_ai.results.content.selection import MAX_CAPTURES
@@ -63,8 +63,8 @@ class KeptFrames:
                 break
             del self._frames[kept], self._scores[kept]
 
-    def grey(self, image: ImagePrediction) -> npt.NDArray[np.float32]:
-        """Return what a radiologist sees of an image, shape (rows, columns), in [0, 1].
+    def grey(self, image: ImagePrediction) -> GreyRows:
+        """Return what a radiologist sees of an image.
 
         Raises
         ------
@@ -74,7 +74,7 @@ class KeptFrames:
         decoded = self._frames.get(_key(image))
         if decoded is None:
             decoded = decode_frame(image.header.path, image.frame)
-        return render_frame(decoded, strict=False).grey
+        return render_frame(decoded, strict=False).rows
 
 
 def _key(image: ImagePrediction) -> _Key:

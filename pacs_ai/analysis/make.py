@@ -162,6 +162,7 @@ def _each_kind(
             for result in build(kind):
                 _check(result)
                 outcome.made.append(writer.write(result))
+                del result  # a large object is not kept while the next is made
         except StorageError:
             _remove(outcome.made, 0, writer)
             raise

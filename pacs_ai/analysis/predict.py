@@ -179,7 +179,7 @@ def _read(spec: InputSpec, item: tuple[InstanceHeader, int]) -> _Image:
     header, frame = item
     decoded = decode_frame(header.path, frame)
     shown = render_frame(decoded, spec.windows)
-    return _Image(decoded, preprocess(shown.grey, spec), shown.grey.shape, shown.reservations)
+    return _Image(decoded, preprocess(shown.rows, spec), shown.rows.shape, shown.reservations)
 
 
 def _size(item: tuple[InstanceHeader, int]) -> int:

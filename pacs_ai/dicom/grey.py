@@ -1,13 +1,15 @@
 """From stored values to grey: rescale, window or VOI LUT, else a stretch (PS3.3 Section C.11)."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from pacs_ai.dicom.canonical import Stored
+from pacs_ai.dicom.grey_rows import Curve, Floats, GreyRows
 from pacs_ai.dicom.lookup_tables import LookUpTable, apply_table
 from pacs_ai.dicom.percentiles import counted_range, extremes, in_range, sampled_range
 from pacs_ai.dicom.pixel_layout import PixelLayout
@@ -16,7 +18,6 @@ from pacs_ai.dicom.rendering_reservation import RenderingReservation
 from pacs_ai.dicom.voi import Window
 from pacs_ai.errors import UnsupportedPixels
 
-Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 DEFAULT_WINDOWS = {"CT": Window(40.0, 400.0)}
@@ -43,10 +44,15 @@ _COLLAPSE = (
 
 @dataclass(frozen=True, slots=True)
 class RenderedImage:
-    """A picture: grey of shape (rows, columns) in [0, 1], and what is to be said of it."""
+    """A picture in [0, 1], and what is to be said of it."""
 
-    grey: Floats
+    rows: GreyRows
     reservations: tuple[RenderingReservation, ...] = ()
+
+    @property
+    def grey(self) -> Floats:
+        """All of it, shape (rows, columns)."""
+        return self.rows.whole()
 
 
 def render(
@@ -87,23 +93,23 @@ def render(
     if modality in windows and not has_units:
         reservations.append(RenderingReservation.UNITS)
     if window is not None:
-        grey = _windowed(values, rendering, window)
+        grey = GreyRows.of(values, _windowed(values, rendering, window))
     else:
         grey = _unwindowed(values, rendering, layout, strict=strict)
     if layout.photometric == "MONOCHROME1":
-        np.subtract(np.float32(1), grey, out=grey)
+        grey = grey.inverted()
     return RenderedImage(grey, (*reservations, *blank(grey)))
 
 
-def blank(grey: Floats) -> tuple[RenderingReservation, ...]:
+def blank(grey: GreyRows) -> tuple[RenderingReservation, ...]:
     """Tell of a picture that shows next to nothing, because its values or its window are so.
 
     It is scored: a series may begin in air. But what a model says of it alone is worth nothing.
     """
-    return (RenderingReservation.BLANK,) if grey.max() - grey.min() < COLLAPSED else ()
+    return (RenderingReservation.BLANK,) if grey.span() < COLLAPSED else ()
 
 
-def check_spread(grey: Floats, values: Stored) -> None:
+def check_spread(grey: GreyRows, values: Stored) -> None:
     """Refuse a picture that shows nothing of values which differ.
 
     Parameters
@@ -115,18 +121,16 @@ def check_spread(grey: Floats, values: Stored) -> None:
         raise UnsupportedPixels(_COLLAPSE)
 
 
-def _collapsed(grey: Floats, values: Stored, padding: Mask | None) -> bool:
-    shown = np.True_ if padding is None else ~padding
-    span = grey.max(where=shown, initial=0) - grey.min(where=shown, initial=1)
-    if span >= COLLAPSED:
+def _collapsed(grey: GreyRows, values: Stored, padding: Mask | None) -> bool:
+    if grey.span(padding) >= COLLAPSED:
         return False
-    low, high = extremes(values if padding is None else values[shown])
+    low, high = extremes(values if padding is None else values[~padding])
     return low < high
 
 
 def _unwindowed(
     values: Stored, rendering: Rendering, layout: PixelLayout, *, strict: bool
-) -> Floats:
+) -> GreyRows:
     """Show values by their VOI LUT, by a default window, or stretched."""
     padding = None if rendering.padding is None else in_range(values, rendering.padding)
     if padding is not None and padding.all():
@@ -134,18 +138,19 @@ def _unwindowed(
     default = DEFAULT_WINDOWS.get(rendering.modality) if rendering.rescale.units else None
     if rendering.voi.table is not None:
         default = None
-        grey = _looked_up(values, rendering, rendering.voi.table)
+        curve = _looked_up(values, rendering, rendering.voi.table)
     elif default is not None:
-        grey = _windowed(values, rendering, default)
+        curve = _windowed(values, rendering, default)
     else:
-        grey = _stretched(values, padding, rendering, layout)
+        curve = _stretched(values, padding, rendering, layout)
+    grey = GreyRows.of(values, curve)
     if not _collapsed(grey, values, padding):
         return grey
     if default is not None and _is_air(values if padding is None else values[~padding], rendering):
         return grey
     if strict:
         raise UnsupportedPixels(_COLLAPSE)
-    return _stretched(values, padding, rendering, layout)
+    return GreyRows.of(values, _stretched(values, padding, rendering, layout))
 
 
 def _is_air(values: Stored, rendering: Rendering) -> bool:
@@ -160,21 +165,40 @@ def _tabled(values: Stored, table: LookUpTable) -> Floats:
     return apply_table(values, table.reaching(*extremes(values)))
 
 
-def _looked_up(values: Stored, rendering: Rendering, table: LookUpTable) -> Floats:
+def _looked_up(values: Stored, rendering: Rendering, table: LookUpTable) -> Curve:
     rescale = rendering.rescale
-    if rescale.table is not None:
-        values = _tabled(values, rescale.table)
-    low, high = sorted(end * rescale.slope + rescale.intercept for end in extremes(values))
-    grey = apply_table(values, table.reaching(low, high), rescale.slope, rescale.intercept)
-    grey *= np.float32(1 / table.maximum)
-    return grey
+    before, inputs = _modality_table(values, rendering)
+    low, high = sorted(end * rescale.slope + rescale.intercept for end in extremes(inputs))
+    reaching = table.reaching(low, high)
+
+    def curve(part: Stored) -> Floats:
+        grey = apply_table(before(part), reaching, rescale.slope, rescale.intercept)
+        grey *= np.float32(1 / table.maximum)
+        return grey
+
+    return curve
 
 
-def _windowed(values: Stored, rendering: Rendering, window: Window) -> Floats:
+def _windowed(values: Stored, rendering: Rendering, window: Window) -> Curve:
     rescale = rendering.rescale
     if rescale.table is None:
-        return _through(window, values, rescale.slope, rescale.intercept)
-    return _through(window, _tabled(values, rescale.table), 1.0, 0.0)
+        return partial(_through, window, slope=rescale.slope, intercept=rescale.intercept)
+    table = rescale.table.reaching(*extremes(values))
+    return lambda part: _through(window, apply_table(part, table), 1.0, 0.0)
+
+
+def _modality_table(
+    values: Stored, rendering: Rendering
+) -> tuple[Callable[[Stored], Stored], Stored]:
+    """Return what applies the modality LUT, if there is one, and all values after it."""
+    if rendering.rescale.table is None:
+        return _unchanged, values
+    table = rendering.rescale.table.reaching(*extremes(values))
+    return partial(apply_table, table=table), apply_table(values, table)
+
+
+def _unchanged(values: Stored) -> Stored:
+    return values
 
 
 def _through(window: Window, values: Stored, slope: float, intercept: float) -> Floats:
@@ -205,20 +229,22 @@ def _affine(values: Stored, factor: float, offset: float) -> Floats:
 
 def _stretched(
     values: Stored, padding: Mask | None, rendering: Rendering, layout: PixelLayout
-) -> Floats:
+) -> Curve:
     """Show values between two percentiles of those that are not padding."""
     if layout.bits_stored == 1:
-        return _affine(values, 1.0, 0.0)
-    rescale = rendering.rescale
-    falling = rescale.slope < 0
-    if rescale.table is not None:
-        values = _tabled(values, rescale.table)
+        return partial(_affine, factor=1.0, offset=0.0)
+    falling = rendering.rescale.slope < 0
+    before, values = _modality_table(values, rendering)
     counted = np.issubdtype(values.dtype, np.integer) and values.dtype.itemsize <= _COUNTED_BYTES
     low, high = counted_range(values, padding) if counted else sampled_range(values, padding)
     if not low < high:
-        return np.zeros(values.shape, dtype=np.float32)
+        return lambda part: np.zeros(part.shape, dtype=np.float32)
     scale = 1 / (high - low)
     if not math.isfinite(scale):
         raise UnsupportedPixels("the range of the values is too large to compute with")
-    grey = _affine(values, scale, -low * scale)
-    return np.subtract(np.float32(1), grey, out=grey) if falling else grey
+
+    def curve(part: Stored) -> Floats:
+        grey = _affine(before(part), scale, -low * scale)
+        return np.subtract(np.float32(1), grey, out=grey) if falling else grey
+
+    return curve

@@ -17,8 +17,10 @@ def in_range(values: Stored, ends: tuple[float, float]) -> npt.NDArray[np.bool_]
     low, high = ends
     if np.issubdtype(values.dtype, np.integer):
         # Python integers outside of the type are compared as they are; floats would widen it all.
-        return np.asarray((values >= math.ceil(low)) & (values <= math.floor(high)))
-    return np.asarray((values >= low) & (values <= high))
+        low, high = math.ceil(low), math.floor(high)
+    found = np.asarray(values >= low)
+    found &= values <= high
+    return found
 
 
 def extremes(values: Stored) -> tuple[float, float]:

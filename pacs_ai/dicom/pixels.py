@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from pacs_ai.dicom.canonical import Stored
 from pacs_ai.dicom.files import open_file
 from pacs_ai.dicom.frames import read_frame
 from pacs_ai.dicom.grey import RenderedImage, blank, check_spread, render
+from pacs_ai.dicom.grey_rows import Curve, GreyRows
 from pacs_ai.dicom.image_pixel import LAYOUT_KEYWORDS, read_layout
 from pacs_ai.dicom.palette import PALETTE_KEYWORDS, apply_palette
 from pacs_ai.dicom.pixel_layout import PALETTE, PixelLayout
@@ -163,7 +165,7 @@ def render_frame(
         layout, values = decoded.layout, decoded.values
         if decoded.rendering is not None:
             return render(values, decoded.rendering, layout, windows or {}, strict=strict)
-        grey = _luma(decoded)
+        grey = GreyRows.of(*_luma(decoded))
         if strict and (decoded.palette is not None or layout.bits_stored > _BYTE):
             check_spread(grey, values)
         return RenderedImage(grey, blank(grey))
@@ -195,11 +197,16 @@ def _decoded(opened: Opened, frame: int) -> DecodedFrame:
     return DecodedFrame(values, layout, rendering, opened.dataset if palette else None)
 
 
-def _luma(decoded: DecodedFrame) -> npt.NDArray[np.float32]:
+def _luma(decoded: DecodedFrame) -> tuple[Stored, Curve]:
+    """Return colours, and what makes luma of them."""
     values, layout = decoded.values, decoded.layout
     largest = (1 << layout.bits_stored) - 1
     if decoded.palette is not None:
         values, largest = apply_palette(values, decoded.palette, signed=layout.signed), 1
+    return values, partial(_luma_of, largest=largest)
+
+
+def _luma_of(values: Stored, largest: int) -> npt.NDArray[np.float32]:
     grey: npt.NDArray[np.float32] = values[..., 0] * _LUMA[0]
     for channel in (1, 2):
         grey += values[..., channel] * _LUMA[channel]

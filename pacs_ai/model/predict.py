@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pacs_ai.coverage import NOTHING, LeftOut
+from pacs_ai.dicom.grey_rows import Grey
 from pacs_ai.domain import ImagePrediction, ModelIdentity, StudyPrediction
 from pacs_ai.errors import NoFittingSeries
 from pacs_ai.model.aggregation import Combination
@@ -64,13 +65,13 @@ class Classifier:
         """Load the network of a bundle; see `Runtime`."""
         return cls(bundle, Runtime(bundle, threads, provider), threads)
 
-    def predict_image(self, pixels: Floats) -> ImageOutput:
+    def predict_image(self, pixels: Grey) -> ImageOutput:
         """Preprocess one image, and predict it as `predict_input` does.
 
         Parameters
         ----------
         pixels
-            Display values, shape (rows, columns), in [0, 1].
+            Display values in [0, 1].
 
         Raises
         ------

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pacs_ai.dicom.grey_rows import STRIP, Grey
 from pacs_ai.errors import UnsupportedPixels
 from pacs_ai.model.spec import InputSpec
 from pacs_ai.model.steps import RESIZES, SCALINGS, Span, inside
@@ -15,13 +16,13 @@ from pacs_ai.model.steps import RESIZES, SCALINGS, Span, inside
 Floats = npt.NDArray[np.float32]
 
 
-def preprocess(pixels: Floats, spec: InputSpec) -> Floats:
+def preprocess(pixels: Grey, spec: InputSpec) -> Floats:
     """Make the network's input of one image.
 
     Parameters
     ----------
     pixels
-        Display values, shape (rows, columns), in [0, 1]; 0 is black.
+        Display values in [0, 1]; 0 is black.
     spec
         What the network takes.
 
@@ -38,7 +39,7 @@ def preprocess(pixels: Floats, spec: InputSpec) -> Floats:
     return scale(fit(pixels, spec)[None, ..., None], spec)
 
 
-def fit(pixels: Floats, spec: InputSpec) -> Floats:
+def fit(pixels: Grey, spec: InputSpec) -> Floats:
     """Resize one image to the network's input, the first half of `preprocess`.
 
     Returns
@@ -51,23 +52,53 @@ def fit(pixels: Floats, spec: InputSpec) -> Floats:
     UnsupportedPixels
         If ``pixels`` is not one grey image of finite values.
     """
-    if pixels.ndim != 2 or 0 in pixels.shape:  # noqa: PLR2004 - rows and columns
+    if len(pixels.shape) != 2 or 0 in pixels.shape:  # noqa: PLR2004 - rows and columns
         raise UnsupportedPixels(f"the model takes one grey image, got shape {pixels.shape}")
-    if not np.isfinite(pixels).all():
-        raise UnsupportedPixels("display values are not all finite")
-    rows, columns = pixels.shape
-    y, x, seen_rows, seen_columns = seen_box(rows, columns, spec)
-    pixels = pixels[y : y + seen_rows, x : x + seen_columns]
-    top, left, height, width = content_box(seen_rows, seen_columns, spec)
-    shrinks = height <= seen_rows and width <= seen_columns
-    content = cv2.resize(
-        np.ascontiguousarray(pixels, dtype=np.float32),
-        (width, height),
-        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
-    )
+    seen = seen_box(*pixels.shape, spec)
+    top, left, height, width = content_box(*seen[2:], spec)
+    content = _resized(pixels, seen, (height, width))
     grey = np.zeros((spec.height, spec.width), dtype=np.float32)
     grey[top : top + height, left : left + width] = np.clip(content, 0.0, 1.0)
     return grey
+
+
+def _resized(pixels: Grey, seen: Span, size: tuple[int, int]) -> Floats:
+    """Resize the part of an image that is seen."""
+    rows, columns = seen[2:]
+    height, width = size
+    shrinks = height <= rows and width <= columns
+    if shrinks and rows * columns > STRIP and rows % height and columns % width:
+        return _shrunk_by_strips(pixels, seen, size)
+    whole = _part(pixels, seen, 0, rows)
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(whole, (width, height), interpolation=method), dtype=np.float32)
+
+
+def _shrunk_by_strips(pixels: Grey, seen: Span, size: tuple[int, int]) -> Floats:
+    """Shrink a large image without having it in memory as floats.
+
+    OpenCV shrinks the columns first and the rows second, so that two calls give the bits of one.
+    This does not hold where a side shrinks by an integer: there it has another method.
+    """
+    rows, columns = seen[2:]
+    height, width = size
+    step = max(1, STRIP // columns)
+    parts = (_part(pixels, seen, start, min(step, rows - start)) for start in range(0, rows, step))
+    narrow = np.concatenate(
+        [cv2.resize(part, (width, len(part)), interpolation=cv2.INTER_AREA) for part in parts]
+    )
+    return np.asarray(
+        cv2.resize(narrow, (width, height), interpolation=cv2.INTER_AREA), dtype=np.float32
+    )
+
+
+def _part(pixels: Grey, seen: Span, first: int, count: int) -> Floats:
+    """Return some rows of what is seen."""
+    y, x, _, columns = seen
+    rows = pixels[y + first : y + first + count]
+    if not np.isfinite(rows).all():
+        raise UnsupportedPixels("display values are not all finite")
+    return np.ascontiguousarray(rows[:, x : x + columns], dtype=np.float32)
 
 
 def scale(grey: Floats, spec: InputSpec) -> Floats:

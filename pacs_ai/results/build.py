@@ -1,7 +1,9 @@
 """From a prediction, or the reason why there is none, to the results, kind by kind."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pydicom.dataset import Dataset
@@ -176,6 +178,7 @@ def _build(kinds: Sequence[ResultKind], study: AnalysedStudy | RefusedStudy) -> 
             if made is None:
                 break
             yield made
+            del made  # a large object is not kept while the next is made
 
 
 def _check_explained(kind: ResultKind, study: AnalysedStudy) -> None:
@@ -198,5 +201,4 @@ def _of_kind(kind: ResultKind, study: AnalysedStudy | RefusedStudy) -> Iterator[
         made = maker.build(study)
     elif maker.refuse is not None:
         made = maker.refuse(study)
-    for number, dataset in enumerate(made, start=1):
-        yield BuiltResult(kind, number, dataset)
+    yield from map(partial(BuiltResult, kind), itertools.count(1), made)

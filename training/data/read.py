@@ -11,6 +11,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from pacs_ai.dicom.grey import RenderedImage
+from pacs_ai.dicom.grey_rows import GreyRows
 from pacs_ai.dicom.pixels import read_image
 from pacs_ai.errors import DataError
 from pacs_ai.model.preprocess import box_to_input, fit, scale
@@ -130,7 +131,7 @@ def read_shown(
     """
     try:
         if sample.path.suffix.lower() in PICTURES:
-            shown = RenderedImage(read_picture(sample.path))
+            shown = RenderedImage(GreyRows(read_picture(sample.path)))
         else:
             shown = read_image(sample.path, sample.frame + 1, windows)
     except DataError as error:
@@ -144,7 +145,7 @@ def read_shown(
             f"{sample.path}: the crop {sample.crop} (x0, y0, x1, y1) is not inside the image of "
             f"{grey.shape[1]} x {grey.shape[0]} pixels; correct the row that gives the box"
         )
-    return replace(shown, grey=grey[y0:y1, x0:x1])
+    return replace(shown, rows=GreyRows(grey[y0:y1, x0:x1]))
 
 
 def read_picture(path: Path) -> Floats:

@@ -57,7 +57,7 @@ def enlarge(saliency: Saliency, rows: int, columns: int) -> Saliency:
         Shape (rows, columns), float32, in [0, 1].
     """
     large = cv2.resize(saliency, (columns, rows), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(np.clip(large, 0.0, 1.0), dtype=np.float32)
+    return np.asarray(np.clip(large, 0.0, 1.0, out=large), dtype=np.float32)
 
 
 def hot_area(saliency: Saliency, rows: int, columns: int) -> npt.NDArray[np.bool_]:

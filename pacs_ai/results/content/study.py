@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
+from pacs_ai.dicom.grey_rows import Grey
 from pacs_ai.domain import ImagePrediction, Refusal, StudyPrediction
 from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence
@@ -15,8 +13,8 @@ from pacs_ai.results.content.report_summary import (
     summarise_refusal,
 )
 
-GreyImage = Callable[[ImagePrediction], npt.NDArray[np.float32]]
-"""Reads an image as displayed, shape (rows, columns), in [0, 1]."""
+GreyImage = Callable[[ImagePrediction], Grey]
+"""Reads an image as displayed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pacs_ai.dicom.grey_rows import Grey, strips
 from pacs_ai.results.images.colours import heat_colours
 
 Picture = npt.NDArray[np.uint8]
@@ -59,7 +60,7 @@ def headline(text: str, colour: tuple[int, int, int] = WHITE) -> Line:
 
 
 def draw(
-    grey: npt.NDArray[np.float32],
+    grey: Grey,
     saliency: npt.NDArray[np.float32] | None,
     legend: Legend,
     size: tuple[int, int],
@@ -70,7 +71,7 @@ def draw(
     Parameters
     ----------
     grey
-        The image as displayed, shape (rows, columns), in [0, 1].
+        The image as displayed.
     saliency
         The heat map, shape (h, w), in [0, 1], of the same extent as the image; None paints none.
     legend
@@ -99,7 +100,7 @@ def draw(
 
 
 def draw_beside(
-    grey: npt.NDArray[np.float32],
+    grey: Grey,
     saliency: npt.NDArray[np.float32] | None,
     legend: Legend,
     size: tuple[int, int],
@@ -139,14 +140,15 @@ def _unit(size: tuple[int, int]) -> int:
     return max(min(size), max(size) // _SLENDER)
 
 
-def _levels(grey: npt.NDArray[np.float32], rows: int, columns: int) -> npt.NDArray[np.uint8]:
-    levels = cv2.convertScaleAbs(grey, alpha=255.0)
-    if levels.shape != (rows, columns):
-        shrinks = rows <= levels.shape[0] and columns <= levels.shape[1]
-        levels = cv2.resize(
-            levels, (columns, rows), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        )
-    return np.asarray(levels, dtype=np.uint8)
+def _levels(grey: Grey, rows: int, columns: int) -> npt.NDArray[np.uint8]:
+    levels = np.empty(grey.shape, dtype=np.uint8)
+    for part in strips(grey):
+        levels[part] = cv2.convertScaleAbs(grey[part], alpha=255.0)
+    if levels.shape == (rows, columns):
+        return levels
+    shrinks = rows <= levels.shape[0] and columns <= levels.shape[1]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(levels, (columns, rows), interpolation=method), dtype=np.uint8)
 
 
 def _coloured(levels: npt.NDArray[np.uint8]) -> Picture:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import numpy as np
 from highdicom.pm import RealWorldValueMapping
 from pydicom.dataset import Dataset
 from pydicom.uid import ParametricMapStorage
@@ -58,8 +57,11 @@ def _map(study: AnalysedStudy, shown: ClassStack) -> Dataset:
     made.AcquisitionContextSequence = []
     _say_what_values_mean(made.SharedFunctionalGroupsSequence[0])
     rows, columns = stack.size
-    pixels = [enlarge(saliency, rows, columns) for saliency in shown.saliencies]
-    made.FloatPixelData = np.stack(pixels).astype("<f4").tobytes()
+    # Joined at once: there is no array of all frames beside the bytes.
+    made.FloatPixelData = b"".join(
+        enlarge(saliency, rows, columns).astype("<f4", copy=False).tobytes()
+        for saliency in shown.saliencies
+    )
     return made
 
 

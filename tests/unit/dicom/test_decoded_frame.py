@@ -8,6 +8,7 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
 )
 
+from pacs_ai.dicom import grey_rows
 from pacs_ai.dicom.pixels import decode_frame, read_image, render_frame
 from pacs_ai.errors import UnsupportedPixels
 from tests.unit.dicom.luts import table, words
@@ -53,6 +54,21 @@ def test_pictures_of_one_decoded_frame_are_those_of_the_file(make, kind, windows
         assert once.grey.tobytes() == again.grey.tobytes()
         assert once.reservations == again.reservations
         assert not np.shares_memory(once.grey, decoded.values)
+
+
+@pytest.mark.parametrize("windows", [None, MODEL])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_large_picture_is_computed_strip_by_strip_with_the_same_values(
+    make, kind, windows, monkeypatch
+):
+    decoded = decode_frame(make(**KINDS[kind]))
+    at_once = render_frame(decoded, windows)
+    monkeypatch.setattr(grey_rows, "STRIP", 7)
+    by_strips = render_frame(decoded, windows)
+    assert by_strips.rows.curve is not None
+    assert len(list(grey_rows.strips(by_strips.rows))) == decoded.layout.rows
+    assert by_strips.grey.tobytes() == at_once.grey.tobytes()
+    assert by_strips.reservations == at_once.reservations
 
 
 @pytest.mark.parametrize(

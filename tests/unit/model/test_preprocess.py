@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from pacs_ai.errors import UnsupportedPixels
+from pacs_ai.model import preprocess as module
 from pacs_ai.model.preprocess import (
     box_to_input,
     content_box,
@@ -35,6 +36,24 @@ def test_the_aspect_is_kept_and_the_image_centred() -> None:
     assert content_box(300, 200, SPEC) == (0, 21, 128, 85)
     assert content_box(200, 400, SPEC) == (32, 0, 64, 128)
     assert content_box(64, 64, SPEC) == (0, 0, 128, 128)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"), [(600, 500), (777, 333), (301, 999), (640, 501), (601, 512), (150, 90)]
+)
+@pytest.mark.parametrize("name", IDS)
+def test_a_large_image_is_resized_by_strips_with_the_same_bits(
+    rows: int, columns: int, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = SPEC.model_copy(update={"preprocess": name})
+    image = np.random.default_rng(rows).random((rows, columns), dtype=np.float32)
+    at_once = preprocess(image, spec)
+    for pixels in (2500, 60_000):
+        monkeypatch.setattr(module, "STRIP", pixels)
+        assert preprocess(image, spec).tobytes() == at_once.tobytes()
+    image[rows // 2, columns // 2] = np.nan
+    with pytest.raises(UnsupportedPixels, match="finite"):
+        preprocess(image, spec)
 
 
 def test_shrinking_averages_and_skips_no_pixel() -> None:
