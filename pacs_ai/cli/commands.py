@@ -29,7 +29,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "export": ("training", "Make the bundle of a run, which the node serves."),
     "quantise": ("training", "Make smaller bundles of a bundle, and measure what each loses."),
-    "models": ("models", "Models: list, verify."),
+    "models": ("models", "Models: list, verify, import, add, remove."),
     "config": ("config", "The configuration: check."),
     "db": ("db", "The database: upgrade, check, rekey."),
     "doctor": ("doctor", "Check this installation, and name what is wrong."),

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from pacs_ai.cli.import_model import import_model
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, group, read_config
 from pacs_ai.cli.tables import Record, show_records
 from pacs_ai.config import Config, ModelEntry
@@ -15,6 +16,7 @@ from pacs_ai.model.providers import provider_of
 from pacs_ai.model.verify import verify_bundle
 
 app = group("Models: what can analyse studies.")
+app.command("import")(import_model)
 
 _COLUMNS = (
     "name",

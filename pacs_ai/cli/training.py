@@ -5,6 +5,7 @@ it (docs/adr/0004-training-is-a-top-level-package.md).
 """
 
 import importlib
+from collections.abc import Callable
 from types import ModuleType
 
 import typer
@@ -20,10 +21,22 @@ def __getattr__(name: str) -> typer.Typer:
     """Make the application of a training command, by the command's name."""
     if name.startswith("_"):
         raise AttributeError(name)
-    _check()
     app = single()
-    app.command()(importlib.import_module(f"{_PACKAGE}.cli").function(name))
+    app.command()(training_function(name))
     return app
+
+
+def training_function(name: str) -> Callable[..., None]:
+    """Return the function of a training command.
+
+    Raises
+    ------
+    ConfigError
+        If the package of training is missing, or is another one.
+    """
+    _check()
+    found: Callable[..., None] = importlib.import_module(f"{_PACKAGE}.cli").function(name)
+    return found
 
 
 def _check() -> None:

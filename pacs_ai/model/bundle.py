@@ -21,9 +21,10 @@ from pacs_ai.domain import ClassSpec, Code, ModelIdentity
 from pacs_ai.errors import BundleInvalid, PrecisionRefused
 from pacs_ai.model import onnx_file
 from pacs_ai.model.applicability import EVERYTHING, Applicability
-from pacs_ai.model.manifest import Manifest
+from pacs_ai.model.manifest import SELF_TEST, Manifest
 from pacs_ai.model.outlier import Outliers, statistics_fault
 from pacs_ai.model.quantisation import FLOAT32, QuantisationReport, precision_of, refusal
+from pacs_ai.model.self_test import SelfTest, decode
 from pacs_ai.model.spec import InputSpec
 
 SHIPPED = Path(__file__).resolve().parent.parent / "bundles"
@@ -38,9 +39,15 @@ WEIGHTS = "weights.npz"
 """The variables of the trained network, for training and explaining further; never served."""
 
 _MIB = 2**20
-_MAX_BYTES = {MANIFEST: _MIB, NETWORK: 1024 * _MIB, HEAD: 64 * _MIB, OUTLIER: 256 * _MIB}
+_MAX_BYTES = {
+    MANIFEST: _MIB,
+    NETWORK: 1024 * _MIB,
+    HEAD: 64 * _MIB,
+    OUTLIER: 256 * _MIB,
+    SELF_TEST: 64 * _MIB,
+}
 _NEEDED = frozenset({NETWORK, HEAD})
-_ALLOWED = frozenset({OUTLIER, WEIGHTS, METRICS, CARD})
+_ALLOWED = frozenset({OUTLIER, SELF_TEST, WEIGHTS, METRICS, CARD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,7 @@ class ModelBundle:
     manifest_sha256: str
     applicability: Applicability = EVERYTHING
     outliers: Outliers | None = None
+    self_test: SelfTest | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     precision: str = FLOAT32
     quantisation: QuantisationReport | None = None
@@ -116,6 +124,7 @@ def load_bundle(folder_or_name: str | Path, sha256: str | None = None) -> ModelB
         manifest_sha256=digest,
         applicability=manifest.applicability,
         outliers=_outliers(folder, manifest, channels=len(head) - 1),
+        self_test=_self_test(folder, manifest),
         files=manifest.sha256,
         precision=precision,
         quantisation=manifest.quantisation,
@@ -200,6 +209,13 @@ def _outliers(folder: Path, manifest: Manifest, channels: int) -> Outliers | Non
     if wrong := statistics_fault(statistics, channels):
         raise BundleInvalid(f"{path} {wrong}")
     return Outliers(statistics, manifest.outlier)
+
+
+def _self_test(folder: Path, manifest: Manifest) -> SelfTest | None:
+    if SELF_TEST not in manifest.sha256:
+        return None
+    content = _read(folder, SELF_TEST, manifest.sha256[SELF_TEST])
+    return decode(content, manifest.input, len(manifest.classes))
 
 
 def _array(path: Path, content: bytes) -> npt.NDArray[np.float32]:

@@ -2,7 +2,9 @@
 
 A model can name any file of the machine as the place of a weight. Only models in one file are
 served, so this reads the file message by message and searches for such a reference. In the same way
-it finds the operators and the types of numbers that the model uses.
+it finds the operators and the types of numbers that the model uses. What a classifier does not
+need and a runtime would have to trust is refused: operators of other domains, functions of the
+model, and nodes that contain graphs (``If``, ``Loop``, ``Scan``), which may never end.
 """
 
 from collections.abc import Iterator
@@ -12,7 +14,16 @@ from pacs_ai.errors import BundleInvalid
 _MAX_DEPTH = 64
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _DATA_LOCATION, _EXTERNAL_DATA = 14, 13
-_DATA_TYPE, _OPERATOR = 2, 4
+_DATA_TYPE, _OPERATOR, _DOMAIN = 2, 4, 7
+_GRAPH, _OPSET, _FUNCTION = 7, 8, 25
+_GRAPHS_IN_NODES = (6, 11)
+_MOST_FIELDS = 4_000_000
+
+DOMAINS = frozenset({"", "ai.onnx"})
+"""Domains whose operators are served: those of the ONNX standard."""
+
+OPSETS = range(7, 27)
+"""Versions of the standard operators that are served."""
 
 _CHILDREN: dict[str, dict[int, str]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
@@ -38,14 +49,46 @@ def check_whole(model: bytes) -> None:
     Raises
     ------
     BundleInvalid
-        If the bytes do not parse, hold no graph, or refer to data in other files.
+        If the bytes do not parse, hold no graph, refer to data in other files, or hold something
+        else that is not served.
     """
-    if not any(number == 7 for number, _ in _fields(memoryview(model))):  # noqa: PLR2004 - graph
+    top = list(_fields(memoryview(model)))
+    if not any(number == _GRAPH for number, _ in top):
         raise BundleInvalid("model.onnx holds no graph")
-    for kind, number, value in _walk(memoryview(model), "model", 0):
-        outside = number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0)
-        if kind == "tensor" and outside:
-            raise BundleInvalid("model.onnx refers to data outside of itself")
+    for number, value in top:
+        if number == _OPSET and isinstance(value, memoryview):
+            _check_opset(value)
+    for count, (kind, number, value) in enumerate(_walk(memoryview(model), "model", 0)):
+        if fault := _fault(kind, number, value):
+            raise BundleInvalid(f"model.onnx {fault}")
+        if count >= _MOST_FIELDS:
+            raise BundleInvalid("model.onnx has too many parts")
+
+
+def _check_opset(message: memoryview) -> None:
+    """Check the version of the standard operators; those of other domains are checked by node."""
+    said = dict(_fields(message))
+    version = said.get(2, 0)
+    if _text(said.get(1, 0)) in DOMAINS and version not in OPSETS:
+        raise BundleInvalid(
+            f"model.onnx needs version {version} of the ONNX operators; served are "
+            f"{OPSETS.start} to {OPSETS.stop - 1}"
+        )
+
+
+def _fault(kind: str, number: int, value: int | memoryview) -> str:
+    """Say what is wrong with a field; "" if nothing is."""
+    if kind == "tensor" and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0)):
+        return "refers to data outside of itself"
+    if kind == "node" and number == _DOMAIN and _text(value) not in DOMAINS:
+        return f"has an operator of the domain {_text(value)[:64]!r}"
+    if kind == "attribute" and number in _GRAPHS_IN_NODES:
+        return "has a node that contains a graph (If, Loop or Scan)"
+    return "has functions of its own" if (kind, number) == ("model", _FUNCTION) else ""
+
+
+def _text(value: int | memoryview) -> str:
+    return "" if isinstance(value, int) else str(value, "utf-8", "replace")
 
 
 def operators(model: bytes) -> frozenset[str]:
@@ -58,7 +101,7 @@ def operators(model: bytes) -> frozenset[str]:
     """
     found = _walk(memoryview(model), "model", 0)
     names = (value for kind, number, value in found if (kind, number) == ("node", _OPERATOR))
-    return frozenset(str(name, "utf-8", "replace") for name in names if not isinstance(name, int))
+    return frozenset(_text(name) for name in names)
 
 
 def data_types(model: bytes) -> frozenset[int]:

@@ -32,7 +32,8 @@ class Runtime:
     ------
     BundleInvalid
         If the network does not load, does not take or give what the manifest says, or its logits
-        are not its pooled features times the head, so that Grad-CAM would not be exact.
+        are not its pooled features times the head, so that Grad-CAM would not be exact, or the
+        self-test of the bundle gives other logits.
     """
 
     def __init__(
@@ -100,8 +101,13 @@ class Runtime:
         expected = features.mean(axis=(1, 2)) @ bundle.class_weights.T + bundle.bias
         if not np.allclose(logits, expected, rtol=HEAD_TOLERANCE, atol=HEAD_TOLERANCE):
             raise BundleInvalid("the logits are not the pooled features times the head")
+        if bundle.self_test is not None:
+            bundle.self_test.check(self._logits, bundle.input, bundle.precision)
         self._takes_batches = self._same_in_a_batch(noise, logits, features)
         return hashlib.sha256(logits.tobytes() + features.tobytes()).hexdigest()
+
+    def _logits(self, x: Floats) -> Floats:
+        return self.predict(x)[0]
 
     def _one_by_one(self, x: Floats) -> tuple[Floats, Floats]:
         parts = [self._network.compute(x[number : number + 1]) for number in range(len(x))]

@@ -5,7 +5,6 @@ values as the trained network. A SIGKILL can leave a draft behind, but never an 
 """
 
 import hashlib
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from pacs_ai.errors import BundleInvalid, ConfigError, ExportMismatch
 from pacs_ai.model.bundle import (
     CARD,
     HEAD,
@@ -25,12 +23,14 @@ from pacs_ai.model.bundle import (
     WEIGHTS,
     load_bundle,
 )
-from pacs_ai.model.manifest import FORMAT
+from pacs_ai.model.manifest import FORMAT, SELF_TEST
 from pacs_ai.model.outlier import OutlierEntry
 from pacs_ai.model.runtime import Runtime
 from training.bundle.card import bundle_metrics, model_card
 from training.bundle.convert import to_onnx
+from training.bundle.draft import checked_target, draft_of
 from training.bundle.parity import Parity, compare
+from training.bundle.self_test import write_self_test
 from training.data.samples import Dataset, Sample
 from training.evaluate.network import TrainedNetwork
 from training.evaluate.publish import as_json
@@ -38,7 +38,6 @@ from training.evaluate.score import make_scores, run_batches
 from training.networks.head import split_head
 from training.recipe.recipe import Recipe
 from training.recipe.toml import dumps
-from training.run.disk import make_folder
 from training.run.run import Run
 from training.statistics import outlier
 from training.statistics.calibration import Calibration
@@ -98,15 +97,12 @@ def export(
     ConfigError
         If ``out`` exists and is not a bundle: it must not be replaced.
     """
-    folder = _checked_target(out.resolve()) if out is not None else run.bundle
+    folder = checked_target(out.resolve()) if out is not None else run.bundle
     network = in_float32(network)
     split_head(network)
     statistics, limit = fit_outliers(run, recipe, dataset, network)
     content = BundleContent(recipe, calibration, statistics, limit)
-    draft = folder.with_name(folder.name + ".draft")
-    shutil.rmtree(draft, ignore_errors=True)
-    make_folder(draft)
-    try:
+    with draft_of(folder) as draft:
         run.log("converting the network to ONNX")
         write_network(network, draft)
         write_manifest(draft, content)
@@ -114,20 +110,10 @@ def export(
         parity = compare(network, Runtime(load_bundle(draft)), dataset.validation, recipe)
         (run.folder / PARITY).write_text(as_json(parity.to_dict()), encoding="utf-8")
         parity.check(recipe.export)
+        write_self_test(draft)
         write_card(draft, run, content, dataset, network, parity)
         write_manifest(draft, content)
         load_bundle(draft)
-    except (BundleInvalid, ExportMismatch):
-        shutil.rmtree(draft)
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
-    draft.rename(folder)
-    return folder
-
-
-def _checked_target(folder: Path) -> Path:
-    if folder.exists() and not (folder / MANIFEST).is_file():
-        raise ConfigError(f"{folder} exists and is not a bundle: --out has to name a new folder")
     return folder
 
 
@@ -162,7 +148,7 @@ def write_manifest(folder: Path, content: BundleContent) -> None:
         entry.model_dump(exclude_none=True) | {"threshold": threshold}
         for entry, threshold in zip(recipe.classes, content.calibration.thresholds, strict=True)
     ]
-    files = (NETWORK, HEAD, OUTLIER, WEIGHTS, METRICS, CARD)
+    files = (NETWORK, HEAD, OUTLIER, SELF_TEST, WEIGHTS, METRICS, CARD)
     values = {
         "format": FORMAT,
         **release.model_dump(),

@@ -15,8 +15,9 @@ from pacs_ai.errors import PrecisionRefused
 from pacs_ai.files import atomic_write
 from pacs_ai.model.bundle import CARD, MANIFEST, NETWORK, OUTLIER, load_bundle
 from training.bundle.compress import to_float16
+from training.bundle.manifest import write_manifest
 from training.bundle.precision import run_original
-from training.bundle.smaller import MOST_COMPARED, evenly, write_int8, write_manifest, write_smaller
+from training.bundle.smaller import MOST_COMPARED, evenly, write_int8, write_smaller
 from training.data.read import load_images
 from training.data.samples import Dataset, Sample
 from training.evaluate.figures import OVERALL, draw_figures

@@ -7,18 +7,20 @@ import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from pacs_ai.errors import PrecisionRefused
 from pacs_ai.model.bundle import CARD, HEAD, MANIFEST, METRICS, NETWORK, OUTLIER, ModelBundle
+from pacs_ai.model.manifest import FORMAT
 from pacs_ai.model.quantisation import INT8, QuantisationReport, precision_of
 from training.bundle.compress import RANGES, to_int8
+from training.bundle.manifest import write_manifest
 from training.bundle.precision import Comparison, compare_precision
+from training.bundle.self_test import write_self_test
 from training.evaluate.network import ServedNetwork
-from training.recipe.toml import dumps
 
 T = TypeVar("T")
 LimitOf = Callable[[Path], float]
@@ -111,13 +113,15 @@ def write_smaller(
             shutil.copyfile(original.folder / kept, draft / kept)
     (draft / NETWORK).write_bytes(network)
     values = tomllib.loads((original.folder / MANIFEST).read_text(encoding="utf-8"))
-    values["version"] = f"{values['version']}-{name}"
+    values["format"], values["version"] = FORMAT, f"{values['version']}-{name}"
     values["quantisation"] = report.model_dump() if report else None
     write_manifest(draft, values)
     try:
         if values.get("outlier") and limit_of is not None:
             values["outlier"]["limit"] = limit_of(draft)
             write_manifest(draft, values)
+        write_self_test(draft)
+        write_manifest(draft, values)
         ServedNetwork(draft)
     except Exception:
         shutil.rmtree(draft)
@@ -125,16 +129,6 @@ def write_smaller(
     shutil.rmtree(target, ignore_errors=True)
     draft.rename(target)
     return target
-
-
-def write_manifest(folder: Path, values: dict[str, Any]) -> None:
-    """Write ``model.toml`` with the hashes of the files in the folder."""
-    values["sha256"] = {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.iterdir())
-        if path.name != MANIFEST
-    }
-    (folder / MANIFEST).write_text(dumps(values), encoding="utf-8")
 
 
 def _measured(original: ModelBundle, network: bytes, seen: Comparison) -> QuantisationReport:

@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "explain": "evaluate",
     "export": "evaluate",
     "quantise": "evaluate",
+    "import_model": "importing",
 }
 """The module of each command."""
 
