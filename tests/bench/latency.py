@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -44,11 +44,15 @@ BURST = 300
 
 @dataclass(frozen=True)
 class Case:
-    """Milliseconds of each study, or studies an hour of each burst, of each state."""
+    """Milliseconds of each study, or studies an hour of each burst, of each state.
+
+    ``cpu_ms``: processor's time of the node for each study of a burst.
+    """
 
     model: str
     what: str
     measured: dict[str, list[float]]
+    cpu_ms: dict[str, list[float]] = field(default_factory=dict)
 
 
 def say(line: str) -> None:
@@ -87,22 +91,30 @@ def loaded(
 
 
 def bursts(
-    states: Sequence[Running], dataset: pydicom.Dataset, folder: Path, size: int, rounds: int
-) -> dict[str, list[float]]:
+    states: Sequence[Running],
+    dataset: pydicom.Dataset,
+    folder: Path,
+    options: argparse.Namespace,
+    model: str,
+) -> Case:
     """Measure studies an hour, from the first association to the last report, by turns."""
-    taken: dict[str, list[float]] = {one.name: [] for one in states}
-    for number in range(rounds):
+    size: int = options.burst
+    rates: dict[str, list[float]] = {one.name: [] for one in states}
+    cpu: dict[str, list[float]] = {one.name: [] for one in states}
+    for number in range(options.rounds):
         for one in states if number % 2 else reversed(states):
             uids, paths = [], []
             for image in range(size):
                 uids.append(renew(dataset))
                 paths.append(folder / f"{image}.dcm")
                 dataset.save_as(paths[-1])
+            before = one.cpu_ms()
             began = burst(paths, one)
             last = max(one.report_of(uid) for uid in uids)
-            taken[one.name].append(3600 * size / (last - began))
+            rates[one.name].append(3600 * size / (last - began))
             time.sleep(2)
-    return taken
+            cpu[one.name].append((one.cpu_ms() - before) / size)
+    return Case(model, "burst", rates, cpu)
 
 
 def measure(
@@ -128,8 +140,7 @@ def measure(
         say(table(cases[-1:]))
         files = folder / model / "burst"
         files.mkdir()
-        figures = bursts(states, dataset, files, options.burst, options.rounds)
-        cases.append(Case(model, "burst", figures))
+        cases.append(bursts(states, dataset, files, options, model))
         say(table(cases[-1:]))
     return cases
 
@@ -144,7 +155,11 @@ def table(cases: Sequence[Case]) -> str:
         for name, values in case.measured.items():
             goal = GOALS.get((case.model, case.what), "") if name == NOW else ""
             if case.what == "burst":
-                figures = f"{len(values)} bursts | {np.median(values):,.0f} studies/h | | "
+                cpu = np.median(case.cpu_ms[name])
+                figures = (
+                    f"{len(values)} bursts | {np.median(values):,.0f} studies/h"
+                    f" | {cpu:.0f} ms CPU of the node a study | "
+                )
             else:
                 middle, high, highest = np.percentile(values, [50, 95, 99])
                 figures = f"{len(values)} | {middle:.0f} | {high:.0f} | {highest:.0f}"

@@ -1,10 +1,11 @@
 """A node and an archive for the latency bench, each a process of its own."""
 
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,8 +46,20 @@ class Running:
 
     name: str
     port: int
+    pid: int
     seen: dict[str, float] = field(default_factory=dict)
     changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def cpu_ms(self) -> float:
+        """Return the processor's time that the node and all below it have used."""
+        ticks, family = 0, [self.pid]
+        for one in family:
+            with suppress(OSError):
+                stat = Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split()
+                ticks += int(stat[11]) + int(stat[12])
+                for task in Path(f"/proc/{one}/task").iterdir():
+                    family += map(int, (task / "children").read_text().split())
+        return 1000 * ticks / os.sysconf("SC_CLK_TCK")
 
     def listen(self, archive: "subprocess.Popen[str]") -> None:
         """Take down what the archive says, until it ends."""
@@ -89,7 +102,7 @@ def running(name: str, checkout: Path, bundle: str, folder: Path) -> Iterator[Ru
             stdout=log,
             stderr=log,
         )
-    one = Running(name, port)
+    one = Running(name, port, node.pid)
     listening = threading.Thread(target=one.listen, args=(archive,), daemon=True)
     listening.start()
     try:
