@@ -2,14 +2,11 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import pytest
-from pynetdicom import AE, evt
-from pynetdicom.sop_class import CTImageStorage, Verification
 
 from pacs_ai.errors import AssociationRejected, PeerError, PeerUnreachable
 from pacs_ai.net.faults import ConnectionGone
@@ -218,50 +215,6 @@ def test_what_is_cut_at_the_stop_is_not_repeated(
     outcomes = client.store(at(node.port), "US", [path], may_leave=stop, use_association=use)
     assert isinstance(outcomes[0].error, ConnectionGone)
     assert len(node.recorder.opened_for) == 1
-
-
-@contextmanager
-def strict() -> Iterator[tuple[PeerAddress, list[str]]]:
-    """An archive that accepts one association at a time and rejects others."""
-    entity = AE("STRICT")
-    entity.maximum_associations = 1
-    for uid in (Verification, CTImageStorage):
-        entity.add_supported_context(uid)
-    seen: list[str] = []
-
-    def take(event: evt.Event) -> int:
-        seen.append(str(event.request.AffectedSOPInstanceUID))
-        return 0
-
-    server = entity.start_server(
-        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, take)]
-    )
-    try:
-        yield PeerAddress("STRICT", "127.0.0.1", server.server_address[1]), seen
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-def test_one_association_at_a_time(tmp_path: Path, kept: KeptAssociations) -> None:
-    """Who rejects others because of ours gets rid of ours; others wait until it is idle."""
-    with strict() as (peer, seen):
-        send(kept, peer, instance(tmp_path, 1))
-        with pytest.raises(AssociationRejected):
-            client.echo(peer, "OTHER")
-        kept.without_idle(peer, lambda: client.echo(peer, "US"))
-        assert eventually(lambda: echoed(peer))  # the server counts its threads
-        send(kept, peer, instance(tmp_path, 2), idle=0.05)
-        assert eventually(lambda: echoed(peer))
-        assert seen == ["1.2.3.1", "1.2.3.2"]
-
-
-def echoed(peer: PeerAddress) -> bool:
-    try:
-        client.echo(peer, "OTHER")
-    except AssociationRejected:
-        return False
-    return True
 
 
 def test_a_rejection_without_an_idle_one_is_one(node: Node, kept: KeptAssociations) -> None:
