@@ -7,7 +7,6 @@ from pacs_ai import __version__
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, read_config, single
 from pacs_ai.cli.tables import print_json
 from pacs_ai.config import Config
-from pacs_ai.dicom.codecs import EXTRA
 from pacs_ai.dicom.modules import COMPREHENSIVE_SR
 from pacs_ai.dicom.scan import BAD_UID, MISSING_UID
 from pacs_ai.flow.duplicates import KEPT_BOTH, REFUSED
@@ -225,11 +224,10 @@ def _syntaxes(syntaxes: Sequence[TransferSyntax]) -> Iterator[str]:
     yield ""
     yield from _table(
         ("Transfer syntax", "UID", "Analysed"),
-        [(one.name, f"`{one.uid}`", _analysed(one)) for one in syntaxes],
+        [(one.name, f"`{one.uid}`", _yes(one.analysed)) for one in syntaxes],
     )
-    yield f"The extra `{EXTRA}` (`pip install 'pacs-ai[{EXTRA}]'`) brings the codec of JPEG XL and"
-    yield "of progressive JPEG with 12 bits a sample. Without it such images are received and kept,"
-    yield "and their studies are analysed without them, with a reason that names the extra."
+    yield "Images in the others are received and kept; their studies are analysed without them, and"
+    yield "say so."
     yield ""
     yield "The codestream decides how a frame is compressed, how many components it has, in what"
     yield "order and of how many bits; the header decides which of these bits are stored, and"
@@ -254,11 +252,6 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str
     for row in rows:
         yield f"| {' | '.join(row)} |"
     yield ""
-
-
-def _analysed(syntax: TransferSyntax) -> str:
-    whole = {"all": f"with the extra `{EXTRA}`", "12 bits": f"yes; 12 bits with `{EXTRA}`"}
-    return whole[syntax.extra] if syntax.extra else _yes(syntax.analysed)
 
 
 def _yes(supported: bool) -> str:  # noqa: FBT001 - the only thing there is to say

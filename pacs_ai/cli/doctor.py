@@ -17,7 +17,7 @@ from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, read_config, single
 from pacs_ai.cli.tables import print_json
 from pacs_ai.config import Config, DimsePeer, ModelEntry, find_config
 from pacs_ai.destinations.addresses import address, ask_whether_there, own_addresses
-from pacs_ai.dicom.codecs import EXTRA, has_extra, missing_codecs
+from pacs_ai.dicom.codecs import missing_codecs
 from pacs_ai.errors import PacsAIError, PeerError, PeerUnreachable, TlsFailed
 from pacs_ai.flow.expire import all_files_aside, held_studies
 from pacs_ai.model.bundle import load_bundle
@@ -98,8 +98,7 @@ def _codecs(_config: Config) -> Iterator[Finding]:
         remedy = "install pacs-ai with all its requirements again"
         yield doubtful("codecs", f"not installed: {', '.join(missing)}", remedy)
     else:
-        without = "" if has_extra() else f"; JPEG XL needs the extra {EXTRA}"
-        yield Finding("codecs", f"all are there{without}")
+        yield Finding("codecs", "all are there")
 
 
 def _port(config: Config) -> Iterator[Finding]:

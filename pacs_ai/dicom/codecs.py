@@ -20,6 +20,7 @@ from pacs_ai.dicom.codestream import (
     read_codestream,
     with_end,
 )
+from pacs_ai.dicom.jpeg_xl import decode_jpeg_xl
 from pacs_ai.dicom.pixel_layout import YBR, PixelLayout
 from pacs_ai.errors import UnsupportedPixels
 
@@ -28,13 +29,8 @@ _JPEG = "1.2.840.10008.1.2.4."
 JPEG_FAMILY = frozenset(f"{_JPEG}{part}" for part in (50, 51, 53, 55, 57, 70, 80, 81))
 JPEG_2000_FAMILY = frozenset(f"{_JPEG}{part}" for part in (90, 91, 201, 202, 203))
 JPEG_XL_FAMILY = frozenset(f"{_JPEG}{part}" for part in (110, 111, 112))
-EXTRA = "codecs"
-"""Name of the extra that brings the codec of JPEG XL and of progressive JPEG with 12 bits."""
-
-_PROGRESSIVE_FAMILY = frozenset(f"{_JPEG}{part}" for part in (53, 55))
 COMPRESSED = frozenset({RLE}) | JPEG_FAMILY | JPEG_2000_FAMILY | JPEG_XL_FAMILY
-_LIBRARIES = ("PIL", "gdcm", "jpeg_ls", "openjpeg", "rle")
-_EXTENDED, _LOSSLESS = f"{_JPEG}51", f"{_JPEG}70"
+_LIBRARIES = ("PIL", "imagecodecs", "jpeg_ls", "openjpeg", "rle")
 _BYTE = 8
 _PROBE = b"\x55\xaa" * 32
 
@@ -42,18 +38,6 @@ _PROBE = b"\x55\xaa" * 32
 def missing_codecs() -> list[str]:
     """Return the names of the libraries that are required and not installed."""
     return [name for name in _LIBRARIES if find_spec(name) is None]
-
-
-def has_extra() -> bool:
-    """Tell whether the extra `EXTRA` is installed."""
-    return find_spec("imagecodecs") is not None
-
-
-def needs_extra(syntax: str) -> str:
-    """Tell what of a transfer syntax needs the extra `EXTRA`: ``all``, ``12 bits``, or nothing."""
-    if syntax in JPEG_XL_FAMILY:
-        return "all"
-    return "12 bits" if syntax in _PROGRESSIVE_FAMILY else ""
 
 
 def decode_compressed(syntax: str, source: bytes, layout: PixelLayout) -> Decoded:
@@ -78,9 +62,6 @@ def decode_compressed(syntax: str, source: bytes, layout: PixelLayout) -> Decode
         if syntax == RLE:
             return _rle(source, layout)
         if syntax in JPEG_XL_FAMILY:
-            # Here and not above: its library is an extra.
-            from pacs_ai.dicom.jpeg_xl import decode_jpeg_xl  # noqa: PLC0415
-
             return decode_jpeg_xl(syntax, source, layout)
         stream = read_codestream(source)
         if (stream.process is Process.JPEG_2000) != (syntax in JPEG_2000_FAMILY):
@@ -153,20 +134,16 @@ def _rle(source: bytes, layout: PixelLayout) -> Decoded:
 
 
 def _jpeg(source: bytes, stream: Codestream, layout: PixelLayout) -> Decoded:
+    if not stream.reversible and stream.bits <= _BYTE:
+        return _jpeg_8(source, stream, layout)
+    from imagecodecs import jpeg8_decode  # noqa: PLC0415
+
+    if stream.reversible:
+        _agree(stream.colour, layout)
+    kept = "RGB" if stream.components > 1 else None  # from RGB to RGB: as they were encoded
+    values: Stored = jpeg8_decode(source, colorspace=kept, outcolorspace=kept)
     error = 0 if stream.reversible else UNKNOWN_ERROR
-    if stream.reversible or (stream.process is Process.DCT and stream.bits > _BYTE):
-        from pacs_ai.dicom.gdcm_jpeg import decode_gdcm  # noqa: PLC0415
-
-        syntax = _LOSSLESS if stream.reversible else _EXTENDED
-        buffer = decode_gdcm(syntax, source, stream)
-        if stream.reversible:
-            _agree(stream.colour, layout)
-        return Decoded(_shaped(buffer, stream), stream.bits, error=error, colour=stream.colour)
-    if stream.bits > _BYTE:
-        from pacs_ai.dicom.jpeg_xl import decode_progressive  # noqa: PLC0415
-
-        return decode_progressive(source, stream)
-    return _jpeg_8(source, stream, layout)
+    return Decoded(_checked(values, stream), stream.bits, error=error, colour=stream.colour)
 
 
 def _jpeg_8(source: bytes, stream: Codestream, layout: PixelLayout) -> Decoded:
@@ -198,13 +175,27 @@ def _jpeg_ls(source: bytes, stream: Codestream) -> Decoded:
 
 
 def _jpeg_2000(source: bytes, stream: Codestream, layout: PixelLayout) -> Decoded:
-    from openjpeg.utils import decode_pixel_data  # noqa: PLC0415
-
     _agree(stream.colour, layout)
-    values = _shaped(bytes(decode_pixel_data(source, version=2)), stream)
+    # The faster library does not bring back what loss carries over the range: white is black then.
+    fast = stream.high_throughput and stream.reversible
+    values = _high_throughput(source, stream) if fast else None
+    if values is None:
+        from openjpeg.utils import decode_pixel_data  # noqa: PLC0415
+
+        values = _shaped(bytes(decode_pixel_data(source, version=2)), stream)
     error = 0 if stream.reversible else UNKNOWN_ERROR
     colour = "" if layout.photometric in YBR else "RGB"
     return Decoded(values, stream.bits, stream.signed, error, colour)
+
+
+def _high_throughput(source: bytes, stream: Codestream) -> Stored | None:
+    """Decode HTJ2K with OpenJPH; None for what only OpenJPEG reads, a JP2 container for one."""
+    from imagecodecs import Htj2kError, htj2k_decode  # noqa: PLC0415
+
+    try:
+        return _checked(htj2k_decode(source, planar=False), stream)
+    except Htj2kError:
+        return None
 
 
 def _agree(colour: str, layout: PixelLayout) -> None:
@@ -213,6 +204,14 @@ def _agree(colour: str, layout: PixelLayout) -> None:
         raise UnsupportedPixels(
             f"the codestream holds {colour}, the header says {layout.photometric}"
         )
+
+
+def _checked(values: Stored, stream: Codestream) -> Stored:
+    """Refuse an array of another size than the head of the frame tells."""
+    planes = () if stream.components == 1 else (stream.components,)
+    if values.shape != (stream.rows, stream.columns, *planes):
+        raise UnsupportedPixels("the compressed frame contradicts its head")
+    return values
 
 
 def _shaped(buffer: bytes | bytearray, stream: Codestream, *, by_plane: bool = False) -> Stored:

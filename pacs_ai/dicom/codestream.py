@@ -3,6 +3,7 @@
 import struct
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import NamedTuple
 
 from pacs_ai.dicom.pixel_layout import PixelLayout
 from pacs_ai.errors import UnsupportedPixels
@@ -18,6 +19,7 @@ _PROCESSES = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
 _START_OF_SCAN = 0xDA
 _APP0, _APP14 = 0xE0, 0xEE
 _COD, _START_OF_TILE, _LOSSLESS_WAVELET = 0xFF52, 0xFF90, 1
+_BLOCK_CODER, _HIGH_THROUGHPUT = 0xC0, 0x40
 _RGB_IDS = (b"RGB", b"rgb")
 _MAX_SEGMENTS, _TILE_HEAD = 15, 12
 
@@ -61,6 +63,8 @@ class Codestream:
         Where its entropy-coded data begin, in bytes.
     whole_scan
         Whether the first scan holds all components.
+    high_throughput
+        Whether JPEG 2000 uses the block coder of HTJ2K alone (ISO/IEC 15444-15).
     """
 
     rows: int
@@ -73,6 +77,7 @@ class Codestream:
     colour: str = ""
     body: int = 0
     whole_scan: bool = True
+    high_throughput: bool = False
 
 
 def read_codestream(frame: bytes) -> Codestream:
@@ -206,13 +211,21 @@ def _named_colour(marker: int, segment: bytes) -> str:
     return "YBR" if marker == _APP0 and segment[2:6] == b"JFIF" else ""
 
 
+class _CodingStyle(NamedTuple):
+    """Default coding style: component transform, block coder, wavelet."""
+
+    transformed: bool
+    high_throughput: bool
+    reversible: bool
+
+
 def _j2k(frame: bytes, start: int) -> Codestream:
     right, bottom, left, top = struct.unpack_from(">4I", frame, start + 8)
     components, depth = struct.unpack_from(">H B", frame, start + 40)
     depths = {frame[start + 42 + 3 * component] for component in range(components)}
     if len(depths) > 1:
         raise UnsupportedPixels("the components of the compressed frame have different bits")
-    reversible, transformed, position = _coding(frame, start)
+    style, position = _coding(frame, start)
     return Codestream(
         bottom - top,
         right - left,
@@ -220,23 +233,27 @@ def _j2k(frame: bytes, start: int) -> Codestream:
         (depth & 0x7F) + 1,
         Process.JPEG_2000,
         signed=bool(depth & 0x80),
-        reversible=reversible,
-        colour="RGB" if transformed and components > 1 else "",
+        reversible=style.reversible,
+        colour="RGB" if style.transformed and components > 1 else "",
         body=position,
+        high_throughput=style.high_throughput,
     )
 
 
-def _coding(frame: bytes, start: int) -> tuple[bool, bool, int]:
-    """Read the default coding style: reversible wavelet, component transform; where data begin."""
-    reversible = transformed = False
+def _coding(frame: bytes, start: int) -> tuple[_CodingStyle, int]:
+    """Read the default coding style, and where data begin."""
+    style = _CodingStyle(reversible=False, transformed=False, high_throughput=False)
     position = start + 2
     while True:
         marker, length = struct.unpack_from(">HH", frame, position)
         if marker == _START_OF_TILE:
-            return reversible, transformed, position
+            return style, position
         if marker == _COD:
-            transformed = frame[position + 8] == 1
-            reversible = frame[position + 13] == _LOSSLESS_WAVELET
+            style = _CodingStyle(
+                transformed=frame[position + 8] == 1,
+                high_throughput=frame[position + 12] & _BLOCK_CODER == _HIGH_THROUGHPUT,
+                reversible=frame[position + 13] == _LOSSLESS_WAVELET,
+            )
         if marker == int.from_bytes(END) or marker < 0xFF00:  # noqa: PLR2004
             raise UnsupportedPixels("the JPEG 2000 frame has no data")
         position += 2 + length

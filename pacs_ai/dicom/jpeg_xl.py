@@ -1,11 +1,6 @@
-"""What the extra ``codecs`` adds: JPEG XL, and progressive JPEG with 12 bits a sample."""
-
-from types import ModuleType
-
-import numpy as np
+"""JPEG XL: the head of a frame, and its decoder."""
 
 from pacs_ai.dicom.canonical import UNKNOWN_ERROR, Decoded, Stored
-from pacs_ai.dicom.codestream import Codestream
 from pacs_ai.dicom.pixel_layout import PixelLayout
 from pacs_ai.errors import UnsupportedPixels
 
@@ -49,38 +44,25 @@ def decode_jpeg_xl(syntax: str, source: bytes, layout: PixelLayout) -> Decoded:
     Raises
     ------
     UnsupportedPixels
-        If the extra is not installed, or the frame contradicts the header.
+        If the frame contradicts the header.
 
     Notes
     -----
     ISO/IEC 18181-1 Annexes D.2 and D.3. Its components are decoded to grey or RGB always.
     """
-    library = _library("JPEG XL")
+    from imagecodecs import jpegxl_decode  # noqa: PLC0415  (loaded where its first frame comes)
+
     rows, columns, bits = jpeg_xl_size(source)
     if (rows, columns) != (layout.rows, layout.columns):
         raise UnsupportedPixels("the compressed frame has other Rows and Columns")
     if bits > layout.bits_allocated:
         raise UnsupportedPixels("the compressed frame has other samples or bits")
-    values: Stored = library.jpegxl_decode(source, numthreads=1)
+    values: Stored = jpegxl_decode(source, numthreads=1)
     shape = (rows, columns) if layout.samples == 1 else (rows, columns, layout.samples)
     if values.shape != shape or values.dtype.kind != "u":
         raise UnsupportedPixels("the compressed frame has other samples or bits")
     error = 0 if syntax == JPEG_XL_LOSSLESS else UNKNOWN_ERROR
     return Decoded(values, bits, error=error, colour="RGB" if layout.samples > 1 else "")
-
-
-def decode_progressive(source: bytes, stream: Codestream) -> Decoded:
-    """Decode a progressive JPEG frame of more than 8 bits a sample (ITU-T T.81 process 12).
-
-    Raises
-    ------
-    UnsupportedPixels
-        If the extra is not installed, or the frame is in colour.
-    """
-    if stream.components > 1:
-        raise UnsupportedPixels("progressive JPEG of 12 bits in colour cannot be decoded")
-    values = _library("progressive JPEG of 12 bits").jpeg8_decode(source)
-    return Decoded(values.astype(np.uint16), stream.bits, error=UNKNOWN_ERROR)
 
 
 def jpeg_xl_size(frame: bytes) -> tuple[int, int, int]:
@@ -147,12 +129,3 @@ def _codestream(frame: bytes) -> bytes:
             break
         position += length
     raise UnsupportedPixels("the compressed frame is cut off")
-
-
-def _library(what: str) -> ModuleType:
-    try:
-        import imagecodecs  # noqa: PLC0415
-    except ImportError as error:
-        raise UnsupportedPixels(f"{what} needs the extra: pip install 'pacs-ai[codecs]'") from error
-    library: ModuleType = imagecodecs
-    return library

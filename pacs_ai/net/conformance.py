@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pydicom.uid import UID
 
-from pacs_ai.dicom.codecs import COMPRESSED, needs_extra
+from pacs_ai.dicom.codecs import COMPRESSED
 from pacs_ai.dicom.native import DEFLATED_FRAME
 from pacs_ai.net.contexts import (
     COMMITMENT_PUSH,
@@ -30,16 +30,11 @@ class SopClass:
 
 @dataclass(frozen=True, slots=True)
 class TransferSyntax:
-    """A transfer syntax that is accepted; ``analysed`` if its pixels can be read.
-
-    ``extra`` tells what needs the extra of that name installed: ``all`` of it, frames of ``12
-    bits``, or "" for nothing.
-    """
+    """A transfer syntax that is accepted; ``analysed`` if its pixels can be read."""
 
     uid: str
     name: str
     analysed: bool
-    extra: str
 
 
 def services() -> list[SopClass]:
@@ -59,9 +54,7 @@ def storage_classes() -> list[SopClass]:
 def transfer_syntaxes() -> list[TransferSyntax]:
     """Return the transfer syntaxes of storage."""
     return [
-        TransferSyntax(
-            uid, UID(uid).name, uid in _UNCOMPRESSED or uid in COMPRESSED, needs_extra(uid)
-        )
+        TransferSyntax(uid, UID(uid).name, uid in _UNCOMPRESSED or uid in COMPRESSED)
         for uid in TRANSFER_SYNTAXES
     ]
 

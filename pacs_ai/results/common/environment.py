@@ -23,7 +23,6 @@ LIBRARIES = (
     "pyjpegls",
     "pylibjpeg-openjpeg",
     "pylibjpeg-rle",
-    "python-gdcm",
     "reportlab",
 )
 """Distributions that decode, compute, draw or encode. What is not installed counts as that."""

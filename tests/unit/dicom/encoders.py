@@ -123,6 +123,19 @@ def htj2k(**options: Any) -> Encode:
     return encode
 
 
+def htj2k_of_any_bits(samples: Samples, bits: int) -> bytes:
+    """Lossless HTJ2K with a number of bits that the encoder does not offer.
+
+    It subtracts half the range of unsigned samples, so they are moved before; then the head is
+    told the bits that the samples have.
+    """
+    signed = samples.dtype.kind == "i"
+    moved = samples.astype("i2") if signed else samples + (1 << 15) - (1 << (bits - 1))
+    frame = bytearray(imagecodecs.htj2k_encode(moved.astype("i2" if signed else "u2")))
+    frame[frame.find(b"\xff\x51") + 40] = signed << 7 | bits - 1
+    return bytes(frame)
+
+
 def jpeg_xl(**options: Any) -> Encode:
     def encode(samples: Samples, bits: int) -> bytes:
         return imagecodecs.jpegxl_encode(samples, bitspersample=bits, **options)
