@@ -105,10 +105,7 @@ def _phantoms() -> tuple[Floats, Floats]:
 
 def _trained(x: Floats, y: Floats) -> keras.Model:
     keras.utils.set_random_seed(1)
-    image = keras.Input((None, None, 3), name="any_size")
-    base = applications.ResNet50(include_top=False, weights=None, input_tensor=image)
-    pooled = layers.GlobalAveragePooling2D(name="pooled")(base.output)
-    model = keras.Model(image, layers.Dense(len(MODALITIES), name="logits")(pooled))
+    model = _network(None)
     norms = [each for each in model.layers if isinstance(each, layers.BatchNormalization)]
     for norm in norms:
         norm.momentum = 0.9
@@ -128,10 +125,17 @@ def _trained(x: Floats, y: Floats) -> keras.Model:
     for norm in norms:
         norm.momentum = 0.0
     model(x[rng.choice(len(x), 48, replace=False)], training=True)
-    fixed = keras.Input((SIDE, SIDE, 3), name="image")
-    features = layers.Activation("linear", name="features")(base(fixed))
-    mean = layers.GlobalAveragePooling2D(name="mean")(features)
-    return keras.Model(fixed, model.get_layer("logits")(mean))
+    fixed = _network(SIDE)
+    fixed.set_weights(model.get_weights())
+    return fixed
+
+
+def _network(side: int | None) -> keras.Model:
+    image = keras.Input((side, side, 3), name="image")
+    x = applications.ResNet50(include_top=False, weights=None, input_tensor=image).output
+    x = layers.Activation("linear", name="features")(x)
+    x = layers.GlobalAveragePooling2D(name="pooled")(x)
+    return keras.Model(image, layers.Dense(len(MODALITIES), name="logits")(x))
 
 
 def _write(network: keras.Model, folder: Path) -> None:

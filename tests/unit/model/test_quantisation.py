@@ -15,6 +15,7 @@ from pydicom.data import get_testdata_file
 from pacs_ai.cli import run
 from pacs_ai.errors import PrecisionRefused
 from pacs_ai.model.bundle import load_bundle
+from pacs_ai.model.onnxruntime_provider import onnx_cpu
 from pacs_ai.model.quantisation import LIMITS, precision_of
 from pacs_ai.model.runtime import Runtime
 
@@ -108,6 +109,19 @@ def test_with_a_report_it_is_served(bundle_with: Writer, network: bytes) -> None
     assert bundle.quantisation is not None
     assert bundle.quantisation.excess() == ""
     Runtime(bundle)
+
+
+def test_threads_spin_only_while_eight_bits_are_computed(
+    bundle_with: Writer, network: bytes
+) -> None:
+    eight = load_bundle(bundle_with(section(network)))
+    for bundle, spins in ((eight, "1"), (load_bundle("demo"), "0")):
+        loaded = onnx_cpu(bundle, 2)
+        assert loaded.computed_by.precision == bundle.precision
+        options = loaded._session.get_session_options()
+        assert options.get_session_config_entry("session.intra_op.allow_spinning") == spins
+        assert options.get_session_config_entry("session.intra_op.spin_duration_us") == "20"
+        assert options.get_session_config_entry("session.force_spinning_stop") == "1"
 
 
 @pytest.mark.parametrize(
