@@ -125,6 +125,9 @@ class MemoryEngine:
                 if not self._one(perform, kinds):
                     self.wakeups.wait(kinds, count)
 
+    def listen(self, stop: threading.Event) -> None:
+        """There are no other nodes."""
+
     def drain(self, perform: Perform, kinds: Sequence[TaskKind]) -> int:
         done = 0
         while self._one(perform, kinds):

@@ -92,6 +92,14 @@ class Engine(Protocol):
         """
         ...
 
+    def listen(self, stop: threading.Event) -> None:
+        """Wake for the tasks that other nodes ask for, until `stop` is set.
+
+        One process of each node does this; it passes wake-ups on to the others. An engine that
+        cannot know of such tasks returns at once: each node finds them by itself, a little later.
+        """
+        ...
+
     def drain(self, perform: Perform, kinds: Sequence[TaskKind]) -> int:
         """Perform the tasks that wait, then return how many those were.
 

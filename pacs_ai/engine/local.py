@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 
@@ -47,6 +47,7 @@ class LocalEngine:
         self._owner = owner
         self._lease_seconds = lease_seconds
         self.wakeups = Wakeups()
+        self._turns: dict[tuple[TaskKind, ...], threading.Lock] = {}
 
     def enqueue(self, transaction: Transaction, kind: TaskKind, key: str) -> None:
         """Ask for a task inside the caller's transaction."""
@@ -67,50 +68,84 @@ class LocalEngine:
         transaction.after_commit(partial(self.wakeups.wake, tuple(TaskKind)))
 
     def run(self, perform: Perform, kinds: Sequence[TaskKind], stop: threading.Event) -> None:
-        """Perform tasks until `stop` is set."""
+        """Perform tasks until `stop` is set.
+
+        Of several threads that perform the same kinds one looks for the next task, and the others
+        wait for their turn: a task wakes one thread and not all.
+        """
+        turn = self._turns.setdefault(tuple(kinds), threading.Lock())
         while not stop.is_set():
-            count = self.wakeups.count(kinds)
-            try:
-                if self._one(perform, kinds):
-                    continue
-            except StorageError as error:
-                _log.warning("the task table is out of reach", error=error.code)
-                stop.wait(OUTAGE_SECONDS)
-            except Exception as error:  # noqa: BLE001 - the worker loop outlives any task
-                # the task keeps its lease and comes back when that runs out: a pause by itself
-                _log.error("a task failed unexpectedly", error=type(error).__name__)
-            self.wakeups.wait(kinds, count)
+            with _logged_failure(stop):
+                with turn:
+                    task = self._next(kinds, stop)
+                if task is not None:
+                    self._perform(perform, task)
+
+    def listen(self, stop: threading.Event) -> None:
+        """Wake for the tasks that other nodes ask for; with SQLite there are none."""
+        if self._database.is_sqlite:
+            return
+        while not stop.is_set():
+            with _logged_failure(stop):
+                for kinds in tasks.notified(self._database, stop):
+                    self.wakeups.wake(kinds)
 
     def drain(self, perform: Perform, kinds: Sequence[TaskKind]) -> int:
         """Perform what there is."""
         done = 0
-        while self._one(perform, kinds):
+        while (task := self._claim(kinds)) is not None:
+            self._perform(perform, task)
             done += 1
         return done
 
-    def _one(self, perform: Perform, kinds: Sequence[TaskKind]) -> bool:
+    def _next(self, kinds: Sequence[TaskKind], stop: threading.Event) -> tasks.ClaimedTask | None:
+        """Claim a task as soon as there is one; None when the thread stops."""
+        while not stop.is_set():
+            count = self.wakeups.count(kinds)
+            task = self._claim(kinds)
+            if task is not None:
+                return task
+            self.wakeups.wait(kinds, count)
+        return None
+
+    def _claim(self, kinds: Sequence[TaskKind]) -> tasks.ClaimedTask | None:
         with self._database.read() as session:
             if not tasks.waiting(session, kinds):
-                return False
+                return None
         with self._write() as transaction:
-            task = tasks.claim(transaction, kinds, self._lease_seconds)
-        if task is None:
-            return False
+            return tasks.claim(transaction, kinds, self._lease_seconds)
+
+    def _perform(self, perform: Perform, task: tasks.ClaimedTask) -> None:
         try:
             with heartbeat(self._lease_seconds / 3, lambda: self._renew(task)):
                 perform(task.kind, task.key)
         except StorageError as error:
             # the task keeps its lease and comes back when that runs out: a pause by itself
             _log.warning("a task waits for the storage", kind=task.kind, error=error.code)
-            return True
+            return
         with self._write() as transaction:
             tasks.finish(transaction, task)
-        return True
 
     def _write(self) -> AbstractContextManager[Transaction]:
-        return self._database.write(self._owner, self._clock.now())
+        """Begin a transaction about tasks alone: a power cut may undo it, as they are hints."""
+        return self._database.write(self._owner, self._clock.now(), durable=False)
 
     def _renew(self, task: tasks.ClaimedTask) -> None:
         """Keep the lease while the task runs; a renewal that fails is made up for by the next."""
         with contextlib.suppress(StorageError), self._write() as transaction:
             tasks.renew(transaction, task, self._lease_seconds)
+
+
+@contextlib.contextmanager
+def _logged_failure(stop: threading.Event) -> Iterator[None]:
+    """Log the failure of a block and go on: the thread outlives any task.
+
+    A task that failed keeps its lease and comes back when that runs out: a pause by itself.
+    """
+    try:
+        yield
+    except StorageError as error:
+        _log.warning("the task table is out of reach", error=error.code)
+        stop.wait(OUTAGE_SECONDS)
+    except Exception as error:  # noqa: BLE001 - whatever a step throws
+        _log.error("a task failed unexpectedly", error=type(error).__name__)

@@ -79,7 +79,7 @@ def analyse(
 
 def _renew(context: FlowContext, lease: jobs.Lease) -> None:
     """Renew the lease; a failure is made up for by the next time, a loss shows at the end."""
-    with contextlib.suppress(StorageError), context.write() as transaction:
+    with contextlib.suppress(StorageError), context.write(durable=False) as transaction:
         jobs.renew(transaction, lease, context.config.engine.lease_seconds)
 
 
@@ -216,7 +216,7 @@ def _finish(
             context.engine.enqueue(transaction, TaskKind.DELIVER, key)
 
     try:
-        record_outcome(context, write)
+        record_outcome(context, write, durable=False)  # the delivery begins with a durable commit
     except LeaseLost:
         for result in made:
             if result.fresh:

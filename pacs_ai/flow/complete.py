@@ -41,7 +41,7 @@ def complete(context: FlowContext, arrivals: Arrivals) -> float:
 
 def close(context: FlowContext, study: Study, reason: str, *, actor: str | None = None) -> bool:
     """Close one study revision and ask for its route, in one transaction."""
-    with context.write(actor) as transaction:
+    with context.write(actor, durable=actor is not None) as transaction:
         closed = studies.close(transaction, StudyId(study.id), study.revision, reason=reason)
         if closed:
             context.engine.enqueue(transaction, TaskKind.ROUTE, pair_key(study.id, study.revision))

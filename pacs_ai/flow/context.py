@@ -48,7 +48,11 @@ class FlowContext:
         return self.clock.now()
 
     def write(
-        self, actor: str | None = None, *, busy_seconds: float = BUSY_SECONDS
+        self,
+        actor: str | None = None,
+        *,
+        busy_seconds: float = BUSY_SECONDS,
+        durable: bool = True,
     ) -> AbstractContextManager[Transaction]:
         """Begin a transaction that changes rows now.
 
@@ -56,11 +60,11 @@ class FlowContext:
         ----------
         actor
             Who acts, if it is not this process.
-        busy_seconds
+        busy_seconds, durable
             See `Database.write`, also for the errors.
         """
         who = self.owner if actor is None else actor
-        return self.database.write(who, self.now(), busy_seconds=busy_seconds)
+        return self.database.write(who, self.now(), busy_seconds=busy_seconds, durable=durable)
 
     def patient_key(self, patient_id: str) -> str:
         """Return what stands for a PatientID in the database."""

@@ -61,7 +61,7 @@ def deliver(context: FlowContext, key: str) -> None:
 
 def _renew(context: FlowContext, batch: Sequence[ClaimedDelivery]) -> None:
     """Renew the leases; after a failure the next time does it."""
-    with contextlib.suppress(StorageError), context.write() as transaction:
+    with contextlib.suppress(StorageError), context.write(durable=False) as transaction:
         deliveries.renew(transaction, batch, context.config.engine.lease_seconds)
 
 

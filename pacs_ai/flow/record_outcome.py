@@ -18,7 +18,9 @@ PAUSE_SECONDS = 2.0
 _log = get_logger()
 
 
-def record_outcome(context: FlowContext, work: Callable[[Transaction], T]) -> T:
+def record_outcome(
+    context: FlowContext, work: Callable[[Transaction], T], *, durable: bool = True
+) -> T:
     """Run work in a transaction, again and again while the database cannot be written.
 
     Otherwise a finished analysis or transfer would be repeated, and count as a crash.
@@ -27,6 +29,8 @@ def record_outcome(context: FlowContext, work: Callable[[Transaction], T]) -> T:
     ----------
     work
         May run more than once, so it changes rows only in the state that it expects.
+    durable
+        See `Database.write`.
 
     Raises
     ------
@@ -37,7 +41,7 @@ def record_outcome(context: FlowContext, work: Callable[[Transaction], T]) -> T:
     end = clock.monotonic() + SECONDS
     while True:
         try:
-            with context.write() as transaction:
+            with context.write(durable=durable) as transaction:
                 return work(transaction)
         except StorageError as error:
             if clock.monotonic() >= end or context.stopping.is_set():

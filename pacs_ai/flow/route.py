@@ -52,7 +52,7 @@ def route(context: FlowContext, models: Mapping[str, ModelIdentity], key: str) -
     by_model: dict[str, list[str]] = {}
     for rule in matched:
         by_model.setdefault(rule.model, []).append(rule.name)
-    with context.write() as transaction:
+    with context.write(durable=False) as transaction:
         routed = studies.routed(transaction, StudyId(study.id), study.revision, reason=reason)
         if not routed:
             return

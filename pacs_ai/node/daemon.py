@@ -101,6 +101,9 @@ class Daemon:
             self._server.start()
         if self._workers is not None:
             self._workers.start()
+            threading.Thread(
+                target=context.engine.listen, args=(self._stop,), name="listen", daemon=True
+            ).start()
             for kinds in LIGHT_TASKS:
                 thread = threading.Thread(target=self._work, args=(kinds,), daemon=True)
                 thread.start()

@@ -1,6 +1,11 @@
 """Open the database and hand out transactions.
 
-SQLite runs in WAL mode with ``synchronous=FULL``: a commit that returned survives a power cut.
+A commit that returned survives a power cut, unless its transaction was begun with
+``durable=False``. Then it survives the end of every process, but a power cut may undo it, together
+with what was committed after it. The next durable commit makes all earlier ones durable, too.
+SQLite runs in WAL mode with ``synchronous=FULL`` or ``NORMAL``; PostgreSQL has
+``synchronous_commit`` for this.
+
 Write transactions begin with ``BEGIN IMMEDIATE``: one that reads first and writes later would
 otherwise fail at once with "database is locked", whatever the busy timeout.
 """
@@ -10,7 +15,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
@@ -26,6 +31,9 @@ T = TypeVar("T")
 
 BUSY_SECONDS = 30.0
 """How long a transaction waits for another before it gives up."""
+
+LISTEN_SECONDS = 2.0
+"""Time between two checks of a connection on which nothing comes."""
 
 RECEIVE_BUSY_SECONDS = 5.0
 """The same while a sender waits for its C-STORE response."""
@@ -98,6 +106,8 @@ class Database:
             _private(Path(url.removeprefix("sqlite:///")))
             sa.event.listen(self.engine, "connect", _configure_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            sa.event.listen(self.engine, "begin", _begin_postgresql)
         self._receiving: sa.Connection | None = None
         self._group_commit = GroupCommit(self._write_received)
 
@@ -108,7 +118,12 @@ class Database:
 
     @contextlib.contextmanager
     def write(
-        self, actor: str, now: datetime, *, busy_seconds: float = BUSY_SECONDS
+        self,
+        actor: str,
+        now: datetime,
+        *,
+        busy_seconds: float = BUSY_SECONDS,
+        durable: bool = True,
     ) -> Iterator[Transaction]:
         """Run a block in one transaction: committed at its end, rolled back if it raises.
 
@@ -118,6 +133,9 @@ class Database:
             See `Transaction`.
         busy_seconds
             How long to wait for another transaction that writes.
+        durable
+            Whether the commit waits for the disk. It need not where the node would only repeat its
+            own work after a power cut, and has promised nothing to anybody.
 
         Raises
         ------
@@ -128,7 +146,7 @@ class Database:
         """
         with (
             _translated(),
-            Transaction(self._writer(busy_seconds), actor, now) as transaction,
+            Transaction(self._writer(busy_seconds, durable=durable), actor, now) as transaction,
         ):
             with transaction.begin():
                 yield transaction
@@ -162,14 +180,37 @@ class Database:
             with self._receiving.begin():
                 yield self._receiving
 
-    def _writer(self, busy_seconds: float) -> sa.Engine:
-        return self.engine.execution_options(immediate=True, busy_ms=int(busy_seconds * 1000))
+    def _writer(self, busy_seconds: float, *, durable: bool = True) -> sa.Engine:
+        return self.engine.execution_options(
+            immediate=True, busy_ms=int(busy_seconds * 1000), durable=durable
+        )
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Session]:
         """Run a block that only reads, on one consistent snapshot."""
         with _translated(), Session(self.engine, expire_on_commit=False) as session:
             yield session
+
+    @contextlib.contextmanager
+    def listening(self, channel: str) -> Iterator[Iterator[str]]:
+        """Listen to a channel of PostgreSQL (NOTIFY), on a connection of its own.
+
+        Yields
+        ------
+        iterator of str
+            The payloads as they come, and "" about every `LISTEN_SECONDS` when none does.
+
+        Raises
+        ------
+        DatabaseBusy
+            If the connection is lost.
+        """
+        engine = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        with _translated(), engine.connect() as connection:
+            connection.detach()  # nobody else may get a connection that listens
+            connection.exec_driver_sql("SET application_name = 'pacs-ai wake-ups'")
+            connection.exec_driver_sql(f"LISTEN {channel}")
+            yield _payloads(connection)
 
     def close(self) -> None:
         """Give all connections back."""
@@ -202,12 +243,35 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: ConnectionPoolEnt
 def _begin_sqlite(connection: sa.Connection) -> None:
     options = connection.get_execution_options()
     if options.get("immediate"):
-        if connection.info.get("busy_ms") != options["busy_ms"]:
-            connection.exec_driver_sql(f"PRAGMA busy_timeout={options['busy_ms']}")
-            connection.info["busy_ms"] = options["busy_ms"]
+        _set_pragma(connection, "busy_timeout", options["busy_ms"])
+        _set_pragma(connection, "synchronous", "FULL" if options["durable"] else "NORMAL")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
         connection.exec_driver_sql("BEGIN")
+
+
+def _set_pragma(connection: sa.Connection, name: str, value: object) -> None:
+    """Set a pragma of a connection, unless it has this value already."""
+    if connection.info.get(name) != value:
+        connection.exec_driver_sql(f"PRAGMA {name}={value}")
+        connection.info[name] = value
+
+
+def _begin_postgresql(connection: sa.Connection) -> None:
+    if not connection.get_execution_options().get("durable", True):
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+
+
+def _payloads(connection: sa.Connection) -> Iterator[str]:
+    driver = cast("Any", connection.connection.dbapi_connection)
+    while True:
+        try:
+            for notice in driver.notifies(timeout=LISTEN_SECONDS):
+                yield notice.payload
+        except connection.dialect.loaded_dbapi.Error:
+            raise DatabaseBusy("the connection that listens was lost") from None
+        connection.exec_driver_sql("SELECT 1")  # fails if the server is gone
+        yield ""
 
 
 @contextlib.contextmanager

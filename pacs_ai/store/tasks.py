@@ -4,10 +4,11 @@ Only `pacs_ai.engine.local` may use this module: the flow has to work with any e
 """
 
 import secrets
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pacs_ai.domain import TaskKind
 from pacs_ai.store.columns import WORD, Base
-from pacs_ai.store.session import Transaction
+from pacs_ai.store.session import Database, Transaction
 from pacs_ai.store.transition import NO_LEASE
 
 
@@ -37,6 +38,31 @@ class Task(Base):
     lease_until: Mapped[datetime | None]
 
 
+_TASK = cast("sa.Table", Task.__table__)
+_KINDS = _TASK.c.kind.in_(sa.bindparam("kinds", expanding=True))
+_FREE = _TASK.c.lease_owner.is_(None)
+_NAMED = (_TASK.c.kind, _TASK.c.key, _TASK.c.version)
+
+# Built once, and of the table instead of the class: SQLAlchemy takes three times as long otherwise.
+_WAITING = sa.select(_TASK.c.id).where(_KINDS, _FREE).limit(1)
+_OLDEST = _WAITING.order_by(_TASK.c.id).with_for_update(skip_locked=True)
+_CLAIM = (
+    sa.update(_TASK)
+    .where(_TASK.c.id == _OLDEST.scalar_subquery())
+    .values(lease_owner=sa.bindparam("owner"), lease_until=sa.bindparam("until"))
+    .returning(*_NAMED)
+)
+_REMOVE = sa.delete(_TASK).where(_TASK.c.lease_owner == sa.bindparam("owner")).returning(*_NAMED)
+_ENQUEUE = {
+    name: insert(_TASK).on_conflict_do_update(
+        index_elements=["kind", "key"], set_={"version": _TASK.c.version + 1}
+    )
+    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
+_CHANNEL = "pacs_ai_task"
+_NOTIFY = sa.select(sa.func.pg_notify(_CHANNEL, sa.bindparam("kind")))
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimedTask:
     """A task under lease; ``claim`` is what its ``lease_owner`` says."""
@@ -49,45 +75,44 @@ class ClaimedTask:
 
 def enqueue(session: Session, kind: TaskKind, key: str) -> None:
     """Ask for a task in the caller's transaction; one that exists only gets a new version."""
-    into: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-    insert = into[session.get_bind().dialect.name](Task).values(kind=kind, key=key, version=1)
-    session.execute(
-        insert.on_conflict_do_update(
-            index_elements=[Task.kind, Task.key], set_={"version": Task.version + 1}
-        )
-    )
+    dialect = session.get_bind().dialect.name
+    session.execute(_ENQUEUE[dialect], {"kind": kind, "key": key, "version": 1})
+    if dialect == "postgresql":
+        session.execute(_NOTIFY, {"kind": kind})
+
+
+def notified(database: Database, stop: threading.Event) -> Iterator[Sequence[TaskKind]]:
+    """Yield the kinds that any node asks for, from PostgreSQL, until `stop` is set.
+
+    What is asked for while nobody listens is not told later, so the first are all kinds.
+
+    Raises
+    ------
+    StorageError
+        If the connection is lost.
+    """
+    with database.listening(_CHANNEL) as payloads:
+        yield tuple(TaskKind)
+        for payload in payloads:
+            if stop.is_set():
+                return
+            if payload in tuple(TaskKind):
+                yield (TaskKind(payload),)
 
 
 def waiting(session: Session, kinds: Sequence[TaskKind]) -> bool:
     """Tell whether there is anything to claim, without locking."""
-    query = sa.select(Task.id).where(Task.kind.in_(kinds), Task.lease_owner.is_(None)).limit(1)
-    return session.scalar(query) is not None
+    return session.execute(_WAITING, {"kinds": kinds}).first() is not None
 
 
 def claim(
     transaction: Transaction, kinds: Sequence[TaskKind], lease_seconds: float
 ) -> ClaimedTask | None:
     """Take the oldest task that nobody holds."""
-    row = transaction.execute(
-        sa.select(Task.id, Task.kind, Task.key, Task.version)
-        .where(Task.kind.in_(kinds), Task.lease_owner.is_(None))
-        .order_by(Task.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    ).first()
-    if row is None:
-        return None
-    task = ClaimedTask(
-        f"{transaction.actor}/{secrets.token_hex(4)}", TaskKind(row.kind), row.key, row.version
-    )
-    transaction.execute(
-        sa.update(Task)
-        .where(Task.id == row.id)
-        .values(
-            lease_owner=task.claim, lease_until=transaction.now + timedelta(seconds=lease_seconds)
-        )
-    )
-    return task
+    owner = f"{transaction.actor}/{secrets.token_hex(4)}"
+    until = transaction.now + timedelta(seconds=lease_seconds)
+    row = transaction.execute(_CLAIM, {"kinds": kinds, "owner": owner, "until": until}).first()
+    return None if row is None else ClaimedTask(owner, TaskKind(row.kind), row.key, row.version)
 
 
 def renew(transaction: Transaction, task: ClaimedTask, lease_seconds: float) -> None:
@@ -132,6 +157,5 @@ def existing(session: Session, kind: TaskKind) -> set[str]:
 
 def _removed(transaction: Transaction, claimed: str) -> list[ClaimedTask]:
     """Delete the task of a claim; returns what it was, or nothing if others have it now."""
-    gone = sa.delete(Task).where(Task.lease_owner == claimed)
-    rows = transaction.execute(gone.returning(Task.kind, Task.key, Task.version))
+    rows = transaction.execute(_REMOVE, {"owner": claimed})
     return [ClaimedTask(claimed, TaskKind(kind), key, version) for kind, key, version in rows]

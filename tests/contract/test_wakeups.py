@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator
 
 import pytest
+import sqlalchemy as sa
 
 from pacs_ai.domain import TaskKind
 from pacs_ai.engine import wakeups
@@ -110,3 +111,42 @@ def test_a_task_is_found_without_any_wake_up(engines: Engines):
     with working(engines.of("there/boot/1")) as done:
         ask(engines, engines.of("here/boot/1"), "a")
         wait_for(lambda: done == ["a"])
+
+
+@contextlib.contextmanager
+def listening(engine: Engine) -> Iterator[threading.Thread]:
+    """A thread that wakes an engine for what other nodes ask for."""
+    stop = threading.Event()
+    thread = threading.Thread(target=engine.listen, args=(stop,))
+    thread.start()
+    try:
+        yield thread
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.mark.usefixtures("never_polls")
+def test_postgresql_tells_the_other_nodes(engines: Engines):
+    """Also after its connection was lost; elsewhere nobody listens, and the thread ends."""
+    here, there = engines.of("here/boot/1"), engines.of("there/boot/1")
+    with listening(there) as thread, working(there) as done:
+        if engines.database.is_sqlite:
+            thread.join(60)
+            assert not thread.is_alive()
+            return
+        wait_for(lambda: there.wakeups.count(TaskKind) > 0)
+        for key in ("a", "b"):
+            ask(engines, here, key)
+            wait_for(lambda key=key: key in done)
+            assert disconnected(engines) == 1
+        ask(engines, here, "c")
+        wait_for(lambda: done == ["a", "b", "c"])
+
+
+def disconnected(engines: Engines) -> int:
+    """End the connections of those who listen; returns how many there were."""
+    gone = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = :name"
+    with engines.database.engine.begin() as connection:
+        rows = connection.execute(sa.text(gone), {"name": "pacs-ai wake-ups"})
+        return len(rows.all())
