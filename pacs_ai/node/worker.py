@@ -24,7 +24,7 @@ from pacs_ai.results.documents.page_fonts import PageFonts
 
 _log = get_logger()
 
-_NICENESS = 10
+_NICENESS = 5
 
 
 class Worker:
@@ -69,12 +69,15 @@ class Worker:
 def give_way() -> None:
     """Let others have the processor first, the receivers above all; a sender waits for them.
 
-    On a machine with nothing else to do this changes nothing, and under load a tenth is left for a
-    worker. Decoding processes are started with the same niceness. Linux shares the processor
-    between the sessions of a machine, and a worker has a session of its own: the niceness of the
-    session (``/proc/self/autogroup``, sched(7)) then counts as well.
+    On a machine with nothing else to do this changes nothing; a worker that competes has a third
+    of what each of the others has. Linux has a niceness for each thread, which the threads and
+    processes inherit that it starts later, and one for each session (``/proc/self/autogroup``,
+    sched(7)).
     """
-    os.nice(_NICENESS)
+    threads = Path("/proc/self/task")
+    for thread in [int(one.name) for one in threads.iterdir()] if threads.exists() else [0]:
+        with contextlib.suppress(OSError):  # a thread may have ended
+            os.setpriority(os.PRIO_PROCESS, thread, _NICENESS)
     with contextlib.suppress(OSError):
         Path("/proc/self/autogroup").write_text(str(_NICENESS), "ascii")
 
@@ -82,7 +85,6 @@ def give_way() -> None:
 def main() -> int:
     """Load the models and analyse until the daemon says to stop."""
     child = child_process.set_up()
-    give_way()
     try:
         app = build_app(child.config, owner=child.owner)
         threads = max(1, (os.cpu_count() or 1) // int(child.settings["of"]))
@@ -90,6 +92,7 @@ def main() -> int:
     except PacsAIError as error:
         _log.error("worker cannot start", error=error.code, reason=error.message)
         return error.exit_code
+    give_way()
     _log.debug("worker ready", owner=child.owner, models=sorted(app.bundles))
     connect_daemon(app.context.engine.wakeups, child.wakeups)
     app.context.engine.run(worker.perform, HEAVY_TASKS, child.stop)

@@ -82,7 +82,7 @@ def _continue(
     values["calling_aet"] = sender.calling_aet
     values["called_aet"] = sender.called_aet
     values["now"] = moment(now)
-    row: Any = insert(connection, values).first()
+    row = insert(connection, values)
     if row is None:
         return None
     study_id, revision = row
@@ -98,7 +98,7 @@ def _continue(
     return InsertedInstance(StudyId(study_id), revision, StudyState.RECEIVING)
 
 
-_Execute = Callable[[sa.Connection, dict[str, Any]], sa.CursorResult[Any]]
+_Execute = Callable[[sa.Connection, dict[str, Any]], Any]
 
 
 @lru_cache(maxsize=4)
@@ -124,12 +124,21 @@ def _statements(dialect: sa.Dialect) -> tuple[_Execute, _Execute, Callable[[date
 
 
 def _prepared(statement: sa.sql.ClauseElement, dialect: sa.Dialect) -> _Execute:
+    """Return what executes a statement and gives its first row.
+
+    On SQLite it goes to the driver: what SQLAlchemy does around a statement takes longer than the
+    statement. `pacs_ai.store.session` translates the driver's errors as well.
+    """
     compiled = cast("sa.sql.compiler.SQLCompiler", statement.compile(dialect=dialect))
     sql, constants, order = str(compiled), compiled.params, compiled.positiontup
 
-    def execute(connection: sa.Connection, values: dict[str, Any]) -> sa.CursorResult[Any]:
+    def on_sqlite(connection: sa.Connection, values: dict[str, Any]) -> Any:  # noqa: ANN401 - a row
         values = constants | values
-        bound: Any = values if order is None else tuple(values[name] for name in order)
-        return connection.exec_driver_sql(sql, bound)
+        driver: Any = connection.connection.driver_connection
+        return driver.execute(sql, tuple(values[name] for name in order or ())).fetchone()
 
-    return execute
+    def elsewhere(connection: sa.Connection, values: dict[str, Any]) -> Any:  # noqa: ANN401 - a row
+        result = connection.exec_driver_sql(sql, constants | values)
+        return result.first() if result.returns_rows else None
+
+    return elsewhere if order is None else on_sqlite
