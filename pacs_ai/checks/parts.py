@@ -23,7 +23,7 @@ def models(config: Config) -> Iterator[Finding]:
     """Check every file of the configured bundles, and that they can give what rules ask for."""
     for name, entry in config.models.items():
         remedy = f"install a whole bundle, or correct [models.{name}]; see pacs-ai models verify"
-        found = guarded(f"model {name}", remedy, partial(_bundle, name, entry))
+        found = guarded(f"model {name}", remedy, partial(_bundle, name, entry, config))
         yield found
         if found.severity is Severity.OK:
             yield from _unexplained(name, entry, config)
@@ -31,7 +31,8 @@ def models(config: Config) -> Iterator[Finding]:
 
 def _unexplained(name: str, entry: ModelEntry, config: Config) -> Iterator[Finding]:
     """Name the rules that ask a model without heat maps for results that show only them."""
-    reason = load_bundle(entry.bundle, entry.sha256).identity.unexplained
+    keys = config.bundles.trusted_keys
+    reason = load_bundle(entry.bundle, entry.sha256, keys).identity.unexplained
     for number, rule in enumerate(config.rules, start=1):
         refused = [kind for kind in rule.results if kind in NEED_HEAT_MAPS]
         if reason and rule.model == name and refused:
@@ -92,6 +93,7 @@ def _unavailable(host: str, port: int) -> str:
     return ""
 
 
-def _bundle(name: str, entry: ModelEntry) -> Finding:
-    identity = load_bundle(entry.bundle, entry.sha256).identity
+def _bundle(name: str, entry: ModelEntry, config: Config) -> Finding:
+    keys = config.bundles.trusted_keys
+    identity = load_bundle(entry.bundle, entry.sha256, keys).identity
     return Finding(f"model {name}", f"{identity.name} {identity.version}: files in order")

@@ -83,7 +83,8 @@ def _models(config: Config) -> Iterator[Finding]:
 
 def _load(config: Config, name: str, entry: ModelEntry) -> Finding:
     provider = provider_of(config.engine.runtime, config.engine.device)
-    classifier = Classifier.load(load_bundle(entry.bundle, entry.sha256), provider=provider)
+    bundle = load_bundle(entry.bundle, entry.sha256, config.bundles.trusted_keys)
+    classifier = Classifier.load(bundle, provider=provider)
     identity = classifier.identity
     text = f"{identity.name} {identity.version} loads: {identity.runtime}"
     if reason := classifier.computed_by.instead_of:

@@ -10,7 +10,7 @@ import typer
 from pacs_ai.cli.infer_study import Options, study_record
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, read_config, single
 from pacs_ai.cli.tables import Record, show_records
-from pacs_ai.config import Config
+from pacs_ai.config import Config, ModelEntry
 from pacs_ai.dicom.study_files import find_files, group_studies
 from pacs_ai.domain import ResultKind
 from pacs_ai.errors import ConfigError, DataError, InvalidResult, RuntimeFailed, StorageError
@@ -117,8 +117,8 @@ def _load(config: Config, name: str | None) -> Classifier:
             known = ", ".join(config.models) or "none"
             raise ConfigError(f"which model? configured: {known}; choose with --model")
         name = next(iter(config.models))
-    entry = config.models.get(name)
-    bundle = load_bundle(name) if entry is None else load_bundle(entry.bundle, entry.sha256)
+    entry = config.models.get(name) or ModelEntry(bundle=name)
+    bundle = load_bundle(entry.bundle, entry.sha256, config.bundles.trusted_keys)
     return load_classifier(config, bundle, os.cpu_count() or 1)
 
 

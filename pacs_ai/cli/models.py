@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pacs_ai.cli.import_model import import_model
+from pacs_ai.cli.models_change import add_model, remove_model
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, group, read_config
 from pacs_ai.cli.tables import Record, show_records
 from pacs_ai.config import Config, ModelEntry
@@ -17,6 +18,8 @@ from pacs_ai.model.verify import verify_bundle
 
 app = group("Models: what can analyse studies.")
 app.command("import")(import_model)
+app.command("add")(add_model)
+app.command("remove")(remove_model)
 
 _COLUMNS = (
     "name",
@@ -83,7 +86,7 @@ def _entries(config: Config) -> dict[str, ModelEntry]:
 def _listed(name: str, entry: ModelEntry, config: Config) -> Record:
     """Describe a model; if its bundle is invalid, say why."""
     try:
-        bundle = load_bundle(entry.bundle, entry.sha256)
+        bundle = load_bundle(entry.bundle, entry.sha256, config.bundles.trusted_keys)
     except ModelError as error:
         return _record(name, entry, config, None, f"{error.code}: {error.message}")
     state = "files in order"
@@ -95,7 +98,9 @@ def _listed(name: str, entry: ModelEntry, config: Config) -> Record:
 def _verified(name: str, entry: ModelEntry, config: Config) -> Record:
     """Check a model; its state is ok, or the first problem."""
     provider = provider_of(config.engine.runtime, config.engine.device)
-    bundle, checks = verify_bundle(entry.bundle, entry.sha256, provider)
+    bundle, checks = verify_bundle(
+        entry.bundle, entry.sha256, provider, config.bundles.trusted_keys
+    )
     state = next((check.said for check in checks if not check.ok), "ok")
     record = _record(name, entry, config, bundle, state)
     return {**record, "checks": [asdict(check) for check in checks]}

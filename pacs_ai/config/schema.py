@@ -4,6 +4,7 @@ Precedence, highest first: command-line flags, environment (``PACS_AI_SECTION_KE
 the defaults below. An unknown key is an error, because a misspelt limit is no limit.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -39,6 +40,25 @@ class Results(Section):
 
     font: Path | None = None
     """TrueType font for names on the page of ``pdf`` that the shipped font has no letters for."""
+
+
+def _public_key(key: str) -> str:
+    if re.fullmatch(r"RW[A-Za-z0-9+/]{54}", key) is None:
+        raise ValueError("is no public key of minisign: the second line of minisign.pub")
+    return key
+
+
+PublicKey = Annotated[str, AfterValidator(_public_key)]
+
+
+class Bundles(Section):
+    """``[bundles]``: where models are kept, and who may have signed them."""
+
+    folder: Path | None = None
+    """Where ``pacs-ai models add`` copies bundles to; not set: ``models`` beside the spool."""
+    trusted_keys: tuple[PublicKey, ...] = ()
+    """Public keys of minisign. If there are any, a bundle that none of them has signed is refused.
+    """
 
 
 class ModelEntry(Section):
@@ -90,6 +110,7 @@ class Config(Section):
     tls: Tls = Tls()
     log: Log = Log()
     results: Results = Results()
+    bundles: Bundles = Bundles()
     peers: dict[str, PeerSection] = Field({})
     models: dict[str, ModelEntry] = Field({"demo": ModelEntry(bundle="demo")})
     rules: tuple[Rule, ...] = (Rule(name="everything", model="demo"),)

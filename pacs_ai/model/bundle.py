@@ -9,7 +9,7 @@ It may hold ``outlier.npy``, which detects images unlike those of training. It m
 import hashlib
 import io
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from pacs_ai.model.manifest import SELF_TEST, Manifest
 from pacs_ai.model.outlier import Outliers, statistics_fault
 from pacs_ai.model.quantisation import FLOAT32, QuantisationReport, precision_of, refusal
 from pacs_ai.model.self_test import SelfTest, decode
+from pacs_ai.model.signature import MOST_BYTES, SUFFIX, check_signature
 from pacs_ai.model.spec import InputSpec
 
 SHIPPED = Path(__file__).resolve().parent.parent / "bundles"
@@ -45,6 +46,7 @@ _MAX_BYTES = {
     HEAD: 64 * _MIB,
     OUTLIER: 256 * _MIB,
     SELF_TEST: 64 * _MIB,
+    f"{MANIFEST}{SUFFIX}": MOST_BYTES,
 }
 _NEEDED = frozenset({NETWORK, HEAD})
 _ALLOWED = frozenset({OUTLIER, SELF_TEST, WEIGHTS, METRICS, CARD})
@@ -85,7 +87,9 @@ class ModelBundle:
         return _read_network(self.folder, self.identity.sha256)
 
 
-def load_bundle(folder_or_name: str | Path, sha256: str | None = None) -> ModelBundle:
+def load_bundle(
+    folder_or_name: str | Path, sha256: str | None = None, trusted_keys: Sequence[str] = ()
+) -> ModelBundle:
     """Load a bundle and check its files; `pacs_ai.model.runtime.Runtime` checks the network.
 
     Parameters
@@ -94,6 +98,8 @@ def load_bundle(folder_or_name: str | Path, sha256: str | None = None) -> ModelB
         A folder, or the name of a bundle that is shipped: ``demo``.
     sha256
         Expected hash of ``model.toml``, in hexadecimal; None takes any.
+    trusted_keys
+        Public keys of minisign. If there are any, one of them must have signed ``model.toml``.
 
     Raises
     ------
@@ -107,6 +113,8 @@ def load_bundle(folder_or_name: str | Path, sha256: str | None = None) -> ModelB
     digest = hashlib.sha256(raw).hexdigest()
     if sha256 is not None and digest != sha256.lower():
         raise BundleInvalid(f"{folder / MANIFEST} is not the one that the configuration pins")
+    if trusted_keys:
+        check_signature(raw, _signature(folder), trusted_keys)
     manifest = _parse(folder, raw)
     classes = len(manifest.classes)
     head = _head(folder, _read(folder, HEAD, manifest.sha256.get(HEAD, "")), classes)
@@ -159,6 +167,13 @@ def _read(folder: Path, name: str, sha256: str | None = None) -> bytes:
     if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256.lower():
         raise BundleInvalid(f"{path} does not have the sha256 that {MANIFEST} gives")
     return content
+
+
+def _signature(folder: Path) -> bytes:
+    path = folder / f"{MANIFEST}{SUFFIX}"
+    if not path.is_file():
+        raise BundleInvalid(f"{folder} is not signed, and the configuration names trusted keys")
+    return _read(folder, path.name)
 
 
 def _read_network(folder: Path, sha256: str) -> bytes:

@@ -1,6 +1,7 @@
 """Check a bundle as a whole: the files that are served, and its model card."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,13 +24,16 @@ class Check:
 
 
 def verify_bundle(
-    folder_or_name: str | Path, sha256: str | None = None, provider: Provider = onnx_cpu
+    folder_or_name: str | Path,
+    sha256: str | None = None,
+    provider: Provider = onnx_cpu,
+    trusted_keys: Sequence[str] = (),
 ) -> tuple[ModelBundle | None, tuple[Check, ...]]:
     """Check a bundle.
 
     Parameters
     ----------
-    folder_or_name, sha256
+    folder_or_name, sha256, trusted_keys
         As for `load_bundle`.
     provider
         What loads the network.
@@ -44,7 +48,7 @@ def verify_bundle(
         ``card``.
     """
     try:
-        bundle = load_bundle(folder_or_name, sha256)
+        bundle = load_bundle(folder_or_name, sha256, trusted_keys)
     except ModelError as error:
         return None, (Check("manifest", ok=False, said=f"{error.code}: {error.message}"),)
     return bundle, (

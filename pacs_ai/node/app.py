@@ -69,7 +69,8 @@ def build_app(config: Config, *, clock: Clock | None = None, owner: str | None =
     """
     check_rules(config)
     bundles = {
-        name: load_bundle(entry.bundle, entry.sha256) for name, entry in config.models.items()
+        name: load_bundle(entry.bundle, entry.sha256, config.bundles.trusted_keys)
+        for name, entry in config.models.items()
     }
     context = node_context(config, clock=clock, owner=owner)
     return App(context, bundles, Arrivals(), TrafficMeter())

@@ -33,6 +33,8 @@ WITHOUT_DEFAULT = {
     "peers.archive.max_wait_seconds",
     "peers.archive.release_seconds",
     "models.demo.sha256",
+    "bundles.folder",
+    "bundles.trusted_keys",
 }
 
 

@@ -1,0 +1,136 @@
+"""``pacs-ai models add`` and ``models remove``: bundles of the node, and its configuration file."""
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pacs_ai.cli.options import ConfigPath, Verbose, read_config
+from pacs_ai.config import Config, find_config, load_config
+from pacs_ai.config.edit import with_model, without_model
+from pacs_ai.domain import JobState
+from pacs_ai.errors import ConfigError, ModelError
+from pacs_ai.files import atomic_write
+from pacs_ai.model.bundle import ModelBundle
+from pacs_ai.model.copying import copy_bundle
+from pacs_ai.model.verify import verify_bundle
+from pacs_ai.node.wiring import opened_node
+from pacs_ai.store import overview
+from pacs_ai.store.selection import Filter
+
+_WAITS = (JobState.QUEUED, JobState.RUNNING, JobState.WAITING)
+
+
+def add_model(
+    bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="Folder of the bundle.")],
+    *,
+    name: Annotated[
+        str | None,
+        typer.Option(help="Name that rules use. Default: that of the model.", show_default=False),
+    ] = None,
+    config: ConfigPath = None,
+    verbose: Verbose = False,
+) -> None:
+    """Check a bundle, copy it into the node's folder of models, and name it in the configuration.
+
+    The configuration file gets a section [models.NAME] that pins the bundle; the rest of the file
+    stays as it is. The node uses the model when a rule names it and the node has started again.
+    """
+    settings, file = read_config(config, verbose=verbose), _file(config)
+    found = _verified(bundle, settings)
+    called = name or found.identity.name
+    text = file.read_text(encoding="utf-8")
+    copy = copy_bundle(found, models_folder(settings))
+    changed = with_model(text, called, str(copy.folder), copy.manifest_sha256)
+    _replace(file, changed)
+    print(f"{called}: {copy.folder}")
+    print(f"name {called!r} in a rule of {file}, and start the node again", file=sys.stderr)
+
+
+def remove_model(
+    name: Annotated[str, typer.Argument(metavar="MODEL", help="Name in the configuration.")],
+    *,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Remove its rules too, and leave the jobs that wait without a model."
+        ),
+    ] = False,
+    keep_files: Annotated[
+        bool, typer.Option("--keep-files", help="Keep the folder of the bundle.")
+    ] = False,
+    config: ConfigPath = None,
+    verbose: Verbose = False,
+) -> None:
+    """Take a model out of the configuration, and delete its bundle.
+
+    Refused while a rule uses the model or a job waits for it. The bundle is deleted only if it lies
+    in the node's folder of models and no other section uses it.
+    """
+    settings, file = read_config(config, verbose=verbose), _file(config)
+    if name not in settings.models:
+        raise ConfigError(f"the configuration has no model {name!r}")
+    rules = [rule.name for rule in settings.rules if rule.model == name]
+    waiting = _waiting(settings, name)
+    if (rules or waiting) and not force:
+        used = [f"the rule {rule!r} uses it" for rule in rules]
+        used += [f"jobs that wait for it: {waiting}"] if waiting else []
+        raise ConfigError(f"model {name!r}: {', '.join(used)}; --force removes it all the same")
+    _replace(file, without_model(file.read_text(encoding="utf-8"), name, rules))
+    folder = Path(settings.models[name].bundle)
+    others = [entry.bundle for key, entry in settings.models.items() if key != name]
+    ours = folder.parent == models_folder(settings) and str(folder) not in others
+    if ours and not keep_files:
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"{name}: removed{' with its bundle' if ours and not keep_files else ''}")
+    print("start the node again", file=sys.stderr)
+
+
+def models_folder(config: Config) -> Path:
+    """Return the folder that bundles are copied to."""
+    return config.bundles.folder or config.storage.spool.parent / "models"
+
+
+def _file(config: Path | None) -> Path:
+    file = config or find_config()
+    if file is None:
+        raise ConfigError("there is no configuration file to change: name it with --config")
+    return file
+
+
+def _verified(bundle: str, config: Config) -> ModelBundle:
+    found, checks = verify_bundle(bundle, trusted_keys=config.bundles.trusted_keys)
+    failed = [check.said for check in checks if not check.ok]
+    if found is None or failed:
+        raise ModelError(f"{bundle} is not added: {'; '.join(failed)}")
+    return found
+
+
+def _waiting(config: Config, name: str) -> int:
+    """Count the jobs that wait for a model; none where the node has no database yet."""
+    try:
+        with opened_node(config, lambda _: None) as node, node.database.read() as session:
+            found = [
+                overview.jobs(session, Filter(state=state, model=name, limit=10**9))
+                for state in _WAITS
+            ]
+    except ConfigError:
+        return 0
+    return sum(map(len, found))
+
+
+def _replace(file: Path, text: str) -> None:
+    """Replace the configuration file if the new one can be read."""
+    trial = file.with_name(f".{file.name}.new")
+    try:
+        trial.write_text(text, encoding="utf-8")
+        load_config(trial)
+        mode = file.stat().st_mode
+        atomic_write(file, text.encode())
+        file.chmod(mode)
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be changed: {error.strerror}") from error
+    finally:
+        trial.unlink(missing_ok=True)
