@@ -164,6 +164,8 @@ def fuse(network: bytes) -> onnx.ModelProto:
         options.optimized_model_filepath = str(target)
         onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
         model = onnx.load(target)
+    for number, node in enumerate(model.graph.node):
+        node.name = f"n{number}"  # nodes of imported networks may have no names, or the same
     used = {node.domain for node in model.graph.node}
     kept = [one for one in model.opset_import if one.domain in used]  # it names all that it knows
     del model.opset_import[:]
