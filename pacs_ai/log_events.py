@@ -97,9 +97,11 @@ SENTENCES: Mapping[str, str] = {
     "tls.renewed": "TLS certificate renewed",
     "user.refused": "user refused",
     "worker.died": "worker died",
+    "worker.fork_server_died": "fork server died",
     "worker.not_started": "worker cannot start",
     "worker.ready": "worker ready",
     "worker.replaced": "worker is replaced",
+    "workers.chosen": "workers chosen",
 }
 """Id: the sentence with which the code logs the event."""
 

@@ -97,7 +97,7 @@ def _limits(config: Config) -> Iterator[str]:
     yield _line(
         "complete",
         f"after {config.study.quiet_seconds or 0:g} s without a new image"
-        f" (modalities and peers may differ), {config.engine.workers} worker(s)",
+        f" (modalities and peers may differ); workers: {config.engine.workers}",
     )
 
 

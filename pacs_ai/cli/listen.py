@@ -115,7 +115,7 @@ def _work(
         return
     daemon = Daemon(app, listening=False, workers=settings.engine.workers)
     daemon.start()
-    print(f"pacs-ai {__version__} works without listening: {settings.engine.workers} worker(s)")
+    print(f"pacs-ai {__version__} works without listening; workers: {settings.engine.workers}")
     for line in belongings(app, config or find_config()):
         print(line)
     sys.stdout.flush()
@@ -140,9 +140,9 @@ def _leave() -> NoReturn:
 
 def _work_once(app: App) -> None:
     """Empty the queue in this process; what waits for a moment to come is left waiting."""
-    from pacs_ai.node.worker import Worker
+    from pacs_ai.node.worker import Worker, load_models
 
-    worker = Worker(app, os.cpu_count() or 1)
+    worker = Worker(app, load_models(app.context.config, app.bundles, os.cpu_count() or 1))
 
     def perform(kind: TaskKind, key: str) -> None:
         (worker if kind in HEAVY_TASKS else app).perform(kind, key)

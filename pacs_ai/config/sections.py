@@ -11,6 +11,7 @@ from pydantic import (
     ByteSize,
     ConfigDict,
     Field,
+    PlainValidator,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -20,6 +21,8 @@ from pacs_ai.config.paths import DatabaseUrl
 
 MAX_TITLE = 16
 """Characters of an AE title (PS3.5 Section 6.2)."""
+
+_MAX_WORKERS = 256
 
 
 def _title(title: str) -> str:
@@ -54,6 +57,15 @@ def _filled(value: object) -> object:
     return value
 
 
+def _worker_count(value: object) -> int | Literal["auto"]:
+    if value == "auto":
+        return "auto"
+    number = int(value) if isinstance(value, str) and value.isdecimal() else value
+    if not isinstance(number, int) or not 1 <= number <= _MAX_WORKERS:
+        raise ValueError(f'must be a whole number from 1 to {_MAX_WORKERS}, or "auto"')
+    return number
+
+
 AETitle = Annotated[str, AfterValidator(_title)]
 Caller = Annotated[str, AfterValidator(_caller)]
 Folder = Annotated[Path, BeforeValidator(_filled)]
@@ -61,6 +73,7 @@ Host = Annotated[str, Field(min_length=1)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 PeerPort = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
+WorkerCount = Annotated[int | Literal["auto"], PlainValidator(_worker_count)]
 
 
 class Section(BaseModel):
@@ -165,8 +178,8 @@ class Engine(Section):
 
     kind: Literal["local"] = "local"
     """``local`` keeps its tasks in the database of ``[storage]``."""
-    workers: int = Field(1, ge=1, le=256)
-    """Worker processes that analyse."""
+    workers: WorkerCount = 1
+    """Worker processes that analyse; ``auto`` measures whether several do more."""
     runtime: Literal["onnxruntime", "openvino", "tensorrt"] = "onnxruntime"
     """What computes the networks; ``openvino`` needs the extra of this name."""
     device: str = Field("cpu", pattern=r"^(cpu|cuda:\d{1,2})$")

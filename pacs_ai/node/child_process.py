@@ -15,16 +15,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import IO, Any
 
 from pacs_ai.clock import pause
 from pacs_ai.config import Config
 from pacs_ai.domain import TaskKind
 from pacs_ai.logs import setup_logging
 from pacs_ai.node.app import App
+from pacs_ai.node.process import Process
 from pacs_ai.node.wakeup_link import connect_child
 
 RESTART_SECONDS = 2.0
@@ -65,6 +66,10 @@ class ChildContext:
     """Set by SIGTERM."""
 
 
+Launch = Callable[[Sequence[int]], Process]
+"""Starts a child that gets three descriptors: standard input, heartbeats, wake-ups."""
+
+
 class ChildProcess:
     """A child as the daemon sees it.
 
@@ -76,10 +81,15 @@ class ChildProcess:
         The owner that its leases carry.
     heartbeats
         File descriptor of its heartbeats; reading it does not block.
+    message
+        The other end of its standard input.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], owner: str, heartbeats: int) -> None:
+    def __init__(
+        self, process: Process, owner: str, heartbeats: int, message: IO[bytes] | None = None
+    ) -> None:
         self.process = process
+        self._message = message
         self.owner = owner
         self.started = time.monotonic()
         self._heartbeats = heartbeats
@@ -123,7 +133,10 @@ class ChildProcess:
         self.process.wait()
 
     def close(self) -> None:
-        """Close its heartbeat pipe, once it has ended."""
+        """Close the pipes between it and the daemon, once it has ended."""
+        if self._message is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._message.close()
         if self._heartbeats >= 0:
             os.close(self._heartbeats)
             self._heartbeats = -1
@@ -136,13 +149,7 @@ class ChildProcess:
 
 
 def start(
-    app: App,
-    module: str,
-    name: str,
-    *,
-    kinds: Collection[TaskKind] = (),
-    listen: bool = False,
-    **settings: object,
+    app: App, launch: Launch, name: str, *, kinds: Collection[TaskKind] = (), **settings: object
 ) -> ChildProcess:
     """Start a child; the daemon calls this.
 
@@ -150,14 +157,12 @@ def start(
     ----------
     app
         The node.
-    module
-        The module that it runs; its ``main`` calls `set_up` first.
+    launch
+        How it comes into being; it calls `set_up` first.
     name
         Its name within the node, the last part of its owner.
     kinds
         The tasks that it performs.
-    listen
-        Whether the daemon reads its standard output.
     settings
         Further settings for the child, of types that JSON can hold.
     """
@@ -166,23 +171,47 @@ def start(
     heartbeats, write_end = os.pipe()
     os.set_blocking(heartbeats, False)
     os.set_blocking(write_end, False)
-    with connect_child(app.context.engine.wakeups, kinds) as wakeups:
-        process = subprocess.Popen(  # noqa: S603 - a module of ours
-            [sys.executable, "-m", module],
-            stdin=subprocess.PIPE,
+    standard_input, message_end = os.pipe()
+    message = os.fdopen(message_end, "wb")
+    try:
+        with connect_child(app.context.engine.wakeups, kinds) as wakeups:
+            process = launch((standard_input, write_end, wakeups.fileno()))
+            descriptors = {"heartbeats": write_end, "wakeups": wakeups.fileno()}
+    finally:
+        os.close(standard_input)
+        os.close(write_end)
+    config = app.context.config.model_dump(mode="json")
+    content = {"config": config, "owner": owner, **descriptors, **settings}
+    with contextlib.suppress(BrokenPipeError):  # it has died already; `poll` reports that
+        message.write(json.dumps(content).encode() + b"\n")
+        message.flush()
+    return ChildProcess(process, owner, heartbeats, message)
+
+
+def module(name: str, *, listen: bool = False, keep: Sequence[int] = ()) -> Launch:
+    """Return what starts a module in a new interpreter.
+
+    Parameters
+    ----------
+    name
+        Of the module.
+    listen
+        Whether the daemon reads its standard output.
+    keep
+        Further descriptors that it gets.
+    """
+
+    def launch(descriptors: Sequence[int]) -> Process:
+        standard_input, *others = descriptors
+        return subprocess.Popen(  # noqa: S603 - a module of ours
+            [sys.executable, "-m", name],
+            stdin=standard_input,
             stdout=subprocess.PIPE if listen else None,
-            pass_fds=(write_end, wakeups.fileno()),
+            pass_fds=(*others, *keep),
             start_new_session=True,  # on Ctrl-C in a terminal the daemon alone gets the signal
         )
-        descriptors = {"heartbeats": write_end, "wakeups": wakeups.fileno()}
-    os.close(write_end)
-    config = app.context.config.model_dump(mode="json")
-    message = {"config": config, "owner": owner, **descriptors, **settings}
-    assert process.stdin is not None  # noqa: S101 - PIPE was asked for
-    with contextlib.suppress(BrokenPipeError):  # it has died already; `poll` reports that
-        process.stdin.write(json.dumps(message).encode() + b"\n")
-        process.stdin.flush()
-    return ChildProcess(process, owner, heartbeats)
+
+    return launch
 
 
 def terminate(children: Iterable[ChildProcess]) -> None:
@@ -209,19 +238,30 @@ def wait_or_kill(children: Collection[ChildProcess], deadline: float) -> None:
         child.close()
 
 
-def set_up() -> ChildContext:
-    """Set up this child process: signals, heartbeats, logging; its main thread calls this first."""
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+def set_up(heartbeats: int | None = None, wakeups: int | None = None) -> ChildContext:
+    """Set up this child process: signals, heartbeats, logging; its main thread calls this first.
+
+    Parameters
+    ----------
+    heartbeats, wakeups
+        Its descriptors, if their numbers are not those that the daemon names.
+    """
+    child = read_message()
+    signal.signal(signal.SIGTERM, lambda *_: child.stop.set())
+    pipe = child.settings.pop("heartbeats") if heartbeats is None else heartbeats
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_send_heartbeats, args=(pipe,), daemon=True).start()
+    return child if wakeups is None else replace(child, wakeups=wakeups)
+
+
+def read_message() -> ChildContext:
+    """Read what the daemon says to this child, and set up its logging; starts no thread."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     message = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    threading.Thread(
-        target=_send_heartbeats, args=(message.pop("heartbeats"),), daemon=True
-    ).start()
     config = Config.model_validate(message.pop("config"))
     setup_logging(config.log, config.debug_file())
-    return ChildContext(config, message.pop("owner"), message, message.pop("wakeups"), stop)
+    wakeups, owner = message.pop("wakeups"), message.pop("owner")
+    return ChildContext(config, owner, message, wakeups, threading.Event())
 
 
 def _end_with_parent() -> None:
@@ -240,7 +280,7 @@ def _send_heartbeats(pipe: int) -> None:
             os.write(pipe, b".")
 
 
-def _is_stopped(process: subprocess.Popen[bytes]) -> bool:
+def _is_stopped(process: Process) -> bool:
     """Whether a signal has stopped it, if the system can tell; the process is not reaped."""
     if process.returncode is not None or not hasattr(os, "waitid"):
         return False

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from types import FrameType
+from typing import Literal
 
 from pacs_ai.clock import SteadyDate, pause
 from pacs_ai.domain import TaskKind
@@ -63,10 +64,10 @@ class Daemon:
     listening
         Whether to receive instances.
     workers
-        Number of worker processes; 0 for a node that leaves all work to others.
+        Number of worker processes, or ``auto``; 0 for a node that leaves all work to others.
     """
 
-    def __init__(self, app: App, *, listening: bool, workers: int) -> None:
+    def __init__(self, app: App, *, listening: bool, workers: int | Literal["auto"]) -> None:
         self._app = app
         self._stop = threading.Event()
         self._schedule = Schedule(app.context.clock)

@@ -143,9 +143,8 @@ class ReceiverPool:
         self._started += 1
         ports = {"port": self.port, "tls_port": self.tls_port}
         name = f"receiver-{self._started}"
-        one = child_process.start(
-            self._app, "pacs_ai.node.receiver", name, listen=True, ports=ports
-        )
+        launch = child_process.module("pacs_ai.node.receiver", listen=True)
+        one = child_process.start(self._app, launch, name, ports=ports)
         receiver = _Receiver(one)
         threading.Thread(
             target=self._read_reports, args=(receiver,), name="receiver", daemon=True

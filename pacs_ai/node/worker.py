@@ -9,12 +9,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from pacs_ai.config import Config
 from pacs_ai.domain import JobId, TaskKind
 from pacs_ai.errors import PacsAIError
 from pacs_ai.flow.analyse import analyse
 from pacs_ai.flow.classifiers import load_classifier
 from pacs_ai.flow.withdraw import withdraw
 from pacs_ai.logs import get_logger
+from pacs_ai.model.bundle import ModelBundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.node import child_process
 from pacs_ai.node.app import HEAVY_TASKS, App, build_app
@@ -34,21 +36,21 @@ class Worker:
     ----------
     app
         The node.
-    threads
-        What one prediction may use.
+    classifiers
+        The loaded models by the names that rules use.
     began_with
         Manifest hashes at the start of the node, by model name. A bundle that was replaced since
         then does not run: nothing has checked it, and other workers still have the old one.
     """
 
-    def __init__(self, app: App, threads: int, began_with: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        app: App,
+        classifiers: Mapping[str, Classifier],
+        began_with: Mapping[str, str] | None = None,
+    ) -> None:
         self._context = app.context
-        PageFonts(app.context.config.results.font)  # an unreadable font fails here
-        load_standard()
-        self._classifiers: Mapping[str, Classifier] = {
-            name: load_classifier(app.context.config, bundle, threads)
-            for name, bundle in app.bundles.items()
-        }
+        self._classifiers = classifiers
         began_with = began_with or {}
         self._changed = {
             name
@@ -82,13 +84,53 @@ def give_way() -> None:
         Path("/proc/self/autogroup").write_text(str(_NICENESS), "ascii")
 
 
+def load_models(
+    config: Config, bundles: Mapping[str, ModelBundle], threads: int
+) -> dict[str, Classifier]:
+    """Load all that a worker has in memory before its first study.
+
+    Parameters
+    ----------
+    threads
+        What one prediction may use.
+
+    Raises
+    ------
+    BundleInvalid
+        If a network does not load.
+    ConfigError
+        If the font of the configuration cannot be read.
+    """
+    PageFonts(config.results.font)
+    load_standard()
+    return {name: load_classifier(config, bundle, threads) for name, bundle in bundles.items()}
+
+
 def main() -> int:
     """Load the models and analyse until the daemon says to stop."""
-    child = child_process.set_up()
+    return work(child_process.set_up())
+
+
+def work(child: child_process.ChildContext, loaded: Mapping[str, Classifier] | None = None) -> int:
+    """Analyse until the daemon says to stop.
+
+    Parameters
+    ----------
+    child
+        What the daemon says.
+    loaded
+        The models, if they are in memory already.
+
+    Returns
+    -------
+    int
+        The exit code of the process.
+    """
     try:
         app = build_app(child.config, owner=child.owner)
         threads = max(1, (os.cpu_count() or 1) // int(child.settings["of"]))
-        worker = Worker(app, threads, child.settings["bundles"])
+        models = loaded or load_models(child.config, app.bundles, threads)
+        worker = Worker(app, models, child.settings["bundles"])
     except PacsAIError as error:
         _log.error("worker cannot start", error=error.code, reason=error.message)
         return error.exit_code

@@ -3,14 +3,17 @@
 Workers analyse (`pacs_ai.node.worker`). A worker that crashes does not affect the listener.
 """
 
+import os
 import threading
 import time
+from typing import Literal
 
 from pacs_ai.errors import StorageError
 from pacs_ai.flow.recover import take_back_from
 from pacs_ai.logs import get_logger
 from pacs_ai.node import child_process
 from pacs_ai.node.app import HEAVY_TASKS, App
+from pacs_ai.node.forks import ForkServer, shares_models
 from pacs_ai.store import leases
 
 _log = get_logger()
@@ -24,21 +27,28 @@ class WorkerPool:
     app
         The node they work for.
     size
-        How many processes.
+        How many processes. ``auto`` begins with one, with all threads. Meanwhile it is measured
+        whether as many as there are cores, with a thread each, do more; then they take its place.
     """
 
-    def __init__(self, app: App, size: int) -> None:
+    def __init__(self, app: App, size: int | Literal["auto"]) -> None:
         self._app = app
-        self._size = size
+        self._size = 1 if size == "auto" else size
+        self._retired: set[str] = set()
         self._workers: list[child_process.ChildProcess] = []
         self._started = 0
+        self._server: ForkServer | None = None
+        self._choosing = size == "auto"
+        if shares_models(app.context.config.engine, size):
+            self._server = ForkServer(app, choose=self._choosing)
         self._stopping = threading.Event()
         self._running: dict[tuple[str, int], float] = {}
 
     def start(self) -> None:
-        """Start all workers."""
-        for _ in range(self._size):
-            self._workers.append(self._start_one())
+        """Start all workers, or what forks them."""
+        if self._server is not None:
+            self._server.start()
+        self._fill()
 
     def supervise(self) -> None:
         """Replace workers that died, were stopped or hang; kill those whose job takes too long.
@@ -54,8 +64,9 @@ class WorkerPool:
                 worker.kill()
             if worker.process.poll() is not None and not self._stopping.is_set():
                 # a worker that was stopped from outside is no sign of a bad job
-                nobody = loss is child_process.Loss.STOPPED
+                nobody = loss is child_process.Loss.STOPPED or worker.owner in self._retired
                 self._replace(worker, leases.Blame.NOBODY if nobody else leases.Blame.WORKER)
+        self._fill()
         self._end_overdue()
 
     def begin_stop(self) -> None:
@@ -72,6 +83,8 @@ class WorkerPool:
             Owners of the leases that the workers may still hold.
         """
         child_process.wait_or_kill(self._workers, deadline)
+        if self._server is not None:
+            self._server.stop()
         owners = [worker.owner for worker in self._workers]
         self._workers.clear()
         return owners
@@ -79,7 +92,8 @@ class WorkerPool:
     def _replace(self, worker: child_process.ChildProcess, blame: leases.Blame) -> None:
         self._workers.remove(worker)
         worker.close()
-        _log.error("worker died", owner=worker.owner, exit=worker.process.returncode)
+        if worker.owner not in self._retired:
+            _log.error("worker died", owner=worker.owner, exit=worker.process.returncode)
         try:
             take_back_from(self._app.context, [worker.owner], blame)
         except StorageError as error:
@@ -87,14 +101,41 @@ class WorkerPool:
             _log.warning("job not taken back", owner=worker.owner, error=error.code)
         if worker.just_started:
             self._stopping.wait(child_process.RESTART_SECONDS)
-        if not self._stopping.is_set():
-            self._workers.append(self._start_one())
+        self._retired.discard(worker.owner)
 
-    def _start_one(self) -> child_process.ChildProcess:
+    def _fill(self) -> None:
+        """Start the workers that are missing, as soon as they can start."""
+        launch = child_process.module("pacs_ai.node.worker")
+        ready = self._server is not None and self._server.ready()
+        if self._choosing and (ready or self._server is None):
+            self._choose()
+        if self._server is not None and not self._choosing:
+            if not ready:
+                return
+            launch = self._server.launch
+        while len(self._workers) - len(self._retired) < self._size and not self._stopping.is_set():
+            try:
+                self._workers.append(self._start_one(launch))
+            except OSError as error:
+                _log.error("worker cannot start", error="OS", reason=str(error))
+                return
+
+    def _choose(self) -> None:
+        """Let the workers that do most take the place of the first, which finishes its job."""
+        self._choosing = False
+        if self._server is not None and not self._server.several:
+            self._server.stop()
+            self._server = None
+        if self._server is not None:
+            self._retired = {worker.owner for worker in self._workers}
+            child_process.terminate(self._workers)
+            self._size = os.cpu_count() or 1
+
+    def _start_one(self, launch: child_process.Launch) -> child_process.ChildProcess:
         self._started += 1
         return child_process.start(
             self._app,
-            "pacs_ai.node.worker",
+            launch,
             f"worker-{self._started}",
             kinds=HEAVY_TASKS,
             of=self._size,

@@ -28,10 +28,10 @@ from pathlib import Path
 from pacs_ai.node.app import build_app
 from pacs_ai.config import load_config
 from pacs_ai.results.common.object_header import _pattern
-from pacs_ai.node.worker import Worker
+from pacs_ai.node.worker import load_models
 storage = {"database": "sqlite:///rows.db", "spool": "spool"}
 app = build_app(load_config(None, {"storage": storage}))
-Worker(app, 1)
+load_models(app.context.config, app.bundles, 1)
 tracemalloc.start()
 _pattern("1.2.840.10008.5.1.4.1.1.88.34", "SR", "1", "1")
 print(tracemalloc.get_traced_memory()[1])

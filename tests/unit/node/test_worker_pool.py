@@ -10,7 +10,7 @@ import pytest
 
 from pacs_ai.errors import StorageError
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.node import child_process
+from pacs_ai.node import child_process, worker_pool
 from pacs_ai.node.app import App
 from pacs_ai.node.worker_pool import WorkerPool
 
@@ -42,6 +42,7 @@ def test_one_that_dies_while_the_database_is_out_of_reach(
         return started[-1]
 
     monkeypatch.setattr(child_process, "start", start)
+    monkeypatch.setattr(worker_pool, "shares_models", lambda *_: False)
     app = cast("App", SimpleNamespace(context=context, bundles={}))
     pool = WorkerPool(app, 2)
     pool.start()
