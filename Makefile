@@ -74,6 +74,7 @@ bench: $(DEV) ## Measure, side by side with others; judges nothing, renews docs/
 	$(PY) -m tests.bench.latency --write
 	$(PY) -m tests.bench.site --write
 	$(PY) -m tests.bench.runtimes --write
+	$(PY) -m tests.bench.decoding --write
 	$(PY) -m tests.bench.studies --write
 	$(PY) -m tests.bench.results --write
 	$(PY) -m tests.bench.integrity --write
