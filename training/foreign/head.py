@@ -225,10 +225,7 @@ def _reason(graph: Graph, node: onnx.NodeProto) -> str:
     above = graph.above(node.output[0])
     attention = "Softmax" in above and "MatMul" in above
     if attention:
-        return (
-            "the network ends in an attention head: its last layer takes tokens, not the mean "
-            "of a feature map"
-        )
+        return "the network ends in an attention head, not in the mean of a feature map"
     if node.op_type in _MAXIMA:
         return "the last layer takes the maximum of the feature map, not its mean"
     if node.op_type == "Concat":

@@ -181,10 +181,10 @@ def _derivation(prediction: StudyPrediction, shown: ShownClass, *, painted: bool
     title = class_title(model.classes[shown.class_index])
     what = f"class {title}, model {model.name} version {model.version}"
     if not painted:
-        reason = (
-            "Grad-CAM explains nothing for" if not model.unexplained else (f"{model.unexplained};")
-        )
-        return f"Image without heat map: {reason} {what}{ending}"[:_MAX_DERIVATION]
+        said = f"Image without heat map: Grad-CAM explains nothing for {what}{ending}"
+        if model.unexplained:  # the reason comes last: what is said of the study is never cut off
+            said = f"Image without heat map: {what}{ending}; {model.unexplained}"
+        return said[:_MAX_DERIVATION]
     strength = STRENGTH if shown.found else FAINT
     return (
         f"Grad-CAM of {what}, blended over the displayed image with an opacity of {strength:g} "
