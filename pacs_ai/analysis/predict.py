@@ -1,7 +1,7 @@
 """From the files of a study to a prediction."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,7 +11,8 @@ from pacs_ai.analysis.kept_frames import KeptFrames
 from pacs_ai.analysis.read_ahead import read_ahead
 from pacs_ai.coverage import NAMED, LeftOut, Unseen
 from pacs_ai.dicom.header import read_header
-from pacs_ai.dicom.pixels import DecodedFrame, decode_frame, render_frame
+from pacs_ai.dicom.parsed_files import ParsedFiles
+from pacs_ai.dicom.pixels import DecodedFrame, render_frame
 from pacs_ai.dicom.rendering_reservation import RenderingReservation
 from pacs_ai.dicom.series import VOLUME_MODALITIES, InputRules, Selection, select_images
 from pacs_ai.domain import ImagePrediction, InstanceHeader, StudyPrediction
@@ -85,13 +86,22 @@ class PredictedStudy:
     frames: KeptFrames
 
 
-def open_sources(sources: Sequence[Source]) -> OpenedStudy:
-    """Read the headers of instances, and sort them by series and number."""
+def open_sources(
+    sources: Sequence[Source],
+    read: Callable[[Path, Path | None], InstanceHeader] = read_header,
+) -> OpenedStudy:
+    """Read the headers of instances, and sort them by series and number.
+
+    Parameters
+    ----------
+    read
+        What reads one of them.
+    """
     opened = OpenedStudy()
     for source in sources:
         opened.ids[source.path] = source.id
         try:
-            opened.headers.append(read_header(source.path, source.patient))
+            opened.headers.append(read(source.path, source.patient))
         except NotDicom as error:
             opened.closed.append(source)
             opened.faults[source.id] = error.message
@@ -121,12 +131,13 @@ def predict_study(classifier: Classifier, sources: Sequence[Source]) -> Predicte
     ResultWithheld
         If they are unlike the images of training, and the bundle withholds results of such images.
     """
-    opened = open_sources(sources)
+    parsed = ParsedFiles()
+    opened = open_sources(sources, parsed.header)
     spec, refusal = classifier.bundle.input, classifier.bundle.applicability.refusal
     wanted = InputRules(spec.modalities, spec.max_images, refusal, spec.images)
     selection = _select(opened, wanted)
     frames = KeptFrames(classifier.identity)
-    images, failed = _predict_images(classifier, selection, frames)
+    images, failed = _predict_images(classifier, selection, parsed, frames)
     if not images:
         reasons = "; ".join(sorted({reason for *_, reason in failed}))
         raise UnsupportedPixels(f"none of {len(failed)} images can be decoded: {reasons}")
@@ -140,14 +151,14 @@ def predict_study(classifier: Classifier, sources: Sequence[Source]) -> Predicte
 
 
 def _predict_images(
-    classifier: Classifier, selection: Selection, frames: KeptFrames
+    classifier: Classifier, selection: Selection, parsed: ParsedFiles, frames: KeptFrames
 ) -> tuple[list[ImagePrediction], list[tuple[InstanceHeader, int, str]]]:
     """Predict one image after the other while the next are read; say which cannot be read."""
     images: list[ImagePrediction] = []
     failed: list[tuple[InstanceHeader, int, str]] = []
     spec, misfits = classifier.bundle.input, classifier.bundle.applicability.misfits
     ahead = read_ahead(
-        partial(_read, spec),
+        partial(_read, spec, parsed),
         selection.frames,
         _size,
         threads=classifier.threads,
@@ -175,9 +186,9 @@ def _predict_images(
     return images, failed
 
 
-def _read(spec: InputSpec, item: tuple[InstanceHeader, int]) -> _Image:
+def _read(spec: InputSpec, parsed: ParsedFiles, item: tuple[InstanceHeader, int]) -> _Image:
     header, frame = item
-    decoded = decode_frame(header.path, frame)
+    decoded = parsed.decode(header.path, frame)
     shown = render_frame(decoded, spec.windows)
     return _Image(decoded, preprocess(shown.rows, spec), shown.rows.shape, shown.reservations)
 

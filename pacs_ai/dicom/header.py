@@ -27,7 +27,7 @@ from pacs_ai.dicom.us_or_ss import is_us_or_ss, us_or_ss
 from pacs_ai.domain import InstanceHeader
 from pacs_ai.errors import NotDicom
 
-_KEYWORDS = (
+HEADER_KEYWORDS = (
     "ImageType",
     "SOPClassUID",
     "SOPInstanceUID",
@@ -96,14 +96,28 @@ def read_header(path: Path, patient_path: Path | None = None) -> InstanceHeader:
     (PS3.3 Section C.7.6.16), or None; then each frame has an orientation of its own.
     """
     with quiet():
-        header = _header(path, _open(path, _KEYWORDS))
+        header = header_of(path, _open(path, HEADER_KEYWORDS))
         if patient_path is None:
             return header
-        age = age_in_years(_open(patient_path, _KEYWORDS).dataset)
+        age = age_in_years(_open(patient_path, HEADER_KEYWORDS).dataset)
         return replace(header, patient_path=patient_path, age_years=age)
 
 
-def _header(path: Path, opened: Opened) -> InstanceHeader:
+def header_of(path: Path, opened: Opened) -> InstanceHeader:
+    """Return what an instance is.
+
+    Parameters
+    ----------
+    path
+        Of its file.
+    opened
+        What was read of it: at least the elements of `HEADER_KEYWORDS`.
+
+    Raises
+    ------
+    NotDicom
+        If one of the four UIDs is missing that identify an instance.
+    """
     dataset = opened.dataset
     uids = [text(dataset, keyword) for keyword in _UIDS]
     missing = [keyword for keyword, uid in zip(_UIDS, uids, strict=True) if not uid]

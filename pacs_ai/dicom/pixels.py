@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from pacs_ai.dicom.reading import Opened, read_until_pixels
 from pacs_ai.dicom.rendering import RENDERING_KEYWORDS, Rendering, read_rendering
 from pacs_ai.errors import NotDicom, UnsupportedPixels
 
-_KEYWORDS = (*LAYOUT_KEYWORDS, *RENDERING_KEYWORDS, *PALETTE_KEYWORDS)
+FRAME_KEYWORDS = (*LAYOUT_KEYWORDS, *RENDERING_KEYWORDS, *PALETTE_KEYWORDS)
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 _BYTE = 8  # bits; colours of bytes are shown as they are, a white tile or a black frame among them
 
@@ -102,7 +102,7 @@ class DecodedFrame:
         return int(self.values.nbytes)
 
 
-def decode_frame(path: Path, frame: int = 1) -> DecodedFrame:
+def decode_frame(path: Path, frame: int = 1, parsed: Opened | None = None) -> DecodedFrame:
     """Decode one frame to its stored values; no window is applied yet.
 
     Parameters
@@ -111,6 +111,8 @@ def decode_frame(path: Path, frame: int = 1) -> DecodedFrame:
         A DICOM file in any transfer syntax for which a codec is installed.
     frame
         Frame of a multi-frame image, counts from 1. No other frame is decoded.
+    parsed
+        The elements of `FRAME_KEYWORDS`, if the file was parsed before.
 
     Raises
     ------
@@ -127,7 +129,9 @@ def decode_frame(path: Path, frame: int = 1) -> DecodedFrame:
     PS3.3 Section C.7.6.3; PS3.5 Section 8.
     """
     with _readable(), open_file(path) as stream:
-        return _decoded(read_until_pixels(stream, _KEYWORDS), frame)
+        if parsed is None:
+            return _decoded(read_until_pixels(stream, FRAME_KEYWORDS), frame)
+        return _decoded(replace(parsed, stream=stream), frame)
 
 
 def render_frame(

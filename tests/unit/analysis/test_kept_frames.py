@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pacs_ai.analysis import kept_frames, predict
+from pacs_ai.analysis import kept_frames
 from pacs_ai.analysis.kept_frames import KeptFrames
 from pacs_ai.analysis.make import make_results
 from pacs_ai.analysis.predict import PredictedStudy, Source, predict_study
+from pacs_ai.dicom import parsed_files
 from pacs_ai.dicom.pixels import DecodedFrame, decode_frame
+from pacs_ai.dicom.reading import Opened
 from pacs_ai.domain import ImagePrediction, ResultKind
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
@@ -33,11 +35,11 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often each file is decoded."""
     count: Counter[str] = Counter()
 
-    def counting(path: Path, frame: int = 1) -> DecodedFrame:
+    def counting(path: Path, frame: int = 1, parsed: Opened | None = None) -> DecodedFrame:
         count[path.name] += 1
-        return decode_frame(path, frame)
+        return decode_frame(path, frame, parsed)
 
-    for module in (predict, kept_frames):
+    for module in (parsed_files, kept_frames):
         monkeypatch.setattr(module, "decode_frame", counting)
     return count
 
