@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pacs_ai.dicom.frames import UNCOMPRESSED
 from pacs_ai.dicom.grey_rows import GreyRows
 from pacs_ai.dicom.pixels import DecodedFrame, decode_frame, render_frame
 from pacs_ai.domain import ImagePrediction, ModelIdentity
@@ -11,6 +12,9 @@ from pacs_ai.results.content.selection import MAX_CAPTURES
 
 MAX_BYTES = 128 * 1024 * 1024
 """Most bytes of stored values that are kept: all views of a mammogram, or two large radiographs."""
+
+MAX_UNCOMPRESSED = 32 * 1024 * 1024
+"""Most bytes of a frame that is kept although it was not compressed: to read it again is cheap."""
 
 _Key = tuple[str, int]
 
@@ -53,6 +57,8 @@ class KeptFrames:
         decoded
             Its frame.
         """
+        if image.header.transfer_syntax_uid in UNCOMPRESSED and decoded.nbytes > MAX_UNCOMPRESSED:
+            return
         key = _key(image)
         self._frames[key] = decoded
         self._scores[key] = [image.probabilities[index] for index in self._classes]

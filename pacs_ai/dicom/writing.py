@@ -169,5 +169,6 @@ _WRITERS: Mapping[str, Writer] = {
     "UI": _joined("ascii", b"\0"),
     "PN": _name,
     "OB": _bytes,
+    "OF": _bytes,
 }
 """By VR; None leaves a value to pydicom."""

@@ -88,9 +88,8 @@ def draw(
         Shape (rows, columns, 3), RGB.
     """
     rows, columns = size
-    levels = _levels(grey, rows, columns)
+    image = _coloured(_levels(grey, rows, columns))
     del grey  # as large as the picture; nobody else holds it
-    image = _coloured(levels)
     if saliency is not None:
         _paint(image, saliency, strength)
     top = _write(image, legend.lines, _unit(size))

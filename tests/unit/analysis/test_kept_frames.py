@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom.uid import JPEG2000Lossless
 
 from pacs_ai.analysis import kept_frames
 from pacs_ai.analysis.kept_frames import KeptFrames
@@ -120,6 +121,19 @@ def test_of_equal_images_the_first_are_kept(tmp_path: Path, decoded: Counter[str
     for one in images[:3]:
         kept.grey(one)
     assert not decoded
+
+
+def test_a_large_frame_is_kept_only_if_it_was_compressed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_frames, "MAX_UNCOMPRESSED", FRAME_BYTES - 1)
+    path = save(ct_slice(), tmp_path / "one.dcm")
+    one = seen(path, 1, 0.5, 0.5)
+    lossless = replace(one, header=replace(one.header, transfer_syntax_uid=JPEG2000Lossless))
+    for image_of, kept_bytes in ((one, 0), (lossless, FRAME_BYTES)):
+        kept = KeptFrames(model())
+        kept.offer(image_of, decode_frame(path))
+        assert kept.nbytes == kept_bytes
 
 
 def test_no_more_bytes_are_kept_than_allowed(tmp_path: Path, decoded: Counter[str]) -> None:
