@@ -10,8 +10,9 @@
     ├─ PeerError      ├─ PeerUnreachable  ├─ FolderUnavailable  ├─ TlsFailed  ├─ NoPasscode
     │                 ├─ AssociationRejected  ├─ AssociationAborted  ├─ ContextRejected
     │                 └─ StoreRefused
-    ├─ ModelError     ├─ BundleInvalid  ─ PrecisionRefused
-    │                 ├─ BundleChanged  ├─ RuntimeFailed  └─ ExportMismatch
+    ├─ ModelError     ├─ BundleInvalid  └─ PrecisionRefused
+    │                 ├─ BundleChanged  ├─ RuntimeFailed  ├─ DeviceUnavailable
+    │                 ├─ RuntimeDiffers  └─ ExportMismatch
     └─ StateError     ├─ IllegalTransition  └─ LeaseLost
 
 Every class carries a stable ``code`` (docs/operations.md lists them), the exit code of a
@@ -262,7 +263,7 @@ class DeviceUnavailable(ModelError):
 
 
 class RuntimeDiffers(ModelError):
-    """A runtime computes other values than the reference, which takes its place."""
+    """A runtime computes other values than ONNX Runtime. ONNX Runtime takes its place."""
 
     code = "RUNTIME_DIFFERS"
 

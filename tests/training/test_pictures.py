@@ -13,6 +13,7 @@ from rich.console import Console
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.errors import DataError, UnsupportedPixels
 from pacs_ai.model.bundle import load_bundle
+from pacs_ai.model.network import ComputedBy
 from pacs_ai.model.predict import Classifier
 from pacs_ai.phantom import MODALITIES, write_phantom_study
 from training.data.build import build
@@ -143,6 +144,9 @@ def test_pictures_of_every_mode_are_grey_between_0_and_1(tmp_path: Path, mode: s
 
 class Recorder:
     """Stands in the place of the runtime and keeps what it is fed."""
+
+    computed_by = ComputedBy("none", "0")
+    probe_sha256 = ""
 
     def __init__(self) -> None:
         self.fed: list[np.ndarray] = []

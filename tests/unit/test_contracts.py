@@ -17,6 +17,7 @@ PLANTED = [
     ("pacs_ai.demo", "pynetdicom"),
     ("pacs_ai.dicom", "highdicom"),
     ("pacs_ai.model.bundle", "onnxruntime"),
+    ("pacs_ai.model.bundle", "openvino"),
     ("pacs_ai.dicom", "cv2"),
     ("pacs_ai.results.sr.measurement_report", "cv2"),
     ("pacs_ai.results.common", "pacs_ai.results.content.wording"),
