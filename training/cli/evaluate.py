@@ -194,6 +194,7 @@ def _open(folder: Path, device: str | None, limit: int | None = None) -> Run:
 def _trial_of(run: Run, limit: int) -> Run:
     """Make a trial run with few patients, and the network and calibration of a run."""
     from training.data.report import FILE
+    from training.data.split_file import limited, read_split, write_split
     from training.evaluate.internal import TEST_SCORES
     from training.evaluate.publish import CALIBRATION
 
@@ -210,6 +211,7 @@ def _trial_of(run: Run, limit: int) -> Run:
             target = folder / path.relative_to(run.folder)
             target.parent.mkdir(exist_ok=True)
             shutil.copyfile(path, target)
+    write_split(trial.split, limited(read_split(run.split), limit).rows)
     return trial
 
 

@@ -1,43 +1,42 @@
-"""Build a dataset: collect samples, read every image, split, check leakage, report."""
+"""Build a dataset: collect samples, split them or use their split, read every image, report."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import track
 
 from pacs_ai.errors import DataError
-from training.data.classes import Classes, Collected, CollectedSample
-from training.data.dicom import collect_dicom, refuse_or_note
-from training.data.fingerprint import Fingerprint, fingerprints, near_pairs
+from training.data.candidates import Alike, Candidate, collect
+from training.data.drawing import draw, finish_rows, use
+from training.data.fingerprint import Fingerprint
+from training.data.frozen import compare
 from training.data.leakage import Leak, find_leaks, refuse, tally
-from training.data.phantom import collect_phantoms
-from training.data.pictures import collect_pictures
 from training.data.report import Findings, leak_note, write_leaks
 from training.data.samples import SPLITS, Dataset, Sample, SplitName
-from training.data.split import assign, join_groups, limit_patients
-from training.recipe.data import DicomData, PhantomData
+from training.data.split_file import SplitFile, SplitRow, describe, limited, read_split
 from training.recipe.recipe import Recipe
 
-T = TypeVar("T")
-
-_MASK = 2
 _FEW = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A dataset, its findings, and the SHA-256 of the pixels of each image."""
+    """A dataset, its findings, the SHA-256 of the pixels of each image, and the rows of its split.
+
+    ``rows`` are those of ``split.csv``, with the images that were left out.
+    """
 
     dataset: Dataset
     findings: Findings
     pixels: dict[Sample, str]
+    rows: tuple[SplitRow, ...]
 
 
-def build(recipe: Recipe, console: Console, folder: Path | None = None) -> Built:
+def build(
+    recipe: Recipe, console: Console, folder: Path | None = None, frozen: SplitFile | None = None
+) -> Built:
     """Build the dataset of a recipe.
 
     Parameters
@@ -48,123 +47,89 @@ def build(recipe: Recipe, console: Console, folder: Path | None = None) -> Built
         Where progress is shown.
     folder
         The folder for ``leakage.csv``, written if splits share images.
+    frozen
+        The split of a run. It is used as it is, with its limit; None draws the split, or imports
+        the one that the recipe names.
 
     Raises
     ------
     DataError
-        If data are missing, damaged or contradictory, have only one class, or leak.
+        If data are missing, damaged or contradictory, have only one class, leak, or are not those
+        that the split was written for.
     """
-    collected = _collect(recipe, console)
-    classes, notes = tuple(entry.name for entry in recipe.classes), list(collected.notes)
-    found = list(collected.found)
-    _refuse_one_class(found, classes)
-    names = assign(found, recipe.split, [image.sample.patient for image in found])
+    collected = collect(recipe, console, frozen)
+    candidates, notes = [Candidate(each) for each in collected.found], list(collected.notes)
+    classes = tuple(entry.name for entry in recipe.classes)
+    refuse_one_class([each.sample for each in candidates], classes)
     if recipe.limit is not None:
-        kept = limit_patients(found, names, recipe.limit)
-        found, names = _pick(found, kept), _pick(names, kept)
         notes.append(f"limited to {recipe.limit} patients a split")
-    kept, prints = _fingerprint_images(recipe, found, console, notes)
-    found, names = _pick(found, kept), _pick(names, kept)
-    samples = [image.sample for image in found]
+    described = [describe(each.sample, recipe.data.folder, classes) for each in candidates]
+    split = frozen if frozen is not None else _imported(recipe)
+    if split is None:
+        alike = draw(recipe, candidates, console, notes)
+    else:
+        alike, matched = use(recipe, split, candidates, described, console, notes)
+        compare(split, matched, finish_rows(described, candidates, alike))
+    findings = _leave_out_leaks(recipe, candidates, alike, folder)
+    # the policy "refuse" has no leaks left but those that an imported split left out
+    policy = "report" if recipe.split.leakage == "report" else "drop"
+    notes += [leak_note(each, classes, policy) for each in findings.shared]
+    dataset = _dataset(classes, candidates, notes)
+    _refuse_poor_splits(dataset)
+    pixels = {each.sample: each.pixels for each in candidates if each.pixels}
+    return Built(dataset, findings, pixels, finish_rows(described, candidates, alike))
+
+
+def _imported(recipe: Recipe) -> SplitFile | None:
+    if recipe.split.file is None:
+        return None
+    split = read_split(recipe.split.file)
+    return split if recipe.limit is None else limited(split, recipe.limit)
+
+
+def _leave_out_leaks(
+    recipe: Recipe, candidates: Sequence[Candidate], alike: Alike, folder: Path | None
+) -> Findings:
+    """Find leaks, and refuse them or leave them out, as the recipe says.
+
+    Raises
+    ------
+    DataError
+        If there are leaks and the recipe refuses them.
+    """
     split = recipe.split
-    near = list(near_pairs(prints, split.near_bits, split.near_correlation))
-    if split.group == "near-duplicates":
-        units = join_groups([sample.patient for sample in samples], [*_same(prints), *near])
-        names = assign(found, split, units)
-    leaks = find_leaks(samples, names, prints, near)
-    if leaks and folder is not None:
+    places = [i for i, each in enumerate(candidates) if each.left_out in ("", "leakage")]
+    usable = [candidates[index] for index in places]
+    samples = [each.sample for each in usable]
+    names = [each.split for each in usable if each.split]
+    prints = [each.shown for each in usable if each.shown is not None]
+    pairs = alike.among({index: place for place, index in enumerate(places)})
+    leaks = find_leaks(samples, names, prints, pairs.near)
+    new = [leak for leak in leaks if not usable[leak.drop].left_out]
+    if new and folder is not None:
         write_leaks(folder, leaks, samples)
     if split.leakage == "refuse":
-        refuse(leaks, samples, split)
-    findings = _findings(recipe, leaks, samples, names, prints)
-    notes += [leak_note(each, classes, split.leakage) for each in findings.shared]
-    dropped = {leak.drop for leak in leaks} if split.leakage == "drop" else set()
-    kept = [index for index in range(len(samples)) if index not in dropped]
-    dataset = _dataset(classes, _pick(samples, kept), _pick(names, kept), notes)
-    _refuse_poor_splits(dataset)
-    pixels = {sample: each.pixels for sample, each in zip(samples, prints, strict=True)}
-    return Built(dataset, findings, pixels)
-
-
-def _collect(recipe: Recipe, console: Console) -> Collected:
-    data = recipe.data
-    if isinstance(data, PhantomData):
-        return collect_phantoms(data, console, recipe.limit)
-    names = tuple(entry.name for entry in recipe.classes)
-    classes = Classes(names, data.names, several=recipe.release.activation == "sigmoid")
-    if isinstance(data, DicomData):
-        return collect_dicom(data, recipe.input.modalities, classes)
-    return collect_pictures(data, classes)
-
-
-def _pick(items: Sequence[T], kept: Sequence[int]) -> list[T]:
-    return [items[index] for index in kept]
-
-
-def _fingerprint_images(
-    recipe: Recipe, found: Sequence[CollectedSample], console: Console, notes: list[str]
-) -> tuple[list[int], list[Fingerprint]]:
-    """Read every image; leave out those that cannot be read, and masks."""
-    samples = [image.sample for image in found]
-    tracked = track(
-        fingerprints(samples, recipe.input.windows, recipe.feeding.workers),
-        "Reading every image",
-        len(samples),
-        console=console,
-        transient=True,
-    )
-    prints = list(tracked)
-    broken = [
-        f"{sample.path} ({each.error})"
-        for sample, each in zip(samples, prints, strict=True)
-        if each.error
-    ]
-    policy = "refuse" if isinstance(recipe.data, PhantomData) else recipe.data.unreadable
-    if broken:
-        refuse_or_note(broken, policy, "cannot be read", notes)
-    notes += _cautions(samples, prints)
-    unmasked = isinstance(recipe.data, DicomData) and recipe.data.masks == "drop"
-    masks = {i for i, each in enumerate(prints) if unmasked and each.levels <= _MASK}
-    kept = [i for i, each in enumerate(prints) if not each.error and i not in masks]
-    masked = len(prints) - len(kept) - len(broken)
-    if masked:
-        notes.append(f"{masked} images left out, they are masks")
-    return kept, _pick(prints, kept)
-
-
-def _cautions(samples: Sequence[Sample], prints: Sequence[Fingerprint]) -> Iterator[str]:
-    """Count the images that cannot be displayed as their headers or the recipe ask."""
-    named: dict[str, list[Path]] = defaultdict(list)
-    for sample, each in zip(samples, prints, strict=True):
-        for caution in each.cautions:
-            named[caution].append(sample.path)
-    for caution, paths in sorted(named.items()):
-        yield f"{len(paths)} images: {caution} (the first: {paths[0]})"
-
-
-def _same(prints: Sequence[Fingerprint]) -> Iterable[tuple[int, int]]:
-    """Pair every image with the first image of the same pixels."""
-    first: dict[str, int] = {}
-    for index, each in enumerate(prints):
-        if each.thumbnail is not None and first.setdefault(each.pixels, index) != index:
-            yield first[each.pixels], index
+        refuse(new, samples, split)
+    for leak in new if split.leakage == "drop" else ():
+        usable[leak.drop].left_out = "leakage"
+    return _findings(split.leakage, leaks, (samples, names, prints), pairs)
 
 
 def _findings(
-    recipe: Recipe,
+    policy: str,
     leaks: Sequence[Leak],
-    samples: Sequence[Sample],
-    names: Sequence[SplitName],
-    prints: Sequence[Fingerprint],
+    usable: tuple[Sequence[Sample], Sequence[SplitName], Sequence[Fingerprint]],
+    alike: Alike,
 ) -> Findings:
+    samples, names, prints = usable
     labels: dict[str, set[tuple[int, ...]]] = defaultdict(set)
     for sample, each in zip(samples, prints, strict=True):
         labels[each.pixels].add(sample.labels)
     return Findings(
         leaks=leaks,
-        policy=recipe.split.leakage,
+        policy=policy,
         shared=tally(leaks, samples, names),
-        duplicates=sum(names[a] == names[b] for a, b in _same(prints)),
+        duplicates=sum(names[a] == names[b] for a, b in alike.same),
         contradictions=sum(
             len(labels[each.pixels]) > 1 and each.thumbnail is not None for each in prints
         ),
@@ -173,19 +138,14 @@ def _findings(
 
 
 def _dataset(
-    classes: tuple[str, ...],
-    samples: Sequence[Sample],
-    names: Sequence[SplitName],
-    notes: Sequence[str],
+    classes: tuple[str, ...], candidates: Sequence[Candidate], notes: Sequence[str]
 ) -> Dataset:
-    parts = {
-        split: tuple(s for s, name in zip(samples, names, strict=True) if name == split)
-        for split in SPLITS
-    }
+    used = [each for each in candidates if not each.left_out]
+    parts = {name: tuple(each.sample for each in used if each.split == name) for name in SPLITS}
     return Dataset(classes, parts["train"], parts["validation"], parts["test"], tuple(notes))
 
 
-def _refuse_one_class(found: Sequence[CollectedSample], classes: Sequence[str]) -> None:
+def refuse_one_class(found: Sequence[Sample], classes: Sequence[str]) -> None:
     """Refuse data without images, or with only one class.
 
     Raises
@@ -193,7 +153,7 @@ def _refuse_one_class(found: Sequence[CollectedSample], classes: Sequence[str]) 
     DataError
         If there is no image, or all images are of one class.
     """
-    labels = {image.sample.labels for image in found}
+    labels = {sample.labels for sample in found}
     if not labels:
         raise DataError("no image has a label; check data.where and data.names")
     if len(labels) < _FEW:

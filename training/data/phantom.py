@@ -1,6 +1,6 @@
 """Collect phantom samples, which are generated on this machine."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -45,6 +45,11 @@ def collect_phantoms(data: PhantomData, console: Console, limit: int | None = No
             write_phantom_collection(folder, studies, seed, drawn)
         found += [CollectedSample(_sample(folder, row), name) for row in read_labels(folder)]
     return Collected(tuple(found))
+
+
+def drawn_studies(files: Iterable[str]) -> int:
+    """Return the largest number of studies that a split was generated with, from names of files."""
+    return max(int(file.split("/")[0].split("-")[1]) for file in files)
 
 
 def _drawn(planned: Sequence[Planned], console: Console, what: str) -> Iterator[PhantomStudy]:

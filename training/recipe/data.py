@@ -148,13 +148,19 @@ Data = Annotated[DicomData | PictureData | PhantomData, Field(discriminator="sou
 
 
 class Split(Strict):
-    """The training, validation and test split.
+    """The training, validation and test split, drawn once: ``split.csv`` of the run keeps it.
 
-    ``by = "hash"`` assigns patients by a hash of their identifier: a patient stays in its split
-    when others are added or removed. ``by = "given"`` uses the splits of the labels; a missing
-    validation split is drawn from the training split by hash. ``group`` is the unit that stays in
-    one split: the patient, or also all images that are nearly the same. Another ``salt`` gives
-    another draw.
+    ``by = "hash"`` draws patients in an order by a hash of their identifier, so that the patients
+    of each class have the given shares; a class is in each split if enough patients have it. The
+    same data give the same split. ``by = "given"`` uses the splits of the labels; a missing
+    validation split is drawn from the training split. ``group`` is the unit that stays in one
+    split: the patient, or also all images that are nearly the same. Another ``salt`` gives another
+    draw.
+
+    ``file`` is a ``split.csv`` of another run, or a CSV file with at least the columns ``file``
+    (below ``data.folder``) and ``split``. Its splits are used, and nothing is drawn. Images whose
+    labels, boxes, patients, pixels or near-duplicate groups differ from its columns are refused, as
+    are images that only the file or only the folder has.
 
     ``leakage`` is what happens if two splits share a patient, the same pixels, or nearly the same
     images: ``refuse``, ``drop`` (from training first, never from test) or ``report``. Two images
@@ -162,6 +168,7 @@ class Split(Strict):
     the edges of their thumbnails correlate by at least ``near_correlation``.
     """
 
+    file: Path | None = None
     by: Literal["hash", "given"] = "hash"
     group: Literal["patient", "near-duplicates"] = "patient"
     validation: float = Field(default=0.15, gt=0.0, lt=1.0)

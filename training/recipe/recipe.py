@@ -142,7 +142,8 @@ def _rooted(recipe: Recipe, folder: Path) -> Recipe:
     if weights not in ("none", "imagenet"):
         network = recipe.network.model_copy(update={"weights": str(folder / weights)})
         recipe = recipe.model_copy(update={"network": network})
-    return recipe.model_copy(update={"data": _absolute(recipe.data, folder)})
+    rooted = {name: _absolute(getattr(recipe, name), folder) for name in ("data", "split")}
+    return recipe.model_copy(update=rooted)
 
 
 def _absolute(section: BaseModel, folder: Path) -> BaseModel:

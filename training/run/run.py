@@ -5,7 +5,8 @@
     recipe.toml           the recipe that was used, with the flags
     run.json              seed, versions of the libraries, finished steps and their summaries
     log.txt               log lines with times
-    dataset.json          which images are in which split (keys, no patients)
+    split.csv             the split: fixed when it is drawn, used by all later steps
+    dataset.json          counts, and which images are in which split (keys, no patients)
     best.weights.npz      the best network
     train.checkpoint.npz  the last state of a long step
     history.csv  tensorboard/  plots/  evaluation/  explain/  bundle/
@@ -161,6 +162,11 @@ class Run:
         steps = self._state["steps"]
         assert isinstance(steps, dict)  # noqa: S101 - `create` wrote it so
         return steps
+
+    @property
+    def split(self) -> Path:
+        """File of the split, which later steps use as it is."""
+        return self.folder / "split.csv"
 
     @property
     def best(self) -> Path:
