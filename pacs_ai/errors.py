@@ -5,7 +5,7 @@
     PacsAIError
     ├─ ConfigError
     ├─ DataError      ├─ NotDicom  ├─ UnsupportedPixels  ├─ NoFittingSeries
-    │                 ├─ ResultWithheld  └─ InvalidResult
+    │                 ├─ ResultWithheld  ├─ InvalidResult  └─ LossNotFinite
     ├─ StorageError   ├─ NoSpace  ├─ DuplicateConflict  ├─ DatabaseBusy  └─ Corrupted
     ├─ PeerError      ├─ PeerUnreachable  ├─ FolderUnavailable  ├─ TlsFailed  ├─ NoPasscode
     │                 ├─ AssociationRejected  ├─ AssociationAborted  ├─ ContextRejected
@@ -54,6 +54,12 @@ class DataError(PacsAIError):
 
     code = "DATA"
     exit_code = 4
+
+
+class LossNotFinite(DataError):
+    """The loss of a training became infinite or not a number. Lower the learning rate it names."""
+
+    code = "LOSS_NOT_FINITE"
 
 
 class NotDicom(DataError):

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -141,3 +142,15 @@ def test_killed_ten_times_every_byte_is_there_and_nothing_whole_is_fetched_twice
 
 def whole_series(folder: Path) -> set[str]:
     return {path.parent.name for path in folder.glob(f"[!.]*/{RECORD}")}
+
+
+def test_two_downloads_into_one_folder_wait_for_one_another(
+    server: NbiaServer, tmp_path: Path
+) -> None:
+    """The second waits, and fetches nothing again."""
+    with ThreadPoolExecutor(3) as pool:
+        futures = [pool.submit(download, server, tmp_path) for _ in range(3)]
+        fetched = [future.result() for future in futures]
+    check_whole(server, tmp_path)
+    assert sorted(each.new_series for each in fetched) == [0, 0, 4]
+    assert set(images_asked(server).values()) == {1}

@@ -23,7 +23,7 @@ from pacs_ai.model.bundle import (
     WEIGHTS,
     load_bundle,
 )
-from pacs_ai.model.manifest import FORMAT, SELF_TEST
+from pacs_ai.model.manifest import FORMAT, SELF_TEST, ClassEntry
 from pacs_ai.model.outlier import OutlierEntry
 from pacs_ai.model.runtime import Runtime
 from training.bundle.card import bundle_metrics, model_card
@@ -145,7 +145,7 @@ def write_manifest(folder: Path, content: BundleContent) -> None:
     if content.statistics is not None:
         outlier.write(folder, content.statistics)
     classes = [
-        entry.model_dump(exclude_none=True) | {"threshold": threshold}
+        class_at(entry, threshold)
         for entry, threshold in zip(recipe.classes, content.calibration.thresholds, strict=True)
     ]
     files = (NETWORK, HEAD, OUTLIER, SELF_TEST, WEIGHTS, METRICS, CARD)
@@ -225,3 +225,12 @@ def _pool(classifier: TrainedNetwork, samples: Sequence[Sample], recipe: Recipe)
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def class_at(entry: ClassEntry, threshold: float) -> dict[str, object]:
+    """Return a class with the threshold chosen on validation, which its undetermined band holds."""
+    found = entry.model_dump(exclude_none=True) | {"threshold": threshold}
+    if entry.undetermined is not None:
+        low, high = entry.undetermined
+        found["undetermined"] = (min(low, threshold), max(high, threshold))
+    return found

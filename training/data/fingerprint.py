@@ -11,7 +11,7 @@ from PIL import Image
 
 from pacs_ai.errors import DataError
 from training.data.pool import parallel_map
-from training.data.read import Floats, read_shown
+from training.data.read import Floats, read_shown, refuse_not_finite
 from training.data.samples import Sample
 
 ROWS, COLUMNS = 32, 36
@@ -53,9 +53,10 @@ def fingerprints(
 def _fingerprint(sample: Sample, windows: dict[str, tuple[float, float]]) -> Fingerprint:
     try:
         shown = read_shown(sample, windows)
+        grey = shown.grey
+        refuse_not_finite(grey, sample.path)
     except DataError as error:
         return Fingerprint(error=error.message)
-    grey = shown.grey
     digest = hashlib.sha256(repr(grey.shape).encode() + np.ascontiguousarray(grey).tobytes())
     low, high = grey.min(), grey.max()
     levels = 1 if low == high else 2 if ((grey == low) | (grey == high)).all() else 3

@@ -106,12 +106,25 @@ def fit_sample(sample: Sample, spec: InputSpec) -> tuple[Floats, Span]:
         pixels of the input, all 0 if there is none.
     """
     grey = read_grey(sample, spec.windows)
+    refuse_not_finite(grey, sample.path)
     try:
         fitted = fit(grey, spec)
     except DataError as error:
         raise DataError(f"{sample.path}: {error.message}") from error
     rows, columns = grey.shape
     return fitted, box_to_input(sample.box, rows, columns, spec) if sample.box else _NO_BOX
+
+
+def refuse_not_finite(grey: Floats, path: Path) -> None:
+    """Refuse an image with a value that is infinite or not a number.
+
+    Raises
+    ------
+    DataError
+        Names the file.
+    """
+    if not np.isfinite(grey).all():
+        raise DataError(f"{path}: has pixels that are not finite numbers")
 
 
 def read_grey(sample: Sample, windows: dict[str, tuple[float, float]] | None = None) -> Floats:

@@ -37,7 +37,10 @@ def bars(console: Console) -> Iterator[Progress]:
             counts[0] += 1
             shown.update(task, description=f"{counts[0]} of {counts[1]} series")
 
-        yield Progress(begin, advance, done)
+        def wait() -> None:
+            console.print("another download is in this folder: waiting until it ends")
+
+        yield Progress(begin, advance, done, wait)
 
 
 def download(data: Data, console: Console, limit: int | None = None) -> Fetched | None:

@@ -6,6 +6,7 @@ that exists is complete, even if the process was killed. Unfinished series are i
 server does not support ranges, so an unfinished series starts again.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -42,11 +43,16 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Called with the totals before the download, with arriving bytes, and with finished series."""
+    """What is called during a download.
+
+    ``begin`` gets the totals before it, ``advance`` the number of arriving bytes, ``done`` each
+    finished series. ``wait`` is called first if another download is in the folder.
+    """
 
     begin: Callable[[int, int, int], None]
     advance: Advance
     done: Callable[[Series], None]
+    wait: Callable[[], None] = lambda: None
 
 
 def transfer(
@@ -63,7 +69,8 @@ def transfer(
     wanted
         The series.
     folder
-        The target. Series that are there already are not requested again.
+        The target. Series that are there already are not requested again. While another download
+        is in it, this one waits.
     source
         The archive.
     progress
@@ -82,8 +89,7 @@ def transfer(
     StorageError
         If the folder cannot be written.
     """
-    with _disk(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    with _disk(folder), _alone_in(folder, progress.wait):
         shutil.rmtree(folder / PARTS, ignore_errors=True)
         there = {
             series.uid: files for series in wanted if (files := _complete_files(folder, series.uid))
@@ -185,6 +191,25 @@ def _complete_files(folder: Path, uid: str) -> list[File]:
         return files
     shutil.rmtree(folder / uid, ignore_errors=True)
     return []
+
+
+@contextmanager
+def _alone_in(folder: Path, wait: Callable[[], None]) -> Iterator[None]:
+    """Make the folder, and wait until no other download is in it.
+
+    The system releases the lock when the process ends, however it ends.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            wait()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _refuse_too_little_room(folder: Path, missing: Sequence[Series]) -> None:

@@ -15,6 +15,7 @@ import keras
 
 from pacs_ai.files import atomic_write
 from training.learn.checkpoint import Position, load_state, save_state
+from training.learn.finite import refuse_not_finite
 from training.learn.schedules import learning_rate_of
 from training.networks.weights import save_weights
 from training.recipe.learning import Optimisation
@@ -100,7 +101,7 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
                 self.model.reset_metrics()
             self.restore = False
 
-    def on_train_batch_end(self, _batch: int, logs: object = None) -> None:
+    def on_train_batch_end(self, _batch: int, logs: Mapping[str, float] | None = None) -> None:
         """Count the batch, and save the state every ``checkpoint_seconds``."""
         self.position.step += 1
         if self.position.step == self._phase.steps:  # the epoch ends with validation, which saves
@@ -111,6 +112,7 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
             return
         due = time.monotonic() - self._saved >= self._phase.config.checkpoint_seconds
         if self._stop_requested or due:
+            self._check(logs)
             self._save()
         self._stop_if_requested()
 
@@ -118,6 +120,7 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
         """Save the network if it is the best on validation so far."""
         if self.restore:  # nothing was trained since the last validation
             return
+        self._check(logs)
         figure = monitored_value(logs or {}, self._phase.config.monitor)
         at = self.position
         if at.best is None or figure < at.best - _BETTER:
@@ -129,6 +132,7 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Write a row of history, reduce the learning rate on a plateau, save the state."""
+        self._check(logs)
         at, optimizer = self.position, self.model.optimizer
         row: dict[str, float] = {"phase": at.phase, "epoch": epoch + 1}
         row |= {key: round(float(value), 6) for key, value in (logs or {}).items()}
@@ -142,6 +146,10 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
         self._run.log(epoch_summary(self._phase, row, best=at.best_epoch == epoch))
         self.model.stop_training = self.out_of_patience
         self._stop_if_requested()
+
+    def _check(self, logs: Mapping[str, float] | None) -> None:
+        config, at = self._phase.config, self.position
+        refuse_not_finite(logs or {}, config, f"{self._phase.name}: epoch {at.epoch + 1}")
 
     def _stop_if_requested(self) -> None:
         if self._stop_requested:
@@ -182,8 +190,8 @@ def epoch_summary(phase: Phase, row: Mapping[str, float], *, best: bool) -> str:
     shown = {
         key.replace("val_", "validation ").replace("_", " "): value
         for key, value in row.items()
-        if key in ("loss", "accuracy", "class_accuracy", "val_loss", "val_accuracy")
-        or key == "val_class_accuracy"
+        if key.removeprefix("val_").removeprefix("class_") in ("loss", "accuracy", "auc")
+        and not key.endswith("class_loss")
     }
     figures = ", ".join(f"{key} {value:.4f}" for key, value in shown.items())
     mark = " (best so far)" if best else ""

@@ -16,6 +16,7 @@ from training.learn.checkpointing import Phase, monitored_value
 from training.learn.curves import draw_curves
 from training.learn.distribute import devices
 from training.learn.environment import environment
+from training.learn.finite import refuse_not_finite
 from training.learn.loop import learn
 from training.learn.schedules import build_optimizer
 from training.learn.tensorboard import TensorBoardScalars
@@ -180,4 +181,5 @@ def _validate(task: TrainingTask, recipe: Recipe) -> float:
     """Compute the monitored value on validation, before fine-tuning."""
     compile_model(task.model, recipe, keras.optimizers.Adam())
     logs = task.model.evaluate(task.validation, return_dict=True, verbose=0)
+    refuse_not_finite(logs, recipe.optimisation, "finetune: before the first epoch")
     return monitored_value(logs, recipe.optimisation.monitor)

@@ -1,4 +1,4 @@
-"""Loss functions and the accuracy metric."""
+"""Loss functions."""
 
 import keras
 from keras import ops
@@ -33,13 +33,6 @@ def class_loss(recipe: Recipe) -> keras.losses.Loss:
     if config.focal_gamma > 0:
         return keras.losses.BinaryFocalCrossentropy(gamma=config.focal_gamma, **shared)
     return keras.losses.BinaryCrossentropy(**shared)
-
-
-def accuracy(recipe: Recipe) -> keras.metrics.Metric:
-    """Choose the accuracy on logits that fits the recipe, named ``accuracy``."""
-    if recipe.release.activation == "softmax":
-        return keras.metrics.CategoricalAccuracy(name="accuracy")
-    return keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)
 
 
 def box_loss(boxed: keras.KerasTensor, found: keras.KerasTensor) -> keras.KerasTensor:

@@ -42,9 +42,12 @@ class LearningRateSweep(keras.callbacks.Callback):  # type: ignore[misc]
         self._mean = _SMOOTH * self._mean + (1 - _SMOOTH) * loss
         smoothed = self._mean / (1 - _SMOOTH ** (batch + 1))
         optimizer = self.model.optimizer
+        if not np.isfinite(smoothed):
+            self.model.stop_training = True
+            return
         self.rates.append(learning_rate_of(optimizer))
         self.losses.append(smoothed)
-        if not np.isfinite(smoothed) or smoothed > _DIVERGED * min(self.losses):
+        if smoothed > _DIVERGED * min(self.losses):
             self.model.stop_training = True
         optimizer.learning_rate.assign(LOWEST * (HIGHEST / LOWEST) ** ((batch + 1) / (STEPS - 1)))
 

@@ -15,7 +15,8 @@ from keras import layers
 
 from training.data.feed import feed
 from training.data.store import Store
-from training.learn.losses import accuracy, box_loss, class_loss, heat_inside
+from training.learn.losses import box_loss, class_loss, heat_inside
+from training.learn.metrics import metrics_of
 from training.networks import FEATURES, LOGITS
 from training.recipe.recipe import Recipe
 
@@ -91,15 +92,15 @@ def build_training_model(recipe: Recipe, network: keras.Model) -> keras.Model:
 def compile_model(
     model: keras.Model, recipe: Recipe, optimizer: keras.optimizers.Optimizer
 ) -> None:
-    """Give a model its loss, its optimiser and its metric."""
-    loss, measure = class_loss(recipe), accuracy(recipe)
+    """Give a model its loss, its optimiser and its metrics."""
+    loss, measures = class_loss(recipe), metrics_of(recipe)
     if isinstance(model.output, dict):
         model.compile(
             optimizer,
             {CLASS: loss, MAP: box_loss},
             loss_weights={CLASS: 1.0, MAP: recipe.optimisation.map_weight},
-            metrics={CLASS: [measure]},
+            metrics={CLASS: measures},
             jit_compile=False,
         )
     else:
-        model.compile(optimizer, loss, metrics=[measure], jit_compile=False)
+        model.compile(optimizer, loss, metrics=measures, jit_compile=False)

@@ -1,11 +1,13 @@
 """Search for good settings: many short trainings, compared on validation, by Optuna."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 import optuna
 
+from pacs_ai.errors import LossNotFinite
 from pacs_ai.files import atomic_write
 from training.data.samples import Dataset
 from training.data.sampling import steps_per_epoch
@@ -13,11 +15,13 @@ from training.data.store import Store
 from training.learn.checkpointing import monitored_value
 from training.learn.environment import environment
 from training.learn.finetune import layers_from
+from training.learn.finite import refuse_not_finite
 from training.learn.schedules import build_optimizer
 from training.learn.train import choose_task, load_splits
 from training.learn.training_task import compile_model
 from training.networks import base_layers, build_network
 from training.recipe.data import Augmentation
+from training.recipe.learning import Optimisation
 from training.recipe.recipe import Recipe
 from training.recipe.toml import dumps
 from training.run.run import Run
@@ -35,23 +39,24 @@ class TrialReport(keras.callbacks.Callback):  # type: ignore[misc]
     ----------
     trial
         The trial.
-    monitor
-        The monitored value.
+    config
+        The settings of the trial.
     """
 
-    def __init__(self, trial: optuna.Trial, monitor: str) -> None:
+    def __init__(self, trial: optuna.Trial, config: Optimisation) -> None:
         super().__init__()
         self.best = float("inf")
-        self._trial, self._monitor = trial, monitor
+        self._trial, self._config = trial, config
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Report the monitored value; end the trial if it is pruned."""
+        """Report the monitored value; end the trial if it is pruned or its loss is not finite."""
+        refuse_not_finite(logs or {}, self._config, f"epoch {epoch + 1}")
         held = {
             key.removeprefix("val_"): value
             for key, value in (logs or {}).items()
             if key.startswith("val_")
         }
-        figure = monitored_value(held, self._monitor)
+        figure = monitored_value(held, self._config.monitor)
         self.best = min(self.best, figure)
         self._trial.report(figure, epoch)
         if self._trial.should_prune():
@@ -78,8 +83,13 @@ def tune(
     Returns
     -------
     dict
-        ``best`` settings, their ``figure``, and how many ``trials`` there are, ``pruned`` among
-        them.
+        ``best`` settings, their ``figure``, and how many ``trials`` there are; ``pruned`` and
+        ``failed`` (with a loss that is not finite) are among them.
+
+    Raises
+    ------
+    LossNotFinite
+        If no trial ended with a finite loss.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     wanted = trials or recipe.tuning.trials
@@ -94,20 +104,30 @@ def tune(
 
     def objective(trial: optuna.Trial) -> float:
         chosen = suggest(trial, recipe, epochs or recipe.tuning.epochs)
-        figure = run_trial(run, chosen, stores, trial)
+        try:
+            figure = run_trial(run, chosen, stores, trial)
+        except LossNotFinite as error:
+            run.log(f"trial {trial.number + 1} of {wanted} failed: {error.message}")
+            raise
         run.log(f"trial {trial.number + 1} of {wanted}: {figure:.4f} with {trial.params}")
         return figure
 
     finished = [t for t in study.trials if t.state.is_finished()]
-    study.optimize(objective, n_trials=max(0, wanted - len(finished)))
+    study.optimize(objective, max(0, wanted - len(finished)), catch=(LossNotFinite,))
+    counts = Counter(each.state for each in study.trials)
+    if not counts[optuna.trial.TrialState.COMPLETE]:
+        raise LossNotFinite(
+            f"none of {len(study.trials)} trials ended with a finite loss: lower the range "
+            f"tuning.learning_rate = {list(recipe.tuning.learning_rate)}"
+        )
     best = suggest(optuna.trial.FixedTrial(study.best_params), recipe, recipe.optimisation.epochs)
     atomic_write(run.folder / "tuned.toml", dumps(best.model_dump(mode="json", exclude_none=True)))
-    pruned = sum(t.state is optuna.trial.TrialState.PRUNED for t in study.trials)
     return {
         "best": study.best_params,
         "figure": study.best_value,
         "trials": len(study.trials),
-        "pruned": pruned,
+        "pruned": counts[optuna.trial.TrialState.PRUNED],
+        "failed": counts[optuna.trial.TrialState.FAIL],
         "recipe": str(run.folder / "tuned.toml"),
     }
 
@@ -148,7 +168,7 @@ def run_trial(run: Run, recipe: Recipe, stores: tuple[Store, Store], trial: optu
     """Train for a trial, and return the best monitored value on validation; lower is better."""
     config = recipe.optimisation
     steps = steps_per_epoch(len(stores[0].samples), recipe.feeding)
-    report = TrialReport(trial, config.monitor)
+    report = TrialReport(trial, config)
     with environment(recipe):
         network = build_network(recipe.input, recipe.network, len(recipe.classes))
         task = choose_task(run, recipe, network, *stores)

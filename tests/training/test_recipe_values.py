@@ -1,0 +1,149 @@
+"""Every documented value of every key of a recipe runs once."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from pacs_ai.phantom import write_phantom_collection
+from tests.training.nbia_server import NbiaServer, manifest
+from tests.training.recipe_data import write_pictures, write_tables
+from tests.training.recipe_runs import BASE, RUNS
+from tests.training.recipe_values import Key, documented, used
+from training.download.step import download
+from training.learn.tune import tune
+from training.networks import build_network
+from training.networks.weights import save_weights
+from training.pipeline import Pipeline, run_pipeline
+from training.recipe.learning import Backbone
+from training.recipe.recipe import Recipe, load_recipe, merge
+from training.recipe.toml import dumps
+from training.run.run import STEPS, Run
+
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning"),
+]
+
+NEEDED = {
+    **dict.fromkeys(("limit", "data", "split", "input"), "dataset"),
+    **dict.fromkeys(("augmentation", "feeding", "network", "optimisation"), "train"),
+    "finetune": "finetune",
+    **dict.fromkeys(("evaluation", "release"), "evaluate"),
+    "explanation": "explain",
+    **dict.fromkeys(("export", "card", "classes"), "export"),
+}
+"""The step that uses a section: only runs that reach it count."""
+
+ELSEWHERE: Mapping[tuple[str, object], tuple[str, str]] = {
+    ("data.archive", "idc"): ("test_download_idc.py", 'archive="idc"'),
+    ("data.collection", None): ("collection.py", "collection ="),
+    ("data.manifest", None): ("test_recipe_values.py", '"manifest": cart'),
+    ("data.server", None): ("test_recipe_values.py", '"server": server.url'),
+    ("data.fetch", None): ("test_recipe_values.py", '"fetch": {'),
+    **{
+        ("network.architecture", name): ("test_network.py", f'"{name}"')
+        for name in get_args(Backbone.model_fields["architecture"].annotation)
+    },
+    ("optimisation.devices", "mirrored"): ("test_distribute.py", '"mirrored"'),
+    ("optimisation.devices", "multi-worker"): ("test_distribute.py", '"multi-worker"'),
+    **{
+        (f"tuning.{name}", None): ("test_recipe_values.py", f'"{name}": ')
+        for name in ("trials", "epochs", "learning_rate", "dropout", "augmentation")
+    },
+}
+"""Values that take a server, several processes or a large network: the test that runs them."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("values")
+    write_pictures(made)
+    write_phantom_collection(made / "tree", 16, seed=5)
+    write_tables(made)
+    return made
+
+
+def recipe_of(folder: Path, name: str, **more: Mapping[str, object]) -> Recipe:
+    _, changes = RUNS[name]
+    path = folder / f"{name}.toml"
+    path.write_text(dumps(merge(merge(BASE, changes), more)), encoding="utf-8")
+    return load_recipe(path)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_run_reaches_its_last_step(folder: Path, tmp_path: Path, name: str) -> None:
+    recipe = recipe_of(folder, name)
+    if recipe.network.weights != "none":
+        random = recipe.network.model_copy(update={"weights": "none"})
+        save_weights(build_network(recipe.input, random, 2), Path(recipe.network.weights))
+    run = Run.create(recipe, tmp_path / "run")
+    last, _ = RUNS[name]
+    run_pipeline(run, until=last)
+    assert run.done(last)
+    if last == "export":
+        assert (run.bundle / "model.onnx").is_file()
+
+
+def test_a_tuning_uses_its_ranges(folder: Path, tmp_path: Path) -> None:
+    tuning = {
+        "trials": 1,
+        "epochs": 1,
+        "learning_rate": [1e-4, 1e-3],
+        "dropout": [0.1, 0.2],
+        "augmentation": [0.5, 1.0],
+    }
+    run = Run.create(recipe_of(folder, "softmax", tuning=tuning), tmp_path / "run")
+    found = tune(run, run.recipe, Pipeline(run).dataset, trials=None, epochs=None)
+    assert found["trials"] == 1
+    for name in ("learning_rate", "dropout", "augmentation"):
+        low, high = tuning[name]
+        assert low <= found["best"][name] <= high
+
+
+def test_a_manifest_of_a_server_is_fetched(
+    folder: Path, server: NbiaServer, tmp_path: Path
+) -> None:
+    cart = tmp_path / "cart.tcia"
+    cart.write_text(manifest(server.series, server.url), encoding="utf-8")
+    data = recipe_of(folder, "PatientID").data.model_copy(
+        update={
+            "folder": tmp_path / "images",
+            "manifest": cart,
+            "server": server.url,
+            "fetch": {"Modality": "CT"},
+        }
+    )
+    run = Run.create(recipe_of(folder, "PatientID"), tmp_path / "run")
+    fetched = download(data, run.console)
+    assert fetched is not None
+    assert fetched.new_series == 2
+
+
+@pytest.fixture(scope="module")
+def run_values(folder: Path) -> dict[str, list[object]]:
+    """The values of each key, of all runs that reach the step that uses it."""
+    found: dict[str, list[object]] = {}
+    for name, (last, _) in RUNS.items():
+        for path, value in used(recipe_of(folder, name).model_dump(mode="json")):
+            needed = NEEDED.get(path.split(".")[0])
+            if needed is not None and STEPS.index(last) >= STEPS.index(needed):
+                found.setdefault(path, []).append(value)
+    return found
+
+
+@pytest.mark.parametrize("key", documented().values(), ids=lambda key: key.path)
+def test_every_documented_value_has_a_run(
+    key: Key, run_values: dict[str, list[object]], root: Path
+) -> None:
+    tests = root / "tests" / "training"
+    for value in key.values or (None,):
+        if (key.path, value) in ELSEWHERE:
+            file, text = ELSEWHERE[key.path, value]
+            assert text in (tests / file).read_text(encoding="utf-8")
+        elif value is None:
+            given = [each for each in run_values.get(key.path, []) if each != key.default]
+            assert [each for each in given if each not in (None, [], {})], "no run gives the key"
+        else:
+            assert value in run_values.get(key.path, []), f"no run takes {value!r}"
