@@ -82,7 +82,7 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "folders": (
         "dataset",
         {
-            "data": DATA["folders"],
+            "data": {**DATA["folders"], "patient_pattern": r"(\d+)\.png$"},
             "split": {"by": "given", "group": "near-duplicates", "salt": "b", "near_bits": 2},
             "input": {"windows": {"CT": [40, 400]}, "images": "central-5"},
             "limit": 12,

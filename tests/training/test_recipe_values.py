@@ -41,6 +41,7 @@ ELSEWHERE: Mapping[tuple[str, object], tuple[str, str]] = {
     ("data.collection", None): ("collection.py", "collection ="),
     ("data.manifest", None): ("test_recipe_values.py", '"manifest": cart'),
     ("data.server", None): ("test_recipe_values.py", '"server": server.url'),
+    ("split.file", None): ("test_split_file.py", "file=run.split"),
     ("data.fetch", None): ("test_recipe_values.py", '"fetch": {'),
     **{
         ("network.architecture", name): ("test_network.py", f'"{name}"')

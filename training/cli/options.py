@@ -11,6 +11,7 @@ import typer
 
 from pacs_ai.errors import ConfigError
 from training.cli import need_extra
+from training.cli.chatter import hide_chatter
 from training.recipe.recipe import Recipe, load_recipe
 
 RecipeName = Annotated[
@@ -97,6 +98,7 @@ def prepare(device: str | None) -> None:
     """
     need_extra()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    hide_chatter()
     if device is None:
         return
     chosen = _DEVICE.fullmatch(device)

@@ -8,6 +8,8 @@ from pacs_ai.errors import DataError
 from training.data.labels import Label
 from training.data.samples import Box, Sample
 
+_NO_FINDING = frozenset({"no finding", "no findings"})
+
 
 @dataclass(frozen=True, slots=True)
 class CollectedSample:
@@ -104,9 +106,14 @@ class Classes:
             ranked = Counter(self._votes(label)).most_common(2)
             tied = len(ranked) > 1 and ranked[0][1] == ranked[1][1]
             return None if tied or not ranked else (ranked[0][0],)
-        found = [self._index(name, label.origin) for name in label.names]
+        found = [self._index(name, label.origin) for name in label.names if not self._is_none(name)]
         kept = tuple(index for index in found if index is not None)
         return kept if kept or (self._several and not found) else None
+
+    def _is_none(self, name: str) -> bool:
+        """Tell whether a label means: none of the classes, which only sigmoid can express."""
+        unmapped = self._names.get(name, name) not in self._classes
+        return self._several and unmapped and name.strip().casefold() in _NO_FINDING
 
     def _votes(self, label: Label) -> tuple[int, ...]:
         votes = (self._index(name, label.origin) for name in label.votes)

@@ -186,7 +186,9 @@ def _labelled(
             match = patient.search(statement.patient or instance.text("PatientID"))
             yield from _samples(data, instance, statement, match[1] if match else "")
     if unlabelled:
-        refuse_or_note(unlabelled, data.unlabelled, "no label", notes, "unlabelled")
+        unused = source.unused()
+        rows = f" ({len(unused)} rows name no image; the first: {unused[0]})" if unused else ""
+        refuse_or_note(unlabelled, data.unlabelled, f"no label{rows}", notes, "unlabelled")
     if boxless:
         notes.append(f"{boxless} images left out, they have no box")
 

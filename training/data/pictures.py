@@ -1,16 +1,15 @@
-"""Collect samples from PNG and JPEG files, with a labels file or a folder for each class."""
+"""Collect samples from picture files, with a labels file or a folder for each class."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-
-from PIL import Image
 
 from pacs_ai.errors import DataError
 from training.data.classes import Annotation, Classes, Collected, CollectedSample
 from training.data.crops import crop_to
 from training.data.dicom import refuse_or_note
-from training.data.labels import Label, read_box, split_names
-from training.data.read import PICTURES
+from training.data.labels import Label, compile_pattern, read_box, split_names
+from training.data.picture_file import FORMATS, PICTURES, picture_size
 from training.data.samples import Sample
 from training.data.table import is_split, read_table, split_name
 from training.recipe.data import PictureData
@@ -27,7 +26,7 @@ def collect_pictures(data: PictureData, classes: Classes) -> Collected:
         (unless the recipe drops those); names file or line and the remedy.
     """
     notes: list[str] = []
-    pictures = _pictures(data.folder)
+    pictures = _pictures(data, notes)
     stated = _from_table(data, pictures, notes) if data.labels else _from_folders(data, pictures)
     found = []
     for path, labels in stated:
@@ -36,11 +35,18 @@ def collect_pictures(data: PictureData, classes: Classes) -> Collected:
     return Collected(tuple(found), tuple(notes))
 
 
-def _pictures(folder: Path) -> list[Path]:
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
-    if not files:
-        raise DataError(f"no PNG or JPEG file below {folder}; correct data.folder")
-    return files
+def _pictures(data: PictureData, notes: list[str]) -> list[Path]:
+    """List the pictures; count and name the other files."""
+    files = sorted(path for path in data.folder.rglob("*") if path.is_file())
+    pictures = [path for path in files if path.suffix.lower() in PICTURES]
+    if not pictures:
+        raise DataError(f"no {FORMATS} file below {data.folder}; correct data.folder")
+    others = [path for path in files if path.suffix.lower() not in PICTURES and path != data.labels]
+    for suffix, count in sorted(Counter(path.suffix.lower() for path in others).items()):
+        first = next(path for path in others if path.suffix.lower() == suffix)
+        kind = suffix or "without an ending"
+        notes.append(f"{count} files left out, not {FORMATS} ({kind}; the first: {first})")
+    return pictures
 
 
 def _from_table(
@@ -66,18 +72,39 @@ def _from_table(
             box=read_box(row, data.box_columns, origin),
         )
         labels.setdefault(path, []).append(label)
-    there = set(pictures)
-    for path, stated in labels.items():
-        if stated and path not in there:
-            raise DataError(
-                f"{stated[0].origin}: there is no picture {path}; correct the row, or data.folder"
-            )
+    _refuse_absent(labels, pictures)
     unlabelled = [str(path) for path in pictures if path not in labels]
     if unlabelled:
         refuse_or_note(unlabelled, data.unlabelled, "no label", notes, "unlabelled")
     if left_out:
         notes.append(f"{left_out} rows that data.where leaves out")
     yield from ((path, stated) for path, stated in labels.items() if stated)
+
+
+def _refuse_absent(labels: Mapping[Path, Sequence[Label]], pictures: Sequence[Path]) -> None:
+    """Refuse rows whose picture is not there.
+
+    Raises
+    ------
+    DataError
+        Counts the rows, shows one, and a picture whose name differs by zeros or the ending alone.
+    """
+    there = set(pictures)
+    absent = [(path, rows[0]) for path, rows in labels.items() if rows and path not in there]
+    if not absent:
+        return
+    path, row = absent[0]
+    bare = path.name.split(".")[0].lstrip("0")
+    like = next((each for each in pictures if each.stem.lstrip("0") == bare), None)
+    hint = (
+        f" There is {like.name}: a spreadsheet may have removed zeros or the ending."
+        if like
+        else ""
+    )
+    raise DataError(
+        f"{len(absent)} of {len(labels)} rows name a picture that is not there. The first is "
+        f"{row.origin}: there is no picture {path}.{hint} Correct the rows, or data.folder"
+    )
 
 
 def _from_folders(
@@ -97,11 +124,11 @@ def _from_folders(
 def _found(data: PictureData, path: Path, said: Annotation) -> CollectedSample:
     box, crop = said.box, None
     if box is not None:
-        columns, rows = _size(path)
+        columns, rows = picture_size(path)
         crop, box = crop_to(box, data.crop, rows, columns, str(path))
     sample = Sample(
         path=path,
-        patient=said.patient or path.relative_to(data.folder).as_posix(),
+        patient=_patient(data, path, said),
         labels=said.labels,
         box=box,
         crop=crop,
@@ -111,9 +138,17 @@ def _found(data: PictureData, path: Path, said: Annotation) -> CollectedSample:
     return CollectedSample(sample, said.split)
 
 
-def _size(path: Path) -> tuple[int, int]:
-    try:
-        with Image.open(path) as picture:
-            return picture.size
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path}: not a PNG or JPEG picture ({type(error).__name__})") from error
+def _patient(data: PictureData, path: Path, said: Annotation) -> str:
+    """Return the patient of a picture: of the table, or of its path; else its path."""
+    name = path.relative_to(data.folder).as_posix()
+    if not data.patient_pattern:
+        return said.patient or name
+    text = said.patient or name
+    found = compile_pattern(data.patient_pattern, "data.patient_pattern").search(text)
+    patient = next((group for group in found.groups() if group), "") if found else ""
+    if not patient:
+        raise DataError(
+            f"{path}: data.patient_pattern finds no patient; make it match the name of each "
+            "picture, for example by (one|other)"
+        )
+    return patient

@@ -1,6 +1,5 @@
 """Read images as inputs of the network, by the same code as the node."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -8,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
 
 from pacs_ai.dicom.grey import RenderedImage
 from pacs_ai.dicom.grey_rows import GreyRows
@@ -16,6 +14,7 @@ from pacs_ai.dicom.pixels import read_image
 from pacs_ai.errors import DataError
 from pacs_ai.model.preprocess import box_to_input, fit, scale
 from pacs_ai.model.spec import InputSpec
+from training.data.picture_file import PICTURES, read_picture
 from training.data.pool import parallel_map
 from training.data.samples import Sample
 
@@ -23,8 +22,6 @@ Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.int8]
 Span = tuple[int, int, int, int]
 
-PICTURES = frozenset({".png", ".jpg", ".jpeg"})
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as for colour in DICOM
 _NO_BOX: Span = (0, 0, 0, 0)
 
 
@@ -159,35 +156,3 @@ def read_shown(
             f"{grey.shape[1]} x {grey.shape[0]} pixels; correct the row that gives the box"
         )
     return replace(shown, rows=GreyRows(grey[y0:y1, x0:x1]))
-
-
-def read_picture(path: Path) -> Floats:
-    """Read a PNG or JPEG file as display values; colour is converted to luma.
-
-    Returns
-    -------
-    Floats
-        Shape (rows, columns), in [0, 1].
-
-    Raises
-    ------
-    DataError
-        If it is damaged, truncated, or not a picture.
-    """
-    try:
-        with warnings.catch_warnings(), Image.open(path) as opened:
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return _grey(ImageOps.exif_transpose(opened))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombWarning) as error:
-        raise DataError(f"not a whole PNG or JPEG picture ({type(error).__name__})") from error
-
-
-def _grey(picture: Image.Image) -> Floats:
-    if picture.mode in ("1", "L"):
-        return np.asarray(picture.convert("L"), dtype=np.float32) * np.float32(1 / 255)
-    if picture.mode.startswith("I"):  # 16 bits a pixel
-        grey = np.asarray(picture, dtype=np.float32) * np.float32(1 / 65535)
-    else:
-        colours = np.asarray(picture.convert("RGB"), dtype=np.float32)
-        grey = (colours @ _LUMA) * np.float32(1 / 255)
-    return np.clip(grey, 0, 1, out=grey)

@@ -80,7 +80,8 @@ class Crop(Strict):
 class _Labelled(Strict):
     """``names`` maps the labels of the source to classes of the recipe; "" leaves a row out.
 
-    ``separator`` separates several labels of one image (sigmoid); "" if there is only one.
+    ``separator`` separates several labels of one image (sigmoid); "" if there is only one. With
+    sigmoid "No Finding" that is no class means an image with none of the classes.
     ``unlabelled`` and ``unreadable`` say what happens to images without a label, and to images that
     cannot be read: ``refuse`` ends the command, ``drop`` leaves them out and counts them. ``where``
     selects images by DICOM attributes or by columns of the labels file: a value, a glob, or a list
@@ -125,11 +126,14 @@ class DicomData(_Labelled):
 
 
 class PictureData(_Labelled):
-    """PNG and JPEG files, with a labels file or in a folder for each class.
+    """PNG, JPEG, TIFF, WebP and BMP files, with a labels file or in a folder for each class.
 
     Without ``labels``, the folder of a picture is its label, and a folder ``train``, ``validation``
     or ``test`` above it (also ``training``, ``testing``, ``val``) is its split. ``patient_column``
-    groups the pictures of one patient; a picture without a patient is a patient of its own.
+    groups the pictures of one patient; a picture without a patient is a patient of its own. The
+    first group of ``patient_pattern``, a regular expression, is the patient in ``patient_column``,
+    or without one in the path below ``folder``; a picture that it does not match is refused.
+    Pictures of more than 8 bits are shown from their lowest to their highest value.
     """
 
     source: Literal["pictures"]
@@ -139,6 +143,7 @@ class PictureData(_Labelled):
     label_column: str = "label"
     split_column: str = ""
     patient_column: str = ""
+    patient_pattern: str = ""
     box_columns: tuple[str, str, str, str] | None = None
     crop: Crop | None = None
     modality: str = "OT"
