@@ -54,6 +54,9 @@ class LeftOut:
     passed_over
         The bundle chooses other images of their sequence. They are not missing: the figures of the
         model were measured without them.
+    unplaced
+        How many of the unreadable ones have no place in a sequence, since header or pixels are
+        lost: the bundle chose without them.
     other_series
         Number of series of slices, not of images: the model gets only the largest series.
     """
@@ -62,6 +65,7 @@ class LeftOut:
     other_orientation: Unseen = NONE
     thinned: int = 0
     passed_over: int = 0
+    unplaced: int = 0
     other_series: int = 0
 
 
@@ -129,7 +133,9 @@ class Coverage:
         counted = f"{self.analysed} of {self.total} {units}"
         if not over:
             return counted
-        chosen = f"{_words(self.choice, self.total)} of {self.total + over}"
+        chosen = (
+            f"{_words(self.choice, self.total - self.left_out.unplaced)} of {self.total + over}"
+        )
         return f"{counted} ({chosen})" if self.lost else f"{chosen} {units}"
 
     @property

@@ -14,7 +14,13 @@ from pacs_ai.dicom.header import read_header
 from pacs_ai.dicom.parsed_files import ParsedFiles
 from pacs_ai.dicom.pixels import DecodedFrame, render_frame
 from pacs_ai.dicom.rendering_reservation import RenderingReservation
-from pacs_ai.dicom.series import VOLUME_MODALITIES, InputRules, Selection, select_images
+from pacs_ai.dicom.series import (
+    VOLUME_MODALITIES,
+    InputRules,
+    Selection,
+    has_image,
+    select_images,
+)
 from pacs_ai.domain import ImagePrediction, InstanceHeader, StudyPrediction
 from pacs_ai.errors import NoFittingSeries, NotDicom, UnsupportedPixels
 from pacs_ai.model.network import Floats
@@ -232,6 +238,7 @@ def _left_out(
         ),
         thinned=selection.thinned,
         passed_over=selection.passed_over,
+        unplaced=closed + sum(not has_image(header) for header, _, _ in failed),
         other_series=selection.other_series,
     )
 

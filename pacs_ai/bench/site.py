@@ -65,7 +65,7 @@ def bench_site(config: Config, model: ModelEntry, studies: int, say: Say) -> Boo
     PacsAIError
         If node or archive do not start, or a study is not answered.
     """
-    bundle = load_bundle(model.bundle, model.sha256)
+    bundle = load_bundle(model.bundle, model.sha256, config.bundles.trusted_keys)
     model = model.model_copy(update={"bundle": str(bundle.folder.resolve())})
     at = datetime.now(UTC)
     with _workspace(config, model) as workspace, contextlib.ExitStack() as stack:

@@ -30,6 +30,8 @@ host = {host}
 port = {archive_port}
 [models.bench]
 {model}
+[bundles]
+trusted_keys = {trusted_keys}
 [engine]
 {engine}
 [[rules]]
@@ -49,7 +51,8 @@ class BenchWorkspace(Workspace):
     Parameters
     ----------
     site
-        The user's configuration: of it, the node has the model, ``[engine]`` and the durability.
+        The user's configuration: of it, the node has the model, ``[engine]``,
+        the durability and the trusted keys.
     model
         The model to measure.
     """
@@ -69,6 +72,7 @@ class BenchWorkspace(Workspace):
             archive_port=archive_port,
             durability=json.dumps(self.site.storage.durability),
             timing="".join(_TIMING.format(modality=one) for one in _MODALITIES),
+            trusted_keys=json.dumps(self.site.bundles.trusted_keys),
             model=_keys(model),
             engine=_keys(engine),
         )

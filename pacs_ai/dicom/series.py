@@ -68,10 +68,15 @@ def misfit(header: InstanceHeader, wanted: InputRules) -> str:
         (capture and (other or _is_screenshot(header)), "secondary capture"),
         (other, "other modality"),
         (_LOCALIZER in header.image_type[2:3], "localizer"),
-        (not (header.has_pixels and header.rows and header.columns), NO_PIXELS),
+        (not has_image(header), NO_PIXELS),
         (_is_strip(header), "too narrow"),
     )
     return next((reason for wrong, reason in reasons if wrong), "") or wanted.refusal(header)
+
+
+def has_image(header: InstanceHeader) -> bool:
+    """Tell whether an instance has pixels, in rows and columns."""
+    return header.has_pixels and header.rows > 0 and header.columns > 0
 
 
 def _is_strip(header: InstanceHeader) -> bool:

@@ -26,8 +26,7 @@ def checked_target(folder: Path) -> Path:
 @contextlib.contextmanager
 def draft_of(folder: Path) -> Iterator[Path]:
     """Give a folder to write in; it replaces ``folder`` at the end, or is removed on an error."""
-    draft = folder.with_name(folder.name + ".draft")
-    shutil.rmtree(draft, ignore_errors=True)
+    draft = remove_draft(folder)
     make_folder(draft)
     try:
         yield draft
@@ -36,3 +35,10 @@ def draft_of(folder: Path) -> Iterator[Path]:
         raise
     shutil.rmtree(folder, ignore_errors=True)
     draft.rename(folder)
+
+
+def remove_draft(folder: Path) -> Path:
+    """Remove what `draft_of` left where its process was ended; return its place."""
+    draft = folder.with_name(folder.name + ".draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    return draft

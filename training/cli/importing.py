@@ -11,6 +11,10 @@ import typer
 from training.cli import need_extra
 from training.cli.options import print_result
 
+_SECONDS = 600.0
+_MEMORY, _COPIES = 4 << 30, 12
+"""Bytes that an import may have, and how often the file may lie in memory beside that."""
+
 _SIZE = re.compile(r"(\d{2,4})[xX](\d{2,4})")
 
 
@@ -24,18 +28,31 @@ def import_model(
 ) -> None:
     """Make a bundle of a network that was trained elsewhere, and print what became of it."""
     need_extra("onnx", "tomli_w")
+    from training.bundle.draft import remove_draft
     from training.foreign.importing import import_network
+    from training.foreign.limits import within_limits
     from training.foreign.settings import Said
 
-    made = import_network(
-        network, Said(size=_size(size), **said), out, lambda line: print(line, file=sys.stderr)
-    )
+    given = Said(size=_size(size), **said)
+    try:
+        made = within_limits(
+            import_network,
+            *(network, given, out, _say),
+            seconds=_SECONDS,
+            memory=_MEMORY + _COPIES * (network.stat().st_size if network.is_file() else 0),
+        )
+    finally:
+        remove_draft(out)
     maps = f"no heat maps: {made.unexplained}" if made.unexplained else "heat maps are exact"
     print_result(
         {**asdict(made), "bundle": str(made.bundle)},
         as_json=as_json,
         otherwise=f"{made.bundle}: {len(made.classes)} classes, {made.activation}; {maps}",
     )
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def _size(given: str | None) -> tuple[int, int] | None:

@@ -10,6 +10,7 @@ import onnx.version_converter
 from onnx import TensorProto
 
 from pacs_ai.errors import BundleInvalid, ConfigError
+from pacs_ai.model.onnx_file import OPSETS
 from training.foreign.graph import Graph
 from training.foreign.rewrite import PREFIX, NetworkInput
 
@@ -53,6 +54,11 @@ def read_network(path: Path) -> Given:
         model = _read_keras(path)
     else:
         raise ConfigError(f"{path}: the network must be an .onnx or a .keras file")
+    if _opset(model) < OPSETS.start:
+        raise BundleInvalid(
+            f"{path} has version {_opset(model)} of the ONNX operators: export it with version "
+            f"{_OLDEST} or later"
+        )
     try:
         if model.functions:
             model = onnx.inliner.inline_local_functions(model)
@@ -117,6 +123,10 @@ def input_of(given: Given, size: tuple[int, int] | None, layout: str | None) -> 
     if shape is None or len(shape) != _RANK:
         raise ConfigError(
             f"the network must take images of shape (n, h, w, c) or (n, c, h, w), not {shape}"
+        )
+    if shape[0] not in (None, 1):
+        raise ConfigError(
+            f"the network takes {shape[0]} images at once: export it for one, or for any number"
         )
     if element not in _ELEMENTS:
         raise ConfigError("the network must take float32, float16 or uint8")

@@ -27,9 +27,19 @@ class Graph:
         self.outputs = [str(output.name) for output in model.graph.output]
         self._makers = {name: node for node in self.nodes for name in node.output if name}
         self._initial = {tensor.name: tensor for tensor in model.graph.initializer}
+        self._check_order(model.graph)
         infos = (*known.value_info, *known.input, *known.output)
         self._types = {info.name: info.type.tensor_type for info in infos}
         self.inputs = [one for one in model.graph.input if one.name not in self._initial]
+
+    def _check_order(self, graph: onnx.GraphProto) -> None:
+        """Refuse a node that takes what only a later node makes: going back might never end."""
+        known = {"", *self._initial, *(one.name for one in graph.input)}
+        known |= {one.values.name for one in graph.sparse_initializer}
+        for node in self.nodes:
+            if unknown := set(node.input) - known:
+                raise ValueError(f"nothing makes {sorted(unknown)[0]} before it is used")
+            known.update(node.output)
 
     def maker(self, tensor: str) -> onnx.NodeProto | None:
         """Return the node that makes a tensor; None for an input or a constant."""
@@ -49,21 +59,22 @@ class Graph:
 
     def constant(self, tensor: str) -> npt.NDArray[Any] | None:
         """Return the value of a tensor that does not depend on the image; None if it does."""
-        if tensor in self._initial:
-            return numpy_helper.to_array(self._initial[tensor])
+        orders: list[list[int] | None] = []
         node = self.maker(tensor)
-        if node is None:
+        while node is not None and node.op_type in (*_KEEPS_VALUES, "Transpose"):
+            if node.op_type == "Transpose":
+                orders.append(attribute(node, "perm"))
+            tensor = node.input[0]
+            node = self.maker(tensor)
+        stored = self._initial.get(tensor)
+        if node is not None and node.op_type == "Constant":
+            stored = attribute(node, "value")
+        if stored is None:
             return None
-        if node.op_type == "Constant":
-            value = attribute(node, "value")
-            return None if value is None else numpy_helper.to_array(value)
-        if node.op_type not in (*_KEEPS_VALUES, "Transpose"):
-            return None
-        value = self.constant(node.input[0])
-        if value is None or node.op_type != "Transpose":
-            return value
-        order = attribute(node, "perm")
-        return value.transpose(None if order is None else list(order))
+        value = numpy_helper.to_array(stored)
+        for order in reversed(orders):
+            value = value.transpose(order)
+        return value
 
     def through(self, tensor: str, *, shapes: bool) -> str:
         """Go back over nodes that keep the values, and with ``shapes`` over those that reshape."""

@@ -101,19 +101,20 @@ def _activation(graph: Graph, scores: str) -> tuple[str, str]:
 
 def _linear(graph: Graph, tensor: str) -> _Linear | None:
     """Read the linear layer that makes a tensor; None if it is made otherwise."""
+    added: list[Floats] = []
     node = graph.maker(tensor)
-    if node is None:
-        return None
-    if node.op_type == "Add":
-        for one, other in (node.input, reversed(node.input)):
-            bias, inner = graph.constant(other), _linear(graph, graph.through(one, shapes=True))
-            if bias is not None and inner is not None:
-                return replace(inner, bias=inner.bias + bias.astype(np.float64).ravel())
-        return None
-    if node.op_type not in _LINEAR:
+    while node is not None and node.op_type == "Add":
+        values = [graph.constant(name) for name in node.input]
+        at = next((n for n in (1, 0) if values[n] is not None), None)
+        if at is None:
+            return None
+        added.append(np.asarray(values[at], np.float64).ravel())
+        node = graph.maker(graph.through(node.input[1 - at], shapes=True))
+    if node is None or node.op_type not in _LINEAR:
         return None
     weights = graph.constant(node.input[1])
-    return None if weights is None else _layer(graph, node, weights.astype(np.float64))
+    layer = None if weights is None else _layer(graph, node, weights.astype(np.float64))
+    return None if layer is None else replace(layer, bias=sum(reversed(added), layer.bias))
 
 
 def _layer(graph: Graph, node: onnx.NodeProto, weights: Floats) -> _Linear | None:

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from pacs_ai.model.parity import check_parity
 from pacs_ai.model.predict import Classifier
 from pacs_ai.model.providers import guarded, probe, provider_of
 from pacs_ai.model.runtime import Runtime
+from pacs_ai.model.self_test import SelfTest
 
 Change = Callable[[Floats, int], Floats]
 
@@ -178,3 +179,17 @@ def test_without_openvino_the_reference_computes(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "openvino", None)
     reason = provider_of("openvino", "cpu")(DEMO, 1).computed_by.instead_of
     assert reason.startswith("openvino on cpu: OpenVINO ")
+
+
+def test_the_gate_compares_the_images_of_the_self_test() -> None:
+    """What differs on radiographs alone is found, though noise is computed alike."""
+    grey = np.linspace(0, 255, 128 * 128).reshape(1, 128, 128).astype(np.uint8)
+    logits = onnx_cpu(DEMO, 1).compute(SelfTest(grey, probe(DEMO.input)).inputs(DEMO.input))[0]
+    tested = replace(DEMO, self_test=SelfTest(grey, logits))
+
+    def differs(values: Floats, _: int) -> Floats:
+        of_the_self_test = values.shape == logits.shape and np.array_equal(values, logits)
+        return values * np.float32(1.01) if of_the_self_test else values
+
+    assert not guarded(altered(differs), "another")(DEMO, 1).computed_by.instead_of
+    assert "differ by" in guarded(altered(differs), "another")(tested, 1).computed_by.instead_of

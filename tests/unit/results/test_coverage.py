@@ -126,6 +126,11 @@ def test_thinning_counts_like_all_that_was_not_looked_at(images: Images) -> None
             LeftOut(unreadable=Unseen(1), passed_over=114),
             "5 of 6 images (central 6 of 120) analysed, 1 unreadable",
         ),
+        (
+            "central-5",
+            LeftOut(unreadable=Unseen(1), passed_over=115, unplaced=1),
+            "5 of 6 images (central 5 of 121) analysed, 1 unreadable",
+        ),
     ],
 )
 def test_what_the_bundle_passes_over_is_said_and_is_not_missing(
