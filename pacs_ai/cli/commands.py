@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "train": ("training", "Follow a recipe from data to a bundle that the node serves."),
     "finetune": ("training", "Train the network of a run further."),
     "tune": ("training", "Search for good settings of a recipe."),
+    "weights": ("weights", "Pretrained weights: list, fetch, import."),
     "evaluate": ("training", "Evaluate a run on its test split, or on data of another origin."),
     "explain": (
         "training",
@@ -37,7 +38,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 """Command: the module of this package that has it, and its help in one line."""
 
-GROUPS = frozenset({"studies", "jobs", "deliveries", "models", "config", "db", "bench"})
+GROUPS = frozenset({"studies", "jobs", "deliveries", "models", "weights", "config", "db", "bench"})
 """Commands that have commands of their own."""
 
 

@@ -7,6 +7,7 @@ it (docs/adr/0004-training-is-a-top-level-package.md).
 import importlib
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 import typer
 
@@ -26,7 +27,7 @@ def __getattr__(name: str) -> typer.Typer:
     return app
 
 
-def training_function(name: str) -> Callable[..., None]:
+def training_function(name: str) -> Callable[..., Any]:
     """Return the function of a training command.
 
     Raises
@@ -35,7 +36,7 @@ def training_function(name: str) -> Callable[..., None]:
         If the package of training is missing, or is another one.
     """
     _check()
-    found: Callable[..., None] = importlib.import_module(f"{_PACKAGE}.cli").function(name)
+    found: Callable[..., Any] = importlib.import_module(f"{_PACKAGE}.cli").function(name)
     return found
 
 

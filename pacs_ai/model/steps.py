@@ -102,7 +102,9 @@ SCALINGS: dict[str, Scaling] = {
     ),
     "caffe": Scaling((255.0, 255.0, 255.0), (103.939, 116.779, 123.68)),
     "bytes": Scaling((255.0, 255.0, 255.0), (0.0, 0.0, 0.0)),
+    "lite": Scaling((255 / 128, 255 / 128, 255 / 128), (127 / 128, 127 / 128, 127 / 128)),
 }
 """``symmetric`` to [-1, 1]; ``unit`` as it is; ``bytes`` to [0, 255]; ``imagenet`` minus mean, by
-standard deviation of ImageNet's colours; ``caffe`` to [0, 255] minus ImageNet's means, blue first.
+standard deviation of ImageNet's colours; ``caffe`` to [0, 255] minus ImageNet's means, blue first;
+``lite`` is (byte - 127) / 128, as for EfficientNet-Lite.
 """

@@ -28,6 +28,7 @@ if importlib.util.find_spec("keras") is None and not os.environ.get("CI"):
         "test_finetune.py",
         "test_network.py",
         "test_train.py",
+        "test_weights.py",
         "test_losses.py",
         "test_figure.py",
         "test_toml.py",

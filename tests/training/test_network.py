@@ -1,4 +1,6 @@
+import hashlib
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -7,12 +9,13 @@ import numpy as np
 import pytest
 from keras.src.legacy.saving import legacy_h5_format
 
-from pacs_ai.errors import BundleInvalid, ConfigError, PeerUnreachable
+from pacs_ai.errors import BundleInvalid, ConfigError
 from pacs_ai.model.preprocess import preprocess
 from pacs_ai.model.spec import InputSpec, preprocess_id
 from training.networks import FEATURES, POOLED, base_layers, build_network
 from training.networks.head import split_head
 from training.networks.weights import load_weights, save_weights, start_from
+from training.pretrained.catalogue import KNOWN
 from training.recipe.learning import IMAGENET_SCALING, Backbone
 from training.recipe.recipe import Recipe
 
@@ -136,16 +139,24 @@ def test_a_file_of_keras_applications_is_loaded_by_its_path(tmp_path: Path) -> N
         build_network(colour(), absent, 2)
 
 
-def test_a_failed_download_says_what_to_put_where(
+def test_a_file_that_keras_downloaded_is_used_if_it_is_whole(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    closed = "http://127.0.0.1:9/vgg16_notop.h5"
-    monkeypatch.setattr("keras.src.applications.vgg16.WEIGHTS_PATH_NO_TOP", closed)
-    monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(tmp_path))
-    with pytest.raises(PeerUnreachable, match=r"network\.weights") as raised:
-        build_network(colour(), Backbone(architecture="vgg16", weights="imagenet"), 2)
-    assert closed in raised.value.message
-    assert raised.value.exit_code == 3
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PACS_AI_WEIGHTS", str(tmp_path / "weights"))
+    kept = tmp_path / ".keras" / "models" / KNOWN["vgg16"].file
+    kept.parent.mkdir(parents=True)
+    base = keras.applications.VGG16(include_top=False, weights=None, input_shape=(64, 64, 3))
+    base.save_weights(tmp_path / "vgg16.weights.h5")
+    kept.write_bytes((tmp_path / "vgg16.weights.h5").read_bytes())
+    config = Backbone(architecture="vgg16", weights="imagenet")
+    with pytest.raises(ConfigError, match="damaged"):
+        build_network(colour(), config, 2)
+    digest = hashlib.md5(kept.read_bytes(), usedforsecurity=False).hexdigest()
+    known = replace(KNOWN["vgg16"], digest=f"md5:{digest}")
+    monkeypatch.setitem(KNOWN, "vgg16", known)
+    found = build_network(colour(), config, 2).get_weights()[:-2]
+    assert all(np.array_equal(a, b) for a, b in zip(found, base.get_weights(), strict=True))
 
 
 def test_a_base_is_all_below_the_head(small_recipe: Recipe) -> None:
@@ -159,7 +170,7 @@ def test_a_base_is_all_below_the_head(small_recipe: Recipe) -> None:
     assert sum(math.prod(v.shape) for v in network.trainable_variables) == 8 * 2 + 2 < learning
 
 
-@pytest.mark.parametrize("architecture", sorted(IMAGENET_SCALING))
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_scalings_are_those_of_keras_applications(architecture: str) -> None:
     module = getattr(keras.applications, MODULES.get(architecture, architecture))
     name = preprocess_id("stretch", IMAGENET_SCALING[architecture], 3)

@@ -25,6 +25,7 @@ FIGURES = "figures.json"
 NOT_STATED = "*Not stated.*"
 _ROWS = ("auc", "sensitivity", "specificity", "balanced_accuracy", "f1", "mcc", "calibration_error")
 _DIGITS = 4
+_START_FACTS = ("source", "licence", "file", "digest", "sha256")
 
 
 def bundle_metrics(run: Run, parity: Parity) -> dict[str, Any]:
@@ -169,8 +170,6 @@ def _training(run: Run, recipe: Recipe) -> str:
     how, versions = recipe.optimisation, run.report().get("versions")
     used = recipe.augmentation.model_dump(exclude_defaults=True)
     tuned = recipe.finetune
-    weights = recipe.network.weights
-    start = {"none": "random weights", "imagenet": "weights learned on ImageNet"}
     boxes = (
         "\n- The heat map was taught with the findings' boxes (`map_weight`): that it points at "
         "them is no sign that heat maps of other models do."
@@ -179,7 +178,7 @@ def _training(run: Run, recipe: Recipe) -> str:
     )
     own = isinstance(recipe.network, SmallResNet)
     return (
-        f"- Start: {start.get(weights, 'weights of another training')}"
+        f"- Start: {_start(run, recipe)}"
         f"{' (small residual network for CPUs)' if own else ''}; base {how.base}.\n"
         f"- {how.epochs} epochs at most, learning rate {how.learning_rate:g} ({how.schedule}), "
         f"the epoch with the best {how.monitor} on validation; seed {run.seed}.\n"
@@ -190,6 +189,19 @@ def _training(run: Run, recipe: Recipe) -> str:
         "machine it comes out bit for bit; another processor sums in another order, and the "
         "figures below hold within their intervals."
     )
+
+
+def _start(run: Run, recipe: Recipe) -> str:
+    """Say what the network started from: origin, licence and hash of pretrained weights."""
+    weights = recipe.network.weights
+    if weights == "none":
+        return "random weights"
+    found = run.summary("train").get("start", {})
+    facts = found if isinstance(found, Mapping) else {}
+    kind = "weights learned on ImageNet" if weights == "imagenet" else "weights of another training"
+    said = [f"{key} {facts[key]}" for key in _START_FACTS if facts.get(key)]
+    unsure = "; not a file that is known" if facts.get("pinned") is False else ""
+    return f"{kind} ({', '.join(said)}{unsure})" if said else kind
 
 
 def _performance(metrics: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ Nothing here imports TensorFlow, so help is fast and works without the ``train``
 import importlib
 import importlib.util
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from pacs_ai.errors import ConfigError
 
@@ -20,14 +21,17 @@ COMMANDS: Mapping[str, str] = {
     "export": "evaluate",
     "quantise": "evaluate",
     "import_model": "importing",
+    "list_weights": "weights",
+    "fetch_weights": "weights",
+    "import_weights": "weights",
 }
 """The module of each command."""
 
 
-def function(name: str) -> Callable[..., None]:
+def function(name: str) -> Callable[..., Any]:
     """Import and return the function of a command."""
     module = importlib.import_module(f"{__name__}.{COMMANDS[name]}")
-    found: Callable[..., None] = getattr(module, name)
+    found: Callable[..., Any] = getattr(module, name)
     return found
 
 

@@ -12,6 +12,7 @@ import typer
 from pacs_ai.errors import ConfigError
 from training.cli import need_extra
 from training.cli.chatter import hide_chatter
+from training.pretrained.folder import find_record
 from training.recipe.recipe import Recipe, load_recipe
 
 RecipeName = Annotated[
@@ -73,14 +74,32 @@ _DEVICE = re.compile(r"cpu|gpu(?::(\d+))?")
 
 
 def read_recipe(name: str, *, seed: int | None, limit: int | None, epochs: int | None) -> Recipe:
-    """Read a recipe, and override it by the flags."""
+    """Read a recipe, and override it by the flags.
+
+    If it starts from ImageNet weights that are absent, its section ``[scratch]`` is used, if it has
+    one, and standard error says so.
+    """
     optimisation = {
         key: value for key, value in (("seed", seed), ("epochs", epochs)) if value is not None
     }
     over: dict[str, object] = {"optimisation": optimisation} if optimisation else {}
     if limit is not None:
         over["limit"] = limit
-    return load_recipe(name, over)
+    recipe = load_recipe(name, over)
+    network = recipe.network
+    absent = network.weights == "imagenet" and find_record(network.architecture) is None
+    if recipe.scratch is None or not absent:
+        return recipe
+    why = (
+        f"Trained from random weights: the ImageNet weights of {network.architecture} were absent."
+    )
+    print(
+        f"WARNING: no ImageNet weights of {network.architecture} here, so the recipe's [scratch] "
+        "is used: random weights, which need far more images. To get the weights: pacs-ai weights "
+        f"fetch {network.architecture}",
+        file=sys.stderr,
+    )
+    return recipe.from_scratch(optimisation, why)
 
 
 def folder_of(recipe: Recipe, out: Path | None) -> Path:

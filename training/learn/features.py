@@ -21,7 +21,8 @@ from training.recipe.recipe import Recipe
 
 def can_cache_features(recipe: Recipe) -> bool:
     """Tell whether each image has the same features in every epoch."""
-    fixed = not is_geometric(recipe.augmentation) and not changes_intensity(recipe.augmentation)
+    changed = is_geometric(recipe.augmentation) or changes_intensity(recipe.augmentation)
+    fixed = not changed or recipe.augmentation.steps == "fine-tuning"
     config = recipe.optimisation
     return config.base == "frozen" and fixed and config.map_weight == 0
 

@@ -18,6 +18,7 @@ from training.learn.schedules import build_optimizer
 from training.learn.tensorboard import TensorBoardScalars
 from training.learn.training_task import TrainingTask, compile_model, image_task
 from training.networks import base_layers, build_network
+from training.networks.start import describe_start
 from training.networks.weights import load_weights
 from training.recipe.recipe import Recipe
 from training.run.run import Run
@@ -54,6 +55,7 @@ def train(run: Run, recipe: Recipe, dataset: Dataset) -> Mapping[str, object]:
     return {
         "images": len(dataset.train),
         "parameters": network.count_params(),
+        "start": describe_start(recipe.network),
         **summary(found),
     }
 
@@ -75,7 +77,7 @@ def choose_task(
         for layer in base_layers(network):
             layer.trainable = False
     if can_cache_features(recipe):
-        run.log("the base is frozen and there is no augmentation: features are computed once")
+        run.log("the base is frozen, and no image is augmented: features are computed once")
         return feature_task(recipe, network, training, validation, run.cache)
     return image_task(recipe, network, training, validation)
 

@@ -13,14 +13,19 @@ from keras import layers
 from pacs_ai.model.spec import InputSpec
 from training.networks.backbone import backbone
 from training.networks.base import Base
+from training.networks.lite import lite
 from training.networks.small import small_resnet
 from training.networks.weights import start_from
-from training.recipe.learning import Backbone, Head, SmallResNet
+from training.recipe.learning import Backbone, EfficientNetLite, Head, SmallResNet
 
 FEATURES, POOLED, DROPOUT, LOGITS = "features", "pooled", "dropout", "logits"
 """Names of the layers of the head: the last feature map, its mean, and the network's output."""
 
-BASES: Mapping[type[Head], Base] = {SmallResNet: small_resnet, Backbone: backbone}
+BASES: Mapping[type[Head], Base] = {
+    SmallResNet: small_resnet,
+    EfficientNetLite: lite,
+    Backbone: backbone,
+}
 """The base of each form of the section ``[network]``; docs/extending.md says how to add one."""
 
 
@@ -46,8 +51,6 @@ def build_network(spec: InputSpec, config: Head, classes: int) -> keras.Model:
     ------
     ConfigError
         If the weights do not fit the input or the network, or their file is missing.
-    PeerUnreachable
-        If ImageNet weights cannot be downloaded.
     """
     image = keras.Input((spec.height, spec.width, spec.channels), name="image")
     x = BASES[type(config)](image, config)

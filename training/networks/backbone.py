@@ -1,7 +1,6 @@
 """Networks of keras.applications, and their weights."""
 
-import re
-import socket
+import hashlib
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +8,10 @@ from pathlib import Path
 import keras
 from keras import applications
 
-from pacs_ai.errors import ConfigError, PeerUnreachable
+from pacs_ai.errors import ConfigError
+from training.networks.start import load_start
+from training.pretrained.catalogue import KNOWN
+from training.pretrained.folder import find_record
 from training.recipe.learning import Backbone
 
 _MAKERS: dict[str, Callable[..., keras.Model]] = {
@@ -20,9 +22,6 @@ _MAKERS: dict[str, Callable[..., keras.Model]] = {
     "densenet121": applications.DenseNet121,
     "efficientnetb0": applications.EfficientNetB0,
 }
-
-_URL = re.compile(r"https?://[^\s:]+(?::\d+)?[^\s:]*")
-_ANSWER_SECONDS = 60
 
 
 def backbone(image: keras.KerasTensor, config: Backbone) -> keras.KerasTensor:
@@ -43,46 +42,53 @@ def backbone(image: keras.KerasTensor, config: Backbone) -> keras.KerasTensor:
     Raises
     ------
     ConfigError
-        If a file of weights is missing or of another network, or the image is too small.
-    PeerUnreachable
-        If ImageNet's weights cannot be downloaded; the message says what to put where.
+        If weights are missing or of another network, or the image is too small.
     """
-    maker = _MAKERS[config.architecture]
-    try:
-        if config.weights == "imagenet":
-            return _downloaded(maker, image).output
-        base = maker(include_top=False, weights=None, input_tensor=image)
-    except ValueError as error:
-        raise ConfigError(f"{config.architecture} does not take this input: {error}") from error
-    if config.weights.endswith(".h5"):
-        _load(base, Path(config.weights))
+    base = build_base(config.architecture, image)
+    if config.weights == "imagenet":
+        _load_imagenet(base, config.architecture)
+    elif config.weights.endswith(".h5"):
+        load_file(base, Path(config.weights))
     return base.output
 
 
-def _downloaded(maker: Callable[..., keras.Model], image: keras.KerasTensor) -> keras.Model:
-    """Build a network with ImageNet weights, which keras.applications downloads."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(
-        _ANSWER_SECONDS
-    )  # a firewall that drops packets would block without end
+def build_base(architecture: str, image: keras.KerasTensor) -> keras.Model:
+    """Build a network of keras.applications without its top, with random weights.
+
+    Raises
+    ------
+    ConfigError
+        If the image is too small for it.
+    """
     try:
-        return maker(include_top=False, weights="imagenet", input_tensor=image)
-    except (ConfigError, ValueError):
-        raise
-    except Exception as error:
-        found = _URL.search(str(error))
-        url = found[0] if found else "the file that keras.applications names"
-        name = url.rsplit("/", 1)[-1]
-        raise PeerUnreachable(
-            f"ImageNet weights cannot be downloaded here. On a machine that can, fetch {url}, then "
-            f"set network.weights to the path of the file, or put it at ~/.keras/models/{name}"
-        ) from error
-    finally:
-        socket.setdefaulttimeout(before)
+        return _MAKERS[architecture](include_top=False, weights=None, input_tensor=image)
+    except ValueError as error:
+        raise ConfigError(f"{architecture} does not take this input: {error}") from error
 
 
-def _load(base: keras.Model, path: Path) -> None:
-    """Read a file of weights as keras.applications offers them (without top)."""
+def _load_imagenet(base: keras.Model, architecture: str) -> None:
+    """Load the weights of the weights folder, or those that Keras downloaded earlier."""
+    known = KNOWN[architecture]
+    kept = Path.home() / ".keras" / "models" / known.file
+    if find_record(architecture) is None and kept.is_file():
+        algorithm, digest = known.digest.split(":")
+        with kept.open("rb") as file:
+            found = hashlib.file_digest(file, algorithm).hexdigest()
+        if found != digest:
+            raise ConfigError(f"{kept} is damaged: its {algorithm} is not {digest}")
+        load_file(base, kept)
+    else:
+        load_start(base, architecture)
+
+
+def load_file(base: keras.Model, path: Path) -> None:
+    """Read a file of weights as keras.applications offers them (without top).
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, or has weights of another network.
+    """
     if not path.is_file():
         raise ConfigError(f"no weights at {path}, which network.weights names")
     try:

