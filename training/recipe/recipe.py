@@ -24,8 +24,10 @@ RECIPES = Path(__file__).resolve().parent / "shipped"
 class Scratch(Strict):
     """What replaces the sections of the same name where the ImageNet weights are absent.
 
-    The network then starts from random weights. Without this section the command ends with an
-    error that says how to get the weights. Without ``[scratch.finetune]`` nothing is fine-tuned.
+    The sections ``[scratch.input]``, ``[scratch.network]`` and ``[scratch.optimisation]`` have the
+    keys of ``[input]`` and so on; all three are needed. ``[scratch.finetune]`` may be left out:
+    nothing is fine-tuned then. A recipe without ``[scratch]`` ends with an error that says how to
+    get the weights.
     """
 
     input: InputSpec
