@@ -121,13 +121,18 @@ def test_another_run_is_a_start_also_for_other_classes(
         start_from(first, tmp_path / "absent.npz")
 
 
+def write_vgg16(path: Path) -> keras.Model:
+    """Write random weights in the form in which Keras offers its files for download."""
+    base = keras.applications.VGG16(include_top=False, weights=None, input_shape=(64, 64, 3))
+    with h5py.File(path, "w") as file:
+        legacy_h5_format.save_weights_to_hdf5_group(file, base)
+    return base
+
+
 @pytest.mark.filterwarnings("ignore:__array__ implementation")  # Keras writes so, and h5py reads
 def test_a_file_of_keras_applications_is_loaded_by_its_path(tmp_path: Path) -> None:
-    maker = keras.applications.VGG16
-    base = maker(include_top=False, weights=None, input_shape=(64, 64, 3))
     path = tmp_path / "vgg16.h5"
-    with h5py.File(path, "w") as file:  # the form in which they are offered for download
-        legacy_h5_format.save_weights_to_hdf5_group(file, base)
+    base = write_vgg16(path)
     network = build_network(colour(), Backbone(architecture="vgg16", weights=str(path)), 2)
     pairs = zip(network.get_weights()[:-2], base.get_weights(), strict=True)
     assert all(np.array_equal(a, b) for a, b in pairs)
@@ -139,6 +144,7 @@ def test_a_file_of_keras_applications_is_loaded_by_its_path(tmp_path: Path) -> N
         build_network(colour(), absent, 2)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation")  # Keras writes so
 def test_a_file_that_keras_downloaded_is_used_if_it_is_whole(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -146,9 +152,7 @@ def test_a_file_that_keras_downloaded_is_used_if_it_is_whole(
     monkeypatch.setenv("PACS_AI_WEIGHTS", str(tmp_path / "weights"))
     kept = tmp_path / ".keras" / "models" / KNOWN["vgg16"].file
     kept.parent.mkdir(parents=True)
-    base = keras.applications.VGG16(include_top=False, weights=None, input_shape=(64, 64, 3))
-    base.save_weights(tmp_path / "vgg16.weights.h5")
-    kept.write_bytes((tmp_path / "vgg16.weights.h5").read_bytes())
+    base = write_vgg16(kept)
     config = Backbone(architecture="vgg16", weights="imagenet")
     with pytest.raises(ConfigError, match="damaged"):
         build_network(colour(), config, 2)

@@ -41,7 +41,7 @@ def load_start(base: keras.Model, network: str) -> None:
 
 def base_arrays(base: keras.Model) -> dict[str, np.ndarray]:
     """Return the weights of a base, by the path of each variable."""
-    return {variable.path: np.asarray(variable) for variable in base.weights}
+    return {variable.path: variable.numpy() for variable in base.weights}
 
 
 def describe_start(config: Network) -> Mapping[str, object]:
