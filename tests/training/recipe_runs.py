@@ -206,6 +206,7 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
                 "learning_rate": 1e-6,
             },
             "network": {"weights": "start.npz"},
+            "augmentation": {"steps": "fine-tuning"},
         },
     ),
 }

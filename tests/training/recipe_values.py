@@ -25,9 +25,14 @@ class Key:
 
 
 def documented() -> dict[str, Key]:
-    """List all keys; forms of a section that share a key add their values."""
+    """List all keys; forms of a section that share a key add their values.
+
+    The sections of ``[scratch]`` are those of the recipe, read by the same classes.
+    """
     found: dict[str, Key] = {}
     for key in _keys("", Recipe):
+        if key.path.startswith("scratch."):
+            continue
         before = found.get(key.path)
         values = (*(before.values if before else ()), *key.values)
         found[key.path] = Key(key.path, tuple(dict.fromkeys(values)), key.default)

@@ -47,6 +47,11 @@ ELSEWHERE: Mapping[tuple[str, object], tuple[str, str]] = {
         ("network.architecture", name): ("test_network.py", f'"{name}"')
         for name in get_args(Backbone.model_fields["architecture"].annotation)
     },
+    ("network.architecture", "efficientnet-lite0"): ("pretrained.py", '"efficientnet-lite0"'),
+    **{
+        ("network.architecture", name): ("test_weights.py", f'"{name}"')
+        for name in ("efficientnet-lite1", "efficientnet-lite2")
+    },
     ("optimisation.devices", "mirrored"): ("test_distribute.py", '"mirrored"'),
     ("optimisation.devices", "multi-worker"): ("test_distribute.py", '"multi-worker"'),
     **{
