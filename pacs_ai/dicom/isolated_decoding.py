@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from pacs_ai.dicom.canonical import Frame
+from pacs_ai.dicom.cores import usable_cores
 from pacs_ai.dicom.decoding_child import DecodingChild
 from pacs_ai.dicom.pixel_layout import Task
 
@@ -63,13 +64,6 @@ class DecodingPool:
         for child in self.children:
             child.forget()
         self._reset()
-
-
-def usable_cores() -> int:
-    """Return the number of processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 pool = DecodingPool(usable_cores())

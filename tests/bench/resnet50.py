@@ -58,7 +58,11 @@ def resnet50_network() -> "keras.Model":
     x = applications.ResNet50(include_top=False, weights=None, input_tensor=image).output
     x = layers.Activation("linear", name="features")(x)
     x = layers.GlobalAveragePooling2D(name="pooled")(x)
-    return keras.Model(image, layers.Dense(CLASSES, name="logits", dtype="float32")(x))
+    dense = layers.Dense(CLASSES, name="logits", dtype="float32")
+    network = keras.Model(image, dense(x))
+    bias = np.array([3.0] + [-3.0] * (CLASSES - 1))
+    dense.set_weights([dense.kernel.numpy() / 100, bias])
+    return network
 
 
 def resnet50_bundle(folder: Path) -> Path:
@@ -68,7 +72,6 @@ def resnet50_bundle(folder: Path) -> Path:
 
     network = resnet50_network()
     _, dense = split_head(network)
-    dense.set_weights([dense.kernel.numpy() / 100, np.array([3.0] + [-3.0] * (CLASSES - 1))])
     folder.mkdir(parents=True, exist_ok=True)
     (folder / NETWORK).write_bytes(to_onnx(network))
     weights = np.vstack([dense.kernel.numpy(), dense.bias.numpy()[None]]).astype(np.float32)
