@@ -44,7 +44,7 @@ def test_the_recipe_in_the_tutorial_is_one(root: Path, tmp_path: Path) -> None:
 def test_other_data_in_the_tutorial_are_understood(root: Path, tmp_path: Path) -> None:
     page = (root / "docs" / "training.md").read_text(encoding="utf-8")
     section = tomllib.loads(page.split("```toml\n")[2].split("```")[0])["data"]
-    assert with_data(load_recipe("lung-pet-ct-dx"), section, tmp_path).data.source == "dicom"
+    assert with_data(load_recipe("lung-pet-ct-dx"), section, {}, tmp_path).data.source == "dicom"
 
 
 def test_the_conformance_statement_is_in_step(root: Path) -> None:

@@ -58,18 +58,22 @@ def recipe_of(folder: Path, **split: object) -> Recipe:
     )
 
 
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """Forty pictures of twenty patients; those of the first two are nearly the same."""
-    folder = tmp_path / "pictures"
+def write_pictures(folder: Path) -> Path:
+    """Write forty pictures of twenty patients; those of the first two are nearly the same."""
     rows = []
     for index in range(COUNT):
         name = f"a/{index:02d}.png"
-        picture(folder / name, 500 if index < 4 else index, noise=3 + index if index < 4 else 0)
+        few = index < 4
+        picture(folder / name, 500 if few else index, noise=3 + index if few else 0)
         label = ("empty", "bright")[index // 2 % 2]
         rows.append({"file": name, "label": label, "patient": f"Doe^{index // 2}"})
     write_rows(folder / "labels.csv", rows)
     return folder
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    return write_pictures(tmp_path / "pictures")
 
 
 @pytest.fixture

@@ -85,9 +85,9 @@ def evaluate(
     replaces these files; the same run gives the same figures.
     """
     opened, watch = _open(run, device, limit), Stopwatch()
-    from training.data import build_dataset
+    from training.data import build_dataset, build_other
     from training.evaluate import evaluate as evaluate_run
-    from training.evaluate import evaluate_other, learned_patients
+    from training.evaluate import evaluate_other
 
     if data is None:
         recipe = opened.recipe
@@ -96,10 +96,9 @@ def evaluate(
         report = opened.evaluation / "report.html"
     else:
         other = _run_of(opened, data, limit)
-        dataset = build_dataset(other.recipe, other)
-        samples = (*dataset.train, *dataset.validation, *dataset.test)
-        name, learned = other.folder.name, learned_patients(opened)
-        result = evaluate_other(opened, opened.recipe, samples, _network(opened), name, learned)
+        name, found = other.folder.name, build_other(other.recipe, other, Run.open(run))
+        network = _network(opened)
+        result = evaluate_other(opened, opened.recipe, found.test, network, name, found.notes)
         report = other.folder / "report.html"
     print_result(result.summary(), as_json=as_json, otherwise=f"the report is {report}")
 
@@ -242,18 +241,20 @@ def _recipe_of(path: Path, data: Path) -> Recipe:
     """
     recipe = load_recipe(path)
     if not data.is_dir():
-        return with_data(recipe, _section(data), data.resolve().parent)
+        return with_data(recipe, *_sections(data), data.resolve().parent)
     labels = data / "labels.csv"
     section = {"source": "pictures", "folder": str(data.resolve())}
     section |= {"labels": str(labels.resolve())} if labels.exists() else {}
-    return with_data(recipe, section, data)
+    return with_data(recipe, section, {}, data)
 
 
-def _section(path: Path) -> dict[str, Any]:
+def _sections(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the sections ``[data]`` and ``[split]``; the second may be missing."""
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8")).get("data")
+        whole = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"--data {path}: neither a folder nor a TOML file") from error
-    if not isinstance(found, dict):
+    found, split = whole.get("data"), whole.get("split", {})
+    if not isinstance(found, dict) or not isinstance(split, dict):
         raise ConfigError(f"--data {path}: has no section [data]")
-    return found
+    return found, split

@@ -14,7 +14,7 @@ from training.data.fingerprint import Fingerprint
 from training.data.frozen import compare
 from training.data.leakage import Leak, find_leaks, refuse, tally
 from training.data.report import Findings, leak_note, write_leaks
-from training.data.samples import SPLITS, Dataset, Sample, SplitName
+from training.data.samples import SPLITS, Dataset, Sample
 from training.data.split_file import SplitFile, SplitRow, describe, limited, read_split
 from training.recipe.recipe import Recipe
 
@@ -25,13 +25,15 @@ _FEW = 2
 class Built:
     """A dataset, its findings, the SHA-256 of the pixels of each image, and the rows of its split.
 
-    ``rows`` are those of ``split.csv``, with the images that were left out.
+    ``rows`` are those of ``split.csv``, with the images that were left out; ``prints`` are the
+    fingerprints of the images, None for those not read.
     """
 
     dataset: Dataset
     findings: Findings
     pixels: dict[Sample, str]
     rows: tuple[SplitRow, ...]
+    prints: tuple[Fingerprint | None, ...] = ()
 
 
 def build(
@@ -77,7 +79,8 @@ def build(
     dataset = _dataset(classes, candidates, notes)
     _refuse_poor_splits(dataset)
     pixels = {each.sample: each.pixels for each in candidates if each.pixels}
-    return Built(dataset, findings, pixels, finish_rows(described, candidates, alike))
+    rows = finish_rows(described, candidates, alike)
+    return Built(dataset, findings, pixels, rows, tuple(each.shown for each in candidates))
 
 
 def _imported(recipe: Recipe) -> SplitFile | None:
@@ -104,7 +107,7 @@ def _leave_out_leaks(
     names = [each.split for each in usable if each.split]
     prints = [each.shown for each in usable if each.shown is not None]
     pairs = alike.among({index: place for place, index in enumerate(places)})
-    leaks = find_leaks(samples, names, prints, pairs.near)
+    leaks = find_leaks([sample.patient for sample in samples], names, prints, pairs.near)
     new = [leak for leak in leaks if not usable[leak.drop].left_out]
     if new and folder is not None:
         write_leaks(folder, leaks, samples)
@@ -112,28 +115,37 @@ def _leave_out_leaks(
         refuse(new, samples, split)
     for leak in new if split.leakage == "drop" else ():
         usable[leak.drop].left_out = "leakage"
-    return _findings(split.leakage, leaks, (samples, names, prints), pairs)
+    return findings_of(split.leakage, leaks, usable, pairs)
 
 
-def _findings(
-    policy: str,
-    leaks: Sequence[Leak],
-    usable: tuple[Sequence[Sample], Sequence[SplitName], Sequence[Fingerprint]],
-    alike: Alike,
+def findings_of(
+    policy: str, leaks: Sequence[Leak], usable: Sequence[Candidate], alike: Alike
 ) -> Findings:
-    samples, names, prints = usable
+    """Count what was found about images.
+
+    Parameters
+    ----------
+    policy
+        What happens to leaks.
+    leaks, alike
+        Leaks and pairs of images, by index in ``usable``.
+    usable
+        The images that can be used, before leaks are left out.
+    """
     labels: dict[str, set[tuple[int, ...]]] = defaultdict(set)
-    for sample, each in zip(samples, prints, strict=True):
-        labels[each.pixels].add(sample.labels)
+    for each in usable:
+        labels[each.pixels].add(each.sample.labels)
+    shown = [each.shown for each in usable if each.shown is not None]
+    names = [each.split for each in usable if each.split]
     return Findings(
         leaks=leaks,
         policy=policy,
-        shared=tally(leaks, samples, names),
+        shared=tally(leaks, [each.sample for each in usable], names),
         duplicates=sum(names[a] == names[b] for a, b in alike.same),
         contradictions=sum(
-            len(labels[each.pixels]) > 1 and each.thumbnail is not None for each in prints
+            len(labels[each.pixels]) > 1 and each.thumbnail is not None for each in shown
         ),
-        flat=sum(each.levels == 1 for each in prints),
+        flat=sum(each.levels == 1 for each in shown),
     )
 
 

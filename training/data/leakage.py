@@ -45,7 +45,7 @@ class Shared:
 
 
 def find_leaks(
-    samples: Sequence[Sample],
+    patients: Sequence[str],
     names: Sequence[SplitName],
     prints: Sequence[Fingerprint],
     near: Iterable[tuple[int, int]],
@@ -54,8 +54,8 @@ def find_leaks(
 
     Parameters
     ----------
-    samples, names, prints
-        The images, their splits and fingerprints.
+    patients, names, prints
+        The patient ("" if not known), the split and the fingerprint of each image.
     near
         Pairs of indices that are nearly the same.
 
@@ -72,7 +72,6 @@ def find_leaks(
         drop, keep = sorted((first, second), key=lambda index: SPLITS.index(names[index]))
         leaks.setdefault((kind, drop), keep)
 
-    patients = [sample.patient for sample in samples]
     # all images without contrast are alike, so they are not compared
     pixels = [each.pixels if each.thumbnail is not None else "" for each in prints]
     for first, second in _across(patients, names):

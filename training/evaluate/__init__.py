@@ -11,8 +11,8 @@
     internal  evaluate on the test split of the run;  external: on other data
 """
 
-from training.evaluate.external import evaluate_other, learned_patients
+from training.evaluate.external import evaluate_other
 from training.evaluate.internal import evaluate
 from training.evaluate.publish import EvaluationResult
 
-__all__ = ["EvaluationResult", "evaluate", "evaluate_other", "learned_patients"]
+__all__ = ["EvaluationResult", "evaluate", "evaluate_other"]

@@ -1,13 +1,11 @@
 """Evaluate a run on other data, and compare with its own test split."""
 
-import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import keras
 
 from pacs_ai.errors import DataError
-from training.data.report import FILE as DATASET
-from training.data.samples import TRAIN, VALIDATION, Sample
+from training.data.samples import Sample
 from training.evaluate.cases import Scores, by_image
 from training.evaluate.internal import TEST_SCORES
 from training.evaluate.network import TrainedNetwork
@@ -24,29 +22,13 @@ from training.recipe.recipe import Recipe
 from training.run.run import Run
 
 
-def learned_patients(run: Run) -> frozenset[str]:
-    """Return the keys of the patients in the training and validation splits of a run.
-
-    Raises
-    ------
-    DataError
-        If ``dataset.json`` of the run cannot be read.
-    """
-    path = run.folder / DATASET
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["images"]
-        return frozenset(str(row[1]) for row in rows if row[0] in (TRAIN, VALIDATION))
-    except (OSError, ValueError, KeyError, IndexError) as error:
-        raise DataError(f"{path} cannot be read: train the run again") from error
-
-
 def evaluate_other(
     run: Run,
     recipe: Recipe,
     samples: Sequence[Sample],
     network: keras.Model,
     name: str,
-    learned: Collection[str] = (),
+    notes: Sequence[str] = (),
 ) -> EvaluationResult:
     """Evaluate a trained network on other data, with its own temperature and thresholds.
 
@@ -63,23 +45,16 @@ def evaluate_other(
         The trained network.
     name
         The name of the other data.
-    learned
-        Keys of the patients in the training and validation splits of the run.
+    notes
+        What was left out of them, and why.
 
     Raises
     ------
     DataError
-        If the run is not evaluated yet, there are no samples, or one of their patients is in
-        ``learned``.
+        If the run is not evaluated yet, or there are no samples.
     """
     if not samples:
         raise DataError(f"{name} holds no sample of the classes that the model knows")
-    shared = {sample.key for sample in samples} & set(learned)
-    if shared:
-        raise DataError(
-            f"{len(shared)} patients of {name} are among those the model learned from: "
-            f"no external test ({', '.join(sorted(shared)[:3])} …); leave them out"
-        )
     calibration = calibration_of(run)
     internal, question = Scores.load(run.evaluation / TEST_SCORES), question_of(recipe)
     classifier = TrainedNetwork(network)
@@ -89,7 +64,7 @@ def evaluate_other(
     folder.mkdir(exist_ok=True)
     scores.save(folder / TEST_SCORES)
     both = [unit for unit in units_of(internal) if unit in units_of(scores)]
-    figures = headline(recipe, calibration, scores, f"external test: {name}", ()) | {
+    figures = headline(recipe, calibration, scores, f"external test: {name}", notes) | {
         "drop": {
             unit: drop(
                 cases_of(unit, internal, question, calibration),

@@ -153,15 +153,33 @@ def load_recipe(
     return _rooted(recipe, Path.cwd() if path.parent == RECIPES else path.resolve().parent)
 
 
-def with_data(recipe: Recipe, section: Mapping[str, object], folder: Path) -> Recipe:
-    """Replace the data of a recipe; relative paths start at ``folder``, leaks are only reported.
+def with_data(
+    recipe: Recipe,
+    section: Mapping[str, object],
+    split: Mapping[str, object],
+    folder: Path,
+) -> Recipe:
+    """Replace the data of a recipe, to evaluate on all of them.
+
+    Parameters
+    ----------
+    recipe
+        The recipe.
+    section
+        The section ``[data]``; relative paths start at ``folder``.
+    split
+        The section ``[split]``. Only what it says of leakage and of near-duplicates counts: no
+        split is drawn.
+    folder
+        The folder of the sections.
 
     Raises
     ------
     ConfigError
-        If the section is invalid.
+        If a section is invalid.
     """
-    values = recipe.model_dump() | {"data": section, "split": {"leakage": "report"}}
+    near = recipe.split.model_dump(include={"near_bits", "near_correlation"})
+    values = recipe.model_dump() | {"data": section, "split": near | dict(split)}
     try:
         return _rooted(Recipe.model_validate(values), folder)
     except ValidationError as error:

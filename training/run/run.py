@@ -6,6 +6,7 @@
     run.json              seed, versions of the libraries, finished steps and their summaries
     log.txt               log lines with times
     split.csv             the split: fixed when it is drawn, used by all later steps
+    learned.npz           fingerprints of training and validation images
     dataset.json          counts, and which images are in which split (keys, no patients)
     best.weights.npz      the best network
     train.checkpoint.npz  the last state of a long step
@@ -167,6 +168,11 @@ class Run:
     def split(self) -> Path:
         """File of the split, which later steps use as it is."""
         return self.folder / "split.csv"
+
+    @property
+    def learned(self) -> Path:
+        """File of the fingerprints of the training and validation images."""
+        return self.folder / "learned.npz"
 
     @property
     def best(self) -> Path:
