@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Mapping
@@ -134,6 +135,8 @@ def work(child: child_process.ChildContext, loaded: Mapping[str, Classifier] | N
     except PacsAIError as error:
         _log.error("worker cannot start", error=error.code, reason=error.message)
         return error.exit_code
+    gc.collect()
+    gc.freeze()  # what was loaded stays until the end: no collection has to look at it again
     give_way()
     _log.debug("worker ready", owner=child.owner, models=sorted(app.bundles))
     connect_daemon(app.context.engine.wakeups, child.wakeups)
