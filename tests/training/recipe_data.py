@@ -31,6 +31,10 @@ def write_pictures(folder: Path) -> None:
         )
     (folder / "pics" / "alone.png").write_bytes((folder / "pics" / "0.png").read_bytes())
     _write(folder / "pics" / "labels.csv", rows)
+    for index, row in enumerate(rows):
+        row["one"], row["two"] = 1 - row["kind"], row["kind"]
+        row["one"] = -1 if index % 9 == 0 else row["one"]
+    _write(folder / "pics" / "columns.csv", rows)
 
 
 def write_tables(folder: Path) -> None:

@@ -78,6 +78,13 @@ for _data in DATA.values():
 TEXTS = ("banner", "intended_use", "out_of_scope", "population", "reference_standard")
 TEXTS += ("ethics", "funding", "data_licence", "contact")
 
+COLUMNS = {
+    **DATA["plain"],
+    "labels": "pics/columns.csv",
+    "label_column": "none",
+    "names": {"one": "a", "two": "b"},
+}
+
 RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "folders": (
         "dataset",
@@ -89,6 +96,24 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "strict": ("dataset", {"data": DATA["folders"], "split": {"leakage": "refuse"}}),
+    "columns": (
+        "evaluate",
+        {
+            "data": {**COLUMNS, "label_columns": ["one", "two"]},
+            "release": {"activation": "sigmoid"},
+            "optimisation": {"monitor": "auc"},
+        },
+    ),
+    **{
+        uncertain: (
+            "dataset",
+            {
+                "data": {**COLUMNS, "uncertain": uncertain},
+                "release": {"activation": "sigmoid"},
+            },
+        )
+        for uncertain in ("negative", "positive", "drop")
+    },
     "phantoms": (
         "dataset",
         {

@@ -1,6 +1,7 @@
 """Keep what TensorFlow says about itself out of the display of a command."""
 
 import atexit
+import logging
 import os
 import re
 import sys
@@ -15,14 +16,18 @@ _CHATTER = re.compile(
     rb"|To enable the following instructions: .* rebuild TensorFlow"
     rb"|E\d{4} .*\] NodeDef mentions attribute use_unbounded_threadpool"
     rb"|E\d{4} .*\] Unable to register cu\w+ factory"
-    rb"|WARNING:tensorflow:\d+ out of the last \d+ calls to "
 )
+_RETRACING = re.compile(r"\d+ out of the last \d+ calls to ")
 _ERROR = 2
 
 
 def is_chatter(line: bytes) -> bool:
     """Tell whether a line is one that TensorFlow writes when nothing is wrong."""
     return _CHATTER.match(line) is not None
+
+
+def _is_no_retracing(record: logging.LogRecord) -> bool:
+    return _RETRACING.match(record.getMessage()) is None
 
 
 def relay(lines: Iterable[bytes], out: BinaryIO) -> None:
@@ -41,6 +46,7 @@ def hide_chatter() -> None:
     standard error, with the display, goes past the pipe. Nothing happens if something else has
     replaced standard error.
     """
+    logging.getLogger("tensorflow").addFilter(_is_no_retracing)
     own = sys.__stderr__
     if own is None or sys.stderr is not own or own.fileno() != _ERROR:
         return

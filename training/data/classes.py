@@ -36,6 +36,7 @@ class Annotation:
     patient: str
     box: Box | None
     votes: tuple[int, ...]
+    uncertain: tuple[int, ...] = ()
 
 
 class Classes:
@@ -78,8 +79,17 @@ class Classes:
         parts = boxed if by_box else [list(labels)]
         return [said for part in parts if (said := self._merged(part)) is not None]
 
+    def knows(self, name: str) -> bool:
+        """Tell whether a name of the label source is a class, or is mapped to one."""
+        return self._names.get(name, name) in self._classes
+
     def _merged(self, labels: Sequence[Label]) -> Annotation | None:
         first = labels[0]
+        if first.uncertain and not self._several:
+            raise DataError(
+                f"{first.origin}: {' and '.join(first.uncertain)} may be true or not, which only "
+                'sigmoid can leave out of the loss: set data.uncertain = "drop"'
+            )
         known = [(label, self._indices(label)) for label in labels]
         kept = [(label, found) for label, found in known if found is not None]
         if not kept:
@@ -98,7 +108,14 @@ class Classes:
             patient=first.patient,
             box=max(boxes, key=_area, default=None),
             votes=self._votes(first),
+            uncertain=self._uncertain(kept, indices),
         )
+
+    def _uncertain(
+        self, kept: Sequence[tuple[Label, object]], stated: Sequence[int]
+    ) -> tuple[int, ...]:
+        named = {self._index(name, each.origin) for each, _ in kept for name in each.uncertain}
+        return tuple(sorted(index for index in named if index is not None and index not in stated))
 
     def _indices(self, label: Label) -> tuple[int, ...] | None:
         """Return the classes of a label; None if it is left out."""

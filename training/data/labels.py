@@ -17,7 +17,7 @@ class Label:
     """One label of a source: ``names`` in the words of the source, and its place (``origin``).
 
     ``split`` and ``patient`` are "" if the source does not give them. Without names, the majority
-    of ``votes`` counts.
+    of ``votes`` counts. ``uncertain`` are names that may be true or not.
     """
 
     names: tuple[str, ...]
@@ -26,6 +26,7 @@ class Label:
     patient: str = ""
     box: Box | None = None
     votes: tuple[str, ...] = ()
+    uncertain: tuple[str, ...] = ()
 
 
 class Labels(Protocol):

@@ -8,7 +8,8 @@ from pacs_ai.errors import DataError
 from training.data.classes import Annotation, Classes, Collected, CollectedSample
 from training.data.crops import crop_to
 from training.data.dicom import refuse_or_note
-from training.data.labels import Label, compile_pattern, read_box, split_names
+from training.data.label_columns import columns_of
+from training.data.labels import Label, compile_pattern, read_box
 from training.data.picture_file import FORMATS, PICTURES, picture_size
 from training.data.samples import Sample
 from training.data.table import is_split, read_table, split_name
@@ -27,7 +28,11 @@ def collect_pictures(data: PictureData, classes: Classes) -> Collected:
     """
     notes: list[str] = []
     pictures = _pictures(data, notes)
-    stated = _from_table(data, pictures, notes) if data.labels else _from_folders(data, pictures)
+    stated = (
+        _from_table(data, classes, pictures, notes)
+        if data.labels
+        else _from_folders(data, pictures)
+    )
     found = []
     for path, labels in stated:
         for said in classes.annotations(labels, by_box=data.crop is not None):
@@ -50,13 +55,14 @@ def _pictures(data: PictureData, notes: list[str]) -> list[Path]:
 
 
 def _from_table(
-    data: PictureData, pictures: Sequence[Path], notes: list[str]
+    data: PictureData, classes: Classes, pictures: Sequence[Path], notes: list[str]
 ) -> Iterator[tuple[Path, list[Label]]]:
     assert data.labels is not None  # noqa: S101 - the caller checked it
     labels: dict[Path, list[Label]] = {}
-    columns = [data.file_column, data.label_column, data.split_column, data.patient_column]
+    source = columns_of(data, classes)
+    columns = [data.file_column, *source.columns, data.split_column, data.patient_column]
     columns += [*(data.box_columns or ()), *data.where]
-    left_out = 0
+    left_out = uncertain = 0
     for line, row in read_table(data.labels, [name for name in columns if name]):
         origin = f"{data.labels}, line {line}"
         path = data.folder / row[data.file_column]
@@ -64,8 +70,14 @@ def _from_table(
             left_out += 1
             labels.setdefault(path, [])
             continue
+        names, open_names = source.names(row, origin)
+        if open_names and data.uncertain == "drop":
+            uncertain += 1
+            labels.setdefault(path, [])
+            continue
         label = Label(
-            names=split_names(row[data.label_column], data.separator, origin),
+            names=names,
+            uncertain=open_names,
             origin=origin,
             split=split_name(row.get(data.split_column, ""), origin),
             patient=row.get(data.patient_column, ""),
@@ -78,6 +90,8 @@ def _from_table(
         refuse_or_note(unlabelled, data.unlabelled, "no label", notes, "unlabelled")
     if left_out:
         notes.append(f"{left_out} rows that data.where leaves out")
+    if uncertain:
+        notes.append(f"{uncertain} rows left out, they have an uncertain label")
     yield from ((path, stated) for path, stated in labels.items() if stated)
 
 
@@ -134,6 +148,7 @@ def _found(data: PictureData, path: Path, said: Annotation) -> CollectedSample:
         crop=crop,
         groups={"modality": data.modality},
         votes=said.votes,
+        uncertain=said.uncertain,
     )
     return CollectedSample(sample, said.split)
 

@@ -86,10 +86,11 @@ def load_images(
 
 
 def multi_hot(samples: Sequence[Sample], classes: int) -> Floats:
-    """Encode labels as rows of zeros and ones, shape (n, classes), float32."""
+    """Encode labels as rows of zeros and ones, -1 if uncertain, shape (n, classes), float32."""
     y = np.zeros((len(samples), classes), dtype=np.float32)
     for row, sample in zip(y, samples, strict=True):
         row[list(sample.labels)] = 1.0
+        row[list(sample.uncertain)] = -1.0
     return y
 
 

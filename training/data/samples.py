@@ -26,7 +26,8 @@ class Sample:
     for softmax, any number for sigmoid. ``crop`` is the part of the image that is the input (None:
     the whole image), ``box`` is the finding in pixels of that part; both are (x0, y0, x1, y1), half
     open. ``groups`` has the known subgroups: modality, maker, sex, age ("<40", "40-59", "60+"),
-    site. ``votes`` are the class indices that several annotators chose.
+    site. ``uncertain`` are classes of which it is not known whether they are true (sigmoid).
+    ``votes`` are the class indices that several annotators chose.
     """
 
     path: Path
@@ -40,6 +41,7 @@ class Sample:
     crop: tuple[int, int, int, int] | None = None
     groups: Mapping[str, str] = field(default_factory=dict, hash=False)
     votes: tuple[int, ...] = ()
+    uncertain: tuple[int, ...] = ()
 
     @property
     def key(self) -> str:

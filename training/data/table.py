@@ -57,6 +57,19 @@ def read_table(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, Row]]:
         raise DataError(f"{path} has a header and no rows")
 
 
+def read_header(path: Path) -> tuple[str, ...]:
+    """Return the names of the columns of a CSV file.
+
+    Raises
+    ------
+    DataError
+        As `read_table` does.
+    """
+    for _, row in read_table(path, ()):
+        return tuple(row)
+    return ()
+
+
 def _check_header(path: Path, header: Sequence[str], columns: Sequence[str]) -> None:
     missing = [name for name in columns if name not in header]
     if missing:

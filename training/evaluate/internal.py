@@ -9,7 +9,7 @@ import numpy as np
 from pacs_ai.errors import DataError
 from pacs_ai.files import atomic_write
 from training.data.read import Images, load_images
-from training.data.samples import Dataset, Sample
+from training.data.samples import TEST, VALIDATION, Dataset, Sample
 from training.evaluate.baseline import BrightnessModel, measure_brightness, prevalence_logits
 from training.evaluate.cases import Scores, by_image
 from training.evaluate.network import TrainedNetwork
@@ -72,6 +72,7 @@ def evaluate(run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model) -
     classifier, question = TrainedNetwork(network), question_of(recipe)
     probes = BrightnessProbe(), BrightnessProbe()
     scored = []
+    dataset = certain(dataset)
     splits = {"validation": dataset.validation, "test": dataset.test}
     for (name, samples), probe in zip(splits.items(), probes, strict=True):
         if not samples:
@@ -95,6 +96,18 @@ def evaluate(run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model) -
     images = by_image(scores, question, calibration)
     publish(run.evaluation, figures, images, dataset.test, classifier, recipe)
     return EvaluationResult(figures, calibration)
+
+
+def certain(dataset: Dataset) -> Dataset:
+    """Leave out images with an uncertain label of validation and test, and note how many."""
+    notes = list(dataset.notes)
+    kept = {}
+    for name in (VALIDATION, TEST):
+        samples = dataset.split(name)
+        kept[name] = tuple(sample for sample in samples if not sample.uncertain)
+        if count := len(samples) - len(kept[name]):
+            notes.append(f"{count} images of {name} have an uncertain label: not evaluated")
+    return replace(dataset, validation=kept[VALIDATION], test=kept[TEST], notes=tuple(notes))
 
 
 def make_baselines(

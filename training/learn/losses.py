@@ -15,14 +15,16 @@ def class_loss(recipe: Recipe) -> keras.losses.Loss:
     -------
     Loss
         Between multi-hot labels and logits, both (n, classes). With ``softmax`` exactly one class
-        is true, with ``sigmoid`` each class is true or false. ``focal_gamma`` above 0 lowers the
-        weight of easy cases.
+        is true, with ``sigmoid`` each class is true or false, or uncertain (-1) if
+        the recipe masks labels. ``focal_gamma`` above 0 lowers the weight of easy cases.
 
     Notes
     -----
     Focal loss: Lin et al., 2017; label smoothing: Szegedy et al., 2016.
     """
     config = recipe.optimisation
+    if recipe.masks_labels:
+        return MaskedCrossentropy(config.label_smoothing, config.focal_gamma)
     shared = {"from_logits": True, "label_smoothing": config.label_smoothing}
     if recipe.release.activation == "softmax":
         if config.focal_gamma > 0:
@@ -33,6 +35,32 @@ def class_loss(recipe: Recipe) -> keras.losses.Loss:
     if config.focal_gamma > 0:
         return keras.losses.BinaryFocalCrossentropy(gamma=config.focal_gamma, **shared)
     return keras.losses.BinaryCrossentropy(**shared)
+
+
+class MaskedCrossentropy(keras.losses.Loss):  # type: ignore[misc]
+    """Binary cross-entropy on logits that leaves out labels of -1.
+
+    An image costs the mean over its known classes, 0 without any. Without a label of -1 it is the
+    loss of Keras with the same settings.
+    """
+
+    def __init__(self, label_smoothing: float, focal_gamma: float) -> None:
+        super().__init__(name="masked_crossentropy")
+        self._smoothing, self._gamma = label_smoothing, focal_gamma
+
+    def call(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
+        """Return the cost of each image, shape (n,)."""
+        logits = ops.cast(y_pred, "float32")
+        known = ops.cast(y_true >= 0, "float32")
+        truth = ops.maximum(ops.cast(y_true, "float32"), 0.0)
+        truth = truth * (1.0 - self._smoothing) + 0.5 * self._smoothing
+        each = ops.binary_crossentropy(truth, logits, from_logits=True)
+        if self._gamma > 0:
+            chance = ops.sigmoid(logits)
+            right = truth * chance + (1.0 - truth) * (1.0 - chance)
+            each = each * (1.0 - right) ** self._gamma
+        count = ops.maximum(ops.sum(known, axis=-1), 1.0)
+        return ops.sum(each * known, axis=-1) / count
 
 
 def box_loss(boxed: keras.KerasTensor, found: keras.KerasTensor) -> keras.KerasTensor:

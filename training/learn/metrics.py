@@ -33,8 +33,13 @@ class AreaUnderCurve(keras.metrics.Metric):  # type: ignore[misc]
         self._classes, self._activation = classes, activation
         self.counts = self.add_variable((2 * classes * _BINS,), "zeros", name="counts")
 
-    def update_state(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> None:
-        """Count a batch: multi-hot labels and logits, both (n, classes)."""
+    def update_state(
+        self,
+        y_true: keras.KerasTensor,
+        y_pred: keras.KerasTensor,
+        sample_weight: object = None,  # noqa: ARG002 - Keras names it; metrics are not weighted
+    ) -> None:
+        """Count a batch: labels (1, 0, or -1 if uncertain) and logits, both (n, classes)."""
         truth, logits = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
         if self._activation == "softmax":
             logits = logits - _log_sum_of_others(logits)
@@ -42,9 +47,8 @@ class AreaUnderCurve(keras.metrics.Metric):  # type: ignore[misc]
         place = ops.cast(ops.round(share * (_BINS - 1)), "int32")
         kind = ops.cast(truth > 0, "int32") * self._classes + ops.arange(self._classes)
         where = ops.reshape(kind * _BINS + place, (-1,))
-        seen = ops.segment_sum(
-            ops.ones_like(ops.reshape(truth, (-1,))), where, self.counts.shape[0]
-        )
+        known = ops.cast(ops.reshape(truth >= 0, (-1,)), "float32")
+        seen = ops.segment_sum(known, where, self.counts.shape[0])
         self.counts.assign_add(seen)
 
     def result(self) -> keras.KerasTensor:
@@ -72,7 +76,17 @@ def accuracy(recipe: Recipe) -> keras.metrics.Metric:
     """Choose the accuracy on logits that fits the recipe, named ``accuracy``."""
     if recipe.release.activation == "softmax":
         return keras.metrics.CategoricalAccuracy(name="accuracy")
+    if recipe.masks_labels:
+        return keras.metrics.MeanMetricWrapper(_accuracy_of_known, name="accuracy")
     return keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)
+
+
+def _accuracy_of_known(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
+    """Return the share of right decisions of each image, of labels that are not -1, shape (n,)."""
+    known = ops.cast(y_true >= 0, "float32")
+    right = ops.cast(ops.equal(y_true > 0, y_pred > 0), "float32") * known
+    share = ops.sum(right, axis=-1) / ops.maximum(ops.sum(known, axis=-1), 1.0)
+    return ops.where(ops.sum(known, axis=-1) > 0, share, 1.0)
 
 
 def metrics_of(recipe: Recipe) -> Sequence[keras.metrics.Metric]:

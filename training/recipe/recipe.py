@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from pacs_ai.errors import ConfigError
 from pacs_ai.model.manifest import ClassEntry
 from pacs_ai.model.spec import InputSpec, preprocess_id
-from training.recipe.data import Augmentation, Data, Feeding, Split, Strict
+from training.recipe.data import Augmentation, Data, Feeding, PictureData, Split, Strict
 from training.recipe.evaluation import Card, Evaluation, Explanation, Export
 from training.recipe.learning import Finetune, Network, Optimisation, Release, Tuning
 
@@ -86,6 +86,12 @@ class Recipe(Strict):
         sections["card"] = self.card.model_dump() | {"limits": (*self.card.limits, why)}
         sections["augmentation"] = self.augmentation.model_dump() | {"steps": "all"}
         return self.model_validate(self.model_dump() | sections | {"scratch": None})
+
+    @property
+    def masks_labels(self) -> bool:
+        """Whether labels may be uncertain, and are left out of the loss then."""
+        sigmoid = self.release.activation == "sigmoid"
+        return sigmoid and isinstance(self.data, PictureData) and self.data.uncertain == "mask"
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
