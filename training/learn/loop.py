@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import keras
 
+from training.learn.batch_norm import BatchNormStatistics
 from training.learn.checkpoint import Position, load_position
 from training.learn.checkpointing import Checkpointing, Phase
 from training.learn.distribute import fit_function
@@ -61,6 +62,7 @@ def learn(
         _build(task)
     fit = fit_function(phase.config.devices)
     bar = ProgressBar(run, phase, checkpointing)
+    statistics = BatchNormStatistics(network, task, phase.steps, run.recipe.feeding.batch)
     with checkpointing.handling_interrupt(), bar:
         while checkpointing.position.epoch < phase.epochs and not checkpointing.out_of_patience:
             at = checkpointing.position
@@ -72,7 +74,7 @@ def learn(
                 initial_epoch=at.epoch,
                 epochs=at.epoch + 1 if at.step else phase.epochs,
                 validation_data=task.validation,
-                callbacks=[checkpointing, *_averaging(phase), bar, *extra],
+                callbacks=[checkpointing, *_averaging(phase), statistics, bar, *extra],
                 shuffle=False,
                 verbose=0,
             )

@@ -18,6 +18,7 @@ from training.data.store import Store
 from training.learn.losses import box_loss, class_loss, heat_inside
 from training.learn.metrics import metrics_of
 from training.networks import FEATURES, LOGITS
+from training.recipe.data import Augmentation
 from training.recipe.recipe import Recipe
 
 CLASS, MAP = "class", "map"
@@ -29,12 +30,14 @@ class TrainingTask:
 
     ``model`` shares its weights with the network. ``batches(skip)`` gives an endless
     `tf.data.Dataset` of training batches; it leaves out the first ``skip``, counted from the start
-    of the training. ``validation`` gives every validation image once.
+    of the training. ``plain()`` gives them without augmentation; None if the task learns from
+    cached features. ``validation`` gives every validation image once.
     """
 
     model: keras.Model
     batches: Callable[[int], Any]
     validation: Any
+    plain: Callable[[], Any] | None = None
 
 
 def image_task(
@@ -42,10 +45,12 @@ def image_task(
 ) -> TrainingTask:
     """Learn from images, with another augmentation in each epoch."""
     seed = recipe.optimisation.seed
+    plain = recipe.model_copy(update={"augmentation": Augmentation()})
     return TrainingTask(
         build_training_model(recipe, network),
         lambda skip: feed(training, recipe, training=True, seed=seed, skip=skip),
         single_pass(validation, recipe),
+        lambda: feed(training, plain, training=True, seed=seed),
     )
 
 

@@ -12,6 +12,7 @@ from pacs_ai.files import atomic_write
 from training.data.samples import Dataset
 from training.data.sampling import steps_per_epoch
 from training.data.store import Store
+from training.learn.batch_norm import BatchNormStatistics
 from training.learn.checkpointing import monitored_value
 from training.learn.environment import environment
 from training.learn.finetune import layers_from
@@ -182,7 +183,10 @@ def run_trial(run: Run, recipe: Recipe, stores: tuple[Store, Store], trial: optu
             steps_per_epoch=steps,
             epochs=config.epochs,
             validation_data=task.validation,
-            callbacks=[report],
+            callbacks=[
+                BatchNormStatistics(network, task, steps, recipe.feeding.batch),
+                report,
+            ],
             shuffle=False,
             verbose=0,
         )
