@@ -19,7 +19,7 @@ from training.evaluate import evaluate
 from training.evaluate.publish import calibration_of
 from training.explain import explain
 from training.learn.finetune import finetune
-from training.learn.train import load_network, train
+from training.learn.train import load_network, load_served_network, train
 from training.run.disk import clear_disk_errors
 from training.run.run import STEPS, Run, Stopwatch
 
@@ -81,8 +81,8 @@ class Pipeline:
 
     @cached_property
     def network(self) -> keras.Model:
-        """The best network after training and fine-tuning, loaded when first needed."""
-        return load_network(self.run)
+        """The network that is evaluated and exported, loaded when first needed."""
+        return load_served_network(self.run)
 
     def _download(self) -> Summary:
         fetched = download(self.recipe.data, self.run.console, self.recipe.limit)
@@ -108,7 +108,7 @@ class Pipeline:
         return evaluate(self.run, self.recipe, self.dataset, self.network).summary()
 
     def _explain(self) -> Summary:
-        return explain(self.run, self.recipe, self.dataset, self.network)
+        return explain(self.run, self.recipe, self.dataset, load_network(self.run))
 
     def _export(self) -> Summary:
         calibration = calibration_of(self.run)

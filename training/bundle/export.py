@@ -125,7 +125,7 @@ def in_float32(network: keras.Model) -> keras.Model:
     def in_float32_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
         return type(layer).from_config(layer.get_config() | {"dtype": "float32"})
 
-    twin = keras.models.clone_model(network, clone_function=in_float32_layer)
+    twin = keras.models.clone_model(network, clone_function=in_float32_layer, recursive=True)
     twin.set_weights(network.get_weights())
     return twin
 

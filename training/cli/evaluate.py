@@ -117,7 +117,7 @@ def explain(
     from training.explain import explain as explain_run
 
     recipe = opened.recipe
-    found = explain_run(opened, recipe, build_dataset(recipe, opened), _network(opened))
+    found = explain_run(opened, recipe, build_dataset(recipe, opened), _network(opened, plain=True))
     summary = {"measured": found["measured"]}
     opened.finish("explain", summary, watch.seconds)
     page = opened.explain / "explain.html"
@@ -214,12 +214,13 @@ def _trial_of(run: Run, limit: int) -> Run:
     return trial
 
 
-def _network(run: Run) -> Any:  # noqa: ANN401 - a network of Keras, which is not imported yet
+def _network(run: Run, *, plain: bool = False) -> Any:  # noqa: ANN401 - a network of Keras, which is not imported yet
+    """Load the network that is served, or a plain one: with one view of the image."""
     from training.learn.environment import environment
-    from training.learn.train import load_network
+    from training.learn.train import load_network, load_served_network
 
     with environment(run.recipe):
-        return load_network(run)
+        return load_network(run) if plain else load_served_network(run)
 
 
 def _run_of(run: Run, data: Path, limit: int | None) -> Run:

@@ -92,8 +92,5 @@ def estimate_statistics(network: keras.Model, images: Iterator[Any]) -> None:
 
 
 def _statistics(layer: layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
-    mean, variance = (
-        keras.ops.convert_to_numpy(each).astype(np.float64)
-        for each in (layer.moving_mean, layer.moving_variance)
-    )
-    return mean, variance
+    values = (layer.moving_mean.numpy(), layer.moving_variance.numpy())
+    return values[0].astype(np.float64), values[1].astype(np.float64)

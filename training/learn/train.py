@@ -18,6 +18,7 @@ from training.learn.schedules import build_optimizer
 from training.learn.tensorboard import TensorBoardScalars
 from training.learn.training_task import TrainingTask, compile_model, image_task
 from training.networks import base_layers, build_network
+from training.networks.ensemble import ensemble, views
 from training.networks.start import describe_start
 from training.networks.weights import load_weights
 from training.recipe.recipe import Recipe
@@ -104,3 +105,19 @@ def load_network(run: Run) -> keras.Model:
     network = build_network(run.recipe.input, plain, len(run.recipe.classes))
     load_weights(network, run.best)
     return network
+
+
+def load_served_network(run: Run) -> keras.Model:
+    """Build the network that is evaluated and exported: with the views of ``[evaluation]``.
+
+    Raises
+    ------
+    BundleInvalid
+        If there are no weights.
+    """
+    network, recipe = load_network(run), run.recipe
+    if recipe.evaluation.views == "one":
+        return network
+    flips = recipe.augmentation
+    seen = views(horizontal=flips.flip_horizontal, vertical=flips.flip_vertical)
+    return ensemble([network], [1.0], seen)

@@ -18,7 +18,8 @@ class Evaluation(Strict):
     ``sensitivity`` requires a sensitivity of at least ``target`` and maximises specificity, and
     ``specificity`` the other way round. ``calibrate`` fits a temperature on the validation split.
     Each subgroup in ``subgroups`` with at least ``smallest_group`` patients gets its own figures.
-    The report shows the ``worst`` most confident errors.
+    The report shows the ``worst`` most confident errors. ``views = "flips"`` evaluates and exports
+    the mean of the network over the flips of an image that ``[augmentation]`` permits.
     """
 
     resamples: int = Field(default=2000, ge=100, le=100_000)
@@ -29,6 +30,7 @@ class Evaluation(Strict):
     subgroups: tuple[str, ...] = ("modality", "maker", "sex", "age", "site")
     smallest_group: int = Field(default=10, ge=1)
     worst: int = Field(default=12, ge=0, le=100)
+    views: Literal["one", "flips"] = "one"
 
     @model_validator(mode="after")
     def _has_target_if_needed(self) -> Self:

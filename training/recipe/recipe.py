@@ -105,6 +105,9 @@ class Recipe(Strict):
             raise ValueError(
                 'augmentation.steps = "fine-tuning" needs optimisation.base = "frozen"'
             )
+        flips = self.augmentation.flip_horizontal or self.augmentation.flip_vertical
+        if self.evaluation.views == "flips" and not flips:
+            raise ValueError('evaluation.views = "flips" needs a flip that [augmentation] permits')
         if self.optimisation.map_weight > 0 and len(self.positive) != 1:
             raise ValueError("optimisation.map_weight needs exactly one positive class")
         return self
