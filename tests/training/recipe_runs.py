@@ -167,6 +167,7 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
             "evaluation": {
                 "operating_point": "sensitivity",
                 "target": 0.8,
+                "views": "flips",
                 "bins": 4,
                 "subgroups": ["modality"],
                 "smallest_group": 2,
