@@ -195,7 +195,7 @@ def _predict_images(
 def _read(spec: InputSpec, parsed: ParsedFiles, item: tuple[InstanceHeader, int]) -> _Image:
     header, frame = item
     decoded = parsed.decode(header.path, frame)
-    shown = render_frame(decoded, spec.windows)
+    shown = render_frame(decoded, spec.windows, full_range=spec.full_range)
     return _Image(decoded, preprocess(shown.rows, spec), shown.rows.shape, shown.reservations)
 
 

@@ -36,6 +36,7 @@ _AIR = (-1200.0, -700.0)
 """Hounsfield units of a slice of air, which soft tissue windows show black, as it is."""
 
 _COUNTED_BYTES = 2
+_BYTE = 8  # bits
 _COLLAPSE = (
     f"the picture collapses: its values differ, but they use less than {COLLAPSED:.0%} of the "
     "display range, and no window asks for that"
@@ -62,6 +63,7 @@ def render(
     windows: Mapping[str, tuple[float, float]],
     *,
     strict: bool = True,
+    full_range: bool = False,
 ) -> RenderedImage:
     """Show stored values as the header asks, or through the window of a model.
 
@@ -77,6 +79,9 @@ def render(
     strict
         Whether a picture that collapses is refused; else it is stretched, for people to see what
         a model saw through a window of its own.
+    full_range
+        Whether an image of at most 8 bits that brings no window is shown as it is, and not
+        stretched.
 
     Raises
     ------
@@ -94,6 +99,8 @@ def render(
         reservations.append(RenderingReservation.UNITS)
     if window is not None:
         grey = GreyRows.of(values, _windowed(values, rendering, window))
+    elif full_range and _is_byte(rendering, layout):
+        grey = GreyRows.of(values, _as_it_is(rendering, layout))
     else:
         grey = _unwindowed(values, rendering, layout, strict=strict)
     if layout.photometric == "MONOCHROME1":
@@ -119,6 +126,29 @@ def check_spread(grey: GreyRows, values: Stored) -> None:
     """
     if _collapsed(grey, values, None):
         raise UnsupportedPixels(_COLLAPSE)
+
+
+def _is_byte(rendering: Rendering, layout: PixelLayout) -> bool:
+    """Tell whether values of at most 8 bits are shown without a table or a default window."""
+    tabled = rendering.voi.table is not None or rendering.rescale.table is not None
+    windowed = rendering.modality in DEFAULT_WINDOWS and bool(rendering.rescale.units)
+    return (
+        layout.keyword == "PixelData" and layout.bits_stored <= _BYTE and not (tabled or windowed)
+    )
+
+
+def _as_it_is(rendering: Rendering, layout: PixelLayout) -> Curve:
+    """Show all stored values that are possible, from black to white."""
+    scale = 1 / ((1 << layout.bits_stored) - 1)
+    offset = 0.5 * (1 + scale) if layout.signed else 0.0
+    if rendering.rescale.slope < 0:
+        scale, offset = -scale, 1 - offset
+    return partial(_affine, factor=scale, offset=offset)
+
+
+def stretched(values: Stored) -> GreyRows:
+    """Show the grey values of a picture as an image of DICOM that brings no window."""
+    return GreyRows.of(values, _between_percentiles(values, None, falling=False))
 
 
 def _collapsed(grey: GreyRows, values: Stored, padding: Mask | None) -> bool:
@@ -233,8 +263,12 @@ def _stretched(
     """Show values between two percentiles of those that are not padding."""
     if layout.bits_stored == 1:
         return partial(_affine, factor=1.0, offset=0.0)
-    falling = rendering.rescale.slope < 0
     before, values = _modality_table(values, rendering)
+    grey = _between_percentiles(values, padding, falling=rendering.rescale.slope < 0)
+    return lambda part: grey(before(part))
+
+
+def _between_percentiles(values: Stored, padding: Mask | None, *, falling: bool) -> Curve:
     counted = np.issubdtype(values.dtype, np.integer) and values.dtype.itemsize <= _COUNTED_BYTES
     low, high = counted_range(values, padding) if counted else sampled_range(values, padding)
     if not low < high:
@@ -242,9 +276,5 @@ def _stretched(
     scale = 1 / (high - low)
     if not math.isfinite(scale):
         raise UnsupportedPixels("the range of the values is too large to compute with")
-
-    def curve(part: Stored) -> Floats:
-        grey = _affine(before(part), scale, -low * scale)
-        return np.subtract(np.float32(1), grey, out=grey) if falling else grey
-
-    return curve
+    rising = partial(_affine, factor=scale, offset=-low * scale)
+    return (lambda part: np.float32(1) - rising(part)) if falling else rising

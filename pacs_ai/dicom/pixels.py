@@ -51,6 +51,7 @@ def read_image(
     windows: Mapping[str, tuple[float, float]] | None = None,
     *,
     strict: bool = True,
+    full_range: bool = False,
 ) -> RenderedImage:
     """Read one frame as it is meant to be seen, by people or by a model with its own windows.
 
@@ -60,7 +61,7 @@ def read_image(
     ----------
     path, frame
         As for `decode_frame`.
-    windows, strict
+    windows, strict, full_range
         As for `render_frame`.
 
     Raises
@@ -70,7 +71,8 @@ def read_image(
     NotDicom, StorageError
         As `decode_frame` does.
     """
-    return render_frame(decode_frame(path, frame), windows, strict=strict)
+    decoded = decode_frame(path, frame)
+    return render_frame(decoded, windows, strict=strict, full_range=full_range)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ def render_frame(
     windows: Mapping[str, tuple[float, float]] | None = None,
     *,
     strict: bool = True,
+    full_range: bool = False,
 ) -> RenderedImage:
     """Show a decoded frame.
 
@@ -155,6 +158,9 @@ def render_frame(
         image without these units is shown as the file says.
     strict
         False for a picture of an image that was analysed: what collapses is stretched, not refused.
+    full_range
+        Show a grey image of at most 8 bits without a window as it is, for a model that learned from
+        pictures.
 
     Raises
     ------
@@ -168,7 +174,8 @@ def render_frame(
     with _readable():
         layout, values = decoded.layout, decoded.values
         if decoded.rendering is not None:
-            return render(values, decoded.rendering, layout, windows or {}, strict=strict)
+            how = {"strict": strict, "full_range": full_range}
+            return render(values, decoded.rendering, layout, windows or {}, **how)
         grey = GreyRows.of(*_luma(decoded))
         if strict and (decoded.palette is not None or layout.bits_stored > _BYTE):
             check_spread(grey, values)

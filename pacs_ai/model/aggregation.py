@@ -1,7 +1,9 @@
 """How the probabilities of images become those of their study. Serving and evaluation share it.
 
 ``max``, ``mean``, ``top-k-mean`` with a number for k, and ``noisy-or``. For sigmoid each class is
-combined by itself. For softmax the result is a probability vector again: it sums to 1.
+combined by itself. For softmax the result is a probability vector again: it sums to 1. A softmax of
+several findings is the exception: one image has one of them, but a study can have more. So each
+finding is combined by itself, and the values of a study do not have to sum to 1.
 """
 
 from collections.abc import Sequence
@@ -36,50 +38,69 @@ class Combination:
     activation: str
     positive: Sequence[bool]
 
+    @property
+    def separate(self) -> bool:
+        """Whether each finding of a study is combined by itself: it can have several of them."""
+        return self.activation == "sigmoid" or sum(self.positive) > 1
+
     def scores(self, table: Table) -> Table:
         """Return for each image its highest probability of a finding, shape (n,)."""
         return np.asarray(table[:, self._findings].max(axis=1))
 
-    def combine(self, table: Table, scores: Table | None = None) -> Table:
+    def combine(self, table: Table) -> Table:
         """Combine the probabilities of the images of a study.
 
         Parameters
         ----------
         table
             Shape (n, classes), n at least 1, in [0, 1]; for softmax each row sums to 1.
-        scores
-            What ranks the images for softmax, shape (n,); by default `scores`.
 
         Returns
         -------
         NDArray
-            Shape (classes,), in [0, 1]; for softmax it sums to 1.
+            Shape (classes,), in [0, 1]; for softmax with at most one finding it sums to 1.
 
         Notes
         -----
-        ``max``: for softmax the row of the first image, for sigmoid the highest of each class.
+        ``max``: for softmax the row of the first image, for sigmoid the highest of each class. The
+        first image is that of the highest probability of any finding.
 
         ``top-k-mean``: the mean of the k highest of each class, or for softmax of the rows of the
         first k images. With fewer than k images it is the mean of all.
 
         ``noisy-or``: the probability that at least one image shows the finding, if the images erred
         independently: 1 - product of (1 - p). A class that is no finding holds for a study if it
-        holds for all images, so that for sigmoid it is the product of p. For softmax a finding is
-        any of the positive classes. The share of the findings, 1 - product of (1 - p of any), is
-        divided among them in proportion to the noisy-or of each, and the rest among the other
-        classes in proportion to their means. For one image, and for one finding, this is the plain
-        rule (Pearl, Probabilistic Reasoning in Intelligent Systems, 1988).
+        holds for all images, so that for sigmoid it is the product of p. For softmax the product of
+        the share of these classes is divided among them in proportion to their means. For one image
+        this is the plain rule (Pearl, Probabilistic Reasoning in Intelligent Systems, 1988).
+
+        For softmax with several findings these rules give the values of the other classes. Each
+        finding gets what sigmoid would give it: on the first image alone another one can be small.
         """
         if self.aggregation == "mean":
             return np.asarray(table.mean(axis=0))
-        if self.aggregation == "noisy-or":
-            softmax = self.activation == "softmax"
-            return self._shared_noisy_or(table) if softmax else self._noisy_or(table)
-        count = 1 if self.aggregation == "max" else int(self.aggregation.split("-")[1])
         if self.activation == "sigmoid":
-            return np.asarray(np.sort(table, axis=0)[-count:].mean(axis=0))
-        ranked = np.argsort(-(self.scores(table) if scores is None else scores), kind="stable")
-        return np.asarray(table[ranked[:count]].mean(axis=0))
+            return self._each(table)
+        together = self._together(table)
+        return np.where(self._findings, self._each(table), together) if self.separate else together
+
+    def _each(self, table: Table) -> Table:
+        """Combine each class by itself."""
+        if self.aggregation == "noisy-or":
+            return self._noisy_or(table)
+        return np.asarray(np.sort(table, axis=0)[-self._count :].mean(axis=0))
+
+    def _together(self, table: Table) -> Table:
+        """Combine classes that exclude each other to one vector, which sums to 1."""
+        if self.aggregation == "noisy-or":
+            return self._shared_noisy_or(table)
+        ranked = np.argsort(-self.scores(table), kind="stable")
+        return np.asarray(table[ranked[: self._count]].mean(axis=0))
+
+    @property
+    def _count(self) -> int:
+        """How many images ``max`` and ``top-k-mean`` combine."""
+        return 1 if self.aggregation == "max" else int(self.aggregation.split("-")[1])
 
     @property
     def _findings(self) -> npt.NDArray[np.bool_]:

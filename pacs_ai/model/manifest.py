@@ -95,6 +95,7 @@ class Manifest(_Strict):
         said = {
             "aggregation": self.aggregation not in ("max", "mean"),
             "input.images": self.input.images != ALL_IMAGES,
+            "input.eight_bits": self.input.full_range,
             "unexplained": bool(self.unexplained),
             f"sha256 of {SELF_TEST}": SELF_TEST in self.sha256,
         }

@@ -187,8 +187,9 @@ def aggregate(images: Sequence[ImagePrediction], identity: ModelIdentity) -> Stu
 
     Notes
     -----
-    The decisive image is the one with the highest probability of any positive class, for sigmoid
-    above the operating point of its class. Of equal ones it is the first.
+    The decisive image is the one with the highest probability of any positive class. Where each
+    finding is combined by itself, what counts is how far the probability is above the operating
+    point of its class. Of equal images it is the first.
     """
     if not images:
         raise NoFittingSeries("the model saw no image of the study")
@@ -197,10 +198,10 @@ def aggregate(images: Sequence[ImagePrediction], identity: ModelIdentity) -> Stu
         identity.aggregation, identity.activation, [entry.positive for entry in identity.classes]
     )
     above = [entry.threshold for entry in identity.classes]
-    scores = rule.scores(table - above if identity.activation == "sigmoid" else table)
+    scores = rule.scores(table - above if rule.separate else table)
     return StudyPrediction(
         model=identity,
         images=tuple(images),
-        probabilities=tuple(float(p) for p in rule.combine(table, scores)),
+        probabilities=tuple(float(p) for p in rule.combine(table)),
         decisive=int(np.argmax(scores)),
     )

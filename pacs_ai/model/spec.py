@@ -57,7 +57,9 @@ class InputSpec(BaseModel):
     multi-frame image, it is shown: ``all``, ``central-5``, ``every-4``. ``windows`` gives
     modalities a window of their own, (centre, width) in units of the modality (Hounsfield units for
     CT): the network then sees every image that has these units through it, whatever window the
-    image brings.
+    image brings. ``eight_bits`` says how it sees a grey image of at most 8 bits that brings no
+    window: ``stretched`` between two percentiles, as images of more bits; this is so where the key
+    is left out. ``full-range``: as pictures are, 0 is black and the largest value is white.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,6 +71,12 @@ class InputSpec(BaseModel):
     max_images: int = Field(ge=1, le=100_000)
     images: ImageChoice = ALL_IMAGES
     windows: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    eight_bits: Literal["stretched", "full-range"] | None = None
+
+    @property
+    def full_range(self) -> bool:
+        """Whether images of eight bits without a window are not stretched."""
+        return self.eight_bits == "full-range"
 
     @property
     def steps(self) -> Preprocess:

@@ -204,10 +204,11 @@ def test_the_truth_of_a_study_is_its_commonest_finding() -> None:
         {},
         np.full((8, 0), -1),
     )
-    studies = by_study(by_image(scores, question, Calibration(1.0, (0.5,) * 3)), scores)
+    studies = by_study(scores, question, Calibration(1.0, (0.5,) * 3))
     assert studies.true_classes.tolist() == [2, 0]
+    assert studies.truth.tolist() == [[False, True, True], [True, False, False]]
     several = replace(question, activation="sigmoid")
-    studies = by_study(by_image(scores, several, Calibration(1.0, (0.5,) * 3)), scores)
+    studies = by_study(scores, several, Calibration(1.0, (0.5,) * 3))
     assert studies.truth.tolist() == [[False, True, True], [True, False, False]]
 
 

@@ -1,20 +1,32 @@
-"""Figures of studies count the images that the node shows to the model."""
+"""Figures of studies count the images that the node shows to the model, and no others."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
+import pydicom
 import pytest
 
+from pacs_ai.model.applicability import EVERYTHING
 from pacs_ai.model.spec import InputSpec
 from pacs_ai.phantom import write_phantom_study
 from training.data.samples import Sample
 from training.evaluate.cases import Question, Scores, by_image, by_study
-from training.evaluate.shown import shown_images
+from training.evaluate.results import units_of
+from training.evaluate.served import served_images
 from training.statistics.calibration import Calibration
 
 SPEC = InputSpec(
     height=32, width=32, preprocess="letterbox-v1", modalities=("CT",), max_images=9, images="all"
 )
+
+
+def recipe_of(**values):
+    return SimpleNamespace(
+        input=SPEC.model_copy(update=values),
+        feeding=SimpleNamespace(workers=1),
+        export=SimpleNamespace(applicability=EVERYTHING),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -32,49 +44,87 @@ def samples(tmp_path_factory) -> list[Sample]:
 
 
 @pytest.mark.parametrize(
-    ("choice", "wanted"),
+    ("values", "wanted"),
     [
-        ("all", [0, 1, 2, 3, 4, 5, 6]),
-        ("central-3", [2, 3, 4]),
-        ("central-1", [3]),
-        ("every-3", [0, 3, 6]),
+        ({}, [6, 5, 4, 3, 2, 1, 0]),
+        ({"images": "central-3"}, [-1, -1, 2, 1, 0, -1, -1]),
+        ({"images": "central-1"}, [-1, -1, -1, 0, -1, -1, -1]),
+        ({"images": "every-3"}, [2, -1, -1, 1, -1, -1, 0]),
+        ({"max_images": 2}, [-1, 1, -1, -1, -1, 0, -1]),
+        ({"modalities": ("MR",)}, [-1] * 7),
     ],
 )
-def test_the_nodes_choice_is_marked_in_every_study(samples, choice, wanted) -> None:
-    marks = shown_images(samples, SPEC.model_copy(update={"images": choice}))
-    assert marks[0]
-    for study in (marks[1:8], marks[8:]):
-        assert np.flatnonzero(study).tolist() == wanted
+def test_the_nodes_choice_is_marked_in_every_study(samples, values, wanted) -> None:
+    served = served_images(samples, {}, recipe_of(**values))
+    assert served.places[0] >= 0
+    assert not served.added
+    for study in (served.places[1:8], served.places[8:]):
+        assert study.tolist() == wanted
+
+
+def test_images_without_a_label_count_if_the_node_can_read_them(samples, tmp_path) -> None:
+    files = sorted(sample.path for sample in samples[1:8])
+    broken = pydicom.dcmread(files[1])
+    broken.PixelData = broken.PixelData[:40]
+    broken.save_as(tmp_path / "broken.dcm")
+    (tmp_path / "none.dcm").write_bytes(b"no DICOM")
+    known = samples[1:4]  # the last three slices
+    paths = (files[0], tmp_path / "broken.dcm", tmp_path / "none.dcm", *files[2:])
+    served = served_images(known, {known[0].study: paths}, recipe_of())
+    assert [sample.path for sample in served.added] == [files[0], files[2], files[3]]
+    assert served.places.tolist() == [6, 5, 4, 0, 2, 3]
+    assert {(sample.labels, sample.patient) for sample in served.added} == {((), known[0].patient)}
+
+
+def test_a_part_of_an_image_is_not_what_the_node_shows(samples) -> None:
+    part = replace(samples[1], crop=(0, 0, 32, 32))
+    served = served_images([part], {}, recipe_of())
+    assert served.places.tolist() == [-1, 0]
+    assert served.added[0].crop is None
+
+
+QUESTION = Question(("none", "lesion"), (False, True), "softmax", "max")
+CALIBRATION = Calibration(1.0, (0.5, 0.5))
+
+
+def scores_of(chances) -> Scores:
+    chances = np.array(chances)
+    n = len(chances)
+    return Scores(
+        tuple("abcdef"[:n]),
+        ("p",) * n,
+        ("s",) * n,
+        np.log(np.stack([1 - chances, chances], axis=1)),
+        np.array([[k > 0, k == 0] for k in range(n)]),
+        {},
+        np.full((n, 0), -1),
+    )
 
 
 def test_only_shown_images_give_the_probability_and_all_give_the_truth() -> None:
-    question = Question(("none", "lesion"), (False, True), "softmax", "max")
-    chances = np.array([0.9, 0.1, 0.2, 0.3])
-    scores = Scores(
-        tuple("abcd"),
-        ("p",) * 4,
-        ("s",) * 4,
-        np.log(np.stack([1 - chances, chances], axis=1)),
-        np.array([[False, True], [True, False], [True, False], [True, False]]),
-        {},
-        np.full((4, 0), -1),
-    )
-    calibration = Calibration(1.0, (0.5, 0.5))
-    images = by_image(scores, question, calibration)
-    assert by_study(images, scores).probabilities[0, 1] == pytest.approx(0.9)
-    some = replace(scores, shown=np.array([False, True, True, False]))
-    study = by_study(images, some)
+    scores = scores_of([0.9, 0.1, 0.2, 0.3])
+    assert by_study(scores, QUESTION, CALIBRATION).probabilities[0, 1] == pytest.approx(0.9)
+    some = replace(scores, places=np.array([-1, 1, 0, -1]))
+    study = by_study(some, QUESTION, CALIBRATION)
     assert study.probabilities[0, 1] == pytest.approx(0.2)
     assert study.true_classes.tolist() == [1]
+    added = replace(scores, added=1)
+    assert by_study(added, QUESTION, CALIBRATION).probabilities[0, 1] == pytest.approx(0.9)
+    assert by_image(added, QUESTION, CALIBRATION).keys == ("a", "b", "c")
+
+
+def test_a_study_without_an_answer_is_in_no_figure_of_studies() -> None:
+    scores = replace(scores_of([0.9, 0.1]), units=("s", "t"), places=np.array([0, -1]))
+    assert units_of(scores) == ("image", "study")
+    assert by_study(scores, QUESTION, CALIBRATION).keys == ("s",)
+    assert units_of(replace(scores, places=np.array([-1, -1]))) == ("image",)
+    assert units_of(replace(scores, places=np.array([0, 0]))) == ("image",)
 
 
 def test_scores_keep_what_is_shown(tmp_path) -> None:
-    shown = np.array([True, False])
-    empty = np.zeros((2, 2))
-    scores = Scores(
-        ("a", "b"), ("p", "p"), ("s", "s"), empty, empty > 0, {}, np.full((2, 0), -1), shown
-    )
+    scores = replace(scores_of([0.9, 0.1]), places=np.array([-1, 0]), added=1)
     scores.save(tmp_path / "scores.npz")
-    assert Scores.load(tmp_path / "scores.npz").shown.tolist() == [True, False]
-    replace(scores, shown=None).save(tmp_path / "scores.npz")
-    assert Scores.load(tmp_path / "scores.npz").shown is None
+    loaded = Scores.load(tmp_path / "scores.npz")
+    assert (loaded.places.tolist(), loaded.added) == ([-1, 0], 1)
+    replace(scores, places=None).save(tmp_path / "scores.npz")
+    assert Scores.load(tmp_path / "scores.npz").places is None

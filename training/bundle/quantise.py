@@ -95,7 +95,7 @@ def quantise(run: Run, recipe: Recipe, dataset: Dataset, folder: Path) -> dict[s
     except PrecisionRefused as error:
         refused = error.message
     run.log(f"running each network on {len(dataset.test)} test images")
-    variants = [_measure(name, where, recipe, dataset.test) for name, where in folders.items()]
+    variants = [_measure(name, where, recipe, dataset) for name, where in folders.items()]
     timed = _latencies({v.name: v.folder for v in variants}, images[:1])
     table = [_row(v, variants[0], timed[v.name]) for v in variants]
     found = {
@@ -142,10 +142,10 @@ def _limit(folder: Path, recipe: Recipe, validation: Sequence[Sample]) -> float:
     return outlier.choose_limit(statistics, pooled).limit
 
 
-def _measure(name: str, folder: Path, recipe: Recipe, test: Sequence[Sample]) -> Variant:
+def _measure(name: str, folder: Path, recipe: Recipe, dataset: Dataset) -> Variant:
     bundle = load_bundle(folder)
     thresholds = tuple(entry.threshold for entry in bundle.identity.classes)
-    scores = score(ServedNetwork(folder), test, recipe)
+    scores = score(ServedNetwork(folder), dataset.test, recipe, studies=dataset.studies)
     unit = units_of(scores)[-1]
     calibration = Calibration(bundle.temperature, thresholds)
     cases = cases_of(unit, scores, question_of(recipe), calibration)

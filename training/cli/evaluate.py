@@ -97,8 +97,10 @@ def evaluate(
     else:
         other = _run_of(opened, data, limit)
         name, found = other.folder.name, build_other(other.recipe, other, Run.open(run))
-        network = _network(opened)
-        result = evaluate_other(opened, opened.recipe, found.test, network, name, found.notes)
+        network, studies = _network(opened), found.studies
+        result = evaluate_other(
+            opened, opened.recipe, found.test, network, name, found.notes, studies=studies
+        )
         report = other.folder / "report.html"
     print_result(result.summary(), as_json=as_json, otherwise=f"the report is {report}")
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -76,7 +76,7 @@ def build(
     # the policy "refuse" has no leaks left but those that an imported split left out
     policy = "report" if recipe.split.leakage == "report" else "drop"
     notes += [leak_note(each, classes, policy) for each in findings.shared]
-    dataset = _dataset(classes, candidates, notes)
+    dataset = replace(_dataset(classes, candidates, notes), studies=collected.studies)
     _refuse_poor_splits(dataset)
     pixels = {each.sample: each.pixels for each in candidates if each.pixels}
     rows = finish_rows(described, candidates, alike)

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from pacs_ai.errors import DataError
 from training.data.labels import Label
@@ -21,10 +22,11 @@ class CollectedSample:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """The samples of a source, and notes about what was left out."""
+    """The samples of a source, notes about what was left out, and `Dataset.studies`."""
 
     found: tuple[CollectedSample, ...]
     notes: tuple[str, ...] = ()
+    studies: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,8 @@ def collect_dicom(data: DicomData, modalities: Sequence[str], classes: Classes) 
         drops those), or colour and grey images are mixed; names the file and the remedy.
     """
     notes: list[str] = []
-    instances = list(_used(data, modalities, _scan(data, notes), notes))
+    scanned = _scan(data, notes)
+    instances = list(_used(data, modalities, scanned, notes))
     _refuse_mixed_colour(instances)
     source: Labels = (
         PatternSource(data.labels)
@@ -53,7 +54,11 @@ def collect_dicom(data: DicomData, modalities: Sequence[str], classes: Classes) 
     unused = source.unused()
     if unused:
         notes.append(f"{len(unused)} rows name an image that is not there (the first: {unused[0]})")
-    return Collected(tuple(found), tuple(notes))
+    studies: dict[str, tuple[Path, ...]] = {}
+    for instance in scanned:
+        uid = instance.text("StudyInstanceUID")
+        studies[uid] = (*studies.get(uid, ()), instance.path)
+    return Collected(tuple(found), tuple(notes), studies)
 
 
 def _scan(data: DicomData, notes: list[str]) -> list[Instance]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pacs_ai.dicom.grey import RenderedImage
+from pacs_ai.dicom.grey import RenderedImage, stretched
 from pacs_ai.dicom.grey_rows import GreyRows
 from pacs_ai.dicom.pixels import read_image
 from pacs_ai.errors import DataError
@@ -103,7 +103,7 @@ def fit_sample(sample: Sample, spec: InputSpec) -> tuple[Floats, Span]:
         Grey values, shape (height, width), in [0, 1]; the box (x0, y0, x1, y1), half open, in
         pixels of the input, all 0 if there is none.
     """
-    grey = read_grey(sample, spec.windows)
+    grey = read_shown(sample, spec.windows, full_range=spec.full_range).grey
     refuse_not_finite(grey, sample.path)
     try:
         fitted = fit(grey, spec)
@@ -131,9 +131,20 @@ def read_grey(sample: Sample, windows: dict[str, tuple[float, float]] | None = N
 
 
 def read_shown(
-    sample: Sample, windows: dict[str, tuple[float, float]] | None = None
+    sample: Sample,
+    windows: dict[str, tuple[float, float]] | None = None,
+    *,
+    full_range: bool | None = None,
 ) -> RenderedImage:
     """Read an image, or its crop, as display values in [0, 1].
+
+    Parameters
+    ----------
+    sample
+        The image.
+    windows, full_range
+        How the network sees it; see `InputSpec`. None for ``full_range``: pictures as they are, and
+        images of DICOM stretched.
 
     Raises
     ------
@@ -142,9 +153,11 @@ def read_shown(
     """
     try:
         if sample.path.suffix.lower() in PICTURES:
-            shown = RenderedImage(GreyRows(read_picture(sample.path)))
+            grey = read_picture(sample.path)
+            shown = RenderedImage(stretched(grey) if full_range is False else GreyRows(grey))
         else:
-            shown = read_image(sample.path, sample.frame + 1, windows)
+            whole = bool(full_range)
+            shown = read_image(sample.path, sample.frame + 1, windows, full_range=whole)
     except DataError as error:
         raise DataError(f"{sample.path}: {error.message}") from error
     if sample.crop is None:

@@ -56,13 +56,18 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """The samples of each split. ``notes`` describe what was left out, and why."""
+    """The samples of each split. ``notes`` describe what was left out, and why.
+
+    ``studies`` has all files of each DICOM study, by its UID, with those that have no sample: the
+    node gets whole studies. It may lack studies of which each file has a sample.
+    """
 
     classes: tuple[str, ...]
     train: tuple[Sample, ...]
     validation: tuple[Sample, ...]
     test: tuple[Sample, ...]
     notes: tuple[str, ...] = ()
+    studies: Mapping[str, tuple[Path, ...]] = field(default_factory=dict, hash=False)
 
     def split(self, name: SplitName) -> tuple[Sample, ...]:
         """Return the samples of one split."""

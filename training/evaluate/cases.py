@@ -65,7 +65,9 @@ class Scores:
     ``images``, ``patients`` and ``units`` (studies) are keys of 12 hexadecimal digits. ``logits``
     (float64) and ``truth`` (bool) have shape (n, classes). ``groups`` has the value of each
     subgroup for each image, "" if it is not known. ``votes`` has shape (n, raters), -1 for none.
-    ``shown`` (bool, shape (n,)) marks the images that the node shows to the model; None for all.
+    ``places`` (int, shape (n,)) has the place of each image among those of its study that the node
+    shows to the model, -1 if it does not show it; None: all are shown. The last ``added`` images
+    have no label: the node shows them, so they count for their study and for nothing else.
     """
 
     images: tuple[str, ...]
@@ -75,7 +77,21 @@ class Scores:
     truth: Truths
     groups: dict[str, tuple[str, ...]]
     votes: npt.NDArray[np.int64]
-    shown: npt.NDArray[np.bool_] | None = None
+    places: npt.NDArray[np.int64] | None = None
+    added: int = 0
+
+    @property
+    def labelled(self) -> int:
+        """How many images have labels: the first ones."""
+        return len(self.images) - self.added
+
+    @property
+    def unanswered(self) -> int:
+        """Number of studies of which the node would show no image to the model."""
+        if self.places is None:
+            return 0
+        seen = {unit for unit, place in zip(self.units, self.places, strict=True) if place >= 0}
+        return len(set(self.units) - seen)
 
     def save(self, path: Path) -> None:
         """Write one file of arrays, as one atomic write."""
@@ -89,7 +105,8 @@ class Scores:
             logits=self.logits,
             truth=self.truth,
             votes=self.votes,
-            **({} if self.shown is None else {"shown": self.shown}),
+            added=np.array(self.added),
+            **({} if self.places is None else {"places": self.places}),
             **{f"group {name}": np.array(values) for name, values in self.groups.items()},
         )
         atomic_write(path, content.getvalue())
@@ -119,7 +136,8 @@ class Scores:
                 truth=arrays["truth"],
                 groups=groups,
                 votes=arrays["votes"],
-                shown=arrays.get("shown"),
+                places=arrays.get("places"),
+                added=int(arrays["added"]),
             )
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise DataError(f"{path} holds no scores: evaluate the run again") from error
@@ -130,6 +148,8 @@ class Cases:
     """Images or studies with calibrated probabilities: the input of all metrics.
 
     ``probabilities`` (float) and ``truth`` (bool) have shape (n, classes), ``loss`` has shape (n,).
+    ``commonest`` (int, shape (n,)) is the class that most images of a study have, of its findings
+    if it has any; None where each case has one class.
     """
 
     question: Question
@@ -140,6 +160,7 @@ class Cases:
     truth: Truths
     loss: Floats
     groups: dict[str, tuple[str, ...]]
+    commonest: npt.NDArray[np.int64] | None = None
 
     @property
     def decisions(self) -> Truths:
@@ -149,7 +170,7 @@ class Cases:
     @property
     def true_classes(self) -> npt.NDArray[np.int64]:
         """Index of the true class of each case, shape (n,), for softmax."""
-        return np.asarray(self.truth.argmax(axis=1))
+        return self.truth.argmax(axis=1) if self.commonest is None else self.commonest
 
     @property
     def predicted(self) -> npt.NDArray[np.int64]:
@@ -168,61 +189,71 @@ class Cases:
             probabilities=self.probabilities[chosen],
             truth=self.truth[chosen],
             loss=self.loss[chosen],
+            commonest=None if self.commonest is None else self.commonest[chosen],
             groups={name: tuple(each[i] for i in chosen) for name, each in self.groups.items()},
         )
 
 
 def by_image(scores: Scores, question: Question, calibration: Calibration) -> Cases:
-    """Make a case of each image."""
-    temperature = calibration.temperature
+    """Make a case of each image that has labels."""
+    temperature, own = calibration.temperature, slice(scores.labelled)
+    logits, truth = scores.logits[own], scores.truth[own]
     return Cases(
         question=question,
         thresholds=calibration.thresholds,
-        keys=scores.images,
-        patients=scores.patients,
-        probabilities=activate(scores.logits.astype(np.float32), question.activation, temperature),
-        truth=scores.truth,
-        loss=log_loss(scores.logits, scores.truth, question.activation, temperature),
-        groups=scores.groups,
+        keys=scores.images[own],
+        patients=scores.patients[own],
+        probabilities=activate(logits.astype(np.float32), question.activation, temperature),
+        truth=truth,
+        loss=log_loss(logits, truth, question.activation, temperature),
+        groups={name: values[own] for name, values in scores.groups.items()},
     )
 
 
-def by_study(images: Cases, scores: Scores) -> Cases:
+def by_study(scores: Scores, question: Question, calibration: Calibration) -> Cases:
     """Aggregate images to studies, as the node does.
 
     Parameters
     ----------
-    images
-        Cases that are images.
     scores
-        Those of the images: the study of each, and which of them the node shows to the model.
+        Those of the images: the study of each, and its place among those that the node shows to
+        the model.
+    question, calibration
+        As for `by_image`.
 
     Returns
     -------
     Cases
-        In the order in which studies first appear. A finding is true for a study if it is true
-        for one of its images, shown or not; for softmax, the most frequent finding of its images
-        is true.
+        In the order in which studies first appear; a study of which the node would show no image is
+        left out. A finding is true for a study if it is true for one of its images, shown or not.
+        Another class is true for softmax if no finding is and most images have it.
     """
     members: dict[str, list[int]] = {}
     for index, unit in enumerate(scores.units):
         members.setdefault(unit, []).append(index)
-    rows = [np.array(each) for each in members.values()]
-    rule, shown = images.question.rule, scores.shown
-    seen = rows if shown is None else [each[shown[each]] for each in rows]
-    probabilities = np.stack([rule.combine(images.probabilities[each]) for each in seen])
-    truth = np.stack([_truth_of(images.truth[each], images.question) for each in rows])
-    return replace(
-        images,
-        keys=tuple(members),
-        patients=tuple(images.patients[each[0]] for each in rows),
-        probabilities=probabilities,
+    places = np.arange(len(scores.units)) if scores.places is None else scores.places
+    answered = {unit: np.array(each) for unit, each in members.items() if (places[each] >= 0).any()}
+    table = activate(scores.logits.astype(np.float32), question.activation, calibration.temperature)
+    seen = [each[np.argsort(places[each])] for each in answered.values()]
+    seen = [each[places[each] >= 0] for each in seen]
+    own = [each[each < scores.labelled] for each in answered.values()]
+    said = np.stack([question.rule.combine(table[each]) for each in seen])
+    commonest = np.array([_commonest(scores.truth[each], question) for each in own])
+    truth = np.stack([_truth_of(scores.truth[each], question) for each in own])
+    softmax = question.activation == "softmax"
+    return Cases(
+        question=question,
+        thresholds=calibration.thresholds,
+        keys=tuple(answered),
+        patients=tuple(scores.patients[each[0]] for each in own),
+        probabilities=said,
         truth=truth,
-        loss=_loss_of(probabilities, truth, images.question.activation),
+        loss=_exclusive_loss(said, commonest) if softmax else _separate_loss(said, truth),
         groups={
-            name: tuple(_common([values[i] for i in each]) for each in rows)
-            for name, values in images.groups.items()
+            name: tuple(_common([values[i] for i in each]) for each in own)
+            for name, values in scores.groups.items()
         },
+        commonest=commonest if softmax else None,
     )
 
 
@@ -230,16 +261,26 @@ def _truth_of(truth: Truths, question: Question) -> Truths:
     positive = np.array(question.positive)
     if question.activation == "sigmoid":
         return np.asarray(np.where(positive, truth.any(axis=0), truth.all(axis=0)))
-    counts = truth.sum(axis=0)
-    if (counts * positive).any():
-        counts = counts * positive
-    return np.asarray(np.arange(positive.size) == counts.argmax())
+    found = truth.any(axis=0) & positive
+    return found if found.any() else np.arange(positive.size) == _commonest(truth, question)
 
 
-def _loss_of(probabilities: Floats, truth: Truths, activation: str) -> Floats:
+def _commonest(truth: Truths, question: Question) -> int:
+    """Return the class of most images, of the findings if there are any."""
+    counts, positive = truth.sum(axis=0), np.array(question.positive)
+    return int((counts * positive if (counts * positive).any() else counts).argmax())
+
+
+def _exclusive_loss(probabilities: Floats, true: npt.NDArray[np.int64]) -> Floats:
+    """Return the log loss of one true class; values that do not sum to 1 are divided by the sum."""
     safe = np.clip(probabilities, _TINY, 1 - _TINY)
-    if activation == "softmax":
-        return np.asarray(-np.log((safe * truth).sum(axis=1)))
+    chosen = safe[np.arange(true.size), true]
+    whole = np.maximum(probabilities.sum(axis=1), 1.0)
+    return np.asarray(np.log(whole) - np.log(chosen))
+
+
+def _separate_loss(probabilities: Floats, truth: Truths) -> Floats:
+    safe = np.clip(probabilities, _TINY, 1 - _TINY)
     return np.asarray(-np.log(np.where(truth, safe, 1 - safe)).mean(axis=1))
 
 

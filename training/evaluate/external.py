@@ -1,12 +1,13 @@
 """Evaluate a run on other data, and compare with its own test split."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import keras
 
 from pacs_ai.errors import DataError
 from training.data.samples import Sample
-from training.evaluate.cases import Scores, by_image
+from training.evaluate.cases import Scores
 from training.evaluate.internal import TEST_SCORES
 from training.evaluate.network import TrainedNetwork
 from training.evaluate.publish import (
@@ -29,6 +30,8 @@ def evaluate_other(
     network: keras.Model,
     name: str,
     notes: Sequence[str] = (),
+    *,
+    studies: Mapping[str, Sequence[Path]] | None = None,
 ) -> EvaluationResult:
     """Evaluate a trained network on other data, with its own temperature and thresholds.
 
@@ -47,6 +50,8 @@ def evaluate_other(
         The name of the other data.
     notes
         What was left out of them, and why.
+    studies
+        The files of the studies of the samples; see `Dataset`.
 
     Raises
     ------
@@ -59,7 +64,7 @@ def evaluate_other(
     internal, question = Scores.load(run.evaluation / TEST_SCORES), question_of(recipe)
     classifier = TrainedNetwork(network)
     run.log(f"running the network on {len(samples)} images: {name}")
-    scores = score(classifier, samples, recipe)
+    scores = score(classifier, samples, recipe, studies=studies)
     folder = run.evaluation / name
     folder.mkdir(exist_ok=True)
     scores.save(folder / TEST_SCORES)
@@ -75,5 +80,5 @@ def evaluate_other(
         },
         **evaluate_scores(scores, question, calibration, recipe.evaluation, {}),
     }
-    publish(folder, figures, by_image(scores, question, calibration), samples, classifier, recipe)
+    publish(folder, figures, scores, samples, classifier, recipe, calibration=calibration)
     return EvaluationResult(figures, calibration)

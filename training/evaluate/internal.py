@@ -11,7 +11,7 @@ from pacs_ai.files import atomic_write
 from training.data.read import Images, load_images
 from training.data.samples import TEST, VALIDATION, Dataset, Sample
 from training.evaluate.baseline import BrightnessModel, measure_brightness, prevalence_logits
-from training.evaluate.cases import Scores, by_image
+from training.evaluate.cases import Scores
 from training.evaluate.network import TrainedNetwork
 from training.evaluate.operating import calibrate, calibration_gain
 from training.evaluate.publish import (
@@ -78,7 +78,7 @@ def evaluate(run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model) -
         if not samples:
             raise DataError(f"the {name} split is empty: raise split.{name} in the recipe")
         run.log(f"running the network on {len(samples)} images: {name}")
-        scored.append(score(classifier, samples, recipe, watch=probe))
+        scored.append(score(classifier, samples, recipe, probe, dataset.studies))
     validation_scores, scores = scored
     calibration = calibrate(validation_scores, question, recipe.evaluation)
     validation_scores.save(run.folder / VALIDATION_SCORES)
@@ -93,8 +93,9 @@ def evaluate(run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model) -
         ),
         **evaluate_scores(scores, question, calibration, recipe.evaluation, baselines),
     }
-    images = by_image(scores, question, calibration)
-    publish(run.evaluation, figures, images, dataset.test, classifier, recipe)
+    publish(
+        run.evaluation, figures, scores, dataset.test, classifier, recipe, calibration=calibration
+    )
     return EvaluationResult(figures, calibration)
 
 

@@ -12,17 +12,16 @@ from training.statistics.metrics import Floats, Truths
 
 def calibrate(scores: Scores, question: Question, config: Evaluation) -> Calibration:
     """Choose temperature (on images) and thresholds (on studies) on the validation split."""
-    uncalibrated = Calibration(1.0, (0.5,) * len(question.classes))
-    images = by_image(scores, question, uncalibrated)
+    undecided = (0.5,) * len(question.classes)
 
-    def to_studies(probabilities: Floats) -> tuple[Floats, Truths]:
-        studies = by_study(replace(images, probabilities=probabilities), scores)
+    def to_studies(temperature: float) -> tuple[Floats, Truths]:
+        studies = by_study(scores, question, Calibration(temperature, undecided))
         return studies.probabilities, studies.truth
 
     several = len(units_of(scores)) > 1
     return choose_operating_points(
-        scores.logits,
-        scores.truth,
+        scores.logits[: scores.labelled],
+        scores.truth[: scores.labelled],
         question.activation,
         question.positive,
         config,
@@ -39,4 +38,4 @@ def calibration_gain(
         cases = by_image(validation_scores, question, replace(calibration, temperature=temperature))
         overall = tabulate(cases, draw_figures(cases, config)).overall
         found[name] = {key: jsonable(overall[key]) for key in ("loss", "calibration_error")}
-    return found | {"images": len(validation_scores.images)}
+    return found | {"images": validation_scores.labelled}

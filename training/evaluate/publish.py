@@ -3,16 +3,17 @@
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pacs_ai.errors import DataError
 from pacs_ai.files import atomic_write
 from training.data.samples import Sample
-from training.evaluate.cases import Cases, Question, Scores
+from training.evaluate.cases import Cases, Question, Scores, by_image, by_study
 from training.evaluate.network import Classifier
-from training.evaluate.results import IMAGE, STUDY, jsonable
+from training.evaluate.results import IMAGE, STUDY, jsonable, units_of
+from training.evaluate.score import unit_key
 from training.evaluate.worst import draw_errors, worst_errors
 from training.recipe.recipe import Recipe
 from training.report.evaluation_page import write_report
@@ -22,7 +23,7 @@ from training.statistics.calibration import Calibration
 
 FORMAT = 1
 FIGURES, ERRORS, CALIBRATION = "figures.json", "errors", "calibration.json"
-IMAGES = "images.csv"
+IMAGES, STUDIES = "images.csv", "studies.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,10 @@ def headline(
         "model": {"name": recipe.release.name, "version": recipe.release.version},
         "set": {
             "name": name,
-            "images": len(scores.images),
+            "images": scores.labelled,
             "studies": len(set(scores.units)),
             "patients": len(set(scores.patients)),
-            "notes": list(notes),
+            "notes": [*notes, *_served_notes(scores)],
         },
         "question": {
             "classes": list(question.classes),
@@ -105,15 +106,33 @@ def headline(
     }
 
 
+def _served_notes(scores: Scores) -> Iterator[str]:
+    """Say in what the images of the studies differ from those with labels."""
+    if scores.added:
+        yield f"{scores.added} images without a label that the node shows count for their studies"
+    unseen = 0 if scores.places is None else int((scores.places < 0).sum())
+    if unseen:
+        yield f"{unseen} images that the node does not show to the model count as images only"
+    if scores.unanswered:
+        yield (
+            f"{scores.unanswered} studies of which the node shows the model no image are left out "
+            "of the figures by study"
+        )
+
+
 def publish(
     folder: Path,
     figures: dict[str, object],
-    images: Cases,
+    scores: Scores,
     samples: Sequence[Sample],
     network: Classifier,
     recipe: Recipe,
+    *,
+    calibration: Calibration,
 ) -> None:
     """Write ``figures.json``, ``images.csv``, ``errors/KEY.png`` and ``report.html``.
+
+    ``studies.csv`` is written where studies are evaluated.
 
     Parameters
     ----------
@@ -121,15 +140,19 @@ def publish(
         The folder of the evaluation.
     figures
         The results; ``errors`` are added.
-    images
-        The evaluated images, to find the worst errors.
+    scores
+        Those of the images.
     samples
-        The samples of these images, in the same order.
+        The samples of the images with labels, in the same order.
     network
         Computes the heat maps of the errors.
     recipe
         Has the number of errors, and the input of the network.
+    calibration
+        The temperature and the thresholds.
     """
+    question = question_of(recipe)
+    images = by_image(scores, question, calibration)
     errors = worst_errors(images, recipe.evaluation.worst)
     figures["errors"] = [jsonable(error) for _, error in errors]
     pictures = draw_errors(errors, samples, network, recipe.input)
@@ -139,6 +162,9 @@ def publish(
     for key, picture in pictures.items():
         atomic_write(folder / ERRORS / f"{key}.png", png(picture))
     atomic_write(folder / IMAGES, _images_csv(images, samples))
+    if STUDY in units_of(scores):
+        studies = by_study(scores, question, calibration)
+        atomic_write(folder / STUDIES, _studies_csv(studies, samples))
     atomic_write(folder / FIGURES, as_json(figures))
     write_report(folder)
 
@@ -153,6 +179,23 @@ def _images_csv(images: Cases, samples: Sequence[Sample]) -> str:
         known = sample.instance or sample.path.name
         row = [images.keys[i], images.patients[i], known, str(sample.frame), true]
         rows.append(row + [f"{probability:.6g}" for probability in images.probabilities[i]])
+    return _csv(rows)
+
+
+def _studies_csv(studies: Cases, samples: Sequence[Sample]) -> str:
+    """List each study by its key, with its labels and the probabilities that the node gives it."""
+    names = studies.question.classes
+    uids = {unit_key(sample): sample.study for sample in samples}
+    head = ["study", "patient", "study instance UID", "true"]
+    rows = [head + [f"probability of {name}" for name in names]]
+    for i, key in enumerate(studies.keys):
+        true = " ".join(names[k] for k in studies.truth[i].nonzero()[0])
+        row = [key, studies.patients[i], uids.get(key, ""), true]
+        rows.append(row + [f"{probability:.6g}" for probability in studies.probabilities[i]])
+    return _csv(rows)
+
+
+def _csv(rows: Sequence[Sequence[str]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()

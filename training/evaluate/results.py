@@ -33,14 +33,19 @@ class Baseline:
 
 
 def units_of(scores: Scores) -> tuple[str, ...]:
-    """List the units to evaluate: images, and studies if some have several images."""
-    return (IMAGE, STUDY) if len(set(scores.units)) < len(scores.units) else (IMAGE,)
+    """List the units to evaluate: images, and studies where they are not the same.
+
+    They differ if a study has several images, or one that the node does not show to the model.
+    """
+    studies = len(set(scores.units))
+    same = studies == len(scores.units) and not scores.unanswered
+    return (IMAGE,) if same or scores.unanswered == studies else (IMAGE, STUDY)
 
 
 def cases_of(unit: str, scores: Scores, question: Question, calibration: Calibration) -> Cases:
     """Make the cases of a unit: images or studies."""
-    images = by_image(scores, question, calibration)
-    return images if unit == IMAGE else by_study(images, scores)
+    make = by_image if unit == IMAGE else by_study
+    return make(scores, question, calibration)
 
 
 def evaluate_scores(

@@ -1,8 +1,9 @@
 """Run a network on images, in batches that fit into memory."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from training.data.read import Images, load_images
 from training.data.samples import Sample
 from training.evaluate.cases import Scores
 from training.evaluate.network import Classifier
-from training.evaluate.shown import shown_images
+from training.evaluate.served import served_images
 from training.recipe.recipe import Recipe
 
 _BATCH = 64
@@ -46,8 +47,9 @@ def score(
     samples: Sequence[Sample],
     recipe: Recipe,
     watch: Callable[[Images], None] | None = None,
+    studies: Mapping[str, Sequence[Path]] | None = None,
 ) -> Scores:
-    """Compute the logits of all samples.
+    """Compute the logits of all samples, and of what else the node shows of their studies.
 
     Parameters
     ----------
@@ -59,8 +61,11 @@ def score(
         Has the input of the network, and the number of reading processes.
     watch
         Called with the images of each batch.
+    studies
+        See `Dataset`.
     """
-    logits = []
+    served = served_images(samples, studies or {}, recipe)
+    samples, logits = (*samples, *served.added), []
     batches = run_batches(network, samples, recipe.input, recipe.feeding.workers)
     console = Console(stderr=True)
     shown = track(
@@ -76,7 +81,7 @@ def score(
         if watch is not None:
             watch(images)
     made = make_scores(samples, np.concatenate(logits).astype(np.float64), len(recipe.classes))
-    return replace(made, shown=shown_images(samples, recipe.input))
+    return replace(made, places=served.places, added=len(served.added))
 
 
 def make_scores(samples: Sequence[Sample], logits: npt.NDArray[np.float64], classes: int) -> Scores:
@@ -92,7 +97,7 @@ def make_scores(samples: Sequence[Sample], logits: npt.NDArray[np.float64], clas
     return Scores(
         images=tuple(image_key(sample) for sample in samples),
         patients=tuple(sample.key for sample in samples),
-        units=tuple(_digest(sample.unit) for sample in samples),
+        units=tuple(unit_key(sample) for sample in samples),
         logits=logits,
         truth=truth,
         groups={kind: tuple(s.groups.get(kind, "") for s in samples) for kind in kinds},
@@ -103,6 +108,11 @@ def make_scores(samples: Sequence[Sample], logits: npt.NDArray[np.float64], clas
 def image_key(sample: Sample) -> str:
     """Return the key of an image in files and reports: 12 hexadecimal digits."""
     return _digest(f"{sample.instance or sample.path.as_posix()}#{sample.frame}")
+
+
+def unit_key(sample: Sample) -> str:
+    """Return the key of the study of an image, or of the picture: 12 hexadecimal digits."""
+    return _digest(sample.unit)
 
 
 def _digest(text: str) -> str:

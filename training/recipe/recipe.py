@@ -94,6 +94,14 @@ class Recipe(Strict):
         return sigmoid and isinstance(self.data, PictureData) and self.data.uncertain == "mask"
 
     @model_validator(mode="after")
+    def _shows_bytes_as_pictures(self) -> Self:
+        """Let the node show images of eight bits as pictures were shown in training."""
+        if self.data.source == "pictures" and self.input.eight_bits is None:
+            shown = self.input.model_copy(update={"eight_bits": "full-range"})
+            object.__setattr__(self, "input", shown)
+        return self
+
+    @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.release.activation == "softmax" and len(self.classes) < 2:  # noqa: PLR2004
             raise ValueError("softmax needs at least two classes")

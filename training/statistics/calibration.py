@@ -151,7 +151,7 @@ def choose_operating_points(
     activation: str,
     positive: Sequence[bool],
     config: Evaluation,
-    to_studies: Callable[[Floats], tuple[Floats, Truths]] | None = None,
+    to_studies: Callable[[float], tuple[Floats, Truths]] | None = None,
 ) -> Calibration:
     """Choose temperature and thresholds on the validation split.
 
@@ -168,8 +168,8 @@ def choose_operating_points(
     config
         The section ``[evaluation]`` of the recipe.
     to_studies
-        Aggregates the probabilities of images to those of studies, with their truth: the
-        thresholds apply to studies, because the node reports studies. None: each image is a case.
+        Gives the probabilities of studies at a temperature, with their truth: the thresholds apply
+        to studies, because the node reports studies. None: each image is a case.
 
     Returns
     -------
@@ -178,9 +178,10 @@ def choose_operating_points(
         the two decisions never contradict each other.
     """
     temperature = fit_temperature(logits, truth, activation) if config.calibrate else 1.0
-    probabilities = activate(logits.astype(np.float32), activation, temperature)
     if to_studies is not None:
-        probabilities, truth = to_studies(probabilities)
+        probabilities, truth = to_studies(temperature)
+    else:
+        probabilities = activate(logits.astype(np.float32), activation, temperature)
     thresholds = [
         choose_threshold(probabilities[:, k], truth[:, k], config) for k in range(len(positive))
     ]
