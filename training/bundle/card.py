@@ -41,6 +41,7 @@ def bundle_metrics(run: Run, parity: Parity) -> dict[str, Any]:
         "set": found.get("set"),
         "operating_point": found.get("operating_point"),
         "units": units,
+        "warnings": found.get("warnings", []),
         "agreement": found.get("agreement"),
         "external": {path.parent.name: _read(path).get("drop") for path in others},
         "explanation": explained.get("measured"),
@@ -91,7 +92,9 @@ def model_card(
         "Contact": said.contact,
     }
     parts = [f"# Model card: {recipe.release.name} {recipe.release.version}"]
-    parts += [f"> **{line}**" for line in filter(None, (said.banner, _RESEARCH))]
+    parts += [
+        f"> **{line}**" for line in filter(None, (said.banner, *metrics["warnings"], _RESEARCH))
+    ]
     parts += [f"## {title}\n{text.strip() or NOT_STATED}" for title, text in sections.items()]
     stated = {title for title, text in sections.items() if text.strip()}
     parts.append(f"## Reporting checklist\n{checklist(recipe, metrics, stated)}")

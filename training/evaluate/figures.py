@@ -1,7 +1,7 @@
 """The metrics (figures) of a set of cases: overall, by class and by subgroup, with intervals."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -45,13 +45,17 @@ OVERALL = "overall"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Figures of some cases, ``overall`` and of each class, with the numbers of cases."""
+    """Figures of some cases, ``overall`` and of each class, with the numbers of cases.
+
+    ``undefined`` says of which classes or intervals there are no figures, and why.
+    """
 
     cases: int
     patients: int
     positives: tuple[int, ...]
     overall: dict[str, Interval]
     classes: dict[str, dict[str, Interval]]
+    undefined: tuple[str, ...] = ()
 
 
 def measure(cases: Cases, bins: int, weights: Floats) -> dict[str, Floats]:
@@ -76,7 +80,7 @@ def measure(cases: Cases, bins: int, weights: Floats) -> dict[str, Floats]:
     each = [_class_figures(cases, k, bins, weights) for k in range(len(question.classes))]
     overall = {"loss": metrics.mean(cases.loss, weights)}
     for name in PER_CLASS:
-        stacked = np.stack([each[k][name] for k in question.headline])
+        stacked = np.stack([each[k][name] for k in averaged(cases)])
         overall[name] = stacked.mean(axis=0)
     overall["balanced_accuracy"] = (overall["sensitivity"] + overall["specificity"]) / 2
     if question.activation == "softmax":
@@ -90,6 +94,27 @@ def measure(cases: Cases, bins: int, weights: Floats) -> dict[str, Floats]:
     return found
 
 
+def averaged(cases: Cases) -> list[int]:
+    """List the classes that overall figures average: those that some cases have and others lack."""
+    headline = cases.question.headline
+    present = [k for k in headline if cases.truth[:, k].any()]
+    both = [k for k in present if not cases.truth[:, k].all()]
+    return both or present or headline
+
+
+def undefined(cases: Cases) -> tuple[str, ...]:
+    """Say which figures are left out, and why."""
+    names, reasons = cases.question.classes, []
+    for name, true in zip(names, cases.truth.T, strict=True):
+        if not true.any():
+            reasons.append(f"{name}: no case has it, so averages go over the other classes")
+        elif true.all():
+            reasons.append(f"{name}: all cases have it, so its AUC and specificity are not defined")
+    if len(set(cases.patients)) == 1:
+        reasons.append("one patient only, so there are no intervals")
+    return tuple(reasons)
+
+
 def _class_figures(cases: Cases, k: int, bins: int, weights: Floats) -> dict[str, Floats]:
     probabilities, truth = cases.probabilities[:, k], cases.truth[:, k]
     decided = metrics.confusion(truth.astype(int), cases.decisions[:, k].astype(int), 2, weights)
@@ -97,6 +122,8 @@ def _class_figures(cases: Cases, k: int, bins: int, weights: Floats) -> dict[str
     found["auc"] = metrics.auc(probabilities, truth, weights)
     found["average_precision"] = metrics.average_precision(probabilities, truth, weights)
     found["calibration_error"] = metrics.calibration_error(probabilities, truth, bins, weights)
+    if not truth.any():  # of a class that no case has, a share of 0 would look measured
+        found["f1"] = np.full(len(weights), np.nan)
     return found
 
 
@@ -109,15 +136,17 @@ def _exclusive(
     pairs = metrics.one_against_rest(table)
     for index, figures in enumerate(each):
         taken = metrics.rates(pairs[:, index])
-        figures["f1"], figures["mcc"] = taken["f1"], taken["mcc"]
-    recall = metrics.divide(np.diagonal(table, axis1=1, axis2=2), table.sum(axis=2))
+        figures["mcc"] = taken["mcc"]
+        figures["f1"] = taken["f1"] if cases.truth[:, index].any() else figures["f1"]
+    present = np.unique(cases.true_classes)
+    recall = metrics.divide(np.diagonal(table, axis1=1, axis2=2), table.sum(axis=2))[:, present]
     highest = cases.probabilities.max(axis=1)
     right = cases.probabilities.argmax(axis=1) == cases.true_classes
     found = {
         "accuracy": metrics.mean((cases.predicted == cases.true_classes).astype(float), weights),
         "balanced_accuracy": recall.mean(axis=1),
         "mcc": metrics.correlation(table),
-        "f1": np.stack([each[i]["f1"] for i in cases.question.headline]).mean(axis=0),
+        "f1": np.stack([each[i]["f1"] for i in averaged(cases)]).mean(axis=0),
     }
     if not cases.question.binary:
         found["calibration_error"] = metrics.calibration_error(highest, right, bins, weights)
@@ -137,6 +166,9 @@ def draw_figures(cases: Cases, config: Evaluation, seed: int = SEED) -> dict[str
 def tabulate(cases: Cases, drawn: Mapping[str, Floats]) -> Table:
     """Summarise the result of `draw_figures` as a table of values with intervals."""
     found = {name: interval(values) for name, values in drawn.items()}
+    if len(set(cases.patients)) == 1:  # all draws are the same: no width is no certainty
+        nan = float("nan")
+        found = {name: replace(each, low=nan, high=nan) for name, each in found.items()}
 
     def under(prefix: str) -> dict[str, Interval]:
         start = f"{prefix}/"
@@ -153,6 +185,7 @@ def tabulate(cases: Cases, drawn: Mapping[str, Floats]) -> Table:
         positives=tuple(int(n) for n in cases.truth.sum(axis=0)),
         overall=under(OVERALL),
         classes={name: under(str(k)) for k, name in enumerate(names)},
+        undefined=undefined(cases),
     )
 
 

@@ -10,6 +10,7 @@ from pacs_ai.errors import DataError
 from pacs_ai.files import atomic_write
 from training.data.read import Images, load_images
 from training.data.samples import TEST, VALIDATION, Dataset, Sample
+from training.evaluate.against_baselines import warnings
 from training.evaluate.baseline import BrightnessModel, measure_brightness, prevalence_logits
 from training.evaluate.cases import Scores
 from training.evaluate.network import TrainedNetwork
@@ -86,8 +87,13 @@ def evaluate(run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model) -
     atomic_write(run.evaluation / CALIBRATION, as_json(calibration.to_dict()))
     run.log("measuring the brightness of training images, for a baseline")
     baselines = make_baselines(recipe, dataset.train, (validation_scores, scores), probes)
+    known = {name: each.on_validation for name, each in baselines.items()}
+    warned = list(warnings(validation_scores, question, known, recipe.evaluation.resamples))
+    for warning in warned:
+        run.log(warning)
     run.log(f"drawing patients {recipe.evaluation.resamples} times for the intervals")
     figures = headline(recipe, calibration, scores, "internal test", dataset.notes) | {
+        "warnings": warned,
         "calibration": calibration_gain(
             validation_scores, question, calibration, recipe.evaluation
         ),
@@ -140,6 +146,7 @@ def make_baselines(
         name: Baseline(
             on_test,
             calibrate(replace(scored[0], logits=on_validation), question, recipe.evaluation),
+            on_validation,
         )
         for name, (on_validation, on_test) in (("prevalence", share), ("brightness", bright))
     }

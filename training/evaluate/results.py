@@ -26,10 +26,14 @@ COMPARED = ("accuracy", "balanced_accuracy", "auc", "average_precision", "f1", "
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """Logits of a baseline on the images of a split, shape (n, classes), and its calibration."""
+    """A baseline: its logits on the images of a split, shape (n, classes), and its calibration.
+
+    ``on_validation`` are its logits on the validation split.
+    """
 
     logits: Floats
     calibration: Calibration
+    on_validation: Floats
 
 
 def units_of(scores: Scores) -> tuple[str, ...]:

@@ -43,7 +43,8 @@ def write_report(folder: Path) -> Path:
         f"{model['name']} {model['version']}: {figures['set']['name']}",
         f"<p>{escape(describe_set(figures))}</p>"
         '<p class="banner">For research. No figure here makes this a medical device, and none says '
-        "anything about data of another kind than these.</p>",
+        "anything about data of another kind than these.</p>"
+        + "".join(f'<p class="banner">{escape(each)}</p>' for each in figures.get("warnings", [])),
         [
             *(_unit(name, unit, figures) for name, unit in reversed(figures["units"].items())),
             tables.drop_section(figures),
@@ -71,6 +72,7 @@ def _unit(name: str, unit: dict[str, Any], figures: dict[str, Any]) -> str:
         f'<p class="soft">{counted} of {table["patients"]} patients. '
         f"{escape(describe_threshold(figures))}</p>"
         f'<div class="tiles">{tiles}</div>'
+        f"{_list(table['undefined'])}"
         f'<p class="how">{escape(tables.how_averaged(figures))} Below each figure its 95 % '
         f"interval from {figures['settings']['resamples']} draws of patients with replacement.</p>"
         f"{tables.baselines(unit)}"
@@ -79,6 +81,11 @@ def _unit(name: str, unit: dict[str, Any], figures: dict[str, Any]) -> str:
         f"{_curves(unit, figures)}"
         f"{tables.subgroups(unit)}</section>"
     )
+
+
+def _list(lines: list[str]) -> str:
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<ul>{items}</ul>" if items else ""
 
 
 def _confusion(unit: dict[str, Any], figures: dict[str, Any]) -> str:

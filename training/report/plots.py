@@ -146,9 +146,8 @@ def forest(rows: Sequence[tuple[str, dict[str, Any]]], mark: float | None = None
             note: dict[str, Any] = {"fontsize": 11, "color": SOFT, "style": "italic"}
             axes.text(left + 8, y + 4, "not defined", **note)
             continue
-        value, low, high = (
-            left + min(max(found[key], 0), 1) * _FOREST for key in ("value", "low", "high")
-        )
+        ends = ("value", "value", "value") if found["low"] is None else ("value", "low", "high")
+        value, low, high = (left + min(max(found[key], 0), 1) * _FOREST for key in ends)
         axes.plot([low, high], [y, y], color=BLUE, linewidth=2, alpha=0.55, solid_capstyle="round")
         axes.plot(value, y, "o", color=BLUE, markersize=9, markeredgewidth=0)
     return svg(figure, "Figures with 95 % intervals")

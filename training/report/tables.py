@@ -24,6 +24,8 @@ def span(found: dict[str, Any], *, sign: bool = False) -> str:
     """Write the interval of a figure."""
     if found["value"] is None:
         return "not defined"
+    if found["low"] is None:
+        return "no interval"
     form = "+.3f" if sign else ".3f"
     return f"{found['low']:{form}} {_DASH} {found['high']:{form}}"
 
@@ -102,7 +104,11 @@ def baselines(unit: dict[str, Any]) -> str:
 
 def _verdict(difference: dict[str, Any], key: str) -> str:
     """Tell whether the interval of a difference leaves out 0, and in which direction."""
-    if difference["value"] is None or difference["low"] <= 0 <= difference["high"]:
+    if (
+        difference["value"] is None
+        or difference["low"] is None
+        or difference["low"] <= 0 <= difference["high"]
+    ):
         return ""
     return "better" if (difference["value"] > 0) != (key in LOWER_IS_BETTER) else "worse"
 
