@@ -177,7 +177,7 @@ def test_a_picture_and_its_dicom_image_are_one_input(
     assert spec.full_range is (eight_bits is None)
     shown = [fit_sample(Sample(tmp_path / name, "p", (0,)), spec)[0] for name in ("x.png", "x.dcm")]
     assert np.abs(shown[0] - shown[1]).max() < 1e-5
-    assert (np.ptp(shown[0]) > 0.9) is bool(eight_bits)
+    assert bool(np.ptp(shown[0]) > 0.9) is bool(eight_bits)
 
 
 def test_the_bundle_says_how_its_network_saw_eight_bits(evaluated, tmp_path: Path) -> None:
