@@ -65,7 +65,8 @@ def build_external(recipe: Recipe, console: Console, learned: Learned) -> Built:
     stays = [index for index, each in enumerate(candidates) if not each.left_out]
     pairs = alike.among({index: place for place, index in enumerate(stays)})
     findings = findings_of(recipe.split.leakage, (), used, pairs)
-    dataset = Dataset(classes, (), (), tuple(each.sample for each in used), tuple(notes))
+    test = tuple(each.sample for each in used)
+    dataset = Dataset(classes, (), (), test, tuple(notes), collected.studies)
     pixels = {each.sample: each.pixels for each in used}
     return Built(dataset, findings, pixels, finish_rows(described, candidates, alike))
 

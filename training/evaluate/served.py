@@ -15,8 +15,9 @@ from pacs_ai.domain import InstanceHeader
 from pacs_ai.errors import DataError, NoFittingSeries, NotDicom
 from pacs_ai.model.applicability import Applicability
 from pacs_ai.model.spec import InputSpec
+from training.data.picture_file import PICTURES
 from training.data.pool import parallel_map
-from training.data.read import PICTURES, read_input
+from training.data.read import read_input
 from training.data.samples import Sample
 from training.recipe.recipe import Recipe
 
