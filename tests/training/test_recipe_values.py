@@ -37,6 +37,8 @@ NEEDED = {
 """The step that uses a section: only runs that reach it count."""
 
 ELSEWHERE: Mapping[tuple[str, object], tuple[str, str]] = {
+    ("split.folds", None): ("test_folds.py", '"folds": FOLDS'),
+    ("split.fold", None): ("test_folds.py", "fold=number"),
     ("data.archive", "idc"): ("test_download_idc.py", 'archive="idc"'),
     ("data.collection", None): ("collection.py", "collection ="),
     ("data.manifest", None): ("test_recipe_values.py", '"manifest": cart'),

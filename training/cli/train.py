@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from pacs_ai.errors import ConfigError
 from training.cli.options import (
     AsJson,
     Device,
@@ -59,6 +60,9 @@ def train(
     into one folder; --resume continues a run that was stopped.
     """
     chosen = read_recipe(recipe, seed=seed, limit=limit, epochs=epochs)
+    in_folds = chosen.split.folds > 0 and not chosen.split.fold
+    if in_folds and (until is not None or find_lr):
+        raise ConfigError("--until and --find-lr do not go together with split.folds")
     prepare(device)
     from training.pipeline import Pipeline, run_pipeline
     from training.run.run import Run
@@ -70,7 +74,12 @@ def train(
         found = find_learning_rate(run, run.recipe, Pipeline(run).dataset)
         print_result(found, as_json=as_json, otherwise=f"learning rate {found['suggested']:.2g}")
         return
-    run_pipeline(run, until=until)
+    if in_folds:
+        from training.folds import train_folds
+
+        train_folds(run)
+    else:
+        run_pipeline(run, until=until)
     print_result(run.report(), as_json=as_json, otherwise=f"the run is in {run.folder}")
 
 

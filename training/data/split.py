@@ -29,6 +29,9 @@ def assign(found: Sequence[CollectedSample], split: Split, units: Sequence[str])
     DataError
         If the splits are given but one is missing, or some images have none.
     """
+    if split.folds:
+        drawn = draw_fold(_classes_of(found, units), split)
+        return [drawn[unit] for unit in units]
     if split.by == "hash":
         train = 1 - split.validation - split.test
         shares = {TRAIN: train, TEST: split.test, VALIDATION: split.validation}
@@ -63,6 +66,33 @@ def _with_validation(
         classes, {TRAIN: 1 - split.validation, VALIDATION: split.validation}, split.salt
     )
     return [drawn[unit] if name == TRAIN else name for name, unit in zip(named, units, strict=True)]
+
+
+def draw_fold(classes: Mapping[str, frozenset[int]], split: Split) -> dict[str, SplitName]:
+    """Divide units into folds, and make one of them the test split.
+
+    Parameters
+    ----------
+    classes
+        The classes of each unit, at least one.
+    split
+        The number of folds, the fold that is the test split (0: the first), and the share of the
+        others that is the validation split.
+
+    Returns
+    -------
+    dict
+        The split of each unit. Over all folds each unit is in one test split.
+    """
+    rest, test = dict(classes), frozenset[str]()
+    for number in range(1, max(1, split.fold) + 1):
+        share = 1 / (split.folds - number + 1)
+        drawn = stratify(rest, {TEST: share, TRAIN: 1 - share}, split.salt)
+        test = frozenset(unit for unit, name in drawn.items() if name == TEST)
+        rest = {unit: those for unit, those in rest.items() if unit not in test}
+    others = {unit: those for unit, those in classes.items() if unit not in test}
+    shares: dict[SplitName, float] = {TRAIN: 1 - split.validation, VALIDATION: split.validation}
+    return stratify(others, shares, split.salt) | dict.fromkeys(test, TEST)
 
 
 def _classes_of(

@@ -18,7 +18,7 @@ from training.learn.schedules import build_optimizer
 from training.learn.tensorboard import TensorBoardScalars
 from training.learn.training_task import TrainingTask, compile_model, image_task
 from training.networks import base_layers, build_network
-from training.networks.ensemble import ensemble, views
+from training.networks.ensemble import View, ensemble, views
 from training.networks.start import describe_start
 from training.networks.weights import load_weights
 from training.recipe.recipe import Recipe
@@ -115,9 +115,13 @@ def load_served_network(run: Run) -> keras.Model:
     BundleInvalid
         If there are no weights.
     """
-    network, recipe = load_network(run), run.recipe
-    if recipe.evaluation.views == "one":
-        return network
-    flips = recipe.augmentation
-    seen = views(horizontal=flips.flip_horizontal, vertical=flips.flip_vertical)
-    return ensemble([network], [1.0], seen)
+    network, seen = load_network(run), recipe_views(run.recipe)
+    return network if len(seen) == 1 else ensemble([network], [1.0], seen)
+
+
+def recipe_views(recipe: Recipe) -> tuple[View, ...]:
+    """List the views of an image that a recipe asks for."""
+    flips, several = recipe.augmentation, recipe.evaluation.views == "flips"
+    return views(
+        horizontal=several and flips.flip_horizontal, vertical=several and flips.flip_vertical
+    )

@@ -173,6 +173,10 @@ class Split(Strict):
     labels, boxes, patients, pixels or near-duplicate groups differ from its columns are refused, as
     are images that only the file or only the folder has.
 
+    ``folds`` is the number of folds of a cross-validation; 0 for none. Then ``test`` is not used:
+    each fold is the test split of one network, and ``validation`` is the share of the others that
+    chooses its best epoch. ``fold`` is set by ``pacs-ai train`` for the network of each fold.
+
     ``leakage`` is what happens if two splits share a patient, the same pixels, or nearly the same
     images: ``refuse``, ``drop`` (from training first, never from test) or ``report``. Two images
     are nearly the same if their 64-bit difference hashes differ in at most ``near_bits`` bits, and
@@ -180,6 +184,8 @@ class Split(Strict):
     """
 
     file: Path | None = None
+    folds: int = Field(default=0, ge=0, le=20)
+    fold: int = Field(default=0, ge=0)
     by: Literal["hash", "given"] = "hash"
     group: Literal["patient", "near-duplicates"] = "patient"
     validation: float = Field(default=0.15, gt=0.0, lt=1.0)
@@ -188,6 +194,14 @@ class Split(Strict):
     leakage: Literal["refuse", "drop", "report"] = "refuse"
     near_bits: int = Field(default=8, ge=0, le=16)
     near_correlation: float = Field(default=0.95, gt=0.0, le=1.0)
+
+    @model_validator(mode="after")
+    def _has_folds(self) -> "Split":
+        if self.folds == 1 or self.fold > self.folds:
+            raise ValueError("split.folds is at least 2, and split.fold one of them; 0 for none")
+        if self.folds and (self.by == "given" or self.file is not None):
+            raise ValueError('split.folds are drawn: they need split.by = "hash" and no split.file')
+        return self
 
     @model_validator(mode="after")
     def _leaves_some_for_training(self) -> "Split":
