@@ -1,7 +1,9 @@
 """The pipeline of one run: download, dataset, train, finetune, evaluate, explain, export.
 
 Each step returns a summary of a few values. A finished step is not done again, so a run that was
-stopped continues at the first unfinished step. docs/training-walkthrough.md follows the steps.
+stopped continues at the first unfinished step. A step that was done with other weights, another
+split or another recipe is repeated; training is not: it is refused then.
+docs/training-walkthrough.md follows the steps.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,12 +20,29 @@ from training.download.step import download
 from training.evaluate import evaluate
 from training.evaluate.publish import calibration_of
 from training.explain import explain
-from training.learn.finetune import finetune
+from training.learn.finetune import check_layers, discard_begun, finetune
 from training.learn.train import load_network, load_served_network, train
+from training.recipe.recipe import Recipe
+from training.run.checks import changes, refuse_other_training, require_network
 from training.run.disk import clear_disk_errors
-from training.run.run import STEPS, Run, Stopwatch
+from training.run.provenance import STEPS
+from training.run.run import Run, Stopwatch
 
 Summary = Mapping[str, object]
+
+_LEARNS, _JUDGES = ("train", "finetune"), ("evaluate", "explain", "export")
+
+
+def check_step(until: str | None) -> None:
+    """Refuse what is not the name of a step.
+
+    Raises
+    ------
+    ConfigError
+        If it is none.
+    """
+    if until is not None and until not in STEPS:
+        raise ConfigError(f"--until {until}: the steps are {', '.join(STEPS)}")
 
 
 def run_pipeline(run: Run, until: str | None = None) -> None:
@@ -33,9 +52,10 @@ def run_pipeline(run: Run, until: str | None = None) -> None:
     ------
     ConfigError
         If ``until`` is not the name of a step.
+    DataError
+        If the recipe, the split or the weights have changed after training.
     """
-    if until is not None and until not in STEPS:
-        raise ConfigError(f"--until {until}: the steps are {', '.join(STEPS)}")
+    check_step(until)
     pipeline = Pipeline(run)
     for name in STEPS[: STEPS.index(until) + 1 if until is not None else len(STEPS)]:
         pipeline.run_step(name)
@@ -51,7 +71,7 @@ class Pipeline:
     """
 
     def __init__(self, run: Run) -> None:
-        self.run, self.recipe = run, run.recipe
+        self.run = run
         self._steps: Mapping[str, Callable[[], Summary]] = {
             "download": self._download,
             "dataset": self._dataset,
@@ -62,17 +82,59 @@ class Pipeline:
             "export": self._export,
         }
 
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe of the run."""
+        return self.run.recipe
+
     def run_step(self, name: str) -> None:
-        """Do one step, unless it is finished."""
-        if self.run.done(name):
+        """Do one step, unless it is finished and fits the run as it is now.
+
+        Raises
+        ------
+        DataError
+            If the recipe, the split or the weights have changed after training.
+        """
+        if self._still_fits(name):
             self.run.log(f"{name}: already done")
             return
+        if name in _LEARNS:
+            self._begin(name)
+        elif name in _JUDGES:
+            require_network(self.run, finished=True)
         watch = Stopwatch()
         with clear_disk_errors(self.run.folder):
             summary = self._steps[name]()
         self.run.finish(name, summary, watch.seconds)
         self.run.log(f"{name}: done in {watch.seconds:.0f} s")
         self.run.checkpoint(name).unlink(missing_ok=True)
+
+    def _still_fits(self, name: str) -> bool:
+        """Tell whether a step is finished and fits; a training that does not fit is refused."""
+        run = self.run
+        if not run.done(name):
+            return False
+        differences = changes(run, name)
+        learned = run.done("train") or run.checkpoint("train").exists()
+        if name == "train" or (name == "dataset" and learned):
+            refuse_other_training(run, differences)
+        if name in _JUDGES and run.recorded(name) is None:
+            differences = ["a record of what it was made from, which is missing"]
+        if differences:
+            run.log(f"{name}: done again, because of {' and '.join(differences)}")
+        return not differences
+
+    def _begin(self, name: str) -> None:
+        """Record what a training starts from; go on with a checkpoint only if it is the same."""
+        run, begun = self.run, self.run.begun(name)
+        if begun is not None and run.checkpoint(name).exists():
+            differences = begun.differences(run.provenance(name), weights=False)
+            if name == "train":
+                refuse_other_training(run, differences)
+            elif differences:
+                run.log(f"{name}: begun again, because of {' and '.join(differences)}")
+                discard_begun(run)
+        run.begin(name)
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -99,6 +161,7 @@ class Pipeline:
         return {**counts, "notes": list(found.notes)}
 
     def _train(self) -> Summary:
+        check_layers(self.recipe)
         return train(self.run, self.recipe, self.dataset)
 
     def _finetune(self) -> Summary:

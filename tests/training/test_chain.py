@@ -16,7 +16,8 @@ from tests.training.collection import collection_recipe, write_collection
 from tests.training.commands import finish, start
 from tests.training.nbia_server import serving
 from training.recipe.recipe import RECIPES
-from training.run.run import STEPS, Run
+from training.run.provenance import STEPS
+from training.run.run import Run
 
 pytestmark = pytest.mark.train
 

@@ -50,6 +50,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
     made = load_recipe(home / "toy.toml")
     run = Run.create(made, home / "run")
     save_weights(build_network(made.input, made.network, 3), run.best)
+    run.finish("train", {}, 0.0)
     return run
 
 

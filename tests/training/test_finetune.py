@@ -81,7 +81,7 @@ def test_it_gets_better_or_keeps_what_it_had(run: Run, dataset: Dataset) -> None
 def test_what_makes_it_worse_is_thrown_away(run: Run, dataset: Dataset) -> None:
     best = run.best.read_bytes()
     # steps so large that the network is lost
-    found = finetune(run, tuned(run.recipe, epochs=1, learning_rate=50.0), dataset)
+    found = finetune(run, tuned(run.recipe, epochs=1, learning_rate=1.0), dataset)
     assert found["kept"] == "start"
     assert run.best.read_bytes() == best
     assert "did not improve" in (run.folder / "log.txt").read_text()

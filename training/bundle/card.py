@@ -18,34 +18,59 @@ from training.recipe.learning import SmallResNet
 from training.recipe.recipe import Recipe
 from training.report.names import NAMES
 from training.report.tables import span, value
+from training.run.checks import require_fit
+from training.run.disk import DRAFT
+from training.run.provenance import Provenance
 from training.run.run import Run
 from training.statistics.calibration import Calibration
 
-FIGURES = "figures.json"
+FIGURES, EXPLAINED = "figures.json", "explain.json"
 NOT_STATED = "*Not stated.*"
 _ROWS = ("auc", "sensitivity", "specificity", "balanced_accuracy", "f1", "mcc", "calibration_error")
 _DIGITS = 4
 _START_FACTS = ("source", "licence", "file", "digest", "sha256")
 
 
+def check_results(run: Run) -> None:
+    """Check that the results that a card states are of the network, split and recipe of the run.
+
+    Raises
+    ------
+    DataError
+        Names the result, and the command that makes it again.
+    """
+    results = {"evaluate": run.evaluation / FIGURES, "explain": run.explain / EXPLAINED}
+    for step, path in results.items():
+        if path.is_file():
+            require_fit(run, step, Provenance.read(_read(path)), str(path))
+
+
 def bundle_metrics(run: Run, parity: Parity) -> dict[str, Any]:
-    """Collect the figures of a run for its bundle, without curves and single errors."""
+    """Collect the figures of a run for its bundle, without curves and single errors.
+
+    External tests of another network, split or recipe are left out: ``left_out`` names them.
+    """
     found = _read(run.evaluation / FIGURES)
     units = {
         name: {key: unit[key] for key in ("all", "confusion", "subgroups", "baselines")}
         for name, unit in found.get("units", {}).items()
     }
-    others = sorted(run.evaluation.glob(f"*/{FIGURES}"))
-    explained = _read(run.explain / "explain.json")
+    paths = sorted(run.evaluation.glob(f"*/{FIGURES}"))
+    others = {path.parent.name: _read(path) for path in paths if path.parent.suffix != DRAFT}
+    now = run.provenance("evaluate")
+    fitting = [name for name, each in others.items() if Provenance.read(each) == now]
+    explained = _read(run.explain / EXPLAINED)
     return {
         "set": found.get("set"),
         "operating_point": found.get("operating_point"),
         "units": units,
         "warnings": found.get("warnings", []),
         "agreement": found.get("agreement"),
-        "external": {path.parent.name: _read(path).get("drop") for path in others},
+        "external": {name: others[name].get("drop") for name in fitting},
+        "left_out": [name for name in others if name not in fitting],
         "explanation": explained.get("measured"),
         "parity": parity.to_dict(),
+        **run.provenance("export").to_dict(),
     }
 
 
@@ -180,6 +205,7 @@ def _training(run: Run, recipe: Recipe) -> str:
         else ""
     )
     own = isinstance(recipe.network, SmallResNet)
+    made_from = "".join(f"- {line}.\n" for line in run.provenance("export").lines())
     return (
         f"- Start: {_start(run, recipe)}"
         f"{' (small residual network for CPUs)' if own else ''}; base {how.base}.\n"
@@ -188,6 +214,7 @@ def _training(run: Run, recipe: Recipe) -> str:
         f"- Fine-tuned: {f'{tuned.epochs} epochs at {tuned.learning_rate:g}' if tuned else 'no'}.\n"
         f"- Augmentation: {_words(used) if used else 'none'}.{boxes}\n"
         f"- Versions: {_words(versions) if isinstance(versions, Mapping) else NOT_STATED}.\n"
+        f"{made_from}"
         "- To make it again: `pacs-ai train` with the same recipe and versions. On the same "
         "machine it comes out bit for bit; another processor sums in another order, and the "
         "figures below hold within their intervals."
@@ -235,6 +262,9 @@ def _performance(metrics: Mapping[str, Any]) -> str:
                 f"### External test: {name}, by {unit}\nAUC {_figure(found['auc']['external'])}, "
                 f"against the internal test {_figure(found['auc']['difference'])}."
             )
+    if metrics["left_out"]:
+        names = _words(metrics["left_out"])
+        parts.append(f"External tests of another network are left out: {names}.")
     return "\n\n".join(part for part in parts if part)
 
 

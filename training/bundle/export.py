@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from pacs_ai.files import atomic_write
 from pacs_ai.model.bundle import (
     CARD,
     HEAD,
@@ -26,11 +27,11 @@ from pacs_ai.model.bundle import (
 from pacs_ai.model.manifest import FORMAT, SELF_TEST, ClassEntry
 from pacs_ai.model.outlier import OutlierEntry
 from pacs_ai.model.runtime import Runtime
-from training.bundle.card import bundle_metrics, model_card
+from training.bundle.card import bundle_metrics, check_results, model_card
 from training.bundle.convert import to_onnx
-from training.bundle.draft import checked_target, draft_of
 from training.bundle.parity import Parity, compare
 from training.bundle.self_test import write_self_test
+from training.bundle.target import checked_target
 from training.data.samples import Dataset, Sample
 from training.evaluate.network import TrainedNetwork
 from training.evaluate.publish import as_json
@@ -38,6 +39,7 @@ from training.evaluate.score import make_scores, run_batches
 from training.networks.head import split_head
 from training.recipe.recipe import Recipe
 from training.recipe.toml import dumps
+from training.run.disk import draft_of
 from training.run.run import Run
 from training.statistics import outlier
 from training.statistics.calibration import Calibration
@@ -96,19 +98,23 @@ def export(
         left behind.
     ConfigError
         If ``out`` exists and is not a bundle: it must not be replaced.
+    DataError
+        If figures or explanation are of another network, split or recipe.
     """
     folder = checked_target(out.resolve()) if out is not None else run.bundle
+    check_results(run)
     network = in_float32(network)
     split_head(network)
-    statistics, limit = fit_outliers(run, recipe, dataset, network)
-    content = BundleContent(recipe, calibration, statistics, limit)
     with draft_of(folder) as draft:
+        statistics, limit = fit_outliers(run, recipe, dataset, network)
+        content = BundleContent(recipe, calibration, statistics, limit)
         run.log("converting the network to ONNX")
         write_network(network, draft)
         write_manifest(draft, content)
         run.log("comparing the exported with the trained network")
         parity = compare(network, Runtime(load_bundle(draft)), dataset.validation, recipe)
-        (run.folder / PARITY).write_text(as_json(parity.to_dict()), encoding="utf-8")
+        found = parity.to_dict() | run.provenance("export").to_dict()
+        atomic_write(run.folder / PARITY, as_json(found))
         parity.check(recipe.export)
         write_self_test(draft)
         write_card(draft, run, content, dataset, network, parity)

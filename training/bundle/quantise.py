@@ -1,5 +1,6 @@
 """Make smaller bundles of a bundle, and measure their accuracy, latency and size."""
 
+import json
 import time
 import tomllib
 from collections.abc import Sequence
@@ -13,7 +14,15 @@ import numpy.typing as npt
 
 from pacs_ai.errors import PrecisionRefused
 from pacs_ai.files import atomic_write
-from pacs_ai.model.bundle import CARD, MANIFEST, NETWORK, OUTLIER, load_bundle
+from pacs_ai.model.bundle import (
+    CARD,
+    MANIFEST,
+    METRICS,
+    NETWORK,
+    OUTLIER,
+    ModelBundle,
+    load_bundle,
+)
 from training.bundle.compress import to_float16
 from training.bundle.manifest import write_manifest
 from training.bundle.precision import run_original
@@ -27,6 +36,8 @@ from training.evaluate.results import cases_of, jsonable, units_of
 from training.evaluate.score import run_batches, score
 from training.recipe.recipe import Recipe
 from training.report.tables import span, value
+from training.run.checks import require_fit
+from training.run.provenance import Provenance
 from training.run.run import Run
 from training.statistics import outlier
 from training.statistics.bootstrap import interval
@@ -79,10 +90,12 @@ def quantise(run: Run, recipe: Recipe, dataset: Dataset, folder: Path) -> dict[s
 
     Raises
     ------
+    DataError
+        If the bundle was made from other weights, another split or another recipe than the run has.
     BundleInvalid
         If the bundle or a smaller one is invalid; the smaller one is removed.
     """
-    original, refused = load_bundle(folder), ""
+    original, refused = checked_bundle(run, folder), ""
     limit = partial(_limit, recipe=recipe, validation=dataset.validation)
     folders = {ORIGINAL: folder}
     run.log(f"writing {folder.name}-fp16")
@@ -103,6 +116,8 @@ def quantise(run: Run, recipe: Recipe, dataset: Dataset, folder: Path) -> dict[s
         "calibration_images": len(images),
         "variants": table,
         "refused": refused,
+        "bundle": original.manifest_sha256,
+        **run.provenance("export").to_dict(),
     }
     atomic_write(run.folder / REPORT, as_json(found))
     for variant, row in zip(variants[1:], table[1:], strict=True):
@@ -125,6 +140,20 @@ def table(found: dict[str, Any]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     )
+
+
+def checked_bundle(run: Run, folder: Path) -> ModelBundle:
+    """Load a bundle, and check that it was made from the network, split and recipe of a run.
+
+    Raises
+    ------
+    DataError
+        If it was not.
+    """
+    bundle, path = load_bundle(folder), folder / METRICS
+    values = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    require_fit(run, "export", Provenance.read(values), f"the bundle {folder}")
+    return bundle
 
 
 def _labelled(

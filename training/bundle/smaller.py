@@ -21,6 +21,7 @@ from training.bundle.manifest import write_manifest
 from training.bundle.precision import Comparison, compare_precision
 from training.bundle.self_test import write_self_test
 from training.evaluate.network import ServedNetwork
+from training.run.disk import draft_of
 
 T = TypeVar("T")
 LimitOf = Callable[[Path], float]
@@ -105,29 +106,21 @@ def write_smaller(
         If the node would not serve it; nothing is written then.
     """
     target = original.folder.with_name(f"{original.folder.name}-{name}")
-    draft = target.with_name(target.name + ".draft")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
-    for kept in (HEAD, OUTLIER, METRICS, CARD):
-        if (original.folder / kept).exists():
-            shutil.copyfile(original.folder / kept, draft / kept)
-    (draft / NETWORK).write_bytes(network)
     values = tomllib.loads((original.folder / MANIFEST).read_text(encoding="utf-8"))
     values["format"], values["version"] = FORMAT, f"{values['version']}-{name}"
     values["quantisation"] = report.model_dump() if report else None
-    write_manifest(draft, values)
-    try:
+    with draft_of(target) as draft:
+        for kept in (HEAD, OUTLIER, METRICS, CARD):
+            if (original.folder / kept).exists():
+                shutil.copyfile(original.folder / kept, draft / kept)
+        (draft / NETWORK).write_bytes(network)
+        write_manifest(draft, values)
         if values.get("outlier") and limit_of is not None:
             values["outlier"]["limit"] = limit_of(draft)
             write_manifest(draft, values)
         write_self_test(draft)
         write_manifest(draft, values)
         ServedNetwork(draft)
-    except Exception:
-        shutil.rmtree(draft)
-        raise
-    shutil.rmtree(target, ignore_errors=True)
-    draft.rename(target)
     return target
 
 

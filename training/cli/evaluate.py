@@ -1,19 +1,18 @@
 """``pacs-ai evaluate``, ``explain``, ``export`` and ``quantise``, for the network of a run."""
 
-import shutil
 import sys
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from pacs_ai.errors import ConfigError, PrecisionRefused
+from pacs_ai.errors import PrecisionRefused
+from training.cli.opening import network_of, open_run
 from training.cli.options import AsJson, Device, RunFolder, prepare, print_result
-from training.recipe.recipe import Recipe, load_recipe, with_data
-from training.run.run import RECIPE, STATE, Run, Stopwatch
-
-TRIAL = "trial"
+from training.cli.other_data import evaluate_other_data
+from training.run.checks import require_network
+from training.run.disk import make_folder
+from training.run.run import Stopwatch
 
 OtherData = Annotated[
     Path | None,
@@ -84,24 +83,17 @@ def evaluate(
     that name in evaluation, with the difference to the test split of the run. A repetition
     replaces these files; the same run gives the same figures.
     """
-    opened, watch = _open(run, device, limit), Stopwatch()
-    from training.data import build_dataset, build_other
+    if data is not None:
+        evaluate_other_data(run, data, device, limit, as_json=as_json)
+        return
+    opened, watch = open_run(run, device, limit), Stopwatch()
+    from training.data import build_dataset
     from training.evaluate import evaluate as evaluate_run
-    from training.evaluate import evaluate_other
 
-    if data is None:
-        recipe = opened.recipe
-        result = evaluate_run(opened, recipe, build_dataset(recipe, opened), _network(opened))
-        opened.finish("evaluate", result.summary(), watch.seconds)
-        report = opened.evaluation / "report.html"
-    else:
-        other = _run_of(opened, data, limit)
-        name, found = other.folder.name, build_other(other.recipe, other, Run.open(run))
-        network, studies = _network(opened), found.studies
-        result = evaluate_other(
-            opened, opened.recipe, found.test, network, name, found.notes, studies=studies
-        )
-        report = other.folder / "report.html"
+    recipe = opened.recipe
+    result = evaluate_run(opened, recipe, build_dataset(recipe, opened), network_of(opened))
+    opened.finish("evaluate", result.summary(), watch.seconds)
+    report = opened.evaluation / "report.html"
     print_result(result.summary(), as_json=as_json, otherwise=f"the report is {report}")
 
 
@@ -114,12 +106,13 @@ def explain(
     class, deletion and insertion curves, and the pointing game if boxes of the findings are known.
     A repetition replaces these files.
     """
-    opened, watch = _open(run, device, limit), Stopwatch()
+    opened, watch = open_run(run, device, limit, calibrated=True), Stopwatch()
     from training.data import build_dataset
     from training.explain import explain as explain_run
 
     recipe = opened.recipe
-    found = explain_run(opened, recipe, build_dataset(recipe, opened), _network(opened, plain=True))
+    network = network_of(opened, plain=True)
+    found = explain_run(opened, recipe, build_dataset(recipe, opened), network)
     summary = {"measured": found["measured"]}
     opened.finish("explain", summary, watch.seconds)
     page = opened.explain / "explain.html"
@@ -133,14 +126,19 @@ def export(
 
     A repetition replaces the bundle when the new one is complete.
     """
-    opened, watch = _open(run, device), Stopwatch()
+    opened, watch = open_run(run, device), Stopwatch()
+    from training.bundle.card import check_results
     from training.bundle.export import export as export_run
+    from training.bundle.target import checked_target
     from training.data import build_dataset
     from training.evaluate.publish import calibration_of
 
+    require_network(opened, finished=True)
+    check_results(opened)
+    make_folder(checked_target((out or opened.bundle).resolve()).parent)
     recipe, calibration = opened.recipe, calibration_of(opened)
     dataset = build_dataset(recipe, opened)
-    folder = export_run(opened, recipe, dataset, _network(opened), calibration, out)
+    folder = export_run(opened, recipe, dataset, network_of(opened), calibration, out)
     summary = {"bundle": str(folder)}
     opened.finish("export", summary, watch.seconds)
     said = f"the bundle is {folder}; try it: pacs-ai infer --model {folder} PATH"
@@ -165,11 +163,12 @@ def quantise(
     if images:
         _quantise_with(images, bundle, device, as_json=as_json)
         return
-    opened = _open(run or bundle.resolve().parent, device)
+    opened = open_run(run or bundle.resolve().parent, device)
+    from training.bundle.quantise import checked_bundle, table
     from training.bundle.quantise import quantise as quantise_bundle
-    from training.bundle.quantise import table
     from training.data import build_dataset
 
+    checked_bundle(opened, bundle.resolve())
     recipe = opened.recipe
     found = quantise_bundle(opened, recipe, build_dataset(recipe, opened), bundle.resolve())
     print_result(found, as_json=as_json, otherwise=table(found))
@@ -184,80 +183,3 @@ def _quantise_with(images: list[Path], bundle: Path, device: str | None, *, as_j
 
     found = quantise_folder(bundle.resolve(), images, lambda line: print(line, file=sys.stderr))
     print_result(found, as_json=as_json, otherwise=f"{found['bundle']}: {found['summary']}")
-
-
-def _open(folder: Path, device: str | None, limit: int | None = None) -> Run:
-    prepare(device)
-    run = Run.open(folder)
-    return run if limit is None else _trial_of(run, limit)
-
-
-def _trial_of(run: Run, limit: int) -> Run:
-    """Make a trial run with few patients, and the network and calibration of a run."""
-    from training.data.report import FILE
-    from training.data.split_file import limited, read_split, write_split
-    from training.evaluate.internal import TEST_SCORES
-    from training.evaluate.publish import CALIBRATION
-
-    folder = run.folder / TRIAL
-    shutil.rmtree(folder, ignore_errors=True)
-    trial = Run.create(run.recipe.model_copy(update={"limit": limit}), folder)
-    for path in (
-        run.best,
-        run.folder / FILE,
-        run.evaluation / CALIBRATION,
-        run.evaluation / TEST_SCORES,
-    ):
-        if path.exists():
-            target = folder / path.relative_to(run.folder)
-            target.parent.mkdir(exist_ok=True)
-            shutil.copyfile(path, target)
-    write_split(trial.split, limited(read_split(run.split), limit).rows)
-    return trial
-
-
-def _network(run: Run, *, plain: bool = False) -> Any:  # noqa: ANN401 - a network of Keras, which is not imported yet
-    """Load the network that is served, or a plain one: with one view of the image."""
-    from training.learn.environment import environment
-    from training.learn.train import load_network, load_served_network
-
-    with environment(run.recipe):
-        return load_network(run) if plain else load_served_network(run)
-
-
-def _run_of(run: Run, data: Path, limit: int | None) -> Run:
-    """Create the run folder for the evaluation on other data; an old one is removed."""
-    folder = run.evaluation / data.stem
-    other = _recipe_of(run.folder / RECIPE, data).model_copy(update={"limit": limit})
-    if (folder / STATE).exists():
-        shutil.rmtree(folder)
-    return Run.create(other, folder)
-
-
-def _recipe_of(path: Path, data: Path) -> Recipe:
-    """Return the recipe of a run with other data, all of which is evaluated.
-
-    Raises
-    ------
-    ConfigError
-        If ``data`` is neither a folder nor a TOML file with a section ``[data]``.
-    """
-    recipe = load_recipe(path)
-    if not data.is_dir():
-        return with_data(recipe, *_sections(data), data.resolve().parent)
-    labels = data / "labels.csv"
-    section = {"source": "pictures", "folder": str(data.resolve())}
-    section |= {"labels": str(labels.resolve())} if labels.exists() else {}
-    return with_data(recipe, section, {}, data)
-
-
-def _sections(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the sections ``[data]`` and ``[split]``; the second may be missing."""
-    try:
-        whole = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"--data {path}: neither a folder nor a TOML file") from error
-    found, split = whole.get("data"), whole.get("split", {})
-    if not isinstance(found, dict) or not isinstance(split, dict):
-        raise ConfigError(f"--data {path}: has no section [data]")
-    return found, split

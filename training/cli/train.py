@@ -64,9 +64,10 @@ def train(
     if in_folds and (until is not None or find_lr):
         raise ConfigError("--until and --find-lr do not go together with split.folds")
     prepare(device)
-    from training.pipeline import Pipeline, run_pipeline
+    from training.pipeline import Pipeline, check_step, run_pipeline
     from training.run.run import Run
 
+    check_step(until)
     run = Run.start(chosen, folder_of(chosen, out), resume=resume)
     if find_lr:
         from training.learn.lr_finder import find_learning_rate
@@ -93,12 +94,14 @@ def finetune(
 ) -> None:
     """Fine-tune the network of a run; keep the result only if it is better on validation.
 
-    The later steps (evaluate, explain, export) have to be repeated: pacs-ai train
-    RUN/recipe.toml --out RUN --resume does it.
+    It starts from the network before any fine-tuning. The later steps (evaluate, explain, export)
+    have to be repeated: pacs-ai train RUN/recipe.toml --out RUN --resume does it.
     """
     prepare(device)
+    from training.learn.finetune import check_layers
     from training.pipeline import Pipeline
     from training.recipe.learning import Finetune
+    from training.run.checks import require_training
     from training.run.run import Run
 
     opened = Run.open(run)
@@ -107,9 +110,13 @@ def finetune(
         for key, value in (("unfreeze", tuple(unfreeze or ())), ("epochs", epochs))
         if value
     }
-    section = opened.recipe.finetune or Finetune()
-    opened.alter(finetune=section.model_copy(update=given))
-    Pipeline(opened).run_step("finetune")
+    section = (opened.recipe.finetune or Finetune()).model_copy(update=given)
+    check_layers(opened.recipe.model_copy(update={"finetune": section}))
+    require_training(opened)
+    pipeline = Pipeline(opened)
+    _ = pipeline.dataset  # an error of the data leaves the run as it is
+    opened.alter(finetune=section)
+    pipeline.run_step("finetune")
     print_result(opened.summary("finetune"), as_json=as_json, otherwise=f"the run is in {run}")
 
 
@@ -142,12 +149,14 @@ def tune(
     prepare(device)
     from training.learn.tune import tune as tune_recipe
     from training.pipeline import Pipeline
+    from training.run.checks import refuse_trained
     from training.run.run import Run
 
     folder = folder_of(chosen, out)
     run = Run.start(
         chosen, folder if out else folder.with_name(f"{folder.name}-tuning"), resume=resume
     )
+    refuse_trained(run)
     found = tune_recipe(run, run.recipe, Pipeline(run).dataset, trials=trials, epochs=epochs)
     print_result(
         found, as_json=as_json, otherwise=f"the best of {found['trials']} trials: {found['best']}"

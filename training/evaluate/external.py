@@ -32,6 +32,7 @@ def evaluate_other(
     notes: Sequence[str] = (),
     *,
     studies: Mapping[str, Sequence[Path]] | None = None,
+    folder: Path | None = None,
 ) -> EvaluationResult:
     """Evaluate a trained network on other data, with its own temperature and thresholds.
 
@@ -52,6 +53,8 @@ def evaluate_other(
         What was left out of them, and why.
     studies
         The files of the studies of the samples; see `Dataset`.
+    folder
+        Where the files are written instead.
 
     Raises
     ------
@@ -65,11 +68,12 @@ def evaluate_other(
     classifier = TrainedNetwork(network)
     run.log(f"running the network on {len(samples)} images: {name}")
     scores = score(classifier, samples, recipe, studies=studies)
-    folder = run.evaluation / name
+    folder = folder or run.evaluation / name
     folder.mkdir(exist_ok=True)
     scores.save(folder / TEST_SCORES)
     both = [unit for unit in units_of(internal) if unit in units_of(scores)]
-    figures = headline(recipe, calibration, scores, f"external test: {name}", notes) | {
+    figures = headline(recipe, calibration, scores, f"external test: {name}", notes)
+    figures |= run.provenance("evaluate").to_dict() | {
         "drop": {
             unit: drop(
                 cases_of(unit, internal, question, calibration),

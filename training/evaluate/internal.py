@@ -82,9 +82,6 @@ def evaluate(run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model) -
         scored.append(score(classifier, samples, recipe, probe, dataset.studies))
     validation_scores, scores = scored
     calibration = calibrate(validation_scores, question, recipe.evaluation)
-    validation_scores.save(run.folder / VALIDATION_SCORES)
-    scores.save(run.evaluation / TEST_SCORES)
-    atomic_write(run.evaluation / CALIBRATION, as_json(calibration.to_dict()))
     run.log("measuring the brightness of training images, for a baseline")
     baselines = make_baselines(recipe, dataset.train, (validation_scores, scores), probes)
     known = {name: each.on_validation for name, each in baselines.items()}
@@ -92,16 +89,22 @@ def evaluate(run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model) -
     for warning in warned:
         run.log(warning)
     run.log(f"drawing patients {recipe.evaluation.resamples} times for the intervals")
-    figures = headline(recipe, calibration, scores, "internal test", dataset.notes) | {
+    made_from = run.provenance("evaluate").to_dict()
+    figures = headline(recipe, calibration, scores, "internal test", dataset.notes) | made_from
+    figures |= {
         "warnings": warned,
         "calibration": calibration_gain(
             validation_scores, question, calibration, recipe.evaluation
         ),
         **evaluate_scores(scores, question, calibration, recipe.evaluation, baselines),
     }
+    validation_scores.save(run.folder / VALIDATION_SCORES)
+    scores.save(run.evaluation / TEST_SCORES)
     publish(
         run.evaluation, figures, scores, dataset.test, classifier, recipe, calibration=calibration
     )
+    # The calibration comes last: later steps use the files above only if it fits the network.
+    atomic_write(run.evaluation / CALIBRATION, as_json(calibration.to_dict() | made_from))
     return EvaluationResult(figures, calibration)
 
 

@@ -18,6 +18,8 @@ from training.evaluate.worst import draw_errors, worst_errors
 from training.recipe.recipe import Recipe
 from training.report.evaluation_page import write_report
 from training.report.pictures import png
+from training.run.checks import require_fit, step_command
+from training.run.provenance import Provenance
 from training.run.run import Run
 from training.statistics.calibration import Calibration
 
@@ -57,16 +59,18 @@ def calibration_of(run: Run) -> Calibration:
     Raises
     ------
     DataError
-        If the run is not evaluated yet.
+        If the run is not evaluated yet, or with another network, split or recipe.
     """
     try:
         found = json.loads((run.evaluation / CALIBRATION).read_text(encoding="utf-8"))
-        return Calibration.from_dict(found)
+        calibration = Calibration.from_dict(found)
     except (OSError, ValueError, KeyError) as error:
         raise DataError(
             f"the run in {run.folder} is not evaluated on its own test split yet: "
-            f"pacs-ai evaluate {run.folder}"
+            f"{step_command(run, 'evaluate')}"
         ) from error
+    require_fit(run, "evaluate", Provenance.read(found), f"the calibration of {run.folder}")
+    return calibration
 
 
 def headline(

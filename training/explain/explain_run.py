@@ -29,6 +29,7 @@ from training.explain.saliency import METHODS
 from training.recipe.recipe import Recipe
 from training.report.explanation_page import write_page
 from training.report.pictures import as_rgb, enlarge, frame, grey_of, mosaic, overlay, png
+from training.run.disk import draft_of
 from training.run.run import Run
 from training.statistics.calibration import Calibration
 
@@ -72,12 +73,27 @@ def explain(run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model) ->
     dict
         The content of ``explain.json``: under ``measured`` the figures with their intervals.
     """
-    config, folder, classifier = recipe.explanation, run.explain, TrainedNetwork(network)
-    shown = evenly_by_class(dataset.test, config.images)
+    calibration = calibration_of(run)
+    layers = choose_layers(network, recipe.explanation.layers)
+    with draft_of(run.explain) as draft:
+        return _explain_in(draft, run, recipe, dataset.test, network, (layers, calibration))
+
+
+def _explain_in(
+    folder: Path,
+    run: Run,
+    recipe: Recipe,
+    test: Sequence[Sample],
+    network: keras.Model,
+    given: tuple[Sequence[str], Calibration],
+) -> dict[str, object]:
+    """Write all files of an explanation into a folder; ``given`` are layers and calibration."""
+    (layers, calibration), config = given, recipe.explanation
+    classifier = TrainedNetwork(network)
+    shown = evenly_by_class(test, config.images)
     run.log(f"drawing heat maps of {len(shown)} images")
     images = draw_overlays(classifier, shown, recipe, folder)
     example = next((s for s in shown if _finding(s, recipe) is not None), shown[0])
-    layers = choose_layers(network, config.layers)
     run.log("drawing feature maps and maximised activations")
     seen = next(iter(run_batches(classifier, [example], recipe.input, 1)))[1].x
     for number, layer in enumerate(layers):
@@ -87,8 +103,8 @@ def explain(run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model) ->
         maximised = maximise_activation(network, k, recipe.input, config.steps)
         atomic_write(folder / f"class-{k}.png", png(maximised))
     run.log("measuring how faithful the heat maps are")
-    pointing = measure_pointing(classifier, dataset.test, recipe)
-    faithfulness, curves = measure_curves(classifier, dataset.test, recipe, calibration_of(run))
+    pointing = measure_pointing(classifier, test, recipe)
+    faithfulness, curves = measure_curves(classifier, test, recipe, calibration)
     resamples = recipe.evaluation.resamples
     measured = {
         **means(pointing.values, pointing.patients, resamples),
@@ -100,10 +116,11 @@ def explain(run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model) ->
         "classes": [entry.name for entry in recipe.classes],
         "images": images,
         "example": image_key(example),
-        "layers": layers,
+        "layers": list(layers),
         "boxes": len(pointing.patients),
         "measured": jsonable(measured),
         "curves": jsonable(curves),
+        **run.provenance("explain").to_dict(),
     }
     atomic_write(folder / EXPLAINED, as_json(found))
     write_page(folder)

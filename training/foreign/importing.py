@@ -18,15 +18,16 @@ from pacs_ai.model.predict import activate
 from pacs_ai.model.runtime import Runtime
 from pacs_ai.model.self_test import SelfTest
 from pacs_ai.model.spec import InputSpec
-from training.bundle.draft import checked_target, draft_of
 from training.bundle.manifest import write_manifest
 from training.bundle.self_test import sample_images, write_self_test
+from training.bundle.target import checked_target
 from training.foreign.card import Facts, import_card
 from training.foreign.given import Given, input_of, read_network, scores_of
 from training.foreign.head import Head, find_head, flat_head
 from training.foreign.labels import read_labels
 from training.foreign.rewrite import PREFIX, NetworkInput, rewritten
 from training.foreign.settings import InputFile, Said, input_spec, read_preprocess
+from training.run.disk import draft_of
 
 Floats = npt.NDArray[np.float32]
 Activation = Literal["softmax", "sigmoid"]

@@ -16,6 +16,7 @@ import keras
 from pacs_ai.files import atomic_write
 from training.learn.checkpoint import Position, load_state, save_state
 from training.learn.finite import refuse_not_finite
+from training.learn.losses import CROSS_ENTROPY
 from training.learn.schedules import learning_rate_of
 from training.networks.weights import save_weights
 from training.recipe.learning import Optimisation
@@ -173,7 +174,7 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
 def monitored_value(logs: Mapping[str, float], monitor: str) -> float:
     """Return the value that chooses the best epoch; lower is better (others change their sign)."""
     value = next(float(logs[key]) for key in (monitor, f"class_{monitor}") if key in logs)
-    return value if monitor == "loss" else -value
+    return value if monitor in ("loss", CROSS_ENTROPY) else -value
 
 
 def as_csv(rows: list[dict[str, float]]) -> str:

@@ -1,13 +1,13 @@
 """Fine-tune: unfreeze the network stage by stage, at a low learning rate; keep the better one."""
 
 import math
-import shutil
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import keras
 from keras import layers
 
-from pacs_ai.errors import ConfigError
+from pacs_ai.errors import ConfigError, DataError
 from pacs_ai.files import atomic_write
 from training.data.samples import Dataset
 from training.data.sampling import steps_per_epoch
@@ -18,17 +18,23 @@ from training.learn.distribute import devices
 from training.learn.environment import environment
 from training.learn.finite import refuse_not_finite
 from training.learn.loop import learn
+from training.learn.losses import CROSS_ENTROPY, cross_entropy
 from training.learn.schedules import build_optimizer
 from training.learn.tensorboard import TensorBoardScalars
 from training.learn.train import load_network, load_splits
 from training.learn.training_task import TrainingTask, compile_model, image_task
-from training.networks import base_layers
+from training.networks import base_layers, build_network
 from training.networks.weights import load_weights
 from training.recipe.learning import Finetune, Optimisation
 from training.recipe.recipe import Recipe
+from training.run.provenance import file_digest
 from training.run.run import Run
 
 ALL = "all"
+_TRAINED, _TUNED = "trained.weights.npz", "finetuned.weights.npz"
+_MONITOR = CROSS_ENTROPY
+"""Chooses the best epoch, whatever ``optimisation.monitor`` is. The loss will not do: its
+regularisation counts only the layers that learn, so it differs between phases."""
 
 
 def finetune(run: Run, recipe: Recipe, dataset: Dataset) -> Mapping[str, object]:
@@ -53,13 +59,21 @@ def finetune(run: Run, recipe: Recipe, dataset: Dataset) -> Mapping[str, object]
     ------
     ConfigError
         If no layer has a name that ``finetune.unfreeze`` gives.
+    DataError
+        If the network that training made is missing.
+
+    Notes
+    -----
+    Start and epochs are compared by the plain cross-entropy on validation: without label smoothing,
+    class weights, regularisation and the loss of the heat map.
     """
     if recipe.finetune is None:
         return {"kept": "start", "why": "the recipe has no [finetune]"}
-    trained, tuned = run.folder / "trained.weights.npz", run.folder / "finetuned.weights.npz"
-    if not trained.exists():
-        atomic_write(trained, run.best.read_bytes())
-    shutil.copyfile(trained, run.best)
+    trained, tuned = starting_weights(run), run.folder / _TUNED
+    if not run.checkpoint("finetune").exists():
+        tuned.unlink(missing_ok=True)  # of an earlier fine-tuning
+    if file_digest(run.best) != file_digest(trained):
+        atomic_write(run.best, trained.read_bytes())
     stores = load_splits(run, recipe, dataset)
     with environment(recipe), devices(recipe.optimisation.devices):
         network = load_network(run)
@@ -74,20 +88,71 @@ def finetune(run: Run, recipe: Recipe, dataset: Dataset) -> Mapping[str, object]
             _set_trainable(network, learns, recipe.finetune)
             task = image_task(recipe, network, *stores)
             optimizer = build_optimizer(phase.config, phase.steps, phase.epochs)
-            compile_model(task.model, recipe, optimizer)
+            compile_model(task.model, recipe, optimizer, cross_entropy(recipe))
             callbacks = [TensorBoardScalars(run.tensorboard / phase.name)]
             found = learn(run, network, task, phase, start=found, extra=callbacks)
     draw_curves(found.rows, run.plots / "finetune.png")
+    return _keep_better(run, tuned, before, found)
+
+
+def starting_weights(run: Run) -> Path:
+    """Return the file of the network that fine-tuning starts from, made by training.
+
+    Raises
+    ------
+    DataError
+        If training is not finished, or the file was replaced.
+    """
+    trained, made = run.folder / _TRAINED, run.recorded("train")
+    if made is None or not made.weights:  # by an older version, which kept no hashes
+        if not trained.exists():
+            atomic_write(trained, run.best.read_bytes())
+        return trained
+    if file_digest(trained) != made.weights:
+        if file_digest(run.best) != made.weights:
+            raise DataError(
+                f"neither {trained} nor {run.best} is the network that this run trained: put the "
+                "file back as it was, or train in another folder"
+            )
+        atomic_write(trained, run.best.read_bytes())
+    return trained
+
+
+def discard_begun(run: Run) -> None:
+    """Remove the state of a fine-tuning that was not finished."""
+    run.checkpoint("finetune").unlink(missing_ok=True)
+    (run.folder / _TUNED).unlink(missing_ok=True)
+
+
+def check_layers(recipe: Recipe) -> None:
+    """Check the layer names of ``[finetune]``; nothing is trained or loaded.
+
+    Raises
+    ------
+    ConfigError
+        If no layer has a name that ``finetune.unfreeze`` gives.
+    """
+    if recipe.finetune is not None:
+        plain = recipe.network.model_copy(update={"weights": "none"})
+        network = build_network(recipe.input, plain, len(recipe.classes))
+        layers_from(network, recipe.finetune.unfreeze)
+
+
+def _keep_better(run: Run, tuned: Path, before: float, found: Position) -> Mapping[str, object]:
+    """Let the fine-tuned network replace the one from before, if it is better on validation."""
     better = tuned.exists() and found.best is not None and found.best < before
+    reached = before if found.best is None else found.best
     if better:
         atomic_write(run.best, tuned.read_bytes())
+        run.log(f"fine-tuning improved validation: {_MONITOR} {before:.4f} before, {reached:.4f}")
     else:
-        run.log("fine-tuning did not improve validation: the network from before is kept")
+        run.log(
+            f"fine-tuning did not improve validation: the network from before is kept ({_MONITOR} "
+            f"{before:.4f})"
+        )
     kept = "fine-tuned" if better else "start"
-    return {"kept": kept, "monitor": recipe.optimisation.monitor, "start": before} | {
-        "best": found.best,
-        "epochs": len(found.rows),
-    }
+    figures = {"start": before, "best": reached, "epochs": len(found.rows)}
+    return {"kept": kept, "monitor": _MONITOR, **figures}
 
 
 def plan_phases(
@@ -168,6 +233,7 @@ def _finetune_settings(config: Optimisation, finetune: Finetune) -> Optimisation
             "schedule": "constant",
             "warmup_epochs": 0.0,
             "average": 0.0,
+            "monitor": _MONITOR,
         }
     )
 
@@ -179,7 +245,7 @@ def _next_phase(found: Position, number: int) -> Position:
 
 def _validate(task: TrainingTask, recipe: Recipe) -> float:
     """Compute the monitored value on validation, before fine-tuning."""
-    compile_model(task.model, recipe, keras.optimizers.Adam())
+    compile_model(task.model, recipe, keras.optimizers.Adam(), cross_entropy(recipe))
     logs = task.model.evaluate(task.validation, return_dict=True, verbose=0)
     refuse_not_finite(logs, recipe.optimisation, "finetune: before the first epoch")
-    return monitored_value(logs, recipe.optimisation.monitor)
+    return monitored_value(logs, _MONITOR)

@@ -5,6 +5,7 @@ from keras import ops
 
 from training.recipe.recipe import Recipe
 
+CROSS_ENTROPY = "cross_entropy"
 _TINY = 1e-6
 
 
@@ -61,6 +62,18 @@ class MaskedCrossentropy(keras.losses.Loss):  # type: ignore[misc]
             each = each * (1.0 - right) ** self._gamma
         count = ops.maximum(ops.sum(known, axis=-1), 1.0)
         return ops.sum(each * known, axis=-1) / count
+
+
+def cross_entropy(recipe: Recipe) -> keras.metrics.Metric:
+    """Return the plain cross-entropy on logits that fits the recipe, named ``cross_entropy``.
+
+    Unlike the loss it has no label smoothing, no focal weights and no regularisation, so it is the
+    same quantity for two networks that were trained in different ways. Labels of -1 are left out.
+    """
+    if recipe.release.activation == "softmax":
+        return keras.metrics.CategoricalCrossentropy(name=CROSS_ENTROPY, from_logits=True)
+    masked = MaskedCrossentropy(label_smoothing=0.0, focal_gamma=0.0)
+    return keras.metrics.MeanMetricWrapper(masked.call, name=CROSS_ENTROPY)
 
 
 def box_loss(boxed: keras.KerasTensor, found: keras.KerasTensor) -> keras.KerasTensor:

@@ -95,17 +95,20 @@ def build_training_model(recipe: Recipe, network: keras.Model) -> keras.Model:
 
 
 def compile_model(
-    model: keras.Model, recipe: Recipe, optimizer: keras.optimizers.Optimizer
+    model: keras.Model,
+    recipe: Recipe,
+    optimizer: keras.optimizers.Optimizer,
+    *measures: keras.metrics.Metric,
 ) -> None:
-    """Give a model its loss, its optimiser and its metrics."""
-    loss, measures = class_loss(recipe), metrics_of(recipe)
+    """Give a model its loss, its optimiser, its metrics, and further ones."""
+    loss, measured = class_loss(recipe), [*metrics_of(recipe), *measures]
     if isinstance(model.output, dict):
         model.compile(
             optimizer,
             {CLASS: loss, MAP: box_loss},
             loss_weights={CLASS: 1.0, MAP: recipe.optimisation.map_weight},
-            metrics={CLASS: measures},
+            metrics={CLASS: measured},
             jit_compile=False,
         )
     else:
-        model.compile(optimizer, loss, metrics=measures, jit_compile=False)
+        model.compile(optimizer, loss, metrics=measured, jit_compile=False)

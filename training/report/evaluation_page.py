@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from training.report import plots, tables
-from training.report.html import image, read_values, write_page
+from training.report.html import image, provenance_section, read_values, write_page
 from training.report.names import NAMES, describe_set, describe_threshold
 
 FIGURES, ERRORS, REPORT = "figures.json", "errors", "report.html"
@@ -52,6 +52,7 @@ def write_report(folder: Path) -> Path:
             tables.agreement_section(figures),
             _errors(figures, pictures),
             _notes(figures),
+            provenance_section(figures),
         ],
     )
     return folder / REPORT

@@ -22,7 +22,12 @@ def write_page(folder: Path) -> Path:
     """
     found = html.read_values(folder / EXPLAINED, "explain the run again")
     title = f"{found['model']['name']} {found['model']['version']}: explanation"
-    sections = (_faithfulness(found), _overlays(found, folder), _inside(found, folder))
+    sections = (
+        _faithfulness(found),
+        _overlays(found, folder),
+        _inside(found, folder),
+        html.provenance_section(found),
+    )
     html.write_page(folder / PAGE, title, "", sections)
     return folder / PAGE
 

@@ -2,13 +2,14 @@
 
 import base64
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from pacs_ai.errors import DataError
 from pacs_ai.files import atomic_write
+from training.run.provenance import Provenance
 
 _STYLE = Path(__file__).with_name("style.css")
 
@@ -38,6 +39,15 @@ def write_page(path: Path, title: str, lead: str, sections: Iterable[str]) -> No
         f"<style>{_STYLE.read_text(encoding='utf-8')}</style></head>\n<body><main>"
         f"<header><h1>{escape(title)}</h1>{lead}</header>\n{body}\n</main></body></html>\n",
     )
+
+
+def provenance_section(values: Mapping[str, Any]) -> str:
+    """Write the hashes of what the values of a page were made from, "" if they are not recorded."""
+    found = Provenance.read(values)
+    if found is None:
+        return ""
+    lines = "".join(f"<li><code>{escape(line)}</code></li>" for line in found.lines())
+    return f"<section><h2>Made from</h2><ul>{lines}</ul></section>"
 
 
 def image(png: bytes, label: str) -> str:

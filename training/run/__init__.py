@@ -1,1 +1,1 @@
-"""The folder of a run, and its disk."""
+"""The folder of a run, what its results were made from, and its disk."""

@@ -1,11 +1,15 @@
 """Folders of a run, and clear errors for a full disk."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pacs_ai.errors import NoSpace
 from pacs_ai.files import is_full, translated
+
+DRAFT = ".draft"
+"""End of the name of a folder that is not complete yet."""
 
 
 @contextmanager
@@ -43,3 +47,28 @@ def make_folder(folder: Path) -> Path:
     ):
         folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@contextmanager
+def draft_of(folder: Path) -> Iterator[Path]:
+    """Give a new folder to write in, which takes the place of ``folder`` when the block ends.
+
+    If the block ends with an error, the draft is removed and ``folder`` is as it was before.
+
+    Raises
+    ------
+    NoSpace
+        If the disk is full.
+    StorageError
+        If the draft cannot be created.
+    """
+    draft = folder.with_name(f"{folder.name}{DRAFT}")
+    shutil.rmtree(draft, ignore_errors=True)
+    make_folder(draft)
+    try:
+        yield draft
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+    draft.rename(folder)

@@ -13,12 +13,14 @@
     history.csv  tensorboard/  plots/  evaluation/  explain/  bundle/
 
 A step is finished when ``run.json`` says so, and ``run.json`` is written last: a run that was
-killed continues at the step that was not finished.
+killed continues at the step that was not finished. ``run.json`` also has the hashes of what each
+step was made from; see `training.run.provenance`.
 """
 
 import json
 import platform
 import time
+import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -30,12 +32,14 @@ from rich.console import Console
 from pacs_ai import __version__
 from pacs_ai.errors import ConfigError
 from pacs_ai.files import atomic_write
+from training.recipe.data import Strict
 from training.recipe.recipe import Recipe, load_recipe
 from training.recipe.toml import dumps
 from training.run.disk import make_folder
+from training.run.provenance import SPLIT, STEPS, WEIGHTS, Provenance
 
 RECIPE, STATE = "recipe.toml", "run.json"
-STEPS = ("download", "dataset", "train", "finetune", "evaluate", "explain", "export")
+_BEGUN = "begun"
 
 _COMPUTES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "numpy", "pydicom", "onnx")
 
@@ -53,6 +57,7 @@ class Run:
         self.folder = folder
         self.console = Console(stderr=True)
         self.recipe = load_recipe(folder / RECIPE)
+        self._written = tomllib.loads((folder / RECIPE).read_text(encoding="utf-8"))
         self._state: dict[str, object] = _read(folder / STATE)
 
     @classmethod
@@ -124,23 +129,50 @@ class Run:
         found = self._steps.get(step, {}).get("summary", {})
         return dict(found) if isinstance(found, Mapping) else {}
 
+    def provenance(self, step: str) -> Provenance:
+        """Return the hashes of what a step is made from, as the run is now."""
+        return Provenance.of(self.folder, self._written, step)
+
+    def recorded(self, step: str) -> Provenance | None:
+        """Return the hashes of what a finished step was made from.
+
+        None if the step is not finished, or was finished by a version that did not record them.
+        """
+        return Provenance.read(self._steps.get(step))
+
+    def begun(self, step: str) -> Provenance | None:
+        """Return the hashes of what a step was begun with, None if it was not begun."""
+        return Provenance.read(self._begun.get(step))
+
+    def begin(self, step: str) -> None:
+        """Mark a step as begun and not finished, and record what it is made from."""
+        self._steps.pop(step, None)
+        self._begun[step] = self.provenance(step).to_dict()
+        self._save()
+
     def finish(self, step: str, summary: Mapping[str, object], seconds: float) -> None:
-        """Mark a step as finished, and save its summary."""
-        self._steps[step] = {"seconds": round(seconds, 1), "summary": dict(summary)}
-        atomic_write(self.folder / STATE, json.dumps(self._state, indent=1))
+        """Mark a step as finished; save its summary, and what it was made from."""
+        said = {"seconds": round(seconds, 1), "summary": dict(summary)}
+        self._steps[step] = said | self.provenance(step).to_dict()
+        self._begun.pop(step, None)
+        self._save()
 
     def forget(self, *steps: str) -> None:
         """Mark steps as unfinished, because an earlier step has changed."""
         for step in steps:
             self._steps.pop(step, None)
-        atomic_write(self.folder / STATE, json.dumps(self._state, indent=1))
+        self._save()
 
-    def alter(self, **sections: object) -> None:
+    def alter(self, **sections: Strict) -> None:
         """Change sections of the recipe, and mark fine-tuning and all later steps as unfinished."""
         self.recipe = self.recipe.model_copy(update=sections)
-        written = self.recipe.model_dump(mode="json", exclude_none=True)
+        dumped = {
+            name: section.model_dump(mode="json", exclude_none=True)
+            for name, section in sections.items()
+        }
+        self._written = self._written | dumped
         self.forget(*STEPS[STEPS.index("finetune") :])
-        atomic_write(self.folder / RECIPE, dumps(written))
+        atomic_write(self.folder / RECIPE, dumps(self._written))
 
     def log(self, text: str) -> None:
         """Print a line to standard error, and append it to ``log.txt``."""
@@ -158,6 +190,9 @@ class Run:
         """Random seed of the run."""
         return self.recipe.optimisation.seed
 
+    def _save(self) -> None:
+        atomic_write(self.folder / STATE, json.dumps(self._state, indent=1))
+
     @property
     def _steps(self) -> dict[str, dict[str, object]]:
         steps = self._state["steps"]
@@ -165,9 +200,15 @@ class Run:
         return steps
 
     @property
+    def _begun(self) -> dict[str, dict[str, object]]:
+        begun = self._state.setdefault(_BEGUN, {})
+        assert isinstance(begun, dict)  # noqa: S101 - `begin` wrote it so
+        return begun
+
+    @property
     def split(self) -> Path:
         """File of the split, which later steps use as it is."""
-        return self.folder / "split.csv"
+        return self.folder / SPLIT
 
     @property
     def learned(self) -> Path:
@@ -177,7 +218,7 @@ class Run:
     @property
     def best(self) -> Path:
         """File of the best weights."""
-        return self.folder / "best.weights.npz"
+        return self.folder / WEIGHTS
 
     def checkpoint(self, step: str) -> Path:
         """Return the file of the state of an unfinished step."""
@@ -205,8 +246,8 @@ class Run:
 
     @property
     def explain(self) -> Path:
-        """Folder of the explanation, created if needed."""
-        return self._made("explain")
+        """Folder of the explanation."""
+        return self.folder / "explain"
 
     @property
     def cache(self) -> Path:
