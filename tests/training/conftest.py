@@ -13,6 +13,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 from pacs_ai.phantom import read_labels, write_phantom_collection, write_phantom_study
 from tests.training.nbia_server import NbiaServer, serving
+from tests.training.quick_run import Command, command_of, write_recipe
 from training.data.samples import Dataset, Sample
 from training.recipe.recipe import Recipe, load_recipe
 
@@ -26,6 +27,8 @@ if importlib.util.find_spec("keras") is None and not os.environ.get("CI"):
         "test_quantise.py",
         "test_export.py",
         "test_finetune.py",
+        "test_arguments.py",
+        "test_provenance.py",
         "test_network.py",
         "test_train.py",
         "test_weights.py",
@@ -118,6 +121,22 @@ def labelled_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("labelled")
     write_phantom_collection(folder, 28, seed=21)
     return folder
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of squares with all its steps; a test that changes it takes a copy."""
+    from training.pipeline import run_pipeline  # noqa: PLC0415 - needs the train extra
+    from training.run.run import Run  # noqa: PLC0415
+
+    home = tmp_path_factory.mktemp("finished")
+    run_pipeline(Run.create(load_recipe(write_recipe(home)), home / "run"))
+    return home / "run"
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    return command_of(capsys, monkeypatch)
 
 
 @pytest.fixture

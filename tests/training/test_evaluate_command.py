@@ -1,34 +1,20 @@
 """``evaluate``, ``explain``, ``export`` and ``quantise`` as a user runs them, on squares."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from pacs_ai.cli import run as pacs_ai
 from pacs_ai.model.bundle import load_bundle
-from tests.training.toys import toy_recipe, toy_samples
+from tests.training.quick_run import Command, pictures
+from tests.training.toys import toy_recipe
 from training.networks import build_network
 from training.networks.weights import save_weights
 from training.recipe.recipe import load_recipe
 from training.run.run import Run
 
 pytestmark = pytest.mark.train
-
-KINDS = ("empty", "bright", "dark")
-
-
-def pictures(folder: Path, seed: int, *, of: int, split: bool = True) -> Path:
-    """Write pictures with ``labels.csv``, each of a patient of its own pair."""
-    rows = ["file,label,split,patient"]
-    for index, sample in enumerate(toy_samples(folder, of, seed)):
-        part = ("train", "validation", "test")[index // 6 % 3] if split else ""
-        label = KINDS[sample.labels[0]]
-        rows.append(f"{sample.path.name},{label},{part},{sample.patient}")
-    (folder / "labels.csv").write_text("\n".join(rows) + "\n")
-    return folder
 
 
 @pytest.fixture
@@ -54,19 +40,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run
 
 
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # the command line sets its own
-
-    def call(*words: object, code: int = 0) -> str:
-        assert pacs_ai([str(word) for word in words]) == code, capsys.readouterr().err
-        said = capsys.readouterr()
-        return said.out if code == 0 else said.err
-
-    return call
-
-
-def test_the_steps_follow_each_other(trained: Run, command) -> None:
+def test_the_steps_follow_each_other(trained: Run, command: Command) -> None:
     folder = trained.folder
     assert "pacs-ai evaluate" in command("explain", folder, code=4)
     assert "pacs-ai evaluate" in command("export", folder, code=4)
@@ -82,7 +56,9 @@ def test_the_steps_follow_each_other(trained: Run, command) -> None:
     assert command("models", "verify", folder / "bundle-fp16", folder / "bundle-int8")
 
 
-def test_other_data_get_a_report_of_their_own(trained: Run, command, tmp_path: Path) -> None:
+def test_other_data_get_a_report_of_their_own(
+    trained: Run, command: Command, tmp_path: Path
+) -> None:
     folder = trained.folder
     command("evaluate", folder)
     other = pictures(tmp_path / "clinic", 8, of=60, split=False)
@@ -100,7 +76,7 @@ def test_other_data_get_a_report_of_their_own(trained: Run, command, tmp_path: P
 
 
 def test_patients_that_were_learned_from_are_no_external_test(
-    trained: Run, command, tmp_path: Path
+    trained: Run, command: Command, tmp_path: Path
 ) -> None:
     folder = trained.folder
     command("evaluate", folder)
@@ -123,7 +99,7 @@ def held(folder: Path) -> dict[Path, bytes]:
     }
 
 
-def test_a_trial_leaves_the_run_as_it_is(trained: Run, command, tmp_path: Path) -> None:
+def test_a_trial_leaves_the_run_as_it_is(trained: Run, command: Command, tmp_path: Path) -> None:
     folder, trial = trained.folder, trained.folder / "trial"
     command("evaluate", folder)
     before = held(folder)
@@ -141,7 +117,7 @@ def test_a_trial_leaves_the_run_as_it_is(trained: Run, command, tmp_path: Path) 
 
 
 def test_a_bundle_goes_where_it_is_told_and_replaces_only_bundles(
-    trained: Run, command, tmp_path: Path
+    trained: Run, command: Command, tmp_path: Path
 ) -> None:
     command("evaluate", trained.folder)
     there = tmp_path / "models" / "mine"
@@ -164,7 +140,7 @@ def test_a_bundle_goes_where_it_is_told_and_replaces_only_bundles(
     ],
 )
 def test_wrong_other_data_are_named(
-    trained: Run, command, tmp_path: Path, content: str | None, said: str
+    trained: Run, command: Command, tmp_path: Path, content: str | None, said: str
 ) -> None:
     command("evaluate", trained.folder)
     path = tmp_path / "wrong.toml"
@@ -173,7 +149,7 @@ def test_wrong_other_data_are_named(
     assert said in command("evaluate", trained.folder, "--data", path, code=2)
 
 
-def test_what_is_no_run_is_named(command, tmp_path: Path) -> None:
+def test_what_is_no_run_is_named(command: Command, tmp_path: Path) -> None:
     Image.new("L", (4, 4)).save(tmp_path / "x.png")
     for name in ("evaluate", "explain", "export"):
         assert "no run" in command(name, tmp_path, code=2)

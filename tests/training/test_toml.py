@@ -1,5 +1,6 @@
 """Recipes and manifests are written as TOML that every reader understands."""
 
+import datetime as dt
 import math
 import tomllib
 from pathlib import Path
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pacs_ai.errors import ConfigError
-from training.recipe.recipe import RECIPES, load_recipe
+from training.recipe.recipe import RECIPES, Recipe, load_recipe
 from training.recipe.toml import dumps
 
 KEYS = st.text(st.characters(codec="utf-8"), max_size=8)
@@ -46,6 +47,24 @@ def test_what_the_standard_library_could_not_read_back_before() -> None:
     values = {"far": math.inf, "near": -math.inf, "delete": "\x7f", "line": "a\r\nb"}
     assert tomllib.loads(dumps(values)) == values
     assert math.isnan(tomllib.loads(dumps({"none": math.nan}))["none"])
+
+
+def test_dates_and_keys_with_dots_are_read_back() -> None:
+    day, hour = dt.date(2026, 11, 29), dt.time(8, 30, 0, 5)
+    moment = dt.datetime(2026, 11, 29, 8, 30, tzinfo=dt.UTC)
+    values = {"a.b": {"": day, "c d": hour, '"': moment}, "x": [moment.replace(tzinfo=None)]}
+    assert tomllib.loads(dumps(values)) == values
+    with pytest.raises(ConfigError, match="type time"):
+        dumps({"hour": hour.replace(tzinfo=dt.UTC)})
+
+
+@given(st.dictionaries(KEYS, st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)))
+def test_labels_of_a_source_survive_in_a_recipe(names: dict[str, str]) -> None:
+    recipe = load_recipe("folder")
+    data = recipe.data.model_copy(update={"names": names, "where": names, "separator": "\t"})
+    recipe = recipe.model_copy(update={"data": data})
+    written = dumps(recipe.model_dump(mode="json", exclude_none=True))
+    assert Recipe.model_validate(tomllib.loads(written)) == recipe
 
 
 def test_none_is_left_out_and_a_path_is_text() -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from pacs_ai.errors import ConfigError
 from training.cli import need_extra
 from training.cli.options import AsJson, Limit, RecipeName, print_result, read_recipe
 
@@ -36,7 +37,10 @@ def dataset(
     from training.data.build import build
     from training.data.report import summary, text, write_report
     from training.run.disk import make_folder
+    from training.run.run import STATE
 
+    if out is not None and (out / STATE).exists():
+        raise ConfigError(f"--out {out}: the folder has a run, which has a dataset of its own")
     built = build(chosen, Console(stderr=True), make_folder(out) if out is not None else None)
     if out is not None:
         from training.data.contact_sheet import contact_sheet

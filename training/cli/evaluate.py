@@ -11,7 +11,7 @@ from training.cli.opening import network_of, open_run
 from training.cli.options import AsJson, Device, RunFolder, prepare, print_result
 from training.cli.other_data import evaluate_other_data
 from training.run.checks import require_network
-from training.run.disk import make_folder
+from training.run.disk import check_place
 from training.run.run import Stopwatch
 
 OtherData = Annotated[
@@ -134,9 +134,9 @@ def export(
     from training.evaluate.publish import calibration_of
 
     require_network(opened, finished=True)
-    check_results(opened)
-    make_folder(checked_target((out or opened.bundle).resolve()).parent)
     recipe, calibration = opened.recipe, calibration_of(opened)
+    check_results(opened)
+    check_place(checked_target((out or opened.bundle).resolve()))
     dataset = build_dataset(recipe, opened)
     folder = export_run(opened, recipe, dataset, network_of(opened), calibration, out)
     summary = {"bundle": str(folder)}
@@ -169,6 +169,7 @@ def quantise(
     from training.data import build_dataset
 
     checked_bundle(opened, bundle.resolve())
+    check_place(bundle.resolve())
     recipe = opened.recipe
     found = quantise_bundle(opened, recipe, build_dataset(recipe, opened), bundle.resolve())
     print_result(found, as_json=as_json, otherwise=table(found))

@@ -206,7 +206,7 @@ def layers_from(network: keras.Model, names: Sequence[str]) -> list[layers.Layer
     if ALL in names:
         return base
     for name in names:
-        if not any(layer.name.startswith(name) for layer in base):
+        if not name or not any(layer.name.startswith(name) for layer in base):
             blocks = sorted({layer.name.split("_")[0] for layer in base if layer.weights})
             raise ConfigError(f"finetune.unfreeze: no layer begins with {name}: {blocks}")
     first = min(

@@ -17,6 +17,7 @@ from pacs_ai.model.spec import InputSpec, preprocess_id
 from training.recipe.data import Augmentation, Data, Feeding, PictureData, Split, Strict
 from training.recipe.evaluation import Card, Evaluation, Explanation, Export
 from training.recipe.learning import Finetune, Network, Optimisation, Release, Tuning
+from training.recipe.texts import text_fault
 
 RECIPES = Path(__file__).resolve().parent / "shipped"
 
@@ -118,6 +119,12 @@ class Recipe(Strict):
             raise ValueError('evaluation.views = "flips" needs a flip that [augmentation] permits')
         if self.optimisation.map_weight > 0 and len(self.positive) != 1:
             raise ValueError("optimisation.map_weight needs exactly one positive class")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_reported(self) -> Self:
+        if fault := text_fault(self.model_dump()):
+            raise ValueError(fault)
         return self
 
     @model_validator(mode="after")

@@ -1,6 +1,7 @@
 """Write values as TOML, by tomli-w; the standard library only reads TOML."""
 
 from collections.abc import Mapping
+from datetime import date, time
 from pathlib import Path
 
 import tomli_w
@@ -14,8 +15,9 @@ def dumps(values: Mapping[str, object]) -> str:
     Parameters
     ----------
     values
-        Text, numbers (also infinity and not a number), booleans, paths (written as text), lists of
-        them, and sections. A key whose value is None is left out, because TOML has no null.
+        Text, numbers (also infinity and not a number), booleans, dates and times, paths (written as
+        text), lists of them, and sections. A key whose value is None is left out, because TOML has
+        no null.
 
     Raises
     ------
@@ -41,7 +43,8 @@ def _value(value: object, key: str) -> object:
         return [_value(each, f"{key}[{index}]") for index, each in enumerate(value)]
     if isinstance(value, str | Path):
         return _text(str(value), key)
-    if isinstance(value, bool | int | float):
+    local = not isinstance(value, time) or value.tzinfo is None  # TOML knows no zone of a time
+    if isinstance(value, bool | int | float | date | time) and local:
         return value
     raise ConfigError(f"{key}: TOML cannot hold a value of type {type(value).__name__}")
 

@@ -49,6 +49,21 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
+def check_place(folder: Path) -> None:
+    """Check that a draft of a folder can be written, before anything is computed for it.
+
+    Raises
+    ------
+    NoSpace
+        If the disk is full.
+    StorageError
+        If it cannot be created for another reason.
+    """
+    draft = _draft(folder)
+    make_folder(draft)
+    draft.rmdir()
+
+
 @contextmanager
 def draft_of(folder: Path) -> Iterator[Path]:
     """Give a new folder to write in, which takes the place of ``folder`` when the block ends.
@@ -62,8 +77,7 @@ def draft_of(folder: Path) -> Iterator[Path]:
     StorageError
         If the draft cannot be created.
     """
-    draft = folder.with_name(f"{folder.name}{DRAFT}")
-    shutil.rmtree(draft, ignore_errors=True)
+    draft = _draft(folder)
     make_folder(draft)
     try:
         yield draft
@@ -72,3 +86,10 @@ def draft_of(folder: Path) -> Iterator[Path]:
         raise
     shutil.rmtree(folder, ignore_errors=True)
     draft.rename(folder)
+
+
+def _draft(folder: Path) -> Path:
+    """Name the draft of a folder; one that a killed process left is removed."""
+    draft = folder.with_name(f"{folder.name}{DRAFT}")
+    shutil.rmtree(draft, ignore_errors=True)
+    return draft
