@@ -9,6 +9,7 @@ from PIL import Image
 from pacs_ai.model.bundle import load_bundle
 from tests.training.quick_run import Command, pictures
 from tests.training.toys import toy_recipe
+from training.data import build_dataset
 from training.networks import build_network
 from training.networks.weights import save_weights
 from training.recipe.recipe import load_recipe
@@ -36,6 +37,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
     made = load_recipe(home / "toy.toml")
     run = Run.create(made, home / "run")
     save_weights(build_network(made.input, made.network, 3), run.best)
+    build_dataset(made, run)
     run.finish("train", {}, 0.0)
     return run
 

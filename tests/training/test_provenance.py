@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +169,20 @@ def test_a_checkpoint_of_another_recipe_is_not_resumed(
     edit(run.folder / "recipe.toml", "seed = 1", "seed = 2")
     assert "[optimisation]" in command(*resume(run.folder), code=4)
     assert "was stopped" in command("evaluate", run.folder, code=4)
+
+
+def test_data_may_lie_elsewhere_but_their_split_is_bound(run: Path, command: Command) -> None:
+    opened = Run.open(run)
+    folder = opened.recipe.data.folder
+    there = shutil.copytree(folder, run.parent / "moved")
+    (run / "recipe.toml").write_text(
+        (run / "recipe.toml").read_text().replace(str(folder), str(there)), encoding="utf-8"
+    )
+    command("evaluate", run, "--limit", 3)
+    assert not changes(Run.open(run), "export")
+    edit(run / "split.csv", "validation", "train")
+    for words in (("evaluate", run), ("finetune", run), ("export", run), resume(run)):
+        assert "the split" in command(*words, code=4), words
 
 
 def test_settings_are_not_searched_in_the_folder_of_a_training(run: Path, command: Command) -> None:

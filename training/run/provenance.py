@@ -31,6 +31,9 @@ _READS: Mapping[str, Sequence[str]] = {
 STEPS = tuple(_READS)
 """The steps of a run, in order."""
 
+_PLACES = frozenset({"folder", "file", "manifest", "boxes", "server", "archive"})
+"""Keys of ``data`` that say where files lie. They may move: the split has the hash of each."""
+
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
@@ -109,8 +112,22 @@ def _parts(written: Mapping[str, Any]) -> dict[str, object]:
     release, classes = written.get("release", {}), written.get("classes", [])
     parts = {name: written.get(name) for names in _READS.values() for name in names}
     return parts | {
+        "data": _without_places(written.get("data", {})),
         "release.activation": release.get("activation"),
         "release.aggregation": release.get("aggregation"),
         "classes": [[each.get("name"), each.get("positive")] for each in classes],
         "classes.code": classes,
+    }
+
+
+def _without_places(data: object) -> object:
+    """Leave out where the files of the data lie; ``labels`` may be a path or a section."""
+    if isinstance(data, list):
+        return [_without_places(each) for each in data]
+    if not isinstance(data, Mapping):
+        return data
+    return {
+        key: _without_places(value)
+        for key, value in data.items()
+        if key not in _PLACES and not (key == "labels" and isinstance(value, str))
     }
