@@ -4,74 +4,24 @@ The card is composed from the recipe, the run, the evaluation and the explanatio
 ``[card]`` of the recipe has the texts that only a person can write.
 """
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from pacs_ai.model.outlier import OutlierEntry
 from training.bundle.checklist import checklist
-from training.bundle.parity import Parity
 from training.data.samples import SPLITS, Dataset
 from training.recipe.learning import SmallResNet
 from training.recipe.recipe import Recipe
 from training.report.names import NAMES
 from training.report.tables import span, value
-from training.run.checks import require_fit
-from training.run.disk import DRAFT
-from training.run.provenance import Provenance
 from training.run.run import Run
 from training.statistics.calibration import Calibration
 
-FIGURES, EXPLAINED = "figures.json", "explain.json"
 NOT_STATED = "*Not stated.*"
 _ROWS = ("auc", "sensitivity", "specificity", "balanced_accuracy", "f1", "mcc", "calibration_error")
 _DIGITS = 4
 _START_FACTS = ("source", "licence", "file", "digest", "sha256")
-
-
-def check_results(run: Run) -> None:
-    """Check that the results that a card states are of the network, split and recipe of the run.
-
-    Raises
-    ------
-    DataError
-        Names the result, and the command that makes it again.
-    """
-    results = {"evaluate": run.evaluation / FIGURES, "explain": run.explain / EXPLAINED}
-    for step, path in results.items():
-        if path.is_file():
-            require_fit(run, step, Provenance.read(_read(path)), str(path))
-
-
-def bundle_metrics(run: Run, parity: Parity) -> dict[str, Any]:
-    """Collect the figures of a run for its bundle, without curves and single errors.
-
-    External tests of another network, split or recipe are left out: ``left_out`` names them.
-    """
-    found = _read(run.evaluation / FIGURES)
-    units = {
-        name: {key: unit[key] for key in ("all", "confusion", "subgroups", "baselines")}
-        for name, unit in found.get("units", {}).items()
-    }
-    paths = sorted(run.evaluation.glob(f"*/{FIGURES}"))
-    others = {path.parent.name: _read(path) for path in paths if path.parent.suffix != DRAFT}
-    now = run.provenance("evaluate")
-    fitting = [name for name, each in others.items() if Provenance.read(each) == now]
-    explained = _read(run.explain / EXPLAINED)
-    return {
-        "set": found.get("set"),
-        "operating_point": found.get("operating_point"),
-        "units": units,
-        "warnings": found.get("warnings", []),
-        "agreement": found.get("agreement"),
-        "external": {name: others[name].get("drop") for name in fitting},
-        "left_out": [name for name in others if name not in fitting],
-        "explanation": explained.get("measured"),
-        "parity": parity.to_dict(),
-        **run.provenance("export").to_dict(),
-    }
 
 
 def model_card(
@@ -101,7 +51,7 @@ def model_card(
     outlier
         The limit for images unlike those of training, if there is one.
     metrics
-        From `bundle_metrics`.
+        From `training.bundle.results.bundle_metrics`.
     """
     said = recipe.card
     sections = {
@@ -296,10 +246,3 @@ def _words(found: object) -> str:
     if isinstance(found, list | tuple):
         return ", ".join(map(_words, found))
     return str(found)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    found = json.loads(path.read_text(encoding="utf-8"))
-    return dict(found)

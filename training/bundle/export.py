@@ -27,9 +27,10 @@ from pacs_ai.model.bundle import (
 from pacs_ai.model.manifest import FORMAT, SELF_TEST, ClassEntry
 from pacs_ai.model.outlier import OutlierEntry
 from pacs_ai.model.runtime import Runtime
-from training.bundle.card import bundle_metrics, check_results, model_card
+from training.bundle.card import model_card
 from training.bundle.convert import to_onnx
 from training.bundle.parity import Parity, compare
+from training.bundle.results import bundle_metrics, check_results
 from training.bundle.self_test import write_self_test
 from training.bundle.target import checked_target
 from training.data.samples import Dataset, Sample

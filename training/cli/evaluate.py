@@ -127,8 +127,8 @@ def export(
     A repetition replaces the bundle when the new one is complete.
     """
     opened, watch = open_run(run, device), Stopwatch()
-    from training.bundle.card import check_results
     from training.bundle.export import export as export_run
+    from training.bundle.results import check_results
     from training.bundle.target import checked_target
     from training.data import build_dataset
     from training.evaluate.publish import calibration_of

@@ -31,10 +31,10 @@ def import_model(
 ) -> None:
     """Make a bundle of a network that was trained elsewhere, and print what became of it."""
     need_extra("onnx", "tomli_w")
-    from training.run.disk import remove_draft
     from training.foreign.importing import import_network
     from training.foreign.limits import within_limits
     from training.foreign.settings import Said
+    from training.run.disk import remove_draft
 
     given = Said(size=_size(size), **said)
     try:

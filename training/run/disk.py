@@ -59,7 +59,7 @@ def check_place(folder: Path) -> None:
     StorageError
         If it cannot be created for another reason.
     """
-    draft = _draft(folder)
+    draft = remove_draft(folder)
     make_folder(draft)
     draft.rmdir()
 
@@ -77,7 +77,7 @@ def draft_of(folder: Path) -> Iterator[Path]:
     StorageError
         If the draft cannot be created.
     """
-    draft = _draft(folder)
+    draft = remove_draft(folder)
     make_folder(draft)
     try:
         yield draft
@@ -88,8 +88,8 @@ def draft_of(folder: Path) -> Iterator[Path]:
     draft.rename(folder)
 
 
-def _draft(folder: Path) -> Path:
-    """Name the draft of a folder; one that a killed process left is removed."""
+def remove_draft(folder: Path) -> Path:
+    """Remove the draft that a killed process left of a folder; return its place."""
     draft = folder.with_name(f"{folder.name}{DRAFT}")
     shutil.rmtree(draft, ignore_errors=True)
     return draft
