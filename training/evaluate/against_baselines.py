@@ -31,8 +31,8 @@ def warnings(
     ------
     str
         One sentence for each baseline whose AUC the network does not exceed: the 95 % interval of
-        the difference is not above 0. The AUC is the mean over the classes that some images have
-        and others lack.
+        the difference is not above 0. A network with an AUC of 1 is not named. The AUC is the mean
+        over the classes that some images have and others lack.
     """
     own = slice(validation.labelled)
     truth = validation.truth[own]
@@ -54,7 +54,7 @@ def warnings(
     drawn = bootstrap(measure, validation.patients[own], resamples)
     for name in baselines:
         gain = interval(drawn["network"] - drawn[name])
-        if gain.low > 0:
+        if gain.low > 0 or drawn["network"][0] == 1.0:  # nothing is better than 1
             continue
         yield (
             f"NO BETTER THAN A BASELINE: on validation the AUC of the best epoch is "
