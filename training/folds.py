@@ -20,13 +20,15 @@ from training.learn.train import load_network, recipe_views
 from training.networks.ensemble import ensemble
 from training.pipeline import run_pipeline
 from training.recipe.recipe import Recipe
+from training.run.checks import changes
 from training.run.run import Run, Stopwatch
 
 
 def train_folds(run: Run) -> None:
     """Train all folds of a run, evaluate them together, and export their ensemble.
 
-    Finished steps are not done again, neither of the run nor of a fold.
+    Finished steps are not done again, neither of the run nor of a fold, unless they were done with
+    other networks, another split or another recipe.
 
     Parameters
     ----------
@@ -37,7 +39,7 @@ def train_folds(run: Run) -> None:
     for member in members:
         run.log(f"{member.folder.name} of {len(members)}")
         run_pipeline(member, until="evaluate")
-    if run.done("evaluate") and run.done("export"):
+    if not (_due(run, "evaluate") or _due(run, "export")):
         run.log("evaluate, export: already done")
         return
     datasets = [certain(build_dataset(member.recipe, member)) for member in members]
@@ -60,11 +62,16 @@ def _member(run: Run, number: int) -> Run:
 
 
 def _step(run: Run, name: str, work: Callable[[], Mapping[str, object]]) -> None:
-    if run.done(name):
+    if not _due(run, name):
         return
     watch = Stopwatch()
     run.finish(name, work(), watch.seconds)
     run.log(f"{name}: done in {watch.seconds:.0f} s")
+
+
+def _due(run: Run, name: str) -> bool:
+    """Tell whether a step is unfinished, or was done with other networks or another recipe."""
+    return run.recorded(name) is None or bool(changes(run, name))
 
 
 def _evaluate(

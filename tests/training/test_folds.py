@@ -19,6 +19,7 @@ from training.learn.train import load_network
 from training.recipe.data import Split
 from training.recipe.recipe import Recipe, load_recipe, merge
 from training.recipe.toml import dumps
+from training.run.checks import changes
 from training.run.run import Run
 
 pytestmark = pytest.mark.train
@@ -69,6 +70,7 @@ def test_all_folds_make_one_report_and_one_bundle(tmp_path: Path) -> None:
             rows = [row for row in csv.DictReader(file) if not row["left_out"]]
         tested += [row["file"] for row in rows if row["split"] == "test"]
     assert sorted(tested) == sorted({row["file"] for row in rows})
+    assert not any(changes(run, step) for step in ("evaluate", "export"))
     figures = json.loads((run.evaluation / "figures.json").read_text())
     assert figures["set"]["images"] == len(tested)
     assert (run.evaluation / "report.html").is_file()

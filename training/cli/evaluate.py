@@ -12,7 +12,7 @@ from training.cli.options import AsJson, Device, RunFolder, prepare, print_resul
 from training.cli.other_data import evaluate_other_data
 from training.run.checks import require_network
 from training.run.disk import check_place
-from training.run.run import Stopwatch
+from training.run.run import Run, Stopwatch
 
 OtherData = Annotated[
     Path | None,
@@ -163,7 +163,8 @@ def quantise(
     if images:
         _quantise_with(images, bundle, device, as_json=as_json)
         return
-    opened = open_run(run or bundle.resolve().parent, device)
+    prepare(device)
+    opened = Run.open(run or bundle.resolve().parent)
     from training.bundle.quantise import checked_bundle, table
     from training.bundle.quantise import quantise as quantise_bundle
     from training.data import build_dataset

@@ -79,18 +79,20 @@ def evaluate_out_of_fold(
     recipe, question = _without_errors(run.recipe), question_of(run.recipe)
     scores, calibration = pool(folds), mean_calibration([fold.calibration for fold in folds])
     scores.save(run.evaluation / TEST_SCORES)
-    atomic_write(run.evaluation / CALIBRATION, as_json(calibration.to_dict()))
     notes = [
         f"Cross-validation with {len(folds)} folds: each image is predicted by the network that "
         "did not see it in training. The exported ensemble of all networks is not measured here."
     ]
-    figures = headline(recipe, calibration, scores, "out-of-fold predictions", notes) | {
+    made_from = run.provenance("evaluate").to_dict()
+    figures = headline(recipe, calibration, scores, "out-of-fold predictions", notes) | made_from
+    figures |= {
         "warnings": [warning for fold in folds for warning in fold.warnings],
         **evaluate_scores(scores, question, calibration, recipe.evaluation, {}),
     }
     samples = [sample for fold in folds for sample in fold.samples]
     classifier = TrainedNetwork(network)
     publish(run.evaluation, figures, scores, samples, classifier, recipe, calibration=calibration)
+    atomic_write(run.evaluation / CALIBRATION, as_json(calibration.to_dict() | made_from))
     return EvaluationResult(figures, calibration)
 
 

@@ -39,8 +39,9 @@ _PLACES = frozenset({"folder", "file", "manifest", "boxes", "server", "archive"}
 class Provenance:
     """What a result was made from.
 
-    ``weights`` is the SHA-256 of ``best.weights.npz``, ``split`` that of ``split.csv``; "" if there
-    is no such file, or the result does not depend on it. ``recipe`` has the SHA-256 of each part of
+    ``weights`` is the SHA-256 of ``best.weights.npz``, ``split`` that of ``split.csv``, or of those
+    of all folds of a cross-validation; "" if there is no such file, or the result does not depend
+    on it. ``recipe`` has the SHA-256 of each part of
     the recipe that was read, as JSON with sorted keys.
     """
 
@@ -64,8 +65,8 @@ class Provenance:
         place, parts = STEPS.index(step), _parts(written)
         names = [name for each in STEPS[: place + 1] for name in _READS[each]]
         return cls(
-            weights=file_digest(folder / WEIGHTS) if place >= STEPS.index("train") else "",
-            split=file_digest(folder / SPLIT) if place >= STEPS.index("dataset") else "",
+            weights=_digest_of(folder, WEIGHTS) if place >= STEPS.index("train") else "",
+            split=_digest_of(folder, SPLIT) if place >= STEPS.index("dataset") else "",
             recipe={name: _digest(parts[name]) for name in names},
         )
 
@@ -101,6 +102,14 @@ def file_digest(path: Path) -> str:
         return ""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest_of(folder: Path, name: str) -> str:
+    """Return the SHA-256 of a file of a run; of its folds, that of their hashes in order."""
+    if own := file_digest(folder / name):
+        return own
+    folds = [file_digest(path) for path in sorted(folder.glob(f"fold-*/{name}"))]
+    return _digest(folds) if folds else ""
 
 
 def _digest(value: object) -> str:
