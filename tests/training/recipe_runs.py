@@ -100,6 +100,7 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
         "evaluate",
         {
             "data": {**COLUMNS, "label_columns": ["one", "two"]},
+            "input": {"eight_bits": "stretched"},
             "release": {"activation": "sigmoid"},
             "optimisation": {"monitor": "auc"},
         },
