@@ -1,7 +1,11 @@
 """Bring the database's schema up to this version's, or say why not."""
 
+import contextlib
+from collections.abc import Iterator
 from importlib import resources
+from typing import Any
 
+import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.script import ScriptDirectory
@@ -24,7 +28,9 @@ def upgrade(database: Database) -> None:
     with database.engine.connect() as connection:
         settings = _settings()
         settings.attributes["connection"] = connection
-        command.upgrade(settings, "head")
+        sqlite = database.is_sqlite
+        with _references_unchecked(connection) if sqlite else contextlib.nullcontext():
+            command.upgrade(settings, "head")
 
 
 def head() -> str | None:
@@ -42,6 +48,22 @@ def refuse_newer(database: Database) -> None:
         raise ConfigError(
             f"the database's schema ({step}) is of a newer pacs-ai: install that version"
         ) from None
+
+
+@contextlib.contextmanager
+def _references_unchecked(connection: sa.Connection) -> Iterator[None]:
+    """Let a step make a table of SQLite anew to which rows of other tables refer.
+
+    To drop the old table is an error while references are checked, even if the new one takes its
+    name. Inside a transaction the pragma does nothing.
+    """
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        connection.rollback()
+        driver.execute("PRAGMA foreign_keys=ON")
 
 
 def _settings() -> AlembicConfig:

@@ -1,3 +1,5 @@
+from datetime import datetime
+
 import pytest
 import sqlalchemy as sa
 from alembic import command
@@ -47,10 +49,7 @@ def test_the_step_that_is_needed_is_the_newest_there_is():
 
 def test_an_instance_whose_file_was_missed_counts_again_after_the_upgrade(empty_database: Database):
     """A version before this left such an instance out; the study went on without it."""
-    with empty_database.engine.connect() as connection:
-        settings = migrate._settings()
-        settings.attributes["connection"] = connection
-        command.upgrade(settings, "0001")
+    _upgrade_to(empty_database, "0001")
     study = (1, "1.2.3", "p", "a", 1, "ROUTED", "node", "A", "B", "CT", NOW, NOW, None, "")
     instance = (1, 1, "1", "1", "1", "CT", 1, "x", NOW)
     with empty_database.engine.begin() as connection:
@@ -64,6 +63,43 @@ def test_an_instance_whose_file_was_missed_counts_again_after_the_upgrade(empty_
     with empty_database.read() as session:
         rows = [tuple(row) for row in session.execute(query)]
     assert rows == [(True, ""), (False, "own result"), (False, "")]
+
+
+def test_a_database_in_use_is_upgraded_with_all_its_rows(empty_database: Database):
+    """Rows refer to the tables whose columns step 0005 renames."""
+    _upgrade_to(empty_database, "0004")
+    tables = ("study", "identity", "instance", "variant", "job", "result", "delivery")
+    with empty_database.engine.begin() as connection:
+        for table in tables:
+            _fill(connection, table)
+    migrate.upgrade(empty_database)
+    with empty_database.engine.begin() as connection:
+        for table in tables:
+            count = sa.select(sa.func.count()).select_from(sa.table(table))
+            assert connection.scalar(count) == 1, table
+        for table in ("instance", "variant", "result"):
+            digest = sa.select(sa.table(table, sa.column("digest")).c.digest)
+            assert connection.scalar(digest) == "x"
+        if empty_database.is_sqlite:
+            assert connection.execute(sa.text("PRAGMA foreign_key_check")).all() == []
+    with pytest.raises(sa.exc.IntegrityError), empty_database.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE instance SET study_id = 2"))
+
+
+def _upgrade_to(database: Database, step: str) -> None:
+    with database.engine.connect() as connection:
+        settings = migrate._settings()
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, step)
+
+
+def _fill(connection: sa.Connection, table: str) -> None:
+    """Add a row that refers to the first one of every other table."""
+    known = sa.Table(table, sa.MetaData(), autoload_with=connection)
+    value = {int: 1, str: "x", bool: False, datetime: NOW, object: {}}
+    row = {column.name: value[column.type.python_type] for column in known.columns}
+    row.update({"id": "x" if table == "job" else 1})
+    connection.execute(sa.insert(known).values(row))
 
 
 def _insert(connection: sa.Connection, table: str, values: tuple[object, ...]) -> None:
