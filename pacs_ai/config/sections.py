@@ -1,6 +1,7 @@
 """Sections of the configuration that stand by themselves; `schema` puts them together."""
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -32,6 +33,12 @@ def _title(title: str) -> str:
             f"must be 1 to {MAX_TITLE} ASCII characters, no backslash, and not only spaces"
         )
     return title
+
+
+def _device(name: str) -> str:
+    if not re.fullmatch(r"cpu|cuda:[0-9]{1,2}", name):
+        raise ValueError("must be 'cpu', or a GPU: 'cuda:0' is the first one")
+    return name
 
 
 def _caller(entry: str) -> str:
@@ -182,7 +189,7 @@ class Engine(Section):
     """Worker processes that analyse; ``auto`` measures whether several do more."""
     runtime: Literal["onnxruntime", "openvino", "tensorrt"] = "onnxruntime"
     """What computes the networks; ``openvino`` needs the extra of this name."""
-    device: str = Field("cpu", pattern=r"^(cpu|cuda:\d{1,2})$")
+    device: Annotated[str, AfterValidator(_device)] = "cpu"
     """``cpu``, or a GPU: ``cuda:0`` is the first one, and needs the extra ``gpu``."""
     lease_seconds: Seconds = 120
     """A worker that does not renew its lease for this time loses its job."""

@@ -78,6 +78,8 @@ def test_flags_beat_environment_beats_file(monkeypatch: pytest.MonkeyPatch, tmp_
         ('[limits]\nmax_pdu = "much"\n', "limits.max_pdu: must be a size"),
         ('[log]\nlevel = "LOUD"\n', "log.level: must be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
         ('[log]\ndebug_phi = "maybe"\n', "log.debug_phi: must be true or false"),
+        ('[engine]\ndevice = "gpu"\n', "engine.device: must be 'cpu', or a GPU: 'cuda:0'"),
+        ('[models.m]\nbundle = "b"\nsha256 = "1"\n', "sha256: must be 64 hexadecimal digits"),
         ("node = 3\n", "node: must be a table"),
         ("[node]\nport = true\n", "node.port: must not be true or false"),
         ("[node]\nae_title = AI\n", "line 2, column 12.*quotation marks"),
