@@ -3,17 +3,25 @@
 A sequence is the slices of one series in their order, or the frames of one multi-frame image.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 
 from pacs_ai.coverage import ALL_IMAGES
 from pacs_ai.domain import InstanceHeader
 
-ImageChoice = Annotated[
-    str, Field(pattern=r"^(all|central-[1-9]\d{0,3}|every-([2-9]|[1-9]\d{1,2}))$")
-]
+
+def _choice(name: str) -> str:
+    if not re.fullmatch(r"all|central-[1-9][0-9]{0,3}|every-([2-9]|[1-9][0-9]{1,2})", name):
+        said = "must be all, central-N with N from 1 to 9999, or every-N with N from 2 to 999"
+        raise PydanticCustomError("images", said)
+    return name
+
+
+ImageChoice = Annotated[str, AfterValidator(_choice)]
 """``all``; ``central-5``: the five in the middle; ``every-4``: the first, the fifth and so on."""
 
 Run = tuple[InstanceHeader, Sequence[int]]

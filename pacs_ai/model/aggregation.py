@@ -6,17 +6,27 @@ several findings is the exception: one image has one of them, but a study can ha
 finding is combined by itself, and the values of a study do not have to sum to 1.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 
 Table = npt.NDArray[np.float64]
 
-Aggregation = Annotated[str, Field(pattern=r"^(max|mean|noisy-or|top-([2-9]|[1-9]\d{1,2})-mean)$")]
+
+def _aggregation(name: str) -> str:
+    if not re.fullmatch(r"max|mean|noisy-or|top-([2-9]|[1-9][0-9]{1,2})-mean", name):
+        said = "must be max, mean, noisy-or or top-N-mean, with N from 2 to 999"
+        raise PydanticCustomError("aggregation", said)
+    return name
+
+
+Aggregation = Annotated[str, AfterValidator(_aggregation)]
 """``max``, ``mean``, ``noisy-or``, or for example ``top-3-mean``."""
 
 

@@ -62,5 +62,5 @@ def test_each_view_is_taken_and_of_each_movie_its_central_frames():
 
 @pytest.mark.parametrize("name", ["central", "central-0", "every-1", "every-0", "first-3", "ALL"])
 def test_other_choices_are_refused(name):
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError, match="must be all, central-N with N from 1"):
         TypeAdapter(ImageChoice).validate_python(name)

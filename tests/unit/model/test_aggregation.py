@@ -100,5 +100,5 @@ def test_no_finding_vanishes_behind_the_image_of_another(rule, wanted):
 
 @pytest.mark.parametrize("name", ["median", "top-1-mean", "top-0-mean", "top-mean", "MAX", ""])
 def test_other_rules_are_refused(name):
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError, match="must be max, mean, noisy-or or top-N-mean"):
         TypeAdapter(Aggregation).validate_python(name)
