@@ -17,7 +17,7 @@ from pacs_ai.model.predict import Classifier
 from pacs_ai.model.runtime import Runtime
 from pacs_ai.phantom import write_phantom_collection
 from tests.training.toys import toy_world
-from training.bundle.compress import fold_padding, head_nodes
+from training.bundle.compress import fold_padding, head_nodes, to_int8
 from training.bundle.export import export
 from training.bundle.precision import run_original
 from training.bundle.quantise import quantise
@@ -48,6 +48,17 @@ def test_the_node_takes_a_smaller_bundle(world, name: str) -> None:
     x = np.random.default_rng(2).uniform(-1, 1, (1, 32, 32, 1)).astype(np.float32)
     logits, features = Runtime(bundle).predict(x)
     assert features.dtype == logits.dtype == np.float32
+    head = features.mean(axis=(1, 2)) @ bundle.class_weights.T + bundle.bias
+    assert np.allclose(head, logits, atol=1e-3, rtol=1e-3)
+
+
+def test_a_node_that_no_output_needs_does_not_round_the_logits() -> None:
+    bundle = load_bundle(SHIPPED / "demo")
+    model = onnx.load_from_string(bundle.read_network())
+    model.graph.node.append(onnx.helper.make_node("Softmax", ["logits"], ["unused"]))
+    x = np.random.default_rng(3).uniform(size=(2, 128, 128, 1)).astype(np.float32)
+    session = onnxruntime.InferenceSession(to_int8(model.SerializeToString(), x))
+    logits, features = session.run(["logits", "features"], {session.get_inputs()[0].name: x})
     head = features.mean(axis=(1, 2)) @ bundle.class_weights.T + bundle.bias
     assert np.allclose(head, logits, atol=1e-3, rtol=1e-3)
 

@@ -164,6 +164,7 @@ def fuse(network: bytes) -> onnx.ModelProto:
         options.optimized_model_filepath = str(target)
         onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
         model = onnx.load(target)
+    _drop_unused(model.graph)
     for number, node in enumerate(model.graph.node):
         node.name = f"n{number}"  # nodes of imported networks may have no names, or the same
     used = {node.domain for node in model.graph.node}
@@ -171,6 +172,19 @@ def fuse(network: bytes) -> onnx.ModelProto:
     del model.opset_import[:]
     model.opset_import.extend(kept)
     return model
+
+
+def _drop_unused(graph: onnx.GraphProto) -> None:
+    """Drop nodes that no output needs, such as the Softmax that an import has taken off.
+
+    With eight bits such a node would have the logits rounded, which it takes as its input.
+    """
+    needed = {output.name for output in graph.output}
+    for node in reversed(list(graph.node)):
+        if needed.isdisjoint(node.output):
+            graph.node.remove(node)
+        else:
+            needed.update(node.input)
 
 
 def fold_padding(graph: onnx.GraphProto) -> None:
