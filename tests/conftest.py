@@ -5,6 +5,7 @@ what was missing. Where the environment variable ``CI`` is set, it fails the tes
 has to be installed.
 """
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -53,6 +54,12 @@ PACKAGES = {
 EXTRA_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/lib/postgresql/*/bin")
 
 
+TRAINED = bool(os.environ.get("CI")) or importlib.util.find_spec("keras") is not None
+"""Whether training is tested. Without the train extra most of its tests cannot be imported."""
+
+if not TRAINED:
+    collect_ignore = ["training", "bench/test_training.py"]
+
 _ABSENT = "not on this machine: "
 _LEFT_OUT = "left out"
 _FIRST = ("training", "e2e", "crash", "viewer", "integration", "fuzz")
@@ -64,6 +71,13 @@ def missing(what: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(f"{what}; required where CI is set", pytrace=False)
     pytest.skip(_ABSENT + what)
+
+
+def pytest_report_header() -> str:
+    """Say what is not collected."""
+    return (
+        "" if TRAINED else "left out: tests of training, because the train extra is not installed"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,8 +1,8 @@
 """Small recipes and phantoms for the tests that train."""
 
-import importlib.util
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,33 +11,17 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
+from pacs_ai.errors import PeerUnreachable
 from pacs_ai.phantom import read_labels, write_phantom_collection, write_phantom_study
+from tests.conftest import missing
 from tests.training.nbia_server import NbiaServer, serving
 from tests.training.quick_run import Command, command_of, write_recipe
 from training.data.samples import Dataset, Sample
+from training.foreign.weights import fetch_weights
+from training.pretrained.folder import FOLDER, find_record
 from training.recipe.recipe import Recipe, load_recipe
 
-if importlib.util.find_spec("keras") is None and not os.environ.get("CI"):
-    # On a machine without the train extra these tests cannot even be imported.
-    collect_ignore = [
-        "test_backbones_export.py",
-        "test_demo_model.py",
-        "test_evaluate.py",
-        "test_explain.py",
-        "test_quantise.py",
-        "test_export.py",
-        "test_finetune.py",
-        "test_arguments.py",
-        "test_provenance.py",
-        "test_network.py",
-        "test_train.py",
-        "test_weights.py",
-        "test_losses.py",
-        "test_figure.py",
-        "test_toml.py",
-        "test_toy_network.py",
-        "test_walkthrough.py",
-    ]
+LITE0 = "efficientnet-lite0"
 
 SMALL: dict[str, dict[str, object]] = {
     "network": {"stem": 4, "stages": [4, 6, 8], "blocks": 1},
@@ -143,3 +127,25 @@ def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
 def folder(labelled_tree: Path, tmp_path: Path) -> Path:
     """A copy of the collection, to be damaged."""
     return Path(shutil.copytree(labelled_tree, tmp_path / "tree"))
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty weights folder."""
+    folder = tmp_path / "weights"
+    monkeypatch.setenv(FOLDER, str(folder))
+    return folder
+
+
+@pytest.fixture
+def lite0(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A weights folder with the published weights; the next test finds it filled."""
+    kept = os.environ.get("PACS_AI_TEST_CACHE", "")
+    folder = Path(kept or tempfile.gettempdir()) / f"pacs-ai-test-weights-{os.getuid()}"
+    monkeypatch.setenv(FOLDER, str(folder))
+    if find_record(LITE0) is None:
+        try:
+            fetch_weights(LITE0)
+        except PeerUnreachable as error:
+            missing(error.message)
+    return folder

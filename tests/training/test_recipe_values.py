@@ -49,7 +49,7 @@ ELSEWHERE: Mapping[tuple[str, object], tuple[str, str]] = {
         ("network.architecture", name): ("test_network.py", f'"{name}"')
         for name in get_args(Backbone.model_fields["architecture"].annotation)
     },
-    ("network.architecture", "efficientnet-lite0"): ("pretrained.py", '"efficientnet-lite0"'),
+    ("network.architecture", "efficientnet-lite0"): ("conftest.py", '"efficientnet-lite0"'),
     **{
         ("network.architecture", name): ("test_weights.py", f'"{name}"')
         for name in ("efficientnet-lite1", "efficientnet-lite2")

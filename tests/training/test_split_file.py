@@ -148,6 +148,11 @@ def add(folder: Path) -> None:
     write_rows(folder / "labels.csv", [*rows, new])
 
 
+def relabel_and_add(folder: Path) -> None:
+    relabel(folder)
+    add(folder)
+
+
 CHANGES: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "label": (relabel, ("changed labels: 1 (a/00.png)",)),
     "patients": (rename_patients, ("other patients: 40 (a/00.png, a/01.png, a/02.png, ...)",)),
@@ -159,7 +164,7 @@ CHANGES: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "added": (add, ("new images: 1 (a/new.png)",)),
     "folder": (rename_folder, ("renamed files: 40 (a/00.png to b/00.png, ",)),
     "two": (
-        lambda folder: (relabel(folder), add(folder)),  # type: ignore[func-returns-value]
+        relabel_and_add,
         ("changed labels: 1 (a/00.png)", "new images: 1 (a/new.png)"),
     ),
 }

@@ -12,8 +12,8 @@ from pacs_ai.cli import run
 from pacs_ai.errors import ConfigError, DataError, PeerUnreachable
 from pacs_ai.model.preprocess import preprocess
 from pacs_ai.model.spec import InputSpec
+from tests.training.conftest import LITE0
 from tests.training.lite_reference import logits
-from tests.training.pretrained import LITE0, lite0, own_folder  # noqa: F401 - fixtures
 from training.cli.options import read_recipe
 from training.foreign.lite import convert_lite
 from training.foreign.weights import fetch_weights, import_weights
@@ -63,7 +63,7 @@ def published(folder: Path) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("side", [64, 75])
-def test_the_network_computes_what_was_published(side: int, lite0: Path) -> None:  # noqa: F811
+def test_the_network_computes_what_was_published(side: int, lite0: Path) -> None:
     spec = SPEC.model_copy(update={"height": side, "width": side})
     network = build_network(spec, START, 1000)
     arrays = read_arrays(LITE0)
@@ -76,7 +76,7 @@ def test_the_network_computes_what_was_published(side: int, lite0: Path) -> None
     np.testing.assert_allclose(found, answer, atol=1e-4 * max(1.0, float(np.abs(answer).max())))
 
 
-def test_similar_classes_of_imagenet_are_neighbours(lite0: Path) -> None:  # noqa: F811
+def test_similar_classes_of_imagenet_are_neighbours(lite0: Path) -> None:
     kernel = np.load(lite0 / f"{LITE0}.npz")["logits/kernel"]
     assert kernel.shape == (1280, 1000)
     unit = kernel / np.linalg.norm(kernel, axis=0)
@@ -112,7 +112,7 @@ def test_the_networks_have_their_size_and_the_head(architecture: str, parameters
     assert abs(network.count_params() - parameters) / parameters < 0.02
 
 
-def test_weights_that_are_absent_name_the_command(own_folder: Path) -> None:  # noqa: F811
+def test_weights_that_are_absent_name_the_command(own_folder: Path) -> None:
     with pytest.raises(ConfigError, match=f"pacs-ai weights fetch {LITE0}"):
         build_network(SPEC, START, 2)
     with pytest.raises(ConfigError, match=r"pacs-ai weights fetch vgg16"):
@@ -131,7 +131,7 @@ def lite_file(path: Path) -> keras.Model:
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation")  # Keras writes so
 def test_a_keras_file_is_imported_and_a_change_is_noticed(
-    own_folder: Path,  # noqa: F811
+    own_folder: Path,
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "mine.keras"
@@ -154,7 +154,7 @@ def test_a_keras_file_is_imported_and_a_change_is_noticed(
         read_arrays(LITE0)
 
 
-def test_what_is_not_the_network_is_refused(own_folder: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_what_is_not_the_network_is_refused(own_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not the weights"):
         convert_lite({"_conv_stem.weight": np.ones((32, 3, 3, 3), np.float32)}, LITE0)
     wheel = tmp_path / "x.whl"
@@ -178,7 +178,7 @@ def test_the_hashes_are_those_of_keras() -> None:
 
 
 def test_the_command_lists_what_is_present(
-    lite0: Path,  # noqa: F811
+    lite0: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run(["weights", "list", "--json"]) == 0
@@ -192,7 +192,7 @@ def test_the_command_lists_what_is_present(
 
 
 def test_a_recipe_falls_back_aloud(
-    own_folder: Path,  # noqa: F811
+    own_folder: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     recipe = read_recipe("folder", seed=7, limit=None, epochs=3)

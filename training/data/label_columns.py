@@ -1,6 +1,7 @@
 """Labels in one column of text, or in one column of 1, 0 and -1 for each class."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from pacs_ai.errors import DataError
 from training.data.classes import Classes
@@ -42,18 +43,26 @@ class LabelColumns:
         return tuple(present), tuple(uncertain)
 
 
-def columns_of(data: PictureData, classes: Classes) -> LabelColumns:
+def columns_of(data: PictureData, table: Path, classes: Classes) -> LabelColumns:
     """Find the columns of labels: those of the recipe, or those named like the classes.
+
+    Parameters
+    ----------
+    data
+        The section of the recipe.
+    table
+        The labels file.
+    classes
+        The classes of the recipe.
 
     Raises
     ------
     DataError
         If labels may be uncertain and the classes exclude each other, or the file cannot be read.
     """
-    assert data.labels is not None  # noqa: S101 - the caller checked it
     if data.label_columns:
         return LabelColumns(data, data.label_columns, each=True)
-    header = read_header(data.labels)
+    header = read_header(table)
     known = tuple(name for name in header if classes.knows(name))
     if data.label_column not in header and known:
         return LabelColumns(data, known, each=True)

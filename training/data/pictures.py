@@ -29,7 +29,7 @@ def collect_pictures(data: PictureData, classes: Classes) -> Collected:
     notes: list[str] = []
     pictures = _pictures(data, notes)
     stated = (
-        _from_table(data, classes, pictures, notes)
+        _from_table(data, data.labels, classes, pictures, notes)
         if data.labels
         else _from_folders(data, pictures)
     )
@@ -55,16 +55,19 @@ def _pictures(data: PictureData, notes: list[str]) -> list[Path]:
 
 
 def _from_table(
-    data: PictureData, classes: Classes, pictures: Sequence[Path], notes: list[str]
+    data: PictureData,
+    table: Path,
+    classes: Classes,
+    pictures: Sequence[Path],
+    notes: list[str],
 ) -> Iterator[tuple[Path, list[Label]]]:
-    assert data.labels is not None  # noqa: S101 - the caller checked it
     labels: dict[Path, list[Label]] = {}
-    source = columns_of(data, classes)
+    source = columns_of(data, table, classes)
     columns = [data.file_column, *source.columns, data.split_column, data.patient_column]
     columns += [*(data.box_columns or ()), *data.where]
     left_out = uncertain = 0
-    for line, row in read_table(data.labels, [name for name in columns if name]):
-        origin = f"{data.labels}, line {line}"
+    for line, row in read_table(table, [name for name in columns if name]):
+        origin = f"{table}, line {line}"
         path = data.folder / row[data.file_column]
         if not all(matches(row[name], wanted) for name, wanted in data.where.items()):
             left_out += 1

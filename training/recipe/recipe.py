@@ -67,7 +67,7 @@ class Recipe(Strict):
         return tuple(index for index, entry in enumerate(self.classes) if entry.positive)
 
     def from_scratch(self, optimisation: Mapping[str, object], why: str) -> Self:
-        """Return the recipe with the sections of ``[scratch]``.
+        """Return the recipe with the sections of ``[scratch]``; unchanged if it has none.
 
         Parameters
         ----------
@@ -81,7 +81,8 @@ class Recipe(Strict):
         ValidationError
             If the sections do not fit the others.
         """
-        assert self.scratch is not None  # noqa: S101 - the caller looked
+        if self.scratch is None:
+            return self
         sections = self.scratch.model_dump()
         sections["optimisation"] |= optimisation
         sections["card"] = self.card.model_dump() | {"limits": (*self.card.limits, why)}
