@@ -12,7 +12,7 @@
     │                 └─ StoreRefused
     ├─ ModelError     ├─ BundleInvalid  └─ PrecisionRefused
     │                 ├─ BundleChanged  ├─ RuntimeFailed  ├─ DeviceUnavailable
-    │                 ├─ RuntimeDiffers  └─ ExportMismatch
+    │                 ├─ RuntimeDiffers  ├─ ExportMismatch  └─ NotAccepted
     └─ StateError     ├─ IllegalTransition  └─ LeaseLost
 
 Every class carries a stable ``code`` (docs/operations.md lists them), the exit code of a
@@ -278,6 +278,12 @@ class ExportMismatch(ModelError):
     """The exported model does not compute what the trained one does. Nothing was exported."""
 
     code = "EXPORT_MISMATCH"
+
+
+class NotAccepted(ModelError):
+    """A model does not keep the limits of its acceptance test. The page of the test says which."""
+
+    code = "NOT_ACCEPTED"
 
 
 class StateError(PacsAIError):

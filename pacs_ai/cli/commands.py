@@ -11,6 +11,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("demo", "Send three studies through a node to an archive, on this machine."),
     "bench": ("bench", "How fast this installation is: site."),
     "infer": ("infer", "Analyse files without network."),
+    "accept": ("accept", "Test a model on local cases before it goes live."),
     "echo": ("peers", "Ask a peer whether it is there (C-ECHO)."),
     "send": ("peers", "Send files to a peer (C-STORE)."),
     "commit": ("peers", "Ask the archives once more whether they keep a job's results."),

@@ -91,7 +91,7 @@ def _infer(
         _log.warning("files are no DICOM instances: left out", files=len(unreadable))
     context = result_context(settings, _installation(settings), datetime.fromtimestamp(0, UTC))
     options = Options(tuple(results or DEFAULT), context, out, refusals)
-    classifier = _load(settings, model)
+    classifier = load_model(settings, model)
     records = [study_record(classifier, study, options) for study in studies]
     rows = [row for record in records for row in _rows(record)]
     if as_json:
@@ -112,7 +112,23 @@ def _infer(
         )
 
 
-def _load(config: Config, name: str | None) -> Classifier:
+def load_model(config: Config, name: str | None) -> Classifier:
+    """Load a model for the whole machine.
+
+    Parameters
+    ----------
+    config
+        Names models, runtime and trusted keys.
+    name
+        In ``[models.*]``, of a shipped bundle, or a folder; None takes the only one configured.
+
+    Raises
+    ------
+    ConfigError
+        If nothing is named, and not exactly one model is configured.
+    ModelError
+        If it cannot be loaded.
+    """
     if name is None:
         if len(config.models) != 1:
             known = ", ".join(config.models) or "none"

@@ -11,6 +11,7 @@ from pacs_ai.dicom.reading import text
 _AGE = re.compile(r"(\d{1,3})([DWMY])")
 _YEARS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
 _DAYS_IN_YEAR = 365.25
+_MIDDLE, _OLD = 40, 60
 
 
 def age_in_years(dataset: Dataset) -> float | None:
@@ -37,6 +38,13 @@ def age_in_years(dataset: Dataset) -> float | None:
     if born is None or seen is None or born > seen:
         return None
     return (seen - born).days / _DAYS_IN_YEAR
+
+
+def age_group(years: float | None) -> str:
+    """Return the group of an age: ``<40``, ``40-59``, ``60+``; "" if it is not known."""
+    if years is None:
+        return ""
+    return "<40" if years < _MIDDLE else "40-59" if years < _OLD else "60+"
 
 
 def _day(dataset: Dataset, keyword: str) -> date | None:

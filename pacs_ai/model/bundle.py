@@ -8,10 +8,12 @@ It may hold ``outlier.npy``, which detects images unlike those of training. It m
 
 import hashlib
 import io
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +48,7 @@ _MAX_BYTES = {
     HEAD: 64 * _MIB,
     OUTLIER: 256 * _MIB,
     SELF_TEST: 64 * _MIB,
+    METRICS: 64 * _MIB,
     f"{MANIFEST}{SUFFIX}": MOST_BYTES,
 }
 _NEEDED = frozenset({NETWORK, HEAD})
@@ -85,6 +88,22 @@ class ModelBundle:
             If the file changed since the bundle was loaded.
         """
         return _read_network(self.folder, self.identity.sha256)
+
+    def read_metrics(self) -> dict[str, Any]:
+        """Read the figures of the card; {} if the bundle states none.
+
+        Raises
+        ------
+        BundleInvalid
+            If the file is not the one that the manifest names, or not JSON.
+        """
+        if METRICS not in self.files:
+            return {}
+        content = _read(self.folder, METRICS, self.files[METRICS])
+        try:
+            return dict(json.loads(content))
+        except ValueError as error:
+            raise BundleInvalid(f"{self.folder / METRICS} is not JSON") from error
 
 
 def load_bundle(

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
+from pacs_ai.statistics.curves import reliability
+from pacs_ai.statistics.operating_point import choose_threshold
 from training.recipe.evaluation import Evaluation
 from training.statistics.calibration import (
     Calibration,
     choose_operating_points,
-    choose_threshold,
     fit_temperature,
     log_loss,
-    reliability,
 )
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pacs_ai.model.predict import activate
+from pacs_ai.statistics import metrics
 from training.learn.metrics import AreaUnderCurve
-from training.statistics import metrics
 
 pytestmark = pytest.mark.train
 

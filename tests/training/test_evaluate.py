@@ -12,11 +12,12 @@ from pacs_ai.domain import ImagePrediction, InstanceHeader
 from pacs_ai.errors import DataError
 from pacs_ai.model import predict
 from pacs_ai.model.bundle import load_bundle
+from pacs_ai.statistics.cases import Question
 from tests.training.toys import toy_samples, toy_world, with_votes
 from training.evaluate import evaluate, evaluate_other
 from training.evaluate.agreement import agreement
 from training.evaluate.baseline import BrightnessModel
-from training.evaluate.cases import Question, Scores, by_image, by_study
+from training.evaluate.cases import Scores, by_image, by_study, rule_of
 from training.evaluate.internal import TEST_SCORES
 from training.statistics.calibration import Calibration
 
@@ -189,7 +190,7 @@ def test_studies_are_put_together_as_the_node_does(activation: str, rule: str) -
     ]
     wanted = predict.aggregate(images, identity).probabilities
     question = Question(BINARY, (False, True), activation, rule)
-    assert question.rule.combine(probabilities).tolist() == list(wanted)
+    assert rule_of(question).combine(probabilities).tolist() == list(wanted)
 
 
 def test_the_truth_of_a_study_is_its_commonest_finding() -> None:

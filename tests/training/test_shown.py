@@ -10,8 +10,9 @@ import pytest
 from pacs_ai.model.applicability import EVERYTHING
 from pacs_ai.model.spec import InputSpec
 from pacs_ai.phantom import write_phantom_study
+from pacs_ai.statistics.cases import Question
 from training.data.samples import Sample
-from training.evaluate.cases import Question, Scores, by_image, by_study
+from training.evaluate.cases import Scores, by_image, by_study
 from training.evaluate.results import units_of
 from training.evaluate.served import served_images
 from training.statistics.calibration import Calibration

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pacs_ai.statistics.cases import Question
+from pacs_ai.statistics.figures import draw_figures, tabulate
 from training.evaluate.against_baselines import warnings
-from training.evaluate.cases import Question, Scores, by_image
-from training.evaluate.figures import draw_figures, tabulate
+from training.evaluate.cases import Scores, by_image
 from training.evaluate.results import evaluate_scores
 from training.recipe.evaluation import Evaluation
 from training.statistics.calibration import Calibration

@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pacs_ai.model.outlier import OutlierEntry
+from pacs_ai.pages.figures import NAMES, span, value
 from training.bundle.checklist import checklist
 from training.data.samples import SPLITS, Dataset
 from training.recipe.learning import SmallResNet
 from training.recipe.recipe import Recipe
-from training.report.names import NAMES
-from training.report.tables import span, value
 from training.run.run import Run
 from training.statistics.calibration import Calibration
 

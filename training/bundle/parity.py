@@ -8,13 +8,13 @@ import numpy as np
 
 from pacs_ai.errors import ExportMismatch
 from pacs_ai.model.runtime import Runtime
+from pacs_ai.statistics import metrics
+from pacs_ai.statistics.metrics import Floats, Truths
 from training.data.samples import Sample
 from training.evaluate.network import TrainedNetwork
 from training.evaluate.score import run_batches
 from training.recipe.evaluation import Export
 from training.recipe.recipe import Recipe
-from training.statistics import metrics
-from training.statistics.metrics import Floats, Truths
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,26 +23,26 @@ from pacs_ai.model.bundle import (
     ModelBundle,
     load_bundle,
 )
+from pacs_ai.pages.figures import span, value
+from pacs_ai.statistics.bootstrap import interval
+from pacs_ai.statistics.figures import OVERALL, draw_figures
+from pacs_ai.statistics.metrics import Floats
 from training.bundle.compress import to_float16
 from training.bundle.manifest import write_manifest
 from training.bundle.precision import run_original
 from training.bundle.smaller import MOST_COMPARED, evenly, write_int8, write_smaller
 from training.data.read import load_images
 from training.data.samples import Dataset, Sample
-from training.evaluate.figures import OVERALL, draw_figures
 from training.evaluate.network import ServedNetwork
 from training.evaluate.publish import as_json, question_of
 from training.evaluate.results import cases_of, jsonable, units_of
 from training.evaluate.score import run_batches, score
 from training.recipe.recipe import Recipe
-from training.report.tables import span, value
 from training.run.checks import require_fit
 from training.run.provenance import Provenance
 from training.run.run import Run
 from training.statistics import outlier
-from training.statistics.bootstrap import interval
 from training.statistics.calibration import Calibration
-from training.statistics.metrics import Floats
 from training.statistics.outlier import pool
 
 REPORT = "quantise.json"

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pacs_ai.dicom.age import age_group
 from pacs_ai.dicom.header import read_facts
 from pacs_ai.errors import NotDicom
 from training.recipe.data import KeyName
@@ -25,7 +26,6 @@ KEYWORDS = (
     "Rows",
     "Columns",
 )
-_MIDDLE, _OLD = 40, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,5 +83,4 @@ def _age_group(age: str) -> str:
     number, unit = age[:-1], age[-1:].upper()
     if not number.isdigit() or unit not in "DWMY":
         return ""
-    years = int(number) if unit == "Y" else 0
-    return "<40" if years < _MIDDLE else "40-59" if years < _OLD else "60+"
+    return age_group(int(number) if unit == "Y" else 0)

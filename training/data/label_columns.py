@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from pacs_ai.csv_file import Row, read_header
 from pacs_ai.errors import DataError
 from training.data.classes import Classes
 from training.data.labels import split_names
-from training.data.table import Row, read_header
 from training.recipe.data import PictureData
 
 _PRESENT, _ABSENT, _UNCERTAIN = 1.0, 0.0, -1.0

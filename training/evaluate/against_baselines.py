@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from pacs_ai.model.predict import activate
-from training.evaluate.cases import Question, Scores
-from training.statistics import metrics
-from training.statistics.bootstrap import bootstrap, interval
-from training.statistics.metrics import Floats
+from pacs_ai.statistics import metrics
+from pacs_ai.statistics.bootstrap import bootstrap, interval
+from pacs_ai.statistics.cases import Question
+from pacs_ai.statistics.metrics import Floats
+from training.evaluate.cases import Scores
 
 
 def warnings(

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.evaluate.cases import Cases, Scores
-from training.statistics import metrics
-from training.statistics.bootstrap import Interval, intervals
-from training.statistics.metrics import Floats
+from pacs_ai.statistics import metrics
+from pacs_ai.statistics.bootstrap import Interval, intervals
+from pacs_ai.statistics.cases import Cases
+from pacs_ai.statistics.metrics import Floats
+from training.evaluate.cases import Scores
 
 _PAIR = 2
 

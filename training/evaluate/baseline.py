@@ -8,7 +8,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from training.statistics.metrics import Floats, Truths
+from pacs_ai.statistics.metrics import Floats, Truths
 
 _TINY = 1e-6
 _STEPS = 400

@@ -4,7 +4,7 @@ import io
 import zipfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -15,47 +15,11 @@ from pacs_ai.errors import DataError
 from pacs_ai.files import atomic_write
 from pacs_ai.model.aggregation import Combination
 from pacs_ai.model.predict import activate
+from pacs_ai.statistics.cases import Cases, Question, exclusive_loss, separate_loss
+from pacs_ai.statistics.metrics import Floats, Truths
 from training.statistics.calibration import Calibration, log_loss
-from training.statistics.metrics import Floats, Truths
 
-_TINY = 1e-15
 _UNKNOWN = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """The classification task: class names, which classes are findings, and the activation.
-
-    ``activation`` is ``softmax`` (classes exclude each other) or ``sigmoid``. ``aggregation`` says
-    how image probabilities become a study probability; see `pacs_ai.model.aggregation`.
-    """
-
-    classes: tuple[str, ...]
-    positive: tuple[bool, ...]
-    activation: str
-    aggregation: str
-
-    @property
-    def findings(self) -> list[int]:
-        """Indices of the positive classes; all classes if none is positive."""
-        found = [index for index, positive in enumerate(self.positive) if positive]
-        return found or list(range(len(self.positive)))
-
-    @property
-    def rule(self) -> Combination:
-        """How the images of a study are combined, with the code of the node."""
-        return Combination(self.aggregation, self.activation, self.positive)
-
-    @property
-    def binary(self) -> bool:
-        """Whether the task is: one finding, present or absent."""
-        softmax = self.activation == "softmax"
-        return len(self.findings) == 1 and len(self.classes) == (2 if softmax else 1)
-
-    @property
-    def headline(self) -> list[int]:
-        """Classes that the overall figures average: the finding if `binary`, else all."""
-        return self.findings if self.binary else list(range(len(self.classes)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,57 +107,6 @@ class Scores:
             raise DataError(f"{path} holds no scores: evaluate the run again") from error
 
 
-@dataclass(frozen=True, slots=True)
-class Cases:
-    """Images or studies with calibrated probabilities: the input of all metrics.
-
-    ``probabilities`` (float) and ``truth`` (bool) have shape (n, classes), ``loss`` has shape (n,).
-    ``commonest`` (int, shape (n,)) is the class that most images of a study have, of its findings
-    if it has any; None where each case has one class.
-    """
-
-    question: Question
-    thresholds: tuple[float, ...]
-    keys: tuple[str, ...]
-    patients: tuple[str, ...]
-    probabilities: Floats
-    truth: Truths
-    loss: Floats
-    groups: dict[str, tuple[str, ...]]
-    commonest: npt.NDArray[np.int64] | None = None
-
-    @property
-    def decisions(self) -> Truths:
-        """Whether each probability reaches its threshold, shape (n, classes)."""
-        return np.asarray(self.probabilities >= np.array(self.thresholds))
-
-    @property
-    def true_classes(self) -> npt.NDArray[np.int64]:
-        """Index of the true class of each case, shape (n,), for softmax."""
-        return self.truth.argmax(axis=1) if self.commonest is None else self.commonest
-
-    @property
-    def predicted(self) -> npt.NDArray[np.int64]:
-        """Index of the predicted class, shape (n,): by threshold if `binary`, else the largest."""
-        if self.question.binary and self.question.activation == "softmax":
-            finding = self.question.findings[0]
-            return np.where(self.decisions[:, finding], finding, 1 - finding)
-        return np.asarray(self.probabilities.argmax(axis=1))
-
-    def pick(self, chosen: npt.NDArray[np.int64]) -> Self:
-        """Select some cases by index."""
-        return replace(
-            self,
-            keys=tuple(self.keys[i] for i in chosen),
-            patients=tuple(self.patients[i] for i in chosen),
-            probabilities=self.probabilities[chosen],
-            truth=self.truth[chosen],
-            loss=self.loss[chosen],
-            commonest=None if self.commonest is None else self.commonest[chosen],
-            groups={name: tuple(each[i] for i in chosen) for name, each in self.groups.items()},
-        )
-
-
 def by_image(scores: Scores, question: Question, calibration: Calibration) -> Cases:
     """Make a case of each image that has labels."""
     temperature, own = calibration.temperature, slice(scores.labelled)
@@ -237,7 +150,8 @@ def by_study(scores: Scores, question: Question, calibration: Calibration) -> Ca
     seen = [each[np.argsort(places[each])] for each in answered.values()]
     seen = [each[places[each] >= 0] for each in seen]
     own = [each[each < scores.labelled] for each in answered.values()]
-    said = np.stack([question.rule.combine(table[each]) for each in seen])
+    rule = rule_of(question)
+    said = np.stack([rule.combine(table[each]) for each in seen])
     commonest = np.array([_commonest(scores.truth[each], question) for each in own])
     truth = np.stack([_truth_of(scores.truth[each], question) for each in own])
     softmax = question.activation == "softmax"
@@ -248,13 +162,18 @@ def by_study(scores: Scores, question: Question, calibration: Calibration) -> Ca
         patients=tuple(scores.patients[each[0]] for each in own),
         probabilities=said,
         truth=truth,
-        loss=_exclusive_loss(said, commonest) if softmax else _separate_loss(said, truth),
+        loss=exclusive_loss(said, commonest) if softmax else separate_loss(said, truth),
         groups={
             name: tuple(_common([values[i] for i in each]) for each in own)
             for name, values in scores.groups.items()
         },
         commonest=commonest if softmax else None,
     )
+
+
+def rule_of(question: Question) -> Combination:
+    """Return how the images of a study are combined, with the code of the node."""
+    return Combination(question.aggregation, question.activation, question.positive)
 
 
 def _truth_of(truth: Truths, question: Question) -> Truths:
@@ -269,19 +188,6 @@ def _commonest(truth: Truths, question: Question) -> int:
     """Return the class of most images, of the findings if there are any."""
     counts, positive = truth.sum(axis=0), np.array(question.positive)
     return int((counts * positive if (counts * positive).any() else counts).argmax())
-
-
-def _exclusive_loss(probabilities: Floats, true: npt.NDArray[np.int64]) -> Floats:
-    """Return the log loss of one true class; values that do not sum to 1 are divided by the sum."""
-    safe = np.clip(probabilities, _TINY, 1 - _TINY)
-    chosen = safe[np.arange(true.size), true]
-    whole = np.maximum(probabilities.sum(axis=1), 1.0)
-    return np.asarray(np.log(whole) - np.log(chosen))
-
-
-def _separate_loss(probabilities: Floats, truth: Truths) -> Floats:
-    safe = np.clip(probabilities, _TINY, 1 - _TINY)
-    return np.asarray(-np.log(np.where(truth, safe, 1 - safe)).mean(axis=1))
 
 
 def _common(values: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from pacs_ai.errors import DataError
 from pacs_ai.files import atomic_write
+from pacs_ai.statistics.metrics import Floats
 from training.data.read import Images, load_images
 from training.data.samples import TEST, VALIDATION, Dataset, Sample
 from training.evaluate.against_baselines import warnings
@@ -27,7 +28,6 @@ from training.evaluate.results import Baseline, evaluate_scores
 from training.evaluate.score import make_scores, score
 from training.recipe.recipe import Recipe
 from training.run.run import Run
-from training.statistics.metrics import Floats
 
 VALIDATION_SCORES, TEST_SCORES = "validation_scores.npz", "test_scores.npz"
 _PROBED = 1000

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
-from training.evaluate.cases import Question, Scores, by_image, by_study
-from training.evaluate.figures import draw_figures, tabulate
+from pacs_ai.statistics.cases import Question
+from pacs_ai.statistics.figures import draw_figures, tabulate
+from pacs_ai.statistics.metrics import Floats, Truths
+from training.evaluate.cases import Scores, by_image, by_study
 from training.evaluate.results import jsonable, units_of
 from training.recipe.evaluation import Evaluation
 from training.statistics.calibration import Calibration, choose_operating_points
-from training.statistics.metrics import Floats, Truths
 
 
 def calibrate(scores: Scores, question: Question, config: Evaluation) -> Calibration:

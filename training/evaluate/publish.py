@@ -9,8 +9,9 @@ from pathlib import Path
 
 from pacs_ai.errors import DataError
 from pacs_ai.files import atomic_write
+from pacs_ai.statistics.cases import Cases, Question
 from training.data.samples import Sample
-from training.evaluate.cases import Cases, Question, Scores, by_image, by_study
+from training.evaluate.cases import Scores, by_image, by_study
 from training.evaluate.network import Classifier
 from training.evaluate.results import IMAGE, STUDY, jsonable, units_of
 from training.evaluate.score import unit_key

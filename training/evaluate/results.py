@@ -5,15 +5,16 @@ from dataclasses import asdict, dataclass, is_dataclass, replace
 
 import numpy as np
 
+from pacs_ai.statistics import metrics
+from pacs_ai.statistics.bootstrap import interval
+from pacs_ai.statistics.cases import Cases, Question
+from pacs_ai.statistics.curves import all_curves
+from pacs_ai.statistics.figures import HEADLINE, OVERALL, Table, draw_figures, subgroups, tabulate
+from pacs_ai.statistics.metrics import Floats
 from training.evaluate.agreement import agreement
-from training.evaluate.cases import Cases, Question, Scores, by_image, by_study
-from training.evaluate.curves import all_curves
-from training.evaluate.figures import HEADLINE, OVERALL, Table, draw_figures, subgroups, tabulate
+from training.evaluate.cases import Scores, by_image, by_study
 from training.recipe.evaluation import Evaluation
-from training.statistics import metrics
-from training.statistics.bootstrap import interval
 from training.statistics.calibration import Calibration
-from training.statistics.metrics import Floats
 
 FORMAT = 1
 IMAGE, STUDY = "image", "study"

@@ -7,8 +7,8 @@ import numpy as np
 
 from pacs_ai.model.gradcam import gradcam
 from pacs_ai.model.spec import InputSpec
+from pacs_ai.statistics.cases import Cases
 from training.data.samples import Sample
-from training.evaluate.cases import Cases
 from training.evaluate.network import Classifier
 from training.evaluate.score import run_batches
 from training.report.pictures import Picture, as_rgb, enlarge, frame, grey_of, mosaic, overlay

@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pacs_ai.model.predict import activate
+from pacs_ai.statistics.bootstrap import Interval, intervals
+from pacs_ai.statistics.metrics import mean
 from training.evaluate.network import Classifier
 from training.report.pictures import stretch
-from training.statistics.bootstrap import Interval, intervals
-from training.statistics.metrics import mean
 
 Floats = npt.NDArray[np.float32]
 

@@ -7,9 +7,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from pacs_ai.pages.figures import NAMES, cell, span, value
 from training.report import plots, tables
 from training.report.html import image, provenance_section, read_values, write_page
-from training.report.names import NAMES, describe_set, describe_threshold
+from training.report.names import describe_set, describe_threshold
 
 FIGURES, ERRORS, REPORT = "figures.json", "errors", "report.html"
 _TILES = (
@@ -63,8 +64,8 @@ def _unit(name: str, unit: dict[str, Any], figures: dict[str, Any]) -> str:
     table = unit["all"]
     overall = table["overall"]
     tiles = "".join(
-        f'<div class="tile"><span>{NAMES[key]}</span><b>{tables.value(overall[key])}</b>'
-        f"<span>{tables.span(overall[key])}</span></div>"
+        f'<div class="tile"><span>{NAMES[key]}</span><b>{value(overall[key])}</b>'
+        f"<span>{span(overall[key])}</span></div>"
         for key in _TILES
     )
     counted = f"{table['cases']} {name if table['cases'] == 1 else tables.plural(name)}"
@@ -120,8 +121,8 @@ def _curves(unit: dict[str, Any], figures: dict[str, Any]) -> str:
         figured = "".join(f"<figure>{each}</figure>" for each in drawn)
         parts.append(
             f"<h3>{escape(name)}</h3>"
-            f'<p class="soft">AUC {tables.value(found["auc"])}, average precision '
-            f"{tables.value(found['average_precision'])}, {positives} of {unit['all']['cases']} "
+            f'<p class="soft">AUC {value(found["auc"])}, average precision '
+            f"{value(found['average_precision'])}, {positives} of {unit['all']['cases']} "
             f'cases.</p><div class="figures">{figured}</div>'
         )
     parts.append(
@@ -138,8 +139,8 @@ def _calibration(figures: dict[str, Any]) -> str:
     if not gain:
         return ""
     rows = "".join(
-        f"<tr><td>{NAMES[key]}</td><td>{tables.cell(gain['before'][key])}</td>"
-        f"<td>{tables.cell(gain['after'][key])}</td></tr>"
+        f"<tr><td>{NAMES[key]}</td><td>{cell(gain['before'][key])}</td>"
+        f"<td>{cell(gain['after'][key])}</td></tr>"
         for key in ("loss", "calibration_error")
     )
     return (

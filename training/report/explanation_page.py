@@ -4,10 +4,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from pacs_ai.pages.figures import cell
 from training.report import html
 from training.report.figure import svg, unit_plot
 from training.report.plots import chance_line, line
-from training.report.tables import cell
 
 EXPLAINED, PAGE = "explain.json", "explain.html"
 

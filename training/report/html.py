@@ -9,9 +9,8 @@ from typing import Any
 
 from pacs_ai.errors import DataError
 from pacs_ai.files import atomic_write
+from pacs_ai.pages.frame import page
 from training.run.provenance import Provenance
-
-_STYLE = Path(__file__).with_name("style.css")
 
 
 def read_values(path: Path, remedy: str) -> dict[str, Any]:
@@ -29,16 +28,8 @@ def read_values(path: Path, remedy: str) -> dict[str, Any]:
 
 
 def write_page(path: Path, title: str, lead: str, sections: Iterable[str]) -> None:
-    """Write a page of HTML sections; ``lead`` is HTML below the title, "" sections are left out."""
-    body = "\n".join(section for section in sections if section)
-    atomic_write(
-        path,
-        "<!doctype html>\n"
-        f'<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{_STYLE.read_text(encoding='utf-8')}</style></head>\n<body><main>"
-        f"<header><h1>{escape(title)}</h1>{lead}</header>\n{body}\n</main></body></html>\n",
-    )
+    """Write a page of HTML sections; see `pacs_ai.pages.frame.page`."""
+    atomic_write(path, page(title, lead, sections))
 
 
 def provenance_section(values: Mapping[str, Any]) -> str:

@@ -1,24 +1,6 @@
-"""Names of figures for people, and sentences about an evaluation."""
+"""Sentences about an evaluation, for people."""
 
 from typing import Any
-
-NAMES = {
-    "loss": "loss (nats)",
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "auc": "AUC",
-    "average_precision": "average precision",
-    "sensitivity": "sensitivity",
-    "specificity": "specificity",
-    "ppv": "positive predictive value",
-    "npv": "negative predictive value",
-    "f1": "F1",
-    "mcc": "MCC",
-    "calibration_error": "calibration error",
-}
-"""Names for people, by figure."""
-
-LOWER_IS_BETTER = frozenset({"loss", "calibration_error"})
 
 
 def describe_set(figures: dict[str, Any]) -> str:

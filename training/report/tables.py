@@ -3,36 +3,13 @@
 from html import escape
 from typing import Any
 
+from pacs_ai.pages.figures import LOWER_IS_BETTER, NAMES, cell, table
 from training.report import plots
-from training.report.names import LOWER_IS_BETTER, NAMES
 
 _PER_CLASS = ("auc", "average_precision", "sensitivity", "specificity", "ppv", "npv", "f1", "mcc")
 _PER_GROUP = ("auc", "sensitivity", "specificity", "balanced_accuracy", "f1", "calibration_error")
 _DRAWN = ("auc", "sensitivity", "specificity")
 _COMPARED = ("auc", "accuracy", "balanced_accuracy", "average_precision", "f1", "loss")
-_DASH = "\u2013"
-
-
-def value(found: dict[str, Any], *, sign: bool = False) -> str:
-    """Write a figure with three decimals."""
-    if found["value"] is None:
-        return _DASH
-    return f"{found['value']:+.3f}" if sign else f"{found['value']:.3f}"
-
-
-def span(found: dict[str, Any], *, sign: bool = False) -> str:
-    """Write the interval of a figure."""
-    if found["value"] is None:
-        return "not defined"
-    if found["low"] is None:
-        return "no interval"
-    form = "+.3f" if sign else ".3f"
-    return f"{found['low']:{form}} {_DASH} {found['high']:{form}}"
-
-
-def cell(found: dict[str, Any], *, sign: bool = False) -> str:
-    """Write a figure and below it its interval."""
-    return f"{value(found, sign=sign)}<small>{span(found, sign=sign)}</small>"
 
 
 def plural(unit: str) -> str:
@@ -54,11 +31,6 @@ def how_averaged(figures: dict[str, Any]) -> str:
     return f"AUC and what follows it are means over all classes, each against the rest. {rest}"
 
 
-def _table(head: list[str], rows: list[str]) -> str:
-    cells = "".join(f"<th>{each}</th>" for each in head)
-    return f'<div class="wide"><table><tr>{cells}</tr>{"".join(rows)}</table></div>'
-
-
 def classes(unit: dict[str, Any], figures: dict[str, Any]) -> str:
     """Write the figures of each class against the rest."""
     names = figures["question"]["classes"]
@@ -73,7 +45,7 @@ def classes(unit: dict[str, Any], figures: dict[str, Any]) -> str:
     head = ["class", "cases", "threshold", *(NAMES[key] for key in _PER_CLASS)]
     head = [each.replace("positive predictive value", "PPV") for each in head]
     head = [each.replace("negative predictive value", "NPV") for each in head]
-    return f"<h3>By class</h3>{_table(head, rows)}"
+    return f"<h3>By class</h3>{table(head, rows)}"
 
 
 def baselines(unit: dict[str, Any]) -> str:
@@ -95,7 +67,7 @@ def baselines(unit: dict[str, Any]) -> str:
     rows.insert(0, f"<tr><td><b>model</b></td>{own}</tr>")
     return (
         "<h3>Compared with baselines</h3>"
-        f"{_table(['', *(NAMES[key] for key in _COMPARED)], rows)}"
+        f"{table(['', *(NAMES[key] for key in _COMPARED)], rows)}"
         '<p class="how"><i>Prevalence</i> always predicts the shares of the classes in the '
         "training split; <i>brightness</i> is a logistic regression on mean, spread and highlights "
         "of the image. Coloured: the interval of the difference leaves out 0.</p>"
@@ -118,16 +90,16 @@ def subgroups(unit: dict[str, Any]) -> str:
     parts = []
     for kind, groups in unit["subgroups"].items():
         rows = []
-        for name, table in groups.items():
-            cells = "".join(f"<td>{cell(table['overall'][key])}</td>" for key in _PER_GROUP)
+        for name, found in groups.items():
+            cells = "".join(f"<td>{cell(found['overall'][key])}</td>" for key in _PER_GROUP)
             rows.append(
-                f"<tr><td><b>{escape(name)}</b></td><td>{table['cases']}</td>"
-                f"<td>{table['patients']}</td>{cells}</tr>"
+                f"<tr><td><b>{escape(name)}</b></td><td>{found['cases']}</td>"
+                f"<td>{found['patients']}</td>{cells}</tr>"
             )
         head = [escape(kind), "cases", "patients", *(NAMES[key] for key in _PER_GROUP)]
         drawn = "".join(_forest(kind, groups, unit, key) for key in _DRAWN)
         parts.append(
-            f'<h3>By {escape(kind)}</h3>{_table(head, rows)}<div class="figures">{drawn}</div>'
+            f'<h3>By {escape(kind)}</h3>{table(head, rows)}<div class="figures">{drawn}</div>'
         )
     return "".join(parts)
 
@@ -152,7 +124,7 @@ def drop_section(figures: dict[str, Any]) -> str:
             f"{cell(each['difference'], sign=True)}</td></tr>"
             for key, each in found.items()
         ]
-        parts.append(f"<h3>By {unit}</h3>{_table(['', 'internal', 'here', 'difference'], rows)}")
+        parts.append(f"<h3>By {unit}</h3>{table(['', 'internal', 'here', 'difference'], rows)}")
     return (
         "<section><h2>Compared with the internal test</h2>"
         '<p class="soft">The same model, temperature and thresholds. Both sets are drawn '
@@ -176,5 +148,5 @@ def agreement_section(figures: dict[str, Any]) -> str:
         "<section><h2>Agreement of the annotators</h2>"
         f'<p class="soft">{found["images"]} images with the votes of at least two of '
         f"{found['raters']} annotators. Kappa is 1 for full agreement, 0 for that of chance.</p>"
-        f"{_table(['', 'kappa'], rows)}</section>"
+        f"{table(['', 'kappa'], rows)}</section>"
     )

@@ -1,1 +1,1 @@
-"""Figures of a classifier, their intervals, calibration and outliers: arrays in, numbers out."""
+"""Calibration of a classifier, and outliers among images: arrays in, numbers out."""

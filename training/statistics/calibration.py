@@ -7,12 +7,12 @@ from typing import Self
 import numpy as np
 
 from pacs_ai.model.predict import activate
+from pacs_ai.statistics.metrics import Floats, Truths
+from pacs_ai.statistics.operating_point import choose_threshold
 from training.recipe.evaluation import Evaluation
-from training.statistics.metrics import Floats, Truths, bin_of
 
 _LOW, _HIGH = 0.05, 20.0
 _STEPS = 60
-_TINY = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,50 +97,6 @@ def _golden_section(loss: Callable[[float], float], low: float, high: float) -> 
     return float((low + high) / 2)
 
 
-def choose_threshold(scores: Floats, truth: Truths, config: Evaluation) -> float:
-    """Choose an operating point.
-
-    Parameters
-    ----------
-    scores
-        Probabilities, shape (n,).
-    truth
-        Shape (n,).
-    config
-        Has the rule; see `Evaluation`.
-
-    Returns
-    -------
-    float
-        In [0, 1], half way between two neighbouring scores; of equally good thresholds the middle
-        one. 0.5 if there is only one class or only one score.
-    """
-    values = np.unique(scores)
-    if values.size < 2 or truth.all() or not truth.any():  # noqa: PLR2004 - two scores, one cut
-        return 0.5
-    cuts = (values[1:] + values[:-1]) / 2
-    sensitivity = 1 - np.searchsorted(np.sort(scores[truth]), cuts) / truth.sum()
-    specificity = np.searchsorted(np.sort(scores[~truth]), cuts) / (~truth).sum()
-    criterion = sensitivity + specificity
-    if config.target is not None:
-        kept = sensitivity if config.operating_point == "sensitivity" else specificity
-        other = specificity if config.operating_point == "sensitivity" else sensitivity
-        # A threshold that misses the target ranks below every one that reaches it.
-        criterion = np.where(kept >= config.target - _TINY, 1 + other, kept)
-    best = np.flatnonzero(criterion >= criterion.max() - _TINY)
-    return _between(values, int(best[best.size // 2]))
-
-
-def _between(values: Floats, at: int) -> float:
-    """Return the shortest decimal number that separates two neighbouring scores."""
-    low, high = float(values[at]), float(values[at + 1])
-    for digits in range(6, 17):
-        cut = float(f"{(low + high) / 2:.{digits}g}")
-        if low < cut <= high:
-            return cut
-    return high
-
-
 def _rounded(value: float) -> float:
     return float(f"{value:.6g}")
 
@@ -189,20 +145,3 @@ def choose_operating_points(
         finding = list(positive).index(True)
         thresholds[1 - finding] = _rounded(1 - thresholds[finding])
     return Calibration(temperature, tuple(thresholds))
-
-
-def reliability(probabilities: Floats, truth: Truths, bins: int) -> list[tuple[float, float, int]]:
-    """Return for each bin of a reliability diagram: mean probability, share of positives, cases.
-
-    Empty bins are left out.
-    """
-    where = bin_of(probabilities, bins)
-    return [
-        (
-            float(probabilities[where == b].mean()),
-            float(truth[where == b].mean()),
-            int((where == b).sum()),
-        )
-        for b in range(bins)
-        if (where == b).any()
-    ]

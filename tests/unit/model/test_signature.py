@@ -41,22 +41,8 @@ PUBLIC = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"
 
 
 def sign(secret: bytes, message: bytes) -> tuple[bytes, bytes]:
-    """Public key and signature (RFC 8032, Section 5.1.6); the node itself signs nothing."""
-    digest = hashlib.sha512(secret).digest()
-    scalar = int.from_bytes(digest[:32], "little") & ((1 << 254) - 8) | (1 << 254)
-    public = encoded(ed25519._times(scalar, ed25519._BASE))
-    order = ed25519._ORDER
-    nonce = int.from_bytes(hashlib.sha512(digest[32:] + message).digest(), "little") % order
-    commitment = encoded(ed25519._times(nonce, ed25519._BASE))
-    challenge = int.from_bytes(hashlib.sha512(commitment + public + message).digest(), "little")
-    answer = (nonce + challenge * scalar) % order
-    return public, commitment + answer.to_bytes(32, "little")
-
-
-def encoded(point: ed25519.Point) -> bytes:
-    inverse = pow(point[2], -1, ed25519._P)
-    x, y = point[0] * inverse % ed25519._P, point[1] * inverse % ed25519._P
-    return (y | (x & 1) << 255).to_bytes(32, "little")
+    """Public key and signature."""
+    return ed25519.public_key(secret), ed25519.sign(secret, message)
 
 
 def minisign(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.statistics.metrics import Floats
+from pacs_ai.statistics.metrics import Floats
 
 Measure = Callable[[Floats], Mapping[str, Floats]]
 """A function from weights (draws, n) to figures by name, each of shape (draws,)."""

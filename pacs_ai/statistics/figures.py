@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
-from training.evaluate.cases import Cases
-from training.recipe.evaluation import Evaluation
-from training.statistics import metrics
-from training.statistics.bootstrap import SEED, Interval, bootstrap, interval
-from training.statistics.metrics import Floats
+from pacs_ai.statistics import metrics
+from pacs_ai.statistics.bootstrap import SEED, Interval, bootstrap, interval
+from pacs_ai.statistics.cases import Cases
+from pacs_ai.statistics.metrics import Floats
 
 HEADLINE = (
     "loss",
@@ -41,6 +41,31 @@ PER_CLASS = (
 at the operating point; F1 and MCC are those of the predicted class."""
 
 OVERALL = "overall"
+
+
+class Settings(Protocol):
+    """What figures are computed with.
+
+    ``resamples`` is the number of bootstrap draws of patients, ``bins`` the number of bins of the
+    calibration error. Each subgroup in ``subgroups`` with at least ``smallest_group`` patients gets
+    its own figures.
+    """
+
+    @property
+    def resamples(self) -> int:
+        """Number of draws."""
+
+    @property
+    def bins(self) -> int:
+        """Number of bins."""
+
+    @property
+    def subgroups(self) -> tuple[str, ...]:
+        """Names of `Cases.groups`."""
+
+    @property
+    def smallest_group(self) -> int:
+        """Number of patients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +178,12 @@ def _exclusive(
     return found
 
 
-def draw_figures(cases: Cases, config: Evaluation, seed: int = SEED) -> dict[str, Floats]:
+def draw_figures(cases: Cases, settings: Settings, seed: int = SEED) -> dict[str, Floats]:
     """Compute all figures of some cases, and of bootstrap draws of their patients."""
     return bootstrap(
-        lambda weights: measure(cases, config.bins, weights),
+        lambda weights: measure(cases, settings.bins, weights),
         cases.patients,
-        config.resamples,
+        settings.resamples,
         seed,
     )
 
@@ -194,7 +219,7 @@ def _order(name: str) -> tuple[bool, str]:
     return not name.startswith("<"), name
 
 
-def subgroups(cases: Cases, config: Evaluation) -> dict[str, dict[str, Table]]:
+def subgroups(cases: Cases, settings: Settings) -> dict[str, dict[str, Table]]:
     """Compute the figures of each subgroup that has enough patients.
 
     Returns
@@ -204,15 +229,15 @@ def subgroups(cases: Cases, config: Evaluation) -> dict[str, dict[str, Table]]:
         left out.
     """
     found: dict[str, dict[str, Table]] = {}
-    for kind in config.subgroups:
+    for kind in settings.subgroups:
         values = np.array(cases.groups.get(kind, ()))
         names = sorted(set(values.tolist()) - {""}, key=_order)
         if len(names) < 2:  # noqa: PLR2004 - nothing to compare
             continue
         parts = {name: cases.pick(np.flatnonzero(values == name)) for name in names}
         found[kind] = {
-            name: tabulate(part, draw_figures(part, config))
+            name: tabulate(part, draw_figures(part, settings))
             for name, part in parts.items()
-            if len(set(part.patients)) >= config.smallest_group
+            if len(set(part.patients)) >= settings.smallest_group
         }
     return {kind: tables for kind, tables in found.items() if tables}

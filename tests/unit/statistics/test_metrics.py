@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from training.statistics import metrics
-from training.statistics.bootstrap import bootstrap, interval, intervals
+from pacs_ai.statistics import metrics
+from pacs_ai.statistics.bootstrap import bootstrap, interval, intervals
 
 
 def ones(n: int) -> np.ndarray:
@@ -158,7 +158,7 @@ def test_draws_repeat_and_do_not_depend_on_how_many_fit_into_memory(
     values = np.arange(20.0)
     measure = lambda weights: {"mean": metrics.mean(values, weights)}  # noqa: E731
     first = bootstrap(measure, patients, 150)["mean"]
-    monkeypatch.setattr("training.statistics.bootstrap._CELLS", 60)
+    monkeypatch.setattr("pacs_ai.statistics.bootstrap._CELLS", 60)
     assert np.allclose(bootstrap(measure, patients, 150)["mean"], first, rtol=1e-14)
     assert first.shape == (151,)
 

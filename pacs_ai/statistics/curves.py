@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.evaluate.cases import Cases
-from training.statistics.bootstrap import draws
-from training.statistics.calibration import reliability
-from training.statistics.metrics import Floats, Truths, divide
+from pacs_ai.statistics.bootstrap import draws
+from pacs_ai.statistics.cases import Cases
+from pacs_ai.statistics.metrics import Floats, Truths, bin_of, divide
 
 _GRID = 51
 _BAND_DRAWS = 500
@@ -86,6 +85,23 @@ def _band(cases: Cases, k: int) -> list[tuple[float, float, float]]:
             drawn.append(np.interp(grid, np.r_[0, x / x[-1]], np.r_[0, y / y[-1]]))
     low, high = np.percentile(np.array(drawn), [2.5, 97.5], axis=0)
     return list(zip(grid.tolist(), low.tolist(), high.tolist(), strict=True))
+
+
+def reliability(probabilities: Floats, truth: Truths, bins: int) -> list[tuple[float, float, int]]:
+    """Return for each bin of a reliability diagram: mean probability, share of positives, cases.
+
+    Empty bins are left out.
+    """
+    where = bin_of(probabilities, bins)
+    return [
+        (
+            float(probabilities[where == b].mean()),
+            float(truth[where == b].mean()),
+            int((where == b).sum()),
+        )
+        for b in range(bins)
+        if (where == b).any()
+    ]
 
 
 def _histogram(probabilities: Floats, truth: Truths) -> list[tuple[int, int]]:

@@ -1,0 +1,1 @@
+"""HTML pages of one file: their frame and style, and figures with intervals as cells."""
