@@ -69,10 +69,7 @@ class NotDicom(DataError):
 
 
 class UnsupportedPixels(DataError):
-    """The pixel data cannot be decoded, contradict the header, or show nothing as it asks.
-
-    Check the sender's encoding, rescale and look-up tables.
-    """
+    """The pixels cannot be decoded or shown as the header asks. Check encoding, rescale, tables."""
 
     code = "UNSUPPORTED_PIXELS"
 
@@ -239,10 +236,7 @@ class BundleInvalid(ModelError):
 
 
 class PrecisionRefused(BundleInvalid):
-    """The bundle's network has eight bits, and no report that it is close enough to float32.
-
-    Run ``pacs-ai quantise`` again, or serve the bundle in float32.
-    """
+    """A network of eight bits without a report that it is close to float32. Quantise it again."""
 
     code = "PRECISION_REFUSED"
 
