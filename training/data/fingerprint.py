@@ -72,9 +72,13 @@ def _fingerprint(sample: Sample, windows: dict[str, tuple[float, float]]) -> Fin
 
 
 def thumbnail(grey: Floats) -> _BYTES:
-    """Downscale an image to 32 x 36 by averaging."""
+    """Downscale an image to 32 x 36 by a weighted mean around each point.
+
+    The weights fall linearly (a triangle). The mean of a box takes whole pixels only: where the
+    size is not a multiple of 32 x 36, it moves edges, and a resized copy has another thumbnail.
+    """
     small = Image.fromarray(np.asarray(grey, dtype=np.float32)).resize(
-        (COLUMNS, ROWS), Image.Resampling.BOX
+        (COLUMNS, ROWS), Image.Resampling.BILINEAR
     )
     values: _BYTES = np.rint(np.clip(np.asarray(small), 0, 1) * 255).astype(np.uint8)
     return values
@@ -154,11 +158,23 @@ def _alike(small: _BYTES, first: Indices, second: Indices) -> Floats:
 
 
 def _edges(small: _BYTES) -> Floats:
-    """Differences to the right and downwards, minus their mean, scaled to length 1."""
-    pictures = small.astype(np.float32)
+    """Differences to the right and downwards of smoothed pictures, scaled to length 1.
+
+    The mean of the differences is subtracted. Without smoothing the finest details count most, and
+    a copy that was reduced to the size of a thumbnail has lost them.
+    """
+    pictures = _smooth(small)
     across = np.diff(pictures, axis=2).reshape(len(small), -1)
     down = np.diff(pictures, axis=1).reshape(len(small), -1)
     edges = np.concatenate([across, down], axis=1)
     edges -= edges.mean(axis=1, keepdims=True)
     edges /= np.maximum(np.linalg.norm(edges, axis=1, keepdims=True), _FLAT)
     return edges
+
+
+def _smooth(small: _BYTES) -> Floats:
+    """Take the mean of neighbours with the weights 1, 2, 1, downwards and across."""
+    wide = np.pad(small.astype(np.float32), ((0, 0), (1, 1), (1, 1)), mode="edge")
+    down = wide[:, :-2] + 2 * wide[:, 1:-1] + wide[:, 2:]
+    smoothed: Floats = (down[:, :, :-2] + 2 * down[:, :, 1:-1] + down[:, :, 2:]) / 16
+    return smoothed
