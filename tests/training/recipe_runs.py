@@ -147,7 +147,12 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
                 "gamma": 0.1,
                 "noise": 0.1,
             },
-            "feeding": {"balance": "draw", "balance_by": ["modality"], "cache": "memory"},
+            "feeding": {
+                "balance": "draw",
+                "balance_by": ["modality"],
+                "cache": "memory",
+                "least_images_per_epoch": 16,
+            },
             "network": {"dropout": 0.1, "l1": 1e-5, "l2": 1e-5},
             "optimisation": {
                 "schedule": "cosine",
@@ -164,7 +169,12 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
                 "threads": 1,
                 "seed": 2,
             },
-            "finetune": {"unfreeze": ["stage1", "all"], "epochs": 2},
+            "finetune": {
+                "unfreeze": ["stage1", "all"],
+                "epochs": 2,
+                "schedule": "cosine",
+                "warmup_epochs": 0.5,
+            },
             "evaluation": {
                 "operating_point": "sensitivity",
                 "target": 0.8,
@@ -211,6 +221,7 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
                 "unfreeze": ["stage1"],
                 "gradual": False,
                 "batch_norm": "trained",
+                "schedule": "exponential",
                 "epochs": 1,
                 "learning_rate": 1e-4,
             },

@@ -97,6 +97,14 @@ def test_every_image_comes_once_an_epoch(samples: tuple[Sample, ...]) -> None:
     assert len(set(epoch)) == len(epoch) == steps * 4
 
 
+def test_few_images_are_repeated_to_fill_an_epoch(samples: tuple[Sample, ...]) -> None:
+    few, feeding = samples[:10], Feeding(batch=4, least_images_per_epoch=40)
+    steps = steps_per_epoch(len(few), feeding)
+    epoch = np.concatenate([drawn for _, drawn in islice(batches(few, feeding, 5), steps)])
+    assert Counter(epoch.tolist()) == dict.fromkeys(range(10), 4)
+    assert steps_per_epoch(400, feeding) == 100
+
+
 def test_an_even_draw_evens_out_label_and_modality(samples: tuple[Sample, ...]) -> None:
     feeding = Feeding(batch=10, images_per_epoch=200, balance="draw", balance_by=("modality",))
     epoch = np.concatenate([drawn for _, drawn in islice(batches(samples, feeding, 5), 20)])

@@ -58,6 +58,16 @@ def test_blocks_join_one_after_another(small: Small, tmp_path: Path) -> None:
     assert len(learns) == len(layers_from(network, ["all"]))
 
 
+def test_each_stage_has_the_schedule_of_the_recipe(small: Small, tmp_path: Path) -> None:
+    recipe = tuned(small(), unfreeze=("stage3", "all"), schedule="cosine", warmup_epochs=0.5)
+    network = build_network(recipe.input, recipe.network, 2)
+    phases = plan_phases(Run.create(recipe, tmp_path), recipe, network, 35)
+    assert {(each.config.schedule, each.config.warmup_epochs) for each, _ in phases} == {
+        ("cosine", 0.5)
+    }
+    assert Finetune().schedule == "constant"
+
+
 def test_it_gets_better_or_keeps_what_it_had(run: Run, dataset: Dataset) -> None:
     recipe = tuned(run.recipe, unfreeze=("stage3", "all"), epochs=2, learning_rate=1e-3)
     start = load_network(run)

@@ -14,7 +14,8 @@ Weights = npt.NDArray[np.float32]
 
 def steps_per_epoch(images: int, feeding: Feeding) -> int:
     """Return the number of full batches in an epoch."""
-    return max(1, (feeding.images_per_epoch or images) // feeding.batch)
+    count = feeding.images_per_epoch or max(images, feeding.least_images_per_epoch)
+    return max(1, count // feeding.batch)
 
 
 def batches(

@@ -230,8 +230,8 @@ def _finetune_settings(config: Optimisation, finetune: Finetune) -> Optimisation
         update={
             "base": "trained",
             "learning_rate": finetune.learning_rate,
-            "schedule": "constant",
-            "warmup_epochs": 0.0,
+            "schedule": finetune.schedule,
+            "warmup_epochs": finetune.warmup_epochs,
             "average": 0.0,
             "monitor": _MONITOR,
         }

@@ -238,14 +238,17 @@ class Augmentation(Strict):
 class Feeding(Strict):
     """How images are given to the network.
 
-    ``images_per_epoch`` 0 means each image once. ``balance`` balances the classes: ``draw`` repeats
-    rare ones, ``weight`` gives them a higher weight. ``balance_by`` names subgroups that are
-    balanced as well, such as modality. ``cache`` keeps preprocessed images in memory or in the run
-    folder; ``auto`` chooses by size. ``workers`` 0 means one for each processor core, at most 8.
+    ``images_per_epoch`` 0 means each image once, or several times if there are fewer than
+    ``least_images_per_epoch``: with few images an epoch has few steps otherwise. ``balance``
+    balances the classes: ``draw`` repeats rare ones, ``weight`` gives them a higher weight.
+    ``balance_by`` names subgroups that are balanced as well, such as modality. ``cache`` keeps
+    preprocessed images in memory or in the run folder; ``auto`` chooses by size. ``workers`` 0
+    means one for each processor core, at most 8.
     """
 
     batch: int = Field(default=32, ge=1)
     images_per_epoch: int = Field(default=0, ge=0)
+    least_images_per_epoch: int = Field(default=0, ge=0)
     balance: Literal["none", "draw", "weight"] = "none"
     balance_by: tuple[str, ...] = ()
     cache: Literal["auto", "memory", "disk"] = "auto"

@@ -139,7 +139,8 @@ class Finetune(Strict):
     ``unfreeze`` names layers or blocks by the beginning of their names, from the last block to
     earlier ones: ``["conv5", "conv4"]``. With ``gradual`` they are unfrozen one after another, each
     for an equal share of the epochs (Howard and Ruder, 2018); without, all at the start.
-    ``["all"]`` unfreezes the whole network. ``batch_norm`` says whether batch normalisation keeps
+    ``["all"]`` unfreezes the whole network. ``schedule`` and ``warmup_epochs`` are those of
+    ``[optimisation]``, for each stage anew. ``batch_norm`` says whether batch normalisation keeps
     its statistics (``frozen``) or updates them (``trained``).
     """
 
@@ -147,6 +148,8 @@ class Finetune(Strict):
     gradual: bool = True
     epochs: int = Field(default=10, ge=1)
     learning_rate: float = Field(default=1e-5, gt=0.0)
+    schedule: Literal["constant", "cosine", "exponential"] = "constant"
+    warmup_epochs: float = Field(default=0.0, ge=0.0)
     batch_norm: Literal["frozen", "trained"] = "frozen"
 
 
