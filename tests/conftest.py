@@ -29,6 +29,7 @@ SHARED = ROOT.parent / "shared"
 
 # What provides a tool, so that the reason says what to install.
 PACKAGES = {
+    "promtool": "prometheus",
     "storescu": "dcmtk",
     "storescp": "dcmtk",
     "dcmsend": "dcmtk",

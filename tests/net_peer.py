@@ -50,6 +50,7 @@ class Recorder:
     opened_for: list[AssociationInfo] = field(default_factory=list)
     closed_with: list[tuple[AssociationInfo, str]] = field(default_factory=list)
     reports: list[CommitmentReport] = field(default_factory=list)
+    refusals: list[int] = field(default_factory=list)
     answer: Callable[[ReceivedInstance], StoreAnswer] = lambda _: StoreAnswer(0)
     before_part: Callable[[], None] = lambda: None
     keep: bool = True
@@ -77,6 +78,9 @@ class Recorder:
         received.file.path.unlink()
         self.received.append(received)
         return self.answer(received)
+
+    def refused(self, status: int) -> None:
+        self.refusals.append(status)
 
     def commitment_report(self, report: CommitmentReport) -> int:
         self.reports.append(report)

@@ -30,21 +30,35 @@ def peers(config: Config) -> Iterator[Finding]:
 
 def expiry(config: Config) -> Iterator[Finding]:
     """Check how long certificates are valid; a node with an expired one still starts."""
+    for key, path in _certificate_files(config).items():
+        yield _valid(key, path)
+
+
+def certificate_ends(config: Config) -> dict[str, datetime]:
+    """Return until when certificates are valid, by the key of the configuration that names them."""
+    ends = {key: _end(key, path) for key, path in _certificate_files(config).items()}
+    return {key: end for key, end in ends.items() if end is not None}
+
+
+def _certificate_files(config: Config) -> dict[str, Path]:
+    """Return the files with certificates, each under the first key that names it."""
     used = {config.tls.certificate: "tls.certificate", config.tls.ca: "tls.ca"}
     for name, peer in config.dimse_peers.items():
         used.setdefault(peer.certificate, f"peers.{name}.certificate")
         used.setdefault(peer.ca, f"peers.{name}.ca")
-    for path, key in used.items():
-        if path is not None and path.is_file():
-            yield _valid(key, path, authorities=key.endswith(".ca"))
+    return {key: path for path, key in used.items() if path is not None and path.is_file()}
 
 
-def _valid(key: str, path: Path, *, authorities: bool) -> Finding:
-    """Judge a chain by its first certificate to expire, authorities by their last one."""
+def _end(key: str, path: Path) -> datetime | None:
+    """Return when the first certificate of a chain expires, or the last one of authorities."""
     ends = [end for one in certificates(path) if (end := valid_until(one)) is not None]
-    if not ends:
+    return (max if key.endswith(".ca") else min)(ends, default=None)
+
+
+def _valid(key: str, path: Path) -> Finding:
+    end = _end(key, path)
+    if end is None:
         return doubtful(key, f"{path}: no certificate can be read in it", "give a PEM file")
-    end = max(ends) if authorities else min(ends)
     left = end - datetime.now(UTC)
     if left <= timedelta(0):
         text = f"{path} has expired on {end:%Y-%m-%d}: peers that look at it refuse"

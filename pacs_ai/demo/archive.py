@@ -90,6 +90,9 @@ class Archive:
         incoming.path.rename(folder / f"{received.sop_instance_uid}{SUFFIX}")
         return StoreAnswer(Status.SUCCESS)
 
+    def refused(self, status: int) -> None:
+        """Do nothing: the sender has its answer."""
+
     def commitment_report(self, report: CommitmentReport) -> int:  # noqa: ARG002 - of the protocol
         """Refuse: nobody here has asked."""
         return Status.PROCESSING_FAILURE

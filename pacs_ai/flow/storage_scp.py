@@ -91,6 +91,10 @@ class StorageScp:
             counts.bytes += received.bytes
         return answer
 
+    def refused(self, status: int) -> None:
+        """Count an instance that was refused before it had arrived."""
+        self._traffic.refused(status)
+
     def commitment_report(self, received: CommitmentReport) -> int:
         """Take an archive's storage commitment report."""
         return report(self._context, received)

@@ -1,9 +1,26 @@
-"""Counts of what the listener has done since it started."""
+"""Counts of what the listener has done. They go on where they stopped when the node starts again.
 
-import threading
-from collections import Counter
+The daemon alone counts: receiving processes report to it (`pacs_ai.node.receiver`). An instance is
+counted before its sender is answered.
+"""
+
+from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
+
+from pacs_ai.store.counter_file import CounterFile, read_counters
+from pacs_ai.store.spool import Spool
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+"""Upper bounds of the classes of times that storing an instance takes."""
+
+LOST = "failed"
+"""Outcome of associations whose process died; a value of `pacs_ai.net.scp.states.Outcome`."""
+
+_OPENED, _BYTES, _SECONDS = "associations", "bytes", "seconds"
+_ENDED, _ANSWER, _CLASS = "ended ", "answer ", "seconds "
 
 
 class TrafficListener(Protocol):
@@ -17,6 +34,10 @@ class TrafficListener(Protocol):
         """Count a C-STORE: status, bytes of the data set, seconds that storing took."""
         ...
 
+    def refused(self, status: int) -> None:
+        """Count a C-STORE that was refused before its data set had arrived."""
+        ...
+
     def ended(self, outcome: str) -> None:
         """Count the end of an association by its outcome."""
         ...
@@ -24,47 +45,110 @@ class TrafficListener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """The counts at one moment; all but ``open`` associations only grow."""
+    """The counts at one moment; all but ``open`` associations only grow.
+
+    ``answers`` are C-STOREs by the status of their answer. ``classes`` are C-STOREs by the time
+    that storing took, one for each of `SECONDS` and one for all longer times.
+    """
 
     open: int = 0
     ended: dict[str, int] = field(default_factory=dict)
     answers: dict[int, int] = field(default_factory=dict)
     bytes: int = 0
     seconds: float = 0.0
+    classes: tuple[int, ...] = (0,) * (len(SECONDS) + 1)
+
+    @property
+    def associations(self) -> int:
+        """How many associations have begun."""
+        return self.open + sum(self.ended.values())
 
 
 class TrafficMeter:
-    """Counts for this process, and for receivers that forward what they see."""
+    """Counts for this process, and for receivers that forward what they see.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._open = 0
-        self._ended: Counter[str] = Counter()
-        self._answers: Counter[int] = Counter()
-        self._bytes = 0
-        self._seconds = 0.0
+    Parameters
+    ----------
+    path
+        File of the counts; see `begin`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._counts = CounterFile(path)
+
+    def begin(self) -> None:
+        """Go on from the counts of the file; associations that were open then are lost.
+
+        Raises
+        ------
+        StorageError
+            If the file cannot be opened.
+        """
+        self._counts.open()
+        for _ in range(self.read().open):
+            self.ended(LOST)
 
     def opened(self) -> None:
         """Count an association that began."""
-        with self._lock:
-            self._open += 1
+        self._counts.add(_OPENED)
 
     def stored(self, status: int, size: int, seconds: float) -> None:
         """Count a C-STORE."""
-        with self._lock:
-            self._answers[status] += 1
-            self._bytes += size
-            self._seconds += seconds
+        self._counts.add(_BYTES, size)
+        self._counts.add(_SECONDS, seconds)
+        self._counts.add(f"{_CLASS}{bisect_left(SECONDS, seconds)}")
+        self.refused(status)
+
+    def refused(self, status: int) -> None:
+        """Count an answer alone."""
+        self._counts.add(f"{_ANSWER}{status:04X}")
 
     def ended(self, outcome: str) -> None:
         """Count an association that ended."""
-        with self._lock:
-            self._open -= 1
-            self._ended[outcome] += 1
+        self._counts.add(f"{_ENDED}{outcome}")
 
     def read(self) -> Traffic:
         """Return the counts of this moment."""
-        with self._lock:
-            return Traffic(
-                self._open, dict(self._ended), dict(self._answers), self._bytes, self._seconds
-            )
+        return _traffic(self._counts.read())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._counts.close()
+
+
+def traffic_file(spool: Spool) -> Path:
+    """Return where a node keeps the counts of its listener."""
+    return spool.home / "traffic"
+
+
+def read_traffic(spool: Spool) -> Traffic:
+    """Return what the listener of a node has done, from any process.
+
+    Raises
+    ------
+    StorageError
+        If the file cannot be read.
+    """
+    return _traffic(read_counters(traffic_file(spool)))
+
+
+def _traffic(counts: Mapping[str, float]) -> Traffic:
+    ended = _named(counts, _ENDED)
+    classes = _named(counts, _CLASS)
+    return Traffic(
+        open=int(counts.get(_OPENED, 0)) - sum(ended.values()),
+        ended=ended,
+        answers={int(status, 16): count for status, count in _named(counts, _ANSWER).items()},
+        bytes=int(counts.get(_BYTES, 0)),
+        seconds=counts.get(_SECONDS, 0.0),
+        classes=tuple(classes.get(str(number), 0) for number in range(len(SECONDS) + 1)),
+    )
+
+
+def _named(counts: Mapping[str, float], kind: str) -> dict[str, int]:
+    """Return the counts whose name begins with a word, by the rest of their names."""
+    return {
+        name.removeprefix(kind): int(value)
+        for name, value in counts.items()
+        if name.startswith(kind)
+    }

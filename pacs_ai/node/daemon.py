@@ -99,6 +99,7 @@ class Daemon:
         context.spool.lock()
         restart(context, self._app.arrivals)
         if self._server is not None:
+            self._app.traffic.begin()
             self._server.start()
         if self._workers is not None:
             self._workers.start()

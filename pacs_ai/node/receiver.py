@@ -100,6 +100,10 @@ class TrafficReporter:
         """Report a C-STORE."""
         report(metered=["stored", status, size, seconds])
 
+    def refused(self, status: int) -> None:
+        """Report a C-STORE that was refused before its data set had arrived."""
+        report(metered=["refused", status])
+
     def ended(self, outcome: str) -> None:
         """Report an association that ended."""
         report(metered=["ended", outcome])

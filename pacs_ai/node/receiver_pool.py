@@ -12,6 +12,7 @@ from queue import Queue
 from typing import Any
 
 from pacs_ai.errors import ConfigError
+from pacs_ai.flow.traffic import LOST
 from pacs_ai.logs import get_logger
 from pacs_ai.net.scp.listener import cannot_listen, family_of
 from pacs_ai.net.scp.server import DRAIN_SECONDS
@@ -21,8 +22,6 @@ from pacs_ai.node.child_process import ChildProcess
 from pacs_ai.node.receiver import server_settings
 
 _START_SECONDS = 60.0
-_LOST = "failed"
-"""Outcome of associations whose process died."""
 
 _log = get_logger()
 
@@ -162,7 +161,7 @@ class ReceiverPool:
         for association_id in receiver.associations:
             self._app.arrivals.closed(association_id, released=False, now=now)
         for _ in range(receiver.open):
-            self._app.traffic.ended(_LOST)
+            self._app.traffic.ended(LOST)
 
     def _pass_on(self, receiver: _Receiver, report: dict[str, Any]) -> None:
         """Pass one report on to the part of the node that it is for."""

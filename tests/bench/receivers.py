@@ -43,6 +43,9 @@ class Folder:
         os.rename(received.file.filename, f"{self.folder}/{received.sop_instance_uid}.dcm")  # noqa: PTH104 - measured
         return SUCCESS
 
+    def refused(self, status: int) -> None:
+        """Nothing to do."""
+
     def commitment_report(self, report: CommitmentReport) -> int:
         return 0 if report else 1
 

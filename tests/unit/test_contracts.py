@@ -26,6 +26,7 @@ PLANTED = [
     ("pacs_ai.engine", "sqlalchemy"),
     ("pacs_ai.node.app", "alembic"),
     ("pacs_ai.node.daemon", "apscheduler"),
+    ("pacs_ai.flow", "prometheus_client"),
     ("pacs_ai.flow", "pydicom"),
     ("pacs_ai.store", "pydicom"),
     ("pacs_ai.model", "pydicom"),

@@ -98,6 +98,10 @@ class StorageHandlers(Protocol):
         """
         ...
 
+    def refused(self, status: int) -> None:
+        """Note that a C-STORE was refused with this status, and `store` has not answered it."""
+        ...
+
     def commitment_report(self, report: CommitmentReport) -> int:
         """Take an archive's N-EVENT-REPORT; the DIMSE status returned goes to the archive."""
         ...

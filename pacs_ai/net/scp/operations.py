@@ -109,6 +109,8 @@ class Respond:
     def refuse(self, status: int) -> None:
         """Answer with a status."""
         field = self._command.number(Element.FIELD) or 0
+        if field == Field.C_STORE:
+            self._services.handlers.refused(status)
         response = encode_response(self._command, field, status, self._comment)
         self._services.send(self._context.id, response, None)
 
@@ -196,10 +198,12 @@ class Store:
             return self._services.handlers.store(received)
         except Exception as error:  # noqa: BLE001 - a bug of ours must not end a peer's job
             _log.error("receive failed unexpectedly", error=type(error).__name__)
+            self._services.handlers.refused(Status.HANDLER_FAILED)
             return StoreAnswer(Status.HANDLER_FAILED, "internal error")
 
     def refuse(self, status: int) -> None:
         """Answer with a failure."""
+        self._services.handlers.refused(status)
         self._answer(status, "")
 
     def _answer(self, status: int, comment: str) -> None:

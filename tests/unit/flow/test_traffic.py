@@ -5,24 +5,48 @@ from pydicom.dataset import Dataset
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.storage_scp import StorageScp
-from pacs_ai.flow.traffic import Traffic, TrafficMeter
+from pacs_ai.flow.traffic import Traffic, TrafficMeter, read_traffic, traffic_file
 from pacs_ai.net.scp.handlers import AssociationInfo
 from tests.unit.flow.conftest import received_of
 
 PEER = AssociationInfo("a", "CT", "AI_NODE", "127.0.0.1", 0.0)
 
 
+def metering(context: FlowContext) -> TrafficMeter:
+    meter = TrafficMeter(traffic_file(context.spool))
+    meter.begin()
+    return meter
+
+
 def test_an_association_is_counted(context: FlowContext, ct: Dataset) -> None:
-    meter = TrafficMeter()
+    assert read_traffic(context.spool) == Traffic()
+    meter = metering(context)
     reception = StorageScp(context, Arrivals(), meter)
     reception.opened(PEER)
     assert meter.read() == Traffic(open=1)
     received = received_of(context, ct)
     assert reception.store(received).status == 0
     assert reception.store(received_of(context, ct, sop_instance_uid="1.2.3")).status == 0xA901
+    reception.refused(0xA700)
     reception.closed(PEER, "released")
-    traffic = meter.read()
-    assert (traffic.open, traffic.ended) == (0, {"released": 1})
-    assert traffic.answers == {0: 1, 0xA901: 1}
+    traffic = read_traffic(context.spool)
+    assert traffic == meter.read()
+    assert (traffic.open, traffic.associations, traffic.ended) == (0, 1, {"released": 1})
+    assert traffic.answers == {0: 1, 0xA901: 1, 0xA700: 1}
     assert traffic.bytes == 2 * received.bytes
     assert traffic.seconds >= 0
+    assert sum(traffic.classes) == 2
+
+
+def test_counts_go_on_after_a_crash_and_open_associations_have_failed(context: FlowContext) -> None:
+    first = metering(context)
+    first.stored(0, 100, 0.002)
+    first.opened()
+    first.opened()
+    first.ended("released")  # the other one is open, and no process closes it
+    second = metering(context)
+    second.stored(0, 50, 99.0)
+    traffic = read_traffic(context.spool)
+    assert (traffic.open, traffic.ended) == (0, {"released": 1, "failed": 1})
+    assert (traffic.answers, traffic.bytes) == ({0: 2}, 150)
+    assert (traffic.classes[1], traffic.classes[-1]) == (1, 1)
