@@ -1,15 +1,17 @@
 """Counts of what the listener has done. They go on where they stopped when the node starts again.
 
-The daemon alone counts: receiving processes report to it (`pacs_ai.node.receiver`). An instance is
-counted before its sender is answered.
+Each process that receives counts in a file of its own, and the next process of the same name goes
+on with it. An instance is counted before its sender is answered.
 """
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from pacs_ai.files import translated
 from pacs_ai.store.counter_file import CounterFile, read_counters
 from pacs_ai.store.spool import Spool
 
@@ -65,16 +67,19 @@ class Traffic:
 
 
 class TrafficMeter:
-    """Counts for this process, and for receivers that forward what they see.
+    """Counts what one process receives.
 
     Parameters
     ----------
-    path
-        File of the counts; see `begin`.
+    spool
+        The node's part of the spool.
+    name
+        Name of the process within the node.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._counts = CounterFile(path)
+    def __init__(self, spool: Spool, name: str) -> None:
+        self._folder = _folder(spool)
+        self._counts = CounterFile(self._folder / name)
 
     def begin(self) -> None:
         """Go on from the counts of the file; associations that were open then are lost.
@@ -84,6 +89,8 @@ class TrafficMeter:
         StorageError
             If the file cannot be opened.
         """
+        with translated(self._folder):
+            self._folder.mkdir(mode=0o700, exist_ok=True)
         self._counts.open()
         for _ in range(self.read().open):
             self.ended(LOST)
@@ -108,7 +115,7 @@ class TrafficMeter:
         self._counts.add(f"{_ENDED}{outcome}")
 
     def read(self) -> Traffic:
-        """Return the counts of this moment."""
+        """Return the counts of this process."""
         return _traffic(self._counts.read())
 
     def close(self) -> None:
@@ -116,20 +123,22 @@ class TrafficMeter:
         self._counts.close()
 
 
-def traffic_file(spool: Spool) -> Path:
-    """Return where a node keeps the counts of its listener."""
-    return spool.home / "traffic"
-
-
 def read_traffic(spool: Spool) -> Traffic:
-    """Return what the listener of a node has done, from any process.
+    """Return what all processes of a node have received; any process may ask.
 
     Raises
     ------
     StorageError
-        If the file cannot be read.
+        If a file cannot be read.
     """
-    return _traffic(read_counters(traffic_file(spool)))
+    counts: Counter[str] = Counter()
+    for path in _folder(spool).glob("*"):
+        counts.update(read_counters(path))
+    return _traffic(counts)
+
+
+def _folder(spool: Spool) -> Path:
+    return spool.home / "traffic"
 
 
 def _traffic(counts: Mapping[str, float]) -> Traffic:

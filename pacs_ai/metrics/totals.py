@@ -2,7 +2,7 @@
 
 They are computed from the audit trail, whose rows are written with the change itself. A position in
 the trail and the totals up to it are kept together in a file. Whatever is killed, and when: the
-totals are always those of the trail (docs/adr/0022-metrics-of-rows-and-one-file.md).
+totals are always those of the trail (docs/adr/0022-metrics-of-rows-and-counts-in-files.md).
 """
 
 import contextlib

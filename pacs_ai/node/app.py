@@ -12,7 +12,7 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.deliver import deliver
 from pacs_ai.flow.route import route
 from pacs_ai.flow.rule_check import check_rules
-from pacs_ai.flow.traffic import TrafficMeter, traffic_file
+from pacs_ai.flow.traffic import TrafficMeter
 from pacs_ai.model.bundle import ModelBundle, load_bundle
 from pacs_ai.node.wiring import node_context
 
@@ -74,4 +74,4 @@ def build_app(config: Config, *, clock: Clock | None = None, owner: str | None =
         for name, entry in config.models.items()
     }
     context = node_context(config, clock=clock, owner=owner)
-    return App(context, bundles, Arrivals(), TrafficMeter(traffic_file(context.spool)))
+    return App(context, bundles, Arrivals(), TrafficMeter(context.spool, "daemon"))

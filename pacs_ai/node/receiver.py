@@ -16,7 +16,7 @@ from pacs_ai.errors import PacsAIError
 from pacs_ai.flow.arrivals import ArrivalListener, Revision
 from pacs_ai.flow.commitment_scp import CommitmentScp
 from pacs_ai.flow.storage_scp import StorageScp
-from pacs_ai.flow.traffic import TrafficListener
+from pacs_ai.flow.traffic import TrafficListener, TrafficMeter
 from pacs_ai.net.scp.server import ServerSettings, StorageServer
 from pacs_ai.net.tls import TlsFiles
 from pacs_ai.net.users import read_users
@@ -89,26 +89,6 @@ class ArrivalReporter:
         report(closed=[association_id, released, now])
 
 
-class TrafficReporter:
-    """Reports to the daemon what `pacs_ai.flow.traffic.TrafficMeter` is to count."""
-
-    def opened(self) -> None:
-        """Report an association that began."""
-        report(metered=["opened"])
-
-    def stored(self, status: int, size: int, seconds: float) -> None:
-        """Report a C-STORE."""
-        report(metered=["stored", status, size, seconds])
-
-    def refused(self, status: int) -> None:
-        """Report a C-STORE that was refused before its data set had arrived."""
-        report(metered=["refused", status])
-
-    def ended(self, outcome: str) -> None:
-        """Report an association that ended."""
-        report(metered=["ended", outcome])
-
-
 def report(**what: Any) -> None:  # noqa: ANN401 - JSON
     """Write one line to the daemon; a line is short enough that the system writes it whole."""
     os.write(sys.stdout.fileno(), json.dumps(what).encode() + b"\n")
@@ -120,7 +100,9 @@ def main() -> int:
     try:
         app = build_app(child.config, owner=child.owner)
         connect_daemon(app.context.engine.wakeups, child.wakeups)
-        server = storage_server(app, ArrivalReporter(), TrafficReporter(), child.settings["ports"])
+        traffic = TrafficMeter(app.context.spool, child.owner.rpartition("/")[2])
+        traffic.begin()
+        server = storage_server(app, ArrivalReporter(), traffic, child.settings["ports"])
         server.start()
     except PacsAIError as error:
         report(failed=error.message)
@@ -128,6 +110,7 @@ def main() -> int:
     report(listening=[server.port, server.tls_port])
     child.stop.wait()
     server.stop()
+    traffic.close()
     app.close()
     return 0
 

@@ -3,6 +3,7 @@
 `pacs_ai.node.receiver` is what such a process runs.
 """
 
+import contextlib
 import json
 import socket
 import threading
@@ -11,8 +12,8 @@ from dataclasses import dataclass, field
 from queue import Queue
 from typing import Any
 
-from pacs_ai.errors import ConfigError
-from pacs_ai.flow.traffic import LOST
+from pacs_ai.errors import ConfigError, StorageError
+from pacs_ai.flow.traffic import TrafficMeter
 from pacs_ai.logs import get_logger
 from pacs_ai.net.scp.listener import cannot_listen, family_of
 from pacs_ai.net.scp.server import DRAIN_SECONDS
@@ -31,7 +32,6 @@ class _Receiver:
     child: ChildProcess
     associations: set[str] = field(default_factory=set)
     """Those that have sent an instance and are still open."""
-    open: int = 0
 
 
 class ReceiverPool:
@@ -107,11 +107,19 @@ class ReceiverPool:
         one = receiver.child
         self._receivers.remove(receiver)
         one.close()
+        self._settle(one)
         _log.error("receiving process died", owner=one.owner, exit=one.process.returncode)
         if one.just_started:
             self._stopping.wait(child_process.RESTART_SECONDS)
         if not self._stopping.is_set():
             self._receivers.append(self._start_one())
+
+    def _settle(self, one: ChildProcess) -> None:
+        """Count the associations that a process had open when it died."""
+        traffic = TrafficMeter(self._app.context.spool, one.owner.rpartition("/")[2])
+        with contextlib.suppress(StorageError):
+            traffic.begin()
+        traffic.close()
 
     def begin_stop(self) -> None:
         """Tell all to refuse new associations and finish the C-STOREs that are in progress."""
@@ -160,8 +168,6 @@ class ReceiverPool:
         now = self._app.context.clock.monotonic()
         for association_id in receiver.associations:
             self._app.arrivals.closed(association_id, released=False, now=now)
-        for _ in range(receiver.open):
-            self._app.traffic.ended(LOST)
 
     def _pass_on(self, receiver: _Receiver, report: dict[str, Any]) -> None:
         """Pass one report on to the part of the node that it is for."""
@@ -173,9 +179,5 @@ class ReceiverPool:
             association_id, released, now = report["closed"]
             receiver.associations.discard(association_id)
             self._app.arrivals.closed(association_id, released=released, now=now)
-        elif "metered" in report:
-            name, *values = report["metered"]
-            receiver.open += (name == "opened") - (name == "ended")
-            getattr(self._app.traffic, name)(*values)
         else:
             self._start_reports.put(report)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pacs_ai.flow.traffic import Traffic, read_traffic
+from pacs_ai.store.spool import Spool
 from tests.node import Node, node, wait_for
 from tests.samples import new_study
 
@@ -25,6 +27,12 @@ def one(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Node]:
         one.start()
         one.wait_for(lambda: "listens as" in one.log)
         yield one
+
+
+def traffic(one: Node) -> Traffic:
+    """What the node has counted; read from outside, as the page does."""
+    [folder] = one.folder.rglob("traffic")
+    return read_traffic(Spool(folder.parent.parent, folder.parent.name))
 
 
 def send(one: Node, paths: list[Path]) -> None:
@@ -50,6 +58,9 @@ def test_one_that_dies_is_replaced_and_its_studies_end(one: Node, tmp_path: Path
     one.wait_for(lambda: len(set(receivers(one)) - set(before)) == ACCEPTORS)
     one.wait_for(one.answers)
     one.wait_for(lambda: one.states("study") == ["ROUTED"])
+    send(one, new_study(tmp_path / "more", 2))
+    one.kill()
+    assert traffic(one).answers == {0: 5}
 
 
 @pytest.mark.slow

@@ -256,6 +256,7 @@ def test_no_space_is_answered_and_the_rest_drained(node: Node) -> None:
     with node.connect() as peer:
         peer.associate()
         assert peer.store(bytes(300_000)) == 0xA700
+        assert node.recorder.refusals == [0xA700]
         assert peer.echo() == 0
         node.recorder.before_part = lambda: None
         assert peer.store() == 0
@@ -272,6 +273,7 @@ def test_disk_full_in_the_middle(node: Node) -> None:
         node.recorder.discard = discarded.append  # type: ignore[method-assign]
         peer.associate()
         assert peer.store(bytes(300_000)) == 0xA700
+        assert node.recorder.refusals == [0xA700]
         assert len(discarded) == 1
         peer.release()
 

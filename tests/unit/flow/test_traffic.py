@@ -5,15 +5,15 @@ from pydicom.dataset import Dataset
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.storage_scp import StorageScp
-from pacs_ai.flow.traffic import Traffic, TrafficMeter, read_traffic, traffic_file
+from pacs_ai.flow.traffic import Traffic, TrafficMeter, read_traffic
 from pacs_ai.net.scp.handlers import AssociationInfo
 from tests.unit.flow.conftest import received_of
 
 PEER = AssociationInfo("a", "CT", "AI_NODE", "127.0.0.1", 0.0)
 
 
-def metering(context: FlowContext) -> TrafficMeter:
-    meter = TrafficMeter(traffic_file(context.spool))
+def metering(context: FlowContext, name: str = "daemon") -> TrafficMeter:
+    meter = TrafficMeter(context.spool, name)
     meter.begin()
     return meter
 
@@ -50,3 +50,12 @@ def test_counts_go_on_after_a_crash_and_open_associations_have_failed(context: F
     assert (traffic.open, traffic.ended) == (0, {"released": 1, "failed": 1})
     assert (traffic.answers, traffic.bytes) == ({0: 2}, 150)
     assert (traffic.classes[1], traffic.classes[-1]) == (1, 1)
+
+
+def test_the_counts_of_all_processes_are_added_up(context: FlowContext) -> None:
+    for name in ("receiver-1", "receiver-2"):
+        meter = metering(context, name)
+        meter.opened()
+        meter.stored(0, 10, 0.5)
+    traffic = read_traffic(context.spool)
+    assert (traffic.open, traffic.answers, traffic.seconds) == (2, {0: 2}, 1.0)

@@ -10,7 +10,7 @@ import pacs_ai
 from pacs_ai.config.sections import Tls
 from pacs_ai.errors import DatabaseBusy
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.traffic import TrafficMeter, traffic_file
+from pacs_ai.flow.traffic import TrafficMeter
 from pacs_ai.metrics.exposition import Metrics
 from pacs_ai.store.session import Database
 from tests.pki import Authority
@@ -19,7 +19,7 @@ from tests.unit.metrics.reading import values
 
 
 def test_the_listener_is_read_from_its_file(context: FlowContext) -> None:
-    meter = TrafficMeter(traffic_file(context.spool))
+    meter = TrafficMeter(context.spool, "daemon")
     meter.begin()
     meter.opened()
     meter.stored(0, 1000, 0.003)
