@@ -13,7 +13,7 @@ from tests.bench.test_throughput import keep
 from training.data.read import load_images
 from training.data.samples import Dataset, Sample
 from training.learn.environment import environment
-from training.learn.schedules import build_optimizer
+from training.learn.optimizer import build_optimizer
 from training.learn.train import train
 from training.learn.training_task import compile_model
 from training.networks import build_network
@@ -65,7 +65,7 @@ def bare(recipe: Recipe, dataset: Dataset) -> list[float]:
     clock = Clock()
     with environment(recipe):
         network = build_network(recipe.input, recipe.network, 2)
-        compile_model(network, recipe, build_optimizer(recipe.optimisation, 20, EPOCHS))
+        compile_model(network, recipe, build_optimizer(recipe.optimisation, network, 20, EPOCHS))
         network.fit(
             images.x[chosen],
             images.y[chosen],

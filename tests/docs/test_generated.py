@@ -34,17 +34,31 @@ def test_the_recipe_reference_knows_every_key(root: Path) -> None:
         assert [key for key in section.model_fields if f"| `{key}` |" not in page] == []
 
 
-def test_the_recipe_in_the_tutorial_is_one(root: Path, tmp_path: Path) -> None:
+def snippets(root: Path) -> list[str]:
     page = (root / "docs" / "training.md").read_text(encoding="utf-8")
+    return [part.split("```")[0] for part in page.split("```toml\n")[1:]]
+
+
+def test_the_recipe_in_the_tutorial_is_one(root: Path, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text(page.split("```toml\n")[1].split("```")[0])
+    path.write_text(snippets(root)[0])
     assert load_recipe(path).release.name == "mine"
+    changed = [each for each in map(tomllib.loads, snippets(root)) if "data" not in each]
+    parts = {
+        name: each[name]
+        for each in changed
+        for name in ("augmentation", "finetune")
+        if name in each
+    }
+    found = load_recipe(path, parts)
+    assert found.augmentation.varies
+    assert found.finetune is not None
 
 
 def test_other_data_in_the_tutorial_are_understood(root: Path, tmp_path: Path) -> None:
-    page = (root / "docs" / "training.md").read_text(encoding="utf-8")
-    section = tomllib.loads(page.split("```toml\n")[2].split("```")[0])["data"]
-    assert with_data(load_recipe("lung-pet-ct-dx"), section, {}, tmp_path).data.source == "dicom"
+    section = next(text for text in snippets(root) if 'source = "dicom"' in text)
+    data = tomllib.loads(section)["data"]
+    assert with_data(load_recipe("lung-pet-ct-dx"), data, {}, tmp_path).data.source == "dicom"
 
 
 def test_the_conformance_statement_is_in_step(root: Path) -> None:

@@ -146,6 +146,9 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
                 "brightness": 0.1,
                 "gamma": 0.1,
                 "noise": 0.1,
+                "sharpness": 0.1,
+                "shear": 0.1,
+                "changes": 3,
             },
             "feeding": {
                 "balance": "draw",
@@ -174,6 +177,8 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
                 "epochs": 2,
                 "schedule": "cosine",
                 "warmup_epochs": 0.5,
+                "head_rate": 2.0,
+                "depth_decay": 0.5,
             },
             "evaluation": {
                 "operating_point": "sensitivity",
@@ -212,10 +217,13 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
         {
             "data": DATA["plain"],
             "feeding": {"balance": "weight", "cache": "disk", "images_per_epoch": 16},
+            "augmentation": {"mixup": 0.4, "cutmix": 1.0},
             "optimisation": {
                 "schedule": "exponential",
                 "monitor": "auc",
                 "precision": "mixed_float16",
+                "head_rate": 2.0,
+                "depth_decay": 0.5,
             },
             "finetune": {
                 "unfreeze": ["stage1"],

@@ -27,11 +27,11 @@ class Key:
 def documented() -> dict[str, Key]:
     """List all keys; forms of a section that share a key add their values.
 
-    The sections of ``[scratch]`` are those of the recipe, read by the same classes.
+    The sections of ``[alternative]`` and ``[scratch]`` are those of the recipe.
     """
     found: dict[str, Key] = {}
     for key in _keys("", Recipe):
-        if key.path.startswith("scratch."):
+        if key.path.startswith(("alternative.", "scratch.")):
             continue
         before = found.get(key.path)
         values = (*(before.values if before else ()), *key.values)

@@ -10,13 +10,13 @@ import pytest
 from keras.src.legacy.saving import legacy_h5_format
 
 from pacs_ai.errors import BundleInvalid, ConfigError
-from pacs_ai.model.preprocess import preprocess
+from pacs_ai.model.preprocess import preprocess, scale
 from pacs_ai.model.spec import InputSpec, preprocess_id
 from training.networks import FEATURES, POOLED, base_layers, build_network
 from training.networks.head import split_head
 from training.networks.weights import load_weights, save_weights, start_from
 from training.pretrained.catalogue import KNOWN
-from training.recipe.learning import IMAGENET_SCALING, Backbone
+from training.recipe.learning import IMAGENET_SCALING, Backbone, ConvNeXt
 from training.recipe.recipe import Recipe
 
 pytestmark = pytest.mark.train
@@ -28,6 +28,7 @@ MODULES = {
     "efficientnetb0": "efficientnet",
 }
 ARCHITECTURES = ["resnet50", "resnet50v2", "resnet101", "vgg16", "densenet121", "efficientnetb0"]
+CONVNEXT = "convnext-tiny"
 
 
 @pytest.fixture
@@ -67,11 +68,16 @@ def test_the_grid_of_features_lies_symmetrically_over_the_image(
         assert np.allclose(mirrored, np.flip(twin(x).numpy(), axis), atol=1e-5)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def section(architecture: str, **keys: object) -> Backbone | ConvNeXt:
+    kind = ConvNeXt if architecture == CONVNEXT else Backbone
+    return kind(architecture=architecture, **keys)
+
+
+@pytest.mark.parametrize("architecture", [*ARCHITECTURES, CONVNEXT])
 @pytest.mark.timeout(1800)
 def test_every_network_has_the_head_that_closed_form_needs(architecture: str) -> None:
     keras.utils.set_random_seed(1)
-    config = Backbone(architecture=architecture, dropout=0.3, l2=1e-4)
+    config = section(architecture, dropout=0.3, l2=1e-4)
     network = build_network(colour(), config, 3)
     features, dense = split_head(network)
     twin = keras.Model(network.input, [features, network.output])
@@ -142,6 +148,36 @@ def test_a_file_of_keras_applications_is_loaded_by_its_path(tmp_path: Path) -> N
     absent = Backbone(architecture="vgg16", weights=str(tmp_path / "absent.h5"))
     with pytest.raises(ConfigError, match="absent"):
         build_network(colour(), absent, 2)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation")  # Keras writes so
+@pytest.mark.parametrize("form", ["legacy", "new"])
+def test_convnext_computes_what_keras_applications_computes(form: str, tmp_path: Path) -> None:
+    keras.utils.set_random_seed(3)
+    theirs = keras.applications.ConvNeXtTiny(
+        include_top=False, weights=None, input_shape=(64, 64, 3)
+    )
+    rng = np.random.default_rng(3)
+    for variable in theirs.trainable_variables:  # as built, each block is nearly nothing
+        variable.assign(variable + rng.normal(0, 0.1, variable.shape))
+    path = tmp_path / ("file.h5" if form == "legacy" else "file.weights.h5")
+    if form == "legacy":
+        with h5py.File(path, "w") as file:
+            legacy_h5_format.save_weights_to_hdf5_group(file, theirs)
+    else:
+        theirs.save_weights(path)
+    spec = colour().model_copy(update={"preprocess": "letterbox-imagenet-rgb-v1"})
+    network = build_network(spec, section(CONVNEXT, weights=str(path)), 2)
+    ours = keras.Model(network.input, network.get_layer(FEATURES).output)
+    grey = rng.uniform(0, 1, (1, 64, 64, 1)).astype(np.float32)
+    wanted = theirs(np.repeat(grey, 3, axis=3) * 255, training=False).numpy()
+    found = ours(scale(grey, spec), training=False).numpy()
+    np.testing.assert_allclose(found, wanted, atol=1e-3 * np.abs(wanted).max())
+    assert {layer.name.split("_")[0] for layer in base_layers(network) if layer.weights} == {
+        "stem", "stage1", "stage2", "stage3", "stage4", "top"
+    }  # fmt: skip
+    with pytest.raises(ConfigError, match="32 x 32"):
+        build_network(colour(16), section(CONVNEXT), 2)
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation")  # Keras writes so

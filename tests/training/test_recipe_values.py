@@ -49,6 +49,7 @@ ELSEWHERE: Mapping[tuple[str, object], tuple[str, str]] = {
         ("network.architecture", name): ("test_network.py", f'"{name}"')
         for name in get_args(Backbone.model_fields["architecture"].annotation)
     },
+    ("network.architecture", "convnext-tiny"): ("test_network.py", '"convnext-tiny"'),
     ("network.architecture", "efficientnet-lite0"): ("conftest.py", '"efficientnet-lite0"'),
     **{
         ("network.architecture", name): ("test_weights.py", f'"{name}"')

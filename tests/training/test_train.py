@@ -55,26 +55,28 @@ def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     return arm
 
 
-PLATEAU = {"schedule": "plateau", "plateau_patience": 1}
+PLATEAU = {"optimisation": {"schedule": "plateau", "plateau_patience": 1}}
+GROUPED = {"average": 0.9, "head_rate": 2.0, "depth_decay": 0.8, "map_weight": 0.0}
+MIXED = {"optimisation": GROUPED, "augmentation": {"mixup": 0.4, "cutmix": 1.0, "changes": 2}}
 
 
 @pytest.mark.parametrize(
-    ("batches", "optimisation"),
+    ("batches", "sections"),
     [
         pytest.param(4, {}, id="in the first epoch"),
-        pytest.param(9, {"average": 0.9}, id="in the second, averaged", marks=pytest.mark.slow),
+        pytest.param(9, MIXED, id="in the second, averaged and mixed", marks=pytest.mark.slow),
         pytest.param(6, PLATEAU, id="at an epoch's end, plateau", marks=pytest.mark.slow),
     ],
 )
 def test_an_interrupted_training_ends_as_one_that_was_not(
     batches: int,
-    optimisation: dict[str, object],
+    sections: dict[str, dict[str, object]],
     small: Small,
     dataset: Dataset,
     tmp_path: Path,
     stop_at: Callable[[int], None],
 ) -> None:
-    recipe = small(optimisation=optimisation, network={"dropout": 0.3})
+    recipe = small(**sections, network={"dropout": 0.3})
     whole = trained(tmp_path / "whole", recipe, dataset)
     stop_at(batches)
     with pytest.raises(KeyboardInterrupt):

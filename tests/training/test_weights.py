@@ -17,12 +17,13 @@ from tests.training.lite_reference import logits
 from training.cli.options import read_recipe
 from training.foreign.lite import convert_lite
 from training.foreign.weights import fetch_weights, import_weights
+from training.learn.finetune import layers_from
 from training.networks import FEATURES, build_network
 from training.networks.head import split_head
 from training.networks.lite import blocks, lite
 from training.networks.start import base_arrays
 from training.pretrained.catalogue import KNOWN
-from training.pretrained.folder import read_arrays
+from training.pretrained.folder import read_arrays, write_arrays
 from training.recipe.learning import Backbone, EfficientNetLite
 
 pytestmark = pytest.mark.train
@@ -140,6 +141,8 @@ def test_a_keras_file_is_imported_and_a_change_is_noticed(
         import_weights(path)
     with pytest.raises(ConfigError, match="does not hold weights"):
         import_weights(path, "vgg16")
+    with pytest.raises(ConfigError, match="does not hold weights"):
+        import_weights(path, "convnext-tiny")
     made = import_weights(path, LITE0, licence="MIT", source="my department")
     assert (made.licence, made.source, made.pinned) == ("MIT", "my department", False)
     network = build_network(SPEC, START, 2)
@@ -170,10 +173,11 @@ def test_what_is_not_the_network_is_refused(own_folder: Path, tmp_path: Path) ->
 
 
 def test_the_hashes_are_those_of_keras() -> None:
-    from keras.src.applications import efficientnet, resnet  # noqa: PLC0415
+    from keras.src.applications import convnext, efficientnet, resnet  # noqa: PLC0415
 
     for name in ("resnet50", "resnet50v2", "resnet101"):
         assert KNOWN[name].digest == f"md5:{resnet.WEIGHTS_HASHES[name][1]}"
+    assert KNOWN["convnext-tiny"].digest == f"sha256:{convnext.WEIGHTS_HASHES['convnext_tiny'][1]}"
     assert KNOWN["efficientnetb0"].digest == f"md5:{efficientnet.WEIGHTS_HASHES['b0'][1]}"
 
 
@@ -189,6 +193,36 @@ def test_the_command_lists_what_is_present(
     assert found[LITE0]["digest"] == KNOWN[LITE0].digest
     assert found["vgg16"]["present"] is False
     assert lite0.is_dir()
+
+
+@pytest.mark.parametrize("name", ["lung-pet-ct-dx", "cbis-ddsm", "midrc-ricord-1c"])
+def test_a_recipe_of_an_archive_takes_the_weights_that_are_here(
+    name: str, own_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = {"seed": 7, "limit": None, "epochs": 3}
+    alone = read_recipe(name, **asked)
+    said = capsys.readouterr().err
+    assert "WARNING" in said
+    assert f"pacs-ai weights fetch resnet50 or pacs-ai weights fetch {LITE0}" in said
+    assert alone.network.architecture == "small-resnet"
+    image = keras.Input((64, 64, 3), name="image")
+    base = keras.Model(image, lite(image, EfficientNetLite(architecture=LITE0)))
+    record = {"licence": "MIT", "source": "mine", "file": "mine", "digest": "", "pinned": False}
+    write_arrays(base_arrays(base), network=LITE0, **record)
+    recipe = read_recipe(name, **asked)
+    said = capsys.readouterr().err
+    assert f"[alternative] is used: ImageNet weights of {LITE0}" in said
+    assert (recipe.network.architecture, recipe.network.weights) == (LITE0, "imagenet")
+    assert (recipe.optimisation.epochs, recipe.optimisation.seed) == (3, 7)
+    assert recipe.finetune is not None
+    assert any("resnet50 were absent" in limit for limit in recipe.card.limits)
+    assert recipe.input.windows == alone.input.windows
+    network = build_network(recipe.input, recipe.network, len(recipe.classes))
+    assert layers_from(network, recipe.finetune.unfreeze)
+    (own_folder / "resnet50.json").write_text((own_folder / f"{LITE0}.json").read_text())
+    first = read_recipe(name, **asked)
+    assert first.network.architecture == "resnet50"
+    assert capsys.readouterr().err == ""
 
 
 def test_a_recipe_falls_back_aloud(

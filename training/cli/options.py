@@ -12,8 +12,9 @@ import typer
 from pacs_ai.errors import ConfigError
 from training.cli import need_extra
 from training.cli.chatter import hide_chatter
-from training.pretrained.folder import find_record
-from training.recipe.recipe import Recipe, load_recipe
+from training.pretrained.folder import is_present
+from training.recipe.learning import Network
+from training.recipe.recipe import Recipe, Start, load_recipe
 
 RecipeName = Annotated[
     str,
@@ -76,8 +77,9 @@ _DEVICE = re.compile(r"cpu|gpu(?::(\d+))?")
 def read_recipe(name: str, *, seed: int | None, limit: int | None, epochs: int | None) -> Recipe:
     """Read a recipe, and override it by the flags.
 
-    If it starts from ImageNet weights that are absent, its section ``[scratch]`` is used, if it has
-    one, and standard error says so.
+    If it starts from ImageNet weights that are absent, its section ``[alternative]`` is used if
+    those weights are here, else its section ``[scratch]``; standard error says so. A recipe without
+    these sections stays as it is, and building its network ends with an error.
     """
     optimisation = {
         key: value for key, value in (("seed", seed), ("epochs", epochs)) if value is not None
@@ -86,20 +88,34 @@ def read_recipe(name: str, *, seed: int | None, limit: int | None, epochs: int |
     if limit is not None:
         over["limit"] = limit
     recipe = load_recipe(name, over)
-    network = recipe.network
-    absent = network.weights == "imagenet" and find_record(network.architecture) is None
-    if recipe.scratch is None or not absent:
+    if _can_start(recipe.network):
         return recipe
-    why = (
-        f"Trained from random weights: the ImageNet weights of {network.architecture} were absent."
+    for section, start in (("alternative", recipe.alternative), ("scratch", recipe.scratch)):
+        if start is not None and _can_start(start.network):
+            why, warning = _explained(recipe, section, start)
+            print(warning, file=sys.stderr)
+            return recipe.starting_from(start, optimisation, why)
+    return recipe
+
+
+def _can_start(network: Network) -> bool:
+    """Tell whether the weights that a network starts from are here; a file is looked for later."""
+    return network.weights != "imagenet" or is_present(network.architecture)
+
+
+def _explained(recipe: Recipe, section: str, start: Start) -> tuple[str, str]:
+    """Say for the model card, and for the person, that another network is trained."""
+    wanted, used = recipe.network.architecture, start.network.architecture
+    pretrained = start.network.weights == "imagenet"
+    better = [wanted, *([recipe.alternative.network.architecture] if recipe.alternative else [])]
+    commands = " or ".join(f"pacs-ai weights fetch {name}" for name in better if name != used)
+    from_what = f"ImageNet weights of {used}" if pretrained else "random weights"
+    hint = from_what if pretrained else f"{from_what}, which need far more images"
+    return (
+        f"Trained from {from_what}: the ImageNet weights of {wanted} were absent.",
+        f"WARNING: no ImageNet weights of {wanted} here, so the recipe's [{section}] is used: "
+        f"{hint}. To get the weights: {commands}",
     )
-    print(
-        f"WARNING: no ImageNet weights of {network.architecture} here, so the recipe's [scratch] "
-        "is used: random weights, which need far more images. To get the weights: pacs-ai weights "
-        f"fetch {network.architecture}",
-        file=sys.stderr,
-    )
-    return recipe.from_scratch(optimisation, why)
 
 
 def folder_of(recipe: Recipe, out: Path | None) -> Path:

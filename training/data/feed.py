@@ -6,7 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from pacs_ai.model.preprocess import affine
-from training.data.augment import augment, changes_intensity, is_geometric
+from training.data.augment import augment
+from training.data.mix import mix
 from training.data.read import Floats, multi_hot
 from training.data.sampling import Indices, Weights, balance_weights, batches
 from training.data.store import Store
@@ -27,8 +28,9 @@ def feed(
     recipe
         Batch size, balance and augmentation; with ``optimisation.map_weight`` also boxes.
     training
-        True: without end (`sampling.steps_per_epoch` batches are an epoch), sampled for each epoch
-        and augmented. False: all images once, in their order, without augmentation.
+        True: without end (`sampling.steps_per_epoch` batches are an epoch), sampled for each epoch,
+        augmented and mixed; labels of mixed images are between 0 and 1. False: all images once, in
+        their order, without augmentation.
     seed, skip
         Random seed, and the number of batches to leave out at the start: the others are the same
         as without a break.
@@ -53,10 +55,10 @@ def feed(
         batch: tf.Tensor, grey: tf.Tensor, inside: tf.Tensor, y: tf.Tensor, weight: tf.Tensor
     ) -> tuple[object, ...]:
         marked = inside if boxed else None
-        if training and (
-            is_geometric(recipe.augmentation) or changes_intensity(recipe.augmentation)
-        ):
+        if training and recipe.augmentation.varies:
             grey, marked = augment(grey, marked, recipe.augmentation, seed, batch)
+        if training and recipe.augmentation.mixes:
+            grey, y, weight = mix(grey, y, weight, recipe.augmentation, seed, batch)
         x = grey * factor - offset
         target: object = y
         if marked is not None:

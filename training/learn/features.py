@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from pacs_ai.errors import DataError
 from pacs_ai.files import atomic_write
-from training.data.augment import changes_intensity, is_geometric
 from training.data.read import Floats, multi_hot
 from training.data.sampling import balance_weights, batches
 from training.data.store import Store
@@ -21,8 +20,7 @@ from training.recipe.recipe import Recipe
 
 def can_cache_features(recipe: Recipe) -> bool:
     """Tell whether each image has the same features in every epoch."""
-    changed = is_geometric(recipe.augmentation) or changes_intensity(recipe.augmentation)
-    fixed = not changed or recipe.augmentation.steps == "fine-tuning"
+    fixed = not recipe.augmentation.varies or recipe.augmentation.steps == "fine-tuning"
     config = recipe.optimisation
     return config.base == "frozen" and fixed and config.map_weight == 0
 

@@ -19,7 +19,7 @@ from training.learn.environment import environment
 from training.learn.finite import refuse_not_finite
 from training.learn.loop import learn
 from training.learn.losses import CROSS_ENTROPY, cross_entropy
-from training.learn.schedules import build_optimizer
+from training.learn.optimizer import build_optimizer, log_rates
 from training.learn.tensorboard import TensorBoardScalars
 from training.learn.train import load_network, load_splits
 from training.learn.training_task import TrainingTask, compile_model, image_task
@@ -81,18 +81,20 @@ def finetune(run: Run, recipe: Recipe, dataset: Dataset) -> Mapping[str, object]
         before = _validate(task, recipe)
         phases = plan_phases(run, recipe, network, len(dataset.train))
         found = load_position(run.checkpoint("finetune")) or Position(best=before)
+        rates: Mapping[str, object] = {}
         for phase, learns in phases[found.phase :]:
             if found.phase < phase.number:
                 found = _next_phase(found, phase.number)
             load_weights(network, tuned if tuned.exists() else trained)
             _set_trainable(network, learns, recipe.finetune)
             task = image_task(recipe, network, *stores)
-            optimizer = build_optimizer(phase.config, phase.steps, phase.epochs)
+            optimizer = build_optimizer(phase.config, network, phase.steps, phase.epochs)
+            rates = log_rates(run, phase.name, phase.config.learning_rate, optimizer)
             compile_model(task.model, recipe, optimizer, cross_entropy(recipe))
             callbacks = [TensorBoardScalars(run.tensorboard / phase.name)]
             found = learn(run, network, task, phase, start=found, extra=callbacks)
     draw_curves(found.rows, run.plots / "finetune.png")
-    return _keep_better(run, tuned, before, found)
+    return {**_keep_better(run, tuned, before, found), **rates}
 
 
 def starting_weights(run: Run) -> Path:
@@ -232,6 +234,8 @@ def _finetune_settings(config: Optimisation, finetune: Finetune) -> Optimisation
             "learning_rate": finetune.learning_rate,
             "schedule": finetune.schedule,
             "warmup_epochs": finetune.warmup_epochs,
+            "head_rate": finetune.head_rate,
+            "depth_decay": finetune.depth_decay,
             "average": 0.0,
             "monitor": _MONITOR,
         }

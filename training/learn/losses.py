@@ -17,7 +17,8 @@ def class_loss(recipe: Recipe) -> keras.losses.Loss:
     Loss
         Between multi-hot labels and logits, both (n, classes). With ``softmax`` exactly one class
         is true, with ``sigmoid`` each class is true or false, or uncertain (-1) if
-        the recipe masks labels. ``focal_gamma`` above 0 lowers the weight of easy cases.
+        the recipe masks labels. Labels of mixed images are shares between 0 and 1.
+        ``focal_gamma`` above 0 lowers the weight of easy cases.
 
     Notes
     -----

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from pacs_ai.files import atomic_write
 from training.data.samples import Dataset
 from training.learn.environment import environment
+from training.learn.optimizer import adam
 from training.learn.schedules import learning_rate_of
 from training.learn.train import choose_task, load_splits
 from training.learn.training_task import compile_model
@@ -76,7 +77,7 @@ def find_learning_rate(run: Run, recipe: Recipe, dataset: Dataset) -> dict[str, 
     with environment(recipe):
         network = build_network(recipe.input, recipe.network, len(recipe.classes))
         task = choose_task(run, recipe, network, *load_splits(run, recipe, dataset))
-        compile_model(task.model, recipe, keras.optimizers.Adam(LOWEST))
+        compile_model(task.model, recipe, adam(recipe.optimisation, network, LOWEST, 0.0))
         task.model.fit(
             task.batches(0), steps_per_epoch=STEPS, callbacks=[sweep], shuffle=False, verbose=0
         )

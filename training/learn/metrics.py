@@ -10,6 +10,9 @@ from training.recipe.recipe import Recipe
 _BINS, _LARGEST = 4096, 20.0
 """Log-odds from -20 to 20 in steps of 0.01; two images of one step count as equal."""
 
+_HALF = 0.5
+"""A mixed image counts as what it mostly is."""
+
 
 class AreaUnderCurve(keras.metrics.Metric):  # type: ignore[misc]
     """The area under the ROC curve, averaged over the classes that have images of both kinds.
@@ -39,13 +42,13 @@ class AreaUnderCurve(keras.metrics.Metric):  # type: ignore[misc]
         y_pred: keras.KerasTensor,
         sample_weight: object = None,  # noqa: ARG002 - Keras names it; metrics are not weighted
     ) -> None:
-        """Count a batch: labels (1, 0, or -1 if uncertain) and logits, both (n, classes)."""
+        """Count a batch: labels (0 to 1, or -1 if uncertain) and logits, both (n, classes)."""
         truth, logits = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
         if self._activation == "softmax":
             logits = logits - _log_sum_of_others(logits)
         share = ops.clip((logits + _LARGEST) / (2 * _LARGEST), 0.0, 1.0)
         place = ops.cast(ops.round(share * (_BINS - 1)), "int32")
-        kind = ops.cast(truth > 0, "int32") * self._classes + ops.arange(self._classes)
+        kind = ops.cast(truth > _HALF, "int32") * self._classes + ops.arange(self._classes)
         where = ops.reshape(kind * _BINS + place, (-1,))
         known = ops.cast(ops.reshape(truth >= 0, (-1,)), "float32")
         seen = ops.segment_sum(known, where, self.counts.shape[0])
@@ -76,7 +79,7 @@ def accuracy(recipe: Recipe) -> keras.metrics.Metric:
     """Choose the accuracy on logits that fits the recipe, named ``accuracy``."""
     if recipe.release.activation == "softmax":
         return keras.metrics.CategoricalAccuracy(name="accuracy")
-    if recipe.masks_labels:
+    if recipe.masks_labels or recipe.augmentation.mixes:
         return keras.metrics.MeanMetricWrapper(_accuracy_of_known, name="accuracy")
     return keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)
 
@@ -84,7 +87,7 @@ def accuracy(recipe: Recipe) -> keras.metrics.Metric:
 def _accuracy_of_known(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
     """Return the share of right decisions of each image, of labels that are not -1, shape (n,)."""
     known = ops.cast(y_true >= 0, "float32")
-    right = ops.cast(ops.equal(y_true > 0, y_pred > 0), "float32") * known
+    right = ops.cast(ops.equal(y_true > _HALF, y_pred > 0), "float32") * known
     share = ops.sum(right, axis=-1) / ops.maximum(ops.sum(known, axis=-1), 1.0)
     return ops.where(ops.sum(known, axis=-1) > 0, share, 1.0)
 

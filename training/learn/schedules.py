@@ -1,12 +1,10 @@
-"""Learning rate schedules and the optimiser."""
+"""Learning rate schedules."""
 
 import math
 
 import keras
 import numpy as np
 from keras import ops
-
-from training.recipe.learning import Optimisation
 
 _END_OF_EXPONENTIAL = 0.01
 
@@ -52,23 +50,6 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
             "steps": self.steps,
             "shape": self.shape,
         }
-
-
-def build_optimizer(
-    config: Optimisation, steps_per_epoch: int, epochs: int
-) -> keras.optimizers.Optimizer:
-    """Build Adam (Kingma and Ba, 2015), or AdamW for weight decay, with the schedule.
-
-    With ``schedule = "plateau"`` the rate is a variable, which `checkpointing` reduces.
-    """
-    rate: float | Schedule = config.learning_rate
-    if config.schedule != "plateau":
-        warmup = round(config.warmup_epochs * steps_per_epoch)
-        rate = Schedule(config.learning_rate, warmup, steps_per_epoch * epochs, config.schedule)
-    average = {"use_ema": config.average > 0, "ema_momentum": config.average or 0.99}
-    if config.weight_decay > 0:
-        return keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, **average)
-    return keras.optimizers.Adam(rate, **average)
 
 
 def learning_rate_of(optimizer: keras.optimizers.Optimizer) -> float:

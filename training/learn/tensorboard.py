@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from training.learn.schedules import learning_rate_of
+from training.learn.optimizer import learning_rates
 
 
 class TensorBoardScalars(keras.callbacks.Callback):  # type: ignore[misc]
@@ -26,8 +26,7 @@ class TensorBoardScalars(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Write the metrics of an epoch."""
-        figures = dict(logs or {})
-        figures["learning_rate"] = learning_rate_of(self.model.optimizer)
+        figures = dict(logs or {}) | learning_rates(self.model.optimizer)
         with tf.summary.create_file_writer(str(self._folder)).as_default():
             for name, value in figures.items():
                 tf.summary.write(name, tf.constant(value, tf.float32), epoch + 1, _scalar())

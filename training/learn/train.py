@@ -14,7 +14,7 @@ from training.learn.distribute import devices
 from training.learn.environment import environment
 from training.learn.features import can_cache_features, feature_task
 from training.learn.loop import learn
-from training.learn.schedules import build_optimizer
+from training.learn.optimizer import build_optimizer, log_rates
 from training.learn.tensorboard import TensorBoardScalars
 from training.learn.training_task import TrainingTask, compile_model, image_task
 from training.networks import base_layers, build_network
@@ -50,13 +50,16 @@ def train(run: Run, recipe: Recipe, dataset: Dataset) -> Mapping[str, object]:
     with environment(recipe), devices(config.devices):
         network = build_network(recipe.input, recipe.network, len(recipe.classes))
         task = choose_task(run, recipe, network, training, validation)
-        compile_model(task.model, recipe, build_optimizer(config, steps, config.epochs))
+        optimizer = build_optimizer(config, network, steps, config.epochs)
+        rates = log_rates(run, phase.name, config.learning_rate, optimizer)
+        compile_model(task.model, recipe, optimizer)
         found = learn(run, network, task, phase, extra=[TensorBoardScalars(run.tensorboard)])
     draw_curves(found.rows, run.plots / "curves.png")
     return {
         "images": len(dataset.train),
         "parameters": network.count_params(),
         "start": describe_start(recipe.network),
+        **rates,
         **summary(found),
     }
 

@@ -9,6 +9,7 @@ import optuna
 
 from pacs_ai.errors import LossNotFinite
 from pacs_ai.files import atomic_write
+from training.data.augment import INTENSITIES, MOVEMENTS
 from training.data.samples import Dataset
 from training.data.sampling import steps_per_epoch
 from training.data.store import Store
@@ -17,7 +18,7 @@ from training.learn.checkpointing import monitored_value
 from training.learn.environment import environment
 from training.learn.finetune import layers_from
 from training.learn.finite import refuse_not_finite
-from training.learn.schedules import build_optimizer
+from training.learn.optimizer import build_optimizer
 from training.learn.train import choose_task, load_splits
 from training.learn.training_task import compile_model
 from training.networks import base_layers, build_network
@@ -28,7 +29,7 @@ from training.recipe.toml import dumps
 from training.run.run import Run
 
 STUDY = "study.db"
-_STRENGTHS = ("rotation_degrees", "shift", "zoom", "contrast", "brightness", "gamma", "noise")
+_STRENGTHS = (*MOVEMENTS, *INTENSITIES)
 _LIMITS = {"rotation_degrees": 180.0, "gamma": 4.0}
 _BELOW_ONE = 0.99
 
@@ -157,7 +158,7 @@ def suggest(trial: optuna.trial.BaseTrial, recipe: Recipe, epochs: int) -> Recip
 
 
 def scale_augmentation(config: Augmentation, strength: float) -> Augmentation:
-    """Multiply every range of the augmentation by ``strength``; flips stay as they are."""
+    """Multiply every range of the augmentation by ``strength``; flips and mixing stay."""
     scaled = {
         name: min(getattr(config, name) * strength, _LIMITS.get(name, _BELOW_ONE))
         for name in _STRENGTHS
@@ -177,7 +178,7 @@ def run_trial(run: Run, recipe: Recipe, stores: tuple[Store, Store], trial: optu
             learns = {id(layer) for layer in layers_from(network, recipe.finetune.unfreeze)}
             for layer in base_layers(network):
                 layer.trainable = id(layer) in learns
-        compile_model(task.model, recipe, build_optimizer(config, steps, config.epochs))
+        compile_model(task.model, recipe, build_optimizer(config, network, steps, config.epochs))
         task.model.fit(
             task.batches(0),
             steps_per_epoch=steps,

@@ -13,10 +13,11 @@ from keras import layers
 from pacs_ai.model.spec import InputSpec
 from training.networks.backbone import backbone
 from training.networks.base import Base
+from training.networks.convnext import convnext
 from training.networks.lite import lite
 from training.networks.small import small_resnet
 from training.networks.weights import start_from
-from training.recipe.learning import Backbone, EfficientNetLite, Head, SmallResNet
+from training.recipe.learning import Backbone, ConvNeXt, EfficientNetLite, Head, SmallResNet
 
 FEATURES, POOLED, DROPOUT, LOGITS = "features", "pooled", "dropout", "logits"
 """Names of the layers of the head: the last feature map, its mean, and the network's output."""
@@ -25,6 +26,7 @@ BASES: Mapping[type[Head], Base] = {
     SmallResNet: small_resnet,
     EfficientNetLite: lite,
     Backbone: backbone,
+    ConvNeXt: convnext,
 }
 """The base of each form of the section ``[network]``; docs/extending.md says how to add one."""
 

@@ -11,8 +11,10 @@ from keras import applications
 from pacs_ai.errors import ConfigError
 from training.networks.start import load_start
 from training.pretrained.catalogue import KNOWN
-from training.pretrained.folder import find_record
-from training.recipe.learning import Backbone
+from training.pretrained.folder import find_record, kept_by_keras
+from training.recipe.learning import Backbone, ConvNeXt
+
+Load = Callable[[keras.Model, Path], None]
 
 _MAKERS: dict[str, Callable[..., keras.Model]] = {
     "resnet50": applications.ResNet50,
@@ -45,10 +47,7 @@ def backbone(image: keras.KerasTensor, config: Backbone) -> keras.KerasTensor:
         If weights are missing or of another network, or the image is too small.
     """
     base = build_base(config.architecture, image)
-    if config.weights == "imagenet":
-        _load_imagenet(base, config.architecture)
-    elif config.weights.endswith(".h5"):
-        load_file(base, Path(config.weights))
+    start_base(base, config, load_file)
     return base.output
 
 
@@ -66,19 +65,40 @@ def build_base(architecture: str, image: keras.KerasTensor) -> keras.Model:
         raise ConfigError(f"{architecture} does not take this input: {error}") from error
 
 
-def _load_imagenet(base: keras.Model, architecture: str) -> None:
-    """Load the weights of the weights folder, or those that Keras downloaded earlier."""
-    known = KNOWN[architecture]
-    kept = Path.home() / ".keras" / "models" / known.file
-    if find_record(architecture) is None and kept.is_file():
-        algorithm, digest = known.digest.split(":")
-        with kept.open("rb") as file:
-            found = hashlib.file_digest(file, algorithm).hexdigest()
-        if found != digest:
-            raise ConfigError(f"{kept} is damaged: its {algorithm} is not {digest}")
-        load_file(base, kept)
-    else:
-        load_start(base, architecture)
+def start_base(base: keras.Model, config: Backbone | ConvNeXt, load: Load) -> None:
+    """Give a base the weights that a recipe names; those of a run are loaded later.
+
+    Parameters
+    ----------
+    base
+        The layers below the head.
+    config
+        The section ``[network]``.
+    load
+        Reads a file of keras.applications into the base.
+
+    Raises
+    ------
+    ConfigError
+        If weights are missing, damaged or of another network.
+    """
+    if config.weights.endswith(".h5"):
+        load(base, Path(config.weights))
+    elif config.weights == "imagenet":
+        kept = kept_by_keras(config.architecture)
+        if find_record(config.architecture) is None and kept is not None:
+            _check_digest(kept, KNOWN[config.architecture].digest)
+            load(base, kept)
+        else:
+            load_start(base, config.architecture)
+
+
+def _check_digest(path: Path, wanted: str) -> None:
+    algorithm, digest = wanted.split(":")
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, algorithm).hexdigest()
+    if found != digest:
+        raise ConfigError(f"{path} is damaged: its {algorithm} is not {digest}")
 
 
 def load_file(base: keras.Model, path: Path) -> None:

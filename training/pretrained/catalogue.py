@@ -55,6 +55,11 @@ KNOWN: Mapping[str, Known] = {
         "sha256:a7f2cb09a4df088b53335217edd30c54d1b8ab1e844b3f4e204fe3ff4663922d",
         "sha256:9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
     ),
+    "convnext-tiny": Known(
+        "MIT",
+        f"{_APPLICATIONS}/convnext/convnext_tiny_notop.h5",
+        "sha256:d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1",
+    ),
     "resnet50": Known(
         "MIT",
         f"{_APPLICATIONS}/resnet/resnet50_{_KERNELS}",

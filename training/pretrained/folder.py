@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from pacs_ai.errors import ConfigError
 from pacs_ai.files import atomic_write, translated
+from training.pretrained.catalogue import KNOWN
 
 FOLDER = "PACS_AI_WEIGHTS"
 
@@ -76,6 +77,18 @@ def find_record(network: str) -> Record | None:
         return Record(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise ConfigError(f"{path} is damaged: {_remedy(network)}") from error
+
+
+def kept_by_keras(network: str) -> Path | None:
+    """Return the file of weights that Keras itself downloaded earlier; None if there is none."""
+    file = KNOWN[network].file
+    path = Path.home() / ".keras" / "models" / file
+    return path if file and path.is_file() else None
+
+
+def is_present(network: str) -> bool:
+    """Tell whether the ImageNet weights of a network are on this machine."""
+    return find_record(network) is not None or kept_by_keras(network) is not None
 
 
 def read_arrays(network: str) -> dict[str, npt.NDArray[np.float32]]:

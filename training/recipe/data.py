@@ -213,12 +213,27 @@ class Split(Strict):
 class Augmentation(Strict):
     """Random changes of training images; 0 or false switches one off.
 
-    ``rotation_degrees``, ``shift`` (relative to the side) and ``zoom`` are drawn between minus and
-    plus the value. Images are between 0 (black) and 1: ``contrast`` changes the width of the window
-    by a factor, ``brightness`` shifts it, ``gamma`` applies a power between 1 / (1 + gamma) and
-    1 + gamma, ``noise`` is the largest standard deviation of Gaussian noise. ``fill`` is the value
-    of pixels from outside of the image. ``steps = "fine-tuning"`` changes no image while the base
-    is frozen, so that the features of each image are computed once.
+    ``rotation_degrees``, ``shift`` (relative to the side), ``zoom`` and ``shear`` (the tangent of
+    its angle) are drawn between minus and plus the value. Images are between 0 (black) and 1:
+    ``contrast`` changes the width of the window by a factor, ``brightness`` shifts it, ``gamma``
+    applies a power between 1 / (1 + gamma) and 1 + gamma, ``sharpness`` blurs or sharpens,
+    ``noise`` is the largest standard deviation of Gaussian noise. ``fill`` is the value of pixels
+    from outside of the image. ``steps = "fine-tuning"`` changes no image while the base is frozen,
+    so that the features of each image are computed once.
+
+    With ``changes`` above 0 each image gets that many of the changes that are switched on, drawn
+    anew for each image (RandAugment; Cubuk et al., 2020); 0 gives each image all of them. Flips are
+    drawn apart from these. Nothing that is switched off is ever drawn.
+
+    ``mixup`` and ``cutmix`` are the parameter of a beta distribution; usual are 0.2 to 1. MixUp
+    (Zhang et al., 2018) blends two images of a batch, CutMix (Yun et al., 2019) copies a rectangle
+    of one into another. The labels are blended in the same proportion; a class that is uncertain in
+    one of the two images is left out of the loss. With both, each image gets one of them.
+
+    Anatomy: if a class names a side (left or right), flips, rotations above 90 degrees and
+    ``cutmix`` are refused. If the model is for chest radiographs only (``input.modalities`` and
+    ``export.applicability``), flips and rotations above 90 degrees are refused: the heart lies on
+    the left.
     """
 
     steps: Literal["all", "fine-tuning"] = "all"
@@ -228,11 +243,37 @@ class Augmentation(Strict):
     rotation_degrees: float = Field(default=0.0, ge=0.0, le=180.0)
     shift: float = Field(default=0.0, ge=0.0, lt=1.0)
     zoom: float = Field(default=0.0, ge=0.0, lt=1.0)
+    shear: float = Field(default=0.0, ge=0.0, lt=1.0)
     fill: Literal["nearest", "black"] = "nearest"
     contrast: float = Field(default=0.0, ge=0.0, lt=1.0)
     brightness: float = Field(default=0.0, ge=0.0, lt=1.0)
     gamma: float = Field(default=0.0, ge=0.0, le=4.0)
+    sharpness: float = Field(default=0.0, ge=0.0, lt=1.0)
     noise: float = Field(default=0.0, ge=0.0, lt=1.0)
+    changes: int = Field(default=0, ge=0)
+    mixup: float = Field(default=0.0, ge=0.0, le=10.0)
+    cutmix: float = Field(default=0.0, ge=0.0, le=10.0)
+
+    @property
+    def flips(self) -> bool:
+        """Whether images may be mirrored."""
+        return self.flip_horizontal or self.flip_vertical
+
+    @property
+    def moves(self) -> bool:
+        """Whether images are mirrored, rotated, shifted, zoomed or sheared."""
+        return self.flips or max(self.rotation_degrees, self.shift, self.zoom, self.shear) > 0
+
+    @property
+    def mixes(self) -> bool:
+        """Whether two images are mixed."""
+        return max(self.mixup, self.cutmix) > 0
+
+    @property
+    def varies(self) -> bool:
+        """Whether an image is another one in each epoch."""
+        intensities = (self.contrast, self.brightness, self.gamma, self.sharpness, self.noise)
+        return self.moves or self.mixes or max(intensities) > 0
 
 
 class Feeding(Strict):

@@ -11,6 +11,7 @@ IMAGENET_SCALING: dict[str, str] = {
     "efficientnet-lite0": "lite",
     "efficientnet-lite1": "lite",
     "efficientnet-lite2": "lite",
+    "convnext-tiny": "imagenet",
     "resnet50": "caffe",
     "resnet50v2": "symmetric",
     "resnet101": "caffe",
@@ -64,18 +65,32 @@ class SmallResNet(Head):
         return self
 
 
-class Backbone(Head):
-    """A network of keras.applications without its top."""
-
-    architecture: Literal[
-        "resnet50", "resnet50v2", "resnet101", "vgg16", "densenet121", "efficientnetb0"
-    ]
+class _OfKeras(Head):
+    architecture: str
 
     @property
     def scaling(self) -> str | None:
         """The input scaling of the weights; None if they are random or come from a run."""
         offered = self.weights == "imagenet" or self.weights.endswith(".h5")
         return IMAGENET_SCALING[self.architecture] if offered else None
+
+
+class Backbone(_OfKeras):
+    """A network of keras.applications without its top."""
+
+    architecture: Literal[
+        "resnet50", "resnet50v2", "resnet101", "vgg16", "densenet121", "efficientnetb0"
+    ]
+
+
+class ConvNeXt(_OfKeras):
+    """ConvNeXt-Tiny, a convolutional network of 2022, with the weights of keras.applications.
+
+    Its blocks are ``stem``, ``stage1`` to ``stage4`` and ``top``. The input has at least 32 x 32
+    pixels.
+    """
+
+    architecture: Literal["convnext-tiny"]
 
 
 class EfficientNetLite(Head):
@@ -92,7 +107,9 @@ class EfficientNetLite(Head):
         return IMAGENET_SCALING[self.architecture] if self.weights == "imagenet" else None
 
 
-Network = Annotated[SmallResNet | EfficientNetLite | Backbone, Field(discriminator="architecture")]
+Network = Annotated[
+    SmallResNet | EfficientNetLite | Backbone | ConvNeXt, Field(discriminator="architecture")
+]
 
 
 class Optimisation(Strict):
@@ -100,7 +117,9 @@ class Optimisation(Strict):
 
     ``base`` says whether the network below the head is ``trained`` or stays ``frozen``. The loss is
     cross-entropy: categorical for softmax, binary for sigmoid. ``focal_gamma`` above 0 lowers the
-    weight of easy images (Lin et al., 2017). Class balance is in ``[feeding]``. ``weight_decay``
+    weight of easy images (Lin et al., 2017). Class balance is in ``[feeding]``. The last block of
+    the base learns at ``learning_rate``, each block below it at ``depth_decay`` times the rate of
+    the block above it, the head at ``head_rate`` times ``learning_rate``. ``weight_decay``
     above 0 uses AdamW instead of Adam. ``schedule`` changes the learning rate: ``cosine`` and
     ``exponential`` in every step, ``plateau`` by ``factor`` after ``plateau_patience`` epochs
     without improvement on validation. ``average`` above 0 validates and saves a moving average of
@@ -115,6 +134,8 @@ class Optimisation(Strict):
     epochs: int = Field(default=50, ge=1)
     base: Literal["trained", "frozen"] = "trained"
     learning_rate: float = Field(default=1e-4, gt=0.0)
+    head_rate: float = Field(default=1.0, gt=0.0)
+    depth_decay: float = Field(default=1.0, gt=0.0, le=1.0)
     weight_decay: float = Field(default=0.0, ge=0.0)
     schedule: Literal["constant", "cosine", "exponential", "plateau"] = "constant"
     warmup_epochs: float = Field(default=0.0, ge=0.0)
@@ -141,7 +162,8 @@ class Finetune(Strict):
     for an equal share of the epochs (Howard and Ruder, 2018); without, all at the start.
     ``["all"]`` unfreezes the whole network. ``schedule`` and ``warmup_epochs`` are those of
     ``[optimisation]``, for each stage anew. ``batch_norm`` says whether batch normalisation keeps
-    its statistics (``frozen``) or updates them (``trained``).
+    its statistics (``frozen``) or updates them (``trained``). ``head_rate`` and
+    ``depth_decay`` are as in ``[optimisation]``.
     """
 
     unfreeze: tuple[str, ...] = Field(default=("all",), min_length=1)
@@ -150,6 +172,8 @@ class Finetune(Strict):
     learning_rate: float = Field(default=1e-5, gt=0.0)
     schedule: Literal["constant", "cosine", "exponential"] = "constant"
     warmup_epochs: float = Field(default=0.0, ge=0.0)
+    head_rate: float = Field(default=1.0, gt=0.0)
+    depth_decay: float = Field(default=1.0, gt=0.0, le=1.0)
     batch_norm: Literal["frozen", "trained"] = "frozen"
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from pacs_ai.errors import ConfigError
 from pacs_ai.model.manifest import ClassEntry
 from pacs_ai.model.spec import InputSpec, preprocess_id
+from training.recipe.anatomy import anatomy_fault
 from training.recipe.data import Augmentation, Data, Feeding, PictureData, Split, Strict
 from training.recipe.evaluation import Card, Evaluation, Explanation, Export
 from training.recipe.learning import Finetune, Network, Optimisation, Release, Tuning
@@ -22,19 +23,31 @@ from training.recipe.texts import text_fault
 RECIPES = Path(__file__).resolve().parent / "shipped"
 
 
-class Scratch(Strict):
-    """What replaces the sections of the same name where the ImageNet weights are absent.
-
-    The sections ``[scratch.input]``, ``[scratch.network]`` and ``[scratch.optimisation]`` have the
-    keys of ``[input]`` and so on; all three are needed. ``[scratch.finetune]`` may be left out:
-    nothing is fine-tuned then. A recipe without ``[scratch]`` ends with an error that says how to
-    get the weights.
-    """
+class Start(Strict):
+    """Sections that replace those of the same name where the ImageNet weights are absent."""
 
     input: InputSpec
     network: Network
     optimisation: Optimisation
     finetune: Finetune | None = None
+
+
+class Alternative(Start):
+    """Another pretrained network, where the ImageNet weights of ``[network]`` are absent.
+
+    The sections ``[alternative.input]``, ``[alternative.network]`` and
+    ``[alternative.optimisation]`` have the keys of ``[input]`` and so on; all three are needed.
+    ``[alternative.finetune]`` may be left out: nothing is fine-tuned then. If these weights are
+    absent too, ``[scratch]`` is used.
+    """
+
+
+class Scratch(Start):
+    """A network with random weights, where all ImageNet weights that the recipe names are absent.
+
+    It has the sections of ``[alternative]``. A recipe without ``[scratch]`` ends with an error that
+    says how to get the weights.
+    """
 
 
 class Recipe(Strict):
@@ -52,6 +65,7 @@ class Recipe(Strict):
     network: Network
     optimisation: Optimisation = Optimisation()
     finetune: Finetune | None = None
+    alternative: Alternative | None = None
     scratch: Scratch | None = None
     tuning: Tuning = Tuning()
     evaluation: Evaluation = Evaluation()
@@ -66,11 +80,13 @@ class Recipe(Strict):
         """Indices of the classes that are findings."""
         return tuple(index for index, entry in enumerate(self.classes) if entry.positive)
 
-    def from_scratch(self, optimisation: Mapping[str, object], why: str) -> Self:
-        """Return the recipe with the sections of ``[scratch]``; unchanged if it has none.
+    def starting_from(self, start: Start, optimisation: Mapping[str, object], why: str) -> Self:
+        """Return the recipe with the sections of ``[alternative]`` or ``[scratch]``.
 
         Parameters
         ----------
+        start
+            One of the two.
         optimisation
             Keys that flags of the command line replace.
         why
@@ -81,13 +97,13 @@ class Recipe(Strict):
         ValidationError
             If the sections do not fit the others.
         """
-        if self.scratch is None:
-            return self
-        sections = self.scratch.model_dump()
+        sections = start.model_dump()
         sections["optimisation"] |= optimisation
         sections["card"] = self.card.model_dump() | {"limits": (*self.card.limits, why)}
-        sections["augmentation"] = self.augmentation.model_dump() | {"steps": "all"}
-        return self.model_validate(self.model_dump() | sections | {"scratch": None})
+        if start.optimisation.base == "trained":
+            sections["augmentation"] = self.augmentation.model_dump() | {"steps": "all"}
+        used = {"alternative": None, "scratch": None}
+        return self.model_validate(self.model_dump() | sections | used)
 
     @property
     def masks_labels(self) -> bool:
@@ -115,11 +131,22 @@ class Recipe(Strict):
             raise ValueError(
                 'augmentation.steps = "fine-tuning" needs optimisation.base = "frozen"'
             )
-        flips = self.augmentation.flip_horizontal or self.augmentation.flip_vertical
-        if self.evaluation.views == "flips" and not flips:
+        if self.evaluation.views == "flips" and not self.augmentation.flips:
             raise ValueError('evaluation.views = "flips" needs a flip that [augmentation] permits')
         if self.optimisation.map_weight > 0 and len(self.positive) != 1:
             raise ValueError("optimisation.map_weight needs exactly one positive class")
+        if self.optimisation.map_weight > 0 and self.augmentation.mixes:
+            raise ValueError(
+                "augmentation.mixup and cutmix do not go together with optimisation.map_weight: "
+                "the finding of a mixed image is not where its box is"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _keeps_the_anatomy(self) -> Self:
+        parts = self.export.applicability.body_parts
+        if fault := anatomy_fault(self.augmentation, self.classes, self.input.modalities, parts):
+            raise ValueError(fault)
         return self
 
     @model_validator(mode="after")
@@ -223,12 +250,20 @@ def merge(values: Mapping[str, object], over: Mapping[str, object]) -> dict[str,
 
 def _rooted(recipe: Recipe, folder: Path) -> Recipe:
     """Make relative paths absolute, so that a copy elsewhere names the same files."""
-    weights = recipe.network.weights
-    if weights not in ("none", "imagenet"):
-        network = recipe.network.model_copy(update={"weights": str(folder / weights)})
-        recipe = recipe.model_copy(update={"network": network})
+    recipe = recipe.model_copy(update={"network": _rooted_weights(recipe.network, folder)})
+    for name in ("alternative", "scratch"):
+        if (start := getattr(recipe, name)) is not None:
+            network = _rooted_weights(start.network, folder)
+            start = start.model_copy(update={"network": network})
+            recipe = recipe.model_copy(update={name: start})
     rooted = {name: _absolute(getattr(recipe, name), folder) for name in ("data", "split")}
     return recipe.model_copy(update=rooted)
+
+
+def _rooted_weights(network: Network, folder: Path) -> Network:
+    if network.weights in ("none", "imagenet"):
+        return network
+    return network.model_copy(update={"weights": str(folder / network.weights)})
 
 
 def _absolute(section: BaseModel, folder: Path) -> BaseModel:

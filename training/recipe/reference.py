@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from training.recipe.recipe import Recipe, Scratch
+from training.recipe.recipe import Recipe, Start
 
 _HEAD = """\
 # Recipes, key by key
@@ -41,7 +41,7 @@ def _section(name: str, model: type[BaseModel], of: str = "") -> Iterator[str]:
     if name:
         yield f"## `[{name}]`{of}\n"
     yield _prose(model) + "\n"
-    if model is Scratch:
+    if issubclass(model, Start):
         return  # its sections are described where they stand alone
     inner: list[tuple[str, type[BaseModel]]] = []
     rows = []
