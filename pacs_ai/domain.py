@@ -54,6 +54,22 @@ class DeliveryState(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+class Role(StrEnum):
+    """What somebody who uses the page or the REST API may do; each role may do more."""
+
+    VIEWER = "viewer"
+    """Read."""
+    OPERATOR = "operator"
+    """Change what a person can undo or repeat: retry, cancel, close, reroute."""
+    ADMIN = "admin"
+    """Everything."""
+
+    def includes(self, other: "Role") -> bool:
+        """Whether this role may do all that another one may."""
+        roles = list(Role)
+        return roles.index(self) >= roles.index(other)
+
+
 class ResultKind(StrEnum):
     """What a job can make: DICOM objects, and with hl7 and fhir files for other systems."""
 

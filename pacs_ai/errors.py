@@ -284,6 +284,7 @@ class StateError(PacsAIError):
     """A row was not in the state an action needs. Look at it with the ``show`` command first."""
 
     code = "STATE"
+    missing: bool = False  # whether there is no such row
 
 
 class IllegalTransition(StateError):

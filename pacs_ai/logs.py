@@ -22,6 +22,18 @@ _secret = b""
 KEPT_BYTES = 16 << 20
 """Size of the file of tracebacks at which a new one is begun."""
 
+_QUOTING = (
+    "pydicom",
+    "pynetdicom",
+    "sqlalchemy",
+    "highdicom",
+    "apscheduler",
+    "alembic",
+    "uvicorn",
+    "asyncio",
+)
+"""Libraries whose messages and tracebacks quote values."""
+
 _SERIOUS = ("warning", "error", "critical")
 
 REF_LENGTH = 12
@@ -54,8 +66,7 @@ def setup_logging(settings: Log, debug_file: Path | None = None) -> None:
 
     Notes
     -----
-    pydicom, pynetdicom and SQLAlchemy quote values in their messages: below WARNING they are
-    silenced, whatever level ``settings`` names.
+    Libraries that quote values in their messages are silenced, whatever level ``settings`` names.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
@@ -76,7 +87,7 @@ def setup_logging(settings: Log, debug_file: Path | None = None) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s", force=True)
-    for name in ("pydicom", "pynetdicom", "sqlalchemy", "highdicom", "apscheduler", "alembic"):
+    for name in _QUOTING:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 

@@ -24,6 +24,9 @@ from tests.postgres import running_postgres
 # A shell lets what it runs in the background ignore Ctrl-C, and so would what tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# A node serves its page by default: one more process for each, on a port that all would want.
+os.environ.setdefault("PACS_AI_WEB_ENABLED", "false")
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 

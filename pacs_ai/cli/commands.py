@@ -8,6 +8,7 @@ from collections.abc import Mapping
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "listen": ("listen", "Run the node: receive, analyse, deliver."),
     "work": ("listen", "Run a node that does not listen: it analyses and delivers."),
+    "web": ("web", "Serve the page and the REST API alone, without a daemon."),
     "demo": ("demo", "Send three studies through a node to an archive, on this machine."),
     "bench": ("bench", "How fast this installation is: site."),
     "infer": ("infer", "Analyse files without network."),

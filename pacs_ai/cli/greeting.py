@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from pacs_ai import __version__
 from pacs_ai.config import (
@@ -22,17 +23,24 @@ _PLAIN = frozenset({"Modality", "CallingAET", "CalledAET"})
 """Keywords of a rule that may be printed: the values of others may name a patient."""
 
 
-def greeting(app: App, source: Path | None, port: int, tls_port: int) -> Iterator[str]:
+class Ports(NamedTuple):
+    """The ports in use; 0 for none."""
+
+    plain: int
+    tls: int
+    web: int
+
+
+def greeting(app: App, source: Path | None, in_use: Ports) -> Iterator[str]:
     """Describe a node that listens.
 
     Parameters
     ----------
     source
         The configuration file in force, if any.
-    port, tls_port
-        The ports in use; 0 for none.
     """
     config = app.context.config
+    port, tls_port, web_port = in_use
     title, host = config.node.ae_title, config.node.host
     ports = [f"{host}:{port}"] if port else []
     ports += [f"{host}:{tls_port} (TLS)"] if tls_port else []
@@ -40,6 +48,8 @@ def greeting(app: App, source: Path | None, port: int, tls_port: int) -> Iterato
     yield "For research only: not a medical device."
     callers = ", ".join(config.node.accept_from) or "any AE title, from this machine only"
     yield _line("callers", callers)
+    if web_port:
+        yield _line("page", page_address(config.web.host, web_port))
     yield from belongings(app, source)
     yield from _limits(config)
     if tls_port and not port:
@@ -48,12 +58,23 @@ def greeting(app: App, source: Path | None, port: int, tls_port: int) -> Iterato
         yield f"  pacs-ai echo --self{_explicit(source)}"
         yield f"  {_listing(config, source)}"
     if port:
-        reach = "127.0.0.1" if host in _EVERYWHERE else host
+        reach = _reach(host)
         yield ""
         yield "Try it:"
         yield f"  pacs-ai echo {_quoted(title)}@{reach}:{port}"
         yield f"  storescu -aec {_quoted(title)} {reach} {port} file.dcm"
         yield f"  {_listing(config, source)}"
+
+
+def page_address(host: str, port: int) -> str:
+    """Return the address of the page on this machine."""
+    reach = _reach(host)
+    return f"http://{f'[{reach}]' if ':' in reach else reach}:{port}/"
+
+
+def _reach(host: str) -> str:
+    """Return an address of this machine at which a server on `host` answers."""
+    return "127.0.0.1" if host in _EVERYWHERE else host
 
 
 def _explicit(source: Path | None) -> str:

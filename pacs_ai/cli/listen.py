@@ -9,7 +9,7 @@ import typer
 
 from pacs_ai import __version__
 from pacs_ai.checks import check_start
-from pacs_ai.cli.greeting import belongings, greeting
+from pacs_ai.cli.greeting import Ports, belongings, greeting
 from pacs_ai.cli.options import ConfigPath, Verbose, read_config, single
 from pacs_ai.config import Config, find_config
 from pacs_ai.domain import TaskKind
@@ -88,7 +88,8 @@ def _listen(
     app = _checked_app(settings)
     daemon = Daemon(app, listening=True, workers=0 if no_workers else settings.engine.workers)
     daemon.start()
-    for line in greeting(app, config or find_config(), daemon.port, daemon.tls_port):
+    ports = Ports(daemon.port, daemon.tls_port, daemon.web_port)
+    for line in greeting(app, config or find_config(), ports):
         print(line)
     sys.stdout.flush()
     daemon.wait()

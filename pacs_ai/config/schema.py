@@ -23,6 +23,7 @@ from pacs_ai.config.sections import (
     StudyTiming,
     Tls,
 )
+from pacs_ai.config.web import Web
 from pacs_ai.domain import DOCUMENTS, REFUSALS, ResultKind
 
 
@@ -109,6 +110,7 @@ class Config(Section):
     limits: Limits = Limits()
     tls: Tls = Tls()
     log: Log = Log()
+    web: Web = Web()
     results: Results = Results()
     bundles: Bundles = Bundles()
     peers: dict[str, PeerSection] = Field({})

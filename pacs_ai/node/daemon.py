@@ -27,6 +27,7 @@ from pacs_ai.node.child_process import CHECK_SECONDS
 from pacs_ai.node.receiver import storage_server
 from pacs_ai.node.receiver_pool import ReceiverPool
 from pacs_ai.node.schedule import Schedule
+from pacs_ai.node.web_process import WebProcess
 from pacs_ai.node.worker_pool import WorkerPool
 from pacs_ai.store.leases import Blame
 
@@ -74,6 +75,7 @@ class Daemon:
         self._threads: list[threading.Thread] = []
         self._workers = WorkerPool(app, workers) if workers else None
         self._server = _listener(app) if listening else None
+        self._web = WebProcess(app) if listening and app.context.config.web.enabled else None
 
     @property
     def port(self) -> int:
@@ -84,6 +86,11 @@ class Daemon:
     def tls_port(self) -> int:
         """The TLS port it listens on, if any."""
         return 0 if self._server is None else self._server.tls_port
+
+    @property
+    def web_port(self) -> int:
+        """The port of the page; 0 if it is not served."""
+        return 0 if self._web is None else self._web.port
 
     def start(self) -> None:
         """Recover from a crash, listen, then start the work; from the main thread only.
@@ -110,6 +117,8 @@ class Daemon:
                 thread = threading.Thread(target=self._work, args=(kinds,), daemon=True)
                 thread.start()
                 self._threads.append(thread)
+        if self._web is not None:
+            self._web.start()
         self._plan()
         self._schedule.start()
 
@@ -130,7 +139,8 @@ class Daemon:
         self._stop.set()
         context.stopping.set()
         self._schedule.close()
-        children = [one for one in (self._workers, self._receivers) if one is not None]
+        pools = (self._workers, self._receivers, self._web)
+        children = [one for one in pools if one is not None]
         for one in children:
             one.begin_stop()
         context.associations.close()
@@ -141,6 +151,8 @@ class Daemon:
         self._join(deadline)
         if self._receivers is not None:
             self._receivers.stop(deadline)
+        if self._web is not None:
+            self._web.stop(deadline)
         owners = [context.owner, *(self._workers.stop(deadline) if self._workers else ())]
         try:
             take_back_from(context, owners, Blame.NOBODY, busy_seconds=_LAST_WRITE_SECONDS)
@@ -200,6 +212,8 @@ class Daemon:
             self._schedule.every(_SUPERVISE_SECONDS, "supervise", self._workers.supervise)
         if self._receivers is not None:
             self._schedule.every(_SUPERVISE_SECONDS, "receivers", self._receivers.supervise)
+        if self._web is not None:
+            self._schedule.every(_SUPERVISE_SECONDS, "web", self._web.supervise)
 
 
 def _listener(app: App) -> StorageServer | ReceiverPool:

@@ -3,12 +3,10 @@
 `pacs_ai.node.child_process` says how the daemon starts it, and why it never outlives the daemon.
 """
 
-import contextlib
 import gc
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 from pacs_ai.config import Config
 from pacs_ai.domain import JobId, TaskKind
@@ -22,13 +20,12 @@ from pacs_ai.model.bundle import ModelBundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.node import child_process
 from pacs_ai.node.app import HEAVY_TASKS, App, build_app
+from pacs_ai.node.priority import WORKER_NICENESS, give_way
 from pacs_ai.node.wakeup_link import connect_daemon
 from pacs_ai.results.common.object_header import load_standard
 from pacs_ai.results.documents.page_fonts import PageFonts
 
 _log = get_logger()
-
-_NICENESS = 5
 
 
 class Worker:
@@ -68,22 +65,6 @@ class Worker:
             withdraw(self._context, key)
             return
         analyse(self._context, self._classifiers, JobId(key), self._changed)
-
-
-def give_way() -> None:
-    """Let others have the processor first, the receivers above all; a sender waits for them.
-
-    On a machine with nothing else to do this changes nothing; a worker that competes has a third
-    of what each of the others has. Linux has a niceness for each thread, which the threads and
-    processes inherit that it starts later, and one for each session (``/proc/self/autogroup``,
-    sched(7)).
-    """
-    threads = Path("/proc/self/task")
-    for thread in [int(one.name) for one in threads.iterdir()] if threads.exists() else [0]:
-        with contextlib.suppress(OSError):  # a thread may have ended
-            os.setpriority(os.PRIO_PROCESS, thread, _NICENESS)
-    with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(_NICENESS), "ascii")
 
 
 def load_models(
@@ -139,7 +120,7 @@ def work(child: child_process.ChildContext, loaded: Mapping[str, Classifier] | N
         return error.exit_code
     gc.collect()
     gc.freeze()  # what was loaded stays until the end: no collection has to look at it again
-    give_way()
+    give_way(WORKER_NICENESS)
     _log.debug("worker ready", owner=child.owner, models=sorted(app.bundles))
     connect_daemon(app.context.engine.wakeups, child.wakeups)
     app.context.engine.run(worker.perform, HEAVY_TASKS, child.stop)

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from pacs_ai.config import Config, DimsePeer, FolderPeer, ModelEntry, Rule, load_config
 from pacs_ai.config.sections import StudyTiming
+from pacs_ai.config.web import TrustedProxy
 
 COMMENTED_KEY = re.compile(r"^#(?=[a-z_0-9]+ = )", re.MULTILINE)
 # Shown with a value that makes sense, since the default is that there is none.
@@ -19,6 +20,7 @@ WITHOUT_DEFAULT = {
     "limits.associations_per_minute",
     "node.users",
     "results.font",
+    "web.trusted_proxy.role",
     "tls.certificate",
     "tls.key",
     "tls.ca",
@@ -55,6 +57,8 @@ def expected() -> dict[str, Any]:
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             found.update(keys(section, field.annotation))
     found.pop("study.modality")
+    found.pop("web.trusted_proxy")
+    found.update(keys("web.trusted_proxy", TrustedProxy))
     found.pop("study.release_seconds")
     found.update(
         (key, default)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from pacs_ai.domain import DeliveryState, TaskKind
-from pacs_ai.errors import StateError
 from pacs_ai.flow.context import FlowContext, pair_key
+from pacs_ai.flow.operate.find import missing
 from pacs_ai.flow.operate.retrying import Retried, retry_matching
 from pacs_ai.store import operator, retryable, sending
 from pacs_ai.store.operator import ACTOR
@@ -94,6 +94,6 @@ def _rows(session: Session, ids: Sequence[int]) -> list[Delivery]:
     for number in dict.fromkeys(ids):
         row = session.get(Delivery, number) if number <= _MAX_ID else None
         if row is None:
-            raise StateError(f"no delivery {number}")
+            raise missing(f"no delivery {number}")
         rows.append(row)
     return rows

@@ -21,7 +21,7 @@ def find_study(context: FlowContext, reference: str) -> StudyLine:
     with context.database.read() as session:
         line = overview.study(session, reference)
     if line is None:
-        raise StateError(f"no study {reference}")
+        raise missing(f"no study {reference}")
     return line
 
 
@@ -37,9 +37,18 @@ def find_job(context: FlowContext, prefix: str) -> Job:
         raise StateError("no job is named: its id is empty")
     with context.database.read() as session:
         found = operator.find_job(session, prefix)
-    if len(found) != 1:
-        raise StateError(f"{'several jobs begin' if found else 'no job begins'} with {prefix!r}")
+    if not found:
+        raise missing(f"no job begins with {prefix!r}")
+    if len(found) > 1:
+        raise StateError(f"several jobs begin with {prefix!r}")
     return found[0]
+
+
+def missing(message: str) -> StateError:
+    """Make the error that says that there is no such row."""
+    error = StateError(message)
+    error.missing = True
+    return error
 
 
 def selection(

@@ -7,7 +7,7 @@ from pacs_ai.errors import IllegalTransition, StateError
 from pacs_ai.flow import complete, correct, remove
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.expire import held_studies
-from pacs_ai.flow.operate.find import find_study
+from pacs_ai.flow.operate.find import find_study, missing
 from pacs_ai.store import corrections, overview, repeats, results, sending, studies
 from pacs_ai.store.operator import ACTOR
 from pacs_ai.store.overview import StudyLine
@@ -90,7 +90,7 @@ def show_accession(context: FlowContext, accession_number: str) -> list[StudyDet
     with context.database.read() as session:
         lines = overview.studies(session, Filter(), accession_key=key)
     if not lines:
-        raise StateError("no study with this accession number")
+        raise missing("no study with this accession number")
     return [_details(context, line) for line in lines]
 
 

@@ -5,16 +5,16 @@ import sys
 
 import pytest
 
-from pacs_ai.node.worker import _NICENESS
+from pacs_ai.node.priority import WORKER_NICENESS
 
 PROGRAM = """
 import os, subprocess, sys, threading
 from pathlib import Path
-from pacs_ai.node.worker import give_way
+from pacs_ai.node.priority import give_way
 began, over = threading.Event(), threading.Event()
 earlier = threading.Thread(target=lambda: (began.set(), over.wait()))
 earlier.start()
-give_way()
+give_way(5)
 earlier_has = os.getpriority(os.PRIO_PROCESS, earlier.native_id)
 over.set()
 child = [sys.executable, "-c", "import os; print(os.nice(0))"]
@@ -34,5 +34,5 @@ def test_a_worker_and_what_it_starts_give_way() -> None:
         start_new_session=True,  # as the daemon starts it
     )
     niceness, session, *_ = [*done.stdout.splitlines(), ""]
-    assert niceness == " ".join([str(_NICENESS)] * 3)
-    assert session == "" or session.endswith(f" nice {_NICENESS}")
+    assert niceness == " ".join([str(WORKER_NICENESS)] * 3)
+    assert session == "" or session.endswith(f" nice {WORKER_NICENESS}")

@@ -1,0 +1,26 @@
+"""Whom the system lets have the processor first."""
+
+import contextlib
+import os
+from pathlib import Path
+
+WORKER_NICENESS = 5
+"""A worker that competes with a receiver gets a third of the receiver's processor time."""
+
+WEB_NICENESS = 10
+"""What serves the page gives way to the workers as well."""
+
+
+def give_way(niceness: int) -> None:
+    """Let others have the processor first, the receivers above all; a sender waits for them.
+
+    On a machine with nothing else to do this changes nothing. Linux has a niceness for each thread,
+    which the threads and processes inherit that it starts later, and one for each session
+    (``/proc/self/autogroup``, sched(7)).
+    """
+    threads = Path("/proc/self/task")
+    for thread in [int(one.name) for one in threads.iterdir()] if threads.exists() else [0]:
+        with contextlib.suppress(OSError):  # a thread may have ended
+            os.setpriority(os.PRIO_PROCESS, thread, niceness)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(niceness), "ascii")

@@ -1,0 +1,54 @@
+"""The application: all routes, and what every request goes through first.
+
+A further part of the interface (metrics, DICOMweb) is a module with a tuple of routes, made with
+`pacs_ai.web.routes.route`, and a line in `ROUTES`.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
+
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.web import health
+from pacs_ai.web.headers import SafeHeaders
+from pacs_ai.web.origin import HostCheck
+from pacs_ai.web.problems import HANDLERS, BugCatcher
+
+ROUTES: Sequence[BaseRoute] = (*health.ROUTES,)
+"""Everything that is served, in the order in which paths are compared."""
+
+Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
+
+
+def make_app(
+    context: FlowContext,
+    routes: Sequence[BaseRoute] = ROUTES,
+    *,
+    lifespan: Lifespan | None = None,
+) -> Starlette:
+    """Make the application of a node.
+
+    Parameters
+    ----------
+    context
+        The node that is shown and acted on.
+    routes
+        What is served.
+    lifespan
+        What surrounds the running application.
+    """
+    app = Starlette(
+        routes=routes,
+        middleware=[
+            Middleware(SafeHeaders),
+            Middleware(BugCatcher),
+            Middleware(HostCheck, web=context.config.web),
+        ],
+        exception_handlers=HANDLERS,
+        lifespan=lifespan,
+    )
+    app.state.node = context
+    return app

@@ -1,0 +1,71 @@
+"""How a part of the interface declares its routes, and what its functions get."""
+
+import dataclasses
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from pacs_ai.domain import Role
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.web.access import Caller, authorise
+
+Endpoint = Callable[[Request], Response] | Callable[[Request], Awaitable[Response]]
+
+
+def route(
+    path: str,
+    endpoint: Endpoint,
+    *,
+    role: Role | None,
+    methods: Sequence[str] = ("GET",),
+    from_this_machine: bool = False,
+) -> Route:
+    """Make a route that only those use who may.
+
+    Parameters
+    ----------
+    path
+        As Starlette has it: ``/studies/{study}``.
+    endpoint
+        Makes the answer. A plain function runs in one of a few threads, and may use the database
+        and files; a coroutine must not block.
+    role
+        The least role; None lets in everybody.
+    methods
+        HTTP methods.
+    from_this_machine
+        Also lets in a program on this machine, as long as no token has been made, whatever the
+        role. Without it such a program may read only.
+    """
+
+    async def checked(request: Request) -> Response:
+        if role is not None:
+            request.state.caller = await run_in_threadpool(
+                authorise, request, role, from_this_machine=from_this_machine
+            )
+        if inspect.iscoroutinefunction(endpoint):
+            answer: Response = await endpoint(request)
+            return answer
+        made: Any = await run_in_threadpool(endpoint, request)
+        assert isinstance(made, Response)  # noqa: S101 - what an endpoint returns
+        return made
+
+    return Route(path, checked, methods=list(methods))
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who asks; only for routes with a role."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+def node_of(request: Request) -> FlowContext:
+    """Return the node; what is changed through it is changed in the name of who asks."""
+    node: FlowContext = request.app.state.node
+    caller = getattr(request.state, "caller", None)
+    return node if caller is None else dataclasses.replace(node, owner=caller.name)
