@@ -32,7 +32,9 @@ class HttpClient:
         data: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         """Ask; a name of a header may have _ for -."""
-        given = {name.replace("_", "-"): one for name, one in (headers or {}).items()}
+        given = {
+            name.replace("_", "-"): one.encode("latin-1") for name, one in (headers or {}).items()
+        }
 
         async def ask() -> httpx.Response:
             transport = httpx.ASGITransport(

@@ -9,6 +9,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "listen": ("listen", "Run the node: receive, analyse, deliver."),
     "work": ("listen", "Run a node that does not listen: it analyses and delivers."),
     "web": ("web", "Serve the page and the REST API alone, without a daemon."),
+    "tokens": ("tokens", "Who may use the page and the REST API: add, list, revoke."),
     "demo": ("demo", "Send three studies through a node to an archive, on this machine."),
     "bench": ("bench", "How fast this installation is: site."),
     "infer": ("infer", "Analyse files without network."),
@@ -40,7 +41,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 """Command: the module of this package that has it, and its help in one line."""
 
-GROUPS = frozenset({"studies", "jobs", "deliveries", "models", "weights", "config", "db", "bench"})
+GROUPS = frozenset(
+    {"studies", "jobs", "deliveries", "tokens", "models", "weights", "config", "db", "bench"}
+)
 """Commands that have commands of their own."""
 
 

@@ -4,7 +4,6 @@ from pacs_ai.domain import StudyId, TaskKind
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.store import corrections
-from pacs_ai.store.operator import ACTOR
 from pacs_ai.store.schema import Study
 
 _log = get_logger()
@@ -28,7 +27,7 @@ def resolve(context: FlowContext, study_id: StudyId, number: int) -> int:
     StateError
         If the study is not in CONFLICT, or no file names this patient.
     """
-    with context.write(ACTOR) as transaction:
+    with context.write() as transaction:
         study = transaction.get_one(Study, study_id, with_for_update=True)
         before = study.correction
         revision = corrections.keep(transaction, study, number)

@@ -8,7 +8,6 @@ from pacs_ai.errors import IllegalTransition, StorageError
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.store import deletion, withdrawals
-from pacs_ai.store.operator import ACTOR
 from pacs_ai.store.schema import Study
 
 _log = get_logger()
@@ -24,7 +23,7 @@ def delete(context: FlowContext, study: Study) -> deletion.Deleted:
     IllegalTransition
         If one is; the message says which.
     """
-    with context.write(ACTOR) as transaction:
+    with context.write() as transaction:
         if withdrawals.owed(transaction, study, context.config.told_of_withdrawals):
             raise IllegalTransition(
                 f"study {study.id}: results of it are still to be withdrawn: wait for that"

@@ -6,10 +6,12 @@ PatientID and AccessionNumber appear as keyed hashes.
 
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, false
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pacs_ai.store.columns import DIGEST, HEX, UID, WORD, Base
+
+_VALID = text("revoked_at IS NULL")
 
 
 class Study(Base):
@@ -228,6 +230,21 @@ class Event(Base):
     to_state: Mapped[str] = mapped_column(WORD)
     actor: Mapped[str] = mapped_column(String(128))
     note: Mapped[str] = mapped_column(Text, default="")
+
+
+class Token(Base):
+    """What lets somebody use the page or the REST API; ``digest`` is the SHA-256 of the token."""
+
+    __tablename__ = "token"
+    __table_args__ = (
+        Index(None, "name", unique=True, sqlite_where=_VALID, postgresql_where=_VALID),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    role: Mapped[str] = mapped_column(WORD)
+    digest: Mapped[str] = mapped_column(HEX, unique=True)
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
 
 
 class Meta(Base):

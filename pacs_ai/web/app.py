@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.web import health
+from pacs_ai.web.attempts import Attempts
 from pacs_ai.web.headers import SafeHeaders
 from pacs_ai.web.origin import HostCheck
 from pacs_ai.web.problems import HANDLERS, BugCatcher
@@ -51,4 +52,6 @@ def make_app(
         lifespan=lifespan,
     )
     app.state.node = context
+    app.state.login_attempts = Attempts()
+    app.state.bearer_attempts = Attempts()
     return app

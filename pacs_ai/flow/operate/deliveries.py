@@ -7,7 +7,6 @@ from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.operate.find import missing
 from pacs_ai.flow.operate.retrying import Retried, retry_matching
 from pacs_ai.store import operator, retryable, sending
-from pacs_ai.store.operator import ACTOR
 from pacs_ai.store.records import DeliveryRecord
 from pacs_ai.store.schema import Delivery
 from pacs_ai.store.selection import Filter
@@ -43,7 +42,7 @@ def retry_deliveries(context: FlowContext, ids: Sequence[int]) -> Retried:
     IllegalTransition
         If one of them is in another state.
     """
-    with context.write(ACTOR) as transaction:
+    with context.write() as transaction:
         rows = _rows(transaction, ids)
         for row in rows:
             _send(context, transaction, row)
@@ -77,7 +76,7 @@ def cancel_deliveries(context: FlowContext, ids: Sequence[int]) -> list[int]:
     IllegalTransition
         If one of them is in another state.
     """
-    with context.write(ACTOR) as transaction:
+    with context.write() as transaction:
         rows = _rows(transaction, ids)
         for row in rows:
             operator.cancel_delivery(transaction, row)

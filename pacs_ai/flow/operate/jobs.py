@@ -7,7 +7,6 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate.find import find_job
 from pacs_ai.flow.operate.retrying import Retried, retry_matching
 from pacs_ai.store import operator, overview, results, retryable
-from pacs_ai.store.operator import ACTOR
 from pacs_ai.store.records import (
     DeliveryRecord,
     EventRecord,
@@ -74,7 +73,7 @@ def retry_jobs(context: FlowContext, references: Sequence[str]) -> Retried:
         If a job is in another state, or its patient was corrected meanwhile.
     """
     rows = [find_job(context, reference) for reference in dict.fromkeys(references)]
-    with context.write(ACTOR) as transaction:
+    with context.write() as transaction:
         for row in rows:
             _queue(context, transaction, row)
     return Retried(len(rows), [row.id for row in rows])
@@ -108,7 +107,7 @@ def cancel_job(context: FlowContext, reference: str) -> str:
         If it is in another state.
     """
     row = find_job(context, reference)
-    with context.write(ACTOR) as transaction:
+    with context.write() as transaction:
         operator.cancel_job(transaction, row)
     return row.id
 

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from pacs_ai.errors import IllegalTransition, StateError
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.store.operator import ACTOR
 from pacs_ai.store.schema import Delivery, Job
 from pacs_ai.store.selection import Filter
 from pacs_ai.store.session import Session, Transaction
@@ -53,7 +52,7 @@ def retry_matching(
     if state not in allowed:
         raise StateError(f"what is {state} cannot be tried again, only {', '.join(allowed)}")
     done = []
-    with context.write(ACTOR) as transaction:
+    with context.write() as transaction:
         for row in select(transaction, wanted, [state]):
             with contextlib.suppress(IllegalTransition):
                 retry(context, transaction, row)

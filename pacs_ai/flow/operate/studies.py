@@ -9,7 +9,6 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.expire import held_studies
 from pacs_ai.flow.operate.find import find_study, missing
 from pacs_ai.store import corrections, overview, repeats, results, sending, studies
-from pacs_ai.store.operator import ACTOR
 from pacs_ai.store.overview import StudyLine
 from pacs_ai.store.records import (
     ChoiceRecord,
@@ -118,7 +117,7 @@ def reroute_study(context: FlowContext, reference: str) -> StudyRevision:
     study = find_study(context, reference).study
     if study.state not in (StudyState.COMPLETE, StudyState.ROUTED):
         raise IllegalTransition(f"study {study.id} is {study.state}, not ROUTED")
-    with context.write(ACTOR) as transaction:
+    with context.write() as transaction:
         revision = studies.reopen(transaction, study, note="reroute")
     _close(context, find_study(context, str(study.id)))
     return StudyRevision(study.id, revision)
@@ -188,7 +187,7 @@ def delete_study(context: FlowContext, reference: str) -> DeletedStudy:
 
 
 def _close(context: FlowContext, line: StudyLine) -> None:
-    if not complete.close(context, line.study, "operator", actor=ACTOR):
+    if not complete.close(context, line.study, "operator", actor=context.owner):
         raise IllegalTransition(f"study {line.study.id} is {line.study.state}, not RECEIVING")
 
 

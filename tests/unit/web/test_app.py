@@ -1,5 +1,8 @@
 """What every request goes through: host, origin, headers, roles, errors."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -175,3 +178,12 @@ def test_an_open_address_is_refused_without_a_token(
     else:
         with pytest.raises(ConfigError, match="token"):
             require_protection(context)
+
+
+def test_the_part_in_the_guide_works(context: FlowContext, root: Path) -> None:
+    guide = (root / "docs" / "extending.md").read_text(encoding="utf-8")
+    code = guide.split("## A part of the web interface")[1].split("```python\n")[1].split("```")[0]
+    made: dict[str, Any] = {}
+    exec(code, made)  # noqa: S102 - our own page
+    answer = HttpClient(make_app(context, made["ROUTES"])).get("/time")
+    assert answer.json() == {"now": context.now().isoformat()}

@@ -36,7 +36,7 @@ def test_a_job_is_named_by_the_beginning_of_its_id(context: FlowContext, rejecte
     assert queued(context) == {rejected}
     with context.database.read() as session:
         last = overview.events(session, "job", rejected)[-1]
-    assert (last.from_state, last.to_state, last.actor) == ("REJECTED", "QUEUED", "operator")
+    assert (last.from_state, last.to_state, last.actor) == ("REJECTED", "QUEUED", context.owner)
 
 
 def test_all_that_match_are_tried_again(context: FlowContext, rejected: JobId) -> None:

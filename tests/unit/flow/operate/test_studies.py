@@ -72,7 +72,7 @@ def test_reroute_makes_a_new_revision(context: FlowContext) -> None:
     assert routes(context) == {"1:1", "1:2"}
     with context.database.read() as session:
         actors = {event.actor for event in session.query(Event).filter(Event.note != "")}
-    assert "operator" in actors
+    assert context.owner in actors
 
 
 def test_resolve_takes_a_name_or_a_number(context: FlowContext) -> None:
