@@ -55,14 +55,11 @@ class DeliveryState(StrEnum):
 
 
 class Role(StrEnum):
-    """What somebody who uses the page or the REST API may do; each role may do more."""
+    """Who may read over HTTP, who may also do what can be undone, and who may do everything."""
 
     VIEWER = "viewer"
-    """Read."""
     OPERATOR = "operator"
-    """Change what a person can undo or repeat: retry, cancel, close, reroute."""
     ADMIN = "admin"
-    """Everything."""
 
     def includes(self, other: "Role") -> bool:
         """Whether this role may do all that another one may."""
