@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from pacs_ai.analysis.kept_frames import KeptFrames
+from pacs_ai.analysis.measured import Measured
 from pacs_ai.analysis.read_ahead import read_ahead
 from pacs_ai.coverage import NAMED, LeftOut, Unseen
 from pacs_ai.dicom.header import read_header
@@ -84,12 +85,16 @@ class PredictedStudy:
         Ids of the instances that were analysed, at least in part.
     frames
         Decoded images that are likely to be drawn.
+    measured
+        Statistics of one image, drawn from those that were analysed, and its modality; see
+        `pacs_ai.model.input_statistics`.
     """
 
     prediction: StudyPrediction
     unusable: dict[int, str]
     used: frozenset[int]
     frames: KeptFrames
+    measured: Measured
 
 
 def open_sources(
@@ -142,8 +147,8 @@ def predict_study(classifier: Classifier, sources: Sequence[Source]) -> Predicte
     spec, refusal = classifier.bundle.input, classifier.bundle.applicability.refusal
     wanted = InputRules(spec.modalities, spec.max_images, refusal, spec.images)
     selection = _select(opened, wanted)
-    frames = KeptFrames(classifier.identity)
-    images, failed = _predict_images(classifier, selection, parsed, frames)
+    frames, measured = KeptFrames(classifier.identity), Measured()
+    images, failed = _predict_images(classifier, selection, parsed, frames, measured)
     if not images:
         reasons = "; ".join(sorted({reason for *_, reason in failed}))
         raise UnsupportedPixels(f"none of {len(failed)} images can be decoded: {reasons}")
@@ -153,11 +158,16 @@ def predict_study(classifier: Classifier, sources: Sequence[Source]) -> Predicte
         unusable={**opened.faults, **_faults(opened, selection, failed)},
         used=frozenset(opened.ids[image.header.path] for image in images),
         frames=frames,
+        measured=measured,
     )
 
 
 def _predict_images(
-    classifier: Classifier, selection: Selection, parsed: ParsedFiles, frames: KeptFrames
+    classifier: Classifier,
+    selection: Selection,
+    parsed: ParsedFiles,
+    frames: KeptFrames,
+    measured: Measured,
 ) -> tuple[list[ImagePrediction], list[tuple[InstanceHeader, int, str]]]:
     """Predict one image after the other while the next are read; say which cannot be read."""
     images: list[ImagePrediction] = []
@@ -189,6 +199,7 @@ def _predict_images(
                 )
             )
             frames.offer(images[-1], image.decoded)
+            measured.offer(images[-1], classifier.identity, image.x, image.decoded)
     return images, failed
 
 

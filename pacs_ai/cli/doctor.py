@@ -20,6 +20,7 @@ from pacs_ai.destinations.addresses import address, ask_whether_there, own_addre
 from pacs_ai.dicom.codecs import missing_codecs
 from pacs_ai.errors import PacsAIError, PeerError, PeerUnreachable, TlsFailed
 from pacs_ai.flow.expire import all_files_aside, held_studies
+from pacs_ai.flow.watch_drift import drift_alarms
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.model.providers import provider_of
@@ -51,6 +52,7 @@ def _doctor(
         _port,
         _peers,
         _aside,
+        _drift,
         _clock,
     ):
         for finding in check(settings):
@@ -180,6 +182,24 @@ def _aside(config: Config) -> Iterator[Finding]:
         yield Finding("set aside", f"{text}; the first goes on {first:%Y-%m-%d}")
     else:
         yield Finding("set aside", "nothing waits for a person")
+
+
+def _drift(config: Config) -> Iterator[Finding]:
+    """Say whose studies do not look like the validation images of a model."""
+    try:
+        with opened_node(config) as node:
+            alarms = list(drift_alarms(node))
+    except PacsAIError:
+        return
+    for one in alarms:
+        sender = f"{one.modality} of {one.sender or 'other senders'}"
+        text = f"{sender} differ from the validation images of {one.model}: {one.statistics}"
+        if one.since is not None:
+            text += f"; since {one.since.astimezone():%Y-%m-%d %H:%M}"
+        remedy = "look at such studies: what has changed at the scanner? Is the model fit for it?"
+        yield doubtful("drift", text, remedy)
+    if not alarms:
+        yield Finding("drift", "no sender differs from the validation images of a model")
 
 
 def _clock(config: Config) -> Iterator[Finding]:

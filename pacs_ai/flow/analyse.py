@@ -35,7 +35,7 @@ from pacs_ai.flow.store_results import (
 )
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.model.predict import Classifier
-from pacs_ai.store import identities, instances, jobs
+from pacs_ai.store import identities, instances, jobs, observations
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Instance, Job, Study
 from pacs_ai.store.session import Transaction
@@ -133,7 +133,7 @@ def _perform(
         *addressed(context, analysis.results.made, rules),
         *addressed(context, analysis.refusals.made, asking_for_refusals(rules)),
     ]
-    _finish(context, lease, made, _end(analysis))
+    _finish(context, lease, made, _end(analysis), analysis.predicted)
     if analysis.error is None:
         _log.info(
             "study analysed",
@@ -201,6 +201,7 @@ def _finish(
     lease: jobs.Lease,
     made: Sequence[StoredResult],
     end: Callable[..., list[str]],
+    predicted: PredictedStudy | None,
 ) -> None:
     """Commit results, deliveries and their tasks together, or drop the files of a lost lease.
 
@@ -208,12 +209,17 @@ def _finish(
     ----------
     end
         The arrow of the job's state machine; gives the destinations that have something to get.
+    predicted
+        The prediction, if there is one: what was measured is kept with it.
     """
 
     def write(transaction: Transaction) -> None:
         for destination in end(transaction, lease, made=made):
             key = pair_key(lease.job_id, destination)
             context.engine.enqueue(transaction, TaskKind.DELIVER, key)
+        if predicted is not None:
+            measured = predicted.measured
+            observations.add(transaction, lease.job_id, measured.modality, measured.values)
 
     try:
         record_outcome(context, write, durable=False)  # the delivery begins with a durable commit

@@ -16,8 +16,8 @@ from pacs_ai.errors import StorageError
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.traffic import Traffic, read_traffic
 from pacs_ai.metrics import families
-from pacs_ai.metrics.totals import Totals
-from pacs_ai.store import open_work
+from pacs_ai.metrics.totals import OTHER, Totals
+from pacs_ai.store import observations, open_work
 from pacs_ai.store.event_feed import last_change
 
 _FOLLOW_SECONDS = 1.0
@@ -109,12 +109,24 @@ class Metrics(Collector):
                 self._known,
                 now,
             )
-            found = list(rows)
+            senders = families.of_senders(
+                observations.streams(session), self._sender_of, self._context.config.models
+            )
+            found = [*rows, *senders]
         if clock.monotonic() - self._kept >= _KEEP_SECONDS:
             self._kept = clock.monotonic()
             with contextlib.suppress(StorageError):
                 self._totals.keep(self._file)
         return behind, found
+
+    def _sender_of(self, ae_title: str) -> str:
+        """Return the label of a sender: the name of its peer, or its title if it is configured."""
+        config = self._context.config
+        for name, peer in config.dimse_peers.items():
+            if peer.ae_title == ae_title:
+                return name
+        named = {caller.partition("@")[0] for caller in config.node.accept_from}
+        return ae_title if ae_title in named else OTHER
 
     def _free(self) -> int | None:
         try:

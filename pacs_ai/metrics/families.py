@@ -5,7 +5,7 @@ its configuration determines: states, statuses, names of models and peers. Nothi
 chooses becomes a label.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import accumulate
 
@@ -17,8 +17,10 @@ from prometheus_client.metrics_core import (
 )
 
 from pacs_ai.flow import traffic
+from pacs_ai.flow.watch_drift import TENTHS
 from pacs_ai.metrics import totals
 from pacs_ai.metrics.totals import OTHER, Times, Totals
+from pacs_ai.store.drift_tables import DriftStream
 from pacs_ai.store.open_work import Open
 
 _COMMITMENTS = {
@@ -128,6 +130,47 @@ def of_open_work(
         yield _gauge(
             f"{plural}_oldest_seconds", f"Age of the oldest of these {plural}.", ages, *labels
         )
+
+
+def of_senders(
+    streams: Sequence[DriftStream], sender_of: Callable[[str], str], models: Collection[str]
+) -> Iterator[Metric]:
+    """Give the scores by model and sender, and how far studies lie from the validation images.
+
+    Parameters
+    ----------
+    streams
+        What is known of each sender.
+    sender_of
+        Gives the label of an AE title. Streams with one label are added up; of alarms, distances
+        and indexes the largest counts.
+    models
+        Those that the configuration names: earlier ones are left out.
+    """
+    scores: dict[tuple[str, ...], Times] = {}
+    alarms: dict[tuple[str, ...], float] = {}
+    shifts: tuple[dict[tuple[str, ...], float], ...] = ({}, {})
+    for one in streams:
+        if one.model_name not in models:
+            continue
+        key = (one.model_name, sender_of(one.sender), one.modality)
+        alarms[key] = max(alarms.get(key, 0), len(one.alarms))
+        for name, (*tenths, total) in one.scores.items():
+            times = scores.setdefault((*key[:2], name), Times(0.0, [0] * (len(tenths) + 1)))
+            times.seconds += total
+            times.classes = [a + int(b) for a, b in zip(times.classes, [*tenths, 0], strict=True)]
+        for name, values in one.shifts.items():
+            for known, value in zip(shifts, values, strict=True):
+                known[*key, name] = max(known.get((*key, name), 0.0), value)
+    names = ("model", "sender", "modality")
+    text = "Scores of one image of each study."
+    yield _histogram("scores", text, TENTHS, scores, "model", "sender", "class")
+    text = "Statistics in which the studies of a sender do not look like the validation images."
+    yield _gauge("drift_alarms", text, alarms, *names)
+    text = "Distance of the last studies from the validation images (Kolmogorov, Smirnov)."
+    yield _gauge("drift_distance", text, shifts[0], *names, "statistic")
+    text = "Population stability index of the last studies against the validation images."
+    yield _gauge("drift_psi", text, shifts[1], *names, "statistic")
 
 
 def of_machine(

@@ -6,6 +6,7 @@ It may hold ``outlier.npy``, which detects images unlike those of training. It m
 ``metrics.json`` and ``weights.npz`` for people and for training; serving does not read them.
 """
 
+import contextlib
 import hashlib
 import io
 import json
@@ -19,13 +20,14 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from pacs_ai.domain import ClassSpec, Code, ModelIdentity
+from pacs_ai.domain import ModelIdentity
 from pacs_ai.errors import BundleInvalid, PrecisionRefused
 from pacs_ai.model import onnx_file
 from pacs_ai.model.applicability import EVERYTHING, Applicability
 from pacs_ai.model.manifest import SELF_TEST, Manifest
 from pacs_ai.model.outlier import Outliers, statistics_fault
 from pacs_ai.model.quantisation import FLOAT32, QuantisationReport, precision_of, refusal
+from pacs_ai.model.reference import REFERENCE, Reference, decode_reference
 from pacs_ai.model.self_test import SelfTest, decode
 from pacs_ai.model.signature import MOST_BYTES, SUFFIX, check_signature
 from pacs_ai.model.spec import InputSpec
@@ -48,11 +50,12 @@ _MAX_BYTES = {
     HEAD: 64 * _MIB,
     OUTLIER: 256 * _MIB,
     SELF_TEST: 64 * _MIB,
+    REFERENCE: 64 * _MIB,
     METRICS: 64 * _MIB,
     f"{MANIFEST}{SUFFIX}": MOST_BYTES,
 }
 _NEEDED = frozenset({NETWORK, HEAD})
-_ALLOWED = frozenset({OUTLIER, SELF_TEST, WEIGHTS, METRICS, CARD})
+_ALLOWED = frozenset({OUTLIER, SELF_TEST, REFERENCE, WEIGHTS, METRICS, CARD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class ModelBundle:
     applicability: Applicability = EVERYTHING
     outliers: Outliers | None = None
     self_test: SelfTest | None = None
+    reference: Reference | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     precision: str = FLOAT32
     quantisation: QuantisationReport | None = None
@@ -143,7 +147,7 @@ def load_bundle(
         raise PrecisionRefused(f"the {precision} network of {folder} is not served: {wrong}")
     return ModelBundle(
         folder=folder,
-        identity=_identity(manifest, network_sha256, digest),
+        identity=manifest.identity(network_sha256, digest),
         input=manifest.input,
         temperature=manifest.temperature,
         class_weights=np.ascontiguousarray(head[:-1].T),
@@ -152,6 +156,7 @@ def load_bundle(
         applicability=manifest.applicability,
         outliers=_outliers(folder, manifest, channels=len(head) - 1),
         self_test=_self_test(folder, manifest),
+        reference=_reference(folder, manifest, signed=bool(trusted_keys)),
         files=manifest.sha256,
         precision=precision,
         quantisation=manifest.quantisation,
@@ -252,40 +257,19 @@ def _self_test(folder: Path, manifest: Manifest) -> SelfTest | None:
     return decode(content, manifest.input, len(manifest.classes))
 
 
+def _reference(folder: Path, manifest: Manifest, *, signed: bool) -> Reference | None:
+    named = manifest.sha256.get(REFERENCE)
+    if named is None and (signed or not (folder / REFERENCE).is_file()):
+        return None
+    found = decode_reference(_read(folder, REFERENCE, named), manifest.sha256.get(NETWORK, ""))
+    if named is not None and found is None:
+        raise BundleInvalid(f"{folder / REFERENCE} is not in order, or of another network")
+    return found
+
+
 def _array(path: Path, content: bytes) -> npt.NDArray[np.float32]:
-    try:
+    with contextlib.suppress(ValueError, EOFError, OSError, MemoryError):
         array = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, EOFError, OSError, MemoryError) as error:
-        raise BundleInvalid(f"{path} is not an array") from error
-    if not isinstance(array, np.ndarray):
-        raise BundleInvalid(f"{path} is not an array")
-    return array
-
-
-def _identity(manifest: Manifest, sha256: str, manifest_sha256: str) -> ModelIdentity:
-    return ModelIdentity(
-        name=manifest.name,
-        version=manifest.version,
-        manufacturer=manifest.manufacturer,
-        sha256=sha256,
-        activation=manifest.activation,
-        aggregation=manifest.aggregation,
-        preprocess=manifest.input.preprocess,
-        input_size=(manifest.input.height, manifest.input.width),
-        classes=tuple(
-            ClassSpec(
-                name=entry.name,
-                code=Code(entry.code.value, entry.code.scheme, entry.code.meaning),
-                threshold=entry.threshold,
-                positive=entry.positive,
-                undetermined=entry.undetermined,
-            )
-            for entry in manifest.classes
-        ),
-        temperature=manifest.temperature,
-        modalities=manifest.input.modalities,
-        manifest_sha256=manifest_sha256,
-        incomplete_above=manifest.incomplete_above,
-        images=manifest.input.images,
-        unexplained=manifest.unexplained,
-    )
+        if isinstance(array, np.ndarray):
+            return array
+    raise BundleInvalid(f"{path} is not an array")

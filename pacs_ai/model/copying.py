@@ -5,13 +5,14 @@ from pathlib import Path
 
 from pacs_ai.errors import StorageError
 from pacs_ai.model.bundle import MANIFEST, ModelBundle, load_bundle
+from pacs_ai.model.reference import REFERENCE
 from pacs_ai.model.signature import SUFFIX
 
 _DIGITS = 12
 
 
 def copy_bundle(bundle: ModelBundle, models: Path) -> ModelBundle:
-    """Copy the files that the manifest names, and read the copy.
+    """Copy the files that the manifest names, with signature and reference, and read the copy.
 
     Parameters
     ----------
@@ -34,7 +35,7 @@ def copy_bundle(bundle: ModelBundle, models: Path) -> ModelBundle:
         if not target.exists():
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(parents=True)
-            for name in (MANIFEST, *bundle.files, f"{MANIFEST}{SUFFIX}"):
+            for name in {MANIFEST, *bundle.files, f"{MANIFEST}{SUFFIX}", REFERENCE}:
                 if (bundle.folder / name).is_file():
                     shutil.copyfile(bundle.folder / name, draft / name)
             load_bundle(draft, bundle.manifest_sha256)

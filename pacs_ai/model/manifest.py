@@ -5,10 +5,12 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pacs_ai.coverage import ALL_IMAGES, INCOMPLETE_ABOVE
+from pacs_ai.domain import ClassSpec, Code, ModelIdentity
 from pacs_ai.model.aggregation import Aggregation
 from pacs_ai.model.applicability import EVERYTHING, Applicability
 from pacs_ai.model.outlier import OutlierEntry
 from pacs_ai.model.quantisation import QuantisationReport
+from pacs_ai.model.reference import REFERENCE
 from pacs_ai.model.spec import InputSpec
 
 FIRST_FORMAT, FORMAT = 1, 2
@@ -90,6 +92,35 @@ class Manifest(_Strict):
             raise ValueError(f"{', '.join(self._newer_keys())}: these need format = {FORMAT}")
         return self
 
+    def identity(self, network_sha256: str, manifest_sha256: str) -> ModelIdentity:
+        """Return what reports state about the model; its runtime is not known yet."""
+        return ModelIdentity(
+            name=self.name,
+            version=self.version,
+            manufacturer=self.manufacturer,
+            sha256=network_sha256,
+            activation=self.activation,
+            aggregation=self.aggregation,
+            preprocess=self.input.preprocess,
+            input_size=(self.input.height, self.input.width),
+            classes=tuple(
+                ClassSpec(
+                    name=entry.name,
+                    code=Code(entry.code.value, entry.code.scheme, entry.code.meaning),
+                    threshold=entry.threshold,
+                    positive=entry.positive,
+                    undetermined=entry.undetermined,
+                )
+                for entry in self.classes
+            ),
+            temperature=self.temperature,
+            modalities=self.input.modalities,
+            manifest_sha256=manifest_sha256,
+            incomplete_above=self.incomplete_above,
+            images=self.input.images,
+            unexplained=self.unexplained,
+        )
+
     def _newer_keys(self) -> list[str]:
         """Name what a node that knows only the first format would not serve as it is meant."""
         said = {
@@ -98,5 +129,6 @@ class Manifest(_Strict):
             "input.eight_bits": self.input.full_range,
             "unexplained": bool(self.unexplained),
             f"sha256 of {SELF_TEST}": SELF_TEST in self.sha256,
+            f"sha256 of {REFERENCE}": REFERENCE in self.sha256,
         }
         return [key for key, used in said.items() if used]

@@ -19,6 +19,7 @@ from pacs_ai.flow.deliver import probe
 from pacs_ai.flow.expire import Expiry
 from pacs_ai.flow.recover import LeaseWatch, restart, sweep, take_back_from, take_over
 from pacs_ai.flow.retain import retain
+from pacs_ai.flow.watch_drift import DriftWatch
 from pacs_ai.logs import get_logger
 from pacs_ai.net.scp.server import DRAIN_SECONDS, StorageServer
 from pacs_ai.net.scu import client
@@ -37,6 +38,7 @@ _PROBE_SECONDS = 15.0
 _REMIND_SECONDS = 60.0
 _RETAIN_SECONDS = 60.0
 _TAKE_OVER_SECONDS = 30.0
+_DRIFT_SECONDS = 10.0
 
 _STOP_SECONDS = DRAIN_SECONDS + 1.5
 """After the signal: what still runs then is cut off. Container runtimes kill after ten seconds."""
@@ -210,6 +212,9 @@ class Daemon:
             self._schedule.every(_TAKE_OVER_SECONDS, "take_over", partial(take_over, context))
         if self._workers is not None:
             self._schedule.every(_SUPERVISE_SECONDS, "supervise", self._workers.supervise)
+            bundles = self._app.bundles.values()
+            references = {bundle.manifest_sha256: bundle.reference for bundle in bundles}
+            self._schedule.every(_DRIFT_SECONDS, "drift", DriftWatch(context, references).sweep)
         if self._receivers is not None:
             self._schedule.every(_SUPERVISE_SECONDS, "receivers", self._receivers.supervise)
         if self._web is not None:

@@ -12,13 +12,13 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.web import health
+from pacs_ai.web import health, metrics
 from pacs_ai.web.attempts import Attempts
 from pacs_ai.web.headers import SafeHeaders
 from pacs_ai.web.origin import HostCheck
 from pacs_ai.web.problems import HANDLERS, BugCatcher
 
-ROUTES: Sequence[BaseRoute] = (*health.ROUTES,)
+ROUTES: Sequence[BaseRoute] = (*health.ROUTES, *metrics.ROUTES)
 """Everything that is served, in the order in which paths are compared."""
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]

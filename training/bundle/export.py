@@ -26,10 +26,12 @@ from pacs_ai.model.bundle import (
 )
 from pacs_ai.model.manifest import FORMAT, SELF_TEST, ClassEntry
 from pacs_ai.model.outlier import OutlierEntry
+from pacs_ai.model.reference import REFERENCE
 from pacs_ai.model.runtime import Runtime
 from training.bundle.card import model_card
 from training.bundle.convert import to_onnx
 from training.bundle.parity import Parity, compare
+from training.bundle.reference import write_reference
 from training.bundle.results import bundle_metrics, check_results
 from training.bundle.self_test import write_self_test
 from training.bundle.target import checked_target
@@ -118,6 +120,9 @@ def export(
         atomic_write(run.folder / PARITY, as_json(found))
         parity.check(recipe.export)
         write_self_test(draft)
+        write_manifest(draft, content)
+        if not write_reference(draft, dataset, recipe):
+            run.log("no reference for drift: too few validation patients")
         write_card(draft, run, content, dataset, network, parity)
         write_manifest(draft, content)
         load_bundle(draft)
@@ -155,7 +160,7 @@ def write_manifest(folder: Path, content: BundleContent) -> None:
         class_at(entry, threshold)
         for entry, threshold in zip(recipe.classes, content.calibration.thresholds, strict=True)
     ]
-    files = (NETWORK, HEAD, OUTLIER, SELF_TEST, WEIGHTS, METRICS, CARD)
+    files = (NETWORK, HEAD, OUTLIER, SELF_TEST, REFERENCE, WEIGHTS, METRICS, CARD)
     values = {
         "format": FORMAT,
         **release.model_dump(),

@@ -16,6 +16,7 @@ from pacs_ai.errors import PrecisionRefused
 from pacs_ai.model.bundle import CARD, HEAD, MANIFEST, METRICS, NETWORK, OUTLIER, ModelBundle
 from pacs_ai.model.manifest import FORMAT
 from pacs_ai.model.quantisation import INT8, QuantisationReport, precision_of
+from pacs_ai.model.reference import REFERENCE
 from training.bundle.compress import RANGES, to_int8
 from training.bundle.manifest import write_manifest
 from training.bundle.precision import Comparison, compare_precision
@@ -114,6 +115,9 @@ def write_smaller(
             if (original.folder / kept).exists():
                 shutil.copyfile(original.folder / kept, draft / kept)
         (draft / NETWORK).write_bytes(network)
+        if original.reference is not None:
+            own = original.reference.of_network(hashlib.sha256(network).hexdigest())
+            (draft / REFERENCE).write_bytes(own.encode())
         write_manifest(draft, values)
         if values.get("outlier") and limit_of is not None:
             values["outlier"]["limit"] = limit_of(draft)

@@ -82,6 +82,27 @@ def served_images(
     )
 
 
+def shown_images(
+    samples: Sequence[Sample], studies: Mapping[str, Sequence[Path]], recipe: Recipe
+) -> list[Sample]:
+    """Return the images that the node shows of the studies of samples, whether labelled or not.
+
+    Parameters
+    ----------
+    samples, studies, recipe
+        As for `served_images`. No image is decoded: some may be unreadable.
+    """
+    known = {(sample.path, sample.frame): sample for sample in samples}
+    shown = [sample for sample in samples if not _is_dicom(sample) or sample.crop is not None]
+    for first, frames in _frames(samples, studies, recipe):
+        if first.crop is None:
+            shown += [
+                known.get((path, frame)) or _unlabelled(first, path, frame, uid)
+                for path, frame, uid in frames
+            ]
+    return shown
+
+
 def _frames(
     samples: Sequence[Sample], studies: Mapping[str, Sequence[Path]], recipe: Recipe
 ) -> Iterator[tuple[Sample, list[_Frame]]]:

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from pacs_ai.store import schema, tasks  # noqa: F401 - each makes tables known to Base
+from pacs_ai.store import drift_tables, schema, tasks  # noqa: F401 - each makes tables known to Base
 from pacs_ai.store.columns import Base
 
 connection = context.config.attributes["connection"]
