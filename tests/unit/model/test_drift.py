@@ -127,7 +127,7 @@ def no_window(dataset: Dataset, values: Array) -> Array:
 @pytest.fixture(scope="module")
 def radiographs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("radiographs")
-    return [radiograph(seed, folder) for seed in range(900_000, 900_050)]
+    return [radiograph(seed, folder) for seed in range(900_000, 900_030)]
 
 
 @pytest.mark.parametrize("change", [gain, inverted, other_scanner, no_window])
