@@ -13,7 +13,6 @@ import keras
 from training.bundle.export import export
 from training.data import build_dataset
 from training.data.samples import Dataset
-from training.evaluate.internal import certain
 from training.evaluate.out_of_fold import FoldResult, evaluate_out_of_fold
 from training.evaluate.publish import calibration_of
 from training.learn.train import load_network, recipe_views
@@ -42,7 +41,7 @@ def train_folds(run: Run) -> None:
     if not (_due(run, "evaluate") or _due(run, "export")):
         run.log("evaluate, export: already done")
         return
-    datasets = [certain(build_dataset(member.recipe, member)) for member in members]
+    datasets = [build_dataset(member.recipe, member).certain() for member in members]
     _step(run, "evaluate", lambda: _evaluate(run, members, datasets))
     _step(run, "export", lambda: _export(run, members, datasets[0]))
 

@@ -27,10 +27,12 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "tune": ("training", "Search for good settings of a recipe."),
     "weights": ("weights", "Pretrained weights: list, fetch, import."),
     "evaluate": ("training", "Evaluate a run on its test split, or on data of another origin."),
+    "compare": ("training", "Compare runs on the same test cases, with intervals."),
     "explain": (
         "training",
         "Draw what a run's network looks at, and measure how faithful that is.",
     ),
+    "mlflow": ("training", "Copy runs into an MLflow store: parameters, metrics, files."),
     "export": ("training", "Make the bundle of a run, which the node serves."),
     "quantise": ("training", "Make smaller bundles of a bundle, and measure what each loses."),
     "models": ("models", "Models: list, verify, import, add, remove."),

@@ -13,7 +13,7 @@ from pacs_ai.errors import DataError
 from pacs_ai.model import predict
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.statistics.cases import Question
-from tests.training.toys import toy_samples, toy_world, with_votes
+from tests.training.toys import as_test, toy_samples, toy_world, with_votes
 from training.evaluate import evaluate, evaluate_other
 from training.evaluate.agreement import agreement
 from training.evaluate.baseline import BrightnessModel
@@ -239,7 +239,7 @@ def test_figures_json_is_strict_json(world) -> None:
 def test_other_data_show_the_drop(world) -> None:
     run, recipe, _, network, judged = world
     noisy = toy_samples(run.folder / "elsewhere", 60, seed=9, names=BINARY, noise=400)
-    other = evaluate_other(run, recipe, noisy, network, "elsewhere")
+    other = evaluate_other(run, recipe, as_test(noisy), network, "elsewhere")
     assert other.calibration == judged.calibration
     found = other.figures["drop"]["image"]["auc"]
     here = judged.figures["units"]["image"]["all"]["overall"]["auc"]["value"]
@@ -252,9 +252,24 @@ def test_other_data_show_the_drop(world) -> None:
     assert "Compared with the internal test" in page
 
 
+def test_uncertain_labels_of_other_data_are_no_negatives(world) -> None:
+    run, recipe, _, network, _ = world
+    samples = toy_samples(run.folder / "more", 40, seed=8, names=BINARY)
+    open_ones = tuple(
+        replace(s, labels=(), uncertain=(0,)) if i % 8 == 1 else s for i, s in enumerate(samples)
+    )
+    other = evaluate_other(run, recipe, as_test(open_ones, BINARY), network, "more")
+    known = evaluate_other(
+        run, recipe, as_test(tuple(s for s in open_ones if s.labels), BINARY), network, "known"
+    )
+    assert other.figures["set"]["images"] == 35
+    assert "5 images of test have an uncertain label" in str(other.figures["set"]["notes"])
+    assert other.figures["units"] == known.figures["units"]
+
+
 def test_other_data_need_an_evaluated_run(tmp_path: Path) -> None:
     run, recipe, dataset, network = toy_world(tmp_path, BINARY)
     with pytest.raises(DataError, match="pacs-ai evaluate"):
-        evaluate_other(run, recipe, dataset.test, network, "x")
+        evaluate_other(run, recipe, dataset, network, "x")
     with pytest.raises(DataError, match="no sample"):
-        evaluate_other(run, recipe, (), network, "x")
+        evaluate_other(run, recipe, as_test(()), network, "x")

@@ -101,6 +101,10 @@ def held(folder: Path) -> dict[Path, bytes]:
     }
 
 
+def all_of(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def test_a_trial_leaves_the_run_as_it_is(trained: Run, command: Command, tmp_path: Path) -> None:
     folder, trial = trained.folder, trained.folder / "trial"
     command("evaluate", folder)
@@ -116,6 +120,13 @@ def test_a_trial_leaves_the_run_as_it_is(trained: Run, command: Command, tmp_pat
     figures = json.loads((trial / "evaluation" / "elsewhere" / "figures.json").read_text())
     assert 0 < figures["set"]["images"] < 60
     assert held(folder) == before
+    kept = all_of(trial)
+    command("evaluate", folder, "--data", tmp_path / "nothing", "--limit", 3, code=2)
+    empty = pictures(tmp_path / "empty", 9, of=6, split=False)
+    (empty / "labels.csv").write_text("file,label\n000.png,none of them\n")
+    command("evaluate", folder, "--data", empty, "--limit", 3, code=None)
+    assert all_of(trial) == kept
+    assert not list(folder.glob("*.draft"))
 
 
 def test_a_bundle_goes_where_it_is_told_and_replaces_only_bundles(

@@ -146,6 +146,16 @@ def test_the_same_run_is_explained_in_the_same_words(world) -> None:
     assert before == {path.name: path.read_bytes() for path in run.explain.iterdir()}
 
 
+def test_the_maps_of_squares_depend_on_the_weights(world) -> None:
+    run, *_, found = world
+    sanity = found["sanity"]
+    assert [each["step"] for each in sanity["steps"]] == ["logits", "squares"]
+    assert sanity["depends"] is (sanity["steps"][-1]["rank_correlation"]["high"] < sanity["limit"])
+    page = (run.explain / "explain.html").read_text(encoding="utf-8")
+    assert sanity["verdict"].split(":")[0] in page
+    assert np.asarray(Image.open(run.explain / "sanity.png")).ndim == 3
+
+
 def test_a_class_likes_what_it_answers_to(world) -> None:
     _, recipe, _, network, _ = world
     awake = keras.models.clone_model(network)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,13 @@ import pytest
 from pacs_ai.errors import ConfigError
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.runtime import Runtime
+from pacs_ai.statistics.metrics import auc
 from tests.training.recipe_data import write_pictures
 from tests.training.recipe_runs import BASE, DATA
 from training.data.split import draw_fold
+from training.evaluate.baseline_file import load_baselines
+from training.evaluate.cases import Scores
+from training.evaluate.compare import compare
 from training.evaluate.publish import calibration_of
 from training.folds import train_folds
 from training.learn.train import load_network
@@ -74,6 +79,19 @@ def test_all_folds_make_one_report_and_one_bundle(tmp_path: Path) -> None:
     figures = json.loads((run.evaluation / "figures.json").read_text())
     assert figures["set"]["images"] == len(tested)
     assert (run.evaluation / "report.html").is_file()
+    truth = np.concatenate([Scores.load(m.evaluation / "test_scores.npz").truth for m in members])
+    for name, found in figures["units"]["image"]["baselines"].items():
+        kept = [load_baselines(member.evaluation / "baselines.npz")[name] for member in members]
+        logits = np.concatenate([each.logits / each.calibration.temperature for each in kept])
+        score = logits[:, 1] - logits[:, 0]
+        wanted = auc(score, truth[:, 1], np.ones((1, len(score))))[0]
+        assert found["overall"]["auc"]["value"] == pytest.approx(wanted, abs=1e-3), name
+        assert found["advantage"]["auc"]["low"] is not None
+    assert "Compared with baselines" in (run.evaluation / "report.html").read_text()
+    copied = Run.open(Path(shutil.copytree(run.folder, tmp_path / "copied")))
+    (pair,) = compare([run, copied])["comparisons"]
+    assert pair["units"]["image"]["cases"] == len(tested)
+    assert pair["units"]["image"]["figures"]["auc"]["difference"]["high"] == 0.0
     bundle = load_bundle(run.bundle)
     spec = bundle.input
     images = np.random.default_rng(1).uniform(-1, 1, (2, spec.height, spec.width, 1))

@@ -180,6 +180,24 @@ def test_a_picture_and_its_dicom_image_are_one_input(
     assert bool(np.ptp(shown[0]) > 0.9) is bool(eight_bits)
 
 
+@pytest.mark.parametrize("eight_bits", [None, "stretched"])
+@pytest.mark.parametrize(("factor", "bits", "suffix"), [(11, 12, "png"), (200, 16, "tif")])
+def test_a_picture_of_sixteen_bits_and_its_dicom_image_are_one_input(
+    tmp_path: Path, factor: int, bits: int, suffix: str, eight_bits: str | None
+) -> None:
+    """One pixel is far brighter than the others: their extremes would make it dark."""
+    stored = picture(3, "bright").astype(np.uint16) * factor
+    stored[5, 5] = 2**bits - 1
+    Image.fromarray(stored).save(tmp_path / f"x.{suffix}")
+    depth = {"BitsAllocated": 16, "BitsStored": bits, "HighBit": bits - 1}
+    write(tmp_path / "x.dcm", stored, "1.2.3", 1, **depth)
+    recipe = toy_recipe(tmp_path)
+    spec = recipe.input.model_copy(update={"eight_bits": eight_bits or recipe.input.eight_bits})
+    names = (f"x.{suffix}", "x.dcm")
+    shown = [fit_sample(Sample(tmp_path / name, "p", (0,)), spec)[0] for name in names]
+    assert np.array_equal(shown[0], shown[1])
+
+
 def test_the_bundle_says_how_its_network_saw_eight_bits(evaluated, tmp_path: Path) -> None:
     bundle = evaluated[1]
     assert "eight_bits" not in (bundle / "model.toml").read_text()  # it learned from DICOM

@@ -13,7 +13,6 @@ from tests.training.test_pictures import labelled, recipe_of, write_rows
 from training.data.build import build
 from training.data.read import multi_hot
 from training.data.samples import SPLITS, Sample
-from training.evaluate.internal import certain
 from training.learn.losses import MaskedCrossentropy, class_loss
 from training.learn.metrics import AreaUnderCurve, accuracy
 from training.recipe.recipe import Recipe
@@ -46,7 +45,7 @@ def samples(recipe: Recipe, folder: Path, **more: object) -> list[Sample]:
         sigmoid(recipe), folder, labels=folder / "labels.csv", patient_column="who", **more
     )
     dataset = build(recipe, CONSOLE).dataset
-    assert all(not s.uncertain for s in (*certain(dataset).test, *certain(dataset).validation))
+    assert all(not s.uncertain for s in (*dataset.certain().test, *dataset.certain().validation))
     return [sample for name in SPLITS for sample in dataset.split(name)]
 
 

@@ -7,6 +7,8 @@ import numpy as np
 import optuna
 import pytest
 
+from pacs_ai.errors import DataError
+from tests.training.quick_run import Command, edit, write_recipe
 from training.data.samples import Dataset
 from training.learn.lr_finder import find_learning_rate, steepest
 from training.learn.tune import scale_augmentation, tune
@@ -51,6 +53,23 @@ def test_a_study_goes_on_where_it_stopped(small: Small, dataset: Dataset, tmp_pa
     assert tuned.optimisation.learning_rate == second["best"]["learning_rate"]
     study = optuna.load_study(study_name="tuning", storage=f"sqlite:///{tmp_path / 'study.db'}")
     assert len(study.trials) == 3
+    with pytest.raises(DataError, match=r"their number of epochs \(1 and 2\): name another folder"):
+        tune(run, run.recipe, dataset, trials=4, epochs=2)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_trials_of_other_data_are_not_gone_on_with(tmp_path: Path, command: Command) -> None:
+    """A label is corrected: with the old split, and with a split that is drawn from it."""
+    words = ("tune", write_recipe(tmp_path), "--out", tmp_path / "run", "--epochs", 1)
+    command(*words, "--trials", 1)
+    edit(tmp_path / "pictures" / "labels.csv", "000.png,empty", "000.png,bright")
+    assert "changed labels: 1" in command(*words, "--trials", 2, "--resume", code=4)
+    (tmp_path / "run" / "split.csv").unlink()
+    said = command(*words, "--trials", 2, "--resume", code=4)
+    assert "cannot be compared with new ones, because of the split" in said
+    (tmp_path / "run" / "study.db").unlink()
+    assert command(*words, "--trials", 1, "--resume")
 
 
 def test_augmentation_is_made_stronger_within_its_limits() -> None:

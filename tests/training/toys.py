@@ -140,6 +140,11 @@ def toy_world(
     return run, recipe, dataset, toy_network(recipe)
 
 
+def as_test(samples: tuple[Sample, ...], names: tuple[str, ...] = KINDS) -> Dataset:
+    """Make other data of samples: all of them are in the test split."""
+    return Dataset(names, (), (), samples)
+
+
 def with_votes(samples: tuple[Sample, ...], raters: int) -> tuple[Sample, ...]:
     """Let annotators vote: each is wrong about every so many images."""
     return tuple(

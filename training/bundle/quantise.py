@@ -38,6 +38,7 @@ from training.evaluate.publish import as_json, question_of
 from training.evaluate.results import cases_of, jsonable, units_of
 from training.evaluate.score import run_batches, score
 from training.recipe.recipe import Recipe
+from training.report.text_table import text_table
 from training.run.checks import require_fit
 from training.run.provenance import Provenance
 from training.run.run import Run
@@ -97,6 +98,7 @@ def quantise(run: Run, recipe: Recipe, dataset: Dataset, folder: Path) -> dict[s
     """
     original, refused = checked_bundle(run, folder), ""
     limit = partial(_limit, recipe=recipe, validation=dataset.validation)
+    dataset = dataset.certain()
     folders = {ORIGINAL: folder}
     run.log(f"writing {folder.name}-fp16")
     folders["fp16"] = write_smaller(original, "fp16", to_float16(original.read_network()), limit)
@@ -135,11 +137,7 @@ def table(found: dict[str, Any]) -> str:
         ]
         size, time_ = f"{each['mebibytes']:.2f}", f"{each['milliseconds']:.2f}"
         rows.append((each["folder"], size, time_, *figures))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
+    return text_table(rows)
 
 
 def checked_bundle(run: Run, folder: Path) -> ModelBundle:

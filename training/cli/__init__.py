@@ -18,6 +18,8 @@ COMMANDS: Mapping[str, str] = {
     "tune": "train",
     "evaluate": "evaluate",
     "explain": "evaluate",
+    "compare": "compare",
+    "mlflow": "mlflow",
     "export": "evaluate",
     "quantise": "evaluate",
     "import_model": "importing",
@@ -38,8 +40,8 @@ def function(name: str) -> Callable[..., Any]:
 _EXTRA = ("keras", "matplotlib", "onnx", "optuna", "tf2onnx", "tomli_w")
 
 
-def need_extra(*names: str) -> None:
-    """Check that the libraries of training are installed: all, or those named.
+def need_extra(*names: str, extra: str = "train") -> None:
+    """Check that the libraries of an extra are installed: all of ``train``, or those named.
 
     Raises
     ------
@@ -49,6 +51,6 @@ def need_extra(*names: str) -> None:
     missing = [name for name in names or _EXTRA if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigError(
-            f"training needs {', '.join(missing)}, which a node does not: "
-            "pip install 'pacs-ai[train]'"
+            f"this command needs {', '.join(missing)}, which a node does not: "
+            f"pip install 'pacs-ai[{extra}]'"
         )

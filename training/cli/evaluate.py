@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pacs_ai.errors import PrecisionRefused
-from training.cli.opening import network_of, open_run
+from training.cli.opening import network_of, opened_run, place_of
 from training.cli.options import AsJson, Device, RunFolder, prepare, print_result
 from training.cli.other_data import evaluate_other_data
 from training.run.checks import require_network
@@ -86,14 +86,14 @@ def evaluate(
     if data is not None:
         evaluate_other_data(run, data, device, limit, as_json=as_json)
         return
-    opened, watch = open_run(run, device, limit), Stopwatch()
-    from training.data import build_dataset
-    from training.evaluate import evaluate as evaluate_run
+    with opened_run(run, device, limit) as opened:
+        from training.data import build_dataset
+        from training.evaluate import evaluate as evaluate_run
 
-    recipe = opened.recipe
-    result = evaluate_run(opened, recipe, build_dataset(recipe, opened), network_of(opened))
-    opened.finish("evaluate", result.summary(), watch.seconds)
-    report = opened.evaluation / "report.html"
+        watch, recipe = Stopwatch(), opened.recipe
+        result = evaluate_run(opened, recipe, build_dataset(recipe, opened), network_of(opened))
+        opened.finish("evaluate", result.summary(), watch.seconds)
+    report = place_of(run, limit) / "evaluation" / "report.html"
     print_result(result.summary(), as_json=as_json, otherwise=f"the report is {report}")
 
 
@@ -106,16 +106,16 @@ def explain(
     class, deletion and insertion curves, and the pointing game if boxes of the findings are known.
     A repetition replaces these files.
     """
-    opened, watch = open_run(run, device, limit, calibrated=True), Stopwatch()
-    from training.data import build_dataset
-    from training.explain import explain as explain_run
+    with opened_run(run, device, limit, calibrated=True) as opened:
+        from training.data import build_dataset
+        from training.explain import explain as explain_run
 
-    recipe = opened.recipe
-    network = network_of(opened, plain=True)
-    found = explain_run(opened, recipe, build_dataset(recipe, opened), network)
-    summary = {"measured": found["measured"]}
-    opened.finish("explain", summary, watch.seconds)
-    page = opened.explain / "explain.html"
+        watch, recipe = Stopwatch(), opened.recipe
+        network = network_of(opened, plain=True)
+        found = explain_run(opened, recipe, build_dataset(recipe, opened), network)
+        summary = {"measured": found["measured"]}
+        opened.finish("explain", summary, watch.seconds)
+    page = place_of(run, limit) / "explain" / "explain.html"
     print_result(summary, as_json=as_json, otherwise=f"the page is {page}")
 
 
@@ -126,21 +126,22 @@ def export(
 
     A repetition replaces the bundle when the new one is complete.
     """
-    opened, watch = open_run(run, device), Stopwatch()
-    from training.bundle.export import export as export_run
-    from training.bundle.results import check_results
-    from training.bundle.target import checked_target
-    from training.data import build_dataset
-    from training.evaluate.publish import calibration_of
+    with opened_run(run, device) as opened:
+        from training.bundle.export import export as export_run
+        from training.bundle.results import check_results
+        from training.bundle.target import checked_target
+        from training.data import build_dataset
+        from training.evaluate.publish import calibration_of
 
-    require_network(opened, finished=True)
-    recipe, calibration = opened.recipe, calibration_of(opened)
-    check_results(opened)
-    check_place(checked_target((out or opened.bundle).resolve()))
-    dataset = build_dataset(recipe, opened)
-    folder = export_run(opened, recipe, dataset, network_of(opened), calibration, out)
-    summary = {"bundle": str(folder)}
-    opened.finish("export", summary, watch.seconds)
+        watch = Stopwatch()
+        require_network(opened, finished=True)
+        recipe, calibration = opened.recipe, calibration_of(opened)
+        check_results(opened)
+        check_place(checked_target((out or opened.bundle).resolve()))
+        dataset = build_dataset(recipe, opened)
+        folder = export_run(opened, recipe, dataset, network_of(opened), calibration, out)
+        summary = {"bundle": str(folder)}
+        opened.finish("export", summary, watch.seconds)
     said = f"the bundle is {folder}; try it: pacs-ai infer --model {folder} PATH"
     print_result(summary, as_json=as_json, otherwise=said)
 

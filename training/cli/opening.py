@@ -1,28 +1,50 @@
 """Open a run for a command on its network, or make a trial of it."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from training.cli.options import prepare
 from training.run.checks import require_network
+from training.run.disk import draft_of
 from training.run.run import Run
 
 TRIAL = "trial"
 
 
-def open_run(
+@contextmanager
+def opened_run(
     folder: Path, device: str | None, limit: int | None = None, *, calibrated: bool = False
-) -> Run:
-    """Open a run with a network, or make a trial of it: ``calibrated`` with its calibration."""
+) -> Iterator[Run]:
+    """Open a run with a network; with ``limit`` make a trial of it.
+
+    The trial takes the place of an older one when the block ends. If the block ends with an error,
+    the older one stays.
+
+    Parameters
+    ----------
+    calibrated
+        Whether a trial gets the calibration of the run.
+    """
     prepare(device)
     run = Run.open(folder)
     require_network(run)
-    return run if limit is None else trial_of(run, limit, calibrated=calibrated)
+    if limit is None:
+        yield run
+        return
+    with draft_of(run.folder / TRIAL) as draft:
+        yield _trial_of(run, limit, draft, calibrated=calibrated)
 
 
-def trial_of(run: Run, limit: int, *, calibrated: bool) -> Run:
-    """Make a trial run with few patients and the network of a run; an older trial is removed.
+def place_of(folder: Path, limit: int | None) -> Path:
+    """Return the folder that has the files of `opened_run` after its block."""
+    return folder if limit is None else folder / TRIAL
+
+
+def _trial_of(run: Run, limit: int, folder: Path, *, calibrated: bool) -> Run:
+    """Make a trial run with few patients and the network of a run, in an empty folder.
 
     Raises
     ------
@@ -36,8 +58,6 @@ def trial_of(run: Run, limit: int, *, calibrated: bool) -> Run:
     from training.evaluate.publish import CALIBRATION, as_json, calibration_of
 
     calibration = calibration_of(run) if calibrated else None
-    folder = run.folder / TRIAL
-    shutil.rmtree(folder, ignore_errors=True)
     trial = Run.create(run.recipe.model_copy(update={"limit": limit}), folder)
     for path in (run.best, run.folder / FILE, run.evaluation / TEST_SCORES):
         if path.exists():

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pacs_ai.errors import ConfigError
-from training.cli.opening import network_of, open_run, trial_of
+from training.cli.opening import network_of, opened_run, place_of
 from training.cli.options import print_result
 from training.recipe.recipe import Recipe, load_recipe, with_data
 from training.run.disk import DRAFT, draft_of
@@ -19,29 +19,20 @@ def evaluate_other_data(
     folder: Path, data: Path, device: str | None, limit: int | None, *, as_json: bool
 ) -> None:
     """Evaluate on other data; an older evaluation is replaced when the new one is complete."""
-    run = open_run(folder, device)
-    recipe = _recipe_of(run.folder / RECIPE, data).model_copy(update={"limit": limit})
-    name = data_name(data)
-    from training.data import build_other
-    from training.evaluate import evaluate_other
-    from training.evaluate.publish import calibration_of
+    with opened_run(folder, device, limit, calibrated=True) as run:
+        trained = Run.open(folder)
+        recipe = _recipe_of(folder / RECIPE, data).model_copy(update={"limit": limit})
+        name = data_name(data)
+        from training.data import build_other
+        from training.evaluate import evaluate_other
+        from training.evaluate.publish import calibration_of
 
-    calibration_of(run)
-    opened = run if limit is None else trial_of(run, limit, calibrated=True)
-    with draft_of(opened.evaluation / name) as draft:
-        other = Run.create(recipe, draft)
-        found, network = build_other(other.recipe, other, run), network_of(opened)
-        result = evaluate_other(
-            opened,
-            opened.recipe,
-            found.test,
-            network,
-            name,
-            found.notes,
-            studies=found.studies,
-            folder=draft,
-        )
-    report = opened.evaluation / name / "report.html"
+        calibration_of(run)
+        with draft_of(run.evaluation / name) as draft:
+            other = Run.create(recipe, draft)
+            found, network = build_other(other.recipe, other, trained), network_of(run)
+            result = evaluate_other(run, run.recipe, found, network, name, folder=draft)
+    report = place_of(folder, limit) / "evaluation" / name / "report.html"
     print_result(result.summary(), as_json=as_json, otherwise=f"the report is {report}")
 
 

@@ -3,12 +3,13 @@
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
+from pacs_ai.dicom.grey import stretched
 from pacs_ai.errors import DataError
 
 R = TypeVar("R")
@@ -20,12 +21,18 @@ _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as fo
 _BOMBS = (Image.DecompressionBombWarning, Image.DecompressionBombError)
 
 
-def read_picture(path: Path) -> Floats:
+def read_picture(path: Path, *, full_range: bool = True) -> Floats:
     """Read a picture as display values; colour is converted to luma.
 
-    Pictures of 8 bits are shown as they are. Those of more bits, or of floating point numbers, are
-    shown from their lowest value (black) to their highest (white), because files of 16 bits often
-    hold values of 10 or 12.
+    Pictures of more than 8 bits, or of floating point numbers, are stretched between two
+    percentiles, by the code that the node has for such images of DICOM without a window.
+
+    Parameters
+    ----------
+    path
+        The file.
+    full_range
+        Whether pictures of 8 bits are shown as they are; else they are stretched, too.
 
     Returns
     -------
@@ -37,7 +44,7 @@ def read_picture(path: Path) -> Floats:
     DataError
         If it is damaged, truncated, too large, not a picture, or has several pages.
     """
-    return _read(path, lambda opened: _grey(ImageOps.exif_transpose(opened)))
+    return _read(path, lambda opened: _grey(ImageOps.exif_transpose(opened), full_range=full_range))
 
 
 def picture_size(path: Path) -> tuple[int, int]:
@@ -71,19 +78,24 @@ def _read(path: Path, do: Callable[[Image.Image], R]) -> R:
         raise DataError(f"not a whole {FORMATS} picture ({type(error).__name__})") from error
 
 
-def _grey(picture: Image.Image) -> Floats:
+def _grey(picture: Image.Image, *, full_range: bool) -> Floats:
     if picture.mode in ("1", "L"):
-        return np.asarray(picture.convert("L"), dtype=np.float32) * np.float32(1 / 255)
+        levels = np.asarray(picture.convert("L"))
+        return levels * np.float32(1 / 255) if full_range else stretched(levels).whole()
     if picture.mode.startswith(("I", "F")):
-        return _whole_range(np.asarray(picture, dtype=np.float32))
+        values = _stored(np.asarray(picture))
+        finite = np.isfinite(values).all()
+        # values that are not finite are refused later, with the name of the file
+        return stretched(values).whole() if finite else values.astype(np.float32)
     colours = np.asarray(picture.convert("RGB"), dtype=np.float32)
-    grey = (colours @ _LUMA) * np.float32(1 / 255)
-    return np.clip(grey, 0, 1, out=grey)
+    grey = np.clip((colours @ _LUMA) * np.float32(1 / 255), 0, 1)
+    return grey if full_range else stretched(grey).whole()
 
 
-def _whole_range(values: Floats) -> Floats:
-    low, high = values.min(), values.max()
-    if not high > low:  # also for values that are not finite, which are refused later
-        return values if not np.isfinite(low) else np.zeros_like(values)
-    grey: Floats = (values - low) / (high - low)
-    return np.clip(grey, 0, 1, out=grey)
+def _stored(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return integers as 16 bits where they fit: the node counts those, and samples wider ones."""
+    if np.issubdtype(values.dtype, np.integer):
+        for kind in (np.uint16, np.int16):
+            if np.iinfo(kind).min <= values.min() and values.max() <= np.iinfo(kind).max:
+                return values.astype(kind)
+    return values

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pacs_ai.dicom.grey import RenderedImage, stretched
+from pacs_ai.dicom.grey import RenderedImage
 from pacs_ai.dicom.grey_rows import GreyRows
 from pacs_ai.dicom.pixels import read_image
 from pacs_ai.errors import DataError
@@ -153,8 +153,8 @@ def read_shown(
     """
     try:
         if sample.path.suffix.lower() in PICTURES:
-            grey = read_picture(sample.path)
-            shown = RenderedImage(stretched(grey) if full_range is False else GreyRows(grey))
+            grey = read_picture(sample.path, full_range=full_range is not False)
+            shown = RenderedImage(GreyRows(grey))
         else:
             whole = bool(full_range)
             shown = read_image(sample.path, sample.frame + 1, windows, full_range=whole)

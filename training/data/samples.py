@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 SplitName = Literal["train", "validation", "test"]
 TRAIN: SplitName = "train"
@@ -72,6 +72,20 @@ class Dataset:
     def split(self, name: SplitName) -> tuple[Sample, ...]:
         """Return the samples of one split."""
         return {TRAIN: self.train, VALIDATION: self.validation, TEST: self.test}[name]
+
+    def certain(self) -> Self:
+        """Leave out images with an uncertain label of validation and test, and note how many.
+
+        Figures would count such a label as "not present".
+        """
+        notes = list(self.notes)
+        kept = {}
+        for name in (VALIDATION, TEST):
+            samples = self.split(name)
+            kept[name] = tuple(sample for sample in samples if not sample.uncertain)
+            if count := len(samples) - len(kept[name]):
+                notes.append(f"{count} images of {name} have an uncertain label: not evaluated")
+        return replace(self, validation=kept[VALIDATION], test=kept[TEST], notes=tuple(notes))
 
 
 def patient_key(patient: str) -> str:

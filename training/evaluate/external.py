@@ -1,12 +1,11 @@
 """Evaluate a run on other data, and compare with its own test split."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
 
 from pacs_ai.errors import DataError
-from training.data.samples import Sample
+from training.data.samples import Dataset
 from training.evaluate.cases import Scores
 from training.evaluate.internal import TEST_SCORES
 from training.evaluate.network import TrainedNetwork
@@ -26,12 +25,10 @@ from training.run.run import Run
 def evaluate_other(
     run: Run,
     recipe: Recipe,
-    samples: Sequence[Sample],
+    other: Dataset,
     network: keras.Model,
     name: str,
-    notes: Sequence[str] = (),
     *,
-    studies: Mapping[str, Sequence[Path]] | None = None,
     folder: Path | None = None,
 ) -> EvaluationResult:
     """Evaluate a trained network on other data, with its own temperature and thresholds.
@@ -43,16 +40,12 @@ def evaluate_other(
         ``figures.json`` and ``report.html``.
     recipe
         The recipe of the run.
-    samples
-        All samples of the other data.
+    other
+        The other data, all in the test split. Images with an uncertain label are left out.
     network
         The trained network.
     name
         The name of the other data.
-    notes
-        What was left out of them, and why.
-    studies
-        The files of the studies of the samples; see `Dataset`.
     folder
         Where the files are written instead.
 
@@ -61,18 +54,22 @@ def evaluate_other(
     DataError
         If the run is not evaluated yet, or there are no samples.
     """
+    other = other.certain()
+    samples = other.test
     if not samples:
-        raise DataError(f"{name} holds no sample of the classes that the model knows")
+        raise DataError(
+            f"{name} holds no sample with certain labels of the classes that the model knows"
+        )
     calibration = calibration_of(run)
     internal, question = Scores.load(run.evaluation / TEST_SCORES), question_of(recipe)
     classifier = TrainedNetwork(network)
     run.log(f"running the network on {len(samples)} images: {name}")
-    scores = score(classifier, samples, recipe, studies=studies)
+    scores = score(classifier, samples, recipe, studies=other.studies)
     folder = folder or run.evaluation / name
     folder.mkdir(exist_ok=True)
     scores.save(folder / TEST_SCORES)
     both = [unit for unit in units_of(internal) if unit in units_of(scores)]
-    figures = headline(recipe, calibration, scores, f"external test: {name}", notes)
+    figures = headline(recipe, calibration, scores, f"external test: {name}", other.notes)
     figures |= run.provenance("evaluate").to_dict() | {
         "drop": {
             unit: drop(

@@ -10,9 +10,10 @@ from pacs_ai.errors import DataError
 from pacs_ai.files import atomic_write
 from pacs_ai.statistics.metrics import Floats
 from training.data.read import Images, load_images
-from training.data.samples import TEST, VALIDATION, Dataset, Sample
+from training.data.samples import Dataset, Sample
 from training.evaluate.against_baselines import warnings
 from training.evaluate.baseline import BrightnessModel, measure_brightness, prevalence_logits
+from training.evaluate.baseline_file import BASELINES, save_baselines
 from training.evaluate.cases import Scores
 from training.evaluate.network import TrainedNetwork
 from training.evaluate.operating import calibrate, calibration_gain
@@ -57,7 +58,8 @@ def evaluate(run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model) -
     ----------
     run
         Gets ``validation_scores.npz`` and, under ``evaluation/``, ``test_scores.npz``,
-        ``calibration.json``, ``figures.json``, ``report.html`` and the worst errors as pictures.
+        ``baselines.npz``, ``calibration.json``, ``figures.json``, ``report.html`` and the worst
+        errors as pictures.
     recipe
         The recipe of the run.
     dataset
@@ -73,7 +75,7 @@ def evaluate(run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model) -
     classifier, question = TrainedNetwork(network), question_of(recipe)
     probes = BrightnessProbe(), BrightnessProbe()
     scored = []
-    dataset = certain(dataset)
+    dataset = dataset.certain()
     splits = {"validation": dataset.validation, "test": dataset.test}
     for (name, samples), probe in zip(splits.items(), probes, strict=True):
         if not samples:
@@ -83,8 +85,7 @@ def evaluate(run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model) -
     validation_scores, scores = scored
     calibration = calibrate(validation_scores, question, recipe.evaluation)
     run.log("measuring the brightness of training images, for a baseline")
-    baselines = make_baselines(recipe, dataset.train, (validation_scores, scores), probes)
-    known = {name: each.on_validation for name, each in baselines.items()}
+    baselines, known = make_baselines(recipe, dataset.train, (validation_scores, scores), probes)
     warned = list(warnings(validation_scores, question, known, recipe.evaluation.resamples))
     for warning in warned:
         run.log(warning)
@@ -100,6 +101,7 @@ def evaluate(run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model) -
     }
     validation_scores.save(run.folder / VALIDATION_SCORES)
     scores.save(run.evaluation / TEST_SCORES)
+    save_baselines(run.evaluation / BASELINES, baselines)
     publish(
         run.evaluation, figures, scores, dataset.test, classifier, recipe, calibration=calibration
     )
@@ -108,25 +110,13 @@ def evaluate(run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model) -
     return EvaluationResult(figures, calibration)
 
 
-def certain(dataset: Dataset) -> Dataset:
-    """Leave out images with an uncertain label of validation and test, and note how many."""
-    notes = list(dataset.notes)
-    kept = {}
-    for name in (VALIDATION, TEST):
-        samples = dataset.split(name)
-        kept[name] = tuple(sample for sample in samples if not sample.uncertain)
-        if count := len(samples) - len(kept[name]):
-            notes.append(f"{count} images of {name} have an uncertain label: not evaluated")
-    return replace(dataset, validation=kept[VALIDATION], test=kept[TEST], notes=tuple(notes))
-
-
 def make_baselines(
     recipe: Recipe,
     train: Sequence[Sample],
     scored: tuple[Scores, Scores],
     probes: tuple[BrightnessProbe, BrightnessProbe],
-) -> dict[str, Baseline]:
-    """Fit the two baselines on the training split, and compute their logits on the test split.
+) -> tuple[dict[str, Baseline], dict[str, Floats]]:
+    """Fit the two baselines on the training split.
 
     Parameters
     ----------
@@ -134,6 +124,11 @@ def make_baselines(
         The training samples; the regression uses at most 1000 of them, evenly spaced.
     scored, probes
         Scores and brightness of the validation split and of the test split.
+
+    Returns
+    -------
+    tuple
+        The baselines on the test split, and their logits on the validation split.
     """
     question, classes = question_of(recipe), len(recipe.classes)
     truth = make_scores(train, np.zeros((len(train), classes)), classes).truth
@@ -145,11 +140,12 @@ def make_baselines(
         probe(load_images(batch, recipe.input, classes, recipe.feeding.workers))
     model = BrightnessModel(probe.numbers, truth[chosen], question.activation)
     bright = [model.logits(each.numbers) for each in probes]
-    return {
+    logits = {"prevalence": share, "brightness": bright}
+    baselines = {
         name: Baseline(
             on_test,
             calibrate(replace(scored[0], logits=on_validation), question, recipe.evaluation),
-            on_validation,
         )
-        for name, (on_validation, on_test) in (("prevalence", share), ("brightness", bright))
+        for name, (on_validation, on_test) in logits.items()
     }
+    return baselines, {name: on_validation for name, (on_validation, _) in logits.items()}

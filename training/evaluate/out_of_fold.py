@@ -1,8 +1,8 @@
 """Evaluate the folds of a cross-validation together, on their out-of-fold predictions."""
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Self
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from pacs_ai.files import atomic_write
 from training.data.samples import Sample
+from training.evaluate.baseline_file import BASELINES, load_baselines
 from training.evaluate.cases import Scores
 from training.evaluate.internal import TEST_SCORES
 from training.evaluate.network import TrainedNetwork
@@ -24,7 +25,7 @@ from training.evaluate.publish import (
     publish,
     question_of,
 )
-from training.evaluate.results import evaluate_scores
+from training.evaluate.results import Baseline, evaluate_scores
 from training.recipe.recipe import Recipe
 from training.run.run import Run
 from training.statistics.calibration import Calibration
@@ -35,12 +36,16 @@ _NO_VOTE = -1
 
 @dataclass(frozen=True, slots=True)
 class FoldResult:
-    """The test split of a fold, its scores, the calibration of its network, and its warnings."""
+    """The test split of a fold, its scores, the calibration of its network, and its warnings.
+
+    ``baselines`` are those that were fitted on its training split.
+    """
 
     samples: tuple[Sample, ...]
     scores: Scores
     calibration: Calibration
     warnings: tuple[str, ...] = ()
+    baselines: Mapping[str, Baseline] = field(default_factory=dict)
 
     @classmethod
     def of(cls, run: Run, samples: tuple[Sample, ...]) -> Self:
@@ -49,12 +54,13 @@ class FoldResult:
         Raises
         ------
         DataError
-            If the run is not evaluated.
+            If the run is not evaluated, or was by a version that kept no baselines.
         """
         scores, calibration = Scores.load(run.evaluation / TEST_SCORES), calibration_of(run)
         figures = json.loads((run.evaluation / FIGURES).read_text(encoding="utf-8"))
         warned = tuple(f"{run.folder.name}: {each}" for each in figures["warnings"])
-        return cls(samples, scores, calibration, warned)
+        baselines = load_baselines(run.evaluation / BASELINES)
+        return cls(samples, scores, calibration, warned, baselines)
 
 
 def evaluate_out_of_fold(
@@ -87,13 +93,30 @@ def evaluate_out_of_fold(
     figures = headline(recipe, calibration, scores, "out-of-fold predictions", notes) | made_from
     figures |= {
         "warnings": [warning for fold in folds for warning in fold.warnings],
-        **evaluate_scores(scores, question, calibration, recipe.evaluation, {}),
+        **evaluate_scores(scores, question, calibration, recipe.evaluation, pool_baselines(folds)),
     }
     samples = [sample for fold in folds for sample in fold.samples]
     classifier = TrainedNetwork(network)
     publish(run.evaluation, figures, scores, samples, classifier, recipe, calibration=calibration)
     atomic_write(run.evaluation / CALIBRATION, as_json(calibration.to_dict() | made_from))
     return EvaluationResult(figures, calibration)
+
+
+def pool_baselines(folds: Sequence[FoldResult]) -> dict[str, Baseline]:
+    """Join the baselines of all folds, each fitted without the images that it is judged by."""
+    found = {}
+    for name in folds[0].baselines:
+        parts = [
+            replace(
+                fold,
+                scores=replace(fold.scores, logits=fold.baselines[name].logits),
+                calibration=fold.baselines[name].calibration,
+            )
+            for fold in folds
+        ]
+        calibration = mean_calibration([part.calibration for part in parts])
+        found[name] = Baseline(pool(parts).logits, calibration)
+    return found
 
 
 def _without_errors(recipe: Recipe) -> Recipe:

@@ -27,14 +27,10 @@ COMPARED = ("accuracy", "balanced_accuracy", "auc", "average_precision", "f1", "
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A baseline: its logits on the images of a split, shape (n, classes), and its calibration.
-
-    ``on_validation`` are its logits on the validation split.
-    """
+    """A baseline: its logits on the images of a split, shape (n, classes), and its calibration."""
 
     logits: Floats
     calibration: Calibration
-    on_validation: Floats
 
 
 def units_of(scores: Scores) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from training.explain.faithfulness import (
 )
 from training.explain.feature_visualisation import choose_layers, feature_maps, maximise_activation
 from training.explain.saliency import METHODS
+from training.explain.sanity import check_sanity
 from training.recipe.recipe import Recipe
 from training.report.explanation_page import write_page
 from training.report.pictures import as_rgb, enlarge, frame, grey_of, mosaic, overlay, png
@@ -71,7 +72,8 @@ def explain(run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model) ->
     Returns
     -------
     dict
-        The content of ``explain.json``: under ``measured`` the figures with their intervals.
+        The content of ``explain.json``: under ``measured`` the figures with their intervals, under
+        ``sanity`` what `check_sanity` found.
     """
     calibration = calibration_of(run)
     layers = choose_layers(network, recipe.explanation.layers)
@@ -96,16 +98,14 @@ def _explain_in(
     example = next((s for s in shown if _finding(s, recipe) is not None), shown[0])
     run.log("drawing feature maps and maximised activations")
     seen = next(iter(run_batches(classifier, [example], recipe.input, 1)))[1].x
-    for number, layer in enumerate(layers):
-        picture = feature_maps(network, seen, layer, config.channels)
-        atomic_write(folder / f"features-{number}.png", png(picture))
-    for k in range(len(recipe.classes)):
-        maximised = maximise_activation(network, k, recipe.input, config.steps)
-        atomic_write(folder / f"class-{k}.png", png(maximised))
+    _draw_inside(folder, network, seen, layers, recipe)
     run.log("measuring how faithful the heat maps are")
     pointing = measure_pointing(classifier, test, recipe)
     faithfulness, curves = measure_curves(classifier, test, recipe, calibration)
     resamples = recipe.evaluation.resamples
+    run.log("comparing the heat maps with those of random weights")
+    chosen = evenly_by_class(_explained(test, recipe), config.curve_images)
+    sanity = check_sanity(folder, network, chosen, [_class_of(s, recipe) for s in chosen], recipe)
     measured = {
         **means(pointing.values, pointing.patients, resamples),
         **means(faithfulness.values, faithfulness.patients, resamples),
@@ -120,11 +120,35 @@ def _explain_in(
         "boxes": len(pointing.patients),
         "measured": jsonable(measured),
         "curves": jsonable(curves),
+        "sanity": sanity,
         **run.provenance("explain").to_dict(),
     }
     atomic_write(folder / EXPLAINED, as_json(found))
     write_page(folder)
     return found
+
+
+def _draw_inside(
+    folder: Path, network: keras.Model, x: np.ndarray, layers: Sequence[str], recipe: Recipe
+) -> None:
+    """Draw feature maps of an input, shape (1, h, w, c), and what each class likes most."""
+    config = recipe.explanation
+    for number, layer in enumerate(layers):
+        picture = feature_maps(network, x, layer, config.channels)
+        atomic_write(folder / f"features-{number}.png", png(picture))
+    for k in range(len(recipe.classes)):
+        maximised = maximise_activation(network, k, recipe.input, config.steps)
+        atomic_write(folder / f"class-{k}.png", png(maximised))
+
+
+def _explained(samples: Sequence[Sample], recipe: Recipe) -> Sequence[Sample]:
+    """Return the images that have a finding; all if none has one."""
+    return [s for s in samples if _finding(s, recipe) is not None] or samples
+
+
+def _class_of(sample: Sample, recipe: Recipe) -> int:
+    """Return the finding of an image, else its first class."""
+    return next((k for k in (_finding(sample, recipe), *sample.labels) if k is not None), 0)
 
 
 def evenly_by_class(samples: Sequence[Sample], count: int) -> list[Sample]:

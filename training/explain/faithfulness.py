@@ -56,12 +56,13 @@ def pointing_game(saliency: Floats, inside: npt.NDArray[np.bool_]) -> Pointing:
 
 def blur(x: Floats, share: float) -> Floats:
     """Blur an image (h, w, c) by a Gaussian; ``share`` is its deviation relative to the side."""
-    down, across = (_gaussian(size, share * max(x.shape[:2])) for size in x.shape[:2])
+    down, across = (gaussian(size, share * max(x.shape[:2])) for size in x.shape[:2])
     spread = np.einsum("ij,jkc,lk->ilc", down, x, across, optimize=True)
     return np.asarray(spread, dtype=np.float32)
 
 
-def _gaussian(size: int, deviation: float) -> npt.NDArray[np.float64]:
+def gaussian(size: int, deviation: float) -> npt.NDArray[np.float64]:
+    """Return the matrix (size, size) that blurs along one axis by a Gaussian; rows sum to 1."""
     places = np.arange(size)
     kernel = np.exp(-((places[:, None] - places[None, :]) ** 2) / (2 * deviation**2))
     return np.asarray(kernel / kernel.sum(axis=1, keepdims=True))

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import optuna
 
-from pacs_ai.errors import LossNotFinite
+from pacs_ai.errors import DataError, LossNotFinite
 from pacs_ai.files import atomic_write
 from training.data.augment import INTENSITIES, MOVEMENTS
 from training.data.samples import Dataset
@@ -26,9 +26,11 @@ from training.recipe.data import Augmentation
 from training.recipe.learning import Optimisation
 from training.recipe.recipe import Recipe
 from training.recipe.toml import dumps
+from training.run.provenance import Provenance
 from training.run.run import Run
 
 STUDY = "study.db"
+_MADE_FROM = "made_from"
 _STRENGTHS = (*MOVEMENTS, *INTENSITIES)
 _LIMITS = {"rotation_degrees": 180.0, "gamma": 4.0}
 _BELOW_ONE = 0.99
@@ -92,6 +94,8 @@ def tune(
     ------
     LossNotFinite
         If no trial ended with a finite loss.
+    DataError
+        If the trials of the study were made with another split, recipe or number of epochs.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     wanted = trials or recipe.tuning.trials
@@ -102,10 +106,12 @@ def tune(
         sampler=optuna.samplers.TPESampler(seed=recipe.optimisation.seed),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
     )
+    length = epochs or recipe.tuning.epochs
+    _bind(study, run, length)
     stores = load_splits(run, recipe, dataset)
 
     def objective(trial: optuna.Trial) -> float:
-        chosen = suggest(trial, recipe, epochs or recipe.tuning.epochs)
+        chosen = suggest(trial, recipe, length)
         try:
             figure = run_trial(run, chosen, stores, trial)
         except LossNotFinite as error:
@@ -132,6 +138,29 @@ def tune(
         "failed": counts[optuna.trial.TrialState.FAIL],
         "recipe": str(run.folder / "tuned.toml"),
     }
+
+
+def _bind(study: optuna.Study, run: Run, epochs: int) -> None:
+    """Record what trials are made from, or refuse trials that were made from something else.
+
+    Raises
+    ------
+    DataError
+        Names what differs, and the remedy.
+    """
+    now, recorded = run.provenance("train"), study.user_attrs.get(_MADE_FROM, {})
+    before = Provenance.read(recorded) if study.trials else None
+    if before is None:  # no trial yet, or trials of a version that did not record it
+        study.set_user_attr(_MADE_FROM, {"epochs": epochs, **now.to_dict()})
+        return
+    differences = before.differences(now)
+    if recorded["epochs"] != epochs:
+        differences.append(f"their number of epochs ({recorded['epochs']} and {epochs})")
+    if differences:
+        raise DataError(
+            f"the trials of {run.folder / STUDY} cannot be compared with new ones, because of "
+            f"{' and '.join(differences)}: name another folder (--out), or delete {STUDY}"
+        )
 
 
 def suggest(trial: optuna.trial.BaseTrial, recipe: Recipe, epochs: int) -> Recipe:

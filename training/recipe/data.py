@@ -137,7 +137,7 @@ class PictureData(_Labelled):
     them they are the columns named like the classes if there is no ``label_column``. An
     ``uncertain`` label is left out of the loss (``mask``; only sigmoid can), counts as ``negative``
     or ``positive``, or the picture is left out (``drop``). A picture with such a label is not
-    evaluated. Pictures of more than 8 bits are shown from their lowest to their highest value.
+    evaluated. Pictures of more than 8 bits are stretched between two percentiles, as in the node.
     """
 
     source: Literal["pictures"]

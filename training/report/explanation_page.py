@@ -9,7 +9,7 @@ from training.report import html
 from training.report.figure import svg, unit_plot
 from training.report.plots import chance_line, line
 
-EXPLAINED, PAGE = "explain.json", "explain.html"
+EXPLAINED, PAGE, SANITY = "explain.json", "explain.html", "sanity.png"
 
 
 def write_page(folder: Path) -> Path:
@@ -24,6 +24,7 @@ def write_page(folder: Path) -> Path:
     title = f"{found['model']['name']} {found['model']['version']}: explanation"
     sections = (
         _faithfulness(found),
+        _sanity(found, folder),
         _overlays(found, folder),
         _inside(found, folder),
         html.provenance_section(found),
@@ -61,6 +62,28 @@ def _curves(curves: dict[str, list[float]], kind: str) -> str:
         values = curves[f"{kind}, {name}"]
         draw(axes, [(i / (len(values) - 1), y) for i, y in enumerate(values)])
     return svg(figure, f"{kind} curve")
+
+
+def _sanity(found: dict[str, Any], folder: Path) -> str:
+    sanity = found["sanity"]
+    title = "<section><h2>Do the heat maps depend on the weights?</h2>"
+    if sanity is None:
+        return f"{title}<p>Not measured: no image has a heat map that is not flat.</p></section>"
+    rows = "".join(
+        f"<tr><td>{escape(each['step'])}</td><td>{cell(each['rank_correlation'])}</td>"
+        f"<td>{cell(each['ssim'])}</td></tr>"
+        for each in sanity["steps"]
+    )
+    said = f"trained weights, then random ones, in {len(sanity['steps'])} steps"
+    return (
+        f"{title}<p><strong>{escape(sanity['verdict'])}</strong></p>"
+        '<p class="soft">The weights are made random step by step, from the head down to the '
+        f"image; those of earlier steps stay random. The Grad-CAM maps of {sanity['images']} "
+        "images are compared with those of the trained network. A map that stays the same shows "
+        "the image, and not what the network has learned.</p>"
+        "<table><tr><th>made random</th><th>rank correlation</th><th>structural similarity</th>"
+        f'</tr>{rows}</table><div class="sheets">{_figure(folder / SANITY, said)}</div></section>'
+    )
 
 
 def _overlays(found: dict[str, Any], folder: Path) -> str:
