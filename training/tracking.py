@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from pacs_ai.errors import DataError
-from training.evaluate.publish import CALIBRATION, FIGURES
 from training.run.run import RECIPE, STATE, Run
 
 EXPERIMENT = "pacs-ai"
 STORE = Path("mlruns")
+_FIGURES = "evaluation/figures.json"
 _RUN, _STATE_OF, _NAME = "pacs_ai.run", "pacs_ai.state", "mlflow.runName"
 _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 _FOLDERS_ALLOWED = "MLFLOW_ALLOW_FILE_STORE"
@@ -29,8 +29,8 @@ _FILES = (
     "log.txt",
     "history.csv",
     "plots",
-    f"evaluation/{FIGURES}",
-    f"evaluation/{CALIBRATION}",
+    _FIGURES,
+    "evaluation/calibration.json",
     "evaluation/report.html",
     "explain/explain.json",
     "explain/explain.html",
@@ -140,7 +140,7 @@ def metrics(run: Run) -> Iterator[tuple[str, float, int]]:
         prefix = "" if history == run.history else f"{history.parent.name}/"
         for key, value, step in _history(history):
             yield prefix + key, value, step
-    path = run.evaluation / FIGURES
+    path = run.folder / _FIGURES
     if path.is_file():
         units = json.loads(path.read_text(encoding="utf-8"))["units"]
         for unit, found in units.items():
@@ -177,7 +177,7 @@ def _tags(run: Run) -> dict[str, str]:
 
 def _state_of(run: Run) -> str:
     """Return a hash of what is copied, but for pictures and pages, which follow from the rest."""
-    texts = (RECIPE, STATE, "history.csv", f"evaluation/{FIGURES}", "bundle/model.toml")
+    texts = (RECIPE, STATE, "history.csv", _FIGURES, "bundle/model.toml")
     paths = [run.folder / name for name in texts]
     return _digest(*(path.read_text(encoding="utf-8") if path.is_file() else "" for path in paths))
 

@@ -3,13 +3,12 @@
 import importlib.util
 import json
 import os
-import subprocess
-import sys
+import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.training.commands import start
 from tests.training.quick_run import Command
 from tests.training.toys import toy_world
 from training.evaluate import evaluate
@@ -18,51 +17,25 @@ from training.run.run import Run
 
 pytestmark = pytest.mark.train
 
-WITHOUT_NETWORK = """
-import socket, sys
-from pathlib import Path
-
-def refuse(*words):
-    Path(sys.argv[1]).write_text(str(words))
-    raise OSError("the network was used")
-
-socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
-from pacs_ai.cli import run
-sys.exit(run(sys.argv[2:]))
-"""
-
-READ = """
-import json, sys
-from mlflow.tracking import MlflowClient
-client = MlflowClient(tracking_uri=sys.argv[1])
-place = client.get_experiment_by_name(sys.argv[2]).experiment_id
-print(json.dumps([
-    {
-        "id": run.info.run_id,
-        "name": run.info.run_name,
-        "status": run.info.status,
-        "params": run.data.params,
-        "metrics": run.data.metrics,
-        "tags": run.data.tags,
-        "epochs": [[m.step, m.value] for m in client.get_metric_history(run.info.run_id, "val_loss")],
-        "files": [f.path for f in client.list_artifacts(run.info.run_id, "evaluation")],
-    }
-    for run in client.search_runs([place])
-]))
-"""  # noqa: E501 - a program
+SET = ("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK", "MLFLOW_ALLOW_FILE_STORE")
 
 
-def python(program: str, *words: object, cwd: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", program, *map(str, words)],
-        cwd=cwd,
-        env={**os.environ, "MLFLOW_ALLOW_FILE_STORE": "true", "MLFLOW_DISABLE_TELEMETRY": "true"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+@pytest.fixture(autouse=True)
+def used(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Refuse the network, and note each try; give the environment back at the end."""
+    tries: list[object] = []
+
+    def refuse(*words: object) -> None:
+        tries.append(words)
+        raise OSError("the network was used")
+
+    for name in SET:
+        monkeypatch.setenv(name, "")  # so that it is restored
+        monkeypatch.delenv(name)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    return tries
 
 
 @pytest.fixture(scope="module")
@@ -75,44 +48,53 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run
 
 
+def only_run(store: Path, experiment: str) -> tuple[Any, Any]:
+    """The only run of an experiment, and a client of MLflow to read more of it."""
+    from mlflow.tracking import MlflowClient  # noqa: PLC0415 - after the environment is set
+
+    client = MlflowClient(tracking_uri=str(store))
+    place = client.get_experiment_by_name(experiment)
+    assert place is not None
+    (run,) = client.search_runs([place.experiment_id])
+    return run, client
+
+
 def test_mlflow_reads_parameters_epochs_figures_and_files(
-    trained: Run, tmp_path: Path, root: Path
+    trained: Run, tmp_path: Path, command: Command, used: list[object]
 ) -> None:
-    used, store = tmp_path / "network-used", tmp_path / "store"
-    copy = (used, "mlflow", trained.folder, "--to", store, "--experiment", "squares", "--json")
-    said = json.loads(python(WITHOUT_NETWORK, *copy, cwd=root))
-    assert not used.exists(), used.read_text()
-    (run,) = json.loads(python(READ, store, "squares", cwd=root))
-    assert (run["id"], run["status"]) == (said["runs"][0]["run_id"], "FINISHED")
-    assert run["name"] == trained.folder.name
-    assert run["epochs"] == [[1, 2.0], [2, 1.0], [3, pytest.approx(2 / 3)]]
-    assert run["params"]["network.architecture"] == "small-resnet"
-    assert run["params"]["classes"] == '["empty", "bright", "dark"]'
+    store = tmp_path / "store"
+    copy = ("mlflow", trained.folder, "--to", store, "--experiment", "squares", "--json")
+    (said,) = json.loads(command(*copy))["runs"]
+    assert all(os.environ[name] == "true" for name in SET)
+    run, client = only_run(store, "squares")
+    assert (run.info.run_id, run.info.status) == (said["run_id"], "FINISHED")
+    assert run.info.run_name == trained.folder.name
+    epochs = client.get_metric_history(run.info.run_id, "val_loss")
+    assert [(each.step, each.value) for each in epochs] == [(1, 2), (2, 1), (3, 2 / 3)]
+    assert run.data.params["network.architecture"] == "small-resnet"
+    assert run.data.params["classes"] == '["empty", "bright", "dark"]'
     figures = json.loads((trained.evaluation / "figures.json").read_text())
     auc = figures["units"]["study"]["all"]["overall"]["auc"]
-    assert run["metrics"]["test/study/auc"] == pytest.approx(auc["value"])
-    assert run["metrics"]["test/study/auc_low"] == pytest.approx(auc["low"])
-    assert run["tags"]["pacs_ai.model"] == "toy 1"
-    files = {Path(path).name for path in run["files"]}
+    assert run.data.metrics["test/study/auc"] == auc["value"]
+    assert run.data.metrics["test/study/auc_low"] == auc["low"]
+    assert run.data.tags["pacs_ai.model"] == "toy 1"
+    files = {Path(each.path).name for each in client.list_artifacts(run.info.run_id, "evaluation")}
     assert files == {"figures.json", "calibration.json", "report.html"}
     # the same run again changes nothing; a run that went on takes the place of its copy
-    again = json.loads(python(WITHOUT_NETWORK, *copy, cwd=root))
-    assert again["runs"][0]["unchanged"] is True
-    history = trained.history.read_text()
-    trained.history.write_text(history + "0,4,0.2,0.4\n")
-    third = json.loads(python(WITHOUT_NETWORK, *copy, cwd=root))
-    trained.history.write_text(history)
-    (run,) = json.loads(python(READ, store, "squares", cwd=root))
-    assert run["id"] == third["runs"][0]["run_id"] != said["runs"][0]["run_id"]
-    assert run["epochs"][-1] == [4, 0.4]
+    assert json.loads(command(*copy))["runs"][0]["unchanged"] is True
+    with trained.history.open("a") as history:
+        history.write("0,4,0.2,0.4\n")
+    assert "copied" in command(*copy[:-1])
+    later, client = only_run(store, "squares")
+    assert later.info.run_id != run.info.run_id
+    assert client.get_metric_history(later.info.run_id, "val_loss")[-1].value == 0.4
+    assert used == []
 
 
-def test_a_store_that_cannot_be_is_an_error_of_one_line(trained: Run, root: Path) -> None:
-    process = start(root, "mlflow", trained.folder, "--to", "gopher://nowhere")
-    err = process.communicate()[1]
-    assert process.returncode == 4, err
-    assert "MLflow at gopher://nowhere" in err
-    assert "Traceback" not in err
+def test_a_store_that_cannot_be_is_an_error_of_one_line(trained: Run, command: Command) -> None:
+    said = command("mlflow", trained.folder, "--to", "gopher://nowhere", code=4)
+    assert "MLflow at gopher://nowhere" in said
+    assert said.count("\n") == 1
 
 
 def test_the_missing_extra_is_named(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from training.cli import need_extra
-from training.cli.options import AsJson, prepare, print_result
+from training.cli.options import AsJson, print_result
 
 RunFolders = Annotated[
     list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, finished or not.")
@@ -38,7 +38,7 @@ def mlflow(
     reports and sample pictures show images.
     """
     need_extra("mlflow", extra="mlflow")
-    prepare("cpu")
+    need_extra("tomli_w")
     from training.run.run import Run
     from training.tracking import STORE, copy_to_mlflow
 
