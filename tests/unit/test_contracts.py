@@ -18,6 +18,7 @@ PLANTED = [
     ("pacs_ai.dicom", "highdicom"),
     ("pacs_ai.model.bundle", "onnxruntime"),
     ("pacs_ai.model.bundle", "openvino"),
+    ("training.folds", "mlflow"),
     ("pacs_ai.dicom", "cv2"),
     ("pacs_ai.results.sr.measurement_report", "cv2"),
     ("pacs_ai.results.common", "pacs_ai.results.content.wording"),
