@@ -35,6 +35,7 @@ class WorkerPool:
         self._app = app
         self._size = 1 if size == "auto" else size
         self._retired: set[str] = set()
+        self._overdue: set[str] = set()
         self._workers: list[child_process.ChildProcess] = []
         self._started = 0
         self._server: ForkServer | None = None
@@ -63,11 +64,18 @@ class WorkerPool:
                 _log.error("worker is replaced", owner=worker.owner, reason=loss.value)
                 worker.kill()
             if worker.process.poll() is not None and not self._stopping.is_set():
-                # a worker that was stopped from outside is no sign of a bad job
-                nobody = loss is child_process.Loss.STOPPED or worker.owner in self._retired
-                self._replace(worker, leases.Blame.NOBODY if nobody else leases.Blame.WORKER)
+                self._replace(worker, self._blame(worker, loss))
         self._fill()
         self._end_overdue()
+
+    def _blame(
+        self, worker: child_process.ChildProcess, loss: child_process.Loss | None
+    ) -> leases.Blame:
+        if worker.owner in self._overdue:
+            return leases.Blame.TIME
+        # a worker that was stopped from outside is no sign of a bad job
+        nobody = loss is child_process.Loss.STOPPED or worker.owner in self._retired
+        return leases.Blame.NOBODY if nobody else leases.Blame.WORKER
 
     def begin_stop(self) -> None:
         """Tell every worker to finish its job and end; from now on none is replaced."""
@@ -102,6 +110,7 @@ class WorkerPool:
         if worker.just_started:
             self._stopping.wait(child_process.RESTART_SECONDS)
         self._retired.discard(worker.owner)
+        self._overdue.discard(worker.owner)
 
     def _fill(self) -> None:
         """Start the workers that are missing, as soon as they can start."""
@@ -161,4 +170,5 @@ class WorkerPool:
         for worker in self._workers:
             if worker.owner in overdue:
                 _log.error("job takes too long: its worker is ended", owner=worker.owner)
+                self._overdue.add(worker.owner)
                 worker.kill()

@@ -5,9 +5,11 @@ and a sweep measures with a monotonic clock how long it stays the same. So a clo
 or back does not end a lease.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -24,12 +26,24 @@ MAX_NODE_CRASHES = 5
 """The same for whole nodes, whose deaths more often have another cause."""
 
 
+MAX_TIME_LIMITS = 2
+"""Number of times in a row that a job may exceed the time limit, before it is FAILED."""
+
+CRASHED = "CRASHED"
+"""Error code of a job that workers or nodes died of."""
+
+TIME_LIMIT = "JOB_TIMEOUT"
+"""Error code of a job that exceeded ``[engine] job_timeout_seconds``."""
+
+
 class Blame(StrEnum):
-    """Why a holder is gone: it decides which crash count of the job grows."""
+    """Why a holder is gone: it decides which count of the job grows."""
 
     WORKER = "its worker is gone"
     NODE = "its node is gone"
     NOBODY = "its node was stopped"
+    TIME = "it took longer than [engine] job_timeout_seconds"
+    """The daemon ended the worker, which is no crash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +96,45 @@ def take_back(transaction: Transaction, lease: HeldLease, *, blame: Blame) -> st
 
 
 def _requeue(transaction: Transaction, lease: HeldLease, *, blame: Blame) -> str:
-    """Move RUNNING → QUEUED, or FAILED for a job whose workers keep dying."""
-    job = transaction.get_one(Job, lease.id)
-    worker_crashes = job.worker_crashes + (blame is Blame.WORKER)
-    node_crashes = job.node_crashes + (blame is Blame.NODE)
-    poison = worker_crashes >= MAX_WORKER_CRASHES or node_crashes >= MAX_NODE_CRASHES
-    target = JobState.FAILED if poison else JobState.QUEUED
-    text = "workers died of it: set aside" if poison else str(blame)
+    """Move RUNNING → QUEUED, or FAILED if its workers keep dying, or if it takes too long."""
+    counts = _counts(transaction.get_one(Job, lease.id), blame)
+    code, text = _fault(counts, blame)
+    target = JobState.FAILED if code else JobState.QUEUED
     moved = move(
         transaction,
         Job,
         lease.id,
         (JobState.RUNNING, target),
         fence={"attempt": lease.attempt},
-        note=text,
-        worker_crashes=worker_crashes,
-        node_crashes=node_crashes,
-        error_code="CRASHED" if poison else "",
-        error_text=text if poison else "",
-        finished_at=transaction.now if poison else None,
+        note=text or str(blame),
+        error_code=code,
+        error_text=text,
+        finished_at=transaction.now if code else None,
+        **counts,
         **NO_LEASE,
     )
     return target if moved else ""
+
+
+def _counts(job: Job, blame: Blame) -> dict[str, Any]:
+    """Return the columns of a job that count how its attempts ended, with the last one."""
+    counts: dict[str, Any] = {
+        "worker_crashes": job.worker_crashes + (blame is Blame.WORKER),
+        "node_crashes": job.node_crashes + (blame is Blame.NODE),
+    }
+    if blame is Blame.TIME:
+        earlier = job.postponed if job.postponed_for == TIME_LIMIT else 0
+        counts |= {"postponed": earlier + 1, "postponed_for": TIME_LIMIT}
+    return counts
+
+
+def _fault(counts: Mapping[str, Any], blame: Blame) -> tuple[str, str]:
+    """Return code and text of a job that is not tried again; empty where it is."""
+    if blame is Blame.TIME:
+        often = counts["postponed"]
+        over = often >= MAX_TIME_LIMITS
+        return (TIME_LIMIT, f"{blame}, {often} times in a row: set aside") if over else ("", "")
+    poison = (
+        counts["worker_crashes"] >= MAX_WORKER_CRASHES or counts["node_crashes"] >= MAX_NODE_CRASHES
+    )
+    return (CRASHED, "workers died of it: set aside") if poison else ("", "")

@@ -121,7 +121,8 @@ class Job(Base):
 
     ``attempt`` fences: what an earlier attempt still tries to write changes no row.
     ``worker_crashes`` and ``node_crashes`` count leases lost with a worker or the whole node,
-    ``postponed`` how often in a row it was put off for the reason ``postponed_for``.
+    ``postponed`` how often in a row it was put off for the reason ``postponed_for`` or exceeded the
+    time limit.
     ``correction`` is the study's when the job was made: once that has grown, it is void.
     """
 

@@ -57,7 +57,12 @@ def test_of_two_attempts_only_the_later_one_counts(database: Database):
 
 @pytest.mark.parametrize(
     ("blame", "allowed"),
-    [(leases.Blame.WORKER, 2), (leases.Blame.NODE, 5), (leases.Blame.NOBODY, None)],
+    [
+        (leases.Blame.WORKER, 2),
+        (leases.Blame.NODE, 5),
+        (leases.Blame.TIME, 2),
+        (leases.Blame.NOBODY, None),
+    ],
 )
 def test_a_study_that_kills_workers_is_set_aside(
     database: Database, blame: leases.Blame, allowed: int | None
@@ -75,6 +80,21 @@ def test_a_study_that_kills_workers_is_set_aside(
         assert states == [JobState.QUEUED] * 7
     else:
         assert states == [JobState.QUEUED] * (allowed - 1) + [JobState.FAILED]
+
+
+def test_a_time_limit_is_no_crash_of_the_worker(database: Database):
+    states = []
+    with database.write("test", NOW) as transaction:
+        _, job_id = routed_job(transaction)
+        for blame in (leases.Blame.WORKER, leases.Blame.TIME, leases.Blame.TIME):
+            assert jobs.claim(transaction, job_id, 60) is not None
+            (lease,) = leases.held(transaction)
+            states.append(leases.take_back(transaction, lease, blame=blame))
+            transaction.expire_all()
+        job = transaction.get_one(Job, job_id)
+        assert states == [JobState.QUEUED, JobState.QUEUED, JobState.FAILED]
+        assert (job.worker_crashes, job.error_code) == (1, "JOB_TIMEOUT")
+        assert "[engine] job_timeout_seconds" in job.error_text
 
 
 def test_operator_retries_what_failed_and_nothing_else(database: Database):
