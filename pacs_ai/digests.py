@@ -61,10 +61,11 @@ class RunningDigest:
         return self._prefix + self._hash.hexdigest()
 
 
-def digest_of(content: bytes) -> str:
-    """Return the digest of bytes as new rows have it."""
+def digest_of(*pieces: bytes) -> str:
+    """Return the digest of bytes, in one piece or in several, as new rows have it."""
     running = RunningDigest()
-    running.update(content)
+    for piece in pieces:
+        running.update(piece)
     return running.text()
 
 

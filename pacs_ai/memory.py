@@ -4,21 +4,26 @@ import ctypes
 import sys
 from contextlib import suppress
 
-_M_ARENA_MAX = -8
-"""Of ``malloc.h``: the most arenas of malloc (mallopt(3))."""
+_M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3
+"""Of ``malloc.h``: the most arenas of malloc; the size from which on a block is a mapping of its
+own (mallopt(3))."""
 
 _ARENAS = 2
+_OWN_MAPPING = 4 * 1024 * 1024
 
 
-def limit_arenas() -> None:
-    """Let all threads of this process share two arenas of malloc.
+def limit_malloc() -> None:
+    """Let all threads of this process share two arenas of malloc, and give large blocks back.
 
     The C library of GNU gives each thread an arena of its own, up to eight for each core, and
     keeps what is freed in it. Threads that read, decode and predict images by turns then hold
-    several times what a study needs, and the more the longer it is. Other C libraries have no such
-    option, and nothing changes there.
+    several times what a study needs, and the more the longer it is. It also begins to keep large
+    blocks once some have been freed: a large radiograph then takes tens of megabytes more than its
+    arrays. Other C libraries have no such options, and nothing changes there.
     """
     if sys.platform != "linux":
         return
     with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_ARENA_MAX, _ARENAS)
+        libc.mallopt(_M_MMAP_THRESHOLD, _OWN_MAPPING)

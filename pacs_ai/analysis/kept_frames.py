@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from pacs_ai.dicom.frames import UNCOMPRESSED
-from pacs_ai.dicom.grey_rows import GreyRows
+from pacs_ai.dicom.grey_rows import Floats, GreyRows
 from pacs_ai.dicom.pixels import DecodedFrame, decode_frame, render_frame
 from pacs_ai.domain import ImagePrediction, ModelIdentity
 from pacs_ai.results.content.selection import MAX_CAPTURES
+from pacs_ai.results.images.overlay import Levels, eight_bits
 
 MAX_BYTES = 128 * 1024 * 1024
 """Most bytes of stored values that are kept: all views of a mammogram, or two large radiographs."""
@@ -16,6 +17,7 @@ MAX_BYTES = 128 * 1024 * 1024
 MAX_UNCOMPRESSED = 32 * 1024 * 1024
 """Most bytes of a frame that is kept although it was not compressed: to read it again is cheap."""
 
+_LEVEL = np.float32(1 / 255)
 _Key = tuple[str, int]
 
 
@@ -25,7 +27,8 @@ class KeptFrames:
     Of each positive class the `MAX_CAPTURES` best images are kept: captures and pages show no
     others. Where they exceed ``limit`` bytes, those go that are nowhere among the best. A frame
     that is not kept is decoded again when it is drawn; the picture is the same. What is kept was
-    not windowed yet: the model may have seen the image through another window than readers do.
+    not windowed yet: the model may have seen the image through another window than readers do. From
+    its first drawing on, the 256 levels that readers see take the place of the stored values.
 
     Parameters
     ----------
@@ -40,12 +43,14 @@ class KeptFrames:
         self._classes = positive or list(range(len(model.classes)))
         self._limit = limit
         self._frames: dict[_Key, DecodedFrame] = {}
+        self._shown: dict[_Key, Levels] = {}
         self._scores: dict[_Key, list[float]] = {}
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the stored values that are kept."""
-        return sum(frame.nbytes for frame in self._frames.values())
+        """Bytes of the stored values and levels that are kept."""
+        values = sum(frame.nbytes for frame in self._frames.values())
+        return values + sum(levels.nbytes for levels in self._shown.values())
 
     def offer(self, image: ImagePrediction, decoded: DecodedFrame) -> None:
         """Keep the frame of an image if it is among the best so far.
@@ -77,10 +82,18 @@ class KeptFrames:
         UnsupportedPixels, NotDicom, StorageError
             If the image is not kept, and cannot be decoded again.
         """
-        decoded = self._frames.get(_key(image))
-        if decoded is None:
-            decoded = decode_frame(image.header.path, image.frame)
-        return render_frame(decoded, strict=False).rows
+        key = _key(image)
+        if key in self._frames:
+            shown = render_frame(self._frames[key], strict=False).rows
+            self._shown[key] = eight_bits(shown)
+            del self._frames[key]
+        if key in self._shown:
+            return GreyRows.of(self._shown[key], _grey_of)
+        return render_frame(decode_frame(image.header.path, image.frame), strict=False).rows
+
+
+def _grey_of(levels: Levels) -> Floats:
+    return levels * _LEVEL
 
 
 def _key(image: ImagePrediction) -> _Key:

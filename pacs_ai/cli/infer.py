@@ -16,7 +16,7 @@ from pacs_ai.domain import ResultKind
 from pacs_ai.errors import ConfigError, DataError, InvalidResult, RuntimeFailed, StorageError
 from pacs_ai.flow.classifiers import load_classifier
 from pacs_ai.logs import get_logger
-from pacs_ai.memory import limit_arenas
+from pacs_ai.memory import limit_malloc
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.results.common.context import installation_uid, result_context
@@ -134,7 +134,7 @@ def load_model(config: Config, name: str | None) -> Classifier:
             known = ", ".join(config.models) or "none"
             raise ConfigError(f"which model? configured: {known}; choose with --model")
         name = next(iter(config.models))
-    limit_arenas()
+    limit_malloc()
     entry = config.models.get(name) or ModelEntry(bundle=name)
     bundle = load_bundle(entry.bundle, entry.sha256, config.bundles.trusted_keys)
     return load_classifier(config, bundle, os.cpu_count() or 1)

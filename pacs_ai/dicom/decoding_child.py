@@ -23,8 +23,9 @@ SECONDS = 10
 """Time limit for one frame. Each `PIXELS_PER_SHARE` pixels of the frame add the same time."""
 
 PIXELS_PER_SHARE = 4_000_000
-KEPT_BYTES = 1 << 26
-"""A larger region of shared memory is given back after its frame."""
+KEPT_BYTES = 1 << 25
+"""A larger region of shared memory is given back after its frame: new pages for it cost little
+beside decoding it."""
 
 _PATIENCE = 2
 _DYING = 2.0

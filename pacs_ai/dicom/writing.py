@@ -5,6 +5,7 @@ elements of a report that costs more than making them. This one writes one synta
 of pieces, and hands elements of rarer VRs to pydicom. Both write the same bytes.
 """
 
+import itertools
 import struct
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -33,12 +34,18 @@ _SHORT_HEADER, _LONG_HEADER = struct.Struct("<HH2sH"), struct.Struct("<HH2s2xL")
 _ITEM = struct.Struct("<HHL")
 _ITEM_TAG = (0xFFFE, 0xE000)
 _META_VERSION = b"\0\1"
+_LARGE = 1 << 20  # bytes
 
 Writer = Callable[[object], bytes | None]
 
 
 def part10(dataset: Dataset) -> bytes:
-    """Encode a data set with its file meta information.
+    """Encode a data set with its file meta information: the pieces of `part10_pieces`, joined."""
+    return b"".join(part10_pieces(dataset))
+
+
+def part10_pieces(dataset: Dataset) -> list[bytes]:
+    """Encode a data set with its file meta information, without a copy of large values.
 
     Parameters
     ----------
@@ -47,9 +54,9 @@ def part10(dataset: Dataset) -> bytes:
 
     Returns
     -------
-    bytes
+    list of bytes
         The file: preamble, prefix, meta information, data set. Sequences and items have explicit
-        lengths.
+        lengths. A value of many bytes, such as pixel data, is a piece of its own.
 
     Raises
     ------
@@ -65,7 +72,9 @@ def part10(dataset: Dataset) -> bytes:
         raise ValueError("only Explicit VR Little Endian is written")
     if dataset.get("SpecificCharacterSet") != CHARACTER_SET:
         raise ValueError("only UTF-8 is written")
-    return b"".join([bytes(PREAMBLE), MAGIC, _meta(dataset, meta), *_elements(dataset)])
+    pieces = [bytes(PREAMBLE), MAGIC, _meta(dataset, meta), *_elements(dataset)]
+    runs = itertools.groupby(pieces, key=lambda piece: len(piece) >= _LARGE)
+    return [piece for large, run in runs for piece in (run if large else [b"".join(run)])]
 
 
 def _meta(dataset: Dataset, meta: FileMetaDataset) -> bytes:

@@ -40,9 +40,9 @@ class SpoolWriter:
         if known is not None:
             path, size, digest = known.path, known.bytes, known.digest
         else:
-            content = result.encode()
-            path = self._context.spool.write_result(content, result.suffix)
-            size, digest = len(content), digest_of(content)
+            pieces = result.pieces()
+            path = self._context.spool.write_result(pieces, result.suffix)
+            size, digest = sum(map(len, pieces)), digest_of(*pieces)
         return StoredResult(
             kind=result.kind,
             number=result.number,

@@ -38,7 +38,7 @@ def substitute(context: FlowContext, claimed: ClaimedDelivery, job: str, destina
         kind, number = results.kind_of(session, claimed.sop_instance_uid)
     if known is None:
         path, size, digest = (
-            context.spool.write_result(report.content, DICOM_SUFFIX),
+            context.spool.write_result([report.content], DICOM_SUFFIX),
             len(report.content),
             digest_of(report.content),
         )

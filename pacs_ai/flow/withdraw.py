@@ -102,7 +102,7 @@ def _note(
         sop_class_uid=str(note.SOPClassUID),
         sop_instance_uid=str(note.SOPInstanceUID),
         series_instance_uid=str(note.SeriesInstanceUID),
-        path=context.spool.write_result(content, DICOM_SUFFIX),
+        path=context.spool.write_result([content], DICOM_SUFFIX),
         digest=digest_of(content),
         send_to=(destination,),
         fresh=True,

@@ -67,11 +67,16 @@ def _resized(pixels: Grey, seen: Span, size: tuple[int, int]) -> Floats:
     rows, columns = seen[2:]
     height, width = size
     shrinks = height <= rows and width <= columns
-    if shrinks and rows * columns > STRIP and rows % height and columns % width:
-        return _shrunk_by_strips(pixels, seen, size)
+    whole_rows, whole_columns = rows % height == 0, columns % width == 0
+    if shrinks and rows * columns > STRIP and whole_rows == whole_columns:
+        shrunk = _shrunk_by_blocks if whole_rows else _shrunk_by_strips
+        return shrunk(pixels, seen, size)
     whole = _part(pixels, seen, 0, rows)
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(whole, (width, height), interpolation=method), dtype=np.float32)
+    return _resize(whole, size, cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def _resize(part: Floats, size: tuple[int, int], method: int = cv2.INTER_AREA) -> Floats:
+    return np.asarray(cv2.resize(part, size[::-1], interpolation=method), dtype=np.float32)
 
 
 def _shrunk_by_strips(pixels: Grey, seen: Span, size: tuple[int, int]) -> Floats:
@@ -81,15 +86,22 @@ def _shrunk_by_strips(pixels: Grey, seen: Span, size: tuple[int, int]) -> Floats
     This does not hold where a side shrinks by an integer: there it has another method.
     """
     rows, columns = seen[2:]
-    height, width = size
     step = max(1, STRIP // columns)
     parts = (_part(pixels, seen, start, min(step, rows - start)) for start in range(0, rows, step))
-    narrow = np.concatenate(
-        [cv2.resize(part, (width, len(part)), interpolation=cv2.INTER_AREA) for part in parts]
-    )
-    return np.asarray(
-        cv2.resize(narrow, (width, height), interpolation=cv2.INTER_AREA), dtype=np.float32
-    )
+    narrow = np.concatenate([_resize(part, (len(part), size[1])) for part in parts])
+    return _resize(narrow, size)
+
+
+def _shrunk_by_blocks(pixels: Grey, seen: Span, size: tuple[int, int]) -> Floats:
+    """Shrink a large image whose sides both shrink by integers, without having it as floats.
+
+    OpenCV makes each pixel of one block of pixels, so that strips of whole blocks give its bits.
+    """
+    rows, columns = seen[2:]
+    block = rows // size[0]
+    step = max(1, STRIP // (columns * block)) * block
+    parts = (_part(pixels, seen, start, min(step, rows - start)) for start in range(0, rows, step))
+    return np.concatenate([_resize(part, (len(part) // block, size[1])) for part in parts])
 
 
 def _part(pixels: Grey, seen: Span, first: int, count: int) -> Floats:

@@ -15,7 +15,7 @@ from pacs_ai.flow.analyse import analyse
 from pacs_ai.flow.classifiers import load_classifier
 from pacs_ai.flow.withdraw import withdraw
 from pacs_ai.logs import get_logger
-from pacs_ai.memory import limit_arenas
+from pacs_ai.memory import limit_malloc
 from pacs_ai.model.bundle import ModelBundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.node import child_process
@@ -109,7 +109,7 @@ def work(child: child_process.ChildContext, loaded: Mapping[str, Classifier] | N
     int
         The exit code of the process.
     """
-    limit_arenas()
+    limit_malloc()
     try:
         app = build_app(child.config, owner=child.owner)
         threads = max(1, (os.cpu_count() or 1) // int(child.settings["of"]))

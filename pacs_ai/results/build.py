@@ -9,7 +9,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS, quiet
-from pacs_ai.dicom.writing import part10
+from pacs_ai.dicom.writing import part10_pieces
 from pacs_ai.domain import Refusal, ResultKind, StudyPrediction
 from pacs_ai.errors import InvalidResult
 from pacs_ai.results.common.context import ResultContext
@@ -46,6 +46,10 @@ class BuiltResult:
         return str(self.dataset.SeriesInstanceUID)
 
     def encode(self) -> bytes:
+        """Bytes of the Part 10 file: the pieces, joined."""
+        return b"".join(self.pieces())
+
+    def pieces(self) -> Sequence[bytes]:
         """Bytes of the Part 10 file; the same for the same prediction, source and context.
 
         Raises
@@ -55,7 +59,7 @@ class BuiltResult:
         """
         try:
             with quiet():
-                return part10(self.dataset)
+                return part10_pieces(self.dataset)
         except FOREIGN_ERRORS as error:
             raise InvalidResult(
                 f"the {self.kind} cannot be encoded ({type(error).__name__})"
@@ -84,6 +88,10 @@ class BuiltDocument:
     def encode(self) -> bytes:
         """Bytes of the file."""
         return self.content
+
+    def pieces(self) -> Sequence[bytes]:
+        """Bytes of the file."""
+        return [self.content]
 
     def write(self, path: Path) -> None:
         """Write the file."""

@@ -21,7 +21,7 @@ import fcntl
 import os
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pacs_ai.digests import RunningDigest
@@ -188,12 +188,12 @@ class Spool:
         if self.durable:
             sync_folder(target.rpartition("/")[0])
 
-    def write_result(self, content: bytes, suffix: str) -> str:
+    def write_result(self, pieces: Iterable[bytes], suffix: str) -> str:
         """Store a result's bytes; returns the path relative to the spool's root."""
         incoming = self.new_incoming()
         try:
             with translated(incoming.filename), os.fdopen(os.dup(incoming.fd), "wb") as file:
-                file.write(content)
+                file.writelines(pieces)
         except StorageError:
             self.discard(incoming)
             raise

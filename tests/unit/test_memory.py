@@ -8,9 +8,9 @@ import pytest
 
 _ARENAS = """
 import ctypes, sys, threading
-from pacs_ai.memory import limit_arenas
+from pacs_ai.memory import limit_malloc
 if sys.argv[1] == "limited":
-    limit_arenas()
+    limit_malloc()
 libc = ctypes.CDLL(None)
 libc.malloc.restype = libc.fopen.restype = ctypes.c_void_p
 together = threading.Barrier(8)

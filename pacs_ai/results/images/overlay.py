@@ -15,6 +15,8 @@ from pacs_ai.dicom.grey_rows import Grey, strips
 from pacs_ai.results.images.colours import heat_colours
 
 Picture = npt.NDArray[np.uint8]
+Levels = npt.NDArray[np.uint8]
+"""A grey picture in 256 levels, shape (rows, columns)."""
 
 STRENGTH = 0.6
 """Opacity of the heat map where it is 1 and the class was found."""
@@ -33,7 +35,8 @@ _MOST = 0.45  # but no more of its height is written on
 _LETTER = 0.6  # height of a capital, of the line
 _HEADLINE = 1.4
 _BAND = 0.3  # what is left of the image's light behind the text: amber on it has a contrast of 5
-_STRIP = 256  # rows
+_STRIP = 64  # rows
+_WHITEST = 255.0
 _BAR = (0.025, 0.3)  # width and height of the colour bar, of the shorter side
 
 
@@ -87,11 +90,10 @@ def draw(
     Picture
         Shape (rows, columns, 3), RGB.
     """
-    rows, columns = size
-    image = _coloured(_levels(grey, rows, columns))
-    del grey  # as large as the picture; nobody else holds it
-    if saliency is not None:
-        _paint(image, saliency, strength)
+    levels = _levels(grey, *size)
+    del grey  # larger than the picture; nobody else holds it
+    image = _coloured(levels) if saliency is None else _painted(levels, saliency, strength)
+    del levels
     top = _write(image, legend.lines, _unit(size))
     if legend.bar:
         _bar(image, top, min(size))
@@ -121,12 +123,13 @@ def draw_beside(
         Whoever compares its shape with the source's finds the same.
     """
     rows, columns = size
-    image = _coloured(_levels(grey, rows, columns))
+    levels = _levels(grey, rows, columns)
+    image = _coloured(levels)
     both = np.zeros((2 * rows, 2 * columns, 3), dtype=np.uint8)
     top, bottom = rows // 2, rows // 2 + rows
     both[top:bottom, :columns] = image
     if saliency is not None:
-        _paint(image, saliency, strength)
+        image = _painted(levels, saliency, strength)
     both[top:bottom, columns:] = image
     _write(both, legend.lines, 2 * _unit(size))
     if legend.bar:
@@ -139,10 +142,16 @@ def _unit(size: tuple[int, int]) -> int:
     return max(min(size), max(size) // _SLENDER)
 
 
-def _levels(grey: Grey, rows: int, columns: int) -> npt.NDArray[np.uint8]:
+def eight_bits(grey: Grey) -> Levels:
+    """Round the grey values of a picture to 256 levels, of which every drawing is made."""
     levels = np.empty(grey.shape, dtype=np.uint8)
     for part in strips(grey):
-        levels[part] = cv2.convertScaleAbs(grey[part], alpha=255.0)
+        levels[part] = cv2.convertScaleAbs(grey[part], alpha=_WHITEST)
+    return levels
+
+
+def _levels(grey: Grey, rows: int, columns: int) -> Levels:
+    levels = eight_bits(grey)
     if levels.shape == (rows, columns):
         return levels
     shrinks = rows <= levels.shape[0] and columns <= levels.shape[1]
@@ -150,21 +159,30 @@ def _levels(grey: Grey, rows: int, columns: int) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.resize(levels, (columns, rows), interpolation=method), dtype=np.uint8)
 
 
-def _coloured(levels: npt.NDArray[np.uint8]) -> Picture:
+def _coloured(levels: Levels) -> Picture:
     return np.asarray(cv2.cvtColor(levels, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
 
 
-def _paint(image: Picture, saliency: npt.NDArray[np.float32], strength: float) -> None:
-    """Lay the heat map over a picture, a strip at a time: what is between them is four as large."""
-    rows, columns = image.shape[:2]
+def _painted(levels: Levels, saliency: npt.NDArray[np.float32], strength: float) -> Picture:
+    """Make a picture with the heat map over it, in strips from the bottom to the top.
+
+    Heat takes more memory than the picture: what is painted of it is given back.
+    """
+    rows, columns = levels.shape
     heat = cv2.resize(saliency, (columns, rows), interpolation=cv2.INTER_CUBIC)
     np.clip(heat, 0.0, 1.0, out=heat)
     table = heat_colours().reshape(-1, 1, 3)
-    for start in range(0, rows, _STRIP):
-        strip, part = image[start : start + _STRIP], heat[start : start + _STRIP]
-        colours = cv2.applyColorMap(cv2.convertScaleAbs(part, alpha=255.0), table)
+    image = np.empty((rows, columns, 3), dtype=np.uint8)
+    for start in reversed(range(0, rows, _STRIP)):
+        strip, part = levels[start : start + _STRIP], heat[start:]
+        colours = cv2.applyColorMap(cv2.convertScaleAbs(part, alpha=_WHITEST), table)
         opacity = part * np.float32(strength)
-        strip[:] = cv2.blendLinear(colours, strip, opacity, 1 - opacity)
+        image[start : start + _STRIP] = cv2.blendLinear(
+            colours, _coloured(strip), opacity, 1 - opacity
+        )
+        del part
+        heat.resize((start, columns))
+    return image
 
 
 def _write(image: Picture, lines: Sequence[Line], unit: int) -> int:

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, SecondaryCaptureImageStorage
 
-from pacs_ai.dicom.writing import part10
+from pacs_ai.dicom.writing import part10, part10_pieces
 
 TEXT = st.text(
     st.characters(blacklist_categories=("Cs", "Cc"), blacklist_characters="\\"), max_size=20
@@ -80,6 +80,16 @@ def test_any_text_and_number_is_written_as_pydicom_does(
     ds = dataset()
     ds.StudyDescription, ds.TextValue, ds.GraphicData = short, long, numbers
     assert part10(ds) == by_pydicom(ds)
+
+
+def test_pixels_are_a_piece_of_their_own_and_not_copied() -> None:
+    ds = everything()
+    ds.PixelData = bytes(2 << 20)
+    ds["PixelData"].VR = "OB"
+    pieces = part10_pieces(ds)
+    assert len(pieces) <= 3
+    assert any(piece is ds.PixelData for piece in pieces)
+    assert b"".join(pieces) == by_pydicom(ds)
 
 
 def test_writing_does_not_change_what_is_written() -> None:

@@ -111,7 +111,7 @@ def _kept(node: FlowContext, number: int, changes: dict[str, object]) -> StoredR
     values: dict[str, object] = {"kind": "capture", "sop_class_uid": SC, **changes}
     result = made(number, **values)
     content = _dicom(result.sop_class_uid, result.sop_instance_uid)
-    path = node.spool.write_result(content, ".dcm")
+    path = node.spool.write_result([content], ".dcm")
     digest = digest_of(content)
     return replace(result, path=path, bytes=len(content), digest=digest)
 

@@ -21,7 +21,7 @@ DAY = 24 * 3600
 
 def analysed(context: FlowContext, model: ModelIdentity, *send_to: str) -> StoredResult:
     """Route the study, and let a job make one result of it."""
-    path = context.spool.write_result(b"a result", ".dcm")
+    path = context.spool.write_result([b"a result"], ".dcm")
     made = StoredResult(
         "report", 1, "1.2", "2.25.1", "2.25.2", path, "00" * 32, send_to, fresh=True
     )
@@ -77,7 +77,7 @@ def test_a_result_made_again_after_that_has_its_file_again(
     made = analysed(context, MODEL)
     later(clock, 8)
     retain(context)
-    path = context.spool.write_result(b"made again", ".dcm")
+    path = context.spool.write_result([b"made again"], ".dcm")
     again = StoredResult("report", 1, "1.2", "2.25.1", "2.25.2", path, "11" * 32, (), fresh=True)
     with context.write() as transaction:
         before = results.find(transaction, made.sop_instance_uid)
@@ -93,7 +93,7 @@ def test_a_result_made_again_after_that_has_its_file_again(
 @pytest.mark.usefixtures("received")
 def test_a_result_without_a_row_is_removed_at_the_next_start(context: FlowContext) -> None:
     made = analysed(context, MODEL)
-    stray = context.spool.write_result(b"its worker was killed", ".hl7")
+    stray = context.spool.write_result([b"its worker was killed"], ".hl7")
     restart(context, Arrivals())
     assert context.spool.result_paths() == {made.path}
     assert not context.spool.path_of(stray).exists()

@@ -39,7 +39,8 @@ def test_the_aspect_is_kept_and_the_image_centred() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "columns"), [(600, 500), (777, 333), (301, 999), (640, 501), (601, 512), (150, 90)]
+    ("rows", "columns"),
+    [(600, 500), (777, 333), (301, 999), (640, 501), (601, 512), (150, 90), (1024, 768)],
 )
 @pytest.mark.parametrize("name", IDS)
 def test_a_large_image_is_resized_by_strips_with_the_same_bits(
