@@ -78,6 +78,8 @@ class Book:
         Machine and software, by what is described.
     model
         Name and version of the model, and the settings of ``[engine]`` that are not the defaults.
+    runtime
+        What computed the network: library, version, device and precision.
     sent
         What kind of study was sent.
     studies
@@ -91,6 +93,7 @@ class Book:
     at: datetime
     machine: Mapping[str, str]
     model: str
+    runtime: str
     sent: str
     studies: Sequence[MeasuredStudy]
     burst: Burst

@@ -26,7 +26,12 @@ def tables(book: Book) -> list[Table]:
         (stage, *(f"{value:,.1f}" for value in values), STAGES[stage])
         for stage, values in book.percentiles().items()
     ]
-    measured_on = {**book.machine, "model": book.model, "sent": book.sent}
+    measured_on = {
+        **book.machine,
+        "model": book.model,
+        "runtime": book.runtime,
+        "sent": book.sent,
+    }
     memory = {name: f"{peak:,.0f}" for name, peak in book.peak_mb.items()}
     return [
         ("Measured on", ("what", "is"), [*measured_on.items()]),
@@ -90,6 +95,7 @@ def as_record(book: Book) -> dict[str, object]:
         "at": book.at.isoformat(),
         "machine": dict(book.machine),
         "model": book.model,
+        "runtime": book.runtime,
         "sent": book.sent,
         "studies": len(book.studies),
         "stages_ms": {

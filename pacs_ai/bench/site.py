@@ -21,6 +21,8 @@ from pacs_ai.config import Config, ModelEntry
 from pacs_ai.demo.processes import HOST, NODE_TITLE, Process
 from pacs_ai.errors import ModelError, PacsAIError, StateError
 from pacs_ai.model.bundle import ModelBundle, load_bundle
+from pacs_ai.model.network import ComputedBy
+from pacs_ai.model.providers import provider_of
 from pacs_ai.net.scu import client
 from pacs_ai.net.scu.client import PeerAddress
 from pacs_ai.phantom import Modality, write_phantom_study
@@ -81,9 +83,11 @@ def bench_site(config: Config, model: ModelEntry, studies: int, say: Say) -> Boo
         measured = run.one_after_another(studies, say)
         burst = run.burst(min(BURST, studies), say)
         peaks = peak_memory(node.popen.pid)
+    served = provider_of(config.engine.runtime, config.engine.device)(bundle, 1).computed_by
     images = len(phantom.files)
     sent = f"{modality}, generated, {images} image{'s' * (images > 1)} a study"
-    return Book(at, machine(), _described(bundle, config), sent, measured, burst, peaks)
+    described = _described(bundle, config)
+    return Book(at, machine(), described, _said(served), sent, measured, burst, peaks)
 
 
 @contextlib.contextmanager
@@ -121,6 +125,11 @@ def _modality(bundle: ModelBundle) -> Modality:
         f"the model takes {', '.join(taken)}: studies of {', '.join(get_args(Modality))} can be"
         " generated"
     )
+
+
+def _said(served: ComputedBy) -> str:
+    """Name runtime, version, device and precision; say so where they are not those asked for."""
+    return f"{served}, instead of {served.instead_of}" if served.instead_of else str(served)
 
 
 def _described(bundle: ModelBundle, config: Config) -> str:

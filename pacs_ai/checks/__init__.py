@@ -12,7 +12,7 @@ from pacs_ai.checks.rules import rules
 from pacs_ai.checks.storage import database, spool
 from pacs_ai.checks.tls import expiry, peers
 from pacs_ai.config import Config
-from pacs_ai.errors import ConfigError
+from pacs_ai.errors import ConfigError, StorageError
 
 __all__ = ["Finding", "Severity", "check_start", "findings"]
 
@@ -57,6 +57,8 @@ def check_start(config: Config) -> list[Finding]:
     ------
     ConfigError
         Naming everything that is wrong, and what to do.
+    PrecisionRefused
+        The same, if all that is wrong is a network of eight bits that is not served.
     StorageError
         The same, if all that is wrong may pass without anybody's help: a database server that does
         not answer yet.
@@ -64,7 +66,7 @@ def check_start(config: Config) -> list[Finding]:
     found = list(findings(config))
     failed = [one for one in found if one.severity is Severity.ERROR]
     if failed:
-        lasting = [one for one in failed if one.error is ConfigError]
-        error = (lasting or failed)[0].error
+        lasting = {one.error for one in failed} - {StorageError} or {StorageError}
+        error = lasting.pop() if len(lasting) == 1 else ConfigError
         raise error("; ".join(f"{one.text}: {one.remedy}" for one in failed))
     return [one for one in found if one.severity is Severity.WARNING]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pacs_ai.errors import ConfigError, PacsAIError, StorageError
+from pacs_ai.errors import ConfigError, PacsAIError, PrecisionRefused, StorageError
 
 
 class Severity(StrEnum):
@@ -55,5 +55,5 @@ def guarded(name: str, remedy: str, check: Callable[[], Finding]) -> Finding:
     try:
         return check()
     except PacsAIError as error:
-        passing = isinstance(error, StorageError)
-        return wrong(name, error.message, remedy, StorageError if passing else ConfigError)
+        own = (kind for kind in (StorageError, PrecisionRefused) if isinstance(error, kind))
+        return wrong(name, error.message, remedy, next(own, ConfigError))

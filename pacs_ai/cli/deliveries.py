@@ -97,5 +97,5 @@ def retry(
 def cancel(ids: Reference, *, node_to_open: NodeToOpen) -> None:
     """Cancel deliveries that are PENDING, WAITING or FAILED."""
     with node_to_open as node:
-        operate.cancel_deliveries(node, ids)
-    print(f"{len(ids)} cancelled")
+        cancelled = operate.cancel_deliveries(node, ids)
+    print(f"{len(cancelled)} cancelled")

@@ -10,9 +10,11 @@ from pacs_ai.cli.models_change import add_model, remove_model
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, group, read_config
 from pacs_ai.cli.tables import Record, show_records
 from pacs_ai.config import Config, ModelEntry
+from pacs_ai.config.sections import Engine
 from pacs_ai.errors import ModelError
 from pacs_ai.model.bundle import ModelBundle, load_bundle, shipped_bundles
-from pacs_ai.model.installed import missing
+from pacs_ai.model.network import ComputedBy
+from pacs_ai.model.onnxruntime_provider import onnx_cpu
 from pacs_ai.model.providers import provider_of
 from pacs_ai.model.verify import verify_bundle
 
@@ -89,26 +91,42 @@ def _listed(name: str, entry: ModelEntry, config: Config) -> Record:
         bundle = load_bundle(entry.bundle, entry.sha256, config.bundles.trusted_keys)
     except ModelError as error:
         return _record(name, entry, config, None, f"{error.code}: {error.message}")
+    try:
+        computed_by = _computed_by(bundle, config)
+    except ModelError as error:
+        return _record(name, entry, config, bundle, f"{error.code}: {error.message}")
     state = "files in order"
-    if fault := missing(config.engine.runtime, config.engine.device):
-        state += f"; {fault}; ONNX Runtime on the processor takes the place"
-    return _record(name, entry, config, bundle, state)
+    if computed_by is not None and computed_by.instead_of:
+        state += f"; {computed_by.instead_of}; ONNX Runtime on the processor takes the place"
+    return _record(name, entry, config, bundle, state, computed_by)
+
+
+def _computed_by(bundle: ModelBundle, config: Config) -> ComputedBy | None:
+    """Load a network to learn what computes it; None if only the default can."""
+    provider = provider_of(config.engine.runtime, config.engine.device)
+    return None if provider is onnx_cpu else provider(bundle, 1).computed_by
 
 
 def _verified(name: str, entry: ModelEntry, config: Config) -> Record:
     """Check a model; its state is ok, or the first problem."""
     provider = provider_of(config.engine.runtime, config.engine.device)
-    bundle, checks = verify_bundle(
-        entry.bundle, entry.sha256, provider, config.bundles.trusted_keys
-    )
-    state = next((check.said for check in checks if not check.ok), "ok")
-    record = _record(name, entry, config, bundle, state)
-    return {**record, "checks": [asdict(check) for check in checks]}
+    found = verify_bundle(entry.bundle, entry.sha256, provider, config.bundles.trusted_keys)
+    state = next((check.said for check in found.checks if not check.ok), "ok")
+    record = _record(name, entry, config, found.bundle, state, found.computed_by)
+    return {**record, "checks": [asdict(check) for check in found.checks]}
 
 
 def _record(
-    name: str, entry: ModelEntry, config: Config, bundle: ModelBundle | None, state: str
+    name: str,
+    entry: ModelEntry,
+    config: Config,
+    bundle: ModelBundle | None,
+    state: str,
+    computed_by: ComputedBy | None = None,
 ) -> Record:
+    """Describe a model; the runtime is that of the configuration, or what takes its place."""
+    replaced = computed_by is not None and computed_by.instead_of
+    engine = Engine() if replaced else config.engine
     identity = bundle.identity if bundle is not None else None
     report = bundle.quantisation if bundle is not None else None
     return {
@@ -122,7 +140,7 @@ def _record(
         "loses": report.summary if report else "",
         "quantisation": report.model_dump() if report else None,
         "configured": name in config.models,
-        "runtime": f"{config.engine.runtime} on {config.engine.device}",
+        "runtime": f"{engine.runtime} on {engine.device}",
         "folder": str(bundle.folder) if bundle else entry.bundle,
         "state": state,
     }

@@ -101,11 +101,11 @@ def _file(config: Path | None) -> Path:
 
 
 def _verified(bundle: str, config: Config) -> ModelBundle:
-    found, checks = verify_bundle(bundle, trusted_keys=config.bundles.trusted_keys)
-    failed = [check.said for check in checks if not check.ok]
-    if found is None or failed:
+    found = verify_bundle(bundle, trusted_keys=config.bundles.trusted_keys)
+    failed = [check.said for check in found.checks if not check.ok]
+    if found.bundle is None or failed:
         raise ModelError(f"{bundle} is not added: {'; '.join(failed)}")
-    return found
+    return found.bundle
 
 
 def _waiting(config: Config, name: str) -> int:

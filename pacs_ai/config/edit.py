@@ -7,9 +7,10 @@ both texts: nothing but the sections concerned may differ.
 import json
 import re
 import tomllib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from pacs_ai.config.schema import DEFAULT_MODELS
 from pacs_ai.errors import ConfigError
 
 _HEADER = re.compile(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(#.*)?")
@@ -17,6 +18,9 @@ _HEADER = re.compile(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(#.*)?")
 
 def with_model(text: str, name: str, bundle: str, sha256: str) -> str:
     """Add ``[models.NAME]`` at the end.
+
+    A file without models has the one of `Config`, and rules may use it. So that they still can, it
+    is written out.
 
     Raises
     ------
@@ -27,9 +31,13 @@ def with_model(text: str, name: str, bundle: str, sha256: str) -> str:
     models = wanted.setdefault("models", {})
     if name in models:
         raise ConfigError(f"the configuration has a model {name!r} already")
-    models[name] = {"bundle": bundle, "sha256": sha256}
-    values = "".join(f"{key} = {json.dumps(value)}\n" for key, value in models[name].items())
-    return _checked(f"{text.rstrip()}\n\n[models.{_key(name)}]\n{values}", wanted)
+    added = (
+        {} if models else {key: {"bundle": entry.bundle} for key, entry in DEFAULT_MODELS.items()}
+    )
+    added[name] = {"bundle": bundle, "sha256": sha256}
+    models |= added
+    sections = [f"[models.{_key(key)}]\n{_lines(entry)}" for key, entry in added.items()]
+    return _checked("\n\n".join([text.rstrip(), *sections]) + "\n", wanted)
 
 
 def without_model(text: str, name: str, rules: Collection[str]) -> str:
@@ -82,6 +90,10 @@ def _checked(text: str, wanted: dict[str, Any]) -> str:
     if found != wanted:
         raise ConfigError("the configuration file cannot be changed safely: change it by hand")
     return text
+
+
+def _lines(values: Mapping[str, str]) -> str:
+    return "\n".join(f"{key} = {json.dumps(value)}" for key, value in values.items())
 
 
 def _key(name: str) -> str:

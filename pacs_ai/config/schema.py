@@ -71,6 +71,10 @@ class ModelEntry(Section):
     """Pins the weights; another file is refused."""
 
 
+DEFAULT_MODELS = {"demo": ModelEntry(bundle="demo")}
+"""The models of a configuration that names none."""
+
+
 class Rule(Section):
     """``[[rules]]``: which model sees a study, and where its results go."""
 
@@ -114,7 +118,7 @@ class Config(Section):
     results: Results = Results()
     bundles: Bundles = Bundles()
     peers: dict[str, PeerSection] = Field({})
-    models: dict[str, ModelEntry] = Field({"demo": ModelEntry(bundle="demo")})
+    models: dict[str, ModelEntry] = Field(dict(DEFAULT_MODELS))
     rules: tuple[Rule, ...] = (Rule(name="everything", model="demo"),)
 
     @model_validator(mode="after")

@@ -126,7 +126,8 @@ def select_images(headers: Sequence[InstanceHeader], wanted: InputRules) -> Sele
     one with original images, then the lower series number. Images of it that lie in another
     direction than nearly all others are left out. Of other modalities every fitting image is taken.
     Then ``wanted.images`` chooses of the slices, and of the frames of each other multi-frame image.
-    Beside these, what has lost its pixels is listed too, last: who decodes it finds and counts it.
+    What has lost its pixels is chosen in the same way, and listed last: who decodes it finds and
+    counts it.
 
     Parameters
     ----------
@@ -162,41 +163,59 @@ def select_images(headers: Sequence[InstanceHeader], wanted: InputRules) -> Sele
     best = max(series.values(), key=_rank, default=[])
     odd = _odd_frames(best)
     kept = [header for header in best if len(odd[header.sop_instance_uid]) < header.frames]
+    lost, apart = _lost(best, broken)
     slices: list[Run] = [
         (header, _without(header.frames, odd[header.sop_instance_uid]))
-        for header in sort_slices(kept)
+        for header in _sequence(kept, lost, wanted.images)
     ]
-    alone: list[Run] = [(header, range(1, header.frames + 1)) for header in sort_slices(single)]
-    rest: list[Run] = [(header, range(1, header.frames + 1)) for header in _beside(best, broken)]
+    alone = [_whole(header) for header in (*sort_slices(single), *apart)]
     runs = [run for one in alone for run in chosen_runs([one], wanted.images)]
-    runs += chosen_runs(slices, wanted.images) + rest
+    runs = sorted([*runs, *chosen_runs(slices, wanted.images)], key=_broken_last)
     return Selection(
         frames=tuple(spread_frames(runs, wanted.max_images)),
         other_orientation=tuple(
             (h, odd[h.sop_instance_uid]) for h in best if odd[h.sop_instance_uid]
         ),
         thinned=max(0, count_frames(runs) - wanted.max_images),
-        passed_over=count_frames([*alone, *slices, *rest]) - count_frames(runs),
+        passed_over=count_frames([*alone, *slices]) - count_frames(runs),
         other_series=max(0, len(series) - 1),
         series=best[0].series_instance_uid if best else "",
     )
 
 
-def _beside(
+def _lost(
     series: Sequence[InstanceHeader], broken: Sequence[InstanceHeader]
-) -> list[InstanceHeader]:
-    """List the broken images that a reader would miss: slices of other series are not."""
+) -> tuple[list[InstanceHeader], list[InstanceHeader]]:
+    """Return the broken images that a reader would miss: those of the series, and all others.
+
+    Broken slices of other series are left out.
+    """
     chosen = {header.series_instance_uid for header in series}
-    return sorted(
-        (
-            header
-            for header in broken
-            if header.modality not in VOLUME_MODALITIES
-            or not chosen
-            or header.series_instance_uid in chosen
-        ),
-        key=_number,
-    )
+    lost, apart = [], []
+    for header in broken:
+        if header.modality not in VOLUME_MODALITIES or not chosen:
+            apart.append(header)
+        elif header.series_instance_uid in chosen:
+            lost.append(header)
+    return lost, apart
+
+
+def _sequence(
+    kept: Sequence[InstanceHeader], lost: Sequence[InstanceHeader], images: ImageChoice
+) -> list[InstanceHeader]:
+    """Order a series; where the model is shown a part of it, its broken slices keep their place."""
+    if images == ALL_IMAGES:
+        return [*sort_slices(kept), *lost]
+    return sort_slices([*kept, *lost])
+
+
+def _whole(header: InstanceHeader) -> Run:
+    return header, range(1, header.frames + 1)
+
+
+def _broken_last(run: Run) -> tuple[bool, tuple[int, str]]:
+    header, _ = run
+    return (False, (0, "")) if has_image(header) else (True, _number(header))
 
 
 def _odd_frames(series: Sequence[InstanceHeader]) -> dict[str, Sequence[int]]:

@@ -35,6 +35,7 @@ from pacs_ai.flow.store_results import (
 )
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.model.predict import Classifier
+from pacs_ai.results.kinds import NEED_HEAT_MAPS
 from pacs_ai.store import identities, instances, jobs, observations
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Instance, Job, Study
@@ -171,12 +172,22 @@ def _log_missing(job: Job, analysis: Analysis[StoredResult]) -> None:
     if error is not None:
         _log.warning("job rejected", job=job.id, error=error.code, reason=error.message)
     else:
-        for kind, fault in analysis.results.failed.items():
+        _log_faults(job, analysis)
+    for kind, fault in analysis.refusals.failed.items():
+        _log.error("no report of a rejected job", job=job.id, kind=kind, error=fault.code)
+
+
+def _log_faults(job: Job, analysis: Analysis[StoredResult]) -> None:
+    """Log which kinds were not made; that a model has no heat maps is no fault."""
+    reason = analysis.predicted.prediction.model.unexplained if analysis.predicted else ""
+    hidden = [kind for kind in analysis.results.failed if reason and kind in NEED_HEAT_MAPS]
+    if hidden:
+        _log.info("results of heat maps left out", job=job.id, kinds=hidden, reason=reason)
+    for kind, fault in analysis.results.failed.items():
+        if kind not in hidden:
             _log.error(
                 "result not made", job=job.id, kind=kind, error=fault.code, reason=fault.message
             )
-    for kind, fault in analysis.refusals.failed.items():
-        _log.error("no report of a rejected job", job=job.id, kind=kind, error=fault.code)
 
 
 def _note_unusable(

@@ -71,3 +71,9 @@ class Provider(Protocol):
         DeviceUnavailable
             If the library or the device is not there.
         """
+
+
+def lacks_memory(error: BaseException | None) -> bool:
+    """Tell whether a library failed for want of memory: most say so in a text alone."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or "alloc" in said or "would require more" in said

@@ -8,7 +8,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as native
 
 from pacs_ai.errors import BundleInvalid, DeviceUnavailable, RuntimeFailed
 from pacs_ai.model.bundle import ModelBundle
-from pacs_ai.model.network import FEATURES, LOGITS, ComputedBy, Floats
+from pacs_ai.model.network import FEATURES, LOGITS, ComputedBy, Floats, lacks_memory
 from pacs_ai.model.quantisation import INT8
 
 CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
@@ -35,6 +35,7 @@ _FAILURES = (
     native.NoSuchFile,
     native.NotImplemented,
     native.RuntimeException,
+    MemoryError,
     RuntimeError,
     ValueError,
 )
@@ -136,4 +137,5 @@ def _session(
             provider_options=provider_options,
         )
     except _FAILURES as error:
-        raise BundleInvalid(f"the network of {bundle.folder} does not load") from error
+        why = ": it needs more memory than there is" if lacks_memory(error) else ""
+        raise BundleInvalid(f"the network of {bundle.folder} does not load{why}") from error

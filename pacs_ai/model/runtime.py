@@ -6,7 +6,7 @@ import numpy as np
 
 from pacs_ai.errors import BundleInvalid, RuntimeFailed
 from pacs_ai.model.bundle import ModelBundle
-from pacs_ai.model.network import FEATURES, LOGITS, ComputedBy, Floats, Provider
+from pacs_ai.model.network import FEATURES, LOGITS, ComputedBy, Floats, Provider, lacks_memory
 from pacs_ai.model.onnxruntime_provider import onnx_cpu
 from pacs_ai.model.providers import probe
 
@@ -72,7 +72,7 @@ class Runtime:
             logits, features = self._network.compute(x)
         else:
             logits, features = self._one_by_one(x)
-        if not (np.isfinite(logits).all() and np.isfinite(features).all()):
+        if not _finite(logits, features):
             raise RuntimeFailed("the network gave values that are not finite")
         return logits, features
 
@@ -89,10 +89,7 @@ class Runtime:
         if len(network.inputs) != 1 or not {LOGITS, FEATURES} <= set(network.outputs):
             raise BundleInvalid(f"the network must have one input and give {LOGITS}, {FEATURES}")
         noise = probe(bundle.input, _PROBE_IMAGES)
-        try:
-            logits, features = self.predict(noise)
-        except RuntimeFailed as error:
-            raise BundleInvalid("the network does not take the input of its manifest") from error
+        logits, features = self._first(noise)
         channels = bundle.class_weights.shape[1]
         if logits.shape != (_PROBE_IMAGES, classes) or features.ndim != 4:  # noqa: PLR2004 - n, h, w, k
             raise BundleInvalid(f"the network gives shapes {logits.shape}, {features.shape}")
@@ -105,6 +102,22 @@ class Runtime:
             bundle.self_test.check(self._logits, bundle.input, bundle.precision)
         self._takes_batches = self._same_in_a_batch(noise, logits, features)
         return hashlib.sha256(logits.tobytes() + features.tobytes()).hexdigest()
+
+    def _first(self, noise: Floats) -> tuple[Floats, Floats]:
+        """Compute images for the first time, and say why that fails if it does."""
+        try:
+            logits, features = self._one_by_one(noise)
+        except RuntimeFailed as error:
+            if lacks_memory(error.__cause__):
+                said = "the network needs more memory for an image than there is"
+                raise BundleInvalid(said) from error
+            raise BundleInvalid("the network does not take the input of its manifest") from error
+        if not _finite(logits, features):
+            raise BundleInvalid(
+                "the network gives values that are not finite for an image of noise: look at its "
+                "weights for values that are not numbers or too large"
+            )
+        return logits, features
 
     def _logits(self, x: Floats) -> Floats:
         return self.predict(x)[0]
@@ -120,3 +133,7 @@ class Runtime:
         except RuntimeFailed:
             return False
         return np.array_equal(together[0], logits) and np.array_equal(together[1], features)
+
+
+def _finite(*values: Floats) -> bool:
+    return all(bool(np.isfinite(one).all()) for one in values)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pacs_ai.errors import ModelError
 from pacs_ai.model.bundle import CARD, MANIFEST, ModelBundle, load_bundle
-from pacs_ai.model.network import Provider
+from pacs_ai.model.network import ComputedBy, Provider
 from pacs_ai.model.onnxruntime_provider import onnx_cpu
 from pacs_ai.model.runtime import Runtime
 
@@ -23,12 +23,24 @@ class Check:
     said: str
 
 
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What the checks of a bundle have found.
+
+    ``bundle`` is None if it does not even load, ``computed_by`` if its network does not.
+    """
+
+    bundle: ModelBundle | None
+    checks: tuple[Check, ...]
+    computed_by: ComputedBy | None
+
+
 def verify_bundle(
     folder_or_name: str | Path,
     sha256: str | None = None,
     provider: Provider = onnx_cpu,
     trusted_keys: Sequence[str] = (),
-) -> tuple[ModelBundle | None, tuple[Check, ...]]:
+) -> Verified:
     """Check a bundle.
 
     Parameters
@@ -40,23 +52,24 @@ def verify_bundle(
 
     Returns
     -------
-    tuple
-        The bundle, or None if it does not even load, and what was checked: ``manifest`` (with the
-        hashes of what is served), ``files`` (hashes of all the others), ``network`` (it takes and
-        gives what the manifest says, and its logits are its pooled features times the head, so
-        that heat maps are exact; the runtime that the configuration chooses computes it),
-        ``card``.
+    Verified
+        Its checks are ``manifest`` (with the hashes of what is served), ``files`` (hashes of all
+        the others), ``network`` (it takes and gives what the manifest says, and its logits are its
+        pooled features times the head, so that heat maps are exact; the runtime that the
+        configuration chooses computes it), ``card``.
     """
     try:
         bundle = load_bundle(folder_or_name, sha256, trusted_keys)
     except ModelError as error:
-        return None, (Check("manifest", ok=False, said=f"{error.code}: {error.message}"),)
-    return bundle, (
+        return Verified(None, (_failed("manifest", error),), None)
+    network, computed_by = _network(bundle, provider)
+    checks = (
         Check("manifest", ok=True, said=f"sha256 {bundle.manifest_sha256[:12]}"),
         _files(bundle),
-        _network(bundle, provider),
+        network,
         _card(bundle),
     )
+    return Verified(bundle, checks, computed_by)
 
 
 def _files(bundle: ModelBundle) -> Check:
@@ -81,15 +94,19 @@ def _digest(path: Path) -> str:
     return found.hexdigest()
 
 
-def _network(bundle: ModelBundle, provider: Provider) -> Check:
+def _failed(name: str, error: ModelError) -> Check:
+    return Check(name, ok=False, said=f"{error.code}: {error.message}")
+
+
+def _network(bundle: ModelBundle, provider: Provider) -> tuple[Check, ComputedBy | None]:
     try:
         computed_by = Runtime(bundle, provider=provider).computed_by
     except ModelError as error:
-        return Check("network", ok=False, said=f"{error.code}: {error.message}")
-    if reason := computed_by.instead_of:
-        return Check("network", ok=False, said=f"{computed_by} takes the place of {reason}")
+        return _failed("network", error), None
     said = f"its logits are its features times the head; {computed_by} computes it"
-    return Check("network", ok=True, said=said)
+    if reason := computed_by.instead_of:
+        said = f"{computed_by} takes the place of {reason}"
+    return Check("network", ok=not computed_by.instead_of, said=said), computed_by
 
 
 def _card(bundle: ModelBundle) -> Check:

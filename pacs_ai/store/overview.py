@@ -97,7 +97,8 @@ def current_deliveries(line: StudyLine) -> list[tuple[Delivery, Result]]:
 def seconds_to_result(line: StudyLine) -> float | None:
     """Return the seconds from the last image to the last delivered result or finished job.
 
-    None while work on the newest revision is left, or has failed.
+    None while work on the newest revision is left, or has failed, and where an image came after the
+    end: one that puts the study into CONFLICT begins no revision.
     """
     done = current_jobs(line)
     sent = current_deliveries(line)
@@ -107,7 +108,7 @@ def seconds_to_result(line: StudyLine) -> float | None:
         return None
     ends = [delivery.stored_at for delivery, _ in sent] or [job.finished_at for job in done]
     known = [end for end in ends if end is not None]
-    if not known:
+    if not known or max(known) < line.study.last_received_at:
         return None
     return round((max(known) - line.study.last_received_at).total_seconds(), 2)
 

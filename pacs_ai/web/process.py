@@ -9,7 +9,7 @@ import sys
 
 from pacs_ai.errors import PacsAIError
 from pacs_ai.logs import get_logger
-from pacs_ai.memory import limit_arenas
+from pacs_ai.memory import limit_malloc
 from pacs_ai.node import child_process
 from pacs_ai.node.priority import WEB_NICENESS, give_way
 from pacs_ai.node.wakeup_link import connect_daemon
@@ -23,7 +23,7 @@ def main() -> int:
     """Serve until the daemon says to stop, or is gone."""
     child = child_process.set_up()
     give_way(WEB_NICENESS)
-    limit_arenas()
+    limit_malloc()
     try:
         context = node_context(child.config, owner=child.owner)
         connect_daemon(context.engine.wakeups, child.wakeups)

@@ -152,6 +152,12 @@ def test_a_bundle_without_a_run_is_compared_by_its_own_decisions(tmp_path: Path)
     assert report is not None
     assert (report.split, report.truth) == ("folder", "decisions")
     assert report.images + found["calibration_images"] > 2 * 50
+    card = Path(found["bundle"], "MODEL_CARD.md").read_text(encoding="utf-8")
+    title, _, text = card.partition("\n")
+    assert title.endswith(load_bundle(found["bundle"]).identity.version)
+    assert text.startswith((SHIPPED / "demo" / "MODEL_CARD.md").read_text().partition("\n")[2])
+    assert f"{report.images} images without labels" in text
+    assert f"a probability: {report.probability_difference:.3g}" in text
     with pytest.raises(DataError, match="50 are needed"):
         quantise_folder(folder, [tmp_path / "images" / "study00000"], lambda _: None)
 

@@ -2,7 +2,6 @@
 
 import json
 import time
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,8 +14,6 @@ import numpy.typing as npt
 from pacs_ai.errors import PrecisionRefused
 from pacs_ai.files import atomic_write
 from pacs_ai.model.bundle import (
-    CARD,
-    MANIFEST,
     METRICS,
     NETWORK,
     OUTLIER,
@@ -28,9 +25,15 @@ from pacs_ai.statistics.bootstrap import interval
 from pacs_ai.statistics.figures import OVERALL, draw_figures
 from pacs_ai.statistics.metrics import Floats
 from training.bundle.compress import to_float16
-from training.bundle.manifest import write_manifest
 from training.bundle.precision import run_original
-from training.bundle.smaller import MOST_COMPARED, evenly, write_int8, write_smaller
+from training.bundle.smaller import (
+    COST_TITLE,
+    MOST_COMPARED,
+    add_to_card,
+    evenly,
+    write_int8,
+    write_smaller,
+)
 from training.data.read import load_images
 from training.data.samples import Dataset, Sample
 from training.evaluate.network import ServedNetwork
@@ -214,19 +217,16 @@ def _row(variant: Variant, original: Variant, milliseconds: float) -> dict[str, 
 
 
 def _add_cost_to_card(folder: Path, row: dict[str, Any]) -> None:
-    """Add the cost of the smaller network to the card, and write the hashes again."""
+    """Add the cost of the smaller network to the card."""
     lines = [
         f"- {name.replace('_', ' ')}: {value(row['figures'][name])}, difference "
         f"{value(row['cost'][name], sign=True)} ({span(row['cost'][name], sign=True)})"
         for name in JUDGED
     ]
-    said = (
-        f"\n## What this smaller network costs\nThe figures above are those of the network in "
-        f"float32. This one is its {row['name']} form: {row['mebibytes']:g} MiB; on the same test "
-        "split:\n\n" + "\n".join(lines) + "\n"
+    add_to_card(
+        folder,
+        f"{COST_TITLE}\nThe figures above are those of the network in float32. This one is its "
+        f"{row['name']} form: {row['mebibytes']:g} MiB; on the same test split:\n\n"
+        + "\n".join(lines)
+        + "\n",
     )
-    with (folder / CARD).open("a", encoding="utf-8") as card:
-        card.write(said)
-    values = tomllib.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    write_manifest(folder, values)
-    load_bundle(folder)

@@ -13,7 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from pacs_ai.errors import PrecisionRefused
-from pacs_ai.model.bundle import CARD, HEAD, MANIFEST, METRICS, NETWORK, OUTLIER, ModelBundle
+from pacs_ai.model.bundle import (
+    CARD,
+    HEAD,
+    MANIFEST,
+    METRICS,
+    NETWORK,
+    OUTLIER,
+    ModelBundle,
+    load_bundle,
+)
 from pacs_ai.model.manifest import FORMAT
 from pacs_ai.model.quantisation import INT8, QuantisationReport, precision_of
 from pacs_ai.model.reference import REFERENCE
@@ -26,6 +35,9 @@ from training.run.disk import draft_of
 
 T = TypeVar("T")
 LimitOf = Callable[[Path], float]
+
+COST_TITLE = "## What this smaller network costs"
+"""Title of the section that the model card of a smaller bundle has besides that of the original."""
 
 MOST_COMPARED = 1000
 """The largest number of images on which two networks are compared."""
@@ -114,6 +126,7 @@ def write_smaller(
         for kept in (HEAD, OUTLIER, METRICS, CARD):
             if (original.folder / kept).exists():
                 shutil.copyfile(original.folder / kept, draft / kept)
+        _retitle(draft / CARD, original, values["version"])
         (draft / NETWORK).write_bytes(network)
         if original.reference is not None:
             own = original.reference.of_network(hashlib.sha256(network).hexdigest())
@@ -137,3 +150,25 @@ def _measured(original: ModelBundle, network: bytes, seen: Comparison) -> Quanti
             original, folder=Path(folder), identity=identity, precision=INT8, self_test=None
         )
         return compare_precision(original, smaller, seen)
+
+
+def _retitle(card: Path, original: ModelBundle, version: str) -> None:
+    """Put the new version into the title of a card, where that names the old one."""
+    if not card.is_file():
+        return
+    title, end, text = card.read_text(encoding="utf-8").partition("\n")
+    named = f"{original.identity.name} {original.identity.version}"
+    if title.endswith(named):
+        new = f"{title.removesuffix(named)}{original.identity.name} {version}"
+        card.write_text(new + end + text, encoding="utf-8")
+
+
+def add_to_card(folder: Path, section: str) -> None:
+    """Add a section to the model card of a bundle, if it has one, and write the hashes again."""
+    path = folder / CARD
+    if not path.is_file():
+        return
+    with path.open("a", encoding="utf-8") as card:
+        card.write(f"\n{section}")
+    write_manifest(folder, tomllib.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+    load_bundle(folder)

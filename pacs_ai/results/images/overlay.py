@@ -180,8 +180,7 @@ def _painted(levels: Levels, saliency: npt.NDArray[np.float32], strength: float)
         image[start : start + _STRIP] = cv2.blendLinear(
             colours, _coloured(strip), opacity, 1 - opacity
         )
-        del part
-        heat.resize((start, columns))
+        heat.resize((start, columns), refcheck=False)  # nobody looks at `part` any more
     return image
 
 

@@ -125,3 +125,17 @@ def test_sums_do_not_depend_on_the_limit(node: Installation) -> None:
     out = node.pacs_ai("studies", "list", "--limit", "1").out
     assert out.splitlines()[-1] == "pacs  1 STORED"
     assert node.pacs_ai("studies", "list", "--state", StudyState.CONFLICT).out == ""
+
+
+def test_no_seconds_where_an_image_came_after_the_result(node: Installation) -> None:
+    """It names another patient: the study is in CONFLICT, and its revision stays."""
+    node.study_with_result()
+    with node.database.write("test", NOW + timedelta(minutes=5)) as transaction:
+        add_instance(transaction, arrival(2), sender("another patient"))
+    [record] = json.loads(node.pacs_ai("studies", "list", "--json").out)
+    assert (record["state"], record["seconds"]) == ("CONFLICT", None)
+
+
+def test_a_delivery_that_is_named_twice_counts_once(node: Installation) -> None:
+    node.study_with_result(deliver=False)
+    assert node.pacs_ai("deliveries", "cancel", 1, 1).out == "1 cancelled\n"

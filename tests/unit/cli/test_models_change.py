@@ -50,6 +50,14 @@ def test_a_model_is_added_pinned_and_removed_again(file: Path, bundle: Path) -> 
     assert bundle.exists()
 
 
+def test_a_model_is_added_to_a_file_without_rules(file: Path, bundle: Path) -> None:
+    file.write_text(file.read_text().partition("[models.demo]")[0])
+    assert run("add", bundle, "--name", "second", "--config", file) == 0
+    config = load_config(file)
+    assert set(config.models) == {"demo", "second"}
+    assert [rule.model for rule in config.rules] == ["demo"]
+
+
 def test_a_bundle_that_is_not_in_order_changes_nothing(
     file: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

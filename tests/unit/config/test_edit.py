@@ -1,7 +1,10 @@
 """One section of the configuration file changes, and everything else stays."""
 
+import tomllib
+
 import pytest
 
+from pacs_ai.config import Config
 from pacs_ai.config.edit import with_model, without_model
 from pacs_ai.errors import ConfigError
 
@@ -43,6 +46,16 @@ def test_a_model_is_added_at_the_end() -> None:
     assert '[models."two words"]' in with_model(TEXT, "two words", "/m", "0" * 64)
     with pytest.raises(ConfigError, match="already"):
         with_model(changed, "bone", "/m", "0" * 64)
+
+
+def test_where_the_file_has_no_models_the_shipped_one_stays() -> None:
+    """Rules, and the rule of a file without rules, name a model that only the defaults have."""
+    for text in ('[node]\nae_title = "AI"\n', '[[rules]]\nname = "all"\nmodel = "demo"\n'):
+        changed = with_model(text, "bone", "/m/bone", "0" * 64)
+        assert changed.startswith(f'{text}\n[models.demo]\nbundle = "demo"\n\n[models.bone]\n')
+        assert [rule.model for rule in Config.model_validate(tomllib.loads(changed)).rules] == [
+            "demo"
+        ]
 
 
 def test_a_model_and_its_rules_go_and_comments_stay() -> None:

@@ -52,6 +52,23 @@ def test_what_is_chosen_is_thinned_afterwards():
     assert all(n % 2 == 0 for n, _ in numbers(selection))
 
 
+@pytest.mark.parametrize(
+    ("lost", "listed", "unread"),
+    [(5, [3, 4, 6, 7], [5]), (1, [3, 4, 5, 6, 7], []), (9, [3, 4, 5, 6, 7], [])],
+)
+def test_a_slice_without_pixels_keeps_its_place_in_the_sequence(lost, listed, unread):
+    slices = [image(instance_number=n, has_pixels=n != lost) for n in range(1, 10)]
+    selection = select_images(slices[::-1], rules("central-5"))
+    assert numbers(selection) == [(n, 1) for n in (*listed, *unread)]
+    assert selection.passed_over == 4
+
+
+def test_of_a_movie_without_pixels_the_same_frames_are_missing_that_would_be_shown():
+    movies = [image(modality="MG", instance_number=n, frames=40, has_pixels=n > 1) for n in (1, 2)]
+    selection = select_images(movies, rules("central-2", "MG"))
+    assert numbers(selection) == [(2, 20), (2, 21), (1, 20), (1, 21)]
+
+
 def test_each_view_is_taken_and_of_each_movie_its_central_frames():
     films = [image(modality="MG", instance_number=n) for n in (1, 2)]
     movie = image(modality="MG", instance_number=3, frames=40)

@@ -16,7 +16,7 @@ from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.phantom import write_phantom_study
 from pacs_ai.results import build
 from pacs_ai.results.kinds import KINDS
-from tests.unit.flow.analysed import Patient, on_a_node
+from tests.unit.flow.analysed import Patient, demo, on_a_node
 
 Send = Callable[..., StoreAnswer]
 
@@ -106,3 +106,22 @@ def test_where_nothing_can_be_made_the_job_is_rejected(
     job = patient.analyse()
     assert (job.state, job.error_code) == (JobState.REJECTED, "INVALID_RESULT")
     assert [one.kind for one in patient.results()] == kinds
+
+
+def test_that_a_model_has_no_heat_maps_is_one_line_and_no_alarm(
+    node: Callable[[Rule], Patient],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kinds = (ResultKind.REPORT, ResultKind.REGION, ResultKind.MAP, ResultKind.SEG)
+    patient = node(RULE.model_copy(update={"results": kinds}))
+    identity = replace(demo().identity, unexplained="no mean of a feature map")
+    monkeypatch.setattr(demo(), "identity", identity)
+    capsys.readouterr()
+    job = patient.analyse()
+    assert (job.state, job.error_code) == (JobState.SUCCEEDED, "INVALID_RESULT")
+    assert [one.kind for one in patient.results()] == ["report"]
+    lines = capsys.readouterr().out.splitlines()
+    [told] = [line for line in lines if "no mean of a feature map" in line]
+    assert "results of heat maps left out" in told
+    assert not [line for line in lines if "error" in line.split("event")[0].lower()]

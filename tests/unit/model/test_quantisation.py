@@ -13,8 +13,10 @@ from onnx import TensorProto, helper, numpy_helper
 from pydicom.data import get_testdata_file
 
 from pacs_ai.cli import run
-from pacs_ai.errors import PrecisionRefused
+from pacs_ai.errors import PrecisionRefused, RuntimeDiffers
+from pacs_ai.model import providers
 from pacs_ai.model.bundle import load_bundle
+from pacs_ai.model.network import LoadedNetwork
 from pacs_ai.model.onnxruntime_provider import onnx_cpu
 from pacs_ai.model.quantisation import LIMITS, precision_of
 from pacs_ai.model.runtime import Runtime
@@ -182,8 +184,42 @@ def test_commands_show_the_figures_or_why_it_is_refused(
     manifest.write_text(manifest.read_text().replace("0.995", "0.9"))
     assert run(["models", "list", "--config", str(config)]) == 0
     assert "PRECISION_REFUSED" in capsys.readouterr().out
+    assert run(["config", "check", "--config", str(config)]) == 2
+    assert capsys.readouterr().err.startswith("pacs-ai: PRECISION_REFUSED: ")
+    assert run(["listen", "--port", "0", "--config", str(config)]) == 2
+    assert capsys.readouterr().err.startswith("pacs-ai: PRECISION_REFUSED: ")
     assert run(["doctor", "--config", str(config)]) == 1
     assert "heat maps correlate by 0.900, needed is 0.97" in capsys.readouterr().out
     image = get_testdata_file("CT_small.dcm")
     assert run(["infer", str(image), "--model", "small", "--config", str(config)]) == 2
     assert "PRECISION_REFUSED" in capsys.readouterr().err
+
+
+def test_the_list_names_what_computes_the_network(
+    bundle_with: Writer,
+    network: bytes,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def differs(*_: object) -> LoadedNetwork:
+        raise RuntimeDiffers("logits differ by 0.02")
+
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # the command line sets its own
+    config = tmp_path / "pacs-ai.toml"
+    config.write_text(
+        f'[storage]\nspool = "{tmp_path / "spool"}"\n[engine]\nruntime = "openvino"\n'
+        f'[models.small]\nbundle = "{bundle_with(section(network))}"\n'
+        '[[rules]]\nname = "all"\nmodel = "small"\n'
+    )
+    pytest.importorskip("openvino")
+    for command in ("list", "verify"):
+        with monkeypatch.context() as other:
+            other.setattr(providers, "openvino_cpu", differs)
+            run(["models", command, "--json", "--config", str(config)])
+        [record] = [one for one in json.loads(capsys.readouterr().out) if one["configured"]]
+        assert record["runtime"] == "onnxruntime on cpu"
+        assert "openvino on cpu: logits differ by 0.02" in record["state"]
+    assert run(["models", "list", "--json", "--config", str(config)]) == 0
+    shipped = [one for one in json.loads(capsys.readouterr().out) if not one["configured"]]
+    assert {one["runtime"] for one in shipped} == {"openvino on cpu"}

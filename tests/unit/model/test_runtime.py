@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from pacs_ai.errors import BundleInvalid, RuntimeFailed
@@ -47,6 +48,34 @@ def test_a_head_of_other_width_is_refused(write_bundle: Writer) -> None:
 def test_a_network_for_another_size_is_refused(write_bundle: Writer) -> None:
     folder = write_bundle(manifest=lambda text: text.replace("height = 16", "height = 32"))
     with pytest.raises(BundleInvalid, match="input"):
+        Runtime(load_bundle(folder))
+
+
+def test_weights_that_are_no_numbers_are_named(
+    write_bundle: Writer, small_network: onnx.ModelProto
+) -> None:
+    [kernel] = [one for one in small_network.graph.initializer if one.name == "kernel"]
+    broken = np.full(tuple(kernel.dims), np.nan, dtype=np.float32)
+    kernel.CopyFrom(onnx.numpy_helper.from_array(broken, "kernel"))
+    folder = write_bundle(network=small_network.SerializeToString())
+    with pytest.raises(BundleInvalid, match="values that are not finite"):
+        Runtime(load_bundle(folder))
+
+
+def test_a_network_that_needs_too_much_memory_is_named(
+    write_bundle: Writer, small_network: onnx.ModelProto
+) -> None:
+    """Its features get zeros all around, four terabytes of them."""
+    graph = small_network.graph
+    edges = np.array([0, 0, 0, 0, 0, 0, 2**19, 2**19], dtype=np.int64)
+    graph.initializer.append(onnx.numpy_helper.from_array(edges, "edges"))
+    [pool] = [node for node in graph.node if node.op_type == "GlobalAveragePool"]
+    graph.node.insert(
+        list(graph.node).index(pool), onnx.helper.make_node("Pad", ["active", "edges"], ["large"])
+    )
+    pool.input[0] = "large"
+    folder = write_bundle(network=small_network.SerializeToString())
+    with pytest.raises(BundleInvalid, match="more memory for an image than there is"):
         Runtime(load_bundle(folder))
 
 
