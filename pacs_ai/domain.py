@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pacs_ai.coverage import ALL_IMAGES, INCOMPLETE_ABOVE, NOTHING, Coverage, LeftOut
+from pacs_ai.prediction_sets import PredictionSets
 
 StudyId = NewType("StudyId", int)
 JobId = NewType("JobId", str)
@@ -204,6 +205,20 @@ class ModelIdentity:
     probe_sha256: str = ""  # of what it computes for a probe: other code, other bits
     images: str = ALL_IMAGES  # which of a sequence: see `pacs_ai.dicom.image_choice`
     unexplained: str = ""  # why the model has no heat maps; "" if it has them
+    sets: PredictionSets | None = None  # the answers that it cannot rule out, if it knows them
+
+    def decide(
+        self, index: int, chances: tuple[float, ...], *, incomplete: bool = False
+    ) -> Decision | None:
+        """Say what the probabilities of all classes mean for one class."""
+        verdict = self.classes[index].decide(chances[index], incomplete=incomplete)
+        decided = verdict in (Decision.PRESENT, Decision.ABSENT)
+        return Decision.UNDETERMINED if decided and self.doubt(index, chances) else verdict
+
+    def doubt(self, index: int, chances: tuple[float, ...]) -> str:
+        """Say why its prediction set leaves a finding undetermined; "" if it does not."""
+        told = self.sets if self.classes[index].positive else None
+        return "" if told is None else told.doubt(index, chances, self.classes[index].threshold)
 
 
 class HeatMaps(Protocol):
@@ -253,20 +268,6 @@ class Reservation:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a model says nothing of a study: a result too, without a score.
-
-    ``headers`` are those of all instances that could be read, at least one. ``code`` is the
-    error's (docs/operations.md), ``reason`` a sentence without patient data.
-    """
-
-    model: ModelIdentity
-    headers: tuple[InstanceHeader, ...]
-    code: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class StudyPrediction:
     """What the model says of a study: all analysed images and their aggregate.
 
@@ -290,8 +291,7 @@ class StudyPrediction:
 
     def decision(self, index: int) -> Decision | None:
         """Say what the study's probability of a class means; None for one not decided upon."""
-        spec = self.model.classes[index]
-        return spec.decide(self.probabilities[index], incomplete=self.coverage.incomplete)
+        return self.model.decide(index, self.probabilities, incomplete=self.coverage.incomplete)
 
     def positive_classes(self) -> tuple[int, ...]:
         """Return the indices of the classes that are present at their operating point."""

@@ -10,14 +10,9 @@ from typing import Generic, Protocol, TypeVar
 from pacs_ai.analysis.kept_frames import KeptFrames
 from pacs_ai.analysis.predict import Source, open_sources
 from pacs_ai.dicom.validate import check_dataset
-from pacs_ai.domain import (
-    REFUSALS,
-    ModelIdentity,
-    Refusal,
-    ResultKind,
-    StudyPrediction,
-)
+from pacs_ai.domain import REFUSALS, ModelIdentity, ResultKind, StudyPrediction
 from pacs_ai.errors import DataError, InvalidResult, PacsAIError, StorageError
+from pacs_ai.refusal import Refusal
 from pacs_ai.results.build import Built, BuiltResult, build_refusals, build_results
 from pacs_ai.results.common.context import ResultContext, own_result
 from pacs_ai.results.common.evidence import Evidence, evidence_of

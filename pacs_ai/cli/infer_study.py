@@ -137,15 +137,17 @@ def _findings(predicted: PredictedStudy) -> Record:
 
 
 def _classes(prediction: StudyPrediction) -> list[Record]:
-    records: list[Record] = []
-    for index, spec in enumerate(prediction.model.classes):
+    model, records = prediction.model, list[Record]()
+    for index, spec in enumerate(model.classes):
         probability = prediction.probabilities[index]
+        doubt = model.doubt(index, prediction.probabilities)
         records.append(
             {
                 "class": spec.name,
                 "probability": _part(probability),
                 "threshold": spec.threshold,
                 "decision": prediction.decision(index) or "",
+                **({} if model.sets is None else {"doubt": doubt}),
             }
         )
     return records

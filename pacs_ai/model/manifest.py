@@ -1,6 +1,6 @@
 """The keys of a bundle's ``model.toml``. An unknown key is an error."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -12,11 +12,15 @@ from pacs_ai.model.outlier import OutlierEntry
 from pacs_ai.model.quantisation import QuantisationReport
 from pacs_ai.model.reference import REFERENCE
 from pacs_ai.model.spec import InputSpec
+from pacs_ai.prediction_sets import AnswerKind, PredictionSets
 
 FIRST_FORMAT, FORMAT = 1, 2
 
 SELF_TEST = "selftest.npz"
 """The self-test sample of a bundle; see `pacs_ai.model.self_test`."""
+
+
+_Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class _Strict(BaseModel):
@@ -56,12 +60,32 @@ class ClassEntry(_Strict):
         return self
 
 
+class ConformalEntry(_Strict):
+    """Section ``[conformal]``: the limits of `PredictionSets`, a value for each class."""
+
+    confidence: float = Field(ge=0.5, lt=1.0)
+    answers: AnswerKind
+    lowest: tuple[_Probability, ...]
+    highest: tuple[_Probability, ...] = ()
+
+    def sets(self) -> PredictionSets:
+        """Return the limits as the node uses them."""
+        return PredictionSets.from_dict(self.model_dump())
+
+    def fault(self, classes: int) -> str:
+        """Say what is wrong for a model of so many classes, "" if nothing is."""
+        of_findings = classes if self.answers == "findings" else 0
+        fits = (len(self.lowest), len(self.highest)) == (classes, of_findings)
+        return "" if fits else "conformal needs a value for each class (highest: of findings only)"
+
+
 class Manifest(_Strict):
     """The whole of ``model.toml``.
 
     ``format`` is 1, or 2 with the keys that came later; a node that does not know the format of a
     bundle refuses it. ``aggregation`` combines the images of a study
-    (`pacs_ai.model.aggregation`). ``unexplained`` says why the model has no heat maps; "" if it has
+    (`pacs_ai.model.aggregation`). With ``conformal`` a finding is undetermined where its prediction
+    set does not hold one answer. ``unexplained`` says why the model has no heat maps; "" if it has
     them. ``temperature`` divides the logits before ``activation``. Without ``applicability`` and
     ``outlier`` no image is outside. ``incomplete_above`` is a share of a study's images: if more of
     them were not analysed, the study counts as incompletely analysed, and no finding counts as
@@ -82,6 +106,7 @@ class Manifest(_Strict):
     applicability: Applicability = EVERYTHING
     outlier: OutlierEntry | None = None
     incomplete_above: float = Field(default=INCOMPLETE_ABOVE, ge=0.0, le=1.0)
+    conformal: ConformalEntry | None = None
     quantisation: QuantisationReport | None = None
     classes: tuple[ClassEntry, ...] = Field(min_length=1)
     sha256: dict[str, str]
@@ -90,10 +115,13 @@ class Manifest(_Strict):
     def _format(self) -> Self:
         if self.format == FIRST_FORMAT and self._newer_keys():
             raise ValueError(f"{', '.join(self._newer_keys())}: these need format = {FORMAT}")
+        if self.conformal is not None and (wrong := self.conformal.fault(len(self.classes))):
+            raise ValueError(wrong)
         return self
 
     def identity(self, network_sha256: str, manifest_sha256: str) -> ModelIdentity:
         """Return what reports state about the model; its runtime is not known yet."""
+        sets = None if self.conformal is None else self.conformal.sets()
         return ModelIdentity(
             name=self.name,
             version=self.version,
@@ -109,9 +137,9 @@ class Manifest(_Strict):
                     code=Code(entry.code.value, entry.code.scheme, entry.code.meaning),
                     threshold=entry.threshold,
                     positive=entry.positive,
-                    undetermined=entry.undetermined,
+                    undetermined=_band(entry, index, sets),
                 )
-                for entry in self.classes
+                for index, entry in enumerate(self.classes)
             ),
             temperature=self.temperature,
             modalities=self.input.modalities,
@@ -119,6 +147,7 @@ class Manifest(_Strict):
             incomplete_above=self.incomplete_above,
             images=self.input.images,
             unexplained=self.unexplained,
+            sets=sets,
         )
 
     def _newer_keys(self) -> list[str]:
@@ -128,7 +157,17 @@ class Manifest(_Strict):
             "input.images": self.input.images != ALL_IMAGES,
             "input.eight_bits": self.input.full_range,
             "unexplained": bool(self.unexplained),
+            "conformal": self.conformal is not None,
             f"sha256 of {SELF_TEST}": SELF_TEST in self.sha256,
             f"sha256 of {REFERENCE}": REFERENCE in self.sha256,
         }
         return [key for key, used in said.items() if used]
+
+
+def _band(entry: ClassEntry, index: int, sets: PredictionSets | None) -> tuple[float, float] | None:
+    """Return the range that leaves a class undetermined: its own one, and that of its set."""
+    of_set = sets.band(index, entry.threshold) if sets is not None and entry.positive else None
+    ranges = [each for each in (entry.undetermined, of_set) if each is not None]
+    if not ranges:
+        return None
+    return min(low for low, _ in ranges), max(high for _, high in ranges)

@@ -1,7 +1,9 @@
 """How far an image lies from the images of training: the Mahalanobis distance of its features.
 
-The pooled features of training form one cluster for each class, with a common covariance. The
-probabilities of an image that is far from every cluster mean nothing, even if they are high.
+The statistics are about the last m of the pooled features: in newer bundles these come from the
+middle of the network (docs/adr/0026-images-of-another-kind-are-told-in-the-middle.md). Those of
+training form one cluster for each class and modality, with a common covariance. The probabilities
+of an image that is far from every cluster mean nothing, even if they are high.
 
 Lee et al., A simple unified framework for detecting out-of-distribution samples, 2018.
 """
@@ -38,7 +40,7 @@ class Outliers:
     Parameters
     ----------
     statistics
-        Shape (groups + k, k), float32: the mean of each group of training images, then the matrix
+        Shape (groups + m, m), float32: the mean of each group of training images, then the matrix
         that makes their common covariance the unit matrix.
     entry
         Limit and policy.
@@ -51,7 +53,7 @@ class Outliers:
 
     @property
     def channels(self) -> int:
-        """Number k of features."""
+        """Number m of features that count: the last ones."""
         return int(self._whiten.shape[1])
 
     @property
@@ -65,14 +67,14 @@ class Outliers:
         Parameters
         ----------
         features
-            Pooled features, shape (n, k).
+            Pooled features, shape (n, k), with k at least m.
 
         Returns
         -------
         NDArray
             Shape (n,); above 1 the image is unlike those of training.
         """
-        offsets = (features @ self._whiten.T)[:, None, :] - self._means[None]
+        offsets = (features[:, -self.channels :] @ self._whiten.T)[:, None, :] - self._means[None]
         distances = np.linalg.norm(offsets.astype(np.float64), axis=2).min(axis=1)
         return np.asarray(distances / self.entry.limit)
 
@@ -89,6 +91,8 @@ def statistics_fault(statistics: npt.NDArray[np.generic], channels: int) -> str:
     """
     if statistics.dtype != np.float32 or not np.isfinite(statistics).all():
         return "must hold finite float32 values"
-    if statistics.ndim != 2 or statistics.shape[1] != channels or len(statistics) <= channels:  # noqa: PLR2004 - a matrix
-        return f"must have shape (groups + {channels}, {channels})"
+    if statistics.ndim != 2 or not 0 < statistics.shape[1] <= channels:  # noqa: PLR2004 - a matrix
+        return f"must have shape (groups + m, m), with m from 1 to {channels}"
+    if len(statistics) <= statistics.shape[1]:
+        return "must hold at least one group"
     return ""

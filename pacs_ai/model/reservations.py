@@ -15,6 +15,7 @@ from pacs_ai.model.applicability import Misfit
 
 SCHEME = "99PACSAI"
 OUTLIER = Code("OUTLIER", SCHEME, "Unlike the training images (limit 100 %)")
+UNDECIDED = Code("UNDETERMINED", SCHEME, "Undetermined: no single answer at this confidence")
 UNEXPLAINED = Code("NOEXPLANATION", SCHEME, "Not explained: images without a heat map")
 PASSED_OVER = Code("NOTCHOSEN", SCHEME, "Images not analysed: the model is shown others")
 INCOMPLETE = Code("INCOMPLETE", SCHEME, "Incompletely analysed: images not looked at")
@@ -64,7 +65,8 @@ def reservations_of(prediction: StudyPrediction) -> tuple[Reservation, ...]:
     -------
     tuple of Reservation
         First that the model has no heat maps, if it has none. Then that the analysis is incomplete,
-        and a share for each reason why images were left out.
+        and a share for each reason why images were left out. Then the findings that their
+        prediction sets leave undetermined.
         Then the distance from the images of training, if the decisive image is beyond the limit, or
         more than a twentieth of all images. Then a share for each attribute that is outside the
         intended use, and for each way in which images could not be shown as their headers ask.
@@ -72,6 +74,7 @@ def reservations_of(prediction: StudyPrediction) -> tuple[Reservation, ...]:
     return (
         *_unexplained(prediction),
         *_unseen(prediction),
+        *_undecided(prediction),
         *_outliers(prediction),
         *_misfits(prediction),
     )
@@ -109,6 +112,22 @@ def _unseen(prediction: StudyPrediction) -> Iterator[Reservation]:
         share = 100 * over / (coverage.total + over)
         text = f"{coverage.extent} analysed: the model is shown no others"
         yield Reservation(PASSED_OVER, share, text, prediction.decisive)
+
+
+def _undecided(prediction: StudyPrediction) -> Iterator[Reservation]:
+    """Name the findings whose prediction sets do not hold the answer of the operating point."""
+    model, chances = prediction.model, prediction.probabilities
+    if model.sets is None:
+        return
+    doubts = [
+        f"{spec.name}: {doubt}"
+        for index, spec in enumerate(model.classes)
+        if (doubt := model.doubt(index, chances))
+    ]
+    if doubts:
+        percent = 100 * model.sets.confidence
+        text = f"undetermined at {percent:g} % confidence: {'; '.join(doubts)}"
+        yield Reservation(UNDECIDED, percent, text, prediction.decisive)
 
 
 def _outliers(prediction: StudyPrediction) -> Iterator[Reservation]:

@@ -10,8 +10,9 @@ from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.writing import part10_pieces
-from pacs_ai.domain import Refusal, ResultKind, StudyPrediction
+from pacs_ai.domain import ResultKind, StudyPrediction
 from pacs_ai.errors import InvalidResult
+from pacs_ai.refusal import Refusal
 from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence, evidence_of
 from pacs_ai.results.content.study import AnalysedStudy, GreyImage, RefusedStudy

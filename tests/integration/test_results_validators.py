@@ -23,6 +23,7 @@ from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.dicom.quiet_libraries import quiet
 from pacs_ai.domain import DOCUMENTS, ClassSpec, ImagePrediction, ResultKind
 from pacs_ai.model.reservations import reservations_of
+from pacs_ai.prediction_sets import PredictionSets
 from pacs_ai.results.build import Built, build_refusals, build_results
 from pacs_ai.results.sr.comprehensive_sr import as_comprehensive_sr
 from tests.conftest import missing
@@ -72,7 +73,7 @@ PIXELMED_COMMAND = (
 ALWAYS = {*BOTH, ResultKind.MAP, ResultKind.STACK}
 """Kinds that a negative study has, too."""
 
-
+APART = PredictionSets(0.9, "findings", (0.7, 0.8), (0.2, 0.3))
 FOURTEEN = tuple(round(0.93 - 0.065 * n, 4) for n in range(14))
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -89,6 +90,7 @@ class Case:
     flat: bool = False
     frames: tuple[int, ...] = (1,)
     strange: bool = False  # unlike the images of training, and of another body part
+    sets: PredictionSets | None = None
     kinds: tuple[ResultKind, ...] = ALL
     left_out: LeftOut = NOTHING
 
@@ -113,6 +115,7 @@ CASES = {
     "mr negative, most not looked at": Case("MR_small.dcm", (0.07,), left_out=MOST),
     "xa, most frames not looked at": Case("generated xa", (0.2, 0.9), frames=(1, 2), left_out=MOST),
     "ct, with reservations": Case("CT_small.dcm", strange=True, kinds=BOTH),
+    "ct, undetermined": Case("CT_small.dcm", (0.6,), sets=APART),
     "enhanced mr, chinese": Case(
         "pydicom-data/emri_small.dcm", (0.1, 0.8, 0.6), "王^小东", frames=(1, 2, 3, 4)
     ),
@@ -201,7 +204,8 @@ def write(results: Iterable[Built], folder: Path) -> Path:
 def test_no_validator_finds_anything(case: Case, shared: Path, check, tmp_path: Path) -> None:
     paths = copies(case, shared, tmp_path / "source")
     activation = "sigmoid" if case.classes is FOURTEEN_CLASSES else "softmax"
-    prediction = study(list(pictures(case, paths)), model(case.classes, activation))
+    identity = replace(model(case.classes, activation), sets=case.sets)
+    prediction = study(list(pictures(case, paths)), identity)
     prediction = replace(prediction, left_out=case.left_out)
     prediction = replace(prediction, reservations=reservations_of(prediction))
     results = list(build_results(prediction, case.kinds, CONTEXT, grey))

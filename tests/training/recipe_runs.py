@@ -184,6 +184,7 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
                 "operating_point": "sensitivity",
                 "target": 0.8,
                 "views": "flips",
+                "confidence": 0.8,
                 "bins": 4,
                 "subgroups": ["modality"],
                 "smallest_group": 2,

@@ -67,6 +67,21 @@ def test_a_bundle_tells_what_is_unlike_its_training(world) -> None:
     assert set(manifest["sha256"]) == {p.name for p in world[-1].iterdir()} - {"model.toml"}
 
 
+def test_the_sets_of_the_evaluation_are_served_unless_the_recipe_says_no(
+    world, tmp_path: Path
+) -> None:
+    _, recipe, dataset, network, judged, folder = world
+    assert judged.calibration.sets is not None
+    assert load_bundle(folder).identity.sets == judged.calibration.sets
+    assert "### Prediction sets, by study" in (folder / "MODEL_CARD.md").read_text()
+    run, *_ = toy_world(tmp_path)
+    off = recipe.export.model_copy(update={"prediction_sets": False})
+    without = recipe.model_copy(update={"export": off})
+    export(run, without, dataset, network, judged.calibration)
+    assert "conformal" not in tomllib.loads((run.bundle / "model.toml").read_text())
+    assert load_bundle(run.bundle).identity.sets is None
+
+
 def test_the_card_says_what_was_measured_and_what_nobody_said(world) -> None:
     _, _, dataset, _, judged, folder = world
     card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")

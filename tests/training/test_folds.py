@@ -19,6 +19,7 @@ from training.evaluate.baseline_file import load_baselines
 from training.evaluate.cases import Scores
 from training.evaluate.compare import compare
 from training.evaluate.publish import calibration_of
+from training.evaluate.set_figures import mean_sets
 from training.folds import train_folds
 from training.learn.train import load_network
 from training.recipe.data import Split
@@ -92,6 +93,9 @@ def test_all_folds_make_one_report_and_one_bundle(tmp_path: Path) -> None:
     (pair,) = compare([run, copied])["comparisons"]
     assert pair["units"]["image"]["cases"] == len(tested)
     assert pair["units"]["image"]["figures"]["auc"]["difference"]["high"] == 0.0
+    parts = [calibration_of(member).sets for member in members]
+    assert calibration_of(run).sets == mean_sets(parts)
+    assert mean_sets([*parts, None]) is None
     bundle = load_bundle(run.bundle)
     spec = bundle.input
     images = np.random.default_rng(1).uniform(-1, 1, (2, spec.height, spec.width, 1))

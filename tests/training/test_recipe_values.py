@@ -43,6 +43,7 @@ ELSEWHERE: Mapping[tuple[str, object], tuple[str, str]] = {
     ("data.collection", None): ("collection.py", "collection ="),
     ("data.manifest", None): ("test_recipe_values.py", '"manifest": cart'),
     ("data.server", None): ("test_recipe_values.py", '"server": server.url'),
+    ("export.prediction_sets", False): ("test_export.py", '"prediction_sets": False'),
     ("split.file", None): ("test_split_file.py", "file=run.split"),
     ("data.fetch", None): ("test_recipe_values.py", '"fetch": {'),
     **{

@@ -205,6 +205,7 @@ def _performance(metrics: Mapping[str, Any]) -> str:
             for baseline, found in unit["baselines"].items()
         ]
         parts.append("\n".join(gains))
+    parts.append(_sets(metrics.get("prediction_sets")))
     for name, drop in metrics["external"].items():
         for unit, found in (drop or {}).items():
             parts.append(
@@ -215,6 +216,20 @@ def _performance(metrics: Mapping[str, Any]) -> str:
         names = _words(metrics["left_out"])
         parts.append(f"External tests of another network are left out: {names}.")
     return "\n\n".join(part for part in parts if part)
+
+
+def _sets(found: Mapping[str, Any] | None) -> str:
+    """State how often the prediction sets hold the truth, and what they leave open."""
+    if not found:
+        return ""
+    figures = {key: _figure(each) for key, each in found["figures"].items()}
+    return (
+        f"### Prediction sets, by {found['unit']}\n"
+        f"At a confidence of {found['confidence']:.0%} the sets hold the truth in a share of "
+        f"{figures['coverage']}, with {figures['size']} answers in a set. The share of "
+        f"undetermined findings is {figures['undetermined']}; among those decided, the share of "
+        f"right ones is {figures['decided']}."
+    )
 
 
 def _figures(name: str, table: Mapping[str, Any]) -> str:

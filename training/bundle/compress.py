@@ -29,6 +29,8 @@ _POOLS = ("GlobalAveragePool", "ReduceMean")
 def head_nodes(model: onnx.ModelProto) -> list[str]:
     """Name the nodes above the last feature map: pooling, dense layer, and the features' output.
 
+    What joins several maps to the last one is among them.
+
     Raises
     ------
     ExportMismatch
@@ -44,6 +46,8 @@ def head_nodes(model: onnx.ModelProto) -> list[str]:
     if node is None:
         raise ExportMismatch("the network has no pooled head: it was not exported by pacs-ai")
     pooled = node.input[0]
+    if (below := makers.get(pooled)) is not None and below.op_type == "Concat":
+        found.append(below.name)  # its parts have ranges of their own
     outputs = {output.name for output in model.graph.output}
     beside = [n.name for n in model.graph.node if pooled in n.input and outputs & set(n.output)]
     return [*found, *(name for name in beside if name not in found)]

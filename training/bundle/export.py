@@ -6,7 +6,7 @@ values as the trained network. A SIGKILL can leave a draft behind, but never an 
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import keras
@@ -40,6 +40,7 @@ from training.evaluate.network import TrainedNetwork
 from training.evaluate.publish import as_json
 from training.evaluate.score import make_scores, run_batches
 from training.networks.head import split_head
+from training.networks.middle import middle_layer, with_middle
 from training.recipe.recipe import Recipe
 from training.recipe.toml import dumps
 from training.run.disk import draft_of
@@ -108,14 +109,17 @@ def export(
     check_results(run)
     network = in_float32(network)
     split_head(network)
+    told = recipe.export.outlier != "none"
+    served, appended = with_middle(network, middle_layer(recipe.network) if told else "")
     with draft_of(folder) as draft:
-        statistics, limit = fit_outliers(run, recipe, dataset, network)
+        statistics, limit = fit_outliers(run, recipe, dataset, served, appended)
         content = BundleContent(recipe, calibration, statistics, limit)
         run.log("converting the network to ONNX")
-        write_network(network, draft)
+        write_network(served, draft)
+        np.savez(draft / WEIGHTS, *network.get_weights(), allow_pickle=False)
         write_manifest(draft, content)
         run.log("comparing the exported with the trained network")
-        parity = compare(network, Runtime(load_bundle(draft)), dataset.validation, recipe)
+        parity = compare(served, Runtime(load_bundle(draft)), dataset.validation, recipe)
         found = parity.to_dict() | run.provenance("export").to_dict()
         atomic_write(run.folder / PARITY, as_json(found))
         parity.check(recipe.export)
@@ -143,17 +147,16 @@ def in_float32(network: keras.Model) -> keras.Model:
 
 
 def write_network(network: keras.Model, folder: Path) -> None:
-    """Write ``model.onnx``, ``head.npy`` and ``weights.npz``."""
+    """Write ``model.onnx`` and ``head.npy``."""
     _, dense = split_head(network)
     (folder / NETWORK).write_bytes(to_onnx(network))
     bias = dense.bias.numpy() if dense.use_bias else np.zeros(dense.units, dtype=np.float32)
     np.save(folder / HEAD, np.vstack([dense.kernel.numpy(), bias]).astype(np.float32))
-    np.savez(folder / WEIGHTS, *network.get_weights(), allow_pickle=False)
 
 
 def write_manifest(folder: Path, content: BundleContent) -> None:
     """Write ``model.toml`` for the files in a folder, and ``outlier.npy`` if it is fitted."""
-    recipe, release = content.recipe, content.recipe.release
+    recipe, release, sets = content.recipe, content.recipe.release, content.calibration.sets
     if content.statistics is not None:
         outlier.write(folder, content.statistics)
     classes = [
@@ -169,6 +172,7 @@ def write_manifest(folder: Path, content: BundleContent) -> None:
         "input": recipe.input.model_dump(),
         "applicability": recipe.export.applicability.model_dump(exclude_defaults=True),
         "outlier": content.limit.model_dump() if content.limit else None,
+        "conformal": asdict(sets) if sets is not None and recipe.export.prediction_sets else None,
         "classes": classes,
         "sha256": {name: _digest(folder / name) for name in files if (folder / name).exists()},
     }
@@ -199,35 +203,47 @@ def write_card(
 
 
 def fit_outliers(
-    run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model
+    run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model, appended: int
 ) -> tuple[Floats | None, OutlierEntry | None]:
     """Fit the statistics by which the node recognises images unlike those of training.
+
+    Parameters
+    ----------
+    appended
+        Number of the last features that count; 0 if all do.
 
     Returns
     -------
     tuple
-        Statistics and limit. Both are None if the recipe switches them off, or if there are not
-        more training images than features: the covariance cannot be estimated then.
+        Statistics and limit. Both are None if the recipe switches them off, or if there are too few
+        training images.
     """
     if recipe.export.outlier == "none":
         return None, None
     classifier = TrainedNetwork(network)
     chosen = np.linspace(0, len(dataset.train) - 1, min(len(dataset.train), _MOST_FEATURES))
     train = [dataset.train[i] for i in np.unique(chosen.astype(int))]
-    channels = classifier.class_weights.shape[1]
-    if len(train) <= channels:
-        run.log(
-            f"no outlier statistics: {len(train)} training images are too few for "
-            f"{channels} features"
-        )
+    if len(train) < outlier.FEWEST:
+        run.log(f"no outlier statistics: {len(train)} training images are too few")
         return None, None
     run.log(f"computing outlier statistics of {len(train)} training images")
-    pooled = [_pool(classifier, samples, recipe) for samples in (train, dataset.validation)]
-    empty = np.zeros((len(train), len(recipe.classes)))
-    labels = make_scores(train, empty, len(recipe.classes)).truth
-    statistics = outlier.fit(pooled[0], labels)
+    chosen_features = slice(-appended or None, None)
+    pooled = [
+        _pool(classifier, samples, recipe)[:, chosen_features]
+        for samples in (train, dataset.validation)
+    ]
+    statistics = outlier.fit(pooled[0], _kinds(train, recipe))
     policy = recipe.export.outlier
     return statistics, outlier.choose_limit(statistics, pooled[1], policy=policy)
+
+
+def _kinds(samples: Sequence[Sample], recipe: Recipe) -> npt.NDArray[np.int64]:
+    """Return the classes of each image and the number of its modality, shape (n, classes + 1)."""
+    modalities = [sample.groups.get("modality", "") for sample in samples]
+    _, numbers = np.unique(modalities, return_inverse=True)
+    empty = np.zeros((len(samples), len(recipe.classes)))
+    truth = make_scores(samples, empty, len(recipe.classes)).truth
+    return np.column_stack([truth.astype(np.int64), numbers])
 
 
 def _pool(classifier: TrainedNetwork, samples: Sequence[Sample], recipe: Recipe) -> Floats:

@@ -46,6 +46,7 @@ def bundle_metrics(run: Run, parity: Parity) -> dict[str, Any]:
         "set": found.get("set"),
         "operating_point": found.get("operating_point"),
         "units": units,
+        "prediction_sets": found.get("prediction_sets"),
         "warnings": found.get("warnings", []),
         "agreement": found.get("agreement"),
         "external": {name: others[name].get("drop") for name in fitting},

@@ -18,6 +18,7 @@ from training.evaluate.publish import (
 )
 from training.evaluate.results import cases_of, drop, evaluate_scores, units_of
 from training.evaluate.score import score
+from training.evaluate.set_figures import set_figures
 from training.recipe.recipe import Recipe
 from training.run.run import Run
 
@@ -79,6 +80,7 @@ def evaluate_other(
             )
             for unit in both
         },
+        "prediction_sets": set_figures(scores, question, calibration, recipe.evaluation),
         **evaluate_scores(scores, question, calibration, recipe.evaluation, {}),
     }
     publish(folder, figures, scores, samples, classifier, recipe, calibration=calibration)

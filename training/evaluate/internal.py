@@ -27,6 +27,7 @@ from training.evaluate.publish import (
 )
 from training.evaluate.results import Baseline, evaluate_scores
 from training.evaluate.score import make_scores, score
+from training.evaluate.set_figures import choose_sets, set_figures
 from training.recipe.recipe import Recipe
 from training.run.run import Run
 
@@ -84,6 +85,10 @@ def evaluate(run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model) -
         scored.append(score(classifier, samples, recipe, probe, dataset.studies))
     validation_scores, scores = scored
     calibration = calibrate(validation_scores, question, recipe.evaluation)
+    sets = choose_sets(validation_scores, question, calibration, recipe.evaluation)
+    if sets is None:
+        run.log("no prediction sets: validation has too few cases for this confidence")
+    calibration = replace(calibration, sets=sets)
     run.log("measuring the brightness of training images, for a baseline")
     baselines, known = make_baselines(recipe, dataset.train, (validation_scores, scores), probes)
     warned = list(warnings(validation_scores, question, known, recipe.evaluation.resamples))
@@ -97,6 +102,7 @@ def evaluate(run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model) -
         "calibration": calibration_gain(
             validation_scores, question, calibration, recipe.evaluation
         ),
+        "prediction_sets": set_figures(scores, question, calibration, recipe.evaluation),
         **evaluate_scores(scores, question, calibration, recipe.evaluation, baselines),
     }
     validation_scores.save(run.folder / VALIDATION_SCORES)

@@ -26,6 +26,7 @@ from training.evaluate.publish import (
     question_of,
 )
 from training.evaluate.results import Baseline, evaluate_scores
+from training.evaluate.set_figures import mean_sets, set_figures
 from training.recipe.recipe import Recipe
 from training.run.run import Run
 from training.statistics.calibration import Calibration
@@ -93,6 +94,7 @@ def evaluate_out_of_fold(
     figures = headline(recipe, calibration, scores, "out-of-fold predictions", notes) | made_from
     figures |= {
         "warnings": [warning for fold in folds for warning in fold.warnings],
+        "prediction_sets": set_figures(scores, question, calibration, recipe.evaluation),
         **evaluate_scores(scores, question, calibration, recipe.evaluation, pool_baselines(folds)),
     }
     samples = [sample for fold in folds for sample in fold.samples]
@@ -126,9 +128,10 @@ def _without_errors(recipe: Recipe) -> Recipe:
 
 
 def mean_calibration(parts: Sequence[Calibration]) -> Calibration:
-    """Return the mean threshold of each class; the logits are calibrated already."""
+    """Return the mean threshold and limits of each class; the logits are calibrated already."""
     means = np.mean([part.thresholds for part in parts], axis=0)
-    return Calibration(1.0, tuple(round(float(value), _DIGITS) for value in means))
+    thresholds = tuple(round(float(value), _DIGITS) for value in means)
+    return Calibration(1.0, thresholds, mean_sets([part.sets for part in parts]))
 
 
 def pool(folds: Sequence[FoldResult]) -> Scores:

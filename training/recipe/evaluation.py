@@ -17,6 +17,8 @@ class Evaluation(Strict):
     which is chosen on the validation split: ``youden`` maximises sensitivity + specificity;
     ``sensitivity`` requires a sensitivity of at least ``target`` and maximises specificity, and
     ``specificity`` the other way round. ``calibrate`` fits a temperature on the validation split.
+    ``confidence`` is the share of studies whose prediction set holds the true answer; the limits of
+    the sets come from the validation split.
     Each subgroup in ``subgroups`` with at least ``smallest_group`` patients gets its own figures.
     The report shows the ``worst`` most confident errors. ``views = "flips"`` evaluates and exports
     the mean of the network over the flips of an image that ``[augmentation]`` permits.
@@ -27,6 +29,7 @@ class Evaluation(Strict):
     operating_point: Literal["youden", "sensitivity", "specificity"] = "youden"
     target: float | None = Field(default=None, gt=0.0, lt=1.0)
     calibrate: bool = True
+    confidence: float = Field(default=0.9, ge=0.5, lt=1.0)
     subgroups: tuple[str, ...] = ("modality", "maker", "sex", "age", "site")
     smallest_group: int = Field(default=10, ge=1)
     worst: int = Field(default=12, ge=0, le=100)
@@ -65,7 +68,9 @@ class Export(Strict):
     the exported network, relative to the largest value; ``auc_limit`` is that of the AUC of a
     class. Both are measured on ``probe_images`` images of the validation split.
     ``calibration_images`` images of the training split give the ranges of the int8 quantisation.
-    ``applicability`` says what the model is for (body part, view, ...). ``outlier`` says what the
+    ``applicability`` says what the model is for (body part, view, ...). With ``prediction_sets``
+    the node leaves a finding undetermined if its prediction set does not hold one answer (see
+    ``confidence``). ``outlier`` says what the
     node does with images unlike those of training: ``flag`` or ``withhold``; ``none`` switches it
     off. ``incomplete_above`` is a share of the images of a study: if the node could not analyse
     more than that, it reports the study as incompletely analysed.
@@ -76,6 +81,7 @@ class Export(Strict):
     probe_images: int = Field(default=64, ge=1)
     calibration_images: int = Field(default=128, ge=1)
     applicability: Applicability = EVERYTHING
+    prediction_sets: bool = True
     outlier: Literal["flag", "withhold", "none"] = "flag"
     incomplete_above: float = Field(default=INCOMPLETE_ABOVE, ge=0.0, le=1.0)
 

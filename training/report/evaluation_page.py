@@ -48,6 +48,7 @@ def write_report(folder: Path) -> Path:
         + "".join(f'<p class="banner">{escape(each)}</p>' for each in figures.get("warnings", [])),
         [
             *(_unit(name, unit, figures) for name, unit in reversed(figures["units"].items())),
+            tables.sets_section(figures),
             tables.drop_section(figures),
             _calibration(figures),
             tables.agreement_section(figures),

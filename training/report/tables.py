@@ -31,6 +31,39 @@ def how_averaged(figures: dict[str, Any]) -> str:
     return f"AUC and what follows it are means over all classes, each against the rest. {rest}"
 
 
+_SET_FIGURES = {
+    "coverage": "sets that hold the truth",
+    "size": "answers in a set",
+    "undetermined": "findings undetermined",
+    "both": "of these: present and absent are both possible",
+    "none": "of these: neither fits",
+    "decided": "right among what is decided",
+}
+
+
+def sets_section(figures: dict[str, Any]) -> str:
+    """Write the section on the prediction sets, "" if there are none."""
+    found = figures.get("prediction_sets")
+    if not found:
+        return ""
+    rows = [
+        f"<tr><td>{title}</td><td>{cell(found['figures'][key])}</td></tr>"
+        for key, title in _SET_FIGURES.items()
+    ]
+    rows += [
+        f"<tr><td>with {escape(name)}: sets that hold it</td><td>{cell(each)}</td></tr>"
+        for name, each in found["classes"].items()
+    ]
+    what = "classes" if found["answers"] == "classes" else "present, absent, both or none"
+    return (
+        "<section><h2>Prediction sets</h2>"
+        f"<p>At a confidence of {found['confidence']:.0%} each set holds {what}; its limits were "
+        f"chosen on validation. Measured on {found['cases']} {plural(found['unit'])}. Where a set "
+        "does not hold the answer of the operating point alone, the finding is undetermined.</p>"
+        f"{table(['', 'share'], rows)}</section>"
+    )
+
+
 def classes(unit: dict[str, Any], figures: dict[str, Any]) -> str:
     """Write the figures of each class against the rest."""
     names = figures["question"]["classes"]

@@ -1,12 +1,13 @@
 """Temperature scaling and operating points, both chosen on the validation split."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from pacs_ai.model.predict import activate
+from pacs_ai.prediction_sets import PredictionSets
 from pacs_ai.statistics.metrics import Floats, Truths
 from pacs_ai.statistics.operating_point import choose_threshold
 from training.recipe.evaluation import Evaluation
@@ -17,25 +18,28 @@ _STEPS = 60
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The ``temperature``, and a threshold on the probability of each class.
+    """The ``temperature``, a threshold on the probability of each class, and prediction sets.
 
-    Both are rounded to six digits, as in the manifest of the bundle, so that the node serves
-    exactly what was evaluated.
+    The first two are rounded to six digits, as in the manifest of the bundle, so that the node
+    serves exactly what was evaluated. ``sets`` is None if validation held too few cases for them.
     """
 
     temperature: float
     thresholds: tuple[float, ...]
+    sets: PredictionSets | None = None
 
     def to_dict(self) -> dict[str, object]:
         """Return values for JSON."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, object]) -> Self:
-        """Read the values of `to_dict`."""
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read the values of `to_dict`; those of earlier versions have no prediction sets."""
+        sets = values.get("sets")
         return cls(
-            temperature=float(str(values["temperature"])),
-            thresholds=tuple(float(str(t)) for t in np.asarray(values["thresholds"])),
+            temperature=float(values["temperature"]),
+            thresholds=tuple(float(each) for each in values["thresholds"]),
+            sets=None if sets is None else PredictionSets.from_dict(sets),
         )
 
 

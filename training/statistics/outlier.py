@@ -7,8 +7,9 @@ matrix product for each image (`pacs_ai.model.outlier`). The steps of an export:
     entry = choose_limit(statistics, pooled_validation)   # [outlier] of model.toml
     write(folder, statistics)                             # outlier.npy
 
-*Pooled* are the inputs of the last dense layer: the mean over the last feature map, shape (n, k),
-with dropout off. They may come from Keras or from the exported network (`pool`).
+*Pooled* is the mean over the last feature map, shape (n, k), with dropout off, or those of its
+channels that were appended for this purpose (`training.networks.middle`). It may come from Keras or
+from the exported network (`pool`).
 """
 
 from collections.abc import Sequence
@@ -27,7 +28,9 @@ Floats = npt.NDArray[np.float32]
 QUANTILE = 0.99
 """Share of the validation images that are within the limit."""
 
-_FEWEST = 20  # images that a group needs
+FEWEST = 20
+"""Images that statistics need, and each group of them."""
+
 _SHRINK = 1e-3  # of the mean variance, added to each: a constant channel would make it singular
 
 
@@ -51,20 +54,36 @@ def fit(features: Floats, labels: npt.NDArray[np.generic]) -> Floats:
     Raises
     ------
     ExportMismatch
-        If there are not more images than features: the covariance cannot be estimated.
+        If there are fewer than `FEWEST` images.
+
+    Notes
+    -----
+    The covariance is drawn towards a multiple of the unit matrix, the more the fewer images there
+    are (Ledoit and Wolf, A well-conditioned estimator for large-dimensional covariance matrices,
+    2004).
     """
     x = np.asarray(features, dtype=np.float64)
-    if len(x) <= x.shape[1]:
-        raise ExportMismatch(f"{len(x)} images are too few for statistics of {x.shape[1]} features")
+    if len(x) < FEWEST:
+        raise ExportMismatch(f"{len(x)} images are too few for statistics of the features")
     groups = _groups(labels)
     means = np.stack([x[groups == group].mean(axis=0) for group in np.unique(groups)])
     residuals = x - means[groups]
     covariance = residuals.T @ residuals / len(x)
     spread = max(float(np.trace(covariance)) / len(covariance), float(np.finfo(np.float32).tiny))
-    covariance += _SHRINK * spread * np.eye(len(covariance))
+    shrink = max(_shrinkage(residuals, covariance), _SHRINK)
+    covariance = (1 - shrink) * covariance + shrink * spread * np.eye(len(covariance))
     values, vectors = np.linalg.eigh(covariance)
     whiten = (vectors / np.sqrt(values)).T
     return np.concatenate([means, whiten]).astype(np.float32)
+
+
+def _shrinkage(residuals: npt.NDArray[np.float64], covariance: npt.NDArray[np.float64]) -> float:
+    """Return how far the covariance is drawn to the unit matrix, in [0, 1]."""
+    n, size = residuals.shape
+    squared = float((covariance**2).sum())
+    away = squared - float(np.trace(covariance)) ** 2 / size
+    noise = (float(((residuals**2).sum(axis=1) ** 2).sum()) / n - squared) / n
+    return min(noise / away, 1.0) if away > 0 else 1.0
 
 
 def choose_limit(
@@ -113,7 +132,7 @@ def _groups(labels: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
     rows = np.asarray(labels).reshape(len(labels), -1)
     _, found, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
     sets = found.reshape(-1)
-    rare = counts < _FEWEST
+    rare = counts < FEWEST
     names: Sequence[int] = np.where(rare, -1, np.arange(len(counts)))[sets].tolist()
     _, groups = np.unique(names, return_inverse=True)
     return np.asarray(groups, dtype=np.int64)

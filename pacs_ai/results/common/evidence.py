@@ -17,9 +17,10 @@ from pacs_ai.dicom.pixel_spacing import SPACING_KEYWORDS
 from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.reading import read_until_pixels, text
 from pacs_ai.dicom.text_decoding import decode_text
-from pacs_ai.domain import InstanceHeader, Refusal, StudyPrediction
+from pacs_ai.domain import InstanceHeader, StudyPrediction
 from pacs_ai.errors import NotDicom
 from pacs_ai.logs import get_logger, study_ref
+from pacs_ai.refusal import Refusal
 from pacs_ai.results.common.context import zone_of
 from pacs_ai.results.common.patient_study import copy_identity
 

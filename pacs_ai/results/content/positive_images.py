@@ -31,11 +31,10 @@ def positive_images(prediction: StudyPrediction) -> list[PositiveImages]:
     for class_index in sorted(
         prediction.positive_classes(), key=lambda k: -prediction.probabilities[k]
     ):
-        spec = prediction.model.classes[class_index]
         present = [
             image
             for image in prediction.images
-            if spec.decide(image.probabilities[class_index]) is Decision.PRESENT
+            if prediction.model.decide(class_index, image.probabilities) is Decision.PRESENT
         ]
         shown = _most_probable(
             present or prediction.images, class_index, MAX_POSITIVE_IMAGES if present else 1

@@ -1,9 +1,8 @@
 """Levels of a report: the study and its images, and the classes that each level states."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pacs_ai.domain import ClassSpec, Decision, ImagePrediction, StudyPrediction
+from pacs_ai.domain import Decision, ImagePrediction, ModelIdentity, StudyPrediction
 from pacs_ai.results.content.selection import reading_order, reported_images
 
 NOTABLE_DECISIONS = (Decision.PRESENT, Decision.UNDETERMINED)
@@ -16,6 +15,7 @@ _MANY = 6
 class ReportLevel:
     """One level of a report: the study as a whole, or one image."""
 
+    model: ModelIdentity
     name: str
     anchor: ImagePrediction
     sources: tuple[ImagePrediction, ...]
@@ -28,19 +28,19 @@ class ReportLevel:
         """Outlier score of the level's image; above 1 it is unlike the training images."""
         return self.anchor.outlier
 
-    def decision(self, index: int, spec: ClassSpec) -> Decision | None:
+    def decision(self, index: int) -> Decision | None:
         """Return what the probability of a class means; None for a class without a decision."""
-        return spec.decide(self.probabilities[index], incomplete=self.incomplete)
+        return self.model.decide(index, self.probabilities, incomplete=self.incomplete)
 
-    def pointed_at(self, index: int, spec: ClassSpec) -> bool:
+    def pointed_at(self, index: int) -> bool:
         """Tell whether the report states the peak of the heat map: present or undetermined."""
-        return spec.decide(self.probabilities[index]) in NOTABLE_DECISIONS
+        return self.model.decide(index, self.probabilities) in NOTABLE_DECISIONS
 
-    def ranking(self, classes: Sequence[ClassSpec]) -> list[int]:
+    def ranking(self) -> list[int]:
         """Order the classes as they are read: present, undetermined, then the more probable."""
         return sorted(
-            range(len(classes)),
-            key=lambda k: reading_order(self.decision(k, classes[k]), self.probabilities[k]),
+            range(len(self.probabilities)),
+            key=lambda k: reading_order(self.decision(k), self.probabilities[k]),
         )
 
     def tracking_key(self) -> tuple[str, ...]:
@@ -61,6 +61,7 @@ def report_levels(prediction: StudyPrediction) -> list[ReportLevel]:
     if len(prediction.images) > 1 or incomplete:
         levels.append(
             ReportLevel(
+                model=prediction.model,
                 name="study",
                 anchor=prediction.images[prediction.decisive],
                 sources=prediction.images,
@@ -71,10 +72,11 @@ def report_levels(prediction: StudyPrediction) -> list[ReportLevel]:
         )
     for index in reported_images(prediction):
         image = prediction.images[index]
-        if incomplete and (len(prediction.images) == 1 or not _has_finding(prediction, image)):
+        if incomplete and (len(prediction.images) == 1 or not tells(prediction.model, image)):
             continue
         levels.append(
             ReportLevel(
+                model=prediction.model,
                 name=image_name(index, image),
                 anchor=image,
                 sources=(image,),
@@ -85,9 +87,10 @@ def report_levels(prediction: StudyPrediction) -> list[ReportLevel]:
     return levels
 
 
-def _has_finding(prediction: StudyPrediction, image: ImagePrediction) -> bool:
-    pairs = zip(prediction.model.classes, image.probabilities, strict=True)
-    return any(spec.decide(probability) in NOTABLE_DECISIONS for spec, probability in pairs)
+def tells(model: ModelIdentity, image: ImagePrediction) -> bool:
+    """Tell whether any class is present or undetermined on an image."""
+    classes = range(len(model.classes))
+    return any(model.decide(index, image.probabilities) in NOTABLE_DECISIONS for index in classes)
 
 
 def image_name(index: int, image: ImagePrediction) -> str:
@@ -102,12 +105,9 @@ def stated_classes(prediction: StudyPrediction, level: ReportLevel) -> list[int]
     Where a model has many independent classes, an image states only the classes that are present
     or undetermined there, or the nearest one. All classes of a softmax are stated.
     """
-    classes = prediction.model.classes
-    ranked = level.ranking(classes)
-    few = len(classes) <= _MANY or prediction.model.activation == "softmax"
+    ranked = level.ranking()
+    few = len(ranked) <= _MANY or prediction.model.activation == "softmax"
     if few or level.study or len(prediction.images) == 1:
         return ranked
-    notable = [
-        index for index in ranked if level.decision(index, classes[index]) in NOTABLE_DECISIONS
-    ]
+    notable = [index for index in ranked if level.decision(index) in NOTABLE_DECISIONS]
     return notable or ranked[:1]

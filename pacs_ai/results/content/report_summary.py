@@ -7,7 +7,8 @@ from pydicom.dataset import Dataset
 
 from pacs_ai.coverage import Coverage
 from pacs_ai.dicom.reading import text
-from pacs_ai.domain import ClassSpec, Decision, ModelIdentity, Refusal, Reservation, StudyPrediction
+from pacs_ai.domain import ClassSpec, Decision, ModelIdentity, Reservation, StudyPrediction
+from pacs_ai.refusal import Refusal
 from pacs_ai.results.common.codes import class_title
 from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence

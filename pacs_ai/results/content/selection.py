@@ -58,8 +58,7 @@ def captures(prediction: StudyPrediction) -> tuple[ShownClass, ...]:
         ShownClass(index, class_index, found=True)
         for class_index in prediction.positive_classes()
         for index, image in enumerate(prediction.images)
-        if prediction.model.classes[class_index].decide(image.probabilities[class_index])
-        is Decision.PRESENT
+        if prediction.model.decide(class_index, image.probabilities) is Decision.PRESENT
     ]
     found.sort(key=lambda shown: -_probability(prediction, shown))
     if not found:
@@ -74,12 +73,10 @@ def captures(prediction: StudyPrediction) -> tuple[ShownClass, ...]:
 def every_image(prediction: StudyPrediction) -> tuple[ShownClass, ...]:
     """Show the most important class on every image, so that a colour means the same everywhere."""
     class_index = captures(prediction)[0].class_index
-    spec = prediction.model.classes[class_index]
+    decisions = [prediction.model.decide(class_index, i.probabilities) for i in prediction.images]
     return tuple(
-        ShownClass(
-            index, class_index, spec.decide(image.probabilities[class_index]) is Decision.PRESENT
-        )
-        for index, image in enumerate(prediction.images)
+        ShownClass(index, class_index, decision is Decision.PRESENT)
+        for index, decision in enumerate(decisions)
     )
 
 
@@ -89,13 +86,11 @@ def nearest(prediction: StudyPrediction) -> ShownClass:
     The most probable class that is undetermined, on the image where it is most probable; if there
     is none, the class that came nearest to its operating point on the decisive image.
     """
-    classes, images = prediction.model.classes, prediction.images
+    model, images = prediction.model, prediction.images
     unsure = [
         (probability, class_index)
-        for class_index, (spec, probability) in enumerate(
-            zip(classes, prediction.probabilities, strict=True)
-        )
-        if spec.decide(probability) is Decision.UNDETERMINED
+        for class_index, probability in enumerate(prediction.probabilities)
+        if model.decide(class_index, prediction.probabilities) is Decision.UNDETERMINED
     ]
     if unsure:
         _, class_index = max(unsure)
@@ -103,9 +98,7 @@ def nearest(prediction: StudyPrediction) -> ShownClass:
     else:
         class_index, image = nearest_class(prediction), prediction.decisive
     # a mean may be below the operating point where this image is above it
-    found = (
-        classes[class_index].decide(images[image].probabilities[class_index]) is Decision.PRESENT
-    )
+    found = model.decide(class_index, images[image].probabilities) is Decision.PRESENT
     return ShownClass(image, class_index, found)
 
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pacs_ai.dicom.grey_rows import Grey
-from pacs_ai.domain import ImagePrediction, Refusal, StudyPrediction
+from pacs_ai.domain import ImagePrediction, StudyPrediction
+from pacs_ai.refusal import Refusal
 from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence
 from pacs_ai.results.content.report_summary import (

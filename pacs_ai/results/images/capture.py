@@ -168,10 +168,9 @@ def _number(prediction: StudyPrediction, shown: ShownClass, style: CaptureStyle)
         numbers = [image.header.instance_number for image in prediction.images]
         in_step = len(set(numbers)) == len(numbers)
         return numbers[shown.image] if in_step else shown.image + 1
-    classes = prediction.model.classes
-    chances = prediction.images[shown.image].probabilities
-    drawn = [k for k, spec in enumerate(classes) if spec.positive] or [0]
-    drawn.sort(key=lambda k: reading_order(classes[k].decide(chances[k]), chances[k]))
+    model, chances = prediction.model, prediction.images[shown.image].probabilities
+    drawn = [k for k, spec in enumerate(model.classes) if spec.positive] or [0]
+    drawn.sort(key=lambda k: reading_order(model.decide(k, chances), chances[k]))
     return shown.image * len(drawn) + drawn.index(shown.class_index) + 1
 
 

@@ -3,7 +3,7 @@
 from pacs_ai.coverage import Coverage
 from pacs_ai.domain import Decision, ImagePrediction, ModelIdentity
 from pacs_ai.results.common.codes import class_title
-from pacs_ai.results.content.report_level import NOTABLE_DECISIONS
+from pacs_ai.results.content.report_level import tells
 from pacs_ai.results.content.reservations import coverage_text, reservation_text
 from pacs_ai.results.content.wording import operating_point, percent
 from pacs_ai.results.images.overlay import AMBER, WHITE, Legend, Line, headline
@@ -41,11 +41,11 @@ def legend_of(
     were not analysed are stated here too: otherwise "nothing found" reads as true of the study.
     """
     spec = model.classes[class_index]
-    decision = spec.decide(image.probabilities[class_index])
+    decision = model.decide(class_index, image.probabilities)
     said = plain = f"{class_title(spec)}: {percent(image.probabilities[class_index])}"
     if decision is not None:
         said = f"{class_title(spec)}: {decision}, {percent(image.probabilities[class_index])}"
-    if decision is not None and not _told(model, image):
+    if decision is not None and not tells(model, image):
         first, before = headline(NOTHING), f"{said}, "
         if coverage.incomplete:
             first = headline(f"{INCOMPLETE}: {coverage.extent}", AMBER)
@@ -54,6 +54,8 @@ def legend_of(
         colour = AMBER if decision is Decision.PRESENT else WHITE
         first, before = headline(said, colour), ""
     detail = [f"{before}threshold {operating_point(spec)}"] if decision is not None else []
+    if doubt := model.doubt(class_index, image.probabilities):
+        detail.append(doubt)
     if not painted:
         detail.append(f"no explanation: {model.unexplained or 'the heat map is flat'}")
     detail.append(f"model {model.name} {model.version}")
@@ -66,12 +68,4 @@ def legend_of(
             Line(NOTICE, AMBER),
         ),
         bar=painted,
-    )
-
-
-def _told(model: ModelIdentity, image: ImagePrediction) -> bool:
-    """Tell whether any class is present or undetermined on the image."""
-    return any(
-        spec.decide(p) in NOTABLE_DECISIONS
-        for spec, p in zip(model.classes, image.probabilities, strict=True)
     )

@@ -73,7 +73,7 @@ class ClassGroup:
             Items of Referenced SOP Sequence: the level's images.
         """
         level, spec = self.level, self.model.classes[self.index]
-        pattern = _pattern(self.model, self.index, level.study, level.decision(self.index, spec))
+        pattern = _pattern(self.model, self.index, level.study, level.decision(self.index))
         *content, source = pattern.ContentSequence
         at = [item.ValueType for item in content].index("NUM")
         peak_at = self._peak()
@@ -99,12 +99,12 @@ class ClassGroup:
 
     def _peak(self) -> tuple[float, float] | None:
         """Say where the heat map of what is pointed at is strongest, in parts of the sides."""
-        pointed_at = self.level.pointed_at(self.index, self.model.classes[self.index])
+        pointed_at = self.level.pointed_at(self.index)
         return peak(self.level.anchor.saliency[self.index]) if pointed_at else None
 
     def _tracking_text(self, spec: ClassSpec) -> str:
         text = f"{class_title(spec)} / {self.level.name}"
-        decision = self.level.decision(self.index, spec)
+        decision = self.level.decision(self.index)
         if decision is None:
             return text
         text += f": {decision}"
@@ -185,6 +185,7 @@ def algorithm(
             f"temperature={model.temperature:g}",
             f"threshold={spec.threshold:g}",
             *_band(spec),
+            *([f"confidence={model.sets.confidence:g}"] if model.sets is not None else []),
             f"aggregation={model.aggregation}",
             *([] if outlier is None else [_outlier_parameter(outlier)]),
             *([f"analysed={coverage.extent}"] if coverage is not None and coverage.partial else []),

@@ -56,7 +56,6 @@ def _points(
 
     In parts of the sides of the image it lies on; what a reader has to know first comes first.
     """
-    classes = prediction.model.classes
     labels: dict[tuple[str, int], list[tuple[int, int]]] = {}
     for index, reservation in enumerate(prediction.reservations):
         place = _place(prediction.images[reservation.image])
@@ -69,7 +68,7 @@ def _points(
         owner = max(number for number, _ in here)  # the image's own level, where it has one
         peaks = [
             peak(levels[number].anchor.saliency[index])
-            if number == owner != _CAUTION and levels[number].pointed_at(index, classes[index])
+            if number == owner != _CAUTION and levels[number].pointed_at(index)
             else None
             for number, index in here
         ]

@@ -21,10 +21,10 @@ from pacs_ai.domain import (
     Code,
     ImagePrediction,
     ModelIdentity,
-    Refusal,
     ResultKind,
     StudyPrediction,
 )
+from pacs_ai.refusal import Refusal
 from pacs_ai.results.build import BuiltResult, build_results
 from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence

@@ -44,8 +44,8 @@ TRACKING = "1.2.3.4.5"
 
 def by_highdicom(prediction: StudyPrediction, level: ReportLevel, index: int, text: str) -> Dataset:
     spec = prediction.model.classes[index]
-    decision = level.decision(index, spec)
-    at = peak(level.anchor.saliency[index]) if level.pointed_at(index, spec) else None
+    decision = level.decision(index)
+    at = peak(level.anchor.saliency[index]) if level.pointed_at(index) else None
     spot = None if at is None else spot_item(*on_image(level.anchor, at))
     [group] = MeasurementsAndQualitativeEvaluations(
         TrackingIdentifier(TRACKING, text),

@@ -3,7 +3,8 @@ from collections.abc import Sequence
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.validate import check_dataset
-from pacs_ai.domain import Refusal, ResultKind
+from pacs_ai.domain import ResultKind
+from pacs_ai.refusal import Refusal
 from pacs_ai.results.build import Built, BuiltResult, build_refusals, build_results
 from tests.unit.results.conftest import Images
 from tests.unit.results.samples import CONTEXT, grey, refusal, study
