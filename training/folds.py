@@ -34,16 +34,22 @@ def train_folds(run: Run) -> None:
     run
         Gets the folders of the folds, ``evaluation/`` and ``bundle/``.
     """
-    members = [_member(run, number) for number in range(1, run.recipe.split.folds + 1)]
-    for member in members:
-        run.log(f"{member.folder.name} of {len(members)}")
-        run_pipeline(member, until="evaluate")
+    members = train_members(run)
     if not (_due(run, "evaluate") or _due(run, "export")):
         run.log("evaluate, export: already done")
         return
     datasets = [build_dataset(member.recipe, member).certain() for member in members]
     _step(run, "evaluate", lambda: _evaluate(run, members, datasets))
     _step(run, "export", lambda: _export(run, members, datasets[0]))
+
+
+def train_members(run: Run) -> list[Run]:
+    """Train and evaluate the network of each fold; return their runs."""
+    members = [_member(run, number) for number in range(1, run.recipe.split.folds + 1)]
+    for member in members:
+        run.log(f"{member.folder.name} of {len(members)}")
+        run_pipeline(member, until="evaluate")
+    return members
 
 
 def load_ensemble(run: Run, members: Sequence[Run]) -> keras.Model:
