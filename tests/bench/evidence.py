@@ -1,7 +1,7 @@
 """The shipped recipe ``folder`` on a public data set: the tables of docs/training.md.
 
 Usage: ``python -m tests.bench.evidence [source|grouped|small|views ...] [--data FOLDER]
-[--out FOLDER] [--seeds 1 2 3]``
+[--out FOLDER] [--seeds 1 2 3] [--sizes 50 100 200 400]``
 
 Each run is kept in the folder, so that a stopped measurement continues. Each network is evaluated
 once, on test images that chose nothing. Intervals are of the mean over the seeds: groups of nearly
@@ -147,11 +147,11 @@ def one_split(name: str, data: Path, out: Path, seeds: Sequence[int]) -> Iterato
             yield f"of {chosen.sum()} test pictures {text}: {np.mean(rights):.3f} are right"
 
 
-def small(data: Path, out: Path, seeds: Sequence[int]) -> Iterator[str]:
+def small(data: Path, out: Path, seeds: Sequence[int], sizes: Sequence[int]) -> Iterator[str]:
     """Compare random and pretrained weights on few images of the grouped split."""
     yield "| images | scratch: accuracy | macro F1 | pretrained: accuracy | macro F1 | gain |"
     yield "|---|---|---|---|---|---|"
-    for count in SIZES:
+    for count in sizes:
         labels = {
             s: chosen(out / "grouped-1", out / f"labels-{count}-{s}.csv", count, s) for s in seeds
         }
@@ -224,13 +224,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=PICTURES)
     parser.add_argument("--out", type=Path, default=Path("runs/evidence"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="of the part small")
     given = parser.parse_args()
     data, out = given.data.resolve(), given.out.resolve()
     for part in given.parts:
         if part in ("source", "grouped"):
             lines = one_split(part, data, out, given.seeds)
         elif part == "small":
-            lines = small(data, out, given.seeds)
+            lines = small(data, out, given.seeds, given.sizes)
         else:
             lines = many_views(data, out)
         for line in lines:
