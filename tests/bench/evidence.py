@@ -161,7 +161,8 @@ def small(data: Path, out: Path, seeds: Sequence[int], sizes: Sequence[int]) -> 
             for s in seeds:
                 section = {"folder": data, "labels": labels[s], "split_column": "split"}
                 recipe = recipe_of(s, section, {"by": "given", "validation": 0.2})
-                recipe = recipe.from_scratch({"seed": s}, kind) if kind == "scratch" else recipe
+                if kind == "scratch" and recipe.scratch is not None:
+                    recipe = recipe.starting_from(recipe.scratch, {"seed": s}, kind)
                 runs.append(trained(recipe, out / f"{kind}-{count}-{s}"))
             kinds[kind] = Cases.of(runs)
         before, after = kinds["scratch"], kinds["pretrained"]

@@ -56,4 +56,5 @@ def test_the_recipe_is_the_shipped_one(tmp_path: Path) -> None:
     assert recipe.optimisation.seed == 3
     assert recipe.network.weights == "imagenet"
     assert recipe.finetune is not None
-    assert recipe.from_scratch({"seed": 3}, "for comparison").finetune is None
+    assert recipe.scratch is not None
+    assert recipe.starting_from(recipe.scratch, {"seed": 3}, "compared").network.weights == "none"
