@@ -1,15 +1,13 @@
-"""One network on several devices: two logical ones of this machine, and two real processes."""
+"""One network on several devices: two logical ones of this machine."""
 
-import json
-import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pacs_ai.errors import ConfigError
 from training.recipe.recipe import load_recipe
 from training.run.run import Run
 
@@ -24,10 +22,9 @@ from training.data.samples import Dataset, Sample
 from training.run.run import Run
 from training.learn.train import train
 
-folder, phantoms, logical = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-if logical:
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+folder, phantoms = Path(sys.argv[1]), Path(sys.argv[2])
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 samples = tuple(
     Sample(phantoms / row.file, row.patient_id, (row.label,), groups={"modality": row.modality})
     for row in read_labels(phantoms)
@@ -49,12 +46,10 @@ def make(folder: Path, devices: str) -> Path:
     return folder
 
 
-def start(folder: Path, phantoms: Path, root: Path, **environment: str) -> subprocess.Popen[str]:
-    logical = "1" if not environment else "0"
+def start(folder: Path, phantoms: Path, root: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, folder, phantoms, logical],
+        [sys.executable, "-c", SCRIPT, folder, phantoms],
         cwd=root,
-        env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -77,24 +72,6 @@ def test_two_devices_of_one_machine_train_one_network(
     assert all(np.isfinite(array).all() for array in arrays(folder))
 
 
-def test_two_processes_come_to_the_same_weights(
-    phantoms: Path, root: Path, tmp_path: Path, free_port: Callable[[], int]
-) -> None:
-    workers = [f"127.0.0.1:{free_port()}" for _ in range(2)]
-    runs = [make(tmp_path / str(index), "multi-worker") for index in range(2)]
-    processes = [
-        start(
-            run,
-            phantoms,
-            root,
-            TF_CONFIG=json.dumps(
-                {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
-            ),
-        )
-        for index, run in enumerate(runs)
-    ]
-    said = [process.communicate()[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], said
-    first, second = (arrays(run) for run in runs)
-    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
-    assert len((runs[0] / "history.csv").read_text().splitlines()) == 3
+def test_training_on_several_machines_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"optimisation\.devices.*'one' or 'mirrored'"):
+        make(tmp_path / "run", "multi-worker")

@@ -57,7 +57,6 @@ ELSEWHERE: Mapping[tuple[str, object], tuple[str, str]] = {
         for name in ("efficientnet-lite1", "efficientnet-lite2")
     },
     ("optimisation.devices", "mirrored"): ("test_distribute.py", '"mirrored"'),
-    ("optimisation.devices", "multi-worker"): ("test_distribute.py", '"multi-worker"'),
     **{
         (f"tuning.{name}", None): ("test_recipe_values.py", f'"{name}": ')
         for name in ("trials", "epochs", "learning_rate", "dropout", "augmentation")

@@ -108,10 +108,6 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
         self.position.step += 1
         if self.position.step == self._phase.steps:  # the epoch ends with validation, which saves
             return
-        if (
-            self._phase.config.devices == "multi-worker"
-        ):  # all workers save together, after an epoch
-            return
         due = time.monotonic() - self._saved >= self._phase.config.checkpoint_seconds
         if self._stop_requested or due:
             self._check(logs)

@@ -11,7 +11,6 @@ import keras
 from training.learn.batch_norm import BatchNormStatistics
 from training.learn.checkpoint import Position, load_position
 from training.learn.checkpointing import Checkpointing, Phase
-from training.learn.distribute import fit_function
 from training.learn.progress import ProgressBar
 from training.learn.training_task import TrainingTask
 from training.run.run import Run
@@ -60,15 +59,13 @@ def learn(
     checkpointing = Checkpointing(run, network, phase, position, restore=begun)
     if begun:
         _build(task)
-    fit = fit_function(phase.config.devices)
     bar = ProgressBar(run, phase, checkpointing)
     statistics = BatchNormStatistics(network, task, phase.steps, run.recipe.feeding.batch)
     with checkpointing.handling_interrupt(), bar:
         while checkpointing.position.epoch < phase.epochs and not checkpointing.out_of_patience:
             at = checkpointing.position
             # An interrupted epoch is finished alone, because it has fewer batches than the others.
-            fit(
-                task.model,
+            task.model.fit(
                 task.batches(at.epoch * phase.steps + at.step),
                 steps_per_epoch=phase.steps - at.step,
                 initial_epoch=at.epoch,

@@ -126,9 +126,8 @@ class Optimisation(Strict):
     the weights with that momentum (Polyak and Juditsky, 1992). The best epoch has the best
     ``monitor`` on validation; training ends after ``patience`` epochs without a better one.
     ``map_weight`` is the weight of a loss for heat outside of the box of the finding; 0 switches it
-    off. ``precision`` and ``devices`` are for accelerators: ``mirrored`` uses all devices of one
-    machine, ``multi-worker`` those of several (TF_CONFIG). ``checkpoint_seconds`` is the time
-    between two checkpoints within an epoch.
+    off. ``precision`` and ``devices`` are for accelerators: ``mirrored`` uses all devices of the
+    machine. ``checkpoint_seconds`` is the time between two checkpoints within an epoch.
     """
 
     epochs: int = Field(default=50, ge=1)
@@ -148,7 +147,7 @@ class Optimisation(Strict):
     focal_gamma: float = Field(default=0.0, ge=0.0)
     map_weight: float = Field(default=0.0, ge=0.0)
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
-    devices: Literal["one", "mirrored", "multi-worker"] = "one"
+    devices: Literal["one", "mirrored"] = "one"
     checkpoint_seconds: float = Field(default=60.0, ge=0.0)
     threads: int = Field(default=2, ge=1)
     seed: int = 1

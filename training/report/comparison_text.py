@@ -13,7 +13,7 @@ _SMALLEST_P = 0.001
 
 def comparison_text(found: dict[str, Any]) -> str:
     """Format the table of runs, and each comparison with a sentence for each figure."""
-    columns = [name for name in NAMES if name in found["runs"][0]]
+    columns = [name for name in found["runs"][0] if name in NAMES]
     head = ["run", "recipe", "backbone", "images", *(NAMES[name] for name in columns), "by", "MiB"]
     rows = [
         [
