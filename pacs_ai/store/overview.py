@@ -133,3 +133,8 @@ def events(session: Session, entity: str, key: int | str) -> Sequence[Event]:
         Event.id
     )
     return session.scalars(query).all()
+
+
+def last_events(session: Session, limit: int) -> Sequence[Event]:
+    """Return the newest lines of the audit trail, the last one first."""
+    return session.scalars(sa.select(Event).order_by(Event.id.desc()).limit(limit)).all()

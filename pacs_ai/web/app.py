@@ -13,12 +13,13 @@ from starlette.routing import BaseRoute
 
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.web import health, metrics
+from pacs_ai.web.api import routes as api
 from pacs_ai.web.attempts import Attempts
 from pacs_ai.web.headers import SafeHeaders
 from pacs_ai.web.origin import HostCheck
 from pacs_ai.web.problems import HANDLERS, BugCatcher
 
-ROUTES: Sequence[BaseRoute] = (*health.ROUTES, *metrics.ROUTES)
+ROUTES: Sequence[BaseRoute] = (*health.ROUTES, *metrics.ROUTES, *api.ROUTES)
 """Everything that is served, in the order in which paths are compared."""
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]

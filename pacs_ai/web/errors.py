@@ -37,3 +37,12 @@ class OriginRefused(AccessError):
     """A request has another host or origin than the page. Add its name to ``web.names``."""
 
     code = "ORIGIN_REFUSED"
+
+
+class BadRequest(PacsAIError):
+    """A request to the page or the REST API is not of the form that is described.
+
+    Read ``/api/v1/openapi.json``; the text names the parameter.
+    """
+
+    code = "BAD_REQUEST"

@@ -1,0 +1,123 @@
+"""Parameters of the operations; pydantic checks them, and describes them for OpenAPI."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+
+from pacs_ai.domain import DeliveryState, JobState, StudyState
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.operate.find import selection
+from pacs_ai.store.selection import Filter
+from pacs_ai.web.api.operation import Parameters
+
+_LIMIT = 1000
+_IDS = 10_000
+
+
+def _text(time: object) -> object:
+    if not isinstance(time, str) or "-" not in time:  # a number would count as seconds
+        raise ValueError("must be a date and time, as in 2026-01-31T12:00:00Z")
+    return time
+
+
+def _utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is out of range") from None
+
+
+Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=128)]
+Time = Annotated[AwareDatetime, BeforeValidator(_text), AfterValidator(_utc)]
+DeliveryNumber = Annotated[int, Field(ge=1, lt=2**63)]
+
+
+class NoParameters(Parameters):
+    """None."""
+
+
+class OneStudy(Parameters):
+    """A study."""
+
+    study: Text = Field(description="Row id, Study Instance UID, or reference of the log")
+
+
+class OneJob(Parameters):
+    """A job."""
+
+    job: Text = Field(description="Its id, or enough of its first characters")
+
+
+class Resolution(OneStudy):
+    """Whose study it is."""
+
+    keep: Text = Field(description="first, corrected, or the number of a choice")
+
+
+class Search(Parameters):
+    """What to look for."""
+
+    accession: Text = Field(description="Accession number; only its keyed hash is looked up")
+
+
+class Newest(Parameters):
+    """How many."""
+
+    limit: int = Field(50, ge=1, le=_LIMIT)
+
+
+class Selection(Parameters):
+    """Which rows."""
+
+    since: Time | None = None
+    before: Time | None = None
+    sender: Text | None = Field(None, description="Calling AE title of the study")
+    peer: Text | None = Field(None, description="Destination, a name of [peers.x]")
+    model: Text | None = Field(None, description="Name of the model in its bundle")
+
+    def filter(self, node: FlowContext) -> Filter:
+        """Make the filter of the rows."""
+        return selection(node, **self.model_dump(exclude={"ids"}))
+
+
+class Studies(Selection, Newest):
+    """Which studies; times are those of the last activity."""
+
+    state: StudyState | None = None
+
+
+class Jobs(Selection, Newest):
+    """Which jobs; times are those of the creation."""
+
+    state: JobState | None = None
+    study: Text | None = None
+
+
+class Deliveries(Selection, Newest):
+    """Which deliveries; times are those of the creation."""
+
+    state: DeliveryState | None = None
+    study: Text | None = None
+
+
+class JobsAgain(Selection):
+    """Which jobs to try again: these, or all that match; times are those of the state."""
+
+    ids: list[Text] | None = Field(None, max_length=_IDS)
+    state: JobState | None = None
+    study: Text | None = None
+
+
+class DeliveriesAgain(Selection):
+    """Which deliveries to try again: these, or all that match; times are those of the state."""
+
+    ids: list[DeliveryNumber] | None = Field(None, max_length=_IDS)
+    state: DeliveryState | None = None
+    study: Text | None = None
+
+
+class TheseDeliveries(Parameters):
+    """Which deliveries."""
+
+    ids: list[DeliveryNumber] = Field(max_length=_IDS)

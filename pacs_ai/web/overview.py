@@ -1,0 +1,143 @@
+"""What the node looks like as a whole: is anything wrong, what is open, what it is to do."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pacs_ai
+from pacs_ai.checks import Finding, Severity
+from pacs_ai.checks.storage import database, spool
+from pacs_ai.checks.tls import expiry
+from pacs_ai.config import Config, describe
+from pacs_ai.domain import DeliveryState, JobState, StudyState
+from pacs_ai.errors import StorageError
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.store import open_work
+from pacs_ai.store.open_work import Open
+
+_CHECKS = (spool, database, expiry)
+_LATE = timedelta(hours=1)
+"""Work that waits longer is something to look at."""
+
+_ENDED_BADLY = (StudyState.CONFLICT, JobState.FAILED, DeliveryState.FAILED)
+
+_PLAIN = frozenset({"Modality", "CallingAET", "CalledAET"})
+"""Keywords of a rule whose operands may be shown: those of others may name a patient."""
+_HIDDEN = "***"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that a person should look at: what it is, and what to do."""
+
+    what: str
+    text: str
+    remedy: str
+    kind: str
+    """``check``, or the kind of rows: ``studies``, ``jobs``, ``deliveries``."""
+    state: str
+    """State of those rows; "" for a check."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRecord:
+    """The node as a whole; ``wrong`` is empty if all is well."""
+
+    version: str
+    ae_title: str
+    now: datetime
+    wrong: list[Trouble]
+    studies: list[Open]
+    jobs: list[Open]
+    deliveries: list[Open]
+    free_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRecord:
+    """A rule; operands that may name a patient are hidden."""
+
+    name: str
+    model: str
+    send_to: list[str]
+    results: list[str]
+    when_not_analysable: str
+    when: dict[str, Any]
+
+
+def status(node: FlowContext) -> StatusRecord:
+    """Look at the node."""
+    now = node.now()
+    with node.database.read() as session:
+        found = {
+            "studies": list(open_work.open_studies(session)),
+            "jobs": list(open_work.open_jobs(session)),
+            "deliveries": list(open_work.open_deliveries(session)),
+        }
+    checks = [finding for check in _CHECKS for finding in check(node.config)]
+    wrong = [_of_check(one) for one in checks if one.severity is not Severity.OK]
+    for kind, rows in found.items():
+        wrong += [_of_rows(kind, one) for one in rows if _is_wrong(kind, one, now)]
+    return StatusRecord(
+        version=pacs_ai.__version__,
+        ae_title=node.config.node.ae_title,
+        now=now,
+        wrong=wrong,
+        **found,
+        free_bytes=_free(node),
+    )
+
+
+def rules(config: Config) -> list[RuleRecord]:
+    """Return the rules."""
+    return [
+        RuleRecord(
+            name=rule.name,
+            model=rule.model,
+            send_to=list(rule.send_to),
+            results=[str(kind) for kind in rule.results],
+            when_not_analysable=rule.when_not_analysable,
+            when=_conditions(rule.when),
+        )
+        for rule in config.rules
+    ]
+
+
+def redacted(config: Config) -> dict[str, Any]:
+    """Return the configuration without passwords and without what may name a patient."""
+    shown = describe(config)
+    shown["rules"] = [{**rule, "when": _conditions(rule["when"])} for rule in shown["rules"]]
+    return shown
+
+
+def _conditions(when: Any) -> dict[str, Any]:  # noqa: ANN401 - operands of a rule
+    return {
+        key: (value if isinstance(value, str) else list(value)) if key in _PLAIN else _HIDDEN
+        for key, value in when.items()
+    }
+
+
+def _of_check(finding: Finding) -> Trouble:
+    return Trouble(finding.name, finding.text, finding.remedy, "check", "")
+
+
+def _is_wrong(kind: str, rows: Open, now: datetime) -> bool:
+    """Whether rows have failed, or wait for a person or for too long."""
+    return rows.state in _ENDED_BADLY or (kind != "studies" and now - rows.oldest > _LATE)
+
+
+def _of_rows(kind: str, rows: Open) -> Trouble:
+    to = {"jobs": f" of {rows.name}", "deliveries": f" to {rows.name}", "studies": ""}[kind]
+    remedy = {
+        "studies": "say whose study it is",
+        "jobs": "look at the reason, then try again",
+        "deliveries": "look at the destination, then try again",
+    }[kind]
+    return Trouble(f"{kind}{to}", f"{rows.count} {rows.state}", remedy, kind, rows.state)
+
+
+def _free(node: FlowContext) -> int | None:
+    try:
+        return node.spool.free_bytes()
+    except StorageError:
+        return None
