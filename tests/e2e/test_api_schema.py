@@ -1,4 +1,4 @@
-"""schemathesis asks the REST API for what its OpenAPI document describes, and for what it forbids."""
+"""schemathesis asks the REST API for what its document describes, and for what it forbids."""
 
 import re
 import subprocess
