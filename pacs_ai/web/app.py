@@ -17,9 +17,10 @@ from pacs_ai.web.api import routes as api
 from pacs_ai.web.attempts import Attempts
 from pacs_ai.web.headers import SafeHeaders
 from pacs_ai.web.origin import HostCheck
-from pacs_ai.web.problems import HANDLERS, BugCatcher
+from pacs_ai.web.page import routes as page
+from pacs_ai.web.problems import BugCatcher
 
-ROUTES: Sequence[BaseRoute] = (*health.ROUTES, *metrics.ROUTES, *api.ROUTES)
+ROUTES: Sequence[BaseRoute] = (*health.ROUTES, *metrics.ROUTES, *api.ROUTES, *page.ROUTES)
 """Everything that is served, in the order in which paths are compared."""
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
@@ -49,7 +50,7 @@ def make_app(
             Middleware(BugCatcher),
             Middleware(HostCheck, web=context.config.web),
         ],
-        exception_handlers=HANDLERS,
+        exception_handlers=page.HANDLERS,
         lifespan=lifespan,
     )
     app.state.node = context

@@ -16,8 +16,8 @@ from pacs_ai.store import open_work
 from pacs_ai.store.open_work import Open
 
 _CHECKS = (spool, database, expiry)
-_LATE = timedelta(hours=1)
-"""Work that waits longer is something to look at."""
+_LATE = timedelta(minutes=15)
+"""Work that is open for longer is something to look at."""
 
 _ENDED_BADLY = (StudyState.CONFLICT, JobState.FAILED, DeliveryState.FAILED)
 

@@ -40,6 +40,7 @@ PLANTED = [
     *(("pacs_ai.analysis", f"pacs_ai.{name}") for name in ("config", "engine", "net", "store")),
     ("pacs_ai.node.process", "starlette"),
     ("pacs_ai.cli", "uvicorn"),
+    ("pacs_ai.node.app", "jinja2"),
     ("pacs_ai.node", "pacs_ai.web"),
     ("pacs_ai.flow", "pacs_ai.node.app"),
     ("pacs_ai.node.app", "pacs_ai.node.daemon"),

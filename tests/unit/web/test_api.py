@@ -112,7 +112,7 @@ def test_each_operation_asks_for_its_role(context: FlowContext, role: Role) -> N
         ("GET", "/studies?since=0001-01-01T00:00:00%2B14:00", None, "since"),
         ("GET", "/studies?state=LOST", None, "state"),
         ("GET", "/studies?sender=A&sender=B", None, "twice"),
-        ("GET", "/jobs?limt=5", None, "limt"),
+        ("GET", "/jobs?limits=5", None, "limits"),
         ("GET", "/studies/%00", None, "study"),
         ("POST", "/deliveries/cancel", b'{"ids": ["1"]}', "ids"),
         ("POST", "/deliveries/cancel", b'{"ids": [9223372036854775808]}', "ids"),

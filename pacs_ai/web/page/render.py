@@ -1,0 +1,86 @@
+"""HTML from templates, and the values that every view has."""
+
+import functools
+import re
+from datetime import datetime
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+import pacs_ai
+from pacs_ai.domain import Role
+from pacs_ai.web.access import Caller
+
+VIEWS = (
+    ("/", "Overview"),
+    ("/studies", "Studies"),
+    ("/jobs", "Jobs"),
+    ("/deliveries", "Deliveries"),
+    ("/failed", "Failed work"),
+    ("/models", "Models"),
+    ("/rules", "Rules"),
+    ("/configuration", "Configuration"),
+    ("/log", "Log"),
+)
+"""Path and title of the views, in the order of the menu."""
+
+DONE = re.compile(
+    r"\d+ (job is|jobs are|delivery is|deliveries are) tried again"
+    r"|(job [0-9a-f]{1,8}|delivery \d+) is cancelled"
+    r"|study \d+ is closed|revision \d+ of study \d+ goes through the rules"
+)
+"""What a button may say afterwards, in the address: other texts there are not ours."""
+
+
+def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:  # noqa: ANN401 - what the template needs
+    """Render a view.
+
+    Parameters
+    ----------
+    template
+        File of the folder ``templates``.
+    values
+        What the template names.
+    """
+    done = request.query_params.get("done", "")
+    caller: Caller | None = getattr(request.state, "caller", None)
+    common = {
+        "views": VIEWS,
+        "path": request.url.path,
+        "caller": caller,
+        "may_act": caller is not None and _may_act(caller),
+        "version": pacs_ai.__version__,
+        "node": request.app.state.node.config.node.ae_title,
+        "done": done if DONE.fullmatch(done) else "",
+    }
+    text = _environment().get_template(template).render(**common, **values)
+    return HTMLResponse(text, status)
+
+
+def shown_time(value: datetime | None) -> Markup | str:
+    """Write a time for people, in the time zone of the node, and for programs."""
+    if value is None:
+        return ""
+    local = value.astimezone()
+    text = local.strftime("%Y-%m-%d %H:%M:%S %Z")
+    return Markup('<time datetime="{}">{}</time>').format(value.isoformat(), text)
+
+
+def _may_act(caller: Caller) -> bool:
+    return not caller.local and caller.role is not None and caller.role.includes(Role.OPERATOR)
+
+
+@functools.cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("pacs_ai.web.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["time"] = shown_time
+    return made

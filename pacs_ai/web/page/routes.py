@@ -1,0 +1,81 @@
+"""The routes of the page: views, buttons, login, and the files of the page."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from importlib.resources import files
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from pacs_ai.domain import Role
+from pacs_ai.errors import PacsAIError
+from pacs_ai.web import problems
+from pacs_ai.web.errors import LoginNeeded
+from pacs_ai.web.page import actions, lists, login, views
+from pacs_ai.web.page.render import page
+from pacs_ai.web.routes import route
+
+_FILES = {"page.css": "text/css", "htmx.min.js": "text/javascript"}
+_PROGRAMS = ("/api/", "/dicom-web/", "/metrics", "/healthz", "/readyz")
+"""Paths whose errors are for programs."""
+
+
+def _static(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in _FILES:
+        raise HTTPException(404)
+    content = (files("pacs_ai.web.page") / "static" / name).read_bytes()
+    # asked for again after an update, and answered in a millisecond
+    return Response(content, media_type=_FILES[name], headers={"cache-control": "max-age=60"})
+
+
+ROUTES = (
+    route("/", views.show_overview, role=Role.VIEWER),
+    route("/search", views.search, role=Role.VIEWER, methods=["POST"]),
+    route("/studies", lists.list_studies, role=Role.VIEWER),
+    route("/studies/{study}", views.show_study, role=Role.VIEWER),
+    route("/jobs", lists.list_jobs, role=Role.VIEWER),
+    route("/deliveries", lists.list_deliveries, role=Role.VIEWER),
+    route("/failed", lists.failed_work, role=Role.VIEWER),
+    route("/models", lists.list_models, role=Role.VIEWER),
+    route("/rules", lists.list_rules, role=Role.VIEWER),
+    route("/configuration", views.show_configuration, role=Role.VIEWER),
+    route("/log", lists.show_log, role=Role.VIEWER),
+    *actions.ROUTES,
+    route("/login", login.show_login, role=None),
+    route("/login", login.log_in, role=None, methods=["POST"]),
+    route("/logout", login.log_out, role=None, methods=["POST"]),
+    route("/static/{name}", _static, role=None),
+)
+
+
+def _for_people(answer: Callable[[Request, Exception], Response]) -> Callable[..., Response]:
+    """Let people read an error as a page, and programs as a problem in JSON."""
+
+    def chosen(request: Request, error: Exception) -> Response:
+        html = "text/html" in request.headers.get("accept", "")
+        if not html or request.url.path.startswith(_PROGRAMS):
+            return answer(request, error)
+        if isinstance(error, LoginNeeded):
+            return RedirectResponse(login.login_address(request), 303)
+        if isinstance(error, PacsAIError):
+            status, code, text = problems.status_of(error), error.code, error.message
+        else:
+            assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
+            status, code, text = error.status_code, "", error.detail
+        title = HTTPStatus(status).phrase
+        return page(
+            request,
+            "message.html",
+            status,
+            title=title,
+            text=f"{text[:1].upper()}{text[1:]}.",
+            code=code,
+        )
+
+    return chosen
+
+
+HANDLERS = {kind: _for_people(answer) for kind, answer in problems.HANDLERS.items()}
+"""For Starlette: kind of error, what makes the answer."""
