@@ -6,7 +6,8 @@
     ├─ ConfigError
     ├─ DataError      ├─ NotDicom  ├─ UnsupportedPixels  ├─ NoFittingSeries
     │                 ├─ ResultWithheld  ├─ InvalidResult  └─ LossNotFinite
-    ├─ StorageError   ├─ NoSpace  ├─ DuplicateConflict  ├─ DatabaseBusy  └─ Corrupted
+    ├─ StorageError   ├─ NoSpace  ├─ DuplicateConflict  ├─ DatabaseBusy  ├─ Corrupted
+    │                 └─ LedgerAltered
     ├─ PeerError      ├─ PeerUnreachable  ├─ FolderUnavailable  ├─ TlsFailed  ├─ NoPasscode
     │                 ├─ AssociationRejected  ├─ AssociationAborted  ├─ ContextRejected
     │                 └─ StoreRefused
@@ -81,10 +82,7 @@ class NoFittingSeries(DataError):
 
 
 class ResultWithheld(DataError):
-    """The images are unlike those the model learned from, and its bundle forbids a result.
-
-    Look at the images; if they are what the model is for, it needs training with such images.
-    """
+    """The images are unlike those of training, and the bundle forbids a result. Look at them."""
 
     code = "RESULT_WITHHELD"
 
@@ -142,6 +140,12 @@ class Corrupted(StorageError):
 
     code = "CORRUPTED"
     retryable = False
+
+
+class LedgerAltered(Corrupted):
+    """The ledger is not what was written. Compare with a backup or syslog; ask who has access."""
+
+    code = "LEDGER_ALTERED"
 
 
 class PeerError(PacsAIError):
@@ -208,10 +212,8 @@ class StoreRefused(PeerError):
 
     Parameters
     ----------
-    message
-        What was refused and by which peer.
-    status
-        DIMSE status of the response.
+    message, status
+        What was refused and by which peer; DIMSE status of the response.
     """
 
     code = "STORE_REFUSED"

@@ -13,6 +13,8 @@ SENTENCES: Mapping[str, str] = {
     "association.displaced": "association displaced",
     "association.failed": "association failed unexpectedly",
     "association.rejected": "association rejected",
+    "audit.altered": "the ledger was altered",
+    "audit.not_sent": "audit messages are not sent",
     "bundle.replaced": "bundle replaced while the node runs",
     "commitment.answered": "commitment answered",
     "commitment.not_confirmed": "instance not vouched for",

@@ -51,12 +51,16 @@ class Recorder:
     closed_with: list[tuple[AssociationInfo, str]] = field(default_factory=list)
     reports: list[CommitmentReport] = field(default_factory=list)
     refusals: list[int] = field(default_factory=list)
+    rejected_for: list[tuple[str, str, str]] = field(default_factory=list)
     answer: Callable[[ReceivedInstance], StoreAnswer] = lambda _: StoreAnswer(0)
     before_part: Callable[[], None] = lambda: None
     keep: bool = True
 
     def opened(self, association: AssociationInfo) -> None:
         self.opened_for.append(association)
+
+    def rejected(self, calling_aet: str, peer_ip: str, reason: str) -> None:
+        self.rejected_for.append((calling_aet, peer_ip, reason))
 
     def closed(self, association: AssociationInfo, outcome: str) -> None:
         self.closed_with.append((association, outcome))

@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "studies": ("studies", "Studies: list, show, close, reroute, resolve, delete."),
     "jobs": ("jobs", "Jobs, one model on one study: list, show, retry, cancel."),
     "deliveries": ("deliveries", "Results on their way: list, retry, cancel."),
+    "audit": ("audit", "The ledger of what happened: list, verify."),
     "download": ("training", "Download images of a public archive, and verify them."),
     "dataset": ("training", "Look at the data of a recipe: splits, classes, leakage."),
     "train": ("training", "Follow a recipe from data to a bundle that the node serves."),
@@ -44,7 +45,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 """Command: the module of this package that has it, and its help in one line."""
 
 GROUPS = frozenset(
-    {"studies", "jobs", "deliveries", "tokens", "models", "weights", "config", "db", "bench"}
+    {
+        *("studies", "jobs", "deliveries", "audit", "tokens"),
+        *("models", "weights", "config", "db", "bench"),
+    }
 )
 """Commands that have commands of their own."""
 

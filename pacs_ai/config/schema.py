@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pacs_ai.config.paths import SQLITE, BundleName
 from pacs_ai.config.peers import DimsePeer, Peer, PeerSection
 from pacs_ai.config.sections import (
+    Audit,
     Engine,
     Limits,
     Log,
@@ -115,6 +116,7 @@ class Config(Section):
     tls: Tls = Tls()
     log: Log = Log()
     web: Web = Web()
+    audit: Audit = Audit()
     results: Results = Results()
     bundles: Bundles = Bundles()
     peers: dict[str, PeerSection] = Field({})

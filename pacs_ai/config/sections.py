@@ -249,6 +249,31 @@ class Tls(Section):
         return self
 
 
+class Audit(Section):
+    """``[audit]``: the ledger, and where its messages go besides (RFC 5425)."""
+
+    keep_days: float = Field(730, ge=1)
+    """Days for which lines of the ledger are kept."""
+    syslog: Host | None = None
+    """Host that gets every message by syslog over TLS; not set: none."""
+    port: PeerPort = 6514
+    """Its TCP port."""
+    ca: Path | None = None
+    """PEM file with the authority of its certificate; not set: those that the system trusts."""
+    certificate: Path | None = None
+    """PEM file to show if it asks for a certificate."""
+    key: Path | None = None
+    """PEM file with the private key, if it is not in the same file."""
+    patient_id: bool = False
+    """Send the Patient ID; otherwise, and always in the database, a keyed hash stands for it."""
+
+    @model_validator(mode="after")
+    def _only_sent(self) -> Self:
+        if self.patient_id and self.syslog is None:
+            raise ValueError("patient_id = true needs syslog: the database never holds it")
+        return self
+
+
 class Log(Section):
     """``[log]``."""
 

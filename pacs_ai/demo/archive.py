@@ -55,6 +55,9 @@ class Archive:
     def opened(self, association: AssociationInfo) -> None:
         """Take no notice."""
 
+    def rejected(self, calling_aet: str, peer_ip: str, reason: str) -> None:
+        """Nothing to do."""
+
     def closed(self, association: AssociationInfo, outcome: str) -> None:
         """Log who was here."""
         _log.info("association closed", peer=association.calling_aet, outcome=outcome)

@@ -25,6 +25,8 @@ class FlowContext:
     ----------
     owner
         Who acts, ``node/boot/process``: holder of leases and name in the audit trail.
+    user
+        The person who acts, if one does: an account of the system, or a token's name.
     secret
         Key of the hashes that stand for patients and studies.
     stopping
@@ -42,6 +44,7 @@ class FlowContext:
     secret: bytes
     stopping: threading.Event = field(default_factory=threading.Event)
     associations: KeptAssociations = field(default_factory=KeptAssociations)
+    user: str = ""
 
     def now(self) -> datetime:
         """Date and time, UTC."""
@@ -64,7 +67,9 @@ class FlowContext:
             See `Database.write`, also for the errors.
         """
         who = self.owner if actor is None else actor
-        return self.database.write(who, self.now(), busy_seconds=busy_seconds, durable=durable)
+        return self.database.write(
+            who, self.now(), busy_seconds=busy_seconds, durable=durable, user=self.user
+        )
 
     def patient_key(self, patient_id: str) -> str:
         """Return what stands for a PatientID in the database."""

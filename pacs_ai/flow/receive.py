@@ -37,6 +37,7 @@ class Origin:
     calling_aet: str
     called_aet: str
     association_id: str | None
+    address: str = ""
 
 
 def open_incoming(context: FlowContext) -> IncomingFile:
@@ -69,7 +70,9 @@ def receive(
         and the file is gone.
     """
     association = received.association
-    origin = Origin(association.calling_aet, association.called_aet, association.id)
+    origin = Origin(
+        association.calling_aet, association.called_aet, association.id, association.peer_ip
+    )
     try:
         with context.spool.flushing(received.file):
             scanned = scan_instance(received.file, hash_pixels=False)
@@ -177,6 +180,7 @@ def sender_of(context: FlowContext, scanned: ScannedInstance, origin: Origin) ->
         patient_key=context.patient_key(scanned.patient.patient_id),
         accession_key=context.accession_key(scanned.accession_number),
         identity=context.identity(scanned.study_instance_uid, scanned.patient),
+        address=origin.address,
     )
 
 

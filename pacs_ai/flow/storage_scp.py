@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pacs_ai.files import IncomingFile
 from pacs_ai.flow.arrivals import ArrivalListener
+from pacs_ai.flow.audit.rejections import Rejections
 from pacs_ai.flow.commitment_scu import report
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.receive import open_incoming, receive
@@ -44,12 +45,17 @@ class StorageScp:
         self._traffic = traffic
         self._lock = threading.Lock()
         self._counts: dict[str, _Counts] = {}
+        self._rejections = Rejections(context)
 
     def opened(self, association: AssociationInfo) -> None:
         """Start to count for an association."""
         with self._lock:
             self._counts[association.id] = _Counts()
         self._traffic.opened()
+
+    def rejected(self, calling_aet: str, peer_ip: str, reason: str) -> None:
+        """Enter a rejection in the audit trail."""
+        self._rejections.note(calling_aet, peer_ip, reason)
 
     def closed(self, association: AssociationInfo, outcome: str) -> None:
         """Log what an association brought; a release may complete studies."""

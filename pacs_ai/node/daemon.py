@@ -13,6 +13,9 @@ from pacs_ai.clock import SteadyDate, pause
 from pacs_ai.domain import TaskKind
 from pacs_ai.errors import StorageError
 from pacs_ai.flow.arrivals import ASSOCIATION_ENDED
+from pacs_ai.flow.audit import note
+from pacs_ai.flow.audit.forward import Forwarder
+from pacs_ai.flow.audit.seal import Sealer, prune
 from pacs_ai.flow.commitment_scu import remind
 from pacs_ai.flow.complete import complete
 from pacs_ai.flow.deliver import probe
@@ -39,6 +42,7 @@ _REMIND_SECONDS = 60.0
 _RETAIN_SECONDS = 60.0
 _TAKE_OVER_SECONDS = 30.0
 _DRIFT_SECONDS = 10.0
+_AUDIT_SECONDS = 2.0
 
 _STOP_SECONDS = DRAIN_SECONDS + 1.5
 """After the signal: what still runs then is cut off. Container runtimes kill after ten seconds."""
@@ -75,6 +79,8 @@ class Daemon:
         self._stop = threading.Event()
         self._schedule = Schedule(app.context.clock)
         self._threads: list[threading.Thread] = []
+        self._sealer = Sealer(app.context, app.context.spool.node)
+        self._forwarder = Forwarder(app.context)
         self._workers = WorkerPool(app, workers) if workers else None
         self._server = _listener(app) if listening else None
         self._web = WebProcess(app) if listening and app.context.config.web.enabled else None
@@ -107,6 +113,7 @@ class Daemon:
         context = self._app.context
         context.spool.lock()
         restart(context, self._app.arrivals)
+        note.started(context, context.spool.node)
         if self._server is not None:
             self._app.traffic.begin()
             self._server.start()
@@ -160,6 +167,7 @@ class Daemon:
             take_back_from(context, owners, Blame.NOBODY, busy_seconds=_LAST_WRITE_SECONDS)
         except StorageError as error:
             _log.warning("leases are given back at the next start", error=error.code)
+        note.stopped(context, context.spool.node, busy_seconds=_LAST_WRITE_SECONDS)
         context.spool.unlock()
         self._app.close()
         _log.info("stopped")
@@ -192,6 +200,11 @@ class Daemon:
     def _retain(self, date: SteadyDate, expiry: Expiry) -> None:
         retain(self._app.context, date.now())
         expiry.sweep(date.now())
+        prune(self._app.context, date.now())
+
+    def _audit(self) -> None:
+        self._sealer.sweep()
+        self._forwarder.sweep()
 
     def _plan(self) -> None:
         context = self._app.context
@@ -200,6 +213,7 @@ class Daemon:
             (_PROBE_SECONDS, probe, (context,)),
             (_REMIND_SECONDS, remind, (context,)),
             (_RETAIN_SECONDS, self._retain, (SteadyDate(context.clock), Expiry(context))),
+            (_AUDIT_SECONDS, self._audit, ()),
         ]
         arrivals = self._app.arrivals
         closes = partial(complete, context, arrivals)

@@ -5,11 +5,13 @@ open what a node has made: rows and files, no models, no network.
 """
 
 import contextlib
+import getpass
 import os
 import re
 import socket
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from pacs_ai.clock import Clock, SystemClock
@@ -127,7 +129,15 @@ def node_name() -> str:
 
 def _operated(config: Config, database: Database, secret: bytes) -> FlowContext:
     spool = Spool(config.storage.spool, "")  # not one node's: rows name paths from the root
-    return _assembled(config, database, spool, secret, ACTOR)
+    return replace(_assembled(config, database, spool, secret, ACTOR), user=account())
+
+
+def account() -> str:
+    """Return the name of the account of the system that this process runs as."""
+    try:
+        return getpass.getuser()[:64]
+    except (KeyError, OSError):  # an account without a name, as in a container
+        return f"uid {os.getuid()}"
 
 
 def _assembled(

@@ -26,7 +26,8 @@ class Stated:
 class Sender:
     """Where an instance came from, and the keyed hashes of its patient.
 
-    An adopted orphan has no AE titles: whoever sent it was not told that it arrived.
+    An adopted orphan has no AE titles: whoever sent it was not told that it arrived. ``address`` is
+    that of the network, "" if it is not known.
     """
 
     node: str
@@ -35,6 +36,7 @@ class Sender:
     patient_key: str
     accession_key: str
     identity: Stated
+    address: str = ""
 
 
 def of_study(session: Session, study_id: int) -> Sequence[Identity]:

@@ -18,7 +18,7 @@ from pacs_ai.store.schema import Identity, Instance, Study
 from pacs_ai.store.session import Transaction
 
 _OF_ARRIVAL = [field.name for field in fields(Arrival) if field.name != "study_instance_uid"]
-_OF_SENDER = ["calling_aet", "called_aet"]
+_OF_SENDER = ["calling_aet", "called_aet", "address"]
 _COLUMNS = ("study_id", "revision", "identity_id", "received_at", *_OF_SENDER, *_OF_ARRIVAL)
 _OPEN = (
     Study.study_instance_uid == sa.bindparam("study_uid"),
@@ -81,6 +81,7 @@ def _continue(
     values["identity"] = sender.identity.digest
     values["calling_aet"] = sender.calling_aet
     values["called_aet"] = sender.called_aet
+    values["address"] = sender.address
     values["now"] = moment(now)
     row = insert(connection, values)
     if row is None:

@@ -57,6 +57,7 @@ def insert(
             identity_id=identity_id,
             calling_aet=sender.calling_aet,
             called_aet=sender.called_aet,
+            address=sender.address,
             received_at=transaction.now,
         )
     )

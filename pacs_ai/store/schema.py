@@ -65,9 +65,9 @@ class Identity(Base):
 class Instance(Base):
     """One stored SOP instance; ``revision`` is the one it arrived in.
 
-    The AE titles are those of its first arrival, others are `Repeat` rows. ``unusable_reason`` is
-    set where the instance is kept but never analysed, ``missing`` where its file was not there when
-    the node looked.
+    The AE titles and the network address are those of its first arrival, others are `Repeat` rows.
+    ``unusable_reason`` is set where the instance is kept but never analysed, ``missing`` where its
+    file was not there when the node looked.
     """
 
     __tablename__ = "instance"
@@ -88,6 +88,7 @@ class Instance(Base):
     identity_id: Mapped[int | None] = mapped_column(ForeignKey("identity.id"))
     calling_aet: Mapped[str] = mapped_column(String(16), default="", server_default="")
     called_aet: Mapped[str] = mapped_column(String(16), default="", server_default="")
+    address: Mapped[str] = mapped_column(String(45), default="", server_default="")
 
 
 class Variant(Base):
@@ -220,7 +221,10 @@ class Delivery(Base):
 
 
 class Event(Base):
-    """The audit trail: every change of state, append only."""
+    """The audit trail: every change of state, append only.
+
+    ``user_name`` is the person, where one acts: an account of the system or a token's name.
+    """
 
     __tablename__ = "event"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -230,6 +234,7 @@ class Event(Base):
     from_state: Mapped[str] = mapped_column(WORD)
     to_state: Mapped[str] = mapped_column(WORD)
     actor: Mapped[str] = mapped_column(String(128))
+    user_name: Mapped[str] = mapped_column(String(64), default="", server_default="")
     note: Mapped[str] = mapped_column(Text, default="")
 
 
@@ -246,6 +251,25 @@ class Token(Base):
     digest: Mapped[str] = mapped_column(HEX, unique=True)
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+
+
+class LedgerLine(Base):
+    """An audit message (PS3.15 Section A.5) made of an event, chained to the line before.
+
+    ``number`` counts from 1 without gaps. ``hash`` is that of the line and of the hash before;
+    see `pacs_ai.store.ledger`. ``at`` is text, so that the database cannot show it otherwise than
+    it was written. ``study_id`` is for searching; 0 where the event is of no study.
+    """
+
+    __tablename__ = "ledger"
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    event_id: Mapped[int] = mapped_column(unique=True)
+    study_id: Mapped[int] = mapped_column(index=True)
+    at: Mapped[str] = mapped_column(WORD)
+    node: Mapped[str] = mapped_column(String(64))
+    event_digest: Mapped[str] = mapped_column(HEX)
+    message: Mapped[str] = mapped_column(Text)
+    hash: Mapped[str] = mapped_column(HEX)
 
 
 class Meta(Base):

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from pacs_ai.errors import ConfigError, DatabaseBusy, NoSpace, StorageError
+from pacs_ai.errors import ConfigError, DatabaseBusy, StorageError
+from pacs_ai.store.driver_errors import translated
 from pacs_ai.store.group_commit import GroupCommit
 
 __all__ = ["Database", "Session", "Transaction"]
@@ -51,11 +52,16 @@ class Transaction(Session):
         also the owner of the leases that are taken.
     now
         Date and time, UTC: all that happens in one transaction happens at once.
+    user
+        The person who acts, if one does.
     """
 
-    def __init__(self, bind: sa.Engine | sa.Connection, actor: str, now: datetime) -> None:
+    def __init__(
+        self, bind: sa.Engine | sa.Connection, actor: str, now: datetime, user: str = ""
+    ) -> None:
         super().__init__(bind, expire_on_commit=False)
         self.actor = actor
+        self.user = user
         self.now = now
         self._afterwards: list[Callable[[], None]] = []
 
@@ -124,12 +130,13 @@ class Database:
         *,
         busy_seconds: float = BUSY_SECONDS,
         durable: bool = True,
+        user: str = "",
     ) -> Iterator[Transaction]:
         """Run a block in one transaction: committed at its end, rolled back if it raises.
 
         Parameters
         ----------
-        actor, now
+        actor, now, user
             See `Transaction`.
         busy_seconds
             How long to wait for another transaction that writes.
@@ -145,8 +152,10 @@ class Database:
             If the database failed otherwise.
         """
         with (
-            _translated(),
-            Transaction(self._writer(busy_seconds, durable=durable), actor, now) as transaction,
+            translated(),
+            Transaction(
+                self._writer(busy_seconds, durable=durable), actor, now, user
+            ) as transaction,
         ):
             with transaction.begin():
                 yield transaction
@@ -174,7 +183,7 @@ class Database:
         One thread at a time: `GroupCommit` sees to it. A connection that broke is made again by its
         next transaction.
         """
-        with _translated():
+        with translated():
             if self._receiving is None:
                 self._receiving = self._writer(RECEIVE_BUSY_SECONDS).connect()
             with self._receiving.begin():
@@ -188,7 +197,7 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[Session]:
         """Run a block that only reads, on one consistent snapshot."""
-        with _translated(), Session(self.engine, expire_on_commit=False) as session:
+        with translated(), Session(self.engine, expire_on_commit=False) as session:
             yield session
 
     @contextlib.contextmanager
@@ -206,7 +215,7 @@ class Database:
             If the connection is lost.
         """
         engine = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        with _translated(), engine.connect() as connection:
+        with translated(), engine.connect() as connection:
             connection.detach()  # nobody else may get a connection that listens
             connection.exec_driver_sql("SET application_name = 'pacs-ai wake-ups'")
             connection.exec_driver_sql(f"LISTEN {channel}")
@@ -274,25 +283,3 @@ def _payloads(connection: sa.Connection) -> Iterator[str]:
             raise DatabaseBusy("the connection that listens was lost") from None
         connection.exec_driver_sql("SELECT 1")  # fails if the server is gone
         yield ""
-
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    """Turn the errors of SQLAlchemy and of SQLite's driver into ours.
-
-    Their text may quote values and is dropped.
-    """
-    try:
-        yield
-    except (OperationalError, sqlite3.OperationalError) as error:
-        text = str(getattr(error, "orig", error)).lower()
-        if "disk is full" in text:
-            raise NoSpace("the database cannot be written: its disk is full") from None
-        if "readonly" in text or "i/o error" in text or "unable to open" in text:
-            raise StorageError(
-                "the database cannot be reached or written: look at its disk", outage=True
-            ) from None
-        raise DatabaseBusy("the database did not answer in time") from None
-    except (DBAPIError, sqlite3.Error) as error:
-        cause = getattr(error, "orig", error)
-        raise StorageError(f"the database failed ({type(cause).__name__})") from error

@@ -103,6 +103,7 @@ def record(
         "from_state": str(source),
         "to_state": str(target),
         "actor": transaction.actor,
+        "user_name": transaction.user,
         "note": note,
     }
     transaction.execute(_APPEND, line)

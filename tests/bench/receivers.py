@@ -27,6 +27,9 @@ class Folder:
     def opened(self, association: AssociationInfo) -> None:
         """Nothing to do."""
 
+    def rejected(self, calling_aet: str, peer_ip: str, reason: str) -> None:
+        """Nothing to do."""
+
     def closed(self, association: AssociationInfo, outcome: str) -> None:
         """Nothing to do."""
 

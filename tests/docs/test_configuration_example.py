@@ -16,6 +16,10 @@ from pacs_ai.config.web import TrustedProxy
 COMMENTED_KEY = re.compile(r"^#(?=[a-z_0-9]+ = )", re.MULTILINE)
 # Shown with a value that makes sense, since the default is that there is none.
 WITHOUT_DEFAULT = {
+    "audit.syslog",
+    "audit.ca",
+    "audit.certificate",
+    "audit.key",
     "limits.associations_per_peer",
     "limits.associations_per_minute",
     "node.users",

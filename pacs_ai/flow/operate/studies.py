@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pacs_ai.domain import JobId, StudyId, StudyState
 from pacs_ai.errors import IllegalTransition, StateError
 from pacs_ai.flow import complete, correct, remove
+from pacs_ai.flow.audit import note
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.expire import held_studies
 from pacs_ai.flow.operate.find import find_study, missing
@@ -73,8 +74,10 @@ def get_study(context: FlowContext, reference: str) -> StudyRecord:
 
 
 def show_study(context: FlowContext, reference: str) -> StudyDetails:
-    """Return a study with everything that belongs to it."""
-    return _details(context, find_study(context, reference))
+    """Return a study with everything that belongs to it; that somebody looked is in the ledger."""
+    line = find_study(context, reference)
+    note.accessed(context, line.study.id, "shown")
+    return _details(context, line)
 
 
 def show_accession(context: FlowContext, accession_number: str) -> list[StudyDetails]:
@@ -90,6 +93,8 @@ def show_accession(context: FlowContext, accession_number: str) -> list[StudyDet
         lines = overview.studies(session, Filter(), accession_key=key)
     if not lines:
         raise missing("no study with this accession number")
+    for line in lines:
+        note.accessed(context, line.study.id, "shown by its accession number")
     return [_details(context, line) for line in lines]
 
 

@@ -203,6 +203,8 @@ class Association:
             reason=self._rejection.name.lower(),
         )
         self._send_last(pdu.reject(self._rejection), Outcome.VIOLATION)
+        reason, address = self._rejection.name.lower(), self.connection.peer_ip
+        self._handlers.rejected(request.calling_aet, address, reason)
         return None
 
     def _transfer(self) -> Event | None:

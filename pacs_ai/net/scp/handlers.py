@@ -69,6 +69,10 @@ class StorageHandlers(Protocol):
         """Note that an association is established."""
         ...
 
+    def rejected(self, calling_aet: str, peer_ip: str, reason: str) -> None:
+        """Note that an association was rejected; ``reason`` is a word of PS3.8 Table 9-21."""
+        ...
+
     def closed(self, association: AssociationInfo, outcome: str) -> None:
         """Note that it has ended; called once for each `opened`.
 

@@ -1,0 +1,80 @@
+"""What audit messages say beside the event: study, patient, sender, model, destination."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+from pacs_ai.store import ledger_facts
+from pacs_ai.store.ledger_facts import Sent
+from pacs_ai.store.schema import Delivery, Event, Job, Result, Study
+from pacs_ai.store.session import Session
+
+K = TypeVar("K")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The rows that an event is about; None where it is about none, or the row is gone.
+
+    ``sent`` says of a study that is complete who had sent what.
+    """
+
+    event: Event
+    study: Study | None = None
+    job: Job | None = None
+    delivery: Delivery | None = None
+    result: Result | None = None
+    sent: Sequence[Sent] = field(default=())
+
+
+def facts_of(session: Session, events: Sequence[Event]) -> list[Facts]:
+    """Read the rows that events are about, a table at a time."""
+
+    def ids(entity: str) -> list[str]:
+        return [event.entity_id for event in events if event.entity == entity]
+
+    deliveries = ledger_facts.by_id(session, Delivery, _numbers(ids("delivery")))
+    results = ledger_facts.by_id(
+        session, Result, {delivery.result_id for delivery in deliveries.values()}
+    )
+    jobs = ledger_facts.by_id(
+        session, Job, {*ids("job"), *(delivery.job_id for delivery in deliveries.values())}
+    )
+    wanted = _numbers([*ids("study"), *ids("access"), *ids("evidence")])
+    studies = ledger_facts.by_id(session, Study, wanted | {job.study_id for job in jobs.values()})
+    found = []
+    for event in events:
+        delivery = _of(event, "delivery", deliveries, int)
+        job = jobs.get(delivery.job_id) if delivery else _of(event, "job", jobs, str)
+        study = studies.get(job.study_id) if job else None
+        for entity in ("study", "access", "evidence"):
+            study = study or _of(event, entity, studies, int)
+        found.append(
+            Facts(
+                event,
+                study,
+                job,
+                delivery,
+                results.get(delivery.result_id) if delivery else None,
+                _sent(session, event, study),
+            )
+        )
+    return found
+
+
+def _numbers(ids: Sequence[str]) -> set[int]:
+    return {int(one) for one in ids if one.isdecimal()}
+
+
+def _of(event: Event, entity: str, rows: Mapping[K, Any], key: Callable[[str], K]) -> Any:  # noqa: ANN401 - rows of any table
+    if event.entity != entity or (key is int and not event.entity_id.isdecimal()):
+        return None
+    return rows.get(key(event.entity_id))
+
+
+def _sent(session: Session, event: Event, study: Study | None) -> Sequence[Sent]:
+    if study is None or event.entity != "study" or event.to_state not in ("RECEIVING", "COMPLETE"):
+        return ()
+    at: datetime = event.at
+    return ledger_facts.sent_until(session, study.id, at)

@@ -1,0 +1,263 @@
+"""The ledger: audit messages in one chain for the whole database.
+
+What happened is an `Event`, in the same transaction as what it tells. The ledger takes the events
+over soon afterwards: it makes a message of each, and chains it to the line before. So no step that
+a sender or a worker waits for pays for the message, and writers do not wait for one another.
+
+The hash of a line is SHA-256 over the hash before it and over all its columns, the digest of its
+event among them: no byte of a line or of its event changes without notice. The spool says where the
+chain ends (`Anchor`): lines that are missing at the end are noticed, too, and so is a chain that
+was computed again.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from pacs_ai.errors import StorageError
+from pacs_ai.files import PRIVATE, atomic_write, translated
+from pacs_ai.store.schema import Event, LedgerLine
+from pacs_ai.store.session import Transaction
+
+ANCHOR_FILE = "audit.head"
+"""In the root of the spool: where the chain begins and ends."""
+
+START = "0" * 64
+"""What stands for the hash before the first line."""
+
+_LOCK = 0x70616373
+"""Advisory lock of PostgreSQL: one process appends at a time."""
+
+_OWN = "%/%/%"
+"""Actors of this form are processes of a node; their steps inside a job tell nobody anything."""
+_INNER = ("QUEUED", "RUNNING", "PENDING", "SENDING", "COMMITTING")
+_LINE = LedgerLine.metadata.tables[LedgerLine.__tablename__]
+_EVENT = Event.metadata.tables[Event.__tablename__]
+_EVENT_ORDER = (
+    *("id", "at", "entity", "entity_id", "from_state", "to_state"),
+    *("actor", "user_name", "note"),
+)
+_TOLD = sa.not_(_EVENT.c.to_state.in_(_INNER) & _EVENT.c.actor.like(_OWN))
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """The chain as the spool knows it.
+
+    ``before`` is the hash that the first line is chained to; it is `START` unless lines were
+    removed at the end of their keep time. ``removed`` is the highest id of an event whose line was
+    removed. ``last`` is the number of the last line that is known, with its ``hash``. ``breaks``
+    say when a node went on behind another line than this one: what was lost then stays lost.
+    """
+
+    first: int = 1
+    before: str = START
+    last: int = 0
+    hash: str = START
+    removed: int = 0
+    breaks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A message about an event, still to be chained; ``study_id`` is 0 where it is of no study."""
+
+    event: Event
+    study_id: int
+    message: str
+
+
+def lock(transaction: Transaction) -> None:
+    """Let this transaction alone append to the chain; on SQLite every writer is alone."""
+    if transaction.get_bind().dialect.name == "postgresql":
+        transaction.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+
+
+def unchained(session: Session, after: int, most: int) -> Sequence[Event]:
+    """Return events that have no line yet, oldest first.
+
+    Parameters
+    ----------
+    after
+        Events up to this id have all been dealt with.
+    most
+        How many at most.
+    """
+    query = (
+        sa.select(Event)
+        .where(
+            Event.id > after,
+            _TOLD,
+            ~sa.exists().where(LedgerLine.event_id == Event.id),
+        )
+        .order_by(Event.id)
+        .limit(most)
+    )
+    return session.scalars(query).all()
+
+
+def newest_event(session: Session) -> int:
+    """Return the highest id of an event that has a line; 0 if there is no line."""
+    return session.scalar(sa.select(sa.func.max(LedgerLine.event_id))) or 0
+
+
+def end_of(session: Session, anchor: Anchor) -> tuple[int, str]:
+    """Return number and hash of the last line; where the chain begins if there is none."""
+    query = sa.select(_LINE.c.number, _LINE.c.hash).order_by(_LINE.c.number.desc()).limit(1)
+    row = session.execute(query).first()
+    return (row[0], row[1]) if row else (anchor.first - 1, anchor.before)
+
+
+def misfit(session: Session, anchor: Anchor) -> str:
+    """Say how the chain differs from what the spool knows of its end; "" if it does not."""
+    if anchor.last < anchor.first:
+        return ""
+    known = session.scalar(sa.select(_LINE.c.hash).where(_LINE.c.number == anchor.last))
+    if known is None:
+        number, _ = end_of(session, anchor)
+        return f"{anchor.last - number} lines are missing at the end, up to {anchor.last}"
+    return "" if known == anchor.hash else f"line {anchor.last} is not the one that was written"
+
+
+def append(
+    transaction: Transaction, entries: Iterable[Entry], node: str, anchor: Anchor
+) -> tuple[int, str]:
+    """Chain messages to the end of the ledger; the caller holds the `lock`.
+
+    Returns
+    -------
+    tuple
+        Number and hash of the last line.
+    """
+    number, before = end_of(transaction, anchor)
+    lines = []
+    for entry in entries:
+        number += 1
+        line = {
+            "number": number,
+            "event_id": entry.event.id,
+            "study_id": entry.study_id,
+            "at": stamp(entry.event.at),
+            "node": node,
+            "event_digest": event_digest(_event_values(entry.event)),
+            "message": entry.message,
+        }
+        before = line_hash(before, line)
+        lines.append({**line, "hash": before})
+    if lines:
+        transaction.execute(sa.insert(_LINE), lines)
+    return number, before
+
+
+def line_hash(before: str, line: dict[str, Any]) -> str:
+    """Return the hash of a line that follows the line with the hash ``before``."""
+    names = ("number", "event_id", "study_id", "at", "node", "event_digest", "message")
+    return _hash([before, *(str(line[name]) for name in names)])
+
+
+def event_digest(values: Sequence[str]) -> str:
+    """Return the digest of an event."""
+    return _hash(values)
+
+
+def stamp(moment: datetime) -> str:
+    """Write a UTC time as the columns of SQLite have it."""
+    return f"{moment:%Y-%m-%d %H:%M:%S.%f}"
+
+
+def _event_values(event: Event) -> list[str]:
+    words = (event.entity, event.entity_id, event.from_state, event.to_state)
+    return [str(event.id), stamp(event.at), *words, event.actor, event.user_name, event.note]
+
+
+def _hash(values: Sequence[str]) -> str:
+    """Hash texts so that none of them can take over a part of its neighbour."""
+    digest = hashlib.sha256()
+    for value in values:
+        content = value.encode("utf-8", "surrogateescape")
+        digest.update(b"%d:" % len(content))
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def raw_lines(session: Session) -> Iterator[tuple[dict[str, Any], list[str] | None]]:
+    """Give all lines, each with the values of its event (None if it is gone), as they are stored.
+
+    Bytes that are no text are kept as they are: an altered row must not end the check.
+    """
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    named = [*_LINE.c, *(column.label(f"event {column.name}") for column in _EVENT.c)]
+    columns = [_stored(column, sqlite=sqlite) for column in named]
+    joined = _LINE.outerjoin(_EVENT, _EVENT.c.id == _LINE.c.event_id)
+    query = sa.select(*columns).select_from(joined).order_by(_LINE.c.number)
+    size = len(_LINE.c)
+    for row in session.execute(query, execution_options={"yield_per": 1000}):
+        values = [_text(value) for value in row]
+        line = dict(zip((column.name for column in _LINE.c), values[:size], strict=True))
+        event = dict(zip((column.name for column in _EVENT.c), values[size:], strict=True))
+        known = None if row[size] is None else [event[name] for name in _EVENT_ORDER]
+        yield line, known
+
+
+def _stored(column: Any, *, sqlite: bool) -> Any:  # noqa: ANN401 - SQLAlchemy's columns
+    if sqlite:
+        return sa.cast(column, sa.LargeBinary)
+    return column
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    return stamp(value) if isinstance(value, datetime) else str(value)
+
+
+def prune(transaction: Transaction, before: datetime, anchor: Anchor) -> Anchor:
+    """Remove the lines at the beginning that are older than a time; the last line stays.
+
+    Returns
+    -------
+    Anchor
+        Where the chain begins now.
+    """
+    youngest = sa.select(sa.func.min(_LINE.c.number)).where(_LINE.c.at >= stamp(before))
+    first = transaction.scalar(youngest) or anchor.last
+    old = _LINE.c.number < first
+    last_removed = transaction.scalar(sa.select(_LINE.c.hash).where(_LINE.c.number == first - 1))
+    if last_removed is None:
+        return anchor
+    event = transaction.scalar(sa.select(sa.func.max(_LINE.c.event_id)).where(old))
+    transaction.execute(sa.delete(_LINE).where(old))
+    return replace(anchor, first=first, before=last_removed, removed=event or 0)
+
+
+def read_anchor(root: Path) -> Anchor | None:
+    """Read where the chain begins and ends; None if the spool does not say.
+
+    Raises
+    ------
+    StorageError
+        If the file is not one that was written here.
+    """
+    path = root / ANCHOR_FILE
+    with translated(path, "cannot be read"):
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return None
+    try:
+        values = json.loads(content)
+        return Anchor(**{**values, "breaks": tuple(values["breaks"])})
+    except (ValueError, TypeError, KeyError) as error:
+        raise StorageError(f"{path} is damaged: nobody can tell where the ledger ends") from error
+
+
+def write_anchor(root: Path, anchor: Anchor) -> None:
+    """Note where the chain begins and ends."""
+    atomic_write(root / ANCHOR_FILE, json.dumps(asdict(anchor)) + "\n", mode=PRIVATE)
