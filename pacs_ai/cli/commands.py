@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "jobs": ("jobs", "Jobs, one model on one study: list, show, retry, cancel."),
     "deliveries": ("deliveries", "Results on their way: list, retry, cancel."),
     "audit": ("audit", "The ledger of what happened: list, verify."),
+    "evidence": ("evidence", "What was made of a study, as one archive: write, verify."),
     "download": ("training", "Download images of a public archive, and verify them."),
     "dataset": ("training", "Look at the data of a recipe: splits, classes, leakage."),
     "train": ("training", "Follow a recipe from data to a bundle that the node serves."),
@@ -46,7 +47,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 
 GROUPS = frozenset(
     {
-        *("studies", "jobs", "deliveries", "audit", "tokens"),
+        *("studies", "jobs", "deliveries", "audit", "evidence", "tokens"),
         *("models", "weights", "config", "db", "bench"),
     }
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
+from typer.core import TyperGroup
 
 from pacs_ai.config import Config, load_config
 from pacs_ai.logs import setup_logging
@@ -50,9 +51,10 @@ def single() -> typer.Typer:
     )
 
 
-def group(text: str) -> typer.Typer:
-    """Make the application of a command that has subcommands."""
+def group(text: str, kind: type[TyperGroup] = TyperGroup) -> typer.Typer:
+    """Make the application of a command that has subcommands, of a class of its own if needed."""
     app = typer.Typer(
+        cls=kind,
         help=text,
         rich_markup_mode=None,
         add_completion=False,

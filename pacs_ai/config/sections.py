@@ -254,6 +254,8 @@ class Audit(Section):
 
     keep_days: float = Field(730, ge=1)
     """Days for which lines of the ledger are kept."""
+    evidence_days: float = Field(184, ge=0)
+    """Days for which the evidence of a study is kept whose files were removed; 0 writes none."""
     syslog: Host | None = None
     """Host that gets every message by syslog over TLS; not set: none."""
     port: PeerPort = 6514

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.evidence.keep import keep_evidence
 from pacs_ai.flow.remove import remove_files
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.store import studies
@@ -38,6 +39,7 @@ def retain(context: FlowContext, today: datetime | None = None) -> int:
         candidates = studies.purgeable(session, before)
     purged = 0
     for study in candidates:
+        keep_evidence(context, study)
         with context.write() as transaction:
             paths = studies.purge(transaction, study)
         if paths is None:

@@ -67,7 +67,7 @@ def wanted_results(context: FlowContext, job: Job, rules: Sequence[Rule]) -> Wan
     return Wanted(
         results=_kinds(rules),
         refusals=_kinds(asking_for_refusals(rules)),
-        context_of=lambda _evidence: _context_of(context, job),
+        context_of=lambda _evidence: result_context_of(context, job),
     )
 
 
@@ -98,7 +98,8 @@ def _peers(context: FlowContext, kind: ResultKind, rules: Sequence[Rule]) -> tup
     return tuple(dict.fromkeys(names))
 
 
-def _context_of(context: FlowContext, job: Job) -> ResultContext:
+def result_context_of(context: FlowContext, job: Job) -> ResultContext:
+    """Return what the results of a job state besides the prediction."""
     with context.database.read() as session:
         row = results.previous_report(session, job)
         study = session.get_one(Study, job.study_id)

@@ -19,6 +19,7 @@ from pacs_ai.flow.audit.seal import Sealer, prune
 from pacs_ai.flow.commitment_scu import remind
 from pacs_ai.flow.complete import complete
 from pacs_ai.flow.deliver import probe
+from pacs_ai.flow.evidence.keep import expire_evidence
 from pacs_ai.flow.expire import Expiry
 from pacs_ai.flow.recover import LeaseWatch, restart, sweep, take_back_from, take_over
 from pacs_ai.flow.retain import retain
@@ -201,6 +202,7 @@ class Daemon:
         retain(self._app.context, date.now())
         expiry.sweep(date.now())
         prune(self._app.context, date.now())
+        expire_evidence(self._app.context, date.now())
 
     def _audit(self) -> None:
         self._sealer.sweep()

@@ -45,6 +45,12 @@ def accessed(context: FlowContext, study_id: int, what: str) -> None:
         record(transaction, "access", study_id, "", "READ", note=what)
 
 
+def exported(context: FlowContext, study_id: int, what: str) -> None:
+    """Note that somebody has written the evidence of a study."""
+    with context.write() as transaction:
+        record(transaction, "evidence", study_id, "", "WRITTEN", note=what)
+
+
 def log_used(context: FlowContext, what: str) -> None:
     """Note that somebody has read or checked the ledger."""
     with context.write() as transaction:

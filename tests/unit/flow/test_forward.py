@@ -41,10 +41,13 @@ class SyslogServer:
         plain, _ = self._socket.accept()
         self._socket.close()
         received = b""
-        with plain, suppress(ssl.SSLError, OSError):  # the client may refuse the certificate
-            with self._context.wrap_socket(plain, server_side=True) as secured:
-                while part := secured.recv(65536):
-                    received += part
+        with (
+            plain,
+            suppress(ssl.SSLError, OSError),  # the client may refuse the certificate
+            self._context.wrap_socket(plain, server_side=True) as secured,
+        ):
+            while part := secured.recv(65536):
+                received += part
         while received:
             length, _, received = received.partition(b" ")
             self.messages.append(received[: int(length)].decode())
