@@ -101,8 +101,7 @@ class StorageError(PacsAIError):
     message
         What failed: never the data's fault, and no reason to reject a study.
     outage
-        Whether all of the storage is out of reach, not one file: then time decides how long the
-        work waits. By default what the class says.
+        Whether all of the storage is out of reach, not one file; by default what the class says.
     """
 
     code = "STORAGE"
