@@ -78,6 +78,7 @@ bench: $(DEV) ## Measure, side by side with others; judges nothing, renews docs/
 	$(PY) -m tests.bench.studies --write
 	$(PY) -m tests.bench.results --write
 	$(PY) -m tests.bench.integrity --write
+	$(PY) -m tests.bench.feeding --write
 	$(PY) -m pytest tests/bench -m bench -p no:randomly -s --timeout=0 $(PYTEST_ARGS)
 
 lock: $(if $(strip $(UV)),,$(LOCK_UV)) ## Renew the locked versions in requirements/

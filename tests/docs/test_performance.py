@@ -26,6 +26,18 @@ def test_the_cost_of_comparing_checksums_is_on_the_page(root: Path) -> None:
         assert f"| {name} | " in section
 
 
+def test_the_cost_of_feeding_is_on_the_page(root: Path) -> None:
+    begin, end = report.marks("feeding")
+    section = (root / "docs" / "performance.md").read_text("utf-8").split(begin)[1].split(end)[0]
+    for text in (
+        "| bare fit |",
+        "| with augmentation |",
+        "Albumentations, images/s",
+        "all of these | 2",
+    ):
+        assert text in section
+
+
 def test_a_section_is_replaced_and_the_rest_left(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     begin, end = report.marks("some")

@@ -69,7 +69,8 @@ def test_each_stage_has_the_schedule_of_the_recipe(small: Small, tmp_path: Path)
 
 
 def test_it_gets_better_or_keeps_what_it_had(run: Run, dataset: Dataset) -> None:
-    recipe = tuned(run.recipe, unfreeze=("stage3", "all"), epochs=2, learning_rate=1e-3)
+    stages = {"unfreeze": ("stage3", "all"), "epochs": 2, "learning_rate": 1e-3}
+    recipe = tuned(run.recipe, **stages, schedule="cosine")
     start = load_network(run)
     found = finetune(run, recipe, dataset)
     after = load_network(run)

@@ -1,8 +1,14 @@
 """Pretrained weights: their folder, their conversion, and the commands."""
 
+import hashlib
 import json
 import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import keras
 import numpy as np
@@ -14,6 +20,7 @@ from pacs_ai.model.preprocess import preprocess
 from pacs_ai.model.spec import InputSpec
 from tests.training.conftest import LITE0
 from tests.training.lite_reference import logits
+from tests.training.quick_run import Command
 from training.cli.options import read_recipe
 from training.foreign.lite import convert_lite
 from training.foreign.weights import fetch_weights, import_weights
@@ -155,6 +162,42 @@ def test_a_keras_file_is_imported_and_a_change_is_noticed(
     (own_folder / f"{LITE0}.json").write_text("{")
     with pytest.raises(ConfigError, match="damaged"):
         read_arrays(LITE0)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder, and the address at which a server on this machine has its files."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield folder, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation")  # Keras writes so
+def test_another_address_has_to_have_the_same_file(
+    own_folder: Path, served: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, command: Command
+) -> None:
+    folder, address = served
+    base = lite_file(folder / "mirror.weights.h5")
+    there = ("weights", "fetch", LITE0, "--url", f"{address}/mirror.weights.h5")
+    assert "it was not imported" in command(*there, code=None)
+    assert not own_folder.exists()
+    with (folder / "mirror.weights.h5").open("rb") as file:
+        digest = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    monkeypatch.setitem(KNOWN, LITE0, replace(KNOWN[LITE0], digest=digest))
+    made = json.loads(command(*there, "--json"))
+    assert (made["licence"], made["source"]) == ("Apache-2.0", KNOWN[LITE0].source)
+    assert (made["digest"], made["pinned"]) == (digest, True)
+    kept = read_arrays(LITE0)
+    assert all(np.array_equal(kept[name], array) for name, array in base_arrays(base).items())
+    absent = command(*there[:-1], f"{address}/absent.h5", code=None)
+    assert "pacs-ai weights import" in absent
+    assert "is not an address" in command(*there[:-1], "mirror.h5", code=None)
 
 
 def test_what_is_not_the_network_is_refused(own_folder: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from pacs_ai.errors import ConfigError, DataError, PeerUnreachable
+from pacs_ai.errors import ConfigError, DataError, PeerError, PeerUnreachable
 from pacs_ai.files import translated
 from training.download.http import Http, RetryPolicy
 from training.foreign.lite import convert_lite
@@ -185,7 +185,7 @@ def _from_address(url: str, folder: Path) -> Path:
 
     try:
         http.with_retries(once, name)
-    except PeerUnreachable as error:
+    except PeerError as error:
         raise PeerUnreachable(
             f"{error.message}. On a machine that can, fetch {url}, then run pacs-ai weights import "
             "on the file here, or set network.weights to its path"

@@ -12,7 +12,8 @@ from hl7apy.core import Message
 from hl7apy.parser import parse_message
 from pydicom.dataset import Dataset
 
-from pacs_ai.domain import Reservation, ResultKind, StudyPrediction
+from pacs_ai.domain import ClassSpec, Code, Reservation, ResultKind, StudyPrediction
+from pacs_ai.model.predict import aggregate
 from pacs_ai.results.build import BuiltDocument, build_refusals, build_results
 from tests.unit.results.conftest import Images
 from tests.unit.results.samples import (
@@ -27,6 +28,13 @@ from tests.unit.results.samples import (
     refusal,
     save,
     study,
+)
+from tests.unit.results.sr.report_content import (
+    decision,
+    finding,
+    groups,
+    percent,
+    report,
 )
 
 NAME = "Yamada^Tarou=山田^太郎=やまだ^たろう"
@@ -130,6 +138,46 @@ def test_what_is_undetermined_is_concluded_beside_what_is_present(tmp_path: Path
     seen = image(save(ct_slice(), tmp_path / "1.dcm"), (0.9, 0.5))
     [report] = resources(bundle(study([seen], model(specs, "sigmoid"))), "DiagnosticReport")
     assert report["conclusion"].startswith("Lesion: present; Sign 0: undetermined.")
+
+
+def test_two_findings_of_a_softmax_study_are_stated_alike_everywhere(tmp_path: Path) -> None:
+    """Each is on an image of its own, where the other one is below its threshold."""
+    specs = (
+        NO_FINDING,
+        ClassSpec("Mass", Code("4147007", "SCT", "Mass"), 0.6, positive=True),
+        ClassSpec("Effusion", Code("60046008", "SCT", "Pleural effusion"), 0.4, positive=True),
+    )
+    seen = [
+        image(save(ct_slice(number), tmp_path / f"{number}.dcm"), probabilities)
+        for number, probabilities in enumerate(((0.125, 0.8125, 0.0625), (0.375, 0.125, 0.5)), 1)
+    ]
+    prediction = aggregate(seen, model(specs))
+    assert prediction.probabilities[1:] == (0.8125, 0.5)
+    known = {
+        finding(group): (percent(group), decision(group))
+        for group in groups(report(prediction))
+        if decision(group) == "Present"
+    }
+    assert known == {"Mass": (81.25, "Present"), "Pleural effusion": (50.0, "Present")}
+    observations = {
+        one["code"]["coding"][0]["code"]: (
+            one["valueQuantity"]["value"],
+            one["interpretation"][0]["coding"][0]["code"],
+        )
+        for one in resources(bundle(prediction), "Observation")
+        if "interpretation" in one
+    }
+    assert observations == {"4147007": (81.25, "POS"), "60046008": (50, "POS")}
+    [concluded] = resources(bundle(prediction), "DiagnosticReport")
+    assert concluded["conclusion"].startswith("Mass, Effusion: present.")
+    parsed = message(prediction)
+    numbers = [(obx[3], obx[5], obx[8]) for obx in segments(parsed, "OBX") if obx[2] == "NM"]
+    assert numbers[:2] == [
+        ("4147007^Mass probability^SCT", "81.25", "A"),
+        ("60046008^Effusion probability^SCT", "50", "A"),
+    ]
+    said = [obx[5] for obx in segments(parsed, "OBX") if obx[2] == "TX"]
+    assert said[-1].startswith("Mass, Effusion: present.")
 
 
 def test_no_value_breaks_out_of_its_field(images: Images) -> None:
