@@ -5,6 +5,7 @@ that do not depend on how many networks were built before, and depthwise convolu
 computes faster than convolutions in groups.
 """
 
+import math
 from pathlib import Path
 
 import keras
@@ -34,6 +35,18 @@ class Scale(layers.Layer):  # type: ignore[misc]
     def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         """Scale a feature map."""
         return x * self.gamma
+
+
+class Gelu(layers.Layer):  # type: ignore[misc]
+    """The Gaussian error linear unit, by the error function.
+
+    Keras computes it by the complementary error function, which the converter to ONNX does not
+    know.
+    """
+
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """Activate a feature map."""
+        return 0.5 * x * (1.0 + keras.ops.erf(x * math.sqrt(0.5)))
 
 
 def convnext(image: keras.KerasTensor, config: ConvNeXt) -> keras.KerasTensor:
@@ -102,7 +115,7 @@ def load_keras_file(base: keras.Model, path: Path) -> None:
 def _block(x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:
     y = layers.DepthwiseConv2D(7, padding="same", name=f"{name}_depthwise_conv")(x)
     y = _normalised(y, name)
-    y = layers.Dense(4 * width, activation="gelu", name=f"{name}_expand")(y)
+    y = Gelu(name=f"{name}_gelu")(layers.Dense(4 * width, name=f"{name}_expand")(y))
     y = Scale(name=f"{name}_scale")(layers.Dense(width, name=f"{name}_project")(y))
     return layers.Add(name=f"{name}_add")([x, y])
 
