@@ -78,8 +78,8 @@ class LocalEngine:
             with _logged_failure(stop):
                 with turn:
                     task = self._next(kinds, stop)
-                if task is not None:
-                    self._perform(perform, task)
+                while task is not None:
+                    task = self._perform(perform, task, kinds, stop)
 
     def listen(self, stop: threading.Event) -> None:
         """Wake for the tasks that other nodes ask for; with SQLite there are none."""
@@ -93,8 +93,9 @@ class LocalEngine:
     def drain(self, perform: Perform, kinds: Sequence[TaskKind]) -> int:
         """Perform what there is."""
         done = 0
-        while (task := self._claim(kinds)) is not None:
-            self._perform(perform, task)
+        task = self._claim(kinds)
+        while task is not None:
+            task = self._perform(perform, task, kinds) or self._claim(kinds)
             done += 1
         return done
 
@@ -115,16 +116,26 @@ class LocalEngine:
         with self._write() as transaction:
             return tasks.claim(transaction, kinds, self._lease_seconds)
 
-    def _perform(self, perform: Perform, task: tasks.ClaimedTask) -> None:
+    def _perform(
+        self,
+        perform: Perform,
+        task: tasks.ClaimedTask,
+        kinds: Sequence[TaskKind],
+        stop: threading.Event | None = None,
+    ) -> tasks.ClaimedTask | None:
+        """Perform a task, and claim the next one in the transaction that removes it."""
         try:
             with heartbeat(self._lease_seconds / 3, lambda: self._renew(task)):
                 perform(task.kind, task.key)
         except StorageError as error:
             # the task keeps its lease and comes back when that runs out: a pause by itself
             _log.warning("a task waits for the storage", kind=task.kind, error=error.code)
-            return
+            return None
         with self._write() as transaction:
             tasks.finish(transaction, task)
+            if stop is not None and stop.is_set():
+                return None
+            return tasks.claim(transaction, kinds, self._lease_seconds)
 
     def _write(self) -> AbstractContextManager[Transaction]:
         """Begin a transaction about tasks alone: a power cut may undo it, as they are hints."""

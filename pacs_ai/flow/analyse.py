@@ -5,7 +5,7 @@ workers do one job, because one of them was only suspended, exactly one has an e
 """
 
 import contextlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 
 from pacs_ai.analysis.predict import PredictedStudy
@@ -214,7 +214,9 @@ def _finish(
     end: Callable[..., list[str]],
     predicted: PredictedStudy | None,
 ) -> None:
-    """Commit results, deliveries and their tasks together, or drop the files of a lost lease.
+    """Flush the files of results, and commit results, deliveries and their tasks together.
+
+    The files of a lost lease are dropped.
 
     Parameters
     ----------
@@ -232,10 +234,19 @@ def _finish(
             measured = predicted.measured
             observations.add(transaction, lease.job_id, measured.modality, measured.values)
 
+    fresh = [result.path for result in made if result.fresh]
+    try:
+        context.spool.flush(fresh)
+    except StorageError:
+        _drop(context, fresh)
+        raise
     try:
         record_outcome(context, write, durable=False)  # the delivery begins with a durable commit
     except LeaseLost:
-        for result in made:
-            if result.fresh:
-                context.spool.delete(result.path)
+        _drop(context, fresh)
         raise
+
+
+def _drop(context: FlowContext, files: Iterable[str]) -> None:
+    for file in files:
+        context.spool.delete(file)

@@ -1,5 +1,6 @@
 """Results go into the spool; the database says what they state and who gets them."""
 
+import random
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -20,11 +21,13 @@ class SpoolWriter:
     """Keeps results in the spool, each written only once.
 
     A result that an earlier revision made already (same model, same images: same UID) is not
-    written again: the stored bytes are what is sent, as long as they are kept.
+    written again: the stored bytes are what is sent, as long as they are kept. What was written has
+    to be flushed, all of it together, before the database says that it is there.
     """
 
     def __init__(self, context: FlowContext) -> None:
         self._context = context
+        self._group = f"{random.getrandbits(8):02x}"
 
     def write(self, result: Built) -> StoredResult:
         """Store a result; nobody gets it yet.
@@ -41,7 +44,7 @@ class SpoolWriter:
             path, size, digest = known.path, known.bytes, known.digest
         else:
             pieces = result.pieces()
-            path = self._context.spool.write_result(pieces, result.suffix)
+            path = self._context.spool.write_result(pieces, result.suffix, group=self._group)
             size, digest = sum(map(len, pieces)), digest_of(*pieces)
         return StoredResult(
             kind=result.kind,

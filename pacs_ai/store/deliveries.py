@@ -162,7 +162,7 @@ def exchange(transaction: Transaction, claimed: ClaimedDelivery, made: StoredRes
         claimed,
         DeliveryState.PENDING,
         note=f"the peer refuses this class; {made.kind} in its place",
-        result_id=results.keep(transaction, JobId(job_id), made),
+        result_id=results.keep(transaction, JobId(job_id), [made])[0].id,
         may_be_held=False,
     )
 

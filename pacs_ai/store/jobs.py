@@ -22,7 +22,7 @@ from pacs_ai.store.modelrecord import NOTHING_LOADED, recorded_model
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Delivery, Job, Study
 from pacs_ai.store.session import Transaction
-from pacs_ai.store.transition import NO_LEASE, RULES, move, record
+from pacs_ai.store.transition import NO_LEASE, RULES, move, record, record_new
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,28 +158,26 @@ def succeed(
 
 def _keep(transaction: Transaction, lease: Lease, made: Sequence[StoredResult]) -> list[str]:
     """Insert results and their deliveries; returns the destinations that have something to send."""
-    destinations: dict[str, None] = {}
-    for one in made:
-        result_id = results.keep(transaction, lease.job_id, one)
-        known = set(
-            transaction.scalars(
-                sa.select(Delivery.destination).where(Delivery.result_id == result_id)
-            )
+    rows = results.keep(transaction, lease.job_id, made)
+    ids = [row.id for row in rows]
+    query = sa.select(Delivery.result_id, Delivery.destination).where(Delivery.result_id.in_(ids))
+    known = {(result, destination) for result, destination in transaction.execute(query)}
+    begun = [
+        Delivery(
+            result_id=row.id,
+            job_id=lease.job_id,
+            destination=destination,
+            state=DeliveryState.PENDING,
+            created_at=transaction.now,
         )
-        for destination in one.send_to:
-            if destination not in known:
-                delivery = Delivery(
-                    result_id=result_id,
-                    job_id=lease.job_id,
-                    destination=destination,
-                    state=DeliveryState.PENDING,
-                    created_at=transaction.now,
-                )
-                transaction.add(delivery)
-                transaction.flush()
-                record(transaction, "delivery", delivery.id, "", DeliveryState.PENDING)
-                destinations[destination] = None
-    return list(destinations)
+        for row, one in zip(rows, made, strict=True)
+        for destination in one.send_to
+        if (row.id, destination) not in known
+    ]
+    transaction.add_all(begun)
+    transaction.flush()
+    record_new(transaction, "delivery", [one.id for one in begun], DeliveryState.PENDING)
+    return list(dict.fromkeys(one.destination for one in begun))
 
 
 def postpone(

@@ -43,22 +43,36 @@ def kind_of(session: Session, sop_instance_uid: str) -> tuple[str, int]:
     return row.kind, row.number
 
 
-def keep(transaction: Transaction, job_id: JobId, made: StoredResult) -> int:
-    """Return the id of a result's row; an object made before keeps the one it has.
+def keep(transaction: Transaction, job_id: JobId, made: Sequence[StoredResult]) -> list[Result]:
+    """Return the rows of results; an object made before keeps the one it has.
 
     One whose file was removed or lost since gets the file that was made now.
     """
-    row = find(transaction, made.sop_instance_uid)
-    if row is not None and made.fresh:
-        row.path, row.digest, row.bytes = made.path, made.digest, made.bytes
-    if row is None:
-        row = insert(transaction, job_id, transaction.get_one(Job, job_id).correction, made)
-    return row.id
+    wanted = [one.sop_instance_uid for one in made]
+    known = transaction.scalars(sa.select(Result).where(Result.sop_instance_uid.in_(wanted)))
+    rows = {row.sop_instance_uid: row for row in known}
+    correction = transaction.get_one(Job, job_id).correction
+    for one in made:
+        row = rows.get(one.sop_instance_uid)
+        if row is None:
+            rows[one.sop_instance_uid] = _row(job_id, correction, one)
+        elif one.fresh:
+            row.path, row.digest, row.bytes = one.path, one.digest, one.bytes
+    transaction.add_all(rows.values())
+    transaction.flush()
+    return [rows[uid] for uid in wanted]
 
 
 def insert(transaction: Transaction, job_id: JobId, correction: int, made: StoredResult) -> Result:
     """Give a result its row, under the correction of the patient that it was made for."""
-    row = Result(
+    row = _row(job_id, correction, made)
+    transaction.add(row)
+    transaction.flush()
+    return row
+
+
+def _row(job_id: JobId, correction: int, made: StoredResult) -> Result:
+    return Result(
         job_id=job_id,
         kind=made.kind,
         number=made.number,
@@ -70,9 +84,6 @@ def insert(transaction: Transaction, job_id: JobId, correction: int, made: Store
         bytes=made.bytes,
         digest=made.digest,
     )
-    transaction.add(row)
-    transaction.flush()
-    return row
 
 
 def forget_files(transaction: Transaction, study_id: StudyId) -> list[str]:

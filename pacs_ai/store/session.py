@@ -11,7 +11,6 @@ otherwise fail at once with "database is locked", whatever the busy timeout.
 """
 
 import contextlib
-import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -20,24 +19,21 @@ from typing import Any, TypeVar, cast
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from pacs_ai.errors import ConfigError, DatabaseBusy, StorageError
 from pacs_ai.store.driver_errors import translated
 from pacs_ai.store.group_commit import GroupCommit
+from pacs_ai.store.sqlite_transactions import BUSY_SECONDS, begin, configure
 
-__all__ = ["Database", "Session", "Transaction"]
+__all__ = ["BUSY_SECONDS", "Database", "Session", "Transaction"]
 
 T = TypeVar("T")
-
-BUSY_SECONDS = 30.0
-"""How long a transaction waits for another before it gives up."""
 
 LISTEN_SECONDS = 2.0
 """Time between two checks of a connection on which nothing comes."""
 
 RECEIVE_BUSY_SECONDS = 5.0
-"""The same while a sender waits for its C-STORE response."""
+"""How long a transaction waits for another while a sender waits for its C-STORE response."""
 
 
 class Transaction(Session):
@@ -110,8 +106,8 @@ class Database:
             ) from None
         if self.is_sqlite:
             _private(Path(url.removeprefix("sqlite:///")))
-            sa.event.listen(self.engine, "connect", _configure_sqlite)
-            sa.event.listen(self.engine, "begin", _begin_sqlite)
+            sa.event.listen(self.engine, "connect", configure)
+            sa.event.listen(self.engine, "begin", begin)
         else:
             sa.event.listen(self.engine, "begin", _begin_postgresql)
         self._receiving: sa.Connection | None = None
@@ -235,37 +231,6 @@ def _private(path: Path) -> None:
         path.touch(mode=0o600, exist_ok=True)
     except OSError as error:
         raise StorageError(f"database {path}: cannot be created ({error.strerror})") from None
-
-
-def _configure_sqlite(connection: sqlite3.Connection, _record: ConnectionPoolEntry) -> None:
-    # the driver must not begin transactions on its own: `_begin_sqlite` does, with the right kind
-    connection.isolation_level = None
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        f"busy_timeout={int(BUSY_SECONDS * 1000)}",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    """Begin on the driver's connection: SQLAlchemy takes four times as long for it as SQLite."""
-    options = connection.get_execution_options()
-    driver: Any = connection.connection.driver_connection
-    if options.get("immediate"):
-        _set_pragma(connection, "busy_timeout", options["busy_ms"])
-        _set_pragma(connection, "synchronous", "FULL" if options["durable"] else "NORMAL")
-        driver.execute("BEGIN IMMEDIATE")
-    else:
-        driver.execute("BEGIN")
-
-
-def _set_pragma(connection: sa.Connection, name: str, value: object) -> None:
-    """Set a pragma of a connection, unless it has this value already."""
-    if connection.info.get(name) != value:
-        connection.exec_driver_sql(f"PRAGMA {name}={value}")
-        connection.info[name] = value
 
 
 def _begin_postgresql(connection: sa.Connection) -> None:

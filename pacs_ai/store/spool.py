@@ -13,7 +13,8 @@
         quarantine/        orphans that are not DICOM, second contents under one UID
         results/ab/
 
-A file is complete as soon as it is outside ``tmp/``.
+A file is complete as soon as it is outside ``tmp/``. A folder such as ``ab/`` has the files whose
+names begin so; those of the results of one job begin alike.
 """
 
 import contextlib
@@ -21,7 +22,7 @@ import fcntl
 import os
 import random
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from pacs_ai.digests import RunningDigest
@@ -117,10 +118,10 @@ class Spool:
         """Return the installation's secret, made at first use; keyed hashes depend on it."""
         return made_key(self.root)
 
-    def new_incoming(self) -> IncomingFile:
-        """Open a new file for bytes that are arriving."""
-        name = random.getrandbits(128)
-        file = f"{self._parts}/{name:032x}{_PART}"
+    def new_incoming(self, group: str = "") -> IncomingFile:
+        """Open a new file for bytes that are arriving; its name begins with ``group``."""
+        name = f"{group}{random.getrandbits(128):032x}"[:32]
+        file = f"{self._parts}/{name}{_PART}"
         with translated(file):
             return IncomingFile(file, os.open(file, _NEW, 0o600), RunningDigest())
 
@@ -164,7 +165,13 @@ class Spool:
         return self._keep(incoming, "instances", flushed=flushed)
 
     def _keep(
-        self, incoming: IncomingFile, folder: str, suffix: str = SUFFIX, *, flushed: bool = False
+        self,
+        incoming: IncomingFile,
+        folder: str,
+        suffix: str = SUFFIX,
+        *,
+        flushed: bool = False,
+        named: bool = True,
     ) -> str:
         name = incoming.filename[len(self._parts) + 1 : -len(_PART)]
         relative = f"{self.node}/{folder}/{name[:2]}/{name}{suffix}"
@@ -176,28 +183,54 @@ class Spool:
                         os.fsync(incoming.fd)
                 finally:
                     os.close(incoming.fd)
-                self._move(incoming.filename, target)
+                self._move(incoming.filename, target, named=named)
         except StorageError:
             remove(incoming.filename)
             remove(target)
             raise
         return relative
 
-    def _move(self, source: str, target: str) -> None:
+    def _move(self, source: str, target: str, *, named: bool = True) -> None:
         os.rename(source, target)  # noqa: PTH104 - a sender waits, and paths take their time
-        if self.durable:
+        if self.durable and named:
             sync_folder(target.rpartition("/")[0])
 
-    def write_result(self, pieces: Iterable[bytes], suffix: str) -> str:
-        """Store a result's bytes; returns the path relative to the spool's root."""
-        incoming = self.new_incoming()
+    def write_result(self, pieces: Iterable[bytes], suffix: str, *, group: str = "") -> str:
+        """Store a result's bytes; returns the path relative to the spool's root.
+
+        Parameters
+        ----------
+        group
+            Two hexadecimal digits: results with the same ones lie in one folder. The file is not
+            flushed then, until `flush` is called; the system begins to write it.
+        """
+        incoming = self.new_incoming(group)
         try:
             with translated(incoming.filename), os.fdopen(os.dup(incoming.fd), "wb") as file:
                 file.writelines(pieces)
+            if self.durable:
+                begin_to_write(incoming.fd)
         except StorageError:
             self.discard(incoming)
             raise
-        return self._keep(incoming, "results", suffix)
+        return self._keep(incoming, "results", suffix, flushed=bool(group), named=not group)
+
+    def flush(self, relatives: Collection[str]) -> None:
+        """Flush files that were stored, and then each of their folders once.
+
+        Raises
+        ------
+        StorageError
+            If that fails; the files are still there.
+        """
+        if not self.durable:
+            return
+        for relative in relatives:
+            with translated(self.root / relative), (self.root / relative).open("rb") as file:
+                os.fsync(file.fileno())
+        for folder in dict.fromkeys(relative.rpartition("/")[0] for relative in relatives):
+            with translated(self.root / folder):
+                sync_folder(self.root / folder)
 
     def path_of(self, relative: str) -> Path:
         """Return where a stored path lies."""

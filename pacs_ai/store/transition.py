@@ -1,6 +1,6 @@
 """The one way a row changes state: compare-and-set, checked against the table, and audited."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, cast
 
@@ -96,7 +96,27 @@ def record(
     note: str = "",
 ) -> None:
     """Append a line to the audit trail."""
-    line = {
+    transaction.execute(_APPEND, _line(transaction, entity, key, source, target, note))
+
+
+def record_new(
+    transaction: Transaction, entity: str, keys: Iterable[int | str], state: StrEnum
+) -> None:
+    """Append a line to the audit trail for each new row."""
+    lines = [_line(transaction, entity, key, "", state, "") for key in keys]
+    if lines:
+        transaction.execute(_APPEND, lines)
+
+
+def _line(
+    transaction: Transaction,
+    entity: str,
+    key: int | str,
+    source: StrEnum | str,
+    target: StrEnum | str,
+    note: str,
+) -> dict[str, object]:
+    return {
         "at": transaction.now,
         "entity": entity,
         "entity_id": str(key),
@@ -106,4 +126,3 @@ def record(
         "user_name": transaction.user,
         "note": note,
     }
-    transaction.execute(_APPEND, line)

@@ -33,6 +33,7 @@ POINTS = [
     "pacs_ai.analysis.study:predict_study:after",
     "pacs_ai.store.spool:Spool.write_result:after",
     "pacs_ai.flow.analyse:analyse_study:after",
+    "pacs_ai.store.spool:Spool.flush:after",
     "pacs_ai.store.jobs:succeed:after",
     "pacs_ai.flow.analyse:_finish:after",
     "pacs_ai.store.tasks:finish:before",

@@ -140,8 +140,8 @@ def test_after_a_retry_by_hand_the_pauses_begin_anew(patient: Patient, peer: Arc
 class FullSpool(Spool):
     """Every write ends with ENOSPC, as on a disk without room."""
 
-    def new_incoming(self) -> IncomingFile:
-        incoming = super().new_incoming()
+    def new_incoming(self, group: str = "") -> IncomingFile:
+        incoming = super().new_incoming(group)
         os.close(incoming.fd)
         return IncomingFile(incoming.filename, os.open("/dev/full", os.O_RDWR))
 

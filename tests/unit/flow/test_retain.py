@@ -83,7 +83,8 @@ def test_a_result_made_again_after_that_has_its_file_again(
         before = results.find(transaction, made.sop_instance_uid)
         assert before is not None
         row_id = before.id
-        assert results.keep(transaction, JobId(before.job_id), again) == row_id
+        [row] = results.keep(transaction, JobId(before.job_id), [again])
+        assert row.id == row_id
     with context.database.read() as session:
         row = results.find(session, "2.25.1")
         assert row is not None

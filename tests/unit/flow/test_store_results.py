@@ -66,10 +66,10 @@ def test_a_full_disk_is_no_fault_of_a_result(
     written: list[str] = []
     write = Spool.write_result
 
-    def full(spool: Spool, pieces: Sequence[bytes], suffix: str) -> str:
+    def full(spool: Spool, pieces: Sequence[bytes], suffix: str, **more: str) -> str:
         if len(written) == 2:
             raise NoSpace("the disk is full")
-        written.append(write(spool, pieces, suffix))
+        written.append(write(spool, pieces, suffix, **more))
         return written[-1]
 
     monkeypatch.setattr(Spool, "write_result", full)

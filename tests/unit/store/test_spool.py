@@ -89,3 +89,24 @@ def test_a_flush_that_fails(
     assert type(caught.value) is kind
     spool.discard(written)
     assert spool.clear_parts() == 0
+
+
+def test_results_of_a_group_lie_in_one_folder_and_are_flushed_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[str] = []
+
+    def note(fd: int) -> None:
+        flushed.append(Path(f"/proc/self/fd/{fd}").resolve().name)
+
+    spool = Spool(tmp_path / "spool", "node")
+    spool.open()
+    monkeypatch.setattr(os, "fsync", note)
+    paths = [spool.write_result([b"a", b"b"], ".dcm", group="c7") for _ in range(3)]
+    assert flushed == []
+    spool.flush(paths)
+    assert flushed == [*(Path(path).name for path in paths), "c7"]
+    assert {spool.path_of(path).read_bytes() for path in paths} == {b"ab"}
+    assert spool.result_paths() == set(paths)
+    single = spool.write_result([b"c"], ".dcm")
+    assert flushed[-1] == Path(single).parent.name
