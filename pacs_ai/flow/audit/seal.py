@@ -13,7 +13,7 @@ from pacs_ai.store import ledger
 from pacs_ai.store.ledger import Anchor, Entry
 from pacs_ai.store.session import Session
 
-_BATCH = 100
+_BATCH = 40
 _BUDGET_SECONDS = 0.03
 """Processor time of one sweep: at one sweep in two seconds, less than 2 % of one core."""
 
