@@ -13,6 +13,8 @@ _CONFIG = """\
 ae_title = {node}
 host = {host}
 port = {node_port}
+[web]
+enabled = false
 [storage]
 database = "sqlite:///pacs-ai.db"
 spool = "spool"

@@ -116,6 +116,7 @@ def _where(outcome: Outcome) -> list[str]:
             "and look:",
             f"  pacs-ai studies list --config {outcome.workspace.config}",
             f"  ls {outcome.workspace.archive}",
+            *([f"  {node.page()} in a browser"] if node.page() else []),
             "Stop them, and remove what they keep:",
             f"  kill {node.popen.pid} {archive.popen.pid}; rm -r {outcome.workspace.folder}",
         ]

@@ -23,6 +23,8 @@ _CONFIG = """\
 ae_title = "{node}"
 host = "{host}"
 port = {node_port}
+[web]
+port = 0
 [storage]
 database = "sqlite:///pacs-ai.db"
 spool = "spool"
@@ -48,6 +50,7 @@ send_to = ["archive"]
 """
 _RELEASE_SECONDS = 0.3
 _LISTENS = re.compile(r"listens as .* on \S+:(\d+)")
+_PAGE = re.compile(r"^ +page +(http://\S+)$", re.MULTILINE)
 _ANY_PORT = re.compile(r"^(\d+)$", re.MULTILINE)
 _POLL_SECONDS = 0.05
 
@@ -79,6 +82,11 @@ class Process:
             time.sleep(_POLL_SECONDS)
         lines = self.log.read_text("utf-8", "replace").splitlines() or ["it said nothing"]
         raise PacsAIError(f"the {self.name} did not start: {lines[-1]}")
+
+    def page(self) -> str:
+        """Return the address of the page that it serves; "" if it serves none."""
+        match = _PAGE.search(self.log.read_text("utf-8", "replace"))
+        return "" if match is None else match[1]
 
     def ask_to_end(self) -> None:
         """Send SIGTERM, if it still runs."""

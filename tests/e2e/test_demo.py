@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pydicom
@@ -88,8 +89,9 @@ def test_own_files_that_no_model_takes_are_no_success(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_keep_leaves_both_running(tmp_path: Path) -> None:
+def test_keep_leaves_both_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(sample(), tmp_path / "mine.dcm")
+    monkeypatch.setenv("PACS_AI_WEB_ENABLED", "true")
     done = pacs_ai(tmp_path, "demo", tmp_path / "mine.dcm", "--keep")
     pids = [int(pid) for pid in re.findall(r"process (\d+)", done.stdout)]
     try:
@@ -103,6 +105,10 @@ def test_keep_leaves_both_running(tmp_path: Path) -> None:
         assert "study-1" not in pacs_ai(tmp_path, "studies", "list", "--config", config[1]).stderr
         listed = pacs_ai(tmp_path, "studies", "list", "--config", config[1], "--json").stdout
         assert '"delivered": "2/2 archive"' in listed
+        page = re.search(r"(http://\S+) in a browser", done.stdout)
+        assert page is not None
+        with urllib.request.urlopen(f"{page[1]}healthz", timeout=60) as answer:  # noqa: S310
+            assert answer.status == 200
         assert pacs_ai(tmp_path, "doctor", "--config", config[1]).returncode == 0
     finally:
         for pid in pids:

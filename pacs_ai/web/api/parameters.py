@@ -15,10 +15,12 @@ _LIMIT = 1000
 _IDS = 10_000
 
 
-def _text(time: object) -> object:
-    if not isinstance(time, str) or "-" not in time:  # a number would count as seconds
-        raise ValueError("must be a date and time, as in 2026-01-31T12:00:00Z")
-    return time
+def _time(text: object) -> datetime:
+    """Read a time: pydantic would take a number for seconds, and a strict body no text at all."""
+    try:
+        return datetime.fromisoformat(text.upper() if isinstance(text, str) else "")
+    except ValueError:
+        raise ValueError("must be a date and time, as in 2026-01-31T12:00:00Z") from None
 
 
 def _utc(time: datetime) -> datetime:
@@ -29,7 +31,7 @@ def _utc(time: datetime) -> datetime:
 
 
 Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=128)]
-Time = Annotated[AwareDatetime, BeforeValidator(_text), AfterValidator(_utc)]
+Time = Annotated[AwareDatetime, BeforeValidator(_time), AfterValidator(_utc)]
 DeliveryNumber = Annotated[int, Field(ge=1, lt=2**63)]
 
 

@@ -72,6 +72,17 @@ def test_a_study_is_found_by_its_accession_number_which_is_in_no_address(
     assert anna.get(f"{API}/studies?accession=ACC-77").status_code == 400
 
 
+def test_times_are_texts_with_a_zone(anna: HttpClient) -> None:
+    for time in ("2000-01-01T00:00:00Z", "2100-01-01t00:00:00.5+01:00"):
+        asked = {"before": time, "since": None, "ids": None}
+        answer = anna.request("POST", f"{API}/deliveries/retry", json=asked)
+        assert (answer.status_code, answer.json()) == (200, {"retried": 0, "ids": []})
+        assert anna.request("GET", f"{API}/jobs?before={time.replace('+', '%2B')}").json() == []
+    for wrong in (0, "0", "20", "2000-01-01T00:00:00"):
+        answer = anna.request("POST", f"{API}/deliveries/retry", json={"before": wrong})
+        assert answer.status_code == 400
+
+
 def test_actions_have_the_name_of_the_token(
     context: FlowContext, job: JobId, anna: HttpClient
 ) -> None:
