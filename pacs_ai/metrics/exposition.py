@@ -99,9 +99,10 @@ class Metrics(Collector):
         clock, now = self._context.clock, self._context.now()
         end = clock.monotonic() + _FOLLOW_SECONDS
         with self._context.database.read() as session:
-            while self._totals.follow(session, self._known, now) and clock.monotonic() < end:
-                pass
-            behind = max(0, last_change(session) - self._totals.position)
+            more = True
+            while more and clock.monotonic() < end:
+                more = self._totals.follow(session, self._known, now)
+            behind = last_change(session) - self._totals.position if more else 0
             rows = families.of_open_work(
                 open_work.open_studies(session),
                 open_work.open_jobs(session),

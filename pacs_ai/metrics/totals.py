@@ -90,9 +90,10 @@ class Totals:
         known
             Models and destinations that get a label of their own.
         """
-        if last_change(session) < self.position:  # the database is an older one, from a backup
-            self._begin_again()
         found = changes(session, self.position, self.missing, _AT_ONCE)
+        if not found and last_change(session) < self.position:  # an older one, from a backup
+            self._begin_again()
+            found = changes(session, self.position, self.missing, _AT_ONCE)
         names = labels(session, found)
         for one in found:
             name = "" if one.entity == "study" else names.get((one.entity, one.key), OTHER)

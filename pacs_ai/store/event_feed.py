@@ -12,6 +12,14 @@ from pacs_ai.store.schema import Delivery, Event, Job
 
 _IDS_AT_ONCE = 500
 
+_EVENT = Event.__table__.c
+_NEWER = _EVENT.id > sa.bindparam("after")
+_CHANGES = sa.select(
+    _EVENT.id, _EVENT.at, _EVENT.entity, _EVENT.entity_id, _EVENT.from_state, _EVENT.to_state
+).order_by(_EVENT.id)
+_NEW = _CHANGES.where(_NEWER)
+_LAST = sa.select(sa.func.max(_EVENT.id))
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -35,23 +43,14 @@ def changes(session: Session, after: int, missing: Collection[int], limit: int) 
     PostgreSQL hands out ids before transactions commit: an id that is missing may still come. On
     SQLite none is missing, as one transaction writes at a time.
     """
-    which = Event.id > after
-    if missing:
-        which = sa.or_(which, Event.id.in_(missing))
-    query = (
-        sa.select(
-            Event.id, Event.at, Event.entity, Event.entity_id, Event.from_state, Event.to_state
-        )
-        .where(which)
-        .order_by(Event.id)
-        .limit(limit)
-    )
-    return [Change(*row) for row in session.execute(query)]
+    query = _NEW if not missing else _CHANGES.where(sa.or_(_NEWER, _EVENT.id.in_(missing)))
+    rows = session.execute(query.limit(limit), {"after": after})
+    return [Change(*row) for row in rows]
 
 
 def last_change(session: Session) -> int:
     """Return the id of the newest change; 0 if there is none."""
-    return session.scalar(sa.select(sa.func.max(Event.id))) or 0
+    return session.scalar(_LAST) or 0
 
 
 def labels(session: Session, found: Sequence[Change]) -> Mapping[tuple[str, str], str]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -34,27 +35,29 @@ class Open:
     oldest: datetime
 
 
+def _counted(state: Any, since: Any, states: Sequence[str], *name: Any) -> sa.Select[Any]:  # noqa: ANN401 - columns
+    """Build a query once: that takes longer than to run it."""
+    named = name or (sa.literal(""),)
+    rows = sa.select(*named, state, sa.func.count(), sa.func.min(since))
+    return rows.where(state.in_(states)).group_by(*name, state)
+
+
+_STUDY, _JOB, _DELIVERY = (one.__table__.c for one in (Study, Job, Delivery))
+_STUDIES = _counted(_STUDY.state, _STUDY.first_received_at, STUDIES)
+_JOBS = _counted(_JOB.state, _JOB.created_at, JOBS, _JOB.model_name)
+_DELIVERIES = _counted(_DELIVERY.state, _DELIVERY.created_at, DELIVERIES, _DELIVERY.destination)
+
+
 def open_studies(session: Session) -> Sequence[Open]:
     """Count the studies that are being received, wait for routing, or are in CONFLICT."""
-    rows = sa.select(
-        sa.literal(""), Study.state, sa.func.count(), sa.func.min(Study.first_received_at)
-    )
-    query = rows.where(Study.state.in_(STUDIES)).group_by(Study.state)
-    return [Open(*row) for row in session.execute(query)]
+    return [Open(*row) for row in session.execute(_STUDIES)]
 
 
 def open_jobs(session: Session) -> Sequence[Open]:
     """Count the jobs that are to be done, and those that have failed, by model."""
-    rows = sa.select(Job.model_name, Job.state, sa.func.count(), sa.func.min(Job.created_at))
-    query = rows.where(Job.state.in_(JOBS)).group_by(Job.model_name, Job.state)
-    return [Open(*row) for row in session.execute(query)]
+    return [Open(*row) for row in session.execute(_JOBS)]
 
 
 def open_deliveries(session: Session) -> Sequence[Open]:
     """Count the deliveries that are to be made or committed, and failed ones, by destination."""
-    rows = sa.select(
-        Delivery.destination, Delivery.state, sa.func.count(), sa.func.min(Delivery.created_at)
-    )
-    query = rows.where(Delivery.state.in_(DELIVERIES))
-    query = query.group_by(Delivery.destination, Delivery.state)
-    return [Open(*row) for row in session.execute(query)]
+    return [Open(*row) for row in session.execute(_DELIVERIES)]

@@ -28,6 +28,11 @@ port = {port}
 [storage]
 min_free_gb = 0
 """
+PAGE = """
+[web]
+port = {port}
+"""
+"""Tests, and so the other programs, switch the page off by the environment."""
 START_SECONDS = 60
 END_SECONDS = 10
 SETTLE_SECONDS = 0.3
@@ -38,13 +43,14 @@ class Program:
     """A receiver: how to start it for a port and a folder, and how to speak to it.
 
     ``slow``: one more sender drips an instance for as long as the others send. ``checkout``: of
-    this repository, whose code it runs.
+    this repository, whose code it runs. ``scraped``: its metrics are read each second.
     """
 
     name: str
     command: Callable[[int, Path], list[str]]
     send: Sender = send_association
     slow: bool = False
+    scraped: bool = False
     checkout: Path = ROOT
 
 
@@ -52,12 +58,16 @@ def module(name: str, *arguments: str) -> Callable[[int, Path], list[str]]:
     return lambda port, folder: [sys.executable, "-m", name, *arguments, str(port), str(folder)]
 
 
-def node(more: str = "") -> Callable[[int, Path], list[str]]:
-    """`pacs-ai listen` as people run it, but that it leaves the analysis to others."""
+def node(more: str = "", web: str = "") -> Callable[[int, Path], list[str]]:
+    """`pacs-ai listen` as people run it, but that it leaves the analysis to others.
+
+    ``web`` is its section on the page; an earlier state knows none.
+    """
 
     def command(port: int, folder: Path) -> list[str]:
         config = folder / "pacs-ai.toml"
-        config.write_text(NODE.format(title=TITLE, port=port, more=more), "utf-8")
+        page = web.format(port=free_port())
+        config.write_text(NODE.format(title=TITLE, port=port, more=more) + page, "utf-8")
         start = [sys.executable, "-m", "pacs_ai", "listen", "--no-workers"]
         return [*start, "--config", str(config)]
 
@@ -99,6 +109,7 @@ ORTHANC = "Orthanc"
 PYNETDICOM = "pynetdicom storescp"
 TWO = "pacs-ai, 2 acceptors"
 UNDISTURBED = "pacs-ai without the slow one"
+UNREAD = "pacs-ai without its page"
 
 ALL = {
     program.name: program
@@ -126,6 +137,12 @@ BESIDE_A_SLOW_ONE = {name: replace(program, slow=True) for name, program in ALL.
 }
 """By name; while one more sender drips."""
 
+READ = {
+    OURS: Program(OURS, node(web=PAGE), scraped=True),
+    UNREAD: Program(UNREAD, node()),
+}
+"""By name; with the page, and its metrics read each second, and without."""
+
 
 @contextmanager
 def running(program: Program, folder: Path) -> Iterator[tuple[int, int]]:
@@ -134,9 +151,10 @@ def running(program: Program, folder: Path) -> Iterator[tuple[int, int]]:
     At the end none of its processes is left: a forked one may still write when the first has ended.
     """
     port = free_port()
+    more = {"PACS_AI_WEB_ENABLED": "true"} if program.scraped else {}
     process = subprocess.Popen(
         program.command(port, folder),
-        env={**environment(program.checkout), "TCP_NODELAY": "1"},
+        env={**environment(program.checkout), **more, "TCP_NODELAY": "1"},
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

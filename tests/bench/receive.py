@@ -23,6 +23,7 @@ from tests.bench import report
 from tests.bench.figures import Figures, Round, summary
 from tests.bench.loads import CASES, MEMORY, Case
 from tests.bench.programs import OURS, Program, running
+from tests.bench.scraper import scraping
 from tests.bench.sender import PIECE, Load, Material, drip
 from tests.bench.states import old_checkout
 
@@ -62,8 +63,9 @@ def measure(program: Program, load: Load, folder: Path | None, material: Materia
         with running(program, target) as (pid, port):
             program.send(port, replace(load, instances=2, size=20_000), material)
             provide(load.total * load.size)
-            cpu_before, _ = usage(pid)
-            with dripping(port, material) if program.slow else nothing():
+            beside = scraping(target / "pacs-ai.toml") if program.scraped else nothing()
+            with beside, dripping(port, material) if program.slow else nothing():
+                cpu_before, _ = usage(pid)
                 start = time.perf_counter()
                 send(program, port, load, material)
                 seconds = time.perf_counter() - start

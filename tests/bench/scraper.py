@@ -1,0 +1,63 @@
+"""Reads the metrics of a node each second, as Prometheus does."""
+
+import threading
+import time
+import tomllib
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SECONDS = 1.0
+START_SECONDS = 60.0
+
+
+@contextmanager
+def scraping(config: Path) -> Iterator[None]:
+    """Read the metrics of a node for as long as a block runs; it begins when they are there.
+
+    Parameters
+    ----------
+    config
+        The configuration of the node, with the port of its page.
+    """
+    port = tomllib.loads(config.read_text("utf-8"))["web"]["port"]
+    address = f"http://127.0.0.1:{port}/metrics"
+    _wait(address)
+    stop = threading.Event()
+    failures: list[OSError] = []
+
+    def work() -> None:
+        while not stop.wait(SECONDS):
+            try:
+                _read(address)
+            except OSError as error:
+                failures.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def _wait(address: str) -> None:
+    end = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            _read(address)
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+        else:
+            return
+
+
+def _read(address: str) -> None:
+    with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310 - our own
+        assert b"pacs_ai_store_answers_total" in answer.read()
