@@ -63,6 +63,7 @@ def statement(config: Config) -> str:
         _services(),
         _association(config),
         _statuses(),
+        _dicomweb(),
         _results(),
         _syntaxes(transfer_syntaxes()),
         _classes(storage_classes()),
@@ -193,6 +194,24 @@ def _statuses() -> Iterator[str]:
     yield ""
     yield "Pixels are not decoded while an instance is received: one whose pixels turn out to be"
     yield "unreadable is stored, and its study is analysed without it."
+    yield ""
+
+
+def _dicomweb() -> Iterator[str]:
+    yield "## DICOMweb (PS3.18)"
+    yield ""
+    rows = [
+        ("Store Transaction (STOW-RS)", "`multipart/related; type=application/dicom`, streamed"),
+        ("Search Transaction (QIDO-RS)", "studies, series, instances; `application/dicom+json`"),
+        ("Retrieve Transaction (WADO-RS)", "instances, metadata, bulk data, frames, rendered"),
+    ]
+    yield from _table(("Origin server", "Resources and media types"), rows)
+    yield "- **Store**: instances are checked and kept as by C-STORE; Failure Reason and Warning"
+    yield "  Reason have its status. HTTP 200, 202, 409, 503 as in PS3.18 Table 10.5.3-1."
+    yield "- **Search**: exact, wildcard, range, UID list and universal matching on attributes of"
+    yield "  the headers; `limit`, `offset`, `includefield`. No fuzzy matching."
+    yield "- **Retrieve**: instances and compressed frames in the transfer syntax that they have;"
+    yield "  frames also decoded to Explicit VR Little Endian. Rendered as JPEG or PNG."
     yield ""
 
 

@@ -72,6 +72,16 @@ def read_frame(opened: Opened, layout: PixelLayout, pixels: PixelElement, frame:
     return decode_isolated(Task(syntax, replace(layout, frames=1)), opened.stream, pieces)
 
 
+def read_encoded(opened: Opened, layout: PixelLayout, pixels: PixelElement, frame: int) -> bytes:
+    """Return the bytes of one compressed frame as stored; for the rest see `read_frame`."""
+    if not 1 <= frame <= layout.frames:
+        raise UnsupportedPixels(f"frame {frame} asked for, the image has {layout.frames}")
+    pieces = _fragments(opened, layout, pixels, frame)
+    data = _room(sum(length for _, length in pieces))
+    read_pieces(data, opened.stream, pieces)
+    return bytes(data)
+
+
 def _uncompressed(opened: Opened, layout: PixelLayout, pixels: PixelElement, frame: int) -> Frame:
     """Read the samples from the bytes of the frame: no others are read."""
     stream, syntax = opened.stream, opened.transfer_syntax_uid

@@ -22,8 +22,10 @@ LONG_VRS = frozenset(
 MAX_META = 64 * 1024
 OWN_META = 4 * 1024
 """Bytes within which the file meta information of a file ends that this node wrote."""
+_SOP_CLASS, _SOP_INSTANCE = 0x0002, 0x0003
 _GROUP_LENGTH, _TRANSFER_SYNTAX, _SENT_BY, _RECEIVED_BY = 0x0000, 0x0010, 0x0017, 0x0018
-_KEPT = frozenset({_GROUP_LENGTH, _TRANSFER_SYNTAX, _SENT_BY, _RECEIVED_BY})
+_UIDS = (_TRANSFER_SYNTAX, _SOP_CLASS, _SOP_INSTANCE)
+_KEPT = frozenset({_GROUP_LENGTH, *_UIDS, _SENT_BY, _RECEIVED_BY})
 _MAX_TITLE = 16
 _LENGTH = struct.Struct("<I")
 _CHUNK = 256 * 1024
@@ -35,11 +37,14 @@ class FileMeta:
 
     ``titles`` are the AE titles of the association that brought it: Sending and Receiving
     Application Entity Title (PS3.10 Table 7.1-1). Each is "" if it is not stated or can be none.
+    The other UIDs are those of the media storage, "" if they are not stated.
     """
 
     transfer_syntax_uid: str
     dataset_offset: int
     titles: tuple[str, str] = ("", "")
+    sop_class_uid: str = ""
+    sop_instance_uid: str = ""
 
 
 def read_meta(head: bytes, *, own: bool = False) -> FileMeta:
@@ -82,9 +87,9 @@ def read_meta(head: bytes, *, own: bool = False) -> FileMeta:
         if element == _GROUP_LENGTH and own and length == _LENGTH.size:
             end = position + length + _LENGTH.unpack_from(head, position)[0]
         position += length
-    transfer_syntax = found.get(_TRANSFER_SYNTAX, b"").decode("ascii", "replace").rstrip("\0 ")
+    uids = [found.get(uid, b"").decode("ascii", "replace").rstrip("\0 ") for uid in _UIDS]
     titles = (_title(found.get(_SENT_BY, b"")), _title(found.get(_RECEIVED_BY, b"")))
-    return FileMeta(transfer_syntax, position, titles)
+    return FileMeta(uids[0], position, titles, *uids[1:])
 
 
 def _title(value: bytes) -> str:

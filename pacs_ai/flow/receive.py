@@ -104,6 +104,8 @@ def _mismatch(received: ReceivedInstance, scanned: ScannedInstance) -> StoreAnsw
         return StoreAnswer(CLASS_MISMATCH, "SOP Class UID differs from the command")
     if scanned.sop_instance_uid != received.sop_instance_uid:
         return StoreAnswer(INSTANCE_MISMATCH, "SOP Instance UID differs from the command")
+    if received.study_instance_uid not in ("", scanned.study_instance_uid):
+        return StoreAnswer(CLASS_MISMATCH, "it belongs to another study")
     return None
 
 

@@ -1,19 +1,15 @@
 """A process that receives for the node's daemon; several share its port (SO_REUSEPORT).
 
 `pacs_ai.node.child_process` says how the daemon starts it, and why it never outlives the daemon.
-It reports on standard output, one JSON object a line: where it listens, which study revisions grow
-and which associations have ended. Only the daemon decides when a study is complete.
+It reports where it listens and what arrives (`pacs_ai.node.arrival_reports`).
 """
 
-import json
-import os
 import sys
 from collections.abc import Mapping
-from typing import Any
 
 from pacs_ai.config import Config
 from pacs_ai.errors import PacsAIError
-from pacs_ai.flow.arrivals import ArrivalListener, Revision
+from pacs_ai.flow.arrivals import ArrivalListener
 from pacs_ai.flow.commitment_scp import CommitmentScp
 from pacs_ai.flow.storage_scp import StorageScp
 from pacs_ai.flow.traffic import TrafficListener, TrafficMeter
@@ -22,6 +18,7 @@ from pacs_ai.net.tls import TlsFiles
 from pacs_ai.net.users import read_users
 from pacs_ai.node import child_process
 from pacs_ai.node.app import App, build_app
+from pacs_ai.node.arrival_reports import ArrivalReporter, report
 from pacs_ai.node.wakeup_link import connect_daemon
 
 
@@ -75,23 +72,6 @@ def server_settings(config: Config, ports: Mapping[str, int] | None = None) -> S
         tls_port=used["tls_port"],
         tls=files,
     )
-
-
-class ArrivalReporter:
-    """Reports to the daemon what `pacs_ai.flow.arrivals.Arrivals` is to note."""
-
-    def stored(self, revision: Revision, association_id: str | None, now: float) -> None:
-        """Report an instance."""
-        report(stored=[*revision, association_id, now])
-
-    def closed(self, association_id: str, *, released: bool, now: float) -> None:
-        """Report the end of an association."""
-        report(closed=[association_id, released, now])
-
-
-def report(**what: Any) -> None:  # noqa: ANN401 - JSON
-    """Write one line to the daemon; a line is short enough that the system writes it whole."""
-    os.write(sys.stdout.fileno(), json.dumps(what).encode() + b"\n")
 
 
 def main() -> int:

@@ -4,11 +4,9 @@
 """
 
 import contextlib
-import json
 import socket
 import threading
 import time
-from dataclasses import dataclass, field
 from queue import Queue
 from typing import Any
 
@@ -19,19 +17,13 @@ from pacs_ai.net.scp.listener import cannot_listen, family_of
 from pacs_ai.net.scp.server import DRAIN_SECONDS
 from pacs_ai.node import child_process
 from pacs_ai.node.app import App
+from pacs_ai.node.arrival_reports import read_reports
 from pacs_ai.node.child_process import ChildProcess
 from pacs_ai.node.receiver import server_settings
 
 _START_SECONDS = 60.0
 
 _log = get_logger()
-
-
-@dataclass(slots=True)
-class _Receiver:
-    child: ChildProcess
-    associations: set[str] = field(default_factory=set)
-    """Those that have sent an instance and are still open."""
 
 
 class ReceiverPool:
@@ -51,7 +43,7 @@ class ReceiverPool:
     def __init__(self, app: App, size: int) -> None:
         self._app = app
         self._size = size
-        self._receivers: list[_Receiver] = []
+        self._receivers: list[ChildProcess] = []
         self._started = 0
         self._stopping = threading.Event()
         self._reserved: list[socket.socket] = []
@@ -92,20 +84,18 @@ class ReceiverPool:
 
         Called once every `pacs_ai.node.child_process.CHECK_SECONDS`.
         """
-        for receiver in list(self._receivers):
+        for one in list(self._receivers):
             if self._stopping.is_set():
                 return
-            one = receiver.child
             loss = one.check(self._app.context.config.engine.lease_seconds)
             if loss is not None:
                 _log.error("receiving process is replaced", owner=one.owner, reason=loss.value)
                 one.kill()
             if one.process.poll() is not None and not self._stopping.is_set():
-                self._replace(receiver)
+                self._replace(one)
 
-    def _replace(self, receiver: _Receiver) -> None:
-        one = receiver.child
-        self._receivers.remove(receiver)
+    def _replace(self, one: ChildProcess) -> None:
+        self._receivers.remove(one)
         one.close()
         self._settle(one)
         _log.error("receiving process died", owner=one.owner, exit=one.process.returncode)
@@ -124,11 +114,11 @@ class ReceiverPool:
     def begin_stop(self) -> None:
         """Tell all to refuse new associations and finish the C-STOREs that are in progress."""
         self._stopping.set()
-        child_process.terminate(receiver.child for receiver in self._receivers)
+        child_process.terminate(self._receivers)
 
     def stop(self, deadline: float) -> None:
         """Wait for those C-STOREs until the deadline, then kill all that still run."""
-        child_process.wait_or_kill([receiver.child for receiver in self._receivers], deadline)
+        child_process.wait_or_kill(self._receivers, deadline)
         self._receivers.clear()
         for reserved in self._reserved:
             reserved.close()
@@ -146,38 +136,21 @@ class ReceiverPool:
         bound: int = reserved.getsockname()[1]
         return bound
 
-    def _start_one(self) -> _Receiver:
+    def _start_one(self) -> ChildProcess:
         self._started += 1
         ports = {"port": self.port, "tls_port": self.tls_port}
         name = f"receiver-{self._started}"
         launch = child_process.module("pacs_ai.node.receiver", listen=True)
         one = child_process.start(self._app, launch, name, ports=ports)
-        receiver = _Receiver(one)
         threading.Thread(
-            target=self._read_reports, args=(receiver,), name="receiver", daemon=True
+            target=self._read_reports, args=(one,), name="receiver", daemon=True
         ).start()
-        return receiver
+        return one
 
-    def _read_reports(self, receiver: _Receiver) -> None:
-        """Read the reports of one process until it ends; then its associations have ended, too."""
-        assert receiver.child.process.stdout is not None  # noqa: S101 - PIPE was asked for
-        with receiver.child.process.stdout as lines:
-            for line in lines:
-                self._pass_on(receiver, json.loads(line))
+    def _read_reports(self, one: ChildProcess) -> None:
+        """Read the reports of one process until it ends."""
+        assert one.process.stdout is not None  # noqa: S101 - PIPE was asked for
+        with one.process.stdout as lines:
+            for other in read_reports(lines, self._app.arrivals, self._app.context.clock):
+                self._start_reports.put(other)
         self._start_reports.put({"failed": "a receiving process ended: its log says why"})
-        now = self._app.context.clock.monotonic()
-        for association_id in receiver.associations:
-            self._app.arrivals.closed(association_id, released=False, now=now)
-
-    def _pass_on(self, receiver: _Receiver, report: dict[str, Any]) -> None:
-        """Pass one report on to the part of the node that it is for."""
-        if "stored" in report:
-            study_id, revision, association_id, now = report["stored"]
-            receiver.associations.add(association_id)
-            self._app.arrivals.stored((study_id, revision), association_id, now)
-        elif "closed" in report:
-            association_id, released, now = report["closed"]
-            receiver.associations.discard(association_id)
-            self._app.arrivals.closed(association_id, released=released, now=now)
-        else:
-            self._start_reports.put(report)

@@ -6,6 +6,7 @@ has the database, the spool and a socket, and is replaced when it ends or hangs.
 
 import contextlib
 import socket
+import threading
 import time
 
 from pacs_ai.errors import ConfigError
@@ -13,6 +14,7 @@ from pacs_ai.logs import get_logger
 from pacs_ai.net.scp.listener import family_of
 from pacs_ai.node import child_process
 from pacs_ai.node.app import App
+from pacs_ai.node.arrival_reports import read_reports
 from pacs_ai.node.child_process import ChildProcess
 
 _FIRST_PAUSE_SECONDS = 1.0
@@ -58,9 +60,11 @@ class WebProcess:
                 self._socket = listening_socket(web.host, web.port)
             self._started += 1
             number = self._socket.fileno()
-            launch = child_process.module("pacs_ai.web.process", keep=[number])
+            launch = child_process.module("pacs_ai.web.process", listen=True, keep=[number])
             name = f"web-{self._started}"
             self._child = child_process.start(self._app, launch, name, socket=number)
+            args = (self._child,)
+            threading.Thread(target=self._read_reports, args=args, name="web", daemon=True).start()
         except OSError as error:
             _log.error(
                 "page not served",
@@ -68,6 +72,13 @@ class WebProcess:
                 reason=(error.strerror or type(error).__name__).lower(),
             )
             self._try_again_later()
+
+    def _read_reports(self, child: ChildProcess) -> None:
+        """Note what arrives by STOW-RS, until the process ends."""
+        assert child.process.stdout is not None  # noqa: S101 - PIPE was asked for
+        with child.process.stdout as lines:
+            for _ in read_reports(lines, self._app.arrivals, self._app.context.clock):
+                pass
 
     def supervise(self) -> None:
         """Replace the process if it ended, was stopped or hangs.

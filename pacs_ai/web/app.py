@@ -11,8 +11,9 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
+from pacs_ai.flow.arrivals import ArrivalListener, Arrivals
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.web import health, metrics
+from pacs_ai.web import dicomweb, health, metrics, store_instances
 from pacs_ai.web.api import routes as api
 from pacs_ai.web.attempts import Attempts
 from pacs_ai.web.headers import SafeHeaders
@@ -20,7 +21,14 @@ from pacs_ai.web.origin import HostCheck
 from pacs_ai.web.page import routes as page
 from pacs_ai.web.problems import BugCatcher
 
-ROUTES: Sequence[BaseRoute] = (*health.ROUTES, *metrics.ROUTES, *api.ROUTES, *page.ROUTES)
+ROUTES: Sequence[BaseRoute] = (
+    *health.ROUTES,
+    *metrics.ROUTES,
+    *store_instances.ROUTES,
+    *dicomweb.ROUTES,
+    *api.ROUTES,
+    *page.ROUTES,
+)
 """Everything that is served, in the order in which paths are compared."""
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
@@ -31,6 +39,7 @@ def make_app(
     routes: Sequence[BaseRoute] = ROUTES,
     *,
     lifespan: Lifespan | None = None,
+    arrivals: ArrivalListener | None = None,
 ) -> Starlette:
     """Make the application of a node.
 
@@ -42,6 +51,8 @@ def make_app(
         What is served.
     lifespan
         What surrounds the running application.
+    arrivals
+        Is told what arrives by STOW-RS; not given: nobody.
     """
     app = Starlette(
         routes=routes,
@@ -54,6 +65,7 @@ def make_app(
         lifespan=lifespan,
     )
     app.state.node = context
+    app.state.arrivals = arrivals or Arrivals()
     app.state.login_attempts = Attempts()
     app.state.bearer_attempts = Attempts()
     return app

@@ -11,6 +11,7 @@ from pacs_ai.errors import PacsAIError
 from pacs_ai.logs import get_logger
 from pacs_ai.memory import limit_malloc
 from pacs_ai.node import child_process
+from pacs_ai.node.arrival_reports import ArrivalReporter
 from pacs_ai.node.priority import WEB_NICENESS, give_way
 from pacs_ai.node.wakeup_link import connect_daemon
 from pacs_ai.node.wiring import node_context
@@ -27,7 +28,7 @@ def main() -> int:
     try:
         context = node_context(child.config, owner=child.owner)
         connect_daemon(context.engine.wakeups, child.wakeups)
-        serve(context, socket.socket(fileno=child.settings["socket"]))
+        serve(context, socket.socket(fileno=child.settings["socket"]), ArrivalReporter())
     except PacsAIError as error:
         _log.error("page process cannot start", error=error.code, reason=error.message)
         return error.exit_code

@@ -12,6 +12,8 @@ from starlette.routing import Route
 
 from pacs_ai.domain import Role
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.node.wiring import node_name
+from pacs_ai.store.spool import Spool
 from pacs_ai.web.access import Caller, authorise
 
 Endpoint = Callable[[Request], Response] | Callable[[Request], Awaitable[Response]]
@@ -62,6 +64,14 @@ def caller_of(request: Request) -> Caller:
     """Return who asks; only for routes with a role."""
     caller: Caller = request.state.caller
     return caller
+
+
+def spooling_node_of(request: Request) -> FlowContext:
+    """Return the node with its own folder of the spool, for what reads or writes files there."""
+    node = node_of(request)
+    if node.spool.node:
+        return node
+    return dataclasses.replace(node, spool=Spool(node.spool.root, node_name()))
 
 
 def node_of(request: Request) -> FlowContext:

@@ -8,6 +8,7 @@ import anyio.to_thread
 import uvicorn
 from starlette.applications import Starlette
 
+from pacs_ai.flow.arrivals import ArrivalListener
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.logs import get_logger
 from pacs_ai.web.access import require_protection
@@ -26,7 +27,9 @@ _DRAIN_SECONDS = 2
 _log = get_logger()
 
 
-def serve(context: FlowContext, listening: socket.socket) -> None:
+def serve(
+    context: FlowContext, listening: socket.socket, arrivals: ArrivalListener | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT; from the main thread only.
 
     Parameters
@@ -35,6 +38,8 @@ def serve(context: FlowContext, listening: socket.socket) -> None:
         The node.
     listening
         The socket, bound; it is closed at the end.
+    arrivals
+        Is told what arrives by STOW-RS; not given: nobody.
 
     Raises
     ------
@@ -42,7 +47,7 @@ def serve(context: FlowContext, listening: socket.socket) -> None:
         If others could reach the page and nothing protects it.
     """
     require_protection(context)
-    app = make_app(context, lifespan=_few_threads)
+    app = make_app(context, lifespan=_few_threads, arrivals=arrivals)
     settings = uvicorn.Config(
         app,
         http=Connection,

@@ -31,7 +31,8 @@ class ReceivedInstance:
 
     The file holds 128 zero bytes, ``DICM``, our file meta information, and the data set of
     ``bytes`` bytes exactly as sent. Nothing is flushed to the disk yet, nothing is checked but
-    the form of the two UIDs, which are those of the command.
+    the form of the two UIDs, which are those of the command. ``study_instance_uid`` is the study to
+    which it has to belong, "" for any.
     """
 
     association: AssociationInfo
@@ -40,6 +41,7 @@ class ReceivedInstance:
     sop_instance_uid: str
     transfer_syntax_uid: str
     bytes: int
+    study_instance_uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,155 @@
+"""Retrieve what the node holds (WADO-RS, PS3.18 Section 10.4)."""
+
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pacs_ai.dicom.json_model import PIXELS, json_model, large_value
+from pacs_ai.dicom.pixels import decode_frame, render_frame
+from pacs_ai.dicom.transfer import SentFrame, sent_frame
+from pacs_ai.dicomweb.errors import RequestRefused
+from pacs_ai.dicomweb.links import ROOT, instance_url
+from pacs_ai.errors import UnsupportedPixels
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.store.held import Held, find_held
+
+_NOT_FOUND = 404
+_PIECE = 1 << 18
+_BYTE = 8
+_QUALITY = 90
+
+MEDIA_TYPES = {
+    "1.2.840.10008.1.2.4.50": "image/jpeg",
+    "1.2.840.10008.1.2.4.51": "image/jpeg",
+    "1.2.840.10008.1.2.4.57": "image/jpeg",
+    "1.2.840.10008.1.2.4.70": "image/jpeg",
+    "1.2.840.10008.1.2.4.80": "image/jls",
+    "1.2.840.10008.1.2.4.81": "image/jls",
+    "1.2.840.10008.1.2.4.90": "image/jp2",
+    "1.2.840.10008.1.2.4.91": "image/jp2",
+    "1.2.840.10008.1.2.4.201": "image/jphc",
+    "1.2.840.10008.1.2.4.202": "image/jphc",
+    "1.2.840.10008.1.2.4.203": "image/jphc",
+    "1.2.840.10008.1.2.5": "image/dicom-rle",
+}
+"""Of compressed frames, by transfer syntax (PS3.18 Table 8.7.3-5)."""
+
+OCTETS = "application/octet-stream"
+FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG"}
+
+
+class Retrieval:
+    """Finds and reads what the node holds.
+
+    Parameters
+    ----------
+    context
+        The node.
+    base
+        URL of the server.
+    """
+
+    def __init__(self, context: FlowContext, base: str) -> None:
+        self._context = context
+        self._base = base.rstrip("/") + ROOT
+
+    def find(self, study: str, series: str = "", instance: str = "") -> list[Held]:
+        """Return the instances with these UIDs; "" stands for any.
+
+        Raises
+        ------
+        RequestRefused
+            If there is none.
+        """
+        with self._context.database.read() as session:
+            found = find_held(session, study, series, instance)
+        if not found:
+            raise RequestRefused("the node holds nothing with these UIDs", _NOT_FOUND)
+        return found
+
+    def path_of(self, held: Held) -> Path:
+        """Return the file of an instance."""
+        return self._context.spool.path_of(held.path)
+
+    def metadata(self, found: Sequence[Held]) -> Iterator[dict[str, Any]]:
+        """Give the attributes of instances, large values by their addresses."""
+        for held in found:
+            url = f"{instance_url(self._base, held)}/bulkdata"
+            yield json_model(self.path_of(held), lambda tag, url=url: f"{url}/{tag}")  # type: ignore[misc]
+
+    def bulk_data(self, held: Held, tag: str) -> list[bytes]:
+        """Return the value of an element; of pixel data the frames, decoded.
+
+        Raises
+        ------
+        RequestRefused
+            If there is no such element.
+        """
+        if tag.upper() in PIXELS:
+            first = json_model(self.path_of(held), lambda _: "")
+            frames = first.get("00280008", {}).get("Value", [1])[0]
+            return [
+                one.content for one in self.frames(held, range(1, int(frames) + 1), decoded=True)
+            ]
+        value = large_value(self.path_of(held), tag)
+        if value is None:
+            raise RequestRefused("the instance has no such element", _NOT_FOUND)
+        return [value]
+
+    def frames(self, held: Held, numbers: Sequence[int], *, decoded: bool) -> list[SentFrame]:
+        """Return frames, counted from 1.
+
+        Raises
+        ------
+        RequestRefused
+            If there is no such frame.
+        """
+        try:
+            return [sent_frame(self.path_of(held), one, decoded=decoded) for one in numbers]
+        except UnsupportedPixels as error:
+            raise RequestRefused(error.message, _NOT_FOUND) from error
+
+    def rendered(self, held: Held, frame: int, kind: str, most: int | None = None) -> bytes:
+        """Return a frame as a picture that anybody can show.
+
+        Parameters
+        ----------
+        kind
+            One of `FORMATS`.
+        most
+            Longest side in pixels; not given: as the image is.
+
+        Raises
+        ------
+        RequestRefused
+            If the instance is no image, or has no such frame.
+        """
+        try:
+            picture = _picture(self.path_of(held), frame)
+        except UnsupportedPixels as error:
+            raise RequestRefused(error.message, _NOT_FOUND) from error
+        if most is not None:
+            picture.thumbnail((most, most))
+        written = io.BytesIO()
+        picture.save(written, FORMATS[kind], quality=_QUALITY)
+        return written.getvalue()
+
+
+def file_pieces(path: Path) -> Iterator[bytes]:
+    """Give the content of a file in pieces."""
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            yield piece
+
+
+def _picture(path: Path, frame: int) -> Image.Image:
+    decoded = decode_frame(path, frame)
+    if decoded.values.ndim > 2:  # noqa: PLR2004 - colours beside rows and columns
+        shift = max(0, decoded.layout.bits_stored - _BYTE)
+        return Image.fromarray((decoded.values >> shift).astype(np.uint8))
+    grey = render_frame(decoded, strict=False).grey
+    return Image.fromarray(np.round(255 * grey).astype(np.uint8))

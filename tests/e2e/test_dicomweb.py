@@ -1,0 +1,68 @@
+"""DICOMweb of a running node: what comes by STOW-RS is analysed as what comes by C-STORE."""
+
+import json
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pacs_ai.dicomweb.multipart import written
+from tests.e2e.test_web_process import ON, answers, page_port
+from tests.integration.orthanc_server import OrthancServer
+from tests.node import Node, node
+from tests.samples import new_study
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(name="node")
+def node_with_page(free_port: Callable[[], int], tmp_path: Path) -> Iterator[Node]:
+    with node(tmp_path / "node", free_port(), **ON) as one:
+        one.start()
+        one.wait_for(lambda: answers(page_port(one)))
+        yield one
+
+
+def store(port: int, files: list[Path]) -> int:
+    parts = [("application/dicom", [path.read_bytes()]) for path in files]
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/dicom-web/studies",
+        b"".join(written(parts, "b")),
+        {"content-type": 'multipart/related; type="application/dicom"; boundary=b'},
+    )
+    with urllib.request.urlopen(request) as answer:  # noqa: S310 - our own
+        json.loads(answer.read())
+        status: int = answer.status
+        return status
+
+
+def test_a_study_that_comes_by_http_is_analysed(node: Node, tmp_path: Path) -> None:
+    assert store(page_port(node), new_study(tmp_path / "sent", 3)) == 200
+    node.wait_for(lambda: node.states("study") == ["ROUTED"])
+    node.wait_for(lambda: node.states("job") == ["SUCCEEDED"])
+    assert node.query("SELECT count(*) FROM instance") == [(3,)]
+
+
+@pytest.mark.integration
+@pytest.mark.slow
+def test_orthanc_stores_here(
+    node: Node, tmp_path: Path, free_port: Callable[[], int], tool: Callable[[str], Path]
+) -> None:
+    with OrthancServer(
+        tool("Orthanc"),
+        tmp_path / "orthanc",
+        free_port(),
+        free_port(),
+        node.port,
+        route=False,
+    ) as archive:
+        server = {"Url": f"http://127.0.0.1:{page_port(node)}/dicom-web/"}
+        archive.call("PUT", "/dicom-web/servers/node", json.dumps(server).encode())
+        for path in new_study(tmp_path / "sent", 2):
+            archive.upload(path)
+        [study] = archive.call("GET", "/studies")
+        body = json.dumps({"Resources": [study]}).encode()
+        archive.call("POST", "/dicom-web/servers/node/stow", body)
+        node.wait_for(lambda: node.query("SELECT count(*) FROM instance") == [(2,)])
+        node.wait_for(lambda: node.states("study") == ["ROUTED"])
