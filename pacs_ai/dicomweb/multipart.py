@@ -9,7 +9,8 @@ from typing import Protocol
 from pacs_ai.dicomweb.errors import RequestRefused
 
 _MAX_HEADERS = 16 << 10
-_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
+_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,199}[0-9A-Za-z'()+_,\-./:=?]")
+"""RFC 2046 allows 70 characters; Orthanc sends 73."""
 _END_OF_HEADERS = b"\r\n\r\n"
 _BOUNDARY_LINE = re.compile(rb"--|[ \t]*\r\n")
 """What follows a boundary."""

@@ -5,7 +5,9 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pydicom
 import pytest
+from dicomweb_client.api import DICOMwebClient
 
 from pacs_ai.dicomweb.multipart import written
 from tests.e2e.test_web_process import ON, answers, page_port
@@ -42,6 +44,27 @@ def test_a_study_that_comes_by_http_is_analysed(node: Node, tmp_path: Path) -> N
     node.wait_for(lambda: node.states("study") == ["ROUTED"])
     node.wait_for(lambda: node.states("job") == ["SUCCEEDED"])
     assert node.query("SELECT count(*) FROM instance") == [(3,)]
+
+
+def test_a_client_stores_finds_and_reads(node: Node, tmp_path: Path) -> None:
+    client = DICOMwebClient(f"http://127.0.0.1:{page_port(node)}/dicom-web")
+    sent = [pydicom.dcmread(path) for path in new_study(tmp_path / "sent", 2)]
+    answer = client.store_instances(sent)
+    assert len(answer.ReferencedSOPSequence) == 2
+    node.wait_for(lambda: node.states("job") == ["SUCCEEDED"])
+    study = sent[0].StudyInstanceUID
+    [found] = client.search_for_studies(search_filters={"PatientID": sent[0].PatientID})
+    assert found["0020000D"]["Value"] == [study]
+    series = client.search_for_series(study)
+    assert {"SR"} < {one["00080060"]["Value"][0] for one in series}  # the results are there, too
+    metadata = client.retrieve_study_metadata(study)
+    assert len(metadata) >= 3
+    first = (study, sent[0].SeriesInstanceUID, sent[0].SOPInstanceUID)
+    assert client.retrieve_instance(*first) == sent[0]
+    [frame] = client.retrieve_instance_frames(*first, [1])
+    assert frame == sent[0].PixelData
+    assert client.retrieve_instance_rendered(*first, media_types=("image/png",))[1:4] == b"PNG"
+    assert len(client.retrieve_series(*first[:2])) == 2
 
 
 @pytest.mark.integration
