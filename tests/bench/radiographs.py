@@ -16,6 +16,7 @@ from pynetdicom import AE, evt
 from pacs_ai.net.scu import client
 from pacs_ai.net.scu.client import PeerAddress
 from pacs_ai.phantom import write_phantom_study
+from tests.bench.beside import beside
 from tests.bench.latency_archive import at_once
 from tests.bench.latency_node import Running
 
@@ -67,10 +68,9 @@ class Sender:
 @contextmanager
 def load(dataset: pydicom.Dataset, one: Running, per_second: float) -> Iterator[None]:
     """Send other studies at a steady rate meanwhile."""
-    stop = threading.Event()
     other = copy.deepcopy(dataset)
 
-    def work() -> None:
+    def send(stop: threading.Event) -> None:
         sender = Sender(other)
         due = time.monotonic()
         while not stop.is_set():
@@ -78,13 +78,8 @@ def load(dataset: pydicom.Dataset, one: Running, per_second: float) -> Iterator[
             due += 1 / per_second
             stop.wait(max(0.0, due - time.monotonic()))
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
+    with beside(send):
         yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def burst(paths: list[Path], one: Running, at_once: int = 4) -> float:

@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.bench import report
+from tests.bench.beside import beside
 from tests.bench.figures import Figures, Round, summary
 from tests.bench.loads import CASES, MEMORY, Case
 from tests.bench.programs import OURS, Program, running
@@ -96,24 +97,8 @@ def nothing() -> Iterator[None]:
 @contextmanager
 def dripping(port: int, material: Material) -> Iterator[None]:
     """Have a slow sender beside the others, which must not be refused either."""
-    stop = threading.Event()
-    failures: list[OSError] = []
-
-    def work() -> None:
-        try:
-            drip(port, material, stop)
-        except OSError as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
+    with beside(lambda stop: drip(port, material, stop)):
         yield
-    finally:
-        stop.set()
-        thread.join()
-    if failures:
-        raise failures[0]
 
 
 def send(program: Program, port: int, load: Load, material: Material) -> None:

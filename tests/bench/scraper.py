@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.bench.beside import beside
+
 SECONDS = 1.0
 START_SECONDS = 60.0
 
@@ -24,25 +26,13 @@ def scraping(config: Path) -> Iterator[None]:
     port = tomllib.loads(config.read_text("utf-8"))["web"]["port"]
     address = f"http://127.0.0.1:{port}/metrics"
     _wait(address)
-    stop = threading.Event()
-    failures: list[OSError] = []
 
-    def work() -> None:
+    def read(stop: threading.Event) -> None:
         while not stop.wait(SECONDS):
-            try:
-                _read(address)
-            except OSError as error:
-                failures.append(error)
+            _read(address)
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
+    with beside(read):
         yield
-    finally:
-        stop.set()
-        thread.join()
-    if failures:
-        raise failures[0]
 
 
 def _wait(address: str) -> None:

@@ -5,30 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from pacs_ai.domain import DeliveryState, JobId, JobState, Role
+from pacs_ai.domain import JobId, JobState, Role
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate import deliveries, jobs, studies
 from pacs_ai.flow.operate.tokens import add_token
 from pacs_ai.store import overview
 from pacs_ai.store.records import to_dict
-from pacs_ai.store.schema import Delivery, Job, Study
+from pacs_ai.store.schema import Job, Study
 from pacs_ai.store.selection import Filter
 from pacs_ai.web.api.operations import OPERATIONS
 from pacs_ai.web.app import make_app
 from tests.http_client import HttpClient
-from tests.unit.store import samples
 
 API = "/api/v1"
-
-
-@pytest.fixture
-def job(context: FlowContext) -> JobId:
-    """A study with a job that has succeeded and deliveries that have failed."""
-    with context.write() as transaction:
-        made = samples.analysed_job(transaction)
-        for delivery in transaction.query(Delivery):
-            delivery.state, delivery.error_code = DeliveryState.FAILED, "PEER_UNREACHABLE"
-    return made
 
 
 @pytest.fixture

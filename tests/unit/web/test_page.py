@@ -13,19 +13,8 @@ from pacs_ai.store.schema import Delivery, Job, Study
 from pacs_ai.web.app import make_app
 from pacs_ai.web.page.render import VIEWS
 from tests.http_client import HttpClient
-from tests.unit.store import samples
 
 OWN = {"origin": "http://127.0.0.1:8080", "accept": "text/html"}
-
-
-@pytest.fixture
-def job(context: FlowContext) -> JobId:
-    """A study with a job that has succeeded and deliveries that have failed."""
-    with context.write() as transaction:
-        made = samples.analysed_job(transaction)
-        for delivery in transaction.query(Delivery):
-            delivery.state, delivery.error_code = DeliveryState.FAILED, "PEER_UNREACHABLE"
-    return made
 
 
 @pytest.fixture
