@@ -239,7 +239,7 @@ class Event(Base):
 
 
 class Token(Base):
-    """What lets somebody use the page or the REST API; ``digest`` is the SHA-256 of the token."""
+    """What lets somebody use the page or the REST API; ``token_sha256`` is that of the token."""
 
     __tablename__ = "token"
     __table_args__ = (
@@ -248,7 +248,7 @@ class Token(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(64))
     role: Mapped[str] = mapped_column(WORD)
-    digest: Mapped[str] = mapped_column(HEX, unique=True)
+    token_sha256: Mapped[str] = mapped_column(HEX, unique=True)
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
 

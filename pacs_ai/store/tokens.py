@@ -46,7 +46,7 @@ def add(transaction: Transaction, name: str, role: Role, digest: str) -> None:
     """
     if _valid(transaction, name) is not None:
         raise StateError(f"there is a token {name!r} already: revoke it first, or use another name")
-    row = Token(name=name, role=role, digest=digest, created_at=transaction.now)
+    row = Token(name=name, role=role, token_sha256=digest, created_at=transaction.now)
     transaction.add(row)
     transaction.flush()
     record(transaction, "token", row.id, "", _VALID, note=f"{name}: {role}")
@@ -69,7 +69,7 @@ def listed(session: Session) -> list[TokenRecord]:
 
 def find(session: Session, digest: str) -> TokenRecord | None:
     """Return the valid token with this digest."""
-    query = sa.select(Token).where(Token.digest == digest, Token.revoked_at.is_(None))
+    query = sa.select(Token).where(Token.token_sha256 == digest, Token.revoked_at.is_(None))
     row = session.scalar(query)
     return None if row is None else TokenRecord.of(row)
 

@@ -17,7 +17,7 @@ from training.data.fingerprint import (
 from training.data.samples import Sample
 
 
-def prints(count: int, families: int, noise: int) -> list[Fingerprint]:
+def prints(count: int, families: int, noise: int, *, small: bool = False) -> list[Fingerprint]:
     """Draw thumbnails of a few families; members of one differ by noise."""
     rng = np.random.default_rng(5)
     coarse = rng.integers(0, 256, (families, ROWS // 4, COLUMNS // 4))
@@ -25,25 +25,30 @@ def prints(count: int, families: int, noise: int) -> list[Fingerprint]:
     for index in range(count):
         picture = np.kron(coarse[index % families], np.ones((4, 4)))
         picture += rng.normal(0, noise, picture.shape)
-        small = np.clip(picture, 0, 255).astype(np.uint8)
-        found.append(Fingerprint(str(index), difference_hash(small), small, 3))
+        shown = np.clip(picture, 0, 255).astype(np.uint8)
+        found.append(Fingerprint(str(index), difference_hash(shown), shown, 3, small))
     found[3] = Fingerprint("flat", 0, None, 1)
     return found
 
 
-def edges(small: np.ndarray) -> np.ndarray:
-    values = np.pad(small.astype(np.float64), 1, mode="edge")
-    for axis in (0, 1):  # smoothed with the weights 1, 2, 1
-        values = np.apply_along_axis(np.convolve, axis, values, [0.25, 0.5, 0.25], "valid")
+def edges(picture: np.ndarray, *, smoothed: bool) -> np.ndarray:
+    values = picture.astype(np.float64)
+    if smoothed:  # with the weights 1, 2, 1
+        values = np.pad(values, 1, mode="edge")
+        for axis in (0, 1):
+            values = np.apply_along_axis(np.convolve, axis, values, [0.25, 0.5, 0.25], "valid")
     return np.concatenate([np.diff(values, axis=1).ravel(), np.diff(values, axis=0).ravel()])
 
 
+@pytest.mark.parametrize("small", [False, True])
 @pytest.mark.parametrize(("families", "noise"), [(1, 18), (4, 10), (300, 10)])
-def test_every_pair_is_found_and_no_other(families: int, noise: int) -> None:
+def test_every_pair_is_found_and_no_other(families: int, noise: int, *, small: bool) -> None:
     # more images than a block has rows, alike (one family) or not (as many families as images)
-    shown = prints(300, families, noise)
+    shown = prints(300, families, noise, small=small)
     wanted = set()
-    rated = [None if each.thumbnail is None else edges(each.thumbnail) for each in shown]
+    rated = [
+        None if each.thumbnail is None else edges(each.thumbnail, smoothed=small) for each in shown
+    ]
     for i, first in enumerate(shown):
         for j in range(i + 1, len(shown)):
             second = shown[j]

@@ -53,7 +53,7 @@ def test_a_trial_that_is_not_finite_fails_and_is_never_the_best(
     recipe = small(optimisation=PLAIN, tuning={"learning_rate": (1e29, 1e30)})
     run = Run.create(recipe, tmp_path / "run")
     with pytest.raises(LossNotFinite, match="none of 1 trials"):
-        tune(run, run.recipe, dataset, trials=1, epochs=2)
+        tune(run, run.recipe, dataset, trials=1, epochs=1)
     study = optuna.load_study(study_name="tuning", storage=f"sqlite:///{run.folder / 'study.db'}")
     assert study.trials[0].state is optuna.trial.TrialState.FAIL
     usual = recipe.model_copy(

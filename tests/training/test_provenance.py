@@ -141,8 +141,8 @@ def test_an_edited_fine_tuning_is_done_again_from_the_trained_network(
     trained = sha256(run / "trained.weights.npz")
     edit(
         run / "recipe.toml",
-        "learning_rate = 0.001\nbatch_norm",
-        "learning_rate = 0.002\nbatch_norm",
+        "learning_rate = 0.001\nschedule",
+        "learning_rate = 0.002\nschedule",
     )
     assert f"pacs-ai finetune {run}" in command("evaluate", run, code=4)
     command(*resume(run), "--until", "finetune")

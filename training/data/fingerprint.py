@@ -21,8 +21,11 @@ _BLOCK_ROWS, _BLOCK_COLUMNS = 256, 4096
 _FEW = 2
 _FLAT = 1e-3
 """The smallest norm of edges: below it they are not scaled to length 1."""
+_SMALL = 112
+"""Pixels: an image with a shorter side has not all details of its thumbnail."""
 _BYTES = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,8 @@ class Fingerprint:
 
     ``pixels`` is the SHA-256 of its display values, ``dhash`` a 64-bit difference hash,
     ``thumbnail`` (32, 36) uint8, or None for an image without contrast. ``levels`` is the number of
-    grey levels: 1, 2 (a mask), or 3 for more. ``error`` is the reason if the image cannot be read;
+    grey levels: 1, 2 (a mask), or 3 for more. ``small`` tells that the image is so small that its
+    thumbnail lacks details. ``error`` is the reason if the image cannot be read;
     ``cautions`` list what could not be displayed as the header or the recipe asks.
     """
 
@@ -39,6 +43,7 @@ class Fingerprint:
     dhash: int = 0
     thumbnail: _BYTES | None = None
     levels: int = 0
+    small: bool = False
     error: str = ""
     cautions: tuple[str, ...] = ()
 
@@ -60,13 +65,14 @@ def _fingerprint(sample: Sample, windows: dict[str, tuple[float, float]]) -> Fin
     digest = hashlib.sha256(repr(grey.shape).encode() + np.ascontiguousarray(grey).tobytes())
     low, high = grey.min(), grey.max()
     levels = 1 if low == high else 2 if ((grey == low) | (grey == high)).all() else 3
-    small = thumbnail(grey)
-    contrast = levels > 1 and int(small.max()) > int(small.min())
+    picture = thumbnail(grey)
+    contrast = levels > 1 and int(picture.max()) > int(picture.min())
     return Fingerprint(
         digest.hexdigest(),
-        difference_hash(small),
-        small if contrast else None,
+        difference_hash(picture),
+        picture if contrast else None,
         levels,
+        min(grey.shape) < _SMALL,
         cautions=shown.reservations,
     )
 
@@ -127,9 +133,10 @@ def near_pairs(
         return
     places = [index for index, _ in rated]
     hashes = np.array([prints[index].dhash for index in places], dtype=np.uint64)
-    small = np.stack([picture for _, picture in rated])
+    pictures = np.stack([picture for _, picture in rated])
+    small = np.array([prints[index].small for index in places])
     for first, second in _close(hashes, bits):
-        same = _alike(small, first, second) >= correlation
+        same = _alike(pictures, small, first, second) >= correlation
         yield from ((places[a], places[b]) for a, b in zip(first[same], second[same], strict=True))
 
 
@@ -145,36 +152,47 @@ def _close(hashes: npt.NDArray[np.uint64], bits: int) -> Iterator[tuple[Indices,
                 yield first[each], second[each]
 
 
-def _alike(small: _BYTES, first: Indices, second: Indices) -> Floats:
+def _alike(pictures: _BYTES, small: Flags, first: Indices, second: Indices) -> Floats:
     """Correlate the edges of the thumbnails of pairs, shape (n,), in [-1, 1].
 
     Edges separate images better than grey values: two heads of the same shape correlate by 0.97 in
-    grey values, but by 0.7 in edges. All rows are correlated with all columns in one matrix
-    product: if many pairs are needed, that is fifty times faster than pair by pair.
+    grey values, but by 0.7 in edges. A copy that was reduced to about the size of a thumbnail has
+    lost the finest details, and these count most: where an image of a pair is small, both are
+    smoothed first. Other pairs are not, as different images of one kind differ by the details.
+    """
+    found = np.empty(len(first), dtype=np.float32)
+    either = small[first] | small[second]
+    for rated, smoothed in ((either, True), (~either, False)):
+        if rated.any():
+            found[rated] = _correlate(pictures, first[rated], second[rated], smoothed=smoothed)
+    return found
+
+
+def _correlate(pictures: _BYTES, first: Indices, second: Indices, *, smoothed: bool) -> Floats:
+    """Correlate all rows with all columns in one matrix product.
+
+    If many pairs are needed, that is fifty times faster than pair by pair.
     """
     rows, i = np.unique(first, return_inverse=True)
     columns, j = np.unique(second, return_inverse=True)
-    return np.asarray((_edges(small[rows]) @ _edges(small[columns]).T)[i, j], dtype=np.float32)
+    above, beside = (_edges(pictures[each], smoothed=smoothed) for each in (rows, columns))
+    return np.asarray((above @ beside.T)[i, j], dtype=np.float32)
 
 
-def _edges(small: _BYTES) -> Floats:
-    """Differences to the right and downwards of smoothed pictures, scaled to length 1.
-
-    The mean of the differences is subtracted. Without smoothing the finest details count most, and
-    a copy that was reduced to the size of a thumbnail has lost them.
-    """
-    pictures = _smooth(small)
-    across = np.diff(pictures, axis=2).reshape(len(small), -1)
-    down = np.diff(pictures, axis=1).reshape(len(small), -1)
+def _edges(pictures: _BYTES, *, smoothed: bool) -> Floats:
+    """Differences to the right and downwards, minus their mean, scaled to length 1."""
+    values = _smooth(pictures) if smoothed else pictures.astype(np.float32)
+    across = np.diff(values, axis=2).reshape(len(values), -1)
+    down = np.diff(values, axis=1).reshape(len(values), -1)
     edges = np.concatenate([across, down], axis=1)
     edges -= edges.mean(axis=1, keepdims=True)
     edges /= np.maximum(np.linalg.norm(edges, axis=1, keepdims=True), _FLAT)
     return edges
 
 
-def _smooth(small: _BYTES) -> Floats:
+def _smooth(pictures: _BYTES) -> Floats:
     """Take the mean of neighbours with the weights 1, 2, 1, downwards and across."""
-    wide = np.pad(small.astype(np.float32), ((0, 0), (1, 1), (1, 1)), mode="edge")
+    wide = np.pad(pictures.astype(np.float32), ((0, 0), (1, 1), (1, 1)), mode="edge")
     down = wide[:, :-2] + 2 * wide[:, 1:-1] + wide[:, 2:]
     smoothed: Floats = (down[:, :, :-2] + 2 * down[:, :, 1:-1] + down[:, :, 2:]) / 16
     return smoothed

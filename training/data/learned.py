@@ -52,6 +52,7 @@ def write_learned(path: Path, prints: Sequence[Fingerprint]) -> None:
         pixels=np.array([each.pixels for each in prints], dtype="U64"),
         dhash=np.array([each.dhash for each in prints], dtype=np.uint64),
         contrast=np.array([each.thumbnail is not None for each in prints], dtype=bool),
+        small=np.array([each.small for each in prints], dtype=bool),
         thumbnail=np.array(
             [blank if each.thumbnail is None else each.thumbnail for each in prints],
             dtype=np.uint8,
@@ -78,16 +79,18 @@ def read_learned(path: Path, split: SplitFile) -> Learned:
     rows = [row for row in split.rows if was_learned(row)]
     try:
         with np.load(path, allow_pickle=False) as held:
-            pixels, dhash, contrast, small = (
-                held[name] for name in ("pixels", "dhash", "contrast", "thumbnail")
+            pixels, dhash, contrast, small, thumbnail = (
+                held[name] for name in ("pixels", "dhash", "contrast", "small", "thumbnail")
             )
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} cannot be read: {_REMEDY}") from error
     if list(pixels) != [row.pixels for row in rows]:
         raise DataError(f"{path} is not of the images of {split.path}: {_REMEDY}")
     prints = [
-        Fingerprint(str(digest), int(bits), shown if there else None)
-        for digest, bits, there, shown in zip(pixels, dhash, contrast, small, strict=True)
+        Fingerprint(str(digest), int(bits), shown if there else None, small=bool(few))
+        for digest, bits, there, few, shown in zip(
+            pixels, dhash, contrast, small, thumbnail, strict=True
+        )
     ]
     return Learned([row.file for row in rows], [known_patient(row) for row in rows], prints)
 

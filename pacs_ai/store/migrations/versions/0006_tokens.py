@@ -16,11 +16,11 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("role", sa.String(length=32), nullable=False),
-        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("token_sha256", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_token"),
-        sa.UniqueConstraint("digest", name="uq_token_digest"),
+        sa.UniqueConstraint("token_sha256", name="uq_token_token_sha256"),
     )
     valid = sa.text("revoked_at IS NULL")
     op.create_index(
