@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 
@@ -15,7 +16,7 @@ from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
 from tests.training.toys import toy_network, toy_world
 from training.bundle import export as export_module
-from training.bundle.convert import to_onnx
+from training.bundle.convert import in_order, to_onnx
 from training.bundle.export import export, in_float32
 from training.bundle.parity import Parity
 from training.evaluate import evaluate
@@ -116,6 +117,16 @@ def test_the_same_run_gives_the_same_bundle(world) -> None:
     export(run, recipe, dataset, network, judged.calibration)
     assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
     assert to_onnx(network) == to_onnx(toy_network(recipe))
+
+
+def test_the_order_of_the_converter_leaves_no_trace(world) -> None:
+    graph = onnx.load_from_string(to_onnx(world[3])).graph
+    nodes = list(graph.node)
+    mixed = onnx.GraphProto()
+    mixed.CopyFrom(graph)
+    del mixed.node[:]
+    mixed.node.extend(reversed(nodes))
+    assert in_order(mixed) == nodes
 
 
 def test_few_images_make_no_statistics_and_no_noise(world, tmp_path: Path) -> None:

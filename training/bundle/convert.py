@@ -34,6 +34,9 @@ def to_onnx(model: keras.Model) -> bytes:
 def _canonical(proto: onnx.ModelProto) -> onnx.ModelProto:
     """Name everything by its place in the graph, and remove the name of the converter."""
     graph = proto.graph
+    nodes = in_order(graph)
+    del graph.node[:]
+    graph.node.extend(nodes)
     names = {tensor.name: "image" for tensor in graph.input}
     names |= dict(zip([tensor.name for tensor in graph.output], (LOGITS, FEATURES), strict=True))
     for node in graph.node:
@@ -55,3 +58,25 @@ def _canonical(proto: onnx.ModelProto) -> onnx.ModelProto:
     whole.ir_version = _IR_VERSION
     onnx.checker.check_model(whole, full_check=True)
     return whole
+
+
+def in_order(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """Put each node after those that it needs, as the outputs and inputs name them.
+
+    The converter leaves the order of branches to the hashes of names, which differ from one process
+    to the next.
+    """
+    makers = {name: node for node in graph.node for name in node.output}
+    ordered: dict[str, onnx.NodeProto] = {}
+    waiting = [tensor.name for tensor in reversed(graph.output)]
+    while waiting:
+        node = makers.get(waiting[-1])
+        if node is None or node.output[0] in ordered:
+            waiting.pop()
+            continue
+        needed = [makers[name] for name in node.input if name in makers]
+        before = [each.output[0] for each in needed if each.output[0] not in ordered]
+        if not before:
+            ordered[node.output[0]] = node
+        waiting.extend(reversed(before))
+    return list(ordered.values())
