@@ -25,12 +25,18 @@ const browser = await chromium.launchPersistentContext(profile, {
     '--enable-unsafe-swiftshader', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'],
 });
 const page = browser.pages()[0] ?? await browser.newPage();
-const heard = { errors: [], failed: [] };
+const heard = { errors: [], failed: [], notices: new Set() };
 page.on('console', m => { if (m.type() === 'error') heard.errors.push(m.text()); });
 page.on('pageerror', e => heard.errors.push(String(e)));
 page.on('response', r => {
   if (r.status() >= 400) heard.failed.push(`${r.status()} ${r.url().replace(origin, '')}`);
 });
+
+// A notice goes after seconds, on a busy machine before the picture is taken.
+async function listen() {
+  const shown = await page.$$eval('[data-sonner-toast]', all => all.map(e => e.textContent.trim()));
+  shown.forEach(text => heard.notices.add(text));
+}
 
 // Two looks that agree: a half-drawn picture is not kept.
 async function settled() {
@@ -38,6 +44,7 @@ async function settled() {
   let last = null;
   while (Date.now() < end) {
     await page.waitForTimeout(LOOK_MS);
+    await listen();
     const now = (await page.locator(PANE).first().screenshot()).toString('base64');
     if (now === last) return;
     last = now;
@@ -48,6 +55,7 @@ async function settled() {
 async function written() {
   const sign = page.locator(`${PANE} svg text`).or(page.locator('[data-sonner-toast]')).first();
   await sign.waitFor({ timeout: SETTLE_MS }).catch(() => {});
+  await listen();
 }
 
 async function look(study, series) {
@@ -57,7 +65,9 @@ async function look(study, series) {
   await page.mouse.move(5, 5);
   fs.writeFileSync(file, await page.screenshot());
   const pane = page.locator(PANE).first();
-  const texts = selector => page.$$eval(selector, all => all.map(e => e.textContent.trim()));
+  await listen();
+  const notices = [...heard.notices];
+  heard.notices.clear();
   const labels = await page.$$eval(`${PANE} svg text`, all => all.map(e => {
     const { x, y, width, height } = e.getBoundingClientRect();
     return { text: e.textContent.trim(), x, y, width, height };
@@ -67,7 +77,7 @@ async function look(study, series) {
     pane: await pane.boundingBox(),
     labels: labels.filter(label => label.text && label.width),
     text: (await pane.innerText()).replace(/\s+/g, ' '),
-    notices: await texts('[data-sonner-toast]'),
+    notices,
     errors: heard.errors.splice(0), failed: heard.failed.splice(0),
   };
 }
@@ -98,7 +108,7 @@ try {
   }
 } catch (error) {
   await page.screenshot({ path: path.join(plan.out, 'failed.png') }).catch(() => {});
-  console.error(JSON.stringify(heard));
+  console.error(JSON.stringify({ ...heard, notices: [...heard.notices] }));
   throw error;
 } finally {
   await browser.close();
