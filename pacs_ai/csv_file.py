@@ -35,8 +35,9 @@ def read_table(path: Path, columns: Sequence[str], remedy: str = "") -> Iterator
             delimiter = max(_DELIMITERS, key=header.count)
             reader = csv.DictReader(file, delimiter=delimiter, restval="")
             _check_header(path, reader.fieldnames or (), columns, remedy)
-            rows = 0
-            for rows, row in enumerate(reader, 1):  # noqa: B007 - counts
+            empty = True
+            for row in reader:
+                empty = False
                 yield reader.line_num, {key: (value or "").strip() for key, value in row.items()}
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist: it is to hold the labels") from error
@@ -45,7 +46,7 @@ def read_table(path: Path, columns: Sequence[str], remedy: str = "") -> Iterator
             f"{path} cannot be read as CSV in UTF-8 ({type(error).__name__}); save a spreadsheet "
             "as CSV first"
         ) from error
-    if not rows:
+    if empty:
         raise DataError(f"{path} has a header and no rows")
 
 

@@ -18,6 +18,8 @@ from pacs_ai.errors import NotDicom
 PIXELS = {"7FE00010": "OW", "7FE00008": "OF", "7FE00009": "OD"}
 """Pixel data, integers and floats: their tags and value representations."""
 
+_FLOAT_BITS, _BYTE_BITS = 32, 8
+"""Bits Allocated of Float Pixel Data, and the largest of pixel data that is written as bytes."""
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
 _LARGE = 1024
 """Values of more bytes are fetched from an address of their own."""
@@ -89,9 +91,9 @@ def _pixels(dataset: Dataset) -> tuple[str, str]:
     """Return tag and value representation of the pixel data."""
     floats = "BitsAllocated" in dataset and "PixelRepresentation" not in dataset
     if floats:
-        tag = "7FE00009" if dataset.BitsAllocated > 32 else "7FE00008"  # noqa: PLR2004 - doubles
+        tag = "7FE00009" if dataset.BitsAllocated > _FLOAT_BITS else "7FE00008"
         return tag, PIXELS[tag]
-    return "7FE00010", "OB" if dataset.get("BitsAllocated", 16) <= 8 else "OW"  # noqa: PLR2004 - a byte
+    return "7FE00010", "OB" if dataset.get("BitsAllocated", 16) <= _BYTE_BITS else "OW"
 
 
 def tag_of(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from pacs_ai.store.held import Held, find_held
 _NOT_FOUND = 404
 _PIECE = 1 << 18
 _BYTE = 8
+_GREY_AXES = 2
 _QUALITY = 90
 
 MEDIA_TYPES = {
@@ -79,7 +81,7 @@ class Retrieval:
         """Give the attributes of instances, large values by their addresses."""
         for held in found:
             url = f"{instance_url(self._base, held)}/bulkdata"
-            yield json_model(self.path_of(held), lambda tag, url=url: f"{url}/{tag}")  # type: ignore[misc]
+            yield json_model(self.path_of(held), partial("{}/{}".format, url))
 
     def bulk_data(self, held: Held, tag: str) -> list[bytes]:
         """Return the value of an element; of pixel data the frames, decoded.
@@ -148,7 +150,7 @@ def file_pieces(path: Path) -> Iterator[bytes]:
 
 def _picture(path: Path, frame: int) -> Image.Image:
     decoded = decode_frame(path, frame)
-    if decoded.values.ndim > 2:  # noqa: PLR2004 - colours beside rows and columns
+    if decoded.values.ndim > _GREY_AXES:
         shift = max(0, decoded.layout.bits_stored - _BYTE)
         return Image.fromarray((decoded.values >> shift).astype(np.uint8))
     grey = render_frame(decoded, strict=False).grey

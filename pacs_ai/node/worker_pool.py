@@ -73,7 +73,7 @@ class WorkerPool:
     ) -> leases.Blame:
         if worker.owner in self._overdue:
             return leases.Blame.TIME
-        # a worker that was stopped from outside is no sign of a bad job
+        # a worker that was stopped from outside does not show that the job is bad
         nobody = loss is child_process.Loss.STOPPED or worker.owner in self._retired
         return leases.Blame.NOBODY if nobody else leases.Blame.WORKER
 

@@ -41,7 +41,7 @@ class HostCheck:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
         if scope["type"] == "http" and not known_host(Request(scope), self._names):
-            refused = OriginRefused("the Host of this request is no name of this node")
+            refused = OriginRefused("the Host header of this request does not name this node")
             answer = problem(refused.status, refused.code, f"{refused.message}: see web.names")
             await answer(scope, receive, send)
             return

@@ -1,8 +1,8 @@
 """Errors as HTTP answers: a problem in JSON (RFC 9457) with the project's code."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import NamedTuple
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -53,15 +53,28 @@ def status_of(error: PacsAIError) -> int:
     return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
 
 
-def _of_ours(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, PacsAIError)  # noqa: S101 - registered for it
-    status = status_of(error)
-    return problem(status, error.code, error.message, _hint(status))
+class Failure(NamedTuple):
+    """What is said of an error: HTTP status, the project's code, one sentence, headers."""
+
+    status: int
+    code: str
+    text: str
+    headers: Mapping[str, str] | None
 
 
-def _of_starlette(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
-    return problem(error.status_code, "USAGE", str(error.detail), error.headers)
+def failure_of(error: Exception) -> Failure:
+    """Return what is said of an error of the tree, or of one that Starlette raises."""
+    if isinstance(error, PacsAIError):
+        status = status_of(error)
+        return Failure(status, error.code, error.message, _hint(status))
+    if isinstance(error, HTTPException):
+        return Failure(error.status_code, "USAGE", str(error.detail), error.headers)
+    raise error
+
+
+def answer(_request: Request, error: Exception) -> Response:
+    """Make the answer for a program."""
+    return problem(*failure_of(error))
 
 
 def _hint(status: int) -> dict[str, str]:
@@ -71,13 +84,6 @@ def _hint(status: int) -> dict[str, str]:
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         return {"retry-after": "60"}
     return {}
-
-
-HANDLERS: Mapping[Any, Callable[[Request, Exception], Response]] = {
-    PacsAIError: _of_ours,
-    HTTPException: _of_starlette,
-}
-"""For Starlette: kind of error, what makes the answer."""
 
 
 class BugCatcher:

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,11 @@ from pacs_ai.files import PRIVATE, atomic_file, translated
 CONTENT, SUMS = "evidence.json", "SHA256SUMS"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """Time of all members: the same content gives the same bytes."""
+_DAMAGED = (
+    *(EOFError, KeyError, OSError, RuntimeError, ValueError),
+    *(struct.error, zipfile.BadZipFile, zlib.error),
+)
+"""What reading a damaged ZIP file ends in; RuntimeError where a damaged flag says "encrypted"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +91,8 @@ def read_archive(path: Path) -> Archive:
         lines = _member(path, SUMS).decode().splitlines()
         sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
         content = json.loads(_member(path, CONTENT))
-    except (zipfile.BadZipFile, ValueError) as error:
-        raise Corrupted(f"{path} is no archive of evidence") from error
+    except _DAMAGED as error:
+        raise Corrupted(f"{path} is not an archive of evidence") from error
     if names != set(sums):
         raise Corrupted(f"{path}: {sorted(names ^ set(sums))[0]} is missing or was added")
     for name, digest in sums.items():
@@ -98,10 +105,8 @@ def _member(path: Path, name: str) -> bytes:
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.read(name)
-    except (KeyError, zipfile.BadZipFile, OSError, EOFError) as error:
+    except _DAMAGED as error:
         raise Corrupted(f"{path}: {name} is missing or damaged") from error
-    except Exception as error:  # zlib.error has no place of its own in what zipfile raises
-        raise Corrupted(f"{path}: {name} is damaged") from error
 
 
 def _info(name: str) -> zipfile.ZipInfo:

@@ -1,8 +1,9 @@
 """The routes of the page: views, buttons, login, and the files of the page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from importlib.resources import files
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -50,32 +51,26 @@ ROUTES = (
 )
 
 
-def _for_people(answer: Callable[[Request, Exception], Response]) -> Callable[..., Response]:
+def _answer(request: Request, error: Exception) -> Response:
     """Let people read an error as a page, and programs as a problem in JSON."""
-
-    def chosen(request: Request, error: Exception) -> Response:
-        html = "text/html" in request.headers.get("accept", "")
-        if not html or request.url.path.startswith(_PROGRAMS):
-            return answer(request, error)
-        if isinstance(error, LoginNeeded):
-            return RedirectResponse(login.login_address(request), 303)
-        if isinstance(error, PacsAIError):
-            status, code, text = problems.status_of(error), error.code, error.message
-        else:
-            assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
-            status, code, text = error.status_code, "", error.detail
-        title = HTTPStatus(status).phrase
-        return page(
-            request,
-            "message.html",
-            status,
-            title=title,
-            text=f"{text[:1].upper()}{text[1:]}.",
-            code=code,
-        )
-
-    return chosen
+    html = "text/html" in request.headers.get("accept", "")
+    if not html or request.url.path.startswith(_PROGRAMS):
+        return problems.answer(request, error)
+    if isinstance(error, LoginNeeded):
+        return RedirectResponse(login.login_address(request), 303)
+    failure = problems.failure_of(error)
+    return page(
+        request,
+        "message.html",
+        failure.status,
+        title=HTTPStatus(failure.status).phrase,
+        text=f"{failure.text[:1].upper()}{failure.text[1:]}.",
+        code=failure.code if isinstance(error, PacsAIError) else "",
+    )
 
 
-HANDLERS = {kind: _for_people(answer) for kind, answer in problems.HANDLERS.items()}
+HANDLERS: Mapping[Any, Callable[[Request, Exception], Response]] = {
+    PacsAIError: _answer,
+    HTTPException: _answer,
+}
 """For Starlette: kind of error, what makes the answer."""

@@ -153,5 +153,6 @@ def _tables(study: StudyDetails) -> Iterator[Table]:
 def _keys(section: object) -> list[tuple[str, object]]:
     if isinstance(section, dict):
         return list(section.items())
-    assert isinstance(section, list)  # noqa: S101 - rules
-    return [(str(number), one) for number, one in enumerate(section, start=1)]
+    if isinstance(section, list):  # of rules
+        return [(str(number), one) for number, one in enumerate(section, start=1)]
+    return [("", section)]
