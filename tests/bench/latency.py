@@ -137,13 +137,15 @@ def measure(
                 latency(sender, one)
         cases = [Case(model, "idle", idle(states, sender, round(share * options.studies)))]
         say(table(cases[-1:]))
-        under_load = loaded(states, sender, round(share * options.loaded), dataset, rate)
-        cases.append(Case(model, f"{rate:g} other studies/s", under_load))
-        say(table(cases[-1:]))
-        files = folder / model / "burst"
-        files.mkdir()
-        cases.append(bursts(states, dataset, files, options, model))
-        say(table(cases[-1:]))
+        if options.loaded:
+            under_load = loaded(states, sender, round(share * options.loaded), dataset, rate)
+            cases.append(Case(model, f"{rate:g} other studies/s", under_load))
+            say(table(cases[-1:]))
+        if options.rounds:
+            files = folder / model / "burst"
+            files.mkdir()
+            cases.append(bursts(states, dataset, files, options, model))
+            say(table(cases[-1:]))
     return cases
 
 
@@ -172,9 +174,9 @@ def table(cases: Sequence[Case]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=1000, help="of each state, idle")
-    parser.add_argument("--loaded", type=int, default=250, help="of each state, under load")
+    parser.add_argument("--loaded", type=int, default=250, help="of each, under load; 0: none")
     parser.add_argument("--burst", type=int, default=BURST, help="radiographs of a burst")
-    parser.add_argument("--rounds", type=int, default=3, help="bursts of each state")
+    parser.add_argument("--rounds", type=int, default=3, help="bursts of each state; 0: none")
     parser.add_argument("--models", default="demo,resnet50")
     parser.add_argument("--side", type=int, default=0, help="rows and columns; 0: as drawn")
     parser.add_argument("--old", type=Path, help=f"a checkout to compare with; else {BEFORE}")
