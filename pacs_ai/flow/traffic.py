@@ -97,22 +97,26 @@ class TrafficMeter:
 
     def opened(self) -> None:
         """Count an association that began."""
-        self._counts.add(_OPENED)
+        self._counts.add({_OPENED: 1})
 
     def stored(self, status: int, size: int, seconds: float) -> None:
         """Count a C-STORE."""
-        self._counts.add(_BYTES, size)
-        self._counts.add(_SECONDS, seconds)
-        self._counts.add(f"{_CLASS}{bisect_left(SECONDS, seconds)}")
-        self.refused(status)
+        self._counts.add(
+            {
+                _BYTES: size,
+                _SECONDS: seconds,
+                f"{_CLASS}{bisect_left(SECONDS, seconds)}": 1,
+                f"{_ANSWER}{status:04X}": 1,
+            }
+        )
 
     def refused(self, status: int) -> None:
         """Count an answer alone."""
-        self._counts.add(f"{_ANSWER}{status:04X}")
+        self._counts.add({f"{_ANSWER}{status:04X}": 1})
 
     def ended(self, outcome: str) -> None:
         """Count an association that ended."""
-        self._counts.add(f"{_ENDED}{outcome}")
+        self._counts.add({f"{_ENDED}{outcome}": 1})
 
     def read(self) -> Traffic:
         """Return the counts of this process."""

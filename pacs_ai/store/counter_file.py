@@ -1,6 +1,6 @@
 """Counts that outlive the process that counts: numbers with names, in a small file.
 
-Each count has a place of its own in the file, and is written there as soon as it changes. What a
+The file is written as soon as a count changes, in one piece: it has a few dozen counts. What a
 process has handed to the system stays there if the process is killed: nothing is lost but what a
 power cut takes. One process writes, any number may read.
 """
@@ -9,6 +9,7 @@ import contextlib
 import os
 import struct
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 from pacs_ai.files import translated
@@ -31,7 +32,6 @@ class CounterFile:
         self._fd = -1
         self._lock = threading.Lock()
         self._values: dict[str, float] = {}
-        self._places: dict[str, int] = {}
 
     def open(self) -> None:
         """Open the file and go on from what it holds; before that, counts stay in memory.
@@ -45,21 +45,24 @@ class CounterFile:
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             for name, value in _read(self._path.read_bytes()).items():
                 self._values[name] = self._values.get(name, 0.0) + value
-            for name in self._values:
-                self._write(name)
+            self._write()
+            os.ftruncate(self._fd, len(self._values) * _ENTRY.size)
 
-    def add(self, name: str, amount: float = 1.0) -> None:
-        """Add to a count; one that is new begins at zero.
+    def add(self, amounts: Mapping[str, float]) -> None:
+        """Add to counts; one that is new begins at zero.
+
+        All of them take one write: while a thread writes, the others run on and wait for the lock.
 
         Parameters
         ----------
-        name
-            1 to 56 ASCII characters.
+        amounts
+            By name: 1 to 56 ASCII characters.
         """
         with self._lock:
-            self._values[name] = self._values.get(name, 0.0) + amount
+            for name, amount in amounts.items():
+                self._values[name] = self._values.get(name, 0.0) + amount
             if self._fd >= 0:
-                self._write(name)
+                self._write()
 
     def read(self) -> dict[str, float]:
         """Return all counts."""
@@ -73,12 +76,11 @@ class CounterFile:
                 os.close(self._fd)
             self._fd = -1
 
-    def _write(self, name: str) -> None:
-        """Write one count; a full disk loses nothing, as its next change is written again."""
-        place = self._places.setdefault(name, len(self._places))
+    def _write(self) -> None:
+        """Write all counts; a full disk loses nothing, as the next change writes them again."""
+        entries = (_ENTRY.pack(name.encode("ascii"), one) for name, one in self._values.items())
         with contextlib.suppress(OSError):
-            entry = _ENTRY.pack(name.encode("ascii"), self._values[name])
-            os.pwrite(self._fd, entry, place * _ENTRY.size)
+            os.pwrite(self._fd, b"".join(entries), 0)
 
 
 def read_counters(path: Path) -> dict[str, float]:

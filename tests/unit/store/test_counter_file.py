@@ -16,8 +16,8 @@ from pacs_ai.store.counter_file import CounterFile
 counts = CounterFile(Path(sys.argv[1]))
 counts.open()
 for _ in range(1000):
-    counts.add("instances")
-    counts.add("bytes", 0.5)
+    counts.add({"instances": 1})
+    counts.add({"bytes": 0.5})
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -38,27 +38,27 @@ def test_a_killed_process_has_lost_no_count(tmp_path: Path) -> None:
 
 def test_counts_before_the_file_is_open_are_written_then(tmp_path: Path) -> None:
     path = tmp_path / "counts"
-    counting(path).add("a", 2)
+    counting(path).add({"a": 2})
     counts = CounterFile(path)
-    counts.add("a")
-    counts.add("b")
+    counts.add({"a": 1})
+    counts.add({"b": 1})
     assert read_counters(path) == {"a": 2.0}
     counts.open()
     assert read_counters(path) == counts.read() == {"a": 3.0, "b": 1.0}
     counts.close()
-    counts.add("a")
+    counts.add({"a": 1})
     assert read_counters(path)["a"] == 3
 
 
 def test_what_a_power_cut_left_half_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "counts"
     counts = counting(path)
-    counts.add("a")
-    counts.add("b")
+    counts.add({"a": 1})
+    counts.add({"b": 1})
     path.write_bytes(path.read_bytes()[:-1] + bytes(90))
     assert read_counters(path)["a"] == 1
     again = counting(path)
-    again.add("c")
+    again.add({"c": 1})
     assert read_counters(path)["c"] == 1
     assert "" not in read_counters(path)
 
