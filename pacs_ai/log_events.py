@@ -38,6 +38,7 @@ SENTENCES: Mapping[str, str] = {
     "drift.began": "studies do not look like those of the validation",
     "drift.ended": "studies look like those of the validation again",
     "evidence.not_written": "evidence not written",
+    "feedback.removed": "feedback removed",
     "file.damaged": "a stored file is damaged",
     "file.gone": "a stored file is gone: restore it, or send its study again",
     "file.left_over_removed": "file of a removed study removed",

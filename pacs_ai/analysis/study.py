@@ -66,6 +66,22 @@ class Analysis(Generic[T]):
         classes = ", ".join(f"{spec.name} {fraction(probability)}" for spec, probability in pairs)
         return "; ".join([classes, *(one.text for one in prediction.reservations)])
 
+    @property
+    def findings(self) -> list[dict[str, str]]:
+        """Say what the model decided about each class: its name, code, scheme and decision."""
+        if self.predicted is None:
+            return []
+        prediction = self.predicted.prediction
+        return [
+            {
+                "name": spec.name,
+                "code": spec.code.value,
+                "scheme": spec.code.scheme,
+                "decision": prediction.decision(index) or "",
+            }
+            for index, spec in enumerate(prediction.model.classes)
+        ]
+
 
 def analyse_study(
     classifier: Classifier, sources: Sequence[Source], wanted: Wanted, writer: ResultWriter[T]

@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "studies": ("studies", "Studies: list, show, close, reroute, resolve, delete."),
     "jobs": ("jobs", "Jobs, one model on one study: list, show, retry, cancel."),
     "deliveries": ("deliveries", "Results on their way: list, retry, cancel."),
+    "feedback": ("feedback", "What people say about results: add, list, concordance, export."),
     "audit": ("audit", "The ledger of what happened: list, verify."),
     "evidence": ("evidence", "What was made of a study, as one archive: write, verify."),
     "download": ("training", "Download images of a public archive, and verify them."),
@@ -47,7 +48,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 
 GROUPS = frozenset(
     {
-        *("studies", "jobs", "deliveries", "audit", "evidence", "tokens"),
+        *("studies", "jobs", "deliveries", "feedback", "audit", "evidence", "tokens"),
         *("models", "weights", "config", "db", "bench"),
     }
 )

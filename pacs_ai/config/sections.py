@@ -256,6 +256,8 @@ class Audit(Section):
     """Days for which lines of the ledger are kept."""
     evidence_days: float = Field(184, ge=0)
     """Days for which the evidence of a study is kept whose files were removed; 0 writes none."""
+    feedback_days: float = Field(1825, ge=1)
+    """Days for which feedback on results is kept."""
     syslog: Host | None = None
     """Host that gets every message by syslog over TLS; not set: none."""
     port: PeerPort = 6514

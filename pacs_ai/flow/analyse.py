@@ -163,7 +163,7 @@ def _end(analysis: Analysis[StoredResult]) -> Callable[..., list[str]]:
     if (error := analysis.error) is not None:
         return partial(jobs.reject, code=error.code, text=error.message)
     fault = (analysis.results.code, analysis.results.remark)
-    return partial(jobs.succeed, summary=analysis.summary, fault=fault)
+    return partial(jobs.succeed, summary=analysis.summary, findings=analysis.findings, fault=fault)
 
 
 def _log_missing(job: Job, analysis: Analysis[StoredResult]) -> None:

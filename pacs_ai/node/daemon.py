@@ -21,6 +21,7 @@ from pacs_ai.flow.complete import complete
 from pacs_ai.flow.deliver import probe
 from pacs_ai.flow.evidence.keep import expire_evidence
 from pacs_ai.flow.expire import Expiry
+from pacs_ai.flow.feedback.keep import forget_feedback
 from pacs_ai.flow.recover import LeaseWatch, restart, sweep, take_back_from, take_over
 from pacs_ai.flow.retain import retain
 from pacs_ai.flow.watch_drift import DriftWatch
@@ -203,6 +204,7 @@ class Daemon:
         expiry.sweep(date.now())
         prune(self._app.context, date.now())
         expire_evidence(self._app.context, date.now())
+        forget_feedback(self._app.context, date.now())
 
     def _audit(self) -> None:
         self._sealer.sweep()

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from pacs_ai.store.feedback_table import Feedback
 from pacs_ai.store.schema import Delivery, Event, Instance, Job, LedgerLine, Repeat, Result, Study
 
 Rows = list[dict[str, Any]]
@@ -30,6 +31,11 @@ def rows_of(session: Session, study: Study) -> dict[str, Rows]:
         sa.select(Instance).where(Instance.study_id == study.id).order_by(Instance.id)
     ).all()
     numbers = [instance.id for instance in instances]
+    said = _plain(
+        session.scalars(
+            sa.select(Feedback).where(Feedback.study_id == study.id).order_by(Feedback.id)
+        )
+    )
     found = {
         "study": _plain([study]),
         "instances": _plain(instances),
@@ -41,10 +47,12 @@ def rows_of(session: Session, study: Study) -> dict[str, Rows]:
             session.scalars(sa.select(Result).where(Result.job_id.in_(ids)).order_by(Result.id))
         ),
         "deliveries": deliveries,
+        "feedback": said,
         "ledger": _lines(session, study.id),
     }
     keys = [("study", str(study.id)), *(("job", one) for one in ids)]
     keys += [("delivery", str(row["id"])) for row in deliveries]
+    keys += [("feedback", str(row["id"])) for row in said]
     of_these = [
         sa.and_(Event.entity == entity, Event.entity_id == key) for entity, key in keys
     ]  # fmt: skip

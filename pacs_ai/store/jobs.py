@@ -13,6 +13,7 @@ from pacs_ai.domain import (
     JobId,
     JobState,
     ModelIdentity,
+    ResultKind,
     StudyState,
 )
 from pacs_ai.errors import LeaseLost
@@ -133,12 +134,14 @@ def succeed(
     lease: Lease,
     made: Sequence[StoredResult],
     summary: str,
+    findings: Sequence[Mapping[str, str]] = (),
     fault: tuple[str, str] = ("", ""),
 ) -> list[str]:
     """Move RUNNING → SUCCEEDED, with the results' rows and their deliveries.
 
     A result of an earlier revision that came out the same keeps its row, and goes only to
-    destinations that have not got it. ``fault`` is code and text of what could not be made.
+    destinations that have not got it. ``findings`` are those of `Job`; ``fault`` is code and text
+    of what could not be made.
 
     Returns
     -------
@@ -152,8 +155,15 @@ def succeed(
     """
     code, text = fault
     values = {"summary": summary, "error_code": code, "error_text": text}
-    _finish(transaction, lease, JobState.SUCCEEDED, **values)
+    found = {"findings": [dict(one) for one in findings], "result_uid": _standing_for(made)}
+    _finish(transaction, lease, JobState.SUCCEEDED, **found, **values)
     return _keep(transaction, lease, made)
+
+
+def _standing_for(made: Sequence[StoredResult]) -> str:
+    """Return the UID of the result that stands for a job: its report, or the first of others."""
+    ranked = sorted(made, key=lambda one: one.kind != ResultKind.REPORT)
+    return ranked[0].sop_instance_uid if ranked else ""
 
 
 def _keep(transaction: Transaction, lease: Lease, made: Sequence[StoredResult]) -> list[str]:

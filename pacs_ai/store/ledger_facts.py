@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from pacs_ai.store.feedback_table import Feedback
 from pacs_ai.store.schema import Delivery, Event, Instance, Job, LedgerLine, Result, Study
 
-Row = TypeVar("Row", Study, Job, Delivery, Result)
+Row = TypeVar("Row", Study, Job, Delivery, Result, Feedback)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from pacs_ai.store.columns import DIGEST, HEX, UID, WORD, Base
 
 _VALID = text("revoked_at IS NULL")
+TO_READ = text("modality = 'SR' AND feedback = ''")
+"""Structured reports that nobody has read for feedback: a condition of few rows, with an index."""
 
 
 class Study(Base):
@@ -67,10 +69,14 @@ class Instance(Base):
 
     The AE titles and the network address are those of its first arrival, others are `Repeat` rows.
     ``unusable_reason`` is set where the instance is kept but never analysed, ``missing`` where its
-    file was not there when the node looked.
+    file was not there when the node looked. ``feedback`` says of a structured report whether it is
+    read for feedback; see `pacs_ai.store.feedback_documents`.
     """
 
     __tablename__ = "instance"
+    __table_args__ = (
+        Index("ix_instance_to_read", "id", sqlite_where=TO_READ, postgresql_where=TO_READ),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), index=True)
     revision: Mapped[int]
@@ -89,6 +95,7 @@ class Instance(Base):
     calling_aet: Mapped[str] = mapped_column(String(16), default="", server_default="")
     called_aet: Mapped[str] = mapped_column(String(16), default="", server_default="")
     address: Mapped[str] = mapped_column(String(45), default="", server_default="")
+    feedback: Mapped[str] = mapped_column(WORD, default="", server_default="")
 
 
 class Variant(Base):
@@ -125,6 +132,9 @@ class Job(Base):
     ``postponed`` how often in a row it was put off for the reason ``postponed_for`` or exceeded the
     time limit.
     ``correction`` is the study's when the job was made: once that has grown, it is void.
+    ``findings`` has name, code, scheme and decision ("" if none is made) of each class, and
+    ``result_uid`` is the SOP Instance UID of the result for the job: of its report, if there
+    is one; an earlier job may have made the same.
     """
 
     __tablename__ = "job"
@@ -154,6 +164,8 @@ class Job(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     summary: Mapped[str] = mapped_column(Text, default="")
+    findings: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list, server_default="[]")
+    result_uid: Mapped[str] = mapped_column(UID, default="", server_default="")
     error_code: Mapped[str] = mapped_column(String(32), default="")
     error_text: Mapped[str] = mapped_column(Text, default="")
 

@@ -17,7 +17,7 @@ from pacs_ai.web.origin import require_own_page
 from pacs_ai.web.sessions import session_token
 
 _FORWARDED = ("forwarded", "x-forwarded-for")
-_LONGEST_NAME = 100
+_LONGEST_NAME = 64
 
 
 @dataclass(frozen=True, slots=True)

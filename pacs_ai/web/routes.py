@@ -77,4 +77,6 @@ def node_of(request: Request) -> FlowContext:
     """Return the node; what is changed through it is changed in the name of who asks."""
     node: FlowContext = request.app.state.node
     caller = getattr(request.state, "caller", None)
-    return node if caller is None else dataclasses.replace(node, owner=caller.name)
+    if caller is None:
+        return node
+    return dataclasses.replace(node, owner=caller.name, user=caller.name)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from pacs_ai.store import ledger_facts
+from pacs_ai.store.feedback_table import Feedback
 from pacs_ai.store.ledger_facts import Sent
 from pacs_ai.store.schema import Delivery, Event, Job, Result, Study
 from pacs_ai.store.session import Session
@@ -38,16 +39,19 @@ def facts_of(session: Session, events: Sequence[Event]) -> list[Facts]:
     results = ledger_facts.by_id(
         session, Result, {delivery.result_id for delivery in deliveries.values()}
     )
-    jobs = ledger_facts.by_id(
-        session, Job, {*ids("job"), *(delivery.job_id for delivery in deliveries.values())}
-    )
+    said = ledger_facts.by_id(session, Feedback, _numbers(ids("feedback")))
+    of_jobs = {one.job_id for one in deliveries.values()} | {one.job_id for one in said.values()}
+    jobs = ledger_facts.by_id(session, Job, {*ids("job"), *of_jobs})
     wanted = _numbers([*ids("study"), *ids("access"), *ids("evidence")])
-    studies = ledger_facts.by_id(session, Study, wanted | {job.study_id for job in jobs.values()})
+    wanted |= {one.study_id for one in jobs.values()} | {one.study_id for one in said.values()}
+    studies = ledger_facts.by_id(session, Study, wanted)
     found = []
     for event in events:
         delivery = _of(event, "delivery", deliveries, int)
-        job = jobs.get(delivery.job_id) if delivery else _of(event, "job", jobs, str)
-        study = studies.get(job.study_id) if job else None
+        about = _of(event, "feedback", said, int)
+        of_job = delivery or about
+        job = jobs.get(of_job.job_id) if of_job else _of(event, "job", jobs, str)
+        study = studies.get((job or about).study_id) if job or about else None
         for entity in ("study", "access", "evidence"):
             study = study or _of(event, entity, studies, int)
         found.append(

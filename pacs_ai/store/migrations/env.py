@@ -2,7 +2,12 @@
 
 from alembic import context
 
-from pacs_ai.store import drift_tables, schema, tasks  # noqa: F401 - each makes tables known to Base
+from pacs_ai.store import (  # noqa: F401 - each makes tables known to Base
+    drift_tables,
+    feedback_table,
+    schema,
+    tasks,
+)
 from pacs_ai.store.columns import Base
 
 connection = context.config.attributes["connection"]

@@ -7,7 +7,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from pacs_ai.errors import ConfigError
-from pacs_ai.store import drift_tables, migrate, tasks, version  # noqa: F401 - tables
+from pacs_ai.store import (  # noqa: F401 - tables
+    drift_tables,
+    feedback_table,
+    migrate,
+    tasks,
+    version,
+)
 from pacs_ai.store.columns import Base
 from pacs_ai.store.prepare import prepare
 from pacs_ai.store.schema import Instance

@@ -1,0 +1,18 @@
+"""Feedback goes at the end of its keep time."""
+
+from datetime import datetime, timedelta
+
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.logs import get_logger
+from pacs_ai.store import feedback
+
+_log = get_logger()
+
+
+def forget_feedback(context: FlowContext, today: datetime) -> None:
+    """Delete the feedback that is older than ``audit.feedback_days``."""
+    before = today - timedelta(days=context.config.audit.feedback_days)
+    with context.write() as transaction:
+        gone = feedback.forget(transaction, before)
+    if gone:
+        _log.info("feedback removed", number=gone)

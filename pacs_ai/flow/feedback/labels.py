@@ -1,0 +1,50 @@
+"""The labels that a user's feedback means, from what the model decided."""
+
+from collections.abc import Mapping
+
+from pacs_ai.domain import Decision, FeedbackKind, Label
+from pacs_ai.errors import StateError
+
+_MEANS = {
+    Decision.PRESENT: Label.PRESENT,
+    Decision.ABSENT: Label.ABSENT,
+    Decision.UNDETERMINED: Label.UNCERTAIN,
+}
+
+
+def decided_labels(findings: list[dict[str, str]]) -> dict[str, Label]:
+    """Return what the model decided, as labels; classes that are not decided upon are left out."""
+    return {one["name"]: _MEANS[Decision(one["decision"])] for one in findings if one["decision"]}
+
+
+def meant_labels(
+    findings: list[dict[str, str]], kind: FeedbackKind, given: Mapping[str, Label]
+) -> dict[str, Label]:
+    """Return the labels that feedback means.
+
+    Parameters
+    ----------
+    findings
+        What the model decided; see `pacs_ai.store.schema.Job`.
+    kind
+        Who accepts a result agrees with every decision; who modifies it, with those that have no
+        other label. Who rejects it says nothing but the labels that are given.
+    given
+        Labels by the name of the class.
+
+    Raises
+    ------
+    StateError
+        If a class is not one that the model decides upon, or the labels do not fit the kind.
+    """
+    decided = decided_labels(findings)
+    for name in given:
+        if name not in decided:
+            known = ", ".join(decided) or "no class is known: an older version made the result"
+            raise StateError(f"the model does not decide upon {name!r} ({known})")
+    changed = {name for name, label in given.items() if label != decided[name]}
+    if kind is FeedbackKind.ACCEPT and changed:
+        raise StateError("a result that is accepted has the labels of the model: use modify")
+    if kind is FeedbackKind.MODIFY and not changed:
+        raise StateError("no label differs from what the model decided: use accept")
+    return dict(given) if kind is FeedbackKind.REJECT else {**decided, **given}
