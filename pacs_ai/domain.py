@@ -99,22 +99,6 @@ class Decision(StrEnum):
     UNDETERMINED = "undetermined"
 
 
-class FeedbackKind(StrEnum):
-    """What a person says about a result: it holds, it holds with changes, it does not hold."""
-
-    ACCEPT = "accept"
-    MODIFY = "modify"
-    REJECT = "reject"
-
-
-class Label(StrEnum):
-    """What a person says about one class of a study."""
-
-    PRESENT = "present"
-    ABSENT = "absent"
-    UNCERTAIN = "uncertain"
-
-
 class TaskKind(StrEnum):
     """The steps that an engine wakes a worker for."""
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from pacs_ai import __version__
+from pacs_ai.cli.conformance_feedback import feedback_section
+from pacs_ai.cli.markdown import table
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, read_config, single
 from pacs_ai.cli.tables import print_json
 from pacs_ai.config import Config
@@ -65,6 +67,7 @@ def statement(config: Config) -> str:
         _statuses(),
         _dicomweb(),
         _results(),
+        feedback_section(),
         _syntaxes(transfer_syntaxes()),
         _classes(storage_classes()),
     )
@@ -92,7 +95,7 @@ def _introduction() -> Iterator[str]:
     yield "test keeps the same). It follows DICOM PS3.2 as far as a node without a user interface"
     yield "has something to state. pacs-ai is for research; it is not a medical device."
     yield ""
-    yield from _table(
+    yield from table(
         ("Implementation", "Value"),
         [
             ("Implementation Class UID", f"`{IMPLEMENTATION_CLASS_UID}`"),
@@ -107,7 +110,7 @@ def _services() -> Iterator[str]:
     yield ""
     rows = [(one.name, f"`{one.uid}`", _yes(one.scu), _yes(one.scp)) for one in services()]
     rows.append(("Storage, all classes below", "see below", "yes", "yes"))
-    yield from _table(("SOP class", "UID", "SCU", "SCP"), rows)
+    yield from table(("SOP class", "UID", "SCU", "SCP"), rows)
     yield "- **Storage as SCP**: level 2 (all attributes kept, byte for byte as they were sent);"
     yield "  element values are never coerced. A success is answered after the instance is on the"
     yield "  disk and in the database."
@@ -130,7 +133,7 @@ def _association(config: Config) -> Iterator[str]:
     callers = ", ".join(f"`{title}`" for title in node.accept_from)
     yield "## Associations"
     yield ""
-    yield from _table(
+    yield from table(
         ("Property", "Value", "Setting"),
         [
             ("AE title", f"`{node.ae_title}`", "`node.ae_title`"),
@@ -185,7 +188,7 @@ def _association(config: Config) -> Iterator[str]:
 def _statuses() -> Iterator[str]:
     yield "## Status of C-STORE responses"
     yield ""
-    yield from _table(
+    yield from table(
         ("Status", "Meaning"), [(f"`0x{status:04X}`", text) for status, text in _STATUSES]
     )
     yield "An element whose VR is not valid (NUL bytes, spaces, lower case) is taken for UN with a"
@@ -205,7 +208,7 @@ def _dicomweb() -> Iterator[str]:
         ("Search Transaction (QIDO-RS)", "studies, series, instances; `application/dicom+json`"),
         ("Retrieve Transaction (WADO-RS)", "instances, metadata, bulk data, frames, rendered"),
     ]
-    yield from _table(("Origin server", "Resources and media types"), rows)
+    yield from table(("Origin server", "Resources and media types"), rows)
     yield "- **Store**: instances are checked and kept as by C-STORE; Failure Reason and Warning"
     yield "  Reason have its status. HTTP 200, 202, 409, 503 as in PS3.18 Table 10.5.3-1."
     yield "- **Search**: exact, wildcard, range, UID list and universal matching on attributes of"
@@ -218,7 +221,7 @@ def _dicomweb() -> Iterator[str]:
 def _results() -> Iterator[str]:
     yield "## Objects made"
     yield ""
-    yield from _table(
+    yield from table(
         ("Result", "SOP class", "UID"),
         [(kind, STORAGE_CLASSES[uid], f"`{uid}`") for kind, uid in RESULTS.items()],
     )
@@ -241,7 +244,7 @@ def _syntaxes(syntaxes: Sequence[TransferSyntax]) -> Iterator[str]:
     yield ""
     yield "Instances are received and kept in all of them; the pixels of those marked can be read."
     yield ""
-    yield from _table(
+    yield from table(
         ("Transfer syntax", "UID", "Analysed"),
         [(one.name, f"`{one.uid}`", _yes(one.analysed)) for one in syntaxes],
     )
@@ -262,15 +265,7 @@ def _classes(classes: Sequence[SopClass]) -> Iterator[str]:
     yield "All are received and kept. Which images a model is shown depends on its bundle; reports,"
     yield "presentation states, segmentations and this node's own results are never analysed."
     yield ""
-    yield from _table(("SOP class", "UID"), [(one.name, f"`{one.uid}`") for one in classes])
-
-
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(titles)} |"
-    yield f"|{'---|' * len(titles)}"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"
-    yield ""
+    yield from table(("SOP class", "UID"), [(one.name, f"`{one.uid}`") for one in classes])
 
 
 def _yes(supported: bool) -> str:  # noqa: FBT001 - the only thing there is to say

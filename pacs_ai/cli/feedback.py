@@ -11,7 +11,7 @@ from pacs_ai.cli.filters import Filters, wanted, with_filters
 from pacs_ai.cli.node import NodeToOpen, with_node
 from pacs_ai.cli.options import AsJson, Limit, group
 from pacs_ai.cli.tables import print_json, show_lines
-from pacs_ai.domain import FeedbackKind, Label
+from pacs_ai.feedback_kinds import FeedbackKind, Label
 from pacs_ai.files import atomic_file
 from pacs_ai.flow.feedback.concordance import Concordance
 from pacs_ai.flow.feedback.training_labels import as_csv

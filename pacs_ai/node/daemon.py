@@ -21,6 +21,7 @@ from pacs_ai.flow.complete import complete
 from pacs_ai.flow.deliver import probe
 from pacs_ai.flow.evidence.keep import expire_evidence
 from pacs_ai.flow.expire import Expiry
+from pacs_ai.flow.feedback.documents import FeedbackDocuments
 from pacs_ai.flow.feedback.keep import forget_feedback
 from pacs_ai.flow.recover import LeaseWatch, restart, sweep, take_back_from, take_over
 from pacs_ai.flow.retain import retain
@@ -45,6 +46,7 @@ _RETAIN_SECONDS = 60.0
 _TAKE_OVER_SECONDS = 30.0
 _DRIFT_SECONDS = 10.0
 _AUDIT_SECONDS = 2.0
+_FEEDBACK_SECONDS = 2.0
 
 _STOP_SECONDS = DRAIN_SECONDS + 1.5
 """After the signal: what still runs then is cut off. Container runtimes kill after ten seconds."""
@@ -219,6 +221,7 @@ class Daemon:
             (_RETAIN_SECONDS, self._retain, (SteadyDate(context.clock), Expiry(context))),
             (_AUDIT_SECONDS, self._audit, ()),
         ]
+        self._schedule.every(_FEEDBACK_SECONDS, "feedback", FeedbackDocuments(context).sweep)
         arrivals = self._app.arrivals
         closes = partial(complete, context, arrivals)
         self._schedule.when_woken(arrivals.wakeups, ASSOCIATION_ENDED, "complete", closes)

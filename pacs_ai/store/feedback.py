@@ -1,19 +1,24 @@
 """Feedback: enter what a user says about a result, and read it again."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from pacs_ai.domain import FeedbackKind, JobId, JobState, Label, ResultKind
+from pacs_ai.domain import JobId, JobState, ResultKind
+from pacs_ai.feedback_kinds import FeedbackKind, Label
 from pacs_ai.store import results
 from pacs_ai.store.feedback_table import Feedback
 from pacs_ai.store.schema import Job, Result, Study
 from pacs_ai.store.selection import Filter
 from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import record
+from pacs_ai.store.withdrawals import REJECTION
+
+_AT_ONCE = 500
+"""UIDs of one query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,26 +31,45 @@ class Target:
 
 
 def by_uid(session: Session, sop_instance_uid: str) -> Target | None:
-    """Return the result with this SOP Instance UID, if a model made it.
+    """Return the result that an SOP Instance UID of ours leads to; None if it leads to none.
 
-    Of several jobs that came to the same result it is the newest one's.
+    An overlay, or a report in another SOP class, leads to the result that stands for its job. Of
+    several jobs that came to the same result it is the newest one.
     """
+    named = _row(session, sop_instance_uid)
+    if named is None:
+        return None
+    standing = named.job.result_uid
+    if standing not in ("", sop_instance_uid):
+        named = _row(session, standing) or named
+    again = (
+        sa.select(Job)
+        .where(Job.study_id == named.study.id, Job.result_uid == named.result.sop_instance_uid)
+        .order_by(Job.revision.desc())
+        .limit(1)
+    )
+    return replace(named, job=session.scalar(again) or named.job)
+
+
+def by_uids(session: Session, uids: Collection[str]) -> dict[str, Target]:
+    """Return the results that any number of SOP Instance UIDs lead to, by these UIDs."""
+    ours: list[str] = []
+    asked = sorted(uids)
+    for begin in range(0, len(asked), _AT_ONCE):
+        some = asked[begin : begin + _AT_ONCE]
+        known = sa.select(Result.sop_instance_uid).where(Result.sop_instance_uid.in_(some))
+        ours += session.scalars(known)
+    return {uid: found for uid in ours if (found := by_uid(session, uid)) is not None}
+
+
+def _row(session: Session, sop_instance_uid: str) -> Target | None:
     row = session.execute(
         sa.select(Result, Job, Study)
         .join(Job, Job.id == Result.job_id)
         .join(Study, Study.id == Job.study_id)
-        .where(Result.sop_instance_uid == sop_instance_uid, Result.kind.in_(tuple(ResultKind)))
+        .where(Result.sop_instance_uid == sop_instance_uid, Result.kind != REJECTION)
     ).first()
-    if row is None:
-        return None
-    result, first, study = row
-    again = (
-        sa.select(Job)
-        .where(Job.study_id == study.id, Job.result_uid == sop_instance_uid)
-        .order_by(Job.revision.desc())
-        .limit(1)
-    )
-    return Target(result, session.scalar(again) or first, study)
+    return None if row is None else Target(*row)
 
 
 def of_job(session: Session, job: Job) -> Target | None:
@@ -57,7 +81,7 @@ def of_job(session: Session, job: Job) -> Target | None:
         )
         uid = ranked[0].sop_instance_uid if ranked else ""
     found = by_uid(session, uid)
-    return found and Target(found.result, job, found.study)
+    return found and replace(found, job=job)
 
 
 def superseded(session: Session, target: Target) -> bool:

@@ -2,19 +2,23 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from pydicom.dataset import Dataset
 
-from pacs_ai.domain import FeedbackKind, Label
+from pacs_ai.feedback_kinds import FeedbackKind, Label
+from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.feedback.documents import FeedbackDocuments
 from pacs_ai.flow.operate import feedback as operate
-from pacs_ai.flow.operate.feedback import FeedbackRecord
 from pacs_ai.store.migrate import upgrade
 from pacs_ai.store.selection import Filter
 from pacs_ai.store.session import Database
 from tests.databases import emptied, new_database
+from tests.feedback_reports import Group, Report
+from tests.unit.flow.conftest import arrive
 from tests.unit.flow.feedback_rows import Made, many_results
 from tests.unit.flow.ledger_node import node_on
 
@@ -33,44 +37,73 @@ def context(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FlowCont
     database.close()
 
 
-def judgement(rng: random.Random, made: Made) -> tuple[FeedbackKind, dict[str, Label]]:
-    """What somebody says: a kind, and labels that fit it."""
+@dataclass
+class Said:
+    """What somebody says of a result, and the row that came of it."""
+
+    made: Made
+    kind: FeedbackKind
+    labels: dict[str, Label]
+    user: int
+    record_id: int = 0
+    document: Report | None = None
+
+
+def judgement(rng: random.Random, made: Made, user: int) -> Said:
+    """A kind, and labels that fit it."""
     kind = rng.choice(list(FeedbackKind))
     name = rng.choice(list(made.decisions))
-    others = [label for label in Label if label != made.decisions[name]]
-    label = next(one for one in others if one is not Label.UNCERTAIN)
-    return kind, {} if kind is FeedbackKind.ACCEPT else {name: label}
+    others = [one for one in (Label.PRESENT, Label.ABSENT) if one != made.decisions[name]]
+    return Said(made, kind, {} if kind is FeedbackKind.ACCEPT else {name: others[0]}, user)
+
+
+def say(context: FlowContext, rng: random.Random, said: Said) -> None:
+    """Say it by the page, the REST API or the command line."""
+    made = said.made
+    reference = rng.choice((made.uid, made.job, made.job[:20]))
+    node = replace(context, user=f"reader {said.user}")
+    source = rng.choice(("api", "page", "cli"))
+    record = operate.add_feedback(node, reference, said.kind, said.labels, source)
+    said.record_id = record.id
+
+
+def send(context: FlowContext, rng: random.Random, said: Said) -> None:
+    """Send it as a structured report, some of them twice."""
+    study = Dataset()
+    study.StudyInstanceUID = said.made.study_uid
+    study.PatientID = f"p{said.made.study_uid.rpartition('.')[2]}"
+    groups = [Group((f"C{name[0]}", "99TEST"), presence=one) for name, one in said.labels.items()]
+    way = rng.choice(("composites", "predecessors", "evidence"))
+    observer = f"Reader^{said.user}"
+    report = Report(
+        study, kind=said.kind, groups=groups, observer=observer, **{way: [said.made.uid]}
+    )
+    said.document, sent = report, report.dataset()
+    for _ in range(rng.choice((1, 1, 2))):
+        assert arrive(context, Arrivals(), sent, "a").status == 0
 
 
 def test_a_thousand_are_linked_and_none_to_another_result(context: FlowContext):
     rng = random.Random(1)  # noqa: S311 - test data
     results = many_results(context, 60)
-    by_uid = {one.uid: one for one in results.all}
-    said: list[tuple[FeedbackRecord, Made, FeedbackKind]] = []
-    for number in range(NUMBER):
-        made = rng.choice(results.all)
-        kind, labels = judgement(rng, made)
-        reference = rng.choice((made.uid, made.job, made.job[:20]))
-        user = f"reader {number % 7}"
-        node = replace(context, user=user)
-        record = operate.add_feedback(node, reference, kind, labels, rng.choice(("api", "page")))
-        said.append((record, made, kind))
+    all_said = [judgement(rng, rng.choice(results.all), number % 7) for number in range(NUMBER)]
+    for said in all_said:
+        rng.choice((say, say, send))(context, rng, said)
+    documents = FeedbackDocuments(context)
+    for _ in range(NUMBER // 50):
+        documents.sweep()
     kept = {one.id: one for one in operate.list_feedback(context, ALL)}
     assert len(kept) == NUMBER
-    for record, made, kind in said:
-        row = kept[record.id]
+    by_document = {one.document_uid: one for one in kept.values()}
+    for said in all_said:
+        made = said.made
+        row = by_document[said.document.uid] if said.document else kept[said.record_id]
         assert (row.sop_instance_uid, row.job, row.study) == (made.uid, made.job, made.study)
-        assert (row.model, row.manifest_sha256) == (
-            f"{made.model.name} {made.model.version}",
-            made.model.manifest_sha256,
-        )
-        assert (row.kind, row.decisions) == (kind, {"No finding": "", **made.decisions})
-    for row in kept.values():
-        uid = row.sop_instance_uid
-        expected = "withdrawn" if uid in results.withdrawn else "current"
-        if expected == "current" and uid in results.amended:
-            expected = "amended"
-        assert row.holds == expected
-        assert by_uid[uid].study_uid == row.study_instance_uid
+        assert row.model == f"{made.model.name} {made.model.version}"
+        assert (row.manifest_sha256, row.kind) == (made.model.manifest_sha256, said.kind)
+        assert row.decisions == {"No finding": "", **made.decisions}
+        assert row.labels.items() >= said.labels.items()
+        assert row.study_instance_uid == made.study_uid
+        assert row.holds == results.state_of(made.uid)
     newest = {(one.sop_instance_uid, one.user): one.id for one in reversed(list(kept.values()))}
     assert {one.id for one in kept.values() if one.counts} == set(newest.values())

@@ -42,7 +42,7 @@ def facts_of(session: Session, events: Sequence[Event]) -> list[Facts]:
     said = ledger_facts.by_id(session, Feedback, _numbers(ids("feedback")))
     of_jobs = {one.job_id for one in deliveries.values()} | {one.job_id for one in said.values()}
     jobs = ledger_facts.by_id(session, Job, {*ids("job"), *of_jobs})
-    wanted = _numbers([*ids("study"), *ids("access"), *ids("evidence")])
+    wanted = _numbers([*ids("study"), *ids("access"), *ids("evidence"), *ids("document")])
     wanted |= {one.study_id for one in jobs.values()} | {one.study_id for one in said.values()}
     studies = ledger_facts.by_id(session, Study, wanted)
     found = []
@@ -52,7 +52,7 @@ def facts_of(session: Session, events: Sequence[Event]) -> list[Facts]:
         of_job = delivery or about
         job = jobs.get(of_job.job_id) if of_job else _of(event, "job", jobs, str)
         study = studies.get((job or about).study_id) if job or about else None
-        for entity in ("study", "access", "evidence"):
+        for entity in ("study", "access", "evidence", "document"):
             study = study or _of(event, entity, studies, int)
         found.append(
             Facts(

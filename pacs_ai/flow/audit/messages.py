@@ -38,7 +38,10 @@ _SOFTWARE = Code("110131", DCM, "Software Configuration")
 _SECURITY = Code("110136", DCM, "Security Configuration")
 
 _ENDED = ("SUCCEEDED", "FAILED", "REJECTED")
-_FAILURES: Mapping[str, Outcome] = {"WAITING": 4, "REJECTED": 4, "CONFLICT": 4, "FAILED": 8}
+_FAILURES: Mapping[str, Outcome] = {
+    **dict.fromkeys(("WAITING", "REJECTED", "REFUSED", "CONFLICT"), 4),
+    "FAILED": 8,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pacs_ai.domain import FeedbackKind, Label
+from pacs_ai.feedback_kinds import FeedbackKind, Label
 from pacs_ai.statistics.wilson import wilson
 from pacs_ai.store.feedback_table import Feedback
 

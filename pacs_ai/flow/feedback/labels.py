@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-from pacs_ai.domain import Decision, FeedbackKind, Label
+from pacs_ai.domain import Decision
 from pacs_ai.errors import StateError
+from pacs_ai.feedback_kinds import FeedbackKind, Label
 
 _MEANS = {
     Decision.PRESENT: Label.PRESENT,

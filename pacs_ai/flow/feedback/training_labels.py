@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from pacs_ai.domain import Label
+from pacs_ai.feedback_kinds import Label
 
 KEY = "StudyInstanceUID"
 _VALUES = {Label.PRESENT: "1", Label.ABSENT: "0", Label.UNCERTAIN: "-1"}

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from pacs_ai.domain import FeedbackKind, JobState, Label
+from pacs_ai.domain import JobState
 from pacs_ai.errors import IllegalTransition, StateError
+from pacs_ai.feedback_kinds import FeedbackKind, Label
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.feedback.concordance import Concordance, concordance
 from pacs_ai.flow.feedback.labels import meant_labels

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from highdicom.sr import CodedConcept
 
 from pacs_ai.domain import ClassSpec, Code, Decision
+from pacs_ai.feedback_kinds import FeedbackKind
 
 SCHEME = "99PACSAI"
 MAX_VALUE = 16
@@ -51,6 +52,13 @@ DECISIONS = {
     Decision.UNDETERMINED: UNDETERMINED,
 }
 NO_UNITS = CodedConcept("1", "UCUM", "no units")
+ASSESSMENT = CodedConcept("AIASSESSMENT", SCHEME, "Assessment of AI result")
+ASSESSMENTS = {
+    FeedbackKind.ACCEPT: CodedConcept("ACCEPTED", SCHEME, "AI result accepted"),
+    FeedbackKind.MODIFY: CodedConcept("MODIFIED", SCHEME, "AI result accepted with changes"),
+    FeedbackKind.REJECT: CodedConcept("REJECTED", SCHEME, "AI result rejected"),
+}
+"""Read, not written: what somebody says of a result in a report that comes back."""
 _LETTERS: Mapping[Decision | None, str] = {Decision.PRESENT: "F", Decision.UNDETERMINED: "U"}
 _MARKS: Mapping[Decision | None, str] = {
     Decision.PRESENT: "FOUND - ",
@@ -88,6 +96,11 @@ _OTHER_PROCEDURE = Code("363679005", "SCT", "Imaging procedure")
 def concept(code: Code) -> CodedConcept:
     """Turn a code into an item of a code sequence; a meaning too long for it is cut."""
     return CodedConcept(code.value, code.scheme, code.meaning[:MAX_MEANING])
+
+
+def stated(code: CodedConcept) -> str:
+    """Write a code as the standard does: (value, scheme, "meaning")."""
+    return f'({code.value}, {code.scheme_designator}, "{code.meaning}")'
 
 
 def class_title(spec: ClassSpec) -> str:

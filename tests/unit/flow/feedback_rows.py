@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, field, replace
 
+from pacs_ai.dicom.patient import PatientIdentity
 from pacs_ai.domain import JobId, ModelIdentity, StudyId
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.store import jobs, studies
+from pacs_ai.store.identities import Sender
 from pacs_ai.store.schema import Study
 from pacs_ai.store.session import Transaction
 from tests.unit.store import samples
@@ -35,6 +37,12 @@ class Results:
     all: list[Made] = field(default_factory=list)
     amended: set[str] = field(default_factory=set)
     withdrawn: set[str] = field(default_factory=set)
+
+    def state_of(self, uid: str) -> str:
+        """What became of a result."""
+        if uid in self.withdrawn:
+            return "withdrawn"
+        return "amended" if uid in self.amended else "current"
 
 
 def decisions_of(number: int) -> dict[str, str]:
@@ -70,13 +78,19 @@ def analysed(
     return Made(uid, job_id, study.id, study.study_instance_uid, model, decisions)
 
 
-def routed(transaction: Transaction, number: int) -> Study:
+def sender_of(context: FlowContext, number: int) -> Sender:
+    """Who sends the study with a number, and whom it names."""
+    patient = PatientIdentity(patient_id=f"p{number}")
+    return replace(samples.sender(), identity=context.identity(f"1.2.3.{number}", patient))
+
+
+def routed(transaction: Transaction, number: int, sender: Sender | None = None) -> Study:
     """A study, closed and routed."""
     uid = f"1.2.3.{number}"
     arrived = samples.arrival(
         number, study_instance_uid=uid, sop_instance_uid=f"{uid}.1.1", path=f"node/i/{number}.dcm"
     )
-    study = samples.add_instance(transaction, arrived, samples.sender(f"p{number}"))
+    study = samples.add_instance(transaction, arrived, sender or samples.sender())
     _close(transaction, study)
     return study
 
@@ -104,7 +118,7 @@ def many_results(context: FlowContext, number: int) -> Results:
     found = Results()
     with context.write() as transaction:
         for index in range(1, number + 1):
-            study = routed(transaction, index)
+            study = routed(transaction, index, sender_of(context, index))
             models = (MODELS[index % 2], MODELS[2])
             for turn in range(3):
                 before = [one.uid for one in found.all if one.study == study.id]

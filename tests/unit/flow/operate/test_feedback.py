@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from pacs_ai.clock import ManualClock
-from pacs_ai.domain import FeedbackKind, Label
 from pacs_ai.errors import IllegalTransition, StateError
+from pacs_ai.feedback_kinds import FeedbackKind, Label
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.feedback.concordance import WHOLE
 from pacs_ai.flow.feedback.keep import forget_feedback
