@@ -12,11 +12,11 @@ from pacs_ai.flow.feedback.concordance import Concordance, concordance
 from pacs_ai.flow.feedback.labels import meant_labels
 from pacs_ai.flow.feedback.training_labels import StudyLabels, agreed_labels
 from pacs_ai.flow.operate.find import find_job, missing
-from pacs_ai.store import feedback
+from pacs_ai.store import feedback, overview
 from pacs_ai.store.feedback import Target
 from pacs_ai.store.feedback_table import Feedback
 from pacs_ai.store.records import filled
-from pacs_ai.store.schema import Study
+from pacs_ai.store.schema import Job, Study
 from pacs_ai.store.selection import Filter
 from pacs_ai.store.session import Session
 
@@ -48,6 +48,15 @@ class FeedbackRecord:
     labels: dict[str, str]
     counts: bool
     holds: str
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedResult:
+    """A result that users can judge: its job, its model, and the decision about each class."""
+
+    job: str
+    model: str
+    decisions: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +102,23 @@ def add_feedback(
     with context.write() as transaction:
         row = feedback.add(transaction, target, kind, meant, source, user=context.user)
         return _record(transaction, row, counts=True)
+
+
+def list_judged(context: FlowContext, study_id: int) -> list[JudgedResult]:
+    """Return the newest result of each model version of a study, with what it decided."""
+    newest: dict[str, Job] = {}
+    with context.database.read() as session:
+        for job, _ in overview.jobs(session, Filter(study=study_id, limit=_ALL)):
+            if job.state == JobState.SUCCEEDED:
+                newest.setdefault(f"{job.model_name} {job.model_version}", job)
+    return [
+        JudgedResult(
+            job.id,
+            model,
+            {one["name"]: one["decision"] for one in job.findings if one["decision"]},
+        )
+        for model, job in newest.items()
+    ]
 
 
 def list_feedback(context: FlowContext, wanted: Filter) -> list[FeedbackRecord]:

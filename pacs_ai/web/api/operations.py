@@ -21,6 +21,7 @@ from pacs_ai.store.records import (
 from pacs_ai.store.sending import DestinationSummary
 from pacs_ai.store.tokens import TokenRecord
 from pacs_ai.web import overview
+from pacs_ai.web.api import feedback
 from pacs_ai.web.api import parameters as given
 from pacs_ai.web.api.operation import Operation
 from pacs_ai.web.overview import RuleRecord, StatusRecord
@@ -181,5 +182,6 @@ OPERATIONS: Sequence[Operation] = (
     Operation("GET", "/config", _READ, _config, given.NoParameters, dict[str, Any]),
     Operation("GET", "/events", _READ, _events, given.Newest, list[EventRecord]),
     Operation("GET", "/tokens", _ALL, _tokens, given.NoParameters, list[TokenRecord]),
+    *feedback.OPERATIONS,
 )
 """A path without parameters comes before one of the same form with them."""

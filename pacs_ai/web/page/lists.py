@@ -14,6 +14,7 @@ from pacs_ai.store.records import DeliveryRecord, EventRecord, JobRecord, StudyR
 from pacs_ai.store.selection import Filter
 from pacs_ai.store.sending import DestinationSummary
 from pacs_ai.web import overview
+from pacs_ai.web.page.feedback import concordance_table
 from pacs_ai.web.page.render import page
 from pacs_ai.web.page.table import Action, Cell, Choice, Table, row, state
 from pacs_ai.web.routes import node_of
@@ -97,7 +98,7 @@ def list_models(request: Request) -> Response:
         "State",
     )
     table = Table("Models of the configuration, and shipped ones", columns, rows, "There are none.")
-    return show_tables(request, "Models", [table])
+    return show_tables(request, "Models", [table, concordance_table(node_of(request))])
 
 
 def list_rules(request: Request) -> Response:

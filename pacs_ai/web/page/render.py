@@ -31,6 +31,7 @@ DONE = re.compile(
     r"\d+ (job is|jobs are|delivery is|deliveries are) tried again"
     r"|(job [0-9a-f]{1,8}|delivery \d+) is cancelled"
     r"|study \d+ is closed|revision \d+ of study \d+ goes through the rules"
+    r"|your feedback \((accept|modify|reject)\) is kept"
 )
 """What a button may say afterwards, in the address: other texts there are not ours."""
 

@@ -12,13 +12,14 @@ from starlette.responses import RedirectResponse, Response
 from pacs_ai.domain import StudyState
 from pacs_ai.errors import StateError
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.operate import deliveries, jobs, studies
+from pacs_ai.flow.operate import deliveries, feedback, jobs, studies
 from pacs_ai.flow.operate.find import missing
 from pacs_ai.store.records import StudyDetails
 from pacs_ai.store.selection import Filter
 from pacs_ai.web import overview
 from pacs_ai.web.errors import BadRequest
 from pacs_ai.web.page import lists
+from pacs_ai.web.page.feedback import said_table
 from pacs_ai.web.page.forms import read_form
 from pacs_ai.web.page.render import page
 from pacs_ai.web.page.table import Action, Table, Value, cell, row, state
@@ -65,7 +66,8 @@ def show_study(request: Request) -> Response:
         study=study,
         facts=[(name, cell(value)) for name, value in _facts(study)],
         actions=_actions(study),
-        tables=list(_tables(study)),
+        judged=feedback.list_judged(node, study.id),
+        tables=[*_tables(study), said_table(node, study.id)],
     )
 
 
