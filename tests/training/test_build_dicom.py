@@ -14,15 +14,8 @@ from training.data.build import build
 from training.data.read import read_input
 from training.data.report import text, write_report
 from training.data.samples import SPLITS, Sample, patient_key
-from training.recipe.data import (
-    Crop,
-    DicomData,
-    LabelFile,
-    PatternLabels,
-    PhantomData,
-    Split,
-    TableLabels,
-)
+from training.recipe.data import Crop, DicomData, PhantomData, Split
+from training.recipe.label_tables import LabelFile, PatternLabels, TableLabels
 from training.recipe.recipe import Recipe
 
 NAMES = {"0": "no finding", "1": "lesion"}

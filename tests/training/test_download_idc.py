@@ -18,7 +18,8 @@ from tests.training.downloading import IMPATIENT, SILENT
 from training.download import Idc, fetch, idc, open_source
 from training.download.step import download as download_step
 from training.download.transfer import PARTS, Fetched
-from training.recipe.data import DicomData, PatternLabels
+from training.recipe.data import DicomData
+from training.recipe.label_tables import PatternLabels
 
 COLLECTION = "phantom_dx"
 NEEDS_INDEX = pytest.mark.skipif(

@@ -106,5 +106,5 @@ def test_classes_that_exclude_each_other_cannot_be_uncertain(
     folder: Path, demo_recipe: Recipe
 ) -> None:
     recipe = recipe_of(demo_recipe, folder, labels=folder / "labels.csv", names={})
-    with pytest.raises(DataError, match=r'only sigmoid .*data\.uncertain = "drop"'):
+    with pytest.raises(DataError, match=r'only sigmoid .*uncertain = "drop"'):
         build(recipe, CONSOLE)

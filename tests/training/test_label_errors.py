@@ -10,7 +10,7 @@ from pacs_ai.errors import ConfigError
 from pacs_ai.phantom import LABELS_FILE
 from tests.training.damage import CONSOLE, edit, first, recipe_of, refused, rows_of, write_rows
 from training.data.build import build
-from training.recipe.data import PatternLabels
+from training.recipe.label_tables import PatternLabels
 from training.recipe.recipe import Recipe
 
 

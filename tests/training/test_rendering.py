@@ -11,7 +11,8 @@ from rich.console import Console
 from pacs_ai.errors import DataError
 from pacs_ai.phantom import LABELS_FILE, write_phantom_collection
 from training.data.build import build
-from training.recipe.data import DicomData, LabelFile, Split, TableLabels
+from training.recipe.data import DicomData, Split
+from training.recipe.label_tables import LabelFile, TableLabels
 from training.recipe.recipe import Recipe
 
 CONSOLE = Console(quiet=True)

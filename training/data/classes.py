@@ -90,7 +90,7 @@ class Classes:
         if first.uncertain and not self._several:
             raise DataError(
                 f"{first.origin}: {' and '.join(first.uncertain)} may be true or not, which only "
-                'sigmoid can leave out of the loss: set data.uncertain = "drop"'
+                'sigmoid can leave out of the loss: set uncertain = "drop"'
             )
         known = [(label, self._indices(label)) for label in labels]
         kept = [(label, found) for label, found in known if found is not None]

@@ -16,7 +16,8 @@ from training.data.pool import parallel_map
 from training.data.samples import Sample
 from training.data.voc import read_voc
 from training.download.transfer import PARTS
-from training.recipe.data import DicomData, PatternLabels
+from training.recipe.data import DicomData
+from training.recipe.label_tables import PatternLabels
 from training.recipe.selection import matches
 
 _GREY = ("MONOCHROME1", "MONOCHROME2")
@@ -228,5 +229,6 @@ def _samples(
             crop=crop,
             groups=instance.groups,
             votes=said.votes,
+            uncertain=said.uncertain,
         )
         yield CollectedSample(sample, said.split)

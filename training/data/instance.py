@@ -7,7 +7,7 @@ from pathlib import Path
 from pacs_ai.dicom.age import age_group
 from pacs_ai.dicom.header import read_facts
 from pacs_ai.errors import NotDicom
-from training.recipe.data import KeyName
+from training.recipe.label_tables import KeyName
 
 KEYWORDS = (
     "PatientID",

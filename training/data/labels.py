@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pacs_ai.errors import ConfigError, DataError
+from training.data.label_values import LabelColumns, Names
 from training.data.samples import Box
 from training.data.table import read_table, split_name
-from training.recipe.data import KeyName, PatternLabels, TableLabels
+from training.recipe.label_tables import KeyName, PatternLabels, TableLabels
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,17 @@ class TableSource:
     """
 
     def __init__(self, config: TableLabels, separator: str = "") -> None:
-        self._config, self._separator = config, separator
+        self._config = config
+        self._columns_of_labels = LabelColumns(
+            config.label_columns or (config.label_column,),
+            bool(config.label_columns),
+            separator,
+            config.uncertain,
+        )
         self._labels: dict[str, list[Label]] = defaultdict(list)
         self._asked: set[str] = set()
         wanted = [config.key_column, config.split_column, config.patient_column]
-        wanted += config.vote_columns or [config.label_column]
+        wanted += config.vote_columns or self._columns_of_labels.columns
         self._columns = [name for name in (*wanted, *(config.box_columns or ())) if name]
         self._pattern = compile_pattern(config.key_pattern or "(.*)", "data.labels.key_pattern")
         for source in config.files:
@@ -103,8 +110,12 @@ class TableSource:
         if not found or not found[1]:
             raise DataError(f"{origin}: column {config.key_column!r} holds no {config.key}")
         votes = tuple(row[name] for name in config.vote_columns if row[name])
+        names, uncertain = self._names(origin, row, votes)
+        if uncertain and config.uncertain == "drop":
+            return
         label = Label(
-            names=self._names(origin, row, votes),
+            names=names,
+            uncertain=uncertain,
             origin=origin,
             split=split or split_name(row.get(config.split_column, ""), origin),
             patient=row.get(config.patient_column, ""),
@@ -113,26 +124,10 @@ class TableSource:
         )
         self._labels[found[1].strip()].append(label)
 
-    def _names(self, origin: str, row: Mapping[str, str], votes: Sequence[str]) -> tuple[str, ...]:
-        config = self._config
-        if votes and not row.get(config.label_column):
-            return ()  # `Classes` takes the majority of the votes
-        return split_names(row.get(config.label_column, ""), self._separator, origin)
-
-
-def split_names(text: str, separator: str, origin: str) -> tuple[str, ...]:
-    """Split the text of a label into names.
-
-    Raises
-    ------
-    DataError
-        If the label is empty and there is no separator.
-    """
-    if separator:
-        return tuple(name.strip() for name in text.split(separator) if name.strip())
-    if not text:
-        raise DataError(f"{origin}: the label is empty; fill it in or delete the row")
-    return (text,)
+    def _names(self, origin: str, row: Mapping[str, str], votes: Sequence[str]) -> Names:
+        if votes and not row.get(self._config.label_column):
+            return (), ()  # `Classes` takes the majority of the votes
+        return self._columns_of_labels.names({self._config.label_column: "", **row}, origin)
 
 
 def read_box(row: Mapping[str, str], columns: Sequence[str] | None, origin: str) -> Box | None:

@@ -6,17 +6,13 @@ Relative paths start at the folder of the recipe; those of shipped recipes at th
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-KeyName = Literal["PatientID", "StudyUID", "SeriesUID", "SOPInstanceUID"]
+from training.recipe.label_tables import PatternLabels, TableLabels, Uncertain
+from training.recipe.strict import Strict
+
 Condition = str | tuple[str, ...]
 Archive = Literal["nbia", "idc"]
-
-
-class Strict(BaseModel):
-    """Frozen; an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class PhantomData(Strict):
@@ -32,42 +28,6 @@ class PhantomData(Strict):
     validation_studies: int = Field(ge=1)
     test_studies: int = Field(ge=1)
     seed: int
-
-
-class LabelFile(Strict):
-    """A CSV file, and the split of all its rows ("" if the rows have different splits)."""
-
-    file: Path
-    split: Literal["", "train", "validation", "test"] = ""
-
-
-class TableLabels(Strict):
-    """Labels from CSV files.
-
-    ``key`` is the kind of identifier in ``key_column``. With ``key_pattern``, a regular expression,
-    group 1 is the identifier (for columns with paths). ``vote_columns`` are the labels of several
-    readers: the majority counts if ``label_column`` is empty. ``patient_column`` replaces the
-    PatientID as the unit of splitting. ``box_columns`` are x0, y0, x1, y1 of the finding, in
-    pixels, half open; a row without these numbers has no box.
-    """
-
-    kind: Literal["table"]
-    files: tuple[LabelFile, ...] = Field(min_length=1)
-    key: KeyName
-    key_column: str
-    key_pattern: str = ""
-    label_column: str = "label"
-    vote_columns: tuple[str, ...] = ()
-    split_column: str = ""
-    patient_column: str = ""
-    box_columns: tuple[str, str, str, str] | None = None
-
-
-class PatternLabels(Strict):
-    """Labels from the PatientID: group 1 of ``pattern``, a regular expression."""
-
-    kind: Literal["patient-id"]
-    pattern: str
 
 
 class Crop(Strict):
@@ -124,6 +84,16 @@ class DicomData(_Labelled):
     boxed_only: bool = False
     crop: Crop | None = None
 
+    @property
+    def masks_labels(self) -> bool:
+        """Whether a label may be uncertain, and is left out of the loss then."""
+        labels = self.labels
+        return (
+            isinstance(labels, TableLabels)
+            and bool(labels.label_columns)
+            and labels.uncertain == "mask"
+        )
+
 
 class PictureData(_Labelled):
     """PNG, JPEG, TIFF, WebP and BMP files, with a labels file or in a folder for each class.
@@ -146,13 +116,18 @@ class PictureData(_Labelled):
     file_column: str = "file"
     label_column: str = "label"
     label_columns: tuple[str, ...] = ()
-    uncertain: Literal["mask", "negative", "positive", "drop"] = "mask"
+    uncertain: Uncertain = "mask"
     split_column: str = ""
     patient_column: str = ""
     patient_pattern: str = ""
     box_columns: tuple[str, str, str, str] | None = None
     crop: Crop | None = None
     modality: str = "OT"
+
+    @property
+    def masks_labels(self) -> bool:
+        """Whether a label may be uncertain, and is left out of the loss then."""
+        return self.uncertain == "mask"
 
 
 Data = Annotated[DicomData | PictureData | PhantomData, Field(discriminator="source")]

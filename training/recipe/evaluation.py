@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from pacs_ai.coverage import INCOMPLETE_ABOVE
 from pacs_ai.model.applicability import EVERYTHING, Applicability
-from training.recipe.data import Strict
+from training.recipe.strict import Strict
 
 
 class Evaluation(Strict):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from pacs_ai.model.aggregation import Aggregation
-from training.recipe.data import Strict
+from training.recipe.strict import Strict
 
 IMAGENET_SCALING: dict[str, str] = {
     "efficientnet-lite0": "lite",

@@ -15,9 +15,10 @@ from pacs_ai.errors import ConfigError
 from pacs_ai.model.manifest import ClassEntry
 from pacs_ai.model.spec import InputSpec, preprocess_id
 from training.recipe.anatomy import anatomy_fault
-from training.recipe.data import Augmentation, Data, Feeding, PictureData, Split, Strict
+from training.recipe.data import Augmentation, Data, Feeding, PhantomData, Split
 from training.recipe.evaluation import Card, Evaluation, Explanation, Export
 from training.recipe.learning import Finetune, Network, Optimisation, Release, Tuning
+from training.recipe.strict import Strict
 from training.recipe.texts import text_fault
 
 RECIPES = Path(__file__).resolve().parent / "shipped"
@@ -109,7 +110,7 @@ class Recipe(Strict):
     def masks_labels(self) -> bool:
         """Whether labels may be uncertain, and are left out of the loss then."""
         sigmoid = self.release.activation == "sigmoid"
-        return sigmoid and isinstance(self.data, PictureData) and self.data.uncertain == "mask"
+        return sigmoid and not isinstance(self.data, PhantomData) and self.data.masks_labels
 
     @model_validator(mode="after")
     def _shows_bytes_as_pictures(self) -> Self:

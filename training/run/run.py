@@ -32,8 +32,8 @@ from rich.console import Console
 from pacs_ai import __version__
 from pacs_ai.errors import ConfigError
 from pacs_ai.files import atomic_write
-from training.recipe.data import Strict
 from training.recipe.recipe import Recipe, load_recipe
+from training.recipe.strict import Strict
 from training.recipe.toml import dumps
 from training.run.disk import make_folder
 from training.run.provenance import SPLIT, STEPS, WEIGHTS, Provenance
