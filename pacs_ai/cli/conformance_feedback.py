@@ -35,7 +35,7 @@ A structured report of another system (Modality SR, up to {LONGEST >> 20} MiB) t
 result of this node is read as feedback on it. The template is TID 1500, Measurement Report, with
 the title {stated(TITLE)}; other titles and SR templates with the
 same content are taken as well. The three answers, for a whole result or for one finding, follow the
-IHE profile AI Result Assessments (AIRA); their codes are of this node.
+IHE profile AI Result Assessment (AIRA); their codes are of this node.
 """
 
 _RULES = """\

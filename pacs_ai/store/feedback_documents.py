@@ -77,6 +77,11 @@ def to_read(session: Session, but: Collection[int], limit: int) -> list[Document
     return [Document(*row) for row in session.execute(query)]
 
 
+def studies_to_read() -> sa.Select[int]:
+    """Select the studies with a report that nobody has read: its file is still needed."""
+    return sa.select(Instance.study_id).where(TO_READ)
+
+
 def mark(transaction: Transaction, document: Document, reading: Reading, reason: str = "") -> bool:
     """Note that a report was read; False if somebody else has read it meanwhile.
 

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from pacs_ai.domain import DeliveryState, JobState, StudyId, StudyState
 from pacs_ai.errors import IllegalTransition, StateError
 from pacs_ai.store import instances, results, withholding
-from pacs_ai.store.schema import Delivery, Job, Study
+from pacs_ai.store.feedback_documents import studies_to_read
+from pacs_ai.store.schema import Delivery, Instance, Job, Study
 from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import move
 
@@ -128,6 +129,7 @@ def purgeable(session: Session, before: datetime) -> Sequence[Study]:
         Study.last_received_at < before,
         ~busy_jobs,
         ~busy_deliveries,
+        Study.id.not_in(studies_to_read()),
     )
     return session.scalars(query).all()
 
@@ -136,8 +138,11 @@ def purge(transaction: Transaction, study: Study) -> list[str] | None:
     """Move ROUTED → PURGED: drop the instance rows and return the paths of all files.
 
     The results' rows stay without their files. None if the study moved meanwhile, for example
-    because an instance just arrived.
+    because an instance just arrived, or a report waits to be read for feedback.
     """
+    waiting = studies_to_read().where(Instance.study_id == study.id)
+    if transaction.scalar(waiting.limit(1)) is not None:
+        return None
     moved = move(
         transaction,
         Study,

@@ -1,6 +1,6 @@
 """Read what a structured report of somebody else says about results (TID 1500).
 
-docs/conformance.md has what is understood. The IHE profile AI Result Assessments (AIRA) has the
+docs/conformance.md has what is understood. The IHE profile AI Result Assessment (AIRA) has the
 same three answers, for the whole result or for a finding of it.
 """
 

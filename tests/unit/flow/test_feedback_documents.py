@@ -14,7 +14,9 @@ from pacs_ai.feedback_kinds import FeedbackKind
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.feedback.documents import FeedbackDocuments
 from pacs_ai.flow.operate import feedback as operate
+from pacs_ai.flow.operate.deliveries import cancel_deliveries
 from pacs_ai.flow.operate.feedback import FeedbackRecord
+from pacs_ai.flow.retain import retain
 from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.store import instances, studies
 from pacs_ai.store.schema import Event, Instance, Study
@@ -243,6 +245,18 @@ def test_a_file_that_is_out_of_reach_is_read_later(inbox: Inbox, clock: ManualCl
     clock.advance(10)
     inbox.documents.sweep()
     assert inbox.readings == ["entered"]
+
+
+def test_the_files_of_a_study_stay_until_its_reports_are_read(inbox: Inbox, clock: ManualClock):
+    assert inbox.send(inbox.report(kind=ACCEPT).dataset()).status == 0
+    cancel_deliveries(inbox.context, [1])
+    clock.advance(8 * 86400)
+    assert retain(inbox.context) == 0
+    inbox.documents.sweep()
+    assert inbox.readings == ["entered"]
+    assert retain(inbox.context) == 1
+    [record] = inbox.kept
+    assert (record.sop_instance_uid, record.holds) == (inbox.made.uid, "current")
 
 
 def test_a_report_that_cannot_be_read_and_one_of_ours_are_only_stored(inbox: Inbox):
