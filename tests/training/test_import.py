@@ -217,6 +217,28 @@ def test_labels_come_from_text_csv_and_json(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize("dtype", ["float32", "mixed_float16"])
+def test_the_exact_gelu_of_keras_is_taken(dtype: str, tmp_path: Path) -> None:
+    """TensorFlow computes it by an operator that ONNX has not."""
+    keras = pytest.importorskip("keras")
+
+    keras.utils.set_random_seed(5)
+    image = keras.Input((nets.SIDE, nets.SIDE, 3))
+    x = keras.layers.Conv2D(4, 3, strides=2, activation="gelu", dtype=dtype)(image)
+    x = keras.layers.Conv2D(4, 3, activation="gelu", dtype=dtype)(x)
+    x = keras.layers.GlobalAveragePooling2D(dtype="float32")(x)
+    model = keras.Model(image, keras.layers.Dense(3, dtype="float32", activation="softmax")(x))
+    model.save(tmp_path / "net.keras")
+    found = made(tmp_path / "net.keras", preprocess="stretch-rgb-v1")
+    assert found.unexplained == ""
+    bundle = load_bundle(found.bundle)
+    x = preprocess(pixels(), bundle.input)
+    logits, _ = Runtime(bundle).predict(x)
+    near = 1e-5 if dtype == "float32" else 2e-3
+    assert activate(logits, "softmax", 1.0)[0] == pytest.approx(model(x).numpy()[0], abs=near)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_a_heat_map_is_the_gradient_of_the_keras_network(tmp_path: Path) -> None:
     keras = pytest.importorskip("keras")
     import tensorflow as tf  # noqa: PLC0415 - heavy

@@ -3,6 +3,7 @@
 import json
 import shutil
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from training.bundle.quantise import quantise
 from training.bundle.quantise_folder import quantise_folder
 from training.bundle.smaller import write_int8
 from training.data.read import load_images
+from training.data.samples import SPLITS, Sample
 from training.evaluate import evaluate
 
 pytestmark = pytest.mark.train
@@ -119,6 +121,30 @@ def test_the_report_is_about_these_two_networks_on_the_validation_split(world) -
     assert report.excess() == found["refused"] == ""
     assert 0 < report.probability_difference < 0.1
     assert load_bundle(folder.with_name("bundle-fp16")).quantisation is None
+
+
+def test_images_with_an_uncertain_label_take_no_part_in_the_comparison(tmp_path: Path) -> None:
+    run, recipe, dataset, network = toy_world(tmp_path, ("bright", "dark"), "sigmoid")
+
+    def doubted(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
+        """Leave the labels of every sixth study uncertain."""
+        return tuple(
+            replace(each, labels=(), uncertain=(0, 1)) if index // 2 % 6 == 1 else each
+            for index, each in enumerate(samples)
+        )
+
+    parts = {name: doubted(dataset.split(name)) for name in SPLITS}
+    dataset = replace(dataset, **parts)
+    known = dataset.certain()
+    judged = evaluate(run, recipe, dataset, network)
+    folder = export(run, recipe, dataset, network, judged.calibration)
+    found = quantise(run, recipe, dataset, folder)
+    assert found["images"] == len(known.test) < len(dataset.test)
+    report = load_bundle(folder.with_name("bundle-int8")).quantisation
+    assert report is not None
+    assert report.images == len(known.validation) < len(dataset.validation)
+    for variant in found["variants"]:
+        assert variant["figures"]["auc"]["value"] > 0.8
 
 
 def test_ranges_that_do_not_fit_the_images_are_refused(world) -> None:

@@ -6,6 +6,7 @@ import keras
 import onnx
 import tensorflow as tf
 import tf2onnx
+from onnx import TensorProto, helper
 
 from pacs_ai.errors import BundleInvalid
 
@@ -39,6 +40,7 @@ def keras_to_onnx(path: Path) -> onnx.ModelProto:
         raise BundleInvalid(
             f"{path} cannot be converted to ONNX ({type(error).__name__})"
         ) from error
+    _replace_erfc(proto.graph)
     unknown = sorted(
         {n.op_type for n in proto.graph.node if not onnx.defs.has(n.op_type, n.domain)}
     )
@@ -48,3 +50,22 @@ def keras_to_onnx(path: Path) -> onnx.ModelProto:
             "where it was made"
         )
     return proto
+
+
+def _replace_erfc(graph: onnx.GraphProto) -> None:
+    """Compute the complementary error function, which ONNX has not, as 1 - erf(x).
+
+    TensorFlow computes the exact GELU of Keras by it.
+    """
+    nodes = list(graph.node)
+    del graph.node[:]
+    for node in nodes:
+        if node.op_type == "Erfc":
+            made = node.output[0]
+            one, erf = f"{made}/one", f"{made}/erf"
+            graph.initializer.append(helper.make_tensor(one, TensorProto.FLOAT, (), [1.0]))
+            graph.node.append(helper.make_node("Erf", node.input, [erf]))
+            graph.node.append(helper.make_node("CastLike", [one, erf], [f"{one}/like"]))
+            graph.node.append(helper.make_node("Sub", [f"{one}/like", erf], [made]))
+        else:
+            graph.node.append(node)
