@@ -72,6 +72,16 @@ def test_columns_may_be_named_and_wrong_values_are(folder: Path, demo_recipe: Re
         samples(demo_recipe, folder, names={})
 
 
+def test_true_and_false_are_one_and_zero(folder: Path, demo_recipe: Recipe) -> None:
+    wanted = multi_hot(samples(demo_recipe, folder, names={}), 2)
+    text = (folder / "labels.csv").read_text()
+    for value, word in ((",1.0,", ",TRUE,"), (",1,", ",True,"), (",0,", ",false,")):
+        assert value in text
+        text = text.replace(value, word)
+    (folder / "labels.csv").write_text(text)
+    assert np.array_equal(multi_hot(samples(demo_recipe, folder, names={}), 2), wanted)
+
+
 def test_a_masked_loss_is_that_of_the_known_labels() -> None:
     plain = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.1)
     masked = MaskedCrossentropy(0.1, 0.0)

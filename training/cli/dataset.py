@@ -7,6 +7,7 @@ import typer
 
 from pacs_ai.errors import ConfigError
 from training.cli import need_extra
+from training.cli.chatter import hide_chatter
 from training.cli.options import AsJson, Limit, RecipeName, print_result, read_recipe
 
 
@@ -31,6 +32,7 @@ def dataset(
     Nothing is downloaded and nothing is trained.
     """
     need_extra("httpx", "tenacity", "tomli_w")
+    hide_chatter()
     chosen = read_recipe(recipe, seed=None, limit=limit, epochs=None)
     from rich.console import Console
 

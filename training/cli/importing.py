@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from training.cli import need_extra
+from training.cli.chatter import hide_chatter
 from training.cli.options import print_result
 
 _SECONDS = 600.0
@@ -31,6 +32,7 @@ def import_model(
 ) -> None:
     """Make a bundle of a network that was trained elsewhere, and print what became of it."""
     need_extra("onnx", "tomli_w")
+    hide_chatter()
     from training.foreign.importing import import_network
     from training.foreign.limits import within_limits
     from training.foreign.settings import Said

@@ -1,4 +1,7 @@
-"""The labels of a row: in one column of text, or in one column of 1, 0 and -1 for each class."""
+"""The labels of a row: in one column of text, or in one column of 1, 0 and -1 for each class.
+
+True and false, in any case, are 1 and 0: tables of data frames have them.
+"""
 
 from dataclasses import dataclass
 
@@ -7,6 +10,7 @@ from pacs_ai.errors import DataError
 from training.recipe.label_tables import Uncertain
 
 _PRESENT, _ABSENT, _UNCERTAIN = 1.0, 0.0, -1.0
+_WORDS = {"": _ABSENT, "false": _ABSENT, "true": _PRESENT}
 
 Names = tuple[tuple[str, ...], tuple[str, ...]]
 """The labels of a row, and those that are uncertain."""
@@ -27,7 +31,7 @@ class LabelColumns:
         Raises
         ------
         DataError
-            If a value is none of 1, 0, -1 and empty, or the one label is empty; names the place.
+            If a value is none of these and not empty, or the one label is empty; names the place.
         """
         if not self.each:
             return split_names(row[self.columns[0]], self.separator, origin), ()
@@ -58,9 +62,11 @@ def split_names(text: str, separator: str, origin: str) -> tuple[str, ...]:
 
 def _value(text: str, origin: str) -> float:
     try:
-        value = float(text or 0)
+        value = _WORDS[text.lower()] if text.lower() in _WORDS else float(text)
     except ValueError:
         value = float("nan")
     if value not in (_PRESENT, _ABSENT, _UNCERTAIN):
-        raise DataError(f"{origin}: {text!r} is none of 1, 0, -1 (uncertain) and empty")
+        raise DataError(
+            f"{origin}: {text!r} is none of 1, 0, -1 (uncertain), true, false and empty"
+        )
     return value

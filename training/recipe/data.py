@@ -103,11 +103,12 @@ class PictureData(_Labelled):
     groups the pictures of one patient; a picture without a patient is a patient of its own. The
     first group of ``patient_pattern``, a regular expression, is the patient in ``patient_column``,
     or without one in the path below ``folder``; a picture that it does not match is refused.
-    ``label_columns`` are columns with 1 or 0 for each class (empty is 0, -1 is uncertain); without
-    them they are the columns named like the classes if there is no ``label_column``. An
-    ``uncertain`` label is left out of the loss (``mask``; only sigmoid can), counts as ``negative``
-    or ``positive``, or the picture is left out (``drop``). A picture with such a label is not
-    evaluated. Pictures of more than 8 bits are stretched between two percentiles, as in the node.
+    ``label_columns`` are columns with 1 or 0 (or true or false) for each class (empty is 0, -1 is
+    uncertain); without them they are the columns named like the classes if there is no
+    ``label_column``. An ``uncertain`` label is left out of the loss (``mask``; only sigmoid can),
+    counts as ``negative`` or ``positive``, or the picture is left out (``drop``). A picture with
+    such a label is not evaluated. Pictures of more than 8 bits are stretched between two
+    percentiles, as in the node.
     """
 
     source: Literal["pictures"]
