@@ -12,7 +12,9 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pacs_ai.demo.npm_package import Unavailable, unpacked
 from pacs_ai.demo.studies import DemoStudy, shipped_studies
+from pacs_ai.demo.viewer import OHIF
 from pacs_ai.net.scu.client import PeerAddress, store
 from pacs_ai.phantom import write_phantom_study
 from tests.archive import to_archive
@@ -20,7 +22,6 @@ from tests.conftest import ROOT, find_tool
 from tests.integration.orthanc_server import OrthancServer
 from tests.node import Node, node
 from tests.ports import free_port
-from tests.viewer.packages import OHIF, Unavailable, unpacked
 from tests.viewer.site import Site
 
 HOST = "127.0.0.1"
@@ -117,9 +118,9 @@ def main() -> int:
         say(f"make dev needs more programs: apt-get install {' '.join(packages)}")
         return 1
     try:
-        ohif = unpacked(OHIF, ROOT / "build" / "viewer", find_tool("npm") or Path())
+        ohif = unpacked(OHIF, ROOT / "build" / "viewer", shutil.which("npm"))
     except Unavailable as error:
-        say(f"make dev needs {error}, and npm could not fetch it: look at its registry")
+        say(f"make dev: {error.message}")
         return 1
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)

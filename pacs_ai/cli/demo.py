@@ -1,7 +1,11 @@
 """``pacs-ai demo``: watch the whole node at work in a minute."""
 
+import os
+import shutil
 import signal
+import sys
 import time
+import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -13,13 +17,19 @@ from pacs_ai.cli.options import Verbose, single
 from pacs_ai.cli.tables import print_table
 from pacs_ai.config.sections import Log
 from pacs_ai.demo.collect import CollectedStudy
+from pacs_ai.demo.npm_package import Unavailable, cache_folder, unpacked
 from pacs_ai.demo.processes import HOST, NODE_TITLE
-from pacs_ai.demo.run import Outcome, run_demo
+from pacs_ai.demo.run import Outcome, Say, run_demo
+from pacs_ai.demo.viewer import OHIF
+from pacs_ai.errors import StorageError
 from pacs_ai.logs import setup_logging
 
 app = single()
 
 OUTPUT = Path("demo-output")
+
+_DESKTOP = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+"""Variables of the environment; without one of them a browser of the terminal would take over."""
 
 _COLUMNS = (
     "study",
@@ -46,6 +56,13 @@ def _demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave node and archive running, and say how to send.")
     ] = False,
+    viewer: Annotated[
+        bool,
+        typer.Option(
+            "--viewer",
+            help="As --keep, and show the studies in OHIF, which npm fetches the first time.",
+        ),
+    ] = False,
     verbose: Verbose = False,
 ) -> None:
     """Send three studies through a node to an archive, all on this machine.
@@ -60,7 +77,8 @@ def _demo(
     def say(text: str) -> None:
         print(f"{time.monotonic() - started:5.1f} s  {text}", flush=True)
 
-    outcome = run_demo(paths or [], OUTPUT, keep=keep, say=say)
+    ohif = _ohif(say) if viewer else None
+    outcome = run_demo(paths or [], OUTPUT, keep=keep or viewer, say=say, viewer=ohif)
     print()
     print_table(_COLUMNS, [_row(one) for one in outcome.collected])
     print()
@@ -69,6 +87,23 @@ def _demo(
     if not outcome.complete:
         print("Not every study has its report and its overlay in the archive.")
         raise typer.Exit(1)
+    if address := _viewer_address(outcome):
+        _open(address)
+
+
+def _ohif(say: Say) -> Path | None:
+    """Return the folder of OHIF; None, and why not, if it cannot be had."""
+    try:
+        return unpacked(OHIF, cache_folder(), shutil.which("npm")) / "dist"
+    except (Unavailable, StorageError) as error:
+        say(f"without the viewer: {error.message}")
+        return None
+
+
+def _open(address: str) -> None:
+    """Open a page in the browser of a desktop; elsewhere the address that was printed is enough."""
+    if sys.platform == "darwin" or any(name in os.environ for name in _DESKTOP):
+        webbrowser.open(address)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -106,8 +141,9 @@ def _pointing(collected: Sequence[CollectedStudy]) -> list[str]:
 def _where(outcome: Outcome) -> list[str]:
     lines = [f"Reports, pictures and DICOM files: {OUTPUT}/"]
     if outcome.left_running:
-        archive, node = outcome.left_running
+        _, node, *_ = outcome.left_running
         port = node.port
+        pids = " ".join(str(process.popen.pid) for process in outcome.left_running)
         lines += [
             "",
             "Node and archive go on running. Send to the node:",
@@ -117,7 +153,27 @@ def _where(outcome: Outcome) -> list[str]:
             f"  pacs-ai studies list --config {outcome.workspace.config}",
             f"  ls {outcome.workspace.archive}",
             *([f"  {node.page()} in a browser"] if node.page() else []),
+            *_in_viewer(outcome),
             "Stop them, and remove what they keep:",
-            f"  kill {node.popen.pid} {archive.popen.pid}; rm -r {outcome.workspace.folder}",
+            f"  kill {pids}; rm -r {outcome.workspace.folder}",
         ]
     return lines
+
+
+def _in_viewer(outcome: Outcome) -> list[str]:
+    """Say where OHIF shows the studies."""
+    address = _viewer_address(outcome)
+    if not address:
+        return []
+    return [
+        f"  {address} in a browser: OHIF, with images and results from the node itself",
+        *(
+            f"  {address}viewer?StudyInstanceUIDs={one.study.study_instance_uid} ({one.study.name})"
+            for one in outcome.collected
+        ),
+    ]
+
+
+def _viewer_address(outcome: Outcome) -> str:
+    viewers = outcome.left_running[2:]
+    return f"http://{HOST}:{viewers[0].port}/" if viewers else ""

@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pacs_ai.demo.archive import AE_TITLE as ARCHIVE_TITLE
 from pacs_ai.errors import PacsAIError, StorageError
@@ -129,6 +130,18 @@ class Workspace:
         self.configure(0, archive_port)
         command = [sys.executable, "-m", "pacs_ai", "listen", "--config", str(self.config)]
         return self._start("node", command, _LISTENS)
+
+    def start_viewer(self, files: Path, node: Process) -> Process:
+        """Start OHIF on a free port beside a node that serves its page.
+
+        Parameters
+        ----------
+        files
+            Folder with OHIF's ``index.html``.
+        """
+        page = str(urlsplit(node.page()).port)
+        command = [sys.executable, "-m", "pacs_ai.demo.viewer", str(files), page]
+        return self._start("viewer", command, _ANY_PORT)
 
     def configure(self, node_port: int, archive_port: int) -> None:
         """Write the node's configuration."""

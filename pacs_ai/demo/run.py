@@ -11,6 +11,7 @@ from pacs_ai.demo.collect import CollectedStudy, Output, collect_study, keep_sou
 from pacs_ai.demo.processes import HOST, NODE_TITLE, Process, Workspace
 from pacs_ai.demo.studies import DemoStudy, given_studies, shipped_studies
 from pacs_ai.demo.watch import follow
+from pacs_ai.errors import PacsAIError
 from pacs_ai.net.scu import client
 from pacs_ai.net.scu.client import PeerAddress
 from pacs_ai.store.session import Database
@@ -22,11 +23,12 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it, and what was left running, if it was asked for."""
+    """What came of it."""
 
     collected: tuple[CollectedStudy, ...]
     workspace: Workspace
     left_running: tuple[Process, ...]
+    """Archive and node, and the viewer if it was asked for."""
 
     @property
     def complete(self) -> bool:
@@ -34,7 +36,9 @@ class Outcome:
         return bool(self.collected) and all(one.complete for one in self.collected)
 
 
-def run_demo(paths: Sequence[Path], folder: Path, *, keep: bool, say: Say) -> Outcome:
+def run_demo(
+    paths: Sequence[Path], folder: Path, *, keep: bool, say: Say, viewer: Path | None = None
+) -> Outcome:
     """Run it.
 
     Parameters
@@ -47,6 +51,8 @@ def run_demo(paths: Sequence[Path], folder: Path, *, keep: bool, say: Say) -> Ou
         Leave node and archive running.
     say
         Told each step in a line.
+    viewer
+        Folder of OHIF, which is left running too; None for none.
 
     Raises
     ------
@@ -71,6 +77,8 @@ def run_demo(paths: Sequence[Path], folder: Path, *, keep: bool, say: Say) -> Ou
         if not paths:
             for study in studies:
                 keep_sources(output, study)
+        if keep and viewer is not None:
+            running.append(_start_viewer(workspace, viewer, node, say))
         left = tuple(running) if keep else ()
         outcome = Outcome(tuple(collected), workspace, left)
         complete = outcome.complete
@@ -90,6 +98,17 @@ def _start_node(
     workspace.configure(node.port, archive.port)  # so that other commands with this file find it
     say(f"node {NODE_TITLE} listens on {HOST}:{node.port}, process {node.popen.pid}")
     return node
+
+
+def _start_viewer(workspace: Workspace, files: Path, node: Process, say: Say) -> Process:
+    viewer = workspace.start_viewer(files, node)
+    try:
+        viewer.wait()
+    except PacsAIError:
+        viewer.stop()
+        raise
+    say(f"viewer at http://{HOST}:{viewer.port}/, process {viewer.popen.pid}")
+    return viewer
 
 
 def _send(study: DemoStudy, node: Process, say: Say) -> bool:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from pacs_ai.demo.npm_package import Unavailable, unpacked
+from pacs_ai.demo.viewer import OHIF
 from tests import dev
 from tests.conftest import missing
 from tests.node import PATIENCE, wait_for
-from tests.viewer.packages import OHIF, Unavailable, unpacked
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -30,7 +31,7 @@ def test_a_department_runs_until_ctrl_c(
 ) -> None:
     tool("Orthanc")
     try:
-        unpacked(OHIF, root / "build" / "viewer", tool("npm"))
+        unpacked(OHIF, root / "build" / "viewer", str(tool("npm")))
     except Unavailable as error:
         missing(str(error))
     log = tmp_path / "log"

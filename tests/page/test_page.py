@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from pydicom.uid import generate_uid
 
+from pacs_ai.demo.npm_package import Unavailable, unpacked
 from tests.conftest import missing
 from tests.node import Node, node
 from tests.ports import free_port
 from tests.samples import changed
-from tests.viewer.packages import AXE, PLAYWRIGHT, Unavailable, unpacked
+from tests.viewer.packages import AXE, PLAYWRIGHT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -61,7 +62,7 @@ def seen(busy: Node, root: Path, tool: Callable[[str], Path]) -> dict[str, Any]:
     """What the browser has seen; the pictures are in test-output/page."""
     try:
         cache = root / "build" / "viewer"
-        playwright, axe = (unpacked(one, cache, tool("npm")) for one in (PLAYWRIGHT, AXE))
+        playwright, axe = (unpacked(one, cache, str(tool("npm"))) for one in (PLAYWRIGHT, AXE))
     except Unavailable as error:
         missing(str(error))
     out = root / "test-output" / "page"

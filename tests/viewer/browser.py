@@ -76,6 +76,19 @@ class Shot:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """Shots of each study, the text of the list of studies, and the origin of every request."""
+
+    shots: dict[str, list[Shot]]
+    studies: str
+    asked: frozenset[str]
+
+
+Wanted = Mapping[str, tuple[str, Sequence[str | None]]]
+"""Studies by name: each a UID and its series."""
+
+
+@dataclass(frozen=True)
 class Browser:
     """Chromium with its remote control, pointed at a viewer."""
 
@@ -85,13 +98,18 @@ class Browser:
     viewer: str
     out: Path
 
-    def look(self, wanted: Mapping[str, tuple[str, Sequence[str | None]]]) -> dict[str, list[Shot]]:
-        """Open studies by name: each a UID and its series; gives the shots of each."""
+    def look(self, wanted: Wanted) -> dict[str, list[Shot]]:
+        """Open studies; gives the shots of each."""
+        return self.see(wanted, studies=False).shots
+
+    def see(self, wanted: Wanted, *, studies: bool = True) -> Seen:
+        """Open studies, and before them the list of studies; gives all that was seen."""
         plan = {
             "viewer": self.viewer,
             "playwright": str(self.playwright.resolve()),
             "chromium": str(self.chromium),
             "out": str(self.out.resolve()),
+            "list": studies,
             "studies": [
                 {"name": name, "uid": uid, "series": series}
                 for name, (uid, series) in wanted.items()
@@ -105,10 +123,11 @@ class Browser:
             [self.node, script, path], capture_output=True, text=True, timeout=_SECONDS, check=False
         )
         assert done.returncode == 0, done.stderr[-2000:]
+        answer = json.loads(done.stdout)
         shots: dict[str, list[Shot]] = {name: [] for name in wanted}
-        for one in json.loads(done.stdout)["shots"]:
+        for one in answer["shots"]:
             shots[one["study"]].append(_shot(one))
-        return shots
+        return Seen(shots, answer["list"], frozenset(answer["asked"]))
 
 
 def _shot(one: dict[str, Any]) -> Shot:

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from pacs_ai.demo.npm_package import Unavailable, unpacked
+from pacs_ai.demo.viewer import OHIF
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
 from tests.conftest import missing
 from tests.integration.orthanc_server import OrthancServer
 from tests.ports import free_port
 from tests.viewer.browser import Browser
-from tests.viewer.packages import OHIF, PLAYWRIGHT, Unavailable, unpacked
+from tests.viewer.packages import PLAYWRIGHT
 from tests.viewer.site import Site
 
 Tool = Callable[[str], Path]
@@ -40,7 +42,9 @@ def browser(root: Path, tool: Tool, orthanc: OrthancServer, worker_id: str) -> I
     """
     cache = root / "build" / "viewer"
     try:
-        ohif, playwright = (unpacked(package, cache, tool("npm")) for package in (OHIF, PLAYWRIGHT))
+        ohif, playwright = (
+            unpacked(package, cache, str(tool("npm"))) for package in (OHIF, PLAYWRIGHT)
+        )
     except Unavailable as error:
         missing(str(error))
     settings = root / "deploy" / "ohif" / "app-config.js"

@@ -1,10 +1,11 @@
 // Open studies in OHIF with headless Chromium, one series after the other, and keep what is seen.
 // usage: node look.mjs PLAN.json     (tests/viewer/browser.py writes the plan and reads the answer)
 //
-// plan: { viewer, playwright, chromium, out, studies: [{ name, uid, series: [text, ...] }] }
-// Prints { shots: [{ study, series, file, pane, labels, text, notices, errors, failed }] }: pane and
-// labels with their place in the picture. A series is found by a text of its thumbnail; null is what
-// the viewer shows first.
+// plan: { viewer, playwright, chromium, out, list, studies: [{ name, uid, series: [text, ...] }] }
+// Prints { shots: [{ study, series, file, pane, labels, text, notices, errors, failed }], list, asked }:
+// pane and labels with their place in the picture. A series is found by a text of its thumbnail; null is
+// what the viewer shows first. list is the text of the list of studies, if the plan asks for it (its
+// picture is list.png); asked has the origin of every request.
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -26,6 +27,8 @@ const browser = await chromium.launchPersistentContext(profile, {
 });
 const page = browser.pages()[0] ?? await browser.newPage();
 const heard = { errors: [], failed: [], notices: new Set() };
+const asked = new Set();
+browser.on('request', r => asked.add(new URL(r.url()).origin));
 page.on('console', m => { if (m.type() === 'error') heard.errors.push(m.text()); });
 page.on('pageerror', e => heard.errors.push(String(e)));
 page.on('response', r => {
@@ -90,8 +93,19 @@ async function dismiss() {
   }
 }
 
+async function readList() {
+  await page.goto(`${plan.viewer}/`, { timeout: LOAD_MS });
+  await page.waitForSelector('tbody tr:has-text(":")', { timeout: LOAD_MS });
+  await page.waitForTimeout(LOOK_MS);
+  await dismiss();
+  await page.screenshot({ path: path.join(plan.out, 'list.png') });
+  return page.innerText('body');
+}
+
 const shots = [];
+let list = '';
 try {
+  if (plan.list) list = await readList();
   for (const study of plan.studies) {
     study.shots = 0;
     await page.goto(`${plan.viewer}/viewer?StudyInstanceUIDs=${study.uid}`, { timeout: LOAD_MS });
@@ -114,4 +128,4 @@ try {
   await browser.close();
   fs.rmSync(profile, { recursive: true, force: true });
 }
-console.log(JSON.stringify({ shots }));
+console.log(JSON.stringify({ shots, list, asked: [...asked] }));
