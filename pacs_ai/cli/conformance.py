@@ -205,16 +205,19 @@ def _dicomweb() -> Iterator[str]:
     yield ""
     rows = [
         ("Store Transaction (STOW-RS)", "`multipart/related; type=application/dicom`, streamed"),
-        ("Search Transaction (QIDO-RS)", "studies, series, instances; `application/dicom+json`"),
+        ("Search Transaction (QIDO-RS)", "studies, series, instances"),
         ("Retrieve Transaction (WADO-RS)", "instances, metadata, bulk data, frames, rendered"),
     ]
     yield from table(("Origin server", "Resources and media types"), rows)
     yield "- **Store**: instances are checked and kept as by C-STORE; Failure Reason and Warning"
     yield "  Reason have its status. HTTP 200, 202, 409, 503 as in PS3.18 Table 10.5.3-1."
     yield "- **Search**: exact, wildcard, range, UID list and universal matching on attributes of"
-    yield "  the headers; `limit`, `offset`, `includefield`. No fuzzy matching."
+    yield "  the headers; `limit`, `offset`, `includefield`. No fuzzy matching: a Warning says so."
     yield "- **Retrieve**: instances and compressed frames in the transfer syntax that they have;"
-    yield "  frames also decoded to Explicit VR Little Endian. Rendered as JPEG or PNG."
+    yield "  frames also decoded, uncompressed instances also written in Explicit VR Little Endian."
+    yield "  Rendered as JPEG or PNG, with `window`, `viewport` and `quality`; no `annotation`."
+    yield "- **Media types**: attributes as `application/dicom+json` (default) or"
+    yield "  `application/dicom+xml`; weights and the parameter `accept` count."
     yield ""
 
 

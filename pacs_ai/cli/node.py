@@ -1,12 +1,15 @@
 """The node as commands open it."""
 
 import contextlib
+import itertools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from pacs_ai.cli.options import Command, ConfigPath, Verbose, give, read_config
 from pacs_ai.config import Config
+from pacs_ai.errors import StateError
+from pacs_ai.flow.audit import note
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.node import wiring
 
@@ -20,9 +23,26 @@ def with_node(command: Command) -> Command:
     return give(command, "node_to_open", options, lambda given: _configured_node(**given))
 
 
-def opened_node(config: Config) -> NodeToOpen:
-    """Open an existing node as `pacs_ai.node.wiring.opened_node` does; print its warnings."""
-    return wiring.opened_node(config, _warn)
+@contextlib.contextmanager
+def opened_node(config: Config) -> Iterator[FlowContext]:
+    """Open an existing node as `pacs_ai.node.wiring.opened_node` does; print its warnings.
+
+    That an action was refused is in the ledger.
+    """
+    with wiring.opened_node(config, _warn) as node, noted_refusals(node):
+        yield node
+
+
+@contextlib.contextmanager
+def noted_refusals(node: FlowContext) -> Iterator[None]:
+    """Enter into the ledger that the action of a block was refused."""
+    try:
+        yield
+    except StateError as error:
+        if not error.missing:
+            words = itertools.takewhile(str.isalpha, sys.argv[1:3])  # without what was given
+            note.refused(node, " ".join(words), error.code)
+        raise
 
 
 @contextlib.contextmanager

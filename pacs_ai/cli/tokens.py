@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pacs_ai.cli.node import NodeToOpen, with_node
+from pacs_ai.cli.node import NodeToOpen, noted_refusals, with_node
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, group, read_config
 from pacs_ai.cli.tables import print_json, show_records
 from pacs_ai.domain import Role
@@ -37,7 +37,8 @@ def add(
     verbose: Verbose = False,
 ) -> None:
     """Make a token, and print it: this is the only time that it can be seen."""
-    with unpaired_node(read_config(config, verbose=verbose)) as node:
+    settings = read_config(config, verbose=verbose)
+    with unpaired_node(settings) as node, noted_refusals(node):
         made = operate.add_token(node, name, role)
     if as_json:
         print_json(to_dict(made))

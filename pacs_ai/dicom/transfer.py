@@ -1,18 +1,21 @@
-"""Frames as they go to a viewer: compressed as they are stored, or decoded to plain values."""
+"""What goes to a viewer: frames as they are stored or decoded, files in another transfer syntax."""
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydicom import dcmread, dcmwrite
+from pydicom.uid import ExplicitVRLittleEndian
 
 from pacs_ai.dicom.files import open_file
 from pacs_ai.dicom.frames import UNCOMPRESSED, read_encoded
 from pacs_ai.dicom.image_pixel import read_layout
-from pacs_ai.dicom.part10 import EXPLICIT_LITTLE
+from pacs_ai.dicom.part10 import EXPLICIT_LITTLE, MAX_META, read_meta
 from pacs_ai.dicom.pixels import FRAME_KEYWORDS, decode_frame
 from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.reading import read_until_pixels
-from pacs_ai.errors import UnsupportedPixels
+from pacs_ai.errors import NotDicom, UnsupportedPixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +65,34 @@ def sent_frame(path: Path, frame: int, *, decoded: bool) -> SentFrame:
     width = layout.bits_allocated // 8
     kind = values.dtype.kind if values.dtype.kind == "f" else "i" if layout.signed else "u"
     return SentFrame(values.astype(f"<{kind}{width}").tobytes(), EXPLICIT_LITTLE)
+
+
+def stored_syntax(path: Path) -> str:
+    """Return the transfer syntax of a file.
+
+    Raises
+    ------
+    NotDicom, StorageError
+        If the file cannot be read.
+    """
+    with open_file(path) as stream:
+        return read_meta(stream.read(MAX_META)).transfer_syntax_uid
+
+
+def explicit_little(path: Path) -> bytes:
+    """Return an uncompressed file in Explicit VR Little Endian.
+
+    Raises
+    ------
+    NotDicom, StorageError
+        If the file cannot be read.
+    """
+    written = io.BytesIO()
+    try:
+        with quiet(), open_file(path) as stream:
+            dataset = dcmread(stream)
+            dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+            dcmwrite(written, dataset, implicit_vr=False, little_endian=True)
+    except FOREIGN_ERRORS as error:
+        raise NotDicom(f"the file cannot be read as DICOM ({type(error).__name__})") from error
+    return written.getvalue()

@@ -6,21 +6,32 @@ from collections.abc import Iterator
 from pacs_ai.dicomweb.errors import RequestRefused
 from pacs_ai.dicomweb.multipart import media_type
 
+JSON, XML = "application/dicom+json", "application/dicom+xml"
+KINDS = (JSON, "application/json", XML)
+"""Of data sets without large values."""
+
 _ANY = "*/*"
+_WEIGHT = re.compile(r"[01](\.[0-9]{0,3})?")
 _PIECES = re.compile(r',(?=(?:[^"]*"[^"]*")*[^"]*$)')
 
 
 def accepted(header: str) -> Iterator[tuple[str, str]]:
     """Give the media types that a client accepts, each with the transfer syntax that it names.
 
-    Of a body of several parts it is the type of the parts. "" stands for any.
+    The most wanted comes first. Of a body of several parts it is the type of the parts. "" stands
+    for any.
     """
-    for piece in _PIECES.split(header or _ANY):
-        kind, parameters = media_type(piece.strip())
-        if kind == "multipart/related":
-            kind = parameters.get("type", _ANY).lower()
+    pieces = [media_type(piece.strip()) for piece in _PIECES.split(header or _ANY)]
+    pieces = [piece for piece in pieces if _weight(piece) > 0]
+    for kind, parameters in sorted(pieces, key=_weight, reverse=True):
+        part = parameters.get("type", _ANY).lower() if kind == "multipart/related" else kind
         syntax = parameters.get("transfer-syntax", "")
-        yield "" if kind == _ANY else kind, "" if syntax == "*" else syntax
+        yield "" if part == _ANY else part, "" if syntax == "*" else syntax
+
+
+def _weight(piece: tuple[str, dict[str, str]]) -> float:
+    text = piece[1].get("q", "1")
+    return float(text) if _WEIGHT.fullmatch(text) else 1.0
 
 
 def require(header: str, *kinds: str) -> str:

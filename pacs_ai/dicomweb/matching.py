@@ -14,6 +14,7 @@ Model = Mapping[str, Any]
 _MOST = 1000
 _USUAL = 100
 _RANGES = frozenset({"DA", "TM", "DT"})
+_NEGOTIATION = ("accept", "charset")
 _PERSON = "PN"
 _UID = "UI"
 
@@ -23,7 +24,7 @@ class Query:
     """A search: wanted values by tag, which page of what is found, and further attributes.
 
     ``everything`` asks for all attributes that there are. Fuzzy matching is not done: names match
-    as without it.
+    as without it. ``fuzzy`` and ``unlimited`` say that more was asked for than is done.
     """
 
     wanted: Mapping[str, str] = field(default_factory=dict)
@@ -31,6 +32,8 @@ class Query:
     offset: int = 0
     include: frozenset[str] = frozenset()
     everything: bool = False
+    fuzzy: bool = False
+    unlimited: bool = False
 
     @classmethod
     def of(cls, parameters: Iterable[tuple[str, str]]) -> "Query":
@@ -42,18 +45,38 @@ class Query:
             If one is no attribute, or no number.
         """
         wanted: dict[str, str] = {}
-        numbers = {"limit": _USUAL, "offset": 0}
+        numbers: dict[str, int] = {}
+        fuzzy = False
         include: set[str] = set()
         for name, value in parameters:
-            if name in numbers:
+            if name in ("limit", "offset"):
                 numbers[name] = _number(name, value)
             elif name == "includefield":
                 include |= set(value.split(","))
-            elif name != "fuzzymatching":
+            elif name == "fuzzymatching":
+                fuzzy = value.lower() == "true"
+            elif name not in _NEGOTIATION:
                 wanted[_tag(name)] = value
         fields = frozenset(_tag(one) for one in include - {"all", ""})
-        limit = min(numbers["limit"], _MOST)
-        return cls(wanted, limit, numbers["offset"], fields, "all" in include)
+        limit = min(numbers.get("limit", _USUAL), _MOST)
+        unlimited = numbers.get("limit", _MOST + 1) > _MOST
+        offset = numbers.get("offset", 0)
+        return cls(wanted, limit, offset, fields, "all" in include, fuzzy, unlimited)
+
+    def warnings(self, count: int) -> dict[str, str]:
+        """Return the header that says what of the search was not done (PS3.18 Section 8.3.4).
+
+        Parameters
+        ----------
+        count
+            Of what was found.
+        """
+        said = []
+        if self.fuzzy:
+            said.append("fuzzymatching is not supported: names were matched literally")
+        if self.unlimited and count == self.limit:
+            said.append("there are additional results that can be requested")
+        return {"warning": ", ".join(f'299 pacs-ai "{one}"' for one in said)} if said else {}
 
     def matches(self, model: Model, *, but: Iterable[str] = ()) -> bool:
         """Tell whether a data set has all that is wanted.

@@ -1,28 +1,24 @@
 """Retrieve what the node holds (WADO-RS, PS3.18 Section 10.4)."""
 
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
+from pacs_ai.dicom.frames import UNCOMPRESSED
 from pacs_ai.dicom.json_model import PIXELS, json_model, large_value
-from pacs_ai.dicom.pixels import decode_frame, render_frame
-from pacs_ai.dicom.transfer import SentFrame, sent_frame
+from pacs_ai.dicom.part10 import DEFLATED, EXPLICIT_LITTLE, IMPLICIT_LITTLE
+from pacs_ai.dicom.transfer import SentFrame, explicit_little, sent_frame, stored_syntax
 from pacs_ai.dicomweb.errors import RequestRefused
 from pacs_ai.dicomweb.links import ROOT, instance_url
+from pacs_ai.dicomweb.view import View, picture
 from pacs_ai.errors import UnsupportedPixels
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.store.held import Held, find_held
 
 _NOT_FOUND = 404
+_NOT_ACCEPTABLE = 406
 _PIECE = 1 << 18
-_BYTE = 8
-_GREY_AXES = 2
-_QUALITY = 90
 
 MEDIA_TYPES = {
     "1.2.840.10008.1.2.4.50": "image/jpeg",
@@ -41,7 +37,6 @@ MEDIA_TYPES = {
 """Of compressed frames, by transfer syntax (PS3.18 Table 8.7.3-5)."""
 
 OCTETS = "application/octet-stream"
-FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG"}
 
 
 class Retrieval:
@@ -76,6 +71,33 @@ class Retrieval:
     def path_of(self, held: Held) -> Path:
         """Return the file of an instance."""
         return self._context.spool.path_of(held.path)
+
+    def files(self, found: Sequence[Held], syntaxes: Collection[str]) -> list[Iterator[bytes]]:
+        """Return files in pieces, as they are or with another transfer syntax.
+
+        Parameters
+        ----------
+        syntaxes
+            Transfer syntaxes that the client takes; "" for any.
+
+        Raises
+        ------
+        RequestRefused
+            If one has none of these, and cannot get it.
+        """
+        return [self._file(self.path_of(held), syntaxes) for held in found]
+
+    def _file(self, path: Path, syntaxes: Collection[str]) -> Iterator[bytes]:
+        if "" in syntaxes:
+            return file_pieces(path)
+        stored = stored_syntax(path)
+        if stored in syntaxes:
+            return file_pieces(path)
+        if stored in (IMPLICIT_LITTLE, DEFLATED) and EXPLICIT_LITTLE in syntaxes:
+            return (explicit_little(one) for one in (path,))  # one at a time is in memory
+        raise RequestRefused(
+            f"an instance has the transfer syntax {stored}: accept that one, or *", _NOT_ACCEPTABLE
+        )
 
     def metadata(self, found: Sequence[Held]) -> Iterator[dict[str, Any]]:
         """Give the attributes of instances, large values by their addresses."""
@@ -115,15 +137,38 @@ class Retrieval:
         except UnsupportedPixels as error:
             raise RequestRefused(error.message, _NOT_FOUND) from error
 
-    def rendered(self, held: Held, frame: int, kind: str, most: int | None = None) -> bytes:
+    def sends_stored(self, held: Held, wanted: Sequence[tuple[str, str]]) -> bool:
+        """Tell whether a client takes frames as they are stored; else it takes them decoded.
+
+        Parameters
+        ----------
+        wanted
+            Media types with transfer syntaxes; "" for any.
+
+        Raises
+        ------
+        RequestRefused
+            If it takes neither.
+        """
+        stored = stored_syntax(self.path_of(held))
+        kinds = ("", "image/*", OCTETS, MEDIA_TYPES.get(stored, OCTETS))
+        if any(kind in kinds and syntax in ("", stored) for kind, syntax in wanted):
+            return True
+        if any(kind in ("", OCTETS) and syntax in UNCOMPRESSED for kind, syntax in wanted):
+            return False
+        raise RequestRefused(
+            f"frames are available as {kinds[-1]}; transfer-syntax={stored}, or as {OCTETS};"
+            f" transfer-syntax={EXPLICIT_LITTLE}",
+            _NOT_ACCEPTABLE,
+        )
+
+    def rendered(self, held: Held, frame: int, kind: str, view: View) -> bytes:
         """Return a frame as a picture that anybody can show.
 
         Parameters
         ----------
         kind
-            One of `FORMATS`.
-        most
-            Longest side in pixels; not given: as the image is.
+            One of `pacs_ai.dicomweb.view.FORMATS`.
 
         Raises
         ------
@@ -131,14 +176,9 @@ class Retrieval:
             If the instance is no image, or has no such frame.
         """
         try:
-            picture = _picture(self.path_of(held), frame)
+            return picture(self.path_of(held), frame, view, kind)
         except UnsupportedPixels as error:
             raise RequestRefused(error.message, _NOT_FOUND) from error
-        if most is not None:
-            picture.thumbnail((most, most))
-        written = io.BytesIO()
-        picture.save(written, FORMATS[kind], quality=_QUALITY)
-        return written.getvalue()
 
 
 def file_pieces(path: Path) -> Iterator[bytes]:
@@ -146,12 +186,3 @@ def file_pieces(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while piece := file.read(_PIECE):
             yield piece
-
-
-def _picture(path: Path, frame: int) -> Image.Image:
-    decoded = decode_frame(path, frame)
-    if decoded.values.ndim > _GREY_AXES:
-        shift = max(0, decoded.layout.bits_stored - _BYTE)
-        return Image.fromarray((decoded.values >> shift).astype(np.uint8))
-    grey = render_frame(decoded, strict=False).grey
-    return Image.fromarray(np.round(255 * grey).astype(np.uint8))

@@ -9,6 +9,7 @@ from pacs_ai.clock import Clock
 from pacs_ai.config import Config
 from pacs_ai.dicom.patient import PatientIdentity
 from pacs_ai.engine.base import Engine
+from pacs_ai.flow.recent import Recent
 from pacs_ai.logs import keyed_hash
 from pacs_ai.net.scu.client import KeptAssociations
 from pacs_ai.results.common.context import installation_uid
@@ -27,12 +28,16 @@ class FlowContext:
         Who acts, ``node/boot/process``: holder of leases and name in the audit trail.
     user
         The person who acts, if one does: an account of the system, or a token's name.
+    address
+        Where the request of this person came from, if it came by network.
     secret
         Key of the hashes that stand for patients and studies.
     stopping
         Set when the node stops and cuts its associations: what fails then says nothing of a peer.
     associations
         Those with archives that stay open between two deliveries.
+    accesses
+        Who has lately looked at what.
     """
 
     config: Config
@@ -44,7 +49,9 @@ class FlowContext:
     secret: bytes
     stopping: threading.Event = field(default_factory=threading.Event)
     associations: KeptAssociations = field(default_factory=KeptAssociations)
+    accesses: Recent = field(default_factory=Recent)
     user: str = ""
+    address: str = ""
 
     def now(self) -> datetime:
         """Date and time, UTC."""
@@ -68,7 +75,12 @@ class FlowContext:
         """
         who = self.owner if actor is None else actor
         return self.database.write(
-            who, self.now(), busy_seconds=busy_seconds, durable=durable, user=self.user
+            who,
+            self.now(),
+            busy_seconds=busy_seconds,
+            durable=durable,
+            user=self.user,
+            address=self.address,
         )
 
     def patient_key(self, patient_id: str) -> str:

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from pacs_ai.domain import StudyState
 from pacs_ai.errors import IllegalTransition, StorageError
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.evidence.keep import keep_evidence
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.store import deletion, withdrawals
 from pacs_ai.store.schema import Study
@@ -14,7 +16,7 @@ _log = get_logger()
 
 
 def delete(context: FlowContext, study: Study) -> deletion.Deleted:
-    """Remove a study that no job or delivery is working on.
+    """Remove a study that no job or delivery is working on; its evidence is kept.
 
     Rows are deleted before files: a crash in between leaves files, never rows without a file.
 
@@ -23,6 +25,8 @@ def delete(context: FlowContext, study: Study) -> deletion.Deleted:
     IllegalTransition
         If one is; the message says which.
     """
+    if study.state != StudyState.PURGED:  # else it was kept when the files went
+        keep_evidence(context, study)
     with context.write() as transaction:
         if withdrawals.owed(transaction, study, context.config.told_of_withdrawals):
             raise IllegalTransition(

@@ -11,13 +11,14 @@ from pacs_ai.store.schema import Instance, Job, Result, Study
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One object, its UIDs, and its path in the spool."""
+    """One object, its UIDs, its path in the spool, and the row id of its study."""
 
     study: str
     series: str
     instance: str
     sop_class: str
     path: str
+    study_id: int
 
 
 _RECEIVED = (
@@ -27,6 +28,7 @@ _RECEIVED = (
         Instance.sop_instance_uid,
         Instance.sop_class_uid,
         Instance.path,
+        Study.id,
     )
     .join(Study, Study.id == Instance.study_id)
     .where(Instance.missing.is_(False))
@@ -39,6 +41,7 @@ _MADE = (
         Result.sop_instance_uid,
         Result.sop_class_uid,
         Result.path,
+        Study.id,
     )
     .join(Job, Job.id == Result.job_id)
     .join(Study, Study.id == Job.study_id)

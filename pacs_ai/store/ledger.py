@@ -174,7 +174,13 @@ def stamp(moment: datetime) -> str:
 
 def _event_values(event: Event) -> list[str]:
     words = (event.entity, event.entity_id, event.from_state, event.to_state)
-    return [str(event.id), stamp(event.at), *words, event.actor, event.user_name, event.note]
+    values = [str(event.id), stamp(event.at), *words, event.actor, event.user_name, event.note]
+    return [*values, *_if_any(event.address)]
+
+
+def _if_any(address: str) -> list[str]:
+    """Return an address as a list: events without one have the digest of before there were any."""
+    return [address] if address else []
 
 
 def _hash(values: Sequence[str]) -> str:
@@ -202,7 +208,9 @@ def raw_lines(session: Session) -> Iterator[tuple[dict[str, Any], list[str] | No
         values = [_text(value) for value in row]
         line = dict(zip((column.name for column in _LINE.c), values[:size], strict=True))
         event = dict(zip((column.name for column in _EVENT.c), values[size:], strict=True))
-        known = None if row[size] is None else [event[name] for name in _EVENT_ORDER]
+        known = None
+        if row[size] is not None:
+            known = [*(event[name] for name in _EVENT_ORDER), *_if_any(event["address"])]
         yield line, known
 
 

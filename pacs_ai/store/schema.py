@@ -236,6 +236,7 @@ class Event(Base):
     """The audit trail: every change of state, append only.
 
     ``user_name`` is the person, where one acts: an account of the system or a token's name.
+    ``address`` is where their request came from, if it came by network.
     """
 
     __tablename__ = "event"
@@ -247,6 +248,7 @@ class Event(Base):
     to_state: Mapped[str] = mapped_column(WORD)
     actor: Mapped[str] = mapped_column(String(128))
     user_name: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    address: Mapped[str] = mapped_column(String(45), default="", server_default="")
     note: Mapped[str] = mapped_column(Text, default="")
 
 

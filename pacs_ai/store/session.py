@@ -48,16 +48,22 @@ class Transaction(Session):
         also the owner of the leases that are taken.
     now
         Date and time, UTC: all that happens in one transaction happens at once.
-    user
-        The person who acts, if one does.
+    user, address
+        The person who acts, and where their request came from; "" where that is not so.
     """
 
     def __init__(
-        self, bind: sa.Engine | sa.Connection, actor: str, now: datetime, user: str = ""
+        self,
+        bind: sa.Engine | sa.Connection,
+        actor: str,
+        now: datetime,
+        user: str = "",
+        address: str = "",
     ) -> None:
         super().__init__(bind, expire_on_commit=False)
         self.actor = actor
         self.user = user
+        self.address = address
         self.now = now
         self._afterwards: list[Callable[[], None]] = []
 
@@ -127,12 +133,13 @@ class Database:
         busy_seconds: float = BUSY_SECONDS,
         durable: bool = True,
         user: str = "",
+        address: str = "",
     ) -> Iterator[Transaction]:
         """Run a block in one transaction: committed at its end, rolled back if it raises.
 
         Parameters
         ----------
-        actor, now, user
+        actor, now, user, address
             See `Transaction`.
         busy_seconds
             How long to wait for another transaction that writes.
@@ -150,7 +157,7 @@ class Database:
         with (
             translated(),
             Transaction(
-                self._writer(busy_seconds, durable=durable), actor, now, user
+                self._writer(busy_seconds, durable=durable), actor, now, user, address
             ) as transaction,
         ):
             with transaction.begin():

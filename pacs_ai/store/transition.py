@@ -124,5 +124,6 @@ def _line(
         "to_state": str(target),
         "actor": transaction.actor,
         "user_name": transaction.user,
+        "address": transaction.address,
         "note": note,
     }

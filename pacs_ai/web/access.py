@@ -1,5 +1,6 @@
 """Who asks, and whether they may."""
 
+import dataclasses
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from pacs_ai.web.sessions import session_token
 
 _FORWARDED = ("forwarded", "x-forwarded-for")
 _LONGEST_NAME = 64
+_LONGEST_ADDRESS = 45
+"""Characters that an event keeps."""
+_UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,14 @@ def identify(request: Request) -> Caller | None:
         return None
     require_own_page(request, in_browser=False)
     return proxied or Caller(LOCAL, Role.VIEWER, local=True)
+
+
+def acting(node: FlowContext, caller: Caller | None, request: Request) -> FlowContext:
+    """Return the node as it is changed in the name of who asks; None stands for nobody known."""
+    caller = caller or Caller(_UNKNOWN, None)
+    person = "" if caller.local or caller.name == _UNKNOWN else caller.name[:_LONGEST_NAME]
+    address = address_of(request)[:_LONGEST_ADDRESS]
+    return dataclasses.replace(node, owner=caller.name, user=person, address=address)
 
 
 def require_protection(context: FlowContext) -> None:

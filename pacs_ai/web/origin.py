@@ -17,7 +17,7 @@ from pacs_ai.config.web import Web
 from pacs_ai.web.errors import OriginRefused
 from pacs_ai.web.problems import problem
 
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_PAGE = ("same-origin", "none")
 """Values of Sec-Fetch-Site: our page, or a person who typed the address."""
 
@@ -71,7 +71,7 @@ def require_own_page(request: Request, *, in_browser: bool) -> None:
     OriginRefused
         If it comes from elsewhere, or a browser does not say from where.
     """
-    if request.method in _SAFE_METHODS:
+    if request.method in SAFE_METHODS:
         return
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
     if origin is not None:

@@ -11,10 +11,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pacs_ai.domain import Role
+from pacs_ai.errors import StateError
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.node.wiring import node_name
 from pacs_ai.store.spool import Spool
-from pacs_ai.web.access import Caller, authorise
+from pacs_ai.web.access import Caller, acting, authorise
+from pacs_ai.web.errors import AccessError
+from pacs_ai.web.refusals import note_refusal
 
 Plain = Callable[[Request], Response]
 Endpoint = Plain | Callable[[Request], Awaitable[Response]]
@@ -46,15 +49,22 @@ def route(
         role. Without it such a program may read only.
     """
 
-    async def checked(request: Request) -> Response:
+    async def answer(request: Request) -> Response:
         if role is not None:
             request.state.caller = await run_in_threadpool(
                 authorise, request, role, from_this_machine=from_this_machine
             )
         if inspect.iscoroutinefunction(endpoint):
-            answer: Response = await endpoint(request)
-            return answer
+            made: Response = await endpoint(request)
+            return made
         return await run_in_threadpool(cast("Plain", endpoint), request)
+
+    async def checked(request: Request) -> Response:
+        try:
+            return await answer(request)
+        except (AccessError, StateError) as error:
+            await run_in_threadpool(note_refusal, request, path, error)
+            raise
 
     return Route(path, checked, methods=list(methods))
 
@@ -66,8 +76,13 @@ def caller_of(request: Request) -> Caller:
 
 
 def spooling_node_of(request: Request) -> FlowContext:
-    """Return the node with its own folder of the spool, for what reads or writes files there."""
-    node = node_of(request)
+    """Return the node with its own folder of the spool, for what is kept beyond one request."""
+    node: FlowContext = request.app.state.node
+    return spooling(node)
+
+
+def spooling(node: FlowContext) -> FlowContext:
+    """Return the node with its own folder of the spool."""
     if node.spool.node:
         return node
     return dataclasses.replace(node, spool=Spool(node.spool.root, node_name()))
@@ -76,7 +91,5 @@ def spooling_node_of(request: Request) -> FlowContext:
 def node_of(request: Request) -> FlowContext:
     """Return the node; what is changed through it is changed in the name of who asks."""
     node: FlowContext = request.app.state.node
-    caller = getattr(request.state, "caller", None)
-    if caller is None:
-        return node
-    return dataclasses.replace(node, owner=caller.name, user=caller.name)
+    caller: Caller | None = getattr(request.state, "caller", None)
+    return node if caller is None else acting(node, caller, request)

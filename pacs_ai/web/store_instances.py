@@ -7,6 +7,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from pacs_ai.config.sections import MAX_TITLE
+from pacs_ai.dicom.native_xml import native_xml
+from pacs_ai.dicomweb.accept import KINDS, XML, require
 from pacs_ai.dicomweb.errors import RequestRefused
 from pacs_ai.dicomweb.links import ROOT, InstanceLinks
 from pacs_ai.dicomweb.stow import StoreRequest
@@ -30,6 +32,7 @@ _METER = "web"
 async def _store(request: Request) -> Response:
     """Take the body as it comes; disk and database are waited for in another thread."""
     try:
+        kind = require(request.headers.get("accept", ""), *KINDS)
         work = await run_in_threadpool(_begin, request)
     except RequestRefused as error:
         return _refused(error)
@@ -52,7 +55,9 @@ async def _store(request: Request) -> Response:
     except BaseException:
         work.abandon()
         raise
-    return JSONResponse(answer, status, media_type="application/dicom+json")
+    if kind == XML:
+        return Response(native_xml(answer), status, media_type=XML)
+    return JSONResponse(answer, status, media_type=kind)
 
 
 def _begin(request: Request) -> StoreRequest:

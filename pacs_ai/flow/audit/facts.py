@@ -13,6 +13,9 @@ from pacs_ai.store.session import Session
 
 K = TypeVar("K")
 
+_OF_STUDIES = ("study", "access", "evidence", "document", "refusal")
+"""Entities whose id is that of a study."""
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -42,7 +45,7 @@ def facts_of(session: Session, events: Sequence[Event]) -> list[Facts]:
     said = ledger_facts.by_id(session, Feedback, _numbers(ids("feedback")))
     of_jobs = {one.job_id for one in deliveries.values()} | {one.job_id for one in said.values()}
     jobs = ledger_facts.by_id(session, Job, {*ids("job"), *of_jobs})
-    wanted = _numbers([*ids("study"), *ids("access"), *ids("evidence"), *ids("document")])
+    wanted = _numbers([one for entity in _OF_STUDIES for one in ids(entity)])
     wanted |= {one.study_id for one in jobs.values()} | {one.study_id for one in said.values()}
     studies = ledger_facts.by_id(session, Study, wanted)
     found = []
@@ -52,7 +55,7 @@ def facts_of(session: Session, events: Sequence[Event]) -> list[Facts]:
         of_job = delivery or about
         job = jobs.get(of_job.job_id) if of_job else _of(event, "job", jobs, str)
         study = studies.get((job or about).study_id) if job or about else None
-        for entity in ("study", "access", "evidence", "document"):
+        for entity in _OF_STUDIES:
             study = study or _of(event, entity, studies, int)
         found.append(
             Facts(

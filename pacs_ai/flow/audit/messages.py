@@ -29,13 +29,18 @@ _ACCESSED = Code("110103", DCM, "DICOM Instances Accessed")
 _TRANSFERRED = Code("110104", DCM, "DICOM Instances Transferred")
 _DELETED = Code("110105", DCM, "DICOM Study Deleted")
 _EXPORT = Code("110106", DCM, "Export")
+_QUERY = Code("110112", DCM, "Query")
+_LOGGED_IN = Code("110114", DCM, "User Authentication")
 _ALERT = Code("110113", DCM, "Security Alert")
 
 _START = Code("110120", DCM, "Application Start")
 _STOP = Code("110121", DCM, "Application Stop")
+_LOGIN = Code("110122", DCM, "Login")
 _AUTHENTICATION = Code("110126", DCM, "Node Authentication")
 _SOFTWARE = Code("110131", DCM, "Software Configuration")
-_SECURITY = Code("110136", DCM, "Security Configuration")
+_SECURITY = Code("110129", DCM, "Security Configuration")
+_RESTRICTED = Code("110132", DCM, "Use of Restricted Function")
+_USERS = Code("110137", DCM, "User Security Attributes Changed")
 
 _ENDED = ("SUCCEEDED", "FAILED", "REJECTED")
 _FAILURES: Mapping[str, Outcome] = {
@@ -70,6 +75,13 @@ _KINDS: Mapping[tuple[str, str], _Kind] = {
     ("database", "rekeyed"): _Kind(_ALERT, "E", _SECURITY),
     ("audit", "READ"): _Kind(_LOG_USED, "R"),
     ("access", "READ"): _Kind(_ACCESSED, "R"),
+    ("access", "SENT"): _Kind(_TRANSFERRED, "R"),
+    ("query", "ASKED"): _Kind(_QUERY, "E"),
+    ("request", "REFUSED"): _Kind(_ALERT, "E", _RESTRICTED),
+    ("login", "DONE"): _Kind(_LOGGED_IN, "E", _LOGIN),
+    ("login", "REFUSED"): _Kind(_LOGGED_IN, "E", _LOGIN),
+    ("token", "VALID"): _Kind(_ALERT, "E", _USERS),
+    ("token", "REVOKED"): _Kind(_ALERT, "E", _USERS),
     ("evidence", "WRITTEN"): _Kind(_EXPORT, "R"),
 }
 """By entity and new state; anything else is an access to the study that updates it."""
@@ -116,7 +128,12 @@ def _said(facts: Facts) -> str:
 def _participants(facts: Facts, config: Config, node: str) -> tuple[Participant, ...]:
     event = facts.event
     if event.entity == "study" and event.to_state in ("RECEIVING", "COMPLETE") and facts.sent:
-        return (*_senders(facts), *_actor(facts, node, requestor=event.actor == ACTOR))
+        asked_for = bool(event.user_name) or event.actor == ACTOR
+        return (*_senders(facts), *_actor(facts, node, requestor=asked_for))
+    if event.to_state == "SENT":
+        who = event.user_name or event.actor
+        there = Participant(who, requestor=True, role=DESTINATION, address=event.address)
+        return (there, Participant(node, requestor=False, role=SOURCE))
     if facts.delivery is not None:
         destination = facts.delivery.destination
         peer = config.peers.get(destination)
@@ -151,9 +168,11 @@ def _actor(facts: Facts, node: str, *, requestor: bool) -> tuple[Participant, ..
         address, _, _ = event.note.partition(": ")
         return (_caller(event.entity_id, address),)
     if event.user_name:
-        person = Participant(event.user_name, requestor=requestor, name=event.user_name)
+        name = event.user_name
+        person = Participant(name, requestor=requestor, name=name, address=event.address)
         return (person, Participant(node, requestor=False, role=APPLICATION))
-    return (Participant(event.actor or node, requestor=requestor, role=APPLICATION),)
+    who = event.actor or node
+    return (Participant(who, requestor=requestor, role=APPLICATION, address=event.address),)
 
 
 def _subjects(facts: Facts) -> tuple[Subject, ...]:

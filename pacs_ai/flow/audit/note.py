@@ -39,10 +39,64 @@ def stopped(context: FlowContext, node: str, *, busy_seconds: float) -> None:
         record(transaction, "node", node[:_ENTITY], "", "STOPPED")
 
 
-def accessed(context: FlowContext, study_id: int, what: str) -> None:
-    """Note that somebody has looked at a study; they see it all the same where that fails."""
-    with suppress(StorageError), context.write(busy_seconds=1) as transaction:
-        record(transaction, "access", study_id, "", "READ", note=what)
+def accessed(context: FlowContext, study_id: int, what: str, *, sent: bool = False) -> None:
+    """Note that somebody has looked at a study; they see it all the same where that fails.
+
+    Of the same person, study and way it is noted once a minute: a viewer fetches frames by the
+    hundred.
+
+    Parameters
+    ----------
+    what
+        How.
+    sent
+        Whether files of the study were sent to them.
+    """
+    _note_once(context, "access", study_id, "SENT" if sent else "READ", what)
+
+
+def asked(context: FlowContext, what: str) -> None:
+    """Note that somebody has searched, as `accessed`; ``what`` has no value that was looked for."""
+    _note_once(context, "query", "", "ASKED", what)
+
+
+def refused(context: FlowContext, what: str, code: str, *, study_id: int | None = None) -> None:
+    """Note that an action was refused, as `accessed`.
+
+    Parameters
+    ----------
+    what
+        The action, without values that were given.
+    code
+        Why: a code of `pacs_ai.errors`.
+    study_id
+        The study, where it was about one whose state does not allow it.
+    """
+    entity, key = ("request", "") if study_id is None else ("refusal", study_id)
+    _note_once(context, entity, key, "REFUSED", f"{what}: {code}")
+
+
+def logged_in(context: FlowContext, how: str, *, refused: str = "") -> None:
+    """Note that somebody has logged in, or has tried to, as `accessed`.
+
+    Parameters
+    ----------
+    refused
+        Code of `pacs_ai.errors` if it was refused; then nobody knows who it was.
+    """
+    said = f"{how}: {refused}" if refused else how
+    _note_once(context, "login", "", "REFUSED" if refused else "DONE", said)
+
+
+def _note_once(context: FlowContext, entity: str, key: int | str, state: str, what: str) -> None:
+    same = (context.user or context.owner, context.address, entity, key, state, what)
+    left_out = context.accesses.left_out(same, context.clock.monotonic())
+    if left_out is None:
+        return
+    said = f"{what}; {left_out} more before" if left_out else what
+    # whoever receives must not wait for the disk because somebody looks
+    with suppress(StorageError), context.write(busy_seconds=1, durable=False) as transaction:
+        record(transaction, entity, key, "", state, note=said)
 
 
 def exported(context: FlowContext, study_id: int, what: str) -> None:

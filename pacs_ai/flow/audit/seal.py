@@ -112,6 +112,11 @@ class Sealer:
         return self._after
 
 
+def audit_source(context: FlowContext) -> str:
+    """Return the node whose lines those of a command are: it sends them on, as its own."""
+    return context.spool.node or next(iter(context.spool.nodes()), context.owner)
+
+
 def prune(context: FlowContext, today: datetime) -> None:
     """Remove lines older than ``audit.keep_days`` from the beginning of the ledger."""
     root = context.spool.root

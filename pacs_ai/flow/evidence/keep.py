@@ -1,4 +1,4 @@
-"""Keep the evidence of studies whose files are removed at the end of their keep time."""
+"""Keep the evidence of studies whose files are removed, by the node or by a person."""
 
 from datetime import datetime, timedelta
 
@@ -20,12 +20,14 @@ def keep_evidence(context: FlowContext, study: Study) -> None:
     """
     if not context.config.audit.evidence_days:
         return
-    folder = context.spool.home / FOLDER
+    # a command has no folder of its own: the node that has the study keeps its evidence
+    home = context.spool.home if context.spool.node else context.spool.root / study.node
+    folder = home / FOLDER
     path = folder / f"{study.id}-{study.revision}.zip"
     try:
         with translated(folder):
             folder.mkdir(mode=0o700, exist_ok=True)
-        write_evidence(context, study, path, images=False, node=context.spool.node)
+        write_evidence(context, study, path, images=False, node=home.name)
     except StorageError as error:
         name = study_ref(study.study_instance_uid)
         _log.error("evidence not written", study=name, error=error.code, reason=error.message)

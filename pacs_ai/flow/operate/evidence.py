@@ -8,6 +8,7 @@ from pacs_ai.domain import StudyState
 from pacs_ai.errors import StateError
 from pacs_ai.files import PRIVATE, translated
 from pacs_ai.flow.audit import note
+from pacs_ai.flow.audit.seal import audit_source
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.evidence.check import check_evidence
 from pacs_ai.flow.evidence.collect import kept_archive, known_bundles, write_evidence
@@ -37,16 +38,16 @@ def save_evidence(context: FlowContext, reference: str, path: Path, *, images: b
         If a file cannot be read or written.
     """
     study = find_study(context, reference).study
-    if study.state == StudyState.PURGED:
+    if study.state in (StudyState.PURGED, StudyState.DELETED):
         kept = kept_archive(context.spool.root, study.id)
         if kept is None or images:
             missing = "images are" if kept else "files are"
-            raise StateError(f"study {study.id}: its {missing} removed (storage.keep_days)")
+            raise StateError(f"study {study.id}: its {missing} removed ({study.state})")
         with translated(path, "cannot be written"):
             shutil.copyfile(kept, path)
             path.chmod(PRIVATE)
     else:
-        write_evidence(context, study, path, images=images, node=context.owner)
+        write_evidence(context, study, path, images=images, node=audit_source(context))
     note.exported(context, study.id, "with images" if images else "without images")
     return path
 

@@ -1,13 +1,14 @@
 """The OpenAPI document (version 3.1), made from the table of operations."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
 import pacs_ai
 from pacs_ai.web import problems
-from pacs_ai.web.api.operation import PREFIX, Operation
+from pacs_ai.web.api.operation import ARCHIVE, PREFIX, Operation
 
 _REFERENCE = "#/components/schemas/{model}"
 _PROBLEM = {
@@ -45,7 +46,9 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
 def _described(one: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     taken = one.takes.model_json_schema(ref_template=_REFERENCE)
     schemas.update(taken.pop("$defs", {}))
-    answer = {"application/json": {"schema": _given(one.gives, schemas)}}
+    answer: dict[str, Any] = {ARCHIVE: {"schema": {"type": "string", "format": "binary"}}}
+    if one.gives is not Path:
+        answer = {"application/json": {"schema": _given(one.gives, schemas)}}
     problem = {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     described: dict[str, Any] = {
         "operationId": f"{one.method.lower()}{one.path.replace('/', '_')}".translate(_NO_BRACES),

@@ -4,12 +4,14 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from pacs_ai.domain import Role
@@ -20,6 +22,8 @@ from pacs_ai.web.errors import BadRequest
 from pacs_ai.web.routes import node_of, route
 
 PREFIX = "/api/v1"
+ARCHIVE = "application/zip"
+"""What a file is that an operation gives."""
 
 
 class Parameters(BaseModel):
@@ -47,7 +51,8 @@ class Operation:
         The parameters. Those that the path names are in the path, the others in the query of a
         GET, or in a JSON body.
     gives
-        Type of what `call` returns: records, or objects that JSON can hold.
+        Type of what `call` returns: records, or objects that JSON can hold; `Path` for a file,
+        which is removed when it has been sent.
     """
 
     method: str
@@ -69,6 +74,9 @@ class Operation:
             body = b"" if self.method == "GET" else await read_body(request)
             given = self._parameters(request, body)
             answer = await run_in_threadpool(self.call, node_of(request), given)
+            if isinstance(answer, Path):
+                gone = BackgroundTask(answer.unlink, missing_ok=True)
+                return FileResponse(answer, media_type=ARCHIVE, background=gone)
             return json_response(answer)
 
         return route(f"{PREFIX}{self.path}", perform, role=self.role, methods=[self.method])

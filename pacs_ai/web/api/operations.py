@@ -1,14 +1,29 @@
 """What the REST API does: each operation calls the function that the command line calls."""
 
+import uuid
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pacs_ai.domain import Role
+from pacs_ai.flow.audit.verify import Verified
 from pacs_ai.flow.commitment_scu import Answer
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.operate import commitment, deliveries, jobs, models, studies, tokens, trail
+from pacs_ai.flow.operate import (
+    audit,
+    commitment,
+    deliveries,
+    evidence,
+    jobs,
+    models,
+    studies,
+    tokens,
+    trail,
+)
 from pacs_ai.flow.operate.retrying import Retried
 from pacs_ai.flow.operate.studies import DeletedStudy, StudyRevision
+from pacs_ai.flow.operate.tokens import NewToken
+from pacs_ai.store.ledger_listing import LedgerRecord
 from pacs_ai.store.records import (
     ChoiceRecord,
     DeliveryRecord,
@@ -25,6 +40,7 @@ from pacs_ai.web.api import feedback
 from pacs_ai.web.api import parameters as given
 from pacs_ai.web.api.operation import Operation
 from pacs_ai.web.overview import RuleRecord, StatusRecord
+from pacs_ai.web.routes import spooling
 
 _READ, _ACT, _ALL = Role.VIEWER, Role.OPERATOR, Role.ADMIN
 
@@ -148,6 +164,33 @@ def _tokens(node: FlowContext, _: given.NoParameters) -> list[TokenRecord]:
     return tokens.list_tokens(node)
 
 
+def _add_token(node: FlowContext, asked: given.NewTokenOf) -> NewToken:
+    """Make a token. The answer is the only place where it can be seen."""
+    return tokens.add_token(node, asked.name, asked.role)
+
+
+def _revoke_token(node: FlowContext, asked: given.OneToken) -> dict[str, str]:
+    """Make a token invalid, at once and for good."""
+    tokens.revoke_token(node, asked.name)
+    return {"name": asked.name}
+
+
+def _ledger(node: FlowContext, asked: given.Ledger) -> list[LedgerRecord]:
+    """List the lines of the ledger, the newest first."""
+    return audit.list_ledger(node, asked.filter(node))
+
+
+def _verify_ledger(node: FlowContext, _: given.NoParameters) -> Verified:
+    """Compute the chain of the ledger again; `problems` says what was changed or is missing."""
+    return audit.check_ledger(node)
+
+
+def _evidence(node: FlowContext, asked: given.Evidence) -> Path:
+    """Write the evidence of a study: hashes, model, settings, results, deliveries, ledger."""
+    path = spooling(node).spool.home / "tmp" / f"{uuid.uuid4().hex}.part"
+    return evidence.save_evidence(node, asked.study, path, images=asked.images)
+
+
 _STUDY = "/studies/{study}"
 OPERATIONS: Sequence[Operation] = (
     Operation("GET", "/status", _READ, _status, given.NoParameters, StatusRecord),
@@ -182,6 +225,11 @@ OPERATIONS: Sequence[Operation] = (
     Operation("GET", "/config", _READ, _config, given.NoParameters, dict[str, Any]),
     Operation("GET", "/events", _READ, _events, given.Newest, list[EventRecord]),
     Operation("GET", "/tokens", _ALL, _tokens, given.NoParameters, list[TokenRecord]),
+    Operation("POST", "/tokens", _ALL, _add_token, given.NewTokenOf, NewToken),
+    Operation("DELETE", "/tokens/{name}", _ALL, _revoke_token, given.OneToken, dict[str, str]),
+    Operation("GET", "/audit", _ALL, _ledger, given.Ledger, list[LedgerRecord]),
+    Operation("POST", "/audit/verify", _ALL, _verify_ledger, given.NoParameters, Verified),
+    Operation("GET", f"{_STUDY}/evidence", _ACT, _evidence, given.Evidence, Path),
     *feedback.OPERATIONS,
 )
 """A path without parameters comes before one of the same form with them."""

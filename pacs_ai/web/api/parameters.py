@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
-from pacs_ai.domain import DeliveryState, JobState, StudyState
+from pacs_ai.domain import DeliveryState, JobState, Role, StudyState
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate.find import selection
 from pacs_ai.store.selection import Filter
@@ -45,6 +45,12 @@ class OneStudy(Parameters):
     study: Text = Field(description="Row id, Study Instance UID, or reference of the log")
 
 
+class Evidence(OneStudy):
+    """The evidence of a study."""
+
+    images: bool = Field(default=False, description="Whether the images are part of it")
+
+
 class OneJob(Parameters):
     """A job."""
 
@@ -67,6 +73,30 @@ class Newest(Parameters):
     """How many."""
 
     limit: int = Field(50, ge=1, le=_LIMIT)
+
+
+class Ledger(Newest):
+    """Which lines of the ledger."""
+
+    study: Text | None = None
+    since: Time | None = None
+    before: Time | None = None
+
+    def filter(self, node: FlowContext) -> Filter:
+        """Make the filter of the lines."""
+        return selection(node, **self.model_dump())
+
+
+class OneToken(Parameters):
+    """A token."""
+
+    name: Text = Field(description="Who uses it")
+
+
+class NewTokenOf(OneToken):
+    """A token to make."""
+
+    role: Role
 
 
 class Selection(Parameters):

@@ -6,10 +6,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from pacs_ai.flow.audit import note
 from pacs_ai.flow.operate.tokens import token_owner
-from pacs_ai.web.access import address_of, is_proxy
+from pacs_ai.web.access import Caller, acting, address_of, is_proxy
 from pacs_ai.web.attempts import Attempts
-from pacs_ai.web.errors import AccessError, LoginThrottled
+from pacs_ai.web.errors import AccessError, LoginNeeded, LoginThrottled
 from pacs_ai.web.origin import require_own_page
 from pacs_ai.web.page.forms import read_form
 from pacs_ai.web.page.render import page
@@ -55,9 +56,11 @@ def _answer(request: Request, form: dict[str, str]) -> Response:
     owner = token_owner(node, form.get("token", "").strip())
     if owner is None:
         attempts.note_failure(address)
+        note.logged_in(acting(node, None, request), "page", refused=LoginNeeded.code)
         return _again(request, target, None)
     answer = RedirectResponse(target, 303)
     begin_session(node, answer, owner, secure=_by_tls(request))
+    note.logged_in(acting(node, Caller(owner.name, owner.role), request), "page")
     return answer
 
 

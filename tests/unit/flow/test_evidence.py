@@ -4,6 +4,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,12 +22,14 @@ from pacs_ai.flow.evidence.collect import FOLDER, known_bundles
 from pacs_ai.flow.evidence.keep import expire_evidence
 from pacs_ai.flow.evidence.remake import Check
 from pacs_ai.flow.operate.evidence import save_evidence, verify_evidence
+from pacs_ai.flow.operate.studies import delete_study
 from pacs_ai.flow.retain import retain
 from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.store import studies
 from pacs_ai.store.ledger_listing import lines
 from pacs_ai.store.schema import Study
 from pacs_ai.store.selection import Filter
+from pacs_ai.store.spool import Spool
 from tests.unit.flow.analysed import RULE, Patient, on_a_node
 
 KEEPS = RULE.model_copy(update={"send_to": ()})
@@ -167,6 +170,20 @@ def test_it_is_kept_when_the_files_go(patient: Patient, images: Path, tmp_path: 
     assert expire_evidence(context, made + timedelta(days=185)) == 1
     with pytest.raises(StateError, match="files are removed"):
         written(patient, tmp_path / "g.zip", images=False)
+
+
+def test_it_is_kept_when_a_person_deletes_the_study(
+    patient: Patient, images: Path, tmp_path: Path
+) -> None:
+    node = patient.context
+    command = replace(node, spool=Spool(node.spool.root, ""), owner="operator", user="anna")
+    delete_study(command, "1")
+    (kept,) = (node.spool.home / FOLDER).glob("*.zip")
+    path = save_evidence(command, "1", tmp_path / "e.zip", images=False)
+    assert path.read_bytes() == kept.read_bytes()
+    assert all(check.ok for check in checked(patient, path, images))
+    with node.database.read() as session:
+        assert {line.node for line in lines(session, Filter())} == {node.spool.node}
 
 
 def test_a_rerouted_study_has_all_its_jobs(patient: Patient, tmp_path: Path) -> None:

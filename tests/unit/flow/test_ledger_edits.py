@@ -2,6 +2,7 @@
 
 import random
 import string
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,14 +21,17 @@ from tests.unit.flow.ledger_node import node_on, study_delivered
 EDITS = 1000
 COLUMNS = {
     "ledger": ("number", "event_id", "study_id", "at", "node", "event_digest", "message", "hash"),
-    "event": ("at", "entity", "entity_id", "from_state", "to_state", "actor", "user_name", "note"),
+    "event": (
+        *("at", "entity", "entity_id", "from_state", "to_state"),
+        *("actor", "user_name", "address", "note"),
+    ),
 }
 
 
 @pytest.fixture
 def sqlite_node(tmp_path: Path) -> FlowContext:
     context = node_on(new_database(tmp_path), tmp_path)
-    note.started(context, "node")
+    note.started(replace(context, user="anna", address="192.0.2.7"), "node")
     study_delivered(context)
     Sealer(context, "node").all()
     return context
@@ -103,6 +107,8 @@ def _problems(context: FlowContext, session: ledger.Session) -> tuple[str, ...]:
         ("DELETE FROM ledger", "8 lines are missing"),
         ("DELETE FROM event WHERE id = 3", "its event is gone"),
         ("UPDATE ledger SET node = 'other'", "line 1 was altered"),
+        ("UPDATE event SET address = '' WHERE id = 1", "line 1: its event was altered"),
+        ("UPDATE event SET address = '::1' WHERE id = 3", "line 3: its event was altered"),
     ],
 )
 def test_what_is_missing_is_found(statement: str, said: str, sqlite_node: FlowContext) -> None:
