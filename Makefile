@@ -70,6 +70,7 @@ sizes: $(DEV) ## No file over 300 lines, no copyleft in the base install
 
 bench: $(DEV) ## Measure, side by side with others; judges nothing, renews docs/performance.md
 	$(PY) -m tests.bench.receive --write
+	$(PY) -m tests.bench.paired --write
 	$(PY) -m tests.bench.busy --write
 	$(PY) -m tests.bench.latency --write
 	$(PY) -m tests.bench.site --write

@@ -15,10 +15,8 @@ from tests.bench.programs import (
     PYNETDICOM,
     RAW,
     RAW_FSYNC,
-    READ,
     TWO,
     UNDISTURBED,
-    UNREAD,
     WHOLE,
     Program,
 )
@@ -101,18 +99,5 @@ CASES = (
         {UNDISTURBED: 0.9},
         known=BESIDE_A_SLOW_ONE,
         unfit=_TEN_AT_ONCE,
-    ),
-    Case(
-        Load(
-            "metrics read each second: 4 associations at once, 1500 instances each",
-            4,
-            1500,
-            SMALL,
-            4,
-        ),
-        (UNREAD, OURS),
-        {UNREAD: 0.97},
-        folder=DISK,
-        known=READ,
     ),
 )

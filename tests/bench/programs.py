@@ -38,19 +38,23 @@ END_SECONDS = 10
 SETTLE_SECONDS = 0.3
 
 
+Command = Callable[[int, Path], list[str]]
+"""How to start a receiver for a port and a folder."""
+
+
 @dataclass(frozen=True)
 class Program:
     """A receiver: how to start it for a port and a folder, and how to speak to it.
 
     ``slow``: one more sender drips an instance for as long as the others send. ``checkout``: of
-    this repository, whose code it runs. ``scraped``: its metrics are read each second.
+    this repository, whose code it runs. ``page``: it serves its page, which others switch off.
     """
 
     name: str
-    command: Callable[[int, Path], list[str]]
+    command: Command
     send: Sender = send_association
     slow: bool = False
-    scraped: bool = False
+    page: bool = False
     checkout: Path = ROOT
 
 
@@ -58,17 +62,18 @@ def module(name: str, *arguments: str) -> Callable[[int, Path], list[str]]:
     return lambda port, folder: [sys.executable, "-m", name, *arguments, str(port), str(folder)]
 
 
-def node(more: str = "", web: str = "") -> Callable[[int, Path], list[str]]:
+def node(more: str = "", *, page: bool = False, module: str = "pacs_ai") -> Command:
     """`pacs-ai listen` as people run it, but that it leaves the analysis to others.
 
-    ``web`` is its section on the page; an earlier state knows none.
+    ``page``: it has a section on the page, which an earlier state does not know. ``module`` runs
+    its commands.
     """
 
     def command(port: int, folder: Path) -> list[str]:
         config = folder / "pacs-ai.toml"
-        page = web.format(port=free_port())
-        config.write_text(NODE.format(title=TITLE, port=port, more=more) + page, "utf-8")
-        start = [sys.executable, "-m", "pacs_ai", "listen", "--no-workers"]
+        web = PAGE.format(port=free_port()) if page else ""
+        config.write_text(NODE.format(title=TITLE, port=port, more=more) + web, "utf-8")
+        start = [sys.executable, "-m", module, "listen", "--no-workers"]
         return [*start, "--config", str(config)]
 
     return command
@@ -109,7 +114,6 @@ ORTHANC = "Orthanc"
 PYNETDICOM = "pynetdicom storescp"
 TWO = "pacs-ai, 2 acceptors"
 UNDISTURBED = "pacs-ai without the slow one"
-UNREAD = "pacs-ai without its page"
 
 ALL = {
     program.name: program
@@ -137,12 +141,6 @@ BESIDE_A_SLOW_ONE = {name: replace(program, slow=True) for name, program in ALL.
 }
 """By name; while one more sender drips."""
 
-READ = {
-    OURS: Program(OURS, node(web=PAGE), scraped=True),
-    UNREAD: Program(UNREAD, node()),
-}
-"""By name; with the page, and its metrics read each second, and without."""
-
 
 @contextmanager
 def running(program: Program, folder: Path) -> Iterator[tuple[int, int]]:
@@ -151,7 +149,7 @@ def running(program: Program, folder: Path) -> Iterator[tuple[int, int]]:
     At the end none of its processes is left: a forked one may still write when the first has ended.
     """
     port = free_port()
-    more = {"PACS_AI_WEB_ENABLED": "true"} if program.scraped else {}
+    more = {"PACS_AI_WEB_ENABLED": "true"} if program.page else {}
     process = subprocess.Popen(
         program.command(port, folder),
         env={**environment(program.checkout), **more, "TCP_NODELAY": "1"},

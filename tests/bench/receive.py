@@ -24,7 +24,6 @@ from tests.bench.beside import beside
 from tests.bench.figures import Figures, Round, summary
 from tests.bench.loads import CASES, MEMORY, Case
 from tests.bench.programs import OURS, Program, running
-from tests.bench.scraper import scraping
 from tests.bench.sender import PIECE, Load, Material, drip
 from tests.bench.states import old_checkout
 
@@ -64,8 +63,7 @@ def measure(program: Program, load: Load, folder: Path | None, material: Materia
         with running(program, target) as (pid, port):
             program.send(port, replace(load, instances=2, size=20_000), material)
             provide(load.total * load.size)
-            beside = scraping(target / "pacs-ai.toml") if program.scraped else nothing()
-            with beside, dripping(port, material) if program.slow else nothing():
+            with dripping(port, material) if program.slow else nothing():
                 cpu_before, _ = usage(pid)
                 start = time.perf_counter()
                 send(program, port, load, material)

@@ -1,10 +1,10 @@
-"""Reads the metrics of a node each second, as Prometheus does."""
+"""Reads the metrics of a node each second, as Prometheus does, or its page."""
 
 import threading
 import time
 import tomllib
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,8 +15,8 @@ START_SECONDS = 60.0
 
 
 @contextmanager
-def scraping(config: Path) -> Iterator[None]:
-    """Read the metrics of a node for as long as a block runs; it begins when they are there.
+def scraping(config: Path, paths: Sequence[str] = ("/metrics",)) -> Iterator[None]:
+    """Read paths of a node for as long as a block runs; it begins when they are there.
 
     Parameters
     ----------
@@ -24,12 +24,14 @@ def scraping(config: Path) -> Iterator[None]:
         The configuration of the node, with the port of its page.
     """
     port = tomllib.loads(config.read_text("utf-8"))["web"]["port"]
-    address = f"http://127.0.0.1:{port}/metrics"
-    _wait(address)
+    addresses = [f"http://127.0.0.1:{port}{path}" for path in paths]
+    for address in addresses:
+        _wait(address)
 
     def read(stop: threading.Event) -> None:
         while not stop.wait(SECONDS):
-            _read(address)
+            for address in addresses:
+                _read(address)
 
     with beside(read):
         yield
@@ -50,4 +52,4 @@ def _wait(address: str) -> None:
 
 def _read(address: str) -> None:
     with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310 - our own
-        assert b"pacs_ai_store_answers_total" in answer.read()
+        assert b"pacs" in answer.read()
