@@ -50,7 +50,8 @@ def rows_of(session: Session, study: Study) -> dict[str, Rows]:
         "feedback": said,
         "ledger": _lines(session, study.id),
     }
-    keys = [("study", str(study.id)), *(("job", one) for one in ids)]
+    keys = [("study", str(study.id)), ("document", str(study.id))]
+    keys += [("job", one) for one in ids]
     keys += [("delivery", str(row["id"])) for row in deliveries]
     keys += [("feedback", str(row["id"])) for row in said]
     of_these = [

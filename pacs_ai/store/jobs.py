@@ -134,14 +134,14 @@ def succeed(
     lease: Lease,
     made: Sequence[StoredResult],
     summary: str,
-    findings: Sequence[Mapping[str, str]] = (),
     fault: tuple[str, str] = ("", ""),
+    findings: Sequence[Mapping[str, str]] = (),
 ) -> list[str]:
     """Move RUNNING → SUCCEEDED, with the results' rows and their deliveries.
 
     A result of an earlier revision that came out the same keeps its row, and goes only to
-    destinations that have not got it. ``findings`` are those of `Job`; ``fault`` is code and text
-    of what could not be made.
+    destinations that have not got it. ``fault`` is code and text of what could not be made,
+    ``findings`` are those of `Job`.
 
     Returns
     -------

@@ -9,7 +9,7 @@ from pacs_ai.flow.audit import note
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.expire import held_studies
 from pacs_ai.flow.operate.find import find_study, missing
-from pacs_ai.store import corrections, overview, repeats, results, sending, studies
+from pacs_ai.store import corrections, feedback, overview, repeats, results, sending, studies
 from pacs_ai.store.overview import StudyLine
 from pacs_ai.store.records import (
     ChoiceRecord,
@@ -26,6 +26,8 @@ from pacs_ai.store.schema import Event
 from pacs_ai.store.selection import Filter
 from pacs_ai.store.sending import DestinationSummary
 from pacs_ai.store.session import Session
+
+_ALL = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +220,10 @@ def _details(context: FlowContext, line: StudyLine) -> StudyDetails:
 
 
 def _events(session: Session, line: StudyLine) -> list[Event]:
-    """Return the audit trail of a study, its jobs and its deliveries, oldest first."""
-    keys = [("study", str(line.study.id))]
+    """Return the audit trail of a study, its jobs, deliveries and feedback, oldest first."""
+    said = feedback.listed(session, Filter(study=line.study.id, limit=_ALL))
+    keys = [("study", str(line.study.id)), ("document", str(line.study.id))]
+    keys += [("feedback", str(one.id)) for one in said]
     keys += [("job", job.id) for job in line.jobs]
     keys += [("delivery", str(delivery.id)) for delivery, _ in line.deliveries]
     trail = [event for key in keys for event in overview.events(session, *key)]

@@ -74,7 +74,7 @@ def analysed(
     lease = jobs.claim(transaction, job_id, 60)
     assert lease is not None
     made = samples.made(sop_instance_uid=uid, path=f"node/results/{uid}.dcm")
-    jobs.succeed(transaction, lease, [made], "said", findings_of(decisions))
+    jobs.succeed(transaction, lease, [made], "said", findings=findings_of(decisions))
     return Made(uid, job_id, study.id, study.study_instance_uid, model, decisions)
 
 

@@ -14,7 +14,7 @@ from pacs_ai.flow.feedback.training_labels import as_csv
 from pacs_ai.flow.operate import feedback as operate
 from pacs_ai.flow.operate.deliveries import cancel_deliveries
 from pacs_ai.flow.operate.feedback import FeedbackRecord
-from pacs_ai.flow.operate.studies import delete_study
+from pacs_ai.flow.operate.studies import delete_study, show_study
 from pacs_ai.statistics.wilson import wilson
 from pacs_ai.store.evidence_rows import rows_of
 from pacs_ai.store.schema import Job, Study
@@ -215,8 +215,11 @@ def test_the_evidence_of_a_study_has_its_feedback(context: FlowContext, made: Ma
     with context.database.read() as session:
         found = rows_of(session, session.get_one(Study, made.study))
     assert [row["sop_instance_uid"] for row in found["feedback"]] == [made.uid]
-    assert [row["note"] for row in found["events"] if row["entity"] == "feedback"] == [
-        f"result {made.uid}, by api"
+    note = f"result {made.uid}, by api"
+    assert [row["note"] for row in found["events"] if row["entity"] == "feedback"] == [note]
+    trail = show_study(context, str(made.study)).events
+    assert [(one.to_state, one.note) for one in trail if one.entity == "feedback"] == [
+        ("ACCEPT", note)
     ]
 
 
