@@ -73,6 +73,7 @@ bench: $(DEV) ## Measure, side by side with others; judges nothing, renews docs/
 	$(PY) -m tests.bench.paired --write
 	$(PY) -m tests.bench.busy --write
 	$(PY) -m tests.bench.latency --write
+	$(PY) -m tests.bench.shadow --write
 	$(PY) -m tests.bench.site --write
 	$(PY) -m tests.bench.runtimes --write
 	$(PY) -m tests.bench.decoding --write

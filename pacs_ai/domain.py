@@ -107,6 +107,7 @@ class TaskKind(StrEnum):
     DELIVER = "deliver"
     COMMIT = "commit"
     WITHDRAW = "withdraw"
+    SHADOW = "shadow"
 
 
 @dataclass(frozen=True, slots=True)

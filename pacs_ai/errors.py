@@ -12,12 +12,12 @@
     │                 ├─ AssociationRejected  ├─ AssociationAborted  ├─ ContextRejected
     │                 └─ StoreRefused
     ├─ ModelError     ├─ BundleInvalid  └─ PrecisionRefused
-    │                 ├─ BundleChanged  ├─ RuntimeFailed  ├─ DeviceUnavailable
-    │                 ├─ RuntimeDiffers  ├─ ExportMismatch  └─ NotAccepted
+    │                 ├─ BundleChanged  ├─ ModelDisabled  ├─ RuntimeFailed
+    │                 ├─ DeviceUnavailable  ├─ RuntimeDiffers  ├─ ExportMismatch  └─ NotAccepted
     └─ StateError     ├─ IllegalTransition  └─ LeaseLost
 
-Every class carries a stable ``code`` (docs/operations.md lists them), the exit code of a
-command that ends with it, and whether trying again may help. Messages hold no patient data.
+Every class carries a stable ``code`` (docs/operations.md), the exit code of a command that ends
+with it, and whether trying again may help. Messages hold no patient data.
 """
 
 from typing import ClassVar
@@ -96,12 +96,8 @@ class InvalidResult(DataError):
 class StorageError(PacsAIError):
     """The spool or the database failed. Check disk, mount and permissions.
 
-    Parameters
-    ----------
-    message
-        What failed: never the data's fault, and no reason to reject a study.
-    outage
-        Whether all of the storage is out of reach, not one file; by default what the class says.
+    ``message`` is never the data's fault, and no reason to reject a study; ``outage`` says whether
+    all of the storage is out of reach, not one file.
     """
 
     code = "STORAGE"
@@ -209,10 +205,7 @@ class StoreRefused(PeerError):
     The status (PS3.4 B.2.3) says why: 0xA7xx is a lack of resources and is tried again,
     0xA9xx and 0xCxxx mean that the peer objects to the object itself.
 
-    Parameters
-    ----------
-    message, status
-        What was refused and by which peer; DIMSE status of the response.
+    ``message`` says what was refused and by which peer; ``status`` is that of the response.
     """
 
     code = "STORE_REFUSED"
@@ -248,6 +241,12 @@ class BundleChanged(ModelError):
     code = "BUNDLE_CHANGED"
     retryable = True
     outage = True
+
+
+class ModelDisabled(ModelError):
+    """A person has disabled the model. Its jobs wait until ``models activate``, or cancel them."""
+
+    code = "MODEL_DISABLED"
 
 
 class RuntimeFailed(ModelError):

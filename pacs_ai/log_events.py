@@ -92,6 +92,7 @@ SENTENCES: Mapping[str, str] = {
     "result.unreadable": "result not readable",
     "result.withdrawn": "results withdrawn",
     "runtime.replaced": "another runtime takes the place",
+    "shadow.failed": "no prediction in shadow",
     "study.analysed": "study analysed",
     "study.completed": "study complete",
     "study.conflict_expiring": "study in conflict will be removed",

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from functools import partial
 
 from pacs_ai.checks.finding import Finding, Severity, doubtful, guarded, wrong
-from pacs_ai.config import Config, FolderPeer, ModelEntry, rule_label
+from pacs_ai.config import Config, FolderPeer, ModelEntry, model_of, rule_label
 from pacs_ai.destinations.kinds import destination_of
 from pacs_ai.errors import PeerError
+from pacs_ai.flow.classifiers import load_bundles
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.installed import missing
 from pacs_ai.net.scp.listener import family_of
@@ -27,6 +28,13 @@ def models(config: Config) -> Iterator[Finding]:
         yield found
         if found.severity is Severity.OK:
             yield from _unexplained(name, entry, config)
+    if any(model_of(config.models, name) != name for name in config.models):
+        remedy = "name each section by the version that its bundle states"
+        yield guarded("versions of models", remedy, partial(_versions, config))
+
+
+def _versions(config: Config) -> Finding:
+    return Finding("versions of models", f"{len(load_bundles(config))} sections in order")
 
 
 def _unexplained(name: str, entry: ModelEntry, config: Config) -> Iterator[Finding]:

@@ -10,14 +10,13 @@ import typer
 from pacs_ai.cli.infer_study import Options, study_record
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, read_config, single
 from pacs_ai.cli.tables import Record, show_records
-from pacs_ai.config import Config, ModelEntry
+from pacs_ai.config import Config
 from pacs_ai.dicom.study_files import find_files, group_studies
 from pacs_ai.domain import ResultKind
 from pacs_ai.errors import ConfigError, DataError, InvalidResult, RuntimeFailed, StorageError
-from pacs_ai.flow.classifiers import load_classifier
+from pacs_ai.flow.classifiers import load_classifier, named_bundle
 from pacs_ai.logs import get_logger
 from pacs_ai.memory import limit_malloc
-from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.results.common.context import installation_uid, result_context
 from pacs_ai.results.content.wording import fraction
@@ -120,7 +119,7 @@ def load_model(config: Config, name: str | None) -> Classifier:
     config
         Names models, runtime and trusted keys.
     name
-        In ``[models.*]``, of a shipped bundle, or a folder; None takes the only one configured.
+        See `named_bundle`; None takes the only one configured.
 
     Raises
     ------
@@ -135,9 +134,7 @@ def load_model(config: Config, name: str | None) -> Classifier:
             raise ConfigError(f"which model? configured: {known}; choose with --model")
         name = next(iter(config.models))
     limit_malloc()
-    entry = config.models.get(name) or ModelEntry(bundle=name)
-    bundle = load_bundle(entry.bundle, entry.sha256, config.bundles.trusted_keys)
-    return load_classifier(config, bundle, os.cpu_count() or 1)
+    return load_classifier(config, named_bundle(config, name)[1], os.cpu_count() or 1)
 
 
 def _installation(config: Config) -> str:

@@ -1,16 +1,20 @@
 """``pacs-ai models``: the models that can analyse studies."""
 
+import contextlib
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from pacs_ai.cli.import_model import import_model
+from pacs_ai.cli.models_activate import activate, disable, rollback
 from pacs_ai.cli.models_change import add_model, remove_model
+from pacs_ai.cli.models_compare import compare_models
+from pacs_ai.cli.node import opened_node
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, group, read_config
 from pacs_ai.cli.tables import Record, show_records
 from pacs_ai.config import Config, ModelEntry
-from pacs_ai.errors import ModelError
+from pacs_ai.errors import ConfigError, ModelError
 from pacs_ai.flow.operate import models as operate
 from pacs_ai.flow.operate.models import ModelRecord
 from pacs_ai.model.providers import provider_of
@@ -21,11 +25,20 @@ app = group("Models: what can analyse studies.")
 app.command("import")(import_model)
 app.command("add")(add_model)
 app.command("remove")(remove_model)
+app.command("activate")(activate)
+app.command("rollback")(rollback)
+app.command("disable")(disable)
+app.command("compare")(compare_models)
 
 _COLUMNS = (
     "name",
     "model",
     "version",
+    "active",
+    "disabled",
+    "shadow",
+    "since",
+    "set_by",
     "sha256",
     "modalities",
     "classes",
@@ -42,10 +55,17 @@ _COLUMNS = (
 def list_models(
     *, as_json: AsJson = False, config: ConfigPath = None, verbose: Verbose = False
 ) -> None:
-    """List the models of the configuration, and those that are shipped."""
+    """List the models of the configuration and the shipped ones, and which versions are active."""
     settings = read_config(config, verbose=verbose)
-    records = [to_dict(record) for record in operate.list_models(settings)]
+    records = [to_dict(record) for record in _listed(settings)]
     show_records(records, _COLUMNS, as_json=as_json, nothing="no models")
+
+
+def _listed(config: Config) -> list[ModelRecord]:
+    """List models with what the database says; a node that never ran has none."""
+    with contextlib.suppress(ConfigError), opened_node(config) as node:
+        return operate.list_node_models(node)
+    return operate.list_models(config)
 
 
 @app.command()

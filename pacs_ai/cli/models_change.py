@@ -1,5 +1,6 @@
 """``pacs-ai models add`` and ``models remove``: bundles of the node, and its configuration file."""
 
+import contextlib
 import shutil
 import sys
 from pathlib import Path
@@ -8,11 +9,14 @@ from typing import Annotated
 import typer
 
 from pacs_ai.cli.options import ConfigPath, Verbose, read_config
-from pacs_ai.config import Config, find_config, load_config
+from pacs_ai.config import Config, find_config, load_config, model_of, versions_of
 from pacs_ai.config.edit import with_model, without_model
 from pacs_ai.domain import JobState
 from pacs_ai.errors import ConfigError, ModelError
 from pacs_ai.files import atomic_write
+from pacs_ai.flow.classifiers import load_bundles
+from pacs_ai.flow.operate.activation import forget_model
+from pacs_ai.flow.operate.models import list_node_models
 from pacs_ai.model.bundle import ModelBundle
 from pacs_ai.model.copying import copy_bundle
 from pacs_ai.model.verify import verify_bundle
@@ -37,16 +41,21 @@ def add_model(
 
     The configuration file gets a section [models.NAME] that pins the bundle; the rest of the file
     stays as it is. The node uses the model when a rule names it and the node has started again.
+    If there is a model of this name, the bundle becomes another version of it, [models."NAME@1.2"],
+    which `models activate` takes into use at once.
     """
     settings, file = read_config(config, verbose=verbose), _file(config)
     found = _verified(bundle, settings)
-    called = name or found.identity.name
+    called = _called(settings, name or found.identity.name, found)
     text = file.read_text(encoding="utf-8")
     copy = copy_bundle(found, models_folder(settings))
     changed = with_model(text, called, str(copy.folder), copy.manifest_sha256)
     _replace(file, changed)
     print(f"{called}: {copy.folder}")
-    print(f"name {called!r} in a rule of {file}, and start the node again", file=sys.stderr)
+    use = f"name {called!r} in a rule of {file}, and start the node again"
+    if (name or found.identity.name) in settings.models:
+        use = f"pacs-ai models activate {called} takes it into use"
+    print(use, file=sys.stderr)
 
 
 def remove_model(
@@ -72,13 +81,17 @@ def remove_model(
     settings, file = read_config(config, verbose=verbose), _file(config)
     if name not in settings.models:
         raise ConfigError(f"the configuration has no model {name!r}")
+    if others := [one for one in versions_of(settings.models, name) if one != name]:
+        raise ConfigError(f"model {name!r} has other versions, remove them first: {others}")
     rules = [rule.name for rule in settings.rules if rule.model == name]
-    waiting = _waiting(settings, name)
-    if (rules or waiting) and not force:
+    waiting, active = _waiting(settings, name), _is_active_version(settings, name)
+    if (rules or waiting or active) and not force:
         used = [f"the rule {rule!r} uses it" for rule in rules]
         used += [f"jobs that wait for it: {waiting}"] if waiting else []
+        used += ["it is the version that is active"] if active else []
         raise ConfigError(f"model {name!r}: {', '.join(used)}; --force removes it all the same")
     _replace(file, without_model(file.read_text(encoding="utf-8"), name, rules))
+    _forget(settings, name)
     folder = Path(settings.models[name].bundle)
     others = [entry.bundle for key, entry in settings.models.items() if key != name]
     ours = folder.parent == models_folder(settings) and str(folder) not in others
@@ -119,6 +132,34 @@ def _waiting(config: Config, name: str) -> int:
     except ConfigError:
         return 0
     return sum(map(len, found))
+
+
+def _called(config: Config, name: str, bundle: ModelBundle) -> str:
+    """Return the name of the section: with the version, if the model is there already."""
+    if name not in config.models:
+        return name
+    version = bundle.identity.version
+    known = [one.identity.version for one in load_bundles(config, name).values()]
+    if version in known:
+        raise ConfigError(f"the configuration has version {version} of model {name!r} already")
+    return f"{name}@{version}"
+
+
+def _is_active_version(config: Config, section: str) -> bool:
+    """Tell whether a section is the version of a model that a person has made active."""
+    if model_of(config.models, section) == section:
+        return False
+    with contextlib.suppress(ConfigError), opened_node(config, lambda _: None) as node:
+        found = list_node_models(node)
+        return any(one.name == section and (one.active or one.disabled) for one in found)
+    return False
+
+
+def _forget(config: Config, section: str) -> None:
+    """Remove what the database says of a model that the configuration has no more."""
+    if model_of(config.models, section) == section:
+        with contextlib.suppress(ConfigError), opened_node(config, lambda _: None) as node:
+            forget_model(node, section)
 
 
 def _replace(file: Path, text: str) -> None:

@@ -12,8 +12,10 @@ from pacs_ai.config.schema import (
     ModelEntry,
     Operand,
     Rule,
+    model_of,
     rule_label,
     sent_to,
+    versions_of,
 )
 
 __all__ = [
@@ -28,6 +30,8 @@ __all__ = [
     "describe",
     "find_config",
     "load_config",
+    "model_of",
     "rule_label",
     "sent_to",
+    "versions_of",
 ]

@@ -14,6 +14,8 @@ from pacs_ai.config.schema import DEFAULT_MODELS
 from pacs_ai.errors import ConfigError
 
 _HEADER = re.compile(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(#.*)?")
+_PART = re.compile(r'"([^"]*)"|\'([^\']*)\'|([^.\s"\']+)')
+"""A part of the name of a section: in quotation marks it may have dots."""
 
 
 def with_model(text: str, name: str, bundle: str, sha256: str) -> str:
@@ -78,7 +80,7 @@ def _sections(lines: list[str]) -> Iterator[tuple[list[str], int, int]]:
         end = after
         while end > first + 1 and lines[end - 1].strip()[:1] in ("", "#"):
             end -= 1
-        path = [part.strip().strip("\"'") for part in title.split(".")]
+        path = ["".join(part) for part in _PART.findall(title)]
         yield path, first, end
 
 

@@ -5,6 +5,7 @@ the defaults below. An unknown key is an error, because a misspelt limit is no l
 """
 
 import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -64,16 +65,38 @@ class Bundles(Section):
 
 
 class ModelEntry(Section):
-    """``[models.x]``: a bundle under the name that rules use."""
+    """``[models.x]``: a bundle under the name that rules use.
+
+    ``[models."x@2.0.0"]`` beside it is another version of the same model, see `versions_of`.
+    """
 
     bundle: BundleName
     """Folder of the bundle, or the name of a shipped one."""
     sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
     """Pins the weights; another file is refused."""
+    shadow: bool = False
+    """While another version is active, this one analyses after it; its results are never sent."""
 
 
 DEFAULT_MODELS = {"demo": ModelEntry(bundle="demo")}
 """The models of a configuration that names none."""
+
+
+def model_of(models: Collection[str], section: str) -> str:
+    """Return the model that a section is a version of: what is before ``@``, if that is one.
+
+    Parameters
+    ----------
+    models
+        Names of all sections, without ``models.``.
+    """
+    name = section.partition("@")[0]
+    return name if name in models else section
+
+
+def versions_of(models: Mapping[str, ModelEntry], name: str) -> dict[str, ModelEntry]:
+    """Return the sections of all versions of a model: ``[models.x]`` is the first."""
+    return {section: one for section, one in models.items() if model_of(models, section) == name}
 
 
 class Rule(Section):
@@ -136,13 +159,26 @@ class Config(Section):
             seen[rule.name] = number
         for number, rule in enumerate(self.rules, start=1):
             label = rule_label(number, rule)
-            if rule.model not in self.models:
-                known = ", ".join(sorted(self.models)) or "none"
+            if rule.model not in self.models or model_of(self.models, rule.model) != rule.model:
+                names = {model_of(self.models, section) for section in self.models}
+                known = ", ".join(sorted(names)) or "none"
                 raise ValueError(f"{label}: no model {rule.model!r} (known: {known})")
             for peer in rule.send_to:
                 if peer not in self.peers:
                     known = ", ".join(sorted(self.peers)) or "none"
                     raise ValueError(f"{label}: no peer {peer!r} (known: {known})")
+        return self
+
+    @model_validator(mode="after")
+    def _shadows(self) -> Self:
+        """Refuse a shadow of nothing."""
+        for section, entry in self.models.items():
+            name = model_of(self.models, section)
+            if entry.shadow and len(versions_of(self.models, name)) == 1:
+                raise ValueError(
+                    f"models.{section}: shadow = true is for one of several versions of a model:"
+                    f' name it [models."MODEL@VERSION"], beside [models.MODEL]'
+                )
         return self
 
     @model_validator(mode="after")

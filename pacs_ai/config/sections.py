@@ -136,6 +136,8 @@ class Storage(Section):
     """Days after the last activity until a finished study's files are removed."""
     keep_aside_days: float = Field(30, ge=0)
     """Days until what waits for a person is removed: files set aside, studies in CONFLICT."""
+    shadow_days: float = Field(90, ge=0)
+    """Days for which predictions in shadow and of comparisons are kept."""
     durability: Literal["full", "relaxed"] = "full"
     """``full`` answers a C-STORE after fsync; ``relaxed`` trusts the operating system."""
     on_conflict: Literal["reject", "keep_both"] = "reject"

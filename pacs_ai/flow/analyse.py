@@ -5,27 +5,21 @@ workers do one job, because one of them was only suspended, exactly one has an e
 """
 
 import contextlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, MutableMapping, Sequence
 from functools import partial
 
 from pacs_ai.analysis.predict import PredictedStudy
 from pacs_ai.analysis.study import Analysis, analyse_study
 from pacs_ai.clock import heartbeat
 from pacs_ai.domain import JobId, StudyId, TaskKind
-from pacs_ai.errors import (
-    BundleChanged,
-    DataError,
-    LeaseLost,
-    ModelError,
-    PacsAIError,
-    RuntimeFailed,
-    StorageError,
-)
+from pacs_ai.errors import DataError, LeaseLost, PacsAIError, RuntimeFailed, StorageError
 from pacs_ai.flow import retry
+from pacs_ai.flow.classifiers import classifier_of
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.integrity import check_instances, is_outage
 from pacs_ai.flow.loop_guard import OWN_RESULT
 from pacs_ai.flow.record_outcome import record_outcome
+from pacs_ai.flow.shadow import plan_shadows
 from pacs_ai.flow.sources import sources_of
 from pacs_ai.flow.store_results import (
     SpoolWriter,
@@ -46,7 +40,7 @@ _log = get_logger()
 
 def analyse(
     context: FlowContext,
-    classifiers: Mapping[str, Classifier],
+    classifiers: MutableMapping[str, Classifier],
     job_id: JobId,
     changed: Collection[str] = (),
 ) -> None:
@@ -55,10 +49,11 @@ def analyse(
     Parameters
     ----------
     classifiers
-        The loaded models by the names that rules use. The job's row says from its claim on which
-        of them it is that runs, whatever bundle the job was made for.
+        The loaded models by the names of their sections. The job's row says from its claim on
+        which of them it is that runs, whatever bundle the job was made for.
     changed
-        Names of models that may not run, as their files are not those that the node began with.
+        Names of sections whose models may not run, as their files are not those that the node began
+        with.
     """
     identities = {name: one.identity for name, one in classifiers.items() if name not in changed}
     seconds = context.config.engine.lease_seconds
@@ -109,7 +104,7 @@ def _postpone_or_fail(context: FlowContext, lease: jobs.Lease, error: PacsAIErro
 
 def _perform(
     context: FlowContext,
-    classifiers: Mapping[str, Classifier],
+    classifiers: MutableMapping[str, Classifier],
     lease: jobs.Lease,
     changed: Collection[str],
 ) -> None:
@@ -118,7 +113,7 @@ def _perform(
         study = session.get_one(Study, job.study_id)
         rows = instances.of_revision(session, StudyId(study.id), job.revision)
         named = identities.foreign(session, study)
-    classifier = _chosen(classifiers, job.model_name, changed)
+    classifier = classifier_of(context, classifiers, job, changed)
     check_instances(context.spool, [row for row in rows if row.unusable_reason != OWN_RESULT])
     rules = [rule for rule in context.config.rules if rule.name in job.rules]
     analysis = analyse_study(
@@ -134,7 +129,14 @@ def _perform(
         *addressed(context, analysis.results.made, rules),
         *addressed(context, analysis.refusals.made, asking_for_refusals(rules)),
     ]
-    _finish(context, lease, made, _end(analysis), analysis.predicted)
+
+    def keep(transaction: Transaction) -> None:
+        if (predicted := analysis.predicted) is not None:
+            measured = predicted.measured
+            observations.add(transaction, lease.job_id, measured.modality, measured.values)
+            plan_shadows(context, transaction, classifiers, job, predicted.prediction)
+
+    _finish(context, lease, made, _end(analysis), keep)
     if analysis.error is None:
         _log.info(
             "study analysed",
@@ -143,19 +145,6 @@ def _perform(
             images=analysis.images,
             seconds=round((context.now() - (job.started_at or job.created_at)).total_seconds(), 3),
         )
-
-
-def _chosen(
-    classifiers: Mapping[str, Classifier], name: str, changed: Collection[str]
-) -> Classifier:
-    if name in changed:
-        raise BundleChanged(
-            f"the files of model {name!r} were replaced while the node runs: start it again to use "
-            "them, or put the old ones back"
-        )
-    if name not in classifiers:
-        raise ModelError(f"the configuration has no model {name!r} any more")
-    return classifiers[name]
 
 
 def _end(analysis: Analysis[StoredResult]) -> Callable[..., list[str]]:
@@ -212,7 +201,7 @@ def _finish(
     lease: jobs.Lease,
     made: Sequence[StoredResult],
     end: Callable[..., list[str]],
-    predicted: PredictedStudy | None,
+    keep: Callable[[Transaction], None],
 ) -> None:
     """Flush the files of results, and commit results, deliveries and their tasks together.
 
@@ -222,17 +211,15 @@ def _finish(
     ----------
     end
         The arrow of the job's state machine; gives the destinations that have something to get.
-    predicted
-        The prediction, if there is one: what was measured is kept with it.
+    keep
+        Keeps what else is known of the prediction.
     """
 
     def write(transaction: Transaction) -> None:
         for destination in end(transaction, lease, made=made):
             key = pair_key(lease.job_id, destination)
             context.engine.enqueue(transaction, TaskKind.DELIVER, key)
-        if predicted is not None:
-            measured = predicted.measured
-            observations.add(transaction, lease.job_id, measured.modality, measured.values)
+        keep(transaction)
 
     fresh = [result.path for result in made if result.fresh]
     try:

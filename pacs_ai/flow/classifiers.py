@@ -1,12 +1,83 @@
-"""Load a model with the runtime that the configuration chooses."""
+"""The models of a process: load them with the runtime of the configuration, and find a job's."""
 
-from pacs_ai.config import Config
+from collections.abc import Collection, MutableMapping
+
+from pacs_ai.config import Config, model_of, versions_of
+from pacs_ai.errors import BundleChanged, ConfigError, ModelError
+from pacs_ai.flow.context import FlowContext
 from pacs_ai.logs import get_logger
-from pacs_ai.model.bundle import ModelBundle
+from pacs_ai.model.bundle import ModelBundle, load_bundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.model.providers import provider_of
+from pacs_ai.store import active_models
+from pacs_ai.store.active_models import ActiveModel
+from pacs_ai.store.schema import Job
 
 _log = get_logger()
+
+
+def load_bundles(config: Config, model: str | None = None) -> dict[str, ModelBundle]:
+    """Load the bundles of the configuration, by the names of their sections.
+
+    Parameters
+    ----------
+    model
+        Only the versions of this model.
+
+    Raises
+    ------
+    BundleInvalid
+        As `load_bundle`.
+    ConfigError
+        If a section names another version than its bundle, or two sections the same one.
+    """
+    entries = config.models if model is None else versions_of(config.models, model)
+    keys = config.bundles.trusted_keys
+    bundles = {
+        section: load_bundle(one.bundle, one.sha256, keys) for section, one in entries.items()
+    }
+    for section, bundle in bundles.items():
+        name, _, version = section.partition("@")
+        if not version or name not in config.models:
+            continue
+        found = bundle.identity.version
+        if version != found:
+            raise ConfigError(f'models."{section}": its bundle is version {found}')
+        if found == bundles[name].identity.version:
+            raise ConfigError(f'models."{section}": models.{name} is the same version')
+    return bundles
+
+
+def named_bundle(config: Config, reference: str) -> tuple[str, ModelBundle]:
+    """Load the bundle that a person names.
+
+    Parameters
+    ----------
+    reference
+        ``NAME@VERSION`` or a section of the configuration, a shipped bundle, or a folder.
+
+    Returns
+    -------
+    model
+        The model of the configuration that it is a version of, or "".
+    bundle
+        The bundle.
+
+    Raises
+    ------
+    BundleInvalid
+        If there is no such bundle, or it is not in order.
+    """
+    keys = config.bundles.trusted_keys
+    if entry := config.models.get(reference):
+        name = model_of(config.models, reference)
+        return name, load_bundle(entry.bundle, entry.sha256, keys)
+    name, _, version = reference.partition("@")
+    if version and name in config.models:
+        for bundle in load_bundles(config, name).values():
+            if bundle.identity.version == version:
+                return name, bundle
+    return "", load_bundle(reference, None, keys)
 
 
 def load_classifier(config: Config, bundle: ModelBundle, threads: int) -> Classifier:
@@ -29,3 +100,58 @@ def load_classifier(config: Config, bundle: ModelBundle, threads: int) -> Classi
     if reason := classifier.computed_by.instead_of:
         _log.error("another runtime takes the place", model=bundle.identity.name, reason=reason)
     return classifier
+
+
+def classifier_of(
+    context: FlowContext,
+    classifiers: MutableMapping[str, Classifier],
+    job: Job,
+    changed: Collection[str],
+) -> Classifier:
+    """Return what the row of a running job names.
+
+    Parameters
+    ----------
+    classifiers
+        The loaded models, by the names of their sections. A version that was made active and is not
+        among them, because the node began before it was added, is loaded and added.
+    changed
+        Names of sections whose files are not those that the node began with.
+
+    Raises
+    ------
+    BundleChanged
+        If the files of the bundle are not there, or not those that the row names.
+    ModelError
+        If the configuration has no such model.
+    """
+    for section, one in classifiers.items():
+        if section not in changed and one.identity.manifest_sha256 == job.manifest_sha256:
+            return one
+    with context.database.read() as session:
+        active = active_models.find(session, job.model_name)
+    if active is not None and active.manifest_sha256 == job.manifest_sha256:
+        loaded = _load_active(context.config, active, classifiers)
+        classifiers[f"{active.model_name}@{active.version}"] = loaded
+        return loaded
+    if job.model_name in changed or active is not None:
+        raise BundleChanged(
+            f"the files of model {job.model_name!r} were replaced while the node runs: start it "
+            "again to use them, or put the old ones back"
+        )
+    raise ModelError(f"the configuration has no model {job.model_name!r} any more")
+
+
+def _load_active(
+    config: Config, active: ActiveModel, loaded: MutableMapping[str, Classifier]
+) -> Classifier:
+    threads = max((one.threads for one in loaded.values()), default=1)
+    try:
+        keys = config.bundles.trusted_keys
+        bundle = load_bundle(active.bundle, active.manifest_sha256, keys)
+        return load_classifier(config, bundle, threads)
+    except ModelError as error:
+        raise BundleChanged(
+            f"version {active.version} of model {active.model_name!r} is active, and cannot be"
+            f" loaded: {error.message}"
+        ) from error

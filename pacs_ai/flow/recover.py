@@ -16,12 +16,14 @@ from pacs_ai.flow.deliver import release
 from pacs_ai.flow.identify import identify
 from pacs_ai.flow.receive import Origin, adopt
 from pacs_ai.flow.remove import left_over, remove_files
+from pacs_ai.flow.shadow import has_shadows
 from pacs_ai.logs import get_logger
 from pacs_ai.store import (
     commitments,
     deliveries,
     instances,
     jobs,
+    kept_predictions,
     leases,
     results,
     studies,
@@ -232,6 +234,8 @@ def _give_tasks(context: FlowContext, transaction: Transaction) -> None:
         TaskKind.DELIVER: [pair_key(*pair) for pair in deliveries.pending(transaction)],
         TaskKind.WITHDRAW: withdrawals.studies_that_owe(transaction, told),
     }
+    if has_shadows(context):
+        wanted[TaskKind.SHADOW] = kept_predictions.ready(transaction)
     for kind, keys in wanted.items():
         if keys:
             existing = context.engine.existing(transaction, kind)

@@ -6,7 +6,7 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.evidence.keep import keep_evidence
 from pacs_ai.flow.remove import remove_files
 from pacs_ai.logs import get_logger, study_ref
-from pacs_ai.store import studies
+from pacs_ai.store import kept_predictions, studies
 
 _log = get_logger()
 
@@ -48,3 +48,10 @@ def retain(context: FlowContext, today: datetime | None = None) -> int:
         purged += 1
         _log.info("study purged", study=study_ref(study.study_instance_uid), files=len(paths))
     return purged
+
+
+def expire_predictions(context: FlowContext, today: datetime) -> None:
+    """Remove predictions in shadow and of replays that are older than ``storage.shadow_days``."""
+    before = today - timedelta(days=context.config.storage.shadow_days)
+    with context.write(durable=False) as transaction:
+        kept_predictions.expire(transaction, before)

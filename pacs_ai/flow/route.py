@@ -13,7 +13,7 @@ from pacs_ai.flow.integrity import check_instances
 from pacs_ai.flow.loop_guard import NOT_ANALYSED, OWN_RESULT, stays_passive
 from pacs_ai.flow.rule_matching import SENDER_KEYS, Facts, matches_any_way
 from pacs_ai.logs import get_logger, study_ref
-from pacs_ai.store import identities, instances, jobs, repeats, studies
+from pacs_ai.store import active_models, identities, instances, jobs, repeats, studies
 from pacs_ai.store.schema import Instance, Study
 
 _log = get_logger()
@@ -25,7 +25,7 @@ def route(context: FlowContext, models: Mapping[str, ModelIdentity], key: str) -
     Parameters
     ----------
     models
-        The loaded models by the names that rules use.
+        The models of the configuration, by the names that rules use; another version may be active.
     key
         The study's row id and revision.
 
@@ -57,9 +57,10 @@ def route(context: FlowContext, models: Mapping[str, ModelIdentity], key: str) -
         if not routed:
             return
         for model, rules in by_model.items():
-            if repeats.carry_over(transaction, study, rules, model, models[model]):
+            runs = active_models.find(transaction, model) or models[model]
+            if repeats.carry_over(transaction, study, rules, model, runs):
                 continue
-            job_id = jobs.create(transaction, study, rules, model, models[model])
+            job_id = jobs.create(transaction, study, rules, model, runs)
             if job_id is not None:
                 context.engine.enqueue(transaction, TaskKind.ANALYSE, job_id)
     _log.info(

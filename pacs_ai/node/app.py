@@ -7,13 +7,14 @@ from pacs_ai.clock import Clock
 from pacs_ai.config import Config
 from pacs_ai.domain import TaskKind
 from pacs_ai.flow.arrivals import Arrivals
+from pacs_ai.flow.classifiers import load_bundles
 from pacs_ai.flow.commitment_scu import commit
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.deliver import deliver
 from pacs_ai.flow.route import route
 from pacs_ai.flow.rule_check import check_rules
 from pacs_ai.flow.traffic import TrafficMeter
-from pacs_ai.model.bundle import ModelBundle, load_bundle
+from pacs_ai.model.bundle import ModelBundle
 from pacs_ai.node.wiring import node_context
 
 LIGHT_TASKS = (
@@ -69,9 +70,6 @@ def build_app(config: Config, *, clock: Clock | None = None, owner: str | None =
         If a rule, a model or the database does not fit, or the spool belongs to another database.
     """
     check_rules(config)
-    bundles = {
-        name: load_bundle(entry.bundle, entry.sha256, config.bundles.trusted_keys)
-        for name, entry in config.models.items()
-    }
+    bundles = load_bundles(config)
     context = node_context(config, clock=clock, owner=owner)
     return App(context, bundles, Arrivals(), TrafficMeter(context.spool, "daemon"))

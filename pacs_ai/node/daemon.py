@@ -24,7 +24,8 @@ from pacs_ai.flow.expire import Expiry
 from pacs_ai.flow.feedback.documents import FeedbackDocuments
 from pacs_ai.flow.feedback.keep import forget_feedback
 from pacs_ai.flow.recover import LeaseWatch, restart, sweep, take_back_from, take_over
-from pacs_ai.flow.retain import retain
+from pacs_ai.flow.retain import expire_predictions, retain
+from pacs_ai.flow.shadow import has_shadows
 from pacs_ai.flow.watch_drift import DriftWatch
 from pacs_ai.logs import get_logger
 from pacs_ai.net.scp.server import DRAIN_SECONDS, StorageServer
@@ -35,7 +36,7 @@ from pacs_ai.node.receiver import storage_server
 from pacs_ai.node.receiver_pool import ReceiverPool
 from pacs_ai.node.schedule import Schedule
 from pacs_ai.node.web_process import WebProcess
-from pacs_ai.node.worker_pool import WorkerPool
+from pacs_ai.node.worker_pool import SHADOW, WorkerPool
 from pacs_ai.store.leases import Blame
 
 _SUPERVISE_SECONDS = CHECK_SECONDS
@@ -86,6 +87,8 @@ class Daemon:
         self._sealer = Sealer(app.context, app.context.spool.node)
         self._forwarder = Forwarder(app.context)
         self._workers = WorkerPool(app, workers) if workers else None
+        shadows = workers and has_shadows(app.context)
+        self._shadows = WorkerPool(app, 1, SHADOW) if shadows else None
         self._server = _listener(app) if listening else None
         self._web = WebProcess(app) if listening and app.context.config.web.enabled else None
 
@@ -123,6 +126,8 @@ class Daemon:
             self._server.start()
         if self._workers is not None:
             self._workers.start()
+            if self._shadows is not None:
+                self._shadows.start()
             threading.Thread(
                 target=context.engine.listen, args=(self._stop,), name="listen", daemon=True
             ).start()
@@ -152,7 +157,7 @@ class Daemon:
         self._stop.set()
         context.stopping.set()
         self._schedule.close()
-        pools = (self._workers, self._receivers, self._web)
+        pools = (self._workers, self._shadows, self._receivers, self._web)
         children = [one for one in pools if one is not None]
         for one in children:
             one.begin_stop()
@@ -166,7 +171,8 @@ class Daemon:
             self._receivers.stop(deadline)
         if self._web is not None:
             self._web.stop(deadline)
-        owners = [context.owner, *(self._workers.stop(deadline) if self._workers else ())]
+        working = [pool for pool in (self._workers, self._shadows) if pool is not None]
+        owners = [context.owner, *(owner for pool in working for owner in pool.stop(deadline))]
         try:
             take_back_from(context, owners, Blame.NOBODY, busy_seconds=_LAST_WRITE_SECONDS)
         except StorageError as error:
@@ -207,6 +213,7 @@ class Daemon:
         prune(self._app.context, date.now())
         expire_evidence(self._app.context, date.now())
         forget_feedback(self._app.context, date.now())
+        expire_predictions(self._app.context, date.now())
 
     def _audit(self) -> None:
         self._sealer.sweep()
@@ -236,6 +243,8 @@ class Daemon:
             bundles = self._app.bundles.values()
             references = {bundle.manifest_sha256: bundle.reference for bundle in bundles}
             self._schedule.every(_DRIFT_SECONDS, "drift", DriftWatch(context, references).sweep)
+        if self._shadows is not None:
+            self._schedule.every(_SUPERVISE_SECONDS, "shadows", self._shadows.supervise)
         if self._receivers is not None:
             self._schedule.every(_SUPERVISE_SECONDS, "receivers", self._receivers.supervise)
         if self._web is not None:

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from pacs_ai.errors import PacsAIError
+from pacs_ai.flow.classifiers import load_bundles
 from pacs_ai.logs import get_logger
-from pacs_ai.model.bundle import load_bundle
 from pacs_ai.node import child_process
 from pacs_ai.node.forks import DESCRIPTORS, READY
 from pacs_ai.node.worker import load_models, work
@@ -28,11 +28,7 @@ def main() -> int:
     child = child_process.read_message()
     control = socket.socket(fileno=child.settings["control"])
     try:
-        bundles = {
-            name: load_bundle(entry.bundle, entry.sha256)
-            for name, entry in child.config.models.items()
-        }
-        models = load_models(child.config, bundles, threads=1)
+        models = load_models(child.config, load_bundles(child.config), threads=1)
     except PacsAIError as error:
         _log.error("worker cannot start", error=error.code, reason=error.message)
         return error.exit_code

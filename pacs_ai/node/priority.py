@@ -2,7 +2,12 @@
 
 import contextlib
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 WORKER_NICENESS = 5
 """A worker that competes with a receiver gets a third of the receiver's processor time."""
@@ -24,3 +29,18 @@ def give_way(niceness: int) -> None:
             os.setpriority(os.PRIO_PROCESS, thread, niceness)
     with contextlib.suppress(OSError):
         Path("/proc/self/autogroup").write_text(str(niceness), "ascii")
+
+
+def run_idle(call: Callable[[], T]) -> T:
+    """Call a function in a thread that has the processor only while no other wants it.
+
+    The threads and processes that it starts inherit this. Other threads of the process keep their
+    priority: a transaction that waits for the processor would hold up all others that write.
+    """
+    with ThreadPoolExecutor(1, initializer=_become_idle) as thread:
+        return thread.submit(call).result()
+
+
+def _become_idle() -> None:
+    with contextlib.suppress(OSError, AttributeError):  # other systems have no such policy
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))

@@ -36,9 +36,9 @@ class Worker:
     app
         The node.
     classifiers
-        The loaded models by the names that rules use.
+        The loaded models by the names of their sections.
     began_with
-        Manifest hashes at the start of the node, by model name. A bundle that was replaced since
+        Manifest hashes at the start of the node, by section. A bundle that was replaced since
         then does not run: nothing has checked it, and other workers still have the old one.
     """
 
@@ -49,7 +49,7 @@ class Worker:
         began_with: Mapping[str, str] | None = None,
     ) -> None:
         self._context = app.context
-        self._classifiers = classifiers
+        self._classifiers = dict(classifiers)
         began_with = began_with or {}
         self._changed = {
             name

@@ -6,8 +6,11 @@ Workers analyse (`pacs_ai.node.worker`). A worker that crashes does not affect t
 import os
 import threading
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
+from pacs_ai.domain import TaskKind
 from pacs_ai.errors import StorageError
 from pacs_ai.flow.recover import take_back_from
 from pacs_ai.logs import get_logger
@@ -17,6 +20,19 @@ from pacs_ai.node.forks import ForkServer, shares_models
 from pacs_ai.store import leases
 
 _log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the workers of a pool are called and do, and the module that they run."""
+
+    name: str
+    module: str
+    kinds: Sequence[TaskKind]
+
+
+LIVE = Work("worker", "pacs_ai.node.worker", HEAVY_TASKS)
+SHADOW = Work("shadow", "pacs_ai.node.shadow_worker", (TaskKind.SHADOW,))
 
 
 class WorkerPool:
@@ -29,10 +45,13 @@ class WorkerPool:
     size
         How many processes. ``auto`` begins with one, with all threads. Meanwhile it is measured
         whether as many as there are cores, with a thread each, do more; then they take its place.
+    work
+        What they do.
     """
 
-    def __init__(self, app: App, size: int | Literal["auto"]) -> None:
+    def __init__(self, app: App, size: int | Literal["auto"], work: Work = LIVE) -> None:
         self._app = app
+        self._work = work
         self._size = 1 if size == "auto" else size
         self._retired: set[str] = set()
         self._overdue: set[str] = set()
@@ -114,7 +133,7 @@ class WorkerPool:
 
     def _fill(self) -> None:
         """Start the workers that are missing, as soon as they can start."""
-        launch = child_process.module("pacs_ai.node.worker")
+        launch = child_process.module(self._work.module)
         ready = self._server is not None and self._server.ready()
         if self._choosing and (ready or self._server is None):
             self._choose()
@@ -145,8 +164,8 @@ class WorkerPool:
         return child_process.start(
             self._app,
             launch,
-            f"worker-{self._started}",
-            kinds=HEAVY_TASKS,
+            f"{self._work.name}-{self._started}",
+            kinds=self._work.kinds,
             of=self._size,
             bundles={name: one.manifest_sha256 for name, one in self._app.bundles.items()},
         )

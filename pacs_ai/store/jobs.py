@@ -8,16 +8,10 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from pacs_ai.domain import (
-    DeliveryState,
-    JobId,
-    JobState,
-    ModelIdentity,
-    ResultKind,
-    StudyState,
-)
-from pacs_ai.errors import LeaseLost
-from pacs_ai.store import results
+from pacs_ai.domain import DeliveryState, JobId, JobState, ResultKind, StudyState
+from pacs_ai.errors import LeaseLost, ModelDisabled
+from pacs_ai.store import active_models, results
+from pacs_ai.store.active_models import ActiveModel, ModelState, Stamp
 from pacs_ai.store.due import is_due
 from pacs_ai.store.modelrecord import NOTHING_LOADED, recorded_model
 from pacs_ai.store.results import StoredResult
@@ -39,7 +33,7 @@ def create(
     study: Study,
     rules: Sequence[str],
     model_name: str,
-    model: ModelIdentity,
+    model: Stamp,
 ) -> JobId | None:
     """Queue one model for one study revision; None if that job exists already.
 
@@ -81,24 +75,32 @@ def claim(
     transaction: Transaction,
     job_id: JobId,
     lease_seconds: float,
-    runs: Mapping[str, ModelIdentity] = NOTHING_LOADED,
+    runs: Mapping[str, Stamp] = NOTHING_LOADED,
 ) -> Lease | None:
     """Move QUEUED → RUNNING under a lease; None if the job is not waiting for a worker.
+
+    The job gets the version of its model that is active now. If it is disabled, the job waits.
 
     Parameters
     ----------
     runs
-        What runs under the name of each model. The row says so from now on: if the bundle was
-        replaced since the job was made, the audit trail tells from what to what.
+        What runs under the name of each model for which no version was made active. The row says
+        what runs from now on: if that is not what the job was made for, the audit trail tells from
+        what to what.
     """
     job = transaction.get(Job, job_id)
     if job is None or job.state != JobState.QUEUED:
         return None
     study = transaction.get_one(Study, job.study_id)
-    held = study.state == StudyState.CONFLICT or job.correction != study.correction
+    if study.state == StudyState.CONFLICT or job.correction != study.correction:
+        return None
+    active = active_models.find(transaction, job.model_name)
+    if active is not None and active.state == ModelState.DISABLED:
+        _hold(transaction, job, active)
+        return None
     attempt = job.attempt + 1
-    note, model = recorded_model(job, runs.get(job.model_name))
-    if held or not move(
+    note, model = recorded_model(job, active or runs.get(job.model_name))
+    if not move(
         transaction,
         Job,
         job_id,
@@ -116,6 +118,22 @@ def claim(
     ):
         return None
     return Lease(job_id, attempt)
+
+
+def _hold(transaction: Transaction, job: Job, active: ActiveModel) -> None:
+    """Move QUEUED → WAITING, until somebody makes a version of the model active."""
+    text = f"model {job.model_name!r} is disabled, by {active.set_by}: pacs-ai models activate"
+    move(
+        transaction,
+        Job,
+        job.id,
+        (JobState.QUEUED, JobState.WAITING),
+        fence={"attempt": job.attempt},
+        note=text,
+        error_code=ModelDisabled.code,
+        error_text=text,
+        due_at=None,
+    )
 
 
 def renew(transaction: Transaction, lease: Lease, lease_seconds: float) -> bool:
@@ -252,16 +270,20 @@ def wake_due(transaction: Transaction, *, longest: timedelta) -> None:
     _wake(transaction, is_due(Job.due_at, transaction.now, longest))
 
 
-def wake_for(transaction: Transaction, code: str) -> None:
-    """Move WAITING → QUEUED for jobs whose reason to wait is over."""
-    _wake(transaction, Job.error_code == code)
+def wake_for(transaction: Transaction, code: str, model_name: str | None = None) -> list[JobId]:
+    """Move WAITING → QUEUED for jobs, of one model or of all, whose reason to wait is over."""
+    of_model = sa.true() if model_name is None else Job.model_name == model_name
+    return _wake(transaction, sa.and_(Job.error_code == code, of_model))
 
 
-def _wake(transaction: Transaction, which: sa.ColumnElement[bool]) -> None:
+def _wake(transaction: Transaction, which: sa.ColumnElement[bool]) -> list[JobId]:
     query = sa.select(Job.id).where(Job.state == JobState.WAITING, which)
-    for job_id in transaction.scalars(query).all():
-        arrow = (JobState.WAITING, JobState.QUEUED)
-        move(transaction, Job, job_id, arrow, due_at=None)
+    arrow = (JobState.WAITING, JobState.QUEUED)
+    return [
+        JobId(job_id)
+        for job_id in transaction.scalars(query).all()
+        if move(transaction, Job, job_id, arrow, due_at=None)
+    ]
 
 
 def queued(session: Session) -> Sequence[str]:

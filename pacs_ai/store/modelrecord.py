@@ -1,14 +1,14 @@
-"""The model in a job's row: always the one that runs, also if the bundle was replaced."""
+"""The model in a job's row: always the one that runs, also if that is another than before."""
 
 from collections.abc import Mapping
 
-from pacs_ai.domain import ModelIdentity
+from pacs_ai.store.active_models import Stamp
 from pacs_ai.store.schema import Job
 
-NOTHING_LOADED: Mapping[str, ModelIdentity] = {}
+NOTHING_LOADED: Mapping[str, Stamp] = {}
 
 
-def recorded_model(job: Job, model: ModelIdentity | None) -> tuple[str, dict[str, object]]:
+def recorded_model(job: Job, model: Stamp | None) -> tuple[str, dict[str, object]]:
     """Say what model runs instead of the one that a job was made for, and what its row gets."""
     if model is None:
         return "", {}
@@ -20,8 +20,8 @@ def recorded_model(job: Job, model: ModelIdentity | None) -> tuple[str, dict[str
     if made_for == runs or (made_for[:2] == runs[:2] and not job.manifest_sha256):
         return "", values
     return (
-        f"the bundle was replaced: made for version {job.model_version} "
-        f"({_short(made_for)}), runs version {model.version} ({_short(runs)})"
+        "the bundle was replaced, or another version is active: made for version "
+        f"{job.model_version} ({_short(made_for)}), runs version {model.version} ({_short(runs)})"
     ), values
 
 

@@ -7,7 +7,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from pacs_ai.domain import JobState, ModelIdentity, StudyId
+from pacs_ai.domain import JobState, StudyId
+from pacs_ai.store.active_models import Stamp
 from pacs_ai.store.identities import Sender
 from pacs_ai.store.schema import Instance, Job, Repeat, Study
 from pacs_ai.store.session import Transaction
@@ -57,7 +58,7 @@ def carry_over(
     study: Study,
     rules: Sequence[str],
     model_name: str,
-    model: ModelIdentity,
+    model: Stamp,
 ) -> bool:
     """Let a job of an earlier revision be this revision's, if it would do nothing new.
 

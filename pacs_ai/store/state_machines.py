@@ -16,7 +16,7 @@ STUDY_TRANSITIONS: Mapping[StudyState, frozenset[StudyState]] = {
 }
 
 JOB_TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
-    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED}),
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.WAITING, JobState.CANCELLED}),
     JobState.RUNNING: frozenset(
         {
             JobState.SUCCEEDED,

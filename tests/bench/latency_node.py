@@ -47,6 +47,7 @@ class Running:
     name: str
     port: int
     pid: int
+    folder: Path
     seen: dict[str, float] = field(default_factory=dict)
     changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -79,14 +80,17 @@ class Running:
 
 
 @contextmanager
-def running(name: str, checkout: Path, bundle: str, folder: Path) -> Iterator[Running]:
-    """Run the node of a checkout with an archive; both listen."""
+def running(
+    name: str, checkout: Path, bundle: str, folder: Path, extra: str = ""
+) -> Iterator[Running]:
+    """Run the node of a checkout with an archive; both listen. ``extra`` is further sections."""
     folder.mkdir(parents=True)
     port, archive_port = free_port(), free_port()
     model = Path(bundle).name
     config = folder / "pacs-ai.toml"
     config.write_text(
         _CONFIG.format(port=port, archive=archive_port, title=TITLE, model=model, bundle=bundle)
+        + extra
     )
     with (folder / "log").open("wb") as log:
         archive = subprocess.Popen(
@@ -102,7 +106,7 @@ def running(name: str, checkout: Path, bundle: str, folder: Path) -> Iterator[Ru
             stdout=log,
             stderr=log,
         )
-    one = Running(name, port, node.pid)
+    one = Running(name, port, node.pid, folder)
     listening = threading.Thread(target=one.listen, args=(archive,), daemon=True)
     listening.start()
     try:

@@ -1,25 +1,37 @@
-"""Models: those of the configuration, and those that are shipped."""
+"""Models: those of the configuration, those that are shipped, and which versions are active."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Self
 
-from pacs_ai.config import Config, ModelEntry
+from pacs_ai.config import Config, ModelEntry, model_of
 from pacs_ai.config.sections import Engine
 from pacs_ai.errors import ModelError
+from pacs_ai.flow.context import FlowContext
 from pacs_ai.model.bundle import ModelBundle, load_bundle, shipped_bundles
 from pacs_ai.model.network import ComputedBy
 from pacs_ai.model.onnxruntime_provider import onnx_cpu
 from pacs_ai.model.providers import provider_of
+from pacs_ai.store import active_models
+from pacs_ai.store.active_models import ActiveModel, ModelState
+from pacs_ai.store.session import Session
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRecord:
-    """A model and whether its files are in order; empty values where its bundle is invalid."""
+    """A version of a model, and whether its files are in order; empty where they are not.
+
+    ``active``: rules that name the model are done by this version; ``disabled``: they would be, but
+    a person has disabled the model. ``since`` and ``set_by`` say when and by whom, where a person
+    has decided it; ``earlier`` is what a rollback would make active. ``shadow``: it analyses after
+    the version that is active.
+    """
 
     name: str
     model: str
     version: str
     sha256: str
+    manifest_sha256: str
     modalities: list[str]
     classes: list[str]
     precision: str
@@ -29,6 +41,12 @@ class ModelRecord:
     runtime: str
     folder: str
     state: str
+    active: bool = False
+    disabled: bool = False
+    shadow: bool = False
+    since: datetime | None = None
+    set_by: str = ""
+    earlier: str = ""
 
     @classmethod
     def of(
@@ -60,6 +78,7 @@ class ModelRecord:
             model=identity.name if identity else "",
             version=identity.version if identity else "",
             sha256=identity.sha256[:12] if identity else "",
+            manifest_sha256=identity.manifest_sha256 if identity else "",
             modalities=list(bundle.input.modalities) if bundle else [],
             classes=[spec.name for spec in identity.classes] if identity else [],
             precision=bundle.precision if bundle else "",
@@ -72,9 +91,55 @@ class ModelRecord:
         )
 
 
-def list_models(config: Config) -> list[ModelRecord]:
-    """Return the models; if a bundle is invalid, its state says why."""
-    return [_listed(name, entry, config) for name, entry in known_models(config).items()]
+def list_models(config: Config, session: Session | None = None) -> list[ModelRecord]:
+    """Return the versions of all models; if a bundle is invalid, its state says why.
+
+    Parameters
+    ----------
+    session
+        Of the node's database, which says what is active; None for a node that has none yet.
+    """
+    rows = () if session is None else active_models.listed(session)
+    by_model = {row.model_name: row for row in rows if row.model_name in config.models}
+    found = [_listed(name, entry, config) for name, entry in known_models(config).items()]
+    there = {one.manifest_sha256 for one in found if one.configured}
+    for name, row in by_model.items():
+        if row.manifest_sha256 not in there:  # active, and not in the file
+            entry = ModelEntry(bundle=row.bundle, sha256=row.manifest_sha256)
+            found.append(_listed(f"{name}@{row.version}", entry, config))
+    return [
+        _with_use(one, by_model.get(model_of(config.models, one.name)), config) for one in found
+    ]
+
+
+def list_node_models(context: FlowContext) -> list[ModelRecord]:
+    """Return the versions of all models of a node."""
+    with context.database.read() as session:
+        return list_models(context.config, session)
+
+
+def _with_use(record: ModelRecord, row: ActiveModel | None, config: Config) -> ModelRecord:
+    """Say of a version whether it is active, and who has decided that."""
+    entry = config.models.get(record.name)
+    if row is None:
+        active = entry is not None and record.name == model_of(config.models, record.name)
+        return replace(record, active=active, shadow=_shadow(entry, active=active))
+    if row.manifest_sha256 != record.manifest_sha256:
+        return replace(record, shadow=_shadow(entry, active=False))
+    active = row.state == ModelState.ACTIVE
+    return replace(
+        record,
+        active=active,
+        disabled=not active,
+        shadow=_shadow(entry, active=active),
+        since=row.since,
+        set_by=row.set_by,
+        earlier=row.earlier.get("version", ""),
+    )
+
+
+def _shadow(entry: ModelEntry | None, *, active: bool) -> bool:
+    return entry is not None and entry.shadow and not active
 
 
 def known_models(config: Config) -> dict[str, ModelEntry]:

@@ -10,7 +10,7 @@ from pacs_ai.results.content.study import AnalysedStudy
 from pacs_ai.results.content.wording import percent
 from pacs_ai.results.documents.page import Picture
 from pacs_ai.results.images.overlay import FAINT, STRENGTH, Legend, draw
-from pacs_ai.results.images.picture_geometry import undistorted
+from pacs_ai.results.images.picture_geometry import size_within
 
 LONGEST = 1024
 """Pixels of the picture's longer side: 150 to the inch on A4."""
@@ -46,9 +46,7 @@ def illustrate(study: AnalysedStudy) -> Picture:
 
 def _size(image: ImagePrediction, evidence: Evidence) -> tuple[int, int]:
     aspect = pixel_aspect(evidence.source(image.header), image.frame)
-    rows, columns = undistorted(image.header.rows, image.header.columns, aspect)
-    scale = LONGEST / max(rows, columns)
-    return max(1, round(rows * scale)), max(1, round(columns * scale))
+    return size_within(image.header.rows, image.header.columns, aspect, LONGEST)
 
 
 def _name(prediction: StudyPrediction, image: ImagePrediction) -> str:

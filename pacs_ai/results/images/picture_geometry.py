@@ -55,6 +55,21 @@ def undistorted(rows: int, columns: int, aspect: float) -> tuple[int, int]:
     return (round(rows * aspect), columns) if aspect > 1 else (rows, round(columns / aspect))
 
 
+def size_within(rows: int, columns: int, aspect: float, longest: int) -> tuple[int, int]:
+    """Return the size, in rows and columns, of an undistorted picture of an image.
+
+    Parameters
+    ----------
+    aspect
+        Height of a pixel by its width.
+    longest
+        Pixels of the longer side.
+    """
+    rows, columns = undistorted(rows, columns, aspect)
+    scale = longest / max(rows, columns)
+    return max(1, round(rows * scale)), max(1, round(columns * scale))
+
+
 def half_size(rows: int, columns: int, aspect: float = 1.0) -> tuple[int, int]:
     """Rows and columns of one of two pictures of an image in a frame twice their size."""
     rows, columns = picture_size(rows, columns, aspect)

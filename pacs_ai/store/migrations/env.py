@@ -3,8 +3,10 @@
 from alembic import context
 
 from pacs_ai.store import (  # noqa: F401 - each makes tables known to Base
+    active_models,
     drift_tables,
     feedback_table,
+    kept_predictions,
     schema,
     tasks,
 )

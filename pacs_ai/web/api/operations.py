@@ -10,6 +10,7 @@ from pacs_ai.flow.audit.verify import Verified
 from pacs_ai.flow.commitment_scu import Answer
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate import (
+    activation,
     audit,
     commitment,
     deliveries,
@@ -20,6 +21,7 @@ from pacs_ai.flow.operate import (
     tokens,
     trail,
 )
+from pacs_ai.flow.operate.activation import Activation
 from pacs_ai.flow.operate.retrying import Retried
 from pacs_ai.flow.operate.studies import DeletedStudy, StudyRevision
 from pacs_ai.flow.operate.tokens import NewToken
@@ -140,8 +142,24 @@ def _destinations(node: FlowContext, asked: given.Deliveries) -> list[Destinatio
 
 
 def _models(node: FlowContext, _: given.NoParameters) -> list[models.ModelRecord]:
-    """List the models of the configuration, and those that are shipped."""
-    return models.list_models(node.config)
+    """List the models of the configuration and the shipped ones, and which versions are active."""
+    return models.list_node_models(node)
+
+
+def _activate(node: FlowContext, asked: given.OneVersion) -> Activation:
+    """Let a version of a model do its jobs from now on; jobs that waited for it go on."""
+    version = "" if asked.version is None else f"@{asked.version}"
+    return activation.activate_model(node, f"{asked.model}{version}")
+
+
+def _roll_back(node: FlowContext, asked: given.OneModel) -> Activation:
+    """Let the version that was active before do the jobs of a model; twice undoes it."""
+    return activation.roll_back_model(node, asked.model)
+
+
+def _disable(node: FlowContext, asked: given.OneModel) -> Activation:
+    """Let no version of a model analyse: its jobs wait until one is made active."""
+    return activation.disable_model(node, asked.model)
 
 
 def _rules(node: FlowContext, _: given.NoParameters) -> list[RuleRecord]:
@@ -192,6 +210,7 @@ def _evidence(node: FlowContext, asked: given.Evidence) -> Path:
 
 
 _STUDY = "/studies/{study}"
+_MODEL = "/models/{model}"
 OPERATIONS: Sequence[Operation] = (
     Operation("GET", "/status", _READ, _status, given.NoParameters, StatusRecord),
     Operation("GET", "/studies", _READ, _studies, given.Studies, list[StudyRecord]),
@@ -221,6 +240,9 @@ OPERATIONS: Sequence[Operation] = (
         "GET", "/destinations", _READ, _destinations, given.Deliveries, list[DestinationSummary]
     ),
     Operation("GET", "/models", _READ, _models, given.NoParameters, list[models.ModelRecord]),
+    Operation("POST", f"{_MODEL}/activate", _ALL, _activate, given.OneVersion, Activation),
+    Operation("POST", f"{_MODEL}/rollback", _ALL, _roll_back, given.OneModel, Activation),
+    Operation("POST", f"{_MODEL}/disable", _ALL, _disable, given.OneModel, Activation),
     Operation("GET", "/rules", _READ, _rules, given.NoParameters, list[RuleRecord]),
     Operation("GET", "/config", _READ, _config, given.NoParameters, dict[str, Any]),
     Operation("GET", "/events", _READ, _events, given.Newest, list[EventRecord]),

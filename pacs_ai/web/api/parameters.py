@@ -57,6 +57,18 @@ class OneJob(Parameters):
     job: Text = Field(description="Its id, or enough of its first characters")
 
 
+class OneModel(Parameters):
+    """A model."""
+
+    model: Text = Field(description="Its name in the configuration")
+
+
+class OneVersion(OneModel):
+    """A version of a model."""
+
+    version: Text | None = Field(None, description="May be left out if there is only one")
+
+
 class Resolution(OneStudy):
     """Whose study it is."""
 

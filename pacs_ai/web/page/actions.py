@@ -14,8 +14,8 @@ from pacs_ai.flow.operate import deliveries, jobs, studies
 from pacs_ai.flow.operate.find import selection
 from pacs_ai.flow.operate.retrying import Retried
 from pacs_ai.web.errors import BadRequest
-from pacs_ai.web.page import feedback
-from pacs_ai.web.page.forms import read_form
+from pacs_ai.web.page import feedback, models
+from pacs_ai.web.page.forms import field, read_form
 from pacs_ai.web.routes import node_of, route
 
 Act = Callable[[FlowContext, dict[str, str]], str]
@@ -38,18 +38,18 @@ def _button(path: str, act: Act, role: Role = Role.OPERATOR) -> Route:
 def _retry_jobs(node: FlowContext, form: dict[str, str]) -> str:
     if "id" in form:
         return _said(jobs.retry_jobs(node, [form["id"]]), "job")
-    wanted = selection(node, state=_field(form, "state"))
+    wanted = selection(node, state=field(form, "state"))
     return _said(jobs.retry_matching_jobs(node, wanted), "job")
 
 
 def _cancel_job(node: FlowContext, form: dict[str, str]) -> str:
-    return f"job {jobs.cancel_job(node, _field(form, 'id'))[:8]} is cancelled"
+    return f"job {jobs.cancel_job(node, field(form, 'id'))[:8]} is cancelled"
 
 
 def _retry_deliveries(node: FlowContext, form: dict[str, str]) -> str:
     if "id" in form:
         return _said(deliveries.retry_deliveries(node, [_number(form)]), "delivery")
-    wanted = selection(node, state=_field(form, "state"), peer=form.get("peer"))
+    wanted = selection(node, state=field(form, "state"), peer=form.get("peer"))
     return _said(deliveries.retry_matching_deliveries(node, wanted), "delivery")
 
 
@@ -67,7 +67,7 @@ def _reroute(node: FlowContext, form: dict[str, str]) -> str:
 
 
 def _resolve(node: FlowContext, form: dict[str, str]) -> str:
-    return _through_rules(studies.resolve_study(node, form["study"], _field(form, "keep")))
+    return _through_rules(studies.resolve_study(node, form["study"], field(form, "keep")))
 
 
 def _through_rules(made: studies.StudyRevision) -> str:
@@ -77,12 +77,6 @@ def _through_rules(made: studies.StudyRevision) -> str:
 def _said(done: Retried, what: str) -> str:
     names = {"job": ("job is", "jobs are"), "delivery": ("delivery is", "deliveries are")}[what]
     return f"{done.retried} {names[done.retried != 1]} tried again"
-
-
-def _field(form: dict[str, str], name: str) -> str:
-    if not form.get(name):
-        raise BadRequest(f"{name}: is missing")
-    return form[name]
 
 
 def _number(form: dict[str, str]) -> int:
@@ -97,6 +91,9 @@ ROUTES = (
     _button("/jobs/cancel", _cancel_job),
     _button("/deliveries/retry", _retry_deliveries),
     _button("/deliveries/cancel", _cancel_delivery),
+    _button("/models/activate", models.activate, Role.ADMIN),
+    _button("/models/rollback", models.roll_back, Role.ADMIN),
+    _button("/models/disable", models.disable, Role.ADMIN),
     _button("/studies/{study}/close", _close),
     _button("/studies/{study}/reroute", _reroute),
     _button("/studies/{study}/resolve", _resolve, Role.ADMIN),

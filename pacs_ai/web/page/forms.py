@@ -1,5 +1,6 @@
 """Forms as browsers send them (application/x-www-form-urlencoded)."""
 
+from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -25,3 +26,16 @@ async def read_form(request: Request) -> dict[str, str]:
         )
     except ValueError:
         raise BadRequest("the body is no form") from None
+
+
+def field(form: Mapping[str, str], name: str) -> str:
+    """Return a field that must be filled.
+
+    Raises
+    ------
+    BadRequest
+        If it is not.
+    """
+    if not form.get(name):
+        raise BadRequest(f"{name}: is missing")
+    return form[name]

@@ -1,4 +1,4 @@
-"""The views that are lists: studies, jobs, deliveries, failed work, models, rules, the log."""
+"""The views that are lists: studies, jobs, deliveries, failed work, rules, the log."""
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -8,13 +8,12 @@ from starlette.responses import Response
 
 from pacs_ai.domain import DeliveryState, JobState, StudyState
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.operate import deliveries, jobs, models, studies, trail
+from pacs_ai.flow.operate import deliveries, jobs, studies, trail
 from pacs_ai.flow.operate.find import selection
 from pacs_ai.store.records import DeliveryRecord, EventRecord, JobRecord, StudyRecord
 from pacs_ai.store.selection import Filter
 from pacs_ai.store.sending import DestinationSummary
 from pacs_ai.web import overview
-from pacs_ai.web.page.feedback import concordance_table
 from pacs_ai.web.page.render import page
 from pacs_ai.web.page.table import Action, Cell, Choice, Table, row, state
 from pacs_ai.web.routes import node_of
@@ -68,37 +67,6 @@ def failed_work(request: Request) -> Response:
         delivery_table("Deliveries that have failed", sent, [send] if sent else []),
     ]
     return show_tables(request, "Failed work", tables, acting=True)
-
-
-def list_models(request: Request) -> Response:
-    """Show the models."""
-    rows = [
-        row(
-            one.name,
-            f"{one.model} {one.version}",
-            ", ".join(one.modalities),
-            one.classes,
-            one.precision,
-            one.runtime,
-            (one.configured and "yes") or "no",
-            one.sha256,
-            one.state,
-        )
-        for one in models.list_models(node_of(request).config)
-    ]
-    columns = (
-        "Name",
-        "Model",
-        "For",
-        "Classes",
-        "Precision",
-        "Runtime",
-        "Configured",
-        "SHA-256",
-        "State",
-    )
-    table = Table("Models of the configuration, and shipped ones", columns, rows, "There are none.")
-    return show_tables(request, "Models", [table, concordance_table(node_of(request))])
 
 
 def list_rules(request: Request) -> Response:

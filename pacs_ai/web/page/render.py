@@ -30,6 +30,7 @@ VIEWS = (
 DONE = re.compile(
     r"\d+ (job is|jobs are|delivery is|deliveries are) tried again"
     r"|(job [0-9a-f]{1,8}|delivery \d+) is cancelled"
+    r"|model [\w.@+ -]{1,64}: version [\w.+ -]{1,64} is (active|disabled)"
     r"|study \d+ is closed|revision \d+ of study \d+ goes through the rules"
     r"|your feedback \((accept|modify|reject)\) is kept"
 )

@@ -13,7 +13,7 @@ from pacs_ai.domain import Role
 from pacs_ai.errors import PacsAIError
 from pacs_ai.web import problems
 from pacs_ai.web.errors import LoginNeeded
-from pacs_ai.web.page import actions, lists, login, views
+from pacs_ai.web.page import actions, lists, login, models, views
 from pacs_ai.web.page.render import page
 from pacs_ai.web.routes import route
 
@@ -39,7 +39,7 @@ ROUTES = (
     route("/jobs", lists.list_jobs, role=Role.VIEWER),
     route("/deliveries", lists.list_deliveries, role=Role.VIEWER),
     route("/failed", lists.failed_work, role=Role.VIEWER),
-    route("/models", lists.list_models, role=Role.VIEWER),
+    route("/models", models.list_models, role=Role.VIEWER),
     route("/rules", lists.list_rules, role=Role.VIEWER),
     route("/configuration", views.show_configuration, role=Role.VIEWER),
     route("/log", lists.show_log, role=Role.VIEWER),

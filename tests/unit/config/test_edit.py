@@ -81,3 +81,9 @@ def test_what_is_added_goes_again() -> None:
 def test_a_form_that_cannot_be_changed_safely_is_left_alone(text: str) -> None:
     with pytest.raises(ConfigError, match="by hand"):
         without_model(text, "demo", [])
+
+
+def test_a_version_of_a_model_is_added_and_removed() -> None:
+    changed = with_model(TEXT, "demo@1.2.0", "/m/demo", "0" * 64)
+    assert '[models."demo@1.2.0"]' in changed
+    assert without_model(changed, "demo@1.2.0", ()).rstrip() == TEXT.rstrip()

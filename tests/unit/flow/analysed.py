@@ -1,5 +1,6 @@
 """A study on its way through routing and analysis, with a real model and a clock tests move."""
 
+import shutil
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ from pacs_ai.flow.analyse import analyse
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.deliver import release
 from pacs_ai.flow.route import route
-from pacs_ai.model.bundle import load_bundle
+from pacs_ai.model.bundle import MANIFEST, SHIPPED, load_bundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.store import jobs, operator, studies
 from pacs_ai.store.schema import Delivery, Instance, Job, Result, Study
@@ -27,6 +28,16 @@ RULE = Rule(name="all", model="demo", send_to=("archive",))
 @cache
 def demo() -> Classifier:
     return Classifier.load(load_bundle("demo"))
+
+
+def other_version(folder: Path, version: str | None) -> Path:
+    """Copy the shipped bundle with another version, or only another operating point."""
+    shutil.copytree(SHIPPED / "demo", folder)
+    text = (folder / MANIFEST).read_text("utf-8")
+    before = demo().identity.version
+    changed = text.replace(f'version = "{before}"', f'version = "{version}"') if version else text
+    (folder / MANIFEST).write_text(changed + "\n# another\n", "utf-8")
+    return folder
 
 
 @dataclass

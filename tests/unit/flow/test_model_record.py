@@ -1,6 +1,5 @@
 """The row of a job names the model that ran, whatever happened to its bundle."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +14,11 @@ from pacs_ai.flow.analyse import analyse
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.recover import restart
-from pacs_ai.model.bundle import MANIFEST, SHIPPED, load_bundle
+from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.store import overview
-from tests.unit.flow.analysed import Patient, demo, on_a_node
+from tests.unit.flow.analysed import Patient, demo, on_a_node, other_version
 
 
 @pytest.fixture
@@ -35,13 +34,7 @@ def patient(
 
 def other_bundle(tmp_path: Path, *, version: str | None) -> Classifier:
     """The shipped model with another version, or only another operating point."""
-    folder = tmp_path / "demo"
-    shutil.copytree(SHIPPED / "demo", folder)
-    text = (folder / MANIFEST).read_text("utf-8")
-    before = demo().identity.version
-    changed = text.replace(f'version = "{before}"', f'version = "{version}"') if version else text
-    (folder / MANIFEST).write_text(changed + "\n# another\n", "utf-8")
-    return Classifier.load(load_bundle(folder))
+    return Classifier.load(load_bundle(other_version(tmp_path / "demo", version)))
 
 
 def run(patient: Patient, classifier: Classifier, *changed: str) -> None:
