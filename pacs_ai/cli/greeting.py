@@ -104,7 +104,7 @@ def belongings(app: App, source: Path | None) -> Iterator[str]:
     yield from _many("rules", [_rule(rule) for rule in config.rules])
     yield from _many("peers", [_peer(name, peer) for name, peer in config.peers.items()])
     yield _line("database", str(describe(config)["storage"]["database"]))
-    yield _line("files", f"{config.storage.spool}, kept {config.storage.keep_days:g} days")
+    yield _line("files", f"{config.storage.spool}, kept {config.kept.images_days:g} days")
 
 
 def _limits(config: Config) -> Iterator[str]:

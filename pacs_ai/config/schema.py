@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from pacs_ai.config.paths import SQLITE, BundleName
 from pacs_ai.config.peers import DimsePeer, Peer, PeerSection
+from pacs_ai.config.retention import OLDER_KEYS, Retention
 from pacs_ai.config.sections import (
     Audit,
     Engine,
@@ -133,6 +134,7 @@ class Config(Section):
 
     node: Node = Node()
     storage: Storage = Storage()
+    retention: Retention = Retention()
     study: Study = Study()
     engine: Engine = Engine()
     limits: Limits = Limits()
@@ -195,6 +197,21 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _one_retention(self) -> Self:
+        """Refuse two times for one thing; an older key alone, or of the same value, is fine."""
+        for (section, older), key in OLDER_KEYS.items():
+            days = getattr(getattr(self, section), older)
+            if key in self.retention.model_fields_set and days not in (
+                None,
+                getattr(self.retention, key),
+            ):
+                raise ValueError(
+                    f"{section}.{older} is the older name of retention.{key}, and both are set:"
+                    " keep one of them"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _results(self) -> Self:
         """Refuse a choice of results that cannot have an effect."""
         for name, peer in self.peers.items():
@@ -224,6 +241,16 @@ class Config(Section):
         file = url.removeprefix(SQLITE)
         folder = Path(file).parent if file != url else self.storage.spool
         return folder / "debug-phi.log"
+
+    @property
+    def kept(self) -> Retention:
+        """For how long everything is kept, whichever name of a key was used."""
+        older = {
+            key: days
+            for (section, name), key in OLDER_KEYS.items()
+            if (days := getattr(getattr(self, section), name)) is not None
+        }
+        return self.retention.model_copy(update=older)
 
     @property
     def dimse_peers(self) -> dict[str, DimsePeer]:

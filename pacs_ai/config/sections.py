@@ -132,12 +132,10 @@ class Storage(Section):
     """Folder for instances and results."""
     min_free_gb: float = Field(2, ge=0)
     """Free disk space in GB below which every C-STORE is answered 0xA700."""
-    keep_days: float = Field(7, ge=0)
-    """Days after the last activity until a finished study's files are removed."""
-    keep_aside_days: float = Field(30, ge=0)
-    """Days until what waits for a person is removed: files set aside, studies in CONFLICT."""
-    shadow_days: float = Field(90, ge=0)
-    """Days for which predictions in shadow and of comparisons are kept."""
+    keep_days: float | None = Field(None, ge=0)
+    """Older name of ``images_days`` in ``[retention]``."""
+    keep_aside_days: float | None = Field(None, ge=0)
+    """Older name of ``aside_days`` in ``[retention]``."""
     durability: Literal["full", "relaxed"] = "full"
     """``full`` answers a C-STORE after fsync; ``relaxed`` trusts the operating system."""
     on_conflict: Literal["reject", "keep_both"] = "reject"
@@ -254,12 +252,10 @@ class Tls(Section):
 class Audit(Section):
     """``[audit]``: the ledger, and where its messages go besides (RFC 5425)."""
 
-    keep_days: float = Field(730, ge=1)
-    """Days for which lines of the ledger are kept."""
-    evidence_days: float = Field(184, ge=0)
-    """Days for which the evidence of a study is kept whose files were removed; 0 writes none."""
-    feedback_days: float = Field(1825, ge=1)
-    """Days for which feedback on results is kept."""
+    keep_days: float | None = Field(None, ge=1)
+    """Older name of ``ledger_days`` in ``[retention]``."""
+    evidence_days: float | None = Field(None, ge=0)
+    """Older name of ``evidence_days`` in ``[retention]``."""
     syslog: Host | None = None
     """Host that gets every message by syslog over TLS; not set: none."""
     port: PeerPort = 6514

@@ -1,4 +1,4 @@
-"""Remove what was set aside for an operator after ``storage.keep_aside_days``, and warn before.
+"""Remove what was set aside for an operator after ``retention.aside_days``, and warn before.
 
 These are files in ``variants`` and ``quarantine`` without a row, and studies in CONFLICT. A file
 with a row is removed with its study. The audit trail keeps its lines.
@@ -30,7 +30,7 @@ class SetAside:
 
 
 class Expiry:
-    """Removes what was set aside when ``storage.keep_aside_days`` are over.
+    """Removes what was set aside when ``retention.aside_days`` are over.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class Expiry:
 
 def kept_for(context: FlowContext) -> timedelta:
     """Return how long what was set aside is kept."""
-    return timedelta(days=context.config.storage.keep_aside_days)
+    return timedelta(days=context.config.kept.aside_days)
 
 
 def held_studies(context: FlowContext) -> list[tuple[Study, datetime]]:

@@ -25,6 +25,8 @@ def delete(context: FlowContext, study: Study) -> deletion.Deleted:
     IllegalTransition
         If one is; the message says which.
     """
+    with context.database.read() as session:
+        deletion.refuse_what_is_under_way(session, study)
     if study.state != StudyState.PURGED:  # else it was kept when the files went
         keep_evidence(context, study)
     with context.write() as transaction:

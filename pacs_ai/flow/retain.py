@@ -12,7 +12,7 @@ _log = get_logger()
 
 
 def retain(context: FlowContext, today: datetime | None = None) -> int:
-    """Remove the files of studies that are finished and older than ``storage.keep_days``.
+    """Remove the files of studies that are finished and older than ``retention.images_days``.
 
     Instances and results alike: what was to be delivered has been, what was to be fetched was
     there for as long.
@@ -34,7 +34,7 @@ def retain(context: FlowContext, today: datetime | None = None) -> int:
     """
     if not context.spool.present():
         return 0
-    before = (today or context.now()) - timedelta(days=context.config.storage.keep_days)
+    before = (today or context.now()) - timedelta(days=context.config.kept.images_days)
     with context.database.read() as session:
         candidates = studies.purgeable(session, before)
     purged = 0
@@ -51,7 +51,7 @@ def retain(context: FlowContext, today: datetime | None = None) -> int:
 
 
 def expire_predictions(context: FlowContext, today: datetime) -> None:
-    """Remove predictions in shadow and of replays that are older than ``storage.shadow_days``."""
-    before = today - timedelta(days=context.config.storage.shadow_days)
+    """Remove predictions in shadow and of replays that are older than ``retention.shadow_days``."""
+    before = today - timedelta(days=context.config.kept.shadow_days)
     with context.write(durable=False) as transaction:
         kept_predictions.expire(transaction, before)

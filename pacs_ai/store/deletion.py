@@ -40,7 +40,7 @@ def delete(transaction: Transaction, study: Study) -> Deleted:
         If anything of it is under way; the message says what, and what to do.
     """
     study = transaction.get_one(Study, study.id, with_for_update=True)
-    _refuse_what_is_under_way(transaction, study)
+    refuse_what_is_under_way(transaction, study)
     mine = sa.select(Job.id).where(Job.study_id == study.id)
     got = sa.select(sa.func.count()).where(
         Delivery.job_id.in_(mine), Delivery.stored_at.is_not(None)
@@ -77,7 +77,14 @@ def removed_at(session: Session, study_instance_uid: str) -> datetime | None:
     return at
 
 
-def _refuse_what_is_under_way(session: Session, study: Study) -> None:
+def refuse_what_is_under_way(session: Session, study: Study) -> None:
+    """Refuse to delete a study while anything of it is under way.
+
+    Raises
+    ------
+    IllegalTransition
+        The message says what is under way, and what to do.
+    """
     if study.state in _NOT_YET:
         raise IllegalTransition(
             f"study {study.id} is {study.state}: wait until it is ROUTED, or close it with pacs-ai"

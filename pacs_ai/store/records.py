@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound="DataclassInstance")
 
-REMOVED = "removed (storage.keep_days)"
+REMOVED = "removed (retention.images_days)"
 """Stands for the path of a result whose file is gone."""
 
 

@@ -16,6 +16,8 @@ from pacs_ai.config.web import TrustedProxy
 COMMENTED_KEY = re.compile(r"^#(?=[a-z_0-9]+ = )", re.MULTILINE)
 # Shown with a value that makes sense, since the default is that there is none.
 WITHOUT_DEFAULT = {
+    "audit.evidence_days",
+    "audit.keep_days",
     "audit.syslog",
     "audit.ca",
     "audit.certificate",
@@ -25,6 +27,8 @@ WITHOUT_DEFAULT = {
     "node.users",
     "results.font",
     "web.trusted_proxy.role",
+    "storage.keep_aside_days",
+    "storage.keep_days",
     "tls.certificate",
     "tls.key",
     "tls.ca",

@@ -118,9 +118,9 @@ def audit_source(context: FlowContext) -> str:
 
 
 def prune(context: FlowContext, today: datetime) -> None:
-    """Remove lines older than ``audit.keep_days`` from the beginning of the ledger."""
+    """Remove lines older than ``retention.ledger_days`` from the beginning of the ledger."""
     root = context.spool.root
-    before = today - timedelta(days=context.config.audit.keep_days)
+    before = today - timedelta(days=context.config.kept.ledger_days)
     with context.write() as transaction:
         ledger.lock(transaction)
         anchor = ledger.read_anchor(root)

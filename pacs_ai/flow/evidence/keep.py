@@ -18,7 +18,7 @@ def keep_evidence(context: FlowContext, study: Study) -> None:
     A disk that is full must not keep the files from being removed: then there is no evidence, and
     the log says so.
     """
-    if not context.config.audit.evidence_days:
+    if not context.config.kept.evidence_days:
         return
     # a command has no folder of its own: the node that has the study keeps its evidence
     home = context.spool.home if context.spool.node else context.spool.root / study.node
@@ -34,8 +34,8 @@ def keep_evidence(context: FlowContext, study: Study) -> None:
 
 
 def expire_evidence(context: FlowContext, today: datetime) -> int:
-    """Remove archives that are older than ``audit.evidence_days``; return how many."""
-    before = (today - timedelta(days=context.config.audit.evidence_days)).timestamp()
+    """Remove archives that are older than ``retention.evidence_days``; return how many."""
+    before = (today - timedelta(days=context.config.kept.evidence_days)).timestamp()
     folder, removed = context.spool.home / FOLDER, 0
     with translated(folder):
         for path in folder.glob("*.zip"):

@@ -10,8 +10,8 @@ _log = get_logger()
 
 
 def forget_feedback(context: FlowContext, today: datetime) -> None:
-    """Delete the feedback that is older than ``audit.feedback_days``."""
-    before = today - timedelta(days=context.config.audit.feedback_days)
+    """Delete the feedback that is older than ``retention.feedback_days``."""
+    before = today - timedelta(days=context.config.kept.feedback_days)
     with context.write() as transaction:
         gone = feedback.forget(transaction, before)
     if gone:

@@ -13,12 +13,13 @@ import pytest
 from pydicom.dataset import Dataset
 
 from pacs_ai.clock import ManualClock
-from pacs_ai.errors import Corrupted, StateError
+from pacs_ai.config.retention import Retention
+from pacs_ai.errors import Corrupted, IllegalTransition, StateError
 from pacs_ai.flow.audit.seal import Sealer
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.evidence.archive import read_archive, write_archive
 from pacs_ai.flow.evidence.check import check_evidence
-from pacs_ai.flow.evidence.collect import FOLDER, known_bundles
+from pacs_ai.flow.evidence.collect import FOLDER, kept_archive, known_bundles
 from pacs_ai.flow.evidence.keep import expire_evidence
 from pacs_ai.flow.evidence.remake import Check
 from pacs_ai.flow.operate.evidence import save_evidence, verify_evidence
@@ -156,14 +157,14 @@ def test_a_line_of_the_ledger_that_was_changed_is_found(patient: Patient, tmp_pa
 
 def test_it_is_kept_when_the_files_go(patient: Patient, images: Path, tmp_path: Path) -> None:
     context = patient.context
-    days = timedelta(days=context.config.storage.keep_days + 1)
+    days = timedelta(days=context.config.kept.images_days + 1)
     assert retain(context, context.now() + days) == 1
     assert patient.study().state == "PURGED"
     (kept,) = (context.spool.home / FOLDER).glob("*.zip")
     path = written(patient, tmp_path / "e.zip", images=False)
     assert path.read_bytes() == kept.read_bytes()
     assert all(check.ok for check in checked(patient, path, images))
-    with pytest.raises(StateError, match="images are removed"):
+    with pytest.raises(StateError, match="its images are removed"):
         written(patient, tmp_path / "f.zip", images=True)
     made = datetime.fromtimestamp(kept.stat().st_mtime, UTC)
     assert expire_evidence(context, made + timedelta(days=183)) == 0
@@ -184,6 +185,21 @@ def test_it_is_kept_when_a_person_deletes_the_study(
     assert all(check.ok for check in checked(patient, path, images))
     with node.database.read() as session:
         assert {line.node for line in lines(session, Filter())} == {node.spool.node}
+
+
+def test_a_refused_deletion_keeps_no_evidence(patient: Patient) -> None:
+    with patient.context.write() as transaction:
+        studies.reopen(transaction, transaction.get_one(Study, 1), note="reroute")
+    with pytest.raises(IllegalTransition):
+        delete_study(patient.context, "1")
+    assert kept_archive(patient.context.spool.root, 1) is None
+
+
+def test_none_is_kept_where_that_is_configured(patient: Patient) -> None:
+    retention = Retention(evidence_days=0)
+    config = patient.context.config.model_copy(update={"retention": retention})
+    delete_study(replace(patient.context, config=config), "1")
+    assert kept_archive(patient.context.spool.root, 1) is None
 
 
 def test_a_rerouted_study_has_all_its_jobs(patient: Patient, tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_lines_that_are_too_old_go_and_the_rest_still_fits(node: FlowContext) ->
     Sealer(node, "node").all()
     with node.database.read() as session:
         last = session.get_one(LedgerLine, LINES)
-    days = node.config.audit.keep_days
+    days = node.config.kept.ledger_days
     at = datetime.fromisoformat(f"{last.at}+00:00")
     prune(node, at + timedelta(days=days))
     found = verify(node)

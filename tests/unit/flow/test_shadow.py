@@ -153,7 +153,7 @@ def test_they_are_kept_for_as_long_as_the_configuration_says(
     patient: Patient, classifiers: dict[str, Classifier]
 ) -> None:
     made = run(patient, classifiers)
-    days = patient.context.config.storage.shadow_days
+    days = patient.context.config.kept.shadow_days
     for more, left in ((-1, 2), (1, 0)):
         expire_predictions(patient.context, made.created_at + timedelta(days=days + more))
         assert len(rows(patient)) == left
