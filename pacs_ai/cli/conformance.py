@@ -152,7 +152,7 @@ def _association(config: Config) -> Iterator[str]:
             (
                 "User identity",
                 "not asked for" if node.users is None else "username and passcode, checked",
-                "`node.users`",
+                "`node.users`, or `pacs-ai users add`",
             ),
             ("Associations at once", str(node.max_associations), "`node.max_associations`"),
             ("Maximum PDU length", f"{limits.max_pdu} bytes", "`limits.max_pdu`"),

@@ -1,10 +1,13 @@
 """User names and passcodes that a caller may have to show (PS3.7 Annex D.3.3.7)."""
 
+import hashlib
 import hmac
-from collections.abc import Mapping
+import secrets
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pacs_ai.errors import ConfigError
+from pacs_ai.net.passcodes import is_passcode
 
 USERNAME = 1
 """User-Identity-Type of a name without a proof."""
@@ -19,26 +22,58 @@ class Users:
     ----------
     passcodes
         Passcodes by user name.
+    digests
+        Digests of passcodes by user name; a user may be in both.
     """
 
-    def __init__(self, passcodes: Mapping[str, str]) -> None:
+    def __init__(
+        self, passcodes: Mapping[str, str], digests: Mapping[str, str] | None = None
+    ) -> None:
         self._passcodes = {name.encode(): passcode.encode() for name, passcode in passcodes.items()}
+        self._digests = {name.encode(): digest for name, digest in (digests or {}).items()}
+        self._key = secrets.token_bytes(32)
+        self._right: set[bytes] = set()
 
     def __repr__(self) -> str:
-        return f"Users({len(self._passcodes)})"
+        return f"Users({len(self)})"
 
     def __len__(self) -> int:
-        return len(self._passcodes)
+        return len(self._passcodes.keys() | self._digests.keys())
+
+    @classmethod
+    def joined(cls, known: "Users | None", digests: Mapping[str, str]) -> "Users":
+        """Add users, of whom only the digests of their passcodes are known, to others."""
+        users = cls({}, digests)
+        if known is not None:
+            users._passcodes = known._passcodes
+        return users
 
     def knows(self, name: bytes) -> bool:
         """Tell whether there is such a user; for logs, not for answers to callers."""
-        return name in self._passcodes
+        return name in self._passcodes or name in self._digests
 
     def admit(self, name: bytes, passcode: bytes) -> bool:
         """Tell whether this is a user's passcode, in a time that does not depend on it."""
         expected = self._passcodes.get(name)
         right = hmac.compare_digest(passcode, b"" if expected is None else expected)
-        return right and expected is not None
+        return (right and expected is not None) or self._fits_digest(name, passcode)
+
+    def _fits_digest(self, name: bytes, passcode: bytes) -> bool:
+        """Compare with the digest of a user; one that was right is remembered, as it is slow."""
+        digest = self._digests.get(name)
+        if digest is None:
+            return False
+        shown = hmac.digest(self._key, b"%d|%b|%b" % (len(name), name, passcode), hashlib.sha256)
+        if shown in self._right:
+            return True
+        right = is_passcode(passcode, digest)
+        if right:
+            self._right.add(shown)
+        return right
+
+
+CurrentUsers = Callable[[], Users | None]
+"""Gives who may call now; None: no caller has to show who it is."""
 
 
 def read_passcode(path: Path) -> str:
@@ -78,7 +113,16 @@ def read_users(path: Path) -> Users:
     ConfigError
         If it cannot be read, has no user or one twice, or everybody may read it.
     """
-    passcodes = {}
+    return Users(_passcodes(path))
+
+
+def file_users(path: Path) -> list[str]:
+    """Return the names in a file of users; see `read_users`."""
+    return list(_passcodes(path))
+
+
+def _passcodes(path: Path) -> dict[str, str]:
+    passcodes: dict[str, str] = {}
     for number, line in enumerate(_read(path, "users").splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
             continue
@@ -90,4 +134,4 @@ def read_users(path: Path) -> Users:
         passcodes[name.strip()] = passcode
     if not passcodes:
         raise ConfigError(f"users {path}: nobody is in it")
-    return Users(passcodes)
+    return passcodes

@@ -6,16 +6,17 @@ It reports where it listens and what arrives (`pacs_ai.node.arrival_reports`).
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pacs_ai.config import Config
 from pacs_ai.errors import PacsAIError
 from pacs_ai.flow.arrivals import ArrivalListener
 from pacs_ai.flow.commitment_scp import CommitmentScp
+from pacs_ai.flow.current_users import CurrentUsers
 from pacs_ai.flow.storage_scp import StorageScp
 from pacs_ai.flow.traffic import TrafficListener, TrafficMeter
 from pacs_ai.net.scp.server import ServerSettings, StorageServer
 from pacs_ai.net.tls import TlsFiles
-from pacs_ai.net.users import read_users
 from pacs_ai.node import child_process
 from pacs_ai.node.app import App, build_app
 from pacs_ai.node.arrival_reports import ArrivalReporter, report
@@ -39,14 +40,14 @@ def storage_server(
     """
     context = app.context
     return StorageServer(
-        server_settings(context.config, ports),
+        replace(server_settings(context.config, ports), users=CurrentUsers(context)),
         StorageScp(context, notes, meter),
         CommitmentScp(context),
     )
 
 
 def server_settings(config: Config, ports: Mapping[str, int] | None = None) -> ServerSettings:
-    """Return the settings of the listener; ``ports`` as in `storage_server`."""
+    """Return the settings of the listener but for its users; ``ports`` as in `storage_server`."""
     tls, node, limits = config.tls, config.node, config.limits
     files = None
     if tls.certificate is not None and tls.key is not None:
@@ -57,7 +58,6 @@ def server_settings(config: Config, ports: Mapping[str, int] | None = None) -> S
         host=node.host,
         port=used["port"] if files is None or tls.plain else None,
         accept_from=node.accept_from,
-        users=None if node.users is None else read_users(node.users),
         accept_unknown=node.accept_unknown,
         max_associations=node.max_associations,
         max_associations_per_peer=limits.associations_per_peer,

@@ -170,7 +170,7 @@ def test_a_full_node_still_answers_its_own_echo(node: Node) -> None:
     ],
 )
 def test_who_is_the_node_itself(tmp_path: Path, changes: dict[str, object], admitted: bool) -> None:
-    closed = replace(net.SETTINGS, accept_from=("PACS",), users=Users({"a": "b"}))
+    closed = replace(net.SETTINGS, accept_from=("PACS",), users=lambda: Users({"a": "b"}))
     asked = {"contexts": [net.context(3, net.VERIFICATION, [net.IMPLICIT])], **changes}
     with net.running(tmp_path, closed) as node, node.connect() as peer:
         peer.send(request(**asked))  # type: ignore[arg-type]
@@ -183,7 +183,7 @@ def login(name: bytes, passcode: bytes) -> bytes:
 
 
 def test_wrong_passcodes_are_slowed_and_logged(tmp_path: Path) -> None:
-    settings = replace(SETTINGS, users=Users({"ct1": "s3cret"}))
+    settings = replace(SETTINGS, users=lambda: Users({"ct1": "s3cret"}))
     with net.running(tmp_path, settings) as node, capture_logs() as logs:
         start = time.monotonic()
         for _ in range(3):
@@ -208,7 +208,7 @@ def test_wrong_passcodes_are_slowed_and_logged(tmp_path: Path) -> None:
 
 
 def test_guessing_on_many_connections_is_no_faster(tmp_path: Path) -> None:
-    settings = replace(SETTINGS, users=Users({"ct1": "s3cret"}), acse_seconds=3)
+    settings = replace(SETTINGS, users=lambda: Users({"ct1": "s3cret"}), acse_seconds=3)
     refused = []
 
     def guess() -> None:

@@ -21,7 +21,7 @@ USERS = Users({"ct1": "s3cret:x"})
 
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[Node]:
-    with net.running(tmp_path, replace(net.SETTINGS, users=USERS)) as node:
+    with net.running(tmp_path, replace(net.SETTINGS, users=lambda: USERS)) as node:
         yield node
 
 
@@ -92,7 +92,7 @@ def test_a_file_of_users(tmp_path: Path) -> None:
     assert not users.admit(b"ct1", b"")
     assert not users.admit(b"", b"")
     assert "s3cret" not in repr(users)
-    assert "s3cret" not in repr(replace(net.SETTINGS, users=users))
+    assert "s3cret" not in repr(replace(net.SETTINGS, users=lambda: users))
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ def test_the_node_knows_itself(
 
     pair = authority.sign("itself", usage=usage, until=until)
     itself = ClientTls(certificate=pair.certificate, key=pair.key, itself=True)
-    closed = {"accept_from": ("PACS",), "users": Users({"a": "b"})}
+    closed = {"accept_from": ("PACS",), "users": lambda: Users({"a": "b"})}
     with listening(tmp_path, pair, authority.certificate, **closed) as where:
         ask_whether_there(replace(where, tls=itself), "AI_NODE", 5)
         other = authority.sign("other")
@@ -177,7 +177,7 @@ def test_users(tmp_path: Path, authority: Authority) -> None:
     passcode.write_text("s3cret:x\nmore\n")
     passcode.chmod(0o600)
     tls = ClientTls(authority.certificate)
-    users = {"users": Users({"us": "s3cret:x"})}
+    users = {"users": lambda: Users({"us": "s3cret:x"})}
     with listening(tmp_path, authority.sign("node"), **users) as where:
         ask(where, tls, login=Login("us", passcode))
         paths = instances(tmp_path)

@@ -50,6 +50,7 @@ class Association:
 
     _request: AssociateRequest
     _assembly: MessageAssembly
+    _identified: bool
 
     def __init__(
         self,
@@ -143,16 +144,16 @@ class Association:
 
     def _decide(self) -> Event | None:
         """AE-6: accept or refuse the request."""
-        request = decode_request(self._buffer.take(self._length))
-        settings = self._settings
-        self._request = request
-        connection, attempts = self.connection, self._admission.attempts
+        self._request = request = decode_request(self._buffer.take(self._length))
+        settings, connection, admission = self._settings, self.connection, self._admission
+        users = None if settings.users is None else settings.users()
+        self._identified = users is not None
         if asks_itself(request, connection.peer_ip, connection.local_ip, settings):
             return Event.ACCEPTED
         reason = refusal(request, connection.peer_ip, settings)
-        if reason is None and not identified(attempts, request, settings.users, connection):
+        if reason is None and not identified(admission.attempts, request, users, connection):
             reason = pdu.RejectReason.NO_REASON  # PS3.8 Table 9-21 has none for this
-        if reason is None and not self._admission.admit(self):
+        if reason is None and not admission.admit(self):
             reason = pdu.RejectReason.LOCAL_LIMIT
         if reason is None:
             return Event.ACCEPTED
@@ -163,8 +164,7 @@ class Association:
         """AE-7: negotiate and answer."""
         request, settings = self._request, self._settings
         policy = ContextPolicy(settings.accept_unknown, self._provider is not None)
-        identified = settings.users is not None
-        agreement = negotiate(request, policy, settings.max_pdu, identified=identified)
+        agreement = negotiate(request, policy, settings.max_pdu, identified=self._identified)
         info = AssociationInfo(
             id=str(uuid.uuid4()),
             calling_aet=request.calling_aet,

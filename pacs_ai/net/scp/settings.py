@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from pacs_ai.errors import ConfigError
 from pacs_ai.net.tls import TlsFiles
-from pacs_ai.net.users import Users
+from pacs_ai.net.users import CurrentUsers
 
 _MIN_PDU = 4096
 _MAX_PDU = 16 << 20
@@ -24,7 +24,8 @@ class ServerSettings:
         Who may call: glob patterns of AE titles, each with ``@`` and a pattern or network of
         addresses if wanted; empty: anybody on this machine.
     users
-        Users and passcodes, of which every caller must show one; None: no caller has to.
+        Gives the users and passcodes of which every caller must show one. It gives None, or is
+        None: no caller has to.
     max_associations
         Associations at once; one more is rejected as transient.
     max_associations_per_peer
@@ -66,7 +67,7 @@ class ServerSettings:
     host: str = "127.0.0.1"
     port: int | None = 11112
     accept_from: tuple[str, ...] = ()
-    users: Users | None = None
+    users: CurrentUsers | None = None
     max_associations: int = 64
     max_associations_per_peer: int | None = None
     associations_per_minute: int | None = None

@@ -9,6 +9,7 @@ from pacs_ai.store import (  # noqa: F401 - each makes tables known to Base
     kept_predictions,
     schema,
     tasks,
+    user_table,
 )
 from pacs_ai.store.columns import Base
 

@@ -227,7 +227,7 @@ def test_feedback_goes_at_the_end_of_its_keep_time(
     context: FlowContext, made: Made, clock: ManualClock
 ):
     say(context, made.uid, ACCEPT)
-    days = context.config.audit.feedback_days
+    days = context.config.kept.feedback_days
     clock.advance(days * 86400)
     say(context, made.uid, REJECT)
     forget_feedback(context, context.now())
