@@ -10,6 +10,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "work": ("listen", "Run a node that does not listen: it analyses and delivers."),
     "web": ("web", "Serve the page and the REST API alone, without a daemon."),
     "tokens": ("tokens", "Who may use the page and the REST API: add, list, revoke."),
+    "users": ("users", "Users that callers must show: add, list, remove."),
     "demo": ("demo", "Send three studies through a node to an archive, on this machine."),
     "bench": ("bench", "How fast this installation is: site."),
     "infer": ("infer", "Analyse files without network."),
@@ -36,7 +37,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "Draw what a run's network looks at, and measure how faithful that is.",
     ),
     "mlflow": ("training", "Copy runs into an MLflow store: parameters, metrics, files."),
-    "export": ("training", "Make the bundle of a run, which the node serves."),
+    "export": ("export", "De-identified copies of studies; or the bundle of a training run."),
     "quantise": ("training", "Make smaller bundles of a bundle, and measure what each loses."),
     "models": ("models", "Models: list, verify, import, add, remove."),
     "config": ("config", "The configuration: check."),
@@ -48,7 +49,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 
 GROUPS = frozenset(
     {
-        *("studies", "jobs", "deliveries", "feedback", "audit", "evidence", "tokens"),
+        *("studies", "jobs", "deliveries", "feedback", "audit", "evidence", "tokens", "users"),
         *("models", "weights", "config", "db", "bench"),
     }
 )

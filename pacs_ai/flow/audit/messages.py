@@ -76,6 +76,8 @@ _KINDS: Mapping[tuple[str, str], _Kind] = {
     ("model", "REMOVED"): _Kind(_ALERT, "E", _SOFTWARE),
     ("association", "REJECTED"): _Kind(_ALERT, "E", _AUTHENTICATION),
     ("database", "rekeyed"): _Kind(_ALERT, "E", _SECURITY),
+    ("user", "VALID"): _Kind(_ALERT, "E", _USERS),
+    ("user", "REMOVED"): _Kind(_ALERT, "E", _USERS),
     ("audit", "READ"): _Kind(_LOG_USED, "R"),
     ("access", "READ"): _Kind(_ACCESSED, "R"),
     ("access", "SENT"): _Kind(_TRANSFERRED, "R"),
@@ -86,6 +88,7 @@ _KINDS: Mapping[tuple[str, str], _Kind] = {
     ("token", "VALID"): _Kind(_ALERT, "E", _USERS),
     ("token", "REVOKED"): _Kind(_ALERT, "E", _USERS),
     ("evidence", "WRITTEN"): _Kind(_EXPORT, "R"),
+    ("export", "WRITTEN"): _Kind(_EXPORT, "R"),
 }
 """By entity and new state; anything else is an access to the study that updates it."""
 

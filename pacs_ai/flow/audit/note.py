@@ -105,6 +105,12 @@ def exported(context: FlowContext, study_id: int, what: str) -> None:
         record(transaction, "evidence", study_id, "", "WRITTEN", note=what)
 
 
+def deidentified(context: FlowContext, study_id: int, what: str) -> None:
+    """Note that somebody has written de-identified copies of the images of a study."""
+    with context.write() as transaction:
+        record(transaction, "export", study_id, "", "WRITTEN", note=what)
+
+
 def log_used(context: FlowContext, what: str) -> None:
     """Note that somebody has read or checked the ledger."""
     with context.write() as transaction:

@@ -1,0 +1,1 @@
+"""De-identified copies of images (PS3.15 Annex E). No database, no network."""

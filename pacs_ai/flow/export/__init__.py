@@ -1,0 +1,1 @@
+"""De-identified copies of chosen studies, in a folder that training reads."""
