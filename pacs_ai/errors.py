@@ -5,8 +5,7 @@
     PacsAIError
     ├─ ConfigError
     ├─ DataError      ├─ NotDicom  ├─ UnsupportedPixels  ├─ NoFittingSeries
-    │                 ├─ ResultWithheld  ├─ InvalidResult  ├─ NotExportable
-    │                 └─ LossNotFinite
+    │                 ├─ ResultWithheld  ├─ InvalidResult  └─ LossNotFinite
     ├─ StorageError   ├─ NoSpace  ├─ DuplicateConflict  ├─ DatabaseBusy  ├─ Corrupted
     │                 └─ LedgerAltered
     ├─ PeerError      ├─ PeerUnreachable  ├─ FolderUnavailable  ├─ TlsFailed  ├─ NoPasscode
@@ -80,12 +79,6 @@ class NoFittingSeries(DataError):
     """No image of the study is one the model was made for. Check the rule that chose the model."""
 
     code = "NO_FITTING_SERIES"
-
-
-class NotExportable(DataError):
-    """An image is left out of an export. Look at it, or clean it with another program."""
-
-    code = "NOT_EXPORTABLE"
 
 
 class ResultWithheld(DataError):

@@ -20,7 +20,7 @@ from pacs_ai.dicom.functional_groups import has_value
 from pacs_ai.dicom.lookup_tables import read_table
 from pacs_ai.dicom.reading import integer, items, numbers, text, texts
 from pacs_ai.dicom.us_or_ss import us_or_ss
-from pacs_ai.errors import NotExportable
+from pacs_ai.errors import DataError
 
 _LARGEST = 1e6
 """No number of an image is as large; the number of a person or of an order may be."""
@@ -107,7 +107,7 @@ def _numbers(source: Dataset) -> Found:
         values = numbers(source, keyword)
         binary = dictionary_VR(keyword) not in ("DS", "IS")
         if not values or not all(binary or abs(value) < _LARGEST for value in values):
-            raise NotExportable(f"{keyword} has a value that no image has")
+            raise DataError(f"{keyword} has a value that no image has")
         if all(map(math.isfinite, values)):
             yield keyword, [_written(keyword, value) for value in values]
 

@@ -20,7 +20,7 @@ from pacs_ai.dicom.image_pixel import LAYOUT_KEYWORDS
 from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.reading import read_until_pixels, text
 from pacs_ai.dicom.writing import CHARACTER_SET
-from pacs_ai.errors import NotDicom, NotExportable
+from pacs_ai.errors import NotDicom, DataError
 from pacs_ai.uids import IMPLEMENTATION_CLASS_UID
 
 _READ = (
@@ -63,7 +63,7 @@ def deidentify(
 
     Raises
     ------
-    NotExportable
+    DataError
         If it is no image, or may show text, or has a value that no image has.
     UnsupportedPixels, NotDicom, StorageError
         If it cannot be read.
@@ -71,14 +71,14 @@ def deidentify(
     source = _read(path)
     sop_class = text(source, "SOPClassUID").strip(" \0")
     if UID(sop_class).is_private or UID(sop_class).type != "SOP Class":
-        raise NotExportable("is of no kind of the standard")
+        raise DataError("is of no kind of the standard")
     reason = burned_in(source)
     if reason and not with_burned_in:
-        raise NotExportable(f"{reason}: its pixels may show text")
+        raise DataError(f"{reason}: its pixels may show text")
     with quiet():
         made = HeaderCopy(profile, pseudonyms, pseudonyms.earlier(patient)).of(source)
     if missing := [keyword for keyword in _MUST if keyword not in made]:
-        raise NotExportable(f"has no known {', '.join(missing)}")
+        raise DataError(f"has no known {', '.join(missing)}")
     made.SOPClassUID = sop_class
     _name_patient(made, pseudonyms.patient(patient))
     _state_methods(made, profile)
@@ -98,7 +98,7 @@ def _read(path: Path) -> Dataset:
     except FOREIGN_ERRORS as error:
         raise NotDicom(f"cannot be read ({type(error).__name__})") from error
     if opened.pixels is None:
-        raise NotExportable("is no image")
+        raise DataError("is no image")
     return opened.dataset
 
 

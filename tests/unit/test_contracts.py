@@ -53,6 +53,8 @@ PLANTED = [
     ("training", "pacs_ai.config"),
     ("training", "pacs_ai.demo.run"),
     ("training.recipe", "training.cli"),
+    ("pacs_ai.deidentify", "dicomanonymizer"),
+    ("pacs_ai.deidentify", "pacs_ai.net"),
 ]
 
 # closes a circle: the second imports the first

@@ -9,6 +9,7 @@ from pacs_ai.csv_file import read_table
 from pacs_ai.errors import DataError
 
 STUDY, LABEL = "study", "label"
+_KEYS = frozenset((STUDY, "StudyInstanceUID"))
 SEPARATOR = ";"
 _PRESENT = "1"
 _VALUES = ("", "0", _PRESENT, "-1")
@@ -23,8 +24,8 @@ def read_labels(path: Path) -> Labels:
     Parameters
     ----------
     path
-        CSV with a column ``study`` (row id or Study Instance UID), and a column ``label``, or one
-        for each class with 1, 0, or -1 where it is uncertain.
+        CSV with a column ``study`` (row id or Study Instance UID) or ``StudyInstanceUID``, and a
+        column ``label``, or one for each class with 1, 0, or -1 where it is uncertain.
 
     Raises
     ------
@@ -32,18 +33,20 @@ def read_labels(path: Path) -> Labels:
         If it is not such a table, or names a study twice.
     """
     found: dict[str, dict[str, str]] = {}
-    for line, row in read_table(path, [STUDY]):
+    for line, row in read_table(path, []):
+        keys = [row[name].strip() for name in row if name in _KEYS]
+        if len(keys) != 1:
+            raise DataError(f"{path}: there is no column {STUDY!r}")
         values = {
-            name: (text or "").strip() for name, text in row.items() if name and name != STUDY
+            name: (text or "").strip() for name, text in row.items() if name and name not in _KEYS
         }
         wrong = [name for name, text in values.items() if name != LABEL and text not in _VALUES]
         if not values or wrong:
             what = f"column {wrong[0]!r} has no 1, 0 or -1" if wrong else "there is no label"
             raise DataError(f"{path}, line {line}: {what}")
-        key = row[STUDY].strip()
-        if key in found:
+        if keys[0] in found:
             raise DataError(f"{path}, line {line}: the study has a label already")
-        found[key] = values
+        found[keys[0]] = values
     return found
 
 

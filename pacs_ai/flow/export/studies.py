@@ -8,7 +8,7 @@ from pacs_ai.deidentify.profile import Profile
 from pacs_ai.deidentify.pseudonyms import Pseudonyms
 from pacs_ai.dicom.writing import part10_pieces
 from pacs_ai.domain import StudyId
-from pacs_ai.errors import DataError, NotExportable
+from pacs_ai.errors import DataError
 from pacs_ai.files import atomic_file, translated
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.export.draft import IMAGES, DoneStudy
@@ -65,6 +65,6 @@ def patient_of(context: FlowContext, study: Study) -> str:
 
 def _refuse(row: Instance) -> None:
     if row.missing:
-        raise NotExportable("its file is gone")
+        raise DataError("its file is gone")
     if row.unusable_reason:
-        raise NotExportable(f"is not analysed: {row.unusable_reason}")
+        raise DataError(f"is not analysed: {row.unusable_reason}")

@@ -15,7 +15,7 @@ from pacs_ai.deidentify.profile import Profile, Retain, listed
 from pacs_ai.deidentify.pseudonyms import Pseudonyms
 from pacs_ai.dicom.pixels import read_pixels
 from pacs_ai.dicom.writing import part10
-from pacs_ai.errors import NotExportable
+from pacs_ai.errors import DataError
 from pacs_ai.phantom.study import MODALITIES
 from tests.unit.deidentify.seeding import Seeds, seed_file
 
@@ -56,7 +56,7 @@ def test_a_number_of_a_person_is_no_number_of_an_image(
         "7391284650" if dictionary_VR(keyword) == "DS" else "739128465",
     )
     dataset.save_as(tmp_path / "number.dcm")
-    with pytest.raises(NotExportable, match=keyword):
+    with pytest.raises(DataError, match=keyword):
         copied(tmp_path / "number.dcm")
 
 
