@@ -94,7 +94,8 @@ def export(
         typer.Option(
             "--labels",
             metavar="FILE",
-            help="CSV with the columns study and label, or one for each class with 1, 0 or -1.",
+            help="CSV with the columns study and label, or one for each class with 1, 0 or -1."
+            " Default: what feedback says.",
             show_default=False,
         ),
     ] = None,
@@ -127,7 +128,7 @@ def export(
         secret=None
         if secret is None
         else operate.export_secret(secret, make=secrets.token_bytes(_SECRET_BYTES)),
-        labels={} if labels is None else read_labels(labels),
+        labels=None if labels is None else read_labels(labels),
     )
     with node_to_open as node:
         made = operate.export_studies(node, out, options)

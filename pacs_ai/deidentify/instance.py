@@ -20,7 +20,7 @@ from pacs_ai.dicom.image_pixel import LAYOUT_KEYWORDS
 from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.reading import read_until_pixels, text
 from pacs_ai.dicom.writing import CHARACTER_SET
-from pacs_ai.errors import NotDicom, DataError
+from pacs_ai.errors import DataError, NotDicom
 from pacs_ai.uids import IMPLEMENTATION_CLASS_UID
 
 _READ = (

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from pacs_ai.errors import DataError
 STUDY, LABEL = "study", "label"
 _KEYS = frozenset((STUDY, "StudyInstanceUID"))
 SEPARATOR = ";"
-_PRESENT = "1"
-_VALUES = ("", "0", _PRESENT, "-1")
+_PRESENT, _UNKNOWN = "1", "-1"
+_FIXED = 3
+"""Columns of the written table before those of the classes."""
+_VALUES = ("", "0", _PRESENT, _UNKNOWN)
 
 Labels = Mapping[str, Mapping[str, str]]
 """By study, as the table names it: the values of the other columns."""
@@ -62,7 +65,8 @@ def labels_table(studies: Iterable[tuple[str, str, Mapping[str, str]]]) -> str:
     -------
     str
         Columns ``study``, ``patient``, ``label``, and one for each class. Without a label of its
-        own a study has the names of the classes that are present.
+        own a study has the names of the classes that are present. A class of which nothing is said
+        of a study is uncertain.
     """
     rows = list(studies)
     names = sorted({name for _, _, values in rows for name in values if name != LABEL})
@@ -72,17 +76,16 @@ def labels_table(studies: Iterable[tuple[str, str, Mapping[str, str]]]) -> str:
     for uid, patient, values in rows:
         present = SEPARATOR.join(name for name in names if values.get(name) == _PRESENT)
         shown = values.get(LABEL, present)
-        writer.writerow([uid, patient, shown, *(values.get(name, "") for name in names)])
+        writer.writerow([uid, patient, shown, *(values.get(name, _UNKNOWN) for name in names)])
     return text.getvalue()
 
 
 def data_section(table: str) -> str:
     """Return the section ``[data]`` of a recipe that reads the export."""
-    rows = list(csv.DictReader(io.StringIO(table)))
-    several = any(not row[LABEL] or SEPARATOR in row[LABEL] for row in rows)
+    names = next(csv.reader(io.StringIO(table)))[_FIXED:]
+    columns = f"label_columns = {json.dumps(names)}" if names else f'label_column = "{LABEL}"'
     return (
         '[data]\nsource = "dicom"\nfolder = "images"\nunlabelled = "drop"\n'
-        + (f'separator = "{SEPARATOR}"\n' if several else "")
-        + '\n[data.labels]\nkind = "table"\nfiles = [{ file = "labels.csv" }]\n'
-        f'key = "StudyUID"\nkey_column = "{STUDY}"\nlabel_column = "{LABEL}"\n'
+        '\n[data.labels]\nkind = "table"\nfiles = [{ file = "labels.csv" }]\n'
+        f'key = "StudyUID"\nkey_column = "{STUDY}"\n{columns}\n'
     )

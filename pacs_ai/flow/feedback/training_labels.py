@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pacs_ai.feedback_kinds import Label
 
 KEY = "StudyInstanceUID"
-_VALUES = {Label.PRESENT: "1", Label.ABSENT: "0", Label.UNCERTAIN: "-1"}
+VALUES = {Label.PRESENT: "1", Label.ABSENT: "0", Label.UNCERTAIN: "-1"}
+"""What stands for a label in a table that training reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,6 @@ def as_csv(studies: Iterable[StudyLabels]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([KEY, *names])
     for study in studies:
-        values = [_VALUES[study.labels.get(name, Label.UNCERTAIN)] for name in names]
+        values = [VALUES[study.labels.get(name, Label.UNCERTAIN)] for name in names]
         writer.writerow([study.study_instance_uid, *values])
     return text.getvalue()

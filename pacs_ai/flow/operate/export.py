@@ -17,6 +17,8 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.export.draft import DoneStudy, Draft
 from pacs_ai.flow.export.labels import Labels, data_section, labels_table
 from pacs_ai.flow.export.studies import copy_study
+from pacs_ai.flow.feedback.training_labels import VALUES
+from pacs_ai.flow.operate.feedback import training_labels
 from pacs_ai.flow.operate.find import find_study
 from pacs_ai.store import overview
 from pacs_ai.store.schema import Study
@@ -44,7 +46,7 @@ class ExportOptions:
     secret
         That of earlier exports, where patients shall have the same names; None for a new one.
     labels
-        Of the studies, by row id or Study Instance UID.
+        Of the studies, by row id or Study Instance UID; None takes those that feedback says.
     """
 
     studies: Sequence[str] = ()
@@ -52,7 +54,7 @@ class ExportOptions:
     profile: Profile = field(default_factory=Profile)
     with_burned_in: bool = False
     secret: bytes | None = None
-    labels: Labels = field(default_factory=dict)
+    labels: Labels | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,8 @@ def export_studies(context: FlowContext, place: Path, options: ExportOptions) ->
         draft.discard()
         reasons = sorted({one.reason for one in left_out})
         raise StateError(f"nothing to export: {'; '.join(reasons) or 'no study is chosen'}")
-    labelled = _write_tables(draft.folder, done, options)
+    labels = _of_feedback(context) if options.labels is None else options.labels
+    labelled = _write_tables(draft.folder, done, options, labels)
     draft.publish([one for _, one in done])
     return Exported(
         str(place),
@@ -172,19 +175,27 @@ def _settings(options: ExportOptions) -> dict[str, object]:
     }
 
 
+def _of_feedback(context: FlowContext) -> Labels:
+    """Return what users have said of studies, as labels."""
+    said = training_labels(context, Filter(limit=_ALL)).studies
+    return {
+        one.study_instance_uid: {name: VALUES[label] for name, label in one.labels.items()}
+        for one in said
+    }
+
+
 def _write_tables(
-    folder: Path, done: Iterable[tuple[Study, DoneStudy]], options: ExportOptions
+    folder: Path,
+    done: Iterable[tuple[Study, DoneStudy]],
+    options: ExportOptions,
+    labels: Labels,
 ) -> int:
     """Write what was done, and the labels with a section of a recipe; return how many there are."""
     atomic_write(folder / "export.json", json.dumps(_settings(options), indent=1) + "\n")
     labelled = [
         (one.uid, one.patient, values)
         for study, one in done
-        if (
-            values := options.labels.get(
-                str(study.id), options.labels.get(study.study_instance_uid)
-            )
-        )
+        if (values := labels.get(str(study.id), labels.get(study.study_instance_uid)))
     ]
     if labelled:
         table = labels_table(labelled)

@@ -1,5 +1,6 @@
 """De-identified exports of studies of a node."""
 
+import csv
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,17 +11,21 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
+from pacs_ai.clock import ManualClock
 from pacs_ai.errors import ConfigError, DataError, StateError, StorageError
+from pacs_ai.feedback_kinds import FeedbackKind
 from pacs_ai.flow.audit.seal import Sealer
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.export.labels import read_labels
 from pacs_ai.flow.operate import export as operate
 from pacs_ai.flow.operate.export import ExportOptions, export_secret, export_studies
+from pacs_ai.flow.operate.feedback import add_feedback
 from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.store import studies
 from pacs_ai.store.ledger_listing import lines
 from pacs_ai.store.schema import Study
 from pacs_ai.store.selection import Filter
+from tests.unit.flow.analysed import RULE, on_a_node
 
 PATIENTS = ("ZQ1XK", "ZQ1XK", "ZQ2XK")
 ALL = ExportOptions(studies=("1", "2", "3"))
@@ -169,8 +174,28 @@ def test_labels_go_with_the_copies(node: FlowContext, tmp_path: Path) -> None:
     written = (tmp_path / "out" / "labels.csv").read_text().splitlines()
     assert written[0] == "study,patient,label,lesion,rib"
     assert [row.split(",", 2)[2] for row in written[1:]] == ["lesion,1,0", ",0,-1"]
-    assert 'separator = ";"' in (tmp_path / "out" / "data.toml").read_text()
+    assert 'label_columns = ["lesion", "rib"]' in (tmp_path / "out" / "data.toml").read_text()
     for text in ("study,lesion\n1,yes\n", "study,label\n1,a\n1,b\n", "study\n1\n", "patient\n1\n"):
         table.write_text(text)
         with pytest.raises(DataError):
             read_labels(table)
+
+
+def test_labels_come_from_feedback(
+    context: FlowContext,
+    clock: ManualClock,
+    send: Callable[..., StoreAnswer],
+    ct: Dataset,
+    tmp_path: Path,
+) -> None:
+    assert send(ct).status == 0
+    patient = on_a_node(context, clock, RULE.model_copy(update={"send_to": ()}))
+    patient.route()
+    patient.analyse()
+    add_feedback(patient.context, patient.job().id, FeedbackKind.ACCEPT, {}, "cli")
+    made = export_studies(patient.context, tmp_path / "out", ExportOptions(studies=("1",)))
+    assert made.labelled == 1
+    (row,) = csv.DictReader((tmp_path / "out" / "labels.csv").open())
+    (copy,) = copies(tmp_path / "out")
+    assert (row["study"], row["patient"]) == (copy.StudyInstanceUID, copy.PatientID)
+    assert set(list(row.values())[3:]) <= {"0", "1"}
