@@ -15,7 +15,7 @@ def test_a_job_says_what_it_could_not_make(node: Installation) -> None:
         lease = jobs.claim(transaction, job_id, 60)
         assert lease is not None
         fault = ("INVALID_RESULT", MISSING)
-        jobs.succeed(transaction, lease, [made()], "Lesion 0.930", fault)
+        jobs.succeed(transaction, lease, [made()], "Lesion 0.930", fault=fault)
     (row,) = json.loads(node.pacs_ai("jobs", "list", "--json").out)
     assert (row["state"], row["error_code"]) == ("SUCCEEDED", "INVALID_RESULT")
     assert row["outcome"] == f"demo: {MISSING}; Lesion 0.930"

@@ -195,7 +195,8 @@ def test_labels_come_from_feedback(
     add_feedback(patient.context, patient.job().id, FeedbackKind.ACCEPT, {}, "cli")
     made = export_studies(patient.context, tmp_path / "out", ExportOptions(studies=("1",)))
     assert made.labelled == 1
-    (row,) = csv.DictReader((tmp_path / "out" / "labels.csv").open())
+    text = (tmp_path / "out" / "labels.csv").read_text()
+    (row,) = csv.DictReader(text.splitlines())
     (copy,) = copies(tmp_path / "out")
     assert (row["study"], row["patient"]) == (copy.StudyInstanceUID, copy.PatientID)
     assert set(list(row.values())[3:]) <= {"0", "1"}
