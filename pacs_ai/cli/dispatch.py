@@ -5,6 +5,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextvars import ContextVar
 from types import TracebackType
 
 import typer
@@ -16,6 +17,9 @@ from pacs_ai.errors import NoSpace, PacsAIError
 from pacs_ai.files import is_full
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+CURRENT: ContextVar[str] = ContextVar("CURRENT", default="")
+"""The command that runs, without what it was given: ``studies close``."""
 
 
 def dispatch(module: str, name: str, arguments: Sequence[str]) -> int:
@@ -31,6 +35,7 @@ def dispatch(module: str, name: str, arguments: Sequence[str]) -> int:
         What follows its name.
     """
     sys.excepthook = _report_bug
+    CURRENT.set(" ".join([name, *(arguments[:1] if name in GROUPS else [])]))
     app = command(module, name)
     try:
         # a group without a command prints its help

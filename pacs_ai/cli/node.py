@@ -1,11 +1,11 @@
 """The node as commands open it."""
 
 import contextlib
-import itertools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from pacs_ai.cli.dispatch import CURRENT
 from pacs_ai.cli.options import Command, ConfigPath, Verbose, give, read_config
 from pacs_ai.config import Config
 from pacs_ai.errors import StateError
@@ -40,8 +40,7 @@ def noted_refusals(node: FlowContext) -> Iterator[None]:
         yield
     except StateError as error:
         if not error.missing:
-            words = itertools.takewhile(str.isalpha, sys.argv[1:3])  # without what was given
-            note.refused(node, " ".join(words), error.code)
+            note.refused(node, CURRENT.get(), error.code)
         raise
 
 

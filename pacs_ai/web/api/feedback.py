@@ -26,7 +26,10 @@ class GivenFeedback(Parameters):
     )
     kind: FeedbackKind
     labels: dict[Text, Label] = Field(
-        default={}, max_length=_CLASSES, description="Labels by the name of the class"
+        default={},
+        max_length=_CLASSES,
+        description="Labels by the name of the class",
+        json_schema_extra={"additionalProperties": False},  # pydantic states only the pattern
     )
 
 
