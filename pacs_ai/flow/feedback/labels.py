@@ -49,3 +49,30 @@ def meant_labels(
     if kind is FeedbackKind.MODIFY and not changed:
         raise StateError("no label differs from what the model decided: use accept")
     return dict(given) if kind is FeedbackKind.REJECT else {**decided, **given}
+
+
+def whole_labels(decisions: Mapping[str, str], labels: Mapping[str, str]) -> dict[str, Label]:
+    """Complete labels for the training by those of classes that mean: nothing is found.
+
+    Parameters
+    ----------
+    decisions
+        What the model decided; "" for a class that is not decided upon.
+    labels
+        What a user said of the others.
+
+    Returns
+    -------
+    dict
+        Such a class is present if all others are absent, and absent if one is present. Without any
+        label there is none of it either.
+    """
+    found = {name: Label(label) for name, label in labels.items()}
+    if not found:
+        return {}
+    others = [found.get(name) for name, decision in decisions.items() if decision]
+    if Label.PRESENT in others:
+        rest = Label.ABSENT
+    else:
+        rest = Label.PRESENT if set(others) == {Label.ABSENT} else Label.UNCERTAIN
+    return {**dict.fromkeys((name for name, one in decisions.items() if not one), rest), **found}

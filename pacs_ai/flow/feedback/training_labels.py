@@ -21,7 +21,7 @@ class StudyLabels:
     labels: dict[str, Label] = field(default_factory=dict)
 
 
-def agreed_labels(said: Iterable[tuple[str, dict[str, str]]]) -> list[StudyLabels]:
+def agreed_labels(said: Iterable[tuple[str, dict[str, Label]]]) -> list[StudyLabels]:
     """Put together what several users say of studies, or of several models' results.
 
     Parameters
@@ -38,7 +38,7 @@ def agreed_labels(said: Iterable[tuple[str, dict[str, str]]]) -> list[StudyLabel
     by_study: dict[str, dict[str, set[Label]]] = defaultdict(lambda: defaultdict(set))
     for uid, labels in said:
         for name, label in labels.items():
-            by_study[uid][name].add(Label(label))
+            by_study[uid][name].add(label)
     return [
         StudyLabels(
             uid,

@@ -9,7 +9,7 @@ from pacs_ai.errors import IllegalTransition, StateError
 from pacs_ai.feedback_kinds import FeedbackKind, Label
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.feedback.concordance import Concordance, concordance
-from pacs_ai.flow.feedback.labels import meant_labels
+from pacs_ai.flow.feedback.labels import meant_labels, whole_labels
 from pacs_ai.flow.feedback.training_labels import StudyLabels, agreed_labels
 from pacs_ai.flow.operate.find import find_job, missing
 from pacs_ai.store import feedback, overview
@@ -140,7 +140,7 @@ def training_labels(context: FlowContext, wanted: Filter) -> TrainingLabels:
     What was said about a result that was amended, withdrawn or deleted is left out: it was made of
     other images than the study has now.
     """
-    said: list[tuple[str, dict[str, str]]] = []
+    said: list[tuple[str, dict[str, Label]]] = []
     left_out: set[int] = set()
     with context.database.read() as session:
         for row in feedback.listed(session, replace(wanted, limit=_ALL), counted=True):
@@ -148,7 +148,8 @@ def training_labels(context: FlowContext, wanted: Filter) -> TrainingLabels:
             if study is None or _holds(session, row) != "current":
                 left_out.add(row.study_id)
             else:
-                said.append((study.study_instance_uid, row.labels))
+                labels = whole_labels(row.decisions, row.labels)
+                said.append((study.study_instance_uid, labels))
     return TrainingLabels(agreed_labels(said), len(left_out))
 
 

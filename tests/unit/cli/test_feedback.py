@@ -40,7 +40,7 @@ def test_labels_are_written_for_the_training(node: Installation):
     node.pacs_ai("feedback", "add", job, "accept")
     file = node.folder / "labels.csv"
     assert node.pacs_ai("feedback", "export", str(file)).out.strip().endswith("labels of 1 studies")
-    assert file.read_text() == "StudyInstanceUID,Lesion\n1.2.3,1\n"
+    assert file.read_text() == "StudyInstanceUID,Lesion,No finding\n1.2.3,1,0\n"
 
 
 def test_what_cannot_be_read_is_a_fault_of_usage(node: Installation):

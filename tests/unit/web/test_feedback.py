@@ -56,9 +56,9 @@ def test_programs_give_it_and_read_it(context: FlowContext, judged: JobId):
     assert client.get(f"{API}/feedback?study=1").json() == [answer.json()]
     whole, lesion = client.get(f"{API}/feedback/concordance").json()
     assert (whole["agreed"], lesion["finding"], lesion["agreed"]) == (0, CLASS, 0)
-    labels = client.get(f"{API}/feedback/labels").json()
+    labels, said = client.get(f"{API}/feedback/labels").json(), answer.json()["labels"]
     assert labels == {
-        "studies": [{"study_instance_uid": "1.2.3", "labels": answer.json()["labels"]}],
+        "studies": [{"study_instance_uid": "1.2.3", "labels": {"No finding": "uncertain", **said}}],
         "left_out": 0,
     }
     with context.database.read() as session:

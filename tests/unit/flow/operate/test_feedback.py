@@ -184,14 +184,17 @@ def test_labels_for_the_training_are_those_that_users_agree_upon(context: FlowCo
     gone = results.amended | results.withdrawn
     assert labels.left_out == len({one.study for one in results.all if one.uid in gone})
     text = as_csv(labels.studies).splitlines()
-    assert text[0] == "StudyInstanceUID,Lesion,Nodule"
+    assert text[0] == "StudyInstanceUID,Lesion,No finding,Nodule"
     values = {"present": "1", "absent": "0", "undetermined": "-1"}
     for line in text[1:]:
-        uid, *cells = line.split(",")
+        uid, *all_cells = line.split(",")
+        cells, none = [all_cells[0], all_cells[2]], all_cells[1]
         mine = [one.decisions for one in last.values() if one.study_uid == uid]
         [decisions] = {tuple(one.values()) for one in mine}
         expected = [values[one] for one in decisions]
         assert cells == (["-1", expected[1]] if uid == "1.2.3.1" else expected)
+        if uid != "1.2.3.1":
+            assert none == ("0" if "1" in cells else "1" if cells == ["0", "0"] else "-1")
     assert len(text) == 1 + len({one.study for one in results.all})
 
 
@@ -204,9 +207,9 @@ def test_what_is_not_said_of_a_study_is_uncertain_in_the_file(context: FlowConte
     say(context, other.uid, ACCEPT)
     say(context, made.uid, MODIFY, Lesion=ABSENT)
     assert as_csv(operate.training_labels(context, ALL).studies).splitlines() == [
-        "StudyInstanceUID,Fracture,Lesion,Nodule",
-        "1.2.3.1,-1,0,-1",
-        "1.2.3.2,1,-1,-1",
+        "StudyInstanceUID,Fracture,Lesion,No finding,Nodule",
+        "1.2.3.1,-1,0,-1,-1",
+        "1.2.3.2,1,-1,0,-1",
     ]
 
 
