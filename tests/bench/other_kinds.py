@@ -20,6 +20,7 @@ import pydicom
 from PIL import Image
 from pydicom.uid import generate_uid
 
+from pacs_ai.model.bundle import load_bundle
 from pacs_ai.phantom import write_phantom_collection, write_phantom_study
 
 SEED, LIMIT = 91, 1.0
@@ -70,6 +71,8 @@ def main() -> None:
     parser.add_argument("--dicom", type=Path, nargs="*", default=[])
     parser.add_argument("--count", type=int, default=300, help="studies of each kind")
     given = parser.parse_args()
+    if load_bundle(given.bundle).outliers is None:
+        parser.error("the bundle knows no images of training (outlier.npy): it refuses none")
     with tempfile.TemporaryDirectory() as home:
         write_phantom_collection(Path(home) / "phantoms", given.count, SEED)
         kinds = {"phantoms": Path(home) / "phantoms"}
