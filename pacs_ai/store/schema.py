@@ -240,6 +240,7 @@ class Event(Base):
     """
 
     __tablename__ = "event"
+    __table_args__ = (Index(None, "entity_id", "entity"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
     entity: Mapped[str] = mapped_column(WORD)
