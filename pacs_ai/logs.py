@@ -4,6 +4,7 @@ import contextlib
 import hmac
 import logging
 import os
+import re
 import sys
 import traceback
 import uuid
@@ -21,6 +22,11 @@ _secret = b""
 
 KEPT_BYTES = 16 << 20
 """Size of the file of tracebacks at which a new one is begun."""
+
+TAIL_BYTES = 1 << 20
+"""The same of the file of the last lines."""
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 _QUOTING = (
     "pydicom",
@@ -56,13 +62,17 @@ def study_ref(study_instance_uid: str) -> str:
     return keyed_hash(_secret, study_instance_uid)[:REF_LENGTH]
 
 
-def setup_logging(settings: Log, debug_file: Path | None = None) -> None:
+def setup_logging(
+    settings: Log, debug_file: Path | None = None, tail_file: Path | None = None
+) -> None:
     """Send events to standard error as text or JSON, and quieten the libraries.
 
     Parameters
     ----------
     debug_file
         Where tracebacks go, which may quote patient data; None for nowhere.
+    tail_file
+        Where the last lines go besides, for the page; None for nowhere. See `read_tail`.
 
     Notes
     -----
@@ -79,8 +89,9 @@ def setup_logging(settings: Log, debug_file: Path | None = None) -> None:
         renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
     else:
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+    kept: list[Any] = [_Tail(tail_file)] if tail_file is not None else []
     structlog.configure(
-        processors=[*shared, renderer],
+        processors=[*shared, renderer, *kept],
         wrapper_class=structlog.make_filtering_bound_logger(settings.level),
         # looked up at each event, so that a redirection of standard error takes effect
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
@@ -124,16 +135,66 @@ class _Tracebacks:
         return event
 
     def _write(self, title: str, error: BaseException) -> None:
-        text = "\n".join([title, *_told(error), "", ""])
-        with contextlib.suppress(FileNotFoundError):
-            if self._path.stat().st_size > KEPT_BYTES:
-                self._path.replace(f"{self._path}.1")
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        fd = os.open(self._path, flags, 0o600)
-        try:
-            os.write(fd, text.encode("utf-8", "backslashreplace"))
-        finally:
-            os.close(fd)
+        _append(self._path, "\n".join([title, *_told(error), "", ""]), KEPT_BYTES)
+
+
+class _Tail:
+    """Writes each line, as it goes to standard error, to a file that the page shows.
+
+    Parameters
+    ----------
+    path
+        The file, in the folder of the node. Where it cannot be written, it lacks lines.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __call__(self, _logger: object, _method: str, line: str) -> str:
+        """Write the line."""
+        with contextlib.suppress(OSError):
+            _append(self._path, f"{_COLOURS.sub('', line)}\n", TAIL_BYTES)
+        return line
+
+
+def tail_path(folder: Path) -> Path:
+    """Return where the last lines of a node are, in its folder of the spool."""
+    return folder / "log"
+
+
+def read_tail(path: Path, most: int) -> list[str]:
+    """Return the last lines of a node, the oldest first; none where there is no file.
+
+    All processes of the node write there what they write to standard error: no more, no less, and
+    in the same moment.
+
+    Parameters
+    ----------
+    most
+        Number of lines.
+    """
+    content = b""
+    for file in (_put_aside(path), path):
+        with contextlib.suppress(OSError), file.open("rb") as stream:
+            stream.seek(max(0, stream.seek(0, os.SEEK_END) - TAIL_BYTES))
+            content += stream.read(TAIL_BYTES)
+    return content.decode("utf-8", "replace").splitlines()[-most:]
+
+
+def _append(path: Path, text: str, limit: int) -> None:
+    """Write a text at the end of a private file; one that is too long is put aside before."""
+    with contextlib.suppress(FileNotFoundError):
+        if path.stat().st_size > limit:
+            path.replace(_put_aside(path))
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(fd, text.encode("utf-8", "backslashreplace"))
+    finally:
+        os.close(fd)
+
+
+def _put_aside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.1")
 
 
 def _told(error: BaseException) -> Iterator[str]:

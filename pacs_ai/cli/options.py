@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from pacs_ai.config import Config, load_config
-from pacs_ai.logs import setup_logging
+from pacs_ai.logs import setup_logging, tail_path
 
 ConfigPath = Annotated[
     Path | None,
@@ -87,8 +87,14 @@ def read_config(
     log = config.log
     if not daemon and not verbose:
         log = log.model_copy(update={"level": "WARNING"})
-    setup_logging(log, config.debug_file())
+    setup_logging(log, config.debug_file(), _tail(config) if daemon else None)
     return config
+
+
+def _tail(config: Config) -> Path:
+    from pacs_ai.node.wiring import node_name  # only a daemon needs it
+
+    return tail_path(config.storage.spool / node_name())
 
 
 Command = Callable[..., None]

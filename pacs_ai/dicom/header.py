@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import BinaryIO, cast
 
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
@@ -152,13 +152,13 @@ def header_of(path: Path, opened: Opened) -> InstanceHeader:
     )
 
 
-def read_facts(path: Path, keywords: Iterable[str]) -> dict[str, str | list[str]]:
+def read_facts(source: Path | BinaryIO, keywords: Iterable[str]) -> dict[str, str | list[str]]:
     """Read the values that rules match on.
 
     Parameters
     ----------
-    path
-        A DICOM file.
+    source
+        A DICOM file, by its path or open at its start.
     keywords
         Keywords of the data dictionary, ``BodyPartExamined`` for one.
 
@@ -178,7 +178,7 @@ def read_facts(path: Path, keywords: Iterable[str]) -> dict[str, str | list[str]
     wanted = tuple(keywords)
     facts: dict[str, str | list[str]] = {}
     with quiet():
-        dataset = _open(path, (*wanted, "PixelRepresentation")).dataset
+        dataset = _open(source, (*wanted, "PixelRepresentation")).dataset
         for keyword in wanted:
             values = _written(dataset, keyword)
             if values:
@@ -195,9 +195,23 @@ def _written(dataset: Dataset, keyword: str) -> tuple[str, ...]:
     return texts(dataset, keyword)
 
 
-def _open(path: Path, keywords: Iterable[str]) -> Opened:
+def read_stream_header(stream: BinaryIO) -> InstanceHeader:
+    """Read what an instance is from a stream at its start; it has no path.
+
+    Raises
+    ------
+    NotDicom
+        As `read_header` does.
+    """
+    with quiet():
+        return header_of(Path(), _open(stream, HEADER_KEYWORDS))
+
+
+def _open(source: Path | BinaryIO, keywords: Iterable[str]) -> Opened:
     try:
-        with open_file(path) as stream:
+        if not isinstance(source, Path):
+            return read_until_pixels(source, keywords)
+        with open_file(source) as stream:
             return read_until_pixels(stream, keywords)
     except FOREIGN_ERRORS as error:
         raise NotDicom(f"the file cannot be read as DICOM ({type(error).__name__})") from error

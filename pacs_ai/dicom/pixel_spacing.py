@@ -1,11 +1,14 @@
 """How large pixels are, and how high in proportion to their width (PS3.3 10.7, C.7.6.3)."""
 
 import math
+from pathlib import Path
 
 from pydicom.dataset import Dataset
 
+from pacs_ai.dicom.files import open_file
 from pacs_ai.dicom.functional_groups import GROUPS_KEYWORDS, holders
-from pacs_ai.dicom.reading import decimals
+from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS, quiet
+from pacs_ai.dicom.reading import decimals, read_until_pixels
 
 SPACING_KEYWORDS = (
     *("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio"),
@@ -61,6 +64,21 @@ def pixel_aspect(dataset: Dataset, frame: int) -> float:
     aspect = pair[0] / pair[1]
     square = abs(aspect - 1) <= _SQUARE or not 1 / _MOST <= aspect <= _MOST
     return 1.0 if square else aspect
+
+
+def read_aspect(path: Path, frame: int) -> float:
+    """Read the aspect from a file, as `pixel_aspect` has it; 1.0 if it cannot be read.
+
+    Raises
+    ------
+    StorageError
+        If the file is missing or cannot be read.
+    """
+    try:
+        with quiet(), open_file(path) as stream:
+            return pixel_aspect(read_until_pixels(stream, SPACING_KEYWORDS).dataset, frame)
+    except FOREIGN_ERRORS:
+        return 1.0
 
 
 def _pair(holder: Dataset, keyword: str) -> Pair | None:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
-from pacs_ai.dicom.pixels import DecodedFrame, decode_frame, render_frame
-from pacs_ai.dicom.voi import Voi, Window
+from pacs_ai.dicom.pixels import decode_frame
+from pacs_ai.dicom.voi import Window
 from pacs_ai.dicomweb.errors import RequestRefused
+from pacs_ai.dicomweb.pictures import picture_of
 
 FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG"}
 
@@ -23,8 +23,6 @@ _REGION = re.compile(r"([0-9]{0,5}),([0-9]{0,5})(?:,(-?[0-9]{0,5}),(-?[0-9]{0,5}
 _LARGEST = 8192
 _QUALITY = 90
 _BEST_QUALITY = 100
-_BYTE = 8
-_GREY_AXES = 2
 
 Box = tuple[int, int, int, int]
 
@@ -94,7 +92,7 @@ def picture(path: Path, frame: int, view: View, kind: str) -> bytes:
     RequestRefused
         If the region is none of the image.
     """
-    drawn = _drawn(decode_frame(path, frame), view.window)
+    drawn = picture_of(decode_frame(path, frame), view.window)
     if view.region is not None:
         drawn = _cut(drawn, view.region)
     if view.most is not None and (view.larger or max(drawn.size) > max(view.most)):
@@ -126,17 +124,6 @@ def _region(text: str) -> Box | None:
         raise RequestRefused("the region of a viewport is left,top[,width,height] in pixels")
     left, top, width, height = (int(one or 0) for one in given.groups())
     return left, top, width, height
-
-
-def _drawn(decoded: DecodedFrame, window: Window | None) -> Image.Image:
-    if decoded.values.ndim > _GREY_AXES:
-        shift = max(0, decoded.layout.bits_stored - _BYTE)
-        return Image.fromarray((decoded.values >> shift).astype(np.uint8))
-    if window is not None and decoded.rendering is not None:
-        asked = Voi(window, None, broken=False)
-        decoded = replace(decoded, rendering=replace(decoded.rendering, voi=asked))
-    grey = render_frame(decoded, strict=False).grey
-    return Image.fromarray(np.round(255 * grey).astype(np.uint8))
 
 
 def _cut(drawn: Image.Image, region: Box) -> Image.Image:

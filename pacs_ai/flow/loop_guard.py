@@ -31,13 +31,18 @@ def passive_reason(scanned: ScannedInstance) -> str:
 
 def stays_passive(header: InstanceHeader) -> bool:
     """Tell the same of an instance that is stored: a fault of its pixels may have been mended."""
-    return own_result(header.manufacturer, header.model_name) or bool(
-        _no_picture(
-            header.sop_class_uid,
-            header.transfer_syntax_uid,
-            header.image_type,
-            has_pixels=header.has_pixels,
-        )
+    return bool(passive_reason_of(header))
+
+
+def passive_reason_of(header: InstanceHeader) -> str:
+    """Say the same as `passive_reason` of an instance whose header was read."""
+    if own_result(header.manufacturer, header.model_name):
+        return OWN_RESULT
+    return _no_picture(
+        header.sop_class_uid,
+        header.transfer_syntax_uid,
+        header.image_type,
+        has_pixels=header.has_pixels,
     )
 
 

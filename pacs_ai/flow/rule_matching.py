@@ -23,13 +23,15 @@ def matches(when: Mapping[str, Operand], facts: Facts) -> bool:
     An operand is a literal or a glob (case counts). If it is a list, one entry must match. If a
     fact has several values, one of them must match. A missing fact is the empty string.
     """
-    return all(
-        any(
-            fnmatch.fnmatchcase(value, pattern)
-            for pattern in _values(operand)
-            for value in _values(facts.get(keyword, ""))
-        )
-        for keyword, operand in when.items()
+    return all(holds(operand, facts.get(keyword, "")) for keyword, operand in when.items())
+
+
+def holds(operand: Operand, fact: str | list[str]) -> bool:
+    """Tell whether one condition holds, as `matches` has it."""
+    return any(
+        fnmatch.fnmatchcase(value, pattern)
+        for pattern in values_of(operand)
+        for value in values_of(fact)
     )
 
 
@@ -47,5 +49,6 @@ def matches_newly(rules: Iterable[Rule], way: Way, before: Sequence[Way]) -> boo
     )
 
 
-def _values(one_or_many: str | Iterable[str]) -> list[str]:
+def values_of(one_or_many: str | Iterable[str]) -> list[str]:
+    """Return the values of an operand or a fact; a missing fact has an empty one."""
     return [one_or_many] if isinstance(one_or_many, str) else list(one_or_many) or [""]

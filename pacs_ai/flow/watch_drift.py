@@ -172,6 +172,42 @@ class DriftAlarm:
     statistics: str
 
 
+@dataclass(frozen=True, slots=True)
+class DriftState:
+    """How the studies of a sender compare with the validation images of a model.
+
+    ``studies`` is the number of those that were compared; ``alarm`` whether they are unlike,
+    ``since`` when; ``statistics`` names those in alarm with their distances.
+    """
+
+    model: str
+    sender: str
+    modality: str
+    studies: int
+    alarm: bool
+    since: datetime | None
+    statistics: str
+
+
+def drift_states(context: FlowContext) -> list[DriftState]:
+    """Return all that is watched, for the models that the configuration names."""
+    with context.database.read() as session:
+        found = observations.streams(session)
+    return [
+        DriftState(
+            one.model_name,
+            one.sender,
+            one.modality,
+            one.compared,
+            bool(one.alarms),
+            one.alarm_since if one.alarms else None,
+            _farthest(one),
+        )
+        for one in found
+        if one.model_name in context.config.models
+    ]
+
+
 def drift_alarms(context: FlowContext) -> Iterator[DriftAlarm]:
     """Return what is in alarm now, for the models that the configuration names."""
     with context.database.read() as session:

@@ -23,7 +23,7 @@ from typing import IO, Any
 from pacs_ai.clock import pause
 from pacs_ai.config import Config
 from pacs_ai.domain import TaskKind
-from pacs_ai.logs import setup_logging
+from pacs_ai.logs import setup_logging, tail_path
 from pacs_ai.node.app import App
 from pacs_ai.node.process import Process
 from pacs_ai.node.wakeup_link import connect_child
@@ -259,8 +259,9 @@ def read_message() -> ChildContext:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     message = json.loads(sys.stdin.buffer.readline())
     config = Config.model_validate(message.pop("config"))
-    setup_logging(config.log, config.debug_file())
     wakeups, owner = message.pop("wakeups"), message.pop("owner")
+    home = config.storage.spool / owner.partition("/")[0]
+    setup_logging(config.log, config.debug_file(), tail_path(home))
     return ChildContext(config, owner, message, wakeups, threading.Event())
 
 

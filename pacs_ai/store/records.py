@@ -216,8 +216,9 @@ class ChoiceRecord:
 
 @dataclass(frozen=True, slots=True)
 class StudyDetails(StudyRecord):
-    """A study with everything that belongs to it."""
+    """A study with everything that belongs to it; ``node`` is the one that received it first."""
 
+    node: str
     files_removed_at: datetime | None
     senders: list[SenderLine]
     patients: list[ChoiceRecord]

@@ -7,6 +7,7 @@
       database.id          which database it belongs to
       <node>/              each node in its own folder, locked by its daemon
         lock
+        log                the last lines of its log, for the page
         tmp/               parts, still being written
         instances/ab/      by our own names, never by anything a peer sent
         variants/          same SOP instance in another wrapping, set aside

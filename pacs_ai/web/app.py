@@ -7,6 +7,7 @@ A further part of the interface (metrics, DICOMweb) is a module with a tuple of 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
+import anyio
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
@@ -16,10 +17,13 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.web import dicomweb, health, metrics, store_instances
 from pacs_ai.web.api import routes as api
 from pacs_ai.web.attempts import Attempts
+from pacs_ai.web.curves import Curves
 from pacs_ai.web.headers import SafeHeaders
 from pacs_ai.web.origin import HostCheck
 from pacs_ai.web.page import routes as page
 from pacs_ai.web.problems import BugCatcher
+from pacs_ai.web.viewer import routes as viewer
+from pacs_ai.web.viewer.pictures import RecentFrames
 
 ROUTES: Sequence[BaseRoute] = (
     *health.ROUTES,
@@ -27,9 +31,13 @@ ROUTES: Sequence[BaseRoute] = (
     *store_instances.ROUTES,
     *dicomweb.ROUTES,
     *api.ROUTES,
+    *viewer.ROUTES,
     *page.ROUTES,
 )
 """Everything that is served, in the order in which paths are compared."""
+
+_PICTURES = 2
+"""Pictures that are made at the same time, besides the requests that need none."""
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
@@ -68,4 +76,7 @@ def make_app(
     app.state.arrivals = arrivals or Arrivals()
     app.state.login_attempts = Attempts()
     app.state.bearer_attempts = Attempts()
+    app.state.curves = Curves()
+    app.state.frames = RecentFrames()
+    app.state.picture_limiter = anyio.CapacityLimiter(_PICTURES)
     return app

@@ -12,6 +12,7 @@ from pacs_ai.config import Config, describe
 from pacs_ai.domain import DeliveryState, JobState, StudyState
 from pacs_ai.errors import StorageError
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.watch_drift import DriftAlarm, drift_alarms
 from pacs_ai.store import open_work
 from pacs_ai.store.open_work import Open
 
@@ -20,6 +21,8 @@ _LATE = timedelta(minutes=15)
 """Work that is open for longer is something to look at."""
 
 _ENDED_BADLY = (StudyState.CONFLICT, JobState.FAILED, DeliveryState.FAILED)
+
+_WAITING = (JobState.QUEUED, JobState.WAITING, DeliveryState.PENDING, DeliveryState.WAITING)
 
 _PLAIN = frozenset({"Modality", "CallingAET", "CalledAET"})
 """Keywords of a rule whose operands may be shown: those of others may name a patient."""
@@ -34,9 +37,11 @@ class Trouble:
     text: str
     remedy: str
     kind: str
-    """``check``, or the kind of rows: ``studies``, ``jobs``, ``deliveries``."""
+    """``check``, or the kind of rows: ``studies``, ``jobs``, ``deliveries``, ``models``."""
     state: str
-    """State of those rows; "" for a check."""
+    """State of those rows; "" for a check and for models."""
+    since: datetime | None = None
+    """When the oldest of those rows was made, or the alarm began; None for a check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,7 @@ class StatusRecord:
     studies: list[Open]
     jobs: list[Open]
     deliveries: list[Open]
+    drift: list[DriftAlarm]
     free_bytes: int | None
 
 
@@ -78,14 +84,26 @@ def status(node: FlowContext) -> StatusRecord:
     wrong = [_of_check(one) for one in checks if one.severity is not Severity.OK]
     for kind, rows in found.items():
         wrong += [_of_rows(kind, one) for one in rows if _is_wrong(kind, one, now)]
+    drift = list(drift_alarms(node))
+    wrong += [_of_drift(one) for one in drift]
     return StatusRecord(
         version=pacs_ai.__version__,
         ae_title=node.config.node.ae_title,
         now=now,
         wrong=wrong,
         **found,
+        drift=drift,
         free_bytes=_free(node),
     )
+
+
+def nodes(node: FlowContext) -> list[tuple[str, bool]]:
+    """Return the nodes that share the spool, and whether the daemon of each runs; () for one."""
+    try:
+        names = node.spool.nodes()
+        return [(name, node.spool.works(name)) for name in names] if len(names) > 1 else []
+    except StorageError:
+        return []
 
 
 def rules(config: Config) -> list[RuleRecord]:
@@ -133,7 +151,30 @@ def _of_rows(kind: str, rows: Open) -> Trouble:
         "jobs": "look at the reason, then try again",
         "deliveries": "look at the destination, then try again",
     }[kind]
-    return Trouble(f"{kind}{to}", f"{rows.count} {rows.state}", remedy, kind, rows.state)
+    text = f"{rows.count} {rows.state}"
+    return Trouble(f"{kind}{to}", text, remedy, kind, rows.state, rows.oldest)
+
+
+def _of_drift(alarm: DriftAlarm) -> Trouble:
+    return Trouble(
+        f"drift of {alarm.sender or 'other senders'}",
+        f"its {alarm.modality} studies do not look like the validation images of {alarm.model}"
+        f" ({alarm.statistics})",
+        "look at the images and at the scanner; do not rely on the scores before",
+        "models",
+        "",
+        alarm.since,
+    )
+
+
+def waiting(found: StatusRecord) -> list[tuple[str, Open]]:
+    """Return what is open and not yet something to look at: its kind, and the rows."""
+    return [
+        (kind, one)
+        for kind, rows in (("jobs", found.jobs), ("deliveries", found.deliveries))
+        for one in rows
+        if one.state in _WAITING and not _is_wrong(kind, one, found.now)
+    ]
 
 
 def _free(node: FlowContext) -> int | None:

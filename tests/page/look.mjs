@@ -2,10 +2,11 @@
 // usage: node look.mjs < PLAN.json     (tests/page/test_page.py writes the plan and reads the answer)
 //
 // plan: { playwright, axe, chromium, out, address, token, views: [path, ...] }
-// Prints { shots: [{ view, size, scheme, file, violations, wide }], errors, elsewhere, steps }.
+// Prints { shots: [{ view, size, scheme, file, violations, wide }], errors, elsewhere, steps, viewer }.
 import fs from 'node:fs';
 import path from 'node:path';
 import { createRequire } from 'node:module';
+import { view } from './viewing.mjs';
 
 const plan = JSON.parse(fs.readFileSync(0, 'utf8'));
 const { chromium } = createRequire(import.meta.url)(plan.playwright);
@@ -37,7 +38,7 @@ async function logIn(page) {
 }
 
 async function look(page, view, size, scheme) {
-  await page.goto(plan.address + view);
+  await page.goto(plan.address + view, { waitUntil: 'networkidle' });
   await page.addScriptTag({ path: plan.axe });
   const found = await page.evaluate(() => axe.run({ resultTypes: ['violations'] }));
   const file = path.join(plan.out, `${view.replaceAll('/', '_')}-${size}-${scheme}.png`);
@@ -67,6 +68,14 @@ async function walk(page) {
   await page.keyboard.press('Enter');
   await page.waitForURL(/done=/);
   steps.done = await page.getByRole('status').innerText();
+  await page.goto(`${plan.address}/rules`);
+  await page.getByLabel(/^DICOM files/).setInputFiles(plan.file);
+  await page.locator('#r-found summary').first().waitFor();
+  steps.rules = await page.locator('#r-found').innerText();
+  await page.goto(plan.address);
+  await page.locator('#c-latency canvas').waitFor();
+  steps.curves = await page.locator('.curves canvas').count();
+  steps.said = await page.locator('#c-said').innerText();
   return steps;
 }
 
@@ -97,7 +106,8 @@ try {
   await logIn(page);
   const steps = await walk(page);
   steps.renewed = await renews();
-  console.log(JSON.stringify({ shots, steps, ...heard }));
+  const viewer = await view(page, `${plan.address}/studies/4/images`);
+  console.log(JSON.stringify({ shots, steps, viewer, ...heard }));
 } finally {
   await browser.close();
 }

@@ -206,6 +206,7 @@ def _details(context: FlowContext, line: StudyLine) -> StudyDetails:
         return filled(
             StudyDetails,
             StudyRecord.of(line),
+            node=line.study.node,
             files_removed_at=ends.get(line.study.id),
             senders=repeats.senders(session, line.study.id),
             patients=[ChoiceRecord.of(one) for one in choices] if len(choices) > 1 else [],

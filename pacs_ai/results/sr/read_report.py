@@ -3,11 +3,16 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+import pydicom
 from pydicom.dataset import Dataset
 
+from pacs_ai.dicom.files import open_file
+from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.reading import items, numbers, text
 from pacs_ai.domain import Decision
+from pacs_ai.errors import NotDicom
 from pacs_ai.results.common.codes import DECISIONS
 from pacs_ai.results.content.reservations import CAUTION
 from pacs_ai.results.sr.class_group import AT_PEAK
@@ -19,6 +24,7 @@ _FINDING = "121071"
 _PRESENCE = "121052"
 _PARAMETERS = "111002"
 _LIBRARY = "111028"
+_SECTIONS = ("121070", "121076")  # findings, conclusions
 _NAME = "111001"
 _VERSION = "111003"
 _MANUFACTURER = "122405"
@@ -32,7 +38,7 @@ class Finding:
     ``level`` is ``study`` or names an image; ``probability`` and ``threshold`` are in [0, 1];
     ``decision`` is None for a class that is not decided upon. ``peak`` is where the heat map is
     strongest, (column, row) in pixels of the instance ``sop_instance_uid``, None where the report
-    does not say.
+    does not say. ``undetermined`` is the band in which the model does not decide, if it has one.
     """
 
     name: str
@@ -42,6 +48,7 @@ class Finding:
     decision: Decision | None
     peak: tuple[float, float] | None
     sop_instance_uid: str
+    undetermined: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,23 @@ class Origin:
     manufacturer: str
     parameters: dict[str, str]
     instances: int
+
+
+def open_report(path: Path) -> Dataset:
+    """Read a report that this node stored.
+
+    Raises
+    ------
+    NotDicom
+        If the bytes cannot be read as DICOM.
+    StorageError
+        If the file is missing or cannot be read.
+    """
+    try:
+        with quiet(), open_file(path) as stream:
+            return pydicom.dcmread(stream)
+    except FOREIGN_ERRORS as error:
+        raise NotDicom(f"a report cannot be read ({type(error).__name__})") from error
 
 
 def read_findings(report: Dataset) -> list[Finding]:
@@ -69,6 +93,16 @@ def read_findings(report: Dataset) -> list[Finding]:
 def read_reservations(report: Dataset) -> list[str]:
     """Read the reservations of a report, one sentence each."""
     return [caution for group in _groups(report) if (caution := _reservation_text(group))]
+
+
+def read_sentences(report: Dataset) -> list[str]:
+    """Read the text of a report on a study that was not analysable, in its order."""
+    return [
+        text(item, "TextValue")
+        for section in _walk(report)
+        for item in items(section, "ContentSequence")
+        if _concept(section) in _SECTIONS and text(item, "ValueType") == "TEXT"
+    ]
 
 
 def read_origin(report: Dataset) -> Origin:
@@ -105,14 +139,17 @@ def _finding(group: Dataset) -> Finding:
     point = next(item for item in items(group, "ContentSequence") if item.ValueType == "SCOORD")
     found = _PEAK.search(tracking)
     image = items(items(point, "ContentSequence")[0], "ReferencedSOPSequence")[0]
+    parameters = _parameters(group)
+    low, _, high = parameters.get("undetermined", "").partition("..")
     return Finding(
         name=code_meaning(content.get(_FINDING, Dataset()), "ConceptCodeSequence"),
         level=level,
         probability=value / 100,
-        threshold=float(_parameters(group)["threshold"]),
+        threshold=float(parameters["threshold"]),
         decision=_DECISIONS.get(presence),
         peak=(float(found[1]), float(found[2])) if found else None,
         sop_instance_uid=text(image, "ReferencedSOPInstanceUID"),
+        undetermined=(float(low), float(high)) if high else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""The views that are lists: studies, jobs, deliveries, failed work, rules, the log."""
+"""The views that are lists: studies, jobs, deliveries, failed work."""
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -8,18 +8,16 @@ from starlette.responses import Response
 
 from pacs_ai.domain import DeliveryState, JobState, StudyState
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.operate import deliveries, jobs, studies, trail
+from pacs_ai.flow.operate import deliveries, jobs, studies
 from pacs_ai.flow.operate.find import selection
 from pacs_ai.store.records import DeliveryRecord, EventRecord, JobRecord, StudyRecord
 from pacs_ai.store.selection import Filter
 from pacs_ai.store.sending import DestinationSummary
-from pacs_ai.web import overview
 from pacs_ai.web.page.render import page
 from pacs_ai.web.page.table import Action, Cell, Choice, Table, row, state
 from pacs_ai.web.routes import node_of
 
 _ROWS = 100
-_EVENTS = 200
 
 
 def list_studies(request: Request) -> Response:
@@ -67,31 +65,6 @@ def failed_work(request: Request) -> Response:
         delivery_table("Deliveries that have failed", sent, [send] if sent else []),
     ]
     return show_tables(request, "Failed work", tables, acting=True)
-
-
-def list_rules(request: Request) -> Response:
-    """Show the rules."""
-    rows = [
-        row(
-            one.name,
-            [f"{key} = {_operand(value)}" for key, value in one.when.items()] or "every study",
-            one.model,
-            ", ".join(one.results),
-            ", ".join(one.send_to) or "the spool only",
-        )
-        for one in overview.rules(node_of(request).config)
-    ]
-    columns = ("Rule", "When", "Model", "Results", "To")
-    table = Table("Rules, in the order of the configuration", columns, rows, "There are none.")
-    return show_tables(request, "Rules", [table])
-
-
-def show_log(request: Request) -> Response:
-    """Show what happened last."""
-    table = event_table(
-        "What happened, the newest first", trail.list_events(node_of(request), _EVENTS)
-    )
-    return show_tables(request, "Log", [table])
 
 
 def study_table(title: str, records: Iterable[StudyRecord]) -> Table:
@@ -261,7 +234,3 @@ def _of_delivery(one: DeliveryRecord) -> list[Action]:
     if one.state in (DeliveryState.PENDING, *deliveries.RETRYABLE):
         actions.append(Action("Cancel", "/deliveries/cancel", {"id": str(one.id)}))
     return actions
-
-
-def _operand(value: object) -> str:
-    return ", ".join(value) if isinstance(value, list) else str(value)

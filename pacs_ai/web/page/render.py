@@ -2,7 +2,7 @@
 
 import functools
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -12,6 +12,8 @@ from starlette.responses import HTMLResponse
 
 import pacs_ai
 from pacs_ai.domain import Role
+from pacs_ai.node.wiring import node_name
+from pacs_ai.results.content.wording import bound, percent
 from pacs_ai.web.access import Caller
 
 VIEWS = (
@@ -26,6 +28,8 @@ VIEWS = (
     ("/log", "Log"),
 )
 """Path and title of the views, in the order of the menu."""
+
+_UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"))
 
 DONE = re.compile(
     r"\d+ (job is|jobs are|delivery is|deliveries are) tried again"
@@ -54,7 +58,9 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         "path": request.url.path,
         "caller": caller,
         "may_act": caller is not None and _may_act(caller),
+        "may_look": caller is not None and (caller.local or _may_act(caller)),
         "version": pacs_ai.__version__,
+        "here": node_name(),
         "node": request.app.state.node.config.node.ae_title,
         "done": done if DONE.fullmatch(done) else "",
     }
@@ -71,6 +77,14 @@ def shown_time(value: datetime | None) -> Markup | str:
     return Markup('<time datetime="{}">{}</time>').format(value.isoformat(), text)
 
 
+def duration(value: timedelta) -> str:
+    """Write how long something lasts, in the largest unit that fits."""
+    seconds = max(0, round(value.total_seconds()))
+    size, unit = next((one for one in _UNITS if seconds >= one[0]), (1, "second"))
+    count = seconds // size
+    return f"{count} {unit}{'s' if count != 1 else ''}"
+
+
 def _may_act(caller: Caller) -> bool:
     return not caller.local and caller.role is not None and caller.role.includes(Role.OPERATOR)
 
@@ -84,5 +98,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["time"] = shown_time
+    made.filters |= {"time": shown_time, "duration": duration, "percent": percent, "bound": bound}
     return made

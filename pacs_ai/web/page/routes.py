@@ -13,11 +13,20 @@ from pacs_ai.domain import Role
 from pacs_ai.errors import PacsAIError
 from pacs_ai.web import problems
 from pacs_ai.web.errors import LoginNeeded
-from pacs_ai.web.page import actions, lists, login, models, views
+from pacs_ai.web.page import actions, lists, log, login, models, rules, views
 from pacs_ai.web.page.render import page
 from pacs_ai.web.routes import route
 
-_FILES = {"page.css": "text/css", "htmx.min.js": "text/javascript"}
+_FILES = {
+    "page.css": "text/css",
+    "viewer.css": "text/css",
+    "uplot.min.css": "text/css",
+    "htmx.min.js": "text/javascript",
+    "uplot.min.js": "text/javascript",
+    "curves.js": "text/javascript",
+    "rules.js": "text/javascript",
+    "viewer.js": "text/javascript",
+}
 _PROGRAMS = ("/api/", "/dicom-web/", "/metrics", "/healthz", "/readyz")
 """Paths whose errors are for programs."""
 
@@ -33,6 +42,7 @@ def _static(request: Request) -> Response:
 
 ROUTES = (
     route("/", views.show_overview, role=Role.VIEWER),
+    route("/curves", views.show_curves, role=Role.VIEWER),
     route("/search", views.search, role=Role.VIEWER, methods=["POST"]),
     route("/studies", lists.list_studies, role=Role.VIEWER),
     route("/studies/{study}", views.show_study, role=Role.VIEWER),
@@ -40,9 +50,12 @@ ROUTES = (
     route("/deliveries", lists.list_deliveries, role=Role.VIEWER),
     route("/failed", lists.failed_work, role=Role.VIEWER),
     route("/models", models.list_models, role=Role.VIEWER),
-    route("/rules", lists.list_rules, role=Role.VIEWER),
+    route("/models/{model}", models.show_model, role=Role.VIEWER),
+    route("/rules", rules.show_rules, role=Role.VIEWER),
+    route("/rules/try", rules.try_rules, role=Role.VIEWER, methods=["POST"]),
     route("/configuration", views.show_configuration, role=Role.VIEWER),
-    route("/log", lists.show_log, role=Role.VIEWER),
+    route("/log", log.show_log, role=Role.VIEWER),
+    route("/log/lines", log.show_lines, role=Role.OPERATOR, from_this_machine=True),
     *actions.ROUTES,
     route("/login", login.show_login, role=None),
     route("/login", login.log_in, role=None, methods=["POST"]),

@@ -7,7 +7,7 @@ from functools import partial
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from pacs_ai.domain import StudyState
 from pacs_ai.errors import StateError
@@ -17,6 +17,7 @@ from pacs_ai.flow.operate.find import missing
 from pacs_ai.store.records import StudyDetails
 from pacs_ai.store.selection import Filter
 from pacs_ai.web import overview
+from pacs_ai.web.curves import HOURS, Curves
 from pacs_ai.web.errors import BadRequest
 from pacs_ai.web.page import lists
 from pacs_ai.web.page.feedback import said_table
@@ -36,7 +37,19 @@ def show_overview(request: Request) -> Response:
         lists.destination_table(deliveries.list_destinations(node, Filter())),
         lists.study_table("Last studies", studies.list_studies(node, Filter(limit=_LAST))),
     ]
-    return page(request, "overview.html", tables=tables, found=overview.status(node))
+    found = overview.status(node)
+    nodes = overview.nodes(node)
+    if nodes:
+        rows = [row(name, "runs" if works else "does not run") for name, works in nodes]
+        tables.append(Table("Nodes that share the spool", ("Node", "State"), rows, ""))
+    waiting = overview.waiting(found)
+    return page(request, "overview.html", tables=tables, found=found, waiting=waiting, hours=HOURS)
+
+
+def show_curves(request: Request) -> Response:
+    """Give the figures of the curves to the script that draws them."""
+    curves: Curves = request.app.state.curves
+    return JSONResponse(curves.figures(node_of(request)))
 
 
 async def search(request: Request) -> Response:
@@ -102,6 +115,7 @@ def _facts(study: StudyDetails) -> Iterator[tuple[str, Value]]:
     yield "Outcome", study.outcome or study.reason or "none yet"
     yield "Delivered", study.delivered or "nothing"
     yield "Seconds from last image to result", study.seconds
+    yield "Received by node", study.node
     yield "Type", study.modality
     yield "Images", study.instances
     yield "From", f"{study.calling_aet} to {study.called_aet}"
