@@ -10,6 +10,7 @@ from pynetdicom import AE
 from pynetdicom.pdu_primitives import UserIdentityNegotiation
 
 from pacs_ai.errors import ConfigError
+from pacs_ai.net.passcodes import passcode_digest
 from pacs_ai.net.users import Users, read_users
 from tests import net_peer as net
 from tests.net_peer import Node
@@ -80,6 +81,29 @@ def test_nobody_has_to_where_no_users_are_set(tmp_path: Path) -> None:
         assert association.is_established
         assert association.acceptor.user_identity is None
         association.release()
+
+
+def test_users_may_change_while_the_node_runs(tmp_path: Path) -> None:
+    current: list[Users | None] = [None]
+    with net.running(tmp_path, replace(net.SETTINGS, users=lambda: current[0])) as node:
+
+        def accepted(items: list[object]) -> bool:
+            entity = AE("SENDER")
+            entity.add_requested_context(net.VERIFICATION)
+            association = entity.associate(
+                "127.0.0.1", node.port, ae_title="AI_NODE", ext_neg=items
+            )  # type: ignore[arg-type]
+            established = association.is_established
+            if established:
+                association.release()
+            return established
+
+        assert accepted([])
+        current[0] = Users({}, {"ct1": passcode_digest("right")})
+        assert not accepted([])
+        assert accepted(identity(2, "ct1", "right"))
+        current[0] = None
+        assert accepted([])
 
 
 def test_a_file_of_users(tmp_path: Path) -> None:
