@@ -46,7 +46,7 @@ def compare_models(
         typer.Option(
             "--truth",
             metavar="FILE",
-            help="CSV with what is true of studies, as for `pacs-ai accept`.",
+            help="CSV with what is true, as for `pacs-ai accept`. Default: feedback.",
             show_default=False,
         ),
     ] = None,

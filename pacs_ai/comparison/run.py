@@ -15,10 +15,13 @@ from pacs_ai.comparison.page import ChangedStudy, comparison_page
 from pacs_ai.comparison.pairs import Pair, Side, check_comparable, jobs_to_compare, pairs
 from pacs_ai.comparison.pictures import Shown, show
 from pacs_ai.errors import DataError, PacsAIError
+from pacs_ai.feedback_kinds import Label
 from pacs_ai.files import atomic_write, translated
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.operate.feedback import training_labels
 from pacs_ai.flow.shadow import predict_stored
 from pacs_ai.logs import study_ref
+from pacs_ai.store.selection import Filter
 
 _REASONS = 20
 
@@ -28,7 +31,8 @@ class Question:
     """What is compared.
 
     ``studies`` and ``since`` are those of `jobs_to_compare`; ``truth`` is a table as for an
-    acceptance test. ``pictures`` is how many studies with changed decisions are shown.
+    acceptance test; without it, feedback says what is true. ``pictures`` is how many studies with
+    changed decisions are shown.
     """
 
     first: str
@@ -138,13 +142,15 @@ def _count(seen: _Seen, pair: Pair, truths: Mapping[str, Mapping[str, bool]]) ->
 def _truths(context: FlowContext, question: Question, side: Side) -> dict[str, Mapping[str, bool]]:
     """Read what is true of studies, by Study Instance UID or by the hash of the accession number.
 
+    Without a table that is what users have said of the results.
+
     Raises
     ------
     DataError
         If a row names its study in another way.
     """
     if question.truth is None:
-        return {}
+        return _by_feedback(context)
     model = side.bundle.identity
     names = [one.name for one in model.classes]
     found: dict[str, Mapping[str, bool]] = {}
@@ -157,6 +163,17 @@ def _truths(context: FlowContext, question: Question, side: Side) -> dict[str, M
         key = context.accession_key(row.value) if row.key == "accession" else row.value
         found[key] = dict(zip(names, row.truth, strict=True))
     return found
+
+
+def _by_feedback(context: FlowContext) -> dict[str, Mapping[str, bool]]:
+    return {
+        study.study_instance_uid: {
+            name: label is Label.PRESENT
+            for name, label in study.labels.items()
+            if label is not Label.UNCERTAIN
+        }
+        for study in training_labels(context, Filter()).studies
+    }
 
 
 def _values(sides: tuple[Side, Side], seen: _Seen, names: Sequence[str]) -> dict[str, Any]:

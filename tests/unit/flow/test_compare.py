@@ -14,8 +14,10 @@ from pacs_ai.comparison.run import Question, compare
 from pacs_ai.config import ModelEntry, Rule
 from pacs_ai.domain import JobId, ResultKind
 from pacs_ai.errors import DataError, StateError
+from pacs_ai.feedback_kinds import FeedbackKind
 from pacs_ai.flow.analyse import analyse
 from pacs_ai.flow.context import FlowContext, pair_key
+from pacs_ai.flow.operate.feedback import add_feedback
 from pacs_ai.flow.route import route
 from pacs_ai.model.bundle import MANIFEST, SHIPPED
 from pacs_ai.net.scp.handlers import StoreAnswer
@@ -133,6 +135,16 @@ def test_with_the_truth_the_page_has_the_auc(node: FlowContext, tmp_path: Path) 
     table.write_text("path,lesion\nfolder,1\n")
     with pytest.raises(DataError, match="a stored study has no path"):
         run(node, truth=table)
+
+
+def test_without_a_table_feedback_is_the_truth(node: FlowContext) -> None:
+    with node.database.read() as session:
+        jobs = session.scalars(sa.select(Job.id).order_by(Job.study_id)).all()
+    for job in jobs[:2]:
+        add_feedback(node, job, FeedbackKind.ACCEPT, {}, "page")
+    values, _ = run(node)
+    assert values["with_truth"] == 2
+    assert values["classes"]["lesion"]["auc"]["second"]["value"] == 1
 
 
 @pytest.mark.parametrize("second", [OLD, "demo", str(SHIPPED / "demo")])
