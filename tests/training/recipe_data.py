@@ -51,6 +51,8 @@ def write_tables(folder: Path) -> None:
                 "SeriesUID": row.series_uid,
                 "SOPInstanceUID": row.sop_uid,
                 "label": "ab"[number % 2],
+                "one": (1 - number % 2) if len(rows) % 9 else -1,
+                "two": number % 2,
                 "part": parts[number % 8],
                 "x0": 4,
                 "y0": 4,

@@ -78,6 +78,7 @@ for _data in DATA.values():
 TEXTS = ("banner", "intended_use", "out_of_scope", "population", "reference_standard")
 TEXTS += ("ethics", "funding", "data_licence", "contact")
 
+SIGMOID = {"activation": "sigmoid"}
 COLUMNS = {
     **DATA["plain"],
     "labels": "pics/columns.csv",
@@ -108,10 +109,7 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     **{
         uncertain: (
             "dataset",
-            {
-                "data": {**COLUMNS, "uncertain": uncertain},
-                "release": {"activation": "sigmoid"},
-            },
+            {"data": {**COLUMNS, "uncertain": uncertain}, "release": SIGMOID},
         )
         for uncertain in ("negative", "positive", "drop")
     },
@@ -290,3 +288,9 @@ RUNS["pattern"] = (
         "split": {"salt": "c"},
     },
 )
+_tree = [{"file": "tree.csv"}]
+for _uncertain in ("negative", "positive", "drop"):
+    _by_image = {"kind": "table", "key": "SOPInstanceUID", "key_column": "SOPInstanceUID"}
+    _columns = {"label_columns": ["one", "two"], "uncertain": _uncertain, "files": _tree}
+    _data = dicom(_by_image | _columns, names=COLUMNS["names"], unlabelled="drop")
+    RUNS[f"DICOM, {_uncertain}"] = ("dataset", {"data": _data, "release": SIGMOID})
