@@ -39,10 +39,9 @@ def meant_labels(
         If a class is not one that the model decides upon, or the labels do not fit the kind.
     """
     decided = decided_labels(findings)
-    for name in given:
-        if name not in decided:
-            known = ", ".join(decided) or "no class is known: an older version made the result"
-            raise StateError(f"the model does not decide upon {name!r} ({known})")
+    if not given.keys() <= decided.keys():
+        known = ", ".join(decided) or "none is known, an older version made the result"
+        raise StateError(f"a label is of a class that the model does not decide upon: {known}")
     changed = {name for name, label in given.items() if label != decided[name]}
     if kind is FeedbackKind.ACCEPT and changed:
         raise StateError("a result that is accepted has the labels of the model: use modify")

@@ -25,7 +25,7 @@ class GivenFeedback(Parameters):
         description="SOP Instance UID of a result, or the id of its job, or its first characters"
     )
     kind: FeedbackKind
-    labels: dict[Text, Label] = Field(
+    labels: dict[str, Label] = Field(
         default={},
         max_length=_CLASSES,
         description="Labels by the name of the class",

@@ -73,7 +73,7 @@ def test_who_rejects_a_result_says_nothing_but_what_is_named(context: FlowContex
         (MODIFY, {}, "use accept"),
         (MODIFY, {"Lesion": PRESENT}, "use accept"),
         (ACCEPT, {"Lesion": ABSENT}, "use modify"),
-        (REJECT, {"No finding": ABSENT}, "'No finding'"),
+        (REJECT, {"No finding": ABSENT}, "Lesion, Nodule"),
         (MODIFY, {"Fracture": PRESENT}, "Lesion, Nodule"),
     ],
 )
