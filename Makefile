@@ -28,7 +28,7 @@ endif
 # Whole files to each worker, as their fixtures are; tests/conftest.py puts the long ones first.
 pytest = $(PY) -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo dev test test-all slow check lint types contracts spelling sizes bench lock clean
+.PHONY: help setup demo dev test test-all slow check lint types contracts spelling sizes site bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ spelling: $(DEV) ## codespell over code and texts
 
 sizes: $(DEV) ## No file over 300 lines, no copyleft in the base install
 	$(PY) -m pytest -q -p no:randomly tests/unit/test_layout.py tests/unit/test_licences.py
+
+site: $(DEV) ## The pages of docs/ as a web site in build/site; its links are checked
+	$(VENV)/bin/mkdocs build --quiet --strict
 
 bench: $(DEV) ## Measure, side by side with others; judges nothing, renews docs/performance.md
 	$(PY) -m tests.bench.receive --write

@@ -1,8 +1,10 @@
-"""How much freed memory a process keeps for itself."""
+"""What a process keeps of freed memory, and what it leaves of its memory when it crashes."""
 
 import ctypes
+import resource
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3
 """Of ``malloc.h``: the most arenas of malloc; the size from which on a block is a mapping of its
@@ -27,3 +29,17 @@ def limit_malloc() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(_M_ARENA_MAX, _ARENAS)
         libc.mallopt(_M_MMAP_THRESHOLD, _OWN_MAPPING)
+
+
+def write_no_core_files() -> None:
+    """Let this process, and those that it starts, leave no memory behind when they crash.
+
+    A core file holds the images and headers that were being worked on. The limit of zero is for
+    the kernel; where it hands the memory to a program (``core_pattern`` with a pipe), only the
+    filter counts: it says that no part of the memory belongs into a core file (core(5)). Both are
+    inherited.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
+    with suppress(OSError):
+        Path("/proc/self/coredump_filter").write_text("0", encoding="ascii")

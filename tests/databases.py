@@ -5,7 +5,9 @@ import tempfile
 from pathlib import Path
 
 import sqlalchemy as sa
+from alembic import command
 
+from pacs_ai.store import migrate
 from pacs_ai.store.prepare import prepare
 from pacs_ai.store.session import Database
 
@@ -17,6 +19,14 @@ def emptied(url: str) -> Database:
         connection.execute(sa.text("DROP SCHEMA public CASCADE"))
         connection.execute(sa.text("CREATE SCHEMA public"))
     return database
+
+
+def upgraded_to(database: Database, step: str) -> None:
+    """Bring an empty or older database to a step of the schema."""
+    with database.engine.connect() as connection:
+        settings = migrate._settings()
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, step)
 
 
 def new_database(folder: Path) -> Database:

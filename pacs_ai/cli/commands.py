@@ -6,6 +6,7 @@ Nothing but the standard library may be imported here: help and version answer a
 from collections.abc import Mapping
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
+    "init": ("init", "Write the configuration of a new node: a few questions, or flags."),
     "listen": ("listen", "Run the node: receive, analyse, deliver."),
     "work": ("listen", "Run a node that does not listen: it analyses and delivers."),
     "web": ("web", "Serve the page and the REST API alone, without a daemon."),
@@ -40,8 +41,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "export": ("export", "De-identified copies of studies; or the bundle of a training run."),
     "quantise": ("training", "Make smaller bundles of a bundle, and measure what each loses."),
     "models": ("models", "Models: list, verify, import, add, remove."),
+    "tls": ("tls", "Certificates to try DICOM over TLS with: init."),
     "config": ("config", "The configuration: check."),
-    "db": ("db", "The database: upgrade, check, rekey."),
+    "db": ("db", "The database: upgrade, check, rekey, backup, restore."),
     "doctor": ("doctor", "Check this installation, and name what is wrong."),
     "conformance": ("conformance", "Print the DICOM conformance statement."),
 }
@@ -50,7 +52,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 GROUPS = frozenset(
     {
         *("studies", "jobs", "deliveries", "feedback", "audit", "evidence", "tokens", "users"),
-        *("models", "weights", "config", "db", "bench"),
+        *("models", "weights", "tls", "config", "db", "bench"),
     }
 )
 """Commands that have commands of their own."""

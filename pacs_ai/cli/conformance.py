@@ -2,8 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from typing import Annotated
+
+import typer
 
 from pacs_ai import __version__
+from pacs_ai.cli import ihe
 from pacs_ai.cli.conformance_feedback import feedback_section
 from pacs_ai.cli.markdown import table
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, read_config, single
@@ -48,11 +52,19 @@ _STATUSES: tuple[tuple[int, str], ...] = (
 
 @app.command()
 def _conformance(
-    *, as_json: AsJson = False, config: ConfigPath = None, verbose: Verbose = False
+    *,
+    as_json: AsJson = False,
+    of_ihe: Annotated[
+        bool, typer.Option("--ihe", help="Print the IHE integration statement instead.")
+    ] = False,
+    config: ConfigPath = None,
+    verbose: Verbose = False,
 ) -> None:
     """Print the DICOM conformance statement, as Markdown; of a node if --config names one."""
     settings = Config() if config is None else read_config(config, verbose=verbose)
-    if as_json:
+    if of_ihe:
+        print(ihe.statement(), end="")
+    elif as_json:
         print_json(_facts(settings))
     else:
         print(statement(settings), end="")

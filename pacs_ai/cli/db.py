@@ -1,14 +1,19 @@
 """``pacs-ai db``: the schema of the database, and that it belongs to its spool."""
 
 import contextlib
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pacs_ai.cli.node import opened_node
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, group, read_config
 from pacs_ai.cli.tables import print_json
 from pacs_ai.config import describe
 from pacs_ai.errors import ConfigError
+from pacs_ai.flow import backup as copies
 from pacs_ai.flow import rekey as step
 from pacs_ai.node.wiring import open_database, unpaired_node
 from pacs_ai.store import migrate, version
@@ -21,7 +26,13 @@ What is lost for good:
 - the names that logs called studies by until now;
 - the UID of this installation as the observer in reports: new reports carry another."""
 
+_MIB = 2**20
+
 app = group("The database: its schema, and the spool it belongs to.")
+
+BackupFolder = Annotated[
+    Path, typer.Argument(metavar="FOLDER", help="Folder of the backup, on another disk.")
+]
 
 
 @app.command()
@@ -85,3 +96,52 @@ def rekey(
         print(f"{count.renewed} of {count.studies} studies {would}rekeyed from their files.")
         print(f"{count.lost} of them have no file that can be read.")
         print(_LOST)
+
+
+@app.command()
+def backup(
+    folder: BackupFolder,
+    *,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+    verbose: Verbose = False,
+) -> None:
+    """Copy database and spool to a folder, while the node runs.
+
+    The copy is consistent: every file that a row names is there. Into a folder that has a backup,
+    only new files are copied; the old backup counts until the new one is complete.
+    PostgreSQL needs pg_dump here. Configuration, models and certificates are not in it.
+    """
+    with opened_node(read_config(config, verbose=verbose)) as node:
+        made = copies.back_up(node, folder)
+    _show(folder, made, as_json=as_json)
+
+
+@app.command()
+def restore(
+    folder: BackupFolder,
+    *,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+    verbose: Verbose = False,
+) -> None:
+    """Restore a backup into an empty database and an unused spool; brings the schema up to date.
+
+    What was being done at the time of the backup is done again when the node starts.
+    PostgreSQL needs pg_restore here.
+    """
+    settings = read_config(config, verbose=verbose)
+    with contextlib.closing(Database(settings.storage.database)) as database:
+        upgrade_it = partial(migrate.upgrade, database)
+        found = copies.put_back(database, settings.storage.spool, folder, upgrade_it)
+    with opened_node(settings) as node:
+        copies.note_restored(node, found)
+    _show(folder, found, as_json=as_json)
+
+
+def _show(folder: Path, found: copies.Backup, *, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(found))
+    else:
+        size = f"{found.files} files, {found.bytes / _MIB:.0f} MiB, schema {found.schema}"
+        print(f"{folder}: {found.made_at}, {size}")

@@ -55,7 +55,7 @@ def greeting(app: App, source: Path | None, in_use: Ports) -> Iterator[str]:
     if tls_port and not port:
         yield ""
         yield "Try it:"
-        yield f"  pacs-ai echo --self{_explicit(source)}"
+        yield f"  pacs-ai echo --self{explicit(source)}"
         yield f"  {_listing(config, source)}"
     if port:
         reach = _reach(host)
@@ -77,14 +77,14 @@ def _reach(host: str) -> str:
     return "127.0.0.1" if host in _EVERYWHERE else host
 
 
-def _explicit(source: Path | None) -> str:
+def explicit(source: Path | None) -> str:
     """Return the flag that names the configuration, if a command would not find the file."""
     return f" --config {source}" if source is not None and source != find_config() else ""
 
 
 def _listing(config: Config, source: Path | None) -> str:
     """Return the command that lists this node's studies, with its data where flags have put it."""
-    command = "pacs-ai studies list" + _explicit(source)
+    command = "pacs-ai studies list" + explicit(source)
     usual = load_config(source).storage
     places = {"DATABASE": config.storage.database, "SPOOL": str(config.storage.spool)}
     normal = {"DATABASE": usual.database, "SPOOL": str(usual.spool)}

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from pacs_ai.config import Config, load_config
 from pacs_ai.logs import setup_logging, tail_path
+from pacs_ai.memory import write_no_core_files
 
 ConfigPath = Annotated[
     Path | None,
@@ -76,7 +77,7 @@ def read_config(
     flags: dict[str, dict[str, object]] | None = None,
     daemon: bool = False,
 ) -> Config:
-    """Read the configuration and set up the log.
+    """Read the configuration, set up the log, and see to it that a crash leaves no core file.
 
     A command that a person waits for logs warnings only; a daemon what the configuration says.
     """
@@ -85,6 +86,8 @@ def read_config(
         values["log"] = {**values.get("log", {}), "level": "DEBUG"}
     config = load_config(path, values)
     log = config.log
+    if not log.core_files:
+        write_no_core_files()
     if not daemon and not verbose:
         log = log.model_copy(update={"level": "WARNING"})
     setup_logging(log, config.debug_file(), _tail(config) if daemon else None)

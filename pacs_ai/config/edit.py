@@ -38,7 +38,7 @@ def with_model(text: str, name: str, bundle: str, sha256: str) -> str:
     )
     added[name] = {"bundle": bundle, "sha256": sha256}
     models |= added
-    sections = [f"[models.{_key(key)}]\n{_lines(entry)}" for key, entry in added.items()]
+    sections = [f"[models.{key_of(key)}]\n{_lines(entry)}" for key, entry in added.items()]
     return _checked("\n\n".join([text.rstrip(), *sections]) + "\n", wanted)
 
 
@@ -98,5 +98,6 @@ def _lines(values: Mapping[str, str]) -> str:
     return "\n".join(f"{key} = {json.dumps(value)}" for key, value in values.items())
 
 
-def _key(name: str) -> str:
+def key_of(name: str) -> str:
+    """Return how TOML writes a name as a key: in quotation marks if it needs them."""
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)

@@ -285,3 +285,5 @@ class Log(Section):
     """``text`` for people, ``json`` for a collector: one event a line on standard error."""
     debug_phi: bool = False
     """Write tracebacks, which may quote patient data, to a private file beside the database."""
+    core_files: bool = False
+    """Let the system write core files of processes that crash; they hold patient data."""

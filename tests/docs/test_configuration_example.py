@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from pacs_ai.cli import run
 from pacs_ai.config import Config, DimsePeer, FolderPeer, ModelEntry, Rule, load_config
 from pacs_ai.config.sections import StudyTiming
 from pacs_ai.config.web import TrustedProxy
@@ -90,6 +91,21 @@ def flatten(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield from flatten(f"{prefix}.{key}" if prefix else key, inner)
     else:
         yield prefix, value
+
+
+def test_it_is_what_init_makes_for_compose(
+    example: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = "--aet AI_NODE --accept-from ORTHANC --archive ORTHANC@orthanc:4242"
+    flags += " --storage /var/lib/pacs-ai"
+    path = tmp_path / "pacs-ai.toml"
+    assert run(["init", "--yes", *flags.split(), "--config", str(path)]) == 0, capsys.readouterr()
+    if example.read_text() != path.read_text():
+        pytest.fail(
+            "change pacs_ai/config/template.toml, remove deploy/pacs-ai.toml, and make it again:"
+            f" pacs-ai init --yes {flags} --config deploy/pacs-ai.toml",
+            pytrace=False,
+        )
 
 
 def test_it_is_a_valid_configuration_as_it_stands(example: Path) -> None:

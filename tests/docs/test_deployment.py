@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,53 @@ def test_the_node_has_no_way_out(deploy: Path, services: dict[str, Any]) -> None
     assert services["pacs-ai"]["networks"] == ["department"]
     assert networks["department"]["internal"] is True
     for name, service in services.items():
+        if "network_mode" in service:
+            assert service["network_mode"] == "service:pacs-ai"
+            assert {"networks", "ports"}.isdisjoint(service), name
+            continue
         assert "department" in service["networks"], name
         assert ("published" in service["networks"]) == ("ports" in service), name
+
+
+def test_memory_is_limited_and_no_core_file_is_written(
+    deploy: Path, services: dict[str, Any]
+) -> None:
+    for name, service in services.items():
+        assert service["ulimits"] == {"core": 0}, name
+        assert re.fullmatch(r"\d+[mg]", service["mem_limit"]), name
+    unit = (deploy / "pacs-ai.service").read_text()
+    assert "\nLimitCORE=0\n" in unit
+    assert re.search(r"^MemoryMax=", unit, re.MULTILINE)
+
+
+def test_page_and_metrics_are_reached_through_the_network_of_the_node(
+    deploy: Path, services: dict[str, Any]
+) -> None:
+    web = load_config(deploy / "pacs-ai.toml").web
+    here = f"127.0.0.1:{web.port}"
+    assert web.host == "127.0.0.1"
+    written = tomllib.loads((deploy / "pacs-ai.toml").read_text()).get("web", {})
+    assert written.get("enabled", True)
+    page = (deploy / "nginx" / "page.conf").read_text()
+    assert f"proxy_pass http://{here};" in page
+    listens = re.findall(r"listen (\d+);", page)
+    outer = (deploy / "nginx" / "default.conf").read_text()
+    assert f"proxy_pass http://pacs-ai:{listens[0]};" in outer
+    jobs = yaml.safe_load((deploy / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
+    assert jobs[0]["static_configs"] == [{"targets": [here]}]
+    sources = deploy / "grafana" / "provisioning" / "datasources" / "prometheus.yaml"
+    url = yaml.safe_load(sources.read_text())["datasources"][0]["url"]
+    ports = {url.rpartition(":")[2], *listens}
+    assert ports <= set(services["pacs-ai"]["expose"])
+    boards = deploy / "grafana" / "provisioning" / "dashboards" / "pacs-ai.yaml"
+    path = yaml.safe_load(boards.read_text())["providers"][0]["options"]["path"]
+    assert f"./grafana/pacs-ai.json:{path}/pacs-ai.json:ro" in services["grafana"]["volumes"]
+
+
+def test_published_ports_are_listened_on(deploy: Path, services: dict[str, Any]) -> None:
+    proxied = {port.rpartition(":")[2] for port in services["proxy"]["ports"]}
+    listens = re.findall(r"listen (\d+);", (deploy / "nginx" / "default.conf").read_text())
+    assert proxied == set(listens)
 
 
 def test_telemetry_is_off_wherever_the_node_runs(deploy: Path, services: dict[str, Any]) -> None:
@@ -102,6 +148,14 @@ def test_image_is_built_without_tensorflow_and_runs_as_nobody(deploy: Path) -> N
     assert "--require-hashes" in text
     final = text[text.rindex("\nFROM ") :]
     assert "\nUSER pacs-ai\n" in final
+
+
+def test_scripts_are_understood_by_the_shell(deploy: Path) -> None:
+    scripts = sorted(deploy.glob("*.sh"))
+    assert len(scripts) == 2
+    for script in scripts:
+        assert script.stat().st_mode & 0o111, script.name
+        subprocess.run(["/bin/sh", "-n", script], check=True)
 
 
 def test_unit_file_is_valid(deploy: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pacs_ai.cli import ihe
 from pacs_ai.cli.conformance import RESULTS, statement
 from pacs_ai.cli.reference import reference
 from pacs_ai.config import Config
@@ -63,6 +64,10 @@ def test_other_data_in_the_tutorial_are_understood(root: Path, tmp_path: Path) -
 
 def test_the_conformance_statement_is_in_step(root: Path) -> None:
     same(root / "docs" / "conformance.md", statement(Config()), "pacs-ai conformance")
+
+
+def test_the_integration_statement_is_in_step(root: Path) -> None:
+    same(root / "docs" / "ihe.md", ihe.statement(), "pacs-ai conformance --ihe")
 
 
 def test_the_statement_names_every_class_and_syntax() -> None:

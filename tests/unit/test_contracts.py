@@ -24,6 +24,7 @@ PLANTED = [
     ("pacs_ai.results.common", "pacs_ai.results.content.wording"),
     ("pacs_ai.flow", "reportlab"),
     ("pacs_ai.store.spool", "blake3"),
+    ("pacs_ai.cli.tls", "cryptography"),
     ("pacs_ai.engine", "sqlalchemy"),
     ("pacs_ai.node.app", "alembic"),
     ("pacs_ai.node.daemon", "apscheduler"),

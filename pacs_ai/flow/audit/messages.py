@@ -78,6 +78,8 @@ _KINDS: Mapping[tuple[str, str], _Kind] = {
     ("database", "rekeyed"): _Kind(_ALERT, "E", _SECURITY),
     ("user", "VALID"): _Kind(_ALERT, "E", _USERS),
     ("user", "REMOVED"): _Kind(_ALERT, "E", _USERS),
+    ("database", "BACKED_UP"): _Kind(_EXPORT, "R"),
+    ("database", "RESTORED"): _Kind(_ALERT, "E", _SECURITY),
     ("audit", "READ"): _Kind(_LOG_USED, "R"),
     ("access", "READ"): _Kind(_ACCESSED, "R"),
     ("access", "SENT"): _Kind(_TRANSFERRED, "R"),
@@ -91,6 +93,9 @@ _KINDS: Mapping[tuple[str, str], _Kind] = {
     ("export", "WRITTEN"): _Kind(_EXPORT, "R"),
 }
 """By entity and new state; anything else is an access to the study that updates it."""
+
+EVENTS = tuple(sorted({kind.event.meaning for kind in _KINDS.values()}))
+"""The events of the standard that are told, by name."""
 
 
 def message_of(facts: Facts, config: Config, node: str) -> AuditMessage:

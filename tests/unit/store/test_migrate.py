@@ -2,7 +2,6 @@ from datetime import datetime
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
@@ -20,6 +19,7 @@ from pacs_ai.store.columns import Base
 from pacs_ai.store.prepare import prepare
 from pacs_ai.store.schema import Instance
 from pacs_ai.store.session import Database
+from tests.databases import upgraded_to
 from tests.unit.store.samples import NOW
 
 
@@ -57,7 +57,7 @@ def test_the_step_that_is_needed_is_the_newest_there_is():
 
 def test_an_instance_whose_file_was_missed_counts_again_after_the_upgrade(empty_database: Database):
     """A version before this left such an instance out; the study went on without it."""
-    _upgrade_to(empty_database, "0001")
+    upgraded_to(empty_database, "0001")
     study = (1, "1.2.3", "p", "a", 1, "ROUTED", "node", "A", "B", "CT", NOW, NOW, None, "")
     instance = (1, 1, "1", "1", "1", "CT", 1, "x", NOW)
     with empty_database.engine.begin() as connection:
@@ -75,7 +75,7 @@ def test_an_instance_whose_file_was_missed_counts_again_after_the_upgrade(empty_
 
 def test_a_database_in_use_is_upgraded_with_all_its_rows(empty_database: Database):
     """Rows refer to the tables whose columns step 0005 renames."""
-    _upgrade_to(empty_database, "0004")
+    upgraded_to(empty_database, "0004")
     tables = ("study", "identity", "instance", "variant", "job", "result", "delivery")
     with empty_database.engine.begin() as connection:
         for table in tables:
@@ -92,13 +92,6 @@ def test_a_database_in_use_is_upgraded_with_all_its_rows(empty_database: Databas
             assert connection.execute(sa.text("PRAGMA foreign_key_check")).all() == []
     with pytest.raises(sa.exc.IntegrityError), empty_database.engine.begin() as connection:
         connection.execute(sa.text("UPDATE instance SET study_id = 2"))
-
-
-def _upgrade_to(database: Database, step: str) -> None:
-    with database.engine.connect() as connection:
-        settings = migrate._settings()
-        settings.attributes["connection"] = connection
-        command.upgrade(settings, step)
 
 
 def _fill(connection: sa.Connection, table: str) -> None:

@@ -1,0 +1,83 @@
+"""The IHE integration statement: profiles, actors and transactions, made from what the code does.
+
+``pacs-ai conformance --ihe`` prints it.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from pacs_ai import __version__
+from pacs_ai.cli.markdown import table
+from pacs_ai.domain import ResultKind
+from pacs_ai.flow.audit.messages import EVENTS
+from pacs_ai.net.conformance import services
+from pacs_ai.net.contexts import STORAGE_CLASSES
+from pacs_ai.results.kinds import KINDS, Objects
+
+_EVIDENCE = (ResultKind.REPORT, ResultKind.REGION)
+_KEY_OBJECTS = (ResultKind.KEY_OBJECT,)
+
+_NOT = (
+    ("AI Workflow for Imaging (AIW-I)", "Task Performer", "no Unified Procedure Step"),
+    ("Scheduled Workflow (SWF.b)", "Acquisition Modality", "no worklist and no MPPS"),
+    ("AI Results (AIR)", "Image Display", "the page lists results and is no viewer of an archive"),
+)
+
+
+def statement() -> str:
+    """Return the statement as Markdown."""
+    return "\n".join(line for part in (_introduction(), _claims(), _others()) for line in part)
+
+
+def _introduction() -> Iterator[str]:
+    yield "# IHE integration statement"
+    yield ""
+    yield f"Of pacs-ai {__version__}, printed by `pacs-ai conformance --ihe` (here a copy that a"
+    yield "test keeps the same). It is the developers' own statement: the program was not at a"
+    yield "Connectathon. pacs-ai is for research; it is not a medical device. What it does on the"
+    yield "network in detail is in the [DICOM conformance statement](conformance.md)."
+    yield ""
+
+
+def _claims() -> Iterator[str]:
+    yield "## Profiles and actors"
+    yield ""
+    stated = (*_EVIDENCE, *_KEY_OBJECTS, ResultKind.PDF)
+    others = [kind for kind in _objects() if kind not in stated]
+    commitment = next(one.name for one in services() if one.scu and "Commitment" in one.name)
+    air, atna = "AI Results (AIR)", "Audit Trail and Node Authentication (ATNA)"
+    rows = [
+        (air, "Evidence Creator", "Evidence Documents Stored [RAD-43]", _classes(_EVIDENCE)),
+        (air, "Evidence Creator", "Creator Images Stored [RAD-18]", _classes(others)),
+        (air, "Evidence Creator", "Key Image Note Stored [RAD-29]", _classes(_KEY_OBJECTS)),
+        (air, "Evidence Creator", "Storage Commitment [RAD-10]", f"{commitment}, as SCU"),
+        (atna, "Secure Application", "Authenticate Node [ITI-19]", "TLS as in BCP 195, `[tls]`"),
+        (
+            atna,
+            "Secure Application",
+            "Record Audit Event [ITI-20]",
+            "syslog over TLS (RFC 5425), `[audit] syslog`: " + ", ".join(EVENTS),
+        ),
+    ]
+    yield from table(("Profile", "Actor", "Transaction", "By"), rows)
+    yield "A report is sent as Comprehensive SR to an archive that does not take Comprehensive 3D"
+    yield "SR. The clock is that of the system: let it be set by NTP, as Consistent Time (CT) asks"
+    yield "of a Time Client."
+    yield ""
+
+
+def _others() -> Iterator[str]:
+    yield "## Not claimed"
+    yield ""
+    yield from table(("Profile", "Actor", "Why"), _NOT)
+
+
+def _objects() -> dict[ResultKind, str]:
+    return {
+        kind: maker.sop_class_uid for kind, maker in KINDS.items() if isinstance(maker, Objects)
+    }
+
+
+def _classes(kinds: Sequence[ResultKind]) -> str:
+    """Name the SOP classes of kinds of results, each once."""
+    objects = _objects()
+    return ", ".join(dict.fromkeys(STORAGE_CLASSES[objects[kind]] for kind in kinds))
