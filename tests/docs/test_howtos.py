@@ -8,19 +8,22 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pydicom
 import pytest
 
 from pacs_ai.cli import run
+from pacs_ai.config import load_config
+from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.model.bundle import SHIPPED
-from pacs_ai.store.spool import Spool
+from pacs_ai.node.wiring import node_context
+from tests import ports
 from tests.archive import archive
-from tests.databases import new_database
-from tests.unit.store import samples
-from tests.unit.store.samples import NOW
+from tests.samples import sample
+from tests.unit.flow.conftest import arrive
 
 BLOCK = re.compile(r"^ *```sh\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 LEFT_OUT = {("listen",)}
@@ -47,30 +50,39 @@ def commands(page: Path) -> list[list[str]]:
     return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("pacs-ai ")]
 
 
+@pytest.fixture(scope="module")
+def department(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with a configured node, a delivered study and models; the archive answers."""
+    folder = tmp_path_factory.mktemp("department")
+    config = folder / "pacs-ai.toml"
+    port = ports.free_port()
+    with archive(port, ports.free_port()) as peer:
+        where = ["--config", str(config)]
+        assert run(["init", "--yes", "--archive", f"ARCHIVE@127.0.0.1:{port}", *where]) == 0
+        config.write_text(config.read_text().replace("#min_free_gb = 2", "min_free_gb = 0"))
+        node = node_context(load_config(config), owner="node/boot/1")
+        received = arrive(node, Arrivals(), pydicom.dcmread(sample()), "a")
+        assert received.status == 0
+        node.database.close()
+        assert run(["studies", "close", "1", *where]) == 0
+        assert run(["work", "--once", *where]) == 0
+        assert len(peer.stored) == 2
+        shutil.copytree(SHIPPED / "demo", folder / "chest")
+        shutil.copytree(SHIPPED / "demo", folder / "chest-new")
+        manifest = folder / "chest-new" / "model.toml"
+        manifest.write_text(manifest.read_text().replace('"1.1.0"', '"2.0.0"'))
+        (folder / "findings.csv").write_text("study,label\n1,lesion\n")
+        yield folder
+
+
 @pytest.fixture
-def folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_port: Callable[[], int]
-) -> Iterator[Path]:
-    """A folder with a configured node, a delivered study and a model; the archive answers."""
-    monkeypatch.chdir(tmp_path)
+def folder(department: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it, to work in."""
+    copy = shutil.copytree(department, tmp_path / "node")
+    monkeypatch.chdir(copy)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(sys, "stdin", io.StringIO())  # no terminal
-    port = free_port()
-    monkeypatch.setenv("PACS_AI_STORAGE_MIN_FREE_GB", "0")
-    with archive(port, free_port()):
-        assert run(["init", "--yes", "--archive", f"ARCHIVE@127.0.0.1:{port}"]) == 0
-        database = new_database(made(tmp_path / "var"))
-        with database.write("test", NOW) as transaction:
-            samples.analysed_job(transaction)
-        database.close()
-        Spool(tmp_path / "var" / "spool", "").secret()
-        shutil.copytree(SHIPPED / "demo", tmp_path / "chest")
-        yield tmp_path
-
-
-def made(path: Path) -> Path:
-    path.mkdir(parents=True, exist_ok=True)
-    return path
+    return copy
 
 
 @contextmanager
@@ -81,12 +93,22 @@ def moved_away(folder: Path, words: list[str]) -> Iterator[None]:
     yield
 
 
+def serve_chest(config: Path) -> None:
+    """Do what comes before the page on another version: a model that has analysed a study."""
+    assert run(["models", "add", "./chest", "--name", "chest"]) == 0
+    config.write_text(re.sub(r'^model = "demo"', 'model = "chest"', config.read_text(), flags=re.M))
+    assert run(["studies", "reroute", "1"]) == 0
+    assert run(["work", "--once"]) == 0
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_every_command_of_a_page_works(
     name: str, folder: Path, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = commands(root / "docs" / "howto" / name)
     assert found, "a how-to without a command"
+    if name == "switch-a-model.md":
+        serve_chest(folder / "pacs-ai.toml")
     config = (folder / "pacs-ai.toml").read_text()
     if name in FROM_NOTHING:
         (folder / "pacs-ai.toml").unlink()
