@@ -87,7 +87,7 @@ def _progress(done: int, of: int) -> None:
 def _show(values: dict[str, Any]) -> None:
     print(f"{values['studies']} studies, {values['changed']} with a changed decision")
     rows = [
-        (name, one["changed"], _rounded(one["kappa"]), f"{one['mean_difference']:+.4f}")
+        (name, str(one["changed"]), _rounded(one["kappa"]), f"{one['mean_difference']:+.4f}")
         for name, one in values["classes"].items()
     ]
     print_table(("class", "changed", "kappa", "mean difference"), rows)
