@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 
+from pacs_ai.dicom.parsed_files import ParsedFiles
 from pacs_ai.dicom.pixel_layout import PixelLayout
-from pacs_ai.dicom.pixels import DecodedFrame, decode_frame
+from pacs_ai.dicom.pixels import DecodedFrame
 
 _BYTE = 8
 
@@ -27,13 +28,14 @@ def put_pixels(dataset: Dataset, path: Path) -> None:
     Raises
     ------
     UnsupportedPixels, NotDicom, StorageError
-        As `decode_frame` does.
+        As `pacs_ai.dicom.pixels.decode_frame` does.
     """
-    first = decode_frame(path)
+    files = ParsedFiles(1)
+    files.header(path)  # parsed once for all frames
+    first = files.decode(path, 1)
     layout = first.layout
     pieces = [_little_endian(first)]
-    for frame in range(2, layout.frames + 1):
-        pieces.append(_little_endian(decode_frame(path, frame)))
+    pieces += [_little_endian(files.decode(path, frame)) for frame in range(2, layout.frames + 1)]
     _describe(dataset, layout, first)
     pixels = b"".join(pieces)
     setattr(dataset, layout.keyword, pixels + b"\0" * (len(pixels) % 2))
