@@ -3,7 +3,7 @@
 import secrets
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,6 +21,11 @@ app = single()
 _SECRET_BYTES = 32
 
 
+def _valued(name: str, *, metavar: str, text: str) -> Any:  # noqa: ANN401 - Typer's own type
+    """Make an option that has a value and may be left out."""
+    return typer.Option(name, metavar=metavar, help=text, show_default=False)
+
+
 @app.command()
 @with_node
 def export(
@@ -36,39 +41,35 @@ def export(
     *,
     since: Annotated[
         str | None,
-        typer.Option(
+        _valued(
             "--since",
             metavar="TIME",
-            help="All studies with activity since then: 30m, 12h, 7d, or a date and time.",
-            show_default=False,
+            text="All studies with activity since then: 30m, 12h, 7d, or a date and time.",
         ),
     ] = None,
     listed: Annotated[
         Path | None,
-        typer.Option(
+        _valued(
             "--list",
             metavar="FILE",
-            help="Studies, one in a line; # begins a remark.",
-            show_default=False,
+            text="Studies, one in a line; # begins a remark.",
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
+        _valued(
             "--out",
             metavar="DIR",
-            help="A new folder. For a run: where the bundle goes, by default RUN/bundle.",
-            show_default=False,
+            text="A new folder. For a run: where the bundle goes, by default RUN/bundle.",
         ),
     ] = None,
     retain: Annotated[
         list[Retain] | None,
-        typer.Option(
+        _valued(
             "--retain",
             metavar="dates|patient|device",
-            help="Keep dates, all of a patient moved by one time; sex, age, size and weight;"
+            text="Keep dates, all of a patient moved by one time; sex, age, size and weight;"
             " manufacturer, model and serial number. Several times for several of them.",
-            show_default=False,
         ),
     ] = None,
     with_burned_in: Annotated[
@@ -81,28 +82,28 @@ def export(
     ] = False,
     secret: Annotated[
         Path | None,
-        typer.Option(
+        _valued(
             "--secret",
             metavar="FILE",
-            help="The same patients and UIDs get the same names in each export with this file. It"
+            text="The same patients and UIDs get the same names in each export with this file. It"
             " is made if it is not there; whoever has it can find patients again.",
-            show_default=False,
         ),
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option(
+        _valued(
             "--labels",
             metavar="FILE",
-            help="CSV with the columns study and label, or one for each class with 1, 0 or -1."
+            text="CSV with the columns study and label, or one for each class with 1, 0 or -1."
             " Default: what feedback says.",
-            show_default=False,
         ),
     ] = None,
     device: Annotated[
         str | None,
-        typer.Option(
-            "--device", metavar="DEVICE", help="For a run, as pacs-ai train.", show_default=False
+        _valued(
+            "--device",
+            metavar="DEVICE",
+            text="For a run, as pacs-ai train.",
         ),
     ] = None,
     as_json: AsJson = False,
