@@ -10,7 +10,6 @@ import typer
 from pacs_ai.cli.node import NodeToOpen, with_node
 from pacs_ai.cli.options import AsJson, moment
 from pacs_ai.cli.tables import print_json, print_table
-from pacs_ai.comparison.run import Question, compare, write
 from pacs_ai.memory import limit_malloc
 from pacs_ai.node.priority import WEB_NICENESS, give_way
 
@@ -64,6 +63,8 @@ def compare_models(
     What is known already, of live jobs or in shadow, is not computed again. After an interruption
     the same command goes on where it was. The node may run meanwhile: this command gives way.
     """
+    from pacs_ai.comparison.run import Question, compare, write  # the other commands answer sooner
+
     limit_malloc()
     give_way(WEB_NICENESS)
     chosen = [one for text in studies or () for one in text.split(",") if one]
