@@ -186,6 +186,7 @@ def main() -> None:
     parser.add_argument("--only", choices=list(PAIRS))
     parser.add_argument("--write", action="store_true", help="renew docs/performance.md")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # both nodes have to end, too
 
     def say(text: str) -> None:
         sys.stdout.write(f"{text}\n")
