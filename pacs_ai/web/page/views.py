@@ -80,7 +80,7 @@ def show_study(request: Request) -> Response:
         facts=[(name, cell(value)) for name, value in _facts(study)],
         actions=_actions(study),
         judged=feedback.list_judged(node, study.id),
-        tables=[*_tables(study), said_table(node, study.id)],
+        tables=[said_table(node, study.id), *_tables(study)],
     )
 
 
