@@ -5,6 +5,8 @@ import json
 import re
 from typing import Any
 
+import anyio
+import httpx
 import numpy as np
 import pydicom
 import pytest
@@ -102,6 +104,8 @@ def test_the_view_has_the_report_and_begins_at_a_heat_map(client: HttpClient) ->
     assert "CANARY" not in text
     content = data(client)
     series, place = content["start"]
+    key = content["series"][series]["pictures"][place]
+    assert f'<noscript><img src="/studies/1/images/{key}" alt="Image">' in text, "without a script"
     assert content["series"][series]["pictures"][place] in content["layers"][0]["over"]
 
 
@@ -166,6 +170,29 @@ def test_a_refused_study_says_why(context: FlowContext, clock: ManualClock) -> N
     text = HttpClient(make_app(one.context)).get("/studies/1/images").text
     assert "Not analysable" in text
     assert "This says nothing of what the images show" in text
+
+
+def test_other_views_do_not_wait_for_pictures(patient: Patient) -> None:
+    app = make_app(patient.context)
+
+    async def ask() -> list[int]:
+        answers: list[int] = []
+        transport = httpx.ASGITransport(app, client=("127.0.0.1", 50000))
+        async with httpx.AsyncClient(transport=transport, base_url=HttpClient.base) as client:
+
+            async def look() -> None:
+                answers.append((await client.get("/studies/1/images/1/1")).status_code)
+
+            for _ in range(app.state.picture_limiter.total_tokens):
+                await app.state.picture_limiter.acquire_on_behalf_of(object())
+            async with anyio.create_task_group() as group:
+                group.start_soon(look)
+                assert (await client.get("/studies")).status_code == 200
+                assert answers == [], "the picture waits for its turn"
+                app.state.picture_limiter.total_tokens += 1
+        return answers
+
+    assert anyio.run(ask) == [200]
 
 
 def test_few_frames_are_kept() -> None:
