@@ -46,7 +46,7 @@ def show_patient(context: FlowContext, reference: str) -> dict[str, str]:
         stored = viewing.stored_instances(session, study.id, 1)
         right = identities.right_file(session, study)
     if not stored:
-        raise StateError(f"study {study.id}: its files are removed (storage.keep_days)")
+        raise StateError(f"study {study.id}: its files are removed (retention.images_days)")
     note.accessed(context, study.id, "patient shown")
     path = context.spool.path_of(right or stored[0].path)
     try:
