@@ -60,6 +60,11 @@ def on_page_markdown(markdown: str, page: Any, **_: object) -> str:  # noqa: ANN
     return re.sub(rf"\[([^\]]+)\]\((?:\.\./)*{SOURCES}\)", r"\1", text)
 
 
+def on_page_content(html: str, **_: object) -> str:
+    """Show an escaped bar in the code of a table as GitHub does: without the backslash."""
+    return re.sub(r"<code>[^<]*</code>", lambda found: found[0].replace(r"\|", "|"), html)
+
+
 def _outside(page: str, target: str) -> str | None:
     """Return the path from the root of a link that leaves docs/; None for one that does not."""
     path = posixpath.normpath(posixpath.join("docs", posixpath.dirname(page), target))

@@ -38,6 +38,11 @@ def test_pages_load_nothing_from_elsewhere(site: Path) -> None:
     assert not re.search(r"(@import|url\()\s*['\"]?(https?:)?//", styles)
 
 
+def test_a_bar_in_the_code_of_a_table_is_one(site: Path) -> None:
+    page = (site / "howto" / "route-from-dcm4chee.html").read_text("utf-8")
+    assert "<code>Modality=CR|DX|CT|MR</code>" in page
+
+
 def test_code_in_a_list_and_lists_in_lists_are_understood(site: Path) -> None:
     deploy = (site / "deploy.html").read_text("utf-8")
     assert "```" not in deploy
