@@ -31,7 +31,8 @@ class Sealer:
     """Appends to the ledger, a little at each call.
 
     PostgreSQL gives ids at the insert and shows rows at the commit: a lower id may appear after a
-    higher one. So events are looked for again until they are `_SETTLED`.
+    higher one. So events are looked for again until they are `_SETTLED`. SQLite has one writer at a
+    time, so ids appear in their order.
 
     Parameters
     ----------
@@ -44,6 +45,7 @@ class Sealer:
     def __init__(self, context: FlowContext, node: str) -> None:
         self._context = context
         self._node = node
+        self._settled = timedelta(0) if context.database.is_sqlite else _SETTLED
         self._after: int | None = None
         self._passes: deque[tuple[datetime, int]] = deque()
 
@@ -107,7 +109,7 @@ class Sealer:
         if self._after is None:
             anchor = ledger.read_anchor(self._context.spool.root) or Anchor()
             self._after = max(anchor.removed, ledger.newest_event(session) - _WINDOW)
-        while self._passes and self._passes[0][0] < self._context.now() - _SETTLED:
+        while self._passes and self._passes[0][0] <= self._context.now() - self._settled:
             self._after = max(self._after, self._passes.popleft()[1])
         return self._after
 
