@@ -9,10 +9,10 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-WORKER_NICENESS = 5
-"""A worker that competes with a receiver gets a third of the receiver's processor time."""
+WORKER_NICENESS = 10
+"""A worker that competes with a receiver gets a tenth of the receiver's processor time."""
 
-WEB_NICENESS = 10
+WEB_NICENESS = 15
 """What serves the page gives way to the workers as well."""
 
 
