@@ -10,11 +10,11 @@ from pacs_ai.node.priority import WORKER_NICENESS
 PROGRAM = """
 import os, subprocess, sys, threading
 from pathlib import Path
-from pacs_ai.node.priority import give_way
+from pacs_ai.node.priority import WORKER_NICENESS, give_way
 began, over = threading.Event(), threading.Event()
 earlier = threading.Thread(target=lambda: (began.set(), over.wait()))
 earlier.start()
-give_way(5)
+give_way(WORKER_NICENESS)
 earlier_has = os.getpriority(os.PRIO_PROCESS, earlier.native_id)
 over.set()
 child = [sys.executable, "-c", "import os; print(os.nice(0))"]
