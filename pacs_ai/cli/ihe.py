@@ -19,7 +19,7 @@ _KEY_OBJECTS = (ResultKind.KEY_OBJECT,)
 _NOT = (
     ("AI Workflow for Imaging (AIW-I)", "Task Performer", "no Unified Procedure Step"),
     ("Scheduled Workflow (SWF.b)", "Acquisition Modality", "no worklist and no MPPS"),
-    ("AI Results (AIR)", "Image Display", "the page lists results and is no viewer of an archive"),
+    ("AI Results (AIR)", "Image Display", "the page shows only what this node holds"),
 )
 
 

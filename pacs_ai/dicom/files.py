@@ -7,11 +7,14 @@ disk or the mount is therefore raised as `StorageError`, which no reader takes f
 import io
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacs_ai.dicom.part10 import MAX_META, read_meta
+from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS, quiet
 from pacs_ai.digests import RunningDigest
 from pacs_ai.errors import NotDicom
 from pacs_ai.files import translated
@@ -45,6 +48,29 @@ def open_file(path: Path) -> io.BufferedReader:
     """
     with translated(path, _UNREADABLE):
         return io.BufferedReader(_Raw(path))
+
+
+@contextmanager
+def opened(path: Path, what: str) -> Iterator[io.BufferedReader]:
+    """Open a file for a block in which foreign code reads it, without warnings.
+
+    Parameters
+    ----------
+    what
+        What the file is, for the message of the error.
+
+    Raises
+    ------
+    NotDicom
+        If the block cannot read its bytes as DICOM.
+    StorageError
+        If the file is missing or cannot be read.
+    """
+    try:
+        with quiet(), open_file(path) as stream:
+            yield stream
+    except FOREIGN_ERRORS as error:
+        raise NotDicom(f"{what} cannot be read ({type(error).__name__})") from error
 
 
 @dataclass(frozen=True, slots=True)

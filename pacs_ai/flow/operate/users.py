@@ -87,7 +87,7 @@ def remove_user(context: FlowContext, name: str, *, last: bool = False) -> None:
     Raises
     ------
     StateError
-        If there is no user of this name in the database, or it is the last user.
+        If the database has no user of this name, or if this user is the last one.
     """
     with context.write() as transaction:
         if not users.remove(transaction, name):

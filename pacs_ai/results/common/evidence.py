@@ -1,24 +1,21 @@
 """The source images of a result: their headers, read once, without pixels."""
 
-import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import MAXYEAR, UTC, datetime, timezone
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Self
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.conforming import conforming_element
 from pacs_ai.dicom.dates_times import moment_of
-from pacs_ai.dicom.files import open_file
+from pacs_ai.dicom.files import opened
 from pacs_ai.dicom.modules import PATIENT_AND_STUDY
 from pacs_ai.dicom.pixel_spacing import SPACING_KEYWORDS
-from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.reading import read_until_pixels, text
 from pacs_ai.dicom.text_decoding import decode_text
 from pacs_ai.domain import InstanceHeader, StudyPrediction
-from pacs_ai.errors import NotDicom
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.refusal import Refusal
 from pacs_ai.results.common.context import zone_of
@@ -53,6 +50,7 @@ _FACTS = (
 _MOMENTS = ("InstanceCreation", "Content", "Acquisition", "Series", "Study")
 _PARTS = ("Date", "Time")
 _EPOCH = datetime.fromtimestamp(0, UTC)
+_SOURCE = "the source of a result"
 _AS_IT_IS = frozenset(
     {
         *("SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID"),
@@ -82,20 +80,10 @@ def read_source(path: Path) -> Dataset:
 
 def _read(path: Path) -> tuple[Dataset, list[str]]:
     """Read an instance, and list the keywords of what is left out."""
-    with _opened(path) as stream:
+    with opened(path, _SOURCE) as stream:
         read = read_until_pixels(stream, (*PATIENT_AND_STUDY, *_FACTS)).dataset
         left_out = decode_text(read)
         return _conforming(read, left_out), left_out
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a source; what cannot be read in it is NotDicom."""
-    try:
-        with quiet(), open_file(path) as stream:
-            yield stream
-    except FOREIGN_ERRORS as error:
-        raise NotDicom(f"the source of a result cannot be read ({type(error).__name__})") from error
 
 
 def _conforming(read: Dataset, left_out: list[str]) -> Dataset:
@@ -134,7 +122,7 @@ def moment_of_source(path: Path) -> datetime:
         If the file is missing or cannot be read.
     """
     wanted = ("TimezoneOffsetFromUTC", *(f"{kind}{what}" for kind in _MOMENTS for what in _PARTS))
-    with _opened(path) as stream:
+    with opened(path, _SOURCE) as stream:
         read = read_until_pixels(stream, wanted).dataset
         stated = [[text(read, f"{kind}{what}") for what in _PARTS] for kind in _MOMENTS]
         offset = conforming_element(read, wanted[0], []) if wanted[0] in read else None

@@ -7,10 +7,8 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from pacs_ai.dicom.files import open_file
-from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS, quiet
+from pacs_ai.dicom.files import opened
 from pacs_ai.dicom.reading import integer, items, read_until_pixels, text
-from pacs_ai.errors import NotDicom
 
 _KEYWORDS = (
     "DerivationDescription",
@@ -59,12 +57,8 @@ def read_heat(path: Path) -> ShownHeat | None:
     StorageError
         If the file is missing or cannot be read.
     """
-    try:
-        with quiet(), open_file(path) as stream:
-            dataset = read_until_pixels(stream, _KEYWORDS).dataset
-            return _heat(dataset)
-    except FOREIGN_ERRORS as error:
-        raise NotDicom(f"a result cannot be read ({type(error).__name__})") from error
+    with opened(path, "a result") as stream:
+        return _heat(read_until_pixels(stream, _KEYWORDS).dataset)
 
 
 def _heat(dataset: Dataset) -> ShownHeat | None:

@@ -12,8 +12,7 @@ from pathlib import Path
 import pydicom
 from pydicom.dataset import Dataset
 
-from pacs_ai.dicom.files import open_file
-from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS, quiet
+from pacs_ai.dicom.files import opened
 from pacs_ai.dicom.reading import items, text
 from pacs_ai.errors import NotDicom
 from pacs_ai.feedback_kinds import FeedbackKind, Label
@@ -106,13 +105,10 @@ def read_assessment(path: Path) -> Assessment:
     StorageError
         If the file is missing or cannot be read.
     """
-    try:
-        with quiet(), open_file(path) as stream:
-            if path.stat().st_size > LONGEST:
-                raise NotDicom(f"the report has more than {LONGEST >> 20} MiB")
-            return _assessment(pydicom.dcmread(stream))
-    except FOREIGN_ERRORS as error:
-        raise NotDicom(f"the report cannot be read ({type(error).__name__})") from error
+    with opened(path, "the report") as stream:
+        if path.stat().st_size > LONGEST:
+            raise NotDicom(f"the report has more than {LONGEST >> 20} MiB")
+        return _assessment(pydicom.dcmread(stream))
 
 
 def _assessment(report: Dataset) -> Assessment:

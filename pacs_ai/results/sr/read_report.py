@@ -8,11 +8,9 @@ from pathlib import Path
 import pydicom
 from pydicom.dataset import Dataset
 
-from pacs_ai.dicom.files import open_file
-from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS, quiet
+from pacs_ai.dicom.files import opened
 from pacs_ai.dicom.reading import items, numbers, text
 from pacs_ai.domain import Decision
-from pacs_ai.errors import NotDicom
 from pacs_ai.results.common.codes import DECISIONS
 from pacs_ai.results.content.reservations import CAUTION
 from pacs_ai.results.sr.class_group import AT_PEAK
@@ -72,11 +70,8 @@ def open_report(path: Path) -> Dataset:
     StorageError
         If the file is missing or cannot be read.
     """
-    try:
-        with quiet(), open_file(path) as stream:
-            return pydicom.dcmread(stream)
-    except FOREIGN_ERRORS as error:
-        raise NotDicom(f"a report cannot be read ({type(error).__name__})") from error
+    with opened(path, "a report") as stream:
+        return pydicom.dcmread(stream)
 
 
 def read_findings(report: Dataset) -> list[Finding]:
