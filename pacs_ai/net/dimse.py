@@ -30,6 +30,7 @@ class Field(IntEnum):
     """Known command fields (PS3.7 Annex E.1)."""
 
     C_STORE = 0x0001
+    C_FIND = 0x0020
     C_ECHO = 0x0030
     N_EVENT_REPORT = 0x0100
     N_ACTION = 0x0130
@@ -158,7 +159,7 @@ def encode_request(
     sop_class, instance
         UIDs: Requested ones for an N-ACTION, Affected ones for all else; "" for no instance.
     priority
-        Of a C-STORE.
+        Of a C-STORE or C-FIND.
     kind
         Event Type ID or Action Type ID.
     with_dataset

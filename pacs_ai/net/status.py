@@ -35,6 +35,9 @@ class Verdict(Enum):
         return self in (Verdict.SUCCESS, Verdict.WARNING)
 
 
+PENDING = frozenset({0xFF00, 0xFF01})
+"""Statuses of a C-FIND response that carries a match (PS3.4 Section C.4.1.1.4)."""
+
 _WARNINGS = frozenset({0x0001, 0x0107, 0x0116})
 """Warnings outside 0xBxxx: requested optional attributes, attribute list, value range."""
 

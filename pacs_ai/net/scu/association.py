@@ -18,7 +18,7 @@ from pacs_ai.net.scu.negotiation import (
     AgreedContext,
 )
 from pacs_ai.net.scu.pdu_stream import PduStream
-from pacs_ai.net.status import Status
+from pacs_ai.net.status import PENDING, Status
 
 _RELEASE_SECONDS = 5.0
 """For the answer to our release; no result depends on it any more."""
@@ -108,14 +108,29 @@ class RequestedAssociation:
         PeerError
             If the association ends before, or the peer does not answer in time.
         """
+        self._send(context, command, dataset)
+        return self._response(time.monotonic() + self._timeout + more_seconds).command
+
+    def find(self, context: AgreedContext, command: bytes, dataset: bytes) -> Iterator[Message]:
+        """Send a C-FIND request, and yield its responses: the matches, and the one that ends it.
+
+        Parameters and errors are those of `ask`; the peer has the usual time for each response.
+        """
+        self._send(context, command, [dataset])
+        while True:
+            got = self._response(time.monotonic() + self._timeout)
+            yield got
+            if got.command.status not in PENDING:
+                return
+
+    def _send(self, context: AgreedContext, command: bytes, dataset: Iterable[bytes]) -> None:
         self.all_sent = False
         self._stream.send(message(context.id, command, None, self._max_pdu), self._timeout)
         for piece in fragments(context.id, dataset, self._max_pdu):
             self._stream.send(piece, self._timeout)
         self.all_sent = True
-        return self._response(time.monotonic() + self._timeout + more_seconds)
 
-    def _response(self, deadline: float) -> Command:
+    def _response(self, deadline: float) -> Message:
         """Wait for the response to the last request; others may come before it."""
         other: int | None = None
         while True:
@@ -129,7 +144,7 @@ class RequestedAssociation:
             answered = got.command.number(Element.ANSWERED_ID)
             if got.is_response and answered in (None, self._last_id):
                 self.answers += 1
-                return got.command
+                return got
             if got.is_response:
                 other = answered
 

@@ -1,4 +1,4 @@
-"""The SCU services: verification, storage, storage commitment."""
+"""The SCU services: verification, storage, storage commitment, query."""
 
 from collections.abc import Sequence
 
@@ -14,6 +14,7 @@ from pacs_ai.net.contexts import (
 from pacs_ai.net.dimse import Command, Element, Field, encode_request, encode_response, short
 from pacs_ai.net.faults import ProtocolViolation
 from pacs_ai.net.scu.associate import PeerAddress, associate
+from pacs_ai.net.scu.c_find import Search, searching
 from pacs_ai.net.scu.c_store import StoreOutcome, Withheld, store
 from pacs_ai.net.scu.kept_associations import KeptAssociations
 from pacs_ai.net.scu.message_reader import Message
@@ -27,12 +28,14 @@ __all__ = [
     "KeptAssociations",
     "Login",
     "PeerAddress",
+    "Search",
     "StoreOutcome",
     "Withheld",
     "cut_all",
     "echo",
     "report_commitment",
     "request_commitment",
+    "searching",
     "store",
 ]
 

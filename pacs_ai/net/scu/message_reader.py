@@ -7,6 +7,7 @@ from struct import Struct
 from pacs_ai.net.dimse import RESPONSE, Command, Element, decode_command
 from pacs_ai.net.faults import ProtocolViolation
 from pacs_ai.net.pdu import COMMAND_FRAGMENT, LAST_FRAGMENT, PDV_HEADER
+from pacs_ai.net.status import PENDING
 
 _MAX_COMMAND = 64 << 10
 _MAX_DATASET = 16 << 20
@@ -15,7 +16,7 @@ _PDV = Struct(">LBB")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A request of the peer with its data set, or a response without it."""
+    """A request or a match of the peer with its data set, or a response without it."""
 
     context_id: int
     command: Command
@@ -30,8 +31,8 @@ class Message:
 class MessageReader:
     """Assembles messages from the bodies of P-DATA-TF PDUs.
 
-    A response is complete with its command set: we need no data set of a response, and some peers
-    announce one that never comes.
+    A response is complete with its command set, unless it is pending: we need no data set of other
+    responses, and some peers announce one that never comes.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ class MessageReader:
         self._name = name
         self._ready: list[Message] = []
         self._command = bytearray()
-        self._request: Message | None = None
+        self._open: Message | None = None
         self._dataset = bytearray()
 
     @property
@@ -84,22 +85,22 @@ class MessageReader:
         command = decode_command(bytes(self._command))
         self._command.clear()
         self._dataset.clear()
-        self._request = None
+        self._open = None
         if command.number(Element.FIELD) is None:
             raise ProtocolViolation(f"{self._name} sends a command set without a command field")
         message = Message(context_id, command)
-        if command.has_dataset and not message.is_response:
-            self._request = message
+        if command.has_dataset and (not message.is_response or command.status in PENDING):
+            self._open = message
         else:
             self._ready.append(message)
 
     def _data_fragment(self, data: bytes, *, last: bool) -> None:
-        request = self._request
-        if request is None:
+        message = self._open
+        if message is None:
             return
         self._dataset += data
         if len(self._dataset) > _MAX_DATASET:
             raise ProtocolViolation(f"{self._name} sends a data set that is too long")
         if last:
-            self._request = None
-            self._ready.append(Message(request.context_id, request.command, bytes(self._dataset)))
+            self._open = None
+            self._ready.append(Message(message.context_id, message.command, bytes(self._dataset)))
