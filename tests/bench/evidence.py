@@ -3,6 +3,8 @@
 Usage: ``python -m tests.bench.evidence [source|grouped|small|views ...] [--data FOLDER]
 [--out FOLDER] [--seeds 1 2 3] [--sizes 50 100 200 400]``
 
+A run uses one thread: train seeds side by side, each in its own process, then measure all at once.
+
 Each run is kept in the folder, so that a stopped measurement continues. Each network is evaluated
 once, on test images that chose nothing. Intervals are of the mean over the seeds: groups of nearly
 equal pictures are drawn, as there are no patients.
@@ -51,7 +53,7 @@ def recipe_of(seed: int, data: Mapping[str, object], split: Mapping[str, object]
     given["split"] = {"group": "near-duplicates", **split}
     given["augmentation"]["flip_horizontal"] = True
     given["evaluation"] = {"views": "flips"}
-    given["optimisation"]["seed"] = seed
+    given["optimisation"] |= {"seed": seed, "threads": 1}
     given["release"]["name"] = "brain-mri-4class"
     given["classes"] = [
         {
@@ -162,7 +164,7 @@ def small(data: Path, out: Path, seeds: Sequence[int], sizes: Sequence[int]) -> 
                 section = {"folder": data, "labels": labels[s], "split_column": "split"}
                 recipe = recipe_of(s, section, {"by": "given", "validation": 0.2})
                 if kind == "scratch" and recipe.scratch is not None:
-                    recipe = recipe.starting_from(recipe.scratch, {"seed": s}, kind)
+                    recipe = recipe.starting_from(recipe.scratch, {"seed": s, "threads": 1}, kind)
                 runs.append(trained(recipe, out / f"{kind}-{count}-{s}"))
             kinds[kind] = Cases.of(runs)
         before, after = kinds["scratch"], kinds["pretrained"]
