@@ -15,7 +15,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from pacs_ai.cli import run
+from pacs_ai.cli import models_compare, run
 from pacs_ai.config import load_config
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.model.bundle import SHIPPED
@@ -82,6 +82,7 @@ def folder(department: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(copy)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(sys, "stdin", io.StringIO())  # no terminal
+    monkeypatch.setattr(models_compare, "give_way", lambda _: None)  # or later tests are slow
     return copy
 
 
