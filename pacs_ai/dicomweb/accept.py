@@ -18,15 +18,14 @@ _PIECES = re.compile(r',(?=(?:[^"]*"[^"]*")*[^"]*$)')
 def accepted(header: str) -> Iterator[tuple[str, str]]:
     """Give the media types that a client accepts, each with the transfer syntax that it names.
 
-    The most wanted comes first. Of a body of several parts it is the type of the parts. "" stands
-    for any.
+    The most wanted comes first. Of a body of several parts it is the type of the parts. A media
+    type of "" stands for any, a transfer syntax of "" for none that is named, and "*" for any.
     """
     pieces = [media_type(piece.strip()) for piece in _PIECES.split(header or _ANY)]
     pieces = [piece for piece in pieces if _weight(piece) > 0]
     for kind, parameters in sorted(pieces, key=_weight, reverse=True):
         part = parameters.get("type", _ANY).lower() if kind == "multipart/related" else kind
-        syntax = parameters.get("transfer-syntax", "")
-        yield "" if part == _ANY else part, "" if syntax == "*" else syntax
+        yield "" if part == _ANY else part, parameters.get("transfer-syntax", "")
 
 
 def _weight(piece: tuple[str, dict[str, str]]) -> float:

@@ -15,6 +15,8 @@ _MOST = 1000
 _USUAL = 100
 _RANGES = frozenset({"DA", "TM", "DT"})
 _NEGOTIATION = ("accept", "charset")
+_NOT_DONE = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
+"""Ways of matching that a client may ask for, and a server need not know."""
 _PERSON = "PN"
 _UID = "UI"
 
@@ -23,8 +25,9 @@ _UID = "UI"
 class Query:
     """A search: wanted values by tag, which page of what is found, and further attributes.
 
-    ``everything`` asks for all attributes that there are. Fuzzy matching is not done: names match
-    as without it. ``fuzzy`` and ``unlimited`` say that more was asked for than is done.
+    An attribute in a sequence has the path of tags with points between them. ``everything`` asks
+    for all attributes that there are. ``not_done`` and ``unlimited`` say that more was asked for
+    than is done: these ways of matching, and more than is sent at once.
     """
 
     wanted: Mapping[str, str] = field(default_factory=dict)
@@ -32,7 +35,7 @@ class Query:
     offset: int = 0
     include: frozenset[str] = frozenset()
     everything: bool = False
-    fuzzy: bool = False
+    not_done: frozenset[str] = frozenset()
     unlimited: bool = False
 
     @classmethod
@@ -46,22 +49,23 @@ class Query:
         """
         wanted: dict[str, str] = {}
         numbers: dict[str, int] = {}
-        fuzzy = False
+        not_done: set[str] = set()
         include: set[str] = set()
         for name, value in parameters:
             if name in ("limit", "offset"):
                 numbers[name] = _number(name, value)
             elif name == "includefield":
                 include |= set(value.split(","))
-            elif name == "fuzzymatching":
-                fuzzy = value.lower() == "true"
+            elif name in _NOT_DONE:
+                not_done |= {name} if value.lower() == "true" else set()
             elif name not in _NEGOTIATION:
                 wanted[_tag(name)] = value
         fields = frozenset(_tag(one) for one in include - {"all", ""})
         limit = min(numbers.get("limit", _USUAL), _MOST)
         unlimited = numbers.get("limit", _MOST + 1) > _MOST
         offset = numbers.get("offset", 0)
-        return cls(wanted, limit, offset, fields, "all" in include, fuzzy, unlimited)
+        left_out = frozenset(not_done)
+        return cls(wanted, limit, offset, fields, "all" in include, left_out, unlimited)
 
     def warnings(self, count: int) -> dict[str, str]:
         """Return the header that says what of the search was not done (PS3.18 Section 8.3.4).
@@ -71,9 +75,10 @@ class Query:
         count
             Of what was found.
         """
-        said = []
-        if self.fuzzy:
-            said.append("fuzzymatching is not supported: names were matched literally")
+        said = [
+            f"the parameter {name} is not supported, and was not applied"
+            for name in sorted(self.not_done)
+        ]
         if self.unlimited and count == self.limit:
             said.append("there are additional results that can be requested")
         return {"warning": ", ".join(f'299 pacs-ai "{one}"' for one in said)} if said else {}
@@ -87,13 +92,14 @@ class Query:
             Tags that were compared before.
         """
         left = set(self.wanted) - set(but)
-        return all(_matches(model.get(tag, {}), self.wanted[tag]) for tag in left)
+        return all(_matches(_elements(model, path), self.wanted[path]) for path in left)
 
     def chosen(self, model: Model, usual: Iterable[str]) -> dict[str, Any]:
         """Return the attributes that the answer has."""
         if self.everything:
             return dict(model)
-        tags = {*usual, *self.include, *self.wanted}
+        named = (path.partition(".")[0] for path in (*self.include, *self.wanted))
+        tags = {*usual, *named}
         return {tag: model[tag] for tag in sorted(tags) if tag in model}
 
 
@@ -104,17 +110,29 @@ def _number(name: str, value: str) -> int:
 
 
 def _tag(name: str) -> str:
-    tag = tag_of(name)
-    if not tag:
+    """Return the tag of an attribute, or its path if it stands in sequences."""
+    tags = [tag_of(one) for one in name.split(".")]
+    if not all(tags):
         raise RequestRefused("a parameter is neither an attribute nor limit, offset, includefield")
-    return tag
+    return ".".join(tags)
 
 
-def _matches(element: Model, wanted: str) -> bool:
-    if wanted in ("", "*", '""'):
-        return True
+def _elements(model: Model, path: str) -> list[Model]:
+    tag, _, rest = path.partition(".")
+    element = model.get(tag, {})
+    if not rest:
+        return [element]
+    items = element.get("Value", []) if element.get("vr") == "SQ" else []
+    return [found for item in items for found in _elements(item, rest)]
+
+
+def _matches(elements: Iterable[Model], wanted: str) -> bool:
+    return wanted in ("", "*", '""') or any(_has(element, wanted) for element in elements)
+
+
+def _has(element: Model, wanted: str) -> bool:
     vr = str(element.get("vr", ""))
-    values = [_text(value) for value in element.get("Value", [])]
+    values = [text for value in element.get("Value", []) for text in _texts(value)]
     if vr == _UID:
         return any(value in re.split(r"[,\\]", wanted) for value in values)
     if vr in _RANGES and "-" in wanted:
@@ -130,8 +148,9 @@ def _pattern(wanted: str) -> str:
     return "".join(parts.get(sign) or re.escape(sign) for sign in wanted)
 
 
-def _text(value: object) -> str:
-    """Return a value of the JSON model as text; of a person's name the first representation."""
+def _texts(value: object) -> list[str]:
+    """Return a value of the JSON model as text; of a person's name each of its representations."""
     if isinstance(value, dict):
-        return str(next(iter(value.values()), ""))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+        groups = [str(group) for group in value.values()]
+        return [*groups, "=".join(groups)]
+    return [f"{value:g}" if isinstance(value, float) else str(value)]

@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from pacs_ai.dicom.frames import UNCOMPRESSED
-from pacs_ai.dicom.json_model import PIXELS, json_model, large_value
+from pacs_ai.dicom.json_model import PIXELS, json_model, large_value, tag_of
 from pacs_ai.dicom.part10 import DEFLATED, EXPLICIT_LITTLE, IMPLICIT_LITTLE
 from pacs_ai.dicom.transfer import SentFrame, explicit_little, sent_frame, stored_syntax
 from pacs_ai.dicomweb.errors import RequestRefused
@@ -78,7 +79,7 @@ class Retrieval:
         Parameters
         ----------
         syntaxes
-            Transfer syntaxes that the client takes; "" for any.
+            Transfer syntaxes that the client takes; "" or "*" for any.
 
         Raises
         ------
@@ -88,7 +89,7 @@ class Retrieval:
         return [self._file(self.path_of(held), syntaxes) for held in found]
 
     def _file(self, path: Path, syntaxes: Collection[str]) -> Iterator[bytes]:
-        if "" in syntaxes:
+        if not {"", "*"}.isdisjoint(syntaxes):
             return file_pieces(path)
         stored = stored_syntax(path)
         if stored in syntaxes:
@@ -105,8 +106,8 @@ class Retrieval:
             url = f"{instance_url(self._base, held)}/bulkdata"
             yield json_model(self.path_of(held), partial("{}/{}".format, url))
 
-    def bulk_data(self, held: Held, tag: str) -> list[bytes]:
-        """Return the value of an element; of pixel data the frames, decoded.
+    def bulk_data(self, held: Held, tag: str) -> Iterator[bytes]:
+        """Give the value of an element; of pixel data the frames, decoded one after the other.
 
         Raises
         ------
@@ -116,13 +117,13 @@ class Retrieval:
         if tag.upper() in PIXELS:
             first = json_model(self.path_of(held), lambda _: "")
             frames = first.get("00280008", {}).get("Value", [1])[0]
-            return [
-                one.content for one in self.frames(held, range(1, int(frames) + 1), decoded=True)
-            ]
-        value = large_value(self.path_of(held), tag)
+            begin = self.frames(held, [1], decoded=True)  # a refusal comes before the answer begins
+            others = (self.frames(held, [one], decoded=True) for one in range(2, int(frames) + 1))
+            return (one.content for some in chain([begin], others) for one in some)
+        value = large_value(self.path_of(held), tag) if tag_of(tag) else None
         if value is None:
             raise RequestRefused("the instance has no such element", _NOT_FOUND)
-        return [value]
+        return iter([value])
 
     def frames(self, held: Held, numbers: Sequence[int], *, decoded: bool) -> list[SentFrame]:
         """Return frames, counted from 1.
@@ -143,7 +144,8 @@ class Retrieval:
         Parameters
         ----------
         wanted
-            Media types with transfer syntaxes; "" for any.
+            Media types with transfer syntaxes, as of `pacs_ai.dicomweb.accept.accepted`. Octets
+            without a transfer syntax are decoded values (PS3.18 Section 8.7.3.5.2).
 
         Raises
         ------
@@ -152,9 +154,13 @@ class Retrieval:
         """
         stored = stored_syntax(self.path_of(held))
         kinds = ("", "image/*", OCTETS, MEDIA_TYPES.get(stored, OCTETS))
-        if any(kind in kinds and syntax in ("", stored) for kind, syntax in wanted):
+        named = [
+            (kind, syntax or (EXPLICIT_LITTLE if kind == OCTETS else "*"))
+            for kind, syntax in wanted
+        ]
+        if any(kind in kinds and syntax in ("*", stored) for kind, syntax in named):
             return True
-        if any(kind in ("", OCTETS) and syntax in UNCOMPRESSED for kind, syntax in wanted):
+        if any(kind in ("", OCTETS) and syntax in UNCOMPRESSED for kind, syntax in named):
             return False
         raise RequestRefused(
             f"frames are available as {kinds[-1]}; transfer-syntax={stored}, or as {OCTETS};"

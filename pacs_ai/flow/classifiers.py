@@ -9,6 +9,7 @@ from pacs_ai.logs import get_logger
 from pacs_ai.model.bundle import ModelBundle, load_bundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.model.providers import provider_of
+from pacs_ai.model.reference import Reference
 from pacs_ai.store import active_models
 from pacs_ai.store.active_models import ActiveModel
 from pacs_ai.store.schema import Job
@@ -140,6 +141,27 @@ def classifier_of(
             "again to use them, or put the old ones back"
         )
     raise ModelError(f"the configuration has no model {job.model_name!r} any more")
+
+
+def active_reference(
+    context: FlowContext, model_name: str, manifest_sha256: str
+) -> Reference | None:
+    """Return the statistics of the validation images of a version that is active now.
+
+    Returns
+    -------
+    Reference
+        None if another version is active, or its bundle has none or does not load.
+    """
+    with context.database.read() as session:
+        active = active_models.find(session, model_name)
+    if active is None or active.manifest_sha256 != manifest_sha256:
+        return None
+    try:
+        keys = context.config.bundles.trusted_keys
+        return load_bundle(active.bundle, manifest_sha256, keys).reference
+    except ModelError:
+        return None
 
 
 def _load_active(

@@ -37,3 +37,15 @@ class Recent:
                 del self._told[next(iter(self._told))]
             self._told[what] = (now, 0)
             return count
+
+    def not_told(self, what: Hashable, times: int) -> None:
+        """Note that something could not be told: the next time says it, too.
+
+        Parameters
+        ----------
+        times
+            How often it has happened since it was told last.
+        """
+        with self._lock:
+            begun, count = self._told.get(what, (float("-inf"), 0))
+            self._told[what] = (begun, count + times)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pacs_ai.errors import LeaseLost
+from pacs_ai.flow.classifiers import active_reference
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.logs import get_logger
 from pacs_ai.model.drift import WINDOWS, Watch
@@ -57,12 +58,13 @@ class DriftWatch:
         The node.
     references
         Statistics of the validation images by the hash of the manifest that stands in the rows of
-        jobs; None for a bundle that has none.
+        jobs; None for a bundle that has none. Those of a version that was made active later are
+        read when its first study is compared.
     """
 
     def __init__(self, context: FlowContext, references: Mapping[str, Reference | None]) -> None:
         self._context = context
-        self._references = references
+        self._references = dict(references)
         self._values = lru_cache(maxsize=256)(self._reference_values)
 
     def sweep(self) -> int:
@@ -113,6 +115,8 @@ class DriftWatch:
             stream.studies += 1
             stream.scores = _counted(stream.scores, one.measured)
             work.last = [*work.last, one.measured][-WINDOWS[-1] :]
+            if not self._knows(one):
+                continue
             reference = self._values(one.manifest_sha256, one.modality)
             if not reference:
                 continue
@@ -122,6 +126,15 @@ class DriftWatch:
             if began or ended:
                 stream.alarm_since = one.at if began else None
                 work.told.append(_told(stream))
+
+    def _knows(self, one: Observation) -> bool:
+        """Tell whether the version that has looked at a study is known, and has a reference."""
+        if one.manifest_sha256 not in self._references:
+            found = active_reference(self._context, one.model_name, one.manifest_sha256)
+            if found is None:  # another one may be active now: it is looked for again
+                return False
+            self._references[one.manifest_sha256] = found
+        return self._references[one.manifest_sha256] is not None
 
     def _reference_values(
         self, manifest_sha256: str, modality: str

@@ -20,6 +20,10 @@ _MARK = b"\xef\xbb\xbf"
 class SyslogTls:
     """One connection to a syslog server; a context manager.
 
+    Syslog has no answers. But TLS keeps the order: a server that answers the end of the session
+    (close_notify), or closes the connection, has read all that was sent before. So messages count
+    as sent when the ``with`` block has ended without an error.
+
     Parameters
     ----------
     host, port
@@ -33,6 +37,8 @@ class SyslogTls:
         If there is no connection in time.
     TlsFailed
         If the server's certificate is refused, or TLS is not agreed.
+    PeerUnreachable
+        At the end of the block: if the server did not read to the end in time.
     """
 
     def __init__(self, host: str, port: int, files: ClientTls) -> None:
@@ -52,14 +58,29 @@ class SyslogTls:
 
     def __exit__(
         self,
-        _kind: type[BaseException] | None,
+        kind: type[BaseException] | None,
         _error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        self._socket.close()
+        with self._socket:
+            if kind is None:
+                self._finish()
+
+    def _finish(self) -> None:
+        """End the session, and wait until the server has read everything (RFC 5425 Section 4.4).
+
+        A connection that is closed at once is reset, because the session tickets of the server were
+        not read. A server that has not read everything by then loses it.
+        """
+        try:
+            self._socket.unwrap().close()
+        except (ConnectionError, TimeoutError) as error:
+            raise PeerUnreachable(f"{self._name}: it did not read to the end: {error}") from error
+        except OSError:  # the server closed the connection instead of the session
+            return
 
     def send(self, at: datetime, node: str, message: str) -> None:
-        """Send a message; syslog gives no answer, so a lost connection may lose the last ones.
+        """Send a message.
 
         Parameters
         ----------

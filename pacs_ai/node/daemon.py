@@ -215,10 +215,6 @@ class Daemon:
         forget_feedback(self._app.context, date.now())
         expire_predictions(self._app.context, date.now())
 
-    def _audit(self) -> None:
-        self._sealer.sweep()
-        self._forwarder.sweep()
-
     def _plan(self) -> None:
         context = self._app.context
         sweeps: list[tuple[float, Callable[..., object], tuple[object, ...]]] = [
@@ -226,8 +222,9 @@ class Daemon:
             (_PROBE_SECONDS, probe, (context,)),
             (_REMIND_SECONDS, remind, (context,)),
             (_RETAIN_SECONDS, self._retain, (SteadyDate(context.clock), Expiry(context))),
-            (_AUDIT_SECONDS, self._audit, ()),
         ]
+        self._schedule.every(_AUDIT_SECONDS, "seal", self._sealer.sweep)
+        self._schedule.every(_AUDIT_SECONDS, "forward", self._forwarder.sweep)
         self._schedule.every(_FEEDBACK_SECONDS, "feedback", FeedbackDocuments(context).sweep)
         arrivals = self._app.arrivals
         closes = partial(complete, context, arrivals)

@@ -35,6 +35,9 @@ START = "0" * 64
 _LOCK = 0x70616373
 """Advisory lock of PostgreSQL: one process appends at a time."""
 
+_NO_TEXT = b"\xff"
+"""Stands for a value that is no text: no text is written so in UTF-8."""
+
 _OWN = "%/%/%"
 """Actors of this form are processes of a node; their steps inside a job tell nobody anything."""
 _INNER = ("QUEUED", "RUNNING", "PENDING", "SENDING", "COMMITTING")
@@ -215,9 +218,11 @@ def raw_lines(session: Session) -> Iterator[tuple[dict[str, Any], list[str] | No
 
 
 def _stored(column: Any, *, sqlite: bool) -> Any:  # noqa: ANN401 - SQLAlchemy's columns
-    if sqlite:
-        return sa.cast(column, sa.LargeBinary)
-    return column
+    """Select a column; on SQLite as bytes, and other ones if one bit made a blob of a text."""
+    if not sqlite:
+        return column
+    blob = sa.func.typeof(column) == "blob"
+    return sa.case((blob, sa.literal(_NO_TEXT)), else_=sa.cast(column, sa.LargeBinary))
 
 
 def _text(value: object) -> str:

@@ -48,9 +48,10 @@ def _search(level: str) -> Answer:
         found = getattr(state.search, level)(query, base, **request.path_params)
         names = ", ".join(sorted(query.wanted)) or "nothing"
         note.asked(node_of(request), f"DICOMweb search for {level} by {names}")
+        warnings = query.warnings(len(found))
         if not found:
-            return Response(status_code=_NO_CONTENT)
-        return _described(found, kind, query.warnings(len(found)))
+            return Response(status_code=_NO_CONTENT, headers=warnings)
+        return _described(found, kind, warnings)
 
     return search
 

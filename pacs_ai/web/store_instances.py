@@ -28,6 +28,8 @@ _NAME = "DICOMWEB"
 
 _METER = "web"
 
+_UNSUPPORTED = 415
+
 
 async def _store(request: Request) -> Response:
     """Take the body as it comes; disk and database are waited for in another thread."""
@@ -78,6 +80,8 @@ def _begin(request: Request) -> StoreRequest:
         peer_ip="" if client is None else client.host,
         started=node.clock.monotonic(),
     )
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise RequestRefused("a body with a Content-Encoding is not taken", _UNSUPPORTED)
     kind = request.headers.get("content-type", "")
     return StoreRequest(
         state.store_handlers, association, kind, study, node.config.limits.max_instance

@@ -94,9 +94,12 @@ def _note_once(context: FlowContext, entity: str, key: int | str, state: str, wh
     if left_out is None:
         return
     said = f"{what}; {left_out} more before" if left_out else what
-    # whoever receives must not wait for the disk because somebody looks
-    with suppress(StorageError), context.write(busy_seconds=1, durable=False) as transaction:
-        record(transaction, entity, key, "", state, note=said)
+    try:
+        # whoever receives must not wait for the disk because somebody looks
+        with context.write(busy_seconds=1, durable=False) as transaction:
+            record(transaction, entity, key, "", state, note=said)
+    except StorageError:
+        context.accesses.not_told(same, left_out + 1)
 
 
 def exported(context: FlowContext, study_id: int, what: str) -> None:

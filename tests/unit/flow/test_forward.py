@@ -3,6 +3,7 @@
 import socket
 import ssl
 import threading
+import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,11 @@ import pydicom
 import pytest
 
 from pacs_ai.config.sections import Audit
+from pacs_ai.flow.audit import note
 from pacs_ai.flow.audit.forward import Forwarder
 from pacs_ai.flow.audit.seal import Sealer
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.net import syslog
 from pacs_ai.phantom import write_phantom_study
 from tests.databases import new_database
 from tests.pki import Authority
@@ -28,11 +31,15 @@ PATIENT = "PAT&1"
 class SyslogServer:
     """Takes connections, and keeps the messages (RFC 5425: a length, a space, so many bytes)."""
 
-    def __init__(self, authority: Authority, port: int) -> None:
+    def __init__(
+        self, authority: Authority, port: int, *, pause: float = 0, reads: bool = True
+    ) -> None:
         pair = authority.sign("syslog")
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(pair.certificate, pair.key)
         self._socket = socket.create_server(("127.0.0.1", port))
+        self._pause, self._reads = pause, reads
+        self.ended = threading.Event()
         self.messages: list[str] = []
         self.thread = threading.Thread(target=self._serve, daemon=True)
         self.thread.start()
@@ -46,7 +53,10 @@ class SyslogServer:
             suppress(ssl.SSLError, OSError),  # the client may refuse the certificate
             self._context.wrap_socket(plain, server_side=True) as secured,
         ):
-            while part := secured.recv(65536):
+            time.sleep(self._pause)
+            if not self._reads:
+                self.ended.wait(30)
+            while self._reads and (part := secured.recv(65536)):
                 received += part
         while received:
             length, _, received = received.partition(b" ")
@@ -143,3 +153,30 @@ def test_nothing_is_sent_to_a_server_with_another_certificate(
     assert Forwarder(node).sweep() == 0
     assert server.wait() == []
     assert not (node.spool.home / "audit.sent").exists()
+
+
+def test_what_a_server_has_not_read_counts_as_not_sent(
+    node: FlowContext, authority: Authority, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system takes what is sent, so a server that hangs looks like one that reads."""
+    monkeypatch.setattr(syslog, "_SECONDS", 0.5)
+    hanging = SyslogServer(authority, port, reads=False)
+    assert Forwarder(node).sweep() == 0
+    hanging.ended.set()
+    assert hanging.wait() == []
+    monkeypatch.undo()
+    server = SyslogServer(authority, port)
+    assert Forwarder(node).sweep() == 1
+    assert len(server.wait()) == 1
+
+
+def test_a_server_that_reads_late_gets_every_message(
+    node: FlowContext, authority: Authority, port: int
+) -> None:
+    """Its session tickets are not read: a connection that is closed at once would be reset."""
+    for number in range(200):
+        note.exported(node, 1, f"{number} " + "x" * 2000)
+    Sealer(node, "node").all()
+    server = SyslogServer(authority, port, pause=0.5)
+    assert Forwarder(node).sweep() == 201
+    assert len(server.wait()) == 201

@@ -108,6 +108,8 @@ def _problems(context: FlowContext, session: ledger.Session) -> tuple[str, ...]:
         ("DELETE FROM event WHERE id = 3", "its event is gone"),
         ("UPDATE ledger SET node = 'other'", "line 1 was altered"),
         ("UPDATE event SET address = '' WHERE id = 1", "line 1: its event was altered"),
+        ("UPDATE event SET actor = CAST(actor AS BLOB)", "line 3: its event was altered"),
+        ("UPDATE ledger SET hash = CAST(hash AS BLOB)", "line 2 was altered"),
         ("UPDATE event SET address = '::1' WHERE id = 3", "line 3: its event was altered"),
     ],
 )

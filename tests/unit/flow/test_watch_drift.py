@@ -13,8 +13,10 @@ from pacs_ai.domain import StudyId
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.watch_drift import DriftWatch, drift_alarms
 from pacs_ai.metrics.exposition import Metrics
+from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.reference import Reference
-from pacs_ai.store import jobs, observations, studies
+from pacs_ai.store import active_models, jobs, observations, studies
+from pacs_ai.store.active_models import Version
 from pacs_ai.store.drift_tables import DriftStream, Observation
 from tests.unit.metrics.reading import values
 from tests.unit.store.samples import MODEL, add_instance, arrival, sender
@@ -173,3 +175,21 @@ def test_metrics_tell_of_senders_without_their_titles(
     assert found["pacs_ai_scores_count", "Lesion", "demo", "other"] == 25
     assert found["pacs_ai_scores_bucket", "Lesion", "0.2", "demo", "other"] == 0
     assert found["pacs_ai_scores_bucket", "Lesion", "0.3", "demo", "other"] == 25
+
+
+def test_a_version_that_became_active_later_is_compared(
+    context: FlowContext, analysed: Analysed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = load_bundle("demo")
+    monkeypatch.setitem(globals(), "MANIFEST", bundle.manifest_sha256)
+    analysed(20, mean=9.0)
+    watch = DriftWatch(context, {})
+    assert watch.sweep() == 20
+    assert list(drift_alarms(context)) == []
+    later = Version("2", "", bundle.manifest_sha256, "demo")
+    with context.write() as transaction:
+        active_models.activate(transaction, "demo", later, Version("1", "", "", ""))
+    analysed(20, mean=9.0)
+    assert watch.sweep() == 20
+    [alarm] = drift_alarms(context)
+    assert alarm.statistics.startswith("input.mean ")

@@ -28,10 +28,18 @@ def dataset(name: str = "CT_small.dcm", **changes: object) -> pydicom.Dataset:
     return found
 
 
+def requested(step: str) -> pydicom.Dataset:
+    item = pydicom.Dataset()
+    item.ScheduledProcedureStepID = step
+    return item
+
+
 SENT = [
     *(
         dataset(
-            PatientName="Doe^Jane",
+            PatientName="Doe^Jane=\u6771^\u82b1\u5b50",
+            SpecificCharacterSet="ISO_IR 192",
+            RequestAttributesSequence=[requested("step-1")],
             PatientID="P1",
             AccessionNumber="A1",
             StudyDate="20240102",
@@ -89,6 +97,11 @@ def found(client: HttpClient, path: str, tag: str = "0020000D") -> list[Any]:
         ("?PatientName=doe*", ["1.2.1"]),
         ("?PatientName=DOE^J?NE&fuzzymatching=true", ["1.2.1"]),
         ("?PatientName=doe", []),
+        ("?PatientName=\u6771*", ["1.2.1"]),
+        ("?PatientName=doe*%3D\u6771*", ["1.2.1"]),
+        ("?RequestAttributesSequence.ScheduledProcedureStepID=step-1", ["1.2.1"]),
+        ("?00400275.00400009=step-2", []),
+        ("?PatientName.PatientID=P1", []),
         ("?PatientID=P2", ["1.2.2"]),
         ("?00100020=P*", ["1.2.2", "1.2.1"]),
         ("?AccessionNumber=A1", ["1.2.1"]),
@@ -105,7 +118,9 @@ def test_studies_are_found(client: HttpClient, query: str, studies: list[str]) -
 
 def test_a_study_has_what_a_viewer_lists(client: HttpClient) -> None:
     [model] = client.get("/dicom-web/studies?PatientID=P1&includefield=Manufacturer").json()
-    assert model["00100010"]["Value"] == [{"Alphabetic": "Doe^Jane"}]
+    assert model["00100010"]["Value"] == [
+        {"Alphabetic": "Doe^Jane", "Ideographic": "\u6771^\u82b1\u5b50"}
+    ]
     assert (model["00201206"]["Value"], model["00201208"]["Value"]) == ([2], [4])
     assert model["00080061"]["Value"] == ["CT"]
     assert model["00081190"]["Value"] == ["http://127.0.0.1:8080/dicom-web/studies/1.2.1"]
@@ -157,7 +172,8 @@ def test_metadata_leave_large_values_to_their_addresses(client: HttpClient) -> N
     assert url == f"http://127.0.0.1:8080{path}/bulkdata/7FE00010"
     [(_, content)] = parts(client, f"{path}/bulkdata/7FE00010", "*/*")
     assert content == SENT[0].PixelData
-    assert client.get(f"{path}/bulkdata/00090001").status_code == 404
+    for unknown in ("00090001", "nonsense"):
+        assert client.get(f"{path}/bulkdata/{unknown}").status_code == 404
     assert len(client.get(ROOT + "/1.2.1/metadata").json()) == 4
 
 

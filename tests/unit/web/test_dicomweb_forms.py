@@ -20,6 +20,7 @@ CT = ROOT + "/1.2.1/series/1.2.1.1/instances/1.2.1.1.1"
 JPEG_LS = ROOT + "/1.2.2/series/1.2.2.1/instances/1.2.2.1.1"
 XML = "application/dicom+xml"
 EXPLICIT = "1.2.840.10008.1.2.1"
+OCTETS = "application/octet-stream"
 NATIVE = "{http://dicom.nema.org/PS3.19/models/NativeDICOM}"
 
 
@@ -142,6 +143,11 @@ def test_stored_instances_are_answered_in_xml(client: HttpClient) -> None:  # no
             )
 
 
+def test_a_body_that_is_packed_is_refused(client: HttpClient) -> None:  # noqa: F811
+    headers = {"content-type": "application/dicom", "content-encoding": "gzip"}
+    assert client.request("POST", ROOT, headers=headers, content=b"").status_code == 415
+
+
 def test_instances_come_in_a_transfer_syntax_that_is_taken(client: HttpClient) -> None:  # noqa: F811
     accept = f'multipart/related; type="application/dicom"; transfer-syntax={EXPLICIT}'
     assert len(parts(client, CT, accept)) == 1
@@ -175,7 +181,10 @@ def test_implicit_becomes_explicit_where_that_is_asked_for(client: HttpClient) -
         ("multipart/related; type=image/jls", 200, "image/jls"),
         ("multipart/related; type=image/jpeg", 406, ""),
         ("multipart/related; type=image/jpeg, */*;q=0.1", 200, "image/jls"),
-        (f"multipart/related; type=application/octet-stream; transfer-syntax={EXPLICIT}", 200, ""),
+        (f"multipart/related; type={OCTETS}; transfer-syntax={EXPLICIT}", 200, OCTETS),
+        (f"multipart/related; type={OCTETS}", 200, OCTETS),
+        (f"multipart/related; type={OCTETS}; transfer-syntax=*", 200, "image/jls"),
+        (f"multipart/related; type=image/jls, multipart/related; type={OCTETS}", 200, "image/jls"),
         ("multipart/related; type=image/jls; transfer-syntax=1.2.840.10008.1.2.4.50", 406, ""),
     ],
 )
@@ -191,8 +200,14 @@ def test_frames_come_in_a_form_that_is_taken(
 
 
 def test_a_search_says_what_it_has_not_done(client: HttpClient) -> None:  # noqa: F811
-    fuzzy = client.get(f"{ROOT}?PatientName=doe*&fuzzymatching=true")
-    assert "fuzzymatching" in fuzzy.headers["warning"]
+    for name, way in (
+        ("doe*", "fuzzymatching"),
+        ("nobody", "fuzzymatching"),
+        ("", "emptyvaluematching"),
+    ):
+        answer = client.get(f"{ROOT}?PatientName={name}&{way}=true")
+        assert answer.status_code == (204 if name == "nobody" else 200)
+        assert way in answer.headers["warning"]
     assert "warning" not in client.get(f"{ROOT}?limit=1").headers
     assert "warning" not in client.get(f"{ROOT}?fuzzymatching=false").headers
     everything = client.get(f"{ROOT}/1.2.1/instances?includefield=all&limit=1&offset=3").json()

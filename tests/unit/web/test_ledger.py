@@ -12,12 +12,14 @@ import sqlalchemy as sa
 from pacs_ai.clock import ManualClock
 from pacs_ai.config.web import TrustedProxy
 from pacs_ai.domain import JobId, Role
+from pacs_ai.errors import StorageError
+from pacs_ai.flow.audit import note
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate.audit import list_ledger
 from pacs_ai.flow.operate.tokens import add_token
 from pacs_ai.flow.recent import Recent
 from pacs_ai.store.ledger_listing import LedgerRecord
-from pacs_ai.store.schema import LedgerLine
+from pacs_ai.store.schema import Event, LedgerLine
 from pacs_ai.store.selection import Filter
 from pacs_ai.web.app import make_app
 from tests.http_client import HttpClient
@@ -178,3 +180,22 @@ def test_old_occurrences_make_room() -> None:
     assert recent.left_out(1499, 1.0) is None
     assert recent.left_out(0, 1.0) == 0
     assert recent.left_out(1499, 61.0) == 1
+
+
+def test_what_could_not_be_written_is_told_with_the_next_line(
+    context: FlowContext, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database is busy while somebody looks: the next minute says how often."""
+
+    def busy(*_: object, **__: object) -> None:
+        raise StorageError("busy")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FlowContext, "write", busy)
+        note.accessed(context, 1, "shown")
+        note.accessed(context, 1, "shown")
+    clock.advance(61)
+    note.accessed(context, 1, "shown")
+    with context.database.read() as session:
+        said = session.scalars(sa.select(Event.note).where(Event.entity == "access")).all()
+    assert said == ["shown; 2 more before"]
