@@ -83,7 +83,7 @@ def folders(config: Config) -> Iterator[Finding]:
     for name, peer in config.peers.items():
         if isinstance(peer, FolderPeer):
             try:
-                destination_of(config, peer, KeptAssociations()).probe()
+                destination_of(config, name, KeptAssociations()).probe()
             except PeerError as error:
                 remedy = f"correct peers.{name}.path, mount it, or let this user write in it"
                 yield doubtful(f"peer {name}", error.message, remedy)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pacs_ai.checks.files import PEM_REMEDY, readable_by_all
 from pacs_ai.checks.finding import Finding, doubtful, guarded, wrong
-from pacs_ai.config import Config, DimsePeer
-from pacs_ai.destinations.addresses import address
+from pacs_ai.config import Config, DimsePeer, WebPeer
+from pacs_ai.destinations.addresses import address, web_address
 from pacs_ai.net.certificates import certificates, valid_until
 from pacs_ai.net.scu.client import ClientTls
 from pacs_ai.net.tls import client_context
@@ -26,6 +26,13 @@ def peers(config: Config) -> Iterator[Finding]:
             yield from _tls(name, peer, files)
         if peer.passcode_file is not None:
             yield from _passcode(name, peer, peer.passcode_file)
+    for name, web in _web_peers(config):
+        if not web.in_clear_text:
+            yield from _tls(name, web, web_address(config, name, web).tls)
+        for key in ("password_file", "token_file"):
+            path = getattr(web, key)
+            if path is not None:
+                yield _secret(f"peers.{name}.{key}", path)
 
 
 def expiry(config: Config) -> Iterator[Finding]:
@@ -43,7 +50,7 @@ def certificate_ends(config: Config) -> dict[str, datetime]:
 def _certificate_files(config: Config) -> dict[str, Path]:
     """Return the files with certificates, each under the first key that names it."""
     used = {config.tls.certificate: "tls.certificate", config.tls.ca: "tls.ca"}
-    for name, peer in config.dimse_peers.items():
+    for name, peer in _peers_with_files(config):
         used.setdefault(peer.certificate, f"peers.{name}.certificate")
         used.setdefault(peer.ca, f"peers.{name}.ca")
     return {key: path for path, key in used.items() if path is not None and path.is_file()}
@@ -69,7 +76,15 @@ def _valid(key: str, path: Path) -> Finding:
     return Finding(key, text)
 
 
-def _tls(name: str, peer: DimsePeer, files: ClientTls) -> Iterator[Finding]:
+def _peers_with_files(config: Config) -> list[tuple[str, DimsePeer | WebPeer]]:
+    return [*config.dimse_peers.items(), *_web_peers(config)]
+
+
+def _web_peers(config: Config) -> list[tuple[str, WebPeer]]:
+    return [(name, one) for name, one in config.peers.items() if isinstance(one, WebPeer)]
+
+
+def _tls(name: str, peer: DimsePeer | WebPeer, files: ClientTls) -> Iterator[Finding]:
     key = f"peers.{name}"
     secret = peer.key or peer.certificate
     if secret is not None and readable_by_all(secret):
@@ -84,12 +99,15 @@ def _usable(key: str, files: ClientTls) -> Finding:
 
 
 def _passcode(name: str, peer: DimsePeer, path: Path) -> Iterator[Finding]:
-    key = f"peers.{name}.passcode_file"
-    remedy = "write the passcode into this file, one line, and let only its owner read it"
-    yield guarded(key, remedy, partial(_readable, key, path))
+    yield _secret(f"peers.{name}.passcode_file", path)
     if not peer.tls:
         text = f"the passcode of {peer.user} goes to this peer in clear text"
-        yield doubtful(key, text, "set tls = true if the peer can")
+        yield doubtful(f"peers.{name}.passcode_file", text, "set tls = true if the peer can")
+
+
+def _secret(key: str, path: Path) -> Finding:
+    remedy = "write the secret into this file, one line, and let only its owner read it"
+    return guarded(key, remedy, partial(_readable, key, path))
 
 
 def _readable(key: str, path: Path) -> Finding:

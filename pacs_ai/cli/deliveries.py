@@ -1,6 +1,7 @@
 """``pacs-ai deliveries``: one result on its way to one destination."""
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Literal
 
 import typer
 
@@ -9,10 +10,12 @@ from pacs_ai.cli.node import NodeToOpen, with_node
 from pacs_ai.cli.options import AsJson, Limit, group
 from pacs_ai.cli.retrying import check_choice, print_retried
 from pacs_ai.cli.summary import print_destinations
-from pacs_ai.cli.tables import print_json, show_lines
+from pacs_ai.cli.tables import ago, print_json, show_lines
 from pacs_ai.domain import DeliveryState
+from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate import deliveries as operate
 from pacs_ai.store.records import DeliveryRecord, to_dict
+from pacs_ai.store.sending import DestinationSummary
 
 app = group("Deliveries: one result on its way to one destination.")
 
@@ -30,6 +33,10 @@ def list_deliveries(
     summary: Annotated[
         bool, typer.Option("--summary", help="Only the sums, one line for each destination.")
     ] = False,
+    by: Annotated[
+        Literal["peer"] | None,
+        typer.Option("--by", help="A table with one line for each destination instead."),
+    ] = None,
     as_json: AsJson = False,
     node_to_open: NodeToOpen,
 ) -> None:
@@ -39,15 +46,36 @@ def list_deliveries(
     """
     with node_to_open as node:
         selected = wanted(node, filters, state=state, limit=limit)
+        summary = summary or by is not None
         records = [] if summary else operate.list_deliveries(node, selected)
         sums = operate.list_destinations(node, selected)
         now = node.now()
     if as_json:
         print_json([to_dict(one) for one in (sums if summary else records)])
         return
+    if by is not None and sums:
+        show_lines([_summary_line(node, one, now) for one in sums], nothing="no deliveries")
+        return
     if not summary or not sums:
         show_lines([_line(record) for record in records], nothing="no deliveries")
     print_destinations(sums, now)
+
+
+def _summary_line(node: FlowContext, one: DestinationSummary, now: datetime) -> dict[str, object]:
+    """Return the line of a destination."""
+    peer = node.config.peers.get(one.destination)
+    counts = one.deliveries
+    delivered = sum(counts.get(state, 0) for state in ("STORED", "COMMITTING", "COMMITTED"))
+    return {
+        "to": one.destination,
+        "where": "not configured" if peer is None else peer.where,
+        "delivered": delivered,
+        "waiting": sum(counts.get(state, 0) for state in ("PENDING", "SENDING", "WAITING")),
+        "failed": counts.get("FAILED", 0),
+        "oldest": "" if one.waiting_since is None else ago(now - one.waiting_since),
+        "last stored": one.stored_at or "",
+        "problem": one.problem,
+    }
 
 
 def _line(record: DeliveryRecord) -> dict[str, object]:

@@ -15,8 +15,9 @@ from pacs_ai.checks.tls import SOON
 from pacs_ai.cli.node import opened_node
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, read_config, single
 from pacs_ai.cli.tables import print_json
-from pacs_ai.config import Config, DimsePeer, ModelEntry, find_config
+from pacs_ai.config import Config, DimsePeer, ModelEntry, Peer, WebPeer, find_config
 from pacs_ai.destinations.addresses import address, ask_whether_there, own_addresses
+from pacs_ai.destinations.kinds import destination_of
 from pacs_ai.dicom.codecs import missing_codecs
 from pacs_ai.errors import PacsAIError, PeerError, PeerUnreachable, TlsFailed
 from pacs_ai.flow.expire import all_files_aside, held_studies
@@ -27,6 +28,7 @@ from pacs_ai.model.providers import provider_of
 from pacs_ai.net.certificates import valid_until
 from pacs_ai.net.scp.listener import family_of
 from pacs_ai.net.scu import client
+from pacs_ai.net.scu.client import KeptAssociations
 
 app = single()
 
@@ -141,6 +143,9 @@ def _peers(config: Config) -> Iterator[Finding]:
             yield _echo(config, name, peer)
         except PacsAIError as error:
             yield doubtful(f"peer {name}", error.message, _remedy(name, error))
+    for name, other in config.peers.items():
+        if isinstance(other, WebPeer):
+            yield _probe(config, name, other)
 
 
 def _remedy(name: str, error: PacsAIError) -> str:
@@ -152,6 +157,15 @@ def _remedy(name: str, error: PacsAIError) -> str:
     if isinstance(error, PeerUnreachable):
         return "check its address and the firewall, and that it is running"
     return "check its port, that it knows this node's AE title, and whether it wants TLS or a user"
+
+
+def _probe(config: Config, name: str, peer: Peer) -> Finding:
+    try:
+        destination_of(config, name, KeptAssociations()).probe()
+    except PacsAIError as error:
+        remedy = f"check [peers.{name}], and that the peer is running"
+        return doubtful(f"peer {name}", error.message, remedy)
+    return Finding(f"peer {name}", f"{peer.where} answers")
 
 
 def _echo(config: Config, name: str, peer: DimsePeer) -> Finding:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from pacs_ai import __version__
 from pacs_ai.config import (
     Config,
-    FolderPeer,
     Operand,
     Peer,
     Rule,
@@ -147,11 +146,8 @@ def _operand(key: str, value: Operand) -> str:
 
 
 def _peer(name: str, peer: Peer) -> str:
-    if isinstance(peer, FolderPeer):
-        return f"{name}: folder {peer.path}"
-    commits = ", storage commitment" if peer.commitment else ""
-    how = ", TLS" if peer.tls else ""
-    return f"{name}: {peer.ae_title}@{peer.host}:{peer.port}{how}{commits}"
+    commits = ", storage commitment" if peer.asks_commitment else ""
+    return f"{name}: {peer.where}{commits}"
 
 
 def _line(title: str, text: str) -> str:

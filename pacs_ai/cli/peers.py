@@ -61,10 +61,11 @@ def _echo(
     if (peer is None) != itself:
         raise typer.BadParameter("name a PEER, or --self for this node")
     settings = read_config(config, verbose=verbose)
-    section = settings.peers.get(peer or "")
-    if isinstance(section, FolderPeer):
-        destination_of(settings, section, KeptAssociations()).probe()
-        print(f"{section.path} can be written")
+    if peer in settings.peers and peer not in settings.dimse_peers:
+        destination_of(settings, peer, KeptAssociations()).probe()
+        section = settings.peers[peer]
+        well = "can be written" if isinstance(section, FolderPeer) else "answers"
+        print(f"{section.where} {well}")
         return
     addresses = own_addresses(settings) if peer is None else [find_peer(settings, peer)]
     for where in addresses:

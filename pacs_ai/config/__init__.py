@@ -17,16 +17,19 @@ from pacs_ai.config.schema import (
     sent_to,
     versions_of,
 )
+from pacs_ai.config.web_peers import DicomwebPeer, WebPeer
 
 __all__ = [
     "SQLITE",
     "Config",
+    "DicomwebPeer",
     "DimsePeer",
     "FolderPeer",
     "ModelEntry",
     "Operand",
     "Peer",
     "Rule",
+    "WebPeer",
     "describe",
     "find_config",
     "load_config",

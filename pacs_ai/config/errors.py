@@ -11,7 +11,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from pacs_ai.config.peers import PEER_KINDS
+from pacs_ai.config.peer_kinds import PEER_KINDS
 from pacs_ai.config.schema import Config, rule_label
 
 _RULES = "rules"
@@ -34,7 +34,7 @@ _WORDS = {
     "model_type": "must be a table",
     "model_attributes_type": "must be a table",
     "union_tag_not_found": "must be a table",
-    "union_tag_invalid": f"kind must be {' or '.join(map(repr, PEER_KINDS))}",
+    "union_tag_invalid": "kind must be {kinds}",
     "byte_size": "must be a size, such as 4096 or '64 KiB'",
     "byte_size_unit": "must be a size, such as 4096 or '64 KiB'",
     "string_pattern_mismatch": "must be 64 hexadecimal digits, in lower case",
@@ -110,7 +110,7 @@ def _what(problem: ErrorDetails) -> str:
     if kind == "extra_forbidden":
         return "unknown key" + _nearest(problem["loc"])
     if kind in _WORDS:
-        return _WORDS[kind]
+        return _WORDS[kind].format(kinds=" or ".join(map(repr, PEER_KINDS)))
     if kind in ("literal_error", "enum"):
         return f"must be {context['expected']}"
     if kind == "value_error":

@@ -1,17 +1,16 @@
-"""``[peers.x]``: destinations of results, and senders with other timing; a class for each kind."""
+"""``[peers.x]``: destinations of results, and senders: DICOM nodes and folders."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Field, model_validator
 
 from pacs_ai.config.sections import AETitle, Folder, Host, PeerPort, Seconds, Section, StudyTiming
 from pacs_ai.domain import ResultKind
 
 
-class BasePeer(Section):
-    """What every kind of destination has."""
+class Peer(Section):
+    """What every kind of destination has; ``kind`` names a class in `peer_kinds`."""
 
     takes_documents: ClassVar[bool] = False
     """Whether it takes files that are no DICOM objects."""
@@ -20,6 +19,10 @@ class BasePeer(Section):
     """Tell it by a Key Object rejection note which results that it got do not hold any more."""
     results: tuple[ResultKind, ...] | None = Field(None, min_length=1)
     """Narrows what a rule sends to it; not set: all that the rule makes and it can take."""
+    concurrency: int = Field(3, ge=1, le=32)
+    """How many deliveries go to it at the same time, each with all that a job has for it."""
+    per_minute: int | None = Field(None, ge=1)
+    """Most files that it gets in a minute, on average; not set: as many as it takes."""
     retry_hours: float = Field(168, ge=0)
     """For how long a delivery is tried again."""
     retry_first_seconds: Seconds = 1
@@ -27,12 +30,27 @@ class BasePeer(Section):
     retry_max_seconds: Seconds = 300
     """Longest pause between tries."""
 
+    @property
+    def where(self) -> str:
+        """Where it is, for people."""
+        raise NotImplementedError
 
-class DimsePeer(StudyTiming, BasePeer):
+    @property
+    def host_name(self) -> str:
+        """Host of its address; "" without one."""
+        return ""
+
+    @property
+    def asks_commitment(self) -> bool:
+        """Whether it is asked after delivery if it keeps what it has got."""
+        return False
+
+
+class DimsePeer(StudyTiming, Peer):
     """``kind = "dimse"``, or none: a DICOM node, spoken to by C-STORE."""
 
     kind: Literal["dimse"] = "dimse"
-    """What the destination is: ``dimse`` or ``folder``."""
+    """What the destination is."""
     ae_title: AETitle
     """Its AE title."""
     host: Host
@@ -60,6 +78,22 @@ class DimsePeer(StudyTiming, BasePeer):
     """How long an association stays open after a delivery, for the next one; 0 releases it at once,
     as a peer needs that accepts one association at a time, also from others."""
 
+    @property
+    def where(self) -> str:
+        """AE title, host and port, and whether TLS is spoken."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.ae_title}@{host}:{self.port}" + (", TLS" if self.tls else "")
+
+    @property
+    def host_name(self) -> str:
+        """Its host."""
+        return self.host
+
+    @property
+    def asks_commitment(self) -> bool:
+        """Whether it is asked for storage commitment."""
+        return self.commitment
+
     @model_validator(mode="after")
     def _belongs_together(self) -> Self:
         for key in ("ca", "certificate", "key"):
@@ -72,7 +106,7 @@ class DimsePeer(StudyTiming, BasePeer):
         return self
 
 
-class FolderPeer(BasePeer):
+class FolderPeer(Peer):
     """``kind = "folder"``: a folder that another program watches."""
 
     takes_documents: ClassVar[bool] = True
@@ -83,26 +117,6 @@ class FolderPeer(BasePeer):
     """The folder; it has to be there."""
 
     @property
-    def commitment(self) -> bool:
-        """There is nobody to ask for storage commitment."""
-        return False
-
-
-Peer = DimsePeer | FolderPeer
-
-PEER_KINDS: Mapping[str, type[Section]] = {"dimse": DimsePeer, "folder": FolderPeer}
-"""By the value of ``kind``."""
-
-
-def _kind(value: object) -> object:
-    """Return the kind that a section names; a section without one is of the first kind."""
-    if isinstance(value, Mapping):
-        return value.get("kind", "dimse")
-    return getattr(value, "kind", None)
-
-
-PeerSection = Annotated[
-    Annotated[DimsePeer, Tag("dimse")] | Annotated[FolderPeer, Tag("folder")],
-    Discriminator(_kind),
-]
-"""Reads a section as the class that its ``kind`` names."""
+    def where(self) -> str:
+        """Its path."""
+        return f"folder {self.path}"

@@ -12,7 +12,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from pacs_ai.config.paths import SQLITE, BundleName
-from pacs_ai.config.peers import DimsePeer, Peer, PeerSection
+from pacs_ai.config.peer_kinds import PeerSection
+from pacs_ai.config.peers import DimsePeer, Peer
 from pacs_ai.config.retention import OLDER_KEYS, Retention
 from pacs_ai.config.sections import (
     Audit,

@@ -1,8 +1,9 @@
-"""The addresses of DICOM peers, with TLS and user, and those of the node itself."""
+"""The addresses of peers, with TLS and user, and those of the node itself."""
 
 import ipaddress
 
-from pacs_ai.config import Config, DimsePeer
+from pacs_ai.config import Config, DimsePeer, WebPeer
+from pacs_ai.net.http.address import WebAddress
 from pacs_ai.net.scu import client
 from pacs_ai.net.scu.client import ClientTls, Login, PeerAddress
 from pacs_ai.net.scu.pdu_stream import TlsEnded
@@ -18,12 +19,30 @@ def address(config: Config, peer: DimsePeer) -> PeerAddress:
     and one set of authorities.
     """
     login = None if peer.user is None else Login(peer.user, peer.passcode_file)
-    return PeerAddress(peer.ae_title, peer.host, peer.port, _tls(config, peer), login)
+    tls = _tls(config, peer) if peer.tls else None
+    return PeerAddress(peer.ae_title, peer.host, peer.port, tls, login)
 
 
-def _tls(config: Config, peer: DimsePeer) -> ClientTls | None:
-    if not peer.tls:
-        return None
+def web_address(config: Config, name: str, peer: WebPeer) -> WebAddress:
+    """Return the address of a peer that is spoken to by HTTP.
+
+    Parameters
+    ----------
+    name
+        Of its section: what errors call it.
+    """
+    return WebAddress(
+        name,
+        peer.url,
+        _tls(config, peer),
+        peer.user,
+        peer.password_file,
+        peer.token_file,
+        peer.timeout_seconds,
+    )
+
+
+def _tls(config: Config, peer: DimsePeer | WebPeer) -> ClientTls:
     own = config.tls
     ca = own.ca if peer.ca is None else peer.ca
     if peer.certificate is not None:

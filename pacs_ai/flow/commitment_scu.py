@@ -1,15 +1,16 @@
 """Storage commitment as SCU: the archive is asked whether it keeps what it was sent.
 
-PS3.4 Annex J; only for peers with ``commitment = true``. The report may come on the same
-association or on a later one, to any node that shares the database. Its Transaction UID says which
-deliveries it is about.
+Only for peers with ``commitment = true``. A DICOM node is asked by PS3.4 Annex J: its report may
+come on the same association or on a later one, to any node that shares the database, and its
+Transaction UID says which deliveries it is about. An archive that is spoken to by DICOMweb is
+searched (QIDO-RS): it has what it lists.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pacs_ai.config import DimsePeer
+from pacs_ai.config import DicomwebPeer, DimsePeer, Peer
 from pacs_ai.destinations.addresses import address
 from pacs_ai.domain import DeliveryState, JobId, TaskKind
 from pacs_ai.errors import ConfigError, PeerError
@@ -29,6 +30,7 @@ ANSWER_WITHIN = timedelta(hours=1)
 
 SUCCESS = 0x0000
 PROCESSING_FAILURE = 0x0110
+NO_SUCH_INSTANCE = 0x0112
 
 _log = get_logger()
 
@@ -42,8 +44,8 @@ def commit(context: FlowContext, key: str) -> None:
         The job's id and the destination's name.
     """
     job, destination = split_pair(key)
-    peer = context.config.dimse_peers.get(destination)
-    if peer is None:
+    peer = context.config.peers.get(destination)
+    if peer is None or not _can_be_asked(peer):
         return
     with context.database.read() as session:
         rows = commitments.stored(session, JobId(job), destination)
@@ -68,7 +70,7 @@ def ask_again(context: FlowContext, job_id: JobId) -> list[Answer]:
     Returns
     -------
     list of Answer
-        One for each DICOM node that has something of the job and has not committed to it.
+        One for each archive that has something of the job and has not committed to it.
     """
     with context.database.read() as session:
         destinations = commitments.uncommitted(session, job_id)
@@ -76,9 +78,9 @@ def ask_again(context: FlowContext, job_id: JobId) -> list[Answer]:
     for destination, rows in destinations.items():
         if destination not in context.config.peers:
             raise ConfigError(f"destination {destination!r} is not in the configuration any more")
-        peer = context.config.dimse_peers.get(destination)
-        if peer is None:
-            continue  # a destination of another kind cannot be asked
+        peer = context.config.peers[destination]
+        if not _can_be_asked(peer):
+            continue
         _ask(context, peer, destination, rows)
         with context.database.read() as session:
             left = commitments.uncommitted(session, job_id).get(destination, [])
@@ -88,7 +90,7 @@ def ask_again(context: FlowContext, job_id: JobId) -> list[Answer]:
 
 def _ask(
     context: FlowContext,
-    peer: DimsePeer,
+    peer: Peer,
     destination: str,
     rows: Sequence[tuple[Delivery, Result]],
 ) -> None:
@@ -102,20 +104,12 @@ def _ask(
         ]
     if not asked:
         return
-    references = [(result.sop_class_uid, result.sop_instance_uid) for _, result in asked]
-    where = address(context.config, peer)
+    results = [result for _, result in asked]
     try:
-        answer = context.associations.without_idle(
-            where,
-            lambda: client.request_commitment(
-                where,
-                context.config.node.ae_title,
-                transaction_uid,
-                references,
-                wait_seconds=REPORT_WAIT_SECONDS,
-                timeout=peer.timeout_seconds,
-            ),
-        )
+        if isinstance(peer, DimsePeer):
+            answer = _by_dimse(context, peer, transaction_uid, results)
+        else:
+            answer = _by_search(context, destination, transaction_uid, results)
     except PeerError as error:
         if context.stopping.is_set():
             return  # the next start asks again
@@ -124,6 +118,50 @@ def _ask(
         return
     if answer is not None:
         report(context, answer)
+
+
+def _can_be_asked(peer: Peer) -> bool:
+    return isinstance(peer, DimsePeer | DicomwebPeer)
+
+
+def _by_dimse(
+    context: FlowContext, peer: DimsePeer, transaction_uid: str, results: Sequence[Result]
+) -> CommitmentReport | None:
+    """Ask by N-ACTION; None if the report will come later."""
+    references = [(result.sop_class_uid, result.sop_instance_uid) for result in results]
+    where = address(context.config, peer)
+    return context.associations.without_idle(
+        where,
+        lambda: client.request_commitment(
+            where,
+            context.config.node.ae_title,
+            transaction_uid,
+            references,
+            wait_seconds=REPORT_WAIT_SECONDS,
+            timeout=peer.timeout_seconds,
+        ),
+    )
+
+
+def _by_search(
+    context: FlowContext, destination: str, transaction_uid: str, results: Sequence[Result]
+) -> CommitmentReport:
+    """Search for the objects; what is not listed is looked for once more a little later."""
+    from pacs_ai.destinations.dicomweb import listed  # noqa: PLC0415 - few need it
+
+    with context.database.read() as session:
+        study = commitments.study_of(session, JobId(results[0].job_id))
+    series = {result.series_instance_uid for result in results}
+    wanted = {result.sop_instance_uid: result.sop_class_uid for result in results}
+    found = listed(context.config, destination, study, series)
+    if not wanted.keys() <= found:
+        context.clock.sleep(REPORT_WAIT_SECONDS)
+        found = listed(context.config, destination, study, series)
+    return CommitmentReport(
+        transaction_uid,
+        tuple((wanted[uid], uid) for uid in wanted if uid in found),
+        tuple((wanted[uid], uid, NO_SUCH_INSTANCE) for uid in wanted if uid not in found),
+    )
 
 
 def _not_asked(context: FlowContext, transaction_uid: str, error: PeerError) -> None:
@@ -172,7 +210,7 @@ def report(context: FlowContext, received: CommitmentReport) -> int:
 
 def remind(context: FlowContext) -> None:
     """Ask once more where no report came; after that leave the delivery as STORED."""
-    names = [name for name, peer in context.config.peers.items() if peer.commitment]
+    names = [name for name, peer in context.config.peers.items() if peer.asks_commitment]
     with context.write() as transaction:
         commitments.count_anew(transaction)
         for delivery in commitments.unanswered(transaction, transaction.now - ANSWER_WITHIN):

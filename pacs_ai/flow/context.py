@@ -9,6 +9,7 @@ from pacs_ai.clock import Clock
 from pacs_ai.config import Config
 from pacs_ai.dicom.patient import PatientIdentity
 from pacs_ai.engine.base import Engine
+from pacs_ai.flow.destination_limits import DestinationLimits
 from pacs_ai.flow.recent import Recent
 from pacs_ai.logs import keyed_hash
 from pacs_ai.net.scu.client import KeptAssociations
@@ -38,6 +39,8 @@ class FlowContext:
         Those with archives that stay open between two deliveries.
     accesses
         Who has lately looked at what.
+    limits
+        What holds deliveries to a destination back.
     """
 
     config: Config
@@ -50,6 +53,7 @@ class FlowContext:
     stopping: threading.Event = field(default_factory=threading.Event)
     associations: KeptAssociations = field(default_factory=KeptAssociations)
     accesses: Recent = field(default_factory=Recent)
+    limits: DestinationLimits = field(default_factory=DestinationLimits)
     user: str = ""
     address: str = ""
 

@@ -4,7 +4,9 @@ Every outcome is a row: a destination that is down delays results, and loses non
 """
 
 import contextlib
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Mapping, Sequence
 
 from pacs_ai.clock import heartbeat
 from pacs_ai.config import Peer
@@ -28,8 +30,15 @@ DOWN = (
     "TLS_FAILED",
     "NO_PASSCODE",
     "ASSOCIATION_REJECTED",
+    "LOGIN_REFUSED",
+    "PEER_BUSY",
 )
 """Errors after which a destination is probed, so that it need not wait for the next try."""
+
+PROBE_SECONDS = 30.0
+"""How long the sweep waits for its probes; one that takes longer goes on by itself."""
+
+_LOOK_SECONDS = 0.2
 
 _log = get_logger()
 
@@ -43,13 +52,31 @@ def deliver(context: FlowContext, key: str) -> None:
         The job's id and the destination's name.
     """
     job, name = split_pair(key)
+    peer, limits = context.config.peers.get(name), context.limits
+    if not limits.begin(name, key, 1 if peer is None else peer.concurrency):
+        return
+    try:
+        limits.wait_turn(name, None if peer is None else peer.per_minute, context.stopping)
+        if not context.stopping.is_set():
+            _deliver(context, peer, name, job)
+    finally:
+        _wake(context, limits.end(name))
+
+
+def _wake(context: FlowContext, key: str | None) -> None:
+    """Ask for a delivery that has waited for a place; the sweep does it if this fails."""
+    if key is not None:
+        with contextlib.suppress(StorageError), context.write(durable=False) as transaction:
+            context.engine.enqueue(transaction, TaskKind.DELIVER, key)
+
+
+def _deliver(context: FlowContext, peer: Peer | None, name: str, job: str) -> None:
     seconds = context.config.engine.lease_seconds
     with context.write() as transaction:
         batch = deliveries.claim(transaction, JobId(job), name, lease_seconds=seconds)
     if not batch:
         return
     with heartbeat(seconds / 3, lambda: _renew(context, batch)):
-        peer = context.config.peers.get(name)
         if peer is None:
             error = ConfigError(f"destination {name!r} is not in the configuration any more")
             settle.fail_all(context, batch, error)
@@ -96,8 +123,7 @@ def _send(
         OutgoingFile(context.spool.path_of(claimed.path), claimed.sop_instance_uid): claimed
         for claimed in batch
     }
-    destination = destination_of(context.config, peer, context.associations)
-    outcomes = destination.deliver(list(files), lambda file: _may_leave(context, files[file]))
+    outcomes = _attempt(context, peer, name, files)
     left = [
         (claimed, outcome)
         for claimed, outcome in zip(batch, outcomes, strict=True)
@@ -107,7 +133,7 @@ def _send(
 
     def write(transaction: Transaction) -> int:
         stored = sum(settle.settle(transaction, peer, *one) for one in left)
-        if stored and peer.commitment:
+        if stored and peer.asks_commitment:
             context.engine.enqueue(transaction, TaskKind.COMMIT, pair_key(job, name))
         return stored
 
@@ -119,6 +145,26 @@ def _send(
         _log.warning("delivery postponed", job=job, peer=name, error=late[0].code)
     else:
         _log.info("results delivered", job=job, peer=name, stored=stored, of=len(batch))
+
+
+def _attempt(
+    context: FlowContext, peer: Peer, name: str, files: Mapping[OutgoingFile, ClaimedDelivery]
+) -> Sequence[DeliveryOutcome]:
+    """Hand files over, unless the destination is known to be down: then it is only probed."""
+    limits = context.limits
+    outage = limits.outage(name)
+    if outage is not None:
+        return [DeliveryOutcome(DeliveryAnswer.NOT_NOW, outage)] * len(files)
+    destination = destination_of(context.config, name, context.associations)
+    outcomes = destination.deliver(list(files), lambda file: _may_leave(context, files[file]))
+    limits.count_sent(name, peer.per_minute, len(files))
+    for outcome in outcomes:
+        if outcome.error is not None and outcome.error.code in DOWN:
+            limits.out_of_reach(name, outcome.error)
+            return outcomes
+    if limits.reached(name):
+        release(context, name)
+    return outcomes
 
 
 def _interrupted(context: FlowContext, outcome: DeliveryOutcome) -> bool:
@@ -158,7 +204,9 @@ def _substituted(
 
 
 def probe(context: FlowContext) -> int:
-    """Ask destinations that were down whether they are back; send what waits for them.
+    """Ask destinations that were down whether they are back.
+
+    One that answers gets the results of one job, and all that waits for it once it has taken them.
 
     Returns
     -------
@@ -167,24 +215,48 @@ def probe(context: FlowContext) -> int:
     """
     with context.database.read() as session:
         waiting = deliveries.waiting_destinations(session, DOWN)
-    back = 0
-    for name in waiting:
-        peer = context.config.peers.get(name)
-        if peer is None or context.stopping.is_set():
-            continue
-        try:
-            destination_of(context.config, peer, context.associations).probe()
-        except PeerError:
-            continue
-        back += 1
-        release(context, name)
-    return back
+    back: list[str] = []
+    threads = [
+        threading.Thread(target=_probe, args=(context, name, back), name="probe", daemon=True)
+        for name in waiting
+        if name in context.config.peers and context.limits.begin_probe(name)
+    ]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + PROBE_SECONDS
+    for thread in threads:
+        while thread.is_alive() and time.monotonic() < deadline and not context.stopping.is_set():
+            thread.join(_LOOK_SECONDS)
+    return len(back)
 
 
-def release(context: FlowContext, destination: str | None = None) -> None:
-    """Make PENDING what is due, or what waits for one destination because it was down."""
+def _probe(context: FlowContext, name: str, back: list[str]) -> None:
+    """Probe a destination in a thread of its own: a mount that hangs stops no other probe."""
+    try:
+        destination_of(context.config, name, context.associations).probe()
+        context.limits.try_one(name)
+        release(context, name, only_one=True)
+    except (PeerError, StorageError):
+        return
+    finally:
+        context.limits.end_probe(name)
+    back.append(name)
+
+
+def release(
+    context: FlowContext, destination: str | None = None, *, only_one: bool = False
+) -> None:
+    """Make PENDING what is due, or what waits for one destination because it was down.
+
+    Parameters
+    ----------
+    only_one
+        Only what waits longest: the results of one job.
+    """
     most = max((peer.retry_max_seconds for peer in context.config.peers.values()), default=0)
     with context.write() as transaction:
-        woken = deliveries.release_due(transaction, destination, DOWN, longest=retry.longest(most))
+        woken = deliveries.release_due(
+            transaction, destination, DOWN, longest=retry.longest(most), only_one=only_one
+        )
         for job_id, name in woken:
             context.engine.enqueue(transaction, TaskKind.DELIVER, pair_key(job_id, name))

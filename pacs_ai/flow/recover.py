@@ -238,7 +238,12 @@ def _give_tasks(context: FlowContext, transaction: Transaction) -> None:
         wanted[TaskKind.SHADOW] = kept_predictions.ready(transaction)
     for kind, keys in wanted.items():
         if keys:
-            existing = context.engine.existing(transaction, kind)
+            existing = context.engine.existing(transaction, kind) | _held_back(context, kind)
             for key in keys:
                 if key not in existing:
                     context.engine.enqueue(transaction, kind, key)
+
+
+def _held_back(context: FlowContext, kind: TaskKind) -> set[str]:
+    """Return the keys of deliveries that get their task when their destination has a place."""
+    return context.limits.turned_away() if kind is TaskKind.DELIVER else set()

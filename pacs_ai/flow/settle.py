@@ -53,7 +53,7 @@ def _held(peer: Peer, claimed: ClaimedDelivery, status: int) -> str:
     """
     if claimed.may_be_held:
         return f"0x{status:04X}: the peer holds it since an earlier try whose answer did not come"
-    if peer.commitment:
+    if peer.asks_commitment:
         return (
             f"0x{status:04X}: the peer says that it holds it already; storage commitment will tell"
         )

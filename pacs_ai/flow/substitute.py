@@ -1,34 +1,68 @@
-"""A peer that refuses Comprehensive 3D SR gets the report as Comprehensive SR."""
+"""A peer that refuses a SOP class gets the next best result that it may take.
 
-from pacs_ai.dicom.modules import COMPREHENSIVE_3D_SR
+A report in Comprehensive 3D SR becomes one in Comprehensive SR. In place of a map or a segmentation
+the peer gets the captures of the same job, if its rule has them made.
+"""
+
+from pacs_ai.dicom.modules import COMPREHENSIVE_3D_SR, PARAMETRIC_MAP, SEGMENTATION
 from pacs_ai.digests import digest_of
-from pacs_ai.domain import TaskKind
+from pacs_ai.domain import JobId, ResultKind, TaskKind
 from pacs_ai.errors import InvalidResult
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.integrity import stored_before
 from pacs_ai.logs import get_logger
 from pacs_ai.results.build import DICOM_SUFFIX
 from pacs_ai.results.sr.comprehensive_sr import as_comprehensive_sr
-from pacs_ai.store import deliveries, results
+from pacs_ai.store import deliveries, new_deliveries, results
 from pacs_ai.store.deliveries import ClaimedDelivery
 from pacs_ai.store.results import StoredResult
 
 KIND_SUFFIX = "2D"
 """The kind of such a result ends with this."""
 
+_SHOWN_BY_CAPTURES = frozenset({PARAMETRIC_MAP, SEGMENTATION})
+
 _log = get_logger()
 
 
 def substitute(context: FlowContext, claimed: ClaimedDelivery, job: str, destination: str) -> bool:
-    """Replace a report whose class the peer refused by one of a class that it may take.
+    """Replace a result whose class the peer refused by one of a class that it may take.
 
     Returns
     -------
     bool
-        False if there is no such report: the result is of another class, or cannot be converted.
+        False if there is no such result.
     """
-    if claimed.sop_class_uid != COMPREHENSIVE_3D_SR:
-        return False
+    if claimed.sop_class_uid in _SHOWN_BY_CAPTURES:
+        return _by_captures(context, claimed, JobId(job), destination)
+    return claimed.sop_class_uid == COMPREHENSIVE_3D_SR and _by_older_report(
+        context, claimed, job, destination
+    )
+
+
+def _by_captures(
+    context: FlowContext, claimed: ClaimedDelivery, job: JobId, destination: str
+) -> bool:
+    with context.write() as transaction:
+        captures = results.of_kind(transaction, job, ResultKind.CAPTURE)
+        if not captures:
+            return False
+        pairs = [(one, destination) for one in captures]
+        left = new_deliveries.not_begun(transaction, pairs)
+        if left:
+            deliveries.exchange(transaction, claimed, left[0][0])
+            new_deliveries.begin(transaction, job, left[1:])
+            context.engine.enqueue(transaction, TaskKind.DELIVER, pair_key(job, destination))
+        else:
+            text = "the peer refuses this class; it gets the captures of the job"
+            deliveries.not_taken(transaction, claimed, text)
+    _log.info("captures in place of a refused class", job=job, peer=destination)
+    return True
+
+
+def _by_older_report(
+    context: FlowContext, claimed: ClaimedDelivery, job: str, destination: str
+) -> bool:
     try:
         report = as_comprehensive_sr(context.spool.path_of(claimed.path))
     except InvalidResult:
@@ -57,7 +91,8 @@ def substitute(context: FlowContext, claimed: ClaimedDelivery, job: str, destina
         bytes=size,
     )
     with context.write() as transaction:
-        deliveries.exchange(transaction, claimed, made)
+        (row,) = results.keep(transaction, JobId(job), [made])
+        deliveries.exchange(transaction, claimed, row)
         context.engine.enqueue(transaction, TaskKind.DELIVER, pair_key(job, destination))
     _log.info("report sent as Comprehensive SR", job=job, peer=destination)
     return True

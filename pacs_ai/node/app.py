@@ -17,17 +17,17 @@ from pacs_ai.flow.traffic import TrafficMeter
 from pacs_ai.model.bundle import ModelBundle
 from pacs_ai.node.wiring import node_context
 
-LIGHT_TASKS = (
-    (TaskKind.ROUTE,),
-    (TaskKind.DELIVER,),
-    (TaskKind.DELIVER,),
-    (TaskKind.DELIVER,),
-    (TaskKind.COMMIT,),
-)
-"""The kinds that each thread of the daemon does. A peer that hangs blocks one thread alone."""
-
 HEAVY_TASKS = (TaskKind.ANALYSE, TaskKind.WITHDRAW)
 """The kinds that worker processes do: decoders and networks may crash their process."""
+
+
+def light_tasks(config: Config) -> list[tuple[TaskKind, ...]]:
+    """Return the kinds of tasks that each thread of the daemon does.
+
+    Each destination has threads of its own to wait in: one that hangs delays no other.
+    """
+    senders = max(1, sum(peer.concurrency for peer in config.peers.values()))
+    return [(TaskKind.ROUTE,), (TaskKind.COMMIT,), *[(TaskKind.DELIVER,)] * senders]
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,9 @@ from pacs_ai.flow.retain import expire_predictions, retain
 from pacs_ai.flow.shadow import has_shadows
 from pacs_ai.flow.watch_drift import DriftWatch
 from pacs_ai.logs import get_logger
+from pacs_ai.net import open_connections
 from pacs_ai.net.scp.server import DRAIN_SECONDS, StorageServer
-from pacs_ai.net.scu import client
-from pacs_ai.node.app import LIGHT_TASKS, App
+from pacs_ai.node.app import App, light_tasks
 from pacs_ai.node.child_process import CHECK_SECONDS
 from pacs_ai.node.receiver import storage_server
 from pacs_ai.node.receiver_pool import ReceiverPool
@@ -131,7 +131,7 @@ class Daemon:
             threading.Thread(
                 target=context.engine.listen, args=(self._stop,), name="listen", daemon=True
             ).start()
-            for kinds in LIGHT_TASKS:
+            for kinds in light_tasks(context.config):
                 thread = threading.Thread(target=self._work, args=(kinds,), daemon=True)
                 thread.start()
                 self._threads.append(thread)
@@ -163,7 +163,7 @@ class Daemon:
             one.begin_stop()
         context.associations.close()
         context.engine.wakeups.wake(tuple(TaskKind))  # no thread waits any longer
-        client.cut_all()
+        open_connections.cut_all()
         if isinstance(self._server, StorageServer):
             self._server.stop()
         self._join(deadline)
@@ -190,7 +190,7 @@ class Daemon:
             if time.monotonic() >= deadline:
                 _log.warning("not all that was at work has ended")
                 return
-            client.cut_all()
+            open_connections.cut_all()
             self._app.context.clock.sleep(_CUT_SECONDS)
 
     @property

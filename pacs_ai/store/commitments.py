@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pacs_ai.domain import DeliveryState, JobId
-from pacs_ai.store.schema import Delivery, Result
+from pacs_ai.store.schema import Delivery, Job, Result, Study
 from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import move
 
@@ -33,6 +33,12 @@ def stored(session: Session, job_id: JobId, destination: str) -> Sequence[tuple[
         )
     )
     return [(delivery, result) for delivery, result in session.execute(query).all()]
+
+
+def study_of(session: Session, job_id: JobId) -> str:
+    """Return the Study Instance UID of a job."""
+    query = sa.select(Study.study_instance_uid).join(Job, Job.study_id == Study.id)
+    return session.scalars(query.where(Job.id == job_id)).one()
 
 
 def uncommitted(session: Session, job_id: JobId) -> dict[str, list[tuple[Delivery, Result]]]:

@@ -8,9 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pacs_ai.domain import DeliveryId, DeliveryState, JobId
-from pacs_ai.store import results
 from pacs_ai.store.due import is_due
-from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Delivery, Job, Result, Study
 from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import NO_LEASE, move
@@ -154,15 +152,14 @@ def fail(
     )
 
 
-def exchange(transaction: Transaction, claimed: ClaimedDelivery, made: StoredResult) -> bool:
+def exchange(transaction: Transaction, claimed: ClaimedDelivery, result: Result) -> bool:
     """Move SENDING → PENDING with another result: one that the peer may take."""
-    job_id = transaction.get_one(Delivery, claimed.delivery_id).job_id
     return _end_attempt(
         transaction,
         claimed,
         DeliveryState.PENDING,
-        note=f"the peer refuses this class; {made.kind} in its place",
-        result_id=results.keep(transaction, JobId(job_id), [made])[0].id,
+        note=f"the peer refuses this class; {result.kind} in its place",
+        result_id=result.id,
         may_be_held=False,
     )
 
@@ -217,6 +214,7 @@ def release_due(
     codes: Sequence[str] = (),
     *,
     longest: timedelta,
+    only_one: bool = False,
 ) -> list[tuple[JobId, str]]:
     """Move WAITING → PENDING for what is due, or for what waits for one destination.
 
@@ -226,6 +224,8 @@ def release_due(
         Errors that were the reason to wait for this destination.
     longest
         The longest pause of any delivery.
+    only_one
+        Only what one job has for the destination.
 
     Returns
     -------
@@ -238,7 +238,10 @@ def release_due(
     else:
         query = query.where(Delivery.destination == destination, Delivery.error_code.in_(codes))
     woken: dict[tuple[JobId, str], None] = {}
-    for delivery in transaction.scalars(query).all():
+    waiting = transaction.scalars(query.order_by(Delivery.id)).all()
+    if only_one:
+        waiting = [one for one in waiting if one.job_id == waiting[0].job_id]
+    for delivery in waiting:
         arrow = (DeliveryState.WAITING, DeliveryState.PENDING)
         if move(transaction, Delivery, delivery.id, arrow):
             woken[JobId(delivery.job_id), delivery.destination] = None

@@ -8,16 +8,16 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from pacs_ai.domain import DeliveryState, JobId, JobState, ResultKind, StudyState
+from pacs_ai.domain import JobId, JobState, ResultKind, StudyState
 from pacs_ai.errors import LeaseLost, ModelDisabled
-from pacs_ai.store import active_models, results
+from pacs_ai.store import active_models, new_deliveries, results
 from pacs_ai.store.active_models import ActiveModel, ModelState, Stamp
 from pacs_ai.store.due import is_due
 from pacs_ai.store.modelrecord import NOTHING_LOADED, recorded_model
 from pacs_ai.store.results import StoredResult
-from pacs_ai.store.schema import Delivery, Job, Study
+from pacs_ai.store.schema import Job, Study
 from pacs_ai.store.session import Transaction
-from pacs_ai.store.transition import NO_LEASE, RULES, move, record, record_new
+from pacs_ai.store.transition import NO_LEASE, RULES, move, record
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,25 +187,12 @@ def _standing_for(made: Sequence[StoredResult]) -> str:
 def _keep(transaction: Transaction, lease: Lease, made: Sequence[StoredResult]) -> list[str]:
     """Insert results and their deliveries; returns the destinations that have something to send."""
     rows = results.keep(transaction, lease.job_id, made)
-    ids = [row.id for row in rows]
-    query = sa.select(Delivery.result_id, Delivery.destination).where(Delivery.result_id.in_(ids))
-    known = {(result, destination) for result, destination in transaction.execute(query)}
-    begun = [
-        Delivery(
-            result_id=row.id,
-            job_id=lease.job_id,
-            destination=destination,
-            state=DeliveryState.PENDING,
-            created_at=transaction.now,
-        )
+    pairs = [
+        (row, destination)
         for row, one in zip(rows, made, strict=True)
         for destination in one.send_to
-        if (row.id, destination) not in known
     ]
-    transaction.add_all(begun)
-    transaction.flush()
-    record_new(transaction, "delivery", [one.id for one in begun], DeliveryState.PENDING)
-    return list(dict.fromkeys(one.destination for one in begun))
+    return new_deliveries.begin(transaction, lease.job_id, pairs)
 
 
 def postpone(

@@ -43,6 +43,12 @@ def kind_of(session: Session, sop_instance_uid: str) -> tuple[str, int]:
     return row.kind, row.number
 
 
+def of_kind(session: Session, job_id: JobId, kind: str) -> list[Result]:
+    """Return the results of one kind that a job has made, in their order."""
+    query = sa.select(Result).where(Result.job_id == job_id, Result.kind == kind)
+    return list(session.scalars(query.order_by(Result.number)))
+
+
 def keep(transaction: Transaction, job_id: JobId, made: Sequence[StoredResult]) -> list[Result]:
     """Return the rows of results; an object made before keeps the one it has.
 

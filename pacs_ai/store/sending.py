@@ -15,6 +15,8 @@ from pacs_ai.store.selection import Filter, conditions, of_model, of_studies
 OPEN = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.WAITING, DeliveryState.FAILED)
 """States of a delivery whose destination does not have the result yet."""
 
+_IN_TROUBLE = (DeliveryState.WAITING, DeliveryState.FAILED)
+
 _Select: TypeAlias = "sa.Select[*tuple[Any, ...]]"
 
 
@@ -50,15 +52,26 @@ class DestinationSummary:
         Number of deliveries in each state that occurs.
     waiting_since
         When the oldest delivery was created that the destination does not have yet; None if none.
+    stored_at
+        When the destination has last stored something; None for never.
+    problem
+        Error code of deliveries that wait, else of those that have failed; "" for none.
     """
 
     destination: str
     deliveries: Mapping[str, int]
     waiting_since: datetime | None
+    stored_at: datetime | None = None
+    problem: str = ""
 
 
 _SUMS = sa.select(
-    Delivery.destination, Delivery.state, sa.func.count(), sa.func.min(Delivery.created_at)
+    Delivery.destination,
+    Delivery.state,
+    sa.func.count(),
+    sa.func.min(Delivery.created_at),
+    sa.func.max(Delivery.stored_at),
+    sa.func.max(Delivery.error_code),
 ).group_by(Delivery.destination, Delivery.state)
 
 
@@ -74,16 +87,19 @@ def destinations_of_studies(session: Session, wanted: Filter) -> list[Destinatio
 
 
 def _summed(session: Session, query: _Select) -> list[DestinationSummary]:
-    found: dict[str, dict[str, tuple[int, datetime]]] = {}
-    for destination, state, count, oldest in session.execute(query):
-        found.setdefault(destination, {})[state] = (count, oldest)
-    return [
-        DestinationSummary(
-            destination,
-            {state: count for state, (count, _) in sorted(states.items())},
-            min(
-                (at for state, (_, at) in found[destination].items() if state in OPEN), default=None
-            ),
-        )
-        for destination, states in sorted(found.items())
-    ]
+    found: dict[str, dict[str, Sequence[Any]]] = {}
+    for destination, state, *values in session.execute(query):
+        found.setdefault(destination, {})[state] = values
+    return [_summary(destination, states) for destination, states in sorted(found.items())]
+
+
+def _summary(destination: str, states: Mapping[str, Sequence[Any]]) -> DestinationSummary:
+    """Sum up a destination: by state the number, first creation, last storing and an error code."""
+    problems = (states.get(state, ("",))[-1] for state in _IN_TROUBLE)
+    return DestinationSummary(
+        destination,
+        {state: count for state, (count, *_) in sorted(states.items())},
+        min((values[1] for state, values in states.items() if state in OPEN), default=None),
+        max((values[2] for values in states.values() if values[2] is not None), default=None),
+        next(filter(None, problems), ""),
+    )

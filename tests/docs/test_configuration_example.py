@@ -38,6 +38,7 @@ WITHOUT_DEFAULT = {
     "peers.archive.ca",
     "peers.archive.certificate",
     "peers.archive.key",
+    "peers.archive.per_minute",
     "peers.archive.user",
     "peers.archive.passcode_file",
     "peers.archive.quiet_seconds",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pacs_ai.errors import AssociationRejected, PeerError, PeerUnreachable
+from pacs_ai.net import open_connections
 from pacs_ai.net.faults import ConnectionGone
 from pacs_ai.net.scu import client
 from pacs_ai.net.scu.client import ClientTls, KeptAssociations, PeerAddress, StoreOutcome
@@ -207,7 +208,7 @@ def test_what_is_cut_at_the_stop_is_not_repeated(
 
     def stop(_: Path) -> bool:
         kept.close()
-        client.cut_all()
+        open_connections.cut_all()
         return True
 
     use = partial(kept.use, idle_seconds=LONG)

@@ -18,7 +18,7 @@ from pacs_ai.audit_message import (
     patient_subject,
     study_subject,
 )
-from pacs_ai.config import Config, DimsePeer
+from pacs_ai.config import Config, DimsePeer, Peer
 from pacs_ai.flow.audit.facts import Facts
 from pacs_ai.store.operator import ACTOR
 
@@ -148,12 +148,19 @@ def _participants(facts: Facts, config: Config, node: str) -> tuple[Participant,
     if facts.delivery is not None:
         destination = facts.delivery.destination
         peer = config.peers.get(destination)
-        title, host = (peer.ae_title, peer.host) if isinstance(peer, DimsePeer) else ("", "")
+        title, host = _address(peer)
         there = Participant(
             destination, requestor=False, role=DESTINATION, title=title, address=host
         )
         return (*_actor(facts, node, requestor=True), there)
     return _actor(facts, node, requestor=True)
+
+
+def _address(peer: Peer | None) -> tuple[str, str]:
+    """Return AE title and host of a destination; "" for what it does not have."""
+    if peer is None:
+        return "", ""
+    return peer.ae_title if isinstance(peer, DimsePeer) else "", peer.host_name
 
 
 def _senders(facts: Facts) -> tuple[Participant, ...]:

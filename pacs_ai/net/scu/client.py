@@ -19,7 +19,6 @@ from pacs_ai.net.scu.c_store import StoreOutcome, Withheld, store
 from pacs_ai.net.scu.kept_associations import KeptAssociations
 from pacs_ai.net.scu.message_reader import Message
 from pacs_ai.net.scu.negotiation import AgreedContext, Login, Proposal
-from pacs_ai.net.scu.pdu_stream import cut_all
 from pacs_ai.net.status import Status
 from pacs_ai.net.tls import ClientTls
 
@@ -31,7 +30,6 @@ __all__ = [
     "Search",
     "StoreOutcome",
     "Withheld",
-    "cut_all",
     "echo",
     "report_commitment",
     "request_commitment",

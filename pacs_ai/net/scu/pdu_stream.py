@@ -7,13 +7,12 @@ while we still send. In TLS, too, where "something can be read" does not mean th
 import select
 import socket
 import ssl
-import threading
 import time
-import weakref
 from contextlib import suppress
 from struct import Struct
 
 from pacs_ai.errors import AssociationAborted, PeerError, PeerUnreachable, TlsFailed
+from pacs_ai.net import open_connections
 from pacs_ai.net.faults import AbortReason, ConnectionGone, ProtocolViolation
 from pacs_ai.net.pdu import HEADER, PduType
 from pacs_ai.net.tls import tls_reason
@@ -30,9 +29,6 @@ _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 """Acknowledge at once, where the system (Linux) can be told to. DCMTK, and so Orthanc, writes an
 answer in two pieces and sends the second one when the first is acknowledged, usually 40 ms later.
 """
-
-_open: "weakref.WeakSet[PduStream]" = weakref.WeakSet()
-_open_lock = threading.Lock()
 
 
 class TlsEnded(TlsFailed):
@@ -60,8 +56,7 @@ class PduStream:
         self._ended: PeerError | None = None
         sock.settimeout(0)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with _open_lock:
-            _open.add(self)
+        open_connections.opened(self)
 
     @property
     def certificate(self) -> bytes | None:
@@ -131,8 +126,7 @@ class PduStream:
 
     def close(self) -> None:
         """Close the connection, whatever state it is in."""
-        with _open_lock:
-            _open.discard(self)
+        open_connections.closed(self)
         self._sock.close()
 
     def cut(self) -> None:
@@ -210,11 +204,3 @@ class PduStream:
         if isinstance(error, ssl.SSLError):
             return TlsEnded(f"{self.name} ends TLS: {tls_reason(error)}")
         return ConnectionGone(f"{self.name}: the connection broke ({error.strerror or error})")
-
-
-def cut_all() -> None:
-    """End every association that this process has requested, as the node stops."""
-    with _open_lock:
-        wires = list(_open)
-    for wire in wires:
-        wire.cut()

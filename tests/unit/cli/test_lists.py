@@ -118,6 +118,11 @@ def test_sums_per_destination(busy: Installation) -> None:
     (row,) = json.loads(busy.pacs_ai("deliveries", "list", "--summary", "--json").out)
     assert row["deliveries"] == {"FAILED": 1}
     assert row["waiting_since"] is not None
+    head, line = busy.pacs_ai("deliveries", "list", "--by", "peer").out.splitlines()
+    assert head.split()[:2] == ["to", "where"]
+    assert line.split()[0] == "pacs"
+    (summary,) = json.loads(busy.pacs_ai("deliveries", "list", "--by", "peer", "--json").out)
+    assert summary == row
 
 
 def test_sums_do_not_depend_on_the_limit(node: Installation) -> None:

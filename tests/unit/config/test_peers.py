@@ -28,8 +28,17 @@ def test_a_folder_gets_documents_and_objects() -> None:
 @pytest.mark.parametrize(
     ("section", "says"),
     [
-        ('kind = "dicomweb"\nurl = "http://x"', "peers.x: kind must be 'dimse' or 'folder'"),
-        ("kind = 3", "peers.x: kind must be 'dimse' or 'folder'"),
+        ('kind = "tape"', "peers.x: kind must be 'dimse' or 'dicomweb' or 'folder'"),
+        ("kind = 3", "peers.x: kind must be 'dimse' or 'dicomweb' or 'folder'"),
+        ('kind = "dicomweb"', "peers.x.url: is missing"),
+        ('kind = "dicomweb"\nurl = "ftp://x"', "peers.x.url: must be an address that begins"),
+        ('kind = "dicomweb"\nurl = "http://u:p@x"', "peers.x.url: must not hold a password"),
+        ('kind = "dicomweb"\nurl = "https://x"\nuser = "u"', "need each other"),
+        (
+            'kind = "dicomweb"\nurl = "http://pacs"\ntoken_file = "t"',
+            "peers.x: a password or token needs https:// for another machine",
+        ),
+        ('kind = "dicomweb"\nurl = "https://x"\ntoken = "t"', "peers.x.token: unknown key"),
         ('kind = "folder"', "peers.x.path: is missing"),
         ('kind = "folder"\npath = ""', "peers.x.path: must not be empty"),
         ('kind = "folder"\npath = "a"\nhost = "b"', "peers.x.host: unknown key"),

@@ -14,11 +14,13 @@ from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.deliver import deliver, release
 from pacs_ai.store import jobs
 from pacs_ai.store.results import StoredResult
-from pacs_ai.store.schema import Delivery, Event, Result
+from pacs_ai.store.schema import Delivery, Event, Result, Study
 from tests.net_peer import PATIENCE
-from tests.unit.store.samples import made, routed_job
+from tests.unit.store.samples import MODEL, made, routed_job
 
 SC = "1.2.840.10008.5.1.4.1.1.7"
+STUDY = "1.2.3"
+"""The study of `routed_job`."""
 
 
 @dataclass
@@ -107,19 +109,34 @@ def ready(
     return Ready(node, job)
 
 
+def another_job(patient: Ready, name: str) -> JobId:
+    """Let another model have analysed the study, with one result for a destination."""
+    node = patient.context
+    with node.write() as transaction:
+        study = transaction.scalars(sa.select(Study)).one()
+        job = jobs.create(transaction, study, ["everything"], "other", replace(MODEL, name="other"))
+        assert job is not None
+        lease = jobs.claim(transaction, job, 60)
+        assert lease is not None
+        kept = _kept(node, 10, {"send_to": (name,)})
+        jobs.succeed(transaction, lease, [kept], "ok")
+    return job
+
+
 def _kept(node: FlowContext, number: int, changes: dict[str, object]) -> StoredResult:
     values: dict[str, object] = {"kind": "capture", "sop_class_uid": SC, **changes}
     result = made(number, **values)
-    content = _dicom(result.sop_class_uid, result.sop_instance_uid)
+    content = _dicom(result)
     path = node.spool.write_result([content], ".dcm")
     digest = digest_of(content)
     return replace(result, path=path, bytes=len(content), digest=digest)
 
 
-def _dicom(sop_class_uid: str, sop_instance_uid: str) -> bytes:
+def _dicom(result: StoredResult) -> bytes:
     dataset = pydicom.dcmread(str(get_testdata_file("CT_small.dcm")))
-    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = sop_class_uid
-    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = sop_instance_uid
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = result.sop_class_uid
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = result.sop_instance_uid
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = STUDY, result.series_instance_uid
     buffer = BytesIO()
     dataset.save_as(buffer)
     return buffer.getvalue()

@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 
 from pacs_ai.clock import ManualClock
 from pacs_ai.config import Config, DimsePeer, Rule
-from pacs_ai.dicom.modules import COMPREHENSIVE_3D_SR
+from pacs_ai.dicom.modules import COMPREHENSIVE_3D_SR, PARAMETRIC_MAP
 from pacs_ai.domain import JobState, TaskKind
 from pacs_ai.errors import NoSpace
 from pacs_ai.files import IncomingFile
@@ -20,6 +20,7 @@ from pacs_ai.store.spool import Spool
 from tests import net_peer as net
 from tests import odd_peer as odd
 from tests.unit.flow.analysed import Patient
+from tests.unit.flow.ready import SC, dimse, ready
 
 COMPREHENSIVE_SR = "1.2.840.10008.5.1.4.1.1.88.33"
 
@@ -137,3 +138,49 @@ def test_where_it_cannot_be_written_it_is_tried_again(patient: Patient) -> None:
     patient.wait()
     sent(patient)
     assert {state for state, _ in sent(patient)} == {"STORED"}
+
+
+@pytest.mark.parametrize("kinds", [("capture", "map"), ("report", "map"), ("map",)])
+def test_a_map_that_is_refused_is_shown_by_the_captures(
+    context: FlowContext, kinds: tuple[str, ...]
+) -> None:
+    captures_made = "capture" in kinds
+    archive = odd.OddPeer(answer=without(PARAMETRIC_MAP))
+    with odd.listening(archive) as address:
+        peer = dimse(address.port)
+        results = tuple(
+            {"kind": kind, "sop_class_uid": PARAMETRIC_MAP if kind == "map" else SC}
+            for kind in kinds
+        )
+        patient = ready(context, {"pacs": peer}, results=results)
+        states = patient.deliver()
+    assert states[:-1] == ["STORED"] * (len(kinds) - 1)
+    row = patient.rows()[-1]
+    if captures_made:
+        assert row.state == "CANCELLED"
+        assert row.error_text == "the peer refuses this class; it gets the captures of the job"
+    else:
+        assert (row.state, row.error_code) == ("WAITING", "CONTEXT_REJECTED")
+
+
+def test_captures_that_the_peer_does_not_get_yet_go_in_place_of_the_map(
+    context: FlowContext,
+) -> None:
+    archive = odd.OddPeer(answer=without(PARAMETRIC_MAP))
+    with odd.listening(archive) as address:
+        results = (
+            {"kind": "map", "sop_class_uid": PARAMETRIC_MAP},
+            {"kind": "capture", "send_to": ()},
+            {"kind": "capture", "send_to": ()},
+        )
+        patient = ready(context, {"pacs": dimse(address.port)}, results=results)
+        assert patient.deliver() == ["PENDING"] * 2
+        assert patient.deliver() == ["STORED"] * 2
+    assert archive.stored == [one.sop_instance_uid for one in patient.results()[1:]]
+    assert patient.arrows(patient.rows()[0]) == [
+        "PENDING",
+        "SENDING",
+        "PENDING",
+        "SENDING",
+        "STORED",
+    ]

@@ -8,7 +8,8 @@ from typing import Literal
 import pytest
 
 from pacs_ai.config import Config
-from pacs_ai.config.peers import BasePeer
+from pacs_ai.config.peer_kinds import PEER_KINDS
+from pacs_ai.config.peers import Peer
 from pacs_ai.config.sections import Folder
 from pacs_ai.destinations.base import (
     DeliveryAnswer,
@@ -25,12 +26,11 @@ from pacs_ai.net.scu.client import KeptAssociations
 from tests.unit.flow.ready import ready
 
 
-class TapePeer(BasePeer):
+class TapePeer(Peer):
     """``kind = "tape"``: a tar file that grows."""
 
     kind: Literal["tape"] = "tape"
     path: Folder
-    commitment: bool = False
 
 
 class TapeDestination:
@@ -60,16 +60,20 @@ class TapeDestination:
         return DeliveryOutcome(DeliveryAnswer.STORED, note=f"at {self.path.stat().st_size}")
 
 
-def _tape(_config: Config, peer: TapePeer, _associations: KeptAssociations) -> Destination:
+def _tape(
+    _config: Config, _name: str, peer: TapePeer, _associations: KeptAssociations
+) -> Destination:
     return TapeDestination(peer.path)
 
 
 def test_results_go_to_a_tape(
     context: FlowContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(PEER_KINDS, "tape", TapePeer)
     monkeypatch.setitem(KINDS, TapePeer, _tape)
     path = tmp_path / "tape.tar"
-    patient = ready(context, {"pacs": TapePeer(path=path)})
+    config = Config.model_validate({"peers": {"pacs": {"kind": "tape", "path": str(path)}}})
+    patient = ready(context, config.peers)
     assert patient.deliver() == ["WAITING"] * 2
     tarfile.open(path, "w").close()
     assert probe(patient.context) == 1

@@ -1,0 +1,1 @@
+"""HTTP to peers: `session` opens connections by our rules, `dicomweb` uses DICOMweb."""
