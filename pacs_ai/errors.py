@@ -10,7 +10,7 @@
     │                 └─ LedgerAltered
     ├─ PeerError      ├─ PeerUnreachable  ├─ FolderUnavailable  ├─ TlsFailed  ├─ NoPasscode
     │                 ├─ AssociationRejected  ├─ AssociationAborted  ├─ ContextRejected
-    │                 ├─ LoginRefused  ├─ PeerBusy  ├─ RequestRefused  └─ StoreRefused
+    │                 └─ StoreRefused
     ├─ ModelError     ├─ BundleInvalid  └─ PrecisionRefused
     │                 ├─ BundleChanged  ├─ ModelDisabled  ├─ RuntimeFailed
     │                 ├─ DeviceUnavailable  ├─ RuntimeDiffers  ├─ ExportMismatch  └─ NotAccepted
@@ -176,34 +176,6 @@ class NoPasscode(PeerError):
 
     code = "NO_PASSCODE"
     retryable = True
-
-
-class LoginRefused(PeerError):
-    """The peer does not let this node in. Look at user, password or token in its section."""
-
-    code = "LOGIN_REFUSED"
-    retryable = True
-
-
-class PeerBusy(PeerError):
-    """The peer answers that it cannot do it now. It is tried again; see the log of the peer."""
-
-    code = "PEER_BUSY"
-    retryable = True
-
-
-class RequestRefused(PeerError):
-    """The peer has refused a request by HTTP, HL7 or mail. The message says with which answer.
-
-    ``status`` is that of the answer, such as 404; 0 without a number.
-    """
-
-    code = "REQUEST_REFUSED"
-    exit_code = 4  # the peer is there; it objects to what it is asked
-
-    def __init__(self, message: str, status: int = 0) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class AssociationRejected(PeerError):

@@ -84,6 +84,7 @@ SENTENCES: Mapping[str, str] = {
     "request.failed": "request failed unexpectedly",
     "result.as_comprehensive_sr": "report sent as Comprehensive SR",
     "result.attributes_left_out": "left out of the results",
+    "result.captures_instead": "captures in place of a refused class",
     "result.no_heat_maps": "results of heat maps left out",
     "result.not_made": "result not made",
     "result.not_withdrawn": "results not withdrawn",

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pacs_ai.config import Config, DicomwebPeer
 from pacs_ai.destinations.addresses import web_address
 from pacs_ai.destinations.base import DeliveryAnswer, DeliveryOutcome, MayLeave, OutgoingFile
-from pacs_ai.errors import ConfigError, PeerError, RequestRefused, StorageError, StoreRefused
+from pacs_ai.errors import ConfigError, PeerError, StorageError, StoreRefused
 from pacs_ai.net.http.address import WebAddress
 from pacs_ai.net.http.dicomweb import DicomwebPeerClient, StoreResponse
+from pacs_ai.net.refusals import PeerRefusal
 from pacs_ai.net.status import Status, Verdict, classify
 
 _MOST_BYTES = 8 << 20
@@ -89,7 +90,7 @@ class DicomwebDestination:
         try:
             response = client.store(list(parts.values()))
         except PeerError as error:
-            if isinstance(error, RequestRefused) and len(parts) > 1:
+            if isinstance(error, PeerRefusal) and len(parts) > 1:
                 for file, content in parts.items():  # one of them may be the reason
                     self._store(client, {file: content}, outcomes)
                 return
@@ -146,7 +147,7 @@ def _batches(files: Sequence[OutgoingFile]) -> Iterator[list[OutgoingFile]]:
 
 
 def _answer_to(error: PeerError) -> DeliveryAnswer:
-    if isinstance(error, RequestRefused) and error.status == _MEDIA_TYPE:
+    if isinstance(error, PeerRefusal) and error.status == _MEDIA_TYPE:
         return DeliveryAnswer.CLASS_REFUSED
     return DeliveryAnswer.NOT_NOW if error.retryable else DeliveryAnswer.REFUSED
 
@@ -165,7 +166,7 @@ def _outcome(name: str, uid: str, response: StoreResponse) -> DeliveryOutcome:
     if response.status == _NOT_ALL:
         error = PeerError(text)
         return DeliveryOutcome(DeliveryAnswer.NOT_NOW, error, unanswered=True)
-    return DeliveryOutcome(DeliveryAnswer.REFUSED, RequestRefused(text, response.status))
+    return DeliveryOutcome(DeliveryAnswer.REFUSED, PeerRefusal(text, response.status))
 
 
 def _failure(name: str, reason: int) -> DeliveryOutcome:

@@ -11,11 +11,11 @@ from pydicom.data import get_testdata_file
 from pacs_ai.config import DicomwebPeer
 from pacs_ai.destinations.dicomweb import listed
 from pacs_ai.domain import TaskKind
-from pacs_ai.errors import RequestRefused
 from pacs_ai.flow.commitment_scu import commit
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.net.http.address import WebAddress
 from pacs_ai.net.http.dicomweb import DicomwebPeerClient
+from pacs_ai.net.refusals import PeerRefusal
 from tests.conftest import require
 from tests.integration.orthanc_server import OrthancServer
 from tests.ports import free_port
@@ -50,11 +50,11 @@ def test_store_search_retrieve_delete(url: str) -> None:
         (content,) = client.retrieve(*uids)
         assert pydicom.dcmread(BytesIO(content)).PixelData == original.PixelData
         assert [len(part) for part in client.retrieve(uids[0])] == [len(content)]
-        with pytest.raises(RequestRefused):
+        with pytest.raises(PeerRefusal):
             list(client.retrieve("1.2.3.4"))
-        with pytest.raises(RequestRefused):
+        with pytest.raises(PeerRefusal):
             client.store([CT.read_bytes(), b"no DICOM"])
-        with pytest.raises(RequestRefused):  # this version has a REST interface of its own for it
+        with pytest.raises(PeerRefusal):  # this version has a REST interface of its own for it
             client.delete(uids[0])
 
 

@@ -13,6 +13,8 @@ PLANTED = [
     ("pacs_ai.flow", "keras"),
     ("pacs_ai.cli", "training"),
     ("pacs_ai.flow", "pynetdicom"),
+    ("pacs_ai.flow", "dicomweb_client"),
+    ("pacs_ai.net.tls", "requests"),
     ("pacs_ai.results", "pynetdicom"),
     ("pacs_ai.demo", "pynetdicom"),
     ("pacs_ai.dicom", "highdicom"),

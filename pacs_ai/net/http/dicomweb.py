@@ -17,9 +17,10 @@ from dicomweb_client.web import DICOMwebClient, _Transaction
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS
-from pacs_ai.errors import LoginRefused, PeerBusy, PeerError, RequestRefused
+from pacs_ai.errors import PeerError
 from pacs_ai.net.http.address import WebAddress
 from pacs_ai.net.http.session import in_our_errors, web_session
+from pacs_ai.net.refusals import LoginRefused, PeerBusy, PeerRefusal
 
 # Their records quote UIDs and addresses.
 for _library in ("dicomweb_client", "urllib3"):
@@ -61,7 +62,7 @@ class DicomwebPeerClient:
     """A peer's DICOMweb services; a context manager.
 
     All methods raise a `PeerError`: `PeerUnreachable`, `TlsFailed` and `NoPasscode` before there is
-    an answer; `LoginRefused`, `PeerBusy` or `RequestRefused` by the answer.
+    an answer; `LoginRefused`, `PeerBusy` or `PeerRefusal` by the answer.
 
     Parameters
     ----------
@@ -153,7 +154,7 @@ class DicomwebPeerClient:
         """
         try:
             self.search("studies", {}, limit=1)
-        except RequestRefused as error:
+        except PeerRefusal as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 raise
 
@@ -185,7 +186,7 @@ def refusal(name: str, status: int) -> PeerError:
         return LoginRefused(said)
     if status in _BUSY:
         return PeerBusy(said)
-    return RequestRefused(said, status)
+    return PeerRefusal(said, status)
 
 
 class _Client(DICOMwebClient):

@@ -5,18 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pacs_ai.errors import (
-    LoginRefused,
-    NoPasscode,
-    PeerBusy,
-    PeerError,
-    PeerUnreachable,
-    RequestRefused,
-    TlsFailed,
-)
+from pacs_ai.errors import NoPasscode, PeerError, PeerUnreachable, TlsFailed
 from pacs_ai.net import open_connections
 from pacs_ai.net.http.address import WebAddress
 from pacs_ai.net.http.dicomweb import DicomwebPeerClient
+from pacs_ai.net.refusals import LoginRefused, PeerBusy, PeerRefusal
 from pacs_ai.net.tls import ClientTls
 from tests.pki import Authority
 from tests.web_peer import Answer, Asked, web_peer
@@ -67,7 +60,7 @@ def test_a_peer_without_pages_does_not_keep_us_for_ever() -> None:
         (403, LoginRefused),
         (503, PeerBusy),
         (500, PeerBusy),
-        (404, RequestRefused),
+        (404, PeerRefusal),
         (302, PeerError),
     ],
 )
