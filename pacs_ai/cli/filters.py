@@ -54,7 +54,7 @@ def with_filters(*names: str, of_state: bool = False) -> Callable[[Command], Com
     """
     known = {**_OPTIONS, **_OF_STATE} if of_state else _OPTIONS
     options = {name: known[name] for name in names}
-    return lambda command: give(command, "filters", options, dict)
+    return lambda command: give(command, "filters", options, lambda given, _: given)
 
 
 def wanted(

@@ -162,7 +162,7 @@ def _init(
     print(f"  pacs-ai listen{explicit(file)}")
 
 
-app.command()(give(_init, "flags", _OPTIONS, dict))
+app.command()(give(_init, "flags", _OPTIONS, lambda given, _: given))
 
 
 def _answered(flags: Answers, *, ask: bool) -> Answers:

@@ -107,7 +107,7 @@ def give(
     command: Command,
     parameter: str,
     options: Mapping[str, object],
-    make: Callable[[dict[str, Any]], object],
+    make: Callable[[dict[str, Any], dict[str, Any]], object],
 ) -> Command:
     """Give a command several options in place of one parameter.
 
@@ -118,12 +118,13 @@ def give(
     options
         The options by name, as Typer takes them in annotations; all may be left out.
     make
-        Makes the value of the parameter from what the options were given.
+        Makes the value of the parameter from what the options were given, and from what the
+        other parameters of the command were given.
     """
 
     def called(*arguments: Any, **values: Any) -> None:  # noqa: ANN401 - as the command takes them
         given = {name: values.pop(name) for name in options}
-        command(*arguments, **{parameter: make(given)}, **values)
+        command(*arguments, **{parameter: make(given, values)}, **values)
 
     shown = []
     for own in inspect.signature(command, eval_str=True).parameters.values():

@@ -38,7 +38,7 @@ def add(
 ) -> None:
     """Make a token, and print it: this is the only time that it can be seen."""
     settings = read_config(config, verbose=verbose)
-    with unpaired_node(settings) as node, noted_refusals(node):
+    with unpaired_node(settings) as node, noted_refusals(node, {}):
         made = operate.add_token(node, name, role)
     if as_json:
         print_json(to_dict(made))

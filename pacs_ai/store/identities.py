@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pacs_ai.domain import StudyState
-from pacs_ai.store.schema import Identity, Instance, Study
+from pacs_ai.store.schema import Identity, Instance, Study, Variant
 from pacs_ai.store.session import Transaction
 
 _PATIENT_ID = "PatientID"
@@ -183,6 +183,24 @@ def right_file(session: Session, study: Study) -> str:
     """Return the path of an instance that names the study's patient; "" if there is none."""
     rows = _named(session, study)
     return next((path for _, path, number in rows if number == study.patient_number), "")
+
+
+def files_of_patients(session: Session, study_id: int) -> dict[int, str]:
+    """Return the path of one file for each patient that a study may be of, by its number."""
+    current = (
+        sa.select(Identity.patient_number, Instance.path)
+        .join(Instance, Instance.identity_id == Identity.id)
+        .where(Instance.missing.is_(False), Instance.path != "")
+    )
+    aside = sa.select(Identity.patient_number, Variant.path).join(
+        Variant, Variant.identity_id == Identity.id
+    )
+    found = [
+        (number, path)
+        for query in (aside, current)  # what is in use stands last, and wins
+        for number, path in session.execute(query.where(Identity.study_id == study_id))
+    ]
+    return dict(sorted(found, key=lambda one: one[0]))
 
 
 def _named(session: Session, study: Study) -> list[tuple[int, str, int | None]]:

@@ -42,8 +42,9 @@ def studies(
         query = query.where(Study.patient_key == patient_key)
     if accession_key:
         query = query.where(Study.accession_key == accession_key)
-    query = query.order_by(Study.last_received_at.desc(), Study.id.desc()).limit(wanted.limit)
-    return [_line(session, study) for study in session.scalars(query)]
+    query = query.order_by(Study.last_received_at.desc(), Study.id.desc())
+    rows = session.scalars(query.limit(wanted.limit).offset(wanted.offset))
+    return [_line(session, study) for study in rows]
 
 
 def study(session: Session, reference: str) -> StudyLine | None:
@@ -123,7 +124,7 @@ def jobs(session: Session, wanted: Filter) -> Sequence[tuple[Job, Study]]:
         query = query.where(
             sa.exists().where(Delivery.job_id == Job.id, Delivery.destination == wanted.peer)
         )
-    query = query.order_by(Job.created_at.desc()).limit(wanted.limit)
+    query = query.order_by(Job.created_at.desc(), Job.id).limit(wanted.limit).offset(wanted.offset)
     return [(job, row) for job, row in session.execute(query).all()]
 
 

@@ -30,6 +30,8 @@ class Filter:
         Name of the model in its bundle.
     limit
         Greatest number of rows.
+    offset
+        How many of the first rows a listing leaves out.
     """
 
     state: str | None = None
@@ -40,6 +42,7 @@ class Filter:
     peer: str | None = None
     model: str | None = None
     limit: int = 50
+    offset: int = 0
 
 
 def conditions(

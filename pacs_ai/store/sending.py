@@ -23,7 +23,7 @@ _Select: TypeAlias = "sa.Select[*tuple[Any, ...]]"
 def deliveries(session: Session, wanted: Filter) -> Sequence[tuple[Delivery, Result, Study]]:
     """Return deliveries with their results and studies, newest first."""
     query = _deliveries(sa.select(Delivery, Result, Study), wanted)
-    query = query.order_by(Delivery.id.desc()).limit(wanted.limit)
+    query = query.order_by(Delivery.id.desc()).limit(wanted.limit).offset(wanted.offset)
     return [(delivery, result, row) for delivery, result, row in session.execute(query).all()]
 
 

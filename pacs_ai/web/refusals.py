@@ -5,7 +5,7 @@ from starlette.requests import Request
 from pacs_ai.errors import StateError
 from pacs_ai.flow.audit import note
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.operate.find import find_job, find_study
+from pacs_ai.flow.operate.find import subject
 from pacs_ai.web.access import Caller, acting, identify
 from pacs_ai.web.errors import AccessError, LoginNeeded, LoginThrottled
 from pacs_ai.web.origin import SAFE_METHODS
@@ -28,27 +28,21 @@ def note_refusal(request: Request, path: str, error: AccessError | StateError) -
     what = f"{request.method} {path}"
     if isinstance(error, StateError):
         if changes and not error.missing:
-            context = acting(node, request.state.caller, request)
-            note.refused(context, what, error.code, study_id=_study(context, request))
+            _note(acting(node, request.state.caller, request), request, what, error)
     elif not isinstance(error, LoginNeeded | LoginThrottled):
-        note.refused(acting(node, _caller(request), request), what, error.code)
+        _note(acting(node, _caller(request), request), request, what, error)
     elif changes or "authorization" in request.headers:
         note.logged_in(acting(node, None, request), what, refused=error.code)
+
+
+def _note(
+    context: FlowContext, request: Request, what: str, error: AccessError | StateError
+) -> None:
+    note.refused(context, what, error.code, study_id=subject(context, request.path_params))
 
 
 def _caller(request: Request) -> Caller | None:
     try:
         return identify(request)
     except AccessError:
-        return None
-
-
-def _study(context: FlowContext, request: Request) -> int | None:
-    """Return the row id of the study that a request is about."""
-    given = request.path_params
-    try:
-        if "study" in given:
-            return find_study(context, given["study"]).study.id
-        return find_job(context, given["job"]).study_id if "job" in given else None
-    except StateError:
         return None

@@ -70,7 +70,7 @@ def refused(context: FlowContext, what: str, code: str, *, study_id: int | None 
     code
         Why: a code of `pacs_ai.errors`.
     study_id
-        The study, where it was about one whose state does not allow it.
+        The study that it was about; None if it was about none, or about many.
     """
     entity, key = ("request", "") if study_id is None else ("refusal", study_id)
     _note_once(context, entity, key, "REFUSED", f"{what}: {code}")

@@ -31,23 +31,31 @@ def meant_labels(
         Who accepts a result agrees with every decision; who modifies it, with those that have no
         other label. Who rejects it says nothing but the labels that are given.
     given
-        Labels by the name of the class.
+        Labels by the name of the class, in capital or small letters.
 
     Raises
     ------
     StateError
-        If a class is not one that the model decides upon, or the labels do not fit the kind.
+        If a class is not one that the model decides upon, or is there twice, or the labels do not
+        fit the kind.
     """
     decided = decided_labels(findings)
-    if not given.keys() <= decided.keys():
-        known = ", ".join(decided) or "none is known, an older version made the result"
-        raise StateError(f"a label is of a class that the model does not decide upon: {known}")
-    changed = {name for name, label in given.items() if label != decided[name]}
+    folded = {name.casefold(): name for name in decided}
+    meant = {name: name if name in decided else folded.get(name.casefold()) for name in given}
+    if None in meant.values():
+        known = ", ".join(decided) or "no class that is known, as an older version made the result"
+        raise StateError(
+            f"a label is of a class that the model does not decide upon. It decides upon {known}"
+        )
+    labels = {name: given[own] for own, name in meant.items() if name is not None}
+    if len(labels) < len(given):
+        raise StateError("a class has two labels")
+    changed = {name for name, label in labels.items() if label != decided[name]}
     if kind is FeedbackKind.ACCEPT and changed:
         raise StateError("a result that is accepted has the labels of the model: use modify")
     if kind is FeedbackKind.MODIFY and not changed:
         raise StateError("no label differs from what the model decided: use accept")
-    return dict(given) if kind is FeedbackKind.REJECT else {**decided, **given}
+    return labels if kind is FeedbackKind.REJECT else {**decided, **labels}
 
 
 def whole_labels(decisions: Mapping[str, str], labels: Mapping[str, str]) -> dict[str, Label]:

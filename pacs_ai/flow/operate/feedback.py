@@ -98,7 +98,11 @@ def add_feedback(
         raise IllegalTransition(
             f"job {target.job.id} is {target.job.state}: it has found nothing to judge"
         )
-    meant = meant_labels(target.job.findings, kind, labels)
+    try:
+        meant = meant_labels(target.job.findings, kind, labels)
+    except StateError as error:
+        where = f"job {target.job.id} of study {target.job.study_id}"
+        raise StateError(f"{where}: {error.message}") from None
     with context.write() as transaction:
         row = feedback.add(transaction, target, kind, meant, source, user=context.user)
         return _record(transaction, row, counts=True)

@@ -1,5 +1,6 @@
 """Find the rows that an operator names: one study, one job, or those that a filter selects."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from pacs_ai.errors import StateError
@@ -42,6 +43,23 @@ def find_job(context: FlowContext, prefix: str) -> Job:
     if len(found) > 1:
         raise StateError(f"several jobs begin with {prefix!r}")
     return found[0]
+
+
+def subject(context: FlowContext, named: Mapping[str, object]) -> int | None:
+    """Return the row id of the study that an action is about; None if it is about none, or many.
+
+    Parameters
+    ----------
+    named
+        What the action was given: a ``study``, or a ``job``.
+    """
+    study, job = named.get("study"), named.get("job")
+    try:
+        if study is not None:
+            return find_study(context, str(study)).study.id
+        return None if job is None else find_job(context, str(job)).study_id
+    except StateError:
+        return None
 
 
 def missing(message: str) -> StateError:

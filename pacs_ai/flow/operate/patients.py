@@ -20,8 +20,8 @@ SHOWN = {
 """Keywords of what is read, and what people call it."""
 
 
-def show_patient(context: FlowContext, reference: str) -> dict[str, str]:
-    """Read from a file of a study whose it is; that somebody looked is in the ledger.
+def show_patients(context: FlowContext, reference: str) -> dict[int, dict[str, str]]:
+    """Read from files of a study whose it is; that somebody looked is in the ledger.
 
     Parameters
     ----------
@@ -31,28 +31,35 @@ def show_patient(context: FlowContext, reference: str) -> dict[str, str]:
     Returns
     -------
     dict
-        Value by keyword, in the order of `SHOWN`, without those that are empty. It names a
-        patient: it is shown, and kept nowhere.
+        The patient by the number of the choice: one, or in a CONFLICT each that the study may be
+        of. A patient is a value by keyword, in the order of `SHOWN`, without those that are empty:
+        it is shown, and kept nowhere.
 
     Raises
     ------
     StateError
-        If there is no such study, or it is not known whose it is, or its files are gone.
+        If there is no such study, its files are gone, or it is not known whom they name.
     """
     study = find_study(context, reference).study
-    if study.state == StudyState.CONFLICT:
-        raise StateError(f"study {study.id} names several patients: say first whose it is")
     with context.database.read() as session:
         stored = viewing.stored_instances(session, study.id, 1)
+        paths = identities.files_of_patients(session, study.id)
         right = identities.right_file(session, study)
-    if not stored:
+    if study.state == StudyState.CONFLICT and not paths:
+        raise StateError(f"study {study.id}: it is not known which patients its files name")
+    if study.state != StudyState.CONFLICT:
+        paths = {study.patient_number: right or stored[0].path} if stored else {}
+    if not paths:
         raise StateError(f"study {study.id}: its files are removed (retention.images_days)")
     note.accessed(context, study.id, "patient shown")
-    path = context.spool.path_of(right or stored[0].path)
+    return {number: _patient(context, path) for number, path in paths.items()}
+
+
+def _patient(context: FlowContext, path: str) -> dict[str, str]:
     try:
-        found = read_facts(path, SHOWN)
+        found = read_facts(context.spool.path_of(path), SHOWN)
     except NotDicom:
-        found = {}
+        return {}
     texts = {key: _text(found.get(key, "")) for key in SHOWN}
     return {key: value for key, value in texts.items() if value}
 

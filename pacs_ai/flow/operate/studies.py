@@ -174,7 +174,7 @@ def resolve_study(context: FlowContext, reference: str, keep: str) -> StudyRevis
     chosen = next((one for one in known if keep in (one.keep, str(one.number))), None)
     if chosen is None:
         names = ", ".join(one.keep for one in known)
-        raise StateError(f"there is no choice {keep!r}: it is one of {names}")
+        raise StateError(f"study {study.id} has no choice {keep!r}: it is one of {names}")
     revision = correct.resolve(context, StudyId(study.id), chosen.number)
     _close(context, find_study(context, str(study.id)))
     return StudyRevision(study.id, revision)

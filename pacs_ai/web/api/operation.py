@@ -130,6 +130,13 @@ def _from_json(body: bytes) -> object:
 def _explained(error: ValidationError) -> str:
     """Say what is wrong without the values, which may name a patient."""
     return "; ".join(
-        f"{'.'.join(map(str, one['loc'])) or 'parameters'}: {one['msg'].lower()}"
+        f"{'.'.join(map(str, one['loc'])) or 'parameters'}: {_sentence(one['type'], one['msg'])}"
         for one in error.errors(include_input=False, include_url=False)
     )
+
+
+def _sentence(kind: str, text: str) -> str:
+    """Write a message of pydantic; values that a parameter may have stay as they are."""
+    if kind == "string_pattern_mismatch":  # the one pattern that texts have
+        return "must not be empty, nor hold control characters"
+    return text[:1].lower() + text[1:]

@@ -1,8 +1,12 @@
 """The views that are lists: studies, jobs, deliveries, failed work."""
 
+import dataclasses
+import re
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from urllib.parse import urlencode
 
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -10,10 +14,11 @@ from pacs_ai.domain import DeliveryState, JobState, StudyState
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate import deliveries, jobs, studies
 from pacs_ai.flow.operate.find import selection
-from pacs_ai.store.records import DeliveryRecord, EventRecord, JobRecord, StudyRecord
+from pacs_ai.flow.operate.trail import TrailLine
+from pacs_ai.store.records import DeliveryRecord, JobRecord, StudyDetails, StudyRecord
 from pacs_ai.store.selection import Filter
 from pacs_ai.store.sending import DestinationSummary
-from pacs_ai.web.page.render import page
+from pacs_ai.web.page.render import page, shown_time
 from pacs_ai.web.page.table import Action, Cell, Choice, Table, row, state
 from pacs_ai.web.routes import node_of
 
@@ -25,7 +30,8 @@ def list_studies(request: Request) -> Response:
     node = node_of(request)
     choices = _choices(request, StudyState, sender="From", model="Model")
     table = study_table(
-        "Studies, the last active first", studies.list_studies(node, _filter(node, choices))
+        "Studies, the last active first",
+        studies.list_studies(node, _filter(node, choices, _page(request))),
     )
     return show_tables(request, "Studies", [table], choices, searching=True)
 
@@ -34,7 +40,8 @@ def list_jobs(request: Request) -> Response:
     """Show jobs, the newest first."""
     node = node_of(request)
     choices = _choices(request, JobState, model="Model", sender="From")
-    table = job_table("Jobs, the newest first", jobs.list_jobs(node, _filter(node, choices)))
+    wanted = _filter(node, choices, _page(request))
+    table = job_table("Jobs, the newest first", jobs.list_jobs(node, wanted))
     return show_tables(request, "Jobs", [table], choices, acting=True)
 
 
@@ -42,7 +49,7 @@ def list_deliveries(request: Request) -> Response:
     """Show destinations, then deliveries, the newest first."""
     node = node_of(request)
     choices = _choices(request, DeliveryState, peer="Destination")
-    wanted = _filter(node, choices)
+    wanted = _filter(node, choices, _page(request))
     sums = destination_table(deliveries.list_destinations(node, Filter()))
     table = delivery_table("Deliveries, the newest first", deliveries.list_deliveries(node, wanted))
     return show_tables(request, "Deliveries", [sums, table], choices, acting=True)
@@ -79,11 +86,18 @@ def study_table(title: str, records: Iterable[StudyRecord]) -> Table:
             one.calling_aet,
             one.last_received_at,
             one.delivered,
-            one.outcome or one.reason,
+            outcome(one),
         )
         for one in records
     ]
     return Table(title, columns, rows, "There are none.")
+
+
+def outcome(study: StudyRecord | StudyDetails) -> list[str]:
+    """Return what came of a study; of a CONFLICT first why it is one."""
+    if study.state == StudyState.CONFLICT or not study.outcome:
+        return [one for one in (study.reason, *study.outcome) if one]
+    return study.outcome
 
 
 def job_table(title: str, records: Iterable[JobRecord], actions: Sequence[Action] = ()) -> Table:
@@ -149,21 +163,28 @@ def destination_table(sums: Iterable[DestinationSummary]) -> Table:
     return Table("Destinations", columns, rows, "Nothing was sent yet.")
 
 
-def event_table(title: str, events: Iterable[EventRecord]) -> Table:
+def event_table(title: str, lines: Iterable[TrailLine]) -> Table:
     """Make a table of lines of the audit trail."""
     columns = ("Time", "What", "From", "To", "By", "Note")
     rows = [
         row(
-            one.at,
-            f"{one.entity} {one.entity_id[:8]}",
-            one.from_state,
-            one.to_state,
-            one.actor,
-            one.note,
+            line.event.at,
+            f"{line.event.entity} {line.event.entity_id[:8]}",
+            line.event.from_state,
+            line.event.to_state,
+            line.event.actor,
+            _note(line),
         )
-        for one in events
+        for line in lines
     ]
     return Table(title, columns, rows, "Nothing has happened yet.")
+
+
+def _note(line: TrailLine) -> Cell:
+    if line.since is None:
+        return Cell(line.event.note)
+    text = Markup("{} times since {}").format(line.times, shown_time(line.since))
+    return Cell(text + (f"; the last time: {line.event.note}" if line.event.note else ""))
 
 
 def show_tables(
@@ -194,7 +215,23 @@ def show_tables(
         choices=choices,
         acting=acting,
         searching=searching,
+        pages=_pages(request, choices, len(tables[-1].rows)) if choices else [],
     )
+
+
+def _page(request: Request) -> int:
+    """Return which page of a list is asked for, from 1."""
+    given = request.query_params.get("page", "")
+    return int(given) if re.fullmatch(r"[1-9]\d{0,4}", given, re.ASCII) else 1
+
+
+def _pages(request: Request, choices: Iterable[Choice], shown: int) -> list[tuple[str, str]]:
+    """Make the links to the pages before and after the one that is shown: their titles, where."""
+    here = _page(request)
+    others = [("Newer", here - 1)] if here > 1 else []
+    others += [("Older", here + 1)] if shown == _ROWS else []
+    chosen = {one.name: one.value for one in choices if one.value}
+    return [(title, "?" + urlencode({**chosen, "page": page})) for title, page in others]
 
 
 def _choices(request: Request, states: type[StrEnum], **others: str) -> list[Choice]:
@@ -206,9 +243,9 @@ def _choices(request: Request, states: type[StrEnum], **others: str) -> list[Cho
     return [first, *(Choice(name, label, given.get(name, "")) for name, label in others.items())]
 
 
-def _filter(node: FlowContext, choices: Iterable[Choice]) -> Filter:
+def _filter(node: FlowContext, choices: Iterable[Choice], page: int) -> Filter:
     given = {one.name: one.value.replace("\0", "").strip() or None for one in choices}
-    return selection(
+    found = selection(
         node,
         state=given.get("state"),
         sender=given.get("sender"),
@@ -216,6 +253,7 @@ def _filter(node: FlowContext, choices: Iterable[Choice]) -> Filter:
         model=given.get("model"),
         limit=_ROWS,
     )
+    return dataclasses.replace(found, offset=(page - 1) * _ROWS)
 
 
 def _of_job(one: JobRecord) -> list[Action]:

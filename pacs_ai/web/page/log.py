@@ -11,14 +11,14 @@ from pacs_ai.web.page.lists import event_table
 from pacs_ai.web.page.render import page
 from pacs_ai.web.routes import node_of
 
-_EVENTS = 200
+_LINES_OF_TRAIL = 200
 _LINES = 300
 
 
 def show_log(request: Request) -> Response:
     """Show what happened last."""
     table = event_table(
-        "What happened, the newest first", trail.list_events(node_of(request), _EVENTS)
+        "What happened, the newest first", trail.last_lines(node_of(request), _LINES_OF_TRAIL)
     )
     return page(request, "log.html", table=table)
 

@@ -73,8 +73,9 @@ def shown_time(value: datetime | None) -> Markup | str:
     if value is None:
         return ""
     local = value.astimezone()
-    text = local.strftime("%Y-%m-%d %H:%M:%S %Z")
-    return Markup('<time datetime="{}">{}</time>').format(value.isoformat(), text)
+    day, clock = local.strftime("%Y-%m-%d"), local.strftime("%H:%M:%S %Z")
+    whole = Markup('<time datetime="{}"><span>{}</span> <span>{}</span></time>')
+    return whole.format(value.isoformat(), day, clock)
 
 
 def duration(value: timedelta) -> str:

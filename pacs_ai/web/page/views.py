@@ -14,6 +14,7 @@ from pacs_ai.errors import StateError
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate import deliveries, feedback, jobs, studies
 from pacs_ai.flow.operate.find import missing
+from pacs_ai.flow.operate.trail import summed
 from pacs_ai.store.records import StudyDetails
 from pacs_ai.store.selection import Filter
 from pacs_ai.web import overview
@@ -77,7 +78,8 @@ def show_study(request: Request) -> Response:
         request,
         "study.html",
         study=study,
-        facts=[(name, cell(value)) for name, value in _facts(study)],
+        facts=[(name, cell(value)) for name, value in _facts(study) if value not in (None, "")],
+        deleted=study.state == StudyState.DELETED,
         actions=_actions(study),
         judged=feedback.list_judged(node, study.id),
         tables=[said_table(node, study.id), *_tables(study)],
@@ -112,7 +114,7 @@ def _found(node: FlowContext, wanted: str) -> list[StudyDetails]:
 
 def _facts(study: StudyDetails) -> Iterator[tuple[str, Value]]:
     yield "State", state(study.state)
-    yield "Outcome", study.outcome or study.reason or "none yet"
+    yield "Outcome", lists.outcome(study) or "none yet"
     yield "Delivered", study.delivered or "nothing"
     yield "Seconds from last image to result", study.seconds
     yield "Received by node", study.node
@@ -142,7 +144,7 @@ def _actions(study: StudyDetails) -> list[Action]:
 
 
 def _tables(study: StudyDetails) -> Iterator[Table]:
-    if study.patients:
+    if study.patients and study.state != StudyState.DELETED:
         rows = [
             row(
                 one.number,
@@ -163,7 +165,7 @@ def _tables(study: StudyDetails) -> Iterator[Table]:
     if study.not_analysed:
         left_out = [row(one.sop_instance_uid, one.reason) for one in study.not_analysed]
         yield Table("Not analysed", ("SOP Instance UID", "Reason"), left_out, "")
-    yield lists.event_table("What happened", study.events)
+    yield lists.event_table("What happened", summed(study.events))
 
 
 def _keys(section: object) -> list[tuple[str, object]]:

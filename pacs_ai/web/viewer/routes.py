@@ -19,7 +19,7 @@ from pacs_ai.domain import Decision, Role, StudyState
 from pacs_ai.errors import NotDicom, UnsupportedPixels
 from pacs_ai.flow.audit import note
 from pacs_ai.flow.operate.find import find_study, missing
-from pacs_ai.flow.operate.patients import SHOWN, show_patient
+from pacs_ai.flow.operate.patients import SHOWN, show_patients
 from pacs_ai.store import viewing
 from pacs_ai.store.records import StudyRecord
 from pacs_ai.web.errors import BadRequest
@@ -127,11 +127,14 @@ def _overlay(request: Request) -> Response:
 
 
 def _patient(request: Request) -> Response:
-    """Say whose study it is."""
+    """Say whose study it is, or whose it may be."""
     study_id = _number(request, "study")
-    found = show_patient(node_of(request), str(study_id))
-    facts = [(SHOWN[keyword], value) for keyword, value in found.items()]
-    return page(request, "patient.html", study=study_id, facts=facts)
+    found = show_patients(node_of(request), str(study_id))
+    patients = [
+        (number, [(SHOWN[keyword], value) for keyword, value in one.items()])
+        for number, one in found.items()
+    ]
+    return page(request, "patient.html", study=study_id, patients=patients)
 
 
 def _number(request: Request, name: str) -> int:

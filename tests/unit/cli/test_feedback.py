@@ -50,4 +50,4 @@ def test_what_cannot_be_read_is_a_fault_of_usage(node: Installation):
         answer = node.pacs_ai("feedback", "add", job, "modify", "--label", text)
         assert (answer.code, "--label" in answer.err) == (2, True)
     answer = node.pacs_ai("feedback", "add", job, "modify", "--label", "Mass=absent")
-    assert (answer.code, "decide upon: Lesion" in answer.err) == (1, True)
+    assert (answer.code, "It decides upon Lesion" in answer.err) == (1, True)

@@ -16,11 +16,13 @@ def refusals(node: Installation) -> list[tuple[str, str, int | None, str]]:
 
 
 def test_a_refused_action_is_in_the_ledger(node: Installation) -> None:
-    node.study_with_result()
+    job = node.study_with_result()
     assert node.pacs_ai("studies", "close", "1").code == 1
     assert node.pacs_ai("studies", "close", "99").code == 1
+    assert node.pacs_ai("jobs", "cancel", str(job)).code == 1
     assert node.pacs_ai("tokens", "add", "operator", "--role", "admin").code == 1
     assert refusals(node) == [
         (getpass.getuser(), "Security Alert", None, "tokens add: STATE"),
-        (getpass.getuser(), "Security Alert", None, "studies close: ILLEGAL_TRANSITION"),
+        (getpass.getuser(), "DICOM Instances Accessed", 1, "jobs cancel: ILLEGAL_TRANSITION"),
+        (getpass.getuser(), "DICOM Instances Accessed", 1, "studies close: ILLEGAL_TRANSITION"),
     ]

@@ -1,6 +1,7 @@
 """The page without a browser: login, buttons, errors for people, and that all is escaped."""
 
 import re
+from html import unescape
 from urllib.parse import unquote
 
 import pytest
@@ -11,8 +12,10 @@ from pacs_ai.flow.operate.tokens import add_token, revoke_token
 from pacs_ai.store import overview
 from pacs_ai.store.schema import Delivery, Job, Study
 from pacs_ai.web.app import make_app
+from pacs_ai.web.page import lists
 from pacs_ai.web.page.render import VIEWS
 from tests.http_client import HttpClient
+from tests.unit.store import samples
 
 OWN = {"origin": "http://127.0.0.1:8080", "accept": "text/html"}
 
@@ -69,6 +72,28 @@ def test_one_search_finds_a_study_by_all_its_names(
     lost = visitor.request("POST", "/search", data={"wanted": "ACC 8"})
     assert (lost.status_code, "ACC 8" in lost.text) == (404, False)
     assert visitor.request("POST", "/search", data={"wanted": "\0"}).status_code == 400
+
+
+def test_a_list_is_turned_to_older_rows(
+    context: FlowContext, visitor: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "_ROWS", 2)
+    with context.write() as transaction:
+        for number in range(5):
+            uids = {"study_instance_uid": f"1.2.{number}", "series_instance_uid": f"1.2.{number}.1"}
+            samples.add_instance(transaction, samples.arrival(number, **uids), samples.sender())
+    seen = []
+    path = "/studies?state=RECEIVING&sender=%3Cb%3E"
+    assert "Older" not in visitor.get(path).text
+    path = "/studies?state=RECEIVING"
+    while path:
+        text = visitor.get(path).text
+        seen += re.findall(r'<a href="/studies/(\d+)">', text)
+        older = re.search(r'href="([^"]+)">Older<', text)
+        path = f"/studies{unescape(older[1])}" if older else ""
+        assert ("Newer" in text) is (len(seen) > 2)
+    assert sorted(seen) == ["1", "2", "3", "4", "5"]
+    assert visitor.get("/studies?page=0&state=RECEIVING").status_code == 200
 
 
 def test_buttons_act_in_the_name_of_the_token_and_return(context: FlowContext, job: JobId) -> None:

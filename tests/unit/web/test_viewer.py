@@ -10,6 +10,7 @@ import httpx
 import numpy as np
 import pydicom
 import pytest
+import sqlalchemy as sa
 from PIL import Image
 
 from pacs_ai.clock import ManualClock
@@ -156,6 +157,7 @@ def test_the_patient_is_shown_to_who_asks(patient: Patient, client: HttpClient) 
     assert "ACC7" in text
     with patient.context.write() as transaction:
         transaction.get_one(Study, 1).state = StudyState.CONFLICT
+        transaction.execute(sa.update(Instance).values(identity_id=None))
     assert client.get("/studies/1/patient").status_code == 409
 
 
@@ -217,3 +219,16 @@ def test_colours_have_no_window() -> None:
     decoded = decode_frame(sample("examples_rgb_color.dcm"))
     assert window_range(decoded) is None
     assert through_window(decoded, Window(1.0, 2.0)) is decoded
+
+
+def test_a_conflict_shows_each_patient_that_it_may_be(patient: Patient, client: HttpClient) -> None:
+    dataset = pydicom.dcmread(sample())
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.3.9"
+    dataset.PatientName, dataset.PatientID = "OTHER^NAME", "p9"
+    arrive(patient.context, Arrivals(), dataset, "a")
+    with patient.context.database.read() as session:
+        assert session.get_one(Study, 1).state == StudyState.CONFLICT
+    assert "Show the patients" in client.get("/studies/1").text
+    text = client.get("/studies/1/patient").text
+    assert text.index("Choice 1") < text.index("CANARY^NAME") < text.index("Choice 2")
+    assert text.index("Choice 2") < text.index("OTHER^NAME")

@@ -15,11 +15,11 @@ function options(width, curves, unit) {
   const written = (plot, value) => value == null ? "–" : `${Number(value.toPrecision(3))}${unit}`;
   return {
     width, height: 200, cursor: { y: false },
-    series: [{ label: "Time" }, ...curves.map(([, label, name], place) => ({
+    series: [{ label: "Time", value: "{YYYY}-{MM}-{DD} {HH}:{mm}" }, ...curves.map(([, label, name], place) => ({
       label, stroke: colour(name), width: 2, dash: place % 2 ? [6, 3] : [], spanGaps: true,
       value: written, points: { show: curves === LATENCY },
     }))],
-    axes: [axis, { ...axis, size: 60, values: (plot, marks) => marks.map(mark => `${mark}${unit}`) }],
+    axes: [{ ...axis, values: [[60, "{HH}:{mm}", null, null, null, null, null, null, 1]] }, { ...axis, size: 60, values: (plot, marks) => marks.map(mark => `${mark}${unit}`) }],
     scales: { y: { range: (plot, low, high) => [0, Math.max(1, (high ?? 0) * 1.05)] } },
   };
 }

@@ -62,6 +62,16 @@ def test_who_modifies_a_result_agrees_with_what_is_not_named(context: FlowContex
     }
 
 
+def test_the_name_of_a_class_is_known_in_capital_and_small_letters(
+    context: FlowContext, made: Made
+):
+    assert say(context, made.uid, MODIFY, lesion=ABSENT).labels["Lesion"] == ABSENT
+    with pytest.raises(StateError, match=f"job {made.job} of study 1: a class has two labels"):
+        say(context, made.uid, MODIFY, lesion=ABSENT, LESION=PRESENT)
+    with pytest.raises(StateError, match=r"of study 1: .*It decides upon Lesion, Nodule"):
+        say(context, made.uid, MODIFY, nose=ABSENT)
+
+
 def test_who_rejects_a_result_says_nothing_but_what_is_named(context: FlowContext, made: Made):
     assert say(context, made.uid, REJECT).labels == {}
     assert say(context, made.uid, REJECT, Lesion=ABSENT).labels == {"Lesion": ABSENT}
