@@ -90,6 +90,7 @@ SENTENCES: Mapping[str, str] = {
     "result.not_withdrawn": "results not withdrawn",
     "result.note_not_taken": "rejection note not taken",
     "result.remade": "result made anew: its file is lost",
+    "result.taken_back": "results taken back",
     "result.unreadable": "result not readable",
     "result.withdrawn": "results withdrawn",
     "runtime.replaced": "another runtime takes the place",

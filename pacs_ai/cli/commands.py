@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "commit": ("peers", "Ask the archives once more whether they keep a job's results."),
     "studies": ("studies", "Studies: list, show, close, reroute, resolve, delete."),
     "jobs": ("jobs", "Jobs, one model on one study: list, show, retry, cancel."),
+    "results": ("results", "Results that were made: withdraw, withdrawals."),
     "deliveries": ("deliveries", "Results on their way: list, retry, cancel."),
     "feedback": ("feedback", "What people say about results: add, list, concordance, export."),
     "audit": ("audit", "The ledger of what happened: list, verify."),
@@ -52,7 +53,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 GROUPS = frozenset(
     {
         *("studies", "jobs", "deliveries", "feedback", "audit", "evidence", "tokens", "users"),
-        *("models", "weights", "tls", "config", "db", "bench"),
+        *("results", "models", "weights", "tls", "config", "db", "bench"),
     }
 )
 """Commands that have commands of their own."""

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from pacs_ai.config.sections import AETitle, Folder, Host, PeerPort, Seconds, Section, StudyTiming
 from pacs_ai.domain import ResultKind
+from pacs_ai.withdrawal_kinds import WithdrawalWay
 
 
 class Peer(Section):
@@ -17,6 +18,8 @@ class Peer(Section):
 
     rejection_note: bool = True
     """Tell it by a Key Object rejection note which results that it got do not hold any more."""
+    withdrawal: WithdrawalWay = WithdrawalWay.NOTE
+    """How it is told that results do not hold any more: ``note`` or ``supersede``."""
     results: tuple[ResultKind, ...] | None = Field(None, min_length=1)
     """Narrows what a rule sends to it; not set: all that the rule makes and it can take."""
     concurrency: int = Field(3, ge=1, le=32)
@@ -29,6 +32,11 @@ class Peer(Section):
     """First pause between tries; it doubles."""
     retry_max_seconds: Seconds = 300
     """Longest pause between tries."""
+
+    @property
+    def told_of_withdrawals(self) -> bool:
+        """Whether it is told when results do not hold any more."""
+        return self.rejection_note or self.withdrawal is not WithdrawalWay.NOTE
 
     @property
     def where(self) -> str:

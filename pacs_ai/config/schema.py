@@ -260,8 +260,8 @@ class Config(Section):
 
     @property
     def told_of_withdrawals(self) -> list[str]:
-        """Names of the peers that get a rejection note when results do not hold any more."""
-        return [name for name, peer in self.peers.items() if peer.rejection_note]
+        """Names of the peers that are told when results do not hold any more."""
+        return [name for name, peer in self.peers.items() if peer.told_of_withdrawals]
 
     def timing(self, calling_aet: str, modality: str) -> Study:
         """Completeness settings for a study, the sender's before the modality's before ``[study]``.

@@ -18,7 +18,7 @@ from pacs_ai.logs import get_logger
 from pacs_ai.store import deliveries
 from pacs_ai.store.deliveries import ClaimedDelivery
 from pacs_ai.store.session import Transaction
-from pacs_ai.store.withdrawals import REJECTION
+from pacs_ai.withdrawal_kinds import Notice
 
 _log = get_logger()
 
@@ -38,7 +38,7 @@ def settle(
         return deliveries.stored(transaction, claimed, status=outcome.status, note=note)
     if error is None:
         deliveries.hold(transaction, claimed)
-    elif answer is DeliveryAnswer.CLASS_REFUSED and claimed.kind == REJECTION:
+    elif answer is DeliveryAnswer.CLASS_REFUSED and claimed.kind == Notice.NOTE:
         _withdraw_by_hand(transaction, claimed)
     else:
         refused = answer is not DeliveryAnswer.NOT_NOW

@@ -12,7 +12,7 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.integrity import stored_before
 from pacs_ai.results.build import Built
 from pacs_ai.results.common.context import Predecessor, ResultContext, result_context
-from pacs_ai.store import identities, results
+from pacs_ai.store import identities, results, withdrawal_rows
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Job, Study
 
@@ -106,7 +106,7 @@ def result_context_of(context: FlowContext, job: Job) -> ResultContext:
     with context.database.read() as session:
         row = results.previous_report(session, job)
         study = session.get_one(Study, job.study_id)
-        identity = identities.used(session, study)
+        used, withdrawn = identities.used(session, study), withdrawal_rows.before(session, job)
     earlier = None
     if row is not None:
         earlier = Predecessor(
@@ -116,4 +116,5 @@ def result_context_of(context: FlowContext, job: Job) -> ResultContext:
             row.sop_instance_uid,
         )
     made_by = result_context(context.config, context.installation_uid(), job.created_at, earlier)
-    return replace(made_by, identity=identity)
+    parts = (used, f"withdrawn {withdrawn}" if withdrawn else "")
+    return replace(made_by, identity="/".join(filter(None, parts)))

@@ -15,7 +15,7 @@ from pacs_ai.store.schema import Job, Result, Study
 from pacs_ai.store.selection import Filter
 from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import record
-from pacs_ai.store.withdrawals import REJECTION
+from pacs_ai.withdrawal_kinds import Notice
 
 _AT_ONCE = 500
 """UIDs of one query."""
@@ -67,7 +67,7 @@ def _row(session: Session, sop_instance_uid: str) -> Target | None:
         sa.select(Result, Job, Study)
         .join(Job, Job.id == Result.job_id)
         .join(Study, Study.id == Job.study_id)
-        .where(Result.sop_instance_uid == sop_instance_uid, Result.kind != REJECTION)
+        .where(Result.sop_instance_uid == sop_instance_uid, Result.kind.not_in(tuple(Notice)))
     ).first()
     return None if row is None else Target(*row)
 

@@ -45,7 +45,12 @@ _MADE = (
     )
     .join(Job, Job.id == Result.job_id)
     .join(Study, Study.id == Job.study_id)
-    .where(Result.path != "", Result.sop_class_uid != "", Job.correction == Study.correction)
+    .where(
+        Result.path != "",
+        Result.sop_class_uid != "",
+        Job.correction == Study.correction,
+        Result.withdrawal_id.is_(None),
+    )
     .order_by(Result.id)
 )
 
@@ -55,7 +60,7 @@ def find_held(
 ) -> list[Held]:
     """Return the objects with these UIDs, in order of arrival; "" stands for any.
 
-    Results come last; those made under a patient who was corrected are left out.
+    Results come last; those that do not hold any more are left out.
     """
     found: list[Held] = []
     for query, kind in ((_RECEIVED, Instance), (_MADE, Result)):

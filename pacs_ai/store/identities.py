@@ -180,9 +180,13 @@ def foreign(session: Session, study: Study) -> dict[int, str]:
 
 
 def right_file(session: Session, study: Study) -> str:
-    """Return the path of an instance that names the study's patient; "" if there is none."""
-    rows = _named(session, study)
-    return next((path for _, path, number in rows if number == study.patient_number), "")
+    """Return the path of an instance that names the study's patient; "" if there is none.
+
+    Instances of a version that did not note whom they name, name the patient of a study that was
+    never corrected.
+    """
+    right = (study.patient_number, *(() if study.correction else (None,)))
+    return next((path for _, path, number in _named(session, study) if number in right), "")
 
 
 def files_of_patients(session: Session, study_id: int) -> dict[int, str]:

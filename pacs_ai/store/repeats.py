@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from pacs_ai.domain import JobState, StudyId
 from pacs_ai.store.active_models import Stamp
 from pacs_ai.store.identities import Sender
-from pacs_ai.store.schema import Instance, Job, Repeat, Study
+from pacs_ai.store.schema import Instance, Job, Repeat, Result, Study
 from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import RULES, record
 
@@ -63,7 +63,7 @@ def carry_over(
     """Let a job of an earlier revision be this revision's, if it would do nothing new.
 
     So it is where instances only came again by another way: the same ones were looked at by the
-    same model, for all rules that ask now.
+    same model, for all rules that ask now. A job whose results were withdrawn stands for nothing.
 
     Returns
     -------
@@ -81,6 +81,7 @@ def carry_over(
             Job.model_version == model.version,
             Job.bundle_sha256 == model.sha256,
             Job.state.in_(_LOOKED),
+            ~sa.exists().where(Result.job_id == Job.id, Result.withdrawal_id.is_not(None)),
         )
         .order_by(Job.revision.desc())
         .limit(1)

@@ -10,6 +10,7 @@ from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pacs_ai.store.columns import DIGEST, HEX, UID, WORD, Base
+from pacs_ai.store.withdrawal_table import Withdrawal
 
 _VALID = text("revoked_at IS NULL")
 TO_READ = text("modality = 'SR' AND feedback = ''")
@@ -176,6 +177,7 @@ class Result(Base):
     A file that is no DICOM object has no SOP class and no series, and a UID of its own. ``path``
     is empty once the file was removed at the end of its keep time; ``bytes`` is 0 where not known.
     ``correction`` is the study's whose patient it names: once that has grown, it is not sent.
+    Neither is one with a ``withdrawal_id``: a person has taken it back.
     """
 
     __tablename__ = "result"
@@ -191,6 +193,7 @@ class Result(Base):
     path: Mapped[str] = mapped_column(String(255))
     bytes: Mapped[int] = mapped_column(default=0)
     digest: Mapped[str] = mapped_column(DIGEST)
+    withdrawal_id: Mapped[int | None] = mapped_column(ForeignKey(Withdrawal.id))
 
 
 class Delivery(Base):

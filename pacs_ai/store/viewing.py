@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from pacs_ai.domain import ResultKind
 from pacs_ai.store.schema import Instance, Job, Result, Study
+from pacs_ai.store.withholding import VOID
 
 _SHOWN = (ResultKind.REPORT, ResultKind.MAP, ResultKind.CAPTURE, ResultKind.STACK)
 
@@ -30,8 +31,8 @@ def stored_instance(session: Session, study_id: int, number: int) -> Instance | 
 def shown_results(session: Session, study_id: int) -> list[tuple[Result, Job]]:
     """Return reports, maps and captures of a study with the jobs that made them, the newest first.
 
-    Those that name a patient who was corrected are left out, and of each model those of another
-    version than the newest.
+    Those that do not hold any more are left out, and of each model those of another version than
+    the newest.
     """
     query = (
         sa.select(Result, Job)
@@ -40,7 +41,7 @@ def shown_results(session: Session, study_id: int) -> list[tuple[Result, Job]]:
         .where(
             Job.study_id == study_id,
             Result.path != "",
-            Result.correction == Study.correction,
+            ~VOID,
             Result.kind.in_(_SHOWN),
         )
         .order_by(Job.revision.desc(), Job.created_at.desc(), Result.number)

@@ -1,4 +1,4 @@
-"""What destinations have got that does not hold any more, and the notes that tell them so."""
+"""What destinations have got that does not hold any more, and the notices that tell them so."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -12,18 +12,22 @@ from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Delivery, Job, Result, Study
 from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import record
-
-REJECTION = "rejection"
-"""Kind of the result that withdraws others: a note, made by no model and asked for by no rule."""
+from pacs_ai.store.withholding import VOID
+from pacs_ai.withdrawal_kinds import Notice
 
 DELIVERED = (DeliveryState.STORED, DeliveryState.COMMITTING, DeliveryState.COMMITTED)
 
 
-def _owed(destinations: Collection[str]) -> sa.Select[Delivery, Result]:
-    """Select what peers have got under a patient who was corrected, and were told nothing of.
+_TELL_ALONE = (Notice.NOTE, Notice.HL7, Notice.FHIR)
+"""Notices that are never withdrawn themselves: without what they are about they say nothing."""
 
-    Also what a peer may have got, as its answer was lost. A note names DICOM objects only. One that
-    did not arrive before the next correction tells nothing.
+
+def _owed(destinations: Collection[str]) -> sa.Select[Delivery, Result]:
+    """Select what peers have got that does not hold any more, and were told nothing of.
+
+    Also what a peer may have got, as its answer was lost. A notice that did not arrive before the
+    next correction of the patient tells nothing. A document whose file is removed cannot be
+    withdrawn.
     """
     note, sent = aliased(Result), aliased(Delivery)
     told = sa.exists().where(
@@ -44,8 +48,9 @@ def _owed(destinations: Collection[str]) -> sa.Select[Delivery, Result]:
                 sa.and_(Delivery.state == DeliveryState.CANCELLED, Delivery.may_be_held.is_(True)),
             ),
             Delivery.destination.in_(destinations),
-            Result.correction < Study.correction,
-            Result.kind.not_in((REJECTION, *DOCUMENTS)),
+            VOID,
+            Result.kind.not_in(_TELL_ALONE),
+            sa.or_(Result.kind.not_in(DOCUMENTS), Result.path != ""),
             ~told,
         )
         .order_by(Delivery.id)
@@ -76,12 +81,12 @@ def enter(
     made: StoredResult,
     withdrawn: Sequence[Delivery],
 ) -> JobId:
-    """Enter a note and its delivery; returns the job that it is sent for.
+    """Enter a notice and its delivery; returns the job that it is sent for.
 
     It names the patient who is right now, so it leaves where its predecessors may not.
     """
     job_id = JobId(withdrawn[-1].job_id)
-    count = sa.select(sa.func.count()).where(Result.job_id == job_id, Result.kind == REJECTION)
+    count = sa.select(sa.func.count()).where(Result.job_id == job_id, Result.kind == made.kind)
     number = 1 + (transaction.scalar(count) or 0)
     note = results.insert(transaction, job_id, study.correction, replace(made, number=number))
     delivery = Delivery(
@@ -95,6 +100,6 @@ def enter(
     for one in withdrawn:
         transaction.get_one(Delivery, one.id).withdrawn_by = note.id
     transaction.flush()
-    text = f"withdraws {len(withdrawn)} results"
+    text = f"withdraws {len(withdrawn)} result{'s' * (len(withdrawn) != 1)}"
     record(transaction, "delivery", delivery.id, "", delivery.state, note=text)
     return JobId(job_id)

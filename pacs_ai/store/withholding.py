@@ -1,6 +1,7 @@
 """Hold or cancel work that is no longer valid.
 
-Reasons: the study is in CONFLICT, its patient was corrected, or a newer revision replaces it.
+Reasons: the study is in CONFLICT, its patient was corrected, a person took results back, or a newer
+revision replaces it.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,10 @@ from pacs_ai.store.schema import Delivery, Job, Result, Study
 from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import NO_LEASE, RULES, move
 
-MAY_LEAVE = (Study.state != StudyState.CONFLICT, Result.correction == Study.correction)
+VOID = sa.or_(Result.correction < Study.correction, Result.withdrawal_id.is_not(None))
+"""Results that do not hold any more: their patient was corrected, or a person took them back."""
+
+MAY_LEAVE = (Study.state != StudyState.CONFLICT, ~VOID)
 """Conditions on the study and result of a delivery, not on its own state, which others change."""
 
 
@@ -35,20 +39,23 @@ def may_leave(session: Session, delivery_id: DeliveryId, attempt: int) -> bool:
 
 
 def cancel_void(transaction: Transaction) -> None:
-    """Move PENDING/WAITING/FAILED → CANCELLED for results of a patient corrected since then."""
+    """Move PENDING/WAITING/FAILED → CANCELLED for results that do not hold any more."""
     states = (DeliveryState.PENDING, DeliveryState.WAITING, DeliveryState.FAILED)
     query = (
-        sa.select(Delivery)
+        sa.select(Delivery, Result.withdrawal_id)
         .join(Result, Result.id == Delivery.result_id)
         .join(Job, Job.id == Delivery.job_id)
         .join(Study, Study.id == Job.study_id)
-        .where(Delivery.state.in_(states), Result.correction < Study.correction)
+        .where(Delivery.state.in_(states), VOID)
     )
-    for delivery in transaction.scalars(query).all():
+    for delivery, withdrawal in transaction.execute(query).all():
         arrow = (DeliveryState(delivery.state), DeliveryState.CANCELLED)
-        text = "the patient was corrected: another result takes its place"
+        text = _CORRECTED if withdrawal is None else _WITHDRAWN
         move(transaction, Delivery, delivery.id, arrow, note=text)
 
+
+_CORRECTED = "the patient was corrected: another result takes its place"
+_WITHDRAWN = "the result was withdrawn before it left"
 
 _UNDER_WAY = (JobState.QUEUED, JobState.WAITING, JobState.RUNNING)
 
@@ -59,12 +66,17 @@ def void_jobs(
     why: str,
     *,
     states: Sequence[JobState] = _UNDER_WAY,
+    model_name: str = "",
 ) -> None:
     """Move QUEUED/WAITING/RUNNING/FAILED → CANCELLED for the jobs of a study in these states.
+
+    With a name only those of one model.
 
     A worker that has one finds its lease lost, and drops its results.
     """
     query = sa.select(Job).where(Job.study_id == study_id, Job.state.in_(states))
+    if model_name:
+        query = query.where(Job.model_name == model_name)
     with transaction.by(RULES):
         for job in transaction.scalars(query).all():
             arrow = (JobState(job.state), JobState.CANCELLED)

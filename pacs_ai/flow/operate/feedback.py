@@ -195,6 +195,7 @@ def _holds(session: Session, row: Feedback) -> str:
     target = feedback.by_uid(session, row.sop_instance_uid)
     if target is None:
         return "deleted"
-    if target.result.correction < target.study.correction:
+    result = target.result
+    if result.withdrawal_id is not None or result.correction < target.study.correction:
         return "withdrawn"
     return "amended" if feedback.superseded(session, target) else "current"

@@ -10,6 +10,7 @@ from highdicom.sr import CodedConcept
 
 from pacs_ai.domain import ClassSpec, Code, Decision
 from pacs_ai.feedback_kinds import FeedbackKind
+from pacs_ai.withdrawal_kinds import RejectionReason
 
 SCHEME = "99PACSAI"
 MAX_VALUE = 16
@@ -27,7 +28,15 @@ LANGUAGE = CodedConcept("en-US", "RFC5646", "English (United States)")
 PROCEDURE_REPORTED = CodedConcept("121058", "DCM", "Procedure Reported")
 SOURCE = CodedConcept("260753009", "SCT", "Source")
 OF_INTEREST = CodedConcept("113000", "DCM", "Of Interest")
-REJECTED_FOR_SAFETY = CodedConcept("113037", "DCM", "Rejected for Patient Safety Reasons")
+REJECTED: Mapping[RejectionReason, CodedConcept] = {
+    RejectionReason.QUALITY: CodedConcept("113001", "DCM", "Rejected for Quality Reasons"),
+    RejectionReason.PATIENT_SAFETY: CodedConcept(
+        "113037", "DCM", "Rejected for Patient Safety Reasons"
+    ),
+    RejectionReason.WORKLIST: CodedConcept("113038", "DCM", "Incorrect Modality Worklist Entry"),
+    RejectionReason.RETENTION: CodedConcept("113039", "DCM", "Data Retention Policy Expired"),
+}
+"""Titles of rejection notes: those of CID 7010 that IHE IOCM knows."""
 KEY_OBJECT_DESCRIPTION = CodedConcept("113012", "DCM", "Key Object Description")
 REPORT_TITLE = CodedConcept("18748-4", "LN", "Diagnostic Imaging Report")
 FINDINGS = CodedConcept("121070", "DCM", "Findings")

@@ -56,7 +56,8 @@ class ResultContext:
     predecessor
         Report of an earlier revision of the study, which the new one replaces.
     identity
-        Digest of whom the results name, part of every UID; "" for a study never corrected.
+        Digest of whom the results name, and how often results were withdrawn; part of every UID. It
+        is "" for a study that was never corrected, and of which nothing was withdrawn.
     font
         TrueType font for names on a page that the shipped font has no letters for.
     """

@@ -7,6 +7,7 @@ order and imaging study are named by their identifiers, for the receiving server
 import json
 import uuid
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -64,9 +65,9 @@ def build_bundle(summary: ReportSummary) -> bytes:
     report = _report(summary, observations)
     bundle = {
         "resourceType": "Bundle",
-        "identifier": _identifier(summary.uid),
+        "identifier": uid_identifier(summary.uid),
         "type": "transaction",
-        "timestamp": _instant(summary),
+        "timestamp": instant(summary.made_at),
         "entry": [_entry(resource) for resource in (report, *observations, device)],
     }
     return (json.dumps(bundle, ensure_ascii=False, indent=2) + "\n").encode("utf-8")
@@ -82,14 +83,14 @@ def _report(summary: ReportSummary, observations: list[Json]) -> Json:
     report: Json = {
         "resourceType": "DiagnosticReport",
         "meta": _RESEARCH,
-        "identifier": [_identifier(summary.uid)],
+        "identifier": [uid_identifier(summary.uid)],
         "basedOn": list(_orders(summary.source)),
         "status": _status(summary),
         "category": [{"coding": [{"system": f"{_HL7}/v2-0074", "code": "RAD"}]}],
         "code": _concept(Code("18748-4", "LN", "Diagnostic Imaging Report")),
         "subject": _subject(summary.source),
         "effectiveDateTime": _date(text(summary.source, "StudyDate")),
-        "issued": _instant(summary),
+        "issued": instant(summary.made_at),
         "result": [{"reference": _url(observation)} for observation in observations],
         "imagingStudy": [_imaging_study(summary.source)],
         "conclusion": " ".join(summary.sentences),
@@ -103,13 +104,13 @@ def _observation(summary: ReportSummary, one: Statement, device: Json) -> Json:
     observation: Json = {
         "resourceType": "Observation",
         "meta": _RESEARCH,
-        "identifier": [_identifier(derived_uid("observation", summary.uid, spec.code.value))],
+        "identifier": [uid_identifier(derived_uid("observation", summary.uid, spec.code.value))],
         "status": "preliminary",
         "category": [{"coding": [{"system": f"{_HL7}/observation-category", "code": "imaging"}]}],
         "code": {**_concept(spec.code), "text": f"{class_title(spec)}, calibrated probability"},
         "subject": _subject(summary.source),
         "effectiveDateTime": _date(text(summary.source, "StudyDate")),
-        "issued": _instant(summary),
+        "issued": instant(summary.made_at),
         "valueQuantity": _percent(one.probability),
         "note": [{"text": NOTICE}],
         "device": {"reference": _url(device)},
@@ -136,11 +137,11 @@ def _reservation(summary: ReportSummary, one: Reservation, device: Json) -> Json
         {
             "resourceType": "Observation",
             "meta": _RESEARCH,
-            "identifier": [_identifier(derived_uid("observation", summary.uid, one.code.value))],
+            "identifier": [uid_identifier(derived_uid("observation", summary.uid, one.code.value))],
             "status": "preliminary",
             "code": _concept(one.code),
             "subject": _subject(summary.source),
-            "issued": _instant(summary),
+            "issued": instant(summary.made_at),
             "valueQuantity": {**_PERCENT, "value": measured_percent(one.percent)},
             "note": [{"text": one.text}, {"text": NOTICE}],
             "device": {"reference": _url(device)},
@@ -161,7 +162,7 @@ def _device(summary: ReportSummary) -> Json:
     uid = derived_uid("model", model.name, model.version, model.sha256)
     return {
         "resourceType": "Device",
-        "identifier": [_identifier(uid)],
+        "identifier": [uid_identifier(uid)],
         "manufacturer": model.manufacturer,
         "deviceName": [{"name": model.name, "type": "model-name"}],
         "version": [{"value": model.version}],
@@ -189,7 +190,8 @@ def _url(resource: Json) -> str:
     return f"urn:uuid:{uuid.uuid5(NAMESPACE, resource['identifier'][0]['value'])}"
 
 
-def _identifier(uid: str) -> Json:
+def uid_identifier(uid: str) -> Json:
+    """Write a UID as an identifier."""
     return {"system": _URI, "value": f"urn:oid:{uid}"}
 
 
@@ -237,8 +239,9 @@ def _date(date: str) -> str:
     return "" if day is None else day.isoformat()
 
 
-def _instant(summary: ReportSummary) -> str:
-    return summary.made_at.isoformat(timespec="milliseconds")
+def instant(moment: datetime) -> str:
+    """Write a moment with its time zone."""
+    return moment.isoformat(timespec="milliseconds")
 
 
 def _filled(resource: Json) -> Json:

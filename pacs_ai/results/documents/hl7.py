@@ -72,9 +72,8 @@ def _segment(name: str, *fields: str) -> str:
 
 
 def _header(summary: ReportSummary) -> str:
-    control = summary.uid.rpartition(".")[2][-_MAX_CONTROL_ID:]
-    fields = ["^~\\&", "pacs-ai", "", "", "", _time(summary.made_at), "", "ORU^R01^ORU_R01"]
-    fields += [control, "P", "2.5.1", "", "", "", "", "", "UNICODE UTF-8"]
+    fields = ["^~\\&", "pacs-ai", "", "", "", message_time(summary.made_at), "", "ORU^R01^ORU_R01"]
+    fields += [control_id(summary.uid), "P", "2.5.1", "", "", "", "", "", "UNICODE UTF-8"]
     return _segment("MSH", *fields)
 
 
@@ -129,7 +128,7 @@ def _request(summary: ReportSummary) -> str:
     fields[3] = _coded(*_REPORT)
     fields[6] = observed
     fields[17] = escaped(accession)
-    fields[21] = _time(summary.made_at)
+    fields[21] = message_time(summary.made_at)
     fields[23] = "RAD"
     fields[24] = "X" if summary.reason else "P"
     return _segment("OBR", *fields)
@@ -195,7 +194,13 @@ def _system(code: Code) -> str:
     return _SYSTEMS.get(code.scheme, "99" + code.scheme.removeprefix("99"))
 
 
-def _time(moment: datetime) -> str:
+def control_id(uid: str) -> str:
+    """Return the control id (MSH-10) of the message with a UID."""
+    return uid.rpartition(".")[2][-_MAX_CONTROL_ID:]
+
+
+def message_time(moment: datetime) -> str:
+    """Write a moment as HL7 does (TS, HL7 v2.5.1 Section 2.A.77)."""
     return moment.strftime("%Y%m%d%H%M%S%z")
 
 

@@ -1,40 +1,20 @@
-"""The report of a study that was not analysable: the reason in a sentence, and no score.
-
-A basic diagnostic imaging report (TID 2000, PS3.16): viewers show it as a page of text. In a
-measurement report OHIF would look for measurements, and show a black image.
-"""
+"""The report of a study that was not analysable: the reason in a sentence, and no score."""
 
 from collections.abc import Iterator
 
-from highdicom.sr import (
-    CodedConcept,
-    ContainerContentItem,
-    ContentItem,
-    ContentSequence,
-    RelationshipTypeValues,
-    TextContentItem,
-)
 from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage
 
 from pacs_ai.domain import ResultKind
-from pacs_ai.results.common.codes import (
-    CONCLUSION,
-    CONCLUSIONS,
-    FINDING,
-    FINDINGS,
-    REPORT_TITLE,
-)
 from pacs_ai.results.common.object_header import ObjectHeader
 from pacs_ai.results.content.report_summary import NOTICE
 from pacs_ai.results.content.study import RefusedStudy
 from pacs_ai.results.content.wording import omission
+from pacs_ai.results.sr.basic_report import basic_report
 from pacs_ai.results.sr.measurement_report import ROLE
-from pacs_ai.results.sr.sr_document import introduction, new_document
+from pacs_ai.results.sr.sr_document import new_document
 
 SERIES_DESCRIPTION = "AI classification: not analysable (research)"
-
-_CONTAINS = RelationshipTypeValues.CONTAINS
 
 
 def build_refusal(study: RefusedStudy) -> Iterator[Dataset]:
@@ -62,17 +42,5 @@ def build_refusal(study: RefusedStudy) -> Iterator[Dataset]:
     )
     if said := omission(summary.left_out):
         nothing += f" {said[:1].upper()}{said[1:]}."
-    root = ContainerContentItem(REPORT_TITLE, template_id="2000")
-    content: list[ContentItem] = [
-        *introduction(context.installation_uid),
-        _section(FINDINGS, TextContentItem(FINDING, f"{summary.conclusion}.", _CONTAINS)),
-        _section(CONCLUSIONS, TextContentItem(CONCLUSION, nothing, _CONTAINS)),
-    ]
-    root.ContentSequence = ContentSequence(content)
+    root = basic_report(context.installation_uid, f"{summary.conclusion}.", nothing)
     yield new_document(header, study.evidence, model, context, root)
-
-
-def _section(name: CodedConcept, item: ContentItem) -> ContainerContentItem:
-    section = ContainerContentItem(name, relationship_type=_CONTAINS)
-    section.ContentSequence = ContentSequence([item])
-    return section

@@ -1,7 +1,7 @@
 """The note that withdraws results of ours: a Key Object Selection (TID 2010, PS3.16).
 
-Its title, (113037, DCM, "Rejected for Patient Safety Reasons") of CID 7010, tells archives to hide
-what it refers to. The results stay in the archive and can be investigated.
+Its title, one of four of CID 7010, tells archives why, and to hide what the note refers to (IHE
+IOCM). For most reasons the results stay in the archive and can be investigated.
 """
 
 from collections.abc import Sequence
@@ -22,9 +22,10 @@ from pydicom.uid import (
 )
 
 from pacs_ai.domain import ModelIdentity
-from pacs_ai.results.common.codes import REJECTED_FOR_SAFETY, SOURCE
+from pacs_ai.results.common.codes import REJECTED, SOURCE
 from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.sr.selection_document import Selection, new_selection
+from pacs_ai.withdrawal_kinds import RejectionReason
 
 SERIES_DESCRIPTION = "AI results withdrawn"
 ROLE = "rejection"
@@ -37,7 +38,7 @@ _NO_IMAGES = frozenset(
         KeyObjectSelectionDocumentStorage,
     }
 )
-_MADE_BY_NO_MODEL = ModelIdentity(
+MADE_BY_NO_MODEL = ModelIdentity(
     name="",
     version="",
     manufacturer="",
@@ -62,6 +63,7 @@ class Withdrawn:
 
 def build_rejection(
     withdrawn: Sequence[Withdrawn],
+    reason: RejectionReason,
     why: str,
     receiver: str,
     source: Dataset,
@@ -73,8 +75,10 @@ def build_rejection(
     ----------
     withdrawn
         Results of one study, at least one.
+    reason
+        Decides the title.
     why
-        A sentence, without patient data.
+        The same in sentences, without patient data.
     receiver
         Name of the destination; each one has other results.
     source
@@ -86,12 +90,12 @@ def build_rejection(
         role=ROLE,
         series_description=SERIES_DESCRIPTION,
         key=(receiver, *sorted(one.sop_instance_uid for one in withdrawn)),
-        title=REJECTED_FOR_SAFETY,
+        title=REJECTED[reason],
         text=why,
         instances=withdrawn,
         references=[_reference(one) for one in withdrawn],
     )
-    return new_selection(selection, source, _MADE_BY_NO_MODEL, context)
+    return new_selection(selection, source, MADE_BY_NO_MODEL, context)
 
 
 def _reference(one: Withdrawn) -> ContentItem:

@@ -43,9 +43,7 @@ def new_document(
         The content tree.
     """
     document = new_object(header, evidence.reference, model, context)
-    document.CompletionFlag = "COMPLETE"
-    document.VerificationFlag = "UNVERIFIED"
-    document.PreliminaryFlag = "PRELIMINARY"
+    set_status(document)
     document.PerformedProcedureCodeSequence = [AI_PROCEDURE]
     document.ReferencedPerformedProcedureStepSequence = []
     document.CurrentRequestedProcedureEvidenceSequence = evidence_items(evidence.headers)
@@ -57,6 +55,13 @@ def new_document(
     for element in root:
         document[element.tag] = element
     return document
+
+
+def set_status(document: Dataset) -> None:
+    """State that a report is complete, and that nobody has verified it."""
+    document.CompletionFlag = "COMPLETE"
+    document.VerificationFlag = "UNVERIFIED"
+    document.PreliminaryFlag = "PRELIMINARY"
 
 
 def introduction(installation_uid: str) -> list[ContentItem]:

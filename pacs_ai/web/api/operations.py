@@ -20,11 +20,13 @@ from pacs_ai.flow.operate import (
     studies,
     tokens,
     trail,
+    withdrawals,
 )
 from pacs_ai.flow.operate.activation import Activation
 from pacs_ai.flow.operate.retrying import Retried
 from pacs_ai.flow.operate.studies import DeletedStudy, StudyRevision
 from pacs_ai.flow.operate.tokens import NewToken
+from pacs_ai.flow.operate.withdrawals import WithdrawalRecord
 from pacs_ai.store.ledger_listing import LedgerRecord
 from pacs_ai.store.records import (
     ChoiceRecord,
@@ -85,6 +87,16 @@ def _choices(node: FlowContext, asked: given.OneStudy) -> list[ChoiceRecord]:
 def _resolve(node: FlowContext, asked: given.Resolution) -> StudyRevision:
     """End a CONFLICT: say whose study it is."""
     return studies.resolve_study(node, asked.study, asked.keep)
+
+
+def _withdraw(node: FlowContext, asked: given.WithdrawalOf) -> WithdrawalRecord:
+    """Take the results of a study back: cancel what waits, tell the destinations that have them."""
+    return withdrawals.withdraw_results(node, asked.study, asked.reason, asked.model or "")
+
+
+def _withdrawals(node: FlowContext, asked: given.OneStudy) -> list[WithdrawalRecord]:
+    """List what was withdrawn of a study, and what became of it at each destination."""
+    return withdrawals.list_withdrawals(node, asked.study)
 
 
 def _delete(node: FlowContext, asked: given.OneStudy) -> DeletedStudy:
@@ -221,6 +233,10 @@ OPERATIONS: Sequence[Operation] = (
     Operation("POST", f"{_STUDY}/reroute", _ACT, _reroute, given.OneStudy, StudyRevision),
     Operation("GET", f"{_STUDY}/choices", _READ, _choices, given.OneStudy, list[ChoiceRecord]),
     Operation("POST", f"{_STUDY}/resolve", _ALL, _resolve, given.Resolution, StudyRevision),
+    Operation("POST", f"{_STUDY}/withdraw", _ACT, _withdraw, given.WithdrawalOf, WithdrawalRecord),
+    Operation(
+        "GET", f"{_STUDY}/withdrawals", _READ, _withdrawals, given.OneStudy, list[WithdrawalRecord]
+    ),
     Operation("GET", "/jobs", _READ, _jobs, given.Jobs, list[JobRecord]),
     Operation("POST", "/jobs/retry", _ACT, _retry_jobs, given.JobsAgain, Retried),
     Operation("GET", "/jobs/{job}", _READ, _job, given.OneJob, JobDetails),

@@ -10,6 +10,7 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate.find import selection
 from pacs_ai.store.selection import Filter
 from pacs_ai.web.api.operation import Parameters
+from pacs_ai.withdrawal_kinds import RejectionReason
 
 _LIMIT = 1000
 _IDS = 10_000
@@ -73,6 +74,13 @@ class Resolution(OneStudy):
     """Whose study it is."""
 
     keep: Text = Field(description="first, corrected, or the number of a choice")
+
+
+class WithdrawalOf(OneStudy):
+    """Results of a study to take back."""
+
+    reason: RejectionReason
+    model: Text | None = Field(None, description="Only the results of this model")
 
 
 class Search(Parameters):

@@ -14,7 +14,7 @@ from pacs_ai.flow.operate import deliveries, jobs, studies
 from pacs_ai.flow.operate.find import selection
 from pacs_ai.flow.operate.retrying import Retried
 from pacs_ai.web.errors import BadRequest
-from pacs_ai.web.page import feedback, models
+from pacs_ai.web.page import feedback, models, withdrawals
 from pacs_ai.web.page.forms import field, read_form
 from pacs_ai.web.routes import node_of, route
 
@@ -97,5 +97,6 @@ ROUTES = (
     _button("/studies/{study}/close", _close),
     _button("/studies/{study}/reroute", _reroute),
     _button("/studies/{study}/resolve", _resolve, Role.ADMIN),
+    _button("/studies/{study}/withdraw", withdrawals.withdraw),
     _button("/studies/{study}/feedback", feedback.give),
 )

@@ -25,6 +25,7 @@ from pacs_ai.web.page.feedback import said_table
 from pacs_ai.web.page.forms import read_form
 from pacs_ai.web.page.render import page
 from pacs_ai.web.page.table import Action, Table, Value, cell, row, state
+from pacs_ai.web.page.withdrawals import REASONS, withdrawal_tables
 from pacs_ai.web.routes import node_of
 
 _LAST = 10
@@ -82,7 +83,8 @@ def show_study(request: Request) -> Response:
         deleted=study.state == StudyState.DELETED,
         actions=_actions(study),
         judged=feedback.list_judged(node, study.id),
-        tables=[said_table(node, study.id), *_tables(study)],
+        reasons=REASONS if study.results else {},
+        tables=[said_table(node, study.id), *withdrawal_tables(node, study.id), *_tables(study)],
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.validate import check_dataset
@@ -12,6 +13,7 @@ from pacs_ai.domain import ResultKind
 from pacs_ai.results.build import BuiltResult, build_results
 from pacs_ai.results.common.evidence import Evidence
 from pacs_ai.results.sr.rejection_note import Withdrawn, build_rejection
+from pacs_ai.withdrawal_kinds import RejectionReason
 from tests.unit.results.conftest import Images
 from tests.unit.results.samples import CONTEXT, ct_slice, image, model, save, study
 
@@ -20,15 +22,18 @@ SR, SC, PDF = (
     "1.2.840.10008.5.1.4.1.1.7",
     "1.2.840.10008.5.1.4.1.1.104.1",
 )
+CODES = ("113001", "113037", "113038", "113039")
 OLD = [
     Withdrawn("1.2.3", f"2.25.{number}", sop_class, f"2.25.{number}0")
     for number, sop_class in enumerate((SR, SC, PDF), start=1)
 ]
 
 
-def note(images: Images, receiver: str = "pacs") -> Dataset:
+def note(
+    images: Images, receiver: str = "pacs", reason: RejectionReason = RejectionReason.PATIENT_SAFETY
+) -> Dataset:
     source = Evidence.of(study(images([0.9]))).reference
-    return build_rejection(OLD, "They do not hold.", receiver, source, CONTEXT)
+    return build_rejection(OLD, reason, "They do not hold.", receiver, source, CONTEXT)
 
 
 def test_it_is_a_rejection_of_all_that_is_withdrawn(images: Images) -> None:
@@ -49,6 +54,13 @@ def test_it_is_a_rejection_of_all_that_is_withdrawn(images: Images) -> None:
     }
     assert listed == {(one.series_instance_uid, one.sop_instance_uid) for one in OLD}
     assert made.PatientName == "Doe^Jane"
+
+
+@pytest.mark.parametrize(("reason", "code"), list(zip(RejectionReason, CODES, strict=True)))
+def test_each_reason_has_its_title(images: Images, reason: RejectionReason, code: str) -> None:
+    made = note(images, reason=reason)
+    assert check_dataset(made) == []
+    assert made.ConceptNameCodeSequence[0].CodeValue == code
 
 
 def test_each_receiver_gets_a_note_of_its_own(images: Images) -> None:
