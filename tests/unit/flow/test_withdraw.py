@@ -230,6 +230,6 @@ def test_a_corrected_patient_is_told_to_receivers_of_documents_too(
     resolve(one.context, StudyId(1), 2)
     one.tell()
     [path] = set((tmp_path / "watched").glob("*.hl7")) - before
-    segments = [line.split("|") for line in path.read_text("utf-8").split("\r") if line]
+    segments = [line.split("|") for line in path.read_bytes().decode().split("\r") if line]
     assert {line[11] for line in segments if line[0] == "OBX"} == {"O", "W"}
     assert [line[3] for line in segments if line[0] == "PID"] == [f"{old_name}^^^^PI"]
