@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pacs_ai.errors import DataError
 
@@ -12,7 +13,7 @@ Row = Mapping[str, str]
 
 
 def read_table(path: Path, columns: Sequence[str], remedy: str = "") -> Iterator[tuple[int, Row]]:
-    """Read the rows of a CSV file with their line numbers.
+    """Read the rows of a CSV file with their line numbers; rows without any text are left out.
 
     Parameters
     ----------
@@ -26,19 +27,21 @@ def read_table(path: Path, columns: Sequence[str], remedy: str = "") -> Iterator
     Raises
     ------
     DataError
-        If the file is missing, is not CSV, lacks a column, or has no rows.
+        If the file is missing, is not CSV, lacks a column, or has no rows; if a row has text beyond
+        the last column.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             header = file.readline()
             file.seek(0)
             delimiter = max(_DELIMITERS, key=header.count)
-            reader = csv.DictReader(file, delimiter=delimiter, restval="")
+            reader: csv.DictReader[Any] = csv.DictReader(file, delimiter=delimiter, restval="")
             _check_header(path, reader.fieldnames or (), columns, remedy)
             empty = True
             for row in reader:
-                empty = False
-                yield reader.line_num, {key: (value or "").strip() for key, value in row.items()}
+                if cells := _cells(row, f"{path}, line {reader.line_num}"):
+                    empty = False
+                    yield reader.line_num, cells
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist: it is to hold the labels") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -47,7 +50,7 @@ def read_table(path: Path, columns: Sequence[str], remedy: str = "") -> Iterator
             "as CSV first"
         ) from error
     if empty:
-        raise DataError(f"{path} has a header and no rows")
+        raise DataError(f"{path} has no rows below a header")
 
 
 def read_header(path: Path) -> tuple[str, ...]:
@@ -61,6 +64,15 @@ def read_header(path: Path) -> tuple[str, ...]:
     for _, row in read_table(path, ()):
         return tuple(row)
     return ()
+
+
+def _cells(row: dict[str | None, str | list[str]], where: str) -> Row:
+    """Return the cells by column; none for the empty row that a spreadsheet leaves at the end."""
+    beyond = row.pop(None, [])
+    if any(cell.strip() for cell in beyond):
+        raise DataError(f"{where}: there are more cells than columns; quote cells with commas")
+    cells = {str(key): str(value).strip() for key, value in row.items()}
+    return cells if any(cells.values()) else {}
 
 
 def _check_header(path: Path, header: Sequence[str], columns: Sequence[str], remedy: str) -> None:

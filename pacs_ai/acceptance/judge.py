@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pacs_ai.acceptance.truth import Key, Row
+from pacs_ai.acceptance.truth import SEXES, Key, Row
 from pacs_ai.analysis.predict import Source, predict_study
 from pacs_ai.dicom.age import age_group
 from pacs_ai.dicom.header import read_facts, read_header
@@ -19,7 +19,6 @@ from pacs_ai.model.predict import Classifier
 
 NO_FILES = "NO_FILES: no file of this study is among the cases"
 _DIGITS = 12
-_SEXES = {"M": "male", "F": "female"}
 _FACTS = ("AccessionNumber", "PatientID", "IssuerOfPatientID", "PatientSex")
 
 
@@ -62,7 +61,7 @@ def local_studies(studies: Iterable[StudyFiles]) -> list[LocalStudy]:
             if len(facts) == len(_FACTS):
                 break
         who = "\\".join(facts.get(name, "") for name in ("PatientID", "IssuerOfPatientID"))
-        sex = _SEXES.get(facts.get("PatientSex", "").upper(), "")
+        sex = SEXES.get(facts.get("PatientSex", "").upper(), "")
         patient = who if facts.get("PatientID") else ""
         found.append(LocalStudy(study, facts.get("AccessionNumber", ""), patient, sex))
     return found

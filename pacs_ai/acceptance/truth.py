@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from pacs_ai.csv_file import read_table
+from pacs_ai.dicom.age import age_group
 from pacs_ai.domain import ModelIdentity
 from pacs_ai.errors import DataError
 
@@ -24,6 +25,7 @@ _KEYS: Mapping[str, Key] = {
 _LABELS = ("label", "labels", "truth", "class", "classes", "finding", "findings")
 GROUPS = ("scanner", "sex", "age", "sender")
 """Subgroups. A column of this name takes the place of what the files say."""
+SEXES = {"M": "male", "F": "female"}
 
 _YES = frozenset({"1", "1.0", "yes", "true", "positive", "present"})
 _NO = frozenset({"0", "0.0", "no", "false", "negative", "absent"})
@@ -74,10 +76,19 @@ def read_truth(path: Path, model: ModelIdentity) -> list[Row]:
             raise DataError(f"{where}: the study is in the table already")
         seen.add((key, value))
         truth = _truth(named, model, where)
-        groups = {name: named[name] for name in GROUPS if named.get(name)}
+        groups = {name: _group(name, named[name]) for name in GROUPS if named.get(name)}
         patient = named.get("patient") or named.get("patientid") or ""
         rows.append(Row(line, key, value, truth, patient, groups))
     return rows
+
+
+def _group(name: str, value: str) -> str:
+    """Return the subgroup of a cell: an age in years and M or F as the files would give them."""
+    if name == "sex":
+        return SEXES.get(value.upper(), value)
+    if name == "age" and value.isdecimal():
+        return age_group(int(value))
+    return value
 
 
 def _plain(name: str) -> str:
@@ -123,8 +134,10 @@ def _of_label(text: str, model: ModelIdentity, where: str) -> tuple[bool, ...]:
             model,
             where,
         )
+    if not given:
+        raise DataError(f"{where}: the label is empty; remove the row, or say what is true")
     unknown = [part for part in given if part not in names]
-    if unknown or not given:
+    if unknown:
         known = ", ".join(entry.name for entry in model.classes)
         raise DataError(f"{where}: {text!r} is none of the classes {known}")
     return _whole([name in given for name in names], model, where)

@@ -38,6 +38,22 @@ def test_patient_and_groups_of_the_table(tmp_path: Path) -> None:
     assert (row.key, row.patient, row.groups) == ("accession", "p", {"sender": "WARD"})
 
 
+def test_ages_and_sexes_of_the_table_are_grouped_as_those_of_the_files(tmp_path: Path) -> None:
+    rows = [["1", "1", "f", "39"], ["2", "1", "M", "60"], ["3", "1", "female", "40-59"]]
+    table = write_truth(tmp_path / "truth.csv", ["study", "label", "sex", "age"], rows)
+    assert [row.groups for row in read_truth(table, model())] == [
+        {"sex": "female", "age": "<40"},
+        {"sex": "male", "age": "60+"},
+        {"sex": "female", "age": "40-59"},
+    ]
+
+
+def test_empty_rows_of_a_spreadsheet_are_no_rows(tmp_path: Path) -> None:
+    rows = [["1", "1"], [], ["", "", ""], ["2", "0", " "]]
+    table = write_truth(tmp_path / "truth.csv", ["study", "label"], rows)
+    assert [row.value for row in read_truth(table, model())] == ["1", "2"]
+
+
 def test_several_findings_in_one_label(tmp_path: Path) -> None:
     both = tuple(replace(entry, positive=True) for entry in model().classes)
     several = replace(model("sigmoid"), classes=both)
@@ -52,7 +68,9 @@ def test_several_findings_in_one_label(tmp_path: Path) -> None:
         (["label"], [["1"]], "says which study"),
         (["study", "label"], [["", "1"]], "line 2: no study"),
         (["study", "label"], [["1", "oedema"]], "'oedema' is none of the classes"),
-        (["study", "label"], [["1", ""]], "line 2: '' is none"),
+        (["study", "label"], [["1", ""]], "line 2: the label is empty"),
+        (["study", "label"], [["1", "1"], ["2", "1", "x"]], "line 3: there are more cells"),
+        (["study", "label"], [["", ""], []], "no rows below a header"),
         (["study", "label"], [["1", "1"], ["1", "0"]], "line 3: the study is in the table"),
         (["study", "sex"], [["1", "male"]], "neither a column label nor one for 'lesion'"),
         (["study", "lesion"], [["1", "-1"]], "column 'lesion': '-1' is neither 1 nor 0"),
