@@ -109,7 +109,8 @@ def read_limits(path: Path, classes: Sequence[str]) -> Limits:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{path}: {key}: {first['msg']}") from error
+        said = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
+        raise ConfigError(f"{path}: {key}: {said}") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} cannot be read as TOML") from error
     unknown = [name for name in limits.classes if name not in classes]
@@ -141,9 +142,13 @@ def check(limits: Limits, figures: Mapping[str, Any]) -> list[Check]:
     checks += _bounded(limits, "all studies", limits.overall, tables["overall"] if tables else {})
     for name, bounds in limits.classes.items():
         checks += _bounded(limits, name, bounds, tables["classes"][name] if tables else {})
-    for kind, groups in figures["subgroups"].items():
-        for name, table in groups.items():
-            checks += _bounded(limits, f"{kind} {name}", limits.subgroups, table["overall"])
+    groups = {
+        f"{kind} {name}": table["overall"]
+        for kind, found in figures["subgroups"].items()
+        for name, table in found.items()
+    }
+    for name, overall in (groups or {"subgroups, of which none is large enough": {}}).items():
+        checks += _bounded(limits, name, limits.subgroups, overall)
     return checks + _against_card(limits, figures["card"])
 
 

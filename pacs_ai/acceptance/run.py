@@ -46,7 +46,7 @@ class Outcome:
 
     @property
     def passed(self) -> bool | None:
-        """Whether all limits are kept; None without limits."""
+        """Whether all limits are kept; None if there are none."""
         return None if self.values["passed"] is None else bool(self.values["passed"])
 
 
@@ -105,7 +105,7 @@ def _outcome(
         "pacs_ai": __version__,
         "model": _described(model),
         "settings": used.model_dump(include=_SETTINGS),
-        "passed": all(one["kept"] for one in checks) if limits else None,
+        "passed": all(one["kept"] for one in checks) if checks else None,
         "checks": checks,
         **found,
         "inputs": inputs,

@@ -12,7 +12,7 @@ from pacs_ai.engine.base import Engine
 from pacs_ai.flow.destination_limits import DestinationLimits
 from pacs_ai.flow.recent import Recent
 from pacs_ai.logs import keyed_hash
-from pacs_ai.net.scu.client import KeptAssociations
+from pacs_ai.net.scu.kept_associations import KeptAssociations
 from pacs_ai.results.common.context import installation_uid
 from pacs_ai.store.identities import Stated
 from pacs_ai.store.session import BUSY_SECONDS, Database, Transaction

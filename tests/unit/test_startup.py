@@ -72,6 +72,13 @@ def test_help_takes_no_time() -> None:
     assert min(seconds() for _ in range(5)) < HELP_SECONDS
 
 
+def test_switching_a_model_loads_nothing_of_dicom() -> None:
+    """Reading the libraries of DICOM takes half a second, and the switch two at most."""
+    loaded = set(run("import sys, pacs_ai.cli.models_activate; print(*sys.modules)").stdout.split())
+    assert "pacs_ai.flow.operate.activation" in loaded
+    assert loaded.isdisjoint({"pydicom", "pynetdicom", "highdicom", "alembic"})
+
+
 def test_no_module_of_the_node_loads_tensorflow() -> None:
     loaded = set(run(EVERYTHING).stdout.split())
     assert {"pacs_ai.node.daemon", "pacs_ai.node.worker", "pacs_ai.model.runtime"} <= loaded

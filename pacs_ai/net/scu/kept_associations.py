@@ -5,14 +5,18 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pacs_ai.clock import pause
 from pacs_ai.errors import AssociationRejected, PeerError
-from pacs_ai.net.scu.associate import PeerAddress, request_association
-from pacs_ai.net.scu.association import RequestedAssociation
-from pacs_ai.net.scu.c_store import Work
-from pacs_ai.net.scu.negotiation import Proposal
+
+# Every command that opens a node makes a `KeptAssociations`. Few of them use it, and only the first
+# use loads pydicom and pynetdicom, which take half a second.
+if TYPE_CHECKING:
+    from pacs_ai.net.scu.associate import PeerAddress
+    from pacs_ai.net.scu.association import RequestedAssociation
+    from pacs_ai.net.scu.c_store import Work
+    from pacs_ai.net.scu.negotiation import Proposal
 
 _RELEASE_SECONDS = 1.0
 """For the answer to a release."""
@@ -33,12 +37,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Kept:
-    association: RequestedAssociation
+    association: "RequestedAssociation"
     calling_aet: str
-    proposed: frozenset[Proposal]
+    proposed: "frozenset[Proposal]"
     opened: float = field(default_factory=time.monotonic)
 
-    def fits(self, calling_aet: str, proposals: Sequence[Proposal]) -> bool:
+    def fits(self, calling_aet: str, proposals: "Sequence[Proposal]") -> bool:
         """Tell whether it is alive, and what would be proposed was proposed on it."""
         same = calling_aet == self.calling_aet and self.proposed.issuperset(proposals)
         return same and self.association.is_silent
@@ -60,11 +64,11 @@ class KeptAssociations:
 
     def use(
         self,
-        peer: PeerAddress,
+        peer: "PeerAddress",
         calling_aet: str,
-        proposals: Sequence[Proposal],
+        proposals: "Sequence[Proposal]",
         timeout: float,
-        work: Work,
+        work: "Work",
         *,
         idle_seconds: float,
     ) -> None:
@@ -94,6 +98,8 @@ class KeptAssociations:
             else:
                 self._keep(peer, kept, idle_seconds)
                 return
+        from pacs_ai.net.scu.associate import request_association  # noqa: PLC0415 - see above
+
         association = self.without_idle(
             peer, lambda: request_association(peer, calling_aet, proposals, timeout)
         )
@@ -101,7 +107,7 @@ class KeptAssociations:
             work(association)
         self._keep(peer, _Kept(association, calling_aet, frozenset(proposals)), idle_seconds)
 
-    def without_idle(self, peer: PeerAddress, call: Callable[[], T]) -> T:
+    def without_idle(self, peer: "PeerAddress", call: Callable[[], T]) -> T:
         """Call what opens an association; if the peer rejects it, release the idle one, and retry.
 
         Some peers accept one association at a time. A peer that we have not used just now is asked
@@ -126,7 +132,7 @@ class KeptAssociations:
             self._release_idle(peer, max(0.0, deadline - time.monotonic()))
 
     def _take(
-        self, peer: PeerAddress, calling_aet: str, proposals: Sequence[Proposal]
+        self, peer: "PeerAddress", calling_aet: str, proposals: "Sequence[Proposal]"
     ) -> _Kept | None:
         """Take the idle association; one that does not fit is released."""
         kept = self._pop(peer)
@@ -135,7 +141,7 @@ class KeptAssociations:
         self._release(peer, kept, _RELEASE_SECONDS)
         return None
 
-    def _keep(self, peer: PeerAddress, kept: _Kept, idle_seconds: float) -> None:
+    def _keep(self, peer: "PeerAddress", kept: _Kept, idle_seconds: float) -> None:
         young = time.monotonic() - kept.opened < _LONGEST_SECONDS
         with self._changed:
             if idle_seconds and young and not self._closed and peer not in self._idle:
@@ -146,7 +152,7 @@ class KeptAssociations:
                 return
         self._release(peer, kept, _RELEASE_SECONDS)
 
-    def _pop(self, peer: PeerAddress, only: _Kept | None = None) -> _Kept | None:
+    def _pop(self, peer: "PeerAddress", only: _Kept | None = None) -> _Kept | None:
         """Take the idle association of a peer, or only this one; for the one who takes it alone."""
         with self._changed:
             kept, timer = self._idle.get(peer, (None, None))
@@ -157,13 +163,13 @@ class KeptAssociations:
             return kept
 
     def _release_idle(
-        self, peer: PeerAddress, seconds: float = _RELEASE_SECONDS, only: _Kept | None = None
+        self, peer: "PeerAddress", seconds: float = _RELEASE_SECONDS, only: _Kept | None = None
     ) -> None:
         kept = self._pop(peer, only)
         if kept is not None:
             self._release(peer, kept, seconds)
 
-    def _release(self, peer: PeerAddress, kept: _Kept, seconds: float) -> None:
+    def _release(self, peer: "PeerAddress", kept: _Kept, seconds: float) -> None:
         with self._changed:
             self._releasing[peer] += 1
         try:
@@ -174,7 +180,7 @@ class KeptAssociations:
                 self._released[peer] = time.monotonic()
                 self._changed.notify_all()
 
-    def _make_room(self, peer: PeerAddress) -> bool:
+    def _make_room(self, peer: "PeerAddress") -> bool:
         """Release the idle association of a peer; False if there was none just now."""
         self._release_idle(peer)
         with self._changed:

@@ -29,6 +29,8 @@ def kept(**limits: object) -> list[bool]:
         ({"max_not_analysable": 0.0}, [True]),
         ({"classes": {"lesion": {"auc": 0.5, "npv": 0.999}}}, [True, False]),
         ({"subgroups": {"sensitivity": 0.01}}, [True, True]),
+        ({"subgroups": {"sensitivity": 0.01}, "smallest_group": 1000}, [False]),  # none to look at
+        ({"bins": 5}, []),
         ({"card": {"auc": 0.01}}, [False]),
         ({"card": {"auc": 0.5}}, [True]),
         ({"card": {"npv": 0.5}}, [False]),  # the card does not state it
@@ -57,7 +59,7 @@ def test_a_figure_that_is_not_defined_keeps_no_limit() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("auc = 0.9", "auc: Extra inputs"),
+        ("auc = 0.9", "auc: unknown key"),
         ("[overall]\nauc = 90", "overall.auc: Input should be less"),
         ("[classes.oedema]\nauc = 0.9", "no class 'oedema'"),
         ('[operating_point]\nrule = "sensitivity"', "target belongs"),
