@@ -19,6 +19,8 @@ class WithdrawalWay(StrEnum):
     """By a rejection note (Key Object Selection), which an archive with IHE IOCM obeys."""
     SUPERSEDE = "supersede"
     """By a report that takes the place of the withdrawn one, for archives that know no notes."""
+    DELETE = "delete"
+    """By deleting them there; the note is made and kept, and not sent."""
 
 
 class Notice(StrEnum):

@@ -18,6 +18,7 @@ from pacs_ai.config.schema import (
     versions_of,
 )
 from pacs_ai.config.web_peers import DicomwebPeer, WebPeer
+from pacs_ai.config.web_service import WebService
 
 __all__ = [
     "SQLITE",
@@ -30,6 +31,7 @@ __all__ = [
     "Peer",
     "Rule",
     "WebPeer",
+    "WebService",
     "describe",
     "find_config",
     "load_config",

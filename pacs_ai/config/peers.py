@@ -6,6 +6,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from pacs_ai.config.sections import AETitle, Folder, Host, PeerPort, Seconds, Section, StudyTiming
+from pacs_ai.config.web_service import Deletion
 from pacs_ai.domain import ResultKind
 from pacs_ai.withdrawal_kinds import WithdrawalWay
 
@@ -15,11 +16,15 @@ class Peer(Section):
 
     takes_documents: ClassVar[bool] = False
     """Whether it takes files that are no DICOM objects."""
+    deletes_by_itself: ClassVar[bool] = False
+    """Whether it can be asked to delete where it gets results."""
 
     rejection_note: bool = True
     """Tell it by a Key Object rejection note which results that it got do not hold any more."""
     withdrawal: WithdrawalWay = WithdrawalWay.NOTE
-    """How it is told that results do not hold any more: ``note`` or ``supersede``."""
+    """How it is told that results do not hold any more: ``note``, ``supersede`` or ``delete``."""
+    delete: Deletion | None = None
+    """Where they are deleted, with ``withdrawal = "delete"``."""
     results: tuple[ResultKind, ...] | None = Field(None, min_length=1)
     """Narrows what a rule sends to it; not set: all that the rule makes and it can take."""
     concurrency: int = Field(3, ge=1, le=32)
@@ -32,6 +37,13 @@ class Peer(Section):
     """First pause between tries; it doubles."""
     retry_max_seconds: Seconds = 300
     """Longest pause between tries."""
+
+    @model_validator(mode="after")
+    def _deletion(self) -> Self:
+        deletes = self.withdrawal is WithdrawalWay.DELETE
+        if deletes and self.delete is None and not self.deletes_by_itself:
+            raise ValueError('withdrawal = "delete" needs delete = { kind = ..., url = ... }')
+        return self
 
     @property
     def told_of_withdrawals(self) -> bool:

@@ -1,60 +1,14 @@
 """``[peers.x]`` that are spoken to by HTTP."""
 
-import ipaddress
-from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
-
 from pacs_ai.config.peers import Peer
-from pacs_ai.config.sections import Seconds
+from pacs_ai.config.web_service import WebService
 
 
-def _url(url: str) -> str:
-    wrong = "must be an address that begins with http:// or https://"
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        raise ValueError(wrong) from None
-    if not usable or any(sign <= " " for sign in url):
-        raise ValueError(wrong)
-    if parts.username or parts.password:
-        raise ValueError("must not hold a password: set user and password_file")
-    if parts.query or parts.fragment:
-        raise ValueError("must end before ? and #")
-    return url.rstrip("/")
-
-
-Url = Annotated[str, AfterValidator(_url)]
-
-
-class WebPeer(Peer):
+class WebPeer(WebService, Peer):
     """What every peer has that is spoken to by HTTP."""
-
-    url: Url
-    """Its address."""
-    user: str | None = Field(None, min_length=1, pattern=r"^[^:]*$")
-    """Name for basic authentication."""
-    password_file: Path | None = None
-    """File whose first line is the password of ``user``; its owner alone may read it."""
-    token_file: Path | None = None
-    """File whose first line is a bearer token, instead of user and password."""
-    ca: Path | None = None
-    """PEM file with the authorities of its certificate, or the certificate; not set: those of
-    ``[tls]``, else the system's."""
-    certificate: Path | None = None
-    """PEM file that shows it who we are; not set: that of ``[tls]``."""
-    key: Path | None = None
-    """PEM file with the certificate's private key; not set: it stands in ``certificate``."""
-    timeout_seconds: Seconds = 30
-    """How long to wait for a peer that is silent."""
-
-    @property
-    def in_clear_text(self) -> bool:
-        """Whether it is spoken to without TLS."""
-        return urlsplit(self.url).scheme == "http"
 
     @property
     def where(self) -> str:
@@ -66,27 +20,13 @@ class WebPeer(Peer):
         """Its host."""
         return urlsplit(self.url).hostname or ""
 
-    @model_validator(mode="after")
-    def _credentials(self) -> Self:
-        if (self.user is None) != (self.password_file is None):
-            raise ValueError("user and password_file need each other")
-        if self.user is not None and self.token_file is not None:
-            raise ValueError("set either user or token_file")
-        secret = self.password_file or self.token_file
-        if secret is not None and self.in_clear_text and not _this_machine(self.url):
-            raise ValueError("a password or token needs https:// for another machine")
-        if self.key is not None and self.certificate is None:
-            raise ValueError("key needs certificate")
-        if self.in_clear_text and (self.ca or self.certificate):
-            raise ValueError("ca and certificate need https://")
-        return self
-
 
 class DicomwebPeer(WebPeer):
     """``kind = "dicomweb"``: an archive that stores by STOW-RS (PS3.18 Section 10.5)."""
 
     kind: Literal["dicomweb"]
     """What the destination is."""
+    deletes_by_itself: ClassVar[bool] = True
     commitment: bool = False
     """Ask it after delivery by QIDO-RS whether it has what it was sent."""
 
@@ -94,11 +34,3 @@ class DicomwebPeer(WebPeer):
     def asks_commitment(self) -> bool:
         """Whether it is asked if it has what it was sent."""
         return self.commitment
-
-
-def _this_machine(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

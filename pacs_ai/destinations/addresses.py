@@ -2,7 +2,7 @@
 
 import ipaddress
 
-from pacs_ai.config import Config, DimsePeer, WebPeer
+from pacs_ai.config import Config, DimsePeer, WebService
 from pacs_ai.net.http.address import WebAddress
 from pacs_ai.net.scu import client
 from pacs_ai.net.scu.client import ClientTls, Login, PeerAddress
@@ -23,8 +23,8 @@ def address(config: Config, peer: DimsePeer) -> PeerAddress:
     return PeerAddress(peer.ae_title, peer.host, peer.port, tls, login)
 
 
-def web_address(config: Config, name: str, peer: WebPeer) -> WebAddress:
-    """Return the address of a peer that is spoken to by HTTP.
+def web_address(config: Config, name: str, peer: WebService) -> WebAddress:
+    """Return the address of what is spoken to by HTTP.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def web_address(config: Config, name: str, peer: WebPeer) -> WebAddress:
     )
 
 
-def _tls(config: Config, peer: DimsePeer | WebPeer) -> ClientTls:
+def _tls(config: Config, peer: DimsePeer | WebService) -> ClientTls:
     own = config.tls
     ca = own.ca if peer.ca is None else peer.ca
     if peer.certificate is not None:

@@ -16,6 +16,7 @@ from pacs_ai.domain import JobId, TaskKind
 from pacs_ai.errors import ConfigError, PeerError, StorageError
 from pacs_ai.flow import retry, settle
 from pacs_ai.flow.context import FlowContext, pair_key, split_pair
+from pacs_ai.flow.delete_withdrawn import deleting
 from pacs_ai.flow.integrity import check_result
 from pacs_ai.flow.record_outcome import record_outcome
 from pacs_ai.flow.substitute import substitute
@@ -23,6 +24,7 @@ from pacs_ai.logs import get_logger
 from pacs_ai.store import deliveries, withholding
 from pacs_ai.store.deliveries import ClaimedDelivery
 from pacs_ai.store.session import Transaction
+from pacs_ai.withdrawal_kinds import WithdrawalWay
 
 DOWN = (
     "PEER_UNREACHABLE",
@@ -156,6 +158,8 @@ def _attempt(
     if outage is not None:
         return [DeliveryOutcome(DeliveryAnswer.NOT_NOW, outage)] * len(files)
     destination = destination_of(context.config, name, context.associations)
+    if peer.withdrawal is WithdrawalWay.DELETE:
+        destination = deleting(context, name, destination, list(files.values()))
     outcomes = destination.deliver(list(files), lambda file: _may_leave(context, files[file]))
     limits.count_sent(name, peer.per_minute, len(files))
     for outcome in outcomes:

@@ -10,12 +10,16 @@ from pacs_ai.domain import DeliveryState, JobId
 from pacs_ai.store.schema import Delivery, Job, Result, Study
 from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import move
+from pacs_ai.withdrawal_kinds import Notice
 
 MAX_ROUNDS = 3
 """How often a result that the archive could not commit is sent again."""
 
 UNANSWERED = "NO_REPORT"
 """Error code of a delivery whose archive is asked a second time."""
+
+_HOLDS = sa.and_(Result.withdrawal_id.is_(None), Result.kind != Notice.NOTE)
+"""What archives are asked about: not what they are to hide, nor the note that says so."""
 
 _BACK = (DeliveryState.COMMITTING, DeliveryState.STORED)
 
@@ -30,6 +34,7 @@ def stored(session: Session, job_id: JobId, destination: str) -> Sequence[tuple[
             Delivery.destination == destination,
             Delivery.state == DeliveryState.STORED,
             Delivery.asked_at.is_(None),
+            _HOLDS,
         )
     )
     return [(delivery, result) for delivery, result in session.execute(query).all()]
@@ -49,6 +54,7 @@ def uncommitted(session: Session, job_id: JobId) -> dict[str, list[tuple[Deliver
         .where(
             Delivery.job_id == job_id,
             Delivery.state.in_((DeliveryState.STORED, DeliveryState.COMMITTING)),
+            _HOLDS,
         )
         .order_by(Delivery.id)
     )
@@ -165,10 +171,12 @@ def to_ask(session: Session, destinations: Sequence[str]) -> list[tuple[JobId, s
     """Return the STORED deliveries without a request, as pairs of job and destination."""
     query = (
         sa.select(Delivery.job_id, Delivery.destination)
+        .join(Result, Result.id == Delivery.result_id)
         .where(
             Delivery.state == DeliveryState.STORED,
             Delivery.asked_at.is_(None),
             Delivery.destination.in_(destinations),
+            _HOLDS,
         )
         .distinct()
     )

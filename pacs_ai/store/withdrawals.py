@@ -74,6 +74,21 @@ def owed(
     return found
 
 
+def named_by(session: Session, notice_uid: str) -> list[tuple[str, str, str]]:
+    """Return study, series and instance UID of each DICOM object that a notice withdraws."""
+    notice = aliased(Result)
+    query = (
+        sa.select(Study.study_instance_uid, Result.series_instance_uid, Result.sop_instance_uid)
+        .join(Job, Job.id == Result.job_id)
+        .join(Study, Study.id == Job.study_id)
+        .join(Delivery, Delivery.result_id == Result.id)
+        .join(notice, notice.id == Delivery.withdrawn_by)
+        .where(notice.sop_instance_uid == notice_uid, Result.sop_class_uid != "")
+        .order_by(Result.id)
+    )
+    return [(study, series, instance) for study, series, instance in session.execute(query)]
+
+
 def enter(
     transaction: Transaction,
     study: Study,

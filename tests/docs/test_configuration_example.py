@@ -39,6 +39,7 @@ WITHOUT_DEFAULT = {
     "peers.archive.certificate",
     "peers.archive.key",
     "peers.archive.per_minute",
+    "peers.archive.delete",
     "peers.archive.user",
     "peers.archive.passcode_file",
     "peers.archive.quiet_seconds",
@@ -50,7 +51,7 @@ WITHOUT_DEFAULT = {
 }
 
 
-TABLES = ("rules.when", "web.trusted_proxy.roles")  # whose keys anybody chooses
+TABLES = ("rules.when", "web.trusted_proxy.roles", "peers.archive.delete")  # shown as one value
 
 
 @pytest.fixture(scope="module")

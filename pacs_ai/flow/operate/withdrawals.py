@@ -14,7 +14,7 @@ from pacs_ai.store.schema import Study
 from pacs_ai.store.session import Session
 from pacs_ai.store.withdrawal_rows import NOT_SENT, Outcome
 from pacs_ai.store.withdrawal_table import Withdrawal
-from pacs_ai.withdrawal_kinds import Notice, RejectionReason
+from pacs_ai.withdrawal_kinds import Notice, RejectionReason, WithdrawalWay
 
 _WAYS = {
     Notice.NOTE: "rejection note",
@@ -134,5 +134,8 @@ def _record(
 
 def _outcome(context: FlowContext, one: Outcome) -> WithdrawalOutcome:
     told = one.destination in context.config.told_of_withdrawals
-    nothing = TO_COME if told else _NOT_TOLD
-    return filled(WithdrawalOutcome, one, way=_WAYS.get(one.kind, nothing))
+    way = _WAYS.get(one.kind, TO_COME if told else _NOT_TOLD)
+    peer = context.config.peers.get(one.destination)
+    if one.kind == Notice.NOTE and peer is not None and peer.withdrawal is WithdrawalWay.DELETE:
+        way = "deleted there"
+    return filled(WithdrawalOutcome, one, way=way)
