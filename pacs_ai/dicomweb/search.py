@@ -1,8 +1,8 @@
 """Search for studies, series and instances (QIDO-RS, PS3.18 Section 10.6).
 
-The database knows UIDs and keyed hashes. Everything else is read from the headers of the files: of
-one file for a study, of one for a series. So a search by a name reads as many headers as it takes
-to fill a page; one by UIDs, by patient id or by accession number finds the rows first.
+The database knows UIDs, modalities and keyed hashes. Everything else is read from the headers of
+the files: of one file for a study, of one for a series. So a search by a name reads as many headers
+as it takes to fill a page; one by UIDs, by patient id or by accession number finds the rows first.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -59,6 +59,7 @@ class Search:
     def __init__(self, context: FlowContext) -> None:
         self._context = context
         self._header = lru_cache(maxsize=_HEADERS)(self._read)
+        self._modalities: dict[str, str] = {}  # of results, by SOP class
 
     def studies(self, query: Query, base: str) -> list[dict[str, Any]]:
         """Return the studies that match, the newest first.
@@ -118,15 +119,22 @@ class Search:
         if first is None:
             return None
         by_series = _by_series(held)
-        models = (self._header(some[0].path) for some in by_series)
-        modalities = sorted({_first(model, _MODALITY) for model in models if model} - {""})
+        modalities = {self._modality(some[0]) for some in by_series} - {""}
         return first | {
-            _MODALITIES: _element("CS", *modalities),
+            _MODALITIES: _element("CS", *sorted(modalities)),
             _SERIES_COUNT: _element("IS", len(by_series)),
             _INSTANCE_COUNT: _element("IS", len(held)),
             _AVAILABILITY: _element("CS", "ONLINE"),
             _RETRIEVE: _element("UR", study_url(base, held[0].study)),
         }
+
+    def _modality(self, held: Held) -> str:
+        """Return the modality of an object; headers of reports take too long to be read for it."""
+        if held.modality:
+            return held.modality
+        if not self._modalities.get(held.sop_class):
+            self._modalities[held.sop_class] = _first(self._header(held.path), _MODALITY)
+        return self._modalities[held.sop_class]
 
     def _series(self, query: Query, base: str, study: str) -> Iterator[dict[str, Any]]:
         for held in self._held(query, study):

@@ -147,7 +147,9 @@ class StoreRequest(PartSink):
 
     def begin(self, media_type: str) -> None:
         """Begin a part."""
-        self._part = _Part(status=None if media_type in ("", DICOM) else _NOT_DICOM)
+        self._part = _Part()
+        if media_type not in ("", DICOM):
+            self._refuse(self._part, _NOT_DICOM)
 
     def write(self, data: bytes) -> None:
         """Write some bytes of a part to the spool."""

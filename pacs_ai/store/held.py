@@ -11,7 +11,10 @@ from pacs_ai.store.schema import Instance, Job, Result, Study
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One object, its UIDs, its path in the spool, and the row id of its study."""
+    """One object, its UIDs, its path in the spool, the row id of its study, and its modality.
+
+    The modality of a result is "": its SOP class says it.
+    """
 
     study: str
     series: str
@@ -19,6 +22,7 @@ class Held:
     sop_class: str
     path: str
     study_id: int
+    modality: str
 
 
 _RECEIVED = (
@@ -29,6 +33,7 @@ _RECEIVED = (
         Instance.sop_class_uid,
         Instance.path,
         Study.id,
+        Instance.modality,
     )
     .join(Study, Study.id == Instance.study_id)
     .where(Instance.missing.is_(False))
@@ -42,6 +47,7 @@ _MADE = (
         Result.sop_class_uid,
         Result.path,
         Study.id,
+        sa.literal(""),
     )
     .join(Job, Job.id == Result.job_id)
     .join(Study, Study.id == Job.study_id)

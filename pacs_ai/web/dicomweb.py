@@ -24,7 +24,7 @@ from pacs_ai.domain import Role
 from pacs_ai.flow.audit import note
 from pacs_ai.store.held import Held
 from pacs_ai.web.problems import problem
-from pacs_ai.web.routes import node_of, route
+from pacs_ai.web.routes import base_of, node_of, route
 
 _STUDY = f"{ROOT}/studies/{{study}}"
 _SERIES = f"{_STUDY}/series/{{series}}"
@@ -44,8 +44,7 @@ def _search(level: str) -> Answer:
         if not hasattr(state, "search"):
             state.search = Search(state.node)
         query = Query.of(request.query_params.multi_items())
-        base = str(request.base_url).rstrip("/")
-        found = getattr(state.search, level)(query, base, **request.path_params)
+        found = getattr(state.search, level)(query, base_of(request), **request.path_params)
         names = ", ".join(sorted(query.wanted)) or "nothing"
         note.asked(node_of(request), f"DICOMweb search for {level} by {names}")
         warnings = query.warnings(len(found))
@@ -134,7 +133,7 @@ def _found(
 ) -> tuple[Retrieval, list[Held]]:
     """Find what a request is about; that somebody looks is in the ledger."""
     node = node_of(request)
-    retrieval = Retrieval(node, str(request.base_url))
+    retrieval = Retrieval(node, base_of(request))
     uids = [request.path_params.get(name, "") for name in ("study", "series", "instance")]
     found = retrieval.find(*uids)
     note.accessed(node, found[0].study_id, how, sent=sent)

@@ -15,7 +15,7 @@ from pacs_ai.errors import StateError
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.node.wiring import node_name
 from pacs_ai.store.spool import Spool
-from pacs_ai.web.access import Caller, acting, authorise
+from pacs_ai.web.access import Caller, acting, authorise, is_loopback, is_proxy
 from pacs_ai.web.errors import AccessError
 from pacs_ai.web.refusals import note_refusal
 
@@ -93,3 +93,18 @@ def node_of(request: Request) -> FlowContext:
     node: FlowContext = request.app.state.node
     caller: Caller | None = getattr(request.state, "caller", None)
     return node if caller is None else acting(node, caller, request)
+
+
+def base_of(request: Request) -> str:
+    """Return the URL by which a client reaches the server, without a "/" at its end.
+
+    A trusted proxy that ends TLS says so. A client that names this machine without the port, as
+    dicomweb-client does, gets the port.
+    """
+    url, proxy = request.base_url, node_of(request).config.web.trusted_proxy
+    server = request.scope.get("server")
+    if request.headers.get("x-forwarded-proto") == "https" and is_proxy(proxy, request):
+        url = url.replace(scheme="https")
+    elif url.port is None and server and is_loopback(url.hostname or ""):
+        url = url.replace(port=server[1])
+    return str(url).rstrip("/")

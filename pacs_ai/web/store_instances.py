@@ -18,7 +18,7 @@ from pacs_ai.flow.traffic import TrafficMeter
 from pacs_ai.net.scp.handlers import AssociationInfo
 from pacs_ai.uids import storable_uid
 from pacs_ai.web.problems import problem
-from pacs_ai.web.routes import caller_of, node_of, route, spooling_node_of
+from pacs_ai.web.routes import base_of, caller_of, node_of, route, spooling_node_of
 
 _PIECE = 1 << 20
 """Bytes that are handed over at once."""
@@ -46,7 +46,7 @@ async def _store(request: Request) -> Response:
                 await run_in_threadpool(work.feed, bytes(kept))
                 kept.clear()
         await run_in_threadpool(work.feed, bytes(kept))
-        links = InstanceLinks(node_of(request).database, str(request.base_url))
+        links = InstanceLinks(node_of(request).database, base_of(request))
         status, answer = await run_in_threadpool(work.finish, links.of)
     except RequestRefused as error:
         await run_in_threadpool(work.abandon)

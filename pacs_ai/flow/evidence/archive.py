@@ -5,7 +5,7 @@ import json
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from pacs_ai.files import PRIVATE, atomic_file, translated
 CONTENT, SUMS = "evidence.json", "SHA256SUMS"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """Time of all members: the same content gives the same bytes."""
+_PIECE = 1 << 20
 _DAMAGED = (
     *(EOFError, KeyError, OSError, RuntimeError, ValueError),
     *(struct.error, zipfile.BadZipFile, zlib.error),
@@ -67,9 +68,7 @@ def write_archive(
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
         for name, source in {CONTENT: text, **files}.items():
-            member = _read(source)
-            archive.writestr(_info(name), member)
-            sums.append(f"{hashlib.sha256(member).hexdigest()}  {name}\n")
+            sums.append(f"{_write(archive, name, source)}  {name}\n")
         archive.writestr(_info(SUMS), "".join(sums))
 
 
@@ -116,8 +115,20 @@ def _info(name: str) -> zipfile.ZipInfo:
     return info
 
 
-def _read(source: Path | bytes) -> bytes:
+def _write(archive: zipfile.ZipFile, name: str, source: Path | bytes) -> str:
+    """Write a member piece by piece, since an image may be large; return its digest."""
+    digest = hashlib.sha256()
+    with archive.open(_info(name), "w", force_zip64=True) as member:
+        for piece in _pieces(source):
+            member.write(piece)
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _pieces(source: Path | bytes) -> Iterator[bytes]:
     if isinstance(source, bytes):
-        return source
-    with translated(source, "cannot be read"):
-        return source.read_bytes()
+        yield source
+        return
+    with translated(source, "cannot be read"), source.open("rb") as file:
+        while piece := file.read(_PIECE):
+            yield piece

@@ -26,6 +26,7 @@ def encoded(frames: int) -> bytes:
     """A CT slice, and then again, until it is large."""
     dataset = pydicom.dcmread(str(get_testdata_file("CT_small.dcm")))
     dataset.NumberOfFrames, dataset.PixelData = frames, dataset.PixelData * frames
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = f"1.2.{frames}"
     buffer = BytesIO()
     dcmwrite(buffer, dataset)
     return b"".join(written([("application/dicom", [buffer.getvalue()])], "frontier"))
@@ -38,6 +39,9 @@ def request(context: FlowContext, limit: int = 1 << 30) -> StoreRequest:
 
 
 def test_of_a_large_instance_little_is_in_memory(context: FlowContext) -> None:
+    first = request(context)  # what is imported at the first one is not counted
+    first.feed(encoded(1))
+    first.finish(lambda _: "")
     body = encoded(600)  # 20 MB
     work = request(context)
     tracemalloc.start()
@@ -79,3 +83,12 @@ def test_a_body_that_is_cut_off_is_refused(context: FlowContext) -> None:
         work.finish(lambda _: "")
     work.abandon()
     assert read_traffic(context.spool).open == 0
+
+
+def test_every_part_is_counted_with_its_status(context: FlowContext) -> None:
+    work = request(context)
+    parts = [("image/png", [b"\x89PNG"]), ("application/dicom", [b"no DICOM"])]
+    work.feed(b"".join(written(parts, "frontier")))
+    status, _ = work.finish(lambda _: "")
+    assert status == 409
+    assert read_traffic(context.spool).answers == {0xC000: 2}

@@ -1,10 +1,11 @@
 """The archive of an evidence, byte by byte."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from pacs_ai.errors import Corrupted
+from pacs_ai.errors import Corrupted, StorageError
 from pacs_ai.flow.evidence.archive import read_archive, write_archive
 
 CONTENT = {"study": "1.2.3", "decision": "positive"}
@@ -27,3 +28,24 @@ def test_a_changed_byte_is_found_or_changes_nothing(mask: int, tmp_path: Path) -
         except Corrupted:
             found += 1
     assert found > len(whole) / 2
+
+
+def test_a_large_member_is_written_piece_by_piece(tmp_path: Path) -> None:
+    size = 24 << 20
+    source = tmp_path / "large.dcm"
+    with source.open("wb") as file:
+        file.truncate(size)
+    tracemalloc.start()
+    try:
+        write_archive(tmp_path / "e.zip", CONTENT, {"images/1.dcm": source})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < size / 4
+    assert len(read_archive(tmp_path / "e.zip").read("images/1.dcm")) == size
+
+
+def test_a_missing_file_leaves_no_archive(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"gone\.dcm cannot be read"):
+        write_archive(tmp_path / "e.zip", CONTENT, {"images/1.dcm": tmp_path / "gone.dcm"})
+    assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,9 @@
 """Forms in which DICOMweb answers: JSON or XML, views of pictures, transfer syntaxes."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -9,10 +12,16 @@ import pytest
 from PIL import Image
 from pydicom.uid import ImplicitVRLittleEndian
 
+from pacs_ai.config.web import TrustedProxy
+from pacs_ai.dicom.json_model import json_model
 from pacs_ai.dicom.native_xml import native_xml
+from pacs_ai.dicomweb import search
 from pacs_ai.dicomweb.accept import accepted, require
 from pacs_ai.dicomweb.errors import RequestRefused
 from pacs_ai.dicomweb.multipart import written
+from pacs_ai.domain import Role
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.web.app import make_app
 from tests.http_client import HttpClient
 from tests.unit.web.test_dicomweb import ROOT, SENT, client, dataset, parts  # noqa: F401 - a fixture
 
@@ -213,3 +222,50 @@ def test_a_search_says_what_it_has_not_done(client: HttpClient) -> None:  # noqa
     everything = client.get(f"{ROOT}/1.2.1/instances?includefield=all&limit=1&offset=3").json()
     assert "00280010" in everything[0]
     assert len(everything[0]) > 60
+
+
+def test_a_search_reads_one_header_of_each_study(
+    client: HttpClient,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[Path] = []
+
+    def counted(path: Path, url_of: Callable[[str], str]) -> dict[str, object]:
+        read.append(path)
+        return json_model(path, url_of)
+
+    monkeypatch.setattr(search, "json_model", counted)
+    found = client.get(f"{ROOT}?PatientName=*oe*").json()
+    assert [model["00080061"]["Value"] for model in found] == [["MR"], ["CT"]]
+    assert len(read) == 2
+
+
+@pytest.mark.parametrize(
+    ("headers", "begin"),
+    [
+        ({"host": "127.0.0.1"}, "http://127.0.0.1:8080/"),
+        ({"host": "localhost:9000"}, "http://localhost:9000/"),
+        ({"host": "192.0.2.1"}, "http://192.0.2.1/"),
+        ({"x-forwarded-proto": "https"}, "http://127.0.0.1:8080/"),
+    ],
+)
+def test_links_lead_back_to_the_server(
+    client: HttpClient,  # noqa: F811
+    headers: dict[str, str],
+    begin: str,
+) -> None:
+    [first, *_] = client.request("GET", ROOT, headers=headers).json()
+    assert first["00081190"]["Value"][0].startswith(f"{begin}dicom-web/")
+
+
+def test_links_begin_as_a_trusted_proxy_says(context: FlowContext) -> None:
+    proxy = TrustedProxy(addresses=("127.0.0.1",), role=Role.OPERATOR)
+    web = context.config.web.model_copy(update={"trusted_proxy": proxy})
+    app = make_app(replace(context, config=context.config.model_copy(update={"web": web})))
+    behind = HttpClient(app, headers={"x-forwarded-user": "anna", "x-forwarded-proto": "https"})
+    buffer = BytesIO()
+    SENT[0].save_as(buffer)
+    kind = {"content-type": "application/dicom"}
+    answer = behind.request("POST", ROOT, headers=kind, content=buffer.getvalue())
+    [stored] = answer.json()["00081199"]["Value"]
+    assert stored["00081190"]["Value"][0].startswith("https://127.0.0.1:8080/dicom-web/")
