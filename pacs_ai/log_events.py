@@ -101,6 +101,7 @@ SENTENCES: Mapping[str, str] = {
     "study.conflict_removed": "study in conflict removed",
     "study.conflict_resolved": "conflict resolved",
     "study.deleted": "study deleted",
+    "route.no_peer": "sender is no peer: it gets no results",
     "study.not_routed": "study not routed",
     "study.patients_noted": "patients of a study in conflict noted",
     "study.purged": "study purged",

@@ -13,9 +13,10 @@ import sqlalchemy as sa
 
 from pacs_ai.clock import heartbeat
 from pacs_ai.domain import TaskKind
-from pacs_ai.engine.base import HeldTask, Perform
+from pacs_ai.engine.base import MOST_OVERTAKEN, HeldTask, Perform
 from pacs_ai.engine.wakeups import Wakeups
 from pacs_ai.errors import StorageError
+from pacs_ai.priorities import Priority
 from pacs_ai.store.session import Session
 
 _ASKED = "tasks asked for"
@@ -29,6 +30,7 @@ class _Task:
     owner: str = ""
     beats: int = 0
     again: bool = False
+    priority: Priority = Priority.ROUTINE
 
     def beat(self) -> None:
         self.beats += 1
@@ -41,21 +43,26 @@ class Tasks:
         self.lock = threading.RLock()
         self.all: list[_Task] = []
         self.claims = itertools.count(1)
+        self.in_a_row: dict[str, int] = {}
 
-    def add(self, kind: TaskKind, key: str) -> None:
+    def add(self, kind: TaskKind, key: str, priority: Priority = Priority.ROUTINE) -> None:
         with self.lock:
             for task in self.all:
                 if (task.kind, task.key) == (kind, key):
                     task.again = True
+                    task.priority = min(task.priority, priority)
                     return
-            self.all.append(_Task(kind, key))
+            self.all.append(_Task(kind, key, priority=priority))
 
     def claim(self, kinds: Sequence[TaskKind], owner: str) -> _Task | None:
         with self.lock:
             free = [task for task in self.all if task.kind in kinds and not task.claim]
             if not free:
                 return None
-            task = free[0]
+            oldest = self.in_a_row.get(owner, 0) >= MOST_OVERTAKEN
+            task = free[0] if oldest else min(free, key=lambda one: one.priority)
+            overtook = task is not free[0]
+            self.in_a_row[owner] = self.in_a_row.get(owner, 0) + 1 if overtook else 0
             task.claim, task.owner, task.again = f"{next(self.claims)}", owner, False
             return task
 
@@ -65,7 +72,7 @@ class Tasks:
             for task in [task for task in self.all if task.claim == claim]:
                 self.all.remove(task)
                 if task.again if again is None else again:
-                    self.all.append(_Task(task.kind, task.key))
+                    self.all.append(_Task(task.kind, task.key, priority=task.priority))
 
     def free(self, claim: str) -> None:
         with self.lock:
@@ -93,11 +100,13 @@ class MemoryEngine:
         self._lease_seconds = lease_seconds
         self.wakeups = Wakeups()
 
-    def enqueue(self, session: Session, kind: TaskKind, key: str) -> None:
+    def enqueue(
+        self, session: Session, kind: TaskKind, key: str, priority: Priority = Priority.ROUTINE
+    ) -> None:
         session.info.setdefault(_ASKED, set()).add((kind, key))
 
         def add() -> None:
-            self._tasks.add(kind, key)
+            self._tasks.add(kind, key, priority)
             self.wakeups.wake((kind,))
 
         _at_commit(session, add)

@@ -43,7 +43,7 @@ def _unexplained(name: str, entry: ModelEntry, config: Config) -> Iterator[Findi
     reason = load_bundle(entry.bundle, entry.sha256, keys).identity.unexplained
     for number, rule in enumerate(config.rules, start=1):
         refused = [kind for kind in rule.results if kind in NEED_HEAT_MAPS]
-        if reason and rule.model == name and refused:
+        if reason and name in rule.models and refused:
             text = (
                 f"{rule_label(number, rule)}: {', '.join(refused)} cannot be made: the model has "
                 f"no heat maps: {reason}"

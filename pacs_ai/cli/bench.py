@@ -70,7 +70,7 @@ def site(
 
 def _entry(config: Config, model: str | None) -> ModelEntry:
     if model is None:
-        first = config.rules[0].model if config.rules else next(iter(config.models))
+        first = config.rules[0].models[0] if config.rules else next(iter(config.models))
         return config.models[first]
     return config.models.get(model, ModelEntry(bundle=model))
 

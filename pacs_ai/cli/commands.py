@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "jobs": ("jobs", "Jobs, one model on one study: list, show, retry, cancel."),
     "results": ("results", "Results that were made: withdraw, withdrawals."),
     "deliveries": ("deliveries", "Results on their way: list, retry, cancel."),
+    "rules": ("rules", "The rules: test."),
     "feedback": ("feedback", "What people say about results: add, list, concordance, export."),
     "audit": ("audit", "The ledger of what happened: list, verify."),
     "evidence": ("evidence", "What was made of a study, as one archive: write, verify."),
@@ -53,7 +54,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 GROUPS = frozenset(
     {
         *("studies", "jobs", "deliveries", "feedback", "audit", "evidence", "tokens", "users"),
-        *("results", "models", "weights", "tls", "config", "db", "bench"),
+        *("rules", "results", "models", "weights", "tls", "config", "db", "bench"),
     }
 )
 """Commands that have commands of their own."""

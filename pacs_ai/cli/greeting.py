@@ -7,19 +7,17 @@ from typing import NamedTuple
 from pacs_ai import __version__
 from pacs_ai.config import (
     Config,
-    Operand,
     Peer,
     Rule,
     describe,
     find_config,
     load_config,
 )
+from pacs_ai.config.conditions import in_words, may_name_a_patient
 from pacs_ai.model.bundle import ModelBundle
 from pacs_ai.node.app import App
 
 _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
-_PLAIN = frozenset({"Modality", "CallingAET", "CalledAET"})
-"""Keywords of a rule that may be printed: the values of others may name a patient."""
 
 
 class Ports(NamedTuple):
@@ -131,18 +129,12 @@ def _model(name: str, bundle: ModelBundle) -> str:
 
 
 def _rule(rule: Rule) -> str:
-    conditions = ", ".join(f"{key} = {_operand(key, value)}" for key, value in rule.when.items())
+    conditions = ", ".join(in_words(rule.when, may_name_a_patient))
     target = ", ".join(rule.send_to) or "the spool only"
     return (
-        f"{rule.name}: {conditions or 'every study'} -> {rule.model}"
+        f"{rule.name}: {conditions or 'every study'} -> {', '.join(rule.models)}"
         f" -> {', '.join(rule.results)} -> {target}"
     )
-
-
-def _operand(key: str, value: Operand) -> str:
-    if key not in _PLAIN:
-        return "..."
-    return value if isinstance(value, str) else "|".join(value)
 
 
 def _peer(name: str, peer: Peer) -> str:

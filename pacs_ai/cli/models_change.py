@@ -83,7 +83,7 @@ def remove_model(
         raise ConfigError(f"the configuration has no model {name!r}")
     if others := [one for one in versions_of(settings.models, name) if one != name]:
         raise ConfigError(f"model {name!r} has other versions, remove them first: {others}")
-    rules = [rule.name for rule in settings.rules if rule.model == name]
+    rules = [rule.name for rule in settings.rules if name in rule.models]
     waiting, active = _waiting(settings, name), _is_active_version(settings, name)
     if (rules or waiting or active) and not force:
         used = [f"the rule {rule!r} uses it" for rule in rules]

@@ -1,33 +1,26 @@
 """The configuration of the node: read once, checked as a whole, frozen.
 
-`sections` and `schema` declare the keys, `load` reads them, `errors` says what is wrong with a
-file, and `paths` says where relative paths start.
+`sections`, `rules` and `schema` declare the keys, `conditions` is the language that rules are
+written in, `load` reads the file, `errors` says what is wrong with it, and `paths` says where
+relative paths start.
 """
 
 from pacs_ai.config.load import describe, find_config, load_config
 from pacs_ai.config.paths import SQLITE
 from pacs_ai.config.peers import DimsePeer, FolderPeer, Peer
-from pacs_ai.config.schema import (
-    Config,
-    ModelEntry,
-    Operand,
-    Rule,
-    model_of,
-    rule_label,
-    sent_to,
-    versions_of,
-)
+from pacs_ai.config.rules import BACK_TO_SENDER, Rule, rule_label, sent_to
+from pacs_ai.config.schema import Config, ModelEntry, model_of, versions_of
 from pacs_ai.config.web_peers import DicomwebPeer, WebPeer
 from pacs_ai.config.web_service import WebService
 
 __all__ = [
+    "BACK_TO_SENDER",
     "SQLITE",
     "Config",
     "DicomwebPeer",
     "DimsePeer",
     "FolderPeer",
     "ModelEntry",
-    "Operand",
     "Peer",
     "Rule",
     "WebPeer",

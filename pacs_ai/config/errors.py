@@ -5,16 +5,21 @@ which may be a password.
 """
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from pacs_ai.config.conditions import FAULTY
 from pacs_ai.config.peer_kinds import PEER_KINDS
-from pacs_ai.config.schema import Config, rule_label
+from pacs_ai.config.rules import rule_label
+from pacs_ai.config.schema import Config
 
 _RULES = "rules"
+_TYPE = re.compile(r"str|(literal|tuple)\[.*")
+"""Names of types that pydantic puts into the place of an error, where a value may have two."""
 _PEERS = "peers"
 _WORDS = {
     "missing": "is missing",
@@ -56,12 +61,20 @@ def explain(error: ValidationError, environment: Mapping[str, Mapping[str, objec
     for problem in problems:
         if any(_inside(inner, problem["loc"]) for inner in places):
             continue  # the list is wrong because a value of it is
-        where, what = place(problem["loc"]), _what(problem)
         section, key = [*map(str, problem["loc"]), "", ""][:2]
-        if key in environment.get(section, {}):
-            where += f" (PACS_AI_{section}_{key})".upper()
-        said.append(f"{where}: {what}" if where else what)
+        variable = f" (PACS_AI_{section}_{key})".upper()
+        set_by = variable if key in environment.get(section, {}) else ""
+        for where, what in _faults(problem):
+            said.append(f"{where}{set_by}: {what}" if where else what)
     return "; ".join(dict.fromkeys(said))
+
+
+def _faults(problem: ErrorDetails) -> list[tuple[str, str]]:
+    """Return places and texts: a condition may have several faults."""
+    where = place(problem["loc"])
+    if problem["type"] != FAULTY:
+        return [(where, _what(problem))]
+    return [(f"{where}.{inner}", text) for inner, text in problem.get("ctx", {})["faults"]]
 
 
 def place(loc: Sequence[int | str]) -> str:
@@ -84,11 +97,10 @@ def _inside(inner: Sequence[int | str], outer: Sequence[int | str]) -> bool:
 
 
 def _keys(loc: Sequence[int | str]) -> Sequence[int | str]:
-    """Leave out what pydantic adds: the kind of a peer, the type of a condition's value."""
+    """Leave out what pydantic adds: the kind of a peer, the type of a value that may have two."""
     if loc[:1] == (_PEERS,):
         return [*loc[:2], *loc[3:]]
-    end = loc.index("when") + 2 if "when" in loc else len(loc)
-    return loc[:end]
+    return [step for step in loc if not _TYPE.fullmatch(str(step))]
 
 
 def _dotted(steps: Sequence[int | str]) -> str:
@@ -105,8 +117,6 @@ def _what(problem: ErrorDetails) -> str:
     kind, context = problem["type"], problem.get("ctx", {})
     if kind == "tuple_type" and problem["loc"] == (_RULES,):
         kind = "rules_type"
-    if "when" in problem["loc"] and kind in ("string_type", "tuple_type"):
-        return "must be a text or a list of texts, numbers in quotation marks"
     if kind == "extra_forbidden":
         return "unknown key" + _nearest(problem["loc"])
     if kind in _WORDS:

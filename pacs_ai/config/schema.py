@@ -7,14 +7,15 @@ the defaults below. An unknown key is an error, because a misspelt limit is no l
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from pacs_ai.config.paths import SQLITE, BundleName
 from pacs_ai.config.peer_kinds import PeerSection
-from pacs_ai.config.peers import DimsePeer, Peer
+from pacs_ai.config.peers import DimsePeer
 from pacs_ai.config.retention import OLDER_KEYS, Retention
+from pacs_ai.config.rules import BACK_TO_SENDER, Routing, Rule, rule_label, sent_to
 from pacs_ai.config.sections import (
     Audit,
     Engine,
@@ -28,16 +29,7 @@ from pacs_ai.config.sections import (
     Tls,
 )
 from pacs_ai.config.web import Web
-from pacs_ai.domain import DOCUMENTS, REFUSALS, ResultKind
-
-
-def _some(operand: str | tuple[str, ...]) -> str | tuple[str, ...]:
-    if operand == ():
-        raise ValueError("must have at least one value: an empty list matches nothing")
-    return operand
-
-
-Operand = Annotated[str | tuple[str, ...], AfterValidator(_some)]
+from pacs_ai.domain import DOCUMENTS, REFUSALS
 
 
 class Results(Section):
@@ -101,35 +93,6 @@ def versions_of(models: Mapping[str, ModelEntry], name: str) -> dict[str, ModelE
     return {section: one for section, one in models.items() if model_of(models, section) == name}
 
 
-class Rule(Section):
-    """``[[rules]]``: which model sees a study, and where its results go."""
-
-    name: str = Field(min_length=1, max_length=64)
-    """For people and logs."""
-    model: str
-    """Name of a ``[models.x]`` entry."""
-    send_to: tuple[str, ...] = ()
-    """Names of peers; empty keeps the results in the spool."""
-    results: tuple[ResultKind, ...] = Field((ResultKind.REPORT, ResultKind.CAPTURE), min_length=1)
-    """What is made."""
-    when_not_analysable: Literal["nothing", "report"] = "nothing"
-    """``report`` makes what of ``results`` can say why there is no score."""
-    when: dict[str, Operand] = Field({})
-    """DICOM keyword (or CallingAET, CalledAET) to a literal, a glob, or a list; all must match."""
-
-
-def rule_label(number: int, rule: Rule | None = None) -> str:
-    """Return what messages call a rule, by its place in the file, from 1, and by its name."""
-    return f"[[rules]] number {number}" + (f" ({rule.name!r})" if rule is not None else "")
-
-
-def sent_to(rule: Rule, peer: Peer) -> tuple[ResultKind, ...]:
-    """Return the kinds that a peer gets of a rule: the rule's, narrowed by the peer's."""
-    kinds = rule.results if peer.results is None else peer.results
-    refused = frozenset() if peer.takes_documents else DOCUMENTS
-    return tuple(kind for kind in rule.results if kind in kinds and kind not in refused)
-
-
 class Config(Section):
     """Everything, as the node uses it."""
 
@@ -147,6 +110,7 @@ class Config(Section):
     bundles: Bundles = Bundles()
     peers: dict[str, PeerSection] = Field({})
     models: dict[str, ModelEntry] = Field(dict(DEFAULT_MODELS))
+    routing: Routing = Routing()
     rules: tuple[Rule, ...] = (Rule(name="everything", model="demo"),)
 
     @model_validator(mode="after")
@@ -162,12 +126,13 @@ class Config(Section):
             seen[rule.name] = number
         for number, rule in enumerate(self.rules, start=1):
             label = rule_label(number, rule)
-            if rule.model not in self.models or model_of(self.models, rule.model) != rule.model:
-                names = {model_of(self.models, section) for section in self.models}
-                known = ", ".join(sorted(names)) or "none"
-                raise ValueError(f"{label}: no model {rule.model!r} (known: {known})")
+            for model in rule.models:
+                if model not in self.models or model_of(self.models, model) != model:
+                    names = {model_of(self.models, section) for section in self.models}
+                    known = ", ".join(sorted(names)) or "none"
+                    raise ValueError(f"{label}: no model {model!r} (known: {known})")
             for peer in rule.send_to:
-                if peer not in self.peers:
+                if peer != BACK_TO_SENDER and peer not in self.peers:
                     known = ", ".join(sorted(self.peers)) or "none"
                     raise ValueError(f"{label}: no peer {peer!r} (known: {known})")
         return self
@@ -215,6 +180,8 @@ class Config(Section):
     @model_validator(mode="after")
     def _results(self) -> Self:
         """Refuse a choice of results that cannot have an effect."""
+        if BACK_TO_SENDER in self.peers:
+            raise ValueError(f"peers.{BACK_TO_SENDER}: this name stands for the sender of a study")
         for name, peer in self.peers.items():
             files = sorted(DOCUMENTS.intersection(peer.results or ()))
             if files and not peer.takes_documents:
@@ -230,7 +197,7 @@ class Config(Section):
                     f" {', '.join(sorted(REFUSALS))} among its results"
                 )
             for name in rule.send_to:
-                if not sent_to(rule, self.peers[name]):
+                if name != BACK_TO_SENDER and not sent_to(rule, self.peers[name]):
                     raise ValueError(f"{label}: peer {name!r} takes none of its results")
         return self
 

@@ -1,12 +1,13 @@
 """What selection and routing need to know of an instance, read without its pixels."""
 
+import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.datadict import dictionary_VR, keyword_dict, tag_for_keyword
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.age import age_in_years
@@ -160,13 +161,15 @@ def read_facts(source: Path | BinaryIO, keywords: Iterable[str]) -> dict[str, st
     source
         A DICOM file, by its path or open at its start.
     keywords
-        Keywords of the data dictionary, ``BodyPartExamined`` for one.
+        Keywords of the data dictionary, ``BodyPartExamined`` for one, and paths of them into the
+        items of sequences: ``RequestAttributesSequence.ScheduledProcedureStepDescription``.
 
     Returns
     -------
     dict
-        A text for each element that is there, a list of texts where it has several values.
-        Absent and unknown elements, sequences and binary values are left out.
+        A text for each element that is there, a list of texts where it has several values, or is
+        in several items. Of a sequence the number of its items. Absent and unknown elements and
+        binary values are left out.
 
     Raises
     ------
@@ -178,20 +181,34 @@ def read_facts(source: Path | BinaryIO, keywords: Iterable[str]) -> dict[str, st
     wanted = tuple(keywords)
     facts: dict[str, str | list[str]] = {}
     with quiet():
-        dataset = _open(source, (*wanted, "PixelRepresentation")).dataset
-        for keyword in wanted:
-            values = _written(dataset, keyword)
+        outermost = (path.partition(".")[0] for path in wanted)
+        dataset = _open(source, (*outermost, "PixelRepresentation")).dataset
+        for path in wanted:
+            *sequences, keyword = path.split(".")
+            inner = _inside(dataset, sequences)
+            values = [value for one in inner for value in _written(one, keyword)]
             if values:
-                facts[keyword] = values[0] if len(values) == 1 else list(values)
-            elif keyword in dataset and value_of(dataset, keyword) is None:
-                facts[keyword] = ""
+                facts[path] = values[0] if len(values) == 1 else values
+            elif any(keyword in one and value_of(one, keyword) is None for one in inner):
+                facts[path] = ""
     return facts
+
+
+def _inside(dataset: Dataset, sequences: Sequence[str]) -> list[Dataset]:
+    """Return the items that a path of sequences leads to; the data set itself for none."""
+    found = [dataset]
+    for keyword in sequences:
+        found = [item for one in found for item in items(one, keyword)]
+    return found
 
 
 def _written(dataset: Dataset, keyword: str) -> tuple[str, ...]:
     if is_us_or_ss(keyword):
         signed = integer(dataset, "PixelRepresentation") == 1
         return tuple(str(value) for value in us_or_ss(dataset, keyword, signed=signed))
+    if keyword_vr(keyword) == "SQ":
+        number = len(items(dataset, keyword))
+        return (f"{number} item{'s' * (number > 1)}",) if number else ()
     return texts(dataset, keyword)
 
 
@@ -252,3 +269,8 @@ def keyword_vr(keyword: str) -> str:
     """
     tag = tag_for_keyword(keyword)
     return "" if tag is None else dictionary_VR(tag)
+
+
+def nearest_keyword(word: str) -> str:
+    """Return the keyword that is spelt most like a word, "" if none is."""
+    return next(iter(difflib.get_close_matches(word, keyword_dict, 1, 0.8)), "")

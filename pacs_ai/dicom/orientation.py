@@ -10,6 +10,24 @@ _LEAST = 3
 _ALIKE = 0.9  # cosine of 26 degrees: tilted slices of one stack are alike, other planes are not
 
 
+def plane_of(orientation: Sequence[float] | None) -> str:
+    """Return the plane of an image: axial, coronal, sagittal or oblique; "" if it is not known.
+
+    Parameters
+    ----------
+    orientation
+        Image Orientation (Patient), as for `odd_ones`. A plane within 26 degrees of an anatomical
+        one has its name: gantries are tilted.
+    """
+    if orientation is None or not _valid(orientation):
+        return ""
+    row, column = np.array(orientation, dtype=np.float64).reshape(2, 3)
+    normal = np.abs(np.cross(row, column))
+    normal /= np.linalg.norm(normal)
+    axis = int(normal.argmax())
+    return ("sagittal", "coronal", "axial")[axis] if normal[axis] >= _ALIKE else "oblique"
+
+
 def odd_ones(orientations: Sequence[Sequence[float] | None]) -> list[bool]:
     """Tell which orientations differ from nearly all others.
 

@@ -11,7 +11,11 @@ from typing import Protocol
 
 from pacs_ai.domain import TaskKind
 from pacs_ai.engine.wakeups import Wakeups
+from pacs_ai.priorities import Priority
 from pacs_ai.store.session import Session, Transaction
+
+MOST_OVERTAKEN = 4
+"""So many tasks in a row may overtake an older one: one of five begins in the order of arrival."""
 
 Perform = Callable[[TaskKind, str], None]
 
@@ -55,9 +59,16 @@ class Engine(Protocol):
 
     wakeups: Wakeups
 
-    def enqueue(self, transaction: Transaction, kind: TaskKind, key: str) -> None:
+    def enqueue(
+        self,
+        transaction: Transaction,
+        kind: TaskKind,
+        key: str,
+        priority: Priority = Priority.ROUTINE,
+    ) -> None:
         """Ask for a task.
 
+        One that is asked for again keeps the higher of both priorities.
         A task that waits is not added again. One that a worker performs now is performed once more
         afterwards, behind those that wait already. After the commit, and never before, the threads
         that wait for the kind are woken.
@@ -84,8 +95,10 @@ class Engine(Protocol):
         ...
 
     def run(self, perform: Perform, kinds: Sequence[TaskKind], stop: threading.Event) -> None:
-        """Perform tasks of some kinds, the oldest first, until `stop` is set.
+        """Perform tasks of some kinds until `stop` is set.
 
+        The most urgent comes first, of several the oldest. No task waits for ever: after
+        `MOST_OVERTAKEN` tasks in a row that overtook an older one, a thread performs the oldest.
         The task at hand is finished before. A task that raises stays held until it is taken back.
         A wake-up ends a wait at once, also one that comes while the engine looks for a task.
         Without any wake-up each task is found all the same, within a second.

@@ -8,10 +8,11 @@ from functools import partial
 
 from pacs_ai.clock import Clock, heartbeat
 from pacs_ai.domain import TaskKind
-from pacs_ai.engine.base import HeldTask, Perform
+from pacs_ai.engine.base import MOST_OVERTAKEN, HeldTask, Perform
 from pacs_ai.engine.wakeups import Wakeups
 from pacs_ai.errors import StorageError
 from pacs_ai.logs import get_logger
+from pacs_ai.priorities import Priority
 from pacs_ai.store import tasks
 from pacs_ai.store.session import Database, Session, Transaction
 
@@ -48,10 +49,17 @@ class LocalEngine:
         self._lease_seconds = lease_seconds
         self.wakeups = Wakeups()
         self._turns: dict[tuple[TaskKind, ...], threading.Lock] = {}
+        self._overtaken = threading.local()
 
-    def enqueue(self, transaction: Transaction, kind: TaskKind, key: str) -> None:
+    def enqueue(
+        self,
+        transaction: Transaction,
+        kind: TaskKind,
+        key: str,
+        priority: Priority = Priority.ROUTINE,
+    ) -> None:
         """Ask for a task inside the caller's transaction."""
-        tasks.enqueue(transaction, kind, key)
+        tasks.enqueue(transaction, kind, key, priority)
         transaction.after_commit(partial(self.wakeups.wake, (kind,)))
 
     def existing(self, session: Session, kind: TaskKind) -> set[str]:
@@ -114,7 +122,17 @@ class LocalEngine:
             if not tasks.waiting(session, kinds):
                 return None
         with self._write() as transaction:
-            return tasks.claim(transaction, kinds, self._lease_seconds)
+            return self._claim_in(transaction, kinds)
+
+    def _claim_in(
+        self, transaction: Transaction, kinds: Sequence[TaskKind]
+    ) -> tasks.ClaimedTask | None:
+        """Claim the most urgent task, or the oldest if its thread has passed it over often."""
+        in_a_row: int = getattr(self._overtaken, "in_a_row", 0)
+        oldest = in_a_row >= MOST_OVERTAKEN
+        task = tasks.claim(transaction, kinds, self._lease_seconds, oldest=oldest)
+        self._overtaken.in_a_row = in_a_row + 1 if task is not None and task.overtook else 0
+        return task
 
     def _perform(
         self,
@@ -135,7 +153,7 @@ class LocalEngine:
             tasks.finish(transaction, task)
             if stop is not None and stop.is_set():
                 return None
-            return tasks.claim(transaction, kinds, self._lease_seconds)
+            return self._claim_in(transaction, kinds)
 
     def _write(self) -> AbstractContextManager[Transaction]:
         """Begin a transaction about tasks alone: a power cut may undo it, as they are hints."""

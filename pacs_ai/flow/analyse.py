@@ -11,13 +11,16 @@ from functools import partial
 from pacs_ai.analysis.predict import PredictedStudy
 from pacs_ai.analysis.study import Analysis, analyse_study
 from pacs_ai.clock import heartbeat
-from pacs_ai.domain import JobId, StudyId, TaskKind
+from pacs_ai.domain import JobId, StudyId
 from pacs_ai.errors import DataError, LeaseLost, PacsAIError, RuntimeFailed, StorageError
 from pacs_ai.flow import retry
+from pacs_ai.flow.ask import ask_delivery
+from pacs_ai.flow.asked_rules import rules_of, series_of
 from pacs_ai.flow.classifiers import classifier_of
-from pacs_ai.flow.context import FlowContext, pair_key
+from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.integrity import check_instances, is_outage
 from pacs_ai.flow.loop_guard import OWN_RESULT
+from pacs_ai.flow.off_peak import closed
 from pacs_ai.flow.record_outcome import record_outcome
 from pacs_ai.flow.shadow import plan_shadows
 from pacs_ai.flow.sources import sources_of
@@ -58,7 +61,13 @@ def analyse(
     identities = {name: one.identity for name, one in classifiers.items() if name not in changed}
     seconds = context.config.engine.lease_seconds
     with context.write() as transaction:
-        lease = jobs.claim(transaction, job_id, seconds, runs=identities)
+        lease = jobs.claim(
+            transaction,
+            job_id,
+            seconds,
+            runs=identities,
+            closed=lambda job: closed(context.config, job, transaction.now),
+        )
     if lease is None:
         return
     with heartbeat(seconds / 3, lambda: _renew(context, lease)):
@@ -115,10 +124,11 @@ def _perform(
         named = identities.foreign(session, study)
     classifier = classifier_of(context, classifiers, job, changed)
     check_instances(context.spool, [row for row in rows if row.unusable_reason != OWN_RESULT])
-    rules = [rule for rule in context.config.rules if rule.name in job.rules]
+    rules = rules_of(context.config, job)
+    series = series_of(job)
     analysis = analyse_study(
         classifier,
-        sources_of(context, rows, named),
+        sources_of(context, rows, named, series),
         wanted_results(context, job, rules),
         SpoolWriter(context),
     )
@@ -217,8 +227,7 @@ def _finish(
 
     def write(transaction: Transaction) -> None:
         for destination in end(transaction, lease, made=made):
-            key = pair_key(lease.job_id, destination)
-            context.engine.enqueue(transaction, TaskKind.DELIVER, key)
+            ask_delivery(context, transaction, lease.job_id, destination)
         keep(transaction)
 
     fresh = [result.path for result in made if result.fresh]

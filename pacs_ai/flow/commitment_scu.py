@@ -14,6 +14,7 @@ from pacs_ai.config import DicomwebPeer, DimsePeer, Peer
 from pacs_ai.destinations.addresses import address
 from pacs_ai.domain import DeliveryState, JobId, TaskKind
 from pacs_ai.errors import ConfigError, PeerError
+from pacs_ai.flow.ask import ask_delivery
 from pacs_ai.flow.context import FlowContext, pair_key, split_pair
 from pacs_ai.logs import get_logger
 from pacs_ai.net.commitment_dataset import CommitmentReport
@@ -199,8 +200,7 @@ def report(context: FlowContext, received: CommitmentReport) -> int:
                 reason = failed[result.sop_instance_uid]
                 target = commitments.refused(transaction, delivery, reason)
                 if target is DeliveryState.PENDING:
-                    key = pair_key(delivery.job_id, delivery.destination)
-                    context.engine.enqueue(transaction, TaskKind.DELIVER, key)
+                    ask_delivery(context, transaction, delivery.job_id, delivery.destination)
     if not rows:
         _log.warning("commitment report for an unknown transaction")
         return PROCESSING_FAILURE

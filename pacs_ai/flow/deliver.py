@@ -15,6 +15,7 @@ from pacs_ai.destinations.kinds import destination_of
 from pacs_ai.domain import JobId, TaskKind
 from pacs_ai.errors import ConfigError, PeerError, StorageError
 from pacs_ai.flow import retry, settle
+from pacs_ai.flow.ask import ask_delivery, priority_of_job
 from pacs_ai.flow.context import FlowContext, pair_key, split_pair
 from pacs_ai.flow.delete_withdrawn import deleting
 from pacs_ai.flow.integrity import check_result
@@ -55,7 +56,8 @@ def deliver(context: FlowContext, key: str) -> None:
     """
     job, name = split_pair(key)
     peer, limits = context.config.peers.get(name), context.limits
-    if not limits.begin(name, key, 1 if peer is None else peer.concurrency):
+    places = 1 if peer is None else peer.concurrency
+    if not limits.begin(name, key, places, priority_of_job(context, job)):
         return
     try:
         limits.wait_turn(name, None if peer is None else peer.per_minute, context.stopping)
@@ -69,7 +71,7 @@ def _wake(context: FlowContext, key: str | None) -> None:
     """Ask for a delivery that has waited for a place; the sweep does it if this fails."""
     if key is not None:
         with contextlib.suppress(StorageError), context.write(durable=False) as transaction:
-            context.engine.enqueue(transaction, TaskKind.DELIVER, key)
+            ask_delivery(context, transaction, *split_pair(key))
 
 
 def _deliver(context: FlowContext, peer: Peer | None, name: str, job: str) -> None:
@@ -263,4 +265,4 @@ def release(
             transaction, destination, DOWN, longest=retry.longest(most), only_one=only_one
         )
         for job_id, name in woken:
-            context.engine.enqueue(transaction, TaskKind.DELIVER, pair_key(job_id, name))
+            ask_delivery(context, transaction, job_id, name)

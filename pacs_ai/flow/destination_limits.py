@@ -7,7 +7,9 @@ import threading
 import time
 from collections import Counter, OrderedDict, defaultdict
 
+from pacs_ai.engine.base import MOST_OVERTAKEN
 from pacs_ai.errors import PacsAIError
+from pacs_ai.priorities import Priority
 
 FAILURES = 3
 """So many deliveries in a row find a destination out of reach; then it is only probed."""
@@ -19,13 +21,14 @@ class DestinationLimits:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: Counter[str] = Counter()
-        self._turned_away: dict[str, OrderedDict[str, None]] = defaultdict(OrderedDict)
+        self._turned_away: dict[str, OrderedDict[str, int]] = defaultdict(OrderedDict)
+        self._overtaken: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
         self._down: dict[str, PacsAIError] = {}
         self._free_at: dict[str, float] = {}
         self._probed: set[str] = set()
 
-    def begin(self, name: str, key: str, most: int) -> bool:
+    def begin(self, name: str, key: str, most: int, priority: int = Priority.ROUTINE) -> bool:
         """Take one of the places of a destination; without a free one the delivery is noted.
 
         Parameters
@@ -34,21 +37,34 @@ class DestinationLimits:
             Key of the task; `end` gives it back when there is a place.
         most
             How many places the destination has.
+        priority
+            Of the delivery, if it has to wait.
         """
         with self._lock:
             if self._running[name] >= most:
-                self._turned_away[name][key] = None
+                self._turned_away[name].setdefault(key, priority)
                 return False
             self._turned_away[name].pop(key, None)
             self._running[name] += 1
             return True
 
     def end(self, name: str) -> str | None:
-        """Leave the place; return the key of the delivery that was turned away first."""
+        """Leave the place; return the key of the most urgent delivery that was turned away.
+
+        Of several it is the first. After `MOST_OVERTAKEN` in a row that overtook, it is the first
+        of all.
+        """
         with self._lock:
             self._running[name] -= 1
             others = self._turned_away[name]
-            return others.popitem(last=False)[0] if others else None
+            if not others:
+                return None
+            first = next(iter(others))
+            fair = self._overtaken[name] >= MOST_OVERTAKEN
+            key = first if fair else min(others, key=others.__getitem__)
+            self._overtaken[name] = self._overtaken[name] + 1 if key != first else 0
+            del others[key]
+            return key
 
     def turned_away(self) -> set[str]:
         """Return the keys of all deliveries that wait for a place."""

@@ -16,6 +16,7 @@ from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.store import admission, instances, repeats
 from pacs_ai.store.admission import InsertedInstance
 from pacs_ai.store.identities import Sender
+from pacs_ai.store.repeats import Way
 from pacs_ai.store.schema import Instance
 from pacs_ai.store.session import RECEIVE_BUSY_SECONDS
 from pacs_ai.store.transition import record
@@ -32,7 +33,7 @@ class _Known:
     """The instance as it was stored first, and by which ways it has come since."""
 
     row: Instance
-    ways: list[tuple[str, str]]
+    ways: list[Way]
     as_first: bool
     as_variant: bool
 
@@ -107,7 +108,7 @@ def _is_same(file: Path, digest: str, known: str) -> bool:
 def _come_again(context: FlowContext, known: _Known, sender: Sender) -> InsertedInstance | None:
     """Note by which other way an instance came, and receive its study on where a rule asks."""
     way = (sender.calling_aet, sender.called_aet)
-    if not sender.calling_aet or way in known.ways:
+    if not sender.calling_aet or way in {one[:2] for one in known.ways}:
         return None
     opens = _opens(context, known, sender)
     with context.write(sender.calling_aet, busy_seconds=RECEIVE_BUSY_SECONDS) as transaction:
@@ -116,7 +117,7 @@ def _come_again(context: FlowContext, known: _Known, sender: Sender) -> Inserted
 
 def _opens(context: FlowContext, known: _Known, sender: Sender) -> bool:
     """Tell whether an instance that came again is a reason to apply the rules again."""
-    way = (sender.calling_aet, sender.called_aet)
+    way = (sender.calling_aet, sender.called_aet, sender.address)
     return known.row.unusable_reason != OWN_RESULT and matches_newly(
         context.config.rules, way, known.ways
     )

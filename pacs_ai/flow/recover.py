@@ -11,9 +11,11 @@ from pacs_ai.engine.base import HeldTask
 from pacs_ai.errors import BundleChanged, NotDicom, StorageError
 from pacs_ai.flow import retry
 from pacs_ai.flow.arrivals import Arrivals
-from pacs_ai.flow.context import FlowContext, pair_key
+from pacs_ai.flow.ask import ask_analysis, ask_delivery
+from pacs_ai.flow.context import FlowContext, pair_key, split_pair
 from pacs_ai.flow.deliver import release
 from pacs_ai.flow.identify import identify
+from pacs_ai.flow.off_peak import wake_off_peak
 from pacs_ai.flow.receive import Origin, adopt
 from pacs_ai.flow.remove import left_over, remove_files
 from pacs_ai.flow.shadow import has_shadows
@@ -22,11 +24,11 @@ from pacs_ai.store import (
     commitments,
     deliveries,
     instances,
-    jobs,
     kept_predictions,
     leases,
     results,
     studies,
+    waiting_jobs,
     withdrawals,
     withholding,
 )
@@ -61,7 +63,7 @@ def restart(context: FlowContext, arrivals: Arrivals) -> None:
     _remove_stray_results(context)
     returned = _take_back_own(context)
     with context.write() as transaction:
-        jobs.wake_for(transaction, BundleChanged.code)
+        waiting_jobs.wake_for(transaction, BundleChanged.code)
     _ask_again(context)
     if removed or returned or found - known:
         _log.warning(
@@ -199,7 +201,8 @@ def sweep(context: FlowContext, watch: LeaseWatch) -> None:
     release(context)
     pause = retry.longest(retry.JOB_PAUSES[1])
     with context.write() as transaction:
-        jobs.wake_due(transaction, longest=pause)
+        waiting_jobs.wake_due(transaction, longest=pause)
+        wake_off_peak(context, transaction)
         withholding.cancel_void(transaction)
         _give_tasks(context, transaction)
 
@@ -230,7 +233,7 @@ def _give_tasks(context: FlowContext, transaction: Transaction) -> None:
     told = context.config.told_of_withdrawals
     wanted: dict[TaskKind, Sequence[str]] = {
         TaskKind.ROUTE: [pair_key(*pair) for pair in studies.complete(transaction)],
-        TaskKind.ANALYSE: jobs.queued(transaction),
+        TaskKind.ANALYSE: waiting_jobs.queued(transaction),
         TaskKind.DELIVER: [pair_key(*pair) for pair in deliveries.pending(transaction)],
         TaskKind.WITHDRAW: withdrawals.studies_that_owe(transaction, told),
     }
@@ -241,7 +244,16 @@ def _give_tasks(context: FlowContext, transaction: Transaction) -> None:
             existing = context.engine.existing(transaction, kind) | _held_back(context, kind)
             for key in keys:
                 if key not in existing:
-                    context.engine.enqueue(transaction, kind, key)
+                    _ask(context, transaction, kind, key)
+
+
+def _ask(context: FlowContext, transaction: Transaction, kind: TaskKind, key: str) -> None:
+    if kind is TaskKind.ANALYSE:
+        ask_analysis(context, transaction, key)
+    elif kind is TaskKind.DELIVER:
+        ask_delivery(context, transaction, *split_pair(key))
+    else:
+        context.engine.enqueue(transaction, kind, key)
 
 
 def _held_back(context: FlowContext, kind: TaskKind) -> set[str]:

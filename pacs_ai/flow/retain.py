@@ -19,7 +19,8 @@ def retain(context: FlowContext, today: datetime | None = None) -> int:
 
     Rows go before files: a crash in between leaves files, which the next start removes, and never
     rows without one. Studies
-    with anything failed or still to be done are kept whatever their age. While the spool is out of
+    with anything failed or still to be done are kept whatever their age, and with
+    ``routing.unmatched = "drop"`` those that no rule matches go at once. While the spool is out of
     reach nothing is purged: its files would be orphans when it is back.
 
     Parameters
@@ -36,7 +37,8 @@ def retain(context: FlowContext, today: datetime | None = None) -> int:
         return 0
     before = (today or context.now()) - timedelta(days=context.config.kept.images_days)
     with context.database.read() as session:
-        candidates = studies.purgeable(session, before)
+        drop = context.config.routing.unmatched == "drop"
+        candidates = studies.purgeable(session, before, drop_unmatched=drop)
     purged = 0
     for study in candidates:
         keep_evidence(context, study)

@@ -3,18 +3,22 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from pacs_ai.config import Rule
-from pacs_ai.dicom.header import read_facts, read_header
-from pacs_ai.dicom.modules import PATIENT_AND_STUDY
-from pacs_ai.domain import ModelIdentity, StudyId, TaskKind
+from pacs_ai.config import BACK_TO_SENDER, Rule
+from pacs_ai.dicom.header import read_header
+from pacs_ai.domain import ModelIdentity, StudyId
 from pacs_ai.errors import NotDicom, StorageError
+from pacs_ai.flow.ask import ask_analysis
+from pacs_ai.flow.asked_rules import asked_for, peers_of_sender, priority_of
 from pacs_ai.flow.context import FlowContext, split_pair
 from pacs_ai.flow.integrity import check_instances
 from pacs_ai.flow.loop_guard import NOT_ANALYSED, OWN_RESULT, stays_passive
-from pacs_ai.flow.rule_matching import SENDER_KEYS, Facts, matches_any_way
+from pacs_ai.flow.study_matching import Match, matching_rules
 from pacs_ai.logs import get_logger, study_ref
-from pacs_ai.store import active_models, identities, instances, jobs, repeats, studies
+from pacs_ai.priorities import Priority
+from pacs_ai.store import active_models, instances, jobs, repeats, studies
+from pacs_ai.store.active_models import Stamp
 from pacs_ai.store.schema import Instance, Study
+from pacs_ai.store.session import Transaction
 
 _log = get_logger()
 
@@ -43,32 +47,81 @@ def route(context: FlowContext, models: Mapping[str, ModelIdentity], key: str) -
         rows = instances.of_revision(session, StudyId(study.id), study.revision)
     try:
         usable = [instance for instance in rows if _usable(context, instance)]
-        matched = matching_rules(context, study, usable)
-        matched = matched or _to_be_told(context, study, rows, usable)
+        match = matching_rules(context, study, usable)
+        if not match.rules:
+            match = _to_be_told(context, study, rows, usable)
     except StorageError as error:
         _hold(context, study, error)
         raise
-    reason = _reason(rows, usable, matched)
-    by_model: dict[str, list[str]] = {}
-    for rule in matched:
-        by_model.setdefault(rule.model, []).append(rule.name)
+    reason = _reason(rows, usable, match)
+    _create_jobs(context, models, study, match, reason)
+    _log.info(
+        "study routed",
+        study=study_ref(study.study_instance_uid),
+        rules=[rule.name for rule in match.rules],
+        reason=reason,
+    )
+
+
+def _create_jobs(
+    context: FlowContext,
+    models: Mapping[str, ModelIdentity],
+    study: Study,
+    match: Match,
+    reason: str,
+) -> None:
+    """Move the study on, and make a job for each model that a rule names, in one transaction."""
+    by_model: dict[str, list[Rule]] = {}
+    for rule in match.rules:
+        for model in rule.models:
+            by_model.setdefault(model, []).append(rule)
     with context.write(durable=False) as transaction:
         routed = studies.routed(transaction, StudyId(study.id), study.revision, reason=reason)
         if not routed:
             return
         for model, rules in by_model.items():
             runs = active_models.find(transaction, model) or models[model]
-            if repeats.carry_over(transaction, study, rules, model, runs):
-                continue
-            job_id = jobs.create(transaction, study, rules, model, runs)
-            if job_id is not None:
-                context.engine.enqueue(transaction, TaskKind.ANALYSE, job_id)
-    _log.info(
-        "study routed",
-        study=study_ref(study.study_instance_uid),
-        rules=[rule.name for rule in matched],
-        reason=reason,
+            _create_job(context, transaction, study, rules, (model, runs), match)
+
+
+def _create_job(
+    context: FlowContext,
+    transaction: Transaction,
+    study: Study,
+    rules: Sequence[Rule],
+    model: tuple[str, Stamp],
+    match: Match,
+) -> None:
+    names = [rule.name for rule in rules]
+    if repeats.carry_over(transaction, study, names, *model):
+        return
+    job_id = jobs.create(
+        transaction,
+        study,
+        names,
+        *model,
+        priority=Priority.URGENT if match.urgent else priority_of(rules),
+        asked=asked_for(rules, match.series_of(rules), _senders(context, study, rules, match)),
     )
+    if job_id is not None:
+        ask_analysis(context, transaction, job_id)
+
+
+def _senders(context: FlowContext, study: Study, rules: Sequence[Rule], match: Match) -> list[str]:
+    """Return the peers that results go back to; a sender that is no peer gets nothing."""
+    if not any(BACK_TO_SENDER in rule.send_to for rule in rules):
+        return []
+    found: dict[str, None] = {}
+    for calling, _, address in match.ways:
+        peers = peers_of_sender(context.config, calling, address)
+        found.update(dict.fromkeys(peers))
+        if not peers:
+            _log.error(
+                "sender is no peer: it gets no results",
+                study=study_ref(study.study_instance_uid),
+                sender=calling,
+            )
+    return list(found)
 
 
 def _hold(context: FlowContext, study: Study, error: StorageError) -> None:
@@ -97,63 +150,22 @@ def _usable(context: FlowContext, instance: Instance) -> bool:
 
 def _to_be_told(
     context: FlowContext, study: Study, rows: Sequence[Instance], usable: Sequence[Instance]
-) -> list[Rule]:
+) -> Match:
     """Return the rules that want to hear of a study without any image that is not analysed.
 
     A study of nothing but results of ours is nothing to report on: the report would come back.
     """
     if usable:
-        return []
+        return Match()
     others = [instance for instance in rows if instance.unusable_reason != OWN_RESULT]
-    matched = matching_rules(context, study, others)
-    return [rule for rule in matched if rule.when_not_analysable == "report"]
+    match = matching_rules(context, study, others)
+    rules = [rule for rule in match.rules if rule.when_not_analysable == "report"]
+    return Match(tuple(rules), match.ways, urgent=match.urgent)
 
 
-def matching_rules(context: FlowContext, study: Study, usable: Sequence[Instance]) -> list[Rule]:
-    """Return the rules of which every condition holds for one and the same instance.
-
-    An instance that came by several ways (senders, names it was sent to) counts for each.
-    """
-    wanted = {
-        keyword
-        for rule in context.config.rules
-        for keyword in rule.when
-        if keyword not in SENDER_KEYS
-    }
-    with context.database.read() as session:
-        ways = repeats.ways_of_study(session, StudyId(study.id))
-        named = identities.foreign(session, study)
-    open_rules = list(context.config.rules) if usable else []
-    matched: list[Rule] = []
-    for instance in usable:
-        facts = _facts(context, instance, named.get(instance.id), wanted)
-        hits = [rule for rule in open_rules if matches_any_way(rule.when, facts, ways[instance.id])]
-        matched += hits
-        open_rules = [rule for rule in open_rules if rule not in hits]
-        if not open_rules:
-            break
-    return [rule for rule in context.config.rules if rule in matched]
-
-
-def _facts(context: FlowContext, instance: Instance, named: str | None, wanted: set[str]) -> Facts:
-    """Read what rules ask about; of the patient and the study from a file of the right patient."""
-    if not wanted:
-        return {}
-    check_instances(context.spool, [instance])
-    try:
-        facts = read_facts(context.spool.path_of(instance.path), wanted)
-        if named:
-            whose = wanted.intersection(PATIENT_AND_STUDY)
-            facts = {key: value for key, value in facts.items() if key not in whose}
-            facts |= read_facts(context.spool.path_of(named), whose)
-    except NotDicom:
-        return {}
-    return facts
-
-
-def _reason(rows: Sequence[Instance], usable: Sequence[Instance], matched: Sequence[Rule]) -> str:
+def _reason(rows: Sequence[Instance], usable: Sequence[Instance], match: Match) -> str:
     if usable:
-        return "" if matched else "no rule matches"
+        return "" if match.rules else match.missing or studies.NO_RULE
     kinds = Counter(row.unusable_reason.removesuffix(NOT_ANALYSED) for row in rows)
     counted = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     return f"nothing to analyse: no image among the instances ({counted or 'there are none'})"

@@ -1,6 +1,6 @@
 """The files that an analysis reads, and which of them name the right patient."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pacs_ai.analysis.predict import Source
 from pacs_ai.flow.context import FlowContext
@@ -9,7 +9,10 @@ from pacs_ai.store.schema import Instance
 
 
 def sources_of(
-    context: FlowContext, rows: Sequence[Instance], named: Mapping[int, str]
+    context: FlowContext,
+    rows: Sequence[Instance],
+    named: Mapping[int, str],
+    series: Collection[str] = (),
 ) -> list[Source]:
     """Return the instances of a study revision that are analysed.
 
@@ -20,6 +23,8 @@ def sources_of(
     ----------
     named
         For such instances, by id: the path of the file with the right patient, "" if there is none.
+    series
+        Series Instance UIDs: only these are analysed; () for all.
     """
     path_of = context.spool.path_of
     return [
@@ -31,5 +36,7 @@ def sources_of(
             path_of(right) if right else None,
         )
         for row in rows
-        if row.unusable_reason != OWN_RESULT and (right := named.get(row.id)) != ""
+        if row.unusable_reason != OWN_RESULT
+        and (not series or row.series_instance_uid in series)
+        and (right := named.get(row.id)) != ""
     ]

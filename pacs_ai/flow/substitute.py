@@ -6,9 +6,10 @@ the peer gets the captures of the same job, if its rule has them made.
 
 from pacs_ai.dicom.modules import COMPREHENSIVE_3D_SR, PARAMETRIC_MAP, SEGMENTATION
 from pacs_ai.digests import digest_of
-from pacs_ai.domain import JobId, ResultKind, TaskKind
+from pacs_ai.domain import JobId, ResultKind
 from pacs_ai.errors import InvalidResult
-from pacs_ai.flow.context import FlowContext, pair_key
+from pacs_ai.flow.ask import ask_delivery
+from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.integrity import stored_before
 from pacs_ai.logs import get_logger
 from pacs_ai.results.build import DICOM_SUFFIX
@@ -52,7 +53,7 @@ def _by_captures(
         if left:
             deliveries.exchange(transaction, claimed, left[0][0])
             new_deliveries.begin(transaction, job, left[1:])
-            context.engine.enqueue(transaction, TaskKind.DELIVER, pair_key(job, destination))
+            ask_delivery(context, transaction, job, destination)
         else:
             text = "the peer refuses this class; it gets the captures of the job"
             deliveries.not_taken(transaction, claimed, text)
@@ -93,6 +94,6 @@ def _by_older_report(
     with context.write() as transaction:
         (row,) = results.keep(transaction, JobId(job), [made])
         deliveries.exchange(transaction, claimed, row)
-        context.engine.enqueue(transaction, TaskKind.DELIVER, pair_key(job, destination))
+        ask_delivery(context, transaction, job, destination)
     _log.info("report sent as Comprehensive SR", job=job, peer=destination)
     return True

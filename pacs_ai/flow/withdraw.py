@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pacs_ai.domain import DOCUMENTS, TaskKind
 from pacs_ai.errors import StorageError
-from pacs_ai.flow.context import FlowContext, pair_key
+from pacs_ai.flow.ask import ask_delivery
+from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.notices import Telling, make_notice
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.store import identities, withdrawal_rows, withdrawals
@@ -89,7 +90,7 @@ def _enter(
         same = {one.id for one in rows} <= {delivery.id for delivery, _ in owed}
         if same and now.correction == study.correction:
             job = withdrawals.enter(transaction, now, destination, made, rows)
-            context.engine.enqueue(transaction, TaskKind.DELIVER, pair_key(job, destination))
+            ask_delivery(context, transaction, job, destination)
             entered = True
         else:
             context.engine.enqueue(transaction, TaskKind.WITHDRAW, str(study.id))

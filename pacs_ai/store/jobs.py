@@ -1,23 +1,25 @@
 """Jobs and their results: one function for each transition of their state machine."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pacs_ai.domain import JobId, JobState, ResultKind, StudyState
 from pacs_ai.errors import LeaseLost, ModelDisabled
+from pacs_ai.priorities import Priority
 from pacs_ai.store import active_models, new_deliveries, results
-from pacs_ai.store.active_models import ActiveModel, ModelState, Stamp
-from pacs_ai.store.due import is_due
+from pacs_ai.store.active_models import ModelState, Stamp
 from pacs_ai.store.modelrecord import NOTHING_LOADED, recorded_model
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Job, Study
 from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import NO_LEASE, RULES, move, record
+from pacs_ai.store.waiting_jobs import OFF_PEAK
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,9 @@ def create(
     rules: Sequence[str],
     model_name: str,
     model: Stamp,
+    *,
+    priority: Priority = Priority.ROUTINE,
+    asked: Mapping[str, Any] | None = None,
 ) -> JobId | None:
     """Queue one model for one study revision; None if that job exists already.
 
@@ -41,6 +46,10 @@ def create(
     ----------
     rules
         Names of all rules that asked for it: together they say what is made and who gets it.
+    priority
+        In which order it begins, and its results are sent.
+    asked
+        What the rules asked for, see `pacs_ai.flow.asked_rules`.
     """
     same = sa.select(Job.id).where(
         Job.study_id == study.id,
@@ -57,6 +66,8 @@ def create(
         revision=study.revision,
         correction=study.correction,
         rules=list(rules),
+        priority=priority,
+        asked=None if asked is None else dict(asked),
         model_name=model_name,
         model_version=model.version,
         bundle_sha256=model.sha256,
@@ -76,6 +87,7 @@ def claim(
     job_id: JobId,
     lease_seconds: float,
     runs: Mapping[str, Stamp] = NOTHING_LOADED,
+    closed: Callable[[Job], str] = lambda _: "",
 ) -> Lease | None:
     """Move QUEUED → RUNNING under a lease; None if the job is not waiting for a worker.
 
@@ -87,6 +99,8 @@ def claim(
         What runs under the name of each model for which no version was made active. The row says
         what runs from now on: if that is not what the job was made for, the audit trail tells from
         what to what.
+    closed
+        Says which off-peak hours a job has to wait for, "" if it may begin.
     """
     job = transaction.get(Job, job_id)
     if job is None or job.state != JobState.QUEUED:
@@ -96,7 +110,11 @@ def claim(
         return None
     active = active_models.find(transaction, job.model_name)
     if active is not None and active.state == ModelState.DISABLED:
-        _hold(transaction, job, active)
+        text = f"model {job.model_name!r} is disabled, by {active.set_by}: pacs-ai models activate"
+        _hold(transaction, job, ModelDisabled.code, text)
+        return None
+    if hours := closed(job):
+        _hold(transaction, job, OFF_PEAK, hours)
         return None
     attempt = job.attempt + 1
     note, model = recorded_model(job, active or runs.get(job.model_name))
@@ -120,9 +138,8 @@ def claim(
     return Lease(job_id, attempt)
 
 
-def _hold(transaction: Transaction, job: Job, active: ActiveModel) -> None:
-    """Move QUEUED → WAITING, until somebody makes a version of the model active."""
-    text = f"model {job.model_name!r} is disabled, by {active.set_by}: pacs-ai models activate"
+def _hold(transaction: Transaction, job: Job, code: str, text: str) -> None:
+    """Move QUEUED → WAITING without a time: a sweep or a person ends the reason to wait."""
     move(
         transaction,
         Job,
@@ -130,7 +147,7 @@ def _hold(transaction: Transaction, job: Job, active: ActiveModel) -> None:
         (JobState.QUEUED, JobState.WAITING),
         fence={"attempt": job.attempt},
         note=text,
-        error_code=ModelDisabled.code,
+        error_code=code,
         error_text=text,
         due_at=None,
     )
@@ -250,38 +267,3 @@ def _finish(transaction: Transaction, lease: Lease, target: JobState, **values: 
     )
     if not moved:
         raise LeaseLost(f"job {lease.job_id}: attempt {lease.attempt} was taken over")
-
-
-def wake_due(transaction: Transaction, *, longest: timedelta) -> None:
-    """Move WAITING → QUEUED for jobs whose pause, at most the longest of any job, is over."""
-    _wake(transaction, is_due(Job.due_at, transaction.now, longest))
-
-
-def wake_for(transaction: Transaction, code: str, model_name: str | None = None) -> list[JobId]:
-    """Move WAITING → QUEUED for jobs, of one model or of all, whose reason to wait is over."""
-    of_model = sa.true() if model_name is None else Job.model_name == model_name
-    return _wake(transaction, sa.and_(Job.error_code == code, of_model))
-
-
-def _wake(transaction: Transaction, which: sa.ColumnElement[bool]) -> list[JobId]:
-    query = sa.select(Job.id).where(Job.state == JobState.WAITING, which)
-    arrow = (JobState.WAITING, JobState.QUEUED)
-    return [
-        JobId(job_id)
-        for job_id in transaction.scalars(query).all()
-        if move(transaction, Job, job_id, arrow, due_at=None)
-    ]
-
-
-def queued(session: Session) -> Sequence[str]:
-    """Return the ids of QUEUED jobs, but for studies in CONFLICT and corrected patients."""
-    query = (
-        sa.select(Job.id)
-        .join(Study, Study.id == Job.study_id)
-        .where(
-            Job.state == JobState.QUEUED,
-            Study.state != StudyState.CONFLICT,
-            Job.correction == Study.correction,
-        )
-    )
-    return session.scalars(query).all()

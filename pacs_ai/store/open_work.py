@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from pacs_ai.domain import DeliveryState, JobState, StudyState
 from pacs_ai.store.schema import Delivery, Job, Study
+from pacs_ai.store.waiting_jobs import OFF_PEAK
 
 STUDIES = (StudyState.RECEIVING, StudyState.COMPLETE, StudyState.CONFLICT)
 JOBS = (JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.FAILED)
@@ -45,6 +46,7 @@ def _counted(state: Any, since: Any, states: Sequence[str], *name: Any) -> sa.Se
 _STUDY, _JOB, _DELIVERY = (one.__table__.c for one in (Study, Job, Delivery))
 _STUDIES = _counted(_STUDY.state, _STUDY.first_received_at, STUDIES)
 _JOBS = _counted(_JOB.state, _JOB.created_at, JOBS, _JOB.model_name)
+_JOBS_AT_ANY_TIME = _JOBS.where(sa.or_(_JOB.state != JobState.WAITING, _JOB.error_code != OFF_PEAK))
 _DELIVERIES = _counted(_DELIVERY.state, _DELIVERY.created_at, DELIVERIES, _DELIVERY.destination)
 
 
@@ -53,9 +55,15 @@ def open_studies(session: Session) -> Sequence[Open]:
     return [Open(*row) for row in session.execute(_STUDIES)]
 
 
-def open_jobs(session: Session) -> Sequence[Open]:
-    """Count the jobs that are to be done, and those that have failed, by model."""
-    return [Open(*row) for row in session.execute(_JOBS)]
+def open_jobs(session: Session, *, off_peak: bool = True) -> Sequence[Open]:
+    """Count the jobs that are to be done, and those that have failed, by model.
+
+    Parameters
+    ----------
+    off_peak
+        Whether those count that wait for off-peak hours.
+    """
+    return [Open(*row) for row in session.execute(_JOBS if off_peak else _JOBS_AT_ANY_TIME)]
 
 
 def open_deliveries(session: Session) -> Sequence[Open]:

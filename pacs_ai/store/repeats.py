@@ -14,8 +14,9 @@ from pacs_ai.store.schema import Instance, Job, Repeat, Result, Study
 from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import RULES, record
 
-Way = tuple[str, str]
-"""Calling and called AE title."""
+Way = tuple[str, str, str]
+"""Calling and called AE title, and the network address, "" if it is not known. Two arrivals with
+the same titles are one way: its address is that of the first."""
 
 _LOOKED = (JobState.RUNNING, JobState.SUCCEEDED, JobState.REJECTED)
 
@@ -23,29 +24,33 @@ _LOOKED = (JobState.RUNNING, JobState.SUCCEEDED, JobState.REJECTED)
 def ways(session: Session, instance: Instance) -> list[Way]:
     """Return the ways an instance came, the first arrival first."""
     query = sa.select(Repeat).where(Repeat.instance_id == instance.id).order_by(Repeat.id)
-    again = [(row.calling_aet, row.called_aet) for row in session.scalars(query)]
-    return [(instance.calling_aet, instance.called_aet), *again]
+    return [_way(instance), *(_way(row) for row in session.scalars(query))]
+
+
+def _way(row: Instance | Repeat) -> Way:
+    return (row.calling_aet, row.called_aet, row.address)
 
 
 def ways_of_study(session: Session, study_id: StudyId) -> dict[int, list[Way]]:
     """Return the same for each instance of a study, by row id."""
     mine = sa.select(Instance).where(Instance.study_id == study_id)
-    found = {row.id: [(row.calling_aet, row.called_aet)] for row in session.scalars(mine)}
+    found = {row.id: [_way(row)] for row in session.scalars(mine)}
     for row in session.scalars(_of_study(study_id).order_by(Repeat.id)):
-        found[row.instance_id].append((row.calling_aet, row.called_aet))
+        found[row.instance_id].append(_way(row))
     return found
 
 
 def note(transaction: Transaction, instance: Instance, sender: Sender) -> bool:
     """Note that an instance came again; False if it came by this way before."""
     way = (sender.calling_aet, sender.called_aet)
-    if way in ways(transaction, instance):
+    if way in {one[:2] for one in ways(transaction, instance)}:
         return False
     transaction.add(
         Repeat(
             instance_id=instance.id,
             calling_aet=way[0],
             called_aet=way[1],
+            address=sender.address,
             received_at=transaction.now,
         )
     )

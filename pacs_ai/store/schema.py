@@ -5,6 +5,7 @@ PatientID and AccessionNumber appear as keyed hashes.
 """
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -122,6 +123,7 @@ class Repeat(Base):
     instance_id: Mapped[int] = mapped_column(ForeignKey("instance.id"))
     calling_aet: Mapped[str] = mapped_column(String(16))
     called_aet: Mapped[str] = mapped_column(String(16))
+    address: Mapped[str] = mapped_column(String(45), default="", server_default="")
     received_at: Mapped[datetime]
 
 
@@ -130,12 +132,10 @@ class Job(Base):
 
     ``attempt`` fences: what an earlier attempt still tries to write changes no row.
     ``worker_crashes`` and ``node_crashes`` count leases lost with a worker or the whole node,
-    ``postponed`` how often in a row it was put off for the reason ``postponed_for`` or exceeded the
-    time limit.
-    ``correction`` is the study's when the job was made: once that has grown, it is void.
-    ``findings`` has name, code, scheme and decision ("" if none is made) of each class, and
-    ``result_uid`` is the SOP Instance UID of the result for the job: of its report, if there
-    is one; an earlier job may have made the same.
+    ``postponed`` how often in a row it was put off for a reason or exceeded the time limit.
+    ``correction`` is the study's when the job was made: once that has grown, it is void. ``asked``
+    is what its rules asked for (`pacs_ai.flow.asked_rules`). ``findings`` has name, code, scheme,
+    decision ("" if none) of each class; ``result_uid`` is that of its report or another result.
     """
 
     __tablename__ = "job"
@@ -148,6 +148,8 @@ class Job(Base):
     revision: Mapped[int]
     correction: Mapped[int] = mapped_column(default=0, server_default="0")
     rules: Mapped[list[str]] = mapped_column(JSON)
+    priority: Mapped[int] = mapped_column(default=1, server_default="1")
+    asked: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     model_name: Mapped[str] = mapped_column(String(64))
     model_version: Mapped[str] = mapped_column(String(64))
     bundle_sha256: Mapped[str] = mapped_column(HEX)

@@ -25,6 +25,10 @@ _DELIVERIES_AT_WORK = (
 )
 
 
+NO_RULE = "no rule matches"
+"""How the reason of a study begins that has images and no job."""
+
+
 def receiving(session: Session, node: str) -> Sequence[Study]:
     """Return the studies that this node is still receiving."""
     query = sa.select(Study).where(Study.state == StudyState.RECEIVING, Study.node == node)
@@ -116,8 +120,19 @@ def reopen(transaction: Transaction, study: Study, *, note: str) -> int:
     return revision
 
 
-def purgeable(session: Session, before: datetime) -> Sequence[Study]:
-    """Return ROUTED studies idle since `before` with nothing left to do or to decide."""
+def purgeable(
+    session: Session, before: datetime, *, drop_unmatched: bool = False
+) -> Sequence[Study]:
+    """Return ROUTED studies idle since `before` with nothing left to do or to decide.
+
+    Parameters
+    ----------
+    drop_unmatched
+        Return those that no rule matches and that never had a job, too, however young they are.
+    """
+    has_job = sa.exists().where(Job.study_id == Study.id)
+    unmatched = sa.and_(~has_job, Study.reason.startswith(NO_RULE))
+    over = Study.last_received_at < before
     busy_jobs = sa.exists().where(Job.study_id == Study.id, Job.state.in_(_JOBS_AT_WORK))
     busy_deliveries = sa.exists().where(
         Job.study_id == Study.id,
@@ -126,7 +141,7 @@ def purgeable(session: Session, before: datetime) -> Sequence[Study]:
     )
     query = sa.select(Study).where(
         Study.state == StudyState.ROUTED,
-        Study.last_received_at < before,
+        sa.or_(over, unmatched) if drop_unmatched else over,
         ~busy_jobs,
         ~busy_deliveries,
         Study.id.not_in(studies_to_read()),

@@ -8,16 +8,19 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pacs_ai.domain import TaskKind
+from pacs_ai.priorities import Priority
 from pacs_ai.store.columns import WORD, Base
 from pacs_ai.store.session import Database, Transaction
 from pacs_ai.store.transition import NO_LEASE
+
+_WAITS = sa.text("lease_owner IS NULL")
 
 
 class Task(Base):
@@ -29,33 +32,55 @@ class Task(Base):
     """
 
     __tablename__ = "task"
-    __table_args__ = (sa.UniqueConstraint("kind", "key"),)
+    __table_args__ = (
+        sa.UniqueConstraint("kind", "key"),
+        sa.Index("ix_task_waiting", "priority", "id", sqlite_where=_WAITS, postgresql_where=_WAITS),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(WORD)
     key: Mapped[str] = mapped_column(sa.String(128))
     version: Mapped[int] = mapped_column(default=1)
+    priority: Mapped[int] = mapped_column(default=1, server_default="1")
     lease_owner: Mapped[str | None] = mapped_column(sa.String(128))
     lease_until: Mapped[datetime | None]
 
 
 _TASK = cast("sa.Table", Task.__table__)
-_KINDS = _TASK.c.kind.in_(sa.bindparam("kinds", expanding=True))
+# An expression in place of the column, so that no index on the kind is used: the next task is the
+# first of the right kind in the index of those that wait, and nothing has to be sorted.
+_KINDS = (_TASK.c.kind + "").in_(sa.bindparam("kinds", expanding=True))
 _FREE = _TASK.c.lease_owner.is_(None)
-_NAMED = (_TASK.c.kind, _TASK.c.key, _TASK.c.version)
+_NAMED = (_TASK.c.kind, _TASK.c.key, _TASK.c.version, _TASK.c.priority, _TASK.c.id)
 
 # Built once, and of the table instead of the class: SQLAlchemy takes three times as long otherwise.
 _WAITING = sa.select(_TASK.c.id).where(_KINDS, _FREE).limit(1)
-_OLDEST = _WAITING.order_by(_TASK.c.id).with_for_update(skip_locked=True)
-_CLAIM = (
-    sa.update(_TASK)
-    .where(_TASK.c.id == _OLDEST.scalar_subquery())
-    .values(lease_owner=sa.bindparam("owner"), lease_until=sa.bindparam("until"))
-    .returning(*_NAMED)
-)
+_OLDER = _WAITING.where(_TASK.c.id < sa.bindparam("than"))
+
+
+def _claim_first(*order: sa.ColumnElement[int]) -> sa.sql.dml.ReturningUpdate[Any]:
+    """Return the query that claims the first task in an order: one statement, by an index."""
+    first = _WAITING.order_by(*order).with_for_update(skip_locked=True)
+    return (
+        sa.update(_TASK)
+        .where(_TASK.c.id == first.scalar_subquery())
+        .values(lease_owner=sa.bindparam("owner"), lease_until=sa.bindparam("until"))
+        .returning(*_NAMED)
+    )
+
+
+_CLAIM_MOST_URGENT = _claim_first(_TASK.c.priority, _TASK.c.id)
+_CLAIM_OLDEST = _claim_first(_TASK.c.id)
 _REMOVE = sa.delete(_TASK).where(_TASK.c.lease_owner == sa.bindparam("owner")).returning(*_NAMED)
 _ENQUEUE = {
     name: insert(_TASK).on_conflict_do_update(
-        index_elements=["kind", "key"], set_={"version": _TASK.c.version + 1}
+        index_elements=["kind", "key"],
+        set_={
+            "version": _TASK.c.version + 1,
+            "priority": sa.case(
+                (_TASK.c.priority < sa.bindparam("priority"), _TASK.c.priority),
+                else_=sa.bindparam("priority"),
+            ),
+        },
     )
     for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
 }
@@ -65,18 +90,27 @@ _NOTIFY = sa.select(sa.func.pg_notify(_CHANNEL, sa.bindparam("kind")))
 
 @dataclass(frozen=True, slots=True)
 class ClaimedTask:
-    """A task under lease; ``claim`` is what its ``lease_owner`` says."""
+    """A task under lease; ``claim`` is what its ``lease_owner`` says.
+
+    ``overtook``: an older task of these kinds waits, because this one is more urgent.
+    """
 
     claim: str
     kind: TaskKind
     key: str
     version: int
+    priority: int = Priority.ROUTINE
+    overtook: bool = False
 
 
-def enqueue(session: Session, kind: TaskKind, key: str) -> None:
-    """Ask for a task in the caller's transaction; one that exists only gets a new version."""
+def enqueue(session: Session, kind: TaskKind, key: str, priority: int = Priority.ROUTINE) -> None:
+    """Ask for a task in the caller's transaction; one that exists only gets a new version.
+
+    It keeps the higher of both priorities.
+    """
     dialect = session.get_bind().dialect.name
-    session.execute(_ENQUEUE[dialect], {"kind": kind, "key": key, "version": 1})
+    values = {"kind": kind, "key": key, "version": 1, "priority": priority}
+    session.execute(_ENQUEUE[dialect], values)
     if dialect == "postgresql":
         session.execute(_NOTIFY, {"kind": kind})
 
@@ -106,13 +140,31 @@ def waiting(session: Session, kinds: Sequence[TaskKind]) -> bool:
 
 
 def claim(
-    transaction: Transaction, kinds: Sequence[TaskKind], lease_seconds: float
+    transaction: Transaction,
+    kinds: Sequence[TaskKind],
+    lease_seconds: float,
+    *,
+    oldest: bool = False,
 ) -> ClaimedTask | None:
-    """Take the oldest task that nobody holds."""
+    """Take the most urgent task that nobody holds, of several the oldest.
+
+    Parameters
+    ----------
+    oldest
+        Take the oldest of all instead, however urgent the others are.
+    """
     owner = f"{transaction.actor}/{secrets.token_hex(4)}"
     until = transaction.now + timedelta(seconds=lease_seconds)
-    row = transaction.execute(_CLAIM, {"kinds": kinds, "owner": owner, "until": until}).first()
-    return None if row is None else ClaimedTask(owner, TaskKind(row.kind), row.key, row.version)
+    query = _CLAIM_OLDEST if oldest else _CLAIM_MOST_URGENT
+    row = transaction.execute(query, {"kinds": kinds, "owner": owner, "until": until}).first()
+    if row is None:
+        return None
+    overtook = row.priority < Priority.LOW and _has_older(transaction, kinds, row.id)
+    return ClaimedTask(owner, TaskKind(row.kind), row.key, row.version, row.priority, overtook)
+
+
+def _has_older(session: Session, kinds: Sequence[TaskKind], than: int) -> bool:
+    return session.execute(_OLDER, {"kinds": kinds, "than": than}).first() is not None
 
 
 def renew(transaction: Transaction, task: ClaimedTask, lease_seconds: float) -> None:
@@ -128,7 +180,7 @@ def finish(transaction: Transaction, task: ClaimedTask) -> None:
     """Remove a task that was done; one that was asked for meanwhile waits again, as the last."""
     for row in _removed(transaction, task.claim):
         if row.version != task.version:
-            enqueue(transaction, row.kind, row.key)
+            enqueue(transaction, row.kind, row.key, row.priority)
 
 
 def held(session: Session) -> list[tuple[str, str, datetime | None]]:
@@ -147,7 +199,7 @@ def take_back(transaction: Transaction, claimed: str, *, last: bool) -> None:
         transaction.execute(sa.update(Task).where(Task.lease_owner == claimed).values(**NO_LEASE))
         return
     for row in _removed(transaction, claimed):
-        enqueue(transaction, row.kind, row.key)
+        enqueue(transaction, row.kind, row.key, row.priority)
 
 
 def existing(session: Session, kind: TaskKind) -> set[str]:
@@ -158,4 +210,6 @@ def existing(session: Session, kind: TaskKind) -> set[str]:
 def _removed(transaction: Transaction, claimed: str) -> list[ClaimedTask]:
     """Delete the task of a claim; returns what it was, or nothing if others have it now."""
     rows = transaction.execute(_REMOVE, {"owner": claimed})
-    return [ClaimedTask(claimed, TaskKind(kind), key, version) for kind, key, version in rows]
+    return [
+        ClaimedTask(claimed, TaskKind(row.kind), row.key, row.version, row.priority) for row in rows
+    ]

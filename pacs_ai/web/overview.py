@@ -8,7 +8,7 @@ import pacs_ai
 from pacs_ai.checks import Finding, Severity
 from pacs_ai.checks.storage import database, spool
 from pacs_ai.checks.tls import expiry
-from pacs_ai.config import Config, describe
+from pacs_ai.config import Config, Rule, conditions, describe
 from pacs_ai.domain import DeliveryState, JobState, StudyState
 from pacs_ai.errors import StorageError
 from pacs_ai.flow.context import FlowContext
@@ -23,10 +23,6 @@ _LATE = timedelta(minutes=15)
 _ENDED_BADLY = (StudyState.CONFLICT, JobState.FAILED, DeliveryState.FAILED)
 
 _WAITING = (JobState.QUEUED, JobState.WAITING, DeliveryState.PENDING, DeliveryState.WAITING)
-
-_PLAIN = frozenset({"Modality", "CallingAET", "CalledAET"})
-"""Keywords of a rule whose operands may be shown: those of others may name a patient."""
-_HIDDEN = "***"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +65,12 @@ class RuleRecord:
     results: list[str]
     when_not_analysable: str
     when: dict[str, Any]
+    priority: str
+    off_peak: str
+    """Hours in which jobs begin; "" for all."""
+    series: dict[str, Any] | None
+    conditions: list[str]
+    """``when`` in words."""
 
 
 def status(node: FlowContext) -> StatusRecord:
@@ -80,9 +82,10 @@ def status(node: FlowContext) -> StatusRecord:
             "jobs": list(open_work.open_jobs(session)),
             "deliveries": list(open_work.open_deliveries(session)),
         }
+        jobs_to_begin = open_work.open_jobs(session, off_peak=False)
     checks = [finding for check in _CHECKS for finding in check(node.config)]
     wrong = [_of_check(one) for one in checks if one.severity is not Severity.OK]
-    for kind, rows in found.items():
+    for kind, rows in {**found, "jobs": jobs_to_begin}.items():
         wrong += [_of_rows(kind, one) for one in rows if _is_wrong(kind, one, now)]
     drift = list(drift_alarms(node))
     wrong += [_of_drift(one) for one in drift]
@@ -111,11 +114,15 @@ def rules(config: Config) -> list[RuleRecord]:
     return [
         RuleRecord(
             name=rule.name,
-            model=rule.model,
+            model=", ".join(rule.models),
             send_to=list(rule.send_to),
             results=[str(kind) for kind in rule.results],
             when_not_analysable=rule.when_not_analysable,
-            when=_conditions(rule.when),
+            when=conditions.redacted(rule.when),
+            priority=rule.priority,
+            off_peak="" if rule.off_peak is None else str(rule.off_peak),
+            series=_redacted_series(rule),
+            conditions=conditions.in_words(rule.when, conditions.may_name_a_patient),
         )
         for rule in config.rules
     ]
@@ -124,15 +131,19 @@ def rules(config: Config) -> list[RuleRecord]:
 def redacted(config: Config) -> dict[str, Any]:
     """Return the configuration without passwords and without what may name a patient."""
     shown = describe(config)
-    shown["rules"] = [{**rule, "when": _conditions(rule["when"])} for rule in shown["rules"]]
+    shown["rules"] = [
+        {**rule, "when": conditions.redacted(rule["when"]), "series": _redacted_series(one)}
+        for rule, one in zip(shown["rules"], config.rules, strict=True)
+    ]
+    shown["routing"]["urgent"] = conditions.redacted(config.routing.urgent)
     return shown
 
 
-def _conditions(when: Any) -> dict[str, Any]:  # noqa: ANN401 - operands of a rule
-    return {
-        key: (value if isinstance(value, str) else list(value)) if key in _PLAIN else _HIDDEN
-        for key, value in when.items()
-    }
+def _redacted_series(rule: Rule) -> dict[str, Any] | None:
+    if rule.series is None:
+        return None
+    when = conditions.redacted(rule.series.when)
+    return {**rule.series.model_dump(mode="json"), "when": when}
 
 
 def _of_check(finding: Finding) -> Trouble:

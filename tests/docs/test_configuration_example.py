@@ -48,10 +48,20 @@ WITHOUT_DEFAULT = {
     "models.demo.sha256",
     "bundles.folder",
     "bundles.trusted_keys",
+    "routing.urgent",
+    "rules.off_peak",
+    "rules.series",
 }
 
 
-TABLES = ("rules.when", "web.trusted_proxy.roles", "peers.archive.delete")  # shown as one value
+TABLES = (  # shown as one value
+    "rules.when",
+    "rules.off_peak",
+    "rules.series",
+    "routing.urgent",
+    "web.trusted_proxy.roles",
+    "peers.archive.delete",
+)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from typing import Any
 from pacs_ai import __version__
 from pacs_ai.config import Config, describe
 from pacs_ai.errors import ModelError, StorageError
+from pacs_ai.flow.asked_rules import rules_of
 from pacs_ai.flow.audit.seal import Sealer
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.evidence.archive import write_archive
@@ -96,7 +97,7 @@ def _collected(
 
 def _made_by(context: FlowContext, job: Job) -> dict[str, Any]:
     """Return what the results of a job depend on besides the images and the model."""
-    rules = [rule for rule in context.config.rules if rule.name in job.rules]
+    rules = rules_of(context.config, job)
     wanted = wanted_results(context, job, rules)
     made_by = asdict(result_context_of(context, job))
     made_by["created_at"] = made_by["created_at"].isoformat()

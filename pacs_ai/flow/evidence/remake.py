@@ -137,6 +137,7 @@ def _job(
         yield Check(f"job {job['id']}", ok=False, said=said)
         return
     by_uid = {row["sop_instance_uid"]: found[row["id"]] for row in instances}
+    series = (job.get("asked") or {}).get("series")
     sources = [
         Source(
             found[row["id"]],
@@ -146,7 +147,9 @@ def _job(
             by_uid.get(row["patient_from"]) if row["patient_from"] else None,
         )
         for row in instances
-        if row["revision"] <= job["revision"] and row["patient_from"] != ""
+        if row["revision"] <= job["revision"]
+        and row["patient_from"] != ""
+        and (not series or row["series_instance_uid"] in series)
     ]
     made = _made(job, results, sources, config, bundle)
     for row in results:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pacs_ai.config import Config, model_of
-from pacs_ai.domain import TaskKind
 from pacs_ai.errors import ModelDisabled, StateError
+from pacs_ai.flow.ask import ask_analysis
 from pacs_ai.flow.classifiers import load_bundles
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate.find import missing
 from pacs_ai.model.bundle import ModelBundle
-from pacs_ai.store import active_models, jobs
+from pacs_ai.store import active_models, waiting_jobs
 from pacs_ai.store.active_models import ActiveModel, ModelState, Version
 from pacs_ai.store.session import Transaction
 
@@ -141,9 +141,9 @@ def _version(config: Config, section: str, bundle: ModelBundle) -> Version:
 
 def _go_on(context: FlowContext, transaction: Transaction, name: str) -> int:
     """Queue the jobs that waited because the model was disabled."""
-    woken = jobs.wake_for(transaction, ModelDisabled.code, name)
+    woken = waiting_jobs.wake_for(transaction, ModelDisabled.code, name)
     for job_id in woken:
-        context.engine.enqueue(transaction, TaskKind.ANALYSE, job_id)
+        ask_analysis(context, transaction, job_id)
     return len(woken)
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from pacs_ai.domain import DeliveryState, TaskKind
-from pacs_ai.flow.context import FlowContext, pair_key
+from pacs_ai.domain import DeliveryState
+from pacs_ai.flow.ask import ask_delivery
+from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate.find import missing
 from pacs_ai.flow.operate.retrying import Retried, retry_matching
 from pacs_ai.store import operator, retryable, sending
@@ -85,7 +86,7 @@ def cancel_deliveries(context: FlowContext, ids: Sequence[int]) -> list[int]:
 
 def _send(context: FlowContext, transaction: Transaction, row: Delivery) -> None:
     operator.retry_delivery(transaction, row)
-    context.engine.enqueue(transaction, TaskKind.DELIVER, pair_key(row.job_id, row.destination))
+    ask_delivery(context, transaction, row.job_id, row.destination)
 
 
 def _rows(session: Session, ids: Sequence[int]) -> list[Delivery]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from pacs_ai.domain import JobId, JobState, TaskKind
+from pacs_ai.domain import JobId, JobState
+from pacs_ai.flow.ask import ask_analysis
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate.find import find_job
 from pacs_ai.flow.operate.retrying import Retried, retry_matching
@@ -114,4 +115,4 @@ def cancel_job(context: FlowContext, reference: str) -> str:
 
 def _queue(context: FlowContext, transaction: Transaction, row: Job) -> None:
     operator.retry_job(transaction, row)
-    context.engine.enqueue(transaction, TaskKind.ANALYSE, row.id)
+    ask_analysis(context, transaction, row.id)

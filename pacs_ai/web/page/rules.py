@@ -3,16 +3,13 @@
 A file is read in memory, up to its pixels, and nothing of it is kept.
 """
 
-import dataclasses
-
 import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
 from pacs_ai.config.sections import MAX_TITLE
 from pacs_ai.errors import NotDicom
-from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.rule_explain import Clause, FileExplanation, explain_file
+from pacs_ai.flow.rule_explain import explain_file
 from pacs_ai.web import overview
 from pacs_ai.web.bodies import read_body
 from pacs_ai.web.errors import BadRequest
@@ -30,7 +27,7 @@ def show_rules(request: Request) -> Response:
     rows = [
         row(
             one.name,
-            [f"{key} = {_operand(value)}" for key, value in one.when.items()] or "every study",
+            one.conditions or "every study",
             one.model,
             ", ".join(one.results),
             ", ".join(one.send_to) or "the spool only",
@@ -59,24 +56,4 @@ def _explained(request: Request, content: bytes, titles: list[str]) -> Response:
         found = explain_file(node.config.rules, content, (titles[0], titles[1]))
     except NotDicom as error:
         return page(request, "explained.html", found=None, fault=error.message)
-    return page(request, "explained.html", found=_redacted(node, found), fault="")
-
-
-def _redacted(node: FlowContext, found: FileExplanation) -> FileExplanation:
-    """Hide operands that may name a patient; what the file holds is known to who has it."""
-    rules = [
-        dataclasses.replace(
-            rule, clauses=tuple(_shown(one, shown.when[one.keyword]) for one in rule.clauses)
-        )
-        for rule, shown in zip(found.rules, overview.rules(node.config), strict=True)
-    ]
-    return dataclasses.replace(found, rules=tuple(rules))
-
-
-def _shown(clause: Clause, operand: str | list[str]) -> Clause:
-    wanted = (operand,) if isinstance(operand, str) else tuple(operand)
-    return dataclasses.replace(clause, wanted=wanted)
-
-
-def _operand(value: object) -> str:
-    return ", ".join(value) if isinstance(value, list) else str(value)
+    return page(request, "explained.html", found=found, fault="")

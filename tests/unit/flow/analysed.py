@@ -17,7 +17,7 @@ from pacs_ai.flow.deliver import release
 from pacs_ai.flow.route import route
 from pacs_ai.model.bundle import MANIFEST, SHIPPED, load_bundle
 from pacs_ai.model.predict import Classifier
-from pacs_ai.store import jobs, operator, studies
+from pacs_ai.store import operator, studies, waiting_jobs
 from pacs_ai.store.schema import Delivery, Instance, Job, Result, Study
 
 PEER = DimsePeer(ae_title="ARCHIVE", host="127.0.0.1", port=104, retry_max_seconds=300)
@@ -88,7 +88,7 @@ class Patient:
         later = max((one for one in due if one is not None), default=self.clock.now())
         self.clock.advance(max(0.0, (later - self.clock.now()).total_seconds()))
         with self.context.write() as transaction:
-            jobs.wake_due(transaction, longest=LONGEST)
+            waiting_jobs.wake_due(transaction, longest=LONGEST)
         release(self.context)
 
     def retry(self) -> Job:

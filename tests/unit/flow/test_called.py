@@ -15,7 +15,7 @@ from pacs_ai.flow.complete import close
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.receive import receive
 from pacs_ai.flow.route import route
-from pacs_ai.store import jobs, repeats
+from pacs_ai.store import jobs, repeats, waiting_jobs
 from pacs_ai.store.schema import Job, Study
 from tests.unit.flow.conftest import received_of
 from tests.unit.store.samples import MODEL
@@ -57,7 +57,7 @@ class Node:
             assert close(self.context, study, "quiet", actor="test")
             route(self.context, MODELS, f"{study.id}:{study.revision}")
         with self.context.write() as transaction:
-            for job_id in jobs.queued(transaction):
+            for job_id in waiting_jobs.queued(transaction):
                 lease = jobs.claim(transaction, JobId(job_id), 60)
                 assert lease is not None
                 jobs.succeed(transaction, lease, [], "")

@@ -2,12 +2,12 @@
 
 import pytest
 
-from pacs_ai.config import Config, Operand, Rule
+from pacs_ai.config import Config, Rule
 from pacs_ai.errors import ConfigError
 from pacs_ai.flow.rule_check import check_rules, doubtful, impossible
 
 
-def config(keyword: str, operand: Operand) -> Config:
+def config(keyword: str, operand: object) -> Config:
     first = Rule(name="everything", model="demo")
     rule = Rule(name="chest", model="demo", when={keyword: operand})
     return Config.model_validate(
@@ -33,10 +33,19 @@ def config(keyword: str, operand: Operand) -> Config:
         ("ImageType", "DERIVED\\SECONDARY"),
         ("CallingAET", "A_TITLE_OF_17_CHR"),
         ("BodyPart", "CHEST"),
+        ("BodyPartExamind", "CHEST"),
+        ("Modality", {"min": 1}),
+        ("Modality.CodeValue", "CT"),
+        ("ProcedureCodeSequence", "x"),
+        ("ProcedureCodeSequence.Modality.CodeValue", "x"),
+        ("PixelData", {"present": True}),
+        ("CallingAET", {"min": 1}),
+        ("CallingAddress", ["10.0.0.1", "10.0.0.0/64"]),
+        ("CallingAddress", "console"),
     ],
 )
-def test_a_condition_that_cannot_be_true_is_refused(keyword: str, operand: Operand) -> None:
-    (said,) = impossible(config(keyword, operand))
+def test_a_condition_that_cannot_be_true_is_refused(keyword: str, operand: object) -> None:
+    said = str(next(impossible(config(keyword, operand))))
     assert said.startswith("[[rules]] number 2 ('chest'): ")
     assert keyword in said
     with pytest.raises(ConfigError, match="number 2"):
@@ -58,11 +67,11 @@ def test_a_condition_that_cannot_be_true_is_refused(keyword: str, operand: Opera
     ],
 )
 def test_a_condition_that_looks_like_another_language_is_named(
-    keyword: str, operand: Operand, hint: str
+    keyword: str, operand: object, hint: str
 ) -> None:
     settings = config(keyword, operand)
     assert list(impossible(settings)) == []
-    (said,) = doubtful(settings)
+    said = str(next(doubtful(settings)))
     assert hint in said
     assert f"{keyword} = {operand!r}" in said
 
@@ -85,8 +94,40 @@ def test_a_condition_that_looks_like_another_language_is_named(
         ("CalledAET", "AI_*"),
         ("CallingAET", "CT_[0-9][0-9]*"),
         ("ImageType", "ORIGINAL"),
+        ("SliceThickness", {"max": 3}),
+        ("PatientAge", {"min": 18}),
+        ("NumberOfFrames", {"present": False}),
+        ("ProcedureCodeSequence", {"present": True}),
+        ("ProcedureCodeSequence.CodeValue", "RP*"),
+        ("CallingAddress", ["10.1.0.0/16", "192.168.*", "::1"]),
     ],
 )
-def test_usual_conditions_are_in_order(keyword: str, operand: Operand) -> None:
+def test_usual_conditions_are_in_order(keyword: str, operand: object) -> None:
     settings = config(keyword, operand)
     assert [*impossible(settings), *doubtful(settings)] == []
+
+
+def test_every_place_is_checked_and_named_at_once() -> None:
+    rule = {
+        "name": "chest",
+        "model": "demo",
+        "when": {"any": [{"Modality": "CT"}, {"not": {"BodyPartExamind": "X"}}]},
+        "series": {"when": {"SliceThickness": "thin", "CallingAET": "A"}},
+    }
+    settings = Config.model_validate({"rules": [rule], "routing": {"urgent": {"Prioity": "STAT"}}})
+    with pytest.raises(ConfigError) as caught:
+        check_rules(settings)
+    said = str(caught.value)
+    assert "any[2].not.BodyPartExamind: 'BodyPartExamind' is no DICOM keyword;" in said
+    assert "did you mean 'BodyPartExamined'?" in said
+    assert "series.when.SliceThickness = 'thin' never matches" in said
+    assert "series.when.CallingAET: a series is chosen by its images" in said
+    assert "[routing] urgent: Prioity" in said
+
+
+def test_a_text_that_may_name_a_patient_is_left_out_for_a_log() -> None:
+    (found,) = impossible(config("PatientBirthDate", "1970-01-01"))
+    assert "1970" in str(found)
+    assert "1970" not in found.without_value()
+    (found,) = impossible(config("Modality", "CT|MR"))
+    assert "CT|MR" in found.without_value()

@@ -4,7 +4,7 @@ import pytest
 
 from pacs_ai.domain import JobState
 from pacs_ai.errors import IllegalTransition, LeaseLost
-from pacs_ai.store import jobs, leases, operator, results
+from pacs_ai.store import jobs, leases, operator, results, waiting_jobs
 from pacs_ai.store.schema import Job
 from pacs_ai.store.session import Database
 from tests.unit.store.samples import MODEL, NOW, add_instance, arrival, made, routed_job, sender
@@ -26,7 +26,7 @@ def test_job_of_a_study_in_conflict_is_not_claimed(database: Database):
         _, job_id = routed_job(transaction)
         add_instance(transaction, arrival(2), sender("p2"))
         assert jobs.claim(transaction, job_id, 60) is None
-        assert jobs.queued(transaction) == []
+        assert waiting_jobs.queued(transaction) == []
 
 
 def test_a_job_exists_once_for_revision_and_model(database: Database):

@@ -1,0 +1,11 @@
+"""In which order work is done."""
+
+from enum import IntEnum
+
+
+class Priority(IntEnum):
+    """How soon a task begins: what has the lowest number comes first."""
+
+    URGENT = 0
+    ROUTINE = 1
+    LOW = 2
