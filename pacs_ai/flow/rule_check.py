@@ -112,7 +112,8 @@ def doubtful(config: Config) -> Iterator[RuleFault]:
 def _doubt(vr: str, pattern: str, key: str) -> str:
     if vr == "CS" and _GLOB.sub("", pattern).islower():
         return f"values of {key} (CS) are in upper case"
-    return "" if vr in _ALLOWED else _hint(pattern).removesuffix(";")
+    known = vr in _ALLOWED or key == ADDRESS
+    return "" if known else _hint(pattern).removesuffix(";")
 
 
 def _conditions(config: Config) -> Iterator[tuple[str, Clause, bool]]:

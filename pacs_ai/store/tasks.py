@@ -71,18 +71,23 @@ def _claim_first(*order: sa.ColumnElement[int]) -> sa.sql.dml.ReturningUpdate[An
 _CLAIM_MOST_URGENT = _claim_first(_TASK.c.priority, _TASK.c.id)
 _CLAIM_OLDEST = _claim_first(_TASK.c.id)
 _REMOVE = sa.delete(_TASK).where(_TASK.c.lease_owner == sa.bindparam("owner")).returning(*_NAMED)
-_ENQUEUE = {
-    name: insert(_TASK).on_conflict_do_update(
+
+
+def _asked_again(asked: "sqlite.Insert | postgresql.Insert") -> "sqlite.Insert | postgresql.Insert":
+    """Let a task that exists have a new version, and the higher of both priorities."""
+    sooner = asked.excluded.priority < _TASK.c.priority
+    return asked.on_conflict_do_update(
         index_elements=["kind", "key"],
         set_={
             "version": _TASK.c.version + 1,
-            "priority": sa.case(
-                (_TASK.c.priority < sa.bindparam("priority"), _TASK.c.priority),
-                else_=sa.bindparam("priority"),
-            ),
+            "priority": sa.case((sooner, asked.excluded.priority), else_=_TASK.c.priority),
         },
     )
-    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+
+
+_ENQUEUE = {
+    "sqlite": _asked_again(sqlite.insert(_TASK)),
+    "postgresql": _asked_again(postgresql.insert(_TASK)),
 }
 _CHANNEL = "pacs_ai_task"
 _NOTIFY = sa.select(sa.func.pg_notify(_CHANNEL, sa.bindparam("kind")))

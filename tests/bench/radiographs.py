@@ -45,9 +45,9 @@ def renew(dataset: pydicom.Dataset) -> str:
 class Sender:
     """Sends studies of one radiograph, each on an association of its own, with pynetdicom."""
 
-    def __init__(self, dataset: pydicom.Dataset) -> None:
+    def __init__(self, dataset: pydicom.Dataset, title: str = "BENCH") -> None:
         self._dataset = dataset
-        self._entity = AE("BENCH")
+        self._entity = AE(title)
         self._entity.add_requested_context(dataset.SOPClassUID, ExplicitVRLittleEndian)
 
     def send(self, one: Running) -> tuple[str, float]:

@@ -12,6 +12,7 @@ from pacs_ai.clock import SystemClock
 from pacs_ai.domain import TaskKind
 from pacs_ai.engine.base import Engine, HeldTask
 from pacs_ai.engine.local import LocalEngine
+from pacs_ai.priorities import Priority
 from pacs_ai.store.migrate import upgrade
 from pacs_ai.store.session import Database, Transaction
 from tests.databases import emptied
@@ -31,10 +32,15 @@ class Engines:
     def of(self, owner: str = "node/boot/1", lease_seconds: float = 60) -> Engine:
         return self.make(owner, lease_seconds)
 
-    def enqueue(self, *keys: str, kind: TaskKind = TaskKind.ROUTE) -> None:
+    def enqueue(
+        self,
+        *keys: str,
+        kind: TaskKind = TaskKind.ROUTE,
+        priority: Priority = Priority.ROUTINE,
+    ) -> None:
         with self.database.write("test", NOW) as transaction:
             for key in keys:
-                self.of().enqueue(transaction, kind, key)
+                self.of().enqueue(transaction, kind, key, priority)
 
     def existing(self, kind: TaskKind = TaskKind.ROUTE) -> set[str]:
         with self.database.read() as session:

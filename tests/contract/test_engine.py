@@ -8,6 +8,7 @@ import pytest
 
 from pacs_ai.domain import TaskKind
 from pacs_ai.errors import DatabaseBusy
+from pacs_ai.priorities import Priority
 from tests.contract.conftest import ROUTES, Engines
 from tests.unit.store.samples import NOW
 
@@ -23,6 +24,32 @@ def test_the_oldest_is_first_and_each_runs_once(engines: Engines):
     engines.enqueue("b", "a", "c", "b")
     assert engines.drained() == ["b", "a", "c"]
     assert engines.drained() == []
+
+
+def test_the_most_urgent_is_first_and_stays_so_when_it_is_asked_for_again(engines: Engines):
+    engines.enqueue("low", priority=Priority.LOW)
+    engines.enqueue("a", "b", "c")
+    engines.enqueue("urgent", priority=Priority.URGENT)
+    engines.enqueue("c", priority=Priority.URGENT)
+    engines.enqueue("c", priority=Priority.LOW)
+    assert engines.drained() == ["c", "urgent", "a", "b", "low"]
+
+
+def test_one_of_five_begins_in_the_order_of_arrival(engines: Engines):
+    engines.enqueue("old", "older")
+    done: list[str] = []
+    urgent = iter(range(100))
+
+    def perform(_kind: TaskKind, key: str) -> None:
+        done.append(key)
+        if len(done) < 20:
+            engines.enqueue(f"u{next(urgent)}", priority=Priority.URGENT)
+
+    engines.enqueue("u", priority=Priority.URGENT)
+    engines.of().drain(perform, ROUTES)
+    assert done[4] == "old"
+    assert done[9] == "older"
+    assert len(done) == 22
 
 
 def test_a_task_that_waits_is_not_added_again(engines: Engines):

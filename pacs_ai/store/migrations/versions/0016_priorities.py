@@ -11,12 +11,13 @@ depends_on = None
 
 def upgrade() -> None:
     """Add the columns: all that waits is routine; and the index that claims go by."""
-    priority = sa.Column("priority", sa.Integer(), nullable=False, server_default="1")
+    for table in ("job", "task"):
+        with op.batch_alter_table(table, schema=None) as batch_op:
+            batch_op.add_column(
+                sa.Column("priority", sa.Integer(), nullable=False, server_default="1")
+            )
     with op.batch_alter_table("job", schema=None) as batch_op:
-        batch_op.add_column(priority.copy())
         batch_op.add_column(sa.Column("asked", sa.JSON(), nullable=True))
-    with op.batch_alter_table("task", schema=None) as batch_op:
-        batch_op.add_column(priority)
     with op.batch_alter_table("repeat", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column("address", sa.String(length=45), nullable=False, server_default="")
