@@ -48,8 +48,8 @@ def route(context: FlowContext, models: Mapping[str, ModelIdentity], key: str) -
     try:
         usable = [instance for instance in rows if _usable(context, instance)]
         match = matching_rules(context, study, usable)
-        if not match.rules:
-            match = _to_be_told(context, study, rows, usable)
+        if not usable:
+            match = _to_be_told(context, study, rows)
     except StorageError as error:
         _hold(context, study, error)
         raise
@@ -148,15 +148,11 @@ def _usable(context: FlowContext, instance: Instance) -> bool:
         return False
 
 
-def _to_be_told(
-    context: FlowContext, study: Study, rows: Sequence[Instance], usable: Sequence[Instance]
-) -> Match:
+def _to_be_told(context: FlowContext, study: Study, rows: Sequence[Instance]) -> Match:
     """Return the rules that want to hear of a study without any image that is not analysed.
 
     A study of nothing but results of ours is nothing to report on: the report would come back.
     """
-    if usable:
-        return Match()
     others = [instance for instance in rows if instance.unusable_reason != OWN_RESULT]
     match = matching_rules(context, study, others)
     rules = [rule for rule in match.rules if rule.when_not_analysable == "report"]

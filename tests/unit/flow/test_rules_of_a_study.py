@@ -116,7 +116,7 @@ def test_a_job_waits_for_its_hours(
     context: FlowContext, clock: ManualClock, send: Send, ct: Dataset
 ) -> None:
     send(ct)
-    clock.advance((NOON - clock.now()) % timedelta(days=1))
+    clock.advance(((NOON - clock.now()) % timedelta(days=1)).total_seconds())
     patient = node(context, clock, NIGHT)
     patient.route()
     assert claimed(patient) is None
@@ -125,7 +125,7 @@ def test_a_job_waits_for_its_hours(
     assert "22:00-06:00 (UTC)" in job.error_text
     sweep(patient.context, LeaseWatch())
     assert patient.job().state == JobState.WAITING
-    clock.advance(timedelta(hours=12))
+    clock.advance(12 * 3600)
     sweep(patient.context, LeaseWatch())
     assert patient.job().state == JobState.QUEUED
     assert claimed(patient) is not None
