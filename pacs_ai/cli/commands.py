@@ -23,7 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "jobs": ("jobs", "Jobs, one model on one study: list, show, retry, cancel."),
     "results": ("results", "Results that were made: withdraw, withdrawals."),
     "deliveries": ("deliveries", "Results on their way: list, retry, cancel."),
-    "rules": ("rules", "The rules: test."),
+    "rules": ("rules", "The rules: test, reload."),
     "feedback": ("feedback", "What people say about results: add, list, concordance, export."),
     "audit": ("audit", "The ledger of what happened: list, verify."),
     "evidence": ("evidence", "What was made of a study, as one archive: write, verify."),

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -11,8 +12,9 @@ from pacs_ai import __version__
 from pacs_ai.checks import check_start
 from pacs_ai.cli.greeting import Ports, belongings, greeting
 from pacs_ai.cli.options import ConfigPath, Verbose, read_config, single
-from pacs_ai.config import Config, find_config
+from pacs_ai.config import Config, find_config, load_config
 from pacs_ai.domain import TaskKind
+from pacs_ai.flow.current_rules import begin_with
 from pacs_ai.flow.recover import LeaseWatch, sweep
 from pacs_ai.logs import get_logger
 from pacs_ai.node.app import HEAVY_TASKS, App, build_app
@@ -86,7 +88,12 @@ def _listen(
     }
     settings = read_config(config, verbose=verbose, flags=flags, daemon=True)
     app = _checked_app(settings)
-    daemon = Daemon(app, listening=True, workers=0 if no_workers else settings.engine.workers)
+    daemon = Daemon(
+        app,
+        listening=True,
+        workers=0 if no_workers else settings.engine.workers,
+        read=partial(load_config, config, flags),
+    )
     daemon.start()
     ports = Ports(daemon.port, daemon.tls_port, daemon.web_port)
     for line in greeting(app, config or find_config(), ports):
@@ -114,7 +121,12 @@ def _work(
     if once:
         _work_once(app)
         return
-    daemon = Daemon(app, listening=False, workers=settings.engine.workers)
+    daemon = Daemon(
+        app,
+        listening=False,
+        workers=settings.engine.workers,
+        read=partial(load_config, config, flags),
+    )
     daemon.start()
     print(f"pacs-ai {__version__} works without listening; workers: {settings.engine.workers}")
     for line in belongings(app, config or find_config()):
@@ -149,6 +161,7 @@ def _work_once(app: App) -> None:
         (worker if kind in HEAVY_TASKS else app).perform(kind, key)
 
     try:
+        begin_with(app.context)
         sweep(app.context, LeaseWatch())
         done = app.context.engine.drain(perform, tuple(TaskKind))
     finally:

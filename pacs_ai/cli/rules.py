@@ -1,19 +1,24 @@
-"""``pacs-ai rules``: what the rules say of files."""
+"""``pacs-ai rules``: what the rules say of files, and which are in force."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pacs_ai.cli.node import opened_node
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, group, read_config
 from pacs_ai.cli.tables import print_json
+from pacs_ai.config import Config, load_config
 from pacs_ai.config.sections import MAX_TITLE
 from pacs_ai.dicom.study_files import find_files
 from pacs_ai.errors import ConfigError, NotDicom
+from pacs_ai.flow.current_rules import TAKEN_BY_RELOAD, reload_rules
 from pacs_ai.flow.rule_check import check_rules
 from pacs_ai.flow.rule_explain import ExplainedClause
 from pacs_ai.flow.rule_trial import StudyTrial, TriedRule, try_rules
+from pacs_ai.node.wiring import node_name
 
 app = group("The rules: which studies go to which model.")
 
@@ -59,6 +64,35 @@ def trial(
     for path, reason in trial.unread.items():
         print(f"pacs-ai: {path}: left out: {reason}", file=sys.stderr)
     return 0
+
+
+@app.command()
+def reload(*, as_json: AsJson = False, config: ConfigPath = None, verbose: Verbose = False) -> None:
+    """Let the node of this machine take the rules, routing, peers and times of the file.
+
+    They are checked as at the start. What runs goes on with what it began with; all processes take
+    them from their next task on. Exit code 2 if they are refused: the node keeps what it has, and
+    its page and log say so. Other sections count from the next start of the node.
+    """
+    settings = _readable(config, verbose=verbose)
+    with opened_node(settings) as node:
+        revision, changed = reload_rules(node, node_name(), partial(load_config, config))
+    if as_json:
+        print_json({"revision": revision, "changed": changed})
+        return
+    said = "taken" if changed else "as they were"
+    print(f"rules: {said}, revision {revision}; other sections count from the next start")
+
+
+def _readable(config: Path | None, *, verbose: bool) -> Config:
+    """Read what says where the node is, also from a file whose rules are refused."""
+    try:
+        return read_config(config, verbose=verbose)
+    except ConfigError as error:
+        try:
+            return load_config(config, without=TAKEN_BY_RELOAD)
+        except ConfigError:
+            raise error from None
 
 
 def _print_study(study: StudyTrial) -> None:

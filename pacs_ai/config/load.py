@@ -3,7 +3,7 @@
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_origin
@@ -45,7 +45,9 @@ def state_folder() -> Path:
     return base / "pacs-ai"
 
 
-def load_config(path: Path | None = None, flags: Overrides | None = None) -> Config:
+def load_config(
+    path: Path | None = None, flags: Overrides | None = None, *, without: Collection[str] = ()
+) -> Config:
     """Read and check the configuration.
 
     Parameters
@@ -55,6 +57,8 @@ def load_config(path: Path | None = None, flags: Overrides | None = None) -> Con
         defaults with all data in the user's state directory.
     flags
         Values from the command line, section by section; None values do not count.
+    without
+        Sections to leave out, and with them all rules: to find the node of a faulty file.
 
     Raises
     ------
@@ -64,6 +68,8 @@ def load_config(path: Path | None = None, flags: Overrides | None = None) -> Con
     path = path or find_config()
     base = Path.cwd() if path is None else path.resolve().parent
     data = _default_storage() if path is None else _read(path)
+    if without:
+        data = {name: one for name, one in data.items() if name not in without} | {"rules": []}
     here = Path.cwd()
     environment = _environment()
     _merge(data, environment, here)

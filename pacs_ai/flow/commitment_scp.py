@@ -8,6 +8,7 @@ import threading
 from pacs_ai.destinations.addresses import address
 from pacs_ai.errors import PeerError, StorageError
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.current_rules import up_to_date
 from pacs_ai.flow.integrity import check_instances
 from pacs_ai.logs import get_logger
 from pacs_ai.net.commitment_dataset import CommitmentReport, SopReference
@@ -53,14 +54,13 @@ class CommitmentScp:
     def commitment_undelivered(self, request: CommitmentRequest, report: CommitmentReport) -> None:
         """Report on a new association, if the peer's address is configured."""
         calling = request.association.calling_aet
-        peers = [
-            peer for peer in self._context.config.dimse_peers.values() if peer.ae_title == calling
-        ]
+        config = up_to_date(self._context).config
+        peers = [peer for peer in config.dimse_peers.values() if peer.ae_title == calling]
         if not peers:
             _log.warning("commitment report not delivered: no such peer", peer=calling)
             return
         own_aet = request.association.called_aet
-        where = address(self._context.config, peers[0])
+        where = address(config, peers[0])
         threading.Thread(target=self._deliver, args=(where, own_aet, report), daemon=True).start()
 
     def _check(self, reference: SopReference) -> int:

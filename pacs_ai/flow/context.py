@@ -19,6 +19,19 @@ from pacs_ai.store.session import BUSY_SECONDS, Database, Transaction
 from pacs_ai.store.spool import Spool
 
 
+class RulesInForce:
+    """The configuration with the rules in force, and their revision; threads share it.
+
+    Attributes
+    ----------
+    known
+        Revision and configuration: 0 and None until this process has read rules.
+    """
+
+    def __init__(self) -> None:
+        self.known: tuple[int, Config | None] = (0, None)
+
+
 @dataclass(frozen=True, slots=True)
 class FlowContext:
     """The node as the steps see it.
@@ -41,6 +54,8 @@ class FlowContext:
         Who has lately looked at what.
     limits
         What holds deliveries to a destination back.
+    in_force
+        The configuration with the rules of the last reload, see `pacs_ai.flow.current_rules`.
     """
 
     config: Config
@@ -54,6 +69,7 @@ class FlowContext:
     associations: KeptAssociations = field(default_factory=KeptAssociations)
     accesses: Recent = field(default_factory=Recent)
     limits: DestinationLimits = field(default_factory=DestinationLimits)
+    in_force: RulesInForce = field(default_factory=RulesInForce)
     user: str = ""
     address: str = ""
 

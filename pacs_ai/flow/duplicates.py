@@ -8,6 +8,7 @@ from pacs_ai.dicom.scan import ScannedInstance, scan_instance
 from pacs_ai.digests import comparable
 from pacs_ai.errors import DatabaseBusy, NotDicom, StorageError
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.current_rules import up_to_date
 from pacs_ai.flow.integrity import check_instances
 from pacs_ai.flow.loop_guard import OWN_RESULT
 from pacs_ai.flow.rule_matching import matches_newly
@@ -119,7 +120,7 @@ def _opens(context: FlowContext, known: _Known, sender: Sender) -> bool:
     """Tell whether an instance that came again is a reason to apply the rules again."""
     way = (sender.calling_aet, sender.called_aet, sender.address)
     return known.row.unusable_reason != OWN_RESULT and matches_newly(
-        context.config.rules, way, known.ways
+        up_to_date(context).config.rules, way, known.ways
     )
 
 

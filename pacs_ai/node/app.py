@@ -10,6 +10,7 @@ from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.classifiers import load_bundles
 from pacs_ai.flow.commitment_scu import commit
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.current_rules import up_to_date
 from pacs_ai.flow.deliver import deliver
 from pacs_ai.flow.route import route
 from pacs_ai.flow.rule_check import check_rules
@@ -40,14 +41,15 @@ class App:
     traffic: TrafficMeter
 
     def perform(self, kind: TaskKind, key: str) -> None:
-        """Do one light task."""
+        """Do one light task, by the rules in force when it begins."""
+        context = up_to_date(self.context)
         if kind is TaskKind.ROUTE:
             models = {name: bundle.identity for name, bundle in self.bundles.items()}
-            route(self.context, models, key)
+            route(context, models, key)
         elif kind is TaskKind.DELIVER:
-            deliver(self.context, key)
+            deliver(context, key)
         elif kind is TaskKind.COMMIT:
-            commit(self.context, key)
+            commit(context, key)
 
     def close(self) -> None:
         """Close the connections to archives and to the database, and the counts."""

@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Literal
 
 from pacs_ai.clock import SteadyDate, pause
+from pacs_ai.config import Config
 from pacs_ai.domain import TaskKind
 from pacs_ai.errors import StorageError
 from pacs_ai.flow.arrivals import ASSOCIATION_ENDED
@@ -18,6 +19,7 @@ from pacs_ai.flow.audit.forward import Forwarder
 from pacs_ai.flow.audit.seal import Sealer, prune
 from pacs_ai.flow.commitment_scu import remind
 from pacs_ai.flow.complete import complete
+from pacs_ai.flow.current_rules import RulesWatch, begin_with, up_to_date, with_rules
 from pacs_ai.flow.deliver import probe
 from pacs_ai.flow.evidence.keep import expire_evidence
 from pacs_ai.flow.expire import Expiry
@@ -47,6 +49,7 @@ _RETAIN_SECONDS = 60.0
 _TAKE_OVER_SECONDS = 30.0
 _DRIFT_SECONDS = 10.0
 _AUDIT_SECONDS = 2.0
+_RULES_SECONDS = 2.0
 _FEEDBACK_SECONDS = 2.0
 
 _STOP_SECONDS = DRAIN_SECONDS + 1.5
@@ -77,11 +80,23 @@ class Daemon:
         Whether to receive instances.
     workers
         Number of worker processes, or ``auto``; 0 for a node that leaves all work to others.
+    read
+        Reads the configuration again, when SIGHUP asks for its rules; None for none.
     """
 
-    def __init__(self, app: App, *, listening: bool, workers: int | Literal["auto"]) -> None:
+    def __init__(
+        self,
+        app: App,
+        *,
+        listening: bool,
+        workers: int | Literal["auto"],
+        read: Callable[[], Config] | None = None,
+    ) -> None:
         self._app = app
         self._stop = threading.Event()
+        self._reload = threading.Event()
+        self._read = read or (lambda: app.context.config)
+        self._rules = RulesWatch(app.context)
         self._schedule = Schedule(app.context.clock)
         self._threads: list[threading.Thread] = []
         self._sealer = Sealer(app.context, app.context.spool.node)
@@ -117,10 +132,12 @@ class Daemon:
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        signal.signal(signal.SIGHUP, self._on_hangup)
         context = self._app.context
         context.spool.lock()
         restart(context, self._app.arrivals)
         note.started(context, context.spool.node)
+        begin_with(context)
         if self._server is not None:
             self._app.traffic.begin()
             self._server.start()
@@ -146,6 +163,9 @@ class Daemon:
         # a signal just before a long wait would be seen only after it.
         while not self._stop.is_set():
             pause(_SIGNAL_SECONDS)
+            if self._reload.is_set():
+                self._reload.clear()
+                self._rules.reload(self._read)
 
     def stop(self) -> None:
         """Finish running work, give leases back, leave the rest queued for the next start.
@@ -204,11 +224,14 @@ class Daemon:
             last.start()
         self._stop.set()
 
+    def _on_hangup(self, _number: int, _frame: FrameType | None) -> None:
+        self._reload.set()
+
     def _work(self, kinds: Sequence[TaskKind]) -> None:
         self._app.context.engine.run(self._app.perform, kinds, self._stop)
 
     def _retain(self, date: SteadyDate, expiry: Expiry) -> None:
-        retain(self._app.context, date.now())
+        retain(up_to_date(self._app.context), date.now())
         expiry.sweep(date.now())
         prune(self._app.context, date.now())
         expire_evidence(self._app.context, date.now())
@@ -218,16 +241,17 @@ class Daemon:
     def _plan(self) -> None:
         context = self._app.context
         sweeps: list[tuple[float, Callable[..., object], tuple[object, ...]]] = [
-            (_RECOVER_SECONDS, sweep, (context, LeaseWatch())),
-            (_PROBE_SECONDS, probe, (context,)),
-            (_REMIND_SECONDS, remind, (context,)),
+            (_RECOVER_SECONDS, with_rules(sweep), (context, LeaseWatch())),
+            (_PROBE_SECONDS, with_rules(probe), (context,)),
+            (_REMIND_SECONDS, with_rules(remind), (context,)),
+            (_RULES_SECONDS, self._rules.look, ()),
             (_RETAIN_SECONDS, self._retain, (SteadyDate(context.clock), Expiry(context))),
         ]
         self._schedule.every(_AUDIT_SECONDS, "seal", self._sealer.sweep)
         self._schedule.every(_AUDIT_SECONDS, "forward", self._forwarder.sweep)
         self._schedule.every(_FEEDBACK_SECONDS, "feedback", FeedbackDocuments(context).sweep)
         arrivals = self._app.arrivals
-        closes = partial(complete, context, arrivals)
+        closes = partial(with_rules(complete), context, arrivals)
         self._schedule.when_woken(arrivals.wakeups, ASSOCIATION_ENDED, "complete", closes)
         for seconds, function, arguments in sweeps:
             self._schedule.every(

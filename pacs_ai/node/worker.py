@@ -13,6 +13,7 @@ from pacs_ai.domain import JobId, TaskKind
 from pacs_ai.errors import PacsAIError
 from pacs_ai.flow.analyse import analyse
 from pacs_ai.flow.classifiers import load_classifier
+from pacs_ai.flow.current_rules import up_to_date
 from pacs_ai.flow.withdraw import withdraw
 from pacs_ai.logs import get_logger
 from pacs_ai.memory import limit_malloc
@@ -61,10 +62,11 @@ class Worker:
 
     def perform(self, kind: TaskKind, key: str) -> None:
         """Analyse one job, or withdraw what was made of one study."""
+        context = up_to_date(self._context)
         if kind is TaskKind.WITHDRAW:
-            withdraw(self._context, key)
+            withdraw(context, key)
             return
-        analyse(self._context, self._classifiers, JobId(key), self._changed)
+        analyse(context, self._classifiers, JobId(key), self._changed)
 
 
 def load_models(

@@ -65,6 +65,13 @@ class DestinationSummary:
     problem: str = ""
 
 
+def open_destinations(session: Session) -> list[str]:
+    """Return the destinations that results are on their way to, or wait for."""
+    on_the_way = [state for state in OPEN if state != DeliveryState.FAILED]
+    query = sa.select(Delivery.destination).where(Delivery.state.in_(on_the_way)).distinct()
+    return sorted(session.scalars(query))
+
+
 _SUMS = sa.select(
     Delivery.destination,
     Delivery.state,

@@ -12,9 +12,11 @@ from pacs_ai.config import Config, Rule, conditions, describe
 from pacs_ai.domain import DeliveryState, JobState, StudyState
 from pacs_ai.errors import StorageError
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.current_rules import node_of
 from pacs_ai.flow.watch_drift import DriftAlarm, drift_alarms
-from pacs_ai.store import open_work
+from pacs_ai.store import open_work, rule_sets
 from pacs_ai.store.open_work import Open
+from pacs_ai.store.rule_sets import RuleSet
 
 _CHECKS = (spool, database, expiry)
 _LATE = timedelta(minutes=15)
@@ -83,10 +85,12 @@ def status(node: FlowContext) -> StatusRecord:
             "deliveries": list(open_work.open_deliveries(session)),
         }
         jobs_to_begin = open_work.open_jobs(session, off_peak=False)
+        refused = rule_sets.refused_last(session, node_of(node))
     checks = [finding for check in _CHECKS for finding in check(node.config)]
     wrong = [_of_check(one) for one in checks if one.severity is not Severity.OK]
     for kind, rows in {**found, "jobs": jobs_to_begin}.items():
         wrong += [_of_rows(kind, one) for one in rows if _is_wrong(kind, one, now)]
+    wrong += [_of_refusal(refused)] if refused is not None else []
     drift = list(drift_alarms(node))
     wrong += [_of_drift(one) for one in drift]
     return StatusRecord(
@@ -148,6 +152,13 @@ def _redacted_series(rule: Rule) -> dict[str, Any] | None:
 
 def _of_check(finding: Finding) -> Trouble:
     return Trouble(finding.name, finding.text, finding.remedy, "check", "")
+
+
+def _of_refusal(refused: RuleSet) -> Trouble:
+    text = (
+        f"refused at {refused.at:%Y-%m-%d %H:%M} UTC, the earlier ones are in force: {refused.text}"
+    )
+    return Trouble("rules", text, "correct the file, then pacs-ai rules reload", "check", "")
 
 
 def _is_wrong(kind: str, rows: Open, now: datetime) -> bool:

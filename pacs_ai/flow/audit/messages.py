@@ -71,6 +71,8 @@ _KINDS: Mapping[tuple[str, str], _Kind] = {
     ("node", "STARTED"): _Kind(_ACTIVITY, "E", _START),
     ("node", "STOPPED"): _Kind(_ACTIVITY, "E", _STOP),
     ("configuration", "CHANGED"): _Kind(_ALERT, "E", _SOFTWARE),
+    ("rules", "TAKEN"): _Kind(_ALERT, "E", _SOFTWARE),
+    ("rules", "REFUSED"): _Kind(_ALERT, "E", _SOFTWARE),
     ("model", "ACTIVE"): _Kind(_ALERT, "E", _SOFTWARE),
     ("model", "DISABLED"): _Kind(_ALERT, "E", _SOFTWARE),
     ("model", "REMOVED"): _Kind(_ALERT, "E", _SOFTWARE),

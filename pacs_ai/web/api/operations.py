@@ -9,6 +9,7 @@ from pacs_ai.domain import Role
 from pacs_ai.flow.audit.verify import Verified
 from pacs_ai.flow.commitment_scu import Answer
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.current_rules import up_to_date
 from pacs_ai.flow.operate import (
     activation,
     audit,
@@ -176,12 +177,12 @@ def _disable(node: FlowContext, asked: given.OneModel) -> Activation:
 
 def _rules(node: FlowContext, _: given.NoParameters) -> list[RuleRecord]:
     """List the rules. Values that may name a patient are left out."""
-    return overview.rules(node.config)
+    return overview.rules(up_to_date(node).config)
 
 
 def _config(node: FlowContext, _: given.NoParameters) -> dict[str, Any]:
     """Show the configuration, without passwords and without values that may name a patient."""
-    return overview.redacted(node.config)
+    return overview.redacted(up_to_date(node).config)
 
 
 def _events(node: FlowContext, asked: given.Newest) -> list[EventRecord]:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from pacs_ai.config.sections import MAX_TITLE
 from pacs_ai.errors import NotDicom
+from pacs_ai.flow.current_rules import up_to_date
 from pacs_ai.flow.rule_explain import explain_file
 from pacs_ai.web import overview
 from pacs_ai.web.bodies import read_body
@@ -23,7 +24,7 @@ LARGEST = 4 << 20
 
 def show_rules(request: Request) -> Response:
     """Show the rules, and where to drop a file."""
-    node = node_of(request)
+    node = up_to_date(node_of(request))
     rows = [
         row(
             one.name,
@@ -51,7 +52,7 @@ async def try_rules(request: Request) -> Response:
 
 
 def _explained(request: Request, content: bytes, titles: list[str]) -> Response:
-    node = node_of(request)
+    node = up_to_date(node_of(request))
     try:
         found = explain_file(node.config.rules, content, (titles[0], titles[1]))
     except NotDicom as error:

@@ -12,6 +12,7 @@ from pacs_ai.store import (  # noqa: F401 - tables
     feedback_table,
     kept_predictions,
     migrate,
+    rule_sets,
     tasks,
     version,
 )
