@@ -292,5 +292,5 @@ _tree = [{"file": "tree.csv"}]
 for _uncertain in ("negative", "positive", "drop"):
     _by_image = {"kind": "table", "key": "SOPInstanceUID", "key_column": "SOPInstanceUID"}
     _columns = {"label_columns": ["one", "two"], "uncertain": _uncertain, "files": _tree}
-    _data = dicom(_by_image | _columns, names=COLUMNS["names"], unlabelled="drop")
+    _data = dicom(_by_image | _columns, names=COLUMNS["names"])
     RUNS[f"DICOM, {_uncertain}"] = ("dataset", {"data": _data, "release": SIGMOID})

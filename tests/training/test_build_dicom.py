@@ -201,8 +201,11 @@ def test_several_readers_vote_and_a_draw_leaves_the_image_out(
 
     edit(copy, vote)
     labels = table(copy, vote_columns=("a", "b", "c"), label_column="", box_columns=None)
-    samples = all_samples(recipe_of(demo_recipe, tree(copy, labels=labels)))
+    recipe = recipe_of(demo_recipe, tree(copy, labels=labels))
+    samples = all_samples(recipe)
     assert not any(sample.patient.endswith("3") for sample in samples)
+    (note,) = build(recipe, CONSOLE).dataset.notes
+    assert "images left out, no class has most of the votes (the first: " in note
     assert all(sample.votes == (*sample.labels * 2, 1) for sample in samples)
 
 

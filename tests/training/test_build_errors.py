@@ -26,7 +26,8 @@ def test_a_corrupt_file(folder: Path, demo_recipe: Recipe) -> None:
     broken.write_bytes(broken.read_bytes()[:-5000])
     refused(recipe_of(demo_recipe, folder), str(broken), 'data.unreadable = "drop"')
     notes = build(recipe_of(demo_recipe, folder, unreadable="drop"), CONSOLE).dataset.notes
-    assert any("1 files left out, cannot be read" in note for note in notes)
+    (note,) = [each for each in notes if "1 files left out, cannot be read" in each]
+    assert note.count(str(broken)) == 1
 
 
 def test_a_file_that_only_looks_like_dicom(folder: Path, demo_recipe: Recipe) -> None:

@@ -25,6 +25,9 @@ def test_the_demo_recipe_loads() -> None:
         ("batch = 32", "batch = 0", "batch"),
         ("[data]", "[data", "TOML"),
         ("learning_rate = 2e-3", "learning_rate = -1", "learning_rate"),
+        ("learning_rate = 2e-3", "learning_rate = inf", "learning_rate"),
+        ("noise = ", "noise = nan # ", "noise"),
+        ('name = "lesion"', 'name = "no finding"', "two classes have the name 'no finding'"),
     ],
 )
 def test_a_wrong_recipe_names_its_key(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -34,6 +37,13 @@ def test_a_wrong_recipe_names_its_key(tmp_path: Path, old: str, new: str, said: 
     path.write_text(text.replace(old, new), encoding="utf-8")
     with pytest.raises(ConfigError, match=said):
         load_recipe(path)
+
+
+def test_a_recipe_may_start_with_a_byte_order_mark(tmp_path: Path) -> None:
+    text = (RECIPES / "phantom.toml").read_text(encoding="utf-8")
+    path = tmp_path / "recipe.toml"
+    path.write_text(text, encoding="utf-8-sig")
+    assert load_recipe(path).classes == load_recipe("phantom").classes
 
 
 def test_imagenet_weights_get_what_they_were_trained_on(tmp_path: Path) -> None:

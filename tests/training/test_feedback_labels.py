@@ -15,7 +15,7 @@ from tests.training.test_build_dicom import collection as collection  # noqa: PL
 from tests.training.test_picture_files import sigmoid
 from training.data.build import build
 from training.data.read import multi_hot
-from training.data.samples import SPLITS, Sample
+from training.data.samples import SPLITS, Dataset, Sample
 from training.learn.losses import MaskedCrossentropy, class_loss
 from training.recipe.label_tables import LabelFile, TableLabels
 from training.recipe.recipe import Recipe
@@ -51,8 +51,7 @@ def table_of(path: Path, **more: object) -> TableLabels:
     return TableLabels(**{**settings, **more})  # type: ignore[arg-type]
 
 
-def samples(recipe: Recipe) -> list[Sample]:
-    dataset = build(recipe, CONSOLE).dataset
+def samples(dataset: Dataset) -> list[Sample]:
     return [sample for name in SPLITS for sample in dataset.split(name)]
 
 
@@ -64,9 +63,10 @@ def test_every_study_has_the_labels_that_users_gave(
     uncertain: str,
 ) -> None:
     path, labels = said
-    data = tree(collection, labels=table_of(path, uncertain=uncertain), names={}, unlabelled="drop")
+    data = tree(collection, labels=table_of(path, uncertain=uncertain), names={})
     recipe = recipe_of(sigmoid(demo_recipe), data)
-    found = samples(recipe)
+    dataset = build(recipe, CONSOLE).dataset
+    found = samples(dataset)
     value = {Label.ABSENT: 0.0, Label.PRESENT: 1.0}
     value[Label.UNCERTAIN] = {"mask": -1.0, "negative": 0.0, "positive": 1.0, "drop": np.nan}[
         uncertain
@@ -78,6 +78,7 @@ def test_every_study_has_the_labels_that_users_gave(
     seen = {sample.study for sample in found}
     if uncertain == "drop":
         assert seen == labels.keys() - missing
+        assert f"{len(missing)} rows left out, they have an uncertain label" in dataset.notes
     masked = isinstance(class_loss(recipe), MaskedCrossentropy)
     assert masked == (uncertain == "mask")
 

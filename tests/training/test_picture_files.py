@@ -12,7 +12,7 @@ from tests.training.test_pictures import labelled, picture, recipe_of, write_row
 from training.data.build import build
 from training.data.picture_file import read_picture
 from training.data.samples import SPLITS, Dataset
-from training.recipe.data import Split
+from training.recipe.data import Crop, Split
 from training.recipe.recipe import Recipe
 
 CONSOLE = Console(quiet=True)
@@ -115,6 +115,61 @@ def test_rows_without_a_picture_are_counted_and_zeros_suspected(
         build(recipe, CONSOLE)
 
 
+def test_no_finding_beside_a_finding_is_counted(tmp_path: Path, demo_recipe: Recipe) -> None:
+    said = ("a", "No Finding|a", "No Finding", "b")
+    rows = [{**row, "label": said[i // 4 % 4]} for i, row in enumerate(labelled(tmp_path))]
+    write_rows(tmp_path, [*rows, {**rows[8], "label": "b"}])
+    recipe = recipe_of(
+        sigmoid(demo_recipe),
+        tmp_path,
+        Split(validation=0.3, test=0.3, leakage="report"),
+        labels=tmp_path / "labels.csv",
+        separator="|",
+        names={"a": "no finding", "b": "lesion"},
+    )
+    (note,) = [each for each in build(recipe, CONSOLE).dataset.notes if "and a class" in each]
+    assert note.startswith("13 images are labelled no finding and a class; the class counts")
+    assert note.endswith("labels.csv, line 6)")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"names": {"0": "no finding", "1": "lesion", "?": ""}}, "data.names leaves their labels"),
+        ({"names": {"0": "no finding", "1": "lesion"}, "separator": "|"}, "none of the classes"),
+        ({"box_columns": ("x0", "y0", "x1", "y1"), "crop": Crop()}, "they have no box"),
+    ],
+)
+def test_pictures_that_their_labels_leave_out_are_counted(
+    tmp_path: Path, demo_recipe: Recipe, settings: dict[str, object], said: str
+) -> None:
+    rows = []
+    for index, row in enumerate(labelled(tmp_path)):
+        out = index % 4 == 3
+        label = ("" if "separator" in settings else "?") if out else row["label"]
+        box = {"x0": 1, "y0": 1, "x1": 9, "y1": 9}
+        if "crop" in settings:
+            label, box = row["label"], dict.fromkeys(box, "") if out else box
+        rows.append({**row, "label": label, **box})
+    write_rows(tmp_path, rows)
+    recipe = recipe_of(demo_recipe, tmp_path, labels=tmp_path / "labels.csv", **settings)
+    dataset = build(recipe, CONSOLE).dataset
+    assert len(every(dataset)) == 30
+    (note,) = [each for each in dataset.notes if "images left out" in each]
+    assert said in note
+    assert note.startswith("10 images left out, ")
+    assert note.endswith("labels.csv, line 5)")
+
+
+def test_a_link_to_nothing_is_no_picture(tmp_path: Path, demo_recipe: Recipe) -> None:
+    for index in range(40):
+        picture(tmp_path / str(index % 2) / f"{index}.png", index)
+    (tmp_path / "0" / "gone.png").symlink_to(tmp_path / "nothing.png")
+    (tmp_path / "0" / "folder").symlink_to(tmp_path / "1")
+    with pytest.raises(DataError, match=r"1 files: cannot be read: .*gone\.png"):
+        build(recipe_of(demo_recipe, tmp_path), CONSOLE)
+
+
 @pytest.mark.parametrize("mapped", [{}, {"No Finding": ""}])
 def test_no_finding_is_a_negative_of_every_class(
     tmp_path: Path, demo_recipe: Recipe, mapped: dict[str, str]
@@ -134,6 +189,7 @@ def test_no_finding_is_a_negative_of_every_class(
     dataset = build(recipe, CONSOLE).dataset
     samples = [sample for name in SPLITS for sample in dataset.split(name)]
     assert len(samples) == 40
+    assert not [note for note in dataset.notes if "no finding and a class" in note]
     for sample in samples:
         kind = said[int(sample.path.stem) // 4 % 3]
         assert sample.labels == {"lesion": (1,), "No Finding": ()}.get(kind, (0, 1))

@@ -104,7 +104,7 @@ def test_wrong_tables_and_pictures_are_named(tmp_path: Path, demo_recipe: Recipe
         build(recipe, CONSOLE)
     write_rows(tmp_path, rows)
     (tmp_path / "3.png").write_bytes((tmp_path / "3.png").read_bytes()[:200])
-    with pytest.raises(DataError, match=r"3.png \(.*not a whole PNG.*data.unreadable"):
+    with pytest.raises(DataError, match=r"3.png: not a whole PNG.*data.unreadable"):
         build(recipe, CONSOLE)
     with pytest.raises(DataError, match=r"no PNG, JPEG.* file below"):
         build(recipe_of(demo_recipe, tmp_path / "nowhere"), CONSOLE)

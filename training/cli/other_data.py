@@ -70,7 +70,7 @@ def _recipe_of(path: Path, data: Path) -> Recipe:
 def _sections(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the sections ``[data]`` and ``[split]``; the second may be missing."""
     try:
-        whole = tomllib.loads(path.read_text(encoding="utf-8"))
+        whole = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"--data {path}: neither a folder nor a TOML file") from error
     found, split = whole.get("data"), whole.get("split", {})

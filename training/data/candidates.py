@@ -88,9 +88,12 @@ def collect(recipe: Recipe, console: Console, frozen: SplitFile | None = None) -
         return collect_phantoms(data, console, limit)
     names = tuple(entry.name for entry in recipe.classes)
     classes = Classes(names, data.names, several=recipe.release.activation == "sigmoid")
-    if isinstance(data, DicomData):
-        return collect_dicom(data, recipe.input.modalities, classes)
-    return collect_pictures(data, classes)
+    collected = (
+        collect_dicom(data, recipe.input.modalities, classes)
+        if isinstance(data, DicomData)
+        else collect_pictures(data, classes)
+    )
+    return replace(collected, notes=(*collected.notes, *classes.notes()))
 
 
 def alike_of(candidates: Sequence[Candidate], split: Split) -> Alike:

@@ -1,6 +1,6 @@
 """From the labels of a source to the classes of a recipe."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +56,7 @@ class Classes:
 
     def __init__(self, classes: Sequence[str], names: Mapping[str, str], *, several: bool) -> None:
         self._classes, self._names, self._several = tuple(classes), names, several
+        self._noted: dict[str, list[str]] = defaultdict(list)
 
     def annotations(self, labels: Sequence[Label], *, by_box: bool) -> list[Annotation]:
         """Merge the labels of one image.
@@ -78,8 +79,14 @@ class Classes:
             If a label is not a class, or labels contradict each other; names the rows.
         """
         boxed = [[label] for label in labels if label.box is not None]
+        if by_box and not boxed:
+            self._noted["left out, they have no box"].append(labels[0].origin)
         parts = boxed if by_box else [list(labels)]
         return [said for part in parts if (said := self._merged(part)) is not None]
+
+    def notes(self) -> list[str]:
+        """Count the images whose labels leave them out, or contradict themselves."""
+        return [f"{len(at)} images {what} (the first: {at[0]})" for what, at in self._noted.items()]
 
     def knows(self, name: str) -> bool:
         """Tell whether a name of the label source is a class, or is mapped to one."""
@@ -95,6 +102,7 @@ class Classes:
         known = [(label, self._indices(label)) for label in labels]
         kept = [(label, found) for label, found in known if found is not None]
         if not kept:
+            self._noted[f"left out, {self._why_left_out(labels)}"].append(first.origin)
             return None
         indices = tuple(sorted({index for _, found in kept for index in found}))
         if not self._several and len(indices) != 1:
@@ -103,6 +111,8 @@ class Classes:
                 f"{origins}: one image is labelled {' and '.join(map(self._name, indices))}; "
                 "correct the labels, or use a sigmoid head"
             )
+        if indices and (none := self._place_of_none(labels)):
+            self._noted["are labelled no finding and a class; the class counts"].append(none)
         boxes = [label.box for label, _ in kept if label.box is not None]
         return Annotation(
             labels=indices,
@@ -133,6 +143,19 @@ class Classes:
         """Tell whether a label means: none of the classes, which only sigmoid can express."""
         unmapped = self._names.get(name, name) not in self._classes
         return self._several and unmapped and name.strip().casefold() in _NO_FINDING
+
+    def _why_left_out(self, labels: Sequence[Label]) -> str:
+        """Say why no label of an image is used."""
+        if any(each.names for each in labels):
+            return "data.names leaves their labels out"
+        if any(each.votes for each in labels):
+            return "no class has most of the votes"
+        return "they have none of the classes, which only sigmoid can learn"
+
+    def _place_of_none(self, labels: Sequence[Label]) -> str:
+        """Return the place of the first label that means: none of the classes; else ""."""
+        places = (each.origin for each in labels if any(map(self._is_none, each.names)))
+        return next(places, "")
 
     def _votes(self, label: Label) -> tuple[int, ...]:
         votes = (self._index(name, label.origin) for name in label.votes)

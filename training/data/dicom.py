@@ -180,11 +180,10 @@ def _labelled(
     for instance in instances:
         labels = source.of(instance.keys)
         if not labels:
-            unlabelled.append(str(instance.path))
+            unlabelled += [str(instance.path)] if labels is None else []
             continue
         boxed = _with_boxes(labels, data.boxes, instance) if data.boxes else labels
         said = classes.annotations(boxed, by_box=data.crop is not None)
-        boxless += data.crop is not None and all(label.box is None for label in boxed)
         for statement in said:
             if data.boxed_only and statement.box is None:
                 boxless += 1
@@ -195,6 +194,8 @@ def _labelled(
         unused = source.unused()
         rows = f" ({len(unused)} rows name no image; the first: {unused[0]})" if unused else ""
         refuse_or_note(unlabelled, data.unlabelled, f"no label{rows}", notes, "unlabelled")
+    if source.uncertain:
+        notes.append(f"{source.uncertain} rows left out, they have an uncertain label")
     if boxless:
         notes.append(f"{boxless} images left out, they have no box")
 

@@ -59,7 +59,7 @@ def _leave_out_unreadable(
     broken = []
     for each in candidates:
         if each.shown is not None and each.shown.error:
-            broken.append(f"{each.sample.path} ({each.shown.error})")
+            broken.append(each.shown.error)  # it begins with the path
             each.left_out = "unreadable"
     policy = "refuse" if isinstance(recipe.data, PhantomData) else recipe.data.unreadable
     if broken:

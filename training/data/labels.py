@@ -33,11 +33,18 @@ class Label:
 class Labels(Protocol):
     """A source of labels."""
 
-    def of(self, keys: Mapping[KeyName, str]) -> Sequence[Label]:
-        """Return the labels of an image: one, one for each box, or none."""
+    def of(self, keys: Mapping[KeyName, str]) -> Sequence[Label] | None:
+        """Return the labels of an image: one, or one for each box.
+
+        None if the source does not have the image, no label if all its rows are left out.
+        """
 
     def unused(self) -> list[str]:
         """Return the places of labels that no image used."""
+
+    @property
+    def uncertain(self) -> int:
+        """The number of rows that are left out because a label is uncertain."""
 
 
 class PatternSource:
@@ -49,13 +56,15 @@ class PatternSource:
         If the pattern is not a regular expression with a group.
     """
 
+    uncertain = 0
+
     def __init__(self, config: PatternLabels) -> None:
         self._pattern = compile_pattern(config.pattern, "data.labels.pattern")
 
-    def of(self, keys: Mapping[KeyName, str]) -> Sequence[Label]:
-        """Return the label, or none if the pattern does not match."""
+    def of(self, keys: Mapping[KeyName, str]) -> Sequence[Label] | None:
+        """Return the label, or None if the pattern does not match."""
         found = self._pattern.search(keys["PatientID"])
-        return [Label((found[1],), "the PatientID")] if found else []
+        return [Label((found[1],), "the PatientID")] if found else None
 
     def unused(self) -> list[str]:
         """Return nothing: a pattern lists no images."""
@@ -79,6 +88,7 @@ class TableSource:
             separator,
             config.uncertain,
         )
+        self.uncertain = 0
         self._labels: dict[str, list[Label]] = defaultdict(list)
         self._asked: set[str] = set()
         wanted = [config.key_column, config.split_column, config.patient_column]
@@ -89,11 +99,11 @@ class TableSource:
             for line, row in read_table(source.file, self._columns):
                 self._add(f"{source.file}, line {line}", row, source.split)
 
-    def of(self, keys: Mapping[KeyName, str]) -> Sequence[Label]:
+    def of(self, keys: Mapping[KeyName, str]) -> Sequence[Label] | None:
         """Return the rows for an image."""
         key = keys[self._config.key]
         self._asked.add(key)
-        return self._labels.get(key, [])
+        return self._labels.get(key)
 
     def unused(self) -> list[str]:
         """Return the places of rows without an image."""
@@ -109,9 +119,11 @@ class TableSource:
         found = self._pattern.search(row[config.key_column])
         if not found or not found[1]:
             raise DataError(f"{origin}: column {config.key_column!r} holds no {config.key}")
+        labels = self._labels[found[1].strip()]
         votes = tuple(row[name] for name in config.vote_columns if row[name])
         names, uncertain = self._names(origin, row, votes)
         if uncertain and config.uncertain == "drop":
+            self.uncertain += 1
             return
         label = Label(
             names=names,
@@ -122,7 +134,7 @@ class TableSource:
             box=read_box(row, config.box_columns, origin),
             votes=votes,
         )
-        self._labels[found[1].strip()].append(label)
+        labels.append(label)
 
     def _names(self, origin: str, row: Mapping[str, str], votes: Sequence[str]) -> Names:
         if votes and not row.get(self._config.label_column):

@@ -42,7 +42,7 @@ def collect_pictures(data: PictureData, classes: Classes) -> Collected:
 
 def _pictures(data: PictureData, notes: list[str]) -> list[Path]:
     """List the pictures; count and name the other files."""
-    files = sorted(path for path in data.folder.rglob("*") if path.is_file())
+    files = sorted(path for path in data.folder.rglob("*") if not path.is_dir())
     pictures = [path for path in files if path.suffix.lower() in PICTURES]
     if not pictures:
         raise DataError(f"no {FORMATS} file below {data.folder}; correct data.folder")

@@ -13,11 +13,12 @@ from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 from typing import Literal, get_args
 
+from pacs_ai import csv_file
 from pacs_ai.errors import DataError
 from pacs_ai.files import atomic_write
 from training.data.samples import Sample
 from training.data.split import limit_patients
-from training.data.table import read_table, split_name
+from training.data.table import split_name
 
 LeftOut = Literal["", "limit", "unreadable", "mask", "leakage"]
 """Why an image is in no split: it is of a patient beyond the limit, cannot be read, has two grey
@@ -25,6 +26,7 @@ levels, or another split has it too; "" if it is in a split."""
 
 _REASONS = get_args(LeftOut)
 _NEEDED = ("file", "split")
+_COLUMNS_SAID = "A split file has these columns by these names"
 _PLACE = ("file", "frame", "crop")
 
 
@@ -111,7 +113,9 @@ def read_split(path: Path) -> SplitFile:
         out, or one image is in two splits; names the line.
     """
     rows, columns = [], frozenset[str]()
-    for line, row in read_table(path, _NEEDED):
+    if not path.is_file():
+        raise DataError(f"{path} does not exist: it is to hold the split")
+    for line, row in csv_file.read_table(path, _NEEDED, _COLUMNS_SAID):
         where = f"{path}, line {line}"
         columns = frozenset(row) & frozenset(COLUMNS)
         found = SplitRow(**{name: row[name] for name in columns})  # type: ignore[arg-type]

@@ -41,7 +41,8 @@ class _Labelled(Strict):
     """``names`` maps the labels of the source to classes of the recipe; "" leaves a row out.
 
     ``separator`` separates several labels of one image (sigmoid); "" if there is only one. With
-    sigmoid "No Finding" that is no class means an image with none of the classes.
+    sigmoid "No Finding" that is no class means an image with none of the classes; beside a class it
+    is counted, and the class counts.
     ``unlabelled`` and ``unreadable`` say what happens to images without a label, and to images that
     cannot be read: ``refuse`` ends the command, ``drop`` leaves them out and counts them. ``where``
     selects images by DICOM attributes or by columns of the labels file: a value, a glob, or a list

@@ -5,6 +5,7 @@ in `training.recipe.data`, `training.recipe.learning` and `training.recipe.evalu
 """
 
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
@@ -121,6 +122,13 @@ class Recipe(Strict):
         return self
 
     @model_validator(mode="after")
+    def _names_each_class(self) -> Self:
+        counts = Counter(entry.name for entry in self.classes)
+        if twice := [name for name, count in counts.items() if count > 1]:
+            raise ValueError(f"two classes have the name {twice[0]!r}")
+        return self
+
+    @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.release.activation == "softmax" and len(self.classes) < 2:  # noqa: PLR2004
             raise ValueError("softmax needs at least two classes")
@@ -191,7 +199,7 @@ def load_recipe(
     if not path.is_file():
         path = RECIPES / f"{path_or_name}.toml"
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        given = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         shipped = ", ".join(sorted(each.stem for each in RECIPES.glob("*.toml")))
         raise ConfigError(
