@@ -22,7 +22,7 @@ from training.explain.faithfulness import (
     pointing_game,
     random_order,
 )
-from training.explain.feature_visualisation import choose_layers, maximise_activation
+from training.explain.feature_visualisation import choose_layers, maximise_activations
 from training.explain.gradient import gradient_gradcam
 from training.explain.saliency import cam, gradcam_plus_plus
 
@@ -162,7 +162,8 @@ def test_a_class_likes_what_it_answers_to(world) -> None:
     awake.set_weights(network.get_weights())
     kernel, _ = awake.get_layer("squares").get_weights()
     awake.get_layer("squares").set_weights([kernel, np.full(2, 0.5, dtype=np.float32)])
-    bright, dark = (maximise_activation(awake, k, recipe.input, 24).mean() for k in (1, 2))
+    drawn = maximise_activations(awake, (1, 2), recipe.input, 24)
+    bright, dark = (picture.mean() for picture in drawn)
     assert bright > 150
     assert dark < 105
 

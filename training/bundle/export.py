@@ -112,14 +112,15 @@ def export(
     told = recipe.export.outlier != "none"
     served, appended = with_middle(network, middle_layer(recipe.network) if told else "")
     with draft_of(folder) as draft:
-        statistics, limit = fit_outliers(run, recipe, dataset, served, appended)
+        classifier = TrainedNetwork(served)
+        statistics, limit = fit_outliers(run, recipe, dataset, classifier, appended)
         content = BundleContent(recipe, calibration, statistics, limit)
         run.log("converting the network to ONNX")
         write_network(served, draft)
         np.savez(draft / WEIGHTS, *network.get_weights(), allow_pickle=False)
         write_manifest(draft, content)
         run.log("comparing the exported with the trained network")
-        parity = compare(served, Runtime(load_bundle(draft)), dataset.validation, recipe)
+        parity = compare(classifier, Runtime(load_bundle(draft)), dataset.validation, recipe)
         found = parity.to_dict() | run.provenance("export").to_dict()
         atomic_write(run.folder / PARITY, as_json(found))
         parity.check(recipe.export)
@@ -203,7 +204,7 @@ def write_card(
 
 
 def fit_outliers(
-    run: Run, recipe: Recipe, dataset: Dataset, network: keras.Model, appended: int
+    run: Run, recipe: Recipe, dataset: Dataset, classifier: TrainedNetwork, appended: int
 ) -> tuple[Floats | None, OutlierEntry | None]:
     """Fit the statistics by which the node recognises images unlike those of training.
 
@@ -220,7 +221,6 @@ def fit_outliers(
     """
     if recipe.export.outlier == "none":
         return None, None
-    classifier = TrainedNetwork(network)
     chosen = np.linspace(0, len(dataset.train) - 1, min(len(dataset.train), _MOST_FEATURES))
     train = [dataset.train[i] for i in np.unique(chosen.astype(int))]
     if len(train) < outlier.FEWEST:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-import keras
 import numpy as np
 
 from pacs_ai.errors import ExportMismatch
@@ -60,7 +59,7 @@ class Parity:
 
 
 def compare(
-    network: keras.Model, runtime: Runtime, samples: Sequence[Sample], recipe: Recipe
+    network: TrainedNetwork, runtime: Runtime, samples: Sequence[Sample], recipe: Recipe
 ) -> Parity:
     """Run the trained and the exported network on the same images.
 
@@ -80,7 +79,7 @@ def compare(
     some = [samples[i] for i in chosen]
     far, large = np.zeros(2), np.ones(2)
     ours, theirs, truth = [], [], []
-    for _, images, logits, features in run_batches(TrainedNetwork(network), some, recipe.input, 1):
+    for _, images, logits, features in run_batches(network, some, recipe.input, 1):
         for row in range(len(logits)):
             served = runtime.predict(images.x[row : row + 1])
             for kind, (a, b) in enumerate(zip(served, (logits, features), strict=True)):

@@ -24,7 +24,7 @@ from training.explain.faithfulness import (
     probability_function,
     random_order,
 )
-from training.explain.feature_visualisation import choose_layers, feature_maps, maximise_activation
+from training.explain.feature_visualisation import choose_layers, feature_maps, maximise_activations
 from training.explain.saliency import METHODS
 from training.explain.sanity import check_sanity
 from training.recipe.recipe import Recipe
@@ -136,9 +136,10 @@ def _draw_inside(
     for number, layer in enumerate(layers):
         picture = feature_maps(network, x, layer, config.channels)
         atomic_write(folder / f"features-{number}.png", png(picture))
-    for k in range(len(recipe.classes)):
-        maximised = maximise_activation(network, k, recipe.input, config.steps)
-        atomic_write(folder / f"class-{k}.png", png(maximised))
+    every = range(len(recipe.classes))
+    maximised = maximise_activations(network, every, recipe.input, config.steps)
+    for k, picture in zip(every, maximised, strict=True):
+        atomic_write(folder / f"class-{k}.png", png(picture))
 
 
 def _explained(samples: Sequence[Sample], recipe: Recipe) -> Sequence[Sample]:

@@ -1,6 +1,6 @@
 """Feature maps, and images that maximise the activation of a class."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import keras
 import numpy as np
@@ -72,8 +72,10 @@ def feature_maps(network: keras.Model, x: Floats, layer: str, channels: int) -> 
     return mosaic(drawn, columns=min(8, len(drawn)))
 
 
-def maximise_activation(network: keras.Model, k: int, spec: InputSpec, steps: int) -> Picture:
-    """Find an image that maximises the logit of a class, by gradient ascent from grey.
+def maximise_activations(
+    network: keras.Model, classes: Iterable[int], spec: InputSpec, steps: int
+) -> Iterator[Picture]:
+    """Find an image for each class that maximises its logit, by gradient ascent from grey.
 
     Each step shifts the image by a few random pixels, and a total variation term keeps it smooth:
     without both the result would be noise.
@@ -83,24 +85,33 @@ def maximise_activation(network: keras.Model, k: int, spec: InputSpec, steps: in
     Erhan et al., Visualizing higher-layer features of a deep network, 2009; jitter and smoothness
     as in Olah et al., Feature visualization, 2017.
     """
-    factor, offset = (tf.constant(part) for part in affine(spec))
-    rng = np.random.default_rng([_SEED, k])
-    start = rng.normal(0.0, 0.05, (1, spec.height, spec.width, 1)).astype(np.float32)
-    image = tf.Variable(start)
-    optimiser = keras.optimizers.Adam(_RATE)
+    gradient = _gradient(network, spec)  # compiled once for all classes
+    for k in classes:
+        rng = np.random.default_rng([_SEED, k])
+        start = rng.normal(0.0, 0.05, (1, spec.height, spec.width, 1)).astype(np.float32)
+        image = tf.Variable(start)
+        optimiser = keras.optimizers.Adam(_RATE)
+        for _ in range(steps):
+            shift = rng.integers(-_JITTER, _JITTER + 1, 2)
+            given = (image.value(), tf.constant(k), tf.constant(shift, tf.int32))
+            optimiser.apply_gradients([(gradient(*given), image)])
+        yield enlarge(as_rgb(tf.sigmoid(image).numpy()[0, ..., 0]), 2 * _SIDE)
 
-    def gradient(shift: tf.Tensor) -> tf.Tensor:
+
+def _gradient(network: keras.Model, spec: InputSpec) -> Callable[..., tf.Tensor]:
+    """Compile the gradient for an image: of the loss that is low where a class has a high logit."""
+    factor, offset = (tf.constant(part) for part in affine(spec))
+
+    def gradient(image: tf.Tensor, k: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
+            tape.watch(image)
             grey = tf.sigmoid(image)
-            logits = network(tf.roll(grey, shift, axis=(1, 2)) * factor - offset, training=False)
-            others = tf.reduce_sum(logits[0]) - logits[0, k]
-            rest = others / max(1, logits.shape[1] - 1)
+            rolled = tf.roll(grey, shift, axis=(1, 2))
+            logits = network(rolled * factor - offset, training=False)[0]
+            rest = (tf.reduce_sum(logits) - logits[k]) / max(1, logits.shape[0] - 1)
             variation = tf.reduce_mean(tf.image.total_variation(grey)) / (spec.height * spec.width)
-            loss = rest - logits[0, k] + _SMOOTH * variation * tf.abs(logits[0, k])
+            loss = rest - logits[k] + _SMOOTH * variation * tf.abs(logits[k])
         return tape.gradient(loss, image)
 
-    compiled = tf.function(gradient)
-    for _ in range(steps):
-        shift = rng.integers(-_JITTER, _JITTER + 1, 2)
-        optimiser.apply_gradients([(compiled(tf.constant(shift, tf.int32)), image)])
-    return enlarge(as_rgb(tf.sigmoid(image).numpy()[0, ..., 0]), 2 * _SIDE)
+    compiled: Callable[..., tf.Tensor] = tf.function(gradient)
+    return compiled
