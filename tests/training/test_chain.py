@@ -1,11 +1,11 @@
-"""The command a researcher types, from an archive to a bundle the node serves, and SIGKILL."""
+"""The command a researcher types, from an archive to a bundle the node serves; and Ctrl-C."""
 
 import hashlib
 import json
-import os
 import signal
 import time
 from pathlib import Path
+from subprocess import Popen
 
 import pytest
 
@@ -31,8 +31,8 @@ QUICK = {
     "images_per_epoch = 4800": "images_per_epoch = 128",
     "stages = [24, 48, 64]": "stages = [8, 8, 8]",
     "[release]": """[finetune]
-unfreeze = ["stage3", "all"]
-epochs = 2
+unfreeze = ["all"]
+epochs = 1
 [evaluation]
 resamples = 100
 [explanation]
@@ -44,11 +44,14 @@ curve_steps = 2
 }
 
 
+GRADUAL = {'unfreeze = ["all"]\nepochs = 1': 'unfreeze = ["stage3", "all"]\nepochs = 2'}
+
+
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The phantom recipe, so small that a training takes seconds."""
     text = (RECIPES / "phantom.toml").read_text(encoding="utf-8")
-    for old, new in (FEWER | QUICK).items():
+    for old, new in (FEWER | QUICK | GRADUAL).items():
         assert old in text
         text = text.replace(old, new)
     path = tmp_path_factory.mktemp("recipe") / "recipe.toml"
@@ -60,39 +63,48 @@ def hashes(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
 
 
+def stop(process: Popen[str], signal_: signal.Signals, checkpoint: Path) -> str:
+    """Send a signal as soon as a step has a checkpoint; return the errors of the process."""
+    while not checkpoint.exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.send_signal(signal_)
+    return process.communicate()[1]
+
+
 @pytest.mark.slow
-def test_a_killed_run_goes_on_and_ends_in_the_same_bundle_byte_for_byte(
+def test_a_run_that_is_stopped_twice_ends_in_the_same_bundle_byte_for_byte(
     root: Path, recipe: Path, tmp_path: Path
 ) -> None:
     whole = start(root, "train", recipe, "--out", tmp_path / "whole", "--json")
-    out = finish(whole)
-    report = json.loads(out)
+    report = json.loads(finish(whole))
     assert list(report["steps"]) == list(STEPS)
     assert {"keras", "numpy", "pydicom"} <= set(report["versions"])
 
-    killed = start(root, "train", recipe, "--out", tmp_path / "killed")
-    checkpoint = tmp_path / "killed" / "train.checkpoint.npz"
-    while not checkpoint.exists():
-        assert killed.poll() is None, killed.communicate()
-        time.sleep(0.01)
-    os.kill(killed.pid, signal.SIGKILL)
-    killed.communicate()
-    assert not Run.open(tmp_path / "killed").done("train")
+    folder = tmp_path / "stopped"
+    words = ("train", recipe, "--out", folder)
+    stop(start(root, *words), signal.SIGKILL, folder / "train.checkpoint.npz")
+    assert not Run.open(folder).done("train")
 
-    refused = start(root, "train", recipe, "--out", tmp_path / "killed")
+    refused = start(root, *words)
     assert refused.wait() == 2
     assert "--resume" in refused.communicate()[1]
 
-    finish(start(root, "train", recipe, "--out", tmp_path / "killed", "--resume"))
-    bundles = tmp_path / "whole" / "bundle", tmp_path / "killed" / "bundle"
+    resumed = start(root, *words, "--resume")
+    assert "--resume" in stop(resumed, signal.SIGINT, folder / "finetune.checkpoint.npz")
+    assert resumed.returncode == 130
+    assert Run.open(folder).done("train")
+    assert not Run.open(folder).done("export")
+
+    finish(start(root, *words, "--resume"))
+    bundles = tmp_path / "whole" / "bundle", folder / "bundle"
     assert hashes(bundles[0]) == hashes(bundles[1])
-    assert not checkpoint.exists()
+    assert not list(folder.glob("*.checkpoint.npz"))
 
     Classifier.load(load_bundle(bundles[0]))
     study = write_phantom_study(tmp_path / "study", "CR", 5, lesion=True, slices=1)
     results = tmp_path / "results"
-    words = ("infer", *study.files, "--model", bundles[0], "--out", results)
-    finish(start(root, *words))
+    finish(start(root, "infer", *study.files, "--model", bundles[0], "--out", results))
     assert list(results.rglob("*.dcm"))
 
 
@@ -142,21 +154,3 @@ def test_one_command_goes_from_an_archive_to_a_bundle_that_the_node_serves(
     results = tmp_path / "results"
     finish(start(root, "infer", *study.files, "--model", run / "bundle", "--out", results))
     assert list(results.rglob("*.dcm"))
-
-
-@pytest.mark.slow
-def test_ctrl_c_ends_with_130_and_leaves_a_run_to_continue(
-    root: Path, recipe: Path, tmp_path: Path
-) -> None:
-    run = tmp_path / "run"
-    process = start(root, "train", recipe, "--out", run, "--until", "train")
-    while not (run / "train.checkpoint.npz").exists():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate()
-    assert process.returncode == 130, err
-    assert "--resume" in err
-    finish(start(root, "train", recipe, "--out", run, "--until", "train", "--resume"))
-    assert Run.open(run).done("train")
-    assert not Run.open(run).done("evaluate")

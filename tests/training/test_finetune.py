@@ -8,6 +8,7 @@ import pytest
 from keras import layers
 
 from pacs_ai.errors import ConfigError
+from tests.training.quick_run import copy_of
 from training.data.samples import Dataset
 from training.learn.finetune import finetune, layers_from, plan_phases
 from training.learn.train import load_network, train
@@ -21,11 +22,16 @@ pytestmark = pytest.mark.train
 Small = Callable[..., Recipe]
 
 
-@pytest.fixture
-def run(small: Small, dataset: Dataset, tmp_path: Path) -> Run:
-    run = Run.create(small(optimisation={"epochs": 1}), tmp_path)
+@pytest.fixture(scope="module")
+def trained(small: Small, dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = Run.create(small(optimisation={"epochs": 1}), tmp_path_factory.mktemp("trained"))
     train(run, run.recipe, dataset)
-    return run
+    return run.folder
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Run:
+    return Run.open(copy_of(trained, tmp_path))
 
 
 def tuned(recipe: Recipe, **values: object) -> Recipe:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
+import keras
+import numpy as np
 import pytest
 
 from pacs_ai.phantom import write_phantom_collection
@@ -83,6 +85,15 @@ def recipe_of(folder: Path, name: str, **more: Mapping[str, object]) -> Recipe:
     return load_recipe(path)
 
 
+def check_float32(run: Run) -> None:
+    """The weights are finite numbers of float32, also if half precision computed them."""
+    with np.load(run.best) as weights:
+        values = [weights[name] for name in weights.files]
+    assert values
+    assert all(each.dtype == np.float32 and np.isfinite(each).all() for each in values)
+    assert keras.config.dtype_policy().name == "float32"
+
+
 @pytest.mark.parametrize("name", RUNS)
 def test_a_run_reaches_its_last_step(folder: Path, tmp_path: Path, name: str) -> None:
     recipe = recipe_of(folder, name)
@@ -96,6 +107,8 @@ def test_a_run_reaches_its_last_step(folder: Path, tmp_path: Path, name: str) ->
         if step != "explain" or "explanation" in changes:  # it takes as long as training
             pipeline.run_step(step)
     assert run.done(last)
+    if run.done("train"):
+        check_float32(run)
     if last == "export":
         assert (run.bundle / "model.onnx").is_file()
 

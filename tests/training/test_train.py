@@ -6,7 +6,6 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
@@ -55,17 +54,16 @@ def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     return arm
 
 
-PLATEAU = {"optimisation": {"schedule": "plateau", "plateau_patience": 1}}
-GROUPED = {"average": 0.9, "head_rate": 2.0, "depth_decay": 0.8, "map_weight": 0.0}
-MIXED = {"optimisation": GROUPED, "augmentation": {"mixup": 0.4, "cutmix": 1.0, "changes": 2}}
+STATES: dict[str, object] = {"schedule": "plateau", "plateau_patience": 1, "average": 0.9}
+STATES |= {"head_rate": 2.0, "depth_decay": 0.8, "map_weight": 0.0}
+MIXED = {"optimisation": STATES, "augmentation": {"mixup": 0.4, "cutmix": 1.0, "changes": 2}}
 
 
 @pytest.mark.parametrize(
     ("batches", "sections"),
     [
-        pytest.param(4, {}, id="in the first epoch"),
-        pytest.param(9, MIXED, id="in the second, averaged and mixed", marks=pytest.mark.slow),
-        pytest.param(6, PLATEAU, id="at an epoch's end, plateau", marks=pytest.mark.slow),
+        pytest.param(6, {}, id="in the last batch of the first epoch"),
+        pytest.param(9, MIXED, id="in the second, with every state", marks=pytest.mark.slow),
     ],
 )
 def test_an_interrupted_training_ends_as_one_that_was_not(
@@ -87,15 +85,13 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
 
 
 @pytest.mark.slow
-def test_the_same_seed_repeats_and_another_does_not(
-    small: Small, dataset: Dataset, tmp_path: Path
-) -> None:
-    weights = [
-        trained(tmp_path / name, small(optimisation={"seed": seed, "epochs": 1}), dataset)
-        for name, seed in (("a", 3), ("b", 3), ("c", 4))
-    ]
-    assert equal(weights[0], weights[1])
-    assert not equal(weights[0], weights[2])
+def test_another_seed_makes_another_network(small: Small, dataset: Dataset, tmp_path: Path) -> None:
+    """The test above shows that the same seed makes the same."""
+    first, second = (
+        trained(tmp_path / str(seed), small(optimisation={"seed": seed, "epochs": 1}), dataset)
+        for seed in (3, 4)
+    )
+    assert not equal(first, second)
 
 
 def test_a_run_shows_what_happened(small: Small, dataset: Dataset, tmp_path: Path) -> None:
@@ -143,14 +139,3 @@ def test_a_frozen_base_keeps_its_weights_and_features_are_computed_once(
     shown = trained(tmp_path / "third", varied, dataset)
     assert not list((tmp_path / "third" / "cache").glob("features-*.npy"))
     assert np.allclose(shown[-2], end[-2], atol=2e-3)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_half_precision_learns_and_gives_float32_weights(
-    precision: str, small: Small, dataset: Dataset, tmp_path: Path
-) -> None:
-    weights = trained(tmp_path, small(optimisation={"precision": precision}), dataset)
-    assert {w.dtype for w in weights} == {np.dtype(np.float32)}
-    assert all(np.isfinite(w).all() for w in weights)
-    assert keras.config.dtype_policy().name == "float32"

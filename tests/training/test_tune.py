@@ -12,6 +12,7 @@ from tests.training.quick_run import Command, edit, write_recipe
 from training.data.samples import Dataset
 from training.learn.lr_finder import find_learning_rate, steepest
 from training.learn.tune import scale_augmentation, tune
+from training.pipeline import Pipeline
 from training.recipe.data import Augmentation
 from training.recipe.recipe import Recipe, load_recipe
 from training.run.run import Run
@@ -40,8 +41,10 @@ def test_the_finder_leaves_a_plot_and_no_weights(
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
-def test_a_study_goes_on_where_it_stopped(small: Small, dataset: Dataset, tmp_path: Path) -> None:
-    run = Run.create(small(), tmp_path)
+def test_a_study_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    recipe = load_recipe(write_recipe(tmp_path)).model_copy(update={"finetune": None})
+    run = Run.create(recipe, tmp_path)
+    dataset = Pipeline(run).dataset
     first = tune(run, run.recipe, dataset, trials=2, epochs=1)
     assert first["trials"] == 2
     assert set(first["best"]) == {"learning_rate", "dropout", "augmentation"}
