@@ -150,6 +150,7 @@ def test_a_bundle_goes_where_it_is_told_and_replaces_only_bundles(
         ("[data", "neither a folder"),
         ("a = 1", "no section [data]"),
         ('[data]\nsource = "tape"', "data"),
+        ('[data]\nsource = "pictures"\n[splits]', "no section [splits]"),
     ],
 )
 def test_wrong_other_data_are_named(

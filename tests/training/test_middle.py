@@ -5,10 +5,13 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import onnxruntime
 import pytest
 
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.runtime import Runtime
+from training.bundle.compress import to_float16, to_int8
+from training.bundle.convert import to_onnx
 from training.bundle.export import export
 from training.data.read import read_input
 from training.data.samples import Dataset
@@ -48,6 +51,18 @@ def test_the_logits_stay_and_the_features_get_more(
     assert np.allclose(maps[..., -appended:], middle.mean((1, 2))[:, None, None], atol=1e-5)
     plain = keras.Model(network.input, split_head(network)[0])(x).numpy()
     assert np.allclose(maps[..., :-appended], plain, atol=1e-6)
+
+
+def test_smaller_networks_have_it_too(small_recipe: Recipe, network: keras.Model) -> None:
+    served, appended = with_middle(network, middle_layer(small_recipe.network))
+    x, whole = images(small_recipe, 8), to_onnx(served)
+    kernel, bias = split_head(served)[1].get_weights()
+    for smaller, far in ((to_float16(whole), 2e-2), (to_int8(whole, x), 0.3)):
+        session = onnxruntime.InferenceSession(smaller, providers=["CPUExecutionProvider"])
+        logits, features = session.run(["logits", "features"], {"image": x})
+        assert np.abs(logits - served(x).numpy()).max() < far
+        assert np.allclose(features.mean((1, 2)) @ kernel + bias, logits, atol=1e-4)
+        assert np.ptp(features[..., -appended:], axis=(1, 2)).max() == 0
 
 
 def test_an_ensemble_is_looked_into(small_recipe: Recipe, network: keras.Model) -> None:

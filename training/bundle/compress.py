@@ -60,9 +60,9 @@ def to_float16(network: bytes) -> bytes:
     above = [node for node in graph.node if node.name in head]
     below = [node for node in graph.node if node.name not in head]
     made = {name for node in below for name in node.output}
-    features = next(name for node in above for name in node.input if name in made)
+    maps = [name for node in above for name in node.input if name in made]
     image = graph.input[0].name
-    renamed = {image: f"{image}_half", features: f"{features}_half"}
+    renamed = {name: f"{name}_half" for name in (image, *maps)}
     for node in below:
         node.input[:] = [renamed.get(name, name) for name in node.input]
         node.output[:] = [renamed.get(name, name) for name in node.output]
@@ -71,9 +71,12 @@ def to_float16(network: bytes) -> bytes:
                 attribute.i = TensorProto.FLOAT16
     _halve(graph, {name for node in below for name in node.input})
     enter = helper.make_node("Cast", [image], [renamed[image]], "enter", to=TensorProto.FLOAT16)
-    leave = helper.make_node("Cast", [renamed[features]], [features], "leave", to=TensorProto.FLOAT)
+    leave = [
+        helper.make_node("Cast", [renamed[name]], [name], f"leave_{name}", to=TensorProto.FLOAT)
+        for name in dict.fromkeys(maps)
+    ]
     del graph.node[:]
-    graph.node.extend([enter, *below, leave, *above])
+    graph.node.extend([enter, *below, *leave, *above])
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString(deterministic=True))
 

@@ -76,4 +76,6 @@ def _sections(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     found, split = whole.get("data"), whole.get("split", {})
     if not isinstance(found, dict) or not isinstance(split, dict):
         raise ConfigError(f"--data {path}: has no section [data]")
+    if unknown := sorted(whole.keys() - Recipe.model_fields.keys()):
+        raise ConfigError(f"--data {path}: a recipe has no section [{unknown[0]}]")
     return found, split
