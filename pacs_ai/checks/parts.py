@@ -22,12 +22,16 @@ _PRIVILEGED = 1024
 
 def models(config: Config) -> Iterator[Finding]:
     """Check every file of the configured bundles, and that they can give what rules ask for."""
+    severities = []
     for name, entry in config.models.items():
         remedy = f"install a whole bundle, or correct [models.{name}]; see pacs-ai models verify"
         found = guarded(f"model {name}", remedy, partial(_bundle, name, entry, config))
+        severities.append(found.severity)
         yield found
         if found.severity is Severity.OK:
             yield from _unexplained(name, entry, config)
+    if Severity.ERROR in severities:
+        return  # their versions cannot be read
     if any(model_of(config.models, name) != name for name in config.models):
         remedy = "name each section by the version that its bundle states"
         yield guarded("versions of models", remedy, partial(_versions, config))

@@ -224,6 +224,14 @@ def test_everything_in_order(folder: Path, pacs_ai: Command) -> None:
     assert (checked.code, checked.err) == (0, "")
 
 
+def test_a_version_that_is_gone_is_said_once(folder: Path, pacs_ai: Command) -> None:
+    rule = '[[rules]]\nname = "r"\nmodel = "m"\n'
+    models = '[models.m]\nbundle = "demo"\n[models."m@2"]\nbundle = "no/such"\n'
+    (folder / "pacs-ai.toml").write_text(STORAGE + models + rule)
+    checked = pacs_ai("config", "check")
+    assert (checked.code, checked.err.count("no/such")) == (2, 1)
+
+
 def test_what_is_only_doubtful_is_said_and_starts(folder: Path, pacs_ai: Command) -> None:
     (folder / "pacs-ai.toml").write_text(
         STORAGE + '[[rules]]\nname = "r"\nmodel = "demo"\nwhen = { StudyDescription = "<3" }\n'
