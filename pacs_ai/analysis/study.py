@@ -67,8 +67,13 @@ class Analysis(Generic[T]):
         return "; ".join([classes, *(one.text for one in prediction.reservations)])
 
     @property
+    def positive(self) -> bool:
+        """Tell whether a finding is present."""
+        return self.predicted is not None and bool(self.predicted.prediction.positive_classes())
+
+    @property
     def findings(self) -> list[dict[str, str]]:
-        """Say what the model decided about each class: its name, code, scheme and decision."""
+        """Say of each class its name, code and scheme, the decision, and the probability."""
         if self.predicted is None:
             return []
         prediction = self.predicted.prediction
@@ -78,6 +83,7 @@ class Analysis(Generic[T]):
                 "code": spec.code.value,
                 "scheme": spec.code.scheme,
                 "decision": prediction.decision(index) or "",
+                "probability": f"{prediction.probabilities[index]:.4f}",
             }
             for index, spec in enumerate(prediction.model.classes)
         ]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pacs_ai.checks.files import PEM_REMEDY, readable_by_all
 from pacs_ai.checks.finding import Finding, doubtful, guarded, wrong
-from pacs_ai.config import Config, DimsePeer, WebPeer
-from pacs_ai.destinations.addresses import address, web_address
+from pacs_ai.config import Config, DimsePeer, TlsFiles
+from pacs_ai.destinations.addresses import address, tls_files
 from pacs_ai.net.certificates import certificates, valid_until
 from pacs_ai.net.scu.client import ClientTls
 from pacs_ai.net.tls import client_context
@@ -26,11 +26,11 @@ def peers(config: Config) -> Iterator[Finding]:
             yield from _tls(name, peer, files)
         if peer.passcode_file is not None:
             yield from _passcode(name, peer, peer.passcode_file)
-    for name, web in _web_peers(config):
-        if not web.in_clear_text:
-            yield from _tls(name, web, web_address(config, name, web).tls)
-        for key in ("password_file", "token_file"):
-            path = getattr(web, key)
+    for name, other in _others(config):
+        if other.speaks_tls:
+            yield from _tls(name, other, tls_files(config, other))
+        for key in ("password_file", "token_file", "secret_file"):
+            path = getattr(other, key, None)
             if path is not None:
                 yield _secret(f"peers.{name}.{key}", path)
 
@@ -76,15 +76,15 @@ def _valid(key: str, path: Path) -> Finding:
     return Finding(key, text)
 
 
-def _peers_with_files(config: Config) -> list[tuple[str, DimsePeer | WebPeer]]:
-    return [*config.dimse_peers.items(), *_web_peers(config)]
+def _peers_with_files(config: Config) -> list[tuple[str, DimsePeer | TlsFiles]]:
+    return [*config.dimse_peers.items(), *_others(config)]
 
 
-def _web_peers(config: Config) -> list[tuple[str, WebPeer]]:
-    return [(name, one) for name, one in config.peers.items() if isinstance(one, WebPeer)]
+def _others(config: Config) -> list[tuple[str, TlsFiles]]:
+    return [(name, one) for name, one in config.peers.items() if isinstance(one, TlsFiles)]
 
 
-def _tls(name: str, peer: DimsePeer | WebPeer, files: ClientTls) -> Iterator[Finding]:
+def _tls(name: str, peer: DimsePeer | TlsFiles, files: ClientTls) -> Iterator[Finding]:
     key = f"peers.{name}"
     secret = peer.key or peer.certificate
     if secret is not None and readable_by_all(secret):

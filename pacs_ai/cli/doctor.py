@@ -15,9 +15,9 @@ from pacs_ai.checks.tls import SOON
 from pacs_ai.cli.node import opened_node
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, read_config, single
 from pacs_ai.cli.tables import print_json
-from pacs_ai.config import Config, DimsePeer, ModelEntry, Peer, WebPeer, find_config
+from pacs_ai.config import Config, DimsePeer, ModelEntry, Peer, TlsFiles, find_config
 from pacs_ai.destinations.addresses import address, ask_whether_there, own_addresses
-from pacs_ai.destinations.kinds import destination_of
+from pacs_ai.destinations.kinds import probe_peer
 from pacs_ai.dicom.codecs import missing_codecs
 from pacs_ai.errors import PacsAIError, PeerError, PeerUnreachable, TlsFailed
 from pacs_ai.flow.expire import all_files_aside, held_studies
@@ -144,7 +144,7 @@ def _peers(config: Config) -> Iterator[Finding]:
         except PacsAIError as error:
             yield doubtful(f"peer {name}", error.message, _remedy(name, error))
     for name, other in config.peers.items():
-        if isinstance(other, WebPeer):
+        if isinstance(other, TlsFiles):
             yield _probe(config, name, other)
 
 
@@ -161,7 +161,7 @@ def _remedy(name: str, error: PacsAIError) -> str:
 
 def _probe(config: Config, name: str, peer: Peer) -> Finding:
     try:
-        destination_of(config, name, KeptAssociations()).probe()
+        probe_peer(config, name, KeptAssociations())
     except PacsAIError as error:
         remedy = f"check [peers.{name}], and that the peer is running"
         return doubtful(f"peer {name}", error.message, remedy)

@@ -18,7 +18,7 @@ from pacs_ai.destinations.addresses import (
     own_addresses,
     takes_tls_only,
 )
-from pacs_ai.destinations.kinds import destination_of
+from pacs_ai.destinations.kinds import probe_peer
 from pacs_ai.dicom.header import read_header
 from pacs_ai.dicom.study_files import find_files
 from pacs_ai.errors import ConfigError, PeerError, StoreRefused
@@ -62,7 +62,7 @@ def _echo(
         raise typer.BadParameter("name a PEER, or --self for this node")
     settings = read_config(config, verbose=verbose)
     if peer in settings.peers and peer not in settings.dimse_peers:
-        destination_of(settings, peer, KeptAssociations()).probe()
+        probe_peer(settings, peer, KeptAssociations())
         section = settings.peers[peer]
         well = "can be written" if isinstance(section, FolderPeer) else "answers"
         print(f"{section.where} {well}")

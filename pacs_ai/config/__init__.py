@@ -6,12 +6,14 @@ relative paths start.
 """
 
 from pacs_ai.config.load import describe, find_config, load_config
+from pacs_ai.config.message_peers import FhirPeer, MailPeer, MllpPeer, WebhookPeer
+from pacs_ai.config.notifications import Notification
 from pacs_ai.config.paths import SQLITE
 from pacs_ai.config.peers import DimsePeer, FolderPeer, Peer
 from pacs_ai.config.rules import BACK_TO_SENDER, Rule, rule_label, sent_to
 from pacs_ai.config.schema import Config, ModelEntry, model_of, versions_of
 from pacs_ai.config.web_peers import DicomwebPeer, WebPeer
-from pacs_ai.config.web_service import WebService
+from pacs_ai.config.web_service import TlsFiles, WebService
 
 __all__ = [
     "BACK_TO_SENDER",
@@ -19,12 +21,18 @@ __all__ = [
     "Config",
     "DicomwebPeer",
     "DimsePeer",
+    "FhirPeer",
     "FolderPeer",
+    "MailPeer",
+    "MllpPeer",
     "ModelEntry",
+    "Notification",
     "Peer",
     "Rule",
+    "TlsFiles",
     "WebPeer",
     "WebService",
+    "WebhookPeer",
     "describe",
     "find_config",
     "load_config",

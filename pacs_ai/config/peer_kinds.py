@@ -13,6 +13,7 @@ from pydantic import (
     WrapValidator,
 )
 
+from pacs_ai.config.message_peers import FhirPeer, MailPeer, MllpPeer, WebhookPeer
 from pacs_ai.config.peers import DimsePeer, FolderPeer, Peer
 from pacs_ai.config.web_peers import DicomwebPeer
 
@@ -20,6 +21,10 @@ PEER_KINDS: dict[str, type[Peer]] = {
     "dimse": DimsePeer,
     "dicomweb": DicomwebPeer,
     "folder": FolderPeer,
+    "mllp": MllpPeer,
+    "fhir": FhirPeer,
+    "webhook": WebhookPeer,
+    "mail": MailPeer,
 }
 """By the value of ``kind``. A section without one is of the first kind."""
 

@@ -7,17 +7,17 @@ from pydantic import Field, model_validator
 
 from pacs_ai.config.sections import AETitle, Folder, Host, PeerPort, Seconds, Section, StudyTiming
 from pacs_ai.config.web_service import Deletion
-from pacs_ai.domain import ResultKind
+from pacs_ai.domain import DOCUMENTS, ResultKind
 from pacs_ai.withdrawal_kinds import WithdrawalWay
 
 
 class Peer(Section):
     """What every kind of destination has; ``kind`` names a class in `peer_kinds`."""
 
-    takes_documents: ClassVar[bool] = False
-    """Whether it takes files that are no DICOM objects."""
     deletes_by_itself: ClassVar[bool] = False
     """Whether it can be asked to delete where it gets results."""
+    takes: ClassVar[frozenset[ResultKind]] = frozenset(ResultKind) - DOCUMENTS
+    """Kinds of results that it can take; unless it says otherwise, DICOM objects."""
 
     rejection_note: bool = True
     """Tell it by a Key Object rejection note which results that it got do not hold any more."""
@@ -27,6 +27,8 @@ class Peer(Section):
     """Where they are deleted, with ``withdrawal = "delete"``."""
     results: tuple[ResultKind, ...] | None = Field(None, min_length=1)
     """Narrows what a rule sends to it; not set: all that the rule makes and it can take."""
+    only_positive: bool = False
+    """Send it a result only if a finding is present, and what corrects such a result later."""
     concurrency: int = Field(3, ge=1, le=32)
     """How many deliveries go to it at the same time, each with all that a job has for it."""
     per_minute: int | None = Field(None, ge=1)
@@ -48,7 +50,8 @@ class Peer(Section):
     @property
     def told_of_withdrawals(self) -> bool:
         """Whether it is told when results do not hold any more."""
-        return self.rejection_note or self.withdrawal is not WithdrawalWay.NOTE
+        told = self.rejection_note or self.withdrawal is not WithdrawalWay.NOTE
+        return told and bool(self.takes - DOCUMENTS)
 
     @property
     def where(self) -> str:
@@ -59,6 +62,11 @@ class Peer(Section):
     def host_name(self) -> str:
         """Host of its address; "" without one."""
         return ""
+
+    @property
+    def undecided_tls(self) -> bool:
+        """Whether it may be spoken to with or without TLS, and the section does not say which."""
+        return False
 
     @property
     def asks_commitment(self) -> bool:
@@ -110,6 +118,11 @@ class DimsePeer(StudyTiming, Peer):
         return self.host
 
     @property
+    def undecided_tls(self) -> bool:
+        """Whether the section does not say if TLS is spoken."""
+        return self.tls is None
+
+    @property
     def asks_commitment(self) -> bool:
         """Whether it is asked for storage commitment."""
         return self.commitment
@@ -129,7 +142,7 @@ class DimsePeer(StudyTiming, Peer):
 class FolderPeer(Peer):
     """``kind = "folder"``: a folder that another program watches."""
 
-    takes_documents: ClassVar[bool] = True
+    takes: ClassVar[frozenset[ResultKind]] = frozenset(ResultKind)
 
     kind: Literal["folder"]
     """What the destination is."""

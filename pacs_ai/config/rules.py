@@ -9,7 +9,7 @@ from pacs_ai.config.conditions import Group, When, tree
 from pacs_ai.config.off_peak import OffPeak
 from pacs_ai.config.peers import Peer
 from pacs_ai.config.sections import Section
-from pacs_ai.domain import DOCUMENTS, ResultKind
+from pacs_ai.domain import ResultKind
 
 BACK_TO_SENDER = "@sender"
 """In ``send_to``: the peer that sent the study."""
@@ -96,5 +96,4 @@ def rule_label(number: int, rule: Rule | None = None) -> str:
 def sent_to(rule: Rule, peer: Peer) -> tuple[ResultKind, ...]:
     """Return the kinds that a peer gets of a rule: the rule's, narrowed by the peer's."""
     kinds = rule.results if peer.results is None else peer.results
-    refused = frozenset() if peer.takes_documents else DOCUMENTS
-    return tuple(kind for kind in rule.results if kind in kinds and kind not in refused)
+    return tuple(kind for kind in rule.results if kind in kinds and kind in peer.takes)

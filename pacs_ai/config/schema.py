@@ -11,6 +11,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from pacs_ai.config.notifications import Notification, check_notifications
 from pacs_ai.config.paths import SQLITE, BundleName
 from pacs_ai.config.peer_kinds import PeerSection
 from pacs_ai.config.peers import DimsePeer
@@ -112,6 +113,7 @@ class Config(Section):
     models: dict[str, ModelEntry] = Field(dict(DEFAULT_MODELS))
     routing: Routing = Routing()
     rules: tuple[Rule, ...] = (Rule(name="everything", model="demo"),)
+    notifications: tuple[Notification, ...] = ()
 
     @model_validator(mode="after")
     def _references(self) -> Self:
@@ -138,6 +140,12 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _told(self) -> Self:
+        """Refuse a notification of what there is not."""
+        check_notifications(self.notifications, self.peers, {rule.name for rule in self.rules})
+        return self
+
+    @model_validator(mode="after")
     def _shadows(self) -> Self:
         """Refuse a shadow of nothing."""
         for section, entry in self.models.items():
@@ -154,8 +162,8 @@ class Config(Section):
         """Refuse to send in clear text what came by TLS, unless the configuration allows it."""
         if self.tls.certificate is None or self.tls.plain:
             return self
-        for name, peer in self.dimse_peers.items():
-            if peer.tls is None:
+        for name, peer in self.peers.items():
+            if peer.undecided_tls:
                 raise ValueError(
                     f"peers.{name}: this node takes DICOM over TLS only, and would speak to this"
                     " peer in clear text: set tls = true, or tls = false if that is meant"
@@ -184,7 +192,7 @@ class Config(Section):
             raise ValueError(f"peers.{BACK_TO_SENDER}: this name stands for the sender of a study")
         for name, peer in self.peers.items():
             files = sorted(DOCUMENTS.intersection(peer.results or ()))
-            if files and not peer.takes_documents:
+            if files and DOCUMENTS.isdisjoint(peer.takes):
                 raise ValueError(
                     f"peers.{name}: {', '.join(files)} is no DICOM object and cannot be sent to a"
                     " peer; name it in a rule, and its file is kept in the spool"

@@ -1,4 +1,4 @@
-"""What is spoken to by HTTP: its address, and how this node shows who it is."""
+"""What is spoken to by TLS or HTTP: its address, and how this node shows who it is."""
 
 import ipaddress
 from pathlib import Path
@@ -29,7 +29,30 @@ def _url(url: str) -> str:
 Url = Annotated[str, AfterValidator(_url)]
 
 
-class WebService(Section):
+class TlsFiles(Section):
+    """The files for TLS towards a peer."""
+
+    ca: Path | None = None
+    """PEM file with the authorities of its certificate, or the certificate; not set: those of
+    ``[tls]``, else the system's."""
+    certificate: Path | None = None
+    """PEM file that shows it who we are, where it asks; not set: that of ``[tls]``."""
+    key: Path | None = None
+    """PEM file with the certificate's private key; not set: it stands in ``certificate``."""
+
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether TLS is spoken to it."""
+        raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _key_of_certificate(self) -> Self:
+        if self.key is not None and self.certificate is None:
+            raise ValueError("key needs certificate")
+        return self
+
+
+class WebService(TlsFiles):
     """Where a service is, and what it is shown."""
 
     url: Url
@@ -40,20 +63,13 @@ class WebService(Section):
     """File whose first line is the password of ``user``; its owner alone may read it."""
     token_file: Path | None = None
     """File whose first line is a bearer token, instead of user and password."""
-    ca: Path | None = None
-    """PEM file with the authorities of its certificate, or the certificate; not set: those of
-    ``[tls]``, else the system's."""
-    certificate: Path | None = None
-    """PEM file that shows it who we are; not set: that of ``[tls]``."""
-    key: Path | None = None
-    """PEM file with the certificate's private key; not set: it stands in ``certificate``."""
     timeout_seconds: Seconds = 30
     """How long to wait for a peer that is silent."""
 
     @property
-    def in_clear_text(self) -> bool:
-        """Whether it is spoken to without TLS."""
-        return urlsplit(self.url).scheme == "http"
+    def speaks_tls(self) -> bool:
+        """Whether its address says so."""
+        return urlsplit(self.url).scheme == "https"
 
     @model_validator(mode="after")
     def _credentials(self) -> Self:
@@ -62,11 +78,9 @@ class WebService(Section):
         if self.user is not None and self.token_file is not None:
             raise ValueError("set either user or token_file")
         secret = self.password_file or self.token_file
-        if secret is not None and self.in_clear_text and not _this_machine(self.url):
+        if secret is not None and not self.speaks_tls and not _this_machine(self.url):
             raise ValueError("a password or token needs https:// for another machine")
-        if self.key is not None and self.certificate is None:
-            raise ValueError("key needs certificate")
-        if self.in_clear_text and (self.ca or self.certificate):
+        if not self.speaks_tls and (self.ca or self.certificate):
             raise ValueError("ca and certificate need https://")
         return self
 

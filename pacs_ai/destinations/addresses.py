@@ -2,7 +2,7 @@
 
 import ipaddress
 
-from pacs_ai.config import Config, DimsePeer, WebService
+from pacs_ai.config import Config, DimsePeer, TlsFiles, WebService
 from pacs_ai.net.http.address import WebAddress
 from pacs_ai.net.scu import client
 from pacs_ai.net.scu.client import ClientTls, Login, PeerAddress
@@ -19,7 +19,7 @@ def address(config: Config, peer: DimsePeer) -> PeerAddress:
     and one set of authorities.
     """
     login = None if peer.user is None else Login(peer.user, peer.passcode_file)
-    tls = _tls(config, peer) if peer.tls else None
+    tls = tls_files(config, peer) if peer.tls else None
     return PeerAddress(peer.ae_title, peer.host, peer.port, tls, login)
 
 
@@ -34,7 +34,7 @@ def web_address(config: Config, name: str, peer: WebService) -> WebAddress:
     return WebAddress(
         name,
         peer.url,
-        _tls(config, peer),
+        tls_files(config, peer),
         peer.user,
         peer.password_file,
         peer.token_file,
@@ -42,7 +42,8 @@ def web_address(config: Config, name: str, peer: WebService) -> WebAddress:
     )
 
 
-def _tls(config: Config, peer: DimsePeer | WebService) -> ClientTls:
+def tls_files(config: Config, peer: DimsePeer | TlsFiles) -> ClientTls:
+    """Return the files of TLS towards a peer; what it does not set is that of ``[tls]``."""
     own = config.tls
     ca = own.ca if peer.ca is None else peer.ca
     if peer.certificate is not None:

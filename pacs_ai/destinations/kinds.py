@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from pacs_ai.config import Config, DicomwebPeer, DimsePeer, FolderPeer
-from pacs_ai.destinations.addresses import address, web_address
+from pacs_ai.config import Config, DicomwebPeer, DimsePeer, FhirPeer, FolderPeer, MllpPeer
+from pacs_ai.destinations.addresses import address, tls_files, web_address
 from pacs_ai.destinations.base import Destination
 from pacs_ai.destinations.dimse import DimseDestination
 from pacs_ai.destinations.folder import FolderDestination
+from pacs_ai.destinations.messengers import MESSENGERS
+from pacs_ai.destinations.mllp import MllpDestination
 from pacs_ai.net.scu.client import KeptAssociations
 
 Make = Callable[[Config, str, Any, KeptAssociations], Destination]
@@ -40,10 +42,27 @@ def _folder(
     return FolderDestination(peer.path)
 
 
+def _mllp(
+    config: Config, name: str, peer: MllpPeer, _associations: KeptAssociations
+) -> Destination:
+    tls = tls_files(config, peer) if peer.tls else None
+    return MllpDestination(name, peer.host, peer.port, tls, peer.timeout_seconds)
+
+
+def _fhir(
+    config: Config, name: str, peer: FhirPeer, _associations: KeptAssociations
+) -> Destination:
+    from pacs_ai.destinations.fhir import FhirDestination  # noqa: PLC0415 - few need it
+
+    return FhirDestination(web_address(config, name, peer), task=peer.task)
+
+
 KINDS: dict[type[Any], Make] = {
     DimsePeer: _dimse,
     DicomwebPeer: _dicomweb,
     FolderPeer: _folder,
+    MllpPeer: _mllp,
+    FhirPeer: _fhir,
 }
 """By the class of the section."""
 
@@ -52,3 +71,19 @@ def destination_of(config: Config, name: str, associations: KeptAssociations) ->
     """Return the destination that the section ``[peers.NAME]`` describes."""
     peer = config.peers[name]
     return KINDS[type(peer)](config, name, peer, associations)
+
+
+def probe_peer(config: Config, name: str, associations: KeptAssociations) -> None:
+    """Ask a peer of any kind whether it could take something now, without sending anything.
+
+    Raises
+    ------
+    PeerError
+        If it could not.
+    """
+    peer = config.peers[name]
+    if type(peer) in MESSENGERS:
+        _, probe = MESSENGERS[type(peer)]
+        probe(config, name, peer)
+    else:
+        destination_of(config, name, associations).probe()

@@ -136,8 +136,10 @@ def _perform(
         _note_unusable(context, rows, analysis.predicted)
     _log_missing(job, analysis)
     made = [
-        *addressed(context, analysis.results.made, rules),
-        *addressed(context, analysis.refusals.made, asking_for_refusals(rules)),
+        *addressed(context, job, analysis.results.made, rules, positive=analysis.positive),
+        *addressed(
+            context, job, analysis.refusals.made, asking_for_refusals(rules), positive=False
+        ),
     ]
 
     def keep(transaction: Transaction) -> None:

@@ -1,7 +1,7 @@
 """Results go into the spool; the database says what they state and who gets them."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from pacs_ai.analysis.study import Wanted
@@ -12,7 +12,7 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.integrity import stored_before
 from pacs_ai.results.build import Built
 from pacs_ai.results.common.context import Predecessor, ResultContext, result_context
-from pacs_ai.store import identities, results, withdrawal_rows
+from pacs_ai.store import identities, results, sending, withdrawal_rows
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Job, Study
 
@@ -80,10 +80,34 @@ def asking_for_refusals(rules: Iterable[Rule]) -> list[Rule]:
 
 
 def addressed(
-    context: FlowContext, made: Iterable[StoredResult], rules: Sequence[Rule]
+    context: FlowContext,
+    job: Job,
+    made: Iterable[StoredResult],
+    rules: Sequence[Rule],
+    *,
+    positive: bool,
 ) -> list[StoredResult]:
-    """Return results with the peers that get them: the rules' choice, narrowed by the peer's."""
-    return [replace(one, send_to=_peers(context, ResultKind(one.kind), rules)) for one in made]
+    """Return results with the peers that get them: the rules' choice, narrowed by the peer's.
+
+    Parameters
+    ----------
+    positive
+        Whether a finding is present. If not, a peer that wants positive results only gets what
+        takes the place of an earlier one that it has.
+    """
+    left_out = frozenset[str]() if positive else _untouched(context, job)
+    return [
+        replace(one, send_to=_peers(context, ResultKind(one.kind), rules, left_out)) for one in made
+    ]
+
+
+def _untouched(context: FlowContext, job: Job) -> frozenset[str]:
+    """Return the peers that want positive results only and have got none of this study's."""
+    wanting = {name for name, peer in context.config.peers.items() if peer.only_positive}
+    if not wanting:
+        return frozenset()
+    with context.database.read() as session:
+        return frozenset(wanting - sending.told_before(session, job))
 
 
 def _kinds(rules: Sequence[Rule]) -> list[ResultKind]:
@@ -91,12 +115,14 @@ def _kinds(rules: Sequence[Rule]) -> list[ResultKind]:
     return [kind for kind in ResultKind if any(kind in rule.results for rule in rules)]
 
 
-def _peers(context: FlowContext, kind: ResultKind, rules: Sequence[Rule]) -> tuple[str, ...]:
+def _peers(
+    context: FlowContext, kind: ResultKind, rules: Sequence[Rule], left_out: Collection[str]
+) -> tuple[str, ...]:
     names = [
         name
         for rule in rules
         for name in rule.send_to
-        if kind in sent_to(rule, context.config.peers[name])
+        if name not in left_out and kind in sent_to(rule, context.config.peers[name])
     ]
     return tuple(dict.fromkeys(names))
 

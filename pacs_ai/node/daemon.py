@@ -25,6 +25,9 @@ from pacs_ai.flow.evidence.keep import expire_evidence
 from pacs_ai.flow.expire import Expiry
 from pacs_ai.flow.feedback.documents import FeedbackDocuments
 from pacs_ai.flow.feedback.keep import forget_feedback
+from pacs_ai.flow.notify.gather import begin as begin_notifying
+from pacs_ai.flow.notify.sweep import Notifier
+from pacs_ai.flow.notify.tell import forget
 from pacs_ai.flow.recover import LeaseWatch, restart, sweep, take_back_from, take_over
 from pacs_ai.flow.retain import expire_predictions, retain
 from pacs_ai.flow.shadow import has_shadows
@@ -51,6 +54,7 @@ _DRIFT_SECONDS = 10.0
 _AUDIT_SECONDS = 2.0
 _RULES_SECONDS = 2.0
 _FEEDBACK_SECONDS = 2.0
+_NOTIFY_SECONDS = 5.0
 
 _STOP_SECONDS = DRAIN_SECONDS + 1.5
 """After the signal: what still runs then is cut off. Container runtimes kill after ten seconds."""
@@ -136,6 +140,7 @@ class Daemon:
         context = self._app.context
         context.spool.lock()
         restart(context, self._app.arrivals)
+        begin_notifying(context)
         note.started(context, context.spool.node)
         begin_with(context)
         if self._server is not None:
@@ -237,6 +242,7 @@ class Daemon:
         expire_evidence(self._app.context, date.now())
         forget_feedback(self._app.context, date.now())
         expire_predictions(self._app.context, date.now())
+        forget(self._app.context, date.now())
 
     def _plan(self) -> None:
         context = self._app.context
@@ -249,6 +255,7 @@ class Daemon:
         ]
         self._schedule.every(_AUDIT_SECONDS, "seal", self._sealer.sweep)
         self._schedule.every(_AUDIT_SECONDS, "forward", self._forwarder.sweep)
+        self._schedule.every(_NOTIFY_SECONDS, "notify", Notifier(context).sweep)
         self._schedule.every(_FEEDBACK_SECONDS, "feedback", FeedbackDocuments(context).sweep)
         arrivals = self._app.arrivals
         closes = partial(with_rules(complete), context, arrivals)

@@ -135,7 +135,7 @@ class Job(Base):
     ``postponed`` how often in a row it was put off for a reason or exceeded the time limit.
     ``correction`` is the study's when the job was made: once that has grown, it is void. ``asked``
     is what its rules asked for (`pacs_ai.flow.asked_rules`). ``findings`` has name, code, scheme,
-    decision ("" if none) of each class; ``result_uid`` is that of its report or another result.
+    decision ("" if none), probability; ``result_uid`` is that of its report or another result.
     """
 
     __tablename__ = "job"

@@ -93,6 +93,22 @@ def destinations_of_studies(session: Session, wanted: Filter) -> list[Destinatio
     return _summed(session, query.where(*of_studies(wanted)))
 
 
+def told_before(session: Session, job: Job) -> set[str]:
+    """Return the destinations that earlier results of this study and model have gone to."""
+    query = (
+        sa.select(Delivery.destination)
+        .join(Job, Job.id == Delivery.job_id)
+        .where(
+            Job.study_id == job.study_id,
+            Job.model_name == job.model_name,
+            Job.id != job.id,
+            Delivery.state != DeliveryState.CANCELLED,
+        )
+        .distinct()
+    )
+    return set(session.scalars(query))
+
+
 def _summed(session: Session, query: _Select) -> list[DestinationSummary]:
     found: dict[str, dict[str, Sequence[Any]]] = {}
     for destination, state, *values in session.execute(query):

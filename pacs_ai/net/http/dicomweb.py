@@ -19,8 +19,9 @@ from pydicom.dataset import Dataset
 from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS
 from pacs_ai.errors import PeerError
 from pacs_ai.net.http.address import WebAddress
+from pacs_ai.net.http.ask import refusal
 from pacs_ai.net.http.session import in_our_errors, web_session
-from pacs_ai.net.refusals import LoginRefused, PeerBusy, PeerRefusal
+from pacs_ai.net.refusals import PeerRefusal
 
 # Their records quote UIDs and addresses.
 for _library in ("dicomweb_client", "urllib3"):
@@ -28,8 +29,6 @@ for _library in ("dicomweb_client", "urllib3"):
 
 T = TypeVar("T")
 
-_BUSY = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
-_LOGIN = frozenset({401, 403})
 _ANY_SYNTAX = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 _JSON = "application/dicom+json"
 _FAILURE = 0x0110
@@ -171,22 +170,6 @@ class DicomwebPeerClient:
     def _refused(self, error: requests.HTTPError) -> PeerError:
         status = 0 if error.response is None else error.response.status_code
         return refusal(self._address.name, status)
-
-
-def refusal(name: str, status: int) -> PeerError:
-    """Return what an HTTP status of 400 or more means.
-
-    Parameters
-    ----------
-    name
-        What errors call the peer.
-    """
-    said = f"{name} answers with HTTP status {status}"
-    if status in _LOGIN:
-        return LoginRefused(said)
-    if status in _BUSY:
-        return PeerBusy(said)
-    return PeerRefusal(said, status)
 
 
 class _Client(DICOMwebClient):

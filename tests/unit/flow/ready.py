@@ -109,16 +109,17 @@ def ready(
     return Ready(node, job)
 
 
-def another_job(patient: Ready, name: str) -> JobId:
+def another_job(patient: Ready, name: str, number: int = 0) -> JobId:
     """Let another model have analysed the study, with one result for a destination."""
     node = patient.context
     with node.write() as transaction:
         study = transaction.scalars(sa.select(Study)).one()
-        job = jobs.create(transaction, study, ["everything"], "other", replace(MODEL, name="other"))
+        model = replace(MODEL, name=f"other {number}")
+        job = jobs.create(transaction, study, ["everything"], model.name, model)
         assert job is not None
         lease = jobs.claim(transaction, job, 60)
         assert lease is not None
-        kept = _kept(node, 10, {"send_to": (name,)})
+        kept = _kept(node, 10 + number, {"send_to": (name,)})
         jobs.succeed(transaction, lease, [kept], "ok")
     return job
 

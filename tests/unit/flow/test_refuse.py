@@ -47,7 +47,7 @@ def asked(context: FlowContext, *rules: Rule) -> list[StoredResult]:
     writer = SpoolWriter(changed)
     outcome = make_refusals(MODEL, sources, WHY, wanted.refusals, wanted.context_of, writer)
     assert not outcome.failed
-    return addressed(changed, outcome.made, asking_for_refusals(rules))
+    return addressed(changed, job, outcome.made, asking_for_refusals(rules), positive=False)
 
 
 @pytest.fixture(autouse=True)

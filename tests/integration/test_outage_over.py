@@ -1,0 +1,91 @@
+"""An archive comes back after an outage: all that waits arrives in a minute, without a storm."""
+
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pacs_ai.clock import SystemClock
+from pacs_ai.domain import TaskKind
+from pacs_ai.engine.local import LocalEngine
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.deliver import deliver, probe
+from pacs_ai.node.app import light_tasks
+from tests.conftest import require
+from tests.node import wait_for
+from tests.ports import free_port
+from tests.unit.conftest import OWNER
+from tests.unit.flow.ready import Ready, another_job, dimse, ready
+
+RESULTS = 200
+SECONDS = 60.0
+PROBE_SECONDS = 0.5
+
+
+@pytest.fixture
+def clock() -> SystemClock:
+    return SystemClock()
+
+
+@contextmanager
+def archive(folder: Path, port: int) -> Iterator[None]:
+    """DCMTK's storage SCP, which serves one association at a time."""
+    folder.mkdir()
+    command = [require("storescp"), "--output-directory", folder, str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def workers(patient: Ready) -> Iterator[None]:
+    """The threads of a daemon that deliver, and its probes, which come more often here."""
+    stop, context = threading.Event(), patient.context
+
+    def perform(_kind: TaskKind, key: str) -> None:
+        deliver(context, key)
+
+    def sweep() -> None:
+        while not stop.wait(PROBE_SECONDS):
+            probe(context)
+
+    kinds = [one for one in light_tasks(context.config) if one == (TaskKind.DELIVER,)]
+    threads = [
+        threading.Thread(target=context.engine.run, args=(perform, one, stop)) for one in kinds
+    ]
+    threads.append(threading.Thread(target=sweep))
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        context.engine.wakeups.wake(tuple(TaskKind))
+        for thread in threads:
+            thread.join()
+
+
+@pytest.mark.slow
+def test_two_hundred_results_arrive_within_a_minute(context: FlowContext, tmp_path: Path) -> None:
+    port = free_port()
+    assert isinstance(context.engine, LocalEngine)
+    assert context.owner == OWNER
+    peer = dimse(port, retry_first_seconds=600, retry_max_seconds=600, keep_open_seconds=1)
+    patient = ready(context, {"pacs": peer}, results=())
+    jobs = [another_job(patient, "pacs", number) for number in range(RESULTS)]
+    assert len(set(jobs)) == RESULTS
+    with workers(patient):
+        wait_for(lambda: set(patient.states()) == {"WAITING"})
+        with archive(tmp_path / "archive", port):
+            begin = time.monotonic()
+            wait_for(lambda: set(patient.states()) == {"STORED"})
+            taken = time.monotonic() - begin
+    assert len(list((tmp_path / "archive").iterdir())) == RESULTS
+    assert taken < SECONDS, f"{RESULTS} results took {taken:.1f} s"
