@@ -14,7 +14,7 @@ from pacs_ai.destinations.messengers import OutgoingMessage, send_message
 from pacs_ai.errors import PacsAIError, PeerError, StateError, StorageError
 from pacs_ai.flow import retry
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.operate.patients import show_patient
+from pacs_ai.flow.operate.patients import show_patients
 from pacs_ai.logs import get_logger
 from pacs_ai.store import notices
 from pacs_ai.store.notices import Message, Notice
@@ -170,16 +170,17 @@ def _notification(context: FlowContext, name: str) -> Notification:
 def _item(context: FlowContext, notification: Notification, one: Notice) -> dict[str, Any]:
     item: dict[str, Any] = {"condition": one.condition, "at": one.at.isoformat(), **one.what}
     if notification.with_patient and "study" in one.what:
-        item["patient"] = _patient(context, notification.name, str(one.what["study"]))
+        item["patients"] = _patients(context, notification.name, str(one.what["study"]))
     return {key: value for key, value in item.items() if value not in ("", None, [], {})}
 
 
-def _patient(context: FlowContext, name: str, study: str) -> dict[str, str]:
-    """Return whose study it is; the ledger has who was told. Nothing if nobody can say."""
+def _patients(context: FlowContext, name: str, study: str) -> list[dict[str, str]]:
+    """Return whose study it is, or may be; the ledger has who was told. None if nobody can say."""
+    told = replace(context, user=f"notification {name}"[:64])
     try:
-        return show_patient(replace(context, user=f"notification {name}"[:64]), study)
+        return list(show_patients(told, study).values())
     except (StateError, StorageError):
-        return {}
+        return []
 
 
 def _line(item: dict[str, Any]) -> str:
