@@ -14,6 +14,7 @@ from pacs_ai.domain import TaskKind
 from pacs_ai.engine.local import LocalEngine
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.deliver import deliver, probe
+from pacs_ai.flow.recover import LeaseWatch, sweep
 from pacs_ai.node.app import light_tasks
 from tests.conftest import require
 from tests.node import wait_for
@@ -52,7 +53,7 @@ def workers(patient: Ready) -> Iterator[None]:
     def perform(_kind: TaskKind, key: str) -> None:
         deliver(context, key)
 
-    def sweep() -> None:
+    def probes() -> None:
         while not stop.wait(PROBE_SECONDS):
             probe(context)
 
@@ -60,7 +61,7 @@ def workers(patient: Ready) -> Iterator[None]:
     threads = [
         threading.Thread(target=context.engine.run, args=(perform, one, stop)) for one in kinds
     ]
-    threads.append(threading.Thread(target=sweep))
+    threads.append(threading.Thread(target=probes))
     for thread in threads:
         thread.start()
     try:
@@ -81,6 +82,7 @@ def test_two_hundred_results_arrive_within_a_minute(context: FlowContext, tmp_pa
     patient = ready(context, {"pacs": peer}, results=())
     jobs = [another_job(patient, "pacs", number) for number in range(RESULTS)]
     assert len(set(jobs)) == RESULTS
+    sweep(patient.context, LeaseWatch())  # gives each delivery its task
     with workers(patient):
         wait_for(lambda: set(patient.states()) == {"WAITING"})
         with archive(tmp_path / "archive", port):
