@@ -231,8 +231,8 @@ def _dicomweb() -> Iterator[str]:
     yield "  Rendered as JPEG or PNG, with `window`, `viewport` and `quality`; no `annotation`."
     yield "- **Media types**: attributes as `application/dicom+json` (default) or"
     yield "  `application/dicom+xml`; weights and the parameter `accept` count."
-    yield "- **As user agent**: results are stored by STOW-RS, as they are, and looked for by QIDO-RS,"
-    yield "  series by series; Failure Reasons count as the statuses of C-STORE do."
+    yield "- **As user agent**: results are stored by STOW-RS, as they are, and looked for by"
+    yield "  QIDO-RS, series by series; Failure Reasons count as the statuses of C-STORE do."
     yield ""
 
 
