@@ -3,81 +3,27 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from pydicom.dataset import Dataset
 
-from pacs_ai.clock import ManualClock
 from pacs_ai.config import Config
 from pacs_ai.domain import JobId
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.notify import tell
 from pacs_ai.flow.notify.gather import begin
-from pacs_ai.flow.notify.sweep import Notifier
 from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.store import deliveries, jobs, notices
-from pacs_ai.store.notices import Message
 from pacs_ai.store.schema import Job, Study
 from tests.conftest import require
+from tests.unit.flow.notify.office import Office, OnWhat
 from tests.unit.flow.ready import Ready, dimse, ready
 from tests.unit.store.samples import made, routed_job
-from tests.web_peer import Answer, Asked, WebPeer, web_peer
-
-
-@dataclass
-class Office:
-    """A node that tells a webhook, whose ``status`` a test sets."""
-
-    context: FlowContext
-    hook: WebPeer
-    notifier: Notifier
-    status: int = 200
-
-    def told(self) -> list[dict[str, object]]:
-        """Sweep; return the messages that have arrived so far."""
-        self.notifier.sweep()
-        return [json.loads(one.body) for one in self.hook.asked]
-
-    def messages(self) -> list[Message]:
-        with self.context.database.read() as session:
-            return list(session.scalars(sa.select(Message).order_by(Message.created_at)))
-
-    def later(self, seconds: float) -> None:
-        clock = self.context.clock
-        assert isinstance(clock, ManualClock)
-        clock.sleep(seconds)
-
-
-OnWhat = Callable[..., Office]
-
-
-@pytest.fixture
-def office(context: FlowContext, tmp_path: Path) -> Iterator[OnWhat]:
-    secret = tmp_path / "secret"
-    secret.write_text("geheim\n")
-    secret.chmod(0o600)
-    with web_peer(lambda _: Answer(one[0].status)) as hook:
-        one: list[Office] = []
-
-        def make(*on: str, **more: object) -> Office:
-            peer = {"kind": "webhook", "url": hook.url, "secret_file": str(secret)}
-            wanted = {"name": "desk", "on": on, "to": ["hook"], **more}
-            config = Config.model_validate({"peers": {"hook": peer}, "notifications": [wanted]})
-            node = replace(context, config=config.model_copy(update=_storage(context)))
-            one.append(Office(node, hook, Notifier(node)))
-            begin(node)
-            return one[0]
-
-        yield make
-
-
-def _storage(context: FlowContext) -> dict[str, object]:
-    return {"storage": context.config.storage}
+from tests.web_peer import Answer, Asked
 
 
 def finished(
