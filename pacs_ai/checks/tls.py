@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pacs_ai.checks.files import PEM_REMEDY, readable_by_all
 from pacs_ai.checks.finding import Finding, doubtful, guarded, wrong
-from pacs_ai.config import Config, DimsePeer, TlsFiles
+from pacs_ai.config import Config, DimsePeer, TlsPeer
 from pacs_ai.destinations.addresses import address, tls_files
 from pacs_ai.net.certificates import certificates, valid_until
 from pacs_ai.net.scu.client import ClientTls
@@ -76,15 +76,15 @@ def _valid(key: str, path: Path) -> Finding:
     return Finding(key, text)
 
 
-def _peers_with_files(config: Config) -> list[tuple[str, DimsePeer | TlsFiles]]:
+def _peers_with_files(config: Config) -> list[tuple[str, DimsePeer | TlsPeer]]:
     return [*config.dimse_peers.items(), *_others(config)]
 
 
-def _others(config: Config) -> list[tuple[str, TlsFiles]]:
-    return [(name, one) for name, one in config.peers.items() if isinstance(one, TlsFiles)]
+def _others(config: Config) -> list[tuple[str, TlsPeer]]:
+    return [(name, one) for name, one in config.peers.items() if isinstance(one, TlsPeer)]
 
 
-def _tls(name: str, peer: DimsePeer | TlsFiles, files: ClientTls) -> Iterator[Finding]:
+def _tls(name: str, peer: DimsePeer | TlsPeer, files: ClientTls) -> Iterator[Finding]:
     key = f"peers.{name}"
     secret = peer.key or peer.certificate
     if secret is not None and readable_by_all(secret):

@@ -15,7 +15,7 @@ from pacs_ai.checks.tls import SOON
 from pacs_ai.cli.node import opened_node
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, read_config, single
 from pacs_ai.cli.tables import print_json
-from pacs_ai.config import Config, DimsePeer, ModelEntry, Peer, TlsFiles, find_config
+from pacs_ai.config import Config, DimsePeer, ModelEntry, Peer, TlsPeer, find_config
 from pacs_ai.destinations.addresses import address, ask_whether_there, own_addresses
 from pacs_ai.destinations.kinds import probe_peer
 from pacs_ai.dicom.codecs import missing_codecs
@@ -144,7 +144,7 @@ def _peers(config: Config) -> Iterator[Finding]:
         except PacsAIError as error:
             yield doubtful(f"peer {name}", error.message, _remedy(name, error))
     for name, other in config.peers.items():
-        if isinstance(other, TlsFiles):
+        if isinstance(other, TlsPeer):
             yield _probe(config, name, other)
 
 

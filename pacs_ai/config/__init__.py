@@ -12,7 +12,7 @@ from pacs_ai.config.paths import SQLITE
 from pacs_ai.config.peers import DimsePeer, FolderPeer, Peer
 from pacs_ai.config.rules import BACK_TO_SENDER, Rule, rule_label, sent_to
 from pacs_ai.config.schema import Config, ModelEntry, model_of, versions_of
-from pacs_ai.config.web_peers import DicomwebPeer, WebPeer
+from pacs_ai.config.web_peers import DicomwebPeer, TlsPeer, WebPeer
 from pacs_ai.config.web_service import TlsFiles, WebService
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Peer",
     "Rule",
     "TlsFiles",
+    "TlsPeer",
     "WebPeer",
     "WebService",
     "WebhookPeer",

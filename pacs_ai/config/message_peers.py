@@ -6,10 +6,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from pacs_ai.config.peers import Peer
 from pacs_ai.config.sections import Host, PeerPort, Seconds
-from pacs_ai.config.web_peers import WebPeer
-from pacs_ai.config.web_service import TlsFiles
+from pacs_ai.config.web_peers import TlsPeer, WebPeer
 from pacs_ai.domain import ResultKind
 
 _MAILBOX = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
@@ -24,7 +22,7 @@ def _mailbox(address: str) -> str:
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
 
 
-class MllpPeer(TlsFiles, Peer):
+class MllpPeer(TlsPeer):
     """``kind = "mllp"``: a receiver of HL7 messages, each with its acknowledgement."""
 
     takes: ClassVar[frozenset[ResultKind]] = frozenset({ResultKind.HL7})
@@ -85,7 +83,7 @@ class WebhookPeer(WebPeer):
     it."""
 
 
-class MailPeer(TlsFiles, Peer):
+class MailPeer(TlsPeer):
     """``kind = "mail"``: people who get notifications by mail."""
 
     takes: ClassVar[frozenset[ResultKind]] = frozenset()

@@ -4,10 +4,14 @@ from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pacs_ai.config.peers import Peer
-from pacs_ai.config.web_service import WebService
+from pacs_ai.config.web_service import TlsFiles, WebService
 
 
-class WebPeer(WebService, Peer):
+class TlsPeer(TlsFiles, Peer):
+    """A peer that may be spoken to by TLS, and is no DICOM node."""
+
+
+class WebPeer(WebService, TlsPeer):
     """What every peer has that is spoken to by HTTP."""
 
     @property

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from pacs_ai.errors import PeerError
 from pacs_ai.net.http.address import WebAddress
-from pacs_ai.net.http.dicomweb import refusal
+from pacs_ai.net.http.ask import refusal
 from pacs_ai.net.http.session import web_session
 
 
