@@ -35,7 +35,10 @@ _OPEN = (MessageState.WAITING, MessageState.SENDING)
 
 
 class Message(Base):
-    """One message to one peer; ``due_at`` is when it is tried again, and the end of a try."""
+    """One message to one peer; ``due_at`` is when it is tried again, and the end of a try.
+
+    ``owner`` is who tries it or has tried it last, ``node/boot/process``.
+    """
 
     __tablename__ = "message"
     __table_args__ = (sa.Index(None, "state", "due_at"),)
@@ -44,6 +47,7 @@ class Message(Base):
     destination: Mapped[str] = mapped_column(sa.String(64))
     state: Mapped[str] = mapped_column(WORD)
     attempt: Mapped[int] = mapped_column(default=0)
+    owner: Mapped[str] = mapped_column(sa.String(128), default="")
     created_at: Mapped[datetime]
     due_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
@@ -181,9 +185,18 @@ def claim(transaction: Transaction, message: Message, seconds: float) -> int | N
     """Move WAITING or SENDING → SENDING; return the attempt, None if another has it."""
     attempt = message.attempt + 1
     until = transaction.now + timedelta(seconds=seconds)
-    values = {"attempt": attempt, "due_at": until}
+    values = {"attempt": attempt, "due_at": until, "owner": transaction.actor}
     moved = _move(transaction, message.id, message.attempt, MessageState.SENDING, **values)
     return attempt if moved else None
+
+
+def take_back(transaction: Transaction, node: str) -> None:
+    """Move SENDING → WAITING for what this node has begun to send before it died."""
+    transaction.execute(
+        sa.update(Message)
+        .where(Message.state == MessageState.SENDING, Message.owner.startswith(f"{node}/"))
+        .values(state=MessageState.WAITING, due_at=transaction.now)
+    )
 
 
 def sent(transaction: Transaction, message_id: str, attempt: int) -> bool:

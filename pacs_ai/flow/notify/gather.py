@@ -95,8 +95,11 @@ class Gatherer:
 def begin(context: FlowContext) -> None:
     """Take what has happened so far as told, if nobody has looked since notifications are wanted.
 
-    To be called before the node receives: then nothing that it does is left out.
+    To be called before the node receives: then nothing that it does is left out. What this node was
+    sending when it died is sent again.
     """
+    with context.write() as transaction:
+        notices.take_back(transaction, context.spool.node)
     wanted = bool(context.config.notifications)
     with context.database.read() as session:
         known = notices.position(session) is not None

@@ -15,7 +15,7 @@ from pacs_ai.config import Config
 from pacs_ai.domain import JobId
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.notify import tell
-from pacs_ai.flow.notify.gather import begin
+from pacs_ai.flow.notify.gather import Gatherer, begin
 from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.store import deliveries, jobs, notices
 from pacs_ai.store.schema import Job, Study
@@ -162,7 +162,7 @@ def test_one_that_is_refused_for_long_has_failed(office: OnWhat) -> None:
 def test_who_died_while_sending_loses_nothing(office: OnWhat) -> None:
     node = office("positive")
     finished(node.context)
-    node.notifier._gatherer.gather()
+    Gatherer(node.context).gather()
     assert tell.compose(node.context) == 1
     (message,) = node.messages()
     with node.context.write() as transaction:
@@ -170,6 +170,17 @@ def test_who_died_while_sending_loses_nothing(office: OnWhat) -> None:
         assert notices.claim(transaction, message, 300) is None
     assert node.told() == []
     node.later(301)
+    assert len(node.told()) == 1
+
+
+def test_a_node_that_starts_sends_again_what_it_was_sending(office: OnWhat) -> None:
+    node = office("positive")
+    finished(node.context)
+    Gatherer(node.context).gather()
+    tell.compose(node.context)
+    with node.context.write() as transaction:
+        notices.claim(transaction, node.messages()[0], 300)
+    begin(node.context)
     assert len(node.told()) == 1
 
 
