@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pacs_ai.errors import ConfigError
+from pacs_ai.errors import ConfigError, DataError
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.runtime import Runtime
 from pacs_ai.statistics.metrics import auc
+from tests.training.quick_run import held
 from tests.training.recipe_data import write_pictures
 from tests.training.recipe_runs import BASE, DATA
+from training.bundle.quantise import checked_bundle
 from training.data.split import draw_fold
 from training.evaluate.baseline_file import load_baselines
 from training.evaluate.cases import Scores
@@ -25,7 +27,7 @@ from training.learn.train import load_network
 from training.recipe.data import Split
 from training.recipe.recipe import Recipe, load_recipe, merge
 from training.recipe.toml import dumps
-from training.run.checks import changes
+from training.run.checks import changes, require_network, require_training
 from training.run.run import Run
 
 pytestmark = pytest.mark.train
@@ -64,6 +66,17 @@ def test_each_unit_is_in_the_test_split_of_one_fold_and_each_class_in_all() -> N
 def test_splits_that_have_no_folds_are_refused(tmp_path: Path, split: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match="fold"):
         recipe_of(tmp_path, **split)
+
+
+def test_a_run_of_folds_stays_as_it_is(tmp_path: Path) -> None:
+    run = Run.create(recipe_of(tmp_path), tmp_path / "run")
+    before = held(run.folder)
+    for check in (require_network, require_training):
+        with pytest.raises(DataError, match=r"a network for each fold: .*fold-1"):
+            check(run)
+    with pytest.raises(DataError, match="with --images"):
+        checked_bundle(run, run.bundle)
+    assert held(run.folder) == before
 
 
 def test_all_folds_make_one_report_and_one_bundle(tmp_path: Path) -> None:

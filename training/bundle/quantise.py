@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pacs_ai.errors import PrecisionRefused
+from pacs_ai.errors import DataError, PrecisionRefused
 from pacs_ai.files import atomic_write
 from pacs_ai.model.bundle import (
     METRICS,
@@ -149,8 +149,13 @@ def checked_bundle(run: Run, folder: Path) -> ModelBundle:
     Raises
     ------
     DataError
-        If it was not.
+        If it was not, or the run has no validation split of its own, as it has folds.
     """
+    if run.recipe.split.folds and not run.recipe.split.fold:
+        raise DataError(
+            f"{run.folder} has a validation split for each fold: compare the ensemble on other "
+            "images, with --images"
+        )
     bundle, path = load_bundle(folder), folder / METRICS
     values = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     require_fit(run, "export", Provenance.read(values), f"the bundle {folder}")

@@ -26,8 +26,10 @@ def require_network(run: Run, *, finished: bool = False) -> None:
     Raises
     ------
     DataError
-        If there is no network, its file was replaced, or recipe or split have changed since.
+        If there is no network, or one for each fold, its file was replaced, or recipe or split have
+        changed since.
     """
+    refuse_folds(run)
     if not run.best.is_file():
         raise DataError(f"{run.folder} has no trained network: {resume_command(run)}")
     wanted = ["train"] if run.recipe.finetune is None else ["train", "finetune"]
@@ -102,11 +104,27 @@ def require_training(run: Run) -> None:
     DataError
         If training is not finished, or recipe or split have changed since.
     """
+    refuse_folds(run)
     if run.begun("train") or not (run.done("train") or run.best.is_file()):
         raise DataError(f"{run.folder}: train is not finished: {resume_command(run)}")
     recorded = run.recorded("train")
     if recorded:
         refuse_other_training(run, recorded.differences(run.provenance("train"), weights=False))
+
+
+def refuse_folds(run: Run) -> None:
+    """Refuse a run that has a network for each fold.
+
+    Raises
+    ------
+    DataError
+        Names the folder of a fold.
+    """
+    if run.recipe.split.folds and not run.recipe.split.fold:
+        raise DataError(
+            f"{run.folder} has a network for each fold: name the folder of one, such as "
+            f"{run.folder / 'fold-1'}"
+        )
 
 
 def refuse_trained(run: Run) -> None:
