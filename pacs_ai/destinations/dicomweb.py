@@ -1,6 +1,7 @@
 """An archive as a destination that stores by DICOMweb: STOW-RS (PS3.18 Section 10.5)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from http import HTTPStatus
 
 from pacs_ai.config import Config, DicomwebPeer
 from pacs_ai.destinations.addresses import web_address
@@ -13,9 +14,9 @@ from pacs_ai.net.status import Status, Verdict, classify
 
 _MOST_BYTES = 8 << 20
 """Size of a request that gets no further file: one larger file goes alone."""
-_NOT_ALL = 202
+_NOT_ALL = HTTPStatus.ACCEPTED
 """HTTP status of an answer in which some parts have failed, or have remarks."""
-_MEDIA_TYPE = 415
+_MEDIA_TYPE = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 _SYNTAX_NOT_SUPPORTED = 0xC122
 """Failure Reason for a transfer syntax that the peer does not take (PS3.18 Table I.2-2)."""
 
@@ -160,7 +161,7 @@ def _outcome(name: str, uid: str, response: StoreResponse) -> DeliveryOutcome:
         reason = response.warnings[uid]
         note = f"stored with warning 0x{reason:04X}"
         return DeliveryOutcome(DeliveryAnswer.STORED, status=reason, note=note)
-    if uid in response.stored or response.status < _NOT_ALL:
+    if uid in response.stored or response.status not in (_NOT_ALL, HTTPStatus.CONFLICT):
         return DeliveryOutcome(DeliveryAnswer.STORED, status=0)
     text = f"{name} does not say what became of this part (HTTP status {response.status})"
     if response.status == _NOT_ALL:

@@ -7,13 +7,14 @@ searched (QIDO-RS): it has what it lists.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from pacs_ai.config import DicomwebPeer, DimsePeer, Peer
 from pacs_ai.destinations.addresses import address
 from pacs_ai.domain import DeliveryState, JobId, TaskKind
-from pacs_ai.errors import ConfigError, PeerError
+from pacs_ai.errors import ConfigError, PeerError, StorageError
 from pacs_ai.flow.ask import ask_delivery
 from pacs_ai.flow.context import FlowContext, pair_key, split_pair
 from pacs_ai.logs import get_logger
@@ -48,10 +49,23 @@ def commit(context: FlowContext, key: str) -> None:
     peer = context.config.peers.get(destination)
     if peer is None or not _can_be_asked(peer):
         return
-    with context.database.read() as session:
-        rows = commitments.stored(session, JobId(job), destination)
-    if rows:
-        _ask(context, peer, destination, rows)
+    limits = context.commitment_limits
+    if not limits.begin(destination, key, 1):
+        return
+    try:
+        with context.database.read() as session:
+            rows = commitments.stored(session, JobId(job), destination)
+        if rows:
+            _ask(context, peer, destination, rows)
+    finally:
+        _wake(context, limits.end(destination))
+
+
+def _wake(context: FlowContext, key: str | None) -> None:
+    """Ask for what has waited for its turn at an archive; `remind` does it if this fails."""
+    if key is not None:
+        with suppress(StorageError), context.write(durable=False) as transaction:
+            context.engine.enqueue(transaction, TaskKind.COMMIT, key)
 
 
 @dataclass(frozen=True, slots=True)

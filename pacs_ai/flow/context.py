@@ -56,6 +56,8 @@ class FlowContext:
         What holds deliveries to a destination back.
     in_force
         The configuration with the rules of the last reload, see `pacs_ai.flow.current_rules`.
+    commitment_limits
+        The same for its questions whether archives keep what they got.
     """
 
     config: Config
@@ -70,6 +72,7 @@ class FlowContext:
     accesses: Recent = field(default_factory=Recent)
     limits: DestinationLimits = field(default_factory=DestinationLimits)
     in_force: RulesInForce = field(default_factory=RulesInForce)
+    commitment_limits: DestinationLimits = field(default_factory=DestinationLimits)
     user: str = ""
     address: str = ""
 

@@ -28,7 +28,12 @@ def light_tasks(config: Config) -> list[tuple[TaskKind, ...]]:
     Each destination has threads of its own to wait in: one that hangs delays no other.
     """
     senders = max(1, sum(peer.concurrency for peer in config.peers.values()))
-    return [(TaskKind.ROUTE,), (TaskKind.COMMIT,), *[(TaskKind.DELIVER,)] * senders]
+    asking = max(1, sum(peer.asks_commitment for peer in config.peers.values()))
+    return [
+        (TaskKind.ROUTE,),
+        *[(TaskKind.COMMIT,)] * asking,
+        *[(TaskKind.DELIVER,)] * senders,
+    ]
 
 
 @dataclass(frozen=True, slots=True)

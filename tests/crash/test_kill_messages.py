@@ -1,7 +1,7 @@
 """SIGKILL while others are told: each of them hears of a result, and knows a second try.
 
 The node dies once at the point given and is started again. A webhook gets the notification, a
-receiver of HL7 the result.
+receiver of HL7 the message, and an archive the report by STOW-RS: the same bytes at every try.
 """
 
 import importlib
@@ -28,6 +28,8 @@ POINTS = [
     "pacs_ai.store.notices:begin:after",
     "pacs_ai.store.notices:claim:after",
     "pacs_ai.store.notices:sent:after",
+    "pacs_ai.net.http.dicomweb:DicomwebPeerClient.store:before",
+    "pacs_ai.net.http.dicomweb:DicomwebPeerClient.store:after",
     "pacs_ai.destinations.mllp:MllpConnection.send:before",
     "pacs_ai.destinations.mllp:MllpConnection.send:after",
     "pacs_ai.destinations.mllp:MllpConnection.acknowledgement:after",
@@ -43,10 +45,14 @@ kind = "mllp"
 host = "127.0.0.1"
 port = {port}
 retry_max_seconds = 2
+[peers.web]
+kind = "dicomweb"
+url = "{url}/dicom-web"
+retry_max_seconds = 2
 [[rules]]
 name = "all"
 model = "demo"
-send_to = ["ris"]
+send_to = ["ris", "web"]
 results = ["report", "hl7"]
 [[notifications]]
 name = "desk"
@@ -112,10 +118,12 @@ def test_killed_once_and_all_are_told(
                 lambda: (
                     restarted_if_dead(one)
                     and one.query("SELECT state FROM message") == [("SENT",)]
-                    and one.states("delivery") == ["STORED"]
+                    and one.states("delivery") == ["STORED"] * 2
                 )
             )
-            told = [json.loads(asked.body) for asked in hook.asked]
+            told = [json.loads(asked.body) for asked in hook.asked if asked.path == "/"]
+            stored = {asked.body for asked in hook.asked if asked.path == "/dicom-web/studies"}
+            assert len(stored) == 1
             assert len({message["id"] for message in told}) == 1
             assert {message["total"] for message in told} == {1}
             assert len(set(arrived)) == 1

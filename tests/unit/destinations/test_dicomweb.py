@@ -89,6 +89,7 @@ def test_one_part_fails(
     ("response", "answer"),
     [
         (Answer(200), DeliveryAnswer.STORED),
+        (Answer(204), DeliveryAnswer.STORED),
         (Answer(202), DeliveryAnswer.NOT_NOW),
         (Answer(409), DeliveryAnswer.REFUSED),
         (Answer(413), DeliveryAnswer.REFUSED),
