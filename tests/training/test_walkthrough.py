@@ -9,6 +9,7 @@ import pytest
 from training.data.feed import feed
 from training.data.samples import Dataset
 from training.data.store import load_store
+from training.learn import batch_norm
 from training.networks import build_network
 from training.recipe.recipe import Recipe
 
@@ -88,3 +89,18 @@ def test_the_shapes_that_it_tells_are_those_of_the_phantom_run(
         "class": (32, 2),
         "map": (32, 1),
     }
+
+
+def test_the_other_numbers_that_it_tells_are_those_of_the_recipe(
+    page: str, demo_recipe: Recipe
+) -> None:
+    text, width = " ".join(page.split()), demo_recipe.network.stages[-1]
+    assert f"batches of {demo_recipe.feeding.batch} images" in text
+    assert f"for {demo_recipe.evaluation.resamples} bootstrap draws" in text
+    assert f"`head.npy` ({width + 1}, {len(demo_recipe.classes)})" in text
+    assert f"pooled features (n, {width}) of training images" in text
+    assert demo_recipe.export.parity_limit == 1e-4
+    assert "A relative difference above 1e-4 ends the export" in text
+    assert demo_recipe.optimisation.checkpoint_seconds == 60
+    assert "once a minute, the whole state" in text
+    assert f"at most {batch_norm.IMAGES:,} training images without augmentation" in text

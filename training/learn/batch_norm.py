@@ -18,7 +18,7 @@ from keras import layers
 from training.learn.training_task import TrainingTask
 from training.networks import FEATURES, base_layers
 
-_IMAGES = 1024
+IMAGES = 1024
 """Images of an estimate; one epoch if that is shorter."""
 
 
@@ -44,7 +44,7 @@ class BatchNormStatistics(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(self, network: keras.Model, task: TrainingTask, steps: int, batch: int) -> None:
         super().__init__()
         self._network, self._batches = network, task.plain
-        self._steps = min(steps, max(1, _IMAGES // batch))
+        self._steps = min(steps, max(1, IMAGES // batch))
 
     def on_test_begin(self, _logs: object = None) -> None:
         """Replace the statistics by those of the current weights."""
