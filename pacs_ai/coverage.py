@@ -12,6 +12,7 @@ NAMED = 5
 UNREADABLE = "unreadable"
 OTHER_ORIENTATION = "in another orientation"
 THINNED = "beyond what the model takes"
+NOT_RECEIVED = "not received from the source"
 """Why images were not analysed, in words that follow a number."""
 
 ALL_IMAGES = "all"
@@ -59,6 +60,8 @@ class LeftOut:
         lost: the bundle chose without them.
     other_series
         Number of series of slices, not of images: the model gets only the largest series.
+    not_received
+        Images that the source of the study has, and that had not arrived when it was closed.
     """
 
     unreadable: Unseen = NONE
@@ -67,6 +70,7 @@ class LeftOut:
     passed_over: int = 0
     unplaced: int = 0
     other_series: int = 0
+    not_received: int = 0
 
 
 NOTHING = LeftOut()
@@ -104,7 +108,8 @@ class Coverage:
         figures were measured on such studies states a larger share.
         """
         left_out = self.left_out
-        return left_out.unreadable.count + left_out.other_orientation.count + left_out.thinned
+        seen = left_out.unreadable.count + left_out.other_orientation.count + left_out.thinned
+        return seen + left_out.not_received
 
     @property
     def total(self) -> int:
@@ -150,6 +155,7 @@ class Coverage:
             (UNREADABLE, self.left_out.unreadable),
             (OTHER_ORIENTATION, self.left_out.other_orientation),
             (THINNED, Unseen(self.left_out.thinned)),
+            (NOT_RECEIVED, Unseen(self.left_out.not_received)),
         )
         return tuple((words, unseen) for words, unseen in said if unseen.count)
 

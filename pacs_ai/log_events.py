@@ -108,6 +108,8 @@ SENTENCES: Mapping[str, str] = {
     "study.conflict_removed": "study in conflict removed",
     "study.conflict_resolved": "conflict resolved",
     "study.deleted": "study deleted",
+    "study.images_missing": "images of a study are missing",
+    "study.images_not_counted": "images of a study could not be counted",
     "study.not_routed": "study not routed",
     "study.patients_noted": "patients of a study in conflict noted",
     "study.purged": "study purged",

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -125,13 +125,17 @@ def _place(header: InstanceHeader) -> tuple[str, int, str]:
     return header.series_instance_uid, header.instance_number, header.sop_instance_uid
 
 
-def predict_study(classifier: Classifier, sources: Sequence[Source]) -> PredictedStudy:
+def predict_study(
+    classifier: Classifier, sources: Sequence[Source], not_received: int = 0
+) -> PredictedStudy:
     """Classify and explain the images of a study that fit the model.
 
     Parameters
     ----------
     sources
         All instances of the study; those that are no images for this model are left out.
+    not_received
+        How many more images its source has.
 
     Raises
     ------
@@ -152,7 +156,8 @@ def predict_study(classifier: Classifier, sources: Sequence[Source]) -> Predicte
     if not images:
         reasons = "; ".join(sorted({reason for *_, reason in failed}))
         raise UnsupportedPixels(f"none of {len(failed)} images can be decoded: {reasons}")
-    prediction = classifier.aggregate(images, _left_out(opened, selection, spec.modalities, failed))
+    left_out = _left_out(opened, selection, spec.modalities, failed)
+    prediction = classifier.aggregate(images, replace(left_out, not_received=not_received))
     return PredictedStudy(
         prediction=prediction,
         unusable={**opened.faults, **_faults(opened, selection, failed)},

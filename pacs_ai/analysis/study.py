@@ -1,6 +1,8 @@
 """Analyse one study: predict, make the results that are wanted, say what cannot be made."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic
 
@@ -44,12 +46,15 @@ class Analysis(Generic[T]):
         What was written: the results, and what says why there are none.
     error
         Why the study has no result at all; None if it has one, or if none was wanted.
+    stages
+        Seconds that each stage took: ``analysed`` to predict, ``encoded`` to make results.
     """
 
     predicted: PredictedStudy | None = None
     results: Outcome[T] = field(default_factory=Outcome)
     refusals: Outcome[T] = field(default_factory=Outcome)
     error: DataError | None = None
+    stages: dict[str, float] = field(default_factory=dict)
 
     @property
     def images(self) -> int:
@@ -90,7 +95,11 @@ class Analysis(Generic[T]):
 
 
 def analyse_study(
-    classifier: Classifier, sources: Sequence[Source], wanted: Wanted, writer: ResultWriter[T]
+    classifier: Classifier,
+    sources: Sequence[Source],
+    wanted: Wanted,
+    writer: ResultWriter[T],
+    not_received: int = 0,
 ) -> Analysis[T]:
     """Classify a study, and make its results one kind after the other.
 
@@ -100,6 +109,8 @@ def analyse_study(
         All instances of the study.
     writer
         Where results go.
+    not_received
+        How many more images the source of the study has: the results say so.
 
     Raises
     ------
@@ -110,11 +121,13 @@ def analyse_study(
     """
     analysis: Analysis[T] = Analysis()
     try:
-        analysis.predicted = predict_study(classifier, sources)
+        with _timed(analysis.stages, "analysed"):
+            analysis.predicted = predict_study(classifier, sources, not_received)
         prediction, frames = analysis.predicted.prediction, analysis.predicted.frames
-        analysis.results = make_results(
-            prediction, wanted.results, wanted.context_of, writer, frames
-        )
+        with _timed(analysis.stages, "encoded"):
+            analysis.results = make_results(
+                prediction, wanted.results, wanted.context_of, writer, frames
+            )
         if not analysis.results.made:
             analysis.error = next(iter(analysis.results.failed.values()), None)
     except DataError as error:
@@ -125,6 +138,16 @@ def analyse_study(
             classifier.identity, sources, reason, kinds, wanted.context_of, writer
         )
     return analysis
+
+
+@contextmanager
+def _timed(stages: dict[str, float], stage: str) -> Iterator[None]:
+    """Note how long a block takes."""
+    begin = time.perf_counter()
+    try:
+        yield
+    finally:
+        stages[stage] = round(time.perf_counter() - begin, 3)
 
 
 def _missing(analysis: Analysis[T], wanted: Wanted) -> tuple[DataError, Sequence[ResultKind]]:

@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "send": ("peers", "Send files to a peer (C-STORE)."),
     "commit": ("peers", "Ask the archives once more whether they keep a job's results."),
     "studies": ("studies", "Studies: list, show, close, reroute, resolve, delete."),
+    "trace": ("trace", "What happened to a study, step by step, and where the time went."),
     "jobs": ("jobs", "Jobs, one model on one study: list, show, retry, cancel."),
     "results": ("results", "Results that were made: withdraw, withdrawals."),
     "deliveries": ("deliveries", "Results on their way: list, retry, cancel."),

@@ -134,7 +134,10 @@ def _services() -> Iterator[str]:
     yield "  role selection. As SCP for what the node holds, each file read again before the"
     yield "  answer; the report goes out on the same association, else on a new one to a peer that"
     yield "  is configured under the calling AE title."
-    yield "- **Transfer syntaxes** of Verification and Storage Commitment:"
+    yield "- **Study Root Query, FIND**: as SCU, of the source of a study if `count_check` is set:"
+    yield "  SERIES with Number of Series Related Instances, and IMAGE where a peer does not tell"
+    yield "  that number."
+    yield "- **Transfer syntaxes** of Verification, Storage Commitment and Query:"
     yield f"  {', '.join(uncompressed_syntaxes())}."
     yield ""
 

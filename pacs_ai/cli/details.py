@@ -7,7 +7,11 @@ from pacs_ai.cli.tables import Record, cell, print_part, print_record
 
 _SENDERS = ("calling_aet", "called_aet", "instances", "first_received_at", "last_received_at")
 CHOICE_COLUMNS = ("keep", "in_use", "images", "from", "first_received_at", "differs_in")
+_REVISIONS = ("revision", "images", "signal", "reason", "where_the_time_went")
+_STEPS = ("revision", "step", "begin", "seconds", "peer", "results", "reason")
 _ALL = {
+    "revisions": _REVISIONS,
+    "steps": _STEPS,
     "senders": _SENDERS,
     "patients": CHOICE_COLUMNS,
     "not_analysed": ("sop_instance_uid", "revision", "reason"),
@@ -30,13 +34,23 @@ _JOBS = ("job", "revision", "model", "state", "seconds", "outcome")
 _DELIVERIES = ("destination", "results", "state", "last", "reason")
 _EVENTS = ("at", "entity", "to_state", "note")
 _LAST_EVENTS = 10
+_LAST_STEPS = 12
 
 
 def print_all(details: Record) -> None:
     """Print every row of a study."""
     print_record({key: value for key, value in details.items() if key not in _ALL}, "study")
     for name, columns in _ALL.items():
-        print_part(name, columns, details[name])
+        rows = _revisions(details) if name == "revisions" else details[name]
+        print_part(name, columns, rows)
+
+
+def print_timeline(record: Record) -> None:
+    """Print the steps of a study, and where the time of each revision went."""
+    shown = {key: value for key, value in record.items() if key not in ("revisions", "steps")}
+    print_record(shown, "study", fit=True)
+    print_part("revisions", _REVISIONS, _revisions(record), fit=True)
+    print_part("steps", _STEPS, _in_words(_rows(record, "steps")), fit=True)
 
 
 def print_screen(details: Record) -> None:
@@ -46,6 +60,8 @@ def print_screen(details: Record) -> None:
     jobs = [{**job, "job": str(job["id"])[:8]} for job in _rows(details, "jobs")]
     events = _rows(details, "events")
     for name, columns, rows in (
+        ("revisions", _REVISIONS, _revisions(details)),
+        ("steps", _STEPS, _last_steps(details)),
         ("senders", _SENDERS, _rows(details, "senders")),
         ("patients", CHOICE_COLUMNS, _rows(details, "patients")),
         ("not_analysed", ("instances", "reason"), _reasons(_rows(details, "not_analysed"))),
@@ -60,6 +76,38 @@ def print_screen(details: Record) -> None:
 def _rows(details: Record, name: str) -> list[Record]:
     rows = details[name]
     return list(rows) if isinstance(rows, list) else []
+
+
+def _revisions(details: Record) -> list[Record]:
+    """Return the revisions, each with where its time went in one text."""
+    return [
+        {**one, "where_the_time_went": spent_text(_rows(one, "spent"))}
+        for one in _rows(details, "revisions")
+    ]
+
+
+def spent_text(spent: Sequence[Record]) -> str:
+    """Say where the time went: ``receiving 1.0 s, delivery sending (pacs) 0.2 s``."""
+    said = []
+    for one in spent:
+        peer = f" ({one['peer']})" if one["peer"] else ""
+        said.append(f"{words(one['step'])}{peer} {one['seconds']:.1f} s")
+    return ", ".join(said)
+
+
+def words(step: object) -> str:
+    """Write the name of a step for people."""
+    return str(step).replace("_", " ")
+
+
+def _last_steps(details: Record) -> list[Record]:
+    """Return the last steps of the newest revision."""
+    steps = [one for one in _rows(details, "steps") if one["revision"] == details["revision"]]
+    return _in_words(steps[-_LAST_STEPS:])
+
+
+def _in_words(steps: Sequence[Record]) -> list[Record]:
+    return [{**one, "step": words(one["step"]), "results": one["results"] or ""} for one in steps]
 
 
 def _reasons(left_out: Sequence[Record]) -> list[Record]:

@@ -21,6 +21,7 @@ _RULES = "rules"
 _TYPE = re.compile(r"str|(literal|tuple)\[.*")
 """Names of types that pydantic puts into the place of an error, where a value may have two."""
 _PEERS = "peers"
+_REQUIRED = "complete_when"
 _WORDS = {
     "missing": "is missing",
     "int_type": "must be a whole number",
@@ -99,7 +100,7 @@ def _inside(inner: Sequence[int | str], outer: Sequence[int | str]) -> bool:
 def _keys(loc: Sequence[int | str]) -> Sequence[int | str]:
     """Leave out what pydantic adds: the kind of a peer, the type of a value that may have two."""
     if loc[:1] == (_PEERS,):
-        return [*loc[:2], *loc[3:]]
+        loc = [*loc[:2], *loc[3:]]
     return [step for step in loc if not _TYPE.fullmatch(str(step))]
 
 
@@ -117,6 +118,8 @@ def _what(problem: ErrorDetails) -> str:
     kind, context = problem["type"], problem.get("ctx", {})
     if kind == "tuple_type" and problem["loc"] == (_RULES,):
         kind = "rules_type"
+    if kind in ("string_type", "tuple_type") and _REQUIRED in problem["loc"][:-1]:
+        return "must be a text or a list of texts"
     if kind == "extra_forbidden":
         return "unknown key" + _nearest(problem["loc"])
     if kind in _WORDS:

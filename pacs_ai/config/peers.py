@@ -5,7 +5,8 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pacs_ai.config.sections import AETitle, Folder, Host, PeerPort, Seconds, Section, StudyTiming
+from pacs_ai.config.completeness import StudyTiming
+from pacs_ai.config.sections import AETitle, Folder, Host, PeerPort, Seconds, Section
 from pacs_ai.config.web_service import Deletion
 from pacs_ai.domain import DOCUMENTS, ResultKind
 from pacs_ai.withdrawal_kinds import WithdrawalWay
@@ -18,6 +19,8 @@ class Peer(Section):
     """Whether it can be asked to delete where it gets results."""
     takes: ClassVar[frozenset[ResultKind]] = frozenset(ResultKind) - DOCUMENTS
     """Kinds of results that it can take; unless it says otherwise, DICOM objects."""
+    tells_counts: ClassVar[bool] = False
+    """Whether it can be asked how many images a study has."""
 
     rejection_note: bool = True
     """Tell it by a Key Object rejection note which results that it got do not hold any more."""
@@ -76,6 +79,8 @@ class Peer(Section):
 
 class DimsePeer(StudyTiming, Peer):
     """``kind = "dimse"``, or none: a DICOM node, spoken to by C-STORE."""
+
+    tells_counts: ClassVar[bool] = True
 
     kind: Literal["dimse"] = "dimse"
     """What the destination is."""

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from pacs_ai.config.completeness import StudyTiming
 from pacs_ai.config.conditions import Group, When, tree
 from pacs_ai.config.off_peak import OffPeak
 from pacs_ai.config.peers import Peer
@@ -53,8 +54,8 @@ class SeriesChoice(Section):
     """Conditions on the attributes of an image, as ``when`` of the rule has them."""
 
 
-class Rule(Section):
-    """``[[rules]]``: which models see a study, and where their results go."""
+class Rule(StudyTiming):
+    """``[[rules]]``: which models see a study, when it is complete, where their results go."""
 
     name: str = Field(min_length=1, max_length=64)
     """For people and logs."""

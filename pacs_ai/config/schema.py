@@ -11,6 +11,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from pacs_ai.config.completeness import Study, StudyTiming
 from pacs_ai.config.notifications import Notification, check_notifications
 from pacs_ai.config.paths import SQLITE, BundleName
 from pacs_ai.config.peer_kinds import PeerSection
@@ -25,8 +26,6 @@ from pacs_ai.config.sections import (
     Node,
     Section,
     Storage,
-    Study,
-    StudyTiming,
     Tls,
 )
 from pacs_ai.config.web import Web
@@ -238,8 +237,10 @@ class Config(Section):
         """Names of the peers that are told when results do not hold any more."""
         return [name for name, peer in self.peers.items() if peer.told_of_withdrawals]
 
-    def timing(self, calling_aet: str, modality: str) -> Study:
-        """Completeness settings for a study, the sender's before the modality's before ``[study]``.
+    def timing(self, calling_aet: str, modality: str, rule: Rule | None = None) -> Study:
+        """Completeness settings of a study, each key from the narrowest section that has it.
+
+        That is the rule, then the peer of this AE title, then the modality, then ``[study]``.
 
         Parameters
         ----------
@@ -247,13 +248,25 @@ class Config(Section):
             AE title the study came from.
         modality
             Modality of the instances (0008,0060).
+        rule
+            One that the study matches.
         """
-        merged = self.study.model_dump(exclude={"modality"})
-        narrower: list[StudyTiming] = []
-        if modality in self.study.modality:
-            narrower.append(self.study.modality[modality])
-        narrower += [one for one in self.dimse_peers.values() if one.ae_title == calling_aet]
-        for timing in narrower:
-            values = timing.model_dump(include=set(StudyTiming.model_fields), exclude_none=True)
-            merged.update(values)
-        return Study(**merged)
+        of_modality = self.study.modality.get(modality)
+        of_peers = [one for one in self.dimse_peers.values() if one.ae_title == calling_aet]
+        narrower = (of_modality, *of_peers, rule)
+        return self.study.narrowed(*(one for one in narrower if one is not None))
+
+    @model_validator(mode="after")
+    def _asked_for_counts(self) -> Self:
+        """Refuse a ``count_peer`` that cannot be asked."""
+        asked = [key for key, one in self.peers.items() if one.tells_counts]
+        timings: dict[str, StudyTiming] = {"study": self.study}
+        timings |= {f"study.modality.{name}": one for name, one in self.study.modality.items()}
+        timings |= {f"peers.{name}": one for name, one in self.dimse_peers.items()}
+        timings |= {rule_label(number, one): one for number, one in enumerate(self.rules, start=1)}
+        for where, timing in timings.items():
+            if timing.count_peer is not None and timing.count_peer not in asked:
+                known = ", ".join(sorted(asked)) or "none"
+                text = f"no peer to ask with the name {timing.count_peer!r} (known: {known})"
+                raise ValueError(f"{where}: {text}")
+        return self

@@ -142,44 +142,6 @@ class Storage(Section):
     """Same SOP Instance UID, other content: 0xC003, or 0xB000 with the second set aside."""
 
 
-class StudyTiming(Section):
-    """When a study counts as complete; a key that is not set leaves the wider setting in force."""
-
-    quiet_seconds: Seconds | None = None
-    """Seconds without a new instance and without an open association that brings some."""
-    max_wait_seconds: Seconds | None = None
-    """Seconds after the first instance at which the study is closed in any case."""
-    release_seconds: float | None = Field(None, ge=0)
-    """Seconds after the association's release, if nothing new arrived; not set: wait quietly."""
-
-
-class Study(StudyTiming):
-    """``[study]``: completeness; each key also in ``[study.modality.X]`` and ``[peers.x]``."""
-
-    quiet_seconds: Seconds | None = 60
-    """Seconds without a new instance and without an open association that brings some."""
-    max_wait_seconds: Seconds | None = 3600
-    """Seconds after the first instance at which the study is closed in any case."""
-    modality: dict[str, StudyTiming] = {}
-    """The same keys for one modality. CR, DX and MG come with ``release_seconds = 3``."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _projection_radiography(cls, data: object) -> object:
-        """Radiographs arrive in one small association: there is nothing to wait a minute for."""
-        given = data.get("modality", {}) if isinstance(data, dict) else None
-        if not isinstance(data, dict) or not isinstance(given, dict):
-            return data
-        timings: dict[str, object] = {name: {"release_seconds": 3} for name in ("CR", "DX", "MG")}
-        for name, timing in given.items():
-            shipped = timings.get(name)
-            if isinstance(shipped, dict) and isinstance(timing, dict):
-                timings[name] = {**shipped, **timing}
-            else:
-                timings[name] = timing
-        return {**data, "modality": timings}
-
-
 class Engine(Section):
     """``[engine]``: how the work is done."""
 

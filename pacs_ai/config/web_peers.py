@@ -31,6 +31,7 @@ class DicomwebPeer(WebPeer):
     kind: Literal["dicomweb"]
     """What the destination is."""
     deletes_by_itself: ClassVar[bool] = True
+    tells_counts: ClassVar[bool] = True
     commitment: bool = False
     """Ask it after delivery by QIDO-RS whether it has what it was sent."""
 

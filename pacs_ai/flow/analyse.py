@@ -33,7 +33,7 @@ from pacs_ai.flow.store_results import (
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.model.predict import Classifier
 from pacs_ai.results.kinds import NEED_HEAT_MAPS
-from pacs_ai.store import identities, instances, jobs, observations
+from pacs_ai.store import completeness, identities, instances, jobs, observations
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Instance, Job, Study
 from pacs_ai.store.session import Transaction
@@ -122,6 +122,7 @@ def _perform(
         study = session.get_one(Study, job.study_id)
         rows = instances.of_revision(session, StudyId(study.id), job.revision)
         named = identities.foreign(session, study)
+        not_received = completeness.not_received(session, study.id, job.revision)
     classifier = classifier_of(context, classifiers, job, changed)
     check_instances(context.spool, [row for row in rows if row.unusable_reason != OWN_RESULT])
     rules = rules_of(context.config, job)
@@ -131,6 +132,7 @@ def _perform(
         sources_of(context, rows, named, series),
         wanted_results(context, job, rules),
         SpoolWriter(context),
+        not_received,
     )
     if analysis.predicted is not None:
         _note_unusable(context, rows, analysis.predicted)
@@ -163,8 +165,13 @@ def _end(analysis: Analysis[StoredResult]) -> Callable[..., list[str]]:
     """Return the arrow of the job's state machine that an analysis ends with."""
     if (error := analysis.error) is not None:
         return partial(jobs.reject, code=error.code, text=error.message)
-    fault = (analysis.results.code, analysis.results.remark)
-    return partial(jobs.succeed, summary=analysis.summary, findings=analysis.findings, fault=fault)
+    return partial(
+        jobs.succeed,
+        summary=analysis.summary,
+        findings=analysis.findings,
+        fault=(analysis.results.code, analysis.results.remark),
+        stages=analysis.stages,
+    )
 
 
 def _log_missing(job: Job, analysis: Analysis[StoredResult]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from pacs_ai.coverage import OTHER_ORIENTATION, THINNED, UNREADABLE
+from pacs_ai.coverage import NOT_RECEIVED, OTHER_ORIENTATION, THINNED, UNREADABLE
 from pacs_ai.dicom.rendering_reservation import RenderingReservation
 from pacs_ai.domain import (
     Code,
@@ -49,6 +49,7 @@ _LEFT_OUT = {
     UNREADABLE: "NOTREADABLE",
     OTHER_ORIENTATION: "NOTORIENTED",
     THINNED: "NOTTAKEN",
+    NOT_RECEIVED: "NOTRECEIVED",
 }
 """Codes of the reasons why images were not analysed."""
 

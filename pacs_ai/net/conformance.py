@@ -10,6 +10,7 @@ from pacs_ai.net.contexts import (
     COMMITMENT_PUSH,
     DEFLATED,
     STORAGE_CLASSES,
+    STUDY_ROOT_FIND,
     TRANSFER_SYNTAXES,
     UNCOMPRESSED_SYNTAXES,
     VERIFICATION,
@@ -39,9 +40,10 @@ class TransferSyntax:
 
 def services() -> list[SopClass]:
     """Return the services other than storage."""
-    return [
-        SopClass(uid, UID(uid).name, scu=True, scp=True) for uid in (VERIFICATION, COMMITMENT_PUSH)
-    ]
+    both = (VERIFICATION, COMMITMENT_PUSH)
+    found = [SopClass(uid, UID(uid).name, scu=True, scp=True) for uid in both]
+    find = SopClass(STUDY_ROOT_FIND, UID(STUDY_ROOT_FIND).name, scu=True, scp=False)
+    return [*found, find]
 
 
 def storage_classes() -> list[SopClass]:

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from pacs_ai.clock import Clock
-from pacs_ai.flow.arrivals import ArrivalListener, Revision
+from pacs_ai.flow.arrivals import ArrivalListener
+from pacs_ai.store.completeness import Revision
 
 
 class ArrivalReporter:

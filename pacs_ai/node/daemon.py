@@ -18,7 +18,7 @@ from pacs_ai.flow.audit import note
 from pacs_ai.flow.audit.forward import Forwarder
 from pacs_ai.flow.audit.seal import Sealer, prune
 from pacs_ai.flow.commitment_scu import remind
-from pacs_ai.flow.complete import complete
+from pacs_ai.flow.completion import Completion
 from pacs_ai.flow.current_rules import RulesWatch, begin_with, up_to_date, with_rules
 from pacs_ai.flow.deliver import probe
 from pacs_ai.flow.evidence.keep import expire_evidence
@@ -258,7 +258,7 @@ class Daemon:
         self._schedule.every(_NOTIFY_SECONDS, "notify", Notifier(context).sweep)
         self._schedule.every(_FEEDBACK_SECONDS, "feedback", FeedbackDocuments(context).sweep)
         arrivals = self._app.arrivals
-        closes = partial(with_rules(complete), context, arrivals)
+        closes = Completion(context, arrivals).sweep
         self._schedule.when_woken(arrivals.wakeups, ASSOCIATION_ENDED, "complete", closes)
         for seconds, function, arguments in sweeps:
             self._schedule.every(

@@ -95,6 +95,12 @@ def of_revision(session: Session, study_id: StudyId, revision: int) -> Sequence[
     return session.scalars(query).all()
 
 
+def after(session: Session, study_id: StudyId, last: int) -> Sequence[Instance]:
+    """Return the instances of a study whose rows came after the one with this id."""
+    query = sa.select(Instance).where(Instance.study_id == study_id, Instance.id > last)
+    return session.scalars(query.order_by(Instance.id)).all()
+
+
 def mark_unusable(transaction: Transaction, instance_id: int, reason: str) -> None:
     """Note that an instance is kept but cannot be analysed."""
     transaction.execute(

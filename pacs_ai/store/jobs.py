@@ -170,13 +170,14 @@ def succeed(
     made: Sequence[StoredResult],
     summary: str,
     fault: tuple[str, str] = ("", ""),
+    *,
     findings: Sequence[Mapping[str, str]] = (),
+    stages: Mapping[str, float] | None = None,
 ) -> list[str]:
     """Move RUNNING → SUCCEEDED, with the results' rows and their deliveries.
 
-    A result of an earlier revision that came out the same keeps its row, and goes only to
-    destinations that have not got it. ``fault`` is code and text of what could not be made,
-    ``findings`` are those of `Job`.
+    A result of an earlier revision that came out the same keeps its row, and goes only where it has
+    not gone. ``fault`` says what could not be made, ``findings`` and ``stages`` are those of `Job`.
 
     Returns
     -------
@@ -189,9 +190,9 @@ def succeed(
         If another attempt took over: nothing of this one may stay.
     """
     code, text = fault
-    values = {"summary": summary, "error_code": code, "error_text": text}
+    values = {"error_code": code, "error_text": text, "stages": dict(stages or {})}
     found = {"findings": [dict(one) for one in findings], "result_uid": _standing_for(made)}
-    _finish(transaction, lease, JobState.SUCCEEDED, **found, **values)
+    _finish(transaction, lease, JobState.SUCCEEDED, summary=summary, **found, **values)
     return _keep(transaction, lease, made)
 
 

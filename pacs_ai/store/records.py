@@ -15,6 +15,7 @@ from pacs_ai.store.overview import StudyLine
 from pacs_ai.store.repeats import SenderLine
 from pacs_ai.store.schema import Delivery, Event, Instance, Job, Result, Study
 from pacs_ai.store.spool import Spool
+from pacs_ai.store.timeline import RevisionRecord, StepRecord
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -216,10 +217,15 @@ class ChoiceRecord:
 
 @dataclass(frozen=True, slots=True)
 class StudyDetails(StudyRecord):
-    """A study with everything that belongs to it; ``node`` is the one that received it first."""
+    """A study with everything that belongs to it; ``node`` is the one that received it first.
+
+    ``revisions`` and ``steps`` are its timeline.
+    """
 
     node: str
     files_removed_at: datetime | None
+    revisions: list[RevisionRecord]
+    steps: list[StepRecord]
     senders: list[SenderLine]
     patients: list[ChoiceRecord]
     not_analysed: list[InstanceRecord]

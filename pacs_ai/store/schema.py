@@ -130,12 +130,11 @@ class Repeat(Base):
 class Job(Base):
     """One model's work on one study revision.
 
-    ``attempt`` fences: what an earlier attempt still tries to write changes no row.
-    ``worker_crashes`` and ``node_crashes`` count leases lost with a worker or the whole node,
-    ``postponed`` how often in a row it was put off for a reason or exceeded the time limit.
-    ``correction`` is the study's when the job was made: once that has grown, it is void. ``asked``
-    is what its rules asked for (`pacs_ai.flow.asked_rules`). ``findings`` has name, code, scheme,
-    decision ("" if none), probability; ``result_uid`` is that of its report or another result.
+    ``attempt`` fences: what an earlier attempt still writes changes no row. ``worker_crashes`` and
+    ``node_crashes`` count leases lost with a worker or the node, ``postponed`` how often in a row
+    it was put off. ``correction`` is the study's when it was made: once that has grown, it is void.
+    ``asked`` is what its rules asked for (`pacs_ai.flow.asked_rules`), ``findings`` name, code,
+    scheme, decision of each class, ``result_uid`` that of its report, ``stages`` seconds of each.
     """
 
     __tablename__ = "job"
@@ -169,6 +168,7 @@ class Job(Base):
     summary: Mapped[str] = mapped_column(Text, default="")
     findings: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list, server_default="[]")
     result_uid: Mapped[str] = mapped_column(UID, default="", server_default="")
+    stages: Mapped[dict[str, float]] = mapped_column(JSON, default=dict, server_default="{}")
     error_code: Mapped[str] = mapped_column(String(32), default="")
     error_text: Mapped[str] = mapped_column(Text, default="")
 

@@ -26,6 +26,7 @@ POINTS = [
     "pacs_ai.store.spool:Spool.keep:after",
     "pacs_ai.flow.receive:adopt:after",
     "pacs_ai.store.studies:close:after",
+    "pacs_ai.store.completeness:close:after",
     "pacs_ai.flow.complete:close:after",
     "pacs_ai.store.jobs:create:after",
     "pacs_ai.store.tasks:claim:after",

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from pacs_ai.cli import run
 from pacs_ai.config import Config, DimsePeer, FolderPeer, ModelEntry, Rule, load_config
-from pacs_ai.config.sections import StudyTiming
+from pacs_ai.config.completeness import StudyTiming
 from pacs_ai.config.web import TrustedProxy
 
 COMMENTED_KEY = re.compile(r"^#(?=[a-z_0-9]+ = )", re.MULTILINE)
@@ -45,6 +45,12 @@ WITHOUT_DEFAULT = {
     "peers.archive.quiet_seconds",
     "peers.archive.max_wait_seconds",
     "peers.archive.release_seconds",
+    "peers.archive.complete_when",
+    "peers.archive.when_incomplete",
+    "peers.archive.count_check",
+    "peers.archive.count_peer",
+    "study.count_peer",
+    *(f"rules.{key}" for key in StudyTiming.model_fields),
     "models.demo.sha256",
     "bundles.folder",
     "bundles.trusted_keys",
@@ -86,7 +92,7 @@ def expected() -> dict[str, Any]:
     found.pop("study.release_seconds")
     found.update(
         (key, default)
-        for key, default in keys("study.modality.CR", StudyTiming)
+        for key, default in keys("study.modality.DX", StudyTiming)
         if key.endswith("release_seconds")
     )
     found.update(keys("peers.archive", DimsePeer))

@@ -15,7 +15,7 @@ from pacs_ai.flow.evidence.archive import write_archive
 from pacs_ai.flow.store_results import result_context_of, wanted_results
 from pacs_ai.model.bundle import CARD, MANIFEST, ModelBundle, load_bundle, shipped_bundles
 from pacs_ai.results.common.environment import environment
-from pacs_ai.store import identities
+from pacs_ai.store import completeness, identities
 from pacs_ai.store.evidence_rows import rows_of
 from pacs_ai.store.schema import Job, Study
 
@@ -102,7 +102,10 @@ def _made_by(context: FlowContext, job: Job) -> dict[str, Any]:
     made_by = asdict(result_context_of(context, job))
     made_by["created_at"] = made_by["created_at"].isoformat()
     made_by["font"] = str(made_by["font"]) if made_by["font"] else None
+    with context.database.read() as session:
+        not_received = completeness.not_received(session, job.study_id, job.revision)
     return {
+        "not_received": not_received,
         "context": made_by,
         "kinds": [str(kind) for kind in wanted.results],
         "refusals": [str(kind) for kind in wanted.refusals],

@@ -204,7 +204,7 @@ def _analysed(
         [ResultKind(kind) for kind in job["refusals"]],
         lambda _evidence: context,
     )
-    analyse_study(classifier, sources, wanted, made)
+    analyse_study(classifier, sources, wanted, made, job.get("not_received", 0))
     return made.digests
 
 

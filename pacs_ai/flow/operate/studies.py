@@ -9,6 +9,7 @@ from pacs_ai.flow.audit import note
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.expire import held_studies
 from pacs_ai.flow.operate.find import find_study, missing
+from pacs_ai.flow.timeline import revisions_of, steps_of
 from pacs_ai.store import corrections, feedback, overview, repeats, results, sending, studies
 from pacs_ai.store.overview import StudyLine
 from pacs_ai.store.records import (
@@ -194,7 +195,8 @@ def delete_study(context: FlowContext, reference: str) -> DeletedStudy:
 
 
 def _close(context: FlowContext, line: StudyLine) -> None:
-    if not complete.close(context, line.study, "operator", actor=context.owner):
+    reason = complete.Reason(complete.OPERATOR, complete.OPERATOR)
+    if not complete.close(context, line.study, reason, actor=context.owner):
         raise IllegalTransition(f"study {line.study.id} is {line.study.state}, not RECEIVING")
 
 
@@ -203,11 +205,14 @@ def _details(context: FlowContext, line: StudyLine) -> StudyDetails:
     with context.database.read() as session:
         made = [one for job in line.jobs for one in results.of_job(session, JobId(job.id))]
         choices = corrections.choices(session, line.study)
+        steps = steps_of(session, line, context.now())
         return filled(
             StudyDetails,
             StudyRecord.of(line),
             node=line.study.node,
             files_removed_at=ends.get(line.study.id),
+            revisions=revisions_of(session, line, steps, context.now()),
+            steps=steps,
             senders=repeats.senders(session, line.study.id),
             patients=[ChoiceRecord.of(one) for one in choices] if len(choices) > 1 else [],
             not_analysed=[
@@ -223,7 +228,7 @@ def _details(context: FlowContext, line: StudyLine) -> StudyDetails:
 def _events(session: Session, line: StudyLine) -> list[Event]:
     """Return the audit trail of a study, its jobs, deliveries and feedback, oldest first."""
     said = feedback.listed(session, Filter(study=line.study.id, limit=_ALL))
-    keys = [("study", str(line.study.id)), ("document", str(line.study.id))]
+    keys = [(name, str(line.study.id)) for name in ("study", "arrival", "document")]
     keys += [("feedback", str(one.id)) for one in said]
     keys += [("job", job.id) for job in line.jobs]
     keys += [("delivery", str(delivery.id)) for delivery, _ in line.deliveries]

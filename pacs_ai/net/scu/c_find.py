@@ -61,6 +61,8 @@ class Search:
             If the peer ends the association, refuses the query, sends what cannot be read or too
             much, or is not ready in time.
         """
+        if time.monotonic() > self._deadline:
+            raise PeerUnreachable(f"{self._name} takes too long for all queries")
         identifier = Dataset()
         identifier.QueryRetrieveLevel = level
         for keyword, value in keys.items():

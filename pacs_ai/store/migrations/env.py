@@ -4,6 +4,7 @@ from alembic import context
 
 from pacs_ai.store import (  # noqa: F401 - each makes tables known to Base
     active_models,
+    completeness,
     drift_tables,
     feedback_table,
     kept_predictions,

@@ -20,6 +20,7 @@ from pacs_ai.flow.operate import (
     models,
     studies,
     tokens,
+    trace,
     trail,
     withdrawals,
 )
@@ -27,6 +28,7 @@ from pacs_ai.flow.operate.activation import Activation
 from pacs_ai.flow.operate.retrying import Retried
 from pacs_ai.flow.operate.studies import DeletedStudy, StudyRevision
 from pacs_ai.flow.operate.tokens import NewToken
+from pacs_ai.flow.operate.trace import TraceRecord
 from pacs_ai.flow.operate.withdrawals import WithdrawalRecord
 from pacs_ai.store.ledger_listing import LedgerRecord
 from pacs_ai.store.records import (
@@ -68,6 +70,11 @@ def _search(node: FlowContext, asked: given.Search) -> list[StudyDetails]:
 def _study(node: FlowContext, asked: given.OneStudy) -> StudyDetails:
     """Show a study with its jobs, results, deliveries and audit trail."""
     return studies.show_study(node, asked.study)
+
+
+def _trace(node: FlowContext, asked: given.OneStudy) -> TraceRecord:
+    """Show what happened to a study, step by step, and where the time of each revision went."""
+    return trace.trace_study(node, asked.study)
 
 
 def _close(node: FlowContext, asked: given.OneStudy) -> StudyRevision:
@@ -229,6 +236,7 @@ OPERATIONS: Sequence[Operation] = (
     Operation("GET", "/studies", _READ, _studies, given.Studies, list[StudyRecord]),
     Operation("POST", "/studies/search", _READ, _search, given.Search, list[StudyDetails]),
     Operation("GET", _STUDY, _READ, _study, given.OneStudy, StudyDetails),
+    Operation("GET", f"{_STUDY}/trace", _READ, _trace, given.OneStudy, TraceRecord),
     Operation("DELETE", _STUDY, _ALL, _delete, given.OneStudy, DeletedStudy),
     Operation("POST", f"{_STUDY}/close", _ACT, _close, given.OneStudy, StudyRevision),
     Operation("POST", f"{_STUDY}/reroute", _ACT, _reroute, given.OneStudy, StudyRevision),

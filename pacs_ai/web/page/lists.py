@@ -18,6 +18,7 @@ from pacs_ai.flow.operate.trail import TrailLine
 from pacs_ai.store.records import DeliveryRecord, JobRecord, StudyDetails, StudyRecord
 from pacs_ai.store.selection import Filter
 from pacs_ai.store.sending import DestinationSummary
+from pacs_ai.store.timeline import RevisionRecord
 from pacs_ai.web.page.render import page, shown_time
 from pacs_ai.web.page.table import Action, Cell, Choice, Table, row, state
 from pacs_ai.web.routes import node_of
@@ -98,6 +99,17 @@ def outcome(study: StudyRecord | StudyDetails) -> list[str]:
     if study.state == StudyState.CONFLICT or not study.outcome:
         return [one for one in (study.reason, *study.outcome) if one]
     return study.outcome
+
+
+def time_table(revisions: Iterable[RevisionRecord]) -> Table:
+    """Make a table that says where the time of a study went, the newest revision first."""
+    rows = [
+        row(one.revision, spent.step.replace("_", " "), spent.peer, spent.seconds)
+        for one in sorted(revisions, key=lambda one: -one.revision)
+        for spent in one.spent
+    ]
+    columns = ("Revision", "Step", "Destination", "Seconds")
+    return Table("Where the time went", columns, rows, "Nothing has happened yet.")
 
 
 def job_table(title: str, records: Iterable[JobRecord], actions: Sequence[Action] = ()) -> Table:

@@ -160,6 +160,7 @@ def _tables(study: StudyDetails) -> Iterator[Table]:
         ]
         columns = ("Choice", "In use", "Images", "From", "First image", "Differs in")
         yield Table("Patients that it may be of", columns, rows, "")
+    yield lists.time_table(study.revisions)
     yield lists.job_table("Jobs", study.jobs)
     yield lists.delivery_table("Deliveries", study.deliveries)
     results = [row(one.result, one.sop_instance_uid, one.file) for one in study.results]

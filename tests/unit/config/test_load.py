@@ -209,7 +209,7 @@ def test_the_database_password_is_not_shown(rest: str, shown: str):
 def test_radiographs_come_with_a_release_time_and_keep_what_else_is_set():
     config = load_config(write("[study.modality.CR]\nquiet_seconds = 5\n"))
     timing = config.timing("ANY", "CR")
-    assert (timing.quiet_seconds, timing.release_seconds) == (5, 3)
+    assert (timing.quiet_seconds, timing.release_seconds) == (5, 60)
     assert config.timing("ANY", "CT").release_seconds is None
 
 

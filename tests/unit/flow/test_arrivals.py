@@ -1,6 +1,7 @@
-from pacs_ai.config.sections import Study as Timing
+from pacs_ai.config.completeness import Study as Timing
 from pacs_ai.domain import StudyId
-from pacs_ai.flow.arrivals import Arrivals, Revision
+from pacs_ai.flow.arrivals import Arrivals
+from pacs_ai.store.completeness import Revision
 
 REVISION = (StudyId(1), 1)
 SLOW = Timing(quiet_seconds=60, max_wait_seconds=3600)
@@ -63,17 +64,17 @@ def test_the_longest_wait_closes_whatever_arrives():
 def test_after_a_restart_the_quiet_time_counts_anew():
     arrivals = Arrivals()
     assert verdict(arrivals, REVISION, SLOW, 1000) == ""
-    arrivals.watch([REVISION], 1000)
+    arrivals.watch([REVISION], 1000, {})
     assert verdict(arrivals, REVISION, SLOW, 1059) == ""
     assert verdict(arrivals, REVISION, SLOW, 1060) == "quiet"
 
 
 def test_closed_revisions_are_forgotten_and_fresh_ones_are_not():
     arrivals = Arrivals()
-    arrivals.watch([REVISION], 0)
+    arrivals.watch([REVISION], 0, {})
     other = (StudyId(2), 1)
     arrivals.stored(other, "a", 100)
-    arrivals.watch([], 100)
+    arrivals.watch([], 100, {})
     assert verdict(arrivals, REVISION, SLOW, 200) == ""
     arrivals.closed("a", released=True, now=100)
     assert verdict(arrivals, other, SLOW, 200) == "quiet"

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pacs_ai.config import Rule
 from pacs_ai.domain import JobId, JobState, StudyState
 from pacs_ai.flow.arrivals import Arrivals
-from pacs_ai.flow.complete import close
+from pacs_ai.flow.complete import Reason, close
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.receive import receive
 from pacs_ai.flow.route import route
@@ -54,7 +54,7 @@ class Node:
     def settle(self) -> None:
         study = self.study()
         if study.state == StudyState.RECEIVING:
-            assert close(self.context, study, "quiet", actor="test")
+            assert close(self.context, study, Reason("quiet", "quiet"), actor="test")
             route(self.context, MODELS, f"{study.id}:{study.revision}")
         with self.context.write() as transaction:
             for job_id in waiting_jobs.queued(transaction):

@@ -9,11 +9,11 @@ from pydicom.dataset import Dataset
 
 from pacs_ai.clock import ManualClock
 from pacs_ai.config import DimsePeer
-from pacs_ai.config.sections import Study as Timing
-from pacs_ai.config.sections import StudyTiming
+from pacs_ai.config.completeness import Study as Timing
+from pacs_ai.config.completeness import StudyTiming
 from pacs_ai.domain import StudyState, TaskKind
 from pacs_ai.flow.arrivals import Arrivals
-from pacs_ai.flow.complete import complete
+from pacs_ai.flow.completion import Completion
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.store.schema import Event, Study
@@ -54,7 +54,7 @@ def closed(node: FlowContext, arrivals: Arrivals) -> int:
     query = sa.select(sa.func.count()).where(Event.to_state == StudyState.COMPLETE)
     with node.database.read() as session:
         before = session.scalars(query).one()
-    complete(node, arrivals)
+    Completion(node, arrivals).sweep()
     with node.database.read() as session:
         return session.scalars(query).one() - before
 

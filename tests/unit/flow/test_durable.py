@@ -11,7 +11,7 @@ from pacs_ai.clock import ManualClock
 from pacs_ai.domain import JobId, TaskKind
 from pacs_ai.flow.analyse import analyse
 from pacs_ai.flow.arrivals import Arrivals
-from pacs_ai.flow.complete import complete
+from pacs_ai.flow.completion import Completion
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.deliver import deliver
 from pacs_ai.flow.route import route
@@ -69,9 +69,9 @@ def test_what_promises_something_is_flushed_first(
     arrivals = Arrivals()
     assert arrive(patient.context, arrivals, ct, "a").status == 0x0000
     assert order == [FLUSHED], "the sender is told that the instance is safe"
-    complete(patient.context, arrivals)
+    Completion(patient.context, arrivals).sweep()
     patient.clock.advance(3600)
-    complete(patient.context, arrivals)
+    Completion(patient.context, arrivals).sweep()
     order.clear()
     work(patient, TaskKind.ROUTE)
     assert FLUSHED not in order

@@ -10,7 +10,7 @@ from pacs_ai.clock import ManualClock
 from pacs_ai.domain import DeliveryState, JobId, JobState, StudyState, TaskKind
 from pacs_ai.flow.analyse import analyse
 from pacs_ai.flow.arrivals import Arrivals
-from pacs_ai.flow.complete import complete
+from pacs_ai.flow.completion import Completion
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.deliver import deliver
 from pacs_ai.flow.recover import LeaseWatch, sweep
@@ -55,9 +55,9 @@ def received(patient: Patient, ct: Dataset) -> None:
     """Receive one instance, and let the quiet time of its study go by."""
     arrivals = Arrivals()
     assert arrive(patient.context, arrivals, ct, "a").status == 0x0000
-    complete(patient.context, arrivals)
+    Completion(patient.context, arrivals).sweep()
     patient.clock.advance(3600)
-    complete(patient.context, arrivals)
+    Completion(patient.context, arrivals).sweep()
     assert patient.study().state == StudyState.COMPLETE
 
 

@@ -8,6 +8,7 @@ from alembic.runtime.migration import MigrationContext
 from pacs_ai.errors import ConfigError
 from pacs_ai.store import (  # noqa: F401 - tables
     active_models,
+    completeness,
     drift_tables,
     feedback_table,
     kept_predictions,

@@ -1,0 +1,143 @@
+"""When a study that is being received counts as complete: all signals together, and the cap."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pacs_ai.config.completeness import Study as Timing
+from pacs_ai.domain import StudyId
+from pacs_ai.flow.arrivals import Arrivals, Signal
+from pacs_ai.flow.complete import Reason, close
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.count_check import CountChecks
+from pacs_ai.flow.current_rules import up_to_date
+from pacs_ai.flow.received_so_far import ReceivedSoFar
+from pacs_ai.store import completeness, studies
+from pacs_ai.store.completeness import Counted, Progress, Revision
+from pacs_ai.store.schema import Study
+
+_KEEP_SECONDS = 2.0
+"""At most so much of the time that was waited is lost with a process."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """Until when one section of settings lets a study wait, and why it ends then."""
+
+    due: float
+    signal: Signal | None
+    cap: float
+    timing: Timing
+    missing: Sequence[str]
+
+
+class Completion:
+    """Closes every study that counts as complete.
+
+    Each node closes what it received. All that it remembers is read again after a restart.
+
+    Parameters
+    ----------
+    context
+        The node.
+    arrivals
+        What arrives.
+    """
+
+    def __init__(self, context: FlowContext, arrivals: Arrivals) -> None:
+        self._context = context
+        self._arrivals = arrivals
+        self._received = ReceivedSoFar(context)
+        self._checks = CountChecks(context, arrivals.wakeups)
+        self._kept: dict[Revision, Progress] = {}
+
+    def sweep(self) -> float:
+        """Close what is complete; may run at any time.
+
+        Returns
+        -------
+        float
+            Seconds until the next study counts as complete if nothing more arrives; infinite if
+            none will.
+        """
+        self._context = up_to_date(self._context)
+        self._received.context = self._checks.context = self._context
+        now = self._context.clock.monotonic()
+        node = self._context.spool.node
+        with self._context.database.read() as session:
+            open_studies = studies.receiving(session, node)
+            revisions = [_revision(study) for study in open_studies]
+            unknown = self._arrivals.unknown(revisions)
+            kept = completeness.progress(session, node) if unknown else {}
+        self._arrivals.watch(revisions, now, kept)
+        self._received.forget(revisions)
+        self._checks.forget(revisions)
+        following, waiting = math.inf, []
+        for study in open_studies:
+            due = self._close_if_due(study, now)
+            if due is not None:
+                following = min(following, due - now)
+                waiting.append(_revision(study))
+        self._keep(waiting, now)
+        return following
+
+    def _close_if_due(self, study: Study, now: float) -> float | None:
+        """Close a study that is complete; else return when it is due by what is known now."""
+        waits = [self._wait(study, timing) for timing in self._received.timings(study)]
+        last = max(waits, key=lambda wait: wait.due)
+        if last.due > now or last.signal is None:
+            return last.due
+        cap = max(wait.cap for wait in waits)
+        asking = next((wait.timing for wait in waits if wait.timing.count_check), None)
+        signal, counted, note = last.signal, None, ""
+        if asking is not None and now >= cap:
+            signal, counted = Signal.CAP, self._checks.known(study, asking.count_peer)
+        elif asking is not None:
+            verdict = self._checks.verdict(study, asking.count_peer, last.due, now)
+            if verdict.again is not None:
+                return min(cap, verdict.again)
+            counted, note = verdict.counted, verdict.note
+        lacking = [text for wait in waits for text in wait.missing]
+        close(self._context, study, _reason(signal, lacking, counted, note))
+        return None
+
+    def _wait(self, study: Study, timing: Timing) -> _Wait:
+        missing = self._received.missing(study, timing)
+        there = None if missing is None else not missing
+        revision = _revision(study)
+        due, signal = self._arrivals.due(revision, timing, there=there)
+        return _Wait(due, signal, self._arrivals.cap(revision, timing), timing, missing or ())
+
+    def _keep(self, waiting: Sequence[Revision], now: float) -> None:
+        """Write down for how long studies were waited for, as a restart would begin from there."""
+        progress = {revision: self._arrivals.progress(revision, now) for revision in waiting}
+        before = self._kept
+        changed = {
+            revision: one
+            for revision, one in progress.items()
+            if (last := before.get(revision, Progress())).released != one.released
+            or one.waited_seconds - last.waited_seconds >= _KEEP_SECONDS
+        }
+        if changed:
+            with self._context.write(durable=False) as transaction:
+                completeness.keep(transaction, changed)
+        self._kept = {
+            revision: changed.get(revision, before.get(revision, Progress()))
+            for revision in waiting
+        }
+
+
+def _revision(study: Study) -> Revision:
+    return StudyId(study.id), study.revision
+
+
+def _reason(signal: Signal, lacking: Sequence[str], counted: Counted | None, note: str) -> Reason:
+    said = [str(signal)]
+    if lacking:
+        said.append(f"not there: {', '.join(lacking)}")
+    if counted is not None:
+        here = f"{counted.present} of them are here" if counted.missing else "all are here"
+        said.append(f"{counted.asked} has {counted.expected} images, {here}")
+    if note:
+        said.append(note)
+    return Reason(signal.name.lower(), "; ".join(said), counted)
