@@ -6,10 +6,10 @@ from http import HTTPStatus
 from pacs_ai.config import Config, DicomwebPeer
 from pacs_ai.destinations.addresses import web_address
 from pacs_ai.destinations.base import DeliveryAnswer, DeliveryOutcome, MayLeave, OutgoingFile
-from pacs_ai.errors import ConfigError, PeerError, StorageError, StoreRefused
+from pacs_ai.errors import ConfigError, PeerError, PeerUnreachable, StorageError, StoreRefused
 from pacs_ai.net.http.address import WebAddress
 from pacs_ai.net.http.dicomweb import DicomwebPeerClient, StoreResponse
-from pacs_ai.net.refusals import PeerRefusal
+from pacs_ai.net.refusals import PeerBusy, PeerRefusal
 from pacs_ai.net.status import Status, Verdict, classify
 
 _MOST_BYTES = 8 << 20
@@ -95,11 +95,11 @@ class DicomwebDestination:
                 for file, content in parts.items():  # one of them may be the reason
                     self._store(client, {file: content}, outcomes)
                 return
-            gone_out = error.code == "PEER_UNREACHABLE"
+            # A gateway that gives up says nothing of what the archive behind it has done.
+            unsaid = isinstance(error, PeerUnreachable | PeerBusy)
             for file in parts:
-                outcome = DeliveryOutcome(_answer_to(error), error, unanswered=gone_out)
-                outcomes[file] = outcome
-            if gone_out:
+                outcomes[file] = DeliveryOutcome(_answer_to(error), error, unanswered=unsaid)
+            if isinstance(error, PeerUnreachable):
                 raise
             return
         for file in parts:
