@@ -24,7 +24,7 @@ def _hours(text: str) -> str:
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError):  # KeyError: there is no such zone
         raise ValueError(
             "must be a time zone that this system knows, such as 'Europe/Berlin' or 'UTC'"
         ) from None
