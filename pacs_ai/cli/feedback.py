@@ -138,5 +138,5 @@ def export(
         stream.write(as_csv(labels.studies).encode())
     print(f"{file}: labels of {len(labels.studies)} studies")
     if labels.left_out:
-        said = "studies are left out: their result was amended, withdrawn or deleted"
-        print(f"{labels.left_out} {said}", file=sys.stderr)
+        said = "left out, as their result was amended, withdrawn or deleted"
+        print(f"studies that are {said}: {labels.left_out}", file=sys.stderr)

@@ -98,7 +98,10 @@ def report_times(session: Session, begin: Position) -> Iterator[tuple[datetime, 
 
 def _first(session: Session, key: Any, at: Any, since: datetime, low: int) -> int:  # noqa: ANN401 - columns
     """Return the least id whose row is not older than a time; one after the last, if none is."""
-    high = (session.scalar(sa.select(sa.func.max(key))) or 0) + 1
+    last = session.scalar(sa.select(sa.func.max(key)))
+    if last is None:
+        return 0
+    high = last + 1
     low = min(low, high)
     while low < high:
         middle = (low + high) // 2

@@ -87,5 +87,10 @@ def any_valid(session: Session) -> bool:
     )
 
 
+def any_made(session: Session) -> bool:
+    """Whether a token was ever made, valid or not."""
+    return session.scalar(sa.select(Token.id).limit(1)) is not None
+
+
 def _valid(session: Session, name: str) -> Token | None:
     return session.scalar(sa.select(Token).where(Token.name == name, Token.revoked_at.is_(None)))

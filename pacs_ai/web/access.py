@@ -11,7 +11,7 @@ from pacs_ai.config.web import TrustedProxy
 from pacs_ai.domain import Role
 from pacs_ai.errors import ConfigError
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.operate.tokens import LOCAL, has_tokens, token_owner
+from pacs_ai.flow.operate.tokens import LOCAL, had_tokens, has_tokens, token_owner
 from pacs_ai.web.attempts import Attempts
 from pacs_ai.web.errors import LoginNeeded, RoleTooLow
 from pacs_ai.web.origin import require_own_page
@@ -163,7 +163,7 @@ def _highest(roles: Iterable[Role]) -> Role | None:
 
 
 def _reads_freely(node: FlowContext, request: Request) -> bool:
-    """Whether a request needs no token: this machine alone is served, and nobody made a token."""
+    """Whether a request needs no token: this machine alone is served, and nobody ever made one."""
     web = node.config.web
     forwarded = any(name in request.headers for name in _FORWARDED)
     return (
@@ -171,5 +171,5 @@ def _reads_freely(node: FlowContext, request: Request) -> bool:
         and is_loopback(address_of(request))
         and not forwarded
         and not web.trusted_proxy.addresses
-        and not has_tokens(node)
+        and not had_tokens(node)
     )

@@ -88,6 +88,7 @@ def status(node: FlowContext) -> StatusRecord:
         refused = rule_sets.refused_last(session, node_of(node))
     checks = [finding for check in _CHECKS for finding in check(node.config)]
     wrong = [_of_check(one) for one in checks if one.severity is not Severity.OK]
+    wrong += _stopped(node)
     for kind, rows in {**found, "jobs": jobs_to_begin}.items():
         wrong += [_of_rows(kind, one) for one in rows if _is_wrong(kind, one, now)]
     wrong += [_of_refusal(refused)] if refused is not None else []
@@ -105,12 +106,19 @@ def status(node: FlowContext) -> StatusRecord:
 
 
 def nodes(node: FlowContext) -> list[tuple[str, bool]]:
-    """Return the nodes that share the spool, and whether the daemon of each runs; () for one."""
+    """Return the nodes that share the spool, and whether the daemon of each runs."""
     try:
-        names = node.spool.nodes()
-        return [(name, node.spool.works(name)) for name in names] if len(names) > 1 else []
+        return [(name, node.spool.works(name)) for name in node.spool.nodes()]
     except StorageError:
         return []
+
+
+def _stopped(node: FlowContext) -> list[Trouble]:
+    """Say that no daemon runs: `pacs-ai web` serves the page without one."""
+    known = nodes(node)
+    if not known or any(works for _, works in known):
+        return []
+    return [Trouble("node", "no daemon runs", "start one: pacs-ai listen", "check", "")]
 
 
 def rules(config: Config) -> list[RuleRecord]:

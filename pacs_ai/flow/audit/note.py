@@ -11,6 +11,9 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.store import ledger_facts
 from pacs_ai.store.transition import record
 
+DIGESTS = "; sha256 of each section: "
+"""Stands in the note of a changed configuration before what is for programs alone."""
+
 _DIGITS = 16
 _ENTITY = 36
 """Characters of the id of what an event is about."""
@@ -29,7 +32,7 @@ def started(context: FlowContext, node: str) -> None:
         }  # fmt: skip
         changed = sorted(name for name in {*known, *now} if known.get(name) != now.get(name))
         if changed:
-            said = f"changed: {', '.join(changed)}; sha256 of each section: {json.dumps(now)}"
+            said = f"changed: {', '.join(changed)}{DIGESTS}{json.dumps(now)}"
             record(transaction, "configuration", node, "", "CHANGED", note=said)
 
 
@@ -122,5 +125,5 @@ def log_used(context: FlowContext, what: str) -> None:
 
 def _digests(note: str) -> Mapping[str, str]:
     """Read the digests of the sections from the note of the last change."""
-    _, _, digests = note.partition("sha256 of each section: ")
+    _, _, digests = note.partition(DIGESTS)
     return json.loads(digests) if digests else {}

@@ -98,5 +98,11 @@ def has_tokens(context: FlowContext) -> bool:
         return tokens.any_valid(session)
 
 
+def had_tokens(context: FlowContext) -> bool:
+    """Whether a token was ever made: to revoke the last one does not open the page again."""
+    with context.database.read() as session:
+        return tokens.any_made(session)
+
+
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()

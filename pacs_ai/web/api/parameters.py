@@ -31,9 +31,14 @@ def _utc(time: datetime) -> datetime:
         raise ValueError("is out of range") from None
 
 
+def _whole(value: object) -> object:
+    """Take 7.0 for 7, as JSON Schema does."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=128)]
 Time = Annotated[AwareDatetime, BeforeValidator(_time), AfterValidator(_utc)]
-DeliveryNumber = Annotated[int, Field(ge=1, lt=2**63)]
+DeliveryNumber = Annotated[int, BeforeValidator(_whole), Field(ge=1, lt=2**63)]
 
 
 class NoParameters(Parameters):

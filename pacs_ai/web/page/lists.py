@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pacs_ai.domain import DeliveryState, JobState, StudyState
+from pacs_ai.flow.audit.note import DIGESTS
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate import deliveries, jobs, studies
 from pacs_ai.flow.operate.find import selection
@@ -193,10 +194,11 @@ def event_table(title: str, lines: Iterable[TrailLine]) -> Table:
 
 
 def _note(line: TrailLine) -> Cell:
+    said, _, _ = line.event.note.partition(DIGESTS)
     if line.since is None:
-        return Cell(line.event.note)
+        return Cell(said)
     text = Markup("{} times since {}").format(line.times, shown_time(line.since))
-    return Cell(text + (f"; the last time: {line.event.note}" if line.event.note else ""))
+    return Cell(text + (f"; the last time: {said}" if said else ""))
 
 
 def show_tables(

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from pacs_ai.domain import Role
-from pacs_ai.errors import PacsAIError
+from pacs_ai.errors import PacsAIError, StateError
 from pacs_ai.web import problems
-from pacs_ai.web.errors import LoginNeeded
+from pacs_ai.web.errors import AccessError, LoginNeeded
 from pacs_ai.web.page import actions, lists, log, login, models, rules, views
 from pacs_ai.web.page.render import page
 from pacs_ai.web.routes import route
@@ -66,12 +66,15 @@ ROUTES = (
 
 def _answer(request: Request, error: Exception) -> Response:
     """Let people read an error as a page, and programs as a problem in JSON."""
+    failure = problems.failure_of(error)
+    if "hx-request" in request.headers and isinstance(error, AccessError | StateError):
+        # htmx shows no error: the browser asks again for the whole page, which says it
+        return Response(status_code=failure.status, headers={"HX-Redirect": request.url.path})
     html = "text/html" in request.headers.get("accept", "")
     if not html or request.url.path.startswith(_PROGRAMS):
         return problems.answer(request, error)
     if isinstance(error, LoginNeeded):
         return RedirectResponse(login.login_address(request), 303)
-    failure = problems.failure_of(error)
     return page(
         request,
         "message.html",

@@ -41,7 +41,7 @@ def show_overview(request: Request) -> Response:
     ]
     found = overview.status(node)
     nodes = overview.nodes(node)
-    if nodes:
+    if len(nodes) > 1:
         rows = [row(name, "runs" if works else "does not run") for name, works in nodes]
         tables.append(Table("Nodes that share the spool", ("Node", "State"), rows, ""))
     waiting = overview.waiting(found)

@@ -1,6 +1,8 @@
 """The reports of a study as people read them, from the stored objects."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
 
 from pacs_ai.domain import Decision, ResultKind
 from pacs_ai.errors import NotDicom, StorageError
@@ -8,6 +10,7 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.results.sr.read_report import open_report
 from pacs_ai.results.sr.report_text import ReadableReport, readable
 from pacs_ai.store import viewing
+from pacs_ai.web.page.render import shown_time
 
 
 def study_reports(node: FlowContext, study_id: int) -> Iterator[tuple[str, ReadableReport]]:
@@ -22,7 +25,10 @@ def study_reports(node: FlowContext, study_id: int) -> Iterator[tuple[str, Reada
                 report = readable(open_report(node.spool.path_of(result.path)))
             except (NotDicom, StorageError):
                 continue
-            yield job.model_name, report
+            facts = tuple(
+                (name, _zoned(text) if name == "Made" else text) for name, text in report.facts
+            )
+            yield job.model_name, replace(report, facts=facts)
 
 
 def decisions(reports: Iterable[tuple[str, ReadableReport]]) -> Mapping[tuple[str, str], Decision]:
@@ -34,3 +40,11 @@ def decisions(reports: Iterable[tuple[str, ReadableReport]]) -> Mapping[tuple[st
         for finding in findings
         if finding.decision is not None
     }
+
+
+def _zoned(moment: str) -> str:
+    """Write a time in the time zone of the node, which holds where a report states none."""
+    try:
+        return shown_time(datetime.fromisoformat(moment.replace(" +", "+").replace(" -", "-")))
+    except ValueError:
+        return moment

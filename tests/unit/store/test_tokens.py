@@ -28,6 +28,7 @@ def test_a_token_is_found_by_its_digest_until_it_is_revoked(database: Database) 
         assert tokens.find(session, "a" * 64) is None
         assert tokens.find_valid(session, found.id) is None
         assert not tokens.any_valid(session)
+        assert tokens.any_made(session)
         assert [one.revoked_at for one in tokens.listed(session)] == [NOW]
         trail = [(one.entity, one.to_state, one.note) for one in session.scalars(sa.select(Event))]
     assert trail == [("token", "VALID", "anna: operator"), ("token", "REVOKED", "anna")]

@@ -135,6 +135,14 @@ def test_what_is_wrong_is_named_without_its_value(
 
 
 @pytest.mark.usefixtures("job")
+def test_a_whole_number_may_have_a_point(anna: HttpClient) -> None:
+    again = anna.request("POST", f"{API}/deliveries/retry", content=b'{"ids": [1.0]}')
+    assert (again.status_code, again.json()["ids"]) == (200, [1])
+    half = anna.request("POST", f"{API}/deliveries/retry", content=b'{"ids": [1.5]}')
+    assert half.status_code == 400
+
+
+@pytest.mark.usefixtures("job")
 def test_status_names_what_is_wrong(anna: HttpClient) -> None:
     status = anna.get(f"{API}/status").json()
     wrong = [(one["kind"], one["what"], one["state"]) for one in status["wrong"]]

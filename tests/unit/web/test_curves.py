@@ -2,11 +2,14 @@
 
 from datetime import timedelta
 
+import pytest
+
 from pacs_ai.clock import ManualClock
 from pacs_ai.domain import JobId
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.store import deliveries
 from pacs_ai.store.schema import Job
+from pacs_ai.store.transition import record
 from pacs_ai.web.app import make_app
 from pacs_ai.web.curves import HOURS, Curves
 from tests.http_client import HttpClient
@@ -45,3 +48,13 @@ def test_a_report_has_its_time(context: FlowContext, clock: ManualClock) -> None
     assert timedelta(seconds=found["time"][1] - found["time"][0]) == timedelta(minutes=1)
     assert (sum(found["analyses"]), sum(found["results"])) == (1, 1)
     assert {one for one in found["p50"] if one is not None} == {4.0}
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_a_new_node_has_curves_without_any_image(context: FlowContext, *, started: bool) -> None:
+    if started:
+        with context.write() as transaction:
+            record(transaction, "node", "vm", "", "STARTED")
+    found = HttpClient(make_app(context)).get("/curves").json()
+    assert sum(found["images"]) == sum(found["studies"]) == 0
+    assert set(found["p50"]) == {None}

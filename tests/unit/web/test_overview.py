@@ -65,6 +65,20 @@ def test_drift_is_on_the_overview_the_models_and_in_the_status(
     assert "CT2" in models
 
 
+def test_a_page_without_a_daemon_says_that_none_runs(
+    context: FlowContext, client: HttpClient
+) -> None:
+    assert "Nothing is wrong" in client.get("/").text
+    daemon = Spool(context.spool.root, "vm")
+    daemon.home.mkdir(parents=True, exist_ok=True)
+    daemon.lock()
+    assert "Nothing is wrong" in client.get("/").text
+    daemon.unlock()
+    assert "no daemon runs" in client.get("/").text
+    wrong = client.get("/api/v1/status").json()["wrong"]
+    assert [(one["what"], one["text"]) for one in wrong] == [("node", "no daemon runs")]
+
+
 def test_several_nodes_are_named(context: FlowContext, client: HttpClient) -> None:
     assert "Nodes that share the spool" not in client.get("/").text
     for name in ("a", "b"):

@@ -96,6 +96,19 @@ def test_a_list_is_turned_to_older_rows(
     assert visitor.get("/studies?page=0&state=RECEIVING").status_code == 200
 
 
+def test_what_renews_a_part_of_the_page_is_not_swapped_for_an_error(context: FlowContext) -> None:
+    client = logged_in(context, Role.OPERATOR)
+    asks = {"hx-request": "true", "accept": "*/*"}  # as htmx does
+    assert client.get("/", **asks).status_code == 200
+    lost = client.get("/studies/77/patient", **asks)
+    assert (lost.status_code, lost.headers["hx-redirect"]) == (404, "/studies/77/patient")
+    assert "No study 77" in client.get("/studies/77/patient").text
+    revoke_token(context, "anna")
+    ended = client.get("/", **asks)
+    assert (ended.status_code, ended.headers["hx-redirect"], ended.text) == (401, "/", "")
+    assert client.get("/").headers["location"] == "/login?next=/"
+
+
 def test_buttons_act_in_the_name_of_the_token_and_return(context: FlowContext, job: JobId) -> None:
     client = logged_in(context, Role.OPERATOR)
     assert "Send all failed again" in client.get("/failed").text

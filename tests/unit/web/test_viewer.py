@@ -232,3 +232,9 @@ def test_a_conflict_shows_each_patient_that_it_may_be(patient: Patient, client: 
     text = client.get("/studies/1/patient").text
     assert text.index("Choice 1") < text.index("CANARY^NAME") < text.index("Choice 2")
     assert text.index("Choice 2") < text.index("OTHER^NAME")
+
+
+def test_when_a_report_was_made_has_the_time_zone_of_the_node(client: HttpClient) -> None:
+    text = client.get("/studies/1/images").text
+    made = re.search(r"<dt>Made</dt><dd><time datetime=\"[^\"]+[+-]\d\d:\d\d\">", text)
+    assert made is not None

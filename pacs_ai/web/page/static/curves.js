@@ -62,6 +62,11 @@ async function renew() {
     + ` Times are those of this browser (${Intl.DateTimeFormat().resolvedOptions().timeZone}).`;
 }
 
+// A page that is left open must not go on saying that nothing is wrong.
+const stale = hidden => () => { document.getElementById("stale").hidden = hidden; };
+for (const event of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) document.addEventListener(event, stale(false));
+document.addEventListener("htmx:afterSwap", stale(true));
+
 renew();
 setInterval(renew, RENEWED_MILLISECONDS);
 document.addEventListener("visibilitychange", renew);
