@@ -15,6 +15,9 @@ from pacs_ai.store.transition import record
 from pacs_ai.store.withdrawal_table import Withdrawal
 from pacs_ai.withdrawal_kinds import Notice, RejectionReason
 
+WITHDRAWN = "withdrawn: "
+"""Begins the summary of a job whose results were withdrawn."""
+
 NOT_SENT = "not sent"
 """Kind of an outcome at a destination that had not got the results."""
 
@@ -57,15 +60,23 @@ def take_back(
     transaction.flush()
     for result in results:
         result.withdrawal_id = row.id
+    _mark_jobs(transaction, {result.job_id for result in results})
     transaction.flush()
     of_model = f" of {model_name}" if model_name else ""
-    text = f"{len(results)} results{of_model} withdrawn: {reason}"
+    by = f" by {transaction.user}" if transaction.user else ""
+    text = f"{len(results)} results{of_model} withdrawn{by}: {reason}"
     record(transaction, "study", study.id, study.state, study.state, note=text)
     withholding.cancel_void(transaction)
     withholding.void_jobs(
         transaction, StudyId(study.id), "results were withdrawn", model_name=model_name
     )
     return len(results)
+
+
+def _mark_jobs(transaction: Transaction, ids: set[str]) -> None:
+    """Let what jobs have found say that it does not hold, wherever it is shown."""
+    for job in transaction.scalars(sa.select(Job).where(Job.id.in_(ids))):
+        job.summary = f"{WITHDRAWN}{job.summary}"
 
 
 def of_study(session: Session, study_id: int) -> Sequence[Withdrawal]:

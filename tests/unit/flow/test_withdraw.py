@@ -197,6 +197,8 @@ def test_it_is_shown_no_more_and_the_timeline_says_who_and_why(
     one.take_back(RejectionReason.PATIENT_SAFETY)
     with one.context.database.read() as session:
         assert shown_results(session, 1) == []
+    [outcome] = studies.get_study(one.context, "1").outcome
+    assert outcome.startswith("demo: withdrawn: ")
     notes = [event.note for event in studies.show_study(one.context, "1").events]
     assert "4 results withdrawn: patient-safety" in notes
 
