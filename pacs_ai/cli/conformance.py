@@ -137,7 +137,9 @@ def _services() -> Iterator[str]:
     yield "- **Study Root Query, FIND**: as SCU, of the source of a study if `count_check` is set:"
     yield "  SERIES with Number of Series Related Instances, and IMAGE where a peer does not tell"
     yield "  that number."
-    yield "- **Transfer syntaxes** of Verification, Storage Commitment and Query:"
+    yield "- **Retrieval (Study Root, MOVE)** as SCU: `pacs-ai pull` has studies sent to the AE"
+    yield "  title of the node, one after the other; the archive has to know its address and port."
+    yield "- **Transfer syntaxes** of Verification, Storage Commitment, Query and Retrieval:"
     yield f"  {', '.join(uncompressed_syntaxes())}."
     yield ""
 

@@ -107,6 +107,8 @@ class DimsePeer(StudyTiming, Peer):
     """File whose first line is the passcode of ``user``; not set: the name alone is shown."""
     timeout_seconds: Seconds = 30
     """How long to wait for a peer that does not answer."""
+    pull_per_minute: float | None = Field(None, gt=0)
+    """Most studies that ``pacs-ai pull`` fetches from it in a minute; not set: no limit."""
     keep_open_seconds: float = Field(1, ge=0, le=1)
     """How long an association stays open after a delivery, for the next one; 0 releases it at once,
     as a peer needs that accepts one association at a time, also from others."""

@@ -26,6 +26,7 @@ from pacs_ai.store import (
     instances,
     kept_predictions,
     leases,
+    pulls,
     results,
     studies,
     waiting_jobs,
@@ -64,6 +65,7 @@ def restart(context: FlowContext, arrivals: Arrivals) -> None:
     returned = _take_back_own(context)
     with context.write() as transaction:
         waiting_jobs.wake_for(transaction, BundleChanged.code)
+        pulls.take_back(transaction, context.spool.node)
     _ask_again(context)
     if removed or returned or found - known:
         _log.warning(

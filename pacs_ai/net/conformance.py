@@ -11,6 +11,7 @@ from pacs_ai.net.contexts import (
     DEFLATED,
     STORAGE_CLASSES,
     STUDY_ROOT_FIND,
+    STUDY_ROOT_MOVE,
     TRANSFER_SYNTAXES,
     UNCOMPRESSED_SYNTAXES,
     VERIFICATION,
@@ -42,8 +43,11 @@ def services() -> list[SopClass]:
     """Return the services other than storage."""
     both = (VERIFICATION, COMMITMENT_PUSH)
     found = [SopClass(uid, UID(uid).name, scu=True, scp=True) for uid in both]
-    find = SopClass(STUDY_ROOT_FIND, UID(STUDY_ROOT_FIND).name, scu=True, scp=False)
-    return [*found, find]
+    asked = [
+        SopClass(uid, UID(uid).name, scu=True, scp=False)
+        for uid in (STUDY_ROOT_FIND, STUDY_ROOT_MOVE)
+    ]
+    return [*found, *asked]
 
 
 def storage_classes() -> list[SopClass]:

@@ -24,6 +24,9 @@ COMMITMENT_PUSH_INSTANCE = "1.2.840.10008.1.20.1.1"
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 """Study Root Query/Retrieve Information Model - FIND (PS3.4 Table C.6.2.3-1)."""
 
+STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
+"""Study Root Query/Retrieve Information Model - MOVE (PS3.4 Table C.6.2.3-1)."""
+
 IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 EXPLICIT_BIG = "1.2.840.10008.1.2.2"

@@ -31,6 +31,7 @@ class Field(IntEnum):
 
     C_STORE = 0x0001
     C_FIND = 0x0020
+    C_MOVE = 0x0021
     C_ECHO = 0x0030
     N_EVENT_REPORT = 0x0100
     N_ACTION = 0x0130
@@ -45,6 +46,7 @@ class Element(IntEnum):
     FIELD = 0x0100
     MESSAGE_ID = 0x0110
     ANSWERED_ID = 0x0120
+    DESTINATION = 0x0600
     PRIORITY = 0x0700
     DATASET_TYPE = 0x0800
     STATUS = 0x0900
@@ -53,6 +55,9 @@ class Element(IntEnum):
     REQUESTED_INSTANCE = 0x1001
     EVENT_TYPE = 0x1002
     ACTION_TYPE = 0x1008
+    COMPLETED = 0x1021
+    FAILED = 0x1022
+    WARNED = 0x1023
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +155,7 @@ def encode_request(
     *,
     priority: int | None = None,
     kind: int | None = None,
+    destination: str = "",
     with_dataset: bool = False,
 ) -> bytes:
     """Encode the command set of a request (PS3.7 Sections 9.3 and 10.3).
@@ -159,15 +165,18 @@ def encode_request(
     sop_class, instance
         UIDs: Requested ones for an N-ACTION, Affected ones for all else; "" for no instance.
     priority
-        Of a C-STORE or C-FIND.
+        Of a C-STORE, C-FIND or C-MOVE.
     kind
         Event Type ID or Action Type ID.
+    destination
+        AE title that a C-MOVE sends to.
     with_dataset
         Whether a data set follows.
     """
     acts = field == Field.N_ACTION
     elements = uid(Element.REQUESTED_CLASS if acts else Element.AFFECTED_CLASS, sop_class)
     elements += short(Element.FIELD, field) + short(Element.MESSAGE_ID, message_id)
+    elements += text(Element.DESTINATION, destination)
     if priority is not None:
         elements += short(Element.PRIORITY, priority)
     elements += short(Element.DATASET_TYPE, WITH_DATASET if with_dataset else NO_DATASET)

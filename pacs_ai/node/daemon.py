@@ -28,6 +28,7 @@ from pacs_ai.flow.feedback.keep import forget_feedback
 from pacs_ai.flow.notify.gather import begin as begin_notifying
 from pacs_ai.flow.notify.sweep import Notifier
 from pacs_ai.flow.notify.tell import forget
+from pacs_ai.flow.pull import Puller
 from pacs_ai.flow.recover import LeaseWatch, restart, sweep, take_back_from, take_over
 from pacs_ai.flow.retain import expire_predictions, retain
 from pacs_ai.flow.shadow import has_shadows
@@ -49,6 +50,7 @@ _RECOVER_SECONDS = 2.0
 _PROBE_SECONDS = 15.0
 _REMIND_SECONDS = 60.0
 _RETAIN_SECONDS = 60.0
+_PULL_SECONDS = 1.0
 _TAKE_OVER_SECONDS = 30.0
 _DRIFT_SECONDS = 10.0
 _AUDIT_SECONDS = 2.0
@@ -266,6 +268,7 @@ class Daemon:
             )
         if self._server is not None:
             self._schedule.every(_TAKE_OVER_SECONDS, "take_over", partial(take_over, context))
+            self._schedule.every(_PULL_SECONDS, "pull", Puller(context).sweep)
         if self._workers is not None:
             self._schedule.every(_SUPERVISE_SECONDS, "supervise", self._workers.supervise)
             bundles = self._app.bundles.values()

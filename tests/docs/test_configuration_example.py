@@ -39,6 +39,7 @@ WITHOUT_DEFAULT = {
     "peers.archive.certificate",
     "peers.archive.key",
     "peers.archive.per_minute",
+    "peers.archive.pull_per_minute",
     "peers.archive.delete",
     "peers.archive.user",
     "peers.archive.passcode_file",

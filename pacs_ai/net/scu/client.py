@@ -1,4 +1,4 @@
-"""The SCU services: verification, storage, storage commitment, query."""
+"""The SCU services: verification, storage, storage commitment, query, retrieval."""
 
 from collections.abc import Sequence
 
@@ -15,6 +15,7 @@ from pacs_ai.net.dimse import Command, Element, Field, encode_request, encode_re
 from pacs_ai.net.faults import ProtocolViolation
 from pacs_ai.net.scu.associate import PeerAddress, associate
 from pacs_ai.net.scu.c_find import Search, searching
+from pacs_ai.net.scu.c_move import Moved, move_study
 from pacs_ai.net.scu.c_store import StoreOutcome, Withheld, store
 from pacs_ai.net.scu.kept_associations import KeptAssociations
 from pacs_ai.net.scu.message_reader import Message
@@ -26,11 +27,13 @@ __all__ = [
     "ClientTls",
     "KeptAssociations",
     "Login",
+    "Moved",
     "PeerAddress",
     "Search",
     "StoreOutcome",
     "Withheld",
     "echo",
+    "move_study",
     "report_commitment",
     "request_commitment",
     "searching",

@@ -1,0 +1,104 @@
+"""Fetch studies from archives: ask for them, list them, cancel what waits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from pacs_ai.config import DimsePeer
+from pacs_ai.errors import ConfigError, StateError
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.store import pulls
+from pacs_ai.store.pull_table import Pull
+from pacs_ai.store.records import filled
+from pacs_ai.uids import storable_uid
+
+
+@dataclass(frozen=True, slots=True)
+class PullRecord:
+    """A study that was asked for."""
+
+    id: int
+    peer: str
+    study_instance_uid: str
+    state: str
+    attempt: int
+    instances: int
+    created_at: datetime
+    due_at: datetime
+    finished_at: datetime | None
+    error_code: str
+    error_text: str
+
+    @classmethod
+    def of(cls, row: Pull) -> Self:
+        """Make the record of a row."""
+        return filled(cls, row)
+
+
+@dataclass(frozen=True, slots=True)
+class PullSummary:
+    """How many studies of a peer are in each state that occurs."""
+
+    peer: str
+    studies: Mapping[str, int]
+
+
+def pull_studies(
+    context: FlowContext, peer: str, uids: Sequence[str], *, again: bool = False
+) -> int:
+    """Ask for studies; the node fetches them, one after the other.
+
+    Parameters
+    ----------
+    peer
+        Name of a ``[peers.x]`` of the kind ``dimse``.
+    uids
+        Study Instance UIDs.
+    again
+        Fetch also what was fetched before, or has failed.
+
+    Returns
+    -------
+    int
+        How many of them were not asked for before, or begin again.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such peer, or it cannot be asked.
+    StateError
+        If one of the UIDs is none; nothing is asked for then.
+    """
+    if not isinstance(context.config.peers.get(peer), DimsePeer):
+        raise ConfigError(f"peers.{peer} is no DICOM node of the configuration")
+    for number, uid in enumerate(uids, start=1):
+        if not storable_uid(uid):
+            raise StateError(f"study {number} of {len(uids)}: this is no Study Instance UID")
+    with context.write() as transaction:
+        return pulls.enter(transaction, peer, uids, again=again)
+
+
+def list_pulls(
+    context: FlowContext, state: str | None = None, peer: str | None = None, limit: int = 50
+) -> list[PullRecord]:
+    """Return studies that were asked for, the newest first."""
+    with context.database.read() as session:
+        return [PullRecord.of(row) for row in pulls.listed(session, state, peer, limit)]
+
+
+def sum_pulls(context: FlowContext) -> list[PullSummary]:
+    """Count studies by peer and state."""
+    with context.database.read() as session:
+        counts = pulls.counts(session)
+    names = sorted({peer for peer, _ in counts})
+    return [
+        PullSummary(name, {state: count for (peer, state), count in counts.items() if peer == name})
+        for name in names
+    ]
+
+
+def cancel_pulls(context: FlowContext, peer: str | None = None) -> int:
+    """Forget what waits to be fetched, of one peer or of all; returns how many studies."""
+    with context.write() as transaction:
+        return pulls.cancel(transaction, peer)
