@@ -26,7 +26,8 @@ from pacs_ai import __version__
 from pacs_ai.errors import ConfigError, StorageError
 from pacs_ai.files import PRIVATE, atomic_write, translated
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.store import ledger, snapshot, version
+from pacs_ai.store import snapshot, version
+from pacs_ai.store.ledger_anchor import read_anchor
 from pacs_ai.store.operator import ACTOR
 from pacs_ai.store.session import Database
 from pacs_ai.store.sitekey import KEY_FILE
@@ -112,7 +113,7 @@ def _consistent(context: FlowContext, copy: Path, spool: Path) -> set[str]:
 
 def _first_line(root: Path) -> int | None:
     """Return where the ledger begins: its oldest lines are removed at the end of their time."""
-    anchor = ledger.read_anchor(root)
+    anchor = read_anchor(root)
     return None if anchor is None else anchor.first
 
 

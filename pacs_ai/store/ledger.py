@@ -11,26 +11,17 @@ was computed again.
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from pacs_ai.errors import StorageError
-from pacs_ai.files import PRIVATE, atomic_write, translated
+from pacs_ai.store.ledger_anchor import Anchor
 from pacs_ai.store.schema import Event, LedgerLine
 from pacs_ai.store.session import Transaction
-
-ANCHOR_FILE = "audit.head"
-"""In the root of the spool: where the chain begins and ends."""
-
-START = "0" * 64
-"""What stands for the hash before the first line."""
 
 _LOCK = 0x70616373
 """Advisory lock of PostgreSQL: one process appends at a time."""
@@ -48,24 +39,6 @@ _EVENT_ORDER = (
     *("actor", "user_name", "note"),
 )
 _TOLD = sa.not_(_EVENT.c.to_state.in_(_INNER) & _EVENT.c.actor.like(_OWN))
-
-
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """The chain as the spool knows it.
-
-    ``before`` is the hash that the first line is chained to; it is `START` unless lines were
-    removed at the end of their keep time. ``removed`` is the highest id of an event whose line was
-    removed. ``last`` is the number of the last line that is known, with its ``hash``. ``breaks``
-    say when a node went on behind another line than this one: what was lost then stays lost.
-    """
-
-    first: int = 1
-    before: str = START
-    last: int = 0
-    hash: str = START
-    removed: int = 0
-    breaks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,29 +221,3 @@ def prune(transaction: Transaction, before: datetime, anchor: Anchor) -> Anchor:
     event = transaction.scalar(sa.select(sa.func.max(_LINE.c.event_id)).where(old))
     transaction.execute(sa.delete(_LINE).where(old))
     return replace(anchor, first=first, before=last_removed, removed=event or 0)
-
-
-def read_anchor(root: Path) -> Anchor | None:
-    """Read where the chain begins and ends; None if the spool does not say.
-
-    Raises
-    ------
-    StorageError
-        If the file is not one that was written here.
-    """
-    path = root / ANCHOR_FILE
-    with translated(path, "cannot be read"):
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
-            return None
-    try:
-        values = json.loads(content)
-        return Anchor(**{**values, "breaks": tuple(values["breaks"])})
-    except (ValueError, TypeError, KeyError) as error:
-        raise StorageError(f"{path} is damaged: nobody can tell where the ledger ends") from error
-
-
-def write_anchor(root: Path, anchor: Anchor) -> None:
-    """Note where the chain begins and ends."""
-    atomic_write(root / ANCHOR_FILE, json.dumps(asdict(anchor)) + "\n", mode=PRIVATE)

@@ -2,15 +2,19 @@
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from pacs_ai.flow.audit.facts import facts_of
 from pacs_ai.flow.audit.messages import message_of
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.logs import get_logger
 from pacs_ai.store import ledger
-from pacs_ai.store.ledger import Anchor, Entry
+from pacs_ai.store.ledger import Entry
+from pacs_ai.store.ledger_anchor import Anchor, alone, read_anchor, write_anchor
+from pacs_ai.store.schema import Event
 from pacs_ai.store.session import Session
 
 _BATCH = 40
@@ -78,9 +82,16 @@ class Sealer:
         with context.database.read() as session:
             if not ledger.unchained(session, self._mark(session), 1):
                 return 0
+        with alone(root):
+            events = self._append(root)
+        self._passes.append((context.now(), events[-1].id if events else 0))
+        return len(events)
+
+    def _append(self, root: Path) -> Sequence[Event]:
+        context = self._context
         with context.write() as transaction:
             ledger.lock(transaction)
-            anchor = self._checked(transaction, ledger.read_anchor(root) or Anchor())
+            anchor = self._checked(transaction, read_anchor(root) or Anchor())
             events = ledger.unchained(transaction, self._after or 0, _BATCH)
             entries = [
                 Entry(
@@ -91,9 +102,8 @@ class Sealer:
                 for facts in facts_of(transaction, events)
             ]
             number, last = ledger.append(transaction, entries, self._node, anchor)
-        ledger.write_anchor(root, replace(anchor, last=number, hash=last))
-        self._passes.append((context.now(), events[-1].id if events else 0))
-        return len(events)
+        write_anchor(root, replace(anchor, last=number, hash=last))
+        return events
 
     def _checked(self, session: Session, anchor: Anchor) -> Anchor:
         """Keep in mind that lines are gone or changed, before new ones hide where it was."""
@@ -107,7 +117,7 @@ class Sealer:
     def _mark(self, session: Session) -> int:
         """Return the id up to which every event has its line, or had it."""
         if self._after is None:
-            anchor = ledger.read_anchor(self._context.spool.root) or Anchor()
+            anchor = read_anchor(self._context.spool.root) or Anchor()
             self._after = max(anchor.removed, ledger.newest_event(session) - _WINDOW)
         while self._passes and self._passes[0][0] <= self._context.now() - self._settled:
             self._after = max(self._after, self._passes.popleft()[1])
@@ -123,9 +133,10 @@ def prune(context: FlowContext, today: datetime) -> None:
     """Remove lines older than ``retention.ledger_days`` from the beginning of the ledger."""
     root = context.spool.root
     before = today - timedelta(days=context.config.kept.ledger_days)
-    with context.write() as transaction:
-        ledger.lock(transaction)
-        anchor = ledger.read_anchor(root)
-        shorter = anchor and ledger.prune(transaction, before, anchor)
-    if shorter and shorter != anchor:
-        ledger.write_anchor(root, shorter)
+    with alone(root):
+        with context.write() as transaction:
+            ledger.lock(transaction)
+            anchor = read_anchor(root)
+            shorter = anchor and ledger.prune(transaction, before, anchor)
+        if shorter and shorter != anchor:
+            write_anchor(root, shorter)

@@ -7,7 +7,7 @@ from typing import Any
 from pacs_ai.errors import StorageError
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.store import ledger
-from pacs_ai.store.ledger import Anchor
+from pacs_ai.store.ledger_anchor import Anchor, read_anchor
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,19 @@ def verify(context: FlowContext, *, most: int = 20) -> Verified:
     most
         How many problems are told.
     """
+    while True:
+        begin = _begin(context)
+        found = _verify(context, most)
+        if not found.problems or _begin(context) == begin:  # or old lines were removed meanwhile
+            return found
+
+
+def _begin(context: FlowContext) -> int | None:
+    anchor = _anchor(context, [], [])
+    return None if anchor is None else anchor.first
+
+
+def _verify(context: FlowContext, most: int) -> Verified:
     problems: list[str] = []
     remarks: list[str] = []
     anchor = _anchor(context, problems, remarks)
@@ -52,7 +65,7 @@ def verify(context: FlowContext, *, most: int = 20) -> Verified:
 
 def _anchor(context: FlowContext, problems: list[str], remarks: list[str]) -> Anchor | None:
     try:
-        anchor = ledger.read_anchor(context.spool.root)
+        anchor = read_anchor(context.spool.root)
     except StorageError as error:
         problems.append(error.message)
         return None

@@ -9,12 +9,15 @@ from xml.etree import ElementTree as ET
 import pytest
 import sqlalchemy as sa
 
-from pacs_ai.flow.audit import note
+from pacs_ai.errors import StorageError
+from pacs_ai.flow.audit import note, seal
 from pacs_ai.flow.audit.rejections import Rejections
 from pacs_ai.flow.audit.seal import Sealer, prune
 from pacs_ai.flow.audit.verify import verify
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate.audit import list_ledger, verify_ledger
+from pacs_ai.store import ledger_anchor
+from pacs_ai.store.ledger_anchor import Anchor, alone, write_anchor
 from pacs_ai.store.schema import Event, Job, LedgerLine
 from pacs_ai.store.selection import Filter
 from pacs_ai.store.session import Database
@@ -168,6 +171,40 @@ def test_lines_that_are_too_old_go_and_the_rest_still_fits(node: FlowContext) ->
     Sealer(node, "node").all()
     found = verify(node)
     assert (found.problems, found.first, found.last) == ((), LINES, LINES + 1)
+
+
+def test_two_that_write_do_not_set_the_anchor_back(
+    node: FlowContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Sealer(node, "node").all()
+    note.accessed(node, 1, "shown")
+    committed, pruned = threading.Event(), threading.Event()
+
+    def late(root: Path, anchor: Anchor) -> None:
+        committed.set()
+        pruned.wait(1)  # in vain: who prunes waits for this
+        write_anchor(root, anchor)
+
+    monkeypatch.setattr(seal, "write_anchor", late)
+    sealing = threading.Thread(target=Sealer(node, "node").all)
+    sealing.start()
+    assert committed.wait(60)
+    monkeypatch.setattr(seal, "write_anchor", write_anchor)
+    prune(node, node.now() + timedelta(days=node.config.kept.ledger_days * 2))
+    pruned.set()
+    sealing.join()
+    found = verify(node)
+    assert (found.problems, found.first, found.last) == ((), LINES + 1, LINES + 1)
+
+
+def test_a_ledger_that_another_process_keeps_locked_is_an_error(
+    node: FlowContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_anchor, "_LOCK_SECONDS", 0)
+    sealer = Sealer(node, "node")
+    with alone(node.spool.root), pytest.raises(StorageError, match="another process has held"):
+        sealer.all()
+    assert sealer.all() == LINES
 
 
 def test_who_reads_the_ledger_is_in_it(node: FlowContext) -> None:

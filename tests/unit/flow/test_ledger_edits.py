@@ -15,6 +15,7 @@ from pacs_ai.flow.audit.verify import verify
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate.audit import verify_ledger
 from pacs_ai.store import ledger
+from pacs_ai.store.ledger_anchor import ANCHOR_FILE, read_anchor
 from tests.databases import new_database
 from tests.unit.flow.ledger_node import node_on, study_delivered
 
@@ -137,19 +138,19 @@ def test_a_chain_that_was_computed_again_is_found(sqlite_node: FlowContext) -> N
     with sqlite_node.database.engine.begin() as connection:
         connection.execute(sa.text("DELETE FROM ledger"))
         connection.execute(sa.text("UPDATE event SET note = 'nothing' WHERE id = 3"))
-    anchor = (sqlite_node.spool.root / ledger.ANCHOR_FILE).read_bytes()
-    (sqlite_node.spool.root / ledger.ANCHOR_FILE).unlink()
+    anchor = (sqlite_node.spool.root / ANCHOR_FILE).read_bytes()
+    (sqlite_node.spool.root / ANCHOR_FILE).unlink()
     Sealer(sqlite_node, "node").all()
-    (sqlite_node.spool.root / ledger.ANCHOR_FILE).write_bytes(anchor)
+    (sqlite_node.spool.root / ANCHOR_FILE).write_bytes(anchor)
     assert verify(sqlite_node).problems == ("line 8 is not the one that was written",)
 
 
 def test_a_damaged_anchor_is_a_problem_and_a_missing_one_a_remark(sqlite_node: FlowContext) -> None:
-    path = sqlite_node.spool.root / ledger.ANCHOR_FILE
+    path = sqlite_node.spool.root / ANCHOR_FILE
     path.write_text("{")
     assert "is damaged" in verify(sqlite_node).problems[0]
     with pytest.raises(StorageError):
-        ledger.read_anchor(sqlite_node.spool.root)
+        read_anchor(sqlite_node.spool.root)
     path.unlink()
     found = verify(sqlite_node)
     assert (found.problems, len(found.remarks)) == ((), 1)
