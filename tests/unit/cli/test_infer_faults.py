@@ -14,7 +14,7 @@ from pacs_ai.model.predict import Classifier
 from tests.unit.cli.conftest import Answer
 
 PacsAi = Callable[..., Answer]
-PredictStudy = Callable[[Classifier, Sequence[Source]], PredictedStudy]
+PredictStudy = Callable[[Classifier, Sequence[Source], int], PredictedStudy]
 
 
 @pytest.fixture
@@ -32,10 +32,12 @@ def before_ct(monkeypatch: pytest.MonkeyPatch, happens: Callable[[Path], None]) 
     """Let something happen to the file of the first study after it was found."""
     real: PredictStudy = analysis.predict_study
 
-    def predict_study(classifier: Classifier, sources: Sequence[Source]) -> PredictedStudy:
+    def predict_study(
+        classifier: Classifier, sources: Sequence[Source], not_received: int
+    ) -> PredictedStudy:
         if sources[0].path.name == "CT_small.dcm":
             happens(sources[0].path)
-        return real(classifier, sources)
+        return real(classifier, sources, not_received)
 
     monkeypatch.setattr(analysis, "predict_study", predict_study)
 
