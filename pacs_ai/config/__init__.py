@@ -7,7 +7,7 @@ relative paths start.
 
 from pacs_ai.config.load import describe, find_config, load_config
 from pacs_ai.config.message_peers import FhirPeer, MailPeer, MllpPeer, WebhookPeer
-from pacs_ai.config.notifications import Notification
+from pacs_ai.config.notifications import NotificationSection
 from pacs_ai.config.paths import SQLITE
 from pacs_ai.config.peers import DimsePeer, FolderPeer, Peer
 from pacs_ai.config.rules import BACK_TO_SENDER, Rule, rule_label, sent_to
@@ -26,7 +26,7 @@ __all__ = [
     "MailPeer",
     "MllpPeer",
     "ModelEntry",
-    "Notification",
+    "NotificationSection",
     "Peer",
     "Rule",
     "TlsFiles",

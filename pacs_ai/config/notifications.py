@@ -33,7 +33,7 @@ def _template(text: str) -> str:
 Text = Annotated[str, AfterValidator(_template)]
 
 
-class Notification(Section):
+class NotificationSection(Section):
     """``[[notifications]]``: what happens, and who is told."""
 
     name: str = Field(min_length=1, max_length=64)
@@ -68,7 +68,7 @@ class Notification(Section):
 
 
 def check_notifications(
-    notifications: Sequence[Notification], peers: Mapping[str, Peer], rules: Collection[str]
+    notifications: Sequence[NotificationSection], peers: Mapping[str, Peer], rules: Collection[str]
 ) -> None:
     """Refuse a name that stands twice, and peers and rules that there are not.
 

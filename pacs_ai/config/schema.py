@@ -12,7 +12,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from pacs_ai.config.completeness import Study, StudyTiming
-from pacs_ai.config.notifications import Notification, check_notifications
+from pacs_ai.config.notifications import NotificationSection, check_notifications
 from pacs_ai.config.paths import SQLITE, BundleName
 from pacs_ai.config.peer_kinds import PeerSection
 from pacs_ai.config.peers import DimsePeer
@@ -112,7 +112,7 @@ class Config(Section):
     models: dict[str, ModelEntry] = Field(dict(DEFAULT_MODELS))
     routing: Routing = Routing()
     rules: tuple[Rule, ...] = (Rule(name="everything", model="demo"),)
-    notifications: tuple[Notification, ...] = ()
+    notifications: tuple[NotificationSection, ...] = ()
 
     @model_validator(mode="after")
     def _references(self) -> Self:
@@ -140,7 +140,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _told(self) -> Self:
-        """Refuse a notification of what there is not."""
+        """Refuse a section that names what there is not."""
         check_notifications(self.notifications, self.peers, {rule.name for rule in self.rules})
         return self
 

@@ -25,7 +25,7 @@ _HEAD_REFUSED = frozenset({400, 404, 405, 501})
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """A notification on its way to a peer.
+    """A message on its way to a peer.
 
     Parameters
     ----------

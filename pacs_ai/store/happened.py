@@ -1,4 +1,4 @@
-"""What a notification says of a change of state, and which destinations are waited for."""
+"""What notifications say of a change of state, and which destinations are waited for."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """SIGKILL while others are told: each of them hears of a result, and knows a second try.
 
-The node dies once at the point given and is started again. A webhook gets the notification, a
-receiver of HL7 the message, and an archive the report by STOW-RS: the same bytes at every try.
+The node dies once at the point given and is started again. A webhook gets the message, a
+receiver of HL7 the result, and an archive the report by STOW-RS: the same bytes at every try.
 """
 
 import importlib
@@ -24,10 +24,10 @@ from tests.web_peer import Answer, web_peer
 POINTS = [
     "pacs_ai.flow.notify.tell:send_message:before",
     "pacs_ai.flow.notify.tell:send_message:after",
-    "pacs_ai.store.notices:add:after",
-    "pacs_ai.store.notices:begin:after",
-    "pacs_ai.store.notices:claim:after",
-    "pacs_ai.store.notices:sent:after",
+    "pacs_ai.store.notifications:add:after",
+    "pacs_ai.store.notifications:begin:after",
+    "pacs_ai.store.notifications:claim:after",
+    "pacs_ai.store.notifications:sent:after",
     "pacs_ai.net.http.dicomweb:DicomwebPeerClient.store:before",
     "pacs_ai.net.http.dicomweb:DicomwebPeerClient.store:after",
     "pacs_ai.destinations.mllp:MllpConnection.send:before",

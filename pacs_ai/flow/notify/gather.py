@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from pacs_ai.config import Notification
+from pacs_ai.config import NotificationSection
 from pacs_ai.errors import StorageError
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.deliver import DOWN
-from pacs_ai.store import event_feed, happened, notices
+from pacs_ai.store import event_feed, happened, notifications
 from pacs_ai.store.event_feed import Change
-from pacs_ai.store.notices import ToTell
+from pacs_ai.store.notifications import ToTell
 from pacs_ai.store.session import Session
 
 _WINDOW = 1000
@@ -65,14 +65,14 @@ class Gatherer:
         self._seen: set[int] = set()
 
     def gather(self) -> int:
-        """Look at what is new; return how many notices were made."""
+        """Look at what is new; return how many notifications were made."""
         context = self._context
         wanted = context.config.notifications
         if not wanted:
             return 0
         now = context.now()
         with context.database.read() as session:
-            position = notices.position(session) or 0
+            position = notifications.position(session) or 0
             events = self._changes(session, position)
             found = [*_occurrences(session, events), *_down(session, now), *_disk(context, now)]
         to_tell = [one for each in found for one in _to_tell(wanted, each)]
@@ -80,8 +80,8 @@ class Gatherer:
         new = 0
         if to_tell or position != read:
             with context.write(durable=bool(to_tell)) as transaction:
-                new = notices.add(transaction, to_tell)
-                notices.set_position(transaction, read)
+                new = notifications.add(transaction, to_tell)
+                notifications.set_position(transaction, read)
         self._seen.update(change.id for change in events)
         self._seen = {one for one in self._seen if one > read - self._window}
         return new
@@ -99,17 +99,17 @@ def begin(context: FlowContext) -> None:
     sending when it died is sent again.
     """
     with context.write() as transaction:
-        notices.take_back(transaction, context.spool.node)
+        notifications.take_back(transaction, context.spool.node)
     wanted = bool(context.config.notifications)
     with context.database.read() as session:
-        known = notices.position(session) is not None
+        known = notifications.position(session) is not None
     if wanted == known:
         return
     with context.write() as transaction:
         if wanted:
-            notices.set_position(transaction, event_feed.last_change(transaction))
+            notifications.set_position(transaction, event_feed.last_change(transaction))
         else:
-            notices.forget_position(transaction)
+            notifications.forget_position(transaction)
 
 
 def _occurrences(session: Session, changes: Sequence[Change]) -> Iterator[Occurrence]:
@@ -150,41 +150,41 @@ def _disk(context: FlowContext, now: datetime) -> Iterator[Occurrence]:
         yield Occurrence("disk", f"disk:{context.spool.node}:{now:%Y-%m-%d}", now, what)
 
 
-def _to_tell(wanted: Iterable[Notification], one: Occurrence) -> Iterator[ToTell]:
-    for notification in wanted:
+def _to_tell(wanted: Iterable[NotificationSection], one: Occurrence) -> Iterator[ToTell]:
+    for section in wanted:
         what = dict(one.what)
-        if one.condition not in notification.on or not _is_of(notification, one):
+        if one.condition not in section.on or not _is_of(section, one):
             continue
         if one.condition == "positive":
-            present = _present(notification, one.findings)
+            present = _present(section, one.findings)
             if not present:
                 continue
             what["findings"] = present
-        for peer in notification.to:
-            yield ToTell(notification.name, peer, one.key, one.condition, one.at, what)
+        for peer in section.to:
+            yield ToTell(section.name, peer, one.key, one.condition, one.at, what)
 
 
-def _is_of(notification: Notification, one: Occurrence) -> bool:
-    narrowed = notification.rules and one.rules is not None
-    if narrowed and not frozenset(notification.rules).intersection(one.rules or ()):
+def _is_of(section: NotificationSection, one: Occurrence) -> bool:
+    narrowed = section.rules and one.rules is not None
+    if narrowed and not frozenset(section.rules).intersection(one.rules or ()):
         return False
     waits = one.condition == "destination_down"
-    return not waits or one.waited.total_seconds() >= notification.after_seconds
+    return not waits or one.waited.total_seconds() >= section.after_seconds
 
 
 def _present(
-    notification: Notification, findings: Sequence[Mapping[str, str]]
+    section: NotificationSection, findings: Sequence[Mapping[str, str]]
 ) -> list[dict[str, str]]:
-    """Return the findings of a result that make it positive for a notification."""
+    """Return the findings of a result that make it positive for a section."""
     found = []
     for one in findings:
-        if notification.findings and one["name"] not in notification.findings:
+        if section.findings and one["name"] not in section.findings:
             continue
         probability = one.get("probability", "")
-        if notification.above is None or not one["decision"] or not probability:
+        if section.above is None or not one["decision"] or not probability:
             positive = one["decision"] == "present"
         else:
-            positive = float(probability) >= notification.above
+            positive = float(probability) >= section.above
         if positive:
             found.append({"name": one["name"], "probability": probability})
     return found

@@ -1,4 +1,4 @@
-"""Make messages of what is to be told, and send them: many notices are one message."""
+"""Make messages of what is to be told, and send them: many notifications are one message."""
 
 import threading
 import time
@@ -9,18 +9,18 @@ from datetime import datetime, timedelta
 from string import Template
 from typing import Any
 
-from pacs_ai.config import Notification
+from pacs_ai.config import NotificationSection
 from pacs_ai.destinations.messengers import OutgoingMessage, send_message
 from pacs_ai.errors import PacsAIError, PeerError, StateError, StorageError
 from pacs_ai.flow import retry
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate.patients import show_patients
 from pacs_ai.logs import get_logger
-from pacs_ai.store import notices
-from pacs_ai.store.notices import Message, Notice
+from pacs_ai.store import notifications
+from pacs_ai.store.notifications import Message, Notification
 
 NAMED = 20
-"""Most notices that a message names; of all others it has the number."""
+"""Most notifications that a message names; of all others it has the number."""
 
 _CLAIM_SECONDS = 300.0
 _KEPT = timedelta(days=30)
@@ -42,7 +42,7 @@ def compose(context: FlowContext) -> int:
     """Make a message for each peer that is to be told something, unless it got one lately."""
     every = {one.name: one.every_seconds for one in context.config.notifications}
     with context.database.read() as session:
-        untold = notices.untold(session)
+        untold = notifications.untold(session)
     now = context.now()
     ready = [
         (name, peer)
@@ -51,7 +51,7 @@ def compose(context: FlowContext) -> int:
     ]
     for name, peer in ready:
         with context.write() as transaction:
-            notices.begin(transaction, name, peer)
+            notifications.begin(transaction, name, peer)
     return len(ready)
 
 
@@ -59,7 +59,7 @@ def send_due(context: FlowContext) -> None:
     """Send the messages that are due; each peer has a thread, so that none waits for another."""
     with context.database.read() as session:
         due: dict[str, list[Message]] = {}
-        for message in notices.due(session, context.now()):
+        for message in notifications.due(session, context.now()):
             due.setdefault(message.destination, []).append(message)
     threads = [
         threading.Thread(target=_send_all, args=(context, peer, messages), daemon=True)
@@ -77,7 +77,7 @@ def send_due(context: FlowContext) -> None:
 def forget(context: FlowContext, today: datetime) -> None:
     """Remove messages that ended a while ago, with what they told."""
     with context.write() as transaction:
-        notices.remove_before(transaction, today - _KEPT)
+        notifications.remove_before(transaction, today - _KEPT)
 
 
 def _send_all(context: FlowContext, peer: str, messages: Sequence[Message]) -> None:
@@ -94,8 +94,8 @@ def _send_all(context: FlowContext, peer: str, messages: Sequence[Message]) -> N
 def _send(context: FlowContext, message: Message) -> bool:
     """Send a message; False if the peer is out of reach, so that the others wait as well."""
     with context.write() as transaction:
-        attempt = notices.claim(transaction, message, _CLAIM_SECONDS)
-        told = notices.notices_of(transaction, message.id)
+        attempt = notifications.claim(transaction, message, _CLAIM_SECONDS)
+        told = notifications.of_message(transaction, message.id)
     if attempt is None:
         return True
     try:
@@ -106,8 +106,8 @@ def _send(context: FlowContext, message: Message) -> bool:
             _put_off(context, message, attempt, error)
         return not error.retryable
     with context.write() as transaction:
-        notices.sent(transaction, message.id, attempt)
-    _log.info("notification sent", peer=message.destination, notices=len(told))
+        notifications.sent(transaction, message.id, attempt)
+    _log.info("notification sent", peer=message.destination, notifications=len(told))
     return True
 
 
@@ -125,34 +125,34 @@ def _put_off(context: FlowContext, message: Message, attempt: int, error: PacsAI
                 over = retry.refused_for_long(attempt, *limits, peer.retry_hours)
             if not over:
                 due_at = transaction.now + retry.pause(attempt, *limits)
-                notices.postpone(transaction, message.id, attempt, due_at, why)
+                notifications.postpone(transaction, message.id, attempt, due_at, why)
                 return
-        notices.fail(transaction, message.id, attempt, why)
+        notifications.fail(transaction, message.id, attempt, why)
     _log.error("notification failed", peer=message.destination, error=error.code)
 
 
-def _outgoing(context: FlowContext, message: Message, told: Sequence[Notice]) -> OutgoingMessage:
-    notification = _notification(context, message.notification)
+def _outgoing(
+    context: FlowContext, message: Message, told: Sequence[Notification]
+) -> OutgoingMessage:
+    section = _section(context, message.section)
     counts = Counter(one.condition for one in told)
-    items = [_item(context, notification, one) for one in told[:NAMED]]
+    items = [_item(context, section, one) for one in told[:NAMED]]
     said = ", ".join(f"{count} {_WORDS[condition]}" for condition, count in counts.items())
     left = len(told) - len(items)
     lines = [_line(one) for one in items] + ([f"and {left} more"] if left else [])
     values = {
         "id": message.id,
         "node": context.config.node.ae_title,
-        "notification": message.notification,
+        "notification": message.section,
         "total": len(told),
         "counts": said,
         "items": "\n".join(lines),
     }
-    subject, text = (
-        Template(one).substitute(values) for one in (notification.subject, notification.text)
-    )
+    subject, text = (Template(one).substitute(values) for one in (section.subject, section.text))
     content = {
         "id": message.id,
         "node": values["node"],
-        "notification": message.notification,
+        "notification": message.section,
         "total": len(told),
         "counts": dict(counts),
         "items": items,
@@ -161,16 +161,16 @@ def _outgoing(context: FlowContext, message: Message, told: Sequence[Notice]) ->
     return OutgoingMessage(message.id, context.now(), subject, text, content)
 
 
-def _notification(context: FlowContext, name: str) -> Notification:
+def _section(context: FlowContext, name: str) -> NotificationSection:
     """Return the section of a message; one that is not there any more gets the usual text."""
     known = {one.name: one for one in context.config.notifications}
-    return known.get(name) or Notification(name=name, on=("failed",), to=("-",))
+    return known.get(name) or NotificationSection(name=name, on=("failed",), to=("-",))
 
 
-def _item(context: FlowContext, notification: Notification, one: Notice) -> dict[str, Any]:
+def _item(context: FlowContext, section: NotificationSection, one: Notification) -> dict[str, Any]:
     item: dict[str, Any] = {"condition": one.condition, "at": one.at.isoformat(), **one.what}
-    if notification.with_patient and "study" in one.what:
-        item["patients"] = _patients(context, notification.name, str(one.what["study"]))
+    if section.with_patient and "study" in one.what:
+        item["patients"] = _patients(context, section.name, str(one.what["study"]))
     return {key: value for key, value in item.items() if value not in ("", None, [], {})}
 
 

@@ -8,7 +8,7 @@ from pacs_ai.store import (  # noqa: F401 - each makes tables known to Base
     drift_tables,
     feedback_table,
     kept_predictions,
-    notices,
+    notifications,
     rule_sets,
     schema,
     tasks,

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pacs_ai.clock import ManualClock
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.notify.sweep import Notifier
-from pacs_ai.store.notices import Message
+from pacs_ai.store.notifications import Message
 from tests.web_peer import WebPeer
 
 
@@ -38,4 +38,4 @@ class Office:
 
 
 OnWhat = Callable[..., Office]
-"""Makes the node, of what it tells and further keys of the notification."""
+"""Makes the node, of what it tells and further keys of its section."""

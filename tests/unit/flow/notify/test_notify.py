@@ -17,7 +17,7 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.notify import tell
 from pacs_ai.flow.notify.gather import Gatherer, begin
 from pacs_ai.net.scp.handlers import StoreAnswer
-from pacs_ai.store import deliveries, jobs, notices
+from pacs_ai.store import deliveries, jobs, notifications
 from pacs_ai.store.schema import Job, Study
 from tests.conftest import require
 from tests.unit.flow.notify.office import Office, OnWhat
@@ -81,7 +81,7 @@ def test_nothing_is_told_of_what_was_before(office: OnWhat, context: FlowContext
     silent = replace(node.context, config=Config(storage=context.config.storage))
     begin(silent)
     with context.database.read() as session:
-        assert notices.position(session) is None
+        assert notifications.position(session) is None
 
 
 @pytest.mark.parametrize(
@@ -166,8 +166,8 @@ def test_who_died_while_sending_loses_nothing(office: OnWhat) -> None:
     assert tell.compose(node.context) == 1
     (message,) = node.messages()
     with node.context.write() as transaction:
-        assert notices.claim(transaction, message, 300) == 1
-        assert notices.claim(transaction, message, 300) is None
+        assert notifications.claim(transaction, message, 300) == 1
+        assert notifications.claim(transaction, message, 300) is None
     assert node.told() == []
     node.later(301)
     assert len(node.told()) == 1
@@ -179,7 +179,7 @@ def test_a_node_that_starts_sends_again_what_it_was_sending(office: OnWhat) -> N
     Gatherer(node.context).gather()
     tell.compose(node.context)
     with node.context.write() as transaction:
-        notices.claim(transaction, node.messages()[0], 300)
+        notifications.claim(transaction, node.messages()[0], 300)
     begin(node.context)
     assert len(node.told()) == 1
 
@@ -226,20 +226,20 @@ def test_the_patient_is_named_only_where_that_is_asked_for(
     with node.context.write() as transaction:
         study = transaction.scalars(sa.select(Study)).one()
         what = {"study": study.id}
-        told = notices.ToTell("desk", "hook", "event:x", "positive", transaction.now, what)
-        notices.add(transaction, [told])
+        told = notifications.ToTell("desk", "hook", "event:x", "positive", transaction.now, what)
+        notifications.add(transaction, [told])
     (message,) = node.told()
     text = json.dumps(message)
     values = (str(ct.PatientName), str(ct.PatientID))
     assert all((value in text) is with_patient for value in values)
     assert str(ct.StudyInstanceUID) not in text
-    rows = [one.what for one in _notices(node)]
+    rows = [one.what for one in _notifications(node)]
     assert all(str(ct.PatientID) not in json.dumps(row) for row in rows)
 
 
-def _notices(node: Office) -> list[notices.Notice]:
+def _notifications(node: Office) -> list[notifications.Notification]:
     with node.context.database.read() as session:
-        return list(session.scalars(sa.select(notices.Notice)))
+        return list(session.scalars(sa.select(notifications.Notification)))
 
 
 def test_the_templates_are_used(office: OnWhat) -> None:

@@ -1,4 +1,4 @@
-"""Notifications: what is to be told (`Notice`), and the messages that tell it (`Message`).
+"""What is to be told (`Notification`), and the messages that tell it (`Message`).
 
 A message is WAITING, SENDING, SENT or FAILED. Its text is made when it is sent: no column holds
 patient data.
@@ -43,7 +43,7 @@ class Message(Base):
     __tablename__ = "message"
     __table_args__ = (sa.Index(None, "state", "due_at"),)
     id: Mapped[str] = mapped_column(sa.String(36), primary_key=True)
-    notification: Mapped[str] = mapped_column(sa.String(64))
+    section: Mapped[str] = mapped_column(sa.String(64))
     destination: Mapped[str] = mapped_column(sa.String(64))
     state: Mapped[str] = mapped_column(WORD)
     attempt: Mapped[int] = mapped_column(default=0)
@@ -55,13 +55,16 @@ class Message(Base):
     error_text: Mapped[str] = mapped_column(sa.Text, default="")
 
 
-class Notice(Base):
-    """Something that one peer is to be told of, once: ``key`` says what, ``what`` the details."""
+class Notification(Base):
+    """Something that one peer is to be told of, once: ``key`` says what, ``what`` the details.
 
-    __tablename__ = "notice"
-    __table_args__ = (sa.UniqueConstraint("notification", "destination", "key"),)
+    ``section`` is the name of the ``[[notifications]]`` that wants it told; so for a message.
+    """
+
+    __tablename__ = "notification"
+    __table_args__ = (sa.UniqueConstraint("section", "destination", "key"),)
     id: Mapped[int] = mapped_column(primary_key=True)
-    notification: Mapped[str] = mapped_column(sa.String(64))
+    section: Mapped[str] = mapped_column(sa.String(64))
     destination: Mapped[str] = mapped_column(sa.String(64))
     key: Mapped[str] = mapped_column(sa.String(128))
     condition: Mapped[str] = mapped_column(WORD)
@@ -70,10 +73,10 @@ class Notice(Base):
     message_id: Mapped[str | None] = mapped_column(sa.ForeignKey("message.id"), index=True)
 
 
-_NOTICE = cast("sa.Table", Notice.__table__)
+_NOTIFICATION = cast("sa.Table", Notification.__table__)
 _INSERT = {
-    name: insert(_NOTICE).on_conflict_do_nothing(
-        index_elements=["notification", "destination", "key"]
+    name: insert(_NOTIFICATION).on_conflict_do_nothing(
+        index_elements=["section", "destination", "key"]
     )
     for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
 }
@@ -82,9 +85,9 @@ _INSERT = {
 
 @dataclass(frozen=True, slots=True)
 class ToTell:
-    """A notice before it has a row."""
+    """A notification before it has a row."""
 
-    notification: str
+    section: str
     destination: str
     key: str
     condition: str
@@ -111,12 +114,12 @@ def set_position(transaction: Transaction, event_id: int) -> None:
 def add(transaction: Transaction, wanted: Sequence[ToTell]) -> int:
     """Keep what is to be told, each only once; return how many are new."""
     keys = {one.key for one in wanted}
-    query = sa.select(Notice.notification, Notice.destination, Notice.key)
-    known = {tuple(row) for row in transaction.execute(query.where(Notice.key.in_(keys)))}
+    query = sa.select(Notification.section, Notification.destination, Notification.key)
+    known = {tuple(row) for row in transaction.execute(query.where(Notification.key.in_(keys)))}
     new = {
-        (one.notification, one.destination, one.key): one
+        (one.section, one.destination, one.key): one
         for one in wanted
-        if (one.notification, one.destination, one.key) not in known
+        if (one.section, one.destination, one.key) not in known
     }
     if new:
         dialect = transaction.get_bind().dialect.name
@@ -126,27 +129,27 @@ def add(transaction: Transaction, wanted: Sequence[ToTell]) -> int:
 
 
 def untold(session: Session) -> list[tuple[str, str, datetime | None]]:
-    """Return notification and peer of what is to be told, and when the last message was made."""
+    """Return section and peer of what is to be told, and when the last message was made."""
     pairs = (
-        sa.select(Notice.notification, Notice.destination)
-        .where(Notice.message_id.is_(None))
+        sa.select(Notification.section, Notification.destination)
+        .where(Notification.message_id.is_(None))
         .distinct()
     )
     return [(name, peer, _last(session, name, peer)) for name, peer in session.execute(pairs)]
 
 
-def _last(session: Session, notification: str, destination: str) -> datetime | None:
+def _last(session: Session, section: str, destination: str) -> datetime | None:
     query = sa.select(sa.func.max(Message.created_at)).where(
-        Message.notification == notification, Message.destination == destination
+        Message.section == section, Message.destination == destination
     )
     return session.scalar(query)
 
 
-def begin(transaction: Transaction, notification: str, destination: str) -> bool:
+def begin(transaction: Transaction, section: str, destination: str) -> bool:
     """Make a WAITING message of all that is to be told to a peer; False if there is nothing."""
     message = Message(
         id=str(uuid.uuid4()),
-        notification=notification,
+        section=section,
         destination=destination,
         state=MessageState.WAITING,
         created_at=transaction.now,
@@ -155,14 +158,14 @@ def begin(transaction: Transaction, notification: str, destination: str) -> bool
     transaction.add(message)
     transaction.flush()
     told = transaction.scalars(
-        sa.update(Notice)
+        sa.update(Notification)
         .where(
-            Notice.notification == notification,
-            Notice.destination == destination,
-            Notice.message_id.is_(None),
+            Notification.section == section,
+            Notification.destination == destination,
+            Notification.message_id.is_(None),
         )
         .values(message_id=message.id)
-        .returning(Notice.id)
+        .returning(Notification.id)
     ).all()
     if not told:  # another node was faster
         transaction.delete(message)
@@ -175,9 +178,13 @@ def due(session: Session, now: datetime) -> list[Message]:
     return list(session.scalars(query.order_by(Message.created_at, Message.id)))
 
 
-def notices_of(session: Session, message_id: str) -> list[Notice]:
+def of_message(session: Session, message_id: str) -> list[Notification]:
     """Return what a message tells, in its order."""
-    query = sa.select(Notice).where(Notice.message_id == message_id).order_by(Notice.id)
+    query = (
+        sa.select(Notification)
+        .where(Notification.message_id == message_id)
+        .order_by(Notification.id)
+    )
     return list(session.scalars(query))
 
 
@@ -238,6 +245,6 @@ def remove_before(transaction: Transaction, moment: datetime) -> int:
     """Delete messages that have ended before a moment, with what they told."""
     ended = sa.select(Message.id).where(Message.state.not_in(_OPEN), Message.created_at < moment)
     ids = list(transaction.scalars(ended))
-    transaction.execute(sa.delete(Notice).where(Notice.message_id.in_(ids)))
+    transaction.execute(sa.delete(Notification).where(Notification.message_id.in_(ids)))
     transaction.execute(sa.delete(Message).where(Message.id.in_(ids)))
     return len(ids)

@@ -1,4 +1,4 @@
-"""Notifications: what is to be told, and the messages that tell it."""
+"""What is to be told, and the messages that tell it."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,7 +14,7 @@ def upgrade() -> None:
     op.create_table(
         "message",
         sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("notification", sa.String(length=64), nullable=False),
+        sa.Column("section", sa.String(length=64), nullable=False),
         sa.Column("destination", sa.String(length=64), nullable=False),
         sa.Column("state", sa.String(length=32), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
@@ -28,19 +28,19 @@ def upgrade() -> None:
     )
     op.create_index("ix_message_state_due_at", "message", ["state", "due_at"])
     op.create_table(
-        "notice",
+        "notification",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("notification", sa.String(length=64), nullable=False),
+        sa.Column("section", sa.String(length=64), nullable=False),
         sa.Column("destination", sa.String(length=64), nullable=False),
         sa.Column("key", sa.String(length=128), nullable=False),
         sa.Column("condition", sa.String(length=32), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("what", sa.JSON(), nullable=False),
         sa.Column("message_id", sa.String(length=36), nullable=True),
-        sa.ForeignKeyConstraint(["message_id"], ["message.id"], name="fk_notice_message_id"),
-        sa.PrimaryKeyConstraint("id", name="pk_notice"),
+        sa.ForeignKeyConstraint(["message_id"], ["message.id"], name="fk_notification_message_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_notification"),
         sa.UniqueConstraint(
-            "notification", "destination", "key", name="uq_notice_notification_destination_key"
+            "section", "destination", "key", name="uq_notification_section_destination_key"
         ),
     )
-    op.create_index("ix_notice_message_id", "notice", ["message_id"])
+    op.create_index("ix_notification_message_id", "notification", ["message_id"])
