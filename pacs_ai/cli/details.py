@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 
-from pacs_ai.cli.tables import Record, cell, print_part, print_record
+from pacs_ai.cli.tables import Record, print_part, print_record
 
 _SENDERS = ("calling_aet", "called_aet", "instances", "first_received_at", "last_received_at")
 CHOICE_COLUMNS = ("keep", "in_use", "images", "from", "first_received_at", "differs_in")
@@ -125,13 +126,16 @@ def _sent(deliveries: Sequence[Record]) -> list[Record]:
             "destination": destination,
             "results": [f"{count} {kind}" for kind, count in _kinds(group)],
             "state": state,
-            "last": max(
-                (str(cell(one["committed_at"] or one["stored_at"])) for one in group), default=""
-            ),
+            "last": max(filter(None, map(_arrived_at, group)), default=None),
             "reason": reason,
         }
         for (destination, state, reason), group in groups.items()
     ]
+
+
+def _arrived_at(delivery: Record) -> datetime | None:
+    at = delivery["committed_at"] or delivery["stored_at"]
+    return at if isinstance(at, datetime) else None
 
 
 def _kinds(deliveries: Sequence[Record]) -> list[tuple[str, int]]:

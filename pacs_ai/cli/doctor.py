@@ -209,7 +209,7 @@ def _drift(config: Config) -> Iterator[Finding]:
         sender = f"{one.modality} of {one.sender or 'other senders'}"
         text = f"{sender} differ from the validation images of {one.model}: {one.statistics}"
         if one.since is not None:
-            text += f"; since {one.since.astimezone():%Y-%m-%d %H:%M}"
+            text += f"; since {one.since.astimezone():%Y-%m-%d %H:%M %z}"
         remedy = "look at such studies: what has changed at the scanner? Is the model fit for it?"
         yield doubtful("drift", text, remedy)
     if not alarms:

@@ -43,7 +43,7 @@ def show_records(
     elif not records:
         print(nothing, file=sys.stderr)
     else:
-        print_table(columns, [[cell(record[key]) for key in columns] for record in records])
+        _print_rows(records, columns)
 
 
 def show_lines(lines: Sequence[Record], *, nothing: str) -> None:
@@ -59,9 +59,23 @@ def show_lines(lines: Sequence[Record], *, nothing: str) -> None:
     if not lines:
         print(nothing, file=sys.stderr)
         return
-    columns = list(lines[0])
-    rows = [[_beginning(cell(line[key])) for key in columns] for line in lines]
-    print_table(columns, rows, fit=True)
+    _print_rows(
+        [{key: _shortened(value) for key, value in line.items()} for line in lines],
+        list(lines[0]),
+        fit=True,
+    )
+
+
+def _print_rows(
+    records: Sequence[Record], columns: Sequence[str], title: str = "", *, fit: bool = False
+) -> None:
+    """Print records as a table; the head of a column with times has their zone."""
+    heads = [
+        f"{key} (UTC)" if any(isinstance(record[key], datetime) for record in records) else key
+        for key in columns
+    ]
+    rows = [[cell(record[key]) for key in columns] for record in records]
+    print_table(heads, rows, title, fit=fit)
 
 
 def screen_width() -> int:
@@ -157,8 +171,9 @@ def _print_rich(table: object, width: int) -> None:
         print(line.rstrip())
 
 
-def _beginning(text: str) -> str:
-    return text if len(text) <= _LONG else text[: _LONG - 1] + "…"
+def _shortened(value: object) -> object:
+    text = cell(value)
+    return value if len(text) <= _LONG else text[: _LONG - 1] + "…"
 
 
 def print_record(record: Record, title: str = "", *, fit: bool = False) -> None:
@@ -171,7 +186,10 @@ def print_record(record: Record, title: str = "", *, fit: bool = False) -> None:
     """
     if title:
         print(title)
-    shown = {key.replace("_", " "): cell(value) for key, value in record.items()}
+    shown = {
+        key.replace("_", " "): with_zone(value) if isinstance(value, datetime) else cell(value)
+        for key, value in record.items()
+    }
     width = max(map(len, shown), default=0)
     room = max(screen_width() - width - 4, _NARROWEST) if fit or sys.stdout.isatty() else _UNLIMITED
     for key, text in shown.items():
@@ -183,8 +201,7 @@ def print_part(name: str, columns: Sequence[str], rows: object, *, fit: bool = F
     """Print one list of a record as a table below it; nothing if it is empty."""
     if isinstance(rows, list) and rows:
         print()
-        lines = [[cell(row[key]) for key in columns] for row in rows]
-        print_table(columns, lines, name.replace("_", " "), fit=fit)
+        _print_rows(rows, columns, name.replace("_", " "), fit=fit)
 
 
 def print_json(value: object) -> None:
@@ -193,7 +210,10 @@ def print_json(value: object) -> None:
 
 
 def cell(value: object) -> str:
-    """Format a value for people; control characters that a peer sent are escaped."""
+    """Format a value for people; control characters that a peer sent are escaped.
+
+    A time is UTC, and does not say so: the head of its column does. Elsewhere: `with_zone`.
+    """
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -206,6 +226,11 @@ def cell(value: object) -> str:
         return ", ".join(map(cell, value))
     text = str(value)
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+
+
+def with_zone(value: datetime) -> str:
+    """Format a time that stands in no column: ``2026-01-31 12:00:00 UTC``."""
+    return f"{cell(value)} UTC"
 
 
 def ago(span: timedelta) -> str:

@@ -35,6 +35,7 @@ def test_a_study_with_its_outcome_and_seconds(node: Installation) -> None:
     assert text.split()[:2] == ["id", "state"]
     assert "4.5" in text.split()
     assert "2026-01-02 03:04:05" in text
+    assert "received (UTC)" in text.splitlines()[0]
 
 
 def test_seconds_only_when_all_has_arrived(node: Installation) -> None:

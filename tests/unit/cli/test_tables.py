@@ -9,7 +9,15 @@ from rich.cells import cell_len
 
 from pacs_ai.cli.options import moment
 from pacs_ai.cli.summary import print_destinations
-from pacs_ai.cli.tables import cell, print_json, print_table, show_lines
+from pacs_ai.cli.tables import (
+    cell,
+    print_json,
+    print_part,
+    print_record,
+    print_table,
+    show_lines,
+    show_records,
+)
 from pacs_ai.domain import DeliveryState
 from pacs_ai.store.sending import DestinationSummary
 
@@ -29,6 +37,17 @@ from pacs_ai.store.sending import DestinationSummary
 )
 def test_cells(value: object, text: str) -> None:
     assert cell(value) == text
+
+
+def test_times_have_a_zone(capsys: pytest.CaptureFixture[str]) -> None:
+    record = {"at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "never_at": None, "who": "x"}
+    column = "at (UTC)             never at  who\n2026-01-02 03:04:05            x\n"
+    show_records([record], list(record), as_json=False, nothing="")
+    show_lines([record], nothing="")
+    print_part("events", list(record), [record])
+    assert capsys.readouterr().out == f"{column}{column}\nevents\n{column}"
+    print_record(record)
+    assert capsys.readouterr().out.splitlines()[0] == "  at        2026-01-02 03:04:05 UTC"
 
 
 def test_columns_are_aligned_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
