@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from pacs_ai.cli.tables import Record, print_part, print_record
+from pacs_ai.cli.tables import Record, print_part, print_record, with_zone
+from pacs_ai.flow.operate.trail import TrailLine, summed
+from pacs_ai.store.records import EventRecord, StudyDetails, to_dict
 
 _SENDERS = ("calling_aet", "called_aet", "instances", "first_received_at", "last_received_at")
 CHOICE_COLUMNS = ("keep", "in_use", "images", "from", "first_received_at", "differs_in")
@@ -36,6 +38,7 @@ _DELIVERIES = ("destination", "results", "state", "last", "reason")
 _EVENTS = ("at", "entity", "to_state", "note")
 _LAST_EVENTS = 10
 _LAST_STEPS = 12
+_SAME_STEP = ("step", "job", "peer", "results")
 
 
 def print_all(details: Record) -> None:
@@ -54,12 +57,12 @@ def print_timeline(record: Record) -> None:
     print_part("steps", _STEPS, _in_words(_rows(record, "steps")), fit=True)
 
 
-def print_screen(details: Record) -> None:
+def print_screen(study: StudyDetails) -> None:
     """Print a study so that it fits a screen: rows of the same kind are counted."""
+    details = to_dict(study)
     shown = {key: value for key, value in details.items() if key not in (*_ALL, "outcome")}
     print_record(shown, "study", fit=True)
     jobs = [{**job, "job": str(job["id"])[:8]} for job in _rows(details, "jobs")]
-    events = _rows(details, "events")
     for name, columns, rows in (
         ("revisions", _REVISIONS, _revisions(details)),
         ("steps", _STEPS, _last_steps(details)),
@@ -68,7 +71,7 @@ def print_screen(details: Record) -> None:
         ("not_analysed", ("instances", "reason"), _reasons(_rows(details, "not_analysed"))),
         ("jobs", _JOBS, jobs),
         ("deliveries", _DELIVERIES, _sent(_rows(details, "deliveries"))),
-        (f"last of {len(events)} events", _EVENTS, events[-_LAST_EVENTS:]),
+        (f"last of {len(study.events)} events", _EVENTS, _last_events(study.events)),
     ):
         print_part(name, columns, rows, fit=True)
     print("\nWith --all: every instance, result with its file, delivery and event.")
@@ -102,9 +105,33 @@ def words(step: object) -> str:
 
 
 def _last_steps(details: Record) -> list[Record]:
-    """Return the last steps of the newest revision."""
-    steps = [one for one in _rows(details, "steps") if one["revision"] == details["revision"]]
+    """Return the last steps of the newest revision; of attempts, the last one with their number."""
+    attempts: dict[tuple[object, ...], list[Record]] = {}
+    for one in _rows(details, "steps"):
+        if one["revision"] == details["revision"]:
+            # attempts that failed have a reason, and are counted apart
+            same = (*(one[key] for key in _SAME_STEP), bool(one["reason"]))
+            attempts[same] = before = attempts.pop(same, [])  # the place is that of the last one
+            before.append(one)
+    steps = [
+        {**same[-1], "step": f"{same[-1]['step']} ({len(same)} times)"} if same[1:] else same[0]
+        for same in attempts.values()
+    ]
     return _in_words(steps[-_LAST_STEPS:])
+
+
+def _last_events(events: Sequence[EventRecord]) -> list[Record]:
+    """Return the last events; the attempts of one job or delivery are one line."""
+    lines = summed(events)[-_LAST_EVENTS:]
+    return [{**to_dict(line.event), "note": _note(line)} for line in lines]
+
+
+def _note(line: TrailLine) -> str:
+    note = line.event.note
+    if line.since is None:
+        return note
+    said = f"; the last time: {note}" if note else ""
+    return f"{line.times} times since {with_zone(line.since)}{said}"
 
 
 def _in_words(steps: Sequence[Record]) -> list[Record]:

@@ -95,12 +95,14 @@ def show(
             found = [operate.show_study(node, study)]
         else:
             found = operate.show_accession(node, accession or "")
-    shown = [to_dict(details) for details in found]
     if as_json:
-        print_json(shown)
+        print_json([to_dict(details) for details in found])
         return
-    for details in shown:
-        (print_all if whole else print_screen)(details)
+    for details in found:
+        if whole:
+            print_all(to_dict(details))
+        else:
+            print_screen(details)
 
 
 @app.command()

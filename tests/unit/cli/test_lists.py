@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from pacs_ai.domain import StudyState
-from pacs_ai.store import jobs
+from pacs_ai.store import deliveries, jobs
 from tests.unit.cli.conftest import Installation
 from tests.unit.store.samples import NOW, add_instance, arrival, sender
 
@@ -62,6 +62,26 @@ def test_a_study_fits_a_screen(busy: Installation) -> None:
     assert max(map(len, screen)) <= 100
     assert any("150" in line and "the compressed frame is empty" in line for line in screen)
     assert len(busy.pacs_ai("studies", "show", "2", "--all").out.splitlines()) > 300
+
+
+def test_a_destination_that_is_away_does_not_fill_the_screen(node: Installation) -> None:
+    job = node.study_with_result(deliver=False)
+    now = NOW
+    for attempt in range(30):
+        now += timedelta(minutes=1)
+        with node.database.write("test", now) as transaction:
+            (claimed,) = deliveries.claim(transaction, job, "pacs", lease_seconds=60)
+            why = {"code": "PEER_UNREACHABLE", "text": f"no answer {attempt}"}
+            assert deliveries.postpone(transaction, claimed, due_at=now, refusals=0, **why)
+            deliveries.release_due(transaction, longest=timedelta(hours=1))
+    screen = " ".join(node.pacs_ai("studies", "show", "1").out.split())
+    assert screen.count("no answer") == screen.count("no answer 29") == 4, "the last attempt alone"
+    assert "30 times since 2026-01-02 03:05:05 UTC; the last time: " in screen
+    assert "delivery waiting (30 times)" in screen
+    assert all(step in screen for step in (" receiving ", " routing ", " analysed ")), (
+        "what was before is there"
+    )
+    assert node.pacs_ai("studies", "show", "1", "--all").out.count("no answer") > 30
 
 
 @pytest.mark.parametrize(
