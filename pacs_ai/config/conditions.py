@@ -221,7 +221,7 @@ def _words(node: Node, hide: Callable[[Clause], bool]) -> str:
     if isinstance(node, Clause):
         wanted = (HIDDEN,) if hide(node) else wanted_of(node.test)
         sign = "=" if isinstance(node.test, OneOf) else "is"
-        return f"{node.key} {sign} {', '.join(wanted)}"
+        return f"{node.key} {sign} {' or '.join(wanted)}"
     parts = [_words(part, hide) for part in node.parts]
     joined = ("; or " if node.kind == "any" else " and ").join(parts)
     if node.kind == "all":

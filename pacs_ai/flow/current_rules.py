@@ -128,15 +128,15 @@ def _take(
 ) -> tuple[int, bool]:
     values = config.model_dump(mode="json", include=set(TAKEN_BY_RELOAD))
     content = json.dumps(values, sort_keys=True, ensure_ascii=False).encode()
-    digest = hashlib.sha256(content).hexdigest()
-    path = f"{node}/{_FOLDER}/{digest[:16]}.json"
+    sha256 = hashlib.sha256(content).hexdigest()
+    path = f"{node}/{_FOLDER}/{sha256[:16]}.json"
     _write(context.spool.path_of(path), content)
     with context.write() as transaction:
         row = rule_sets.in_force(transaction, node)
-        if row is not None and (row.digest, row.models) == (digest, list(models)):
+        if row is not None and (row.sha256, row.models) == (sha256, list(models)):
             rule_sets.confirm(transaction, row)
             return row.id, False
-        row = rule_sets.take(transaction, node, digest=digest, path=path, models=list(models))
+        row = rule_sets.take(transaction, node, sha256=sha256, path=path, models=list(models))
         return row.id, True
 
 

@@ -24,7 +24,7 @@ class RuleSet(Base):
     """Rules, peers and times that a node was told to work with; ``id`` is their revision.
 
     The newest row of a node that is TAKEN is in force. The rules themselves are in the file
-    ``path`` of the spool, as conditions may name patients; ``digest`` is its SHA-256. ``models``
+    ``path`` of the spool, as conditions may name patients; ``sha256`` is its digest. ``models``
     are those that the node has loaded. ``text`` says why a set was REFUSED.
     """
 
@@ -33,7 +33,7 @@ class RuleSet(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     node: Mapped[str] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(WORD)
-    digest: Mapped[str] = mapped_column(HEX, default="")
+    sha256: Mapped[str] = mapped_column(HEX, default="")
     path: Mapped[str] = mapped_column(String(255), default="")
     models: Mapped[list[str]] = mapped_column(JSON, default=list)
     text: Mapped[str] = mapped_column(Text, default="")
@@ -59,18 +59,18 @@ def refused_last(session: Session, node: str) -> RuleSet | None:
 
 
 def take(
-    transaction: Transaction, node: str, *, digest: str, path: str, models: Sequence[str]
+    transaction: Transaction, node: str, *, sha256: str, path: str, models: Sequence[str]
 ) -> RuleSet:
     """Bring rules into force, in all processes of a node."""
     return _add(
-        transaction, node, RuleSetState.TAKEN, digest=digest, path=path, models=sorted(models)
+        transaction, node, RuleSetState.TAKEN, sha256=sha256, path=path, models=sorted(models)
     )
 
 
 def confirm(transaction: Transaction, row: RuleSet) -> None:
     """Note that the rules in force were asked for again: an earlier refusal is settled."""
     if refused_last(transaction, row.node) is not None:
-        take(transaction, row.node, digest=row.digest, path=row.path, models=row.models)
+        take(transaction, row.node, sha256=row.sha256, path=row.path, models=row.models)
 
 
 def refuse(transaction: Transaction, node: str, text: str) -> RuleSet:
@@ -83,6 +83,6 @@ def _add(transaction: Transaction, node: str, state: RuleSetState, **values: obj
     row = RuleSet(node=node, state=state, at=transaction.now, set_by=who, **values)
     transaction.add(row)
     transaction.flush()
-    note = f"revision {row.id}, sha256 {row.digest[:12]}" if row.digest else row.text
+    note = f"revision {row.id}, sha256 {row.sha256[:12]}" if row.sha256 else row.text
     record(transaction, "rules", row.id, "", state, note=note)
     return row

@@ -11,7 +11,7 @@ from tests.node import Node, node
 from tests.samples import new_study
 
 FIRST, SECOND, BAD = ('results = ["report"]', 'results = ["capture"]', 'results = ["picture"]')
-TAKEN = "SELECT digest FROM rule_set WHERE state = 'TAKEN' ORDER BY id"
+TAKEN = "SELECT sha256 FROM rule_set WHERE state = 'TAKEN' ORDER BY id"
 LAST = "SELECT kind FROM result ORDER BY id DESC LIMIT 1"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
+from pydicom.uid import generate_uid
 
 from pacs_ai.config import DicomwebPeer
 from pacs_ai.destinations.dicomweb import listed
@@ -39,21 +40,25 @@ def url(orthanc: OrthancServer) -> str:
 
 def test_store_search_retrieve_delete(url: str) -> None:
     original = pydicom.dcmread(CT)
+    original.StudyInstanceUID = generate_uid()  # other tests send theirs there
+    original.PatientID = "SEARCHED"
+    original.save_as(buffer := BytesIO())
+    content = buffer.getvalue()
     uids = original.StudyInstanceUID, original.SeriesInstanceUID, original.SOPInstanceUID
     with DicomwebPeerClient(WebAddress("orthanc", url)) as client:
         client.probe()
-        response = client.store([CT.read_bytes()])
+        response = client.store([content])
         assert (response.stored, dict(response.failed)) == ({original.SOPInstanceUID}, {})
         (found,) = client.search("studies", {"PatientID": original.PatientID})
         assert found.StudyInstanceUID == original.StudyInstanceUID
         assert found.NumberOfStudyRelatedInstances == 1
-        (content,) = client.retrieve(*uids)
-        assert pydicom.dcmread(BytesIO(content)).PixelData == original.PixelData
-        assert [len(part) for part in client.retrieve(uids[0])] == [len(content)]
+        (retrieved,) = client.retrieve(*uids)
+        assert pydicom.dcmread(BytesIO(retrieved)).PixelData == original.PixelData
+        assert [len(part) for part in client.retrieve(uids[0])] == [len(retrieved)]
         with pytest.raises(PeerRefusal):
             list(client.retrieve("1.2.3.4"))
         with pytest.raises(PeerRefusal):
-            client.store([CT.read_bytes(), b"no DICOM"])
+            client.store([content, b"no DICOM"])
         with pytest.raises(PeerRefusal):  # this version has a REST interface of its own for it
             client.delete(uids[0])
 

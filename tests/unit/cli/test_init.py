@@ -69,7 +69,7 @@ def test_flags_become_values(pacs_ai: PacsAi, tmp_path: Path) -> None:
     assert (archive.ae_title, archive.host, archive.port) == ("PACS", "pacs.example", 104)
     assert config.storage.database == f"sqlite:///{tmp_path}/data/pacs-ai.db"
     assert config.models["demo"].bundle == str(bundle)
-    assert config.rules[0].when == {"Modality": ("CT", "MR", "CR", "DX")}
+    assert config.rules[0].when == {"Modality": ["CT", "MR", "CR", "DX"]}
     assert config.rules[0].send_to == ("archive",)
     assert not config.web.enabled
     assert pacs_ai("config", "check", "--config", "etc/node.toml").code == 0

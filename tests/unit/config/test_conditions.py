@@ -66,7 +66,7 @@ def test_a_condition_is_told_in_words_and_without_names(tmp_path: Path) -> None:
         " not = { CallingAET = 'X*' }, ProcedureCodeSequence.CodeValue = 'CANARY' }",
     )
     assert in_words(rule.when, may_name_a_patient) == [
-        "Modality = CT, MR",
+        "Modality = CT or MR",
         "one of (PatientID = ***; or Rows is at least 2)",
         "not (CallingAET = X*)",
         "ProcedureCodeSequence.CodeValue = ***",

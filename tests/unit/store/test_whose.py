@@ -107,7 +107,7 @@ class WhoseStudy(RuleBasedStateMachine):
             assert studies.routed(transaction, key, revision, reason="")
             transaction.refresh(study)
             ways = repeats.ways_of_study(transaction, key).values()
-            titles = {called for way in ways for _, called in way}
+            titles = {called for way in ways for _, called, _ in way}
             rules = [title for title in CALLED if title in titles]
             if not repeats.carry_over(transaction, study, rules, "demo", MODEL):
                 jobs.create(transaction, study, rules, "demo", MODEL)

@@ -66,5 +66,11 @@ def test_the_sums_of_a_destination(context: FlowContext) -> None:
     (row,) = operate.list_deliveries(context, Filter())
     assert (row.status, row.reason) == ("0xC123", "X: why")
     assert [to_dict(one) for one in operate.list_destinations(context, Filter())] == [
-        {"destination": "pacs", "deliveries": {"FAILED": 1}, "waiting_since": row.created_at}
+        {
+            "destination": "pacs",
+            "deliveries": {"FAILED": 1},
+            "waiting_since": row.created_at,
+            "stored_at": None,
+            "problem": "X",
+        }
     ]
