@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 from types import FrameType
 from typing import Literal
@@ -19,7 +20,8 @@ from pacs_ai.flow.audit.forward import Forwarder
 from pacs_ai.flow.audit.seal import Sealer, prune
 from pacs_ai.flow.commitment_scu import remind
 from pacs_ai.flow.completion import Completion
-from pacs_ai.flow.current_rules import RulesWatch, begin_with, up_to_date, with_rules
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.current_rules import RulesWatch, begin_with, with_rules
 from pacs_ai.flow.deliver import probe
 from pacs_ai.flow.evidence.keep import expire_evidence
 from pacs_ai.flow.expire import Expiry
@@ -50,6 +52,15 @@ _RECOVER_SECONDS = 2.0
 _PROBE_SECONDS = 15.0
 _REMIND_SECONDS = 60.0
 _RETAIN_SECONDS = 60.0
+_KEEP_TIMES: dict[str, Callable[[FlowContext, datetime], object]] = {
+    "images": with_rules(retain),
+    "ledger": prune,
+    "evidence": expire_evidence,
+    "expired_feedback": forget_feedback,
+    "predictions": expire_predictions,
+    "notifications": forget,
+}
+"""What ends the keep time of each kind; see docs/operations.md."""
 _PULL_SECONDS = 1.0
 _TAKE_OVER_SECONDS = 30.0
 _DRIFT_SECONDS = 10.0
@@ -237,15 +248,6 @@ class Daemon:
     def _work(self, kinds: Sequence[TaskKind]) -> None:
         self._app.context.engine.run(self._app.perform, kinds, self._stop)
 
-    def _retain(self, date: SteadyDate, expiry: Expiry) -> None:
-        retain(up_to_date(self._app.context), date.now())
-        expiry.sweep(date.now())
-        prune(self._app.context, date.now())
-        expire_evidence(self._app.context, date.now())
-        forget_feedback(self._app.context, date.now())
-        expire_predictions(self._app.context, date.now())
-        forget(self._app.context, date.now())
-
     def _plan(self) -> None:
         context = self._app.context
         sweeps: list[tuple[float, Callable[..., object], tuple[object, ...]]] = [
@@ -253,8 +255,11 @@ class Daemon:
             (_PROBE_SECONDS, with_rules(probe), (context,)),
             (_REMIND_SECONDS, with_rules(remind), (context,)),
             (_RULES_SECONDS, self._rules.look, ()),
-            (_RETAIN_SECONDS, self._retain, (SteadyDate(context.clock), Expiry(context))),
         ]
+        date, expiry = SteadyDate(context.clock), Expiry(context)
+        self._schedule.every(_RETAIN_SECONDS, "expire", lambda: expiry.sweep(date.now()))
+        for name, ends in _KEEP_TIMES.items():
+            self._schedule.every(_RETAIN_SECONDS, name, partial(_end, ends, context, date))
         self._schedule.every(_AUDIT_SECONDS, "seal", self._sealer.sweep)
         self._schedule.every(_AUDIT_SECONDS, "forward", self._forwarder.sweep)
         self._schedule.every(_NOTIFY_SECONDS, "notify", Notifier(context).sweep)
@@ -286,3 +291,9 @@ def _listener(app: App) -> StorageServer | ReceiverPool:
     """Return the listener: in this process, or in several others."""
     size = app.context.config.node.acceptors
     return storage_server(app, app.arrivals, app.traffic) if size == 1 else ReceiverPool(app, size)
+
+
+def _end(
+    ends: Callable[[FlowContext, datetime], object], context: FlowContext, date: SteadyDate
+) -> None:
+    ends(context, date.now())

@@ -34,7 +34,14 @@ class Task(Base):
     __tablename__ = "task"
     __table_args__ = (
         sa.UniqueConstraint("kind", "key"),
-        sa.Index("ix_task_waiting", "priority", "id", sqlite_where=_WAITS, postgresql_where=_WAITS),
+        sa.Index(
+            "ix_task_waiting",
+            "priority",
+            "id",
+            "kind",
+            sqlite_where=_WAITS,
+            postgresql_where=_WAITS,
+        ),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(WORD)
@@ -47,7 +54,7 @@ class Task(Base):
 
 _TASK = cast("sa.Table", Task.__table__)
 # An expression in place of the column, so that no index on the kind is used: the next task is the
-# first of the right kind in the index of those that wait, and nothing has to be sorted.
+# first of the right kind in the index of those that wait: nothing is sorted, and no row is read.
 _KINDS = (_TASK.c.kind + "").in_(sa.bindparam("kinds", expanding=True))
 _FREE = _TASK.c.lease_owner.is_(None)
 _NAMED = (_TASK.c.kind, _TASK.c.key, _TASK.c.version, _TASK.c.priority, _TASK.c.id)

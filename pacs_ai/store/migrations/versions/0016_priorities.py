@@ -26,7 +26,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_task_waiting",
         "task",
-        ["priority", "id"],
+        ["priority", "id", "kind"],
         unique=False,
         sqlite_where=free,
         postgresql_where=free,
