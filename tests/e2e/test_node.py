@@ -129,10 +129,13 @@ def test_a_second_daemon_on_the_same_spool_is_refused(running: Node):
 @pytest.mark.slow
 def test_no_tensorflow_in_a_started_daemon(running: Node):
     assert running.process is not None
-    children = Path(f"/proc/{running.process.pid}/task").glob("*/children")
-    children = [pid for file in children for pid in file.read_text().split()]
-    assert children, "no worker process"
-    for pid in [str(running.process.pid), *children]:
+    tasks = Path(f"/proc/{running.process.pid}/task")
+
+    def children() -> list[str]:
+        return [pid for file in tasks.glob("*/children") for pid in file.read_text().split()]
+
+    running.wait_for(lambda: bool(children()))  # they start after the port is open
+    for pid in [str(running.process.pid), *children()]:
         maps = Path(f"/proc/{pid}/maps")
         if maps.exists():
             assert "site-packages/tensorflow" not in maps.read_text()

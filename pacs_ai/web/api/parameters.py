@@ -38,7 +38,7 @@ def _whole(value: object) -> object:
 
 Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=128)]
 Time = Annotated[AwareDatetime, BeforeValidator(_time), AfterValidator(_utc)]
-DeliveryNumber = Annotated[int, BeforeValidator(_whole), Field(ge=1, lt=2**63)]
+DeliveryNumber = Annotated[int, Field(ge=1, lt=2**63), BeforeValidator(_whole)]
 
 
 class NoParameters(Parameters):
