@@ -76,7 +76,7 @@ bench: $(DEV) ## Measure, side by side with others; judges nothing, renews docs/
 	$(PY) -m tests.bench.paired --write
 	$(PY) -m tests.bench.busy --write
 	$(PY) -m tests.bench.latency --write
-	$(PY) -m tests.bench.rate --write
+	$(PY) -m tests.bench.rate --studies 50 --write
 	$(PY) -m tests.bench.shadow --write
 	$(PY) -m tests.bench.site --write
 	$(PY) -m tests.bench.runtimes --write
