@@ -7,6 +7,7 @@ import itertools
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 
 from pacs_ai.files import IncomingFile
@@ -56,11 +57,12 @@ class Folder:
 def serve(port: int, folder: Path) -> None:
     settings = ServerSettings(ae_titles=("ANY-SCP",), port=port, max_instance=4 << 30)
     server = StorageServer(settings, Folder(folder))
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())  # whichever thread the signal comes to
     server.start()
-    signal.sigwait({signal.SIGTERM})
+    stop.wait()
     server.stop(1)
 
 
 if __name__ == "__main__":
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     serve(int(sys.argv[1]), Path(sys.argv[2]))

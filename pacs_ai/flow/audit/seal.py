@@ -92,7 +92,8 @@ class Sealer:
         with context.write() as transaction:
             ledger.lock(transaction)
             anchor = self._checked(transaction, read_anchor(root) or Anchor())
-            events = ledger.unchained(transaction, self._after or 0, _BATCH)
+            after = max(self._after or 0, anchor.removed)
+            events = ledger.unchained(transaction, after, _BATCH)
             entries = [
                 Entry(
                     facts.event,
