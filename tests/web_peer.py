@@ -4,6 +4,7 @@ import json
 import ssl
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -50,11 +51,12 @@ class WebPeer:
     asked: list[Asked] = field(default_factory=list)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(ABC, BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    @abstractmethod
     def answer_to(self, asked: Asked) -> Answer | None:
-        raise NotImplementedError
+        """Note what arrived, and return what to say to it."""
 
     def _take(self) -> None:
         size = int(self.headers.get("Content-Length") or 0)

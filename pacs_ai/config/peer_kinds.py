@@ -1,8 +1,9 @@
 """The kinds of ``[peers.x]``: which class reads a section, by its ``kind``."""
 
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import Annotated, Any, Union
+from functools import lru_cache, reduce
+from operator import or_
+from typing import Annotated, Any
 
 from pydantic import (
     Discriminator,
@@ -37,7 +38,7 @@ def _kind(value: object) -> object:
 def _reader(kinds: tuple[tuple[str, type[Peer]], ...]) -> TypeAdapter[Any]:
     """Make what reads a section as the class that its ``kind`` names."""
     classes = tuple(Annotated[one, Tag(kind)] for kind, one in kinds)
-    union: Any = Union[classes]  # noqa: UP007 - its members are not known before
+    union: Any = reduce(or_, classes)
     return TypeAdapter(Annotated[union, Discriminator(_kind)])
 
 

@@ -1,5 +1,6 @@
 """``[peers.x]``: destinations of results, and senders: DICOM nodes and folders."""
 
+from abc import abstractmethod
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
@@ -57,9 +58,9 @@ class Peer(Section):
         return told and bool(self.takes - DOCUMENTS)
 
     @property
+    @abstractmethod
     def where(self) -> str:
         """Where it is, for people."""
-        raise NotImplementedError
 
     @property
     def host_name(self) -> str:

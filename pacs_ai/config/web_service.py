@@ -1,6 +1,7 @@
 """What is spoken to by TLS or HTTP: its address, and how this node shows who it is."""
 
 import ipaddress
+from abc import abstractmethod
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -41,9 +42,9 @@ class TlsFiles(Section):
     """PEM file with the certificate's private key; not set: it stands in ``certificate``."""
 
     @property
+    @abstractmethod
     def speaks_tls(self) -> bool:
         """Whether TLS is spoken to it."""
-        raise NotImplementedError
 
     @model_validator(mode="after")
     def _key_of_certificate(self) -> Self:

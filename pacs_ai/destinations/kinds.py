@@ -7,6 +7,7 @@ from pacs_ai.config import Config, DicomwebPeer, DimsePeer, FhirPeer, FolderPeer
 from pacs_ai.destinations.addresses import address, tls_files, web_address
 from pacs_ai.destinations.base import Destination
 from pacs_ai.destinations.dimse import DimseDestination
+from pacs_ai.destinations.fhir import FhirDestination
 from pacs_ai.destinations.folder import FolderDestination
 from pacs_ai.destinations.messengers import MESSENGERS
 from pacs_ai.destinations.mllp import MllpDestination
@@ -31,7 +32,9 @@ def _dimse(
 def _dicomweb(
     config: Config, name: str, peer: DicomwebPeer, _associations: KeptAssociations
 ) -> Destination:
-    from pacs_ai.destinations.dicomweb import DicomwebDestination  # noqa: PLC0415 - few need it
+    from pacs_ai.destinations.dicomweb import (  # noqa: PLC0415 - loads dicomweb-client
+        DicomwebDestination,
+    )
 
     return DicomwebDestination(web_address(config, name, peer))
 
@@ -52,8 +55,6 @@ def _mllp(
 def _fhir(
     config: Config, name: str, peer: FhirPeer, _associations: KeptAssociations
 ) -> Destination:
-    from pacs_ai.destinations.fhir import FhirDestination  # noqa: PLC0415 - few need it
-
     return FhirDestination(web_address(config, name, peer), task=peer.task)
 
 

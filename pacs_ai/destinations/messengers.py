@@ -15,6 +15,7 @@ from pacs_ai.config import Config, MailPeer, WebhookPeer
 from pacs_ai.destinations.addresses import tls_files, web_address
 from pacs_ai.errors import ConfigError, NoPasscode, PeerError
 from pacs_ai.net import mail
+from pacs_ai.net.http.ask import ask
 from pacs_ai.net.mail import MailServer
 from pacs_ai.net.refusals import PeerRefusal
 from pacs_ai.net.users import read_passcode
@@ -30,7 +31,7 @@ class OutgoingMessage:
     Parameters
     ----------
     id
-        The same for every try.
+        It does not change when the message is sent again.
     at
         When it is sent now.
     subject, text
@@ -63,8 +64,6 @@ def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
 
 
 def _post(config: Config, name: str, peer: WebhookPeer, message: OutgoingMessage) -> None:
-    from pacs_ai.net.http.ask import ask  # noqa: PLC0415 - few need it
-
     body = json.dumps(message.content, ensure_ascii=False).encode()
     timestamp = int(message.at.timestamp())
     headers = {
@@ -106,8 +105,6 @@ def _server(config: Config, name: str, peer: MailPeer) -> MailServer:
 
 
 def _probe_webhook(config: Config, name: str, peer: WebhookPeer) -> None:
-    from pacs_ai.net.http.ask import ask  # noqa: PLC0415 - few need it
-
     try:
         ask(web_address(config, name, peer), "HEAD")
     except PeerRefusal as error:

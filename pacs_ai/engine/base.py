@@ -97,8 +97,9 @@ class Engine(Protocol):
     def run(self, perform: Perform, kinds: Sequence[TaskKind], stop: threading.Event) -> None:
         """Perform tasks of some kinds until `stop` is set.
 
-        The most urgent comes first, of several the oldest. No task waits for ever: after
-        `MOST_OVERTAKEN` tasks in a row that overtook an older one, a thread performs the oldest.
+        The most urgent task comes first; of equally urgent ones, the oldest. After
+        `MOST_OVERTAKEN` tasks in a row that overtook an older one, a thread performs the oldest:
+        so all are performed in the end.
         The task at hand is finished before. A task that raises stays held until it is taken back.
         A wake-up ends a wait at once, also one that comes while the engine looks for a task.
         Without any wake-up each task is found all the same, within a second.

@@ -162,7 +162,7 @@ def _by_search(
     context: FlowContext, destination: str, transaction_uid: str, results: Sequence[Result]
 ) -> CommitmentReport:
     """Search for the objects; what is not listed is looked for once more a little later."""
-    from pacs_ai.destinations.dicomweb import listed  # noqa: PLC0415 - few need it
+    from pacs_ai.destinations.dicomweb import listed  # noqa: PLC0415 - loads dicomweb-client
 
     with context.database.read() as session:
         study = commitments.study_of(session, JobId(results[0].job_id))

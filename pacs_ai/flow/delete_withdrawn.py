@@ -28,7 +28,9 @@ def deleting(
     notes = [one.sop_instance_uid for one in batch if one.kind == Notice.NOTE]
     if not notes:
         return destination
-    from pacs_ai.destinations.deletion import DeletingDestination  # noqa: PLC0415 - few need it
+    from pacs_ai.destinations.deletion import (  # noqa: PLC0415 - loads dicomweb-client
+        DeletingDestination,
+    )
 
     with context.database.read() as session:
         named = {uid: withdrawals.named_by(session, uid) for uid in notes}

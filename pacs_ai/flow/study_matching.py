@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pacs_ai.config import Rule
 from pacs_ai.config.conditions import tree
+from pacs_ai.config.rules import SeriesChoice
 from pacs_ai.dicom.header import read_facts, read_header
 from pacs_ai.dicom.modules import PATIENT_AND_STUDY
 from pacs_ai.domain import InstanceHeader, StudyId
@@ -77,7 +78,7 @@ def matching_rules(context: FlowContext, study: Study, usable: Sequence[Instance
         urgent = urgent or (urgent_when is not None and matches_any_way(urgent_when, facts, by))
         if not open_rules and (urgent or urgent_when is None):
             break
-    series = {rule.name: reader.chosen(rule, usable) for rule in matched if rule.series}
+    series = {rule.name: reader.chosen(rule.series, usable) for rule in matched if rule.series}
     without = [name for name, found in series.items() if not found]
     return Match(
         tuple(
@@ -124,9 +125,8 @@ class _Reader:
             return {}
         return facts
 
-    def chosen(self, rule: Rule, usable: Sequence[Instance]) -> list[str]:
+    def chosen(self, choice: SeriesChoice, usable: Sequence[Instance]) -> list[str]:
         """Return the series that a rule chooses."""
-        assert rule.series is not None  # noqa: S101 - the caller has asked
         headers: dict[Path, tuple[InstanceHeader, Instance]] = {}
         for instance in usable:
             path = self._context.spool.path_of(instance.path)
@@ -135,7 +135,7 @@ class _Reader:
             except NotDicom:
                 continue
         facts_of = partial(_facts_of, self, headers)
-        return chosen_series(rule.series, [header for header, _ in headers.values()], facts_of)
+        return chosen_series(choice, [header for header, _ in headers.values()], facts_of)
 
 
 def _facts_of(

@@ -14,7 +14,8 @@ from typing import Self
 
 from pacs_ai.errors import PeerUnreachable
 from pacs_ai.net import open_connections
-from pacs_ai.net.tls import ClientTls, secure, tls_reason
+from pacs_ai.net.connect import connect
+from pacs_ai.net.tls import ClientTls, tls_reason
 
 _BEGIN, _END = b"\x0b", b"\x1c\r"
 _SEGMENT = b"\r"
@@ -64,15 +65,7 @@ class MllpConnection:
         self._name = name
         self._timeout = timeout
         self._arrived = b""
-        try:
-            plain = socket.create_connection((host, port), timeout)
-            try:
-                self._socket = plain if tls is None else secure(plain, tls, host, name)
-            except BaseException:
-                plain.close()
-                raise
-        except OSError as error:
-            raise self._lost(error) from error
+        self._socket = connect(host, port, tls, name, timeout)
         open_connections.opened(self)
 
     def __enter__(self) -> Self:

@@ -1,12 +1,12 @@
 """Send messages by syslog over TLS (RFC 5425), each in the form of RFC 5424."""
 
-import socket
 from datetime import datetime
 from types import TracebackType
 from typing import Self
 
 from pacs_ai.errors import PeerUnreachable
-from pacs_ai.net.tls import ClientTls, secure
+from pacs_ai.net.connect import connect
+from pacs_ai.net.tls import ClientTls
 
 _PRIORITY = 10 * 8 + 5
 """Facility 10 (security), severity 5 (notice): PS3.15 Section A.6."""
@@ -43,15 +43,7 @@ class SyslogTls:
 
     def __init__(self, host: str, port: int, files: ClientTls) -> None:
         self._name = f"syslog {host}:{port}"
-        try:
-            plain = socket.create_connection((host, port), _SECONDS)
-            try:
-                self._socket = secure(plain, files, host, self._name)
-            except BaseException:
-                plain.close()
-                raise
-        except OSError as error:
-            raise PeerUnreachable(f"{self._name}: {error.strerror or error}") from error
+        self._socket = connect(host, port, files, self._name, _SECONDS)
 
     def __enter__(self) -> Self:
         return self

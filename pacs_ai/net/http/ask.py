@@ -1,13 +1,14 @@
 """One request of HTTP, and what its status means."""
 
 from collections.abc import Mapping
-
-import requests
+from typing import TYPE_CHECKING
 
 from pacs_ai.errors import PeerError
 from pacs_ai.net.http.address import WebAddress
-from pacs_ai.net.http.session import in_our_errors, web_session
 from pacs_ai.net.refusals import LoginRefused, PeerBusy, PeerRefusal
+
+if TYPE_CHECKING:
+    from requests import Response
 
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
 _LOGIN = frozenset({401, 403})
@@ -21,7 +22,7 @@ def ask(
     *,
     content: bytes | None = None,
     headers: Mapping[str, str] | None = None,
-) -> requests.Response:
+) -> "Response":
     """Send a request.
 
     Parameters
@@ -34,6 +35,11 @@ def ask(
     PeerError
         If there is no answer (see `web_session`), or one that is a refusal (see `refusal`).
     """
+    from pacs_ai.net.http.session import (  # noqa: PLC0415 - loads requests, which few nodes need
+        in_our_errors,
+        web_session,
+    )
+
     with web_session(address) as session, in_our_errors(address):
         url, given = f"{address.url}{path}", dict(headers or {})
         response = session.request(

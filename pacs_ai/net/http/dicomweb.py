@@ -165,7 +165,7 @@ class DicomwebPeerClient:
             raise self._refused(error) from error
         except FOREIGN_ERRORS as error:
             name = self._address.name
-            raise PeerError(f"{name} gives an answer that is none of DICOMweb") from error
+            raise PeerError(f"{name} gives an answer that is not DICOMweb") from error
 
     def _refused(self, error: requests.HTTPError) -> PeerError:
         status = 0 if error.response is None else error.response.status_code

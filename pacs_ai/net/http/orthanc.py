@@ -28,7 +28,7 @@ def delete_instance(address: WebAddress, sop_instance_uid: str) -> None:
         try:
             paths = [one["Path"] for one in found.json() if one["Type"] == "Instance"]
         except (ValueError, KeyError, TypeError) as error:
-            raise PeerError(f"{address.name} gives an answer that is none of Orthanc") from error
+            raise PeerError(f"{address.name} gives an answer that is not of Orthanc") from error
         for path in paths:
             status = session.delete(f"{root}{path}").status_code
             if status != HTTPStatus.NOT_FOUND:

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +62,7 @@ class WebSession(requests.Session):
             password = "" if address.password_file is None else _secret(address.password_file)
             self.auth = HTTPBasicAuth(address.user.encode(), password.encode())
 
-    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # noqa: ANN401
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # noqa: ANN401 - those of requests
         """Send a request; a peer that answers drop by drop is cut off."""
         stream = options.pop("stream", False)
         size = int(request.headers.get("Content-Length") or 0)
@@ -110,7 +109,7 @@ def web_session(address: WebAddress) -> Iterator[WebSession]:
     TlsFailed, NoPasscode
         If the peer, or what we would show it, cannot be trusted.
     PeerError
-        If the answer is none of HTTP.
+        If the answer is not HTTP.
     """
     session = WebSession(address)
     open_connections.opened(session)
@@ -135,7 +134,7 @@ def in_our_errors(address: WebAddress) -> Iterator[None]:
         raise PeerUnreachable(f"{address.name}: {_reason(error)}") from error
     except (failures.RequestException, urllib3.exceptions.HTTPError) as error:
         raise PeerError(
-            f"{address.name} gives no answer of HTTP: {type(error).__name__}"
+            f"{address.name} gives an answer that is not HTTP: {type(error).__name__}"
         ) from error
 
 
@@ -183,19 +182,16 @@ class _Adapter(HTTPAdapter):
         except ConfigError as error:
             raise TlsFailed(f"{address.name}: {error.message}") from error
         super().__init__(max_retries=0)
-        self.poolmanager.pool_classes_by_scheme = {
-            "http": partial(self._pool, HTTPConnectionPool, _Plain),  # type: ignore[dict-item]
-            "https": partial(self._pool, HTTPSConnectionPool, _Secure),  # type: ignore[dict-item]
-        }
+        self.poolmanager.pool_classes_by_scheme = _pools(self._connected)
 
     def build_connection_pool_key_attributes(
         self,
         request: requests.PreparedRequest,
-        verify: Any,  # noqa: ANN401 - as requests calls it
+        _verify: object,
         _cert: object = None,
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Use our own context of TLS, and no authorities but those in it."""
-        host, _options = super().build_connection_pool_key_attributes(request, verify)
+        host, _options = super().build_connection_pool_key_attributes(request, verify=True)
         if host["scheme"] != "https":
             return host, {}
         return host, {"ssl_context": self._context, "assert_hostname": False}
@@ -209,47 +205,29 @@ class _Adapter(HTTPAdapter):
             with suppress(OSError):  # the base method: that of an SSL socket drops the session
                 socket.socket.shutdown(one, socket.SHUT_RDWR)
 
-    def _pool(
-        self,
-        kind: type[HTTPConnectionPool],
-        connection: "type[_Plain | _Secure]",
-        host: str,
-        port: int | None = None,
-        **options: Any,  # noqa: ANN401
-    ) -> HTTPConnectionPool:
-        pool = kind(host, port, **options)
-        pool.ConnectionCls = partial(connection, self._connected)  # type: ignore[assignment]
-        return pool
-
     def _connected(self, sock: socket.socket) -> None:
         self._sockets.append(sock)
         if isinstance(sock, ssl.SSLSocket):
             check_peer(sock, self._address.tls, self._address.host, self._address.name)
 
 
-class _Noted:
-    """A connection that tells when it is open."""
+def _pools(connected: Callable[[Any], None]) -> dict[str, type[HTTPConnectionPool]]:
+    """Make the pools of connections that tell when they are open, by scheme."""
 
-    sock: socket.socket
+    class Plain(HTTPConnection):
+        def connect(self) -> None:
+            super().connect()
+            connected(self.sock)
 
-    def __init__(
-        self,
-        connected: Callable[[socket.socket], None],
-        *arguments: Any,  # noqa: ANN401
-        **options: Any,  # noqa: ANN401
-    ) -> None:
-        super().__init__(*arguments, **options)
-        self._when_connected = connected
+    class Secure(HTTPSConnection):
+        def connect(self) -> None:
+            super().connect()
+            connected(self.sock)
 
-    def connect(self) -> None:
-        """Connect, and tell."""
-        super().connect()  # type: ignore[misc] # of the class beside this one
-        self._when_connected(self.sock)
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
 
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
 
-class _Plain(_Noted, HTTPConnection):
-    pass
-
-
-class _Secure(_Noted, HTTPSConnection):
-    pass
+    return {"http": PlainPool, "https": SecurePool}

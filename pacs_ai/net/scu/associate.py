@@ -1,12 +1,12 @@
 """How an association is requested: the connection, TLS, the request, and what the peer answers."""
 
-import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pacs_ai.errors import AssociationRejected, ContextRejected, PeerUnreachable
+from pacs_ai.errors import AssociationRejected, ContextRejected
+from pacs_ai.net.connect import connect
 from pacs_ai.net.faults import ProtocolViolation
 from pacs_ai.net.pdu import PduType
 from pacs_ai.net.scu.association import RequestedAssociation, Serve, aborted_on_error
@@ -19,7 +19,7 @@ from pacs_ai.net.scu.negotiation import (
     rejection,
 )
 from pacs_ai.net.scu.pdu_stream import PduStream
-from pacs_ai.net.tls import ClientTls, secure
+from pacs_ai.net.tls import ClientTls
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,8 @@ def request_association(
     ProtocolViolation
         If its answer breaks the protocol.
     """
-    stream = PduStream(_connect(peer, timeout), peer.name)
+    sock = connect(peer.host, peer.port, peer.tls, peer.name, timeout)
+    stream = PduStream(sock, peer.name)
     with aborted_on_error(stream):
         acceptance = _request(stream, peer, calling_aet, proposals, timeout)
         return RequestedAssociation(stream, acceptance, timeout, serve)
@@ -97,24 +98,6 @@ def associate(
     with association.aborted_on_error():
         yield association
         association.release()
-
-
-def _connect(peer: PeerAddress, timeout: float) -> socket.socket:
-    try:
-        sock = socket.create_connection((peer.host, peer.port), timeout)
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise PeerUnreachable(f"{peer.name} cannot be reached: {reason}") from error
-    if peer.tls is None:
-        return sock
-    try:
-        return secure(sock, peer.tls, peer.host, peer.name)
-    except TimeoutError as error:
-        sock.close()
-        raise PeerUnreachable(f"{peer.name} does not answer the TLS handshake") from error
-    except BaseException:
-        sock.close()
-        raise
 
 
 def _request(

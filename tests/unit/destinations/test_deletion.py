@@ -54,7 +54,7 @@ def server() -> Iterator[Server]:
             """Say nothing."""
 
     http = HTTPServer(("127.0.0.1", 0), Handler)
-    one.url = f"http://127.0.0.1:{http.server_port}/root"
+    one.url = f"http://127.0.0.1:{http.server_port}/archive"
     thread = threading.Thread(target=http.serve_forever, daemon=True)
     thread.start()
     yield one
@@ -83,7 +83,7 @@ def test_dicomweb_deletes_each_instance(server: Server, gone: int) -> None:
     outcome = obey(by("dicomweb", server.url))
     assert (outcome.answer, outcome.note) == (DeliveryAnswer.STORED, "2 instances deleted there")
     assert server.asked == [
-        f"/root/studies/1.2/series/1.3/instances/{one}" for one in ("1.4", "1.5")
+        f"/archive/studies/1.2/series/1.3/instances/{one}" for one in ("1.4", "1.5")
     ]
 
 
@@ -96,7 +96,7 @@ def test_an_archive_of_dicomweb_needs_no_second_address(server: Server) -> None:
 def test_orthanc_deletes_what_it_finds(server: Server, gone: int) -> None:
     server.statuses = [gone]
     assert obey(by("orthanc", server.url)).answer is DeliveryAnswer.STORED
-    assert server.asked == ["/root/instances/1.4", "/root/instances/1.5"]
+    assert server.asked == ["/archive/instances/1.4", "/archive/instances/1.5"]
 
 
 @pytest.mark.parametrize("kind", ["dicomweb", "orthanc"])
