@@ -33,6 +33,10 @@ class GatePeer(Peer):
 
     kind: Literal["gate"] = "gate"
 
+    @property
+    def where(self) -> str:
+        return "this test"
+
 
 @dataclass
 class Gate:

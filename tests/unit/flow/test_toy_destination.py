@@ -32,6 +32,10 @@ class TapePeer(Peer):
     kind: Literal["tape"] = "tape"
     path: Folder
 
+    @property
+    def where(self) -> str:
+        return str(self.path)
+
 
 class TapeDestination:
     """Adds each file to the end of a tape, once."""
