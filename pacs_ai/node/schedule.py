@@ -129,10 +129,15 @@ class _Every(BaseTrigger):  # type: ignore[misc] # it has no types
         self._clock = clock
         self._due = 0.0
 
-    def get_next_fire_time(self, _previous: datetime | None, _now: datetime) -> datetime:
-        """Return when it is due next."""
+    def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
+        """Return when it is due next, which is later than `now`.
+
+        APScheduler asks again until the answer is later. If the date was set back after
+        APScheduler read it, the answer by the current date would not be later for hours.
+        """
+        interval = timedelta(seconds=self._seconds)
         self._due = self._clock.monotonic() + self._seconds
-        return self.date()
+        return max(self.date(), now + interval)
 
     def date(self) -> datetime:
         """Return that time by the current date."""

@@ -9,6 +9,7 @@ import pytest
 from apscheduler.schedulers import base
 
 from pacs_ai.clock import SystemClock
+from pacs_ai.node import schedule as scheduling
 from pacs_ai.node.schedule import Schedule
 from tests.node import wait_for
 
@@ -22,9 +23,18 @@ class Date:
 
     def __init__(self) -> None:
         self.set_by = dt.timedelta()
+        self._steps: dict[int, float] = {}
+        self._readings = 0
 
     def now(self, zone: dt.tzinfo) -> dt.datetime:
-        return dt.datetime.now(zone) + self.set_by
+        read = dt.datetime.now(zone) + self.set_by
+        self._readings += 1
+        self.step(self._steps.pop(self._readings, 0.0))
+        return read
+
+    def step_after(self, readings: int, seconds: float) -> None:
+        """Set the date right after it was read so many times more."""
+        self._steps[self._readings + readings] = seconds
 
     def step(self, seconds: float) -> None:
         self.set_by += dt.timedelta(seconds=seconds)
@@ -42,6 +52,7 @@ class Clock(SystemClock):
 def date(monkeypatch: pytest.MonkeyPatch) -> Date:
     one = Date()
     monkeypatch.setattr(base, "datetime", one)
+    monkeypatch.setattr(scheduling, "_LOOK_SECONDS", 0.2)
     return one
 
 
@@ -74,6 +85,20 @@ def test_sweeps_go_on_when_the_clock_is_set(schedule: Schedule, date: Date, hour
     date.step(hours * HOURS)
     sweep.goes_on()
     date.step(-hours * HOURS)
+    sweep.goes_on()
+
+
+@pytest.mark.parametrize("readings", range(1, 9))
+@pytest.mark.parametrize("hours", [-72, 72])
+def test_sweeps_go_on_when_the_clock_is_set_between_two_readings(
+    schedule: Schedule, date: Date, hours: float, readings: int
+) -> None:
+    sweep = Counter()
+    schedule.every(0.05, "sweep", sweep)
+    schedule.start()
+    sweep.goes_on()
+    date.step_after(readings, hours * HOURS)
+    sweep.goes_on()
     sweep.goes_on()
 
 
