@@ -6,19 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from pacs_ai.errors import ConfigError
 from pacs_ai.pages.figures import LOWER_IS_BETTER, NAMES
+from pacs_ai.toml_table import TomlTable
 
 Share = Field(default=None, ge=0.0, le=1.0)
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Bounds(_Strict):
+class Bounds(TomlTable):
     """Figures with their limits: the smallest value, for ``calibration_error`` the largest."""
 
     auc: float | None = Share
@@ -37,7 +34,7 @@ class Bounds(_Strict):
         return {name: value for name, value in self.model_dump().items() if value is not None}
 
 
-class OperatingPoint(_Strict):
+class OperatingPoint(TomlTable):
     """How an operating point is proposed; see `pacs_ai.statistics.operating_point.Rule`."""
 
     rule: Literal["youden", "sensitivity", "specificity"] = "youden"
@@ -55,7 +52,7 @@ class OperatingPoint(_Strict):
         return self
 
 
-class Limits(_Strict):
+class Limits(TomlTable):
     """The whole file.
 
     ``compared`` says what a limit is compared with: the figure itself (``value``) or the end of its

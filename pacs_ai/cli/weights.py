@@ -11,12 +11,15 @@ from pacs_ai.cli.training import training_function
 
 app = group("Pretrained weights: what the networks of recipes start from.")
 
-_COLUMNS = ("network", "present", "licence", "source", "digest")
+_COLUMNS = ("network", "state", "licence", "source", "digest")
 
 
 @app.command("list")
 def list_weights(*, as_json: AsJson = False) -> None:
-    """List the weights that are known, and which of them are in the weights folder."""
+    """List the weights that are known, and which of them are in the weights folder.
+
+    Those whose file was changed after the import are not used: fetch or import them again.
+    """
     records = training_function("list_weights")()
     show_records(records, _COLUMNS, as_json=as_json, nothing="no weights")
 

@@ -7,18 +7,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ByteSize,
-    ConfigDict,
     Field,
     PlainValidator,
-    ValidationInfo,
-    field_validator,
     model_validator,
 )
 
 from pacs_ai.config.paths import DatabaseUrl
+from pacs_ai.toml_table import TomlTable
 
 MAX_TITLE = 16
 """Characters of an AE title (PS3.5 Section 6.2)."""
@@ -83,19 +80,8 @@ Seconds = Annotated[float, Field(gt=0)]
 WorkerCount = Annotated[int | Literal["auto"], PlainValidator(_worker_count)]
 
 
-class Section(BaseModel):
-    """Common to all parts: frozen, and no key that is not declared."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth_as_number(cls, value: object, info: ValidationInfo) -> object:
-        """Refuse ``port = true``, which pydantic would take for 1."""
-        field = cls.model_fields.get(info.field_name or "")
-        if isinstance(value, bool) and field and "bool" not in str(field.annotation):
-            raise ValueError("must not be true or false")
-        return value
+class Section(TomlTable):
+    """Common to all parts of the configuration."""
 
 
 class Node(Section):

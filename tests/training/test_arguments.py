@@ -42,6 +42,7 @@ MISTAKES = [
     "export RUN --out HERE",
     "export RUN --out HERE/file/bundle",
     "export RUN --out /proc/bundle",
+    "quantise RUN",
     "quantise RUN/none",
     "quantise RUN/bundle --run HERE/none",
     "quantise RUN/bundle --device tpu",

@@ -23,6 +23,9 @@ def test_the_demo_recipe_loads() -> None:
     [
         ("epochs =", "epoch =", "epoch"),
         ("batch = 32", "batch = 0", "batch"),
+        ("batch = 32", "batch = true", "batch"),
+        ("learning_rate = 2e-3", "learning_rate = true", "learning_rate"),
+        ("noise = ", "noise = false # ", "noise"),
         ("[data]", "[data", "TOML"),
         ("learning_rate = 2e-3", "learning_rate = -1", "learning_rate"),
         ("learning_rate = 2e-3", "learning_rate = inf", "learning_rate"),

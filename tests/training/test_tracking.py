@@ -97,6 +97,10 @@ def test_a_store_that_cannot_be_is_an_error_of_one_line(trained: Run, command: C
     assert said.count("\n") == 1
 
 
+def test_an_empty_store_is_not_the_default_one(trained: Run, command: Command) -> None:
+    assert "--to is empty" in command("mlflow", trained.folder, "--to", "", code=2)
+
+
 def test_the_missing_extra_is_named(
     trained: Run, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,7 +30,7 @@ from training.networks.head import split_head
 from training.networks.lite import blocks, lite
 from training.networks.start import base_arrays
 from training.pretrained.catalogue import KNOWN
-from training.pretrained.folder import read_arrays, write_arrays
+from training.pretrained.folder import read_arrays, state_of, write_arrays
 from training.recipe.learning import Backbone, EfficientNetLite
 
 pytestmark = pytest.mark.train
@@ -157,6 +157,7 @@ def test_a_keras_file_is_imported_and_a_change_is_noticed(
     assert all(np.array_equal(kept[name], a) for name, a in base_arrays(base).items())
     changed = read_arrays(LITE0) | {"stem_conv/kernel": np.ones(3)}
     np.savez(own_folder / f"{LITE0}.npz", **changed)
+    assert state_of(LITE0) == "changed"
     with pytest.raises(ConfigError, match="was changed"):
         read_arrays(LITE0)
     (own_folder / f"{LITE0}.json").write_text("{")
@@ -234,6 +235,7 @@ def test_the_command_lists_what_is_present(
     assert found[LITE0]["present"] is True
     assert found[LITE0]["licence"] == "Apache-2.0"
     assert found[LITE0]["digest"] == KNOWN[LITE0].digest
+    assert (found[LITE0]["state"], found["vgg16"]["state"]) == ("present", "absent")
     assert found["vgg16"]["present"] is False
     assert lite0.is_dir()
 

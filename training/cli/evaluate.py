@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from pacs_ai.errors import PrecisionRefused
+from pacs_ai.errors import ConfigError, PrecisionRefused
 from training.cli.opening import network_of, opened_run, place_of
 from training.cli.options import AsJson, Device, RunFolder, prepare, print_result
 from training.cli.other_data import evaluate_other_data
 from training.run.checks import require_network
 from training.run.disk import check_place
-from training.run.run import Run, Stopwatch
+from training.run.run import STATE, Run, Stopwatch
 
 OtherData = Annotated[
     Path | None,
@@ -165,6 +165,8 @@ def quantise(
         _quantise_with(images, bundle, device, as_json=as_json)
         return
     prepare(device)
+    if (bundle / STATE).is_file():
+        raise ConfigError(f"{bundle} is a run: give the bundle that pacs-ai export made of it")
     opened = Run.open(run or bundle.resolve().parent)
     from training.bundle.quantise import checked_bundle, table
     from training.bundle.quantise import quantise as quantise_bundle

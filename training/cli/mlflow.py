@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from pacs_ai.errors import ConfigError
 from training.cli import need_extra
 from training.cli.options import AsJson, print_result
 
@@ -37,12 +38,14 @@ def mlflow(
     with a row for each image (split.csv, images.csv, studies.csv) and the data are not copied;
     reports and sample pictures show images.
     """
+    if to == "":
+        raise ConfigError("--to is empty: give a folder or a URI, or leave the option out")
     need_extra("mlflow", extra="mlflow")
     need_extra("tomli_w")
     from training.run.run import Run
     from training.tracking import STORE, copy_to_mlflow
 
-    uri = to or str(STORE.resolve())
+    uri = str(STORE.resolve()) if to is None else to
     opened = [Run.open(folder) for folder in runs]
     found = [asdict(copy_to_mlflow(run, uri, experiment)) for run in opened]
     lines = [

@@ -9,12 +9,13 @@ from training.cli.options import prepare
 def list_weights() -> list[dict[str, object]]:
     """Describe the weights that are known, and which of them are in the folder."""
     from training.pretrained.catalogue import KNOWN
-    from training.pretrained.folder import find_record
+    from training.pretrained.folder import find_record, state_of
 
     return [
         {
             "network": network,
-            "present": (record := find_record(network)) is not None,
+            "state": (state := state_of(network)),
+            "present": state == "present",
             "licence": record.licence if record else known.licence,
             "source": record.source if record else known.source,
             "digest": record.digest if record else known.digest,
@@ -22,6 +23,7 @@ def list_weights() -> list[dict[str, object]]:
             "sha256": record.sha256 if record else "",
         }
         for network, known in KNOWN.items()
+        for record in [find_record(network)]
     ]
 
 

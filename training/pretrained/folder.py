@@ -91,6 +91,17 @@ def is_present(network: str) -> bool:
     return find_record(network) is not None or kept_by_keras(network) is not None
 
 
+def state_of(network: str) -> str:
+    """Return ``present``, ``absent`` or ``changed``: the file is not the one that was imported."""
+    record = find_record(network)
+    path = weights_folder() / f"{network}.npz"
+    if record is None or not path.is_file():
+        return "absent"
+    with translated(path, "cannot be read"):
+        content = path.read_bytes()
+    return "present" if hashlib.sha256(content).hexdigest() == record.sha256 else "changed"
+
+
 def read_arrays(network: str) -> dict[str, npt.NDArray[np.float32]]:
     """Read the weights of a network, by the path of the variable in Keras.
 

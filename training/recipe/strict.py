@@ -1,9 +1,11 @@
 """What all sections of a recipe have in common."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from pacs_ai.toml_table import TomlTable
 
 
-class Strict(BaseModel):
-    """Frozen; an unknown key is an error, and so are inf and nan, which TOML can hold."""
+class Strict(TomlTable):
+    """Inf and nan, which TOML can hold, are errors too."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False)
