@@ -11,7 +11,8 @@ from pacs_ai.domain import ResultKind
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.integrity import stored_before
 from pacs_ai.results.build import Built
-from pacs_ai.results.common.context import Predecessor, ResultContext, result_context
+from pacs_ai.results.common.context import ResultContext, result_context
+from pacs_ai.results.common.predecessor import Predecessor
 from pacs_ai.store import identities, results, sending, withdrawal_rows
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Job, Study

@@ -23,8 +23,10 @@ from pacs_ai.flow.loop_guard import OWN_RESULT
 from pacs_ai.model.bundle import ModelBundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.results.build import Built
-from pacs_ai.results.common.context import Predecessor, ResultContext
+from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.environment import environment
+from pacs_ai.results.common.predecessor import Predecessor
+from pacs_ai.results.common.prior import Prior
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +217,7 @@ def _context(values: Mapping[str, Any]) -> ResultContext:
             **values,
             "created_at": datetime.fromisoformat(values["created_at"]),
             "predecessor": Predecessor(**earlier) if earlier else None,
+            "prior": Prior.read(prior) if (prior := values.get("prior")) else None,
             "font": Path(values["font"]) if values["font"] else None,
         }
     )

@@ -10,6 +10,8 @@ from pacs_ai.config import Config
 from pacs_ai.domain import ModelIdentity, ResultKind
 from pacs_ai.logs import keyed_hash
 from pacs_ai.results.common.environment import environment
+from pacs_ai.results.common.predecessor import Predecessor
+from pacs_ai.results.common.prior import Prior
 from pacs_ai.uids import derived_uid
 
 MANUFACTURER = "pacs-ai"
@@ -20,16 +22,6 @@ FORM = "results 6"
 
 _MINUTES_IN_DAY = 24 * 60
 _OFFSET_LENGTH = len("+0000")
-
-
-@dataclass(frozen=True, slots=True)
-class Predecessor:
-    """A report that a new one replaces; its file may have been deleted."""
-
-    study_instance_uid: str
-    series_instance_uid: str
-    sop_class_uid: str
-    sop_instance_uid: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +52,10 @@ class ResultContext:
         is "" for a study that was never corrected, and of which nothing was withdrawn.
     font
         TrueType font for names on a page that the shipped font has no letters for.
+    prior
+        The result of an earlier study, to compare with.
+    prior_missing
+        Why there is none to compare with although one was waited for; "" if nothing is to be said.
     """
 
     site: str
@@ -72,6 +68,8 @@ class ResultContext:
     predecessor: Predecessor | None = None
     identity: str = ""
     font: Path | None = None
+    prior: Prior | None = None
+    prior_missing: str = ""
 
     def made_at(self, offset: str) -> datetime:
         """Tell when results are made, in the time zone of the source: see `local_time`.

@@ -12,6 +12,8 @@ from pacs_ai.refusal import Refusal
 from pacs_ai.results.common.codes import class_title
 from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence
+from pacs_ai.results.common.prior import Prior, PriorFinding
+from pacs_ai.results.content.change import change, change_sentence
 from pacs_ai.results.content.report_level import NOTABLE_DECISIONS
 from pacs_ai.results.content.selection import reading_order
 from pacs_ai.results.content.wording import omission
@@ -22,11 +24,15 @@ NOTICE = "AI research - not for clinical use"
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One class for the study as a whole; ``probability`` is in [0, 1]."""
+    """One class for the study as a whole; ``probability`` is in [0, 1].
+
+    ``before`` is what the model said of it in an earlier study, None if nothing is compared.
+    """
 
     spec: ClassSpec
     probability: float
     decision: Decision | None
+    before: PriorFinding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,8 @@ class ReportSummary:
         Whether ``made_at`` is the time of the images.
     uid
         UID of the report; the same content has the same UID.
+    prior, prior_missing
+        Those of `ResultContext`.
     """
 
     model: ModelIdentity
@@ -70,6 +78,25 @@ class ReportSummary:
     made_at: datetime
     like_images: bool
     uid: str
+    prior: Prior | None = None
+    prior_missing: str = ""
+
+    @property
+    def compared(self) -> str:
+        """The change since an earlier study in one sentence, or why none is stated; "" if nothing.
+
+        Without a full stop.
+        """
+        if self.prior is None:
+            return f"No prior compared: {self.prior_missing}" if self.prior_missing else ""
+        classes = [(s.spec, s.probability, s.decision, s.before) for s in self.statements]
+        return change_sentence(self.prior.day, f"{self.model.name} {self.model.version}", classes)
+
+    def change_of(self, one: Statement) -> str:
+        """Write the change of a class: ``0.31 → 0.82 since 2024-03-01``; "" if none is known."""
+        if self.prior is None or one.before is None:
+            return ""
+        return change(one.before.probability, one.probability, self.prior.day)
 
     @property
     def reserve(self) -> tuple[str, ...]:
@@ -80,7 +107,8 @@ class ReportSummary:
     def sentences(self) -> tuple[str, ...]:
         """The report in a few sentences."""
         looked = self.coverage.sentence if self.coverage is not None else ""
-        parts = (self.conclusion, looked, *self.reserve, omission(self.left_out), NOTICE)
+        beside = (looked, *self.reserve, omission(self.left_out), NOTICE)
+        parts = (self.conclusion, self.compared, *beside)
         return tuple(f"{_sentence(part)}." for part in parts if part)
 
     @property
@@ -102,9 +130,14 @@ def summarise_prediction(
     prediction: StudyPrediction, evidence: Evidence, context: ResultContext
 ) -> ReportSummary:
     """Summarise a prediction."""
-    model = prediction.model
+    model, prior = prediction.model, context.prior
     statements = [
-        Statement(spec, prediction.probabilities[index], prediction.decision(index))
+        Statement(
+            spec,
+            prediction.probabilities[index],
+            prediction.decision(index),
+            None if prior is None else prior.of_class(spec),
+        )
         for index, spec in enumerate(model.classes)
     ]
     statements.sort(key=lambda one: reading_order(one.decision, one.probability))
@@ -120,6 +153,8 @@ def summarise_prediction(
         made_at=_moment(evidence, context),
         like_images=context.like_images,
         uid=_uid(model, evidence, context, "analysed"),
+        prior=prior,
+        prior_missing=context.prior_missing,
     )
 
 

@@ -112,9 +112,10 @@ def _observation(summary: ReportSummary, one: Statement, device: Json) -> Json:
         "effectiveDateTime": _date(text(summary.source, "StudyDate")),
         "issued": instant(summary.made_at),
         "valueQuantity": _percent(one.probability),
-        "note": [{"text": NOTICE}],
+        "note": [{"text": note} for note in (summary.change_of(one), NOTICE) if note],
         "device": {"reference": _url(device)},
         "derivedFrom": [_imaging_study(summary.source)],
+        "component": list(_before(summary, one)),
     }
     if one.decision is not None:
         code, meaning = _INTERPRETATIONS[one.decision]
@@ -129,6 +130,14 @@ def _observation(summary: ReportSummary, one: Statement, device: Json) -> Json:
         }
         observation["referenceRange"] = [limit]
     return _filled(observation)
+
+
+def _before(summary: ReportSummary, one: Statement) -> Iterator[Json]:
+    """State the probability that the same class had in an earlier study."""
+    if summary.prior is not None and one.before is not None:
+        said = f"{class_title(one.spec)}, calibrated probability on {summary.prior.day}"
+        code = {**_concept(one.spec.code), "text": said}
+        yield {"code": code, "valueQuantity": _percent(one.before.probability)}
 
 
 def _reservation(summary: ReportSummary, one: Reservation, device: Json) -> Json:

@@ -145,6 +145,10 @@ def _observations(summary: ReportSummary) -> Iterator[tuple[str, ...]]:
         if one.decision is not None:
             coded = (one.spec.code.value, class_title(one.spec), _system(one.spec.code))
             yield _observation("ST", coded, f"{number}.2", str(one.decision), status=status)
+        if changed := summary.change_of(one):
+            name = (one.spec.code.value, f"{class_title(one.spec)} change"[:MAX_MEANING])
+            coded = (*name, _system(one.spec.code))
+            yield _observation("ST", coded, f"{number}.3", changed, status=status)
     for number, reservation in enumerate(summary.reservations, start=len(summary.statements) + 1):
         yield _reservation(reservation, str(number))
     yield _observation("TX", _CONCLUSION, "", _lines(*summary.sentences), status=status)

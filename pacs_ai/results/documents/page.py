@@ -144,12 +144,13 @@ class _Page:
     def _verdict(self, summary: ReportSummary) -> None:
         self.y -= 4
         colour = _COLOURS[summary.statements[0].decision] if summary.statements else _WARNING
-        size = 13.0
-        if len(self._wrapped(summary.conclusion, size)) > _BIG_LINES:
-            size = _SIZE
+        big = len(self._wrapped(summary.conclusion, 13.0)) <= _BIG_LINES
+        size = 13.0 if big else _SIZE
         self._paragraph(summary.conclusion, size, colour)
         for line in summary.reserve:
             self._paragraph(f"With reserve: {line}", _SIZE, _WARNING)
+        if summary.compared:
+            self._paragraph(f"{summary.compared}.", _SIZE, _INK)
         self.y -= 4
 
     def _table(self, statements: Sequence[Statement]) -> None:
@@ -169,8 +170,7 @@ class _Page:
             if one.decision is not None:
                 self._put(_RIGHT, str(one.decision), colour=_COLOURS[one.decision], right=True)
             self.y -= _LEADING
-        left_out = len(statements) - _MAX_ROWS
-        if left_out > 0:
+        if (left_out := len(statements) - _MAX_ROWS) > 0:
             self._put(_MARGIN, f"and {left_out} less probable classes", colour=_SOFT)
             self.y -= _LEADING
         self._rule()

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from highdicom.sr import (
     CodeContentItem,
+    CompositeContentItem,
     ContainerContentItem,
     ContentItem,
     ContentSequence,
@@ -15,8 +16,10 @@ from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage
 
 from pacs_ai.results.common.codes import (
+    CHANGE,
     COMMENT,
     IMAGING_MEASUREMENTS,
+    PRIOR_REPORT,
     PROCEDURE_REPORTED,
     QUALITATIVE_EVALUATIONS,
     TITLE,
@@ -26,10 +29,12 @@ from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence
 from pacs_ai.results.common.object_header import ObjectHeader
 from pacs_ai.results.common.prebuilt import changed, shared
+from pacs_ai.results.common.predecessor import Predecessor
 from pacs_ai.results.content.study import AnalysedStudy
 from pacs_ai.results.content.wording import omission
 from pacs_ai.results.sr.image_library import image_library
 from pacs_ai.results.sr.measurement_groups import measurement_groups
+from pacs_ai.results.sr.references import evidence_items
 from pacs_ai.results.sr.sr_document import introduction, new_document
 
 SERIES_DESCRIPTION = "AI classification (research)"
@@ -55,12 +60,20 @@ def build_report(study: AnalysedStudy) -> Iterator[Dataset]:
         instance_key=evidence.instance_key,
     )
     key = context.series_key(prediction.model, ROLE, evidence.study_instance_uid)
-    root = measurement_report(evidence, context, measurement_groups(prediction, key))
-    yield new_document(header, evidence, prediction.model, context, root)
+    earlier = context.prior.report if context.prior is not None else None
+    said = [_change(text, earlier)] if (text := study.summary.compared) else []
+    root = measurement_report(evidence, context, measurement_groups(prediction, key), said)
+    made = new_document(header, evidence, prediction.model, context, root)
+    if said and earlier is not None:
+        made.PertinentOtherEvidenceSequence = evidence_items([earlier])
+    yield made
 
 
 def measurement_report(
-    evidence: Evidence, context: ResultContext, groups: Sequence[Dataset]
+    evidence: Evidence,
+    context: ResultContext,
+    groups: Sequence[Dataset],
+    said: Sequence[ContentItem] = (),
 ) -> Dataset:
     """Put measurement groups into an imaging measurement report (TID 1500).
 
@@ -72,6 +85,8 @@ def measurement_report(
         Installation.
     groups
         Of TID 1501, or of TID 1410: validators do not take both in one report.
+    said
+        What is said of the study beside them.
     """
     pattern = _pattern(context.installation_uid, evidence.headers[0].modality)
     *beginning, measurements = pattern.ContentSequence
@@ -79,20 +94,38 @@ def measurement_report(
         *beginning,
         image_library(evidence.headers),
         changed(measurements, ContentSequence=list(groups)),
-        *_omissions(evidence),
+        *_evaluations([*said, *_omissions(evidence)]),
     ]
     return changed(pattern, ContentSequence=content)
 
 
-def _omissions(evidence: Evidence) -> Iterator[Dataset]:
-    """Say what the header lacks, although the images have it (TID 1500, rows 10 to 12)."""
-    said = omission(evidence.left_out)
+def _evaluations(said: Sequence[ContentItem]) -> Iterator[Dataset]:
+    """Put what is said in words into its container (TID 1500, rows 10 to 12)."""
     if said:
         contains = RelationshipTypeValues.CONTAINS
         container = ContainerContentItem(QUALITATIVE_EVALUATIONS, relationship_type=contains)
-        comment = TextContentItem(COMMENT, said[:1].upper() + said[1:], contains)
-        container.ContentSequence = ContentSequence([comment])
+        container.ContentSequence = ContentSequence(said)
         yield container
+
+
+def _change(said: str, earlier: Predecessor | None) -> ContentItem:
+    """State the change since an earlier study, inferred from the report on it if there is one."""
+    item = TextContentItem(CHANGE, f"{said}.", RelationshipTypeValues.CONTAINS)
+    if earlier is not None:
+        report = CompositeContentItem(
+            PRIOR_REPORT,
+            earlier.sop_class_uid,
+            earlier.sop_instance_uid,
+            RelationshipTypeValues.INFERRED_FROM,
+        )
+        item.ContentSequence = ContentSequence([report])
+    return item
+
+
+def _omissions(evidence: Evidence) -> Iterator[ContentItem]:
+    """Say what the header lacks, although the images have it."""
+    if said := omission(evidence.left_out):
+        yield TextContentItem(COMMENT, said[:1].upper() + said[1:], RelationshipTypeValues.CONTAINS)
 
 
 @functools.lru_cache(maxsize=64)

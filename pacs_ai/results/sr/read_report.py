@@ -22,6 +22,7 @@ _FINDING = "121071"
 _PRESENCE = "121052"
 _PARAMETERS = "111002"
 _LIBRARY = "111028"
+_CHANGE = "111021"
 _SECTIONS = ("121070", "121076")  # findings, conclusions
 _NAME = "111001"
 _VERSION = "111003"
@@ -98,6 +99,12 @@ def read_sentences(report: Dataset) -> list[str]:
         for item in items(section, "ContentSequence")
         if _concept(section) in _SECTIONS and text(item, "ValueType") == "TEXT"
     ]
+
+
+def read_change(report: Dataset) -> str:
+    """Read the change since an earlier study, or why none is stated; "" if nothing is said."""
+    said = (text(item, "TextValue") for item in _walk(report) if _concept(item) == _CHANGE)
+    return next(said, "")
 
 
 def read_origin(report: Dataset) -> Origin:

@@ -11,6 +11,7 @@ from pacs_ai.results.content.wording import bound, percent
 from pacs_ai.results.sr.read_report import (
     Finding,
     code_meaning,
+    read_change,
     read_findings,
     read_origin,
     read_reservations,
@@ -36,6 +37,8 @@ class ReadableReport:
         Name and findings of the study as a whole, then of each reported image.
     sentences
         Why the study was not analysable; empty if it was.
+    change
+        The change since an earlier study, in a sentence; "" if nothing is said of it.
     """
 
     title: str
@@ -43,6 +46,7 @@ class ReadableReport:
     cautions: tuple[str, ...]
     levels: tuple[tuple[str, tuple[Finding, ...]], ...]
     sentences: tuple[str, ...]
+    change: str = ""
 
 
 def readable(dataset: Dataset) -> ReadableReport:
@@ -66,6 +70,7 @@ def readable(dataset: Dataset) -> ReadableReport:
         cautions=tuple(read_reservations(dataset)),
         levels=tuple(levels),
         sentences=() if findings else tuple(read_sentences(dataset)),
+        change=read_change(dataset),
     )
 
 
@@ -87,6 +92,7 @@ def render_text(dataset: Dataset) -> str:
     lines = [report.title, ""]
     lines += [f"{name:<12} {value}" for name, value in report.facts]
     lines += [f"{'Caution':<12} {caution}" for caution in report.cautions]
+    lines += ["", report.change] if report.change else []
     for level, findings in report.levels:
         lines += ["", level, *map(_line, findings)]
     lines += ["", *report.sentences] if report.sentences else []

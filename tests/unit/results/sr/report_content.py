@@ -6,7 +6,7 @@ from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import StudyPrediction
-from pacs_ai.results.common.context import Predecessor
+from pacs_ai.results.common.predecessor import Predecessor
 from pacs_ai.results.sr.measurement_report import build_report
 from tests.unit.results.samples import analysed
 
