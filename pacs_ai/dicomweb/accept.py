@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from pacs_ai.dicomweb.errors import RequestRefused
-from pacs_ai.dicomweb.multipart import media_type
+from pacs_ai.net.http.multipart import media_type
 
 JSON, XML = "application/dicom+json", "application/dicom+xml"
 KINDS = (JSON, "application/json", XML)

@@ -15,13 +15,13 @@ from pacs_ai.dicomweb.accept import KINDS, XML, accepted, require
 from pacs_ai.dicomweb.errors import RequestRefused
 from pacs_ai.dicomweb.links import ROOT
 from pacs_ai.dicomweb.matching import Query
-from pacs_ai.dicomweb.multipart import written
 from pacs_ai.dicomweb.retrieve import MEDIA_TYPES, OCTETS, Retrieval
 from pacs_ai.dicomweb.search import Search
-from pacs_ai.dicomweb.stow import DICOM
 from pacs_ai.dicomweb.view import FORMATS, View
 from pacs_ai.domain import Role
 from pacs_ai.flow.audit import note
+from pacs_ai.flow.incoming_parts import DICOM
+from pacs_ai.net.http.multipart import written
 from pacs_ai.store.held import Held
 from pacs_ai.web.problems import problem
 from pacs_ai.web.routes import base_of, node_of, route

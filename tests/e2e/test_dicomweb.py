@@ -9,7 +9,7 @@ import pydicom
 import pytest
 from dicomweb_client.api import DICOMwebClient
 
-from pacs_ai.dicomweb.multipart import written
+from pacs_ai.net.http.multipart import written
 from tests.e2e.test_web_process import ON, answers, page_port
 from tests.integration.orthanc_server import OrthancServer
 from tests.node import Node, node

@@ -9,12 +9,12 @@ from pydicom.data import get_testdata_file
 from pydicom.filewriter import dcmwrite
 
 from pacs_ai.dicomweb.errors import RequestRefused
-from pacs_ai.dicomweb.multipart import written
 from pacs_ai.dicomweb.stow import StoreRequest
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.storage_scp import StorageScp
 from pacs_ai.flow.traffic import TrafficMeter, read_traffic
+from pacs_ai.net.http.multipart import written
 from pacs_ai.net.scp.handlers import AssociationInfo
 
 PEER = AssociationInfo("a", "WEB", "AI_NODE", "127.0.0.1", 0.0)

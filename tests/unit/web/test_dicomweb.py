@@ -11,11 +11,11 @@ from pydicom.data import get_testdata_file
 from pydicom.filewriter import dcmwrite
 
 from pacs_ai.dicomweb.matching import Query
-from pacs_ai.dicomweb.multipart import MultipartReader, media_type, written
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.net.http.multipart import MultipartReader, media_type, written
 from pacs_ai.web.app import make_app
 from tests.http_client import HttpClient
-from tests.unit.dicomweb.test_multipart import Kept
+from tests.unit.net.test_multipart import Kept
 
 ROOT = "/dicom-web/studies"
 

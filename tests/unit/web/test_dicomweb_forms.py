@@ -18,9 +18,9 @@ from pacs_ai.dicom.native_xml import native_xml
 from pacs_ai.dicomweb import search
 from pacs_ai.dicomweb.accept import accepted, require
 from pacs_ai.dicomweb.errors import RequestRefused
-from pacs_ai.dicomweb.multipart import written
 from pacs_ai.domain import Role
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.net.http.multipart import written
 from pacs_ai.web.app import make_app
 from tests.http_client import HttpClient
 from tests.unit.web.test_dicomweb import ROOT, SENT, client, dataset, parts  # noqa: F401 - a fixture

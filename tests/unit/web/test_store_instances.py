@@ -12,10 +12,10 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.filewriter import dcmwrite
 
-from pacs_ai.dicomweb.multipart import written
 from pacs_ai.errors import NoSpace
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.traffic import read_traffic
+from pacs_ai.net.http.multipart import written
 from pacs_ai.store.schema import Instance
 from pacs_ai.store.spool import Spool
 from pacs_ai.web.app import make_app

@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from pacs_ai.dicomweb.errors import RequestRefused
-from pacs_ai.dicomweb.multipart import MultipartReader, media_type, written
+from pacs_ai.net.http.multipart import MultipartBroken, MultipartReader, media_type, written
 
 BODY = (
     b"what comes before is no part\r\n"
@@ -63,18 +62,18 @@ def test_what_is_written_can_be_read() -> None:
     "body", [b"", b"no part", b"--b\r\n\r\ncut off", b"--b\r\nContent-Type: x"], ids=repr
 )
 def test_a_body_that_ends_too_early_is_refused(body: bytes) -> None:
-    with pytest.raises(RequestRefused):
+    with pytest.raises(MultipartBroken):
         read(body, 3)
 
 
 def test_headers_without_an_end_are_refused() -> None:
-    with pytest.raises(RequestRefused, match="too long"):
+    with pytest.raises(MultipartBroken, match="too long"):
         read(b"--b\r\n" + b"x" * 20_000, 1000)
 
 
 @pytest.mark.parametrize("boundary", ["", "x" * 201, "ends with a space ", 'with"quotes'])
 def test_a_boundary_that_is_none_is_refused(boundary: str) -> None:
-    with pytest.raises(RequestRefused, match="boundary"):
+    with pytest.raises(MultipartBroken, match="boundary"):
         MultipartReader(boundary, Kept())
 
 

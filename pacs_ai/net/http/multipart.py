@@ -6,7 +6,7 @@ from email.message import Message
 from enum import Enum, auto
 from typing import Protocol
 
-from pacs_ai.dicomweb.errors import RequestRefused
+from pacs_ai.errors import PacsAIError
 
 _MAX_HEADERS = 16 << 10
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,199}[0-9A-Za-z'()+_,\-./:=?]")
@@ -16,6 +16,13 @@ _BOUNDARY_LINE = re.compile(rb"--|[ \t]*\r\n")
 """What follows a boundary."""
 _MAYBE_BOUNDARY = re.compile(rb"-?|[ \t]*\r?")
 """The begin of that."""
+
+
+class MultipartBroken(PacsAIError):
+    """A body of several parts is cut off, or has another form than it states. It is sent again."""
+
+    code = "MULTIPART_BROKEN"
+    retryable = True
 
 
 class PartSink(Protocol):
@@ -55,13 +62,13 @@ class MultipartReader:
 
     Raises
     ------
-    RequestRefused
+    MultipartBroken
         If the boundary is none.
     """
 
     def __init__(self, boundary: str, sink: PartSink) -> None:
         if not _BOUNDARY.fullmatch(boundary):
-            raise RequestRefused("the Content-Type states no valid boundary")
+            raise MultipartBroken("the Content-Type states no valid boundary")
         self._delimiter = b"\r\n--" + boundary.encode("ascii")
         self._sink = sink
         self._state = _State.BEFORE
@@ -72,7 +79,7 @@ class MultipartReader:
 
         Raises
         ------
-        RequestRefused
+        MultipartBroken
             If the headers of a part are too long.
         """
         self._kept += data
@@ -84,11 +91,11 @@ class MultipartReader:
 
         Raises
         ------
-        RequestRefused
+        MultipartBroken
             If its last boundary has not come.
         """
         if self._state is not _State.AFTER:
-            raise RequestRefused("the body ends in the middle of a part")
+            raise MultipartBroken("the body ends in the middle of a part")
 
     def _read_headers(self) -> bool:
         """Read what follows a boundary; False if more has to come first."""
@@ -98,7 +105,7 @@ class MultipartReader:
         end = self._kept.find(_END_OF_HEADERS)
         if end < 0:
             if len(self._kept) > _MAX_HEADERS:
-                raise RequestRefused("the headers of a part are too long")
+                raise MultipartBroken("the headers of a part are too long")
             return False
         self._sink.begin(_content_type(bytes(self._kept[:end])))
         del self._kept[: end + len(_END_OF_HEADERS)]
