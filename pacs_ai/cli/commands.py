@@ -19,7 +19,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "echo": ("peers", "Ask a peer whether it is there (C-ECHO)."),
     "send": ("peers", "Send files to a peer (C-STORE)."),
     "commit": ("peers", "Ask the archives once more whether they keep a job's results."),
-    "pull": ("pull", "Fetch studies from an archive (C-MOVE), one after the other."),
+    "pull": ("pull", "Fetch studies from an archive, one after the other."),
     "studies": ("studies", "Studies: list, show, close, reroute, resolve, delete."),
     "trace": ("trace", "What happened to a study, step by step, and where the time went."),
     "jobs": ("jobs", "Jobs, one model on one study: list, show, retry, cancel."),

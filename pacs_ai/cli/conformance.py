@@ -139,6 +139,10 @@ def _services() -> Iterator[str]:
     yield "  that number."
     yield "- **Retrieval (Study Root, MOVE)** as SCU: `pacs-ai pull` has studies sent to the AE"
     yield "  title of the node, one after the other; the archive has to know its address and port."
+    yield '- **Retrieval (Study Root, GET)** as SCU, for peers with `retrieve = "get"`: the node'
+    yield "  proposes to be SCP of the storage classes that the study has (SOP Classes in Study, or"
+    yield "  SOP Class UID at the IMAGE level), otherwise of the usual ones. Each has up to 19"
+    yield "  contexts, one for each transfer syntax, so that an object comes as the archive has it."
     yield "- **Transfer syntaxes** of Verification, Storage Commitment, Query and Retrieval:"
     yield f"  {', '.join(uncompressed_syntaxes())}."
     yield ""

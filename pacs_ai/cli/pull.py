@@ -27,7 +27,7 @@ def pull(
     *,
     peer: Annotated[
         str | None,
-        typer.Option("--from", metavar="PEER", help="A [peers.x], kind dimse.", show_default=False),
+        typer.Option("--from", metavar="PEER", help="An archive of [peers.x].", show_default=False),
     ] = None,
     file: Annotated[
         Path | None,
@@ -49,7 +49,7 @@ def pull(
     as_json: AsJson = False,
     node_to_open: NodeToOpen,
 ) -> None:
-    """Fetch studies from an archive by C-MOVE; without STUDY and --list: show how far that is.
+    """Fetch studies from an archive; without STUDY and --list: show how far that is.
 
     The node that runs fetches one study after the other. What is to be fetched is kept: the same
     command again asks for nothing twice.

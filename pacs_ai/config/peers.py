@@ -110,6 +110,9 @@ class DimsePeer(StudyTiming, Peer):
     """How long to wait for a peer that does not answer."""
     pull_per_minute: float | None = Field(None, gt=0)
     """Most studies that ``pacs-ai pull`` fetches from it in a minute; not set: no limit."""
+    retrieve: Literal["move", "get"] = "move"
+    """How studies are fetched from it: ``move`` has it send them to this node's AE title, which it
+    has to know (C-MOVE); ``get`` needs no entry there, and not every archive offers it (C-GET)."""
     keep_open_seconds: float = Field(1, ge=0, le=1)
     """How long an association stays open after a delivery, for the next one; 0 releases it at once,
     as a peer needs that accepts one association at a time, also from others."""

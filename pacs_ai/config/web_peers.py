@@ -3,6 +3,8 @@
 from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
+from pydantic import Field
+
 from pacs_ai.config.peers import Peer
 from pacs_ai.config.web_service import TlsFiles, WebService
 
@@ -34,6 +36,8 @@ class DicomwebPeer(WebPeer):
     tells_counts: ClassVar[bool] = True
     commitment: bool = False
     """Ask it after delivery by QIDO-RS whether it has what it was sent."""
+    pull_per_minute: float | None = Field(None, gt=0)
+    """Most studies that ``pacs-ai pull`` fetches from it in a minute; not set: no limit."""
 
     @property
     def asks_commitment(self) -> bool:

@@ -11,6 +11,7 @@ from pacs_ai.net.contexts import (
     DEFLATED,
     STORAGE_CLASSES,
     STUDY_ROOT_FIND,
+    STUDY_ROOT_GET,
     STUDY_ROOT_MOVE,
     TRANSFER_SYNTAXES,
     UNCOMPRESSED_SYNTAXES,
@@ -45,7 +46,7 @@ def services() -> list[SopClass]:
     found = [SopClass(uid, UID(uid).name, scu=True, scp=True) for uid in both]
     asked = [
         SopClass(uid, UID(uid).name, scu=True, scp=False)
-        for uid in (STUDY_ROOT_FIND, STUDY_ROOT_MOVE)
+        for uid in (STUDY_ROOT_FIND, STUDY_ROOT_MOVE, STUDY_ROOT_GET)
     ]
     return [*found, *asked]
 

@@ -27,6 +27,9 @@ STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
 """Study Root Query/Retrieve Information Model - MOVE (PS3.4 Table C.6.2.3-1)."""
 
+STUDY_ROOT_GET = "1.2.840.10008.5.1.4.1.2.2.3"
+"""Study Root Query/Retrieve Information Model - GET (PS3.4 Table C.6.2.3-1)."""
+
 IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 EXPLICIT_BIG = "1.2.840.10008.1.2.2"
@@ -68,6 +71,28 @@ TRANSFER_SYNTAXES: tuple[str, ...] = tuple(
 
 _SYNTAXES = frozenset(TRANSFER_SYNTAXES)
 _PLAIN = frozenset(UNCOMPRESSED_SYNTAXES)
+
+
+COMMON_CLASSES: tuple[str, ...] = tuple(
+    f"{_STORAGE_ROOT}{end}"
+    for end in (
+        *("2", "2.1", "4", "4.1", "1", "1.1", "1.2", "1.2.1", "13.1.3", "7", "6.1", "3.1"),
+        *("128", "130", "20", "12.1", "12.1.1", "12.2", "12.2.1", "13.1.1", "1.1.1", "1.3"),
+        *("7.2", "7.3", "7.4", "7.1", "77.1.4", "77.1.1", "77.1.5.1", "77.1.5.4", "104.1"),
+        *("88.11", "88.22", "88.33", "88.34", "88.59", "88.67", "11.1", "66.4", "30", "66.1"),
+        "481.1",
+    )
+)
+"""Storage classes that archives usually have, the most usual ones first."""
+
+COMMON_SYNTAXES: tuple[str, ...] = tuple(
+    f"1.2.840.10008.1.2{end}"
+    for end in (
+        *(".4.90", ".4.70", ".4.80", ".4.50", ".4.51", ".4.91", ".5", ".4.81", ".4.57"),
+        *(".4.201", ".4.202", ".4.203", ".4.102", ".4.103", ".4.100", ".4.107", ".1.99", ".2"),
+    )
+)
+"""Transfer syntaxes other than the uncompressed little endian ones, the most usual ones first."""
 
 
 class Service(Enum):

@@ -30,6 +30,7 @@ class Field(IntEnum):
     """Known command fields (PS3.7 Annex E.1)."""
 
     C_STORE = 0x0001
+    C_GET = 0x0010
     C_FIND = 0x0020
     C_MOVE = 0x0021
     C_ECHO = 0x0030
@@ -165,7 +166,7 @@ def encode_request(
     sop_class, instance
         UIDs: Requested ones for an N-ACTION, Affected ones for all else; "" for no instance.
     priority
-        Of a C-STORE, C-FIND or C-MOVE.
+        Of a C-STORE, C-FIND, C-GET or C-MOVE.
     kind
         Event Type ID or Action Type ID.
     destination

@@ -30,10 +30,11 @@ from pacs_ai.flow.feedback.keep import forget_feedback
 from pacs_ai.flow.notify.gather import begin as begin_notifying
 from pacs_ai.flow.notify.sweep import Notifier
 from pacs_ai.flow.notify.tell import forget
-from pacs_ai.flow.pull import Puller
 from pacs_ai.flow.recover import LeaseWatch, restart, sweep, take_back_from, take_over
 from pacs_ai.flow.retain import expire_predictions, retain
+from pacs_ai.flow.retrieve.pull import Puller
 from pacs_ai.flow.shadow import has_shadows
+from pacs_ai.flow.storage_scp import StorageScp
 from pacs_ai.flow.watch_drift import DriftWatch
 from pacs_ai.logs import get_logger
 from pacs_ai.net import open_connections
@@ -273,7 +274,8 @@ class Daemon:
             )
         if self._server is not None:
             self._schedule.every(_TAKE_OVER_SECONDS, "take_over", partial(take_over, context))
-            self._schedule.every(_PULL_SECONDS, "pull", Puller(context).sweep)
+            handlers = StorageScp(context, arrivals, self._app.traffic)
+            self._schedule.every(_PULL_SECONDS, "pull", Puller(context, handlers).sweep)
         if self._workers is not None:
             self._schedule.every(_SUPERVISE_SECONDS, "supervise", self._workers.supervise)
             bundles = self._app.bundles.values()

@@ -85,6 +85,17 @@ def variant_digests(session: Session, instance: Instance) -> Sequence[str]:
     ).all()
 
 
+def count_of_study(session: Session, study_instance_uid: str) -> int:
+    """Count the instances of a study that are here."""
+    query = (
+        sa.select(sa.func.count())
+        .select_from(Instance)
+        .join(Study, Study.id == Instance.study_id)
+        .where(Study.study_instance_uid == study_instance_uid)
+    )
+    return session.scalar(query) or 0
+
+
 def of_revision(session: Session, study_id: StudyId, revision: int) -> Sequence[Instance]:
     """Return the instances that belong to a revision: all that arrived in it or before."""
     query = (

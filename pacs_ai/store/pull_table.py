@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from pacs_ai.priorities import Priority
 from pacs_ai.store.columns import UID, WORD, Base
 
 
@@ -12,6 +13,7 @@ class Pull(Base):
     """One study that a person has asked a peer for; once it is here, it is a `Study` too.
 
     ``owner`` is the process that asks the peer now. ``instances`` counts what the peer has sent.
+    ``priority`` is a value of `pacs_ai.priorities.Priority`.
     """
 
     __tablename__ = "pull"
@@ -24,6 +26,7 @@ class Pull(Base):
     study_instance_uid: Mapped[str] = mapped_column(UID)
     state: Mapped[str] = mapped_column(WORD)
     attempt: Mapped[int] = mapped_column(default=0)
+    priority: Mapped[int] = mapped_column(default=Priority.ROUTINE, server_default="1")
     owner: Mapped[str] = mapped_column(String(128), default="")
     user_name: Mapped[str] = mapped_column(String(64), default="")
     created_at: Mapped[datetime]

@@ -3,7 +3,7 @@
 QUEUED → RUNNING → DONE, FAILED, or QUEUED again; FAILED and DONE → QUEUED by a person.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,6 +11,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from pacs_ai.priorities import Priority
 from pacs_ai.store.pull_table import Pull
 from pacs_ai.store.session import Transaction
 
@@ -38,61 +39,74 @@ class ClaimedPull:
     created_at: datetime
 
 
-def enter(transaction: Transaction, peer: str, uids: Sequence[str], *, again: bool = False) -> int:
+def enter(
+    transaction: Transaction,
+    peer: str,
+    uids: Sequence[str],
+    *,
+    again: bool = False,
+    priority: Priority = Priority.ROUTINE,
+) -> int:
     """Insert studies as QUEUED; returns how many are new or begin again.
 
-    Those that were asked for before stay as they are; with ``again`` they become QUEUED, unless
-    they are under way.
+    Parameters
+    ----------
+    again
+        Those that are DONE or FAILED become QUEUED; otherwise they stay as they are.
+    priority
+        What is fetched first. Those that wait already, for later, are moved up to it.
     """
     wanted = list(dict.fromkeys(uids))
     entered = 0
     for begin in range(0, len(wanted), _AT_ONCE):
         some = wanted[begin : begin + _AT_ONCE]
-        query = sa.select(Pull.study_instance_uid).where(
-            Pull.peer == peer, Pull.study_instance_uid.in_(some)
-        )
-        known = set(transaction.scalars(query))
-        if again and known:
-            entered += _begin_again(transaction, peer, known)
+        query = sa.select(Pull).where(Pull.peer == peer, Pull.study_instance_uid.in_(some))
+        known = {row.study_instance_uid: row for row in transaction.scalars(query)}
+        for row in known.values():
+            row.priority = min(row.priority, priority)
+        if again:
+            entered += _begin_again(transaction, known.values())
         new = [uid for uid in some if uid not in known]
-        transaction.add_all([_row(transaction, peer, uid) for uid in new])
+        transaction.add_all([_row(transaction, peer, uid, priority) for uid in new])
         entered += len(new)
     transaction.flush()
     return entered
 
 
-def _row(transaction: Transaction, peer: str, uid: str) -> Pull:
+def _row(transaction: Transaction, peer: str, uid: str, priority: Priority) -> Pull:
     return Pull(
         peer=peer,
         study_instance_uid=uid,
         state=PullState.QUEUED,
+        priority=priority,
         user_name=transaction.user,
         created_at=transaction.now,
         due_at=transaction.now,
     )
 
 
-def _begin_again(transaction: Transaction, peer: str, uids: set[str]) -> int:
+def _begin_again(transaction: Transaction, rows: Iterable[Pull]) -> int:
     """Move DONE/FAILED → QUEUED."""
-    query = sa.select(Pull).where(
-        Pull.peer == peer,
-        Pull.study_instance_uid.in_(uids),
-        Pull.state.in_((PullState.DONE, PullState.FAILED)),
-    )
-    rows = transaction.scalars(query).all()
-    for row in rows:
+    ended = [row for row in rows if row.state in (PullState.DONE, PullState.FAILED)]
+    for row in ended:
         row.state, row.attempt, row.instances = PullState.QUEUED, 0, 0
         row.created_at = row.due_at = transaction.now
         row.finished_at, row.error_code, row.error_text = None, "", ""
-    return len(rows)
+    return len(ended)
 
 
-def claim(transaction: Transaction) -> ClaimedPull | None:
-    """Move QUEUED → RUNNING for the study that has been due longest; None if none is due."""
+def peers_due(session: Session, now: datetime) -> list[str]:
+    """Return the peers that studies are due from."""
+    query = sa.select(Pull.peer).where(Pull.state == PullState.QUEUED, Pull.due_at <= now)
+    return sorted(session.scalars(query.distinct()))
+
+
+def claim(transaction: Transaction, peer: str) -> ClaimedPull | None:
+    """Move QUEUED → RUNNING for the study of a peer that comes first; None if none is due."""
     query = (
         sa.select(Pull)
-        .where(Pull.state == PullState.QUEUED, Pull.due_at <= transaction.now)
-        .order_by(Pull.due_at, Pull.id)
+        .where(Pull.state == PullState.QUEUED, Pull.peer == peer, Pull.due_at <= transaction.now)
+        .order_by(Pull.priority, Pull.due_at, Pull.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
@@ -148,15 +162,30 @@ def take_back(transaction: Transaction, node: str) -> int:
     return len(rows)
 
 
-def cancel(transaction: Transaction, peer: str | None) -> int:
-    """Remove what is QUEUED, of one peer or of all; returns how many studies that are."""
-    query = sa.select(Pull).where(Pull.state == PullState.QUEUED)
+def cancel(transaction: Transaction, peer: str | None, uids: Sequence[str] = ()) -> int:
+    """Remove what is QUEUED, of one peer or of all; returns how many studies that are.
+
+    Parameters
+    ----------
+    uids
+        Only these; none for all.
+    """
+    where = [Pull.state == PullState.QUEUED]
     if peer is not None:
-        query = query.where(Pull.peer == peer)
-    rows = transaction.scalars(query).all()
-    for row in rows:
-        transaction.delete(row)
-    return len(rows)
+        where.append(Pull.peer == peer)
+    removed = 0
+    for begin in range(0, max(1, len(uids)), _AT_ONCE):
+        some = uids[begin : begin + _AT_ONCE]
+        those = [Pull.study_instance_uid.in_(some)] if some else []
+        gone = transaction.execute(sa.delete(Pull).where(*where, *those))
+        removed += getattr(gone, "rowcount", 0)
+    return removed
+
+
+def of_studies(session: Session, uids: Sequence[str]) -> Sequence[Pull]:
+    """Return what was asked for of some studies, whatever peer was asked."""
+    query = sa.select(Pull).where(Pull.study_instance_uid.in_(uids[:_AT_ONCE]))
+    return session.scalars(query.order_by(Pull.id)).all()
 
 
 def listed(session: Session, state: str | None, peer: str | None, limit: int) -> Sequence[Pull]:

@@ -21,6 +21,7 @@ from tests.conftest import require
 from tests.integration.orthanc_server import OrthancServer
 from tests.ports import free_port
 from tests.unit.flow.ready import ready
+from tests.unit.net.test_multipart import Kept
 
 CT = Path(str(get_testdata_file("CT_small.dcm")))
 
@@ -52,11 +53,14 @@ def test_store_search_retrieve_delete(url: str) -> None:
         (found,) = client.search("studies", {"PatientID": original.PatientID})
         assert found.StudyInstanceUID == original.StudyInstanceUID
         assert found.NumberOfStudyRelatedInstances == 1
-        (retrieved,) = client.retrieve(*uids)
+        one, all_of_it = Kept(), Kept()
+        assert client.retrieve(one, *uids) == 200
+        ((_, retrieved),) = one.parts
         assert pydicom.dcmread(BytesIO(retrieved)).PixelData == original.PixelData
-        assert [len(part) for part in client.retrieve(uids[0])] == [len(retrieved)]
+        client.retrieve(all_of_it, uids[0])
+        assert [len(part) for _, part in all_of_it.parts] == [len(retrieved)]
         with pytest.raises(PeerRefusal):
-            list(client.retrieve("1.2.3.4"))
+            client.retrieve(Kept(), "1.2.3.4")
         with pytest.raises(PeerRefusal):
             client.store([content, b"no DICOM"])
         with pytest.raises(PeerRefusal):  # this version has a REST interface of its own for it

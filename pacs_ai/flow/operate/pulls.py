@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from pacs_ai.config import DimsePeer
+from pacs_ai.config import DicomwebPeer, DimsePeer
 from pacs_ai.errors import ConfigError, StateError
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.store import pulls
@@ -52,7 +52,7 @@ def pull_studies(
     Parameters
     ----------
     peer
-        Name of a ``[peers.x]`` of the kind ``dimse``.
+        Name of a ``[peers.x]`` of the kind ``dimse`` or ``dicomweb``.
     uids
         Study Instance UIDs.
     again
@@ -70,8 +70,8 @@ def pull_studies(
     StateError
         If one of the UIDs is none; nothing is asked for then.
     """
-    if not isinstance(context.config.peers.get(peer), DimsePeer):
-        raise ConfigError(f"peers.{peer} is no DICOM node of the configuration")
+    if not isinstance(context.config.peers.get(peer), DimsePeer | DicomwebPeer):
+        raise ConfigError(f"peers.{peer} is no archive that studies can be fetched from")
     for number, uid in enumerate(uids, start=1):
         if not storable_uid(uid):
             raise StateError(f"study {number} of {len(uids)}: this is no Study Instance UID")

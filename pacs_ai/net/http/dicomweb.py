@@ -5,7 +5,8 @@ This is the only module that knows ``dicomweb-client``.
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import TracebackType
@@ -17,10 +18,11 @@ from dicomweb_client.web import DICOMwebClient, _Transaction
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS
-from pacs_ai.errors import PeerError
+from pacs_ai.errors import PacsAIError, PeerError, PeerUnreachable
 from pacs_ai.net.http.address import WebAddress
 from pacs_ai.net.http.ask import refusal
-from pacs_ai.net.http.session import in_our_errors, web_session
+from pacs_ai.net.http.multipart import MultipartReader, PartSink, media_type
+from pacs_ai.net.http.session import WebSession, in_our_errors, web_session
 from pacs_ai.net.refusals import PeerRefusal
 
 # Their records quote UIDs and addresses.
@@ -30,7 +32,12 @@ for _library in ("dicomweb_client", "urllib3"):
 T = TypeVar("T")
 
 _ANY_SYNTAX = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+_DICOM = "application/dicom"
 _JSON = "application/dicom+json"
+_PAGE = 1000
+"""Matches that are asked for at once."""
+MOST_MATCHES = 100_000
+"""Matches of one search; a peer that sends more is cut off."""
 _FAILURE = 0x0110
 """Processing failure: where the peer gives no reason (PS3.7 Annex C.5.6)."""
 
@@ -127,20 +134,36 @@ class DicomwebPeerClient:
         fields
             Further attributes that each match shall have.
         limit
-            Most matches to return; None asks for all, in as many requests as the peer needs.
+            Most matches to return; None asks for all, page by page.
         """
         return self._call(
             self._client.search_at, level, study, series, dict(filters), list(fields), limit
         )
 
     def retrieve(
-        self, study: str, series: str | None = None, instance: str | None = None
-    ) -> Iterator[bytes]:
-        """Retrieve instances (WADO-RS, PS3.18 Section 10.4), one DICOM file after the other.
+        self, sink: PartSink, study: str, series: str | None = None, instance: str | None = None
+    ) -> int:
+        """Retrieve instances (WADO-RS, PS3.18 Section 10.4): each is a part of the answer.
 
-        They come in the transfer syntax in which the peer has them. One at a time is in memory.
+        They come in the transfer syntax in which the peer has them. No whole instance is kept in
+        memory.
+
+        Parameters
+        ----------
+        sink
+            Takes the parts while they arrive.
+
+        Returns
+        -------
+        int
+            HTTP status: 206 where the peer has left some out.
+
+        Raises
+        ------
+        MultipartBroken
+            If the answer is cut off, or is not what was asked for.
         """
-        yield from self._call(self._client.files_of, study, series, instance)
+        return self._call(self._client.retrieve_into, sink, study, series, instance)
 
     def delete(self, study: str, series: str | None = None, instance: str | None = None) -> None:
         """Delete a study, a series or an instance; the standard leaves this to the peer."""
@@ -163,6 +186,8 @@ class DicomwebPeerClient:
                 return function(*arguments)
         except requests.HTTPError as error:
             raise self._refused(error) from error
+        except PacsAIError:
+            raise
         except FOREIGN_ERRORS as error:
             name = self._address.name
             raise PeerError(f"{name} gives an answer that is not DICOMweb") from error
@@ -175,7 +200,8 @@ class DicomwebPeerClient:
 class _Client(DICOMwebClient):
     """The library's client, without its retries, and with files instead of data sets."""
 
-    def __init__(self, address: WebAddress, session: requests.Session) -> None:
+    def __init__(self, address: WebAddress, session: WebSession) -> None:
+        self.pieces = session.pieces
         super().__init__(address.url.rstrip("/"), session, timeout=address.timeout)
         self.set_http_retry_params(retry=False)  # the outbox tries again
         self.host = urlsplit(address.url).netloc.rpartition("@")[2]  # with the port
@@ -198,12 +224,14 @@ class _Client(DICOMwebClient):
         limit: int | None,
     ) -> list[Dataset]:
         found: list[dict[str, Any]] = []
-        common = {"search_filters": filters, "fields": fields or None, "limit": limit}
+        common = {"search_filters": filters, "fields": fields or None, "limit": limit or _PAGE}
         while True:
             page = self._page(level, study, series, {**common, "offset": len(found) or None})
             if not page or page == found[-len(page) :]:  # a peer may take no notice of "offset"
                 break
             found += page
+            if len(found) > MOST_MATCHES:
+                raise PeerUnreachable(f"{self.host} does not come to the end of its matches")
             if limit is not None:
                 break
         return [Dataset.from_json(one) for one in found[:limit]]
@@ -217,13 +245,24 @@ class _Client(DICOMwebClient):
             return list(self.search_for_series(study, **common))
         return list(self.search_for_instances(study, series, **common))
 
-    def files_of(self, study: str, series: str | None, instance: str | None) -> Iterator[bytes]:
+    def retrieve_into(
+        self, sink: PartSink, study: str, series: str | None, instance: str | None
+    ) -> int:
         url = self._url(_Transaction.RETRIEVE, study, series, instance)
         response = self._http_get(url, headers={"Accept": _ANY_SYNTAX}, stream=True)
-        if response.headers.get("Content-Type", "").startswith("application/dicom"):
-            return iter([response.content])
-        parts: Iterator[bytes] = self._decode_multipart_message(response, stream=True)
-        return parts
+        kind, parameters = media_type(response.headers.get("Content-Type", ""))
+        with closing(response):
+            if kind == _DICOM:
+                sink.begin(kind)
+                for piece in self.pieces(response):
+                    sink.write(piece)
+                sink.end()
+            elif response.status_code != HTTPStatus.NO_CONTENT:
+                reader = MultipartReader(parameters.get("boundary", ""), sink)
+                for piece in self.pieces(response):
+                    reader.feed(piece)
+                reader.finish()
+        return int(response.status_code)
 
     def delete_at(self, study: str, series: str | None, instance: str | None) -> None:
         self._http_delete(self._url(_Transaction.DELETE, study, series, instance))

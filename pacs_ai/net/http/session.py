@@ -86,15 +86,24 @@ class WebSession(requests.Session):
         finally:
             timer.cancel()
 
-    def _body(self, response: requests.Response) -> bytes:
-        name, body = self._address.name, bytearray()
+    def pieces(self, response: requests.Response) -> Iterator[bytes]:
+        """Read a body piece by piece; a peer that sends it drop by drop is cut off."""
+        name, size = self._address.name, 0
         started = time.monotonic()
         for piece in response.iter_content(_PIECE):
-            body += piece
-            taken = time.monotonic() - started
-            if len(body) > _MOST_BYTES or taken > self._address.timeout + len(body) / _SLOWEST:
+            size += len(piece)
+            yield piece
+            if time.monotonic() - started > self._address.timeout + size / _SLOWEST:
                 response.close()
                 raise PeerUnreachable(f"{name} does not come to an end of its answer")
+
+    def _body(self, response: requests.Response) -> bytes:
+        body = bytearray()
+        for piece in self.pieces(response):
+            body += piece
+            if len(body) > _MOST_BYTES:
+                response.close()
+                raise PeerUnreachable(f"{self._address.name} sends an answer that is too long")
         return bytes(body)
 
 

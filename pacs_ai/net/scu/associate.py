@@ -10,6 +10,7 @@ from pacs_ai.net.connect import connect
 from pacs_ai.net.faults import ProtocolViolation
 from pacs_ai.net.pdu import PduType
 from pacs_ai.net.scu.association import RequestedAssociation, Serve, aborted_on_error
+from pacs_ai.net.scu.message_reader import BeginInstance
 from pacs_ai.net.scu.negotiation import (
     Acceptance,
     Login,
@@ -45,6 +46,7 @@ def request_association(
     proposals: Sequence[Proposal],
     timeout: float,
     serve: Serve | None = None,
+    begin_instance: BeginInstance | None = None,
 ) -> RequestedAssociation:
     """Associate.
 
@@ -59,7 +61,7 @@ def request_association(
     timeout
         Seconds for the peer to accept the connection, to shake hands, to answer the request, to
         answer each message, and to take anything that is sent.
-    serve
+    serve, begin_instance
         As in `RequestedAssociation`.
 
     Raises
@@ -79,7 +81,7 @@ def request_association(
     stream = PduStream(sock, peer.name)
     with aborted_on_error(stream):
         acceptance = _request(stream, peer, calling_aet, proposals, timeout)
-        return RequestedAssociation(stream, acceptance, timeout, serve)
+        return RequestedAssociation(stream, acceptance, timeout, serve, begin_instance)
 
 
 @contextmanager
@@ -89,12 +91,13 @@ def associate(
     proposals: Sequence[Proposal],
     timeout: float,
     serve: Serve | None = None,
+    begin_instance: BeginInstance | None = None,
 ) -> Iterator[RequestedAssociation]:
     """Associate, and release at the end; abort if the end is an error.
 
     Parameters and errors are those of `request_association`.
     """
-    association = request_association(peer, calling_aet, proposals, timeout, serve)
+    association = request_association(peer, calling_aet, proposals, timeout, serve, begin_instance)
     with association.aborted_on_error():
         yield association
         association.release()

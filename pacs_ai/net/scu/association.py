@@ -12,12 +12,12 @@ from pacs_ai.errors import (
 from pacs_ai.net.dimse import RESPONSE, Command, Element, encode_response
 from pacs_ai.net.faults import ProtocolViolation
 from pacs_ai.net.pdu import RELEASE_RP, RELEASE_RQ, USER_ABORT, PduType, abort, fragments, message
-from pacs_ai.net.scu.message_reader import Message, MessageReader
+from pacs_ai.net.scu.message_reader import BeginInstance, Message, MessageReader
 from pacs_ai.net.scu.negotiation import (
     Acceptance,
     AgreedContext,
 )
-from pacs_ai.net.scu.pdu_stream import PduStream
+from pacs_ai.net.scu.pdu_stream import NoAnswerInTime, PduStream
 from pacs_ai.net.status import PENDING, Status
 
 _RELEASE_SECONDS = 5.0
@@ -53,10 +53,17 @@ class RequestedAssociation:
         Seconds for the peer to take anything that is sent, and to answer.
     serve
         Performs requests of the peer; None refuses them.
+    begin_instance
+        Takes instances that the peer sends; None if none are asked for.
     """
 
     def __init__(
-        self, stream: PduStream, acceptance: Acceptance, timeout: float, serve: Serve | None
+        self,
+        stream: PduStream,
+        acceptance: Acceptance,
+        timeout: float,
+        serve: Serve | None,
+        begin_instance: BeginInstance | None = None,
     ) -> None:
         self.contexts = acceptance.contexts
         self.all_sent = False
@@ -65,7 +72,7 @@ class RequestedAssociation:
         self._timeout = timeout
         self._serve = serve
         self._max_pdu = min(acceptance.max_pdu or _LARGEST, _LARGEST)
-        self._reader = MessageReader(stream.name)
+        self._reader = MessageReader(stream.name, begin_instance)
         self._last_id = 0
 
     @property
@@ -74,9 +81,23 @@ class RequestedAssociation:
         return self._stream.certificate
 
     @property
+    def peer_ip(self) -> str:
+        """Address of the peer; "" if the connection is gone."""
+        return self._stream.peer_ip
+
+    @property
+    def taken(self) -> int:
+        """Bytes of data sets that the peer has sent."""
+        return self._reader.taken
+
+    @property
     def is_silent(self) -> bool:
         """Whether the peer has sent nothing since its last answer, and has not disconnected."""
         return self._stream.is_silent()
+
+    def context(self, number: int) -> AgreedContext | None:
+        """Return an accepted context by its id; None if there is none of that id."""
+        return next((one for one in self.contexts if one.id == number), None)
 
     def next_id(self) -> int:
         """Return the message id for the next request."""
@@ -111,14 +132,25 @@ class RequestedAssociation:
         self._send(context, command, dataset)
         return self._response(time.monotonic() + self._timeout + more_seconds).command
 
-    def find(self, context: AgreedContext, command: bytes, dataset: bytes) -> Iterator[Message]:
-        """Send a C-FIND request, and yield its responses: the matches, and the one that ends it.
+    def find(
+        self,
+        context: AgreedContext,
+        command: bytes,
+        dataset: bytes,
+        still_coming: Callable[[], bool] | None = None,
+    ) -> Iterator[Message]:
+        """Send a C-FIND, C-MOVE or C-GET request, and yield its responses to the one that ends it.
 
         Parameters and errors are those of `ask`; the peer has the usual time for each response.
+
+        Parameters
+        ----------
+        still_coming
+            Asked at the end of that time: the peer gets it once more where the answer is yes.
         """
         self._send(context, command, [dataset])
         while True:
-            got = self._response(time.monotonic() + self._timeout)
+            got = self._response(time.monotonic() + self._timeout, still_coming)
             yield got
             if got.command.status not in PENDING:
                 return
@@ -130,13 +162,16 @@ class RequestedAssociation:
             self._stream.send(piece, self._timeout)
         self.all_sent = True
 
-    def _response(self, deadline: float) -> Message:
+    def _response(self, deadline: float, still_coming: Callable[[], bool] | None = None) -> Message:
         """Wait for the response to the last request; others may come before it."""
         other: int | None = None
         while True:
             try:
                 got = self._message(deadline)
-            except PeerUnreachable as error:
+            except NoAnswerInTime as error:
+                if still_coming is not None and still_coming():
+                    deadline = time.monotonic() + self._timeout
+                    continue
                 if other is None:
                     raise
                 text = f"{self._stream.name} answers message {other} instead of {self._last_id}"
@@ -178,6 +213,10 @@ class RequestedAssociation:
         """Abort and disconnect if the block ends with an error."""
         return aborted_on_error(self._stream)
 
+    def abandon(self) -> None:
+        """Drop instances that have not come whole."""
+        self._reader.abandon()
+
     def _message(self, deadline: float) -> Message:
         """Return the peer's next message; if it is a request, it is answered by then."""
         while True:
@@ -195,7 +234,7 @@ class RequestedAssociation:
                 raise ProtocolViolation(f"{self._stream.name} sends {kind.name} out of place")
 
     def _answer(self, request: Message) -> None:
-        context = next((one for one in self.contexts if one.id == request.context_id), None)
+        context = self.context(request.context_id)
         field_ = request.command.number(Element.FIELD)
         if context is None or field_ is None:
             raise ProtocolViolation(f"{self._stream.name} asks what it may not")

@@ -15,11 +15,13 @@ from pacs_ai.net.dimse import Command, Element, Field, encode_request, encode_re
 from pacs_ai.net.faults import ProtocolViolation
 from pacs_ai.net.scu.associate import PeerAddress, associate
 from pacs_ai.net.scu.c_find import Search, searching
-from pacs_ai.net.scu.c_move import Moved, move_study
+from pacs_ai.net.scu.c_get import get_study
+from pacs_ai.net.scu.c_move import move_study
 from pacs_ai.net.scu.c_store import StoreOutcome, Withheld, store
 from pacs_ai.net.scu.kept_associations import KeptAssociations
 from pacs_ai.net.scu.message_reader import Message
 from pacs_ai.net.scu.negotiation import AgreedContext, Login, Proposal
+from pacs_ai.net.scu.retrieval import Transferred
 from pacs_ai.net.status import Status
 from pacs_ai.net.tls import ClientTls
 
@@ -27,12 +29,13 @@ __all__ = [
     "ClientTls",
     "KeptAssociations",
     "Login",
-    "Moved",
     "PeerAddress",
     "Search",
     "StoreOutcome",
+    "Transferred",
     "Withheld",
     "echo",
+    "get_study",
     "move_study",
     "report_commitment",
     "request_commitment",

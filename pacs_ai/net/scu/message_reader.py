@@ -1,10 +1,11 @@
 """Messages of a peer on our association, assembled from fragments (PS3.8 Annex E)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from struct import Struct
+from typing import Protocol
 
-from pacs_ai.net.dimse import RESPONSE, Command, Element, decode_command
+from pacs_ai.net.dimse import RESPONSE, Command, Element, Field, decode_command
 from pacs_ai.net.faults import ProtocolViolation
 from pacs_ai.net.pdu import COMMAND_FRAGMENT, LAST_FRAGMENT, PDV_HEADER
 from pacs_ai.net.status import PENDING
@@ -14,18 +15,42 @@ _MAX_DATASET = 16 << 20
 _PDV = Struct(">LBB")
 
 
+class IncomingInstance(Protocol):
+    """Takes the data set of a C-STORE of the peer piece by piece, as it arrives."""
+
+    def write(self, data: bytes) -> None:
+        """Take some bytes."""
+        ...
+
+    def end(self) -> int:
+        """Take the end of it; returns the status of the C-STORE."""
+        ...
+
+    def discard(self) -> None:
+        """Drop it: it does not come whole."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A request or a match of the peer with its data set, or a response without it."""
+    """A request or a match of the peer with its data set, or a response without it.
+
+    The data set of an instance is not in ``dataset``: ``instance`` has taken it.
+    """
 
     context_id: int
     command: Command
     dataset: bytes = b""
+    instance: IncomingInstance | None = None
 
     @property
     def is_response(self) -> bool:
         """Tell whether it is a response."""
         return bool((self.command.number(Element.FIELD) or 0) & RESPONSE)
+
+
+BeginInstance = Callable[[int, Command], IncomingInstance]
+"""Begins an instance: context id, and command set of the C-STORE."""
 
 
 class MessageReader:
@@ -38,10 +63,19 @@ class MessageReader:
     ----------
     name
         The peer, for errors.
+    begin_instance
+        Takes what the peer sends by C-STORE; None if nobody has asked for instances.
+
+    Attributes
+    ----------
+    taken
+        Bytes of data sets that have arrived.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, begin_instance: BeginInstance | None = None) -> None:
+        self.taken = 0
         self._name = name
+        self._begin_instance = begin_instance
         self._ready: list[Message] = []
         self._command = bytearray()
         self._open: Message | None = None
@@ -88,15 +122,38 @@ class MessageReader:
         self._open = None
         if command.number(Element.FIELD) is None:
             raise ProtocolViolation(f"{self._name} sends a command set without a command field")
-        message = Message(context_id, command)
+        message = Message(context_id, command, instance=self._instance(context_id, command))
         if command.has_dataset and (not message.is_response or command.status in PENDING):
             self._open = message
         else:
             self._ready.append(message)
 
+    def _instance(self, context_id: int, command: Command) -> IncomingInstance | None:
+        """Begin an instance that the peer sends; None for any other message."""
+        if self._begin_instance is None or not command.has_dataset:
+            return None
+        if command.number(Element.FIELD) != Field.C_STORE:
+            return None
+        return self._begin_instance(context_id, command)
+
+    def abandon(self) -> None:
+        """Drop instances that have not come whole: the association has ended."""
+        for message in (self._open, *self._ready):
+            if message is not None and message.instance is not None:
+                message.instance.discard()
+        self._open = None
+        self._ready.clear()
+
     def _data_fragment(self, data: bytes, *, last: bool) -> None:
         message = self._open
         if message is None:
+            return
+        self.taken += len(data)
+        if message.instance is not None:
+            message.instance.write(data)
+            if last:
+                self._open = None
+                self._ready.append(message)
             return
         self._dataset += data
         if len(self._dataset) > _MAX_DATASET:

@@ -38,6 +38,10 @@ class TlsEnded(TlsFailed):
     """
 
 
+class NoAnswerInTime(PeerUnreachable):
+    """The peer is connected and did not answer in time. See its log; its disk may be slow."""
+
+
 class PduStream:
     """Sends and receives PDUs.
 
@@ -57,6 +61,14 @@ class PduStream:
         sock.settimeout(0)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         open_connections.opened(self)
+
+    @property
+    def peer_ip(self) -> str:
+        """Address of the peer; "" if the connection is gone."""
+        try:
+            return str(self._sock.getpeername()[0])
+        except OSError:
+            return ""
 
     @property
     def certificate(self) -> bytes | None:
@@ -96,7 +108,7 @@ class PduStream:
 
         Raises
         ------
-        PeerUnreachable
+        NoAnswerInTime
             If it does not come in time.
         AssociationAborted, ConnectionGone, TlsFailed
             If the peer ended the association.
@@ -112,7 +124,7 @@ class PduStream:
             if self._ended is not None:
                 raise self._ended
             if not self._fill() and not self._wait(select.POLLIN, deadline):
-                raise PeerUnreachable(f"{self.name} does not answer in time")
+                raise NoAnswerInTime(f"{self.name} does not answer in time")
 
     def is_silent(self) -> bool:
         """Tell whether the peer is connected and has sent nothing that was not received yet."""
