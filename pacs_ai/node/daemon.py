@@ -65,9 +65,7 @@ _KEEP_TIMES: dict[str, Callable[[FlowContext, datetime], object]] = {
 _PULL_SECONDS = 1.0
 _TAKE_OVER_SECONDS = 30.0
 _DRIFT_SECONDS = 10.0
-_AUDIT_SECONDS = 2.0
-_RULES_SECONDS = 2.0
-_FEEDBACK_SECONDS = 2.0
+_AUDIT_SECONDS = _RULES_SECONDS = _FEEDBACK_SECONDS = 2.0
 _NOTIFY_SECONDS = 5.0
 
 _STOP_SECONDS = DRAIN_SECONDS + 1.5
@@ -274,8 +272,8 @@ class Daemon:
             )
         if self._server is not None:
             self._schedule.every(_TAKE_OVER_SECONDS, "take_over", partial(take_over, context))
-            handlers = StorageScp(context, arrivals, self._app.traffic)
-            self._schedule.every(_PULL_SECONDS, "pull", Puller(context, handlers).sweep)
+            puller = Puller(context, StorageScp(context, arrivals, self._app.traffic))
+            self._schedule.every(_PULL_SECONDS, "pull", puller.sweep)
         if self._workers is not None:
             self._schedule.every(_SUPERVISE_SECONDS, "supervise", self._workers.supervise)
             bundles = self._app.bundles.values()
