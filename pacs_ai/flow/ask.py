@@ -1,10 +1,18 @@
-"""Ask for the analysis or the delivery of a job, with the priority of the job."""
+"""Ask for the route of a study, or the analysis or delivery of a job, with its priority."""
 
 from pacs_ai.domain import TaskKind
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.priorities import Priority
+from pacs_ai.store.completeness import Revision
 from pacs_ai.store.schema import Job
 from pacs_ai.store.session import Session, Transaction
+
+
+def ask_route(
+    context: FlowContext, transaction: Transaction, revision: Revision, priority: Priority
+) -> None:
+    """Ask which models see a revision that is COMPLETE."""
+    context.engine.enqueue(transaction, TaskKind.ROUTE, pair_key(*revision), priority)
 
 
 def ask_analysis(context: FlowContext, transaction: Transaction, job_id: str) -> None:

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
-from pacs_ai.domain import StudyId, TaskKind
-from pacs_ai.flow.context import FlowContext, pair_key
+from pacs_ai.domain import StudyId
+from pacs_ai.flow.ask import ask_route
+from pacs_ai.flow.context import FlowContext
 from pacs_ai.logs import get_logger, study_ref
+from pacs_ai.priorities import Priority
 from pacs_ai.store import completeness, studies
 from pacs_ai.store.completeness import Counted
 from pacs_ai.store.schema import Study
@@ -41,7 +43,7 @@ def close(context: FlowContext, study: Study, reason: Reason, *, actor: str | No
         closed = studies.close(transaction, *revision, reason=reason.text)
         if closed:
             completeness.close(transaction, revision, reason.signal, reason.counted)
-            context.engine.enqueue(transaction, TaskKind.ROUTE, pair_key(study.id, study.revision))
+            ask_route(context, transaction, revision, Priority(study.priority))
     if closed:
         _log.info(
             "study complete",

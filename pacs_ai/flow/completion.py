@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from pacs_ai.config.completeness import Study as Timing
 from pacs_ai.domain import StudyId
-from pacs_ai.flow.arrivals import Arrivals, Signal
+from pacs_ai.flow.arrivals import ASSOCIATION_ENDED, Arrivals, Signal
 from pacs_ai.flow.complete import Reason, close
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.count_check import CountChecks
 from pacs_ai.flow.current_rules import up_to_date
 from pacs_ai.flow.received_so_far import ReceivedSoFar
+from pacs_ai.flow.urgency import urgent_conditions
 from pacs_ai.store import completeness, studies
 from pacs_ai.store.completeness import Counted, Progress, Revision
 from pacs_ai.store.schema import Study
@@ -29,6 +30,18 @@ class _Wait:
     cap: float
     timing: Timing
     missing: Sequence[str]
+
+
+class _Lane:
+    """Tells whether an association has ended since the last look: its study may be urgent."""
+
+    def __init__(self, arrivals: Arrivals) -> None:
+        self._wakeups = arrivals.wakeups
+        self._count = self._wakeups.count(ASSOCIATION_ENDED)
+
+    def changed(self) -> bool:
+        before, self._count = self._count, self._wakeups.count(ASSOCIATION_ENDED)
+        return before != self._count
 
 
 class Completion:
@@ -73,13 +86,24 @@ class Completion:
         self._received.forget(revisions)
         self._checks.forget(revisions)
         following, waiting = math.inf, []
+        lane = _Lane(self._arrivals) if urgent_conditions(self._context.config) else None
         for study in open_studies:
+            if lane is not None and lane.changed():
+                self._close_urgent()
             due = self._close_if_due(study, now)
             if due is not None:
                 following = min(following, due - now)
                 waiting.append(_revision(study))
         self._keep(waiting, now)
         return following
+
+    def _close_urgent(self) -> None:
+        """Close the urgent studies that are complete, however many others wait for it."""
+        with self._context.database.read() as session:
+            urgent = studies.receiving_urgent(session, self._context.spool.node)
+        now = self._context.clock.monotonic()
+        for study in urgent:
+            self._close_if_due(study, now)
 
     def _close_if_due(self, study: Study, now: float) -> float | None:
         """Close a study that is complete; else return when it is due by what is known now."""

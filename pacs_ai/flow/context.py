@@ -11,6 +11,7 @@ from pacs_ai.dicom.patient import PatientIdentity
 from pacs_ai.engine.base import Engine
 from pacs_ai.flow.destination_limits import DestinationLimits
 from pacs_ai.flow.recent import Recent
+from pacs_ai.flow.seen_series import SeenSeries
 from pacs_ai.logs import keyed_hash
 from pacs_ai.net.scu.kept_associations import KeptAssociations
 from pacs_ai.results.common.context import installation_uid
@@ -26,10 +27,13 @@ class RulesInForce:
     ----------
     known
         Revision and configuration: 0 and None until this process has read rules.
+    looked_at
+        When `pacs_ai.flow.current_rules.recent_rules` has compared them last, monotonic.
     """
 
     def __init__(self) -> None:
         self.known: tuple[int, Config | None] = (0, None)
+        self.looked_at = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class FlowContext:
         Those with archives that stay open between two deliveries.
     accesses
         Who has lately looked at what.
+    seen_series
+        The series of which this process has received an image.
     limits
         What holds deliveries to a destination back.
     in_force
@@ -70,6 +76,7 @@ class FlowContext:
     stopping: threading.Event = field(default_factory=threading.Event)
     associations: KeptAssociations = field(default_factory=KeptAssociations)
     accesses: Recent = field(default_factory=Recent)
+    seen_series: SeenSeries = field(default_factory=SeenSeries)
     limits: DestinationLimits = field(default_factory=DestinationLimits)
     in_force: RulesInForce = field(default_factory=RulesInForce)
     commitment_limits: DestinationLimits = field(default_factory=DestinationLimits)

@@ -16,6 +16,8 @@ from pacs_ai.flow import duplicates
 from pacs_ai.flow.arrivals import ArrivalListener
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.loop_guard import passive_reason
+from pacs_ai.flow.rule_matching import Way
+from pacs_ai.flow.urgency import note_urgency
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.net.scp.handlers import ReceivedInstance, StoreAnswer
 from pacs_ai.store import instances
@@ -38,6 +40,11 @@ class Origin:
     called_aet: str
     association_id: str | None
     address: str = ""
+
+    @property
+    def way(self) -> Way:
+        """The way by which it came, for rules."""
+        return self.calling_aet, self.called_aet, self.address
 
 
 def open_incoming(context: FlowContext) -> IncomingFile:
@@ -154,6 +161,9 @@ def adopt(
         )
     elif inserted.state is StudyState.RECEIVING and (again or not arrival.unusable_reason):
         revision = (inserted.study_id, inserted.revision)
+        if not again:
+            series = (inserted.revision, scanned.series_instance_uid)
+            note_urgency(context, inserted.study_id, series, path, origin.way)
         arrivals.stored(revision, origin.association_id, context.clock.monotonic())
     return answer
 

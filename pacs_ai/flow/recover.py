@@ -11,7 +11,7 @@ from pacs_ai.engine.base import HeldTask
 from pacs_ai.errors import BundleChanged, NotDicom, StorageError
 from pacs_ai.flow import retry
 from pacs_ai.flow.arrivals import Arrivals
-from pacs_ai.flow.ask import ask_analysis, ask_delivery
+from pacs_ai.flow.ask import ask_analysis, ask_delivery, ask_route
 from pacs_ai.flow.context import FlowContext, pair_key, split_pair
 from pacs_ai.flow.deliver import release
 from pacs_ai.flow.identify import identify
@@ -233,8 +233,9 @@ def take_back_from(
 def _give_tasks(context: FlowContext, transaction: Transaction) -> None:
     """Make the task of any row that should have one: losing them all costs a moment."""
     told = context.config.told_of_withdrawals
+    routes = {pair_key(*pair): (pair, one) for pair, one in studies.complete(transaction).items()}
     wanted: dict[TaskKind, Sequence[str]] = {
-        TaskKind.ROUTE: [pair_key(*pair) for pair in studies.complete(transaction)],
+        TaskKind.ROUTE: list(routes),
         TaskKind.ANALYSE: waiting_jobs.queued(transaction),
         TaskKind.DELIVER: [pair_key(*pair) for pair in deliveries.pending(transaction)],
         TaskKind.WITHDRAW: withdrawals.studies_that_owe(transaction, told),
@@ -245,7 +246,11 @@ def _give_tasks(context: FlowContext, transaction: Transaction) -> None:
         if keys:
             existing = context.engine.existing(transaction, kind) | _held_back(context, kind)
             for key in keys:
-                if key not in existing:
+                if key in existing:
+                    continue
+                if kind is TaskKind.ROUTE:
+                    ask_route(context, transaction, *routes[key])
+                else:
                     _ask(context, transaction, kind, key)
 
 

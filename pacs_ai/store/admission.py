@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pacs_ai.domain import StudyId, StudyState
+from pacs_ai.priorities import Priority
 from pacs_ai.store import identities, instances, repeats, withholding
 from pacs_ai.store.identities import Sender
 from pacs_ai.store.schema import Identity, Instance, Study
@@ -92,6 +93,7 @@ def _begin_again(transaction: Transaction, study: Study, identity: Identity) -> 
     if identity.patient_number != study.patient_number:
         identities.adopt(transaction, study, identity)
     study.first_received_at = transaction.now
+    study.priority = Priority.ROUTINE
 
 
 def hold(

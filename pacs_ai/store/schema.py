@@ -21,8 +21,8 @@ TO_READ = text("modality = 'SR' AND feedback = ''")
 class Study(Base):
     """A study as far as it has come; ``revision`` counts the sets of instances closed over.
 
-    ``patient_number`` says which of its `Identity` rows hold, ``correction`` how often a person
-    has decided that others hold than before. The AE titles are those of the last instance.
+    ``patient_number`` says which of its `Identity` rows hold, ``correction`` how often a person has
+    decided for others, ``priority`` how soon it is closed and routed. AE titles: the last ones.
     """
 
     __tablename__ = "study"
@@ -34,6 +34,7 @@ class Study(Base):
     state: Mapped[str] = mapped_column(WORD, index=True)
     patient_number: Mapped[int] = mapped_column(default=1, server_default="1")
     correction: Mapped[int] = mapped_column(default=0, server_default="0")
+    priority: Mapped[int] = mapped_column(default=1, server_default="1")
     node: Mapped[str] = mapped_column(String(64))
     calling_aet: Mapped[str] = mapped_column(String(16))
     called_aet: Mapped[str] = mapped_column(String(16))

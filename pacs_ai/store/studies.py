@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from pacs_ai.domain import DeliveryState, JobState, StudyId, StudyState
 from pacs_ai.errors import IllegalTransition, StateError
+from pacs_ai.priorities import Priority
 from pacs_ai.store import instances, results, withholding
 from pacs_ai.store.feedback_documents import studies_to_read
 from pacs_ai.store.schema import Delivery, Instance, Job, Study
@@ -30,9 +31,28 @@ NO_RULE = "no rule matches"
 
 
 def receiving(session: Session, node: str) -> Sequence[Study]:
-    """Return the studies that this node is still receiving."""
+    """Return the studies that this node is still receiving, the most urgent ones first."""
     query = sa.select(Study).where(Study.state == StudyState.RECEIVING, Study.node == node)
-    return session.scalars(query).all()
+    return session.scalars(query.order_by(Study.priority, Study.id)).all()
+
+
+def receiving_urgent(session: Session, node: str) -> Sequence[Study]:
+    """Return the urgent ones among the studies that this node is still receiving."""
+    query = sa.select(Study).where(
+        Study.state == StudyState.RECEIVING,
+        Study.node == node,
+        Study.priority == Priority.URGENT,
+    )
+    return session.scalars(query.order_by(Study.id)).all()
+
+
+def hasten(transaction: Transaction, study_id: StudyId, priority: Priority) -> None:
+    """Give a study a higher priority; one that has it already, or a higher one, keeps its own."""
+    transaction.execute(
+        sa.update(Study)
+        .where(Study.id == study_id, Study.priority > priority)
+        .values(priority=priority)
+    )
 
 
 def receiving_nodes(session: Session) -> set[str]:
@@ -171,7 +191,12 @@ def purge(transaction: Transaction, study: Study) -> list[str] | None:
     return paths + results.forget_files(transaction, StudyId(study.id))
 
 
-def complete(session: Session) -> list[tuple[StudyId, int]]:
-    """Return the studies that wait for their route, with their revision."""
-    query = sa.select(Study.id, Study.revision).where(Study.state == StudyState.COMPLETE)
-    return [(StudyId(study_id), revision) for study_id, revision in session.execute(query)]
+def complete(session: Session) -> dict[tuple[StudyId, int], Priority]:
+    """Return the studies that wait for their route: their priority by id and revision."""
+    query = sa.select(Study.id, Study.revision, Study.priority)
+    return {
+        (StudyId(study_id), revision): Priority(priority)
+        for study_id, revision, priority in session.execute(
+            query.where(Study.state == StudyState.COMPLETE)
+        )
+    }
