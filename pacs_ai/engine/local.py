@@ -15,6 +15,7 @@ from pacs_ai.logs import get_logger
 from pacs_ai.priorities import Priority
 from pacs_ai.store import tasks
 from pacs_ai.store.session import Database, Session, Transaction
+from pacs_ai.store.sqlite_transactions import urgent
 
 OUTAGE_SECONDS = 1.0
 """Between two looks at a database that is out of reach: each of them is a line of the log."""
@@ -143,7 +144,10 @@ class LocalEngine:
     ) -> tasks.ClaimedTask | None:
         """Perform a task, and claim the next one in the transaction that removes it."""
         try:
-            with heartbeat(self._lease_seconds / 3, lambda: self._renew(task)):
+            with (
+                urgent(is_urgent=task.priority == Priority.URGENT),
+                heartbeat(self._lease_seconds / 3, lambda: self._renew(task)),
+            ):
                 perform(task.kind, task.key)
         except StorageError as error:
             # the task keeps its lease and comes back when that runs out: a pause by itself

@@ -58,7 +58,7 @@ def commit(context: FlowContext, key: str) -> None:
         if rows:
             _ask(context, peer, destination, rows)
     finally:
-        _wake(context, limits.end(destination))
+        _wake(context, limits.end(destination, key))
 
 
 def _wake(context: FlowContext, key: str | None) -> None:

@@ -16,6 +16,7 @@ from pacs_ai.flow.urgency import urgent_conditions
 from pacs_ai.store import completeness, studies
 from pacs_ai.store.completeness import Counted, Progress, Revision
 from pacs_ai.store.schema import Study
+from pacs_ai.store.sqlite_transactions import urgent
 
 _KEEP_SECONDS = 2.0
 """At most so much of the time that was waited is lost with a process."""
@@ -100,10 +101,11 @@ class Completion:
     def _close_urgent(self) -> None:
         """Close the urgent studies that are complete, however many others wait for it."""
         with self._context.database.read() as session:
-            urgent = studies.receiving_urgent(session, self._context.spool.node)
+            found = studies.receiving_urgent(session, self._context.spool.node)
         now = self._context.clock.monotonic()
-        for study in urgent:
-            self._close_if_due(study, now)
+        with urgent():
+            for study in found:
+                self._close_if_due(study, now)
 
     def _close_if_due(self, study: Study, now: float) -> float | None:
         """Close a study that is complete; else return when it is due by what is known now."""

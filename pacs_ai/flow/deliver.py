@@ -57,14 +57,15 @@ def deliver(context: FlowContext, key: str) -> None:
     job, name = split_pair(key)
     peer, limits = context.config.peers.get(name), context.limits
     places = 1 if peer is None else peer.concurrency
-    if not limits.begin(name, key, places, priority_of_job(context, job)):
+    priority = priority_of_job(context, job)
+    if not limits.begin(name, key, places, priority):
         return
     try:
         limits.wait_turn(name, None if peer is None else peer.per_minute, context.stopping)
-        if not context.stopping.is_set():
+        if not context.stopping.is_set() and not limits.gives_way(name, key, priority):
             _deliver(context, peer, name, job)
     finally:
-        _wake(context, limits.end(name))
+        _wake(context, limits.end(name, key))
 
 
 def _wake(context: FlowContext, key: str | None) -> None:

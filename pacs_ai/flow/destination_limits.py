@@ -23,6 +23,7 @@ class DestinationLimits:
         self._running: Counter[str] = Counter()
         self._turned_away: dict[str, OrderedDict[str, int]] = defaultdict(OrderedDict)
         self._overtaken: Counter[str] = Counter()
+        self._first_of_all: set[str] = set()
         self._failures: Counter[str] = Counter()
         self._down: dict[str, PacsAIError] = {}
         self._free_at: dict[str, float] = {}
@@ -48,23 +49,39 @@ class DestinationLimits:
             self._running[name] += 1
             return True
 
-    def end(self, name: str) -> str | None:
-        """Leave the place; return the key of the most urgent delivery that was turned away.
+    def gives_way(self, name: str, key: str, priority: int) -> bool:
+        """Tell whether a more urgent delivery waits for the place; then this one waits, too.
+
+        One that has its place because it is the first of all keeps it.
+        """
+        with self._lock:
+            others = self._turned_away[name]
+            if key in self._first_of_all or min(others.values(), default=priority) >= priority:
+                return False
+            others[key] = priority
+            others.move_to_end(key, last=False)
+            return True
+
+    def end(self, name: str, key: str) -> str | None:
+        """Leave the place of a delivery; return the key of the most urgent one that waits for it.
 
         Of several it is the first. After `MOST_OVERTAKEN` in a row that overtook, it is the first
         of all.
         """
         with self._lock:
             self._running[name] -= 1
+            self._first_of_all.discard(key)
             others = self._turned_away[name]
             if not others:
                 return None
             first = next(iter(others))
             fair = self._overtaken[name] >= MOST_OVERTAKEN
-            key = first if fair else min(others, key=others.__getitem__)
-            self._overtaken[name] = self._overtaken[name] + 1 if key != first else 0
-            del others[key]
-            return key
+            following = first if fair else min(others, key=others.__getitem__)
+            self._overtaken[name] = self._overtaken[name] + 1 if following != first else 0
+            if fair:
+                self._first_of_all.add(following)
+            del others[following]
+            return following
 
     def turned_away(self) -> set[str]:
         """Return the keys of all deliveries that wait for a place."""

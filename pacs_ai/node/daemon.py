@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from types import FrameType
@@ -39,8 +39,9 @@ from pacs_ai.flow.watch_drift import DriftWatch
 from pacs_ai.logs import get_logger
 from pacs_ai.net import open_connections
 from pacs_ai.net.scp.server import DRAIN_SECONDS, StorageServer
-from pacs_ai.node.app import App, light_tasks
+from pacs_ai.node.app import App
 from pacs_ai.node.child_process import CHECK_SECONDS
+from pacs_ai.node.light_work import LightWork
 from pacs_ai.node.receiver import storage_server
 from pacs_ai.node.receiver_pool import ReceiverPool
 from pacs_ai.node.schedule import Schedule
@@ -114,7 +115,7 @@ class Daemon:
         self._read = read or (lambda: app.context.config)
         self._rules = RulesWatch(app.context)
         self._schedule = Schedule(app.context.clock)
-        self._threads: list[threading.Thread] = []
+        self._light = LightWork(app, self._stop)
         self._sealer = Sealer(app.context, app.context.spool.node)
         self._forwarder = Forwarder(app.context)
         self._workers = WorkerPool(app, workers) if workers else None
@@ -165,10 +166,7 @@ class Daemon:
             threading.Thread(
                 target=context.engine.listen, args=(self._stop,), name="listen", daemon=True
             ).start()
-            for kinds in light_tasks(context.config):
-                thread = threading.Thread(target=self._work, args=(kinds,), daemon=True)
-                thread.start()
-                self._threads.append(thread)
+            self._light.start()
         if self._web is not None:
             self._web.start()
         self._plan()
@@ -221,9 +219,7 @@ class Daemon:
 
     def _join(self, deadline: float) -> None:
         """Wait for the threads, and cut every association that they still open."""
-        while not self._schedule.join(time.monotonic()) or any(
-            thread.is_alive() for thread in self._threads
-        ):
+        while not self._schedule.join(time.monotonic()) or self._light.is_alive:
             if time.monotonic() >= deadline:
                 _log.warning("not all that was at work has ended")
                 return
@@ -243,9 +239,6 @@ class Daemon:
 
     def _on_hangup(self, _number: int, _frame: FrameType | None) -> None:
         self._reload.set()
-
-    def _work(self, kinds: Sequence[TaskKind]) -> None:
-        self._app.context.engine.run(self._app.perform, kinds, self._stop)
 
     def _plan(self) -> None:
         context = self._app.context
@@ -276,6 +269,7 @@ class Daemon:
             self._schedule.every(_PULL_SECONDS, "pull", puller.sweep)
         if self._workers is not None:
             self._schedule.every(_SUPERVISE_SECONDS, "supervise", self._workers.supervise)
+            self._schedule.every(_RULES_SECONDS, "light_work", self._light.start)
             bundles = self._app.bundles.values()
             references = {bundle.manifest_sha256: bundle.reference for bundle in bundles}
             self._schedule.every(_DRIFT_SECONDS, "drift", DriftWatch(context, references).sweep)
