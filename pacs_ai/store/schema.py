@@ -1,7 +1,6 @@
 """The tables, but for the tasks (`tasks.py`). Times are UTC; no column holds patient data.
 
-UIDs are the only values that lead to a patient, and only for someone who has the archive;
-PatientID and AccessionNumber appear as keyed hashes.
+UIDs alone lead to a patient, for someone who has the archive; PatientID is a keyed hash.
 """
 
 from datetime import datetime
@@ -48,9 +47,9 @@ class Study(Base):
 class Identity(Base):
     """One way in which instances of a study say who their patient is, as keyed hashes.
 
-    ``digest`` stands for all of it, ``fields`` for each field that is not empty. Rows with the
-    same ``patient_number`` contradict each other in nothing; another number is another patient,
-    or the same one corrected. ``superseded`` once a person has decided for another number.
+    ``digest`` stands for all, ``fields`` for each field that is not empty. Rows with the same
+    ``patient_number`` contradict each other in nothing; another number is another patient, or
+    the same one corrected. ``superseded`` once a person has decided for another number.
     """
 
     __tablename__ = "identity"
