@@ -36,7 +36,10 @@ class Label:
 
 @dataclass(frozen=True)
 class Shot:
-    """One series of a study in the viewer. ``pane`` is where its picture lies on the page."""
+    """One series of a study in the viewer.
+
+    ``pane`` is where its picture lies on the page; ``listed`` are the series that it offers.
+    """
 
     study: str
     series: str | None
@@ -44,6 +47,7 @@ class Shot:
     pane: Label
     labels: tuple[Label, ...]
     text: str
+    listed: tuple[str, ...]
     notices: tuple[str, ...]
     errors: tuple[str, ...]
     failed: tuple[str, ...]
@@ -138,6 +142,7 @@ def _shot(one: dict[str, Any]) -> Shot:
         Label("", **one["pane"]),
         tuple(Label(**label) for label in one["labels"]),
         one["text"],
+        tuple(one["listed"]),
         tuple(one["notices"]),
         tuple(one["errors"]),
         tuple(one["failed"]),

@@ -2,8 +2,8 @@
 // usage: node look.mjs PLAN.json     (tests/viewer/browser.py writes the plan and reads the answer)
 //
 // plan: { viewer, playwright, chromium, out, list, studies: [{ name, uid, series: [text, ...] }] }
-// Prints { shots: [{ study, series, file, pane, labels, text, notices, errors, failed }], list, asked }:
-// pane and labels with their place in the picture. A series is found by a text of its thumbnail; null is
+// Prints { shots: [{ study, series, file, pane, labels, text, listed, notices, errors, failed }], list, asked }:
+// pane and labels with their place in the picture, listed the texts of the thumbnails. A series is found by a text of its thumbnail; null is
 // what the viewer shows first. list is the text of the list of studies, if the plan asks for it (its
 // picture is list.png); asked has the origin of every request.
 import fs from 'node:fs';
@@ -85,6 +85,7 @@ async function look(study, series) {
     pane: await pane.boundingBox(),
     labels: labels.filter(label => label.text && label.width),
     text: (await pane.innerText()).replace(/\s+/g, ' '),
+    listed: await page.$$eval(THUMBNAIL, all => all.map(e => e.innerText.replace(/\s+/g, ' ').trim())),
     notices,
     errors: heard.errors.splice(0), failed: heard.failed.splice(0),
   };

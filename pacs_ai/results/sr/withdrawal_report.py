@@ -1,7 +1,9 @@
 """The report that takes the place of one that was withdrawn, for archives that know no notes.
 
-It goes to the series of the withdrawn report: viewers show the newest document of a series of
-reports. What it replaces stands in Predecessor Documents Sequence (PS3.3 Section C.17.2).
+It has a series of its own. In the series of the withdrawn report OHIF 3.13.2 would show that report
+under the description of this one: it lists a series of reports by the newest, and writes out the
+text of the oldest. What it replaces stands in Predecessor Documents Sequence (PS3.3 Section
+C.17.2).
 """
 
 from collections.abc import Sequence
@@ -37,18 +39,19 @@ def build_withdrawal_report(
     Parameters
     ----------
     reports
-        The withdrawn structured reports. The new report has the class and the series of the first.
+        The withdrawn structured reports. The new report has the class of the first.
     reason, why, receiver, source, context
         As for `pacs_ai.results.sr.rejection_note.build_rejection`.
     """
+    replaced = sorted(one.sop_instance_uid for one in reports)
     header = ObjectHeader(
         sop_class_uid=reports[0].sop_class_uid if reports else Comprehensive3DSRStorage,
         modality="SR",
-        role=ROLE,
+        role="/".join((ROLE, receiver, *replaced)),
         series_number=context.series_number(ResultKind.REPORT),
         series_description=SERIES_DESCRIPTION,
         instance_number=1,
-        instance_key=(receiver, *sorted(one.sop_instance_uid for one in reports)),
+        instance_key=(receiver, *replaced),
     )
     made = new_object(header, source, MADE_BY_NO_MODEL, context)
     set_status(made)
@@ -57,7 +60,6 @@ def build_withdrawal_report(
     if requests := referenced_requests(source):
         made.ReferencedRequestSequence = requests
     if reports:
-        made.SeriesInstanceUID = reports[0].series_instance_uid
         made.PredecessorDocumentsSequence = evidence_items(reports)
     finding = f"The AI results of this study are withdrawn: {REJECTED[reason].meaning}."
     conclusion = f"{why} This says nothing of what the images show. {NOTICE}."

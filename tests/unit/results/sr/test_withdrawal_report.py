@@ -26,10 +26,12 @@ def made(images: Images, receiver: str = "pacs", old: Sequence[Withdrawn] = OLD)
     return build_withdrawal_report(old, *said)
 
 
-def test_it_lies_in_the_series_of_the_first_and_names_all_it_replaces(images: Images) -> None:
+def test_it_lies_alone_in_its_series_and_names_all_it_replaces(images: Images) -> None:
     report = made(images)
     assert check_dataset(report) == []
-    assert report.SeriesInstanceUID == "2.25.1"
+    other = made(images, old=OLD[:1])
+    series = {one.series_instance_uid for one in OLD}
+    assert len(series | {report.SeriesInstanceUID, other.SeriesInstanceUID}) == 4
     [study_item] = report.PredecessorDocumentsSequence
     named = [
         reference.ReferencedSOPInstanceUID
@@ -46,7 +48,7 @@ def test_each_receiver_gets_a_report_of_its_own(images: Images) -> None:
     assert made(images).SOPInstanceUID != made(images, "other").SOPInstanceUID
 
 
-def test_where_no_report_was_made_it_has_a_series_of_its_own(images: Images) -> None:
+def test_where_no_report_was_made_it_names_no_predecessor(images: Images) -> None:
     report = made(images, old=[])
     assert check_dataset(report) == []
     assert "PredecessorDocumentsSequence" not in report
