@@ -131,7 +131,8 @@ def _peers(
 def result_context_of(context: FlowContext, job: Job) -> ResultContext:
     """Return what the results of a job state besides the prediction."""
     with context.database.read() as session:
-        row = results.previous_report(session, job)
+        row = results.previous(session, job, ResultKind.REPORT)
+        bundle = results.previous(session, job, ResultKind.FHIR)
         study = session.get_one(Study, job.study_id)
         used, withdrawn = identities.used(session, study), withdrawal_rows.before(session, job)
     earlier = None
@@ -144,4 +145,8 @@ def result_context_of(context: FlowContext, job: Job) -> ResultContext:
         )
     made_by = result_context(context.config, context.installation_uid(), job.created_at, earlier)
     parts = (used, f"withdrawn {withdrawn}" if withdrawn else "")
-    return replace(made_by, identity="/".join(filter(None, parts)))
+    return replace(
+        made_by,
+        identity="/".join(filter(None, parts)),
+        earlier_bundle="" if bundle is None else bundle.sop_instance_uid,
+    )

@@ -17,7 +17,6 @@ from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence, evidence_of
 from pacs_ai.results.content.study import AnalysedStudy, GreyImage, RefusedStudy
 from pacs_ai.results.kinds import KINDS, NEED_HEAT_MAPS, Document
-from pacs_ai.uids import derived_uid
 
 DICOM_SUFFIX = ".dcm"
 
@@ -201,7 +200,7 @@ def _of_kind(kind: ResultKind, study: AnalysedStudy | RefusedStudy) -> Iterator[
     maker = KINDS[kind]
     if isinstance(maker, Document):
         summary = study.summary
-        uid = derived_uid(kind, summary.uid)
+        uid = summary.document_uid(kind)
         yield BuiltDocument(kind, 1, maker.write(summary), maker.suffix, uid)
         return
     made: Iterable[Dataset] = ()

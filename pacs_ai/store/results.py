@@ -115,8 +115,8 @@ def of_job(session: Session, job_id: JobId) -> Sequence[Result]:
     return session.scalars(query).all()
 
 
-def previous_report(session: Session, job: Job) -> Result | None:
-    """Return the newest report of the same model on an earlier revision of the study."""
+def previous(session: Session, job: Job, kind: ResultKind) -> Result | None:
+    """Return the newest result of a kind of the same model on an earlier revision of the study."""
     query = (
         sa.select(Result)
         .join(Job, Job.id == Result.job_id)
@@ -124,7 +124,7 @@ def previous_report(session: Session, job: Job) -> Result | None:
             Job.study_id == job.study_id,
             Job.revision < job.revision,
             Job.model_name == job.model_name,
-            Result.kind == ResultKind.REPORT,
+            Result.kind == kind,
         )
         .order_by(Job.revision.desc())
         .limit(1)

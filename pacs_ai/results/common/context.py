@@ -17,7 +17,7 @@ from pacs_ai.uids import derived_uid
 MANUFACTURER = "pacs-ai"
 MODEL_NAME = "pacs-ai node"
 
-FORM = "results 6"
+FORM = "results 7"
 """Version of the results' form; goes into every result UID, so that two forms can coexist."""
 
 _MINUTES_IN_DAY = 24 * 60
@@ -47,6 +47,8 @@ class ResultContext:
         Whether ``created_at`` is that of the images.
     predecessor
         Report of an earlier revision of the study, which the new one replaces.
+    earlier_bundle
+        UID of the FHIR bundle of an earlier revision, which the new one replaces; "" without one.
     identity
         Digest of whom the results name, and how often results were withdrawn; part of every UID. It
         is "" for a study that was never corrected, and of which nothing was withdrawn.
@@ -66,6 +68,7 @@ class ResultContext:
     series_number_base: int = 9001
     like_images: bool = False
     predecessor: Predecessor | None = None
+    earlier_bundle: str = ""
     identity: str = ""
     font: Path | None = None
     prior: Prior | None = None

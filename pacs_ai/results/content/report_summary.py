@@ -7,7 +7,14 @@ from pydicom.dataset import Dataset
 
 from pacs_ai.coverage import Coverage
 from pacs_ai.dicom.reading import text
-from pacs_ai.domain import ClassSpec, Decision, ModelIdentity, Reservation, StudyPrediction
+from pacs_ai.domain import (
+    ClassSpec,
+    Decision,
+    ModelIdentity,
+    Reservation,
+    ResultKind,
+    StudyPrediction,
+)
 from pacs_ai.refusal import Refusal
 from pacs_ai.results.common.codes import class_title
 from pacs_ai.results.common.context import ResultContext
@@ -65,6 +72,8 @@ class ReportSummary:
         UID of the report; the same content has the same UID.
     prior, prior_missing
         Those of `ResultContext`.
+    earlier_bundle
+        UID of the FHIR bundle that this one replaces; "" without one.
     """
 
     model: ModelIdentity
@@ -80,6 +89,7 @@ class ReportSummary:
     uid: str
     prior: Prior | None = None
     prior_missing: str = ""
+    earlier_bundle: str = ""
 
     @property
     def compared(self) -> str:
@@ -97,6 +107,10 @@ class ReportSummary:
         if self.prior is None or one.before is None:
             return ""
         return change(one.before.probability, one.probability, self.prior.day)
+
+    def document_uid(self, kind: ResultKind) -> str:
+        """UID of the document of a kind: it is no instance, and has its own."""
+        return derived_uid(kind, self.uid)
 
     @property
     def reserve(self) -> tuple[str, ...]:
@@ -155,6 +169,7 @@ def summarise_prediction(
         uid=_uid(model, evidence, context, "analysed"),
         prior=prior,
         prior_missing=context.prior_missing,
+        earlier_bundle=context.earlier_bundle,
     )
 
 
@@ -174,6 +189,7 @@ def summarise_refusal(
         made_at=_moment(evidence, context),
         like_images=context.like_images,
         uid=_uid(refusal.model, evidence, context, refusal.code),
+        earlier_bundle=context.earlier_bundle,
     )
 
 

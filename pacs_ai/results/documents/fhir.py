@@ -1,7 +1,8 @@
 """The bundle: a FHIR R4 transaction with DiagnosticReport, Observations and Device.
 
 Each entry is a conditional update by an identifier of ours: sent twice, it is there once. Patient,
-order and imaging study are named by their identifiers, for the receiving server to resolve.
+order and imaging study are named by their identifiers, for the receiving server to resolve. So is
+the report of an earlier revision, which a new one replaces.
 """
 
 import json
@@ -14,7 +15,7 @@ from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.dates_times import date_of
 from pacs_ai.dicom.reading import items, text
-from pacs_ai.domain import Code, Decision, Reservation
+from pacs_ai.domain import Code, Decision, Reservation, ResultKind
 from pacs_ai.results.common.codes import class_title
 from pacs_ai.results.common.context import MANUFACTURER
 from pacs_ai.results.content.report_summary import NOTICE, ReportSummary, Statement
@@ -32,6 +33,7 @@ SUFFIX = ".json"
 Json = dict[str, Any]
 
 _URI = "urn:ietf:rfc3986"
+_REPLACES = "http://hl7.org/fhir/StructureDefinition/diagnosticReport-replaces"
 _HL7 = "http://terminology.hl7.org/CodeSystem"
 _SYSTEMS = {
     "SCT": "http://snomed.info/sct",
@@ -80,10 +82,12 @@ def coding_system(scheme: str) -> str:
 
 def _report(summary: ReportSummary, observations: list[Json]) -> Json:
     present = [one for one in summary.statements if one.decision is Decision.PRESENT]
+    document = summary.document_uid(ResultKind.FHIR)
     report: Json = {
         "resourceType": "DiagnosticReport",
         "meta": _RESEARCH,
-        "identifier": [uid_identifier(summary.uid)],
+        "identifier": [uid_identifier(summary.uid), uid_identifier(document)],
+        "extension": list(_replaces(summary.earlier_bundle, document)),
         "basedOn": list(_orders(summary.source)),
         "status": _status(summary),
         "category": [{"coding": [{"system": f"{_HL7}/v2-0074", "code": "RAD"}]}],
@@ -97,6 +101,13 @@ def _report(summary: ReportSummary, observations: list[Json]) -> Json:
         "conclusionCode": [_concept(one.spec.code) for one in present],
     }
     return _filled(report)
+
+
+def _replaces(earlier: str, document: str) -> Iterator[Json]:
+    """Name the report that this one replaces, by the second of its identifiers."""
+    if earlier and earlier != document:
+        report = {"type": "DiagnosticReport", "identifier": uid_identifier(earlier)}
+        yield {"url": _REPLACES, "valueReference": report}
 
 
 def _observation(summary: ReportSummary, one: Statement, device: Json) -> Json:

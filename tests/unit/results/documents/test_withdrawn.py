@@ -1,11 +1,13 @@
 """Documents that withdraw others, as the libraries of the field read them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from pacs_ai.domain import ResultKind
 from pacs_ai.errors import InvalidResult
+from pacs_ai.results.build import build_results
 from pacs_ai.results.documents.withdrawn import DocumentWithdrawal, withdraw_document
 from tests.unit.results.conftest import Images
 from tests.unit.results.documents.test_hl7_and_fhir import (
@@ -15,7 +17,7 @@ from tests.unit.results.documents.test_hl7_and_fhir import (
     resources,
     segments,
 )
-from tests.unit.results.samples import study
+from tests.unit.results.samples import CONTEXT, grey, study
 
 WHY = "These AI results were withdrawn | for a reason."
 SAID = DocumentWithdrawal(WHY, False, "2.25.77", datetime(2026, 3, 1, 12, tzinfo=UTC))
@@ -53,6 +55,32 @@ def test_a_bundle_puts_the_same_resources_in_error(images: Images) -> None:
     assert found
     assert {one["status"] for one in found} == {"entered-in-error"}
     assert all({"text": WHY} in one["note"] for one in found)
+
+
+def test_a_bundle_names_the_report_that_it_replaces(images: Images) -> None:
+    """By an identifier that the replaced report has, withdrawn or not."""
+    prediction = study(images([0.9]))
+    first = document(prediction, ResultKind.FHIR)
+    later = replace(CONTEXT, identity="withdrawn 1", earlier_bundle=first.sop_instance_uid)
+    [new] = build_results(prediction, [ResultKind.FHIR], later, grey)
+    [report] = resources(parsed_bundle(new.encode()), "DiagnosticReport")
+    [said] = report["extension"]
+    assert said["url"] == "http://hl7.org/fhir/StructureDefinition/diagnosticReport-replaces"
+    named = said["valueReference"]["identifier"]
+    withdrawn = withdraw_document("fhir", first.encode(), SAID)
+    for sent in (first.encode(), withdrawn):
+        [old] = resources(parsed_bundle(sent), "DiagnosticReport")
+        assert named in old["identifier"]
+        assert "extension" not in old
+    assert named not in report["identifier"]
+
+
+def test_a_bundle_does_not_replace_itself(images: Images) -> None:
+    prediction = study(images([0.9]))
+    same = replace(CONTEXT, earlier_bundle=document(prediction, ResultKind.FHIR).sop_instance_uid)
+    [again] = build_results(prediction, [ResultKind.FHIR], same, grey)
+    [report] = resources(parsed_bundle(again.encode()), "DiagnosticReport")
+    assert "extension" not in report
 
 
 @pytest.mark.parametrize("kind", ["hl7", "fhir"])
