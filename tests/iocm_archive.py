@@ -26,7 +26,8 @@ REFUSED = 0xC409
 class IocmArchive:
     """What it keeps, and what of it is rejected, by SOP Instance UID.
 
-    ``before`` is called before an instance is taken.
+    ``before`` is called before an instance is taken. ``status`` is what every C-STORE is answered;
+    only with 0x0000 an instance is taken.
     """
 
     port: int
@@ -35,9 +36,12 @@ class IocmArchive:
     notes: list[Dataset] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     before: Callable[[], None] = lambda: None
+    status: int = 0x0000
 
     def take(self, event: evt.Event) -> int:
         self.before()
+        if self.status != 0x0000:
+            return self.status
         dataset = event.dataset
         uid = str(dataset.SOPInstanceUID)
         if uid in self.rejected:

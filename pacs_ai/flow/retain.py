@@ -6,7 +6,8 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.evidence.keep import keep_evidence
 from pacs_ai.flow.remove import remove_files
 from pacs_ai.logs import get_logger, study_ref
-from pacs_ai.store import kept_predictions, studies
+from pacs_ai.store import kept_predictions, studies, withdrawals
+from pacs_ai.store.schema import Study
 
 _log = get_logger()
 
@@ -15,13 +16,13 @@ def retain(context: FlowContext, today: datetime | None = None) -> int:
     """Remove the files of studies that are finished and older than ``retention.images_days``.
 
     Instances and results alike: what was to be delivered has been, what was to be fetched was
-    there for as long.
+    there for as long. A study of which a destination has still to be told that results do not hold
+    keeps its files: the notice is made from them.
 
     Rows go before files: a crash in between leaves files, which the next start removes, and never
-    rows without one. Studies
-    with anything failed or still to be done are kept whatever their age, and with
-    ``routing.unmatched = "drop"`` those that no rule matches go at once. While the spool is out of
-    reach nothing is purged: its files would be orphans when it is back.
+    rows without one. Studies with anything failed or still to be done are kept whatever their age,
+    and with ``routing.unmatched = "drop"`` those that no rule matches go at once. While the spool
+    is out of reach nothing is purged: its files would be orphans when it is back.
 
     Parameters
     ----------
@@ -38,11 +39,19 @@ def retain(context: FlowContext, today: datetime | None = None) -> int:
     before = (today or context.now()) - timedelta(days=context.config.kept.images_days)
     with context.database.read() as session:
         drop = context.config.routing.unmatched == "drop"
-        candidates = studies.purgeable(session, before, drop_unmatched=drop)
+        owing = withdrawals.studies_that_owe(session, context.config.told_of_withdrawals)
+        candidates = [
+            study
+            for study in studies.purgeable(session, before, drop_unmatched=drop)
+            if str(study.id) not in owing
+        ]
     purged = 0
     for study in candidates:
         keep_evidence(context, study)
         with context.write() as transaction:
+            now = transaction.get_one(Study, study.id, with_for_update=True)
+            if withdrawals.owed(transaction, now, context.config.told_of_withdrawals):
+                continue
             paths = studies.purge(transaction, study)
         if paths is None:
             continue

@@ -43,7 +43,8 @@ def claim(
 ) -> list[ClaimedDelivery]:
     """Move PENDING → SENDING for all that a job has for a destination.
 
-    None while the study is in CONFLICT, and never what was made under a patient who was corrected.
+    While the study is in CONFLICT only notices of withdrawals, and never what was made under a
+    patient who was corrected.
     """
     query = (
         sa.select(Delivery, Result)

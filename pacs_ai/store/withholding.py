@@ -13,12 +13,20 @@ from pacs_ai.domain import DeliveryId, DeliveryState, JobState, StudyId, StudySt
 from pacs_ai.store.schema import Delivery, Job, Result, Study
 from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import NO_LEASE, RULES, move
+from pacs_ai.withdrawal_kinds import Notice
 
 VOID = sa.or_(Result.correction < Study.correction, Result.withdrawal_id.is_not(None))
 """Results that do not hold any more: their patient was corrected, or a person took them back."""
 
-MAY_LEAVE = (Study.state != StudyState.CONFLICT, ~VOID)
-"""Conditions on the study and result of a delivery, not on its own state, which others change."""
+MAY_LEAVE = (
+    sa.or_(Study.state != StudyState.CONFLICT, Result.kind.in_(tuple(Notice))),
+    ~VOID,
+)
+"""Conditions on the study and result of a delivery, not on its own state, which others change.
+
+What tells of a withdrawal leaves in a CONFLICT too: it says nothing of the images, and where it
+goes there is something of the study already.
+"""
 
 
 def may_leave(session: Session, delivery_id: DeliveryId, attempt: int) -> bool:

@@ -23,11 +23,19 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def make_context(tmp_path: Path, clock: ManualClock) -> Iterator[Callable[..., FlowContext]]:
+def open_database(tmp_path: Path) -> Callable[[], Database]:
+    """Open the database of a context; `tests.both_databases` has another one."""
+    return lambda: new_database(tmp_path)
+
+
+@pytest.fixture
+def make_context(
+    tmp_path: Path, clock: ManualClock, open_database: Callable[[], Database]
+) -> Iterator[Callable[..., FlowContext]]:
     databases: list[Database] = []
 
     def make(**storage: object) -> FlowContext:
-        database = new_database(tmp_path)
+        database = open_database()
         databases.append(database)
         spool = Spool(tmp_path / "spool", "node")
         spool.open()

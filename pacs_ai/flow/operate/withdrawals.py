@@ -84,12 +84,14 @@ def withdraw_results(
     """
     study = find_study(context, reference).study
     with context.write() as transaction:
-        if not identities.right_file(transaction, study):
+        # retention does not delete the files meanwhile: it waits for the row, and looks again
+        locked = transaction.get_one(Study, study.id, with_for_update=True)
+        if not identities.right_file(transaction, locked):
             raise StateError(
                 f"study {study.id}: no file is left that names its patient, and so nothing can be"
                 " told to destinations: withdraw the results there by hand"
             )
-        taken = withdrawal_rows.take_back(transaction, study, reason, model)
+        taken = withdrawal_rows.take_back(transaction, locked, reason, model)
         if not taken:
             of_model = f" of {model}" if model else ""
             raise StateError(f"study {study.id} has no results{of_model} that hold")

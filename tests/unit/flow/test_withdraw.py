@@ -1,5 +1,6 @@
 """Results are taken back: what waits is cancelled, and who has got them is told in its way."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,9 +17,12 @@ from pacs_ai.flow.operate import studies
 from pacs_ai.flow.recover import LeaseWatch, sweep
 from pacs_ai.store.viewing import shown_results
 from pacs_ai.withdrawal_kinds import RejectionReason
+from tests.both_databases import open_database
 from tests.iocm_archive import IocmArchive, iocm_archive
 from tests.unit.flow.ready import dimse
 from tests.unit.flow.withdrawing import Send, Withdrawing, analysed, folder_peer
+
+__all__ = ["open_database"]
 
 NOTE = ("rejection note", 2, "STORED")
 
@@ -96,6 +100,23 @@ def test_results_made_again_are_others_and_name_the_withdrawn_report(
     assert named.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == earlier.SOPInstanceUID
 
 
+def test_a_bundle_that_is_made_again_names_the_withdrawn_one(
+    make: Callable[..., Withdrawing], tmp_path: Path
+) -> None:
+    one = make()
+    one.send()
+    [old] = (tmp_path / "watched").glob("*.json")
+    one.take_back()
+    one.tell()
+    told = set((tmp_path / "watched").glob("*.json"))
+    one.again()
+    one.send()
+    [new] = set((tmp_path / "watched").glob("*.json")) - told
+    before, after = (json.loads(path.read_text())["entry"][0]["resource"] for path in (old, new))
+    [said] = after["extension"]
+    assert said["valueReference"]["identifier"] in before["identifier"]
+
+
 def test_a_note_names_the_report_that_takes_the_place(
     make: Callable[..., Withdrawing], archive: IocmArchive
 ) -> None:
@@ -152,7 +173,7 @@ def test_an_archive_without_iocm_gets_a_report_in_the_place_of_the_withdrawn_one
     one.tell()
     assert archive.notes == []
     [new] = [d for d in archive.kept.values() if d.Modality == "SR" and d != old]
-    assert new.SeriesInstanceUID == old.SeriesInstanceUID
+    assert new.SeriesInstanceUID != old.SeriesInstanceUID
     named = new.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0]
     assert named.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == old.SOPInstanceUID
     assert one.outcomes()["archive"] == [("report that takes its place", 2, "STORED")]
