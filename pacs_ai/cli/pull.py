@@ -10,6 +10,7 @@ from pacs_ai.cli.node import NodeToOpen, with_node
 from pacs_ai.cli.options import AsJson, Limit, single
 from pacs_ai.cli.tables import print_json, show_lines
 from pacs_ai.errors import ConfigError
+from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate import pulls as operate
 from pacs_ai.store.pulls import PullState
 from pacs_ai.store.records import to_dict
@@ -35,6 +36,18 @@ def pull(
             "--list", metavar="FILE", help="File with a UID in each line.", show_default=False
         ),
     ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where",
+            metavar="KEYWORD=VALUE",
+            help="Search instead, as StudyDate=20240101-20241231; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --where: list what is found, fetch nothing.")
+    ] = False,
     again: Annotated[
         bool, typer.Option("--again", help="Also what was fetched before, or has failed.")
     ] = False,
@@ -49,7 +62,7 @@ def pull(
     as_json: AsJson = False,
     node_to_open: NodeToOpen,
 ) -> None:
-    """Fetch studies from an archive; without STUDY and --list: show how far that is.
+    """Fetch studies from an archive; without STUDY, --list and --where: show how far that is.
 
     The node that runs fetches one study after the other. What is to be fetched is kept: the same
     command again asks for nothing twice.
@@ -57,13 +70,16 @@ def pull(
     uids = [*(studies or []), *(_read(file) if file is not None else [])]
     with node_to_open as node:
         if cancel:
-            print(f"{operate.cancel_pulls(node, peer)} studies are not fetched")
+            print(f"{operate.cancel_pulls(node, peer, uids)} studies are not fetched")
+            return
+        if where:
+            _search(node, _named(peer), _conditions(where), again=again, dry_run=dry_run)
             return
         if uids:
-            if peer is None:
-                raise typer.BadParameter("--from says which archive has the studies")
-            new = operate.pull_studies(node, peer, uids, again=again)
-            print(f"{new} studies to be fetched from {peer}; {len(set(uids)) - new} known already")
+            archive = _named(peer)
+            new = operate.pull_studies(node, archive, uids, again=again)
+            known = len(set(uids)) - new
+            print(f"{new} studies to be fetched from {archive}; {known} known already")
             return
         records = operate.list_pulls(node, state, peer, limit)
         sums = operate.sum_pulls(node)
@@ -94,3 +110,41 @@ def _read(path: Path) -> list[str]:
     except (OSError, ValueError):
         raise ConfigError(f"--list: {path} cannot be read as text") from None
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def _named(peer: str | None) -> str:
+    if peer is None:
+        raise typer.BadParameter("--from says which archive has the studies")
+    return peer
+
+
+def _conditions(where: list[str]) -> dict[str, str]:
+    pairs = [one.partition("=") for one in where]
+    if not all(sign for _, sign, _ in pairs) or len({key for key, _, _ in pairs}) < len(pairs):
+        raise typer.BadParameter("--where takes KEYWORD=VALUE, each keyword once")
+    return {key.strip(): value for key, _, value in pairs}
+
+
+def _search(
+    node: FlowContext, peer: str, where: dict[str, str], *, again: bool, dry_run: bool
+) -> None:
+    """Say how much there is, then ask for it."""
+    found = operate.search_studies(node, peer, where)
+    images = sum(one.instances or 0 for one in found)
+    if dry_run:
+        lines = [
+            {
+                "study": one.study_instance_uid,
+                "date": one.study_date,
+                "modalities": ", ".join(one.modalities),
+                "series": one.series,
+                "instances": one.instances,
+            }
+            for one in found
+        ]
+        show_lines(lines, nothing="nothing was found")
+    print(f"{peer}: {len(found)} studies found, with {images} instances", file=sys.stderr)
+    if not dry_run:
+        asked = operate.pull_found(node, peer, found, again=again)
+        known = asked.studies - asked.new
+        print(f"{asked.new} studies to be fetched from {peer}; {known} known already")

@@ -11,9 +11,10 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
 from pacs_ai.config import DicomwebPeer, DimsePeer, Peer
-from pacs_ai.errors import ConfigError, PeerUnreachable
+from pacs_ai.errors import ConfigError, PeerUnreachable, StateError
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.retrieve.search import find_studies
 from pacs_ai.flow.retrieve.sop_classes import sop_classes_of
 from pacs_ai.flow.retrieve.study import retrieve_study
 from pacs_ai.flow.source_count import StudyUnknown
@@ -150,6 +151,41 @@ def test_dcmqrscp_gives_a_study(tmp_path: Path, context: FlowContext) -> None:
         assert stored(context).keys() == expected(paths).keys()
         with pytest.raises(StudyUnknown):
             fetch(context, peer, "1.2.3")
+
+
+@pytest.mark.parametrize("way", ["get", "web"])
+def test_orthanc_is_searched(
+    tmp_path: Path, orthanc: OrthancServer, context: FlowContext, way: str
+) -> None:
+    uids = {}
+    for year in (1901, 1902, 1903):
+        uids[year], paths = study(tmp_path / f"{way}{year}", ("CT_small.dcm", "MR_small.dcm"))
+        for path in paths:
+            one = pydicom.dcmread(path)
+            one.StudyDate = f"{year}0203"
+            one.save_as(path)
+            orthanc.upload(path)
+    peer = dimse(orthanc.dicom_port) if way == "get" else web(orthanc)
+    node = with_peers(context, archive=peer)
+    where = {"StudyDate": "19010101-19021231", "ModalitiesInStudy": "CT"}
+    found = find_studies(node, "archive", where)
+    mine = [one for one in found if one.study_instance_uid in uids.values()]
+    assert [one.study_instance_uid for one in mine] == [uids[1901], uids[1902]]
+    first = mine[0]
+    assert (first.study_date, set(first.modalities)) == ("19010203", {"CT", "MR"})
+    assert (first.series, first.instances) == (2, 2)
+    assert find_studies(node, "archive", {"StudyDate": "18000101"}) == []
+
+
+def test_a_search_needs_a_condition_that_dicom_knows(context: FlowContext) -> None:
+    node = with_peers(context, archive=dimse(free_port()))
+    for where in ({}, {"NoKeyword": "1"}, {"StudyDate": " "}):
+        with pytest.raises(StateError, match="condition"):
+            find_studies(node, "archive", where)
+    with pytest.raises(PeerUnreachable):
+        find_studies(node, "archive", {"StudyDate": "20240101"})
+    with pytest.raises(ConfigError):
+        find_studies(node, "other", {"StudyDate": "20240101"})
 
 
 def test_what_cannot_be_asked(context: FlowContext) -> None:

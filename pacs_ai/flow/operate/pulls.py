@@ -8,6 +8,7 @@ from typing import Self
 from pacs_ai.config import DicomwebPeer, DimsePeer
 from pacs_ai.errors import ConfigError, StateError
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.retrieve.search import FoundStudy, find_studies
 from pacs_ai.store import pulls
 from pacs_ai.store.pull_table import Pull
 from pacs_ai.store.records import filled
@@ -42,6 +43,33 @@ class PullSummary:
 
     peer: str
     studies: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """What a search has found, or a list has named, and what of it is fetched.
+
+    ``instances`` is their number as the archive tells it. ``new`` were not asked for before, or
+    begin again.
+    """
+
+    peer: str
+    studies: int
+    instances: int
+    new: int
+
+
+def search_studies(context: FlowContext, peer: str, where: Mapping[str, str]) -> list[FoundStudy]:
+    """Search for studies at an archive; see `pacs_ai.flow.retrieve.search.find_studies`."""
+    return find_studies(context, peer, where)
+
+
+def pull_found(
+    context: FlowContext, peer: str, found: Sequence[FoundStudy], *, again: bool = False
+) -> PullRequest:
+    """Ask for studies that a search has found; errors are those of `pull_studies`."""
+    new = pull_studies(context, peer, [one.study_instance_uid for one in found], again=again)
+    return PullRequest(peer, len(found), sum(one.instances or 0 for one in found), new)
 
 
 def pull_studies(
@@ -98,7 +126,15 @@ def sum_pulls(context: FlowContext) -> list[PullSummary]:
     ]
 
 
-def cancel_pulls(context: FlowContext, peer: str | None = None) -> int:
-    """Forget what waits to be fetched, of one peer or of all; returns how many studies."""
+def cancel_pulls(context: FlowContext, peer: str | None = None, uids: Sequence[str] = ()) -> int:
+    """Forget what waits to be fetched; returns how many studies.
+
+    Parameters
+    ----------
+    peer
+        Only of this one; None for all.
+    uids
+        Only these; none for all.
+    """
     with context.write() as transaction:
-        return pulls.cancel(transaction, peer)
+        return pulls.cancel(transaction, peer, uids)

@@ -12,6 +12,7 @@ from pacs_ai.net.commitment_dataset import decode, encode
 from pacs_ai.net.contexts import EXPLICIT_LITTLE, IMPLICIT_LITTLE, STUDY_ROOT_FIND
 from pacs_ai.net.dimse import Command, Field, encode_request
 from pacs_ai.net.faults import ProtocolViolation
+from pacs_ai.net.refusals import PeerBusy
 from pacs_ai.net.scu.associate import PeerAddress, associate
 from pacs_ai.net.scu.association import RequestedAssociation
 from pacs_ai.net.scu.message_reader import Message
@@ -25,6 +26,11 @@ _MOST_BYTES = 32 << 20
 """Of all matches of one query."""
 
 _MEDIUM_PRIORITY = 0
+_RESOURCES = range(0xA700, 0xA800)
+
+
+class TooManyMatches(PeerUnreachable):
+    """The matches of a query do not come to an end. Ask for less at once."""
 
 
 class Search:
@@ -86,7 +92,7 @@ class Search:
                 read += len(response.dataset)
                 many = count >= MOST_MATCHES or read > _MOST_BYTES
                 if many or time.monotonic() > self._deadline:
-                    raise PeerUnreachable(f"{self._name} does not come to the end of its matches")
+                    raise TooManyMatches(f"{self._name} does not come to the end of its matches")
                 yield self._read(response, context.transfer_syntax)
             else:
                 self._check(response.command)
@@ -101,7 +107,8 @@ class Search:
         if command.status is None:
             raise ProtocolViolation(f"{self._name} answers C-FIND without a status")
         if command.status != Status.SUCCESS:
-            raise PeerError(f"{self._name}: C-FIND answered 0x{command.status:04X}")
+            said = f"{self._name}: C-FIND answered 0x{command.status:04X}"
+            raise PeerBusy(said) if command.status in _RESOURCES else PeerError(said)
 
 
 def _parsed(dataset: Dataset) -> Dataset:

@@ -14,7 +14,7 @@ from pacs_ai.net.contexts import (
 from pacs_ai.net.dimse import Command, Element, Field, encode_request, encode_response, short
 from pacs_ai.net.faults import ProtocolViolation
 from pacs_ai.net.scu.associate import PeerAddress, associate
-from pacs_ai.net.scu.c_find import Search, searching
+from pacs_ai.net.scu.c_find import Search, TooManyMatches, searching
 from pacs_ai.net.scu.c_get import get_study
 from pacs_ai.net.scu.c_move import move_study
 from pacs_ai.net.scu.c_store import StoreOutcome, Withheld, store
@@ -32,6 +32,7 @@ __all__ = [
     "PeerAddress",
     "Search",
     "StoreOutcome",
+    "TooManyMatches",
     "Transferred",
     "Withheld",
     "echo",

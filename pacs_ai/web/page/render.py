@@ -21,6 +21,7 @@ VIEWS = (
     ("/studies", "Studies"),
     ("/jobs", "Jobs"),
     ("/deliveries", "Deliveries"),
+    ("/pulls", "Fetched studies"),
     ("/failed", "Failed work"),
     ("/models", "Models"),
     ("/rules", "Rules"),

@@ -1,0 +1,171 @@
+"""Studies are searched for at an archive: by C-FIND, or by QIDO-RS page by page.
+
+Nothing of a patient is kept: what is asked for and what comes back stays in memory.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from http import HTTPStatus
+
+from pydicom import Dataset
+from pydicom.datadict import tag_for_keyword
+
+from pacs_ai.config import DicomwebPeer, DimsePeer
+from pacs_ai.destinations.addresses import address, web_address
+from pacs_ai.errors import ConfigError, PeerError, StateError
+from pacs_ai.flow.context import FlowContext
+from pacs_ai.net.http.dicomweb import DicomwebPeerClient
+from pacs_ai.net.refusals import PeerBusy, PeerRefusal
+from pacs_ai.net.scu import client
+from pacs_ai.uids import storable_uid
+
+_WANTED = (
+    "StudyInstanceUID",
+    "StudyDate",
+    "ModalitiesInStudy",
+    "NumberOfStudyRelatedSeries",
+    "NumberOfStudyRelatedInstances",
+)
+_SECONDS = 600.0
+"""What one search may take."""
+_DATE = "%Y%m%d"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundStudy:
+    """A study as an archive describes it; what it does not tell is "", empty or None."""
+
+    study_instance_uid: str
+    study_date: str
+    modalities: tuple[str, ...]
+    series: int | None
+    instances: int | None
+
+
+def find_studies(context: FlowContext, name: str, where: Mapping[str, str]) -> list[FoundStudy]:
+    """Search for studies at a peer.
+
+    Parameters
+    ----------
+    name
+        Of the section ``[peers.NAME]``: kind ``dimse`` or ``dicomweb``.
+    where
+        DICOM keyword of an attribute to the value to match, as a query has it (PS3.4 Section
+        C.2.2.2): a value, ``*`` and ``?``, a range of dates ``20240101-20241231``.
+
+    Returns
+    -------
+    list of FoundStudy
+        By date, the oldest first.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such peer, or it cannot be asked.
+    StateError
+        If nothing is asked for, or with a keyword that DICOM does not have.
+    PeerError
+        If the peer is out of reach or refuses.
+    """
+    for number, (keyword, value) in enumerate(where.items(), start=1):
+        if tag_for_keyword(keyword) is None or not value.strip():
+            raise StateError(f"condition {number} is no DICOM keyword with a value")
+    if not where:
+        raise StateError("a search needs a condition: it would find the whole archive")
+    peer = context.config.peers.get(name)
+    if isinstance(peer, DimsePeer):
+        found = _by_c_find(context, peer, where)
+    elif isinstance(peer, DicomwebPeer):
+        found = _by_qido(context, name, peer, where)
+    else:
+        raise ConfigError(f"peers.{name} is no archive that studies can be fetched from")
+    studies = {one.study_instance_uid: one for one in map(_study, found)}
+    right = [one for uid, one in studies.items() if storable_uid(uid) and _fits(one, where)]
+    return sorted(right, key=lambda one: (one.study_date, one.study_instance_uid))
+
+
+def _by_c_find(context: FlowContext, peer: DimsePeer, where: Mapping[str, str]) -> list[Dataset]:
+    """Ask; many archives limit the matches of a query: then it is divided by date."""
+    target, title = address(context.config, peer), context.config.node.ae_title
+    keys = {**dict.fromkeys(_WANTED, ""), **where}
+
+    def ask() -> list[Dataset]:
+        with client.searching(target, title, peer.timeout_seconds, _SECONDS) as search:
+            return search.find("STUDY", keys)
+
+    try:
+        return context.associations.without_idle(target, ask)
+    except (PeerBusy, client.TooManyMatches):
+        halves = _halves(where.get("StudyDate", ""))
+        if not halves:
+            raise
+    return [
+        one for half in halves for one in _by_c_find(context, peer, {**where, "StudyDate": half})
+    ]
+
+
+def _by_qido(
+    context: FlowContext, name: str, peer: DicomwebPeer, where: Mapping[str, str]
+) -> list[Dataset]:
+    with DicomwebPeerClient(web_address(context.config, name, peer)) as web:
+        try:
+            return web.search("studies", where, fields=_WANTED)
+        except PeerRefusal as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                raise PeerError(f"{name} offers no search (QIDO-RS)") from error
+            raise
+
+
+def _study(found: Dataset) -> FoundStudy:
+    modalities = found.get("ModalitiesInStudy") or ()
+    return FoundStudy(
+        str(found.get("StudyInstanceUID", "")),
+        str(found.get("StudyDate") or ""),
+        (modalities,) if isinstance(modalities, str) else tuple(map(str, modalities)),
+        _number(found.get("NumberOfStudyRelatedSeries")),
+        _number(found.get("NumberOfStudyRelatedInstances")),
+    )
+
+
+def _number(value: object) -> int | None:
+    try:
+        return max(0, int(str(value)))
+    except ValueError:
+        return None
+
+
+def _fits(study: FoundStudy, where: Mapping[str, str]) -> bool:
+    """Leave out what an archive returns although it does not match: not all know all keys."""
+    asked = where.get("ModalitiesInStudy", "")
+    one_modality = asked and not set("*?\\,") & set(asked)
+    if one_modality and study.modalities and asked not in study.modalities:
+        return False
+    first, last = _range(where.get("StudyDate", ""))
+    day = _day(study.study_date)
+    return day is None or first is None or last is None or first <= day <= last
+
+
+def _range(text: str) -> tuple[date | None, date | None]:
+    """Return the first and the last day of a date or a range; None where it is open."""
+    first, dash, last = text.partition("-")
+    return _day(first), _day(last if dash else first)
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date(int(text[:4]), int(text[4:6]), int(text[6:8])) if len(text) == 8 else None  # noqa: PLR2004 - YYYYMMDD
+    except ValueError:
+        return None
+
+
+def _halves(text: str) -> list[str]:
+    """Divide a range of dates; nothing where it has no two ends, or is one day."""
+    first, last = _range(text)
+    if first is None or last is None or last <= first:
+        return []
+    middle = first + (last - first) // 2
+    return [
+        f"{begin.strftime(_DATE)}-{end.strftime(_DATE)}"
+        for begin, end in ((first, middle), (middle + timedelta(days=1), last))
+    ]
