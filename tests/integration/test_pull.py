@@ -1,4 +1,4 @@
-"""Studies are fetched from real archives by C-MOVE; a list survives the end of the node."""
+"""Studies are fetched from real archives; a list survives the end of the node."""
 
 import subprocess
 import textwrap
@@ -94,13 +94,14 @@ def test_orthanc_sends_what_was_asked_for(tmp_path: Path) -> None:
             assert "0 studies to be fetched from archive; 3 known already" in again.stdout
 
 
-def test_a_list_survives_a_kill(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["move", "get"])
+def test_a_list_survives_a_kill(tmp_path: Path, way: str) -> None:
     made = studies(tmp_path / "studies", 12)
     port, archive_port = free_port(), free_port()
     with dcmqrscp(tmp_path / "archive", archive_port, port):
         send = [require("storescu"), "-aec", "ARCHIVE", "127.0.0.1", str(archive_port)]
         subprocess.run([*send, *made.values()], check=True, capture_output=True)
-        more = "pull_per_minute = 240"
+        more = f'pull_per_minute = 240\nretrieve = "{way}"'
         extra = PEER.format(title="ARCHIVE", port=archive_port, more=more)
         with node(tmp_path / "node", port, extra=extra) as one:
             one.start()

@@ -8,7 +8,8 @@ from typing import Self
 from pacs_ai.config import DicomwebPeer, DimsePeer
 from pacs_ai.errors import ConfigError, StateError
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.retrieve.search import FoundStudy, find_studies
+from pacs_ai.flow.retrieve.search import find_studies
+from pacs_ai.net.found_study import FoundStudy
 from pacs_ai.store import pulls
 from pacs_ai.store.pull_table import Pull
 from pacs_ai.store.records import filled

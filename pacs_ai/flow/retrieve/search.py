@@ -4,43 +4,23 @@ Nothing of a patient is kept: what is asked for and what comes back stays in mem
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from http import HTTPStatus
-
-from pydicom import Dataset
-from pydicom.datadict import tag_for_keyword
 
 from pacs_ai.config import DicomwebPeer, DimsePeer
 from pacs_ai.destinations.addresses import address, web_address
 from pacs_ai.errors import ConfigError, PeerError, StateError
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.net.found_study import WANTED, FoundStudy, found_study, is_keyword
 from pacs_ai.net.http.dicomweb import DicomwebPeerClient
 from pacs_ai.net.refusals import PeerBusy, PeerRefusal
 from pacs_ai.net.scu import client
+from pacs_ai.net.series_count import Found
 from pacs_ai.uids import storable_uid
 
-_WANTED = (
-    "StudyInstanceUID",
-    "StudyDate",
-    "ModalitiesInStudy",
-    "NumberOfStudyRelatedSeries",
-    "NumberOfStudyRelatedInstances",
-)
 _SECONDS = 600.0
 """What one search may take."""
 _DATE = "%Y%m%d"
-
-
-@dataclass(frozen=True, slots=True)
-class FoundStudy:
-    """A study as an archive describes it; what it does not tell is "", empty or None."""
-
-    study_instance_uid: str
-    study_date: str
-    modalities: tuple[str, ...]
-    series: int | None
-    instances: int | None
 
 
 def find_studies(context: FlowContext, name: str, where: Mapping[str, str]) -> list[FoundStudy]:
@@ -69,7 +49,7 @@ def find_studies(context: FlowContext, name: str, where: Mapping[str, str]) -> l
         If the peer is out of reach or refuses.
     """
     for number, (keyword, value) in enumerate(where.items(), start=1):
-        if tag_for_keyword(keyword) is None or not value.strip():
+        if not is_keyword(keyword) or not value.strip():
             raise StateError(f"condition {number} is no DICOM keyword with a value")
     if not where:
         raise StateError("a search needs a condition: it would find the whole archive")
@@ -80,17 +60,17 @@ def find_studies(context: FlowContext, name: str, where: Mapping[str, str]) -> l
         found = _by_qido(context, name, peer, where)
     else:
         raise ConfigError(f"peers.{name} is no archive that studies can be fetched from")
-    studies = {one.study_instance_uid: one for one in map(_study, found)}
+    studies = {one.study_instance_uid: one for one in map(found_study, found)}
     right = [one for uid, one in studies.items() if storable_uid(uid) and _fits(one, where)]
     return sorted(right, key=lambda one: (one.study_date, one.study_instance_uid))
 
 
-def _by_c_find(context: FlowContext, peer: DimsePeer, where: Mapping[str, str]) -> list[Dataset]:
+def _by_c_find(context: FlowContext, peer: DimsePeer, where: Mapping[str, str]) -> Found:
     """Ask; many archives limit the matches of a query: then it is divided by date."""
     target, title = address(context.config, peer), context.config.node.ae_title
-    keys = {**dict.fromkeys(_WANTED, ""), **where}
+    keys = {**dict.fromkeys(WANTED, ""), **where}
 
-    def ask() -> list[Dataset]:
+    def ask() -> Found:
         with client.searching(target, title, peer.timeout_seconds, _SECONDS) as search:
             return search.find("STUDY", keys)
 
@@ -107,32 +87,14 @@ def _by_c_find(context: FlowContext, peer: DimsePeer, where: Mapping[str, str]) 
 
 def _by_qido(
     context: FlowContext, name: str, peer: DicomwebPeer, where: Mapping[str, str]
-) -> list[Dataset]:
+) -> Found:
     with DicomwebPeerClient(web_address(context.config, name, peer)) as web:
         try:
-            return web.search("studies", where, fields=_WANTED)
+            return web.search("studies", where, fields=WANTED)
         except PeerRefusal as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 raise PeerError(f"{name} offers no search (QIDO-RS)") from error
             raise
-
-
-def _study(found: Dataset) -> FoundStudy:
-    modalities = found.get("ModalitiesInStudy") or ()
-    return FoundStudy(
-        str(found.get("StudyInstanceUID", "")),
-        str(found.get("StudyDate") or ""),
-        (modalities,) if isinstance(modalities, str) else tuple(map(str, modalities)),
-        _number(found.get("NumberOfStudyRelatedSeries")),
-        _number(found.get("NumberOfStudyRelatedInstances")),
-    )
-
-
-def _number(value: object) -> int | None:
-    try:
-        return max(0, int(str(value)))
-    except ValueError:
-        return None
 
 
 def _fits(study: FoundStudy, where: Mapping[str, str]) -> bool:

@@ -9,7 +9,7 @@ from pacs_ai.domain import Role
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate import pulls
 from pacs_ai.flow.operate.pulls import PullRecord, PullRequest, PullSummary
-from pacs_ai.flow.retrieve.search import FoundStudy
+from pacs_ai.net.found_study import FoundStudy
 from pacs_ai.store.pulls import PullState
 from pacs_ai.web.api.operation import Operation, Parameters
 from pacs_ai.web.api.parameters import Newest, NoParameters, Text
