@@ -85,7 +85,7 @@ SENTENCES: Mapping[str, str] = {
     "receiver.died": "receiving process died",
     "receiver.replaced": "receiving process is replaced",
     "request.failed": "request failed unexpectedly",
-    "result.as_comprehensive_sr": "report sent as Comprehensive SR",
+    "result.as_comprehensive_sr": "report sent in an older SR class",
     "result.attributes_left_out": "left out of the results",
     "result.captures_instead": "captures in place of a refused class",
     "result.no_heat_maps": "results of heat maps left out",

@@ -13,7 +13,7 @@ from pacs_ai.cli.markdown import table
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, read_config, single
 from pacs_ai.cli.tables import print_json
 from pacs_ai.config import Config
-from pacs_ai.dicom.modules import COMPREHENSIVE_SR
+from pacs_ai.dicom.modules import COMPREHENSIVE_SR, ENHANCED_SR
 from pacs_ai.dicom.scan import BAD_UID, MISSING_UID
 from pacs_ai.flow.duplicates import KEPT_BOTH, REFUSED
 from pacs_ai.flow.receive import CLASS_MISMATCH, INSTANCE_MISMATCH, OUT_OF_RESOURCES, SUCCESS
@@ -254,8 +254,8 @@ def _results() -> Iterator[str]:
     )
     yield "Report and region follow TID 1500 (Measurement Report), the report of a study that was"
     yield "not analysable TID 2000 (Basic Diagnostic Imaging Report), the key objects TID 2010. A"
-    yield "peer that refuses Comprehensive 3D SR gets these reports as"
-    yield f"{STORAGE_CLASSES[COMPREHENSIVE_SR]} (`{COMPREHENSIVE_SR}`)."
+    yield "peer that refuses Comprehensive 3D SR gets these reports as Comprehensive SR"
+    yield f"(`{COMPREHENSIVE_SR}`) or, if it refuses that too, as Enhanced SR (`{ENHANCED_SR}`)."
     yield ""
     yield "All are in Explicit VR Little Endian and ISO_IR 192, in series of their own in the study"
     yield "they are about, with UIDs derived from study, instances and model: the same again for"

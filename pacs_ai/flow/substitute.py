@@ -1,10 +1,16 @@
 """A peer that refuses a SOP class gets the next best result that it may take.
 
-A report in Comprehensive 3D SR becomes one in Comprehensive SR. In place of a map or a segmentation
-the peer gets the captures of the same job, if its rule has them made.
+A report in Comprehensive 3D SR becomes one in Comprehensive SR, and that one in Enhanced SR. In
+place of a map or a segmentation the peer gets the captures of the same job, if its rule has them
+made.
 """
 
-from pacs_ai.dicom.modules import COMPREHENSIVE_3D_SR, PARAMETRIC_MAP, SEGMENTATION
+from pacs_ai.dicom.modules import (
+    COMPREHENSIVE_3D_SR,
+    COMPREHENSIVE_SR,
+    PARAMETRIC_MAP,
+    SEGMENTATION,
+)
 from pacs_ai.digests import digest_of
 from pacs_ai.domain import JobId, ResultKind
 from pacs_ai.errors import InvalidResult
@@ -13,13 +19,16 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.integrity import stored_before
 from pacs_ai.logs import get_logger
 from pacs_ai.results.build import DICOM_SUFFIX
-from pacs_ai.results.sr.comprehensive_sr import as_comprehensive_sr
+from pacs_ai.results.sr.comprehensive_sr import as_comprehensive_sr, as_enhanced_sr
 from pacs_ai.store import deliveries, new_deliveries, results
 from pacs_ai.store.deliveries import ClaimedDelivery
 from pacs_ai.store.results import StoredResult
 
-KIND_SUFFIX = "2D"
-"""The kind of such a result ends with this."""
+_OLDER = {
+    COMPREHENSIVE_3D_SR: (as_comprehensive_sr, "2D"),
+    COMPREHENSIVE_SR: (as_enhanced_sr, "2D enhanced"),
+}
+"""By the class that is refused: what makes the older report, and how its kind ends."""
 
 _SHOWN_BY_CAPTURES = frozenset({PARAMETRIC_MAP, SEGMENTATION})
 
@@ -36,9 +45,7 @@ def substitute(context: FlowContext, claimed: ClaimedDelivery, job: str, destina
     """
     if claimed.sop_class_uid in _SHOWN_BY_CAPTURES:
         return _by_captures(context, claimed, JobId(job), destination)
-    return claimed.sop_class_uid == COMPREHENSIVE_3D_SR and _by_older_report(
-        context, claimed, job, destination
-    )
+    return claimed.sop_class_uid in _OLDER and _by_older_report(context, claimed, job, destination)
 
 
 def _by_captures(
@@ -64,8 +71,9 @@ def _by_captures(
 def _by_older_report(
     context: FlowContext, claimed: ClaimedDelivery, job: str, destination: str
 ) -> bool:
+    make, suffix = _OLDER[claimed.sop_class_uid]
     try:
-        report = as_comprehensive_sr(context.spool.path_of(claimed.path))
+        report = make(context.spool.path_of(claimed.path))
     except InvalidResult:
         return False
     known = stored_before(context, report.sop_instance_uid)
@@ -80,7 +88,7 @@ def _by_older_report(
     else:
         path, size, digest = known.path, known.bytes, known.digest
     made = StoredResult(
-        kind=f"{kind} {KIND_SUFFIX}",
+        kind=f"{kind.partition(' ')[0]} {suffix}",
         number=number,
         sop_class_uid=report.sop_class_uid,
         sop_instance_uid=report.sop_instance_uid,
@@ -95,5 +103,5 @@ def _by_older_report(
         (row,) = results.keep(transaction, JobId(job), [made])
         deliveries.exchange(transaction, claimed, row)
         ask_delivery(context, transaction, job, destination)
-    _log.info("report sent as Comprehensive SR", job=job, peer=destination)
+    _log.info("report sent in an older SR class", job=job, peer=destination, kind=made.kind)
     return True

@@ -25,7 +25,7 @@ from pacs_ai.domain import DOCUMENTS, ClassSpec, ImagePrediction, ResultKind
 from pacs_ai.model.reservations import reservations_of
 from pacs_ai.prediction_sets import PredictionSets
 from pacs_ai.results.build import Built, build_refusals, build_results
-from pacs_ai.results.sr.comprehensive_sr import as_comprehensive_sr
+from pacs_ai.results.sr.comprehensive_sr import as_comprehensive_sr, as_enhanced_sr
 from tests.conftest import missing
 from tests.integration.generated_sources import GENERATED, write_generated
 from tests.unit.results.samples import (
@@ -225,8 +225,9 @@ def test_the_same_report_for_a_peer_that_refuses_3d(shared: Path, check, tmp_pat
     prediction = study(list(pictures(case, copies(case, shared, tmp_path / "source"))))
     made = write(build_results(prediction, BOTH, CONTEXT, grey), tmp_path / "made")
     report = made / "report-1.dcm"
-    report.write_bytes(as_comprehensive_sr(report).content)
-    assert failures(check(made, tmp_path / "source")) == []
+    for older in (as_comprehensive_sr, as_enhanced_sr):
+        report.write_bytes(older(report).content)
+        assert failures(check(made, tmp_path / "source")) == []
 
 
 def test_a_name_in_an_older_character_set_differs_in_its_bytes_only(
@@ -239,10 +240,7 @@ def test_a_name_in_an_older_character_set_differs_in_its_bytes_only(
     ds.SpecificCharacterSet = ["", "ISO 2022 IR 87"]
     ds.save_as(path)
     prediction = study(list(pictures(case, [path])))
-    made = write(
-        build_results(prediction, BOTH, CONTEXT, grey),
-        tmp_path / "made",
-    )
+    made = write(build_results(prediction, BOTH, CONTEXT, grey), tmp_path / "made")
     [only] = failures(check(made, tmp_path / "source"))
     assert "dcentvfy" in only
     assert only.count("Error") == only.count("Element=<PatientName>")
@@ -251,10 +249,7 @@ def test_a_name_in_an_older_character_set_differs_in_its_bytes_only(
 def test_the_checker_is_not_easily_pleased(shared: Path, check, tmp_path: Path) -> None:
     case = CASES["ct"]
     prediction = study(list(pictures(case, copies(case, shared, tmp_path / "source"))))
-    made = write(
-        build_results(prediction, BOTH, CONTEXT, grey),
-        tmp_path / "made",
-    )
+    made = write(build_results(prediction, BOTH, CONTEXT, grey), tmp_path / "made")
     report: Dataset = pydicom.dcmread(made / "report-1.dcm")
     report.PatientID = "SOMEBODY ELSE"
     del report.CompletionFlag

@@ -1,6 +1,7 @@
-"""A report for a peer that refuses Comprehensive 3D SR: the same content as Comprehensive SR.
+"""A report for a peer that refuses its class: the same content in an older class.
 
-Reports of ours have no 3D coordinates, so either class may hold them (PS3.3 Section A.35).
+Reports of ours have no 3D coordinates and no relationships by reference, so Comprehensive 3D SR,
+Comprehensive SR and Enhanced SR may hold them (PS3.3 Section A.35).
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, Comprehensive3DSRStorage, ComprehensiveSRStorage
+from pydicom.uid import UID, Comprehensive3DSRStorage, ComprehensiveSRStorage, EnhancedSRStorage
 
 from pacs_ai.dicom.files import open_file
 from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS, quiet
@@ -18,7 +19,7 @@ from pacs_ai.uids import derived_uid
 
 
 @dataclass(frozen=True, slots=True)
-class ComprehensiveSr:
+class OlderReport:
     """A report of the older class: its UIDs and its bytes."""
 
     sop_class_uid: str
@@ -27,7 +28,7 @@ class ComprehensiveSr:
     content: bytes
 
 
-def as_comprehensive_sr(path: Path) -> ComprehensiveSr:
+def as_comprehensive_sr(path: Path) -> OlderReport:
     """Write a report of ours as Comprehensive SR.
 
     Parameters
@@ -37,7 +38,7 @@ def as_comprehensive_sr(path: Path) -> ComprehensiveSr:
 
     Returns
     -------
-    PlainReport
+    OlderReport
         With an instance UID and a series of its own, the same for the same report.
 
     Raises
@@ -47,19 +48,32 @@ def as_comprehensive_sr(path: Path) -> ComprehensiveSr:
     StorageError
         If the file is missing or cannot be read.
     """
+    return _rewritten(path, Comprehensive3DSRStorage, ComprehensiveSRStorage, "comprehensive")
+
+
+def as_enhanced_sr(path: Path) -> OlderReport:
+    """Write a Comprehensive SR of ours as Enhanced SR; see `as_comprehensive_sr`.
+
+    Reports of ours have no relationship by reference, all else of them may be in one (PS3.3
+    Section A.35.2).
+    """
+    return _rewritten(path, ComprehensiveSRStorage, EnhancedSRStorage, "enhanced")
+
+
+def _rewritten(path: Path, before: UID, after: UID, label: str) -> OlderReport:
     try:
         with quiet(), open_file(path) as stream:
             report = pydicom.dcmread(stream)
-            _rename(report, "SOPInstanceUID", "SeriesInstanceUID")
-            report.SOPClassUID = UID(ComprehensiveSRStorage)
-            _rename_predecessors(report)
+            _rename(report, label, "SOPInstanceUID", "SeriesInstanceUID")
+            report.SOPClassUID = after
+            _rename_predecessors(report, before, after, label)
             report.file_meta.MediaStorageSOPClassUID = report.SOPClassUID
             report.file_meta.MediaStorageSOPInstanceUID = report.SOPInstanceUID
             buffer = BytesIO()
             pydicom.dcmwrite(buffer, report, enforce_file_format=True)
     except FOREIGN_ERRORS as error:
         raise InvalidResult(f"a report cannot be read ({type(error).__name__})") from error
-    return ComprehensiveSr(
+    return OlderReport(
         str(report.SOPClassUID),
         str(report.SOPInstanceUID),
         str(report.SeriesInstanceUID),
@@ -67,17 +81,17 @@ def as_comprehensive_sr(path: Path) -> ComprehensiveSr:
     )
 
 
-def _rename_predecessors(report: Dataset) -> None:
+def _rename_predecessors(report: Dataset, before: UID, after: UID, label: str) -> None:
     """Refer to earlier reports as the peer has them: it refused their class, too."""
     for study in report.get("PredecessorDocumentsSequence", []):
         for series in study.ReferencedSeriesSequence:
-            _rename(series, "SeriesInstanceUID")
+            _rename(series, label, "SeriesInstanceUID")
             for reference in series.ReferencedSOPSequence:
-                if reference.ReferencedSOPClassUID == Comprehensive3DSRStorage:
-                    _rename(reference, "ReferencedSOPInstanceUID")
-                    reference.ReferencedSOPClassUID = UID(ComprehensiveSRStorage)
+                if reference.ReferencedSOPClassUID == before:
+                    _rename(reference, label, "ReferencedSOPInstanceUID")
+                    reference.ReferencedSOPClassUID = after
 
 
-def _rename(item: Dataset, *keywords: str) -> None:
+def _rename(item: Dataset, label: str, *keywords: str) -> None:
     for keyword in keywords:
-        item[keyword].value = derived_uid("comprehensive", str(item[keyword].value))
+        item[keyword].value = derived_uid(label, str(item[keyword].value))

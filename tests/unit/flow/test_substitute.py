@@ -22,6 +22,7 @@ from tests import odd_peer as odd
 from tests.unit.flow.analysed import Patient
 from tests.unit.flow.ready import SC, dimse, ready
 
+ENHANCED_SR = "1.2.840.10008.5.1.4.1.1.88.22"
 COMPREHENSIVE_SR = "1.2.840.10008.5.1.4.1.1.88.33"
 
 
@@ -107,10 +108,21 @@ def test_a_peer_that_takes_3d_sr_gets_it(patient: Patient, archive: odd.OddPeer)
     assert sorted(sent(patient)) == [("STORED", "capture"), ("STORED", "report")]
 
 
-def test_a_peer_that_takes_neither_refuses(patient: Patient, archive: odd.OddPeer) -> None:
+def test_a_peer_that_takes_enhanced_sr_alone_gets_it(
+    patient: Patient, archive: odd.OddPeer
+) -> None:
     archive.answer = without(COMPREHENSIVE_3D_SR, COMPREHENSIVE_SR)
-    sent(patient)
-    assert sorted(sent(patient)) == [("STORED", "capture"), ("WAITING", "report 2D")]
+    for _ in range(3):
+        left = sorted(sent(patient))
+    assert left == [("STORED", "capture"), ("STORED", "report 2D enhanced")]
+    assert patient.results()[-1].sop_class_uid == ENHANCED_SR
+
+
+def test_a_peer_that_takes_none_of_them_refuses(patient: Patient, archive: odd.OddPeer) -> None:
+    archive.answer = without(COMPREHENSIVE_3D_SR, COMPREHENSIVE_SR, ENHANCED_SR)
+    for _ in range(3):
+        left = sorted(sent(patient))
+    assert left == [("STORED", "capture"), ("WAITING", "report 2D enhanced")]
     codes = {one.error_code for one in patient.deliveries() if one.state == "WAITING"}
     assert codes == {"CONTEXT_REJECTED"}
 
