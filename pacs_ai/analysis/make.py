@@ -13,9 +13,17 @@ from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import REFUSALS, ModelIdentity, ResultKind, StudyPrediction
 from pacs_ai.errors import DataError, InvalidResult, PacsAIError, StorageError
 from pacs_ai.refusal import Refusal
-from pacs_ai.results.build import Built, BuiltResult, build_refusals, build_results
+from pacs_ai.results.build import (
+    Built,
+    BuiltResult,
+    build_refusals,
+    build_results,
+    results_of,
+    root_last,
+)
 from pacs_ai.results.common.context import ResultContext, own_result
 from pacs_ai.results.common.evidence import Evidence, evidence_of
+from pacs_ai.results.common.result_set import ROOT, ResultSet
 
 T = TypeVar("T")
 
@@ -80,11 +88,12 @@ def make_results(
     evidence = evidence_of(prediction)
     context = context_of(evidence)
     grey = (frames or KeptFrames(prediction.model)).grey
+    results = results_of(prediction, kinds, context, evidence)
 
     def build(kind: ResultKind) -> Iterable[Built]:
-        return build_results(prediction, [kind], context, grey, evidence)
+        return build_results(prediction, [kind], context, grey, evidence, results)
 
-    return _each_kind(kinds, build, writer)
+    return _each_kind(kinds, build, results, writer)
 
 
 def make_refusals(
@@ -125,10 +134,12 @@ def make_refusals(
     except DataError as unread:
         return Outcome([], dict.fromkeys(kinds, unread))
 
-    def build(kind: ResultKind) -> Iterable[Built]:
-        return build_refusals(refusal, [kind], context, evidence)
+    results = results_of(refusal, kinds, context, evidence)
 
-    return _each_kind(kinds, build, writer)
+    def build(kind: ResultKind) -> Iterable[Built]:
+        return build_refusals(refusal, [kind], context, evidence, results)
+
+    return _each_kind(kinds, build, results, writer)
 
 
 def refusal_of(model: ModelIdentity, sources: Sequence[Source], error: DataError) -> Refusal | None:
@@ -147,12 +158,16 @@ def refusal_of(model: ModelIdentity, sources: Sequence[Source], error: DataError
 def _each_kind(
     kinds: Sequence[ResultKind],
     build: Callable[[ResultKind], Iterable[Built]],
+    results: ResultSet,
     writer: ResultWriter[T],
 ) -> Outcome[T]:
-    """Make, check and write the results of each kind, either all of them or none."""
+    """Make, check and write the results of each kind, either all of them or none.
+
+    What the report refers to is what was written; see `root_last`.
+    """
     outcome: Outcome[T] = Outcome()
-    for kind in kinds:
-        before = len(outcome.made)
+    for kind in root_last(kinds):
+        before, referable = len(outcome.made), len(results.made)
         try:
             for result in build(kind):
                 _check(result)
@@ -163,8 +178,19 @@ def _each_kind(
             raise
         except Exception as error:  # noqa: BLE001 - whatever a library throws, the others are made
             _remove(outcome.made, before, writer)
+            del results.made[referable:]
+            results.failed.append(kind)
             outcome.failed[kind] = _reason(kind, error)
+        if kind is ROOT:
+            _bring_forward(outcome, before)
     return outcome
+
+
+def _bring_forward(outcome: Outcome[T], first: int) -> None:
+    """Bring the report, which was made last, to the beginning: it counts most."""
+    outcome.made[:] = [*outcome.made[first:], *outcome.made[:first]]
+    for kind in [kind for kind in outcome.failed if kind is not ROOT]:
+        outcome.failed[kind] = outcome.failed.pop(kind)
 
 
 def _check(result: Built) -> None:

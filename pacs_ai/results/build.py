@@ -10,11 +10,13 @@ from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.writing import part10_pieces
-from pacs_ai.domain import ResultKind, StudyPrediction
+from pacs_ai.domain import REFUSALS, ResultKind, StudyPrediction
 from pacs_ai.errors import InvalidResult
 from pacs_ai.refusal import Refusal
 from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence, evidence_of
+from pacs_ai.results.common.result_set import ROOT, MadeObject, ResultSet, result_set
+from pacs_ai.results.content.report_summary import summarise_refusal
 from pacs_ai.results.content.study import AnalysedStudy, GreyImage, RefusedStudy
 from pacs_ai.results.kinds import KINDS, NEED_HEAT_MAPS, Document
 
@@ -44,6 +46,19 @@ class BuiltResult:
     def series_instance_uid(self) -> str:
         """Series Instance UID."""
         return str(self.dataset.SeriesInstanceUID)
+
+    def reference(self) -> MadeObject:
+        """Return the object as the report refers to it."""
+        segments = self.dataset.get("SegmentSequence")
+        named = segments[0] if segments else self.dataset
+        return MadeObject(
+            kind=self.kind,
+            study_instance_uid=str(self.dataset.StudyInstanceUID),
+            series_instance_uid=self.series_instance_uid,
+            sop_class_uid=self.sop_class_uid,
+            sop_instance_uid=self.sop_instance_uid,
+            tracking=str(named.get("TrackingID", "")),
+        )
 
     def encode(self) -> bytes:
         """Bytes of the Part 10 file: the pieces, joined."""
@@ -107,8 +122,9 @@ def build_results(
     context: ResultContext,
     grey: GreyImage,
     evidence: Evidence | None = None,
+    results: ResultSet | None = None,
 ) -> Iterator[Built]:
-    """Make the results of a study, one at a time.
+    """Make the results of a study, one at a time, the report last: it refers to the others.
 
     Parameters
     ----------
@@ -123,11 +139,13 @@ def build_results(
         that are drawn.
     evidence
         Headers of the analysed instances, where they were read before.
+    results
+        What belongs together, where it is made in several calls; what is made is added to it.
 
     Yields
     ------
     Built
-        In the order of ``kinds``, the most important of each kind first. A kind that shows what
+        In the order of `root_last`, the most important of each kind first. A kind that shows what
         is present has nothing for a negative study.
 
     Raises
@@ -139,7 +157,8 @@ def build_results(
         If a source file cannot be read any more.
     """
     evidence = evidence or evidence_of(prediction)
-    return _build(kinds, AnalysedStudy(prediction, evidence, context, grey))
+    results = results or results_of(prediction, kinds, context, evidence)
+    return _build(kinds, AnalysedStudy(prediction, evidence, context, grey, results))
 
 
 def build_refusals(
@@ -147,6 +166,7 @@ def build_refusals(
     kinds: Sequence[ResultKind],
     context: ResultContext,
     evidence: Evidence | None = None,
+    results: ResultSet | None = None,
 ) -> Iterator[Built]:
     """Make what a study gets that was not analysable: reports that say why, and no pictures.
 
@@ -160,6 +180,8 @@ def build_refusals(
         Installation, time, settings.
     evidence
         Headers of the instances, where they were read before.
+    results
+        As for `build_results`.
 
     Raises
     ------
@@ -168,23 +190,47 @@ def build_refusals(
     NotDicom
         If a source file cannot be read any more.
     """
-    return _build(kinds, RefusedStudy(refusal, evidence or evidence_of(refusal), context))
+    evidence = evidence or evidence_of(refusal)
+    results = results or results_of(refusal, kinds, context, evidence)
+    return _build(kinds, RefusedStudy(refusal, evidence, context, results))
+
+
+def results_of(
+    about: StudyPrediction | Refusal,
+    kinds: Sequence[ResultKind],
+    context: ResultContext,
+    evidence: Evidence,
+) -> ResultSet:
+    """Return the set of a study's results, before any of them is made."""
+    if isinstance(about, Refusal):
+        kinds = [kind for kind in kinds if kind in REFUSALS]
+        key: tuple[str, ...] = (summarise_refusal(about, evidence, context).uid,)
+    else:
+        key = evidence.instance_key
+    return result_set(kinds, context, about.model, evidence.study_instance_uid, key)
+
+
+def root_last(kinds: Sequence[ResultKind]) -> list[ResultKind]:
+    """Order kinds as they are made: the report refers to the others, and comes last."""
+    return sorted(kinds, key=lambda kind: kind is ROOT)
 
 
 def _build(kinds: Sequence[ResultKind], study: AnalysedStudy | RefusedStudy) -> Iterator[Built]:
     """Give one result after the other, so that a long series is never in memory as a whole."""
-    for kind in kinds:
-        results = _of_kind(kind, study)
+    for kind in root_last(kinds):
+        of_kind = _of_kind(kind, study)
         while True:
             try:
                 with quiet():
-                    made = next(results, None)
+                    made = next(of_kind, None)
             except FOREIGN_ERRORS as error:
                 raise InvalidResult(
                     f"the {kind} cannot be built ({type(error).__name__})"
                 ) from error
             if made is None:
                 break
+            if isinstance(made, BuiltResult):
+                study.results.made.append(made.reference())
             yield made
             del made  # a large object is not kept while the next is made
 

@@ -39,6 +39,11 @@ REJECTED: Mapping[RejectionReason, CodedConcept] = {
 """Titles of rejection notes: those of CID 7010 that IHE IOCM knows."""
 KEY_OBJECT_DESCRIPTION = CodedConcept("113012", "DCM", "Key Object Description")
 REPORT_TITLE = CodedConcept("18748-4", "LN", "Diagnostic Imaging Report")
+RELATED_RESULTS = CodedConcept("RELATED", SCHEME, "Related results")
+RENDERING = CodedConcept("121333", "DCM", "Partial Rendering for Presentation")
+BEST_ILLUSTRATION = CodedConcept("121080", "DCM", "Best illustration of finding")
+SEGMENTATION_RESULT = CodedConcept("128182", "DCM", "Segmentation Result")
+TRACKING_IDENTIFIER = CodedConcept("112039", "DCM", "Tracking Identifier")
 FINDINGS = CodedConcept("121070", "DCM", "Findings")
 FINDING = CodedConcept("121071", "DCM", "Finding")
 IMAGE_REGION = CodedConcept("111030", "DCM", "Image Region")

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from highdicom import ContributingEquipment, SOPClass
+from highdicom import SOPClass
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import (
     UID,
@@ -27,13 +27,9 @@ from pydicom.uid import (
 from pacs_ai.dicom.reading import text
 from pacs_ai.dicom.writing import CHARACTER_SET
 from pacs_ai.domain import ImagePrediction, ModelIdentity
-from pacs_ai.results.common.codes import PROCESSING_EQUIPMENT
 from pacs_ai.results.common.coding_schemes import scheme_items
-from pacs_ai.results.common.context import (
-    MANUFACTURER,
-    MODEL_NAME,
-    ResultContext,
-)
+from pacs_ai.results.common.context import MANUFACTURER, MODEL_NAME, ResultContext
+from pacs_ai.results.common.equipment import contributing_equipment
 from pacs_ai.results.common.patient_study import copied_element, copy_identity
 from pacs_ai.results.common.prebuilt import copied
 from pacs_ai.uids import IMPLEMENTATION_CLASS_UID, derived_uid
@@ -109,7 +105,6 @@ def new_object(
         header.modality,
         context.software_version,
         context.installation_uid,
-        model.runtime,
     )
     made = copied(pattern)
     made.file_meta = FileMetaDataset(copied(pattern.file_meta))
@@ -126,6 +121,8 @@ def new_object(
     made.InstanceCreationTime = made.ContentTime
     if offset:
         made.TimezoneOffsetFromUTC = offset
+    if by := contributing_equipment(model):
+        made.ContributingEquipmentSequence = list(by)
     copy_identity(source, made)
     made.CodingSchemeIdentificationSequence = scheme_items(source, made, model)
     return made
@@ -142,11 +139,7 @@ def load_standard() -> None:
 
 @functools.lru_cache(maxsize=64)
 def _pattern(
-    sop_class_uid: str,
-    modality: str,
-    software_version: str,
-    installation_uid: str,
-    runtime: str = "",
+    sop_class_uid: str, modality: str, software_version: str, installation_uid: str
 ) -> Dataset:
     """Let highdicom make and check the part that objects of one class share."""
     made = SOPClass(
@@ -165,8 +158,6 @@ def _pattern(
         specific_character_set=CHARACTER_SET,
         content_qualification="RESEARCH",
     )
-    software = (software_version, *((runtime,) if runtime else ()))
-    made.ContributingEquipmentSequence = [_contribution(software, installation_uid)]
     made.file_meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     made.file_meta.ImplementationVersionName = f"PACS_AI_{software_version}"[:_MAX_VERSION_NAME]
     return made
@@ -211,14 +202,3 @@ def references(headers: Sequence[tuple[str, str]]) -> list[Dataset]:
         item.ReferencedSOPInstanceUID = sop_instance_uid
         made.append(item)
     return made
-
-
-def _contribution(software: tuple[str, ...], installation_uid: str) -> ContributingEquipment:
-    return ContributingEquipment(
-        MANUFACTURER,
-        PROCESSING_EQUIPMENT,
-        manufacturer_model_name=MODEL_NAME,
-        software_versions=software,
-        device_serial_number=installation_uid,
-        contribution_description="Classified the images and made this object",
-    )

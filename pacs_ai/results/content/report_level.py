@@ -3,12 +3,23 @@
 from dataclasses import dataclass
 
 from pacs_ai.domain import Decision, ImagePrediction, ModelIdentity, StudyPrediction
+from pacs_ai.results.common.codes import class_title
+from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.content.selection import reading_order, reported_images
+from pacs_ai.uids import derived_uid
 
 NOTABLE_DECISIONS = (Decision.PRESENT, Decision.UNDETERMINED)
 """Decisions that a report highlights."""
 
 _MANY = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """Tracking Identifier and UID of a finding: the same in each object that shows it."""
+
+    identifier: str
+    uid: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +54,42 @@ class ReportLevel:
             key=lambda k: reading_order(self.decision(k), self.probabilities[k]),
         )
 
-    def tracking_key(self) -> tuple[str, ...]:
-        """Key that, with the class, identifies a group in the series."""
+    def tracking(self, index: int, key: tuple[str, ...]) -> Tracking:
+        """Name the finding that a class is at this level.
+
+        Parameters
+        ----------
+        key
+            See `tracking_key`.
+        """
+        return Tracking(
+            f"{class_title(self.model.classes[index])} / {self.name}", self.tracking_uid(index, key)
+        )
+
+    def tracking_uid(self, index: int, key: tuple[str, ...]) -> str:
+        """Tracking UID of the finding that a class is at this level."""
+        code = self.model.classes[index].code.value
         if self.study:
-            return "study", *sorted(image.header.sop_instance_uid for image in self.sources)
-        return "image", self.anchor.header.sop_instance_uid, str(self.anchor.frame)
+            images = sorted(image.header.sop_instance_uid for image in self.sources)
+            return derived_uid("tracking", *key, "study", *images, code)
+        return image_tracking_uid(key, self.anchor, code)
+
+
+def tracking_key(context: ResultContext, model: ModelIdentity, study_uid: str) -> tuple[str, ...]:
+    """Return what all tracking UIDs of a study depend on."""
+    return context.series_key(model, "finding", study_uid)
+
+
+def image_tracking_uid(key: tuple[str, ...], image: ImagePrediction, code: str) -> str:
+    """Tracking UID of the finding that a class, by its code, is on an image."""
+    return derived_uid(
+        "tracking", *key, "image", image.header.sop_instance_uid, str(image.frame), code
+    )
+
+
+def finding_level(prediction: StudyPrediction) -> ReportLevel:
+    """Return the level that says what was found: the study, or its only image."""
+    return report_levels(prediction)[0]
 
 
 def report_levels(prediction: StudyPrediction) -> list[ReportLevel]:

@@ -1,13 +1,14 @@
 """What the builders of results get: a study that was analysed, or one that was not analysable."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pacs_ai.dicom.grey_rows import Grey
 from pacs_ai.domain import ImagePrediction, StudyPrediction
 from pacs_ai.refusal import Refusal
 from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence
+from pacs_ai.results.common.result_set import ResultSet
 from pacs_ai.results.content.report_summary import (
     ReportSummary,
     summarise_prediction,
@@ -32,12 +33,15 @@ class AnalysedStudy:
         Installation, time, settings.
     grey
         Reads the pixels of an image. Called only for images that are drawn.
+    results
+        What belongs together.
     """
 
     prediction: StudyPrediction
     evidence: Evidence
     context: ResultContext
     grey: GreyImage
+    results: ResultSet = field(default_factory=ResultSet)
 
     @property
     def summary(self) -> ReportSummary:
@@ -52,6 +56,7 @@ class RefusedStudy:
     refusal: Refusal
     evidence: Evidence
     context: ResultContext
+    results: ResultSet = field(default_factory=ResultSet)
 
     @property
     def summary(self) -> ReportSummary:

@@ -27,7 +27,7 @@ def build_pdf(study: AnalysedStudy | RefusedStudy) -> Iterator[Dataset]:
         series_number=context.series_number(ResultKind.PDF),
         series_description=SERIES_DESCRIPTION,
         instance_number=1,
-        instance_key=(summary.uid,),
+        instance_key=(summary.uid, *study.results.document_key),
     )
     made = new_object(header, evidence.reference, summary.model, context)
     made.ConversionType = "WSD"
@@ -38,6 +38,8 @@ def build_pdf(study: AnalysedStudy | RefusedStudy) -> Iterator[Dataset]:
     made.SourceInstanceSequence = references(
         [(header.sop_class_uid, header.sop_instance_uid) for header in evidence.headers]
     )
+    if study.results.root is not None:
+        made.ReferencedInstanceSequence = study.results.root.instance_items()
     page = draw_page(summary, picture, context.font)
     made.MIMETypeOfEncapsulatedDocument = "application/pdf"
     made.EncapsulatedDocumentLength = len(page)

@@ -28,6 +28,7 @@ from pacs_ai.results.common.object_header import (
     references,
 )
 from pacs_ai.results.common.patient_study import copied_element
+from pacs_ai.results.common.result_set import relate
 from pacs_ai.results.content.selection import (
     ShownClass,
     captures,
@@ -121,9 +122,11 @@ def build_capture(
             model.classes[shown.class_index].code.value,
             "found" if shown.found else "not found",
             *evidence.unseen,
+            *study.results.picture_key,
         ),
     )
     capture = new_object(header, evidence.reference, model, context)
+    relate(capture, study.results)
     painted = explains(image.saliency[shown.class_index])
     aspect = pixel_aspect(source, image.frame)
     _describe_pixels(capture, _picture(study, shown, style, aspect))

@@ -8,18 +8,24 @@ from pydicom.dataset import Dataset
 from pacs_ai.domain import ClassSpec, ResultKind
 from pacs_ai.results.common.codes import class_title
 from pacs_ai.results.common.object_header import ObjectHeader, new_object
+from pacs_ai.results.common.result_set import relate
 from pacs_ai.results.content.hotspot import Saliency
 from pacs_ai.results.content.positive_images import explained_images
+from pacs_ai.results.content.report_level import Tracking, finding_level, tracking_key
 from pacs_ai.results.content.study import AnalysedStudy
 from pacs_ai.results.images.multiframe import Stack, stacks
 
 
 @dataclass(frozen=True, slots=True)
 class ClassStack:
-    """The heat maps of one class on the images of one stack; ``number`` counts from 1."""
+    """The heat maps of one class on the images of one stack; ``number`` counts from 1.
+
+    ``tracking`` names the finding that the report states.
+    """
 
     number: int
     spec: ClassSpec
+    tracking: Tracking
     stack: Stack
     saliencies: tuple[Saliency, ...]
 
@@ -32,12 +38,16 @@ class ClassStack:
 def class_stacks(study: AnalysedStudy) -> Iterator[ClassStack]:
     """Group the images that are shown of each class by their geometry."""
     number = 0
+    level = finding_level(study.prediction)
+    model = study.prediction.model
+    key = tracking_key(study.context, model, study.evidence.study_instance_uid)
     for one in explained_images(study.prediction):
         for stack in stacks(one.images, study.evidence):
             number += 1
             saliencies = tuple(image.saliency[one.class_index] for image in stack.images)
-            spec = study.prediction.model.classes[one.class_index]
-            yield ClassStack(number, spec, stack, saliencies)
+            spec = model.classes[one.class_index]
+            tracking = level.tracking(one.class_index, key)
+            yield ClassStack(number, spec, tracking, stack, saliencies)
 
 
 def new_stack_object(
@@ -57,6 +67,13 @@ def new_stack_object(
         series_number=study.context.series_number(kind),
         series_description=description,
         instance_number=shown.number,
-        instance_key=(*shown.stack.key(), shown.spec.code.value, *study.evidence.unseen),
+        instance_key=(
+            *shown.stack.key(),
+            shown.spec.code.value,
+            *study.evidence.unseen,
+            *study.results.picture_key,
+        ),
     )
-    return new_object(header, study.evidence.reference, study.prediction.model, study.context)
+    made = new_object(header, study.evidence.reference, study.prediction.model, study.context)
+    relate(made, study.results)
+    return made

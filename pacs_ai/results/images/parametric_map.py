@@ -54,6 +54,8 @@ def _map(study: AnalysedStudy, shown: ClassStack) -> Dataset:
     made.ContentLabel = "GRADCAM"
     made.ContentDescription = described(f"Grad-CAM of {shown.title}", study.prediction.coverage)
     made.ContentCreatorName = None
+    # No attribute of the IOD names the finding: these two make it a Standard Extended SOP Class.
+    made.TrackingID, made.TrackingUID = shown.tracking.identifier, shown.tracking.uid
     made.AcquisitionContextSequence = []
     _say_what_values_mean(made.SharedFunctionalGroupsSequence[0])
     rows, columns = stack.size

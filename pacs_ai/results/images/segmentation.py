@@ -97,5 +97,7 @@ def _segment(model: ModelIdentity, shown: ClassStack) -> SegmentDescription:
         AlgorithmIdentificationSequence(
             model.name, ARTIFICIAL_INTELLIGENCE, model.version, source=model.manufacturer
         ),
+        tracking_uid=shown.tracking.uid,
+        tracking_id=shown.tracking.identifier,
         display_color=CIELabColor(*_AMBER),
     )

@@ -20,24 +20,25 @@ from pacs_ai.results.common.codes import (
     FINDINGS,
     REPORT_TITLE,
 )
+from pacs_ai.results.common.equipment import Observer
 from pacs_ai.results.sr.sr_document import introduction
 
 _CONTAINS = RelationshipTypeValues.CONTAINS
 
 
-def basic_report(installation_uid: str, finding: str, conclusion: str) -> ContainerContentItem:
+def basic_report(by: Observer, finding: str, conclusion: str) -> ContainerContentItem:
     """Make the content tree.
 
     Parameters
     ----------
-    installation_uid
+    by
         The observer.
     finding, conclusion
         Sentences.
     """
     root = ContainerContentItem(REPORT_TITLE, template_id="2000")
     content: list[ContentItem] = [
-        *introduction(installation_uid),
+        *introduction(by),
         _section(FINDINGS, TextContentItem(FINDING, finding, _CONTAINS)),
         _section(CONCLUSIONS, TextContentItem(CONCLUSION, conclusion, _CONTAINS)),
     ]

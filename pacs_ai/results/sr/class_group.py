@@ -21,22 +21,15 @@ from pacs_ai.results.common.codes import (
     ARTIFICIAL_INTELLIGENCE,
     DECISIONS,
     PRESENCE,
-    class_title,
     concept,
     probability_concept,
 )
 from pacs_ai.results.common.object_header import references
 from pacs_ai.results.common.prebuilt import changed, number, placed, shared
-from pacs_ai.results.content.report_level import ReportLevel
+from pacs_ai.results.content.report_level import ReportLevel, Tracking
 from pacs_ai.results.content.selection import peak
 from pacs_ai.results.content.wording import stated_percent
 from pacs_ai.results.sr.image_measurements import label, percentage, reference_of, spot_item
-
-AT_PEAK = "peak of the heat map at"
-"""What the tracking text of a finding ends with: where that is, as (column, row) in pixels.
-
-The point itself may have to give way to what is written beside it.
-"""
 
 _NOWHERE = "1.2.840.10008.5.1.4.1.1.7"  # any UID: the pattern's references are all replaced
 
@@ -62,23 +55,23 @@ class ClassGroup:
     index: int
     point: tuple[float, float]
 
-    def filled(self, tracking: str, sources: Sequence[Dataset]) -> Dataset:
+    def filled(self, tracking: Tracking, sources: Sequence[Dataset]) -> Dataset:
         """Make the content item.
 
         Parameters
         ----------
         tracking
-            Tracking Unique Identifier.
+            Identifier and UID of the finding.
         sources
             Items of Referenced SOP Sequence: the level's images.
         """
-        level, spec = self.level, self.model.classes[self.index]
+        level = self.level
         pattern = _pattern(self.model, self.index, level.study, level.decision(self.index))
         *content, source = pattern.ContentSequence
         at = [item.ValueType for item in content].index("NUM")
         peak_at = self._peak()
-        content[0] = changed(content[0], TextValue=self._tracking_text(spec))
-        content[1] = changed(content[1], UID=tracking)
+        content[0] = changed(content[0], TextValue=tracking.identifier)
+        content[1] = changed(content[1], UID=tracking.uid)
         content[at] = number(
             content[at],
             stated_percent(level.probabilities[self.index]),
@@ -101,18 +94,6 @@ class ClassGroup:
         """Say where the heat map of what is pointed at is strongest, in parts of the sides."""
         pointed_at = self.level.pointed_at(self.index)
         return peak(self.level.anchor.saliency[self.index]) if pointed_at else None
-
-    def _tracking_text(self, spec: ClassSpec) -> str:
-        text = f"{class_title(spec)} / {self.level.name}"
-        decision = self.level.decision(self.index)
-        if decision is None:
-            return text
-        text += f": {decision}"
-        at = self._peak()
-        if at is None:
-            return text
-        header = self.level.anchor.header
-        return f"{text}, {AT_PEAK} ({at[0] * header.columns:.1f}, {at[1] * header.rows:.1f})"
 
 
 def referenced(image: ImagePrediction) -> Dataset:

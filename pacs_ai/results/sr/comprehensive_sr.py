@@ -39,7 +39,8 @@ def as_comprehensive_sr(path: Path) -> OlderReport:
     Returns
     -------
     OlderReport
-        With an instance UID and a series of its own, the same for the same report.
+        With an instance UID of its own, the same for the same report. The series stays: the
+        pictures of the study refer to it.
 
     Raises
     ------
@@ -64,9 +65,9 @@ def _rewritten(path: Path, before: UID, after: UID, label: str) -> OlderReport:
     try:
         with quiet(), open_file(path) as stream:
             report = pydicom.dcmread(stream)
-            _rename(report, label, "SOPInstanceUID", "SeriesInstanceUID")
+            _rename(report, label, "SOPInstanceUID")
             report.SOPClassUID = after
-            _rename_predecessors(report, before, after, label)
+            _rename_references(report, before, after, label)
             report.file_meta.MediaStorageSOPClassUID = report.SOPClassUID
             report.file_meta.MediaStorageSOPInstanceUID = report.SOPInstanceUID
             buffer = BytesIO()
@@ -81,17 +82,16 @@ def _rewritten(path: Path, before: UID, after: UID, label: str) -> OlderReport:
     )
 
 
-def _rename_predecessors(report: Dataset, before: UID, after: UID, label: str) -> None:
-    """Refer to earlier reports as the peer has them: it refused their class, too."""
-    for study in report.get("PredecessorDocumentsSequence", []):
-        for series in study.ReferencedSeriesSequence:
-            _rename(series, label, "SeriesInstanceUID")
-            for reference in series.ReferencedSOPSequence:
-                if reference.ReferencedSOPClassUID == before:
-                    _rename(reference, label, "ReferencedSOPInstanceUID")
-                    reference.ReferencedSOPClassUID = after
+def _rename_references(item: Dataset, before: UID, after: UID, label: str) -> None:
+    """Refer to other reports as the peer has them, at every depth: it refused their class, too."""
+    if item.get("ReferencedSOPClassUID") == before:
+        _rename(item, label, "ReferencedSOPInstanceUID")
+        item.ReferencedSOPClassUID = after
+    for element in item:
+        if element.VR == "SQ":
+            for below in element.value:
+                _rename_references(below, before, after, label)
 
 
-def _rename(item: Dataset, label: str, *keywords: str) -> None:
-    for keyword in keywords:
-        item[keyword].value = derived_uid(label, str(item[keyword].value))
+def _rename(item: Dataset, label: str, keyword: str) -> None:
+    item[keyword].value = derived_uid(label, str(item[keyword].value))

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from highdicom.sr import ImageContentItem, RelationshipTypeValues
+from highdicom.sr import CompositeContentItem, ImageContentItem, RelationshipTypeValues
 from pydicom.dataset import Dataset
 
 from pacs_ai.domain import ImagePrediction, StudyPrediction
 from pacs_ai.results.common.codes import OF_INTEREST, SOURCE, class_title
+from pacs_ai.results.common.result_set import Root
 from pacs_ai.results.content.positive_images import positive_images
 from pacs_ai.results.content.study import AnalysedStudy
 from pacs_ai.results.sr.image_measurements import reference_of
@@ -26,14 +27,18 @@ def build_key_object(study: AnalysedStudy) -> Iterator[Dataset]:
     images = _in_order(prediction, [image for one in found for image in one.images])
     names = ", ".join(class_title(model.classes[one.class_index]) for one in found)
     remark = f"; {prediction.coverage.remark}" if prediction.coverage.partial else ""
+    report = [study.results.root] if study.results.root is not None else []
     selection = Selection(
         role=ROLE,
         series_description=SERIES_DESCRIPTION,
-        key=evidence.instance_key,
+        key=(*evidence.instance_key, *study.results.document_key),
         title=OF_INTEREST,
         text=f"{names} - AI research, not for clinical use; {model.name} {model.version}{remark}",
-        instances=list({one.header.sop_instance_uid: one.header for one in images}.values()),
-        references=[_reference(image) for image in images],
+        instances=[
+            *{one.header.sop_instance_uid: one.header for one in images}.values(),
+            *report,
+        ],
+        references=[*map(_reference, images), *map(_reference_to_report, report)],
     )
     made = new_selection(selection, evidence.reference, model, study.context)
     if requests := referenced_requests(evidence.reference):
@@ -49,3 +54,13 @@ def _in_order(prediction: StudyPrediction, chosen: list[ImagePrediction]) -> lis
 def _reference(image: ImagePrediction) -> ImageContentItem:
     contains = RelationshipTypeValues.CONTAINS
     return ImageContentItem(SOURCE, *reference_of(image), relationship_type=contains)
+
+
+def _reference_to_report(report: Root) -> CompositeContentItem:
+    """Select the report beside the images: it says what was found on them."""
+    return CompositeContentItem(
+        SOURCE,
+        report.sop_class_uid,
+        report.sop_instance_uid,
+        relationship_type=RelationshipTypeValues.CONTAINS,
+    )

@@ -15,7 +15,6 @@ from pacs_ai.results.content.selection import peak
 from pacs_ai.results.sr.class_group import ClassGroup, referenced
 from pacs_ai.results.sr.label_placement import place_points
 from pacs_ai.results.sr.reservation_group import reservation_group
-from pacs_ai.uids import derived_uid
 
 _CAUTION = -1  # in place of a level's number: the point of a reservation
 
@@ -28,9 +27,8 @@ def measurement_groups(prediction: StudyPrediction, key: tuple[str, ...]) -> lis
     prediction
         What the model says.
     key
-        Key of the report's series, for the tracking UIDs.
+        See `pacs_ai.results.content.report_level.tracking_key`.
     """
-    classes = prediction.model.classes
     levels = report_levels(prediction)
     points = _points(prediction, levels)
     groups: list[Dataset] = []
@@ -41,11 +39,8 @@ def measurement_groups(prediction: StudyPrediction, key: tuple[str, ...]) -> lis
     for number, level in enumerate(levels):
         sources = [referenced(image) for image in level.sources]
         for index in stated_classes(prediction, level):
-            tracking = derived_uid(
-                "tracking", *key, *level.tracking_key(), classes[index].code.value
-            )
             group = ClassGroup(prediction.model, level, index, points[number, index])
-            groups.append(group.filled(tracking, sources))
+            groups.append(group.filled(level.tracking(index, key), sources))
     return groups
 
 

@@ -25,20 +25,22 @@ from pacs_ai.results.common.codes import (
     TITLE,
     procedure_code,
 )
-from pacs_ai.results.common.context import ResultContext
+from pacs_ai.results.common.equipment import Observer, observer_of
 from pacs_ai.results.common.evidence import Evidence
 from pacs_ai.results.common.object_header import ObjectHeader
 from pacs_ai.results.common.prebuilt import changed, shared
 from pacs_ai.results.common.predecessor import Predecessor
+from pacs_ai.results.common.result_set import ROOT
+from pacs_ai.results.content.report_level import tracking_key
 from pacs_ai.results.content.study import AnalysedStudy
 from pacs_ai.results.content.wording import omission
 from pacs_ai.results.sr.image_library import image_library
 from pacs_ai.results.sr.measurement_groups import measurement_groups
 from pacs_ai.results.sr.references import evidence_items
+from pacs_ai.results.sr.related_results import refer_to_results, related_results
 from pacs_ai.results.sr.sr_document import introduction, new_document
 
 SERIES_DESCRIPTION = "AI classification (research)"
-ROLE = "report"
 
 
 def build_report(study: AnalysedStudy) -> Iterator[Dataset]:
@@ -53,48 +55,53 @@ def build_report(study: AnalysedStudy) -> Iterator[Dataset]:
     header = ObjectHeader(
         sop_class_uid=Comprehensive3DSRStorage,
         modality="SR",
-        role=ROLE,
+        role=ROOT,
         series_number=context.series_number_base,
         series_description=SERIES_DESCRIPTION,
         instance_number=1,
-        instance_key=evidence.instance_key,
+        instance_key=(*evidence.instance_key, *study.results.root_key),
     )
-    key = context.series_key(prediction.model, ROLE, evidence.study_instance_uid)
+    key = tracking_key(context, prediction.model, evidence.study_instance_uid)
     earlier = context.prior.report if context.prior is not None else None
     said = [_change(text, earlier)] if (text := study.summary.compared) else []
-    root = measurement_report(evidence, context, measurement_groups(prediction, key), said)
+    ending = list(related_results(study.results))
+    root = measurement_report(study, measurement_groups(prediction, key), said, ending)
     made = new_document(header, evidence, prediction.model, context, root)
+    refer_to_results(made, evidence, study.results)
     if said and earlier is not None:
         made.PertinentOtherEvidenceSequence = evidence_items([earlier])
     yield made
 
 
 def measurement_report(
-    evidence: Evidence,
-    context: ResultContext,
+    study: AnalysedStudy,
     groups: Sequence[Dataset],
     said: Sequence[ContentItem] = (),
+    ending: Sequence[Dataset] = (),
 ) -> Dataset:
     """Put measurement groups into an imaging measurement report (TID 1500).
 
     Parameters
     ----------
-    evidence
-        Headers of the analysed instances: the report's image library.
-    context
-        Installation.
+    study
+        Its images are the report's image library.
     groups
         Of TID 1501, or of TID 1410: validators do not take both in one report.
     said
         What is said of the study beside them.
+    ending
+        What comes last.
     """
-    pattern = _pattern(context.installation_uid, evidence.headers[0].modality)
+    evidence = study.evidence
+    by = observer_of(study.prediction.model, study.context.installation_uid)
+    pattern = _pattern(by, evidence.headers[0].modality)
     *beginning, measurements = pattern.ContentSequence
     content = [
         *beginning,
         image_library(evidence.headers),
         changed(measurements, ContentSequence=list(groups)),
         *_evaluations([*said, *_omissions(evidence)]),
+        *ending,
     ]
     return changed(pattern, ContentSequence=content)
 
@@ -129,11 +136,11 @@ def _omissions(evidence: Evidence) -> Iterator[ContentItem]:
 
 
 @functools.lru_cache(maxsize=64)
-def _pattern(installation_uid: str, modality: str) -> Dataset:
+def _pattern(by: Observer, modality: str) -> Dataset:
     """Let highdicom make and check the report around library and groups."""
     root = ContainerContentItem(TITLE, template_id="1500")
     content: list[ContentItem] = [
-        *introduction(installation_uid),
+        *introduction(by),
         CodeContentItem(
             PROCEDURE_REPORTED, procedure_code(modality), RelationshipTypeValues.HAS_CONCEPT_MOD
         ),

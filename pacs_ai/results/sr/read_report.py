@@ -1,6 +1,5 @@
 """Read the findings of a report of ours back from the object."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ from pacs_ai.dicom.reading import items, numbers, text
 from pacs_ai.domain import Decision
 from pacs_ai.results.common.codes import DECISIONS
 from pacs_ai.results.content.reservations import CAUTION
-from pacs_ai.results.sr.class_group import AT_PEAK
 
 _DECISIONS = {str(code.meaning): decision for decision, code in DECISIONS.items()}
 _GROUP = "125007"
@@ -27,7 +25,6 @@ _SECTIONS = ("121070", "121076")  # findings, conclusions
 _NAME = "111001"
 _VERSION = "111003"
 _MANUFACTURER = "122405"
-_PEAK = re.compile(rf"{AT_PEAK} \(([\d.]+), ([\d.]+)\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +129,14 @@ def _reservation_text(group: Dataset) -> str:
 def _finding(group: Dataset) -> Finding:
     content = _content(group)
     tracking = text(content.get(_TRACKING, Dataset()), "TextValue")
-    level, _, _ = tracking.rpartition(" / ")[2].partition(":")
+    level, _, _ = tracking.rpartition(" / ")[2].partition(":")  # reports of before said more
     presence = code_meaning(content.get(_PRESENCE, Dataset()), "ConceptCodeSequence")
     number = next(
         item for item in items(group, "ContentSequence") if items(item, "MeasuredValueSequence")
     )
     value = numbers(items(number, "MeasuredValueSequence")[0], "NumericValue")[0]
-    point = next(item for item in items(group, "ContentSequence") if item.ValueType == "SCOORD")
-    found = _PEAK.search(tracking)
+    point = next(_places(group))
+    places = [numbers(place, "GraphicData") for place in _places(number)]
     image = items(items(point, "ContentSequence")[0], "ReferencedSOPSequence")[0]
     parameters = _parameters(group)
     low, _, high = parameters.get("undetermined", "").partition("..")
@@ -149,10 +146,14 @@ def _finding(group: Dataset) -> Finding:
         probability=value / 100,
         threshold=float(parameters["threshold"]),
         decision=_DECISIONS.get(presence),
-        peak=(float(found[1]), float(found[2])) if found else None,
+        peak=(places[0][0], places[0][1]) if places else None,
         sop_instance_uid=text(image, "ReferencedSOPInstanceUID"),
         undetermined=(float(low), float(high)) if high else None,
     )
+
+
+def _places(item: Dataset) -> Iterator[Dataset]:
+    return (one for one in items(item, "ContentSequence") if one.ValueType == "SCOORD")
 
 
 def code_meaning(item: Dataset, keyword: str) -> str:

@@ -6,12 +6,14 @@ from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage
 
 from pacs_ai.domain import ResultKind
+from pacs_ai.results.common.equipment import observer_of
 from pacs_ai.results.common.object_header import ObjectHeader
+from pacs_ai.results.common.result_set import ROOT
 from pacs_ai.results.content.report_summary import NOTICE
 from pacs_ai.results.content.study import RefusedStudy
 from pacs_ai.results.content.wording import omission
 from pacs_ai.results.sr.basic_report import basic_report
-from pacs_ai.results.sr.measurement_report import ROLE
+from pacs_ai.results.sr.related_results import refer_to_results
 from pacs_ai.results.sr.sr_document import new_document
 
 SERIES_DESCRIPTION = "AI classification: not analysable (research)"
@@ -29,11 +31,11 @@ def build_refusal(study: RefusedStudy) -> Iterator[Dataset]:
     header = ObjectHeader(
         sop_class_uid=Comprehensive3DSRStorage,
         modality="SR",
-        role=ROLE,
+        role=ROOT,
         series_number=context.series_number(ResultKind.REPORT),
         series_description=SERIES_DESCRIPTION,
         instance_number=1,
-        instance_key=(summary.uid,),
+        instance_key=(summary.uid, *study.results.root_key),
     )
     model = study.refusal.model
     nothing = (
@@ -42,5 +44,8 @@ def build_refusal(study: RefusedStudy) -> Iterator[Dataset]:
     )
     if said := omission(summary.left_out):
         nothing += f" {said[:1].upper()}{said[1:]}."
-    root = basic_report(context.installation_uid, f"{summary.conclusion}.", nothing)
-    yield new_document(header, study.evidence, model, context, root)
+    by = observer_of(model, context.installation_uid)
+    root = basic_report(by, f"{summary.conclusion}.", nothing)
+    document = new_document(header, study.evidence, model, context, root)
+    refer_to_results(document, study.evidence, study.results)
+    yield document

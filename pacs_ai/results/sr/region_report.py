@@ -23,7 +23,11 @@ from pacs_ai.results.common.codes import PERCENT, class_title, concept, probabil
 from pacs_ai.results.common.object_header import ObjectHeader
 from pacs_ai.results.content.hotspot import Rectangle, hot_spots
 from pacs_ai.results.content.positive_images import explained_images
-from pacs_ai.results.content.report_level import image_name
+from pacs_ai.results.content.report_level import (
+    image_name,
+    image_tracking_uid,
+    tracking_key,
+)
 from pacs_ai.results.content.study import AnalysedStudy
 from pacs_ai.results.content.wording import stated_percent
 from pacs_ai.results.sr.class_group import algorithm
@@ -41,7 +45,7 @@ def build_region(study: AnalysedStudy) -> Iterator[Dataset]:
     prediction, evidence, context = study.prediction, study.evidence, study.context
     if not prediction.positive_classes():
         return
-    key = context.series_key(prediction.model, ROLE, evidence.study_instance_uid)
+    key = tracking_key(context, prediction.model, evidence.study_instance_uid)
     groups = ContentSequence()
     for group in _groups(prediction, key):
         groups.extend(group)
@@ -54,10 +58,13 @@ def build_region(study: AnalysedStudy) -> Iterator[Dataset]:
         series_number=context.series_number(ResultKind.REGION),
         series_description=SERIES_DESCRIPTION,
         instance_number=1,
-        instance_key=evidence.instance_key,
+        instance_key=(*evidence.instance_key, *study.results.document_key),
     )
-    root = measurement_report(evidence, context, groups)
-    yield new_document(header, evidence, prediction.model, context, root)
+    root = measurement_report(study, groups)
+    regions = new_document(header, evidence, prediction.model, context, root)
+    if study.results.root is not None:
+        regions.ReferencedInstanceSequence = study.results.root.instance_items()
+    yield regions
 
 
 @dataclass(slots=True)
@@ -83,7 +90,7 @@ def _groups(
         name = image_name(places[id(image)], image)
         ending = f", region {region.number}" if region.of > 1 else ""
         tracking = TrackingIdentifier(
-            derived_uid("tracking", *key, *_place(image, region.classes[0], region.number)),
+            _tracking_uid(key, region, prediction.model.classes[region.classes[0]].code.value),
             f"{', '.join(titles)} / {name}{ending}",
         )
         yield _group(prediction, region, tracking)
@@ -110,8 +117,10 @@ def _regions(prediction: StudyPrediction) -> list[_Region]:
     return found
 
 
-def _place(image: ImagePrediction, class_index: int, number: int) -> tuple[str, ...]:
-    return image.header.sop_instance_uid, str(image.frame), str(class_index), str(number)
+def _tracking_uid(key: tuple[str, ...], region: _Region, code: str) -> str:
+    """Tracking UID: the strongest region of a class has that of its finding on the image."""
+    finding = image_tracking_uid(key, region.image, code)
+    return finding if region.number == 1 else derived_uid("region", finding, str(region.number))
 
 
 def _group(

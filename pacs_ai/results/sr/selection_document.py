@@ -17,6 +17,7 @@ from pydicom.uid import KeyObjectSelectionDocumentStorage
 from pacs_ai.domain import ModelIdentity, ResultKind
 from pacs_ai.results.common.codes import KEY_OBJECT_DESCRIPTION
 from pacs_ai.results.common.context import ResultContext
+from pacs_ai.results.common.equipment import Observer, observer_of
 from pacs_ai.results.common.object_header import ObjectHeader, new_object
 from pacs_ai.results.sr.references import Referable, evidence_items
 from pacs_ai.results.sr.sr_document import introduction
@@ -67,17 +68,17 @@ def new_selection(
     made = new_object(header, source, model, context)
     made.ReferencedPerformedProcedureStepSequence = []
     made.CurrentRequestedProcedureEvidenceSequence = evidence_items(selection.instances)
-    for element in _root(selection, context):
+    for element in _root(selection, observer_of(model, context.installation_uid)):
         made[element.tag] = element
     return made
 
 
-def _root(selection: Selection, context: ResultContext) -> Dataset:
+def _root(selection: Selection, by: Observer) -> Dataset:
     root = ContainerContentItem(selection.title, template_id="2010")
     contains = RelationshipTypeValues.CONTAINS
     root.ContentSequence = ContentSequence(
         [
-            *introduction(context.installation_uid),
+            *introduction(by),
             TextContentItem(KEY_OBJECT_DESCRIPTION, selection.text, contains),
             *selection.references,
         ]

@@ -14,7 +14,8 @@ from pydicom.dataset import Dataset
 
 from pacs_ai.domain import ModelIdentity
 from pacs_ai.results.common.codes import AI_PROCEDURE, DEVICE, LANGUAGE
-from pacs_ai.results.common.context import MANUFACTURER, MODEL_NAME, ResultContext
+from pacs_ai.results.common.context import ResultContext
+from pacs_ai.results.common.equipment import Observer
 from pacs_ai.results.common.evidence import Evidence
 from pacs_ai.results.common.object_header import ObjectHeader, new_object
 from pacs_ai.results.sr.references import evidence_items, referenced_requests
@@ -64,14 +65,14 @@ def set_status(document: Dataset) -> None:
     document.PreliminaryFlag = "PRELIMINARY"
 
 
-def introduction(installation_uid: str) -> list[ContentItem]:
+def introduction(by: Observer) -> list[ContentItem]:
     """Language and observer, as every report begins (TID 1204, TID 1001)."""
     device = DeviceObserverIdentifyingAttributes(
-        uid=installation_uid,
-        name=MODEL_NAME,
-        manufacturer_name=MANUFACTURER,
-        model_name=MODEL_NAME,
-        serial_number=installation_uid,
+        uid=by.uid,
+        name=by.name,
+        manufacturer_name=by.manufacturer,
+        model_name=by.name,
+        serial_number=by.serial or None,
     )
     observer = ObservationContext(observer_device_context=ObserverContext(DEVICE, device))
     return [*LanguageOfContentItemAndDescendants(LANGUAGE), *observer]

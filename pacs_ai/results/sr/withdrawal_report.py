@@ -14,6 +14,7 @@ from pydicom.uid import Comprehensive3DSRStorage
 from pacs_ai.domain import ResultKind
 from pacs_ai.results.common.codes import AI_PROCEDURE, REJECTED
 from pacs_ai.results.common.context import ResultContext
+from pacs_ai.results.common.equipment import observer_of
 from pacs_ai.results.common.object_header import ObjectHeader, new_object
 from pacs_ai.results.content.report_summary import NOTICE
 from pacs_ai.results.sr.basic_report import basic_report
@@ -63,6 +64,8 @@ def build_withdrawal_report(
         made.PredecessorDocumentsSequence = evidence_items(reports)
     finding = f"The AI results of this study are withdrawn: {REJECTED[reason].meaning}."
     conclusion = f"{why} This says nothing of what the images show. {NOTICE}."
-    for element in basic_report(context.installation_uid, finding, conclusion):
+    for element in basic_report(
+        observer_of(MADE_BY_NO_MODEL, context.installation_uid), finding, conclusion
+    ):
         made[element.tag] = element
     return made

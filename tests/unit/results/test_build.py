@@ -30,13 +30,13 @@ BOTH = (ResultKind.REPORT, ResultKind.CAPTURE)
 ALL_OBJECTS = tuple(kind for kind in ResultKind if kind not in DOCUMENTS)
 
 
-def test_the_results_come_in_the_order_asked_for_and_are_counted(images: Images) -> None:
+def test_the_report_comes_last_and_the_results_are_counted(images: Images) -> None:
     made = list(build_results(study(images([0.9, 0.8, 0.1, 0.7])), BOTH, CONTEXT, grey))
     assert [(one.kind, one.number) for one in made] == [
-        (ResultKind.REPORT, 1),
         (ResultKind.CAPTURE, 1),
         (ResultKind.CAPTURE, 2),
         (ResultKind.CAPTURE, 3),
+        (ResultKind.REPORT, 1),
     ]
     assert len({one.sop_instance_uid for one in made}) == 4
     assert len({one.series_instance_uid for one in made}) == 2
@@ -128,7 +128,7 @@ def test_all_results_of_a_study_agree_on_the_patient(tmp_path: Path) -> None:
         )
     )
     assert {str(one.dataset.PatientName) for one in made} == {"Spelt^1"}
-    assert made[1].dataset.SourceImageSequence[0].ReferencedSOPInstanceUID == "1.2.3.4.2"
+    assert made[0].dataset.SourceImageSequence[0].ReferencedSOPInstanceUID == "1.2.3.4.2"
 
 
 def test_a_source_full_of_odd_values_still_gets_its_results(tmp_path: Path) -> None:

@@ -15,7 +15,12 @@ from pydicom.uid import EnhancedCTImageStorage
 
 from pacs_ai.domain import ImagePrediction, StudyPrediction
 from pacs_ai.results.common.codes import DECISIONS, PRESENCE, concept, probability_concept
-from pacs_ai.results.content.report_level import ReportLevel, report_levels, stated_classes
+from pacs_ai.results.content.report_level import (
+    ReportLevel,
+    Tracking,
+    report_levels,
+    stated_classes,
+)
 from pacs_ai.results.content.selection import peak
 from pacs_ai.results.content.wording import stated_percent
 from pacs_ai.results.sr.class_group import ClassGroup, algorithm, referenced
@@ -39,16 +44,16 @@ from tests.unit.results.samples import (
 )
 
 POINT = (0.375, 0.25)
-TRACKING = "1.2.3.4.5"
+TRACKING = Tracking("Lesion / image 1", "1.2.3.4.5")
 
 
-def by_highdicom(prediction: StudyPrediction, level: ReportLevel, index: int, text: str) -> Dataset:
+def by_highdicom(prediction: StudyPrediction, level: ReportLevel, index: int) -> Dataset:
     spec = prediction.model.classes[index]
     decision = level.decision(index)
     at = peak(level.anchor.saliency[index]) if level.pointed_at(index) else None
     spot = None if at is None else spot_item(*on_image(level.anchor, at))
     [group] = MeasurementsAndQualitativeEvaluations(
-        TrackingIdentifier(TRACKING, text),
+        TrackingIdentifier(TRACKING.uid, TRACKING.identifier),
         finding_type=concept(spec.code),
         algorithm_id=algorithm(prediction.model, spec, level.outlier),
         measurements=[
@@ -73,8 +78,7 @@ def compare(prediction: StudyPrediction) -> int:
         sources = [referenced(one) for one in level.sources]
         for index in stated_classes(prediction, level):
             filled = ClassGroup(prediction.model, level, index, POINT).filled(TRACKING, sources)
-            text = filled.ContentSequence[0].TextValue
-            wanted = by_highdicom(prediction, level, index, text)
+            wanted = by_highdicom(prediction, level, index)
             assert filled.to_json_dict() == wanted.to_json_dict()
             compared += 1
     return compared

@@ -26,7 +26,7 @@ def test_a_peer_that_refuses_3d_gets_the_same_content_as_another_object(
     assert check_dataset(flat) == []
     assert flat.SOPClassUID == flat.file_meta.MediaStorageSOPClassUID == ComprehensiveSRStorage
     assert flat.SOPInstanceUID == made.sop_instance_uid != three_d.SOPInstanceUID
-    assert flat.SeriesInstanceUID == made.series_instance_uid != three_d.SeriesInstanceUID
+    assert flat.SeriesInstanceUID == made.series_instance_uid == three_d.SeriesInstanceUID
     assert flat.ContentSequence == pydicom.dcmread(tmp_path / "report.dcm").ContentSequence
 
 

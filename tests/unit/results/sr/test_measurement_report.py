@@ -46,7 +46,7 @@ def test_between_present_and_absent_a_class_can_be_undetermined(images: Images) 
     [first, _] = groups(report(prediction))
     assert finding(first) == "Lesion"
     assert decision(first) == "Presence Undetermined"
-    assert first["112039"].TextValue.startswith("Lesion / image 1: undetermined")
+    assert first["112039"].TextValue == "Lesion / image 1"
     assert "undetermined=0.4..0.6" in parameters(report(prediction))
     assert prediction.positive_classes() == ()
 
@@ -55,8 +55,6 @@ def test_the_point_of_a_finding_lies_at_the_peak_the_other_at_the_margin(images:
     lesion, none = groups(report(study(images([0.9]))))
     assert point(lesion) == (pytest.approx(0.464 * 64, abs=0.1), pytest.approx(0.3214 * 96, abs=4))
     assert point(none)[0] == pytest.approx(0.03 * 64)
-    assert "peak of the heat map" in lesion["112039"].TextValue
-    assert "peak" not in none["112039"].TextValue
 
 
 def test_a_negative_image_says_so_first_and_points_nowhere(images: Images) -> None:

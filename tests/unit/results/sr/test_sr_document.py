@@ -3,9 +3,11 @@
 from pydicom.dataset import Dataset
 
 from pacs_ai.domain import ImagePrediction
+from pacs_ai.results.common.equipment import device_uid
 from tests.unit.results.conftest import Images
 from tests.unit.results.samples import (
     CONTEXT,
+    model,
     study,
 )
 from tests.unit.results.sr.report_content import concept, named, report
@@ -109,7 +111,6 @@ def test_the_equipment_is_ours_not_the_scanner_s(images: Images) -> None:
     assert made.Manufacturer == "pacs-ai"
     assert made.SoftwareVersions == "0.1.0"
     assert made.DeviceSerialNumber == CONTEXT.installation_uid
-    [contribution] = made.ContributingEquipmentSequence
-    assert contribution.PurposeOfReferenceCodeSequence[0].CodeValue == "109102"
     observer = {concept(item): item for item in made.ContentSequence}
-    assert CONTEXT.installation_uid == observer["121012"].UID
+    assert device_uid(model()) == observer["121012"].UID
+    assert observer["121013"].TextValue == observer["121015"].TextValue == "demo"
