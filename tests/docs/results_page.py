@@ -28,7 +28,7 @@ def trees() -> dict[str, str]:
             *build_results(study(seen), kinds, CONTEXT, grey),
             *build_refusals(refusal(seen), [ResultKind.REPORT], CONTEXT),
         ]
-        names = ["report", "region", "key object", "not analysable"]
+        names = ["region", "key object", "report", "not analysable"]
         return {
             name: "".join(f"{line}\n" for line in tree(_shown(name, one.dataset)))
             for name, one in zip(names, made, strict=True)
