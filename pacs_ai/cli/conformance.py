@@ -264,6 +264,12 @@ def _results() -> Iterator[str]:
     yield "the scheme `99PACSAI`; there are no private attributes. What each object holds is"
     yield "in [results.md](results.md)."
     yield ""
+    yield "The report refers to all other results of its study, and they lead to it (Related Series"
+    yield "Sequence, Referenced Instance Sequence, COMPOSITE). Each object names the model in"
+    yield "Contributing Equipment Sequence, with a Device UID. The map states Tracking ID and"
+    yield "Tracking UID of its finding, which its IOD does not have, and a capture the plane of its"
+    yield "source: both are Standard Extended SOP Classes."
+    yield ""
 
 
 def _syntaxes(syntaxes: Sequence[TransferSyntax]) -> Iterator[str]:
