@@ -59,9 +59,9 @@ def _claims() -> Iterator[str]:
         ),
     ]
     yield from table(("Profile", "Actor", "Transaction", "By"), rows)
-    yield "The report (TID 1500) is the root of the results of a study. In Contributing Equipment"
-    yield "Sequence the purpose of the algorithm is (109102, DCM, Processing Equipment): CID 7005 of"
-    yield "the standard has no code for the profile's Processing Algorithm."
+    yield "The report (TID 1500) is the root of the results of a study. The purpose of the model in"
+    yield "Contributing Equipment Sequence is (109102, DCM, Processing Equipment): CID 7005 of the"
+    yield "standard has no code for the profile's Processing Algorithm."
     yield ""
     yield "A report is sent as Comprehensive SR to an archive that does not take Comprehensive 3D"
     yield "SR. The clock is that of the system: let it be set by NTP, as Consistent Time (CT) asks"
