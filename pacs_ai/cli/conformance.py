@@ -9,11 +9,11 @@ import typer
 from pacs_ai import __version__
 from pacs_ai.cli import ihe
 from pacs_ai.cli.conformance_feedback import feedback_section
+from pacs_ai.cli.conformance_results import RESULTS, results_section
 from pacs_ai.cli.markdown import table
 from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, read_config, single
 from pacs_ai.cli.tables import print_json
 from pacs_ai.config import Config
-from pacs_ai.dicom.modules import COMPREHENSIVE_SR, ENHANCED_SR
 from pacs_ai.dicom.scan import BAD_UID, MISSING_UID
 from pacs_ai.flow.duplicates import KEPT_BOTH, REFUSED
 from pacs_ai.flow.receive import CLASS_MISMATCH, INSTANCE_MISMATCH, OUT_OF_RESOURCES, SUCCESS
@@ -25,16 +25,12 @@ from pacs_ai.net.conformance import (
     transfer_syntaxes,
     uncompressed_syntaxes,
 )
-from pacs_ai.net.contexts import APPLICATION_CONTEXT, STORAGE_CLASSES
+from pacs_ai.net.contexts import APPLICATION_CONTEXT
 from pacs_ai.net.implementation import IMPLEMENTATION_VERSION
 from pacs_ai.net.status import Status
-from pacs_ai.results.kinds import KINDS, Objects
 from pacs_ai.uids import IMPLEMENTATION_CLASS_UID
 
 app = single()
-
-RESULTS = {kind: maker.sop_class_uid for kind, maker in KINDS.items() if isinstance(maker, Objects)}
-"""SOP class of each kind of result that is a DICOM object."""
 
 _MIB = 1 << 20
 _STATUSES: tuple[tuple[int, str], ...] = (
@@ -78,7 +74,7 @@ def statement(config: Config) -> str:
         _association(config),
         _statuses(),
         _dicomweb(),
-        _results(),
+        results_section(),
         feedback_section(),
         _syntaxes(transfer_syntaxes()),
         _classes(storage_classes()),
@@ -242,33 +238,6 @@ def _dicomweb() -> Iterator[str]:
     yield "  `application/dicom+xml`; weights and the parameter `accept` count."
     yield "- **As user agent**: results are stored by STOW-RS, as they are, and looked for by"
     yield "  QIDO-RS, series by series; Failure Reasons count as the statuses of C-STORE do."
-    yield ""
-
-
-def _results() -> Iterator[str]:
-    yield "## Objects made"
-    yield ""
-    yield from table(
-        ("Result", "SOP class", "UID"),
-        [(kind, STORAGE_CLASSES[uid], f"`{uid}`") for kind, uid in RESULTS.items()],
-    )
-    yield "Report and region follow TID 1500 (Measurement Report), the report of a study that was"
-    yield "not analysable TID 2000 (Basic Diagnostic Imaging Report), the key objects TID 2010. A"
-    yield "peer that refuses Comprehensive 3D SR gets these reports as Comprehensive SR"
-    yield f"(`{COMPREHENSIVE_SR}`) or, if it refuses that too, as Enhanced SR (`{ENHANCED_SR}`)."
-    yield ""
-    yield "All are in Explicit VR Little Endian and ISO_IR 192, in series of their own in the study"
-    yield "they are about, with UIDs derived from study, instances and model: the same again for"
-    yield "the same input. Patient and study attributes are copied from the source as far as they"
-    yield "can be decoded and are legal; the report names what is left out. Private codes are of"
-    yield "the scheme `99PACSAI`; there are no private attributes. What each object holds is"
-    yield "in [results.md](results.md)."
-    yield ""
-    yield "The report refers to all other results of its study, and they lead to it (Related Series"
-    yield "Sequence, Referenced Instance Sequence, COMPOSITE). Each object names the model in"
-    yield "Contributing Equipment Sequence, with a Device UID. The map states Tracking ID and"
-    yield "Tracking UID of its finding, which its IOD does not have, and a capture the plane of its"
-    yield "source: both are Standard Extended SOP Classes."
     yield ""
 
 

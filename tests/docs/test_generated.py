@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from pacs_ai.cli import ihe
-from pacs_ai.cli.conformance import RESULTS, statement
+from pacs_ai.cli.conformance import statement
+from pacs_ai.cli.conformance_results import RESULTS
 from pacs_ai.cli.reference import reference
 from pacs_ai.config import Config
 from pacs_ai.domain import DOCUMENTS, ResultKind

@@ -12,7 +12,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from pacs_ai.cli.conformance import RESULTS
+from pacs_ai.cli.conformance_results import RESULTS
 from tests.node import PATIENCE, wait_for
 from tests.samples import sample
 

@@ -11,7 +11,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 
-from pacs_ai.cli.conformance import RESULTS
+from pacs_ai.cli.conformance_results import RESULTS
 from pacs_ai.phantom import write_phantom_study
 from tests.archive import archive, to_archive
 from tests.e2e.conftest import Department

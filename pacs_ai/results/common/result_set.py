@@ -1,4 +1,4 @@
-"""The results of a study that belong together, and the report that is their root (ADR 0039).
+"""The results of a study that belong together, and the report that is their root (ADR 0038).
 
 The report refers to every other object by instance. It is made last, when all others are known.
 The others refer back to it: images by the series of the report, as a study that grows gets a new

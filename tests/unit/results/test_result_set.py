@@ -1,4 +1,4 @@
-"""One report ties the results of a study together, and each result names its model (ADR 0039)."""
+"""One report ties the results of a study together, and each result names its model (ADR 0038)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
