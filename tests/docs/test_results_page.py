@@ -26,5 +26,5 @@ def test_every_kind_is_described(kind: ResultKind) -> None:
 
 def test_an_old_tree_would_be_noticed(root: Path) -> None:
     page = (root / "docs" / "results.md").read_text("utf-8")
-    old = page.replace("Imaging Measurement Report)", "Some other report)", 1)
+    old = page.replace("CONTAINER (126000, DCM, Imaging", "CONTAINER (126000, DCM, Other", 1)
     assert renewed(old) == page
