@@ -57,12 +57,19 @@ class Root:
         item.PurposeOfReferenceCodeSequence = [TITLE]
         return [item]
 
-    def instance_items(self) -> list[Dataset]:
-        """Items of Referenced Instance Sequence (PS3.3 Sections C.17.2 and C.24.2)."""
+    def instance_items(self, *, purpose: bool) -> list[Dataset]:
+        """Items of Referenced Instance Sequence (PS3.3 Sections C.17.2 and C.24.2).
+
+        Parameters
+        ----------
+        purpose
+            Whether the module has a purpose of reference: a report has, a page has not.
+        """
         item = Dataset()
         item.ReferencedSOPClassUID = Comprehensive3DSRStorage
         item.ReferencedSOPInstanceUID = self.sop_instance_uid
-        item.PurposeOfReferenceCodeSequence = [TITLE]
+        if purpose:
+            item.PurposeOfReferenceCodeSequence = [TITLE]
         return [item]
 
     @property

@@ -39,7 +39,7 @@ def build_pdf(study: AnalysedStudy | RefusedStudy) -> Iterator[Dataset]:
         [(header.sop_class_uid, header.sop_instance_uid) for header in evidence.headers]
     )
     if study.results.root is not None:
-        made.ReferencedInstanceSequence = study.results.root.instance_items()
+        made.ReferencedInstanceSequence = study.results.root.instance_items(purpose=False)
     page = draw_page(summary, picture, context.font)
     made.MIMETypeOfEncapsulatedDocument = "application/pdf"
     made.EncapsulatedDocumentLength = len(page)

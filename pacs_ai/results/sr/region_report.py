@@ -63,7 +63,7 @@ def build_region(study: AnalysedStudy) -> Iterator[Dataset]:
     root = measurement_report(study, groups)
     regions = new_document(header, evidence, prediction.model, context, root)
     if study.results.root is not None:
-        regions.ReferencedInstanceSequence = study.results.root.instance_items()
+        regions.ReferencedInstanceSequence = study.results.root.instance_items(purpose=True)
     yield regions
 
 
