@@ -202,7 +202,7 @@ def _dx(ds: Dataset, key: StudyKey, _scene: Scene, spacing: float) -> None:
     ds.PositionerType = ""
     ds.AnatomicRegionSequence = Sequence([_code("43799004", "SCT", "Thoracic cavity structure")])
     ds.ViewPosition = "PA"
-    ds.ViewCodeSequence = Sequence([_code("272480006", "SCT", "Postero-anterior projection")])
+    ds.ViewCodeSequence = Sequence([_code("272479007", "SCT", "Postero-anterior")])
     ds.ViewCodeSequence[0].ViewModifierCodeSequence = Sequence()
     ds.AcquisitionContextSequence = Sequence()
 
