@@ -9,3 +9,8 @@ class Priority(IntEnum):
     URGENT = 0
     ROUTINE = 1
     LOW = 2
+
+    @property
+    def word(self) -> str:
+        """What rules and lists call it."""
+        return self.name.lower()

@@ -18,7 +18,7 @@ _ALL = {
     "senders": _SENDERS,
     "patients": CHOICE_COLUMNS,
     "not_analysed": ("sop_instance_uid", "revision", "reason"),
-    "jobs": ("id", "revision", "model", "state", "attempt", "seconds", "outcome"),
+    "jobs": ("id", "revision", "model", "priority", "state", "attempt", "seconds", "outcome"),
     "results": ("result", "sop_instance_uid", "file"),
     "deliveries": (
         "id",
@@ -33,7 +33,7 @@ _ALL = {
     ),
     "events": ("at", "entity", "from_state", "to_state", "actor", "note"),
 }
-_JOBS = ("job", "revision", "model", "state", "seconds", "outcome")
+_JOBS = ("job", "revision", "model", "priority", "state", "seconds", "outcome")
 _DELIVERIES = ("destination", "results", "state", "last", "reason")
 _EVENTS = ("at", "entity", "to_state", "note")
 _LAST_EVENTS = 10

@@ -52,6 +52,7 @@ def _line(record: JobRecord) -> dict[str, object]:
         "id": record.id[:8],
         "study": record.study,
         "rev": record.revision,
+        "priority": record.priority,
         "state": record.state,
         "tries": record.attempt,
         "created": record.created_at,

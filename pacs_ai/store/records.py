@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from pacs_ai.domain import JobState
+from pacs_ai.priorities import Priority
 from pacs_ai.store import overview
 from pacs_ai.store.corrections import Choice
 from pacs_ai.store.overview import StudyLine
@@ -35,6 +36,7 @@ class StudyRecord:
     state: str
     revision: int
     modality: str
+    priority: str
     instances: int
     calling_aet: str
     called_aet: str
@@ -52,6 +54,7 @@ class StudyRecord:
         return filled(
             cls,
             line.study,
+            priority=Priority(line.study.priority).word,
             instances=line.instances,
             outcome=[_outcome(job) for job in overview.current_jobs(line)],
             delivered=_delivered(line),
@@ -86,6 +89,7 @@ class JobRecord:
     model: str
     manifest_sha256: str
     rules: list[str]
+    priority: str
     state: str
     attempt: int
     created_at: datetime
@@ -108,6 +112,7 @@ class JobRecord:
             study_instance_uid=study.study_instance_uid if study is not None else None,
             model=f"{job.model_name} {job.model_version}",
             rules=list(job.rules),
+            priority=Priority(job.priority).word,
             seconds=_seconds(job.started_at, job.finished_at),
             outcome=_outcome(job),
         )

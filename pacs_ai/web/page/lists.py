@@ -115,11 +115,12 @@ def time_table(revisions: Iterable[RevisionRecord]) -> Table:
 
 def job_table(title: str, records: Iterable[JobRecord], actions: Sequence[Action] = ()) -> Table:
     """Make a table of jobs."""
-    columns = ("Job", "Study", "State", "Made", "Seconds", "Outcome")
+    columns = ("Job", "Study", "Priority", "State", "Made", "Seconds", "Outcome")
     rows = [
         row(
             one.id[:8],
             Cell(str(one.study), f"/studies/{one.study}"),
+            one.priority,
             state(one.state),
             one.created_at,
             one.seconds,
