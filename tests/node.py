@@ -9,9 +9,12 @@ import sqlite3
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import sqlalchemy as sa
 
 from pacs_ai.net.scu.client import PeerAddress, store
 
@@ -137,6 +140,11 @@ class Node:
 
     def query(self, sql: str) -> list[tuple[object, ...]]:
         """Read the node's database without the node."""
+        url = tomllib.loads(self.config.read_text("utf-8"))["storage"].get("database")
+        if url:
+            engine = sa.create_engine(url, poolclass=sa.NullPool)
+            with engine.connect() as connected:
+                return [tuple(row) for row in connected.execute(sa.text(sql))]
         database = f"file:{self.folder}/var/pacs-ai.db?mode=ro"
         with contextlib.closing(sqlite3.connect(database, uri=True)) as connection:
             return list(connection.execute(sql))

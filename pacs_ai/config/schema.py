@@ -139,6 +139,12 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _engine_in_postgresql(self) -> Self:
+        if self.engine.kind == "procrastinate" and not self.storage.database.startswith("postgres"):
+            raise ValueError('engine.kind = "procrastinate" needs PostgreSQL: set storage.database')
+        return self
+
+    @model_validator(mode="after")
     def _told(self) -> Self:
         """Refuse a section that names what there is not."""
         check_notifications(self.notifications, self.peers, {rule.name for rule in self.rules})

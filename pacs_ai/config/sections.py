@@ -131,8 +131,8 @@ class Storage(Section):
 class Engine(Section):
     """``[engine]``: how the work is done."""
 
-    kind: Literal["local"] = "local"
-    """``local`` keeps its tasks in the database of ``[storage]``."""
+    kind: Literal["local", "procrastinate"] = "local"
+    """Tasks are rows in the database of ``[storage]``, or jobs of Procrastinate in PostgreSQL."""
     workers: WorkerCount = 1
     """Worker processes that analyse; ``auto`` measures whether several do more."""
     runtime: Literal["onnxruntime", "openvino", "tensorrt"] = "onnxruntime"

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from pacs_ai.clock import Clock, SystemClock
 from pacs_ai.config import Config
-from pacs_ai.engine.local import LocalEngine
+from pacs_ai.engine.choose import task_table
+from pacs_ai.engine.table_engine import TableEngine
 from pacs_ai.errors import ConfigError, StorageError
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.logs import use_secret
@@ -53,6 +54,7 @@ def node_context(
     )
     database = Database(config.storage.database)
     prepare(database)
+    task_table(config.engine.kind).prepare(database)
     secret = pair(database, config.storage.spool)
     spool.open()
     return _assembled(config, database, spool, secret, owner, clock)
@@ -150,5 +152,6 @@ def _assembled(
 ) -> FlowContext:
     use_secret(secret)
     clock = clock or SystemClock()
-    engine = LocalEngine(database, clock, owner, config.engine.lease_seconds)
+    tasks = task_table(config.engine.kind)
+    engine = TableEngine(tasks, database, clock, owner, config.engine.lease_seconds)
     return FlowContext(config, database, spool, engine, clock, owner, secret)

@@ -204,13 +204,14 @@ class Database:
             yield session
 
     @contextlib.contextmanager
-    def listening(self, channel: str) -> Iterator[Iterator[str]]:
-        """Listen to a channel of PostgreSQL (NOTIFY), on a connection of its own.
+    def listening(self, *channels: str) -> Iterator[Iterator[tuple[str, str]]]:
+        """Listen to channels of PostgreSQL (NOTIFY), on a connection of its own.
 
         Yields
         ------
-        iterator of str
-            The payloads as they come, and "" about every `LISTEN_SECONDS` when none does.
+        iterator of (str, str)
+            Channels and payloads as they come, and twice "" about every `LISTEN_SECONDS` when none
+            does.
 
         Raises
         ------
@@ -221,8 +222,9 @@ class Database:
         with translated(), engine.connect() as connection:
             connection.detach()  # nobody else may get a connection that listens
             connection.exec_driver_sql("SET application_name = 'pacs-ai wake-ups'")
-            connection.exec_driver_sql(f"LISTEN {channel}")
-            yield _payloads(connection)
+            for channel in channels:
+                connection.exec_driver_sql(f'LISTEN "{channel}"')
+            yield _notices(connection)
 
     def close(self) -> None:
         """Give all connections back."""
@@ -245,13 +247,13 @@ def _begin_postgresql(connection: sa.Connection) -> None:
         connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
 
 
-def _payloads(connection: sa.Connection) -> Iterator[str]:
+def _notices(connection: sa.Connection) -> Iterator[tuple[str, str]]:
     driver = cast("Any", connection.connection.dbapi_connection)
     while True:
         try:
             for notice in driver.notifies(timeout=LISTEN_SECONDS):
-                yield notice.payload
+                yield notice.channel, notice.payload
         except connection.dialect.loaded_dbapi.Error:
             raise DatabaseBusy("the connection that listens was lost") from None
         connection.exec_driver_sql("SELECT 1")  # fails if the server is gone
-        yield ""
+        yield "", ""

@@ -1,12 +1,10 @@
 """Tasks of the local engine: rows that wake a worker. They are hints; other rows are the truth.
 
-Only `pacs_ai.engine.local` may use this module: the flow has to work with any engine.
+Only the engine gets this module: the flow has to work with any engine.
 """
 
-import secrets
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -16,6 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pacs_ai.domain import TaskKind
 from pacs_ai.priorities import Priority
+from pacs_ai.store.claimed_task import ClaimedTask, new_claim, owner_of
 from pacs_ai.store.columns import WORD, Base
 from pacs_ai.store.session import Database, Transaction
 from pacs_ai.store.transition import NO_LEASE
@@ -100,19 +99,8 @@ _CHANNEL = "pacs_ai_task"
 _NOTIFY = sa.select(sa.func.pg_notify(_CHANNEL, sa.bindparam("kind")))
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimedTask:
-    """A task under lease; ``claim`` is what its ``lease_owner`` says.
-
-    ``overtook``: an older task of these kinds waits, because this one is more urgent.
-    """
-
-    claim: str
-    kind: TaskKind
-    key: str
-    version: int
-    priority: int = Priority.ROUTINE
-    overtook: bool = False
+def prepare(_database: Database) -> None:
+    """Make nothing: the table is part of the node's schema."""
 
 
 def enqueue(session: Session, kind: TaskKind, key: str, priority: int = Priority.ROUTINE) -> None:
@@ -137,9 +125,9 @@ def notified(database: Database, stop: threading.Event) -> Iterator[Sequence[Tas
     StorageError
         If the connection is lost.
     """
-    with database.listening(_CHANNEL) as payloads:
+    with database.listening(_CHANNEL) as notices:
         yield tuple(TaskKind)
-        for payload in payloads:
+        for _, payload in notices:
             if stop.is_set():
                 return
             if payload in tuple(TaskKind):
@@ -165,7 +153,7 @@ def claim(
     oldest
         Take the oldest of all instead, however urgent the others are.
     """
-    owner = f"{transaction.actor}/{secrets.token_hex(4)}"
+    owner = new_claim(transaction.actor)
     until = transaction.now + timedelta(seconds=lease_seconds)
     query = _CLAIM_OLDEST if oldest else _CLAIM_MOST_URGENT
     row = transaction.execute(query, {"kinds": kinds, "owner": owner, "until": until}).first()
@@ -195,11 +183,11 @@ def finish(transaction: Transaction, task: ClaimedTask) -> None:
             enqueue(transaction, row.kind, row.key, row.priority)
 
 
-def held(session: Session) -> list[tuple[str, str, datetime | None]]:
+def held(session: Session) -> list[tuple[str, str, Hashable]]:
     """Return claim, owner and end of lease of all tasks that anyone holds."""
     query = sa.select(Task.lease_owner, Task.lease_until).where(Task.lease_owner.is_not(None))
     return [
-        (claimed, claimed.rpartition("/")[0], until)
+        (claimed, owner_of(claimed), until)
         for claimed, until in session.execute(query)
         if claimed is not None
     ]

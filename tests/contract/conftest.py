@@ -11,7 +11,8 @@ import pytest
 from pacs_ai.clock import SystemClock
 from pacs_ai.domain import TaskKind
 from pacs_ai.engine.base import Engine, HeldTask
-from pacs_ai.engine.local import LocalEngine
+from pacs_ai.engine.choose import EngineKind, task_table
+from pacs_ai.engine.table_engine import TableEngine
 from pacs_ai.priorities import Priority
 from pacs_ai.store.migrate import upgrade
 from pacs_ai.store.session import Database, Transaction
@@ -94,19 +95,22 @@ class Engines:
             finish()
 
 
-@pytest.fixture(params=["local on SQLite", "local on PostgreSQL", "in memory"])
+@pytest.fixture(params=["local on SQLite", "local on PostgreSQL", "procrastinate", "in memory"])
 def engines(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engines]:
-    if request.param == "local on PostgreSQL":
+    if request.param in ("local on PostgreSQL", "procrastinate"):
         database = emptied(request.getfixturevalue("postgres"))
     else:
         database = Database(f"sqlite:///{tmp_path}/tasks.db")
     upgrade(database)
-    tasks, clock = Tasks(), SystemClock()
+    kind: EngineKind = "procrastinate" if request.param == "procrastinate" else "local"
+    table = task_table(kind)
+    table.prepare(database)
+    remembered, clock = Tasks(), SystemClock()
 
     def make(owner: str, lease_seconds: float) -> Engine:
         if request.param == "in memory":
-            return MemoryEngine(tasks, owner, lease_seconds)
-        return LocalEngine(database, clock, owner, lease_seconds)
+            return MemoryEngine(remembered, owner, lease_seconds)
+        return TableEngine(table, database, clock, owner, lease_seconds)
 
     yield Engines(database, make)
     database.close()

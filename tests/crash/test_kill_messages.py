@@ -17,7 +17,7 @@ from hl7apy.core import Message
 from hl7apy.mllp import AbstractHandler, MLLPServer
 from hl7apy.parser import parse_message
 
-from tests.crash.test_kill import HOOK, gone, restarted_if_dead, send_until_taken
+from tests.crash.killing import HOOK, gone, restarted_if_dead, send_until_taken
 from tests.node import node
 from tests.web_peer import Answer, web_peer
 

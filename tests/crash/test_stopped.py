@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.archive import archive, to_archive
-from tests.crash.test_kill import COMMITTED, HOOK
+from tests.crash.killing import COMMITTED, HOOK
 from tests.node import Node, command_of, node
 from tests.samples import sample
 

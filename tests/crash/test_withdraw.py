@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.archive import to_archive
-from tests.crash.test_kill import HOOK, gone, restarted_if_dead
+from tests.crash.killing import HOOK, gone, restarted_if_dead
 from tests.iocm_archive import IocmArchive, iocm_archive
 from tests.node import Node, node
 from tests.samples import sample

@@ -11,7 +11,7 @@ import pytest
 
 from pacs_ai.clock import SystemClock
 from pacs_ai.domain import TaskKind
-from pacs_ai.engine.local import LocalEngine
+from pacs_ai.engine.table_engine import TableEngine
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.deliver import deliver, probe
 from pacs_ai.flow.recover import LeaseWatch, sweep
@@ -78,7 +78,7 @@ def test_two_hundred_results_arrive_within_a_minute(
     context: FlowContext, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     port = free_port()
-    assert isinstance(context.engine, LocalEngine)
+    assert isinstance(context.engine, TableEngine)
     assert context.owner == OWNER
     peer = dimse(port, retry_first_seconds=600, retry_max_seconds=600, keep_open_seconds=1)
     patient = ready(context, {"pacs": peer}, results=())

@@ -8,8 +8,9 @@ import pytest
 from pacs_ai.clock import ManualClock
 from pacs_ai.config import Config
 from pacs_ai.config.sections import Storage
-from pacs_ai.engine.local import LocalEngine
+from pacs_ai.engine.table_engine import TableEngine
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.store import tasks
 from pacs_ai.store.session import Database
 from pacs_ai.store.spool import Spool
 from tests.databases import new_database
@@ -40,7 +41,7 @@ def make_context(
         spool = Spool(tmp_path / "spool", "node")
         spool.open()
         config = Config(storage=Storage(min_free_gb=0, **storage))  # type: ignore[arg-type]
-        engine = LocalEngine(database, clock, OWNER, 60)
+        engine = TableEngine(tasks, database, clock, OWNER, 60)
         return FlowContext(config, database, spool, engine, clock, OWNER, b"secret")
 
     yield make

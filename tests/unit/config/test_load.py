@@ -286,3 +286,11 @@ def test_what_does_not_belong_together_in_a_peer(tmp_path: Path, keys: str, text
     path.write_text(f'[peers.a]\nae_title = "A"\nhost = "h"\nport = 104\n{keys}\n')
     with pytest.raises(ConfigError, match=text):
         load_config(path)
+
+
+def test_tasks_of_procrastinate_need_postgresql():
+    engine = '[engine]\nkind = "procrastinate"\n'
+    with pytest.raises(ConfigError, match=r"needs PostgreSQL: set storage\.database"):
+        load_config(write(engine))
+    config = load_config(write(engine + '[storage]\ndatabase = "postgresql://db/x"\n'))
+    assert config.engine.kind == "procrastinate"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from pacs_ai.clock import ManualClock
 from pacs_ai.config import Config
-from pacs_ai.engine.local import LocalEngine
+from pacs_ai.engine.table_engine import TableEngine
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.store import deliveries
+from pacs_ai.store import deliveries, tasks
 from pacs_ai.store.session import Database
 from pacs_ai.store.spool import Spool
 from tests.unit.store import samples
@@ -23,7 +23,7 @@ def node_on(database: Database, folder: Path) -> FlowContext:
     spool.open()
     config = Config.model_validate({"peers": PEERS, "storage": {"min_free_gb": 0}})
     clock = ManualClock()
-    engine = LocalEngine(database, clock, OWNER, 60)
+    engine = TableEngine(tasks, database, clock, OWNER, 60)
     return FlowContext(config, database, spool, engine, clock, OWNER, b"secret")
 
 

@@ -1,4 +1,8 @@
-"""The engine for one node or a few: its tasks are rows beside the ones they are about."""
+"""The engine whose tasks are rows beside the ones they are about, under leases.
+
+Which rows those are, a task table knows: the node's own (`pacs_ai.store.tasks`), or the jobs of
+Procrastinate (`pacs_ai.store.procrastinate_jobs`).
+"""
 
 import contextlib
 import threading
@@ -9,11 +13,11 @@ from functools import partial
 from pacs_ai.clock import Clock, heartbeat
 from pacs_ai.domain import TaskKind
 from pacs_ai.engine.base import MOST_OVERTAKEN, HeldTask, Perform
+from pacs_ai.engine.task_table import ClaimedTask, TaskTable
 from pacs_ai.engine.wakeups import Wakeups
 from pacs_ai.errors import StorageError
 from pacs_ai.logs import get_logger
 from pacs_ai.priorities import Priority
-from pacs_ai.store import tasks
 from pacs_ai.store.session import Database, Session, Transaction
 from pacs_ai.store.sqlite_transactions import urgent
 
@@ -23,8 +27,8 @@ OUTAGE_SECONDS = 1.0
 _log = get_logger()
 
 
-class LocalEngine:
-    """Leased rows in any SQL database.
+class TableEngine:
+    """Leased rows of a task table.
 
     Attributes
     ----------
@@ -33,8 +37,10 @@ class LocalEngine:
 
     Parameters
     ----------
+    tasks
+        The table.
     database
-        Where the task table is.
+        Where it is.
     clock
         Stamps leases.
     owner
@@ -43,7 +49,15 @@ class LocalEngine:
         A lease is renewed three times in this span.
     """
 
-    def __init__(self, database: Database, clock: Clock, owner: str, lease_seconds: float) -> None:
+    def __init__(
+        self,
+        tasks: TaskTable,
+        database: Database,
+        clock: Clock,
+        owner: str,
+        lease_seconds: float,
+    ) -> None:
+        self._tasks = tasks
         self._database = database
         self._clock = clock
         self._owner = owner
@@ -60,20 +74,20 @@ class LocalEngine:
         priority: Priority = Priority.ROUTINE,
     ) -> None:
         """Ask for a task inside the caller's transaction."""
-        tasks.enqueue(transaction, kind, key, priority)
+        self._tasks.enqueue(transaction, kind, key, priority)
         transaction.after_commit(partial(self.wakeups.wake, (kind,)))
 
     def existing(self, session: Session, kind: TaskKind) -> set[str]:
         """Return the keys of all tasks of a kind."""
-        return tasks.existing(session, kind)
+        return self._tasks.existing(session, kind)
 
     def held(self, session: Session) -> list[HeldTask]:
         """Return all tasks under lease."""
-        return [HeldTask(*one) for one in tasks.held(session)]
+        return [HeldTask(*one) for one in self._tasks.held(session)]
 
     def take_back(self, transaction: Transaction, held: HeldTask, *, last: bool) -> None:
         """Let others have a task whose worker is gone."""
-        tasks.take_back(transaction, held.id, last=last)
+        self._tasks.take_back(transaction, held.id, last=last)
         transaction.after_commit(partial(self.wakeups.wake, tuple(TaskKind)))
 
     def run(self, perform: Perform, kinds: Sequence[TaskKind], stop: threading.Event) -> None:
@@ -96,7 +110,7 @@ class LocalEngine:
             return
         while not stop.is_set():
             with _logged_failure(stop):
-                for kinds in tasks.notified(self._database, stop):
+                for kinds in self._tasks.notified(self._database, stop):
                     self.wakeups.wake(kinds)
 
     def drain(self, perform: Perform, kinds: Sequence[TaskKind]) -> int:
@@ -108,7 +122,7 @@ class LocalEngine:
             done += 1
         return done
 
-    def _next(self, kinds: Sequence[TaskKind], stop: threading.Event) -> tasks.ClaimedTask | None:
+    def _next(self, kinds: Sequence[TaskKind], stop: threading.Event) -> ClaimedTask | None:
         """Claim a task as soon as there is one; None when the thread stops."""
         while not stop.is_set():
             count = self.wakeups.count(kinds)
@@ -118,30 +132,28 @@ class LocalEngine:
             self.wakeups.wait(kinds, count)
         return None
 
-    def _claim(self, kinds: Sequence[TaskKind]) -> tasks.ClaimedTask | None:
+    def _claim(self, kinds: Sequence[TaskKind]) -> ClaimedTask | None:
         with self._database.read() as session:
-            if not tasks.waiting(session, kinds):
+            if not self._tasks.waiting(session, kinds):
                 return None
         with self._write() as transaction:
             return self._claim_in(transaction, kinds)
 
-    def _claim_in(
-        self, transaction: Transaction, kinds: Sequence[TaskKind]
-    ) -> tasks.ClaimedTask | None:
+    def _claim_in(self, transaction: Transaction, kinds: Sequence[TaskKind]) -> ClaimedTask | None:
         """Claim the most urgent task, or the oldest if its thread has passed it over often."""
         in_a_row: int = getattr(self._overtaken, "in_a_row", 0)
         oldest = in_a_row >= MOST_OVERTAKEN
-        task = tasks.claim(transaction, kinds, self._lease_seconds, oldest=oldest)
+        task = self._tasks.claim(transaction, kinds, self._lease_seconds, oldest=oldest)
         self._overtaken.in_a_row = in_a_row + 1 if task is not None and task.overtook else 0
         return task
 
     def _perform(
         self,
         perform: Perform,
-        task: tasks.ClaimedTask,
+        task: ClaimedTask,
         kinds: Sequence[TaskKind],
         stop: threading.Event | None = None,
-    ) -> tasks.ClaimedTask | None:
+    ) -> ClaimedTask | None:
         """Perform a task, and claim the next one in the transaction that removes it."""
         try:
             with (
@@ -154,7 +166,7 @@ class LocalEngine:
             _log.warning("a task waits for the storage", kind=task.kind, error=error.code)
             return None
         with self._write() as transaction:
-            tasks.finish(transaction, task)
+            self._tasks.finish(transaction, task)
             if stop is not None and stop.is_set():
                 return None
             return self._claim_in(transaction, kinds)
@@ -163,10 +175,10 @@ class LocalEngine:
         """Begin a transaction about tasks alone: a power cut may undo it, as they are hints."""
         return self._database.write(self._owner, self._clock.now(), durable=False)
 
-    def _renew(self, task: tasks.ClaimedTask) -> None:
+    def _renew(self, task: ClaimedTask) -> None:
         """Keep the lease while the task runs; a renewal that fails is made up for by the next."""
         with contextlib.suppress(StorageError), self._write() as transaction:
-            tasks.renew(transaction, task, self._lease_seconds)
+            self._tasks.renew(transaction, task, self._lease_seconds)
 
 
 @contextlib.contextmanager
