@@ -15,12 +15,12 @@ from pacs_ai.net.http.dicomweb import DicomwebPeerClient
 from tests.conftest import require
 from tests.integration.orthanc_server import OrthancServer
 from tests.ports import free_port
-from tests.unit.conftest import clock, context, make_context
+from tests.unit.conftest import clock, context, make_context, open_database
 from tests.unit.flow.conftest import ct, send
 from tests.unit.flow.ready import dimse
 from tests.unit.flow.withdrawing import Send, analysed
 
-__all__ = ["clock", "context", "ct", "make_context", "send"]
+__all__ = ["clock", "context", "ct", "make_context", "open_database", "send"]
 
 SOON = 5.0
 """Seconds after which a viewer must not show anything withdrawn."""
