@@ -123,8 +123,7 @@ class Code:
 class InstanceHeader:
     """What selection and routing need to know of one instance; nothing that names a patient.
 
-    Absent attributes are the empty string, zero, or None. ``age_years`` is the patient's age at
-    the examination; it is compared with what a model was made for and kept nowhere.
+    Absent attributes are "", zero, or None. ``age_years`` of the patient are kept nowhere.
     ``frame_orientations`` are those of the first frames, where frames do not share ``orientation``.
     ``patient_path`` is the file that says who the patient is, if this one was corrected later.
     """
@@ -138,6 +137,7 @@ class InstanceHeader:
     modality: str = ""
     body_part: str = ""
     view_position: str = ""
+    laterality: str = ""
     photometric: str = ""
     image_type: tuple[str, ...] = ()
     rows: int = 0

@@ -81,6 +81,8 @@ SENTENCES: Mapping[str, str] = {
     "page.not_started": "page process cannot start",
     "page.replaced": "page process is replaced",
     "page.served": "page served",
+    "priors.found": "earlier studies found",
+    "priors.not_found": "earlier studies not found",
     "receive.failed": "receive failed unexpectedly",
     "receiver.died": "receiving process died",
     "receiver.replaced": "receiving process is replaced",

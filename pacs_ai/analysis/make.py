@@ -4,7 +4,7 @@ Results are made kind by kind: a kind that cannot be made does not stop the othe
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
 from pacs_ai.analysis.kept_frames import KeptFrames
@@ -130,7 +130,7 @@ def make_refusals(
         return Outcome()
     try:
         evidence = evidence_of(refusal)
-        context = context_of(evidence)
+        context = replace(context_of(evidence), prior=None, prior_missing="")
     except DataError as unread:
         return Outcome([], dict.fromkeys(kinds, unread))
 

@@ -1,9 +1,10 @@
 """``[[rules]]``: which models see a study, and where their results go."""
 
+from datetime import timedelta
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pacs_ai.config.completeness import StudyTiming
 from pacs_ai.config.conditions import Group, When, tree
@@ -54,6 +55,40 @@ class SeriesChoice(Section):
     """Conditions on the attributes of an image, as ``when`` of the rule has them."""
 
 
+class Priors(Section):
+    """``priors`` of a rule: reports state the change since the result of an earlier study.
+
+    Compared are studies of the same patient and of the same kind of examination, by the same
+    version of the model; see docs/rules.md.
+    """
+
+    months: int = Field(36, ge=1, le=1200)
+    """How old an earlier study may be."""
+    analyse: bool = False
+    """Whether earlier studies that the model has not analysed in this version are analysed now."""
+    peer: str = ""
+    """The archive that is asked for them and that they are fetched from; "": only what is here."""
+    count: int = Field(1, ge=1, le=10)
+    """So many of the latest earlier studies are analysed."""
+    wait_seconds: float = Field(120, ge=0, le=3600)
+    """How long a job waits for that; then it goes on without. Urgent ones do not wait."""
+    send: bool = False
+    """Whether the results of earlier studies go where those of the rule go; otherwise nowhere."""
+
+    @property
+    def wait(self) -> timedelta:
+        """How long a job waits."""
+        return timedelta(seconds=self.wait_seconds)
+
+    @model_validator(mode="after")
+    def _has_an_effect(self) -> Self:
+        """Refuse keys that mean nothing without ``analyse``."""
+        others = {"peer", "count", "wait_seconds", "send"} & self.model_fields_set
+        if others and not self.analyse:
+            raise ValueError(f"{', '.join(sorted(others))}: only with analyse = true")
+        return self
+
+
 class Rule(StudyTiming):
     """``[[rules]]``: which models see a study, when it is complete, where their results go."""
 
@@ -77,6 +112,8 @@ class Rule(StudyTiming):
     must hold."""
     series: SeriesChoice | None = None
     """Which series the models are shown; not set: the node chooses of all."""
+    priors: Priors | None = None
+    """Whether reports state the change since an earlier study; not set: they do not."""
 
     @property
     def models(self) -> tuple[str, ...]:

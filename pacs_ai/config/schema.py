@@ -263,6 +263,18 @@ class Config(Section):
         return self.study.narrowed(*(one for one in narrower if one is not None))
 
     @model_validator(mode="after")
+    def _archives_of_priors(self) -> Self:
+        """Refuse to fetch earlier studies from what is no archive."""
+        archives = [key for key, one in self.peers.items() if one.tells_counts]
+        for number, rule in enumerate(self.rules, start=1):
+            if rule.priors is not None and rule.priors.peer not in ("", *archives):
+                known = ", ".join(sorted(archives)) or "none"
+                label = rule_label(number, rule)
+                text = f"no archive with the name {rule.priors.peer!r} (known: {known})"
+                raise ValueError(f"{label}: priors: {text}")
+        return self
+
+    @model_validator(mode="after")
     def _asked_for_counts(self) -> Self:
         """Refuse a ``count_peer`` that cannot be asked."""
         asked = [key for key, one in self.peers.items() if one.tells_counts]

@@ -20,7 +20,8 @@ from pacs_ai.flow.classifiers import classifier_of
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.integrity import check_instances, is_outage
 from pacs_ai.flow.loop_guard import OWN_RESULT
-from pacs_ai.flow.off_peak import closed
+from pacs_ai.flow.priors.compare import Comparing
+from pacs_ai.flow.priors.wait import reason_to_wait
 from pacs_ai.flow.record_outcome import record_outcome
 from pacs_ai.flow.shadow import plan_shadows
 from pacs_ai.flow.sources import sources_of
@@ -66,7 +67,7 @@ def analyse(
             job_id,
             seconds,
             runs=identities,
-            closed=lambda job: closed(context.config, job, transaction.now),
+            closed=lambda job: reason_to_wait(context, transaction, job),
         )
     if lease is None:
         return
@@ -126,11 +127,11 @@ def _perform(
     classifier = classifier_of(context, classifiers, job, changed)
     check_instances(context.spool, [row for row in rows if row.unusable_reason != OWN_RESULT])
     rules = rules_of(context.config, job)
-    series = series_of(job)
+    series, comparing = series_of(job), Comparing(context, job, rules)
     analysis = analyse_study(
         classifier,
         sources_of(context, rows, named, series),
-        wanted_results(context, job, rules),
+        wanted_results(rules, comparing.context_of),
         SpoolWriter(context),
         not_received,
     )
@@ -149,6 +150,7 @@ def _perform(
             measured = predicted.measured
             observations.add(transaction, lease.job_id, measured.modality, measured.values)
             plan_shadows(context, transaction, classifiers, job, predicted.prediction)
+            comparing.keep(transaction)
 
     _finish(context, lease, made, _end(analysis), keep)
     if analysis.error is None:

@@ -22,6 +22,7 @@ class Signal(StrEnum):
     RELEASED = "association released"
     REQUIRED = "all that is required is there"
     CAP = "longest wait over"
+    FETCHED = "the archive has sent all of it"
 
 
 class ArrivalListener(Protocol):

@@ -27,10 +27,17 @@ def asked_for(rules: Sequence[Rule], series: Sequence[str], senders: Sequence[st
     """
     kept = {"name", "send_to", "results", "when_not_analysable"}
     return {
-        "rules": [rule.model_dump(mode="json", include=kept) for rule in rules],
+        "rules": [rule.model_dump(mode="json", include=kept) | _priors(rule) for rule in rules],
         "series": list(series),
         "senders": list(senders),
     }
+
+
+def _priors(rule: Rule) -> dict[str, object]:
+    """Return the keys of ``priors`` that are set, if a rule has it."""
+    if rule.priors is None:
+        return {}
+    return {"priors": rule.priors.model_dump(mode="json", exclude_unset=True)}
 
 
 def rules_of(config: Config, job: Job) -> list[Rule]:

@@ -137,6 +137,10 @@ class FlowContext:
         """Return what stands for an accession number in the database."""
         return keyed_hash(self.secret, f"accession|{accession_number.strip()}")
 
+    def body_part_key(self, body_part: str) -> str:
+        """Return what stands for a body part in the database: a sender may write any text there."""
+        return keyed_hash(self.secret, f"body part|{body_part}")
+
     def installation_uid(self) -> str:
         """Return the UID of this installation, the observer of every report."""
         return installation_uid(self.secret)

@@ -16,6 +16,7 @@ from pacs_ai.flow.context import FlowContext, pair_key, split_pair
 from pacs_ai.flow.deliver import release
 from pacs_ai.flow.identify import identify
 from pacs_ai.flow.off_peak import wake_off_peak
+from pacs_ai.flow.priors.wait import wake_those_with_priors
 from pacs_ai.flow.receive import Origin, adopt
 from pacs_ai.flow.remove import left_over, remove_files
 from pacs_ai.flow.shadow import has_shadows
@@ -205,6 +206,7 @@ def sweep(context: FlowContext, watch: LeaseWatch) -> None:
     with context.write() as transaction:
         waiting_jobs.wake_due(transaction, longest=pause)
         wake_off_peak(context, transaction)
+        wake_those_with_priors(context, transaction)
         withholding.cancel_void(transaction)
         _give_tasks(context, transaction)
 

@@ -12,7 +12,7 @@ from pacs_ai.errors import ConfigError, NotDicom, StorageError
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.receive import Origin, sender_of
 from pacs_ai.logs import get_logger
-from pacs_ai.store import keyed, pairing
+from pacs_ai.store import keyed, pairing, priors
 from pacs_ai.store.keyed import Subject
 from pacs_ai.store.operator import ACTOR
 from pacs_ai.store.session import Transaction
@@ -110,6 +110,7 @@ def _renew(
     subjects: Sequence[Subject],
     found: Mapping[int, ScannedInstance],
 ) -> None:
+    priors.forget_kinds(transaction)
     for number, subject in enumerate(subjects):
         scanned = found.get(number)
         stated = sender_of(context, scanned, _NOBODY) if scanned is not None else None

@@ -12,6 +12,7 @@ from pacs_ai.flow.asked_rules import asked_for, peers_of_sender, priority_of
 from pacs_ai.flow.context import FlowContext, split_pair
 from pacs_ai.flow.integrity import check_instances
 from pacs_ai.flow.loop_guard import NOT_ANALYSED, OWN_RESULT, stays_passive
+from pacs_ai.flow.priors.route import ask_for_priors, route_as_prior
 from pacs_ai.flow.study_matching import Match, matching_rules
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.priorities import Priority
@@ -53,6 +54,8 @@ def route(context: FlowContext, models: Mapping[str, ModelIdentity], key: str) -
     except StorageError as error:
         _hold(context, study, error)
         raise
+    if route_as_prior(context, models, study, usable):
+        return
     reason = _reason(rows, usable, match)
     _create_jobs(context, models, study, match, reason)
     _log.info(
@@ -104,6 +107,8 @@ def _create_job(
         asked=asked_for(rules, match.series_of(rules), _senders(context, study, rules, match)),
     )
     if job_id is not None:
+        if not match.urgent:
+            ask_for_priors(transaction, job_id, rules)
         ask_analysis(context, transaction, job_id)
 
 

@@ -4,6 +4,7 @@ import random
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
+from pacs_ai.analysis.make import ContextOf
 from pacs_ai.analysis.study import Wanted
 from pacs_ai.config import Rule, sent_to
 from pacs_ai.digests import digest_of
@@ -13,7 +14,8 @@ from pacs_ai.flow.integrity import stored_before
 from pacs_ai.results.build import Built
 from pacs_ai.results.common.context import ResultContext, result_context
 from pacs_ai.results.common.predecessor import Predecessor
-from pacs_ai.store import identities, results, sending, withdrawal_rows
+from pacs_ai.results.common.prior import Prior
+from pacs_ai.store import identities, priors, results, sending, withdrawal_rows
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Job, Study
 
@@ -66,12 +68,12 @@ class SpoolWriter:
             self._context.spool.delete(written.path)
 
 
-def wanted_results(context: FlowContext, job: Job, rules: Sequence[Rule]) -> Wanted:
+def wanted_results(rules: Sequence[Rule], context_of: ContextOf) -> Wanted:
     """Return what the rules of a job ask for."""
     return Wanted(
         results=_kinds(rules),
         refusals=_kinds(asking_for_refusals(rules)),
-        context_of=lambda _evidence: result_context_of(context, job),
+        context_of=context_of,
     )
 
 
@@ -135,6 +137,7 @@ def result_context_of(context: FlowContext, job: Job) -> ResultContext:
         bundle = results.previous(session, job, ResultKind.FHIR)
         study = session.get_one(Study, job.study_id)
         used, withdrawn = identities.used(session, study), withdrawal_rows.before(session, job)
+        compared = priors.comparison_of(session, job.id)
     earlier = None
     if row is not None:
         earlier = Predecessor(
@@ -145,8 +148,12 @@ def result_context_of(context: FlowContext, job: Job) -> ResultContext:
         )
     made_by = result_context(context.config, context.installation_uid(), job.created_at, earlier)
     parts = (used, f"withdrawn {withdrawn}" if withdrawn else "")
-    return replace(
+    made_by = replace(
         made_by,
         identity="/".join(filter(None, parts)),
         earlier_bundle="" if bundle is None else bundle.sop_instance_uid,
     )
+    if compared is None:
+        return made_by
+    prior = Prior.read(compared.content) if compared.content else None
+    return replace(made_by, prior=prior, prior_missing=compared.missing)

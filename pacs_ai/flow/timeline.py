@@ -33,6 +33,8 @@ class Step(StrEnum):
     """A job waited for something else."""
     ANALYSED = "analysed"
     """The images were read, and the model applied."""
+    PRIOR_CHOSEN = "prior_chosen"
+    """An earlier study was looked for: which result is compared with, or why none is."""
     ENCODED = "encoded"
     """The results were made, checked and written."""
     DELIVERY_WAITING = "delivery_waiting"
@@ -130,6 +132,9 @@ def _arrival(session: Session, line: StudyLine, now: datetime) -> Iterator[StepR
     for event in timeline.events_of(session, "arrival", [key])[key]:
         number = sum(begin <= event.at for begin in begins)
         yield _record(number, _Span(Step.SOURCE_ASKED, event.at, event.at, event.note), now)
+    for event in timeline.events_of(session, "prior", [key])[key]:
+        number = sum(begin <= event.at for begin in begins)
+        yield _record(number, _Span(Step.PRIOR_CHOSEN, event.at, event.at, event.note), now)
 
 
 def _received(span: _Span, images: Images | None) -> Iterator[_Span]:
@@ -202,7 +207,8 @@ def _spent(steps: Iterable[StepRecord], now: datetime) -> list[SpentRecord]:
     times: dict[tuple[str, str], list[tuple[datetime, datetime]]] = {}
     for one in steps:
         times.setdefault((one.step, one.peer), []).append((one.begin, one.end or now))
-    times.pop((Step.SOURCE_ASKED, ""), None)
+    for moment in (Step.SOURCE_ASKED, Step.PRIOR_CHOSEN):
+        times.pop((moment, ""), None)
     order = list(Step)
     return [
         SpentRecord(step, peer, _covered(spans))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from pydicom import Dataset
 
-Found = list[Dataset]
+Match = Dataset
+Found = list[Match]
 Find = Callable[[str, Mapping[str, str]], Found]
 """Gives the matches of a query: its level (``SERIES``, ``IMAGE``), and keyword to value."""
 

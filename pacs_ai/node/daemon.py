@@ -30,6 +30,7 @@ from pacs_ai.flow.feedback.keep import forget_feedback
 from pacs_ai.flow.notify.gather import begin as begin_notifying
 from pacs_ai.flow.notify.sweep import Notifier
 from pacs_ai.flow.notify.tell import forget
+from pacs_ai.flow.priors.search import search_priors
 from pacs_ai.flow.recover import LeaseWatch, restart, sweep, take_back_from, take_over
 from pacs_ai.flow.retain import expire_predictions, retain
 from pacs_ai.flow.retrieve.pull import Puller
@@ -73,8 +74,7 @@ _STOP_SECONDS = DRAIN_SECONDS + 1.5
 """After the signal: what still runs then is cut off. Container runtimes kill after ten seconds."""
 
 _LAST_SECONDS = 6.0
-"""After the signal: the process ends then in any case, even if it waits for a name server or a
-locked database. That is as harmless as a kill: rows are the truth."""
+"""After the signal: the process ends in any case, whatever it waits for; rows are the truth."""
 
 _LAST_WRITE_SECONDS = 1.0
 
@@ -247,6 +247,7 @@ class Daemon:
             (_PROBE_SECONDS, with_rules(probe), (context,)),
             (_REMIND_SECONDS, with_rules(remind), (context,)),
             (_RULES_SECONDS, self._rules.look, ()),
+            (_PULL_SECONDS, with_rules(search_priors), (context,)),
         ]
         date, expiry = SteadyDate(context.clock), Expiry(context)
         self._schedule.every(_RETAIN_SECONDS, "expire", lambda: expiry.sweep(date.now()))

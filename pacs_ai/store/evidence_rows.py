@@ -50,7 +50,7 @@ def rows_of(session: Session, study: Study) -> dict[str, Rows]:
         "feedback": said,
         "ledger": _lines(session, study.id),
     }
-    keys = [(name, str(study.id)) for name in ("study", "arrival", "document")]
+    keys = [(name, str(study.id)) for name in ("study", "arrival", "prior", "document")]
     keys += [("job", one) for one in ids]
     keys += [("delivery", str(row["id"])) for row in deliveries]
     keys += [("feedback", str(row["id"])) for row in said]

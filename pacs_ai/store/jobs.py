@@ -19,7 +19,6 @@ from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Job, Study
 from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import NO_LEASE, RULES, move, record
-from pacs_ai.store.waiting_jobs import OFF_PEAK
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ def claim(
     job_id: JobId,
     lease_seconds: float,
     runs: Mapping[str, Stamp] = NOTHING_LOADED,
-    closed: Callable[[Job], str] = lambda _: "",
+    closed: Callable[[Job], tuple[str, str] | None] = lambda _: None,
 ) -> Lease | None:
     """Move QUEUED → RUNNING under a lease; None if the job is not waiting for a worker.
 
@@ -100,7 +99,7 @@ def claim(
         what runs from now on: if that is not what the job was made for, the audit trail tells from
         what to what.
     closed
-        Says which off-peak hours a job has to wait for, "" if it may begin.
+        Gives code and text of what a job has to wait for, None if it may begin.
     """
     job = transaction.get(Job, job_id)
     if job is None or job.state != JobState.QUEUED:
@@ -113,8 +112,8 @@ def claim(
         text = f"model {job.model_name!r} is disabled, by {active.set_by}: pacs-ai models activate"
         _hold(transaction, job, ModelDisabled.code, text)
         return None
-    if hours := closed(job):
-        _hold(transaction, job, OFF_PEAK, hours)
+    if reason := closed(job):
+        _hold(transaction, job, *reason)
         return None
     attempt = job.attempt + 1
     note, model = recorded_model(job, active or runs.get(job.model_name))

@@ -17,6 +17,7 @@ KEYED = frozenset(
         "identity.fields",
         "identity.patient_key",
         "identity.accession_key",
+        "examination.body_part_key",
     }
 )
 """All of them: who adds one has to say in `renew` how it is made again."""

@@ -58,6 +58,7 @@ WITHOUT_DEFAULT = {
     "routing.urgent",
     "rules.off_peak",
     "rules.series",
+    "rules.priors",
 }
 
 
@@ -65,6 +66,7 @@ TABLES = (  # shown as one value
     "rules.when",
     "rules.off_peak",
     "rules.series",
+    "rules.priors",
     "routing.urgent",
     "web.trusted_proxy.roles",
     "peers.archive.delete",

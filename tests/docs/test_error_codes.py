@@ -14,7 +14,7 @@ from pacs_ai.errors import PacsAIError
 ROW = re.compile(r"^\| `([A-Z][A-Z_-]+)` \| .{20,} \| .{15,} \|$", re.MULTILINE)
 # Codes that stand in rows of the database without an exception class of their own.
 IN_ROWS = re.compile(
-    r"(?:code=|code = |(?:UNANSWERED|CRASHED|TIME_LIMIT|OFF_PEAK) = )[^\n]*?"
+    r"(?:code=|code = |(?:UNANSWERED|CRASHED|TIME_LIMIT|OFF_PEAK|PRIORS) = )[^\n]*?"
     r"\"([A-Z]+(?:_[A-Z]+)*)\""
 )
 SOURCES = ("store", "flow")

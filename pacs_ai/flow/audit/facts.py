@@ -13,7 +13,7 @@ from pacs_ai.store.session import Session
 
 K = TypeVar("K")
 
-_OF_STUDIES = ("study", "arrival", "access", "evidence", "document", "refusal", "export")
+_OF_STUDIES = ("study", "arrival", "prior", "access", "evidence", "document", "refusal", "export")
 """Entities whose id is that of a study."""
 
 

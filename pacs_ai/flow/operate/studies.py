@@ -228,7 +228,7 @@ def _details(context: FlowContext, line: StudyLine) -> StudyDetails:
 def _events(session: Session, line: StudyLine) -> list[Event]:
     """Return the audit trail of a study, its jobs, deliveries and feedback, oldest first."""
     said = feedback.listed(session, Filter(study=line.study.id, limit=_ALL))
-    keys = [(name, str(line.study.id)) for name in ("study", "arrival", "document")]
+    keys = [(name, str(line.study.id)) for name in ("study", "arrival", "prior", "document")]
     keys += [("feedback", str(one.id)) for one in said]
     keys += [("job", job.id) for job in line.jobs]
     keys += [("delivery", str(delivery.id)) for delivery, _ in line.deliveries]

@@ -107,6 +107,8 @@ class ResultContext:
             role,
             study_uid,
             *((self.identity,) if self.identity else ()),
+            *((self.prior.key,) if self.prior is not None else ()),
+            *((self.prior_missing,) if self.prior_missing else ()),
         )
 
 

@@ -78,6 +78,11 @@ def read_source(path: Path) -> Dataset:
     return _read(path)[0]
 
 
+def study_moment(source: Dataset) -> tuple[str, str]:
+    """Return Study Date and Study Time as a source states them, "" for what it does not."""
+    return text(source, "StudyDate"), text(source, "StudyTime")
+
+
 def _read(path: Path) -> tuple[Dataset, list[str]]:
     """Read an instance, and list the keywords of what is left out."""
     with opened(path, _SOURCE) as stream:

@@ -1,7 +1,8 @@
 """The result of an earlier study that a report is compared with."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from pacs_ai.domain import ClassSpec
@@ -40,6 +41,11 @@ class Prior:
         """Return what was said of a class; None if nothing."""
         code = spec.code.value, spec.code.scheme
         return next((one for one in self.findings if (one.code, one.scheme) == code), None)
+
+    @property
+    def key(self) -> str:
+        """What the UIDs of results depend on: another comparison makes other results."""
+        return f"prior {json.dumps(asdict(self), sort_keys=True)}"
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Self:

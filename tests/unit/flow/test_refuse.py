@@ -15,6 +15,7 @@ from pacs_ai.flow.store_results import (
     SpoolWriter,
     addressed,
     asking_for_refusals,
+    result_context_of,
     wanted_results,
 )
 from pacs_ai.net.scp.handlers import StoreAnswer
@@ -43,7 +44,7 @@ def asked(context: FlowContext, *rules: Rule) -> list[StoredResult]:
         job = session.get_one(Job, JobId(str(job_id)))
         rows = instances.of_revision(session, 1, 1)
     sources = [Source(context.spool.path_of(row.path), row.id) for row in rows]
-    wanted = wanted_results(changed, job, rules)
+    wanted = wanted_results(rules, lambda _evidence: result_context_of(changed, job))
     writer = SpoolWriter(changed)
     outcome = make_refusals(MODEL, sources, WHY, wanted.refusals, wanted.context_of, writer)
     assert not outcome.failed

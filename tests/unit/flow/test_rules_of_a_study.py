@@ -15,6 +15,7 @@ from pacs_ai.domain import JobState, StudyState, TaskKind
 from pacs_ai.flow.asked_rules import rules_of, series_of
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.off_peak import closed
+from pacs_ai.flow.priors.wait import reason_to_wait
 from pacs_ai.flow.recover import LeaseWatch, sweep
 from pacs_ai.flow.retain import retain
 from pacs_ai.priorities import Priority
@@ -102,13 +103,12 @@ NOON, MIDNIGHT = datetime(2026, 1, 15, 12, tzinfo=UTC), datetime(2026, 1, 16, tz
 
 
 def claimed(patient: Patient) -> Lease | None:
-    config = patient.context.config
     with patient.context.write() as transaction:
         return jobs.claim(
             transaction,
             patient.job().id,
             60,
-            closed=lambda job: closed(config, job, transaction.now),
+            closed=lambda job: reason_to_wait(patient.context, transaction, job),
         )
 
 

@@ -12,7 +12,7 @@ from pacs_ai.config import Rule
 from pacs_ai.domain import ResultKind, StudyPrediction
 from pacs_ai.errors import NoSpace
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.store_results import SpoolWriter, wanted_results
+from pacs_ai.flow.store_results import SpoolWriter, result_context_of, wanted_results
 from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Job
@@ -40,7 +40,7 @@ def made(
     context: FlowContext, job: Job, prediction: StudyPrediction, rules: Sequence[Rule]
 ) -> Outcome[StoredResult]:
     """Make what rules ask for, in the spool."""
-    wanted = wanted_results(context, job, rules)
+    wanted = wanted_results(rules, lambda _evidence: result_context_of(context, job))
     return make_results(prediction, wanted.results, wanted.context_of, SpoolWriter(context))
 
 

@@ -13,6 +13,7 @@ from pacs_ai.store import (  # noqa: F401 - tables
     feedback_table,
     kept_predictions,
     migrate,
+    prior_tables,
     pull_table,
     rule_sets,
     tasks,

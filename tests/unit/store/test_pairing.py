@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from pacs_ai.errors import ConfigError
-from pacs_ai.store import keyed, pairing, sitekey
+from pacs_ai.store import keyed, pairing, prior_tables, sitekey  # noqa: F401 - tables
 from pacs_ai.store.columns import HEX, Base
 from pacs_ai.store.session import Database
 from tests.unit.store.samples import NOW, routed_job

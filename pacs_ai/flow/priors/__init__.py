@@ -1,0 +1,1 @@
+"""Earlier studies of a patient: found, fetched, analysed, and compared with."""
