@@ -51,7 +51,7 @@ _NAMES: Mapping[ResultKind, CodedConcept] = {
     ResultKind.KEY_OBJECT: OF_INTEREST,
     ResultKind.PDF: REPORT_TITLE,
 }
-"""What the content tree calls a result."""
+"""What the content tree calls a result; a kind that is not here is another document."""
 
 _NO_IMAGES = frozenset({ResultKind.REGION, ResultKind.KEY_OBJECT, ResultKind.PDF})
 _RENDERINGS = frozenset({ResultKind.CAPTURE, ResultKind.SIDE_BY_SIDE, ResultKind.PDF})
@@ -115,8 +115,10 @@ def _container() -> Dataset:
 @functools.cache
 def _pattern(kind: ResultKind) -> Dataset:
     """Let highdicom make and check a reference, with the finding that the object shows."""
-    make = CompositeContentItem if kind in _NO_IMAGES else ImageContentItem
-    item: ContentItem = make(_NAMES[kind], _NOWHERE, _NOWHERE, relationship_type=_CONTAINS)
+    image = kind in _NAMES and kind not in _NO_IMAGES
+    make = ImageContentItem if image else CompositeContentItem
+    name = _NAMES.get(kind, REPORT_TITLE)
+    item: ContentItem = make(name, _NOWHERE, _NOWHERE, relationship_type=_CONTAINS)
     finding = TextContentItem(
         TRACKING_IDENTIFIER, "pattern", RelationshipTypeValues.HAS_CONCEPT_MOD
     )
