@@ -216,6 +216,15 @@ def test_padding_is_left_to_the_pooling_where_nothing_is_negative(below: str) ->
     assert np.array_equal(*pooled)
 
 
+def test_weights_overflow_on_no_processor(world) -> None:
+    """Two products of an activation and a weight have to fit into sixteen bits."""
+    network = onnx.load(world[3].with_name("bundle-int8") / "model.onnx")
+    values = [onnx.numpy_helper.to_array(one) for one in network.graph.initializer]
+    weights = [value for value in values if value.dtype == np.int8 and value.ndim > 1]
+    assert weights
+    assert all(2 * 255 * np.abs(value.astype(int)).max() < 2**15 for value in weights)
+
+
 def test_a_network_without_our_head_is_refused() -> None:
     value = onnx.helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1])
     image = onnx.helper.make_tensor_value_info("image", TensorProto.FLOAT, [1])

@@ -115,7 +115,9 @@ def to_int8(network: bytes, images: Floats, ranges: Ranges = RANGES[0]) -> bytes
     """Use eight bits below the head: symmetric weights by channel, ranges from images.
 
     Activations are unsigned, because the instructions of x86 processors (VNNI) multiply unsigned
-    by signed numbers; a kernel for two signed ones takes twice the time.
+    by signed numbers; a kernel for two signed ones takes twice the time. Weights use seven of their
+    eight bits: processors without VNNI add two products in sixteen bits, where larger weights would
+    overflow, so that a network would say something else there.
 
     Parameters
     ----------
@@ -145,6 +147,7 @@ def to_int8(network: bytes, images: Floats, ranges: Ranges = RANGES[0]) -> bytes
                 _Reader(images, model.graph.input[0].name),
                 nodes_to_exclude=[*head_nodes(model), *spared],
                 per_channel=True,
+                reduce_range=True,
                 weight_type=QuantType.QInt8,
                 activation_type=QuantType.QUInt8,
                 extra_options={
