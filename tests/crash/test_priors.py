@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pacs_ai.results.sr.report_text import readable
-from tests.crash.test_kill import HOOK, gone, restarted_if_dead
+from tests.crash.killing import HOOK, gone, restarted_if_dead
 from tests.integration.test_priors import compared, image, report_of, site
 
 POINTS = [

@@ -9,7 +9,7 @@ import pydicom
 import pytest
 
 from tests.archive import to_archive
-from tests.crash.test_kill import HOOK, gone, restarted_if_dead
+from tests.crash.killing import HOOK, gone, restarted_if_dead
 from tests.crash.test_withdraw import NODE, send_and_wait, withdraw
 from tests.integration.orthanc_server import OrthancServer
 from tests.iocm_archive import IocmArchive, iocm_archive
