@@ -28,7 +28,7 @@ endif
 # Whole files to each worker, as their fixtures are; tests/conftest.py puts the long ones first.
 pytest = $(PY) -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo dev test test-all slow check lint types contracts spelling sizes site bench lock clean
+.PHONY: help setup demo dev test test-all slow thorough check lint types contracts spelling sizes site bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,12 +40,15 @@ demo: $(BASE) ## Send three studies through a node and an archive on this machin
 	$(VENV)/bin/pacs-ai demo
 
 test: $(DEV) ## Install what the tests need (TensorFlow too), run all tests but the slow ones
-	$(pytest) -m "not slow and not bench and not gpu" $(PYTEST_ARGS)
+	$(pytest) -m "not slow and not thorough and not bench and not gpu" $(PYTEST_ARGS)
 
-test-all: test slow ## Run the whole suite
+test-all: test slow ## Run the slow tests too
 
 slow: $(DEV) ## Run the slow tests
-	$(pytest) -m "slow and not bench and not gpu" $(PYTEST_ARGS)
+	$(pytest) -m "slow and not thorough and not bench and not gpu" $(PYTEST_ARGS)
+
+thorough: $(DEV) ## Run the tests of the further points at which a node is killed
+	$(pytest) -m "thorough and not bench and not gpu" $(PYTEST_ARGS)
 
 dev: $(DEV) ## A node, Orthanc with OHIF and sample studies, until Ctrl-C
 	$(PY) -m tests.dev

@@ -1,10 +1,12 @@
 """A node that is killed once, at a marked point, while a study goes through it."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
+from typing import Any
 
 import pydicom
+import pytest
 
 from pacs_ai.errors import PeerError
 from tests.archive import archive, to_archive
@@ -14,6 +16,13 @@ from tests.samples import sample
 HOOK = Path(__file__).parent / "hook"
 COMMITTED = "commitment = true\nretry_max_seconds = 2"
 """An archive that is asked to take responsibility."""
+
+
+def marked(points: Iterable[str], main: Collection[str], others: pytest.MarkDecorator) -> list[Any]:
+    """Return the points as parameters of a test; those beside the main ones get a mark."""
+    return [
+        pytest.param(point, marks=[] if point in main else others, id=point) for point in points
+    ]
 
 
 def check_killed_once(

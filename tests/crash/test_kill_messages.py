@@ -17,7 +17,7 @@ from hl7apy.core import Message
 from hl7apy.mllp import AbstractHandler, MLLPServer
 from hl7apy.parser import parse_message
 
-from tests.crash.killing import HOOK, gone, restarted_if_dead, send_until_taken
+from tests.crash.killing import HOOK, gone, marked, restarted_if_dead, send_until_taken
 from tests.node import node
 from tests.web_peer import Answer, web_peer
 
@@ -97,10 +97,7 @@ def test_every_point_is_there(point: str) -> None:
 
 @pytest.mark.parametrize(
     "point",
-    [
-        pytest.param(point, marks=[] if point in MAIN_POINTS else pytest.mark.slow)
-        for point in POINTS
-    ],
+    marked(POINTS, MAIN_POINTS, pytest.mark.thorough),
 )
 def test_killed_once_and_all_are_told(
     point: str, tmp_path: Path, free_port: Callable[[], int]

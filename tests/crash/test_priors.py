@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pacs_ai.results.sr.report_text import readable
-from tests.crash.killing import HOOK, gone, restarted_if_dead
+from tests.crash.killing import HOOK, gone, marked, restarted_if_dead
 from tests.integration.test_priors import compared, image, report_of, site
 
 POINTS = [
@@ -36,10 +36,7 @@ def test_every_point_is_there(point: str):
     assert callable(attrgetter(path)(importlib.import_module(module)))
 
 
-@pytest.mark.parametrize(
-    "point",
-    [pytest.param(one, marks=[] if one in QUICK else pytest.mark.slow, id=one) for one in POINTS],
-)
+@pytest.mark.parametrize("point", marked(POINTS, QUICK, pytest.mark.thorough))
 def test_killed_once_and_compared_all_the_same(point: str, tmp_path: Path):
     flag = tmp_path / "died"
     environment = {"PYTHONPATH": f"{HOOK}", "PACS_AI_TEST_KILL": f"{point}:{flag}"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.archive import to_archive
-from tests.crash.killing import HOOK, gone, restarted_if_dead
+from tests.crash.killing import HOOK, gone, marked, restarted_if_dead
 from tests.iocm_archive import IocmArchive, iocm_archive
 from tests.node import Node, node
 from tests.samples import sample
@@ -41,12 +41,6 @@ def test_every_point_is_there(point: str):
     assert callable(attrgetter(path)(importlib.import_module(module)))
 
 
-def marked(points: list[str]) -> list[object]:
-    return [
-        pytest.param(one, marks=[] if one in QUICK else pytest.mark.slow, id=one) for one in points
-    ]
-
-
 def send_and_wait(one: Node, archive: IocmArchive) -> None:
     assert one.send(sample()) == [0]
     one.wait_for(lambda: len(archive.kept) == 2 and one.states("delivery") == ["STORED"] * 2)
@@ -56,7 +50,7 @@ def withdraw(one: Node) -> int:
     return one.command("results", "withdraw", "1", "--reason", "quality").returncode
 
 
-@pytest.mark.parametrize("point", marked(NODE))
+@pytest.mark.parametrize("point", marked(NODE, QUICK, pytest.mark.thorough))
 def test_a_node_that_dies_tells_each_destination_once(
     point: str, tmp_path: Path, free_port: Callable[[], int]
 ):
@@ -74,7 +68,7 @@ def test_a_node_that_dies_tells_each_destination_once(
         told_once(one, archive)
 
 
-@pytest.mark.parametrize("point", marked(COMMAND))
+@pytest.mark.parametrize("point", marked(COMMAND, QUICK, pytest.mark.thorough))
 def test_a_command_that_dies_can_be_given_again(
     point: str, tmp_path: Path, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ):

@@ -9,7 +9,7 @@ import pydicom
 import pytest
 
 from tests.archive import to_archive
-from tests.crash.killing import HOOK, gone, restarted_if_dead
+from tests.crash.killing import HOOK, gone, marked, restarted_if_dead
 from tests.crash.test_withdraw import NODE, send_and_wait, withdraw
 from tests.integration.orthanc_server import OrthancServer
 from tests.iocm_archive import IocmArchive, iocm_archive
@@ -48,12 +48,6 @@ def test_every_point_is_there(point: str):
     assert callable(attrgetter(path)(importlib.import_module(module)))
 
 
-def marked(points: list[str]) -> list[object]:
-    return [
-        pytest.param(one, marks=[] if one in QUICK else pytest.mark.slow, id=one) for one in points
-    ]
-
-
 def dies_at(point: str, flag: Path) -> dict[str, str]:
     return {"PYTHONPATH": f"{HOOK}", "PACS_AI_TEST_KILL": f"{point}:{flag}"}
 
@@ -78,7 +72,7 @@ def told_once(one: Node, archive: IocmArchive) -> None:
     assert one.stop() == 0
 
 
-@pytest.mark.parametrize("point", marked(NODE))
+@pytest.mark.parametrize("point", marked(NODE, QUICK, pytest.mark.thorough))
 def test_a_node_that_dies_after_a_correction_tells_once(
     point: str, tmp_path: Path, free_port: Callable[[], int]
 ):
@@ -96,7 +90,7 @@ def test_a_node_that_dies_after_a_correction_tells_once(
         told_once(one, archive)
 
 
-@pytest.mark.parametrize("point", marked(RESOLVE))
+@pytest.mark.parametrize("point", marked(RESOLVE, QUICK, pytest.mark.thorough))
 def test_a_correction_that_dies_can_be_given_again(
     point: str, tmp_path: Path, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ):
@@ -125,7 +119,7 @@ def orthanc(
         yield server
 
 
-@pytest.mark.parametrize("point", marked(DELETE))
+@pytest.mark.parametrize("point", marked(DELETE, QUICK, pytest.mark.thorough))
 def test_a_node_that_dies_deletes_all_and_nothing_else(
     point: str, tmp_path: Path, free_port: Callable[[], int], orthanc: OrthancServer
 ):
