@@ -25,7 +25,8 @@ def feedback(one: Node) -> list[dict[str, Any]]:
 
 def finding_of(report: Dataset) -> tuple[tuple[str, str], str]:
     """Code and presence of the first finding of a report that says whether it is there."""
-    for group in report.ContentSequence[-1].ContentSequence:
+    named = {item.ConceptNameCodeSequence[0].CodeValue: item for item in report.ContentSequence}
+    for group in named["126010"].ContentSequence:  # Imaging Measurements (TID 1500)
         coded = {
             item.ConceptNameCodeSequence[0].CodeValue: item.ConceptCodeSequence[0]
             for item in group.ContentSequence
