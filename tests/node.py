@@ -140,8 +140,8 @@ class Node:
 
     def query(self, sql: str) -> list[tuple[object, ...]]:
         """Read the node's database without the node."""
-        url = tomllib.loads(self.config.read_text("utf-8"))["storage"].get("database")
-        if url:
+        url = tomllib.loads(self.config.read_text("utf-8"))["storage"].get("database", "")
+        if url.startswith("postgresql"):
             engine = sa.create_engine(url, poolclass=sa.NullPool)
             with engine.connect() as connected:
                 return [tuple(row) for row in connected.execute(sa.text(sql))]

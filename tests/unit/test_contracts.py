@@ -49,6 +49,7 @@ PLANTED = [
     ("pacs_ai.node.app", "pacs_ai.node.daemon"),
     ("pacs_ai.store", "pacs_ai.dicom"),
     ("pacs_ai.store.leases", "pacs_ai.store.tasks"),
+    ("pacs_ai.store.tasks", "procrastinate"),
     ("pacs_ai.config", "pacs_ai.logs"),
     ("pacs_ai.config.paths", "pacs_ai.config.load"),
     ("pacs_ai.errors", "pacs_ai.domain"),
