@@ -52,7 +52,7 @@ def project(root: Path) -> dict[str, object]:
 def test_the_base_install_holds_what_is_imported_and_nothing_else(root: Path, project) -> None:
     found = imported(root / "pacs_ai")
     extras = project["optional-dependencies"]
-    optional = names([*extras["openvino"], *extras["postgresql"]])
+    optional = names([*extras["openvino"], *extras["postgresql"], *extras["cluster"]])
     assert optional <= found | FOUND_BY_NAME
     assert found - optional == names(project["dependencies"])
 
