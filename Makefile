@@ -47,7 +47,7 @@ test-all: test slow ## Run the slow tests too
 slow: $(DEV) ## Run the slow tests
 	$(pytest) -m "slow and not thorough and not bench and not gpu" $(PYTEST_ARGS)
 
-thorough: $(DEV) ## Run the tests of the further points at which a node is killed
+thorough: $(DEV) ## Run what CI leaves out: more killed nodes, sources, networks
 	$(pytest) -m "thorough and not bench and not gpu" $(PYTEST_ARGS)
 
 dev: $(DEV) ## A node, Orthanc with OHIF and sample studies, until Ctrl-C

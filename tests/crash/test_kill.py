@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.killing import check_killed_once
+from tests.crash.killing import check_killed_once, marked
 
 POINTS = [
     "pacs_ai.flow.receive:scan_instance:before",
@@ -50,7 +50,7 @@ MAIN_POINTS = {
     "pacs_ai.store.jobs:succeed:after",
     "pacs_ai.net.scu.client:store:after",
 }
-"""One of each step of the main path; the others are slow tests."""
+"""One of each step of the main path; `make thorough` has the others."""
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -60,12 +60,6 @@ def test_every_point_is_there(point: str):
     assert callable(attrgetter(path)(importlib.import_module(module)))
 
 
-@pytest.mark.parametrize(
-    "point",
-    [
-        pytest.param(point, marks=[] if point in MAIN_POINTS else pytest.mark.slow)
-        for point in POINTS
-    ],
-)
+@pytest.mark.parametrize("point", marked(POINTS, MAIN_POINTS, pytest.mark.thorough))
 def test_killed_once_and_nothing_is_lost(point: str, tmp_path: Path, free_port: Callable[[], int]):
     check_killed_once(point, tmp_path, free_port)

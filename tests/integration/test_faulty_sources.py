@@ -36,7 +36,7 @@ SILENT = {  # what is right in the end, or that nobody would miss
 }
 _CONTROL = re.compile("[\0-\x08\x0b\x0e-\x1f\x7f-\x9f\ufffd]")
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.thorough]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from training.networks.head import split_head
 from training.networks.lite import lite
 from training.recipe.learning import EfficientNetLite
 
-pytestmark = [pytest.mark.train, pytest.mark.slow]
+pytestmark = [pytest.mark.train, pytest.mark.thorough]
 
 SIDE = 64
 MAKERS = {

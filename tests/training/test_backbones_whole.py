@@ -26,7 +26,7 @@ from training.recipe.recipe import Recipe, load_recipe
 from training.run.provenance import STEPS
 from training.run.run import Run
 
-pytestmark = [pytest.mark.train, pytest.mark.slow]
+pytestmark = [pytest.mark.train, pytest.mark.thorough]
 
 SIDE, PEAK = 64, 0.999
 SCALINGS = {"efficientnet-lite0": "lite-rgb", "resnet50v2": "rgb", "convnext-tiny": "imagenet-rgb"}

@@ -11,7 +11,7 @@ from pacs_ai.errors import ConfigError
 from training.recipe.recipe import load_recipe
 from training.run.run import Run
 
-pytestmark = [pytest.mark.train, pytest.mark.slow]
+pytestmark = [pytest.mark.train, pytest.mark.thorough]
 
 SCRIPT = """
 import sys

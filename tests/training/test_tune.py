@@ -39,7 +39,7 @@ def test_the_finder_leaves_a_plot_and_no_weights(
     assert not run.best.exists()
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 def test_a_study_goes_on_where_it_stopped(tmp_path: Path) -> None:
     recipe = load_recipe(write_recipe(tmp_path)).model_copy(update={"finetune": None})
@@ -60,7 +60,7 @@ def test_a_study_goes_on_where_it_stopped(tmp_path: Path) -> None:
         tune(run, run.recipe, dataset, trials=4, epochs=2)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 def test_trials_of_other_data_are_not_gone_on_with(tmp_path: Path, command: Command) -> None:
     """A label is corrected: with the old split, and with a split that is drawn from it."""
