@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from pacs_ai.net.scu.client import PeerAddress, store
 
-PATIENCE = 240.0
+PATIENCE = 150.0
 """Seconds to wait for what takes a few on a quiet machine."""
 
 STATES = {
