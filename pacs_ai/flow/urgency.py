@@ -26,7 +26,8 @@ def note_urgency(
     """Mark a study as urgent if this image and its sender meet a condition of urgent studies.
 
     Only the first image of each series is read, and only if a condition asks for its attributes.
-    A failure is no fault of the image: its route decides then.
+    If it cannot be read, or the database does not answer, the image is kept all the same. The route
+    of the study decides then whether it is urgent.
 
     Parameters
     ----------

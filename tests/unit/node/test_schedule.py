@@ -33,7 +33,7 @@ class Date:
         return read
 
     def step_after(self, readings: int, seconds: float) -> None:
-        """Set the date right after it was read so many times more."""
+        """Set the date as soon as it has been read this number of times."""
         self._steps[self._readings + readings] = seconds
 
     def step(self, seconds: float) -> None:
