@@ -1,6 +1,6 @@
 """In which order work is done."""
 
-from enum import IntEnum
+from enum import Enum, IntEnum, auto
 
 
 class Priority(IntEnum):
@@ -14,3 +14,14 @@ class Priority(IntEnum):
     def word(self) -> str:
         """What rules and lists call it."""
         return self.name.lower()
+
+
+class Order(Enum):
+    """Which of the tasks that wait is performed next."""
+
+    URGENT_FIRST = auto()
+    """The most urgent one; of equally urgent ones, the oldest."""
+    URGENT_ONLY = auto()
+    """The oldest urgent one; none while only others wait."""
+    OLDEST_FIRST = auto()
+    """The oldest of all, however urgent the others are."""

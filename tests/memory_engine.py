@@ -54,10 +54,15 @@ class Tasks:
                     return
             self.all.append(_Task(kind, key, priority=priority))
 
-    def claim(self, kinds: Sequence[TaskKind], owner: str) -> _Task | None:
+    def claim(
+        self, kinds: Sequence[TaskKind], owner: str, *, urgent_only: bool = False
+    ) -> _Task | None:
         with self.lock:
             free = [task for task in self.all if task.kind in kinds and not task.claim]
+            if urgent_only and not any(task.priority == Priority.URGENT for task in free):
+                free = []
             if not free:
+                self.in_a_row[owner] = 0
                 return None
             oldest = self.in_a_row.get(owner, 0) >= MOST_OVERTAKEN
             task = free[0] if oldest else min(free, key=lambda one: one.priority)
@@ -127,11 +132,18 @@ class MemoryEngine:
         else:
             _at_commit(session, lambda: self._tasks.free(held.id))
 
-    def run(self, perform: Perform, kinds: Sequence[TaskKind], stop: threading.Event) -> None:
+    def run(
+        self,
+        perform: Perform,
+        kinds: Sequence[TaskKind],
+        stop: threading.Event,
+        *,
+        urgent_only: bool = False,
+    ) -> None:
         while not stop.is_set():
             count = self.wakeups.count(kinds)
             with contextlib.suppress(Exception):  # the task that raised stays held
-                if not self._one(perform, kinds):
+                if not self._one(perform, kinds, urgent_only=urgent_only):
                     self.wakeups.wait(kinds, count)
 
     def listen(self, stop: threading.Event) -> None:
@@ -143,8 +155,10 @@ class MemoryEngine:
             done += 1
         return done
 
-    def _one(self, perform: Perform, kinds: Sequence[TaskKind]) -> bool:
-        task = self._tasks.claim(kinds, self._owner)
+    def _one(
+        self, perform: Perform, kinds: Sequence[TaskKind], *, urgent_only: bool = False
+    ) -> bool:
+        task = self._tasks.claim(kinds, self._owner, urgent_only=urgent_only)
         if task is None:
             return False
         claim = task.claim

@@ -135,6 +135,8 @@ class Engine(Section):
     """Tasks are rows in the database of ``[storage]``, or jobs of Procrastinate in PostgreSQL."""
     workers: WorkerCount = 1
     """Worker processes that analyse; ``auto`` measures whether several do more."""
+    urgent_worker: bool = True
+    """Keep one more worker free for urgent studies, if rules or ``[routing] urgent`` name any."""
     runtime: Literal["onnxruntime", "openvino", "tensorrt"] = "onnxruntime"
     """What computes the networks; ``openvino`` needs the extra of this name."""
     device: Annotated[str, AfterValidator(_device)] = "cpu"

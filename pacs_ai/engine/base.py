@@ -94,12 +94,24 @@ class Engine(Protocol):
         """
         ...
 
-    def run(self, perform: Perform, kinds: Sequence[TaskKind], stop: threading.Event) -> None:
+    def run(
+        self,
+        perform: Perform,
+        kinds: Sequence[TaskKind],
+        stop: threading.Event,
+        *,
+        urgent_only: bool = False,
+    ) -> None:
         """Perform tasks of some kinds until `stop` is set.
 
         The most urgent task comes first; of equally urgent ones, the oldest. After
         `MOST_OVERTAKEN` tasks in a row that overtook an older one, a thread performs the oldest:
         so all are performed in the end.
+
+        With `urgent_only`, a thread leaves all that is not urgent to others, so that it is free
+        when an urgent task comes. If urgent tasks come without a pause, it performs the oldest in
+        its turn, as all threads do.
+
         The task at hand is finished before. A task that raises stays held until it is taken back.
         A wake-up ends a wait at once, also one that comes while the engine looks for a task.
         Without any wake-up each task is found all the same, within a second.

@@ -8,6 +8,7 @@ import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import partial
 
 from pacs_ai.clock import Clock, heartbeat
@@ -17,7 +18,7 @@ from pacs_ai.engine.task_table import ClaimedTask, TaskTable
 from pacs_ai.engine.wakeups import Wakeups
 from pacs_ai.errors import StorageError
 from pacs_ai.logs import get_logger
-from pacs_ai.priorities import Priority
+from pacs_ai.priorities import Order, Priority
 from pacs_ai.store.session import Database, Session, Transaction
 from pacs_ai.store.sqlite_transactions import urgent
 
@@ -25,6 +26,14 @@ OUTAGE_SECONDS = 1.0
 """Between two looks at a database that is out of reach: each of them is a line of the log."""
 
 _log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """What a thread performs: tasks of these kinds, in this order."""
+
+    kinds: tuple[TaskKind, ...]
+    order: Order = Order.URGENT_FIRST
 
 
 class TableEngine:
@@ -63,7 +72,7 @@ class TableEngine:
         self._owner = owner
         self._lease_seconds = lease_seconds
         self.wakeups = Wakeups()
-        self._turns: dict[tuple[TaskKind, ...], threading.Lock] = {}
+        self._turns: dict[_Share, threading.Lock] = {}
         self._overtaken = threading.local()
 
     def enqueue(
@@ -90,19 +99,27 @@ class TableEngine:
         self._tasks.take_back(transaction, held.id, last=last)
         transaction.after_commit(partial(self.wakeups.wake, tuple(TaskKind)))
 
-    def run(self, perform: Perform, kinds: Sequence[TaskKind], stop: threading.Event) -> None:
+    def run(
+        self,
+        perform: Perform,
+        kinds: Sequence[TaskKind],
+        stop: threading.Event,
+        *,
+        urgent_only: bool = False,
+    ) -> None:
         """Perform tasks until `stop` is set.
 
         Of several threads that perform the same kinds one looks for the next task, and the others
         wait for their turn: a task wakes one thread and not all.
         """
-        turn = self._turns.setdefault(tuple(kinds), threading.Lock())
+        share = _Share(tuple(kinds), Order.URGENT_ONLY if urgent_only else Order.URGENT_FIRST)
+        turn = self._turns.setdefault(share, threading.Lock())
         while not stop.is_set():
             with _logged_failure(stop):
                 with turn:
-                    task = self._next(kinds, stop)
+                    task = self._next(share, stop)
                 while task is not None:
-                    task = self._perform(perform, task, kinds, stop)
+                    task = self._perform(perform, task, share, stop)
 
     def listen(self, stop: threading.Event) -> None:
         """Wake for the tasks that other nodes ask for; with SQLite there are none."""
@@ -115,35 +132,38 @@ class TableEngine:
 
     def drain(self, perform: Perform, kinds: Sequence[TaskKind]) -> int:
         """Perform what there is."""
-        done = 0
-        task = self._claim(kinds)
+        done, share = 0, _Share(tuple(kinds))
+        task = self._claim(share)
         while task is not None:
-            task = self._perform(perform, task, kinds) or self._claim(kinds)
+            task = self._perform(perform, task, share) or self._claim(share)
             done += 1
         return done
 
-    def _next(self, kinds: Sequence[TaskKind], stop: threading.Event) -> ClaimedTask | None:
+    def _next(self, share: _Share, stop: threading.Event) -> ClaimedTask | None:
         """Claim a task as soon as there is one; None when the thread stops."""
         while not stop.is_set():
-            count = self.wakeups.count(kinds)
-            task = self._claim(kinds)
+            count = self.wakeups.count(share.kinds)
+            task = self._claim(share)
             if task is not None:
                 return task
-            self.wakeups.wait(kinds, count)
+            self.wakeups.wait(share.kinds, count)
         return None
 
-    def _claim(self, kinds: Sequence[TaskKind]) -> ClaimedTask | None:
+    def _claim(self, share: _Share) -> ClaimedTask | None:
         with self._database.read() as session:
-            if not self._tasks.waiting(session, kinds):
+            if not self._tasks.waiting(session, share.kinds, share.order):
+                self._overtaken.in_a_row = 0  # others had time for what this thread passed over
                 return None
         with self._write() as transaction:
-            return self._claim_in(transaction, kinds)
+            return self._claim_in(transaction, share)
 
-    def _claim_in(self, transaction: Transaction, kinds: Sequence[TaskKind]) -> ClaimedTask | None:
-        """Claim the most urgent task, or the oldest if its thread has passed it over often."""
+    def _claim_in(self, transaction: Transaction, share: _Share) -> ClaimedTask | None:
+        """Claim the first task, or the oldest if the thread has passed it over often."""
         in_a_row: int = getattr(self._overtaken, "in_a_row", 0)
-        oldest = in_a_row >= MOST_OVERTAKEN
-        task = self._tasks.claim(transaction, kinds, self._lease_seconds, oldest=oldest)
+        order = share.order
+        if in_a_row >= MOST_OVERTAKEN and self._tasks.waiting(transaction, share.kinds, order):
+            order = Order.OLDEST_FIRST
+        task = self._tasks.claim(transaction, share.kinds, self._lease_seconds, order)
         self._overtaken.in_a_row = in_a_row + 1 if task is not None and task.overtook else 0
         return task
 
@@ -151,7 +171,7 @@ class TableEngine:
         self,
         perform: Perform,
         task: ClaimedTask,
-        kinds: Sequence[TaskKind],
+        share: _Share,
         stop: threading.Event | None = None,
     ) -> ClaimedTask | None:
         """Perform a task, and claim the next one in the transaction that removes it."""
@@ -169,7 +189,7 @@ class TableEngine:
             self._tasks.finish(transaction, task)
             if stop is not None and stop.is_set():
                 return None
-            return self._claim_in(transaction, kinds)
+            return self._claim_in(transaction, share)
 
     def _write(self) -> AbstractContextManager[Transaction]:
         """Begin a transaction about tasks alone: a power cut may undo it, as they are hints."""

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from typing import Protocol
 
 from pacs_ai.domain import TaskKind
-from pacs_ai.priorities import Priority
+from pacs_ai.priorities import Order, Priority
 from pacs_ai.store.claimed_task import ClaimedTask
 from pacs_ai.store.session import Database, Session, Transaction
 
@@ -49,7 +49,9 @@ class TaskTable(Protocol):
         """
         ...
 
-    def waiting(self, session: Session, kinds: Sequence[TaskKind]) -> bool:
+    def waiting(
+        self, session: Session, kinds: Sequence[TaskKind], order: Order = Order.URGENT_FIRST
+    ) -> bool:
         """Tell whether there is anything to claim, without locking."""
         ...
 
@@ -58,16 +60,9 @@ class TaskTable(Protocol):
         transaction: Transaction,
         kinds: Sequence[TaskKind],
         lease_seconds: float,
-        *,
-        oldest: bool = False,
+        order: Order = Order.URGENT_FIRST,
     ) -> ClaimedTask | None:
-        """Take the most urgent task that nobody holds, of several the oldest.
-
-        Parameters
-        ----------
-        oldest
-            Take the oldest of all instead, however urgent the others are.
-        """
+        """Take the first task in an order that nobody holds."""
         ...
 
     def renew(self, transaction: Transaction, task: ClaimedTask, lease_seconds: float) -> None:

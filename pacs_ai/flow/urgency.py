@@ -45,6 +45,11 @@ def note_urgency(
                 studies.hasten(transaction, study_id, Priority.URGENT)
 
 
+def may_be_urgent(config: Config) -> bool:
+    """Tell whether any study can be urgent."""
+    return bool(urgent_conditions(config))
+
+
 def urgent_conditions(config: Config) -> list[Group]:
     """Return the conditions of which one is enough to make a study urgent."""
     rules = [rule for rule in config.rules if Priority[rule.priority.upper()] == Priority.URGENT]

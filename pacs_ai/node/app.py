@@ -15,6 +15,7 @@ from pacs_ai.flow.deliver import deliver
 from pacs_ai.flow.route import route
 from pacs_ai.flow.rule_check import check_rules
 from pacs_ai.flow.traffic import TrafficMeter
+from pacs_ai.flow.urgency import may_be_urgent
 from pacs_ai.model.bundle import ModelBundle
 from pacs_ai.node.wiring import node_context
 
@@ -22,17 +23,34 @@ HEAVY_TASKS = (TaskKind.ANALYSE, TaskKind.WITHDRAW)
 """The kinds that worker processes do: decoders and networks may crash their process."""
 
 
-def light_tasks(config: Config) -> list[tuple[TaskKind, ...]]:
-    """Return the kinds of tasks that each thread of the daemon does.
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a thread or process performs: tasks of these kinds, or only the urgent ones."""
 
-    Each destination has threads of its own to wait in: one that hangs delays no other.
+    kinds: tuple[TaskKind, ...]
+    urgent_only: bool = False
+
+
+WORKER = Share(HEAVY_TASKS)
+"""What a worker process does."""
+
+URGENT_WORKER = Share((TaskKind.ANALYSE,), urgent_only=True)
+"""What the one does that is kept free for urgent studies."""
+
+
+def light_work(config: Config) -> list[Share]:
+    """Return what each thread of the daemon does.
+
+    Each destination has threads of its own to wait in: one that hangs delays no other. If studies
+    may be urgent, a thread is kept free for their routes: that of a large study takes seconds.
     """
     senders = max(1, sum(peer.concurrency for peer in config.peers.values()))
     asking = max(1, sum(peer.asks_commitment for peer in config.peers.values()))
     return [
-        (TaskKind.ROUTE,),
-        *[(TaskKind.COMMIT,)] * asking,
-        *[(TaskKind.DELIVER,)] * senders,
+        Share((TaskKind.ROUTE,)),
+        *[Share((TaskKind.ROUTE,), urgent_only=True)] * may_be_urgent(config),
+        *[Share((TaskKind.COMMIT,))] * asking,
+        *[Share((TaskKind.DELIVER,))] * senders,
     ]
 
 

@@ -34,7 +34,6 @@ from pacs_ai.flow.priors.search import search_priors
 from pacs_ai.flow.recover import LeaseWatch, restart, sweep, take_back_from, take_over
 from pacs_ai.flow.retain import expire_predictions, retain
 from pacs_ai.flow.retrieve.pull import Puller
-from pacs_ai.flow.shadow import has_shadows
 from pacs_ai.flow.storage_scp import StorageScp
 from pacs_ai.flow.watch_drift import DriftWatch
 from pacs_ai.logs import get_logger
@@ -47,7 +46,7 @@ from pacs_ai.node.receiver import storage_server
 from pacs_ai.node.receiver_pool import ReceiverPool
 from pacs_ai.node.schedule import Schedule
 from pacs_ai.node.web_process import WebProcess
-from pacs_ai.node.worker_pool import SHADOW, WorkerPool
+from pacs_ai.node.worker_pool import worker_pools
 from pacs_ai.store.leases import Blame
 
 _SUPERVISE_SECONDS = CHECK_SECONDS
@@ -118,9 +117,7 @@ class Daemon:
         self._light = LightWork(app, self._stop)
         self._sealer = Sealer(app.context, app.context.spool.node)
         self._forwarder = Forwarder(app.context)
-        self._workers = WorkerPool(app, workers) if workers else None
-        shadows = workers and has_shadows(app.context)
-        self._shadows = WorkerPool(app, 1, SHADOW) if shadows else None
+        self._pools = worker_pools(app, workers)
         self._server = _listener(app) if listening else None
         self._web = WebProcess(app) if listening and app.context.config.web.enabled else None
 
@@ -159,10 +156,9 @@ class Daemon:
         if self._server is not None:
             self._app.traffic.begin()
             self._server.start()
-        if self._workers is not None:
-            self._workers.start()
-            if self._shadows is not None:
-                self._shadows.start()
+        for pool in self._pools.values():
+            pool.start()
+        if self._pools:
             threading.Thread(
                 target=context.engine.listen, args=(self._stop,), name="listen", daemon=True
             ).start()
@@ -192,8 +188,8 @@ class Daemon:
         self._stop.set()
         context.stopping.set()
         self._schedule.close()
-        pools = (self._workers, self._shadows, self._receivers, self._web)
-        children = [one for one in pools if one is not None]
+        pools = list(self._pools.values())
+        children = [one for one in (*pools, self._receivers, self._web) if one is not None]
         for one in children:
             one.begin_stop()
         context.associations.close()
@@ -206,8 +202,7 @@ class Daemon:
             self._receivers.stop(deadline)
         if self._web is not None:
             self._web.stop(deadline)
-        working = [pool for pool in (self._workers, self._shadows) if pool is not None]
-        owners = [context.owner, *(owner for pool in working for owner in pool.stop(deadline))]
+        owners = [context.owner, *(owner for pool in pools for owner in pool.stop(deadline))]
         try:
             take_back_from(context, owners, Blame.NOBODY, busy_seconds=_LAST_WRITE_SECONDS)
         except StorageError as error:
@@ -268,14 +263,13 @@ class Daemon:
             self._schedule.every(_TAKE_OVER_SECONDS, "take_over", partial(take_over, context))
             puller = Puller(context, StorageScp(context, arrivals, self._app.traffic))
             self._schedule.every(_PULL_SECONDS, "pull", puller.sweep)
-        if self._workers is not None:
-            self._schedule.every(_SUPERVISE_SECONDS, "supervise", self._workers.supervise)
+        for name, pool in self._pools.items():
+            self._schedule.every(_SUPERVISE_SECONDS, name, pool.supervise)
+        if self._pools:
             self._schedule.every(_RULES_SECONDS, "light_work", self._light.start)
             bundles = self._app.bundles.values()
             references = {bundle.manifest_sha256: bundle.reference for bundle in bundles}
             self._schedule.every(_DRIFT_SECONDS, "drift", DriftWatch(context, references).sweep)
-        if self._shadows is not None:
-            self._schedule.every(_SUPERVISE_SECONDS, "shadows", self._shadows.supervise)
         if self._receivers is not None:
             self._schedule.every(_SUPERVISE_SECONDS, "receivers", self._receivers.supervise)
         if self._web is not None:

@@ -2,11 +2,9 @@
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
 
-from pacs_ai.domain import TaskKind
 from pacs_ai.flow.current_rules import up_to_date
-from pacs_ai.node.app import App, light_tasks
+from pacs_ai.node.app import App, Share, light_work
 
 
 class LightWork:
@@ -24,7 +22,7 @@ class LightWork:
     def __init__(self, app: App, stop: threading.Event) -> None:
         self._app = app
         self._stop = stop
-        self._started: Counter[tuple[TaskKind, ...]] = Counter()
+        self._started: Counter[Share] = Counter()
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -35,19 +33,21 @@ class LightWork:
         StorageError
             If the configuration in force cannot be read.
         """
-        wanted = Counter(light_tasks(up_to_date(self._app.context).config))
-        for kinds in (wanted - self._started).elements():
+        wanted = Counter(light_work(up_to_date(self._app.context).config))
+        for share in (wanted - self._started).elements():
             if self._stop.is_set():
                 return
-            thread = threading.Thread(target=self._work, args=(kinds,), daemon=True)
+            thread = threading.Thread(target=self._work, args=(share,), daemon=True)
             thread.start()
             self._threads.append(thread)
-            self._started[kinds] += 1
+            self._started[share] += 1
 
     @property
     def is_alive(self) -> bool:
         """Tell whether one of the threads has not ended."""
         return any(thread.is_alive() for thread in self._threads)
 
-    def _work(self, kinds: Sequence[TaskKind]) -> None:
-        self._app.context.engine.run(self._app.perform, kinds, self._stop)
+    def _work(self, share: Share) -> None:
+        self._app.context.engine.run(
+            self._app.perform, share.kinds, self._stop, urgent_only=share.urgent_only
+        )

@@ -20,7 +20,7 @@ from pacs_ai.memory import limit_malloc
 from pacs_ai.model.bundle import ModelBundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.node import child_process
-from pacs_ai.node.app import HEAVY_TASKS, App, build_app
+from pacs_ai.node.app import URGENT_WORKER, WORKER, App, build_app
 from pacs_ai.node.priority import WORKER_NICENESS, give_way
 from pacs_ai.node.wakeup_link import connect_daemon
 from pacs_ai.results.common.object_header import load_standard
@@ -122,10 +122,12 @@ def work(child: child_process.ChildContext, loaded: Mapping[str, Classifier] | N
         return error.exit_code
     gc.collect()
     gc.freeze()  # what was loaded stays until the end: no collection has to look at it again
-    give_way(WORKER_NICENESS)
+    share = URGENT_WORKER if child.settings["urgent_only"] else WORKER
+    if not share.urgent_only:  # the system lets an urgent job have the processor before the others
+        give_way(WORKER_NICENESS)
     _log.debug("worker ready", owner=child.owner, models=sorted(app.bundles))
     connect_daemon(app.context.engine.wakeups, child.wakeups)
-    app.context.engine.run(worker.perform, HEAVY_TASKS, child.stop)
+    app.context.engine.run(worker.perform, share.kinds, child.stop, urgent_only=share.urgent_only)
     app.close()
     return 0
 

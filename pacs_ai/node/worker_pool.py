@@ -3,19 +3,22 @@
 Workers analyse (`pacs_ai.node.worker`). A worker that crashes does not affect the listener.
 """
 
+import contextlib
 import os
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from pacs_ai.domain import TaskKind
 from pacs_ai.errors import StorageError
+from pacs_ai.flow.current_rules import up_to_date
 from pacs_ai.flow.recover import take_back_from
+from pacs_ai.flow.shadow import has_shadows
+from pacs_ai.flow.urgency import may_be_urgent
 from pacs_ai.logs import get_logger
 from pacs_ai.node import child_process
-from pacs_ai.node.app import HEAVY_TASKS, App
+from pacs_ai.node.app import URGENT_WORKER, WORKER, App, Share
 from pacs_ai.node.forks import ForkServer, shares_models
 from pacs_ai.store import leases
 
@@ -28,11 +31,12 @@ class Work:
 
     name: str
     module: str
-    kinds: Sequence[TaskKind]
+    share: Share
 
 
-LIVE = Work("worker", "pacs_ai.node.worker", HEAVY_TASKS)
-SHADOW = Work("shadow", "pacs_ai.node.shadow_worker", (TaskKind.SHADOW,))
+LIVE = Work("worker", "pacs_ai.node.worker", WORKER)
+URGENT = Work("urgent", "pacs_ai.node.worker", URGENT_WORKER)
+SHADOW = Work("shadow", "pacs_ai.node.shadow_worker", Share((TaskKind.SHADOW,)))
 
 
 class WorkerPool:
@@ -63,6 +67,11 @@ class WorkerPool:
             self._server = ForkServer(app, choose=self._choosing)
         self._stopping = threading.Event()
         self._running: dict[tuple[str, int], float] = {}
+
+    @property
+    def sharing(self) -> int:
+        """How many workers share the cores: each has its part of them as threads."""
+        return self._size
 
     def start(self) -> None:
         """Start all workers, or what forks them."""
@@ -95,6 +104,13 @@ class WorkerPool:
         # a worker that was stopped from outside does not show that the job is bad
         nobody = loss is child_process.Loss.STOPPED or worker.owner in self._retired
         return leases.Blame.NOBODY if nobody else leases.Blame.WORKER
+
+    def resize(self, size: int) -> None:
+        """Have another number of workers; those that are too many finish their job and end."""
+        self._size = size
+        left = [worker for worker in self._workers if worker.owner not in self._retired][size:]
+        self._retired |= {worker.owner for worker in left}
+        child_process.terminate(left)
 
     def begin_stop(self) -> None:
         """Tell every worker to finish its job and end; from now on none is replaced."""
@@ -165,8 +181,9 @@ class WorkerPool:
             self._app,
             launch,
             f"{self._work.name}-{self._started}",
-            kinds=self._work.kinds,
-            of=self._size,
+            kinds=self._work.share.kinds,
+            urgent_only=self._work.share.urgent_only,
+            of=self.sharing,
             bundles={name: one.manifest_sha256 for name, one in self._app.bundles.items()},
         )
 
@@ -191,3 +208,54 @@ class WorkerPool:
                 _log.error("job takes too long: its worker is ended", owner=worker.owner)
                 self._overdue.add(worker.owner)
                 worker.kill()
+
+
+class UrgentWorkerPool(WorkerPool):
+    """A worker that is kept free for urgent studies, while the rules in force have any.
+
+    A job that runs is not interrupted: without this worker an urgent one would wait for it.
+
+    Parameters
+    ----------
+    others
+        The workers for all studies. This one has as many threads as each of them: a network may
+        round otherwise with another number, and a job that is done again has to give the same.
+    """
+
+    def __init__(self, app: App, others: WorkerPool) -> None:
+        super().__init__(app, 0, URGENT)
+        self._others = others
+        self._sharing = others.sharing
+
+    @property
+    def sharing(self) -> int:
+        """How many workers share the cores, without this one: it has to do rarely."""
+        return self._sharing
+
+    def supervise(self) -> None:
+        """Start or end the worker, if a reload of the rules asks for that; then as all pools."""
+        with contextlib.suppress(StorageError):  # until the rules can be read again
+            wanted = may_be_urgent(up_to_date(self._app.context).config)
+            if self._sharing != self._others.sharing:  # these were chosen by a measurement
+                self._sharing = self._others.sharing
+                self.resize(0)
+            self.resize(int(wanted))
+        super().supervise()
+
+
+def worker_pools(app: App, workers: int | Literal["auto"]) -> dict[str, WorkerPool]:
+    """Return the pools of a node by what they are for; none if it leaves all work to others.
+
+    Parameters
+    ----------
+    workers
+        The size of the first one, as for `WorkerPool`.
+    """
+    if not workers:
+        return {}
+    pools = {"workers": WorkerPool(app, workers)}
+    if app.context.config.engine.urgent_worker:
+        pools["urgent"] = UrgentWorkerPool(app, pools["workers"])
+    if has_shadows(app.context):
+        pools["shadows"] = WorkerPool(app, 1, SHADOW)
+    return pools

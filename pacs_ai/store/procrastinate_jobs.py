@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 
 from pacs_ai.domain import TaskKind
 from pacs_ai.errors import ConfigError
-from pacs_ai.priorities import Priority
+from pacs_ai.priorities import Order, Priority
 from pacs_ai.store.claimed_task import ClaimedTask, new_claim, owner_of
 from pacs_ai.store.session import Database, Transaction
 
@@ -43,7 +43,8 @@ WHERE status IN ('todo', 'doing')
 """
 _CHANNEL = "procrastinate_queue_v1#"
 _WAITING = sa.text(
-    "SELECT 1 FROM procrastinate_jobs WHERE status = 'todo' AND queue_name = ANY(:queues) LIMIT 1"
+    "SELECT 1 FROM procrastinate_jobs WHERE status = 'todo' AND queue_name = ANY(:queues) "
+    "AND priority >= :least LIMIT 1"
 )
 _OLDER = sa.text(
     "SELECT 1 FROM procrastinate_jobs "
@@ -61,10 +62,10 @@ _RAISE = sa.text(
     "UPDATE procrastinate_jobs SET priority = greatest(priority, :priority) "
     "WHERE queueing_lock = :lock AND status = 'todo' RETURNING id"
 )
-_CLAIM_OLDEST = sa.text(
+_CLAIM_BY_AGE = sa.text(
     "UPDATE procrastinate_jobs SET status = 'doing' WHERE id = ("
     "SELECT id FROM procrastinate_jobs AS job WHERE status = 'todo' AND queue_name = ANY(:queues) "
-    "AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs AS other "
+    "AND priority >= :least AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs AS other "
     "WHERE other.lock = job.lock AND other.status = 'doing') "
     "ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id, queue_name, priority, args"
 )
@@ -147,33 +148,33 @@ def notified(database: Database, stop: threading.Event) -> Iterator[Sequence[Tas
                 yield (TaskKind(channel.removeprefix(_CHANNEL)),)
 
 
-def waiting(session: Session, kinds: Sequence[TaskKind]) -> bool:
+def waiting(session: Session, kinds: Sequence[TaskKind], order: Order = Order.URGENT_FIRST) -> bool:
     """Tell whether there is anything to claim, without locking."""
-    return session.execute(_WAITING, {"queues": _queues(kinds)}).first() is not None
+    values = {"queues": _queues(kinds), "least": _least(order)}
+    return session.execute(_WAITING, values).first() is not None
 
 
 def claim(
     transaction: Transaction,
     kinds: Sequence[TaskKind],
     lease_seconds: float,
-    *,
-    oldest: bool = False,
+    order: Order = Order.URGENT_FIRST,
 ) -> ClaimedTask | None:
-    """Take the most urgent task that nobody holds, of several the oldest.
+    """Take the first task in an order that nobody holds.
 
     Parameters
     ----------
     lease_seconds
         Of no meaning here: a sign of life is a date, and is compared only with itself.
-    oldest
-        Take the oldest of all instead, however urgent the others are.
     """
     del lease_seconds
     queues = _queues(kinds)
-    if oldest:
-        found = transaction.execute(_CLAIM_OLDEST, {"queues": queues})
-    else:
+    found: sa.Result[Any]
+    if order is Order.URGENT_FIRST:
         found = _run(transaction, "fetch_job", queues=queues, worker_id=None)
+    else:
+        values = {"queues": queues, "least": _least(order)}
+        found = transaction.execute(_CLAIM_BY_AGE, values)
     row = found.mappings().first()
     if row is None or row["id"] is None:
         return None
@@ -237,6 +238,11 @@ def _execute_script(connection: sa.Connection, script: str) -> None:
 
 def _queues(kinds: Sequence[TaskKind]) -> list[str]:
     return [kind.value for kind in kinds]
+
+
+def _least(order: Order) -> int:
+    """Return the lowest priority that counts; to Procrastinate the higher number is more urgent."""
+    return -(Priority.URGENT if order is Order.URGENT_ONLY else Priority.LOW)
 
 
 def _lock(kind: TaskKind, key: str) -> str:

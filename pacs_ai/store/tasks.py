@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pacs_ai.domain import TaskKind
-from pacs_ai.priorities import Priority
+from pacs_ai.priorities import Order, Priority
 from pacs_ai.store.claimed_task import ClaimedTask, new_claim, owner_of
 from pacs_ai.store.columns import WORD, Base
 from pacs_ai.store.session import Database, Transaction
@@ -60,12 +60,15 @@ _NAMED = (_TASK.c.kind, _TASK.c.key, _TASK.c.version, _TASK.c.priority, _TASK.c.
 
 # Built once, and of the table instead of the class: SQLAlchemy takes three times as long otherwise.
 _WAITING = sa.select(_TASK.c.id).where(_KINDS, _FREE).limit(1)
+_URGENT = _WAITING.where(_TASK.c.priority == Priority.URGENT)
 _OLDER = _WAITING.where(_TASK.c.id < sa.bindparam("than"))
 
 
-def _claim_first(*order: sa.ColumnElement[int]) -> sa.sql.dml.ReturningUpdate[Any]:
+def _claim_first(
+    waiting: sa.Select[tuple[int]], *order: sa.ColumnElement[int]
+) -> sa.sql.dml.ReturningUpdate[Any]:
     """Return the query that claims the first task in an order: one statement, by an index."""
-    first = _WAITING.order_by(*order).with_for_update(skip_locked=True)
+    first = waiting.order_by(*order).with_for_update(skip_locked=True)
     return (
         sa.update(_TASK)
         .where(_TASK.c.id == first.scalar_subquery())
@@ -74,8 +77,11 @@ def _claim_first(*order: sa.ColumnElement[int]) -> sa.sql.dml.ReturningUpdate[An
     )
 
 
-_CLAIM_MOST_URGENT = _claim_first(_TASK.c.priority, _TASK.c.id)
-_CLAIM_OLDEST = _claim_first(_TASK.c.id)
+_CLAIM = {
+    Order.URGENT_FIRST: _claim_first(_WAITING, _TASK.c.priority, _TASK.c.id),
+    Order.URGENT_ONLY: _claim_first(_URGENT, _TASK.c.priority, _TASK.c.id),
+    Order.OLDEST_FIRST: _claim_first(_WAITING, _TASK.c.id),
+}
 _REMOVE = sa.delete(_TASK).where(_TASK.c.lease_owner == sa.bindparam("owner")).returning(*_NAMED)
 
 
@@ -134,29 +140,23 @@ def notified(database: Database, stop: threading.Event) -> Iterator[Sequence[Tas
                 yield (TaskKind(payload),)
 
 
-def waiting(session: Session, kinds: Sequence[TaskKind]) -> bool:
+def waiting(session: Session, kinds: Sequence[TaskKind], order: Order = Order.URGENT_FIRST) -> bool:
     """Tell whether there is anything to claim, without locking."""
-    return session.execute(_WAITING, {"kinds": kinds}).first() is not None
+    query = _URGENT if order is Order.URGENT_ONLY else _WAITING
+    return session.execute(query, {"kinds": kinds}).first() is not None
 
 
 def claim(
     transaction: Transaction,
     kinds: Sequence[TaskKind],
     lease_seconds: float,
-    *,
-    oldest: bool = False,
+    order: Order = Order.URGENT_FIRST,
 ) -> ClaimedTask | None:
-    """Take the most urgent task that nobody holds, of several the oldest.
-
-    Parameters
-    ----------
-    oldest
-        Take the oldest of all instead, however urgent the others are.
-    """
+    """Take the first task in an order that nobody holds."""
     owner = new_claim(transaction.actor)
     until = transaction.now + timedelta(seconds=lease_seconds)
-    query = _CLAIM_OLDEST if oldest else _CLAIM_MOST_URGENT
-    row = transaction.execute(query, {"kinds": kinds, "owner": owner, "until": until}).first()
+    values = {"kinds": kinds, "owner": owner, "until": until}
+    row = transaction.execute(_CLAIM[order], values).first()
     if row is None:
         return None
     overtook = row.priority < Priority.LOW and _has_older(transaction, kinds, row.id)

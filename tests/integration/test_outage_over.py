@@ -15,7 +15,7 @@ from pacs_ai.engine.table_engine import TableEngine
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.deliver import deliver, probe
 from pacs_ai.flow.recover import LeaseWatch, sweep
-from pacs_ai.node.app import light_tasks
+from pacs_ai.node.app import light_work
 from tests.conftest import require
 from tests.node import wait_for
 from tests.ports import free_port
@@ -57,9 +57,10 @@ def workers(patient: Ready) -> Iterator[None]:
         while not stop.wait(PROBE_SECONDS):
             probe(context)
 
-    kinds = [one for one in light_tasks(context.config) if one == (TaskKind.DELIVER,)]
+    shares = [one for one in light_work(context.config) if one.kinds == (TaskKind.DELIVER,)]
     threads = [
-        threading.Thread(target=context.engine.run, args=(perform, one, stop)) for one in kinds
+        threading.Thread(target=context.engine.run, args=(perform, one.kinds, stop))
+        for one in shares
     ]
     threads.append(threading.Thread(target=probes))
     for thread in threads:

@@ -1,17 +1,19 @@
 """The threads that deliver follow the configuration that is in force."""
 
 import threading
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pacs_ai.config import Config
+from pacs_ai.domain import TaskKind
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.current_rules import begin_with, node_of, reload_rules
 from pacs_ai.flow.traffic import TrafficMeter
-from pacs_ai.node.app import App
+from pacs_ai.node.app import App, Share, light_work
 from pacs_ai.node.light_work import LightWork
 
 PEER = {"kind": "folder"}
@@ -52,3 +54,11 @@ def test_a_reload_brings_the_threads_that_it_asks_for(
     for thread in work._threads:
         thread.join(60)
     assert not work.is_alive
+
+
+def test_a_thread_is_free_for_the_routes_of_urgent_studies(app: App) -> None:
+    config = app.context.config
+    routing = {"urgent": {"CallingAET": "ER"}}
+    urgent = Config.model_validate({**config.model_dump(mode="json"), "routing": routing})
+    more = Counter(light_work(urgent)) - Counter(light_work(config))
+    assert list(more.elements()) == [Share((TaskKind.ROUTE,), urgent_only=True)]

@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from pacs_ai.domain import TaskKind
-from pacs_ai.priorities import Priority
+from pacs_ai.priorities import Order, Priority
 from pacs_ai.store import tasks
 from pacs_ai.store.session import Database
 from tests.unit.store.samples import NOW
@@ -25,8 +25,8 @@ def fill(database: Database) -> None:
             connection.execute(sa.text("ANALYZE task"))
 
 
-@pytest.mark.parametrize("oldest", [False, True])
-def test_a_claim_sorts_nothing(database: Database, oldest: bool) -> None:
+@pytest.mark.parametrize("order", list(Order))
+def test_a_claim_sorts_nothing(database: Database, order: Order) -> None:
     fill(database)
     ran: list[tuple[str, object]] = []
 
@@ -35,7 +35,7 @@ def test_a_claim_sorts_nothing(database: Database, oldest: bool) -> None:
 
     sa.event.listen(database.engine, "before_cursor_execute", note)
     with database.write("test/test/1", NOW) as transaction:
-        tasks.claim(transaction, KINDS, 60, oldest=oldest)
+        tasks.claim(transaction, KINDS, 60, order)
     sa.event.remove(database.engine, "before_cursor_execute", note)
     [claim] = [one for one in ran if one[0].startswith("UPDATE task")]
     how = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
@@ -44,7 +44,7 @@ def test_a_claim_sorts_nothing(database: Database, oldest: bool) -> None:
         plan = "\n".join(str(row) for row in rows)
     assert "TEMP B-TREE" not in plan, plan
     assert "Sort" not in plan, plan
-    assert oldest or "ix_task_waiting" in plan, plan
+    assert order is Order.OLDEST_FIRST or "ix_task_waiting" in plan, plan
 
 
 def test_the_urgent_one_is_claimed_among_thousands(database: Database) -> None:
