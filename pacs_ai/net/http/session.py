@@ -2,12 +2,12 @@
 
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 import requests.exceptions as failures
@@ -20,8 +20,11 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from pacs_ai.errors import ConfigError, NoPasscode, PeerError, PeerUnreachable, TlsFailed
 from pacs_ai.net import open_connections
 from pacs_ai.net.http.address import WebAddress
+from pacs_ai.net.http.time_limit import TimeLimit
 from pacs_ai.net.tls import check_peer, client_context, tls_reason
 from pacs_ai.net.users import read_passcode
+
+T = TypeVar("T")
 
 _SLOWEST = 128 << 10
 """Bytes a second of the slowest link."""
@@ -66,8 +69,12 @@ class WebSession(requests.Session):
         """Send a request; a peer that answers drop by drop is cut off."""
         stream = options.pop("stream", False)
         size = int(request.headers.get("Content-Length") or 0)
-        with self._cut_after(self._address.timeout + size / _SLOWEST):
-            response = super().send(request, stream=True, **options)
+        with TimeLimit(self.cut) as limit:
+            response = self._waited(
+                limit,
+                self._address.timeout + size / _SLOWEST,
+                partial(super().send, request, stream=True, **options),
+            )
         if not stream:
             response._content = self._body(response)
         return response
@@ -76,26 +83,32 @@ class WebSession(requests.Session):
         """End all connections, from another thread."""
         self._adapter.cut()
 
-    @contextmanager
-    def _cut_after(self, seconds: float) -> Iterator[None]:
-        timer = threading.Timer(seconds, self.cut)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-
     def pieces(self, response: requests.Response) -> Iterator[bytes]:
         """Read a body piece by piece; a peer that sends it drop by drop is cut off."""
-        name, size = self._address.name, 0
-        started = time.monotonic()
-        for piece in response.iter_content(_PIECE):
-            size += len(piece)
-            yield piece
-            if time.monotonic() - started > self._address.timeout + size / _SLOWEST:
-                response.close()
-                raise PeerUnreachable(f"{name} does not come to an end of its answer")
+        content, size, waited = response.iter_content(_PIECE), 0, 0.0
+        with TimeLimit(self.cut) as limit:
+            while True:
+                begun = time.monotonic()
+                left = self._address.timeout + (size + _PIECE) / _SLOWEST - waited
+                piece = self._waited(limit, left, lambda: next(content, b""))
+                if not piece:
+                    return
+                waited += time.monotonic() - begun
+                size += len(piece)
+                yield piece
+
+    def _waited(self, limit: TimeLimit, seconds: float, function: Callable[[], T]) -> T:
+        """Wait for something; raises a time-out where it was cut off."""
+        try:
+            with limit.wait(seconds):
+                result = function()
+        except (failures.ConnectionError, failures.ChunkedEncodingError) as error:
+            if not limit.over:
+                raise
+            raise failures.Timeout from error
+        if limit.over:  # a body without a length has an end like any other
+            raise failures.Timeout
+        return result
 
     def _body(self, response: requests.Response) -> bytes:
         body = bytearray()
@@ -186,10 +199,7 @@ class _Adapter(HTTPAdapter):
     def __init__(self, address: WebAddress) -> None:
         self._address = address
         self._sockets: list[socket.socket] = []
-        try:
-            self._context = client_context(address.tls)
-        except ConfigError as error:
-            raise TlsFailed(f"{address.name}: {error.message}") from error
+        self._context = _tls_context(address) if address.url.startswith("https:") else None
         super().__init__(max_retries=0)
         self.poolmanager.pool_classes_by_scheme = _pools(self._connected)
 
@@ -218,6 +228,14 @@ class _Adapter(HTTPAdapter):
         self._sockets.append(sock)
         if isinstance(sock, ssl.SSLSocket):
             check_peer(sock, self._address.tls, self._address.host, self._address.name)
+
+
+def _tls_context(address: WebAddress) -> ssl.SSLContext:
+    """Read the files of TLS; to trust the authorities of the system takes 50 ms or more."""
+    try:
+        return client_context(address.tls)
+    except ConfigError as error:
+        raise TlsFailed(f"{address.name}: {error.message}") from error
 
 
 def _pools(connected: Callable[[Any], None]) -> dict[str, type[HTTPConnectionPool]]:

@@ -85,7 +85,7 @@ def test_an_answer_that_is_none_of_dicomweb(body: bytes) -> None:
 
 
 def test_an_answer_byte_by_byte_is_cut_off() -> None:
-    slow = Answer(200, b" " * 1000, drip_seconds=0.05)
+    slow = Answer(200, b" " * 10_000, drip_seconds=0.05)
     with web_peer(lambda _: slow) as peer, pytest.raises(PeerUnreachable):
         search(peer.url, timeout=0.5)
 
