@@ -110,6 +110,7 @@ SENTENCES: Mapping[str, str] = {
     "study.conflict_removed": "study in conflict removed",
     "study.conflict_resolved": "conflict resolved",
     "study.deleted": "study deleted",
+    "study.fetch_cancelled": "study cancelled while it was fetched",
     "study.fetched": "study fetched",
     "study.images_missing": "images of a study are missing",
     "study.images_not_counted": "images of a study could not be counted",

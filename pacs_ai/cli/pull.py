@@ -52,7 +52,11 @@ def pull(
         bool, typer.Option("--again", help="Also what was fetched before, or has failed.")
     ] = False,
     cancel: Annotated[
-        bool, typer.Option("--cancel", help="Forget what waits, of one peer or of all.")
+        bool,
+        typer.Option(
+            "--cancel",
+            help="Cancel STUDY, or all of --from PEER, or all: what waits and what is fetched now.",
+        ),
     ] = False,
     state: Annotated[
         PullState | None,
@@ -70,7 +74,7 @@ def pull(
     uids = [*(studies or []), *(_read(file) if file is not None else [])]
     with node_to_open as node:
         if cancel:
-            print(f"{operate.cancel_pulls(node, peer, uids)} studies are not fetched")
+            print(f"{operate.cancel_pulls(node, peer, uids)} studies cancelled")
             return
         if where:
             _search(node, _named(peer), _conditions(where), again=again, dry_run=dry_run)

@@ -81,15 +81,19 @@ def take_over(context: FlowContext) -> None:
     """Receive on for nodes that are gone: a container that got another host name, a dead machine.
 
     Their studies would never be complete otherwise; the quiet time starts again. A node that only
-    seemed to be gone takes a study back with its next instance. Leases expire by themselves.
+    seemed to be gone takes a study back with its next instance. What they were fetching from an
+    archive is fetched again. Leases expire by themselves.
     """
     mine = context.spool.node
     with context.database.read() as session:
-        others = studies.receiving_nodes(session) - {mine}
+        others = (studies.receiving_nodes(session) | pulls.fetching_nodes(session)) - {mine}
     for gone in sorted(node for node in others if not context.spool.works(node)):
         with context.write() as transaction:
             taken = studies.take_over(transaction, gone, mine)
-        _log.warning("receiving on for a node that is gone", node=gone, studies=taken)
+            fetching = pulls.take_back(transaction, gone)
+        _log.warning(
+            "receiving on for a node that is gone", node=gone, studies=taken, fetching=fetching
+        )
 
 
 def _adopt(context: FlowContext, arrivals: Arrivals, path: str) -> None:

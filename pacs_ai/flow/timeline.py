@@ -7,8 +7,9 @@ from enum import StrEnum
 from itertools import pairwise
 
 from pacs_ai.domain import DeliveryState, JobState, StudyState
-from pacs_ai.store import completeness, timeline
+from pacs_ai.store import completeness, pulls, timeline
 from pacs_ai.store.overview import StudyLine
+from pacs_ai.store.pulls import PullState
 from pacs_ai.store.schema import Event, Job
 from pacs_ai.store.session import Session
 from pacs_ai.store.timeline import Images, RevisionRecord, SpentRecord, StepRecord
@@ -17,6 +18,10 @@ from pacs_ai.store.timeline import Images, RevisionRecord, SpentRecord, StepReco
 class Step(StrEnum):
     """The steps of a study, in the order in which they usually come."""
 
+    FETCHED = "fetched"
+    """An archive was asked to send the study."""
+    FETCH_WAITING = "fetch_waiting"
+    """The archive did not send all of it: until it was asked again."""
     RECEIVING = "receiving"
     """From the first image of a revision to its last one."""
     WAITING_FOR_IMAGES = "waiting_for_images"
@@ -61,7 +66,11 @@ _DELIVERY: Mapping[str, Step] = {
     DeliveryState.WAITING: Step.DELIVERY_WAITING,
     DeliveryState.COMMITTING: Step.COMMITMENT,
 }
-_BEGIN_REASON = (Step.POSTPONED, Step.IN_CONFLICT)
+_PULL: Mapping[str, Step] = {
+    PullState.RUNNING: Step.FETCHED,
+    PullState.QUEUED: Step.FETCH_WAITING,
+}
+_BEGIN_REASON = (Step.POSTPONED, Step.IN_CONFLICT, Step.FETCH_WAITING)
 """Steps whose reason is why they began; that of others is how they ended."""
 
 
@@ -135,6 +144,18 @@ def _arrival(session: Session, line: StudyLine, now: datetime) -> Iterator[StepR
     for event in timeline.events_of(session, "prior", [key])[key]:
         number = sum(begin <= event.at for begin in begins)
         yield _record(number, _Span(Step.PRIOR_CHOSEN, event.at, event.at, event.note), now)
+    yield from _fetched(session, line, begins, now)
+
+
+def _fetched(
+    session: Session, line: StudyLine, begins: Sequence[datetime], now: datetime
+) -> Iterator[StepRecord]:
+    """Yield when archives were asked for the study; each in the revision at its end."""
+    rows = {str(one.id): one for one in pulls.of_studies(session, [line.study.study_instance_uid])}
+    for pull, events in timeline.events_of(session, pulls.PULL, rows).items():
+        for span in _spans(events, _PULL):
+            number = sum(begin <= (span.end or now) for begin in begins)
+            yield _record(max(1, number), span, now, peer=rows[pull].peer)
 
 
 def _received(span: _Span, images: Images | None) -> Iterator[_Span]:

@@ -187,6 +187,12 @@ def encode_request(
     return with_group_length(elements)
 
 
+def encode_cancel(message_id: int) -> bytes:
+    """Encode a C-CANCEL: the request of this id is not wanted any more (PS3.7 Section 9.3.2.3)."""
+    elements = short(Element.FIELD, Field.C_CANCEL) + short(Element.ANSWERED_ID, message_id)
+    return with_group_length(elements + short(Element.DATASET_TYPE, NO_DATASET))
+
+
 @lru_cache(maxsize=64)
 def _response_head(sop_class: bytes | None, field: int) -> bytes:
     """Encode the elements that all responses of a kind begin with."""

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pacs_ai.store.feedback_table import Feedback
+from pacs_ai.store.pull_table import Pull
 from pacs_ai.store.schema import Delivery, Event, Instance, Job, LedgerLine, Result, Study
 
-Row = TypeVar("Row", Study, Job, Delivery, Result, Feedback)
+Row = TypeVar("Row", Study, Job, Delivery, Result, Feedback, Pull)
 
 _UNTIL = (
     Instance.study_id == sa.bindparam("study"),
@@ -47,6 +48,14 @@ def by_id(session: Session, entity: type[Row], ids: Collection[Any]) -> dict[Any
     if not ids:
         return {}
     return {row.id: row for row in session.scalars(sa.select(entity).where(entity.id.in_(ids)))}
+
+
+def by_uid(session: Session, uids: Collection[str]) -> dict[str, Study]:
+    """Return studies by their Study Instance UID."""
+    if not uids:
+        return {}
+    query = sa.select(Study).where(Study.study_instance_uid.in_(uids))
+    return {row.study_instance_uid: row for row in session.scalars(query)}
 
 
 def sent_until(session: Session, study_id: int, at: datetime) -> Sequence[Sent]:

@@ -184,7 +184,7 @@ def _is_here(session: Session, one: PriorStudy) -> bool:
     uid = one.study_instance_uid
     if not one.routed:
         pull = sa.select(Pull.state).where(Pull.peer == one.peer, Pull.study_instance_uid == uid)
-        return session.scalar(pull) in (None, PullState.FAILED)
+        return session.scalar(pull) in (None, PullState.FAILED, PullState.CANCELLED)
     last = (
         sa.select(Job.state)
         .join(Study, Study.id == Job.study_id)

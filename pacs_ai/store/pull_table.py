@@ -12,7 +12,8 @@ from pacs_ai.store.columns import UID, WORD, Base
 class Pull(Base):
     """One study that a person has asked a peer for; once it is here, it is a `Study` too.
 
-    ``owner`` is the process that asks the peer now. ``instances`` counts what the peer has sent.
+    ``owner`` is the process that asks the peer now. ``instances`` counts what the peer has sent;
+    of a study that has not come whole yet, what is here.
     ``priority`` is a value of `pacs_ai.priorities.Priority`.
     """
 

@@ -1,9 +1,14 @@
 """Studies that are fetched from archives: one function for each transition.
 
-QUEUED → RUNNING → DONE, FAILED, or QUEUED again; FAILED and DONE → QUEUED by a person.
+QUEUED → RUNNING → DONE, FAILED, or QUEUED again. By a person QUEUED, RUNNING → CANCELLED, and
+what has ended → QUEUED.
+
+The audit trail has a line for each study and step (``pull``, with the id of the row), and one for
+each request (``retrieval``, with the name of the peer): a list may have ten thousand studies.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,6 +19,10 @@ from sqlalchemy.orm import Session
 from pacs_ai.priorities import Priority
 from pacs_ai.store.pull_table import Pull
 from pacs_ai.store.session import Transaction
+from pacs_ai.store.transition import record, record_moves
+
+PULL, RETRIEVAL = "pull", "retrieval"
+"""Entities of the audit trail: a study, and a request for many."""
 
 _AT_ONCE = 500
 """Values that both databases accept in one statement."""
@@ -26,6 +35,12 @@ class PullState(StrEnum):
     RUNNING = "RUNNING"
     DONE = "DONE"
     FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+_OPEN = (PullState.QUEUED, PullState.RUNNING)
+_NAME = 36
+"""Characters of a peer's name that the audit trail keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +52,26 @@ class ClaimedPull:
     study_instance_uid: str
     attempt: int
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a study has not come whole: code and text, and how many of its instances are here."""
+
+    code: str
+    text: str
+    instances: int
+
+    @property
+    def columns(self) -> dict[str, object]:
+        """What the row says of it."""
+        said = {"error_code": self.code, "error_text": self.text}
+        return {**said, "instances": self.instances}
+
+    @property
+    def note(self) -> str:
+        """What the audit trail says of it."""
+        return f"{self.code}: {self.text}; {self.instances} instances of the study are here"
 
 
 def enter(
@@ -52,7 +87,8 @@ def enter(
     Parameters
     ----------
     again
-        Those that are DONE or FAILED become QUEUED; otherwise they stay as they are.
+        Those that are DONE or FAILED become QUEUED, too, as those that were CANCELLED do;
+        otherwise they stay as they are.
     priority
         What is fetched first. Those that wait already, for later, are moved up to it.
     """
@@ -64,13 +100,19 @@ def enter(
         known = {row.study_instance_uid: row for row in transaction.scalars(query)}
         for row in known.values():
             row.priority = min(row.priority, priority)
-        if again:
-            entered += _begin_again(transaction, known.values())
+        ended = (PullState.CANCELLED, *((PullState.DONE, PullState.FAILED) if again else ()))
+        entered += _begin_again(transaction, [row for row in known.values() if row.state in ended])
         new = [uid for uid in some if uid not in known]
         transaction.add_all([_row(transaction, peer, uid, priority) for uid in new])
         entered += len(new)
     transaction.flush()
+    if entered:
+        record(transaction, RETRIEVAL, peer[:_NAME], "", "ASKED", note=_studies(entered))
     return entered
+
+
+def _studies(count: int) -> str:
+    return "1 study" if count == 1 else f"{count} studies"
 
 
 def _row(transaction: Transaction, peer: str, uid: str, priority: Priority) -> Pull:
@@ -85,14 +127,13 @@ def _row(transaction: Transaction, peer: str, uid: str, priority: Priority) -> P
     )
 
 
-def _begin_again(transaction: Transaction, rows: Iterable[Pull]) -> int:
-    """Move DONE/FAILED → QUEUED."""
-    ended = [row for row in rows if row.state in (PullState.DONE, PullState.FAILED)]
-    for row in ended:
+def _begin_again(transaction: Transaction, rows: Sequence[Pull]) -> int:
+    """Move DONE/FAILED/CANCELLED → QUEUED."""
+    for row in rows:
         row.state, row.attempt, row.instances = PullState.QUEUED, 0, 0
         row.created_at = row.due_at = transaction.now
         row.finished_at, row.error_code, row.error_text = None, "", ""
-    return len(ended)
+    return len(rows)
 
 
 def peers_due(session: Session, now: datetime) -> list[str]:
@@ -115,40 +156,57 @@ def claim(transaction: Transaction, peer: str) -> ClaimedPull | None:
         return None
     row.state, row.owner, row.attempt = PullState.RUNNING, transaction.actor, row.attempt + 1
     transaction.flush()
+    record(transaction, PULL, row.id, PullState.QUEUED, PullState.RUNNING)
     return ClaimedPull(row.id, row.peer, row.study_instance_uid, row.attempt, row.created_at)
+
+
+def is_wanted(session: Session, claimed: ClaimedPull) -> bool:
+    """Tell whether a study that is being fetched is still to be: nobody has cancelled it."""
+    return session.scalar(sa.select(sa.exists().where(*_held(claimed)))) is True
+
+
+def _held(claimed: ClaimedPull) -> Sequence[sa.ColumnElement[bool]]:
+    """Return the conditions of the row as it was claimed; one that began again is another."""
+    return (
+        Pull.id == claimed.id,
+        Pull.state == PullState.RUNNING,
+        Pull.attempt == claimed.attempt,
+        Pull.created_at == claimed.created_at,
+    )
 
 
 def done(transaction: Transaction, claimed: ClaimedPull, instances: int) -> bool:
     """Move RUNNING → DONE: the peer has sent it."""
-    values = {"state": PullState.DONE, "finished_at": transaction.now, "instances": instances}
-    return _end(transaction, claimed, **values, error_code="", error_text="")
+    note = f"{claimed.peer} has sent {instances} instances"
+    values = {"finished_at": transaction.now, "instances": instances}
+    return _end(transaction, claimed, PullState.DONE, note, **values, error_code="", error_text="")
 
 
 def postpone(
-    transaction: Transaction, claimed: ClaimedPull, code: str, text: str, due_at: datetime
+    transaction: Transaction, claimed: ClaimedPull, failure: Failure, due_at: datetime
 ) -> bool:
     """Move RUNNING → QUEUED: it is tried again at a time."""
-    values = {"state": PullState.QUEUED, "due_at": due_at}
-    return _end(transaction, claimed, **values, error_code=code, error_text=text)
-
-
-def fail(transaction: Transaction, claimed: ClaimedPull, code: str, text: str) -> bool:
-    """Move RUNNING → FAILED."""
-    values = {"state": PullState.FAILED, "finished_at": transaction.now}
-    return _end(transaction, claimed, **values, error_code=code, error_text=text)
-
-
-def _end(transaction: Transaction, claimed: ClaimedPull, **values: object) -> bool:
-    changed = transaction.execute(
-        sa.update(Pull)
-        .where(
-            Pull.id == claimed.id,
-            Pull.state == PullState.RUNNING,
-            Pull.attempt == claimed.attempt,
-        )
-        .values(owner="", **values)
+    return _end(
+        transaction, claimed, PullState.QUEUED, failure.note, **failure.columns, due_at=due_at
     )
-    return bool(getattr(changed, "rowcount", 0))
+
+
+def fail(transaction: Transaction, claimed: ClaimedPull, failure: Failure) -> bool:
+    """Move RUNNING → FAILED."""
+    values = {**failure.columns, "finished_at": transaction.now}
+    return _end(transaction, claimed, PullState.FAILED, failure.note, **values)
+
+
+def _end(
+    transaction: Transaction, claimed: ClaimedPull, state: PullState, note: str, **values: object
+) -> bool:
+    changed = transaction.execute(
+        sa.update(Pull).where(*_held(claimed)).values(owner="", state=state, **values)
+    )
+    if not getattr(changed, "rowcount", 0):
+        return False
+    record(transaction, PULL, claimed.id, PullState.RUNNING, state, note=note)
+    return True
 
 
 def take_back(transaction: Transaction, node: str) -> int:
@@ -159,27 +217,43 @@ def take_back(transaction: Transaction, node: str) -> int:
     rows = transaction.scalars(query).all()
     for row in rows:
         row.state, row.owner, row.due_at = PullState.QUEUED, "", transaction.now
+    arrow = PullState.RUNNING, PullState.QUEUED
+    record_moves(transaction, PULL, [row.id for row in rows], arrow, "the node has ended")
     return len(rows)
 
 
+def fetching_nodes(session: Session) -> set[str]:
+    """Return the nodes that fetch a study, or have when they ended."""
+    owners = session.scalars(sa.select(Pull.owner).where(Pull.state == PullState.RUNNING))
+    return {owner.partition("/")[0] for owner in owners.all()}
+
+
 def cancel(transaction: Transaction, peer: str | None, uids: Sequence[str] = ()) -> int:
-    """Remove what is QUEUED, of one peer or of all; returns how many studies that are.
+    """Move QUEUED/RUNNING → CANCELLED, of one peer or of all; returns how many studies that are.
 
     Parameters
     ----------
     uids
         Only these; none for all.
     """
-    where = [Pull.state == PullState.QUEUED]
+    query = sa.select(Pull).where(Pull.state.in_(_OPEN))
     if peer is not None:
-        where.append(Pull.peer == peer)
-    removed = 0
+        query = query.where(Pull.peer == peer)
+    cancelled: Counter[str] = Counter()
     for begin in range(0, max(1, len(uids)), _AT_ONCE):
         some = uids[begin : begin + _AT_ONCE]
         those = [Pull.study_instance_uid.in_(some)] if some else []
-        gone = transaction.execute(sa.delete(Pull).where(*where, *those))
-        removed += getattr(gone, "rowcount", 0)
-    return removed
+        rows = transaction.scalars(query.where(*those).with_for_update()).all()
+        for state in _OPEN:  # what was never asked for has no trail of its own
+            begun = [row.id for row in rows if row.state == state and row.attempt]
+            record_moves(transaction, PULL, begun, (state, PullState.CANCELLED), "")
+        for row in rows:
+            row.state, row.owner, row.finished_at = PullState.CANCELLED, "", transaction.now
+        cancelled.update(row.peer for row in rows)
+    for name, count in sorted(cancelled.items()):
+        record(transaction, RETRIEVAL, name[:_NAME], "", "CANCELLED", note=_studies(count))
+    transaction.flush()
+    return cancelled.total()
 
 
 def of_studies(session: Session, uids: Sequence[str]) -> Sequence[Pull]:

@@ -103,7 +103,18 @@ def record_new(
     transaction: Transaction, entity: str, keys: Iterable[int | str], state: StrEnum
 ) -> None:
     """Append a line to the audit trail for each new row."""
-    lines = [_line(transaction, entity, key, "", state, "") for key in keys]
+    record_moves(transaction, entity, keys, ("", state), "")
+
+
+def record_moves(
+    transaction: Transaction,
+    entity: str,
+    keys: Iterable[int | str],
+    arrow: tuple[StrEnum | str, StrEnum],
+    note: str,
+) -> None:
+    """Append a line to the audit trail for each row that has moved along an arrow."""
+    lines = [_line(transaction, entity, key, *arrow, note) for key in keys]
     if lines:
         transaction.execute(_APPEND, lines)
 

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 from pacs_ai.store import ledger_facts
 from pacs_ai.store.feedback_table import Feedback
 from pacs_ai.store.ledger_facts import Sent
+from pacs_ai.store.pull_table import Pull
+from pacs_ai.store.pulls import PULL
 from pacs_ai.store.schema import Delivery, Event, Job, Result, Study
 from pacs_ai.store.session import Session
 
@@ -21,7 +23,8 @@ _OF_STUDIES = ("study", "arrival", "prior", "access", "evidence", "document", "r
 class Facts:
     """The rows that an event is about; None where it is about none, or the row is gone.
 
-    ``sent`` says of a study that is complete who had sent what.
+    ``study`` is None for a study that an archive was asked for, and that has never come. ``sent``
+    says of a study that is complete who had sent what.
     """
 
     event: Event
@@ -29,6 +32,7 @@ class Facts:
     job: Job | None = None
     delivery: Delivery | None = None
     result: Result | None = None
+    pull: Pull | None = None
     sent: Sequence[Sent] = field(default=())
 
 
@@ -48,6 +52,8 @@ def facts_of(session: Session, events: Sequence[Event]) -> list[Facts]:
     wanted = _numbers([one for entity in _OF_STUDIES for one in ids(entity)])
     wanted |= {one.study_id for one in jobs.values()} | {one.study_id for one in said.values()}
     studies = ledger_facts.by_id(session, Study, wanted)
+    asked_for = ledger_facts.by_id(session, Pull, _numbers(ids(PULL)))
+    fetched = ledger_facts.by_uid(session, {one.study_instance_uid for one in asked_for.values()})
     found = []
     for event in events:
         delivery = _of(event, "delivery", deliveries, int)
@@ -57,6 +63,8 @@ def facts_of(session: Session, events: Sequence[Event]) -> list[Facts]:
         study = studies.get((job or about).study_id) if job or about else None
         for entity in _OF_STUDIES:
             study = study or _of(event, entity, studies, int)
+        pull = _of(event, PULL, asked_for, int)
+        study = study or (fetched.get(pull.study_instance_uid) if pull else None)
         found.append(
             Facts(
                 event,
@@ -64,6 +72,7 @@ def facts_of(session: Session, events: Sequence[Event]) -> list[Facts]:
                 job,
                 delivery,
                 results.get(delivery.result_id) if delivery else None,
+                pull,
                 _sent(session, event, study),
             )
         )

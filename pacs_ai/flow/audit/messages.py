@@ -86,6 +86,11 @@ _KINDS: Mapping[tuple[str, str], _Kind] = {
     ("access", "READ"): _Kind(_ACCESSED, "R"),
     ("access", "SENT"): _Kind(_TRANSFERRED, "R"),
     ("query", "ASKED"): _Kind(_QUERY, "E"),
+    ("retrieval", "ASKED"): _Kind(_QUERY, "E"),
+    ("retrieval", "CANCELLED"): _Kind(_QUERY, "E"),
+    ("pull", "DONE"): _Kind(_TRANSFERRED, "C"),
+    ("pull", "FAILED"): _Kind(_TRANSFERRED, "C"),
+    ("pull", "CANCELLED"): _Kind(_TRANSFERRED, "C"),
     ("request", "REFUSED"): _Kind(_ALERT, "E", _RESTRICTED),
     ("login", "DONE"): _Kind(_LOGGED_IN, "E", _LOGIN),
     ("login", "REFUSED"): _Kind(_LOGGED_IN, "E", _LOGIN),
@@ -113,10 +118,12 @@ def message_of(facts: Facts, config: Config, node: str) -> AuditMessage:
         Name of the node that writes the message.
     """
     event = facts.event
-    kind = _KINDS.get((event.entity, event.to_state), _Kind(_ACCESSED, "U"))
+    state = event.entity, event.to_state
+    kind = _KINDS.get(state, _Kind(_ACCESSED, "U"))
     local = Code(f"{event.entity} {event.to_state}".strip(), LOCAL, _said(facts))
     types = (local,) if kind.type is None else (kind.type, local)
-    outcome: Outcome = 4 if event.entity == "association" else _FAILURES.get(event.to_state, 0)
+    ended_early = event.entity == "association" or state == ("pull", "CANCELLED")
+    outcome: Outcome = 4 if ended_early else _FAILURES.get(event.to_state, 0)
     return AuditMessage(
         event=kind.event,
         action=kind.action,
@@ -148,14 +155,23 @@ def _participants(facts: Facts, config: Config, node: str) -> tuple[Participant,
         there = Participant(who, requestor=True, role=DESTINATION, address=event.address)
         return (there, Participant(node, requestor=False, role=SOURCE))
     if facts.delivery is not None:
-        destination = facts.delivery.destination
-        peer = config.peers.get(destination)
-        title, host = _address(peer)
-        there = Participant(
-            destination, requestor=False, role=DESTINATION, title=title, address=host
-        )
+        there = _peer(config, facts.delivery.destination, DESTINATION)
+        return (*_actor(facts, node, requestor=True), there)
+    if facts.pull is not None:
+        who = event.user_name or facts.pull.user_name or event.actor
+        asked = Participant(who, requestor=True, address=event.address)
+        here = Participant(node, requestor=False, role=DESTINATION)
+        return (asked, _peer(config, facts.pull.peer, SOURCE), here)
+    if event.entity in ("query", "retrieval") and event.entity_id:
+        there = _peer(config, event.entity_id, DESTINATION)
         return (*_actor(facts, node, requestor=True), there)
     return _actor(facts, node, requestor=True)
+
+
+def _peer(config: Config, name: str, role: Code) -> Participant:
+    """Return the other side of a transfer or a query."""
+    title, host = _address(config.peers.get(name))
+    return Participant(name, requestor=False, role=role, title=title, address=host)
 
 
 def _address(peer: Peer | None) -> tuple[str, str]:
@@ -213,6 +229,9 @@ def _subjects(facts: Facts) -> tuple[Subject, ...]:
             "SOP Instance UID": facts.result.sop_instance_uid,
             "digest": facts.result.digest,
         }
+    if study is None and facts.pull is not None:
+        pull = facts.pull
+        return (study_subject(pull.study_instance_uid, f"pull {pull.id}", {}, {}),)
     if study is None:
         return ()
     instances: dict[str, int] = {}

@@ -58,9 +58,17 @@ def accessed(context: FlowContext, study_id: int, what: str, *, sent: bool = Fal
     _note_once(context, "access", study_id, "SENT" if sent else "READ", what)
 
 
-def asked(context: FlowContext, what: str) -> None:
-    """Note that somebody has searched, as `accessed`; ``what`` has no value that was looked for."""
-    _note_once(context, "query", "", "ASKED", what)
+def asked(context: FlowContext, what: str, *, peer: str = "") -> None:
+    """Note that somebody has searched, as `accessed`.
+
+    Parameters
+    ----------
+    what
+        How, and by which attributes; without any value that was looked for.
+    peer
+        The archive that was asked; "" for this node.
+    """
+    _note_once(context, "query", peer[:_ENTITY], "ASKED", what)
 
 
 def refused(context: FlowContext, what: str, code: str, *, study_id: int | None = None) -> None:

@@ -1,13 +1,13 @@
-"""Fetch studies from archives: ask for them, list them, cancel what waits."""
+"""Fetch studies from archives: ask for them, list them, cancel them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from pacs_ai.config import DicomwebPeer, DimsePeer
-from pacs_ai.errors import ConfigError, StateError
+from pacs_ai.errors import StateError
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.retrieve.archives import archive_of
 from pacs_ai.flow.retrieve.search import find_studies
 from pacs_ai.net.found_study import FoundStudy
 from pacs_ai.store import pulls
@@ -99,8 +99,7 @@ def pull_studies(
     StateError
         If one of the UIDs is none; nothing is asked for then.
     """
-    if not isinstance(context.config.peers.get(peer), DimsePeer | DicomwebPeer):
-        raise ConfigError(f"peers.{peer} is no archive that studies can be fetched from")
+    archive_of(context.config, peer)
     for number, uid in enumerate(uids, start=1):
         if not storable_uid(uid):
             raise StateError(f"study {number} of {len(uids)}: this is no Study Instance UID")
@@ -128,7 +127,7 @@ def sum_pulls(context: FlowContext) -> list[PullSummary]:
 
 
 def cancel_pulls(context: FlowContext, peer: str | None = None, uids: Sequence[str] = ()) -> int:
-    """Forget what waits to be fetched; returns how many studies.
+    """Cancel what waits to be fetched or is being fetched; returns how many studies.
 
     Parameters
     ----------

@@ -10,7 +10,16 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.expire import held_studies
 from pacs_ai.flow.operate.find import find_study, missing
 from pacs_ai.flow.timeline import revisions_of, steps_of
-from pacs_ai.store import corrections, feedback, overview, repeats, results, sending, studies
+from pacs_ai.store import (
+    corrections,
+    feedback,
+    overview,
+    pulls,
+    repeats,
+    results,
+    sending,
+    studies,
+)
 from pacs_ai.store.overview import StudyLine
 from pacs_ai.store.records import (
     ChoiceRecord,
@@ -230,6 +239,8 @@ def _events(session: Session, line: StudyLine) -> list[Event]:
     said = feedback.listed(session, Filter(study=line.study.id, limit=_ALL))
     keys = [(name, str(line.study.id)) for name in ("study", "arrival", "prior", "document")]
     keys += [("feedback", str(one.id)) for one in said]
+    asked = pulls.of_studies(session, [line.study.study_instance_uid])
+    keys += [(pulls.PULL, str(one.id)) for one in asked]
     keys += [("job", job.id) for job in line.jobs]
     keys += [("delivery", str(delivery.id)) for delivery, _ in line.deliveries]
     trail = [event for key in keys for event in overview.events(session, *key)]

@@ -3,14 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pacs_ai.config import DicomwebPeer, DimsePeer
+from pacs_ai.config import DimsePeer
 from pacs_ai.destinations.addresses import address, web_address
 from pacs_ai.dicom.patient import PatientIdentity
 from pacs_ai.dicom.reading import text, texts
-from pacs_ai.errors import ConfigError
+from pacs_ai.flow.audit import note
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.priors.choice import Sought
 from pacs_ai.flow.priors.examined import examined, family
+from pacs_ai.flow.retrieve.archives import archive_of, named
 from pacs_ai.net.http.dicomweb import DicomwebPeerClient
 from pacs_ai.net.scu import client
 from pacs_ai.net.series_count import Find, Found, Match
@@ -26,6 +27,7 @@ _NAMED = (
     "PatientSex",
 )
 _WANTED = (*_NAMED, "StudyTime", "ModalitiesInStudy", "StudyInstanceUID")
+_ASKED = ("PatientID", "StudyDate")
 _OF_SERIES = ("SeriesInstanceUID", "Modality", "BodyPartExamined", "Laterality")
 
 
@@ -65,16 +67,17 @@ def earlier_at(
     PeerError
         If it does not answer.
     """
-    peer = context.config.peers.get(name)
-    if isinstance(peer, DimsePeer):
-        where, title = address(context.config, peer), context.config.node.ae_title
+    peer = archive_of(context.config, name)
+    note.asked(context, f"search for earlier studies by {', '.join(_ASKED)}", peer=name)
+    with named(context.config, name):
+        if isinstance(peer, DimsePeer):
+            where, title = address(context.config, peer), context.config.node.ae_title
 
-        def ask() -> list[Archived]:
-            with client.searching(where, title, peer.timeout_seconds) as search:
-                return list(_earlier(context, search.find, sought, most))
+            def ask() -> list[Archived]:
+                with client.searching(where, title, peer.timeout_seconds) as search:
+                    return list(_earlier(context, search.find, sought, most))
 
-        return context.associations.without_idle(where, ask)
-    if isinstance(peer, DicomwebPeer):
+            return context.associations.without_idle(where, ask)
         with DicomwebPeerClient(web_address(context.config, name, peer)) as web:
 
             def find(level: str, keys: Mapping[str, str]) -> Found:
@@ -84,7 +87,6 @@ def earlier_at(
                 return web.search(_LEVELS[level], given, study=study, fields=fields)
 
             return list(_earlier(context, find, sought, most))
-    raise ConfigError(f"peers.{name} is no archive that can be asked for earlier studies")
 
 
 def _earlier(

@@ -5,6 +5,7 @@ is asked for one study now and then, and holds up no other archive.
 """
 
 import threading
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,8 +19,8 @@ from pacs_ai.flow.retrieve.study import retrieve_study
 from pacs_ai.flow.source_count import StudyUnknown
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.net.scp.handlers import StorageHandlers
-from pacs_ai.store import pulls
-from pacs_ai.store.pulls import ClaimedPull
+from pacs_ai.store import instances, pulls
+from pacs_ai.store.pulls import ClaimedPull, Failure
 from pacs_ai.store.session import Transaction
 
 TRIES = 5
@@ -29,6 +30,7 @@ OUTAGE = frozenset((*DOWN, "DESTINATION_UNKNOWN", "CONTEXT_REJECTED"))
 """Errors that any other study of the same archive would meet."""
 
 _MINUTE = 60.0
+_LOOK_SECONDS = 1.0
 
 _log = get_logger()
 
@@ -43,6 +45,24 @@ class _Archive:
     busy: bool = False
     failures: int = 0
     rests_until: float = 0.0
+
+
+class _Unwanted:
+    """Tells while a study comes whether it was cancelled; it looks once a second."""
+
+    def __init__(self, context: FlowContext, claimed: ClaimedPull) -> None:
+        self._context, self._claimed = context, claimed
+        self._again = time.monotonic() + _LOOK_SECONDS
+
+    def __call__(self) -> bool:
+        if time.monotonic() < self._again:
+            return False
+        self._again = time.monotonic() + _LOOK_SECONDS
+        try:
+            with self._context.database.read() as session:
+                return not pulls.is_wanted(session, self._claimed)
+        except StorageError:
+            return False  # the next look tells
 
 
 class Puller:
@@ -106,11 +126,10 @@ class Puller:
         return _MINUTE / rate if rate else 0.0
 
     def _fetch(self, claimed: ClaimedPull, peer: Peer | None, archive: _Archive) -> None:
-        context = self._context
+        context, uid = self._context, claimed.study_instance_uid
+        unwanted = _Unwanted(context, claimed)
         try:
-            count = retrieve_study(
-                context, self._handlers, claimed.peer, claimed.study_instance_uid
-            )
+            count = retrieve_study(context, self._handlers, claimed.peer, uid, unwanted)
         except PacsAIError as error:
             self._failed(claimed, peer, archive, error)
             return
@@ -119,17 +138,23 @@ class Puller:
             self._failed(claimed, peer, archive, unexpected)
             return
         archive.failures, archive.rests_until = 0, 0.0
-        record_outcome(context, lambda transaction: pulls.done(transaction, claimed, count))
-        reference = study_ref(claimed.study_instance_uid)
-        _log.info("study fetched", study=reference, peer=claimed.peer, instances=count)
+        if record_outcome(context, lambda transaction: pulls.done(transaction, claimed, count)):
+            reference = study_ref(uid)
+            _log.info("study fetched", study=reference, peer=claimed.peer, instances=count)
 
     def _failed(
         self, claimed: ClaimedPull, peer: Peer | None, archive: _Archive, error: PacsAIError
     ) -> None:
-        """Try again later, or give up."""
-        context = self._context
+        """Try again later, or give up; what was cancelled ends in this way, too."""
+        context, reference = self._context, study_ref(claimed.study_instance_uid)
         if context.stopping.is_set():
             return  # the next start fetches it
+        with context.database.read() as session:
+            wanted = pulls.is_wanted(session, claimed)
+            here = instances.count_of_study(session, claimed.study_instance_uid)
+        if not wanted:
+            _log.info("study cancelled while it was fetched", study=reference, peer=claimed.peer)
+            return
         pause = timedelta()
         if peer is not None:
             outage = isinstance(error, StorageError) or error.code in OUTAGE
@@ -141,14 +166,14 @@ class Puller:
                 archive.rests_until = rests
         over = peer is None or self._over(claimed, peer, archive, error)
 
+        failure = Failure(error.code, error.message, here)
+
         def write(transaction: Transaction) -> bool:
             if over:
-                return pulls.fail(transaction, claimed, error.code, error.message)
-            due = transaction.now + pause
-            return pulls.postpone(transaction, claimed, error.code, error.message, due)
+                return pulls.fail(transaction, claimed, failure)
+            return pulls.postpone(transaction, claimed, failure, transaction.now + pause)
 
         record_outcome(context, write)
-        reference = study_ref(claimed.study_instance_uid)
         _log.warning("study not fetched", study=reference, peer=claimed.peer, error=error.code)
 
     def _over(

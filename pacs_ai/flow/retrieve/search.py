@@ -9,8 +9,10 @@ from http import HTTPStatus
 
 from pacs_ai.config import DicomwebPeer, DimsePeer
 from pacs_ai.destinations.addresses import address, web_address
-from pacs_ai.errors import ConfigError, PeerError, StateError
+from pacs_ai.errors import PeerError, StateError
+from pacs_ai.flow.audit import note
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.retrieve.archives import archive_of, named
 from pacs_ai.net.found_study import WANTED, FoundStudy, found_study, is_keyword
 from pacs_ai.net.http.dicomweb import DicomwebPeerClient
 from pacs_ai.net.refusals import PeerBusy, PeerRefusal
@@ -53,13 +55,13 @@ def find_studies(context: FlowContext, name: str, where: Mapping[str, str]) -> l
             raise StateError(f"condition {number} is no DICOM keyword with a value")
     if not where:
         raise StateError("a search needs a condition: it would find the whole archive")
-    peer = context.config.peers.get(name)
-    if isinstance(peer, DimsePeer):
-        found = _by_c_find(context, peer, where)
-    elif isinstance(peer, DicomwebPeer):
-        found = _by_qido(context, name, peer, where)
-    else:
-        raise ConfigError(f"peers.{name} is no archive that studies can be fetched from")
+    peer = archive_of(context.config, name)
+    note.asked(context, f"search for studies by {', '.join(sorted(where))}", peer=name)
+    with named(context.config, name):
+        if isinstance(peer, DimsePeer):
+            found = _by_c_find(context, peer, where)
+        else:
+            found = _by_qido(context, name, peer, where)
     studies = {one.study_instance_uid: one for one in map(found_study, found)}
     right = [one for uid, one in studies.items() if storable_uid(uid) and _fits(one, where)]
     return sorted(right, key=lambda one: (one.study_date, one.study_instance_uid))

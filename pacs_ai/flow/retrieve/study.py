@@ -5,16 +5,17 @@ and take the same way from there: checked, flushed, entered, and only then count
 """
 
 import uuid
-from functools import partial
+from collections.abc import Callable
 from http import HTTPStatus
 
 from pacs_ai.config import DicomwebPeer, DimsePeer
 from pacs_ai.config.sections import MAX_TITLE
 from pacs_ai.destinations.addresses import address, web_address
-from pacs_ai.errors import ConfigError, NoSpace, PeerError
+from pacs_ai.errors import NoSpace, PeerError
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.incoming_instances import Receiving
 from pacs_ai.flow.incoming_parts import IncomingParts
+from pacs_ai.flow.retrieve.archives import archive_of, named
 from pacs_ai.flow.retrieve.sop_classes import sop_classes_of
 from pacs_ai.flow.source_count import StudyUnknown
 from pacs_ai.net.http.dicomweb import DicomwebPeerClient
@@ -36,8 +37,16 @@ class PartlyRetrieved(PeerError):
     retryable = True
 
 
+Unwanted = Callable[[], bool]
+"""Tells while a study comes whether nobody wants it any more."""
+
+
 def retrieve_study(
-    context: FlowContext, handlers: StorageHandlers, name: str, study_instance_uid: str
+    context: FlowContext,
+    handlers: StorageHandlers,
+    name: str,
+    study_instance_uid: str,
+    unwanted: Unwanted = lambda: False,
 ) -> int:
     """Fetch a study from a peer; returns when all of it is stored here.
 
@@ -47,6 +56,8 @@ def retrieve_study(
         Store what does not come by the listener: `pacs_ai.flow.storage_scp.StorageScp`.
     name
         Of the section ``[peers.NAME]``: kind ``dimse`` or ``dicomweb``.
+    unwanted
+        Then the peer is told to end it.
 
     Returns
     -------
@@ -58,33 +69,32 @@ def retrieve_study(
     ConfigError
         If there is no such peer, or none that studies can be fetched from.
     PeerError
-        If the peer is out of reach, refuses, has nothing of the study (`StudyUnknown`), or did not
-        send all of it (`PartlyRetrieved`).
+        If the peer is out of reach, refuses, has nothing of the study (`StudyUnknown`), did not
+        send all of it (`PartlyRetrieved`), or ended what nobody wants any more.
     StorageError
         If this node cannot store what comes.
     """
-    peer = context.config.peers.get(name)
-    if isinstance(peer, DimsePeer) and peer.retrieve == "get":
-        sent = _by_get(context, handlers, peer, study_instance_uid)
-    elif isinstance(peer, DimsePeer):
-        sent = _by_move(context, peer, study_instance_uid)
-    elif isinstance(peer, DicomwebPeer):
-        sent = _by_wado(context, handlers, name, peer, study_instance_uid)
-    else:
-        raise ConfigError(f"peers.{name} is no archive that studies can be fetched from")
-    if sent.failed:
-        raise _partly(context, name, sent)
-    if not sent.completed and (sent.told or not _here(context, study_instance_uid)):
-        raise StudyUnknown(f"peer {name!r} has nothing of the study")
+    peer, uid = archive_of(context.config, name), study_instance_uid
+    with named(context.config, name):
+        if isinstance(peer, DicomwebPeer):
+            sent = _by_wado(context, handlers, name, peer, uid, unwanted)
+        elif peer.retrieve == "get":
+            sent = _by_get(context, handlers, peer, uid, unwanted)
+        else:
+            sent = _by_move(context, peer, uid, unwanted)
+        if sent.failed:
+            raise _partly(context, sent)
+        if not sent.completed and (sent.told or not _here(context, uid)):
+            raise StudyUnknown("the archive has nothing of the study")
     return sent.completed
 
 
-def _partly(context: FlowContext, name: str, sent: Transferred) -> Exception:
+def _partly(context: FlowContext, sent: Transferred) -> Exception:
     """Say that instances are missing; where our own disk is full, that is the reason."""
     if context.spool.free_bytes() < context.config.storage.min_free_gb * 1e9:
         return NoSpace("spool: less free space than storage.min_free_gb")
-    text = f"{sent.failed} of {sent.completed + sent.failed} instances did not come"
-    return PartlyRetrieved(f"{name}: {text}")
+    total = sent.completed + sent.failed
+    return PartlyRetrieved(f"{sent.failed} of {total} instances did not come")
 
 
 def _here(context: FlowContext, uid: str) -> int:
@@ -92,7 +102,7 @@ def _here(context: FlowContext, uid: str) -> int:
         return instances.count_of_study(session, uid)
 
 
-def _by_move(context: FlowContext, peer: DimsePeer, uid: str) -> Transferred:
+def _by_move(context: FlowContext, peer: DimsePeer, uid: str, unwanted: Unwanted) -> Transferred:
     title, seen = context.config.node.ae_title, [_here(context, uid)]
 
     def still_coming() -> bool:
@@ -100,12 +110,20 @@ def _by_move(context: FlowContext, peer: DimsePeer, uid: str) -> Transferred:
         return seen[0] > before
 
     where = address(context.config, peer)
-    move = partial(client.move_study, where, title, title, uid, peer.timeout_seconds, still_coming)
+    timeout = peer.timeout_seconds
+
+    def move() -> Transferred:
+        return client.move_study(where, title, title, uid, timeout, still_coming, unwanted=unwanted)
+
     return context.associations.without_idle(where, move)
 
 
 def _by_get(
-    context: FlowContext, handlers: StorageHandlers, peer: DimsePeer, uid: str
+    context: FlowContext,
+    handlers: StorageHandlers,
+    peer: DimsePeer,
+    uid: str,
+    unwanted: Unwanted,
 ) -> Transferred:
     where = address(context.config, peer)
     opened: list[AssociationInfo] = []
@@ -118,7 +136,7 @@ def _by_get(
     def get() -> Transferred:
         title, timeout = context.config.node.ae_title, peer.timeout_seconds
         classes = sop_classes_of(context, peer, uid)
-        return client.get_study(where, title, uid, receiver, classes, timeout)
+        return client.get_study(where, title, uid, receiver, classes, timeout, unwanted=unwanted)
 
     outcome = _ABORTED
     try:
@@ -131,10 +149,15 @@ def _by_get(
 
 
 def _by_wado(
-    context: FlowContext, handlers: StorageHandlers, name: str, peer: DicomwebPeer, uid: str
+    context: FlowContext,
+    handlers: StorageHandlers,
+    name: str,
+    peer: DicomwebPeer,
+    uid: str,
+    unwanted: Unwanted,
 ) -> Transferred:
     association = _association(context, name[:MAX_TITLE], "")
-    parts = IncomingParts(_receiving(context, handlers, association, uid))
+    parts = _Parts(_receiving(context, handlers, association, uid), name, unwanted)
     handlers.opened(association)
     outcome = _ABORTED
     try:
@@ -155,6 +178,26 @@ def _by_wado(
     finally:
         parts.abandon()
         handlers.closed(association, outcome)
+
+
+class _Parts(IncomingParts):
+    """Takes instances as long as somebody wants them."""
+
+    def __init__(self, receiving: Receiving, name: str, unwanted: Unwanted) -> None:
+        super().__init__(receiving)
+        self._name, self._unwanted = name, unwanted
+
+    def write(self, data: bytes) -> None:
+        """Write some bytes of a part to the spool.
+
+        Raises
+        ------
+        PeerError
+            If nobody wants the study any more: that ends the answer.
+        """
+        if self._unwanted():
+            raise PeerError(f"{self._name}: nobody wants the study any more")
+        super().write(data)
 
 
 def _association(context: FlowContext, title: str, peer_ip: str) -> AssociationInfo:

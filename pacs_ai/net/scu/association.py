@@ -3,15 +3,17 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from functools import partial
 
 from pacs_ai.errors import (
     AssociationAborted,
     PeerError,
     PeerUnreachable,
 )
-from pacs_ai.net.dimse import RESPONSE, Command, Element, encode_response
+from pacs_ai.net.dimse import RESPONSE, Command, Element, encode_cancel, encode_response
 from pacs_ai.net.faults import ProtocolViolation
 from pacs_ai.net.pdu import RELEASE_RP, RELEASE_RQ, USER_ABORT, PduType, abort, fragments, message
+from pacs_ai.net.scu.cancelling import Cancelling
 from pacs_ai.net.scu.message_reader import BeginInstance, Message, MessageReader
 from pacs_ai.net.scu.negotiation import (
     Acceptance,
@@ -138,6 +140,7 @@ class RequestedAssociation:
         command: bytes,
         dataset: bytes,
         still_coming: Callable[[], bool] | None = None,
+        unwanted: Callable[[], bool] | None = None,
     ) -> Iterator[Message]:
         """Send a C-FIND, C-MOVE or C-GET request, and yield its responses to the one that ends it.
 
@@ -147,10 +150,17 @@ class RequestedAssociation:
         ----------
         still_coming
             Asked at the end of that time: the peer gets it once more where the answer is yes.
+        unwanted
+            Asked meanwhile: where the answer is yes, the request is cancelled. The peer ends it
+            with a response of its own, or it is aborted after a while.
         """
         self._send(context, command, [dataset])
+        cancelling = None
+        if unwanted is not None:
+            cancelling = Cancelling(self._stream.name, unwanted, partial(self._cancel, context))
         while True:
-            got = self._response(time.monotonic() + self._timeout, still_coming)
+            deadline = time.monotonic() + self._timeout
+            got = self._response(deadline, still_coming, cancelling)
             yield got
             if got.command.status not in PENDING:
                 return
@@ -162,13 +172,25 @@ class RequestedAssociation:
             self._stream.send(piece, self._timeout)
         self.all_sent = True
 
-    def _response(self, deadline: float, still_coming: Callable[[], bool] | None = None) -> Message:
+    def _cancel(self, context: AgreedContext) -> None:
+        command = encode_cancel(self._last_id)
+        self._stream.send(message(context.id, command, None, self._max_pdu), self._timeout)
+
+    def _response(
+        self,
+        deadline: float,
+        still_coming: Callable[[], bool] | None = None,
+        cancelling: Cancelling | None = None,
+    ) -> Message:
         """Wait for the response to the last request; others may come before it."""
         other: int | None = None
         while True:
+            look = deadline if cancelling is None else cancelling.look()
             try:
-                got = self._message(deadline)
+                got = self._message(min(deadline, look))
             except NoAnswerInTime as error:
+                if time.monotonic() < deadline:
+                    continue
                 if still_coming is not None and still_coming():
                     deadline = time.monotonic() + self._timeout
                     continue

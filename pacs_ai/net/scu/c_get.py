@@ -71,6 +71,8 @@ def get_study(
     receiver: Callable[[str], InstanceReceiver],
     sop_classes: Sequence[str] = (),
     timeout: float = 30,
+    *,
+    unwanted: Callable[[], bool] | None = None,
 ) -> Transferred:
     """Have a peer send a study on the association that asks for it.
 
@@ -82,11 +84,13 @@ def get_study(
         Of the study, as in `storage_proposals`.
     timeout
         Seconds for which the peer may send nothing of the study and no response.
+    unwanted
+        Tells once a second whether nobody wants the study any more: then it is cancelled.
 
     Raises
     ------
     PeerError
-        If the peer is out of reach, offers no C-GET, or refuses.
+        If the peer is out of reach, offers no C-GET, refuses, or ends what was cancelled.
     """
     held: list[RequestedAssociation] = []
     takes: list[InstanceReceiver] = []
@@ -106,13 +110,16 @@ def get_study(
     with associate(peer, calling_aet, proposals, timeout, _stored, begin) as association:
         held.append(association)
         try:
-            return _follow(peer, association, study_instance_uid)
+            return _follow(peer, association, study_instance_uid, unwanted)
         finally:
             association.abandon()
 
 
 def _follow(
-    peer: PeerAddress, association: RequestedAssociation, study_instance_uid: str
+    peer: PeerAddress,
+    association: RequestedAssociation,
+    study_instance_uid: str,
+    unwanted: Callable[[], bool] | None,
 ) -> Transferred:
     accepted = [one for one in association.contexts if one.abstract_syntax == STUDY_ROOT_GET]
     if not accepted:
@@ -127,7 +134,7 @@ def _follow(
     )
     dataset = encode(study_identifier(study_instance_uid), context.transfer_syntax)
     progress = partial(_progressed, association, [0])
-    for response in association.find(context, command, dataset, progress):
+    for response in association.find(context, command, dataset, progress, unwanted):
         follows.note(response.command)
         if response.command.status not in PENDING:
             return follows.result(response.command)

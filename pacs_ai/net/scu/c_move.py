@@ -24,6 +24,8 @@ def move_study(
     study_instance_uid: str,
     timeout: float = 30,
     still_coming: Callable[[], bool] | None = None,
+    *,
+    unwanted: Callable[[], bool] | None = None,
 ) -> Transferred:
     """Ask a peer to send a study to a node that it knows by its AE title.
 
@@ -36,11 +38,14 @@ def move_study(
         each of its responses; most send one after each instance.
     still_coming
         Tells at the end of that time whether instances have arrived in it: then it begins again.
+    unwanted
+        Tells once a second whether nobody wants the study any more: then it is cancelled.
 
     Raises
     ------
     PeerError
-        If the peer is out of reach, does not know the destination, or refuses.
+        If the peer is out of reach, does not know the destination, refuses, or ends what was
+        cancelled.
     """
     proposals = [Proposal(STUDY_ROOT_MOVE, (EXPLICIT_LITTLE, IMPLICIT_LITTLE))]
     follows = SubOperations(peer.name, "C-MOVE")
@@ -55,7 +60,7 @@ def move_study(
             with_dataset=True,
         )
         dataset = encode(study_identifier(study_instance_uid), context.transfer_syntax)
-        for response in association.find(context, command, dataset, still_coming):
+        for response in association.find(context, command, dataset, still_coming, unwanted):
             follows.note(response.command)
             if response.command.status not in PENDING:
                 return follows.result(response.command)

@@ -57,7 +57,7 @@ class Pulls(Newest):
 
 
 class Cancelled(Parameters):
-    """What is not to be fetched any more; without parameters: all that waits."""
+    """What is not to be fetched any more; without parameters: all that has not come yet."""
 
     peer: Text | None = None
     studies: Uids | None = Field(None, description="Only these")
@@ -91,7 +91,7 @@ def _pull_found(node: FlowContext, asked: PullFound) -> PullRequest:
 
 
 def _cancel(node: FlowContext, asked: Cancelled) -> dict[str, int]:
-    """Forget what waits to be fetched."""
+    """Cancel studies that wait to be fetched, or are being fetched."""
     return {"cancelled": pulls.cancel_pulls(node, asked.peer, asked.studies or ())}
 
 

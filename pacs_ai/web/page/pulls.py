@@ -3,10 +3,10 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pacs_ai.config import DicomwebPeer, DimsePeer
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate import pulls
 from pacs_ai.flow.operate.pulls import PullRecord
+from pacs_ai.flow.retrieve.archives import archives
 from pacs_ai.store.pulls import PullState
 from pacs_ai.web.errors import BadRequest
 from pacs_ai.web.page.forms import field
@@ -38,16 +38,13 @@ def show_pulls(request: Request) -> Response:
         Table("Archives that were asked", columns, sums, "Nothing was asked for."),
         _table(records),
     ]
-    archives = [
-        name for name, one in node.config.peers.items() if isinstance(one, DimsePeer | DicomwebPeer)
-    ]
     return page(
         request,
         "pulls.html",
         title="Fetched studies",
         tables=tables,
         choices=choices,
-        archives=archives,
+        archives=list(archives(node.config)),
         acting=True,
         searching=False,
         pages=[],
@@ -55,8 +52,8 @@ def show_pulls(request: Request) -> Response:
 
 
 def _of_sum(one: pulls.PullSummary) -> list[Action]:
-    waits = one.studies.get(PullState.QUEUED, 0)
-    return [Action("Cancel all that waits", "/pulls/cancel", {"peer": one.peer})] if waits else []
+    open_ = one.studies.get(PullState.QUEUED, 0) + one.studies.get(PullState.RUNNING, 0)
+    return [Action("Cancel all", "/pulls/cancel", {"peer": one.peer})] if open_ else []
 
 
 def _table(records: list[PullRecord]) -> Table:
@@ -79,10 +76,8 @@ def _table(records: list[PullRecord]) -> Table:
 
 def _of(one: PullRecord) -> list[Action]:
     fields = {"peer": one.peer, "study": one.study_instance_uid}
-    if one.state == PullState.QUEUED:
+    if one.state in (PullState.QUEUED, PullState.RUNNING):
         return [Action("Cancel", "/pulls/cancel", fields)]
-    if one.state == PullState.RUNNING:
-        return []
     return [Action("Fetch again", "/pulls", {**fields, "again": "yes"})]
 
 
@@ -105,6 +100,6 @@ def pull(node: FlowContext, form: dict[str, str]) -> str:
 
 
 def cancel(node: FlowContext, form: dict[str, str]) -> str:
-    """Forget what waits."""
+    """Cancel what waits, and what is being fetched."""
     count = pulls.cancel_pulls(node, field(form, "peer"), form.get("study", "").split())
-    return f"{count} studies are not fetched"
+    return f"{count} studies were cancelled"

@@ -1,6 +1,7 @@
 """Studies are fetched from an archive that is down, refuses, breaks off, or does not have them."""
 
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,17 +9,32 @@ import pytest
 from pydicom.data import get_testdata_file
 
 from pacs_ai.clock import ManualClock
-from pacs_ai.config import DicomwebPeer
+from pacs_ai.config import Config, DicomwebPeer
+from pacs_ai.errors import ConfigError, PeerUnreachable
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.operate.pulls import PullRecord, list_pulls, pull_studies
+from pacs_ai.flow.operate.pulls import (
+    PullRecord,
+    cancel_pulls,
+    list_pulls,
+    pull_studies,
+    search_studies,
+)
+from pacs_ai.flow.operate.studies import show_study
+from pacs_ai.flow.operate.trace import trace_study
+from pacs_ai.flow.recover import take_over
+from pacs_ai.flow.retrieve import pull
 from pacs_ai.flow.retrieve.pull import TRIES, Puller
 from pacs_ai.flow.storage_scp import StorageScp
 from pacs_ai.flow.traffic import TrafficMeter
 from pacs_ai.net.http.multipart import written
+from pacs_ai.store import pulls
 from pacs_ai.store.schema import Instance
+from tests import net_peer
+from tests.node import wait_for
+from tests.odd_peer import OddPeer, listening
 from tests.ports import free_port
-from tests.web_peer import Answer, Respond, web_peer
+from tests.web_peer import Answer, Asked, Respond, web_peer
 
 CT = Path(str(get_testdata_file("CT_small.dcm")))
 STUDY = "1.3.6.1.4.1.5962.1.2.1.20040119072730.12322"
@@ -30,10 +46,15 @@ GOOD = Answer(200, WHOLE, KIND)
 class Archive:
     """A node with one archive, and what swept it."""
 
-    def __init__(self, context: FlowContext, url: str, **keys: object) -> None:
-        section = {"kind": "dicomweb", "url": url, "timeout_seconds": 2, **keys}
-        peers = {"archive": DicomwebPeer.model_validate(section)}
-        self.node = replace(context, config=context.config.model_copy(update={"peers": peers}))
+    def __init__(self, context: FlowContext, url: str = "", **keys: object) -> None:
+        section = {
+            "kind": "dicomweb",
+            "timeout_seconds": 2,
+            **({"url": url} if url else {}),
+            **keys,
+        }
+        config = {**context.config.model_dump(), "peers": {"archive": section}}
+        self.node = replace(context, config=Config.model_validate(config))
         meter = TrafficMeter(context.spool, "pull")
         meter.begin()
         self.puller = Puller(self.node, StorageScp(self.node, Arrivals(), meter))
@@ -51,6 +72,10 @@ class Archive:
             if thread.name == "pull archive":
                 thread.join()
         return list_pulls(self.node)[::-1]
+
+    def states(self) -> dict[str, str]:
+        """Where each archive stands that one study was asked of."""
+        return {one.peer: one.state for one in list_pulls(self.node)}
 
     def stored(self) -> int:
         with self.node.database.read() as session:
@@ -101,7 +126,9 @@ def test_what_does_not_come_whole_is_fetched_again(context: FlowContext, part: A
         archive = Archive(context, peer.url)
         archive.ask(STUDY)
         (one,) = archive.sweep()
-        assert (one.state, one.attempt, bool(one.error_text)) == ("QUEUED", 1, True)
+        assert (one.state, one.attempt) == ("QUEUED", 1)
+        assert one.error_text.startswith("archive")
+        assert one.instances == archive.stored()
         assert list((archive.node.spool.home / "tmp").iterdir()) == []
         (one,) = archive.sweep(10)
         assert (one.state, one.attempt, one.error_text) == ("DONE", 2, "")
@@ -124,10 +151,10 @@ def test_an_archive_that_is_down_gets_one_request_now_and_then(
     answers: list[Answer | None] = [down]
     with web_peer(lambda _: answers[0]) as peer:
         archive = Archive(context, peer.url)
-        archive.ask(*(f"1.2.{number}" for number in range(50)), STUDY)
+        archive.ask(*(f"1.2.{number}" for number in range(20)), STUDY)
         for _ in range(20):
             rows = archive.sweep(1)
-        assert 2 <= len(peer.asked) <= 6  # 1, 2, 4, 8 seconds apart, and not 50 at once
+        assert 2 <= len(peer.asked) <= 6  # 1, 2, 4, 8 seconds apart, and not 20 at once
         assert {one.state for one in rows} == {"QUEUED"}
         answers[0] = Answer(404)
         for _ in range(60):
@@ -152,3 +179,113 @@ def test_no_more_in_a_minute_than_allowed(context: FlowContext) -> None:
         assert len(peer.asked) == 1
         archive.sweep(5.1)
         assert len(peer.asked) == 2
+
+
+def test_the_timeline_says_what_did_not_come_and_when_it_did(context: FlowContext) -> None:
+    with web_peer(one_after_the_other(Answer(206, WHOLE, KIND), GOOD)) as peer:
+        archive = Archive(context, peer.url)
+        archive.ask(STUDY)
+        archive.sweep()
+        assert archive.sweep(10)[0].state == "DONE"
+    steps = [one for one in trace_study(archive.node, STUDY).steps if one.peer == "archive"]
+    assert [one.step for one in steps] == ["fetched", "fetch_waiting", "fetched"]
+    assert steps[0].reason.startswith("PARTLY_RETRIEVED: archive says that it has left out")
+    assert steps[0].reason.endswith("1 instances of the study are here")
+    assert (steps[1].seconds, steps[1].reason) == (10, steps[0].reason)
+    assert steps[2].reason == "archive has sent 1 instances"
+    shown = show_study(archive.node, STUDY).events
+    assert [one.to_state for one in shown if one.entity == "pull"] == [
+        *("RUNNING", "QUEUED"),
+        *("RUNNING", "DONE"),
+    ]
+
+
+@pytest.mark.parametrize("looks", [True, False], ids=["it is cut off", "it comes all the same"])
+def test_a_study_is_cancelled_while_it_comes(
+    context: FlowContext, looks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pull, "_LOOK_SECONDS", 0.0 if looks else 600.0)
+
+    def respond(_: Asked) -> Answer:
+        assert cancel_pulls(archive.node) == 2
+        return GOOD
+
+    with web_peer(respond) as peer:
+        archive = Archive(context, peer.url)
+        archive.ask(STUDY, "1.2.3")
+        rows = archive.sweep()
+        archive.sweep(1000)
+    assert [(one.state, one.attempt, one.error_text) for one in rows] == [
+        ("CANCELLED", 1, ""),
+        ("CANCELLED", 0, ""),
+    ]
+    assert archive.stored() == (0 if looks else 1)
+    assert len(peer.asked) == 1
+
+
+def silent(_: OddPeer, _context: int, _request: dict[int, bytes]) -> bytes:
+    time.sleep(1.5)
+    return b""
+
+
+@pytest.mark.parametrize("kind", ["dimse", "dicomweb"])
+def test_an_archive_that_hangs_is_asked_again_later(context: FlowContext, kind: str) -> None:
+    with (
+        web_peer(lambda _: time.sleep(1.5)) as web,
+        listening(OddPeer(respond=silent)) as odd,
+    ):
+        where = {"url": web.url} if kind == "dicomweb" else {"host": odd.host, "port": odd.port}
+        title = {"ae_title": odd.ae_title} if kind == "dimse" else {}
+        archive = Archive(context, kind=kind, timeout_seconds=1, **where, **title)
+        archive.ask(STUDY, "1.2.3")
+        rows = archive.sweep()
+    assert [(one.state, one.attempt) for one in rows] == [("QUEUED", 1), ("QUEUED", 0)]
+    assert rows[0].error_code == "PEER_UNREACHABLE"
+    assert "in time" in rows[0].error_text
+    assert rows[0].due_at > archive.node.now()
+
+
+def test_while_one_archive_hangs_others_go_on(context: FlowContext) -> None:
+    goes_on = threading.Event()
+
+    def hang(_: Asked) -> Answer:
+        assert goes_on.wait(net_peer.PATIENCE)
+        return Answer(404)
+
+    with web_peer(hang) as hanging, web_peer(lambda _: GOOD) as good:
+        archive = Archive(context, hanging.url, timeout_seconds=net_peer.PATIENCE)
+        other = DicomwebPeer(kind="dicomweb", url=good.url)
+        archive.node.config.peers["good"] = other  # type: ignore[index] - a dictionary
+        archive.ask(STUDY)
+        pull_studies(archive.node, "good", [STUDY])
+        archive.puller.sweep()
+        wait_for(lambda: archive.states() == {"archive": "RUNNING", "good": "DONE"})
+        goes_on.set()
+        archive.sweep()
+    assert archive.states() == {"archive": "FAILED", "good": "DONE"}
+
+
+def test_what_a_node_that_is_gone_was_fetching_is_taken_over(context: FlowContext) -> None:
+    with web_peer(lambda _: GOOD) as peer:
+        archive = Archive(context, peer.url)
+        archive.ask(STUDY)
+        with context.database.write("gone/boot/1", context.now()) as transaction:
+            assert pulls.claim(transaction, "archive") is not None
+        assert archive.sweep()[0].state == "RUNNING"
+        take_over(archive.node)
+        assert archive.sweep()[0].state == "DONE"
+
+
+def test_errors_name_the_archive_and_say_what_to_do(context: FlowContext) -> None:
+    archive = Archive(context, f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(
+        PeerUnreachable, match=r"^archive: .*; check the address in .peers.archive."
+    ):
+        search_studies(archive.node, "archive", {"StudyDate": "20240101"})
+    archive = Archive(context, kind="dimse", ae_title="A", host="127.0.0.1", port=free_port())
+    with pytest.raises(
+        PeerUnreachable, match=r"^archive: A at .*; check the address in .peers.arc"
+    ):
+        search_studies(archive.node, "archive", {"StudyDate": "20240101"})
+    with pytest.raises(ConfigError, match=r"peers.else: there is no such section; archives are ar"):
+        pull_studies(archive.node, "else", ["1.2"])

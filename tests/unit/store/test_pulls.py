@@ -1,12 +1,17 @@
 """Studies to fetch: each arrow, and a list of ten thousand that is asked for twice."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from pacs_ai.priorities import Priority
 from pacs_ai.store import pulls
-from pacs_ai.store.session import Database, Transaction
+from pacs_ai.store.pulls import Failure
+from pacs_ai.store.schema import Event
+from pacs_ai.store.session import Database, Session, Transaction
+from pacs_ai.store.timeline import events_of
 from tests.unit.store.samples import NOW
 
 
@@ -18,6 +23,10 @@ def entered(database: Database, *uids: str, again: bool = False) -> int:
 def states(database: Database) -> dict[str, int]:
     with database.read() as session:
         return {state: count for (_, state), count in pulls.counts(session).items()}
+
+
+def trail(session: Session, pull_id: int) -> Sequence[Event]:
+    return events_of(session, pulls.PULL, [pull_id])[str(pull_id)]
 
 
 def claim(transaction: Transaction) -> pulls.ClaimedPull:
@@ -39,14 +48,16 @@ def test_each_is_claimed_once_and_ends(database: Database) -> None:
         first, second, third = (claim(transaction) for _ in range(3))
         assert pulls.claim(transaction, "pacs") is None
         assert pulls.done(transaction, first, 7)
-        assert pulls.fail(transaction, second, "PEER", "no")
+        assert pulls.fail(transaction, second, Failure("PEER", "no", 0))
         due = NOW + timedelta(seconds=9)
-        assert pulls.postpone(transaction, third, "PEER", "later", due)
+        assert pulls.postpone(transaction, third, Failure("PEER", "later", 3), due)
         assert not pulls.done(transaction, third, 1)
         assert pulls.claim(transaction, "pacs") is None
     assert states(database) == {"DONE": 1, "FAILED": 1, "QUEUED": 1}
     with database.write("node/1/2", NOW + timedelta(seconds=10)) as transaction:
         assert claim(transaction).attempt == 2
+        notes = [one.note for one in trail(transaction, third.id)]
+    assert notes == ["", "PEER: later; 3 instances of the study are here", ""]
 
 
 @pytest.mark.parametrize(("node", "left"), [("node", 0), ("other", 1)])
@@ -84,4 +95,44 @@ def test_a_person_fetches_again_or_cancels(database: Database) -> None:
         assert pulls.cancel(transaction, "other") == 0
         assert pulls.cancel(transaction, None, ["1.1", "1.9"]) == 1
         assert pulls.cancel(transaction, "pacs") == 1
-    assert states(database) == {}
+        assert pulls.cancel(transaction, None) == 0
+        assert pulls.peers_due(transaction, NOW) == []
+    assert states(database) == {"CANCELLED": 2}
+    assert entered(database, "1.1") == 1, "whoever asks again wants it again"
+    assert states(database) == {"CANCELLED": 1, "QUEUED": 1}
+
+
+def test_what_is_being_fetched_is_cancelled_and_whoever_fetches_it_writes_nothing_more(
+    database: Database,
+) -> None:
+    entered(database, "1.1")
+    with database.write("node/1/2", NOW) as transaction:
+        claimed = claim(transaction)
+        assert pulls.is_wanted(transaction, claimed)
+        assert pulls.cancel(transaction, None) == 1
+        assert not pulls.is_wanted(transaction, claimed)
+        assert not pulls.done(transaction, claimed, 7)
+    assert states(database) == {"CANCELLED": 1}
+    with database.write("node/1/2", NOW + timedelta(seconds=1)) as transaction:
+        assert pulls.enter(transaction, "pacs", ["1.1"]) == 1
+        assert pulls.claim(transaction, "pacs") is not None
+        assert not pulls.is_wanted(transaction, claimed), "this is another fetch of it"
+        assert not pulls.done(transaction, claimed, 7)
+        arrows = [(one.from_state, one.to_state) for one in trail(transaction, claimed.id)]
+    assert arrows == [("QUEUED", "RUNNING"), ("RUNNING", "CANCELLED"), ("QUEUED", "RUNNING")]
+
+
+def test_a_list_is_one_line_of_the_trail(database: Database) -> None:
+    uids = [f"1.2.{number}" for number in range(1000)]
+    entered(database, *uids)
+    with database.write("node/1/2", NOW) as transaction:
+        pulls.enter(transaction, "other", uids[:1])
+        pulls.cancel(transaction, None)
+        lines = transaction.scalars(sa.select(Event).order_by(Event.id)).all()
+        said = [(one.entity, one.entity_id, one.to_state, one.note) for one in lines]
+    assert said == [
+        ("retrieval", "pacs", "ASKED", "1000 studies"),
+        ("retrieval", "other", "ASKED", "1 study"),
+        ("retrieval", "other", "CANCELLED", "1 study"),
+        ("retrieval", "pacs", "CANCELLED", "1000 studies"),
+    ]

@@ -92,7 +92,10 @@ def test_the_page_asks_and_cancels(context: FlowContext) -> None:
     assert "1.2" in shown
     assert 'action="/pulls/cancel"' in shown
     client.request("POST", "/pulls/cancel", data={"peer": "archive", "study": "1.2"})
-    assert len(client.get("/api/v1/pulls").json()) == 1
+    left = client.get("/api/v1/pulls?state=QUEUED").json()
+    assert [one["study_instance_uid"] for one in left] == ["1.3"]
+    sums = client.get("/api/v1/pulls/summary").json()
+    assert sums == [{"peer": "archive", "studies": {"CANCELLED": 1, "QUEUED": 1}}]
     assert client.request("POST", "/pulls", data={"peer": "archive"}).status_code == 400
 
 
