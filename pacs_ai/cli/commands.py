@@ -49,6 +49,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "config": ("config", "The configuration: check."),
     "db": ("db", "The database: upgrade, check, rekey, backup, restore."),
     "doctor": ("doctor", "Check this installation, and name what is wrong."),
+    "check": ("check", "Compare results, of any maker, with the rules of IHE AI Results."),
     "conformance": ("conformance", "Print the DICOM conformance statement."),
 }
 """Command: the module of this package that has it, and its help in one line."""

@@ -16,6 +16,15 @@ from pacs_ai.results.kinds import KINDS, Objects
 _EVIDENCE = (ResultKind.REPORT, ResultKind.REGION)
 _KEY_OBJECTS = (ResultKind.KEY_OBJECT,)
 
+_PRIMITIVES = {
+    ResultKind.REPORT: "root result; qualitative findings, measurements, locations (points)",
+    ResultKind.REGION: "locations (outlines)",
+    ResultKind.MAP: "parametric map",
+    ResultKind.SEG: "segmentation",
+    ResultKind.KEY_OBJECT: "key images",
+}
+"""What AIR calls a result. It has no word for what people alone can read."""
+
 _NOT = (
     ("AI Workflow for Imaging (AIW-I)", "Task Performer", "no Unified Procedure Step"),
     ("Scheduled Workflow (SWF.b)", "Acquisition Modality", "no worklist and no MPPS"),
@@ -41,13 +50,12 @@ def _introduction() -> Iterator[str]:
 def _claims() -> Iterator[str]:
     yield "## Profiles and actors"
     yield ""
-    stated = (*_EVIDENCE, *_KEY_OBJECTS, ResultKind.PDF)
-    others = [kind for kind in _objects() if kind not in stated]
+    images = [k for k in _PRIMITIVES if k not in (*_EVIDENCE, *_KEY_OBJECTS)]
     commitment = next(one.name for one in services() if one.scu and "Commitment" in one.name)
     air, atna = "AI Results (AIR)", "Audit Trail and Node Authentication (ATNA)"
     rows = [
         (air, "Evidence Creator", "Evidence Documents Stored [RAD-43]", _classes(_EVIDENCE)),
-        (air, "Evidence Creator", "Creator Images Stored [RAD-18]", _classes(others)),
+        (air, "Evidence Creator", "Creator Images Stored [RAD-18]", _classes(images)),
         (air, "Evidence Creator", "Key Image Note Stored [RAD-29]", _classes(_KEY_OBJECTS)),
         (air, "Evidence Creator", "Storage Commitment [RAD-10]", f"{commitment}, as SCU"),
         (atna, "Secure Application", "Authenticate Node [ITI-19]", "TLS as in BCP 195, `[tls]`"),
@@ -59,14 +67,21 @@ def _claims() -> Iterator[str]:
         ),
     ]
     yield from table(("Profile", "Actor", "Transaction", "By"), rows)
-    yield "The report (TID 1500) is the root of the results of a study. The purpose of the model in"
-    yield "Contributing Equipment Sequence is (109102, DCM, Processing Equipment): CID 7005 of the"
-    yield "standard has no code for the profile's Processing Algorithm."
+    yield "AIR is the profile of Rev. 1.3 of the supplement, for trial implementation. `pacs-ai"
+    yield "check` compares results of any maker with it and with DICOM, rule by rule; the results"
+    yield "of this node keep all of these [rules](air-rules.md)."
     yield ""
+    yield from table(("Result", "What it is for AIR", "SOP class"), list(_results()))
     yield "A report is sent as Comprehensive SR to an archive that does not take Comprehensive 3D"
     yield "SR. The clock is that of the system: let it be set by NTP, as Consistent Time (CT) asks"
     yield "of a Time Client."
     yield ""
+
+
+def _results() -> Iterator[tuple[str, str, str]]:
+    beside = "beside the others, for people: no result of its own"
+    for kind in _objects():
+        yield f"`{kind}`", _PRIMITIVES.get(kind, beside), _classes([kind])
 
 
 def _others() -> Iterator[str]:

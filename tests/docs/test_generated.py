@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pacs_ai.cli import ihe
+from pacs_ai.cli.check import rules_page
 from pacs_ai.cli.conformance import statement
 from pacs_ai.cli.conformance_results import RESULTS
 from pacs_ai.cli.reference import reference
@@ -69,6 +70,10 @@ def test_the_conformance_statement_is_in_step(root: Path) -> None:
 
 def test_the_integration_statement_is_in_step(root: Path) -> None:
     same(root / "docs" / "ihe.md", ihe.statement(), "pacs-ai conformance --ihe")
+
+
+def test_the_rules_for_results_are_in_step(root: Path) -> None:
+    same(root / "docs" / "air-rules.md", rules_page(), "pacs-ai check --rules")
 
 
 def test_the_statement_names_every_class_and_syntax() -> None:

@@ -28,6 +28,7 @@ from pacs_ai.results.build import Built, build_refusals, build_results
 from pacs_ai.results.sr.comprehensive_sr import as_comprehensive_sr, as_enhanced_sr
 from tests.conftest import missing
 from tests.integration.generated_sources import GENERATED, write_generated
+from tests.unit.air.result_folder import faults
 from tests.unit.results.samples import (
     CONTEXT,
     FOURTEEN_CLASSES,
@@ -218,6 +219,7 @@ def test_no_validator_finds_anything(case: Case, shared: Path, check, tmp_path: 
     done = check(made, tmp_path / "source", "--need", needs, "--again", str(again))
     assert failures(done) == []
     assert done.returncode == 0
+    assert faults([made, tmp_path / "source"]) == []
 
 
 def test_the_same_report_for_a_peer_that_refuses_3d(shared: Path, check, tmp_path: Path) -> None:

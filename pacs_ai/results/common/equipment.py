@@ -47,8 +47,8 @@ def contributing_equipment(model: ModelIdentity) -> tuple[Constant, ...]:
 
     Notes
     -----
-    IHE AI Results asks for manufacturer, name, version and Device UID. Its purpose "Processing
-    Algorithm" has no code in the standard: CID 7005 (edition 2026d) has Processing Equipment.
+    IHE AI Results (Rev. 1.3, Section 6.5.3.1) asks for manufacturer, name, version and Device UID,
+    with this purpose.
     """
     if not model.name:
         return ()
