@@ -105,7 +105,7 @@ class Metrics(Collector):
             behind = last_change(session) - self._totals.position if more else 0
             rows = families.of_open_work(
                 open_work.open_studies(session),
-                open_work.open_jobs(session),
+                open_work.open_jobs_by_hours(session),
                 open_work.open_deliveries(session),
                 self._known,
                 now,

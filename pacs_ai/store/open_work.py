@@ -46,7 +46,13 @@ def _counted(state: Any, since: Any, states: Sequence[str], *name: Any) -> sa.Se
 _STUDY, _JOB, _DELIVERY = (one.__table__.c for one in (Study, Job, Delivery))
 _STUDIES = _counted(_STUDY.state, _STUDY.first_received_at, STUDIES)
 _JOBS = _counted(_JOB.state, _JOB.created_at, JOBS, _JOB.model_name)
-_JOBS_AT_ANY_TIME = _JOBS.where(sa.or_(_JOB.state != JobState.WAITING, _JOB.error_code != OFF_PEAK))
+_TO_BEGIN = _JOB.state.in_((JobState.QUEUED, JobState.WAITING))
+_JOBS_BY_HOURS = _counted(
+    sa.case((sa.and_(_TO_BEGIN, _JOB.error_code == OFF_PEAK), OFF_PEAK), else_=_JOB.state),
+    _JOB.created_at,
+    (*JOBS, OFF_PEAK),
+    _JOB.model_name,
+)
 _DELIVERIES = _counted(_DELIVERY.state, _DELIVERY.created_at, DELIVERIES, _DELIVERY.destination)
 
 
@@ -55,15 +61,17 @@ def open_studies(session: Session) -> Sequence[Open]:
     return [Open(*row) for row in session.execute(_STUDIES)]
 
 
-def open_jobs(session: Session, *, off_peak: bool = True) -> Sequence[Open]:
-    """Count the jobs that are to be done, and those that have failed, by model.
+def open_jobs(session: Session) -> Sequence[Open]:
+    """Count the jobs that are to be done, and those that have failed, by model."""
+    return [Open(*row) for row in session.execute(_JOBS)]
 
-    Parameters
-    ----------
-    off_peak
-        Whether those count that wait for off-peak hours.
+
+def open_jobs_by_hours(session: Session) -> Sequence[Open]:
+    """Count them; jobs that wait for off-peak hours have a state `OFF_PEAK` of their own.
+
+    They keep it when these hours have come, until they begin: their age says nothing then.
     """
-    return [Open(*row) for row in session.execute(_JOBS if off_peak else _JOBS_AT_ANY_TIME)]
+    return [Open(*row) for row in session.execute(_JOBS_BY_HOURS)]
 
 
 def open_deliveries(session: Session) -> Sequence[Open]:

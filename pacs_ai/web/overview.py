@@ -17,6 +17,7 @@ from pacs_ai.flow.watch_drift import DriftAlarm, drift_alarms
 from pacs_ai.store import open_work, rule_sets
 from pacs_ai.store.open_work import Open
 from pacs_ai.store.rule_sets import RuleSet
+from pacs_ai.store.waiting_jobs import OFF_PEAK
 
 _CHECKS = (spool, database, expiry)
 _LATE = timedelta(minutes=15)
@@ -84,12 +85,13 @@ def status(node: FlowContext) -> StatusRecord:
             "jobs": list(open_work.open_jobs(session)),
             "deliveries": list(open_work.open_deliveries(session)),
         }
-        jobs_to_begin = open_work.open_jobs(session, off_peak=False)
+        by_hours = open_work.open_jobs_by_hours(session)
         refused = rule_sets.refused_last(session, node_of(node))
     checks = [finding for check in _CHECKS for finding in check(node.config)]
     wrong = [_of_check(one) for one in checks if one.severity is not Severity.OK]
     wrong += _stopped(node)
-    for kind, rows in {**found, "jobs": jobs_to_begin}.items():
+    at_any_time = [one for one in by_hours if one.state != OFF_PEAK]
+    for kind, rows in {**found, "jobs": at_any_time}.items():
         wrong += [_of_rows(kind, one) for one in rows if _is_wrong(kind, one, now)]
     wrong += [_of_refusal(refused)] if refused is not None else []
     drift = list(drift_alarms(node))

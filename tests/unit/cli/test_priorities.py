@@ -19,5 +19,7 @@ def test_priorities_are_told(node: Installation) -> None:
     assert "urgent" in node.pacs_ai("jobs", "list").out
     assert "urgent" in node.pacs_ai("jobs", "show", row["id"]).out
     assert "urgent" in node.pacs_ai("studies", "show", str(row["study"])).out
+    assert json.loads(node.pacs_ai("trace", "1", "--json").out)["priority"] == "urgent"
+    assert "urgent" in node.pacs_ai("trace", "1").out
     (study,) = json.loads(node.pacs_ai("studies", "list", "--json").out)
     assert study["priority"] == "routine"

@@ -19,7 +19,7 @@ from pacs_ai.flow.priors.wait import reason_to_wait
 from pacs_ai.flow.recover import LeaseWatch, sweep
 from pacs_ai.flow.retain import retain
 from pacs_ai.priorities import Priority
-from pacs_ai.store import jobs, tasks
+from pacs_ai.store import jobs, open_work, tasks
 from pacs_ai.store.jobs import Lease
 from tests.unit.flow.analysed import Patient
 
@@ -112,6 +112,11 @@ def claimed(patient: Patient) -> Lease | None:
         )
 
 
+def open_states(patient: Patient) -> list[str]:
+    with patient.context.database.read() as session:
+        return [one.state for one in open_work.open_jobs_by_hours(session)]
+
+
 def test_a_job_waits_for_its_hours(
     context: FlowContext, clock: ManualClock, send: Send, ct: Dataset
 ) -> None:
@@ -123,12 +128,15 @@ def test_a_job_waits_for_its_hours(
     job = patient.job()
     assert (job.state, job.error_code) == (JobState.WAITING, "OFF_PEAK")
     assert "22:00-06:00 (UTC)" in job.error_text
+    assert open_states(patient) == ["OFF_PEAK"]
     sweep(patient.context, LeaseWatch())
     assert patient.job().state == JobState.WAITING
     clock.advance(12 * 3600)
     sweep(patient.context, LeaseWatch())
     assert patient.job().state == JobState.QUEUED
+    assert open_states(patient) == ["OFF_PEAK"]  # it has waited half a day, and nothing is wrong
     assert claimed(patient) is not None
+    assert open_states(patient) == ["RUNNING"]
 
 
 def test_an_urgent_job_and_one_whose_rule_is_gone_do_not_wait(
