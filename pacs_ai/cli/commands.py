@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "jobs": ("jobs", "Jobs, one model on one study: list, show, retry, cancel."),
     "results": ("results", "Results that were made: withdraw, withdrawals."),
     "deliveries": ("deliveries", "Results on their way: list, retry, cancel."),
+    "notifications": ("notifications", "Messages to webhooks and by mail: list, retry."),
     "rules": ("rules", "The rules: test, reload."),
     "feedback": ("feedback", "What people say about results: add, list, concordance, export."),
     "audit": ("audit", "The ledger of what happened: list, verify."),
@@ -57,7 +58,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 GROUPS = frozenset(
     {
         *("studies", "jobs", "deliveries", "feedback", "audit", "evidence", "tokens", "users"),
-        *("rules", "results", "models", "weights", "tls", "config", "db", "bench"),
+        *("rules", "results", "notifications", "models", "weights", "tls", "config", "db", "bench"),
     }
 )
 """Commands that have commands of their own."""

@@ -17,7 +17,7 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.traffic import Traffic, read_traffic
 from pacs_ai.metrics import families
 from pacs_ai.metrics.totals import OTHER, Totals
-from pacs_ai.store import observations, open_work
+from pacs_ai.store import message_listing, observations, open_work
 from pacs_ai.store.event_feed import last_change
 
 _FOLLOW_SECONDS = 1.0
@@ -110,10 +110,13 @@ class Metrics(Collector):
                 self._known,
                 now,
             )
+            messages = families.of_notifications(
+                message_listing.by_state(session), self._known, now
+            )
             senders = families.of_senders(
                 observations.streams(session), self._sender_of, self._context.config.models
             )
-            found = [*rows, *senders]
+            found = [*rows, *messages, *senders]
         if clock.monotonic() - self._kept >= _KEEP_SECONDS:
             self._kept = clock.monotonic()
             with contextlib.suppress(StorageError):

@@ -132,6 +132,29 @@ def of_open_work(
         )
 
 
+def of_notifications(
+    rows: Sequence[Open], known: frozenset[str], now: datetime
+) -> Iterator[Metric]:
+    """Give how many messages of notifications are in each state, and how old the oldest is.
+
+    Parameters
+    ----------
+    known
+        Peers that get a label of their own.
+    """
+    counts: dict[tuple[str, ...], float] = {}
+    ages: dict[tuple[str, ...], float] = {}
+    for row in rows:
+        key = (row.name if row.name in known else OTHER, row.state.lower())
+        counts[key] = counts.get(key, 0) + row.count
+        ages[key] = max(ages.get(key, 0.0), (now - row.oldest).total_seconds())
+    labels = ("destination", "state")
+    yield _gauge("notifications", "Messages of the last 30 days, by state.", counts, *labels)
+    open_ages = {key: age for key, age in ages.items() if key[1] != "sent"}
+    text = "Age of the oldest of these that were not sent."
+    yield _gauge("notifications_oldest_seconds", text, open_ages, *labels)
+
+
 def of_senders(
     streams: Sequence[DriftStream], sender_of: Callable[[str], str], models: Collection[str]
 ) -> Iterator[Metric]:

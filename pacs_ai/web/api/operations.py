@@ -43,7 +43,7 @@ from pacs_ai.store.records import (
 from pacs_ai.store.sending import DestinationSummary
 from pacs_ai.store.tokens import TokenRecord
 from pacs_ai.web import overview
-from pacs_ai.web.api import feedback, pulls
+from pacs_ai.web.api import feedback, notifications, pulls
 from pacs_ai.web.api import parameters as given
 from pacs_ai.web.api.operation import Operation
 from pacs_ai.web.overview import RuleRecord, StatusRecord
@@ -279,5 +279,6 @@ OPERATIONS: Sequence[Operation] = (
     Operation("GET", f"{_STUDY}/evidence", _ACT, _evidence, given.Evidence, Path),
     *feedback.OPERATIONS,
     *pulls.OPERATIONS,
+    *notifications.OPERATIONS,
 )
 """A path without parameters comes before one of the same form with them."""

@@ -14,7 +14,7 @@ from pacs_ai.flow.operate import deliveries, jobs, studies
 from pacs_ai.flow.operate.find import selection
 from pacs_ai.flow.operate.retrying import Retried
 from pacs_ai.web.errors import BadRequest
-from pacs_ai.web.page import feedback, models, pulls, withdrawals
+from pacs_ai.web.page import feedback, models, notifications, pulls, withdrawals
 from pacs_ai.web.page.forms import field, read_form
 from pacs_ai.web.routes import node_of, route
 
@@ -93,6 +93,7 @@ ROUTES = (
     _button("/deliveries/cancel", _cancel_delivery),
     _button("/pulls", pulls.pull),
     _button("/pulls/cancel", pulls.cancel),
+    _button("/notifications/retry", notifications.retry),
     _button("/models/activate", models.activate, Role.ADMIN),
     _button("/models/rollback", models.roll_back, Role.ADMIN),
     _button("/models/disable", models.disable, Role.ADMIN),

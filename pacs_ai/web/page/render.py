@@ -22,6 +22,7 @@ VIEWS = (
     ("/jobs", "Jobs"),
     ("/deliveries", "Deliveries"),
     ("/pulls", "Fetched studies"),
+    ("/notifications", "Notifications"),
     ("/failed", "Failed work"),
     ("/models", "Models"),
     ("/rules", "Rules"),
@@ -33,9 +34,13 @@ VIEWS = (
 _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"))
 
 DONE = re.compile(
-    r"\d+ (job is|jobs are|delivery is|deliveries are) tried again"
+    r"\d+ (job|delivery|notification) is tried again"
+    r"|\d+ (jobs|deliveries|notifications) are tried again"
     r"|(job [0-9a-f]{1,8}|delivery \d+) is cancelled"
     r"|model [\w.@+ -]{1,64}: version [\w.+ -]{1,64} is (active|disabled)"
+    r"|\d+ studies (will be fetched|were cancelled)"
+    r"|\d+ studies were found, \d+ of them will be fetched"
+    r"|the results of study \d+ are withdrawn; see below what becomes of it where"
     r"|study \d+ is closed|revision \d+ of study \d+ goes through the rules"
     r"|your feedback \((accept|modify|reject)\) is kept"
 )

@@ -13,7 +13,17 @@ from pacs_ai.domain import Role
 from pacs_ai.errors import PacsAIError, StateError
 from pacs_ai.web import problems
 from pacs_ai.web.errors import AccessError, LoginNeeded
-from pacs_ai.web.page import actions, lists, log, login, models, pulls, rules, views
+from pacs_ai.web.page import (
+    actions,
+    lists,
+    log,
+    login,
+    models,
+    notifications,
+    pulls,
+    rules,
+    views,
+)
 from pacs_ai.web.page.render import page
 from pacs_ai.web.routes import route
 
@@ -49,6 +59,7 @@ ROUTES = (
     route("/jobs", lists.list_jobs, role=Role.VIEWER),
     route("/deliveries", lists.list_deliveries, role=Role.VIEWER),
     route("/pulls", pulls.show_pulls, role=Role.VIEWER),
+    route("/notifications", notifications.show_notifications, role=Role.VIEWER),
     route("/failed", lists.failed_work, role=Role.VIEWER),
     route("/models", models.list_models, role=Role.VIEWER),
     route("/models/{model}", models.show_model, role=Role.VIEWER),

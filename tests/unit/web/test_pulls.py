@@ -88,6 +88,7 @@ def test_the_page_asks_and_cancels(context: FlowContext) -> None:
     form = {"peer": "archive", "study": "1.2 1.3"}
     answer = client.request("POST", "/pulls", data=form)
     assert (answer.status_code, "2%20studies" in answer.headers["location"]) == (303, True)
+    assert "2 studies will be fetched" in client.get(answer.headers["location"]).text
     shown = client.get("/pulls?state=QUEUED").text
     assert "1.2" in shown
     assert 'action="/pulls/cancel"' in shown

@@ -15,6 +15,8 @@ def test_an_operator_takes_results_back_on_the_page(context: FlowContext) -> Non
     assert 'action="/studies/1/withdraw"' in client.get("/studies/1").text
     answer = client.request("POST", "/studies/1/withdraw", data=REASON)
     assert (answer.status_code, "withdrawn" in answer.headers["location"]) == (303, True)
+    said = client.get(answer.headers["location"]).text
+    assert "the results of study 1 are withdrawn" in said
     shown = client.get("/studies/1").text
     assert "<td" in shown
     assert "patient safety" in shown
