@@ -10,12 +10,19 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pacs_ai.errors import DataError, PacsAIError, PeerError, StateError, StorageError
+from pacs_ai.flow.retrieve.archives import UnknownArchive
 from pacs_ai.logs import get_logger
 from pacs_ai.web.errors import AccessError, BadRequest
 
 _log = get_logger()
 
-_STATUSES = ((BadRequest, 400), (DataError, 422), (StorageError, 503), (PeerError, 502))
+_STATUSES = (
+    (BadRequest, 400),
+    (UnknownArchive, 404),
+    (DataError, 422),
+    (StorageError, 503),
+    (PeerError, 502),
+)
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -44,6 +44,12 @@ _WHAT_TO_DO: tuple[tuple[type[PeerError], str], ...] = (
 """The first that fits is said."""
 
 
+class UnknownArchive(ConfigError):
+    """No section of this name is an archive. The message lists those that are."""
+
+    code = "CONFIG"
+
+
 def archive_of(config: Config, name: str) -> Archive:
     """Return the section of an archive.
 
@@ -54,7 +60,7 @@ def archive_of(config: Config, name: str) -> Archive:
 
     Raises
     ------
-    ConfigError
+    UnknownArchive
         If there is none of this name that studies can be fetched from.
     """
     peer = config.peers.get(name)
@@ -63,7 +69,7 @@ def archive_of(config: Config, name: str) -> Archive:
     others = sorted(archives(config))
     known = f"archives are {', '.join(others)}" if others else "there is no archive"
     wrong = "there is no such section" if peer is None else "its kind has no studies"
-    raise ConfigError(f"peers.{name}: {wrong}; {known} in the configuration")
+    raise UnknownArchive(f"peers.{name}: {wrong}; {known} in the configuration")
 
 
 def archives(config: Config) -> dict[str, Archive]:

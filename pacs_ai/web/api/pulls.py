@@ -18,7 +18,9 @@ _STUDIES = 100_000
 Where = Annotated[
     dict[Text, Text],
     Field(
-        min_length=1, description="DICOM keyword: value to match, as StudyDate: 20240101-20241231"
+        min_length=1,
+        description="DICOM keyword: value to match, as StudyDate: 20240101-20241231",
+        json_schema_extra={"additionalProperties": False},
     ),
 ]
 Uids = Annotated[list[Text], Field(max_length=_STUDIES)]

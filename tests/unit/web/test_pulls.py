@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from pacs_ai.config import DicomwebPeer
 from pacs_ai.domain import Role
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.web.api.pulls import SearchAt
 from tests.unit.web.test_page import logged_in
 from tests.web_peer import Answer, web_peer
 
@@ -55,6 +57,31 @@ def test_the_api_refuses_what_is_no_study(context: FlowContext, asked: object) -
     assert answer.status_code in (400, 409)
     assert "NAME" not in answer.text
     assert client.get("/api/v1/pulls").json() == []
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [("", {"studies": ["1.2"]}), ("/search", {"where": WHERE}), ("/found", {"where": WHERE})],
+)
+def test_an_archive_that_is_not_configured_is_not_found(
+    context: FlowContext, path: str, asked: dict[str, object]
+) -> None:
+    client = logged_in(with_archive(context), Role.OPERATOR)
+    answer = client.request("POST", f"/api/v1/pulls{path}", json={"peer": "else", **asked})
+    assert answer.status_code == 404
+    assert "archives are archive" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("where", [{}, {"": "1"}, {"": []}, {"StudyDate": 1}])
+def test_the_document_forbids_a_search_that_is_refused(
+    context: FlowContext, where: dict[str, object]
+) -> None:
+    client = logged_in(with_archive(context), Role.OPERATOR)
+    described = SearchAt.model_json_schema()["properties"]["where"]
+    assert not Draft202012Validator(described).is_valid(where)
+    assert Draft202012Validator(described).is_valid(WHERE)
+    asked = {"peer": "archive", "where": where}
+    assert client.request("POST", "/api/v1/pulls/search", json=asked).status_code == 400
 
 
 def test_what_a_search_finds_is_fetched_and_nobody_is_named(context: FlowContext) -> None:
