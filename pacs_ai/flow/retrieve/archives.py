@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from pacs_ai.config import Config, DicomwebPeer, DimsePeer
 from pacs_ai.errors import (
+    AssociationAborted,
     AssociationRejected,
     ConfigError,
     ContextRejected,
@@ -32,6 +33,7 @@ _WHAT_TO_DO: tuple[tuple[type[PeerError], str], ...] = (
         "enter the AE title {title} of this node at the archive, and check ae_title in"
         " [peers.{name}]",
     ),
+    (AssociationAborted, f"{_LOG}: it may not know the AE title {{title}} of this node"),
     (ContextRejected, "allow query and retrieve for the AE title {title} at the archive"),
     (
         DestinationUnknown,

@@ -3,8 +3,9 @@
 Nothing of a patient is kept: what is asked for and what comes back stays in memory.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
+from functools import partial
 from http import HTTPStatus
 
 from pacs_ai.config import DicomwebPeer, DimsePeer
@@ -22,7 +23,13 @@ from pacs_ai.uids import storable_uid
 
 _SECONDS = 600.0
 """What one search may take."""
+_FEW = 50
+"""No archive limits the matches of a query to less."""
 _DATE = "%Y%m%d"
+
+Conditions = Mapping[str, str]
+Ask = Callable[[Conditions], Found]
+Studies = list[FoundStudy]
 
 
 def find_studies(context: FlowContext, name: str, where: Mapping[str, str]) -> list[FoundStudy]:
@@ -59,37 +66,60 @@ def find_studies(context: FlowContext, name: str, where: Mapping[str, str]) -> l
     note.asked(context, f"search for studies by {', '.join(sorted(where))}", peer=name)
     with named(context.config, name):
         if isinstance(peer, DimsePeer):
-            found = _by_c_find(context, peer, where)
+            found = _all_of(partial(_by_c_find, context, peer), where)
         else:
-            found = _by_qido(context, name, peer, where)
-    studies = {one.study_instance_uid: one for one in map(found_study, found)}
-    right = [one for uid, one in studies.items() if storable_uid(uid) and _fits(one, where)]
-    return sorted(right, key=lambda one: (one.study_date, one.study_instance_uid))
+            found = _all_of(partial(_by_qido, context, name, peer), where)
+    studies = {one.study_instance_uid: one for one in found}
+    return sorted(studies.values(), key=lambda one: (one.study_date, one.study_instance_uid))
 
 
-def _by_c_find(context: FlowContext, peer: DimsePeer, where: Mapping[str, str]) -> Found:
-    """Ask; many archives limit the matches of a query: then it is divided by date."""
+def _all_of(ask: Ask, where: Conditions, known: Studies | None = None) -> Studies:
+    """Ask for studies, and for halves of the range of dates where not all may have come.
+
+    Many archives limit the matches of a query. Some refuse it then, or say that there are more;
+    others do not say it. So halves are asked for, too: nothing new in two halves that both have
+    something means that the whole was complete.
+
+    Parameters
+    ----------
+    known
+        What this very query has given already.
+    """
+    halves = [{**where, "StudyDate": half} for half in _halves(where.get("StudyDate", ""))]
+    found = _asked(ask, where, must=not halves) if known is None else known
+    if found is not None and (len(found) < _FEW or not halves):
+        return found
+    parts = [_asked(ask, half, must=False) for half in halves]
+    if found is not None and all(parts):
+        whole = {one.study_instance_uid for one in found}
+        of_parts = {one.study_instance_uid for part in parts for one in part or ()}
+        if of_parts <= whole:
+            return found
+    return [one for pair in zip(halves, parts, strict=True) for one in _all_of(ask, *pair)]
+
+
+def _asked(ask: Ask, where: Conditions, *, must: bool) -> Studies | None:
+    """Ask; None if there are too many matches, unless that is an error."""
+    try:
+        found = [found_study(match) for match in ask(where)]
+    except (PeerBusy, client.TooManyMatches):
+        if must:
+            raise
+        return None
+    return [one for one in found if storable_uid(one.study_instance_uid) and _fits(one, where)]
+
+
+def _by_c_find(context: FlowContext, peer: DimsePeer, where: Conditions) -> Found:
     target, title = address(context.config, peer), context.config.node.ae_title
-    keys = {**dict.fromkeys(WANTED, ""), **where}
 
     def ask() -> Found:
         with client.searching(target, title, peer.timeout_seconds, _SECONDS) as search:
-            return search.find("STUDY", keys)
+            return search.find("STUDY", {**dict.fromkeys(WANTED, ""), **where})
 
-    try:
-        return context.associations.without_idle(target, ask)
-    except (PeerBusy, client.TooManyMatches):
-        halves = _halves(where.get("StudyDate", ""))
-        if not halves:
-            raise
-    return [
-        one for half in halves for one in _by_c_find(context, peer, {**where, "StudyDate": half})
-    ]
+    return context.associations.without_idle(target, ask)
 
 
-def _by_qido(
-    context: FlowContext, name: str, peer: DicomwebPeer, where: Mapping[str, str]
-) -> Found:
+def _by_qido(context: FlowContext, name: str, peer: DicomwebPeer, where: Conditions) -> Found:
     with DicomwebPeerClient(web_address(context.config, name, peer)) as web:
         try:
             return web.search("studies", where, fields=WANTED)

@@ -40,6 +40,8 @@ def sop_classes_of(context: FlowContext, peer: DimsePeer, study_instance_uid: st
             classes = [told] if isinstance(told, str) else list(told)
             if found and not classes:
                 classes = list(_by_series(search, study_instance_uid))
+    except client.TooManyMatches:
+        return []
     except PeerError as error:
         if error.retryable and not isinstance(error, AssociationAborted):
             raise

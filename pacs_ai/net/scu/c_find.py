@@ -27,10 +27,12 @@ _MOST_BYTES = 32 << 20
 
 _MEDIUM_PRIORITY = 0
 _RESOURCES = range(0xA700, 0xA800)
+_ENDED_EARLY = 0xFE00
+"""Of a query that was cancelled; Orthanc says so where it has more matches than it may send."""
 
 
 class TooManyMatches(PeerUnreachable):
-    """The matches of a query do not come to an end. Ask for less at once."""
+    """The matches of a query do not come to an end, or not all come. Ask for less at once."""
 
 
 class Search:
@@ -106,6 +108,8 @@ class Search:
     def _check(self, command: Command) -> None:
         if command.status is None:
             raise ProtocolViolation(f"{self._name} answers C-FIND without a status")
+        if command.status == _ENDED_EARLY:
+            raise TooManyMatches(f"{self._name} does not send all matches (C-FIND, 0xFE00)")
         if command.status != Status.SUCCESS:
             said = f"{self._name}: C-FIND answered 0x{command.status:04X}"
             raise PeerBusy(said) if command.status in _RESOURCES else PeerError(said)
