@@ -43,10 +43,11 @@ class ResultWriter(Protocol[T]):
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[T]):
-    """What was written, and which kinds could not be made, with the reason."""
+    """What was written, and which kinds could not be made, with the reason; what is in reserve."""
 
     made: list[T] = field(default_factory=list)
     failed: dict[ResultKind, DataError] = field(default_factory=dict)
+    reserve: list[T] = field(default_factory=list)
 
     @property
     def code(self) -> str:
@@ -70,11 +71,15 @@ def make_results(
     context_of: ContextOf,
     writer: ResultWriter[T],
     frames: KeptFrames | None = None,
+    in_reserve: Sequence[ResultKind] = (),
 ) -> Outcome[T]:
     """Make, check and write the results of a study.
 
     Parameters
     ----------
+    in_reserve
+        Further kinds, to which the others do not refer. That one of them cannot be made is no
+        failure.
     frames
         Decoded images of the study; those that are not among them are decoded when drawn.
 
@@ -91,9 +96,18 @@ def make_results(
     results = results_of(prediction, kinds, context, evidence)
 
     def build(kind: ResultKind) -> Iterable[Built]:
-        return build_results(prediction, [kind], context, grey, evidence, results)
+        of = reserve if kind in in_reserve else results
+        return build_results(prediction, [kind], context, grey, evidence, of)
 
-    return _each_kind(kinds, build, results, writer)
+    outcome = _each_kind(kinds, build, results, writer)
+    reserve = results_of(prediction, [*kinds, *in_reserve], context, evidence)
+    if outcome.made and in_reserve:
+        try:
+            outcome.reserve.extend(_each_kind(in_reserve, build, reserve, writer).made)
+        except StorageError:
+            _remove(outcome.made, 0, writer)
+            raise
+    return outcome
 
 
 def make_refusals(

@@ -27,11 +27,14 @@ class Wanted:
         of `pacs_ai.domain.REFUSALS` can.
     context_of
         Gives what results state besides the prediction. It is called after the prediction.
+    in_reserve
+        Kinds that are kept for a peer that refuses the class of another.
     """
 
     results: Sequence[ResultKind]
     refusals: Sequence[ResultKind]
     context_of: ContextOf
+    in_reserve: Sequence[ResultKind] = ()
 
 
 @dataclass(slots=True)
@@ -126,7 +129,7 @@ def analyse_study(
         prediction, frames = analysis.predicted.prediction, analysis.predicted.frames
         with _timed(analysis.stages, "encoded"):
             analysis.results = make_results(
-                prediction, wanted.results, wanted.context_of, writer, frames
+                prediction, wanted.results, wanted.context_of, writer, frames, wanted.in_reserve
             )
         if not analysis.results.made:
             analysis.error = next(iter(analysis.results.failed.values()), None)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from pacs_ai.cli.markdown import table
-from pacs_ai.dicom.modules import COMPREHENSIVE_SR, ENHANCED_SR
+from pacs_ai.dicom.modules import BASIC_TEXT_SR, COMPREHENSIVE_SR, ENHANCED_SR
 from pacs_ai.net.contexts import STORAGE_CLASSES
 from pacs_ai.results.kinds import KINDS, Objects
 
@@ -23,6 +23,8 @@ def results_section() -> Iterator[str]:
     yield "not analysable TID 2000 (Basic Diagnostic Imaging Report), the key objects TID 2010. A"
     yield "peer that refuses Comprehensive 3D SR gets these reports as Comprehensive SR"
     yield f"(`{COMPREHENSIVE_SR}`) or, if it refuses that too, as Enhanced SR (`{ENHANCED_SR}`)."
+    yield f"The report (not the region) goes as Basic Text SR (`{BASIC_TEXT_SR}`) at last: without"
+    yield "template, with numbers as text and images in place of coordinates."
     yield ""
     yield "All are in Explicit VR Little Endian and ISO_IR 192, in series of their own in the study"
     yield "they are about, with UIDs derived from study, instances and model: the same again for"

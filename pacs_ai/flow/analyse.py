@@ -131,7 +131,7 @@ def _perform(
     analysis = analyse_study(
         classifier,
         sources_of(context, rows, named, series),
-        wanted_results(rules, comparing.context_of),
+        wanted_results(context.config, rules, comparing.context_of),
         SpoolWriter(context),
         not_received,
     )
@@ -140,6 +140,7 @@ def _perform(
     _log_missing(job, analysis)
     made = [
         *addressed(context, job, analysis.results.made, rules, positive=analysis.positive),
+        *analysis.results.reserve,
         *addressed(
             context, job, analysis.refusals.made, asking_for_refusals(rules), positive=False
         ),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pacs_ai.analysis.make import ContextOf
 from pacs_ai.analysis.study import Wanted
-from pacs_ai.config import Rule, sent_to
+from pacs_ai.config import Config, DicomwebPeer, DimsePeer, Rule, sent_to
 from pacs_ai.digests import digest_of
 from pacs_ai.domain import ResultKind
 from pacs_ai.flow.context import FlowContext
@@ -15,6 +15,7 @@ from pacs_ai.results.build import Built
 from pacs_ai.results.common.context import ResultContext, result_context
 from pacs_ai.results.common.predecessor import Predecessor
 from pacs_ai.results.common.prior import Prior
+from pacs_ai.results.kinds import PICTURES
 from pacs_ai.store import identities, priors, results, sending, withdrawal_rows
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Job, Study
@@ -68,13 +69,28 @@ class SpoolWriter:
             self._context.spool.delete(written.path)
 
 
-def wanted_results(rules: Sequence[Rule], context_of: ContextOf) -> Wanted:
+def wanted_results(config: Config, rules: Sequence[Rule], context_of: ContextOf) -> Wanted:
     """Return what the rules of a job ask for."""
     return Wanted(
         results=_kinds(rules),
         refusals=_kinds(asking_for_refusals(rules)),
         context_of=context_of,
+        in_reserve=_in_reserve(config, rules),
     )
+
+
+def _in_reserve(config: Config, rules: Sequence[Rule]) -> list[ResultKind]:
+    """Return captures if none are made, and an archive gets what many archives do not take."""
+    if any(kind in PICTURES for kind in _kinds(rules)):
+        return []
+    archives = [
+        (rule, config.peers[name])
+        for rule in rules
+        for name in rule.send_to
+        if isinstance(config.peers.get(name), DimsePeer | DicomwebPeer)
+    ]
+    shown = {kind for rule, peer in archives for kind in sent_to(rule, peer)}
+    return [ResultKind.CAPTURE] if shown & {ResultKind.MAP, ResultKind.SEG} else []
 
 
 def asking_for_refusals(rules: Iterable[Rule]) -> list[Rule]:

@@ -1,16 +1,13 @@
 """A peer that refuses a SOP class gets the next best result that it may take.
 
-A report in Comprehensive 3D SR becomes one in Comprehensive SR, and that one in Enhanced SR. In
-place of a map or a segmentation the peer gets the captures of the same job, if its rule has them
-made.
+A report in Comprehensive 3D SR becomes one in Comprehensive SR, that one in Enhanced SR, and that
+one in Basic Text SR. In place of a map or a segmentation the peer gets the captures of the same
+job, and in place of a page (PDF) or of regions its report.
 """
 
-from pacs_ai.dicom.modules import (
-    COMPREHENSIVE_3D_SR,
-    COMPREHENSIVE_SR,
-    PARAMETRIC_MAP,
-    SEGMENTATION,
-)
+from collections.abc import Mapping, Sequence
+
+from pacs_ai.dicom.modules import ENCAPSULATED_PDF, ENHANCED_SR, PARAMETRIC_MAP, SEGMENTATION
 from pacs_ai.digests import digest_of
 from pacs_ai.domain import JobId, ResultKind
 from pacs_ai.errors import InvalidResult
@@ -19,18 +16,19 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.integrity import stored_before
 from pacs_ai.logs import get_logger
 from pacs_ai.results.build import DICOM_SUFFIX
-from pacs_ai.results.sr.comprehensive_sr import as_comprehensive_sr, as_enhanced_sr
+from pacs_ai.results.kinds import PICTURES
+from pacs_ai.results.sr.older_report import OLDER
 from pacs_ai.store import deliveries, new_deliveries, results
 from pacs_ai.store.deliveries import ClaimedDelivery
 from pacs_ai.store.results import StoredResult
 
-_OLDER = {
-    COMPREHENSIVE_3D_SR: (as_comprehensive_sr, "2D"),
-    COMPREHENSIVE_SR: (as_enhanced_sr, "2D enhanced"),
+_REPORT = (ResultKind.REPORT,)
+_SHOWN_BY: Mapping[str, Sequence[ResultKind]] = {
+    PARAMETRIC_MAP: PICTURES,
+    SEGMENTATION: PICTURES,
+    ENCAPSULATED_PDF: _REPORT,
 }
-"""By the class that is refused: what makes the older report, and how its kind ends."""
-
-_SHOWN_BY_CAPTURES = frozenset({PARAMETRIC_MAP, SEGMENTATION})
+"""By the class that is refused: kinds of which the first that the job has made says the same."""
 
 _log = get_logger()
 
@@ -43,37 +41,44 @@ def substitute(context: FlowContext, claimed: ClaimedDelivery, job: str, destina
     bool
         False if there is no such result.
     """
-    if claimed.sop_class_uid in _SHOWN_BY_CAPTURES:
-        return _by_captures(context, claimed, JobId(job), destination)
-    return claimed.sop_class_uid in _OLDER and _by_older_report(context, claimed, job, destination)
+    others = _SHOWN_BY.get(claimed.sop_class_uid, ())
+    if claimed.sop_class_uid == ENHANCED_SR and claimed.kind.startswith(ResultKind.REGION):
+        others = _REPORT  # outlines as text are of no use
+    if others:
+        return _by_others(context, claimed, JobId(job), destination, others)
+    return claimed.sop_class_uid in OLDER and _by_older_report(context, claimed, job, destination)
 
 
-def _by_captures(
-    context: FlowContext, claimed: ClaimedDelivery, job: JobId, destination: str
+def _by_others(
+    context: FlowContext,
+    claimed: ClaimedDelivery,
+    job: JobId,
+    destination: str,
+    kinds: Sequence[ResultKind],
 ) -> bool:
     with context.write() as transaction:
-        captures = results.of_kind(transaction, job, ResultKind.CAPTURE)
-        if not captures:
+        made = [(kind, results.of_kind(transaction, job, kind)) for kind in kinds]
+        kind, shown = next((one for one in made if one[1]), ("", []))
+        if not shown:
             return False
-        pairs = [(one, destination) for one in captures]
-        left = new_deliveries.not_begun(transaction, pairs)
-        if left:
+        left = new_deliveries.not_begun(transaction, [(one, destination) for one in shown])
+        if left and not new_deliveries.is_replaced(transaction, job, destination, kind):
             deliveries.exchange(transaction, claimed, left[0][0])
-            new_deliveries.begin(transaction, job, left[1:])
+            new_deliveries.begin(transaction, job, left[1:], in_place_of=claimed.kind)
             ask_delivery(context, transaction, job, destination)
         else:
-            text = "the peer refuses this class; it gets the captures of the job"
+            text = f"the peer refuses this class; it gets the {kind} of the job"
             deliveries.not_taken(transaction, claimed, text)
-    _log.info("captures in place of a refused class", job=job, peer=destination)
+    _log.info("another result in place of a refused class", job=job, peer=destination, kind=kind)
     return True
 
 
 def _by_older_report(
     context: FlowContext, claimed: ClaimedDelivery, job: str, destination: str
 ) -> bool:
-    make, suffix = _OLDER[claimed.sop_class_uid]
+    form = OLDER[claimed.sop_class_uid]
     try:
-        report = make(context.spool.path_of(claimed.path))
+        report = form.make(context.spool.path_of(claimed.path))
     except InvalidResult:
         return False
     known = stored_before(context, report.sop_instance_uid)
@@ -88,7 +93,7 @@ def _by_older_report(
     else:
         path, size, digest = known.path, known.bytes, known.digest
     made = StoredResult(
-        kind=f"{kind.partition(' ')[0]} {suffix}",
+        kind=f"{kind.partition(' ')[0]} {form.suffix}",
         number=number,
         sop_class_uid=report.sop_class_uid,
         sop_instance_uid=report.sop_instance_uid,

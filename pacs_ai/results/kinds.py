@@ -81,6 +81,9 @@ KINDS: Mapping[ResultKind, Objects | Document] = {
 }
 """Every kind of result, in the order of `ResultKind`."""
 
+PICTURES = (ResultKind.CAPTURE, ResultKind.SIDE_BY_SIDE, ResultKind.STACK)
+"""Kinds that every viewer shows, the one with the fewest pictures first."""
+
 NEED_HEAT_MAPS = frozenset(
     kind for kind, row in KINDS.items() if isinstance(row, Objects) and row.needs_heat_map
 )

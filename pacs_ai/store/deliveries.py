@@ -154,7 +154,10 @@ def fail(
 
 
 def exchange(transaction: Transaction, claimed: ClaimedDelivery, result: Result) -> bool:
-    """Move SENDING → PENDING with another result: one that the peer may take."""
+    """Move SENDING → PENDING with another result: one that the peer may take.
+
+    ``in_place_of`` names the first one.
+    """
     return _end_attempt(
         transaction,
         claimed,
@@ -162,6 +165,7 @@ def exchange(transaction: Transaction, claimed: ClaimedDelivery, result: Result)
         note=f"the peer refuses this class; {result.kind} in its place",
         result_id=result.id,
         may_be_held=False,
+        in_place_of=sa.case((Delivery.in_place_of == "", claimed.kind), else_=Delivery.in_place_of),
     )
 
 

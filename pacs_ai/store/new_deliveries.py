@@ -20,10 +20,29 @@ def not_begun(
     return [pair for pair in wanted if (pair[0].id, pair[1]) not in known]
 
 
+def is_replaced(transaction: Transaction, job_id: JobId, destination: str, kind: str) -> bool:
+    """Tell whether another result goes to a destination in place of one of this kind."""
+    query = sa.select(Delivery.id).where(
+        Delivery.job_id == job_id,
+        Delivery.destination == destination,
+        Delivery.in_place_of == kind,
+    )
+    return transaction.scalar(query.limit(1)) is not None
+
+
 def begin(
-    transaction: Transaction, job_id: JobId, wanted: Sequence[tuple[Result, str]]
+    transaction: Transaction,
+    job_id: JobId,
+    wanted: Sequence[tuple[Result, str]],
+    in_place_of: str = "",
 ) -> list[str]:
-    """Make the deliveries of a job that are not there; return their destinations, each once."""
+    """Make the deliveries of a job that are not there; return their destinations, each once.
+
+    Parameters
+    ----------
+    in_place_of
+        Kind of the result that the destination refuses, if they go for that reason.
+    """
     begun = [
         Delivery(
             result_id=result.id,
@@ -31,6 +50,7 @@ def begin(
             destination=destination,
             state=DeliveryState.PENDING,
             created_at=transaction.now,
+            in_place_of=in_place_of,
         )
         for result, destination in not_begun(transaction, wanted)
     ]

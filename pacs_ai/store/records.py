@@ -13,6 +13,7 @@ from pacs_ai.priorities import Priority
 from pacs_ai.store import overview
 from pacs_ai.store.corrections import Choice
 from pacs_ai.store.overview import StudyLine
+from pacs_ai.store.reasons import error_text, reason_of
 from pacs_ai.store.repeats import SenderLine
 from pacs_ai.store.schema import Delivery, Event, Instance, Job, Result, Study
 from pacs_ai.store.spool import Spool
@@ -138,6 +139,7 @@ class DeliveryRecord:
     transaction_uid: str | None
     error_code: str
     error_text: str
+    in_place_of: str
     reason: str
 
     @classmethod
@@ -152,7 +154,7 @@ class DeliveryRecord:
             result=f"{result.kind} {result.number}",
             sop_instance_uid=result.sop_instance_uid,
             status=None if code is None else f"0x{code:04X}",
-            reason=_error(delivery.error_code, delivery.error_text),
+            reason=reason_of(delivery),
         )
 
 
@@ -274,15 +276,8 @@ def to_dict(record: "DataclassInstance") -> dict[str, object]:
 def _outcome(job: Job) -> str:
     if job.state == JobState.SUCCEEDED:
         return f"{job.model_name}: {'; '.join(filter(None, (job.error_text, job.summary)))}"
-    return " ".join(
-        part
-        for part in (f"{job.model_name}: {job.state}", _error(job.error_code, job.error_text))
-        if part
-    )
-
-
-def _error(code: str, text: str) -> str:
-    return ": ".join(part for part in (code, text) if part)
+    said = (f"{job.model_name}: {job.state}", error_text(job.error_code, job.error_text))
+    return " ".join(filter(None, said))
 
 
 def _delivered(line: StudyLine) -> str:

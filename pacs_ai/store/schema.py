@@ -202,8 +202,8 @@ class Delivery(Base):
     """One result on its way to one destination; it is postponed as a `Job` is.
 
     ``withdrawn_by`` is the rejection note that tells the destination that it does not hold.
-    ``may_be_held``: an attempt has gone out whose answer was lost, or was a success, or never came
-    to be written down; the destination may hold the object.
+    ``may_be_held``: an attempt has gone out whose answer was a success, or is not known.
+    ``in_place_of`` is the kind of another result, whose class the destination refuses.
     """
 
     __tablename__ = "delivery"
@@ -233,6 +233,7 @@ class Delivery(Base):
     asked_at: Mapped[datetime | None]
     committed_at: Mapped[datetime | None]
     withdrawn_by: Mapped[int | None] = mapped_column(ForeignKey("result.id"))
+    in_place_of: Mapped[str] = mapped_column(WORD, default="", server_default="")
     error_code: Mapped[str] = mapped_column(String(32), default="")
     error_text: Mapped[str] = mapped_column(Text, default="")
 
@@ -240,8 +241,7 @@ class Delivery(Base):
 class Event(Base):
     """The audit trail: every change of state, append only.
 
-    ``user_name`` is the person, where one acts: an account of the system or a token's name.
-    ``address`` is where their request came from, if it came by network.
+    ``user_name`` is the person, where one acts (an account, a token); ``address`` is theirs.
     """
 
     __tablename__ = "event"

@@ -25,7 +25,7 @@ from pacs_ai.domain import DOCUMENTS, ClassSpec, ImagePrediction, ResultKind
 from pacs_ai.model.reservations import reservations_of
 from pacs_ai.prediction_sets import PredictionSets
 from pacs_ai.results.build import Built, build_refusals, build_results
-from pacs_ai.results.sr.comprehensive_sr import as_comprehensive_sr, as_enhanced_sr
+from pacs_ai.results.sr.older_report import as_comprehensive_sr, as_enhanced_sr
 from tests.conftest import missing
 from tests.integration.generated_sources import GENERATED, write_generated
 from tests.unit.air.result_folder import faults

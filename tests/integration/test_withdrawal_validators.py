@@ -13,7 +13,7 @@ from pacs_ai.dicom.modules import COMPREHENSIVE_3D_SR
 from pacs_ai.domain import ResultKind
 from pacs_ai.results.build import BuiltResult, build_results
 from pacs_ai.results.common.evidence import Evidence
-from pacs_ai.results.sr.comprehensive_sr import as_comprehensive_sr
+from pacs_ai.results.sr.older_report import as_comprehensive_sr
 from pacs_ai.results.sr.rejection_note import Withdrawn, build_rejection
 from pacs_ai.results.sr.withdrawal_report import build_withdrawal_report
 from pacs_ai.withdrawal_kinds import RejectionReason

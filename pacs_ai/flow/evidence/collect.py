@@ -98,7 +98,9 @@ def _collected(
 def _made_by(context: FlowContext, job: Job) -> dict[str, Any]:
     """Return what the results of a job depend on besides the images and the model."""
     rules = rules_of(context.config, job)
-    wanted = wanted_results(rules, lambda _evidence: result_context_of(context, job))
+    wanted = wanted_results(
+        context.config, rules, lambda _evidence: result_context_of(context, job)
+    )
     made_by = asdict(result_context_of(context, job))
     made_by["created_at"] = made_by["created_at"].isoformat()
     made_by["font"] = str(made_by["font"]) if made_by["font"] else None
@@ -109,6 +111,7 @@ def _made_by(context: FlowContext, job: Job) -> dict[str, Any]:
         "context": made_by,
         "kinds": [str(kind) for kind in wanted.results],
         "refusals": [str(kind) for kind in wanted.refusals],
+        "in_reserve": [str(kind) for kind in wanted.in_reserve],
     }
 
 

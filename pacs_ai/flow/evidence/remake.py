@@ -27,6 +27,7 @@ from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.environment import environment
 from pacs_ai.results.common.predecessor import Predecessor
 from pacs_ai.results.common.prior import Prior
+from pacs_ai.results.sr.older_report import OLDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,12 @@ class _Made:
         self.digests: dict[str, str] = {}
 
     def write(self, result: Built) -> str:
-        self.digests[result.sop_instance_uid] = digest_of(result.encode())
+        content, sop_class = result.encode(), result.sop_class_uid
+        self.digests[result.sop_instance_uid] = digest_of(content)
+        while (form := OLDER.get(sop_class)) is not None:  # as peers that refuse the class have it
+            older = form.make(content)
+            self.digests[older.sop_instance_uid] = digest_of(older.content)
+            content, sop_class = older.content, older.sop_class_uid
         return result.sop_instance_uid
 
     def remove(self, written: str) -> None:
@@ -205,6 +211,7 @@ def _analysed(
         [ResultKind(kind) for kind in job["kinds"]],
         [ResultKind(kind) for kind in job["refusals"]],
         lambda _evidence: context,
+        [ResultKind(kind) for kind in job.get("in_reserve", ())],
     )
     analyse_study(classifier, sources, wanted, made, job.get("not_received", 0))
     return made.digests

@@ -44,7 +44,9 @@ def asked(context: FlowContext, *rules: Rule) -> list[StoredResult]:
         job = session.get_one(Job, JobId(str(job_id)))
         rows = instances.of_revision(session, 1, 1)
     sources = [Source(context.spool.path_of(row.path), row.id) for row in rows]
-    wanted = wanted_results(rules, lambda _evidence: result_context_of(changed, job))
+    wanted = wanted_results(
+        changed.config, rules, lambda _evidence: result_context_of(changed, job)
+    )
     writer = SpoolWriter(changed)
     outcome = make_refusals(MODEL, sources, WHY, wanted.refusals, wanted.context_of, writer)
     assert not outcome.failed

@@ -19,7 +19,7 @@ from pacs_ai.flow.commitment_scp import PROCESSING_FAILURE, CommitmentScp
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.net.scp.handlers import AssociationInfo, CommitmentRequest, StoreAnswer
 from pacs_ai.results.common.evidence import read_source
-from pacs_ai.results.sr.comprehensive_sr import as_comprehensive_sr
+from pacs_ai.results.sr.older_report import as_comprehensive_sr
 from tests.unit.flow.analysed import Patient, on_a_node
 from tests.unit.flow.faults import FAULTS, UNREADABLE, Fault, bad_sectors, flipped, restore
 

@@ -40,7 +40,9 @@ def made(
     context: FlowContext, job: Job, prediction: StudyPrediction, rules: Sequence[Rule]
 ) -> Outcome[StoredResult]:
     """Make what rules ask for, in the spool."""
-    wanted = wanted_results(rules, lambda _evidence: result_context_of(context, job))
+    wanted = wanted_results(
+        context.config, rules, lambda _evidence: result_context_of(context, job)
+    )
     return make_results(prediction, wanted.results, wanted.context_of, SpoolWriter(context))
 
 

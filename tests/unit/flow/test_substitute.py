@@ -9,19 +9,23 @@ from pydicom.dataset import Dataset
 
 from pacs_ai.clock import ManualClock
 from pacs_ai.config import Config, DimsePeer, Rule
-from pacs_ai.dicom.modules import COMPREHENSIVE_3D_SR, PARAMETRIC_MAP
-from pacs_ai.domain import JobState, TaskKind
+from pacs_ai.dicom.modules import COMPREHENSIVE_3D_SR, ENCAPSULATED_PDF, PARAMETRIC_MAP
+from pacs_ai.domain import JobId, JobState, TaskKind
 from pacs_ai.errors import NoSpace
 from pacs_ai.files import IncomingFile
 from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.deliver import deliver
+from pacs_ai.flow.substitute import substitute
 from pacs_ai.net.scp.handlers import StoreAnswer
+from pacs_ai.store import deliveries, new_deliveries, results
+from pacs_ai.store.results import StoredResult
 from pacs_ai.store.spool import Spool
 from tests import net_peer as net
 from tests import odd_peer as odd
 from tests.unit.flow.analysed import Patient
 from tests.unit.flow.ready import SC, dimse, ready
 
+BASIC_TEXT_SR = "1.2.840.10008.5.1.4.1.1.88.11"
 ENHANCED_SR = "1.2.840.10008.5.1.4.1.1.88.22"
 COMPREHENSIVE_SR = "1.2.840.10008.5.1.4.1.1.88.33"
 
@@ -88,9 +92,9 @@ def test_a_report_that_is_refused_goes_as_comprehensive_sr(
         key = pair_key(patient.job().id, "archive")
         assert key in patient.context.engine.existing(session, TaskKind.DELIVER)
     assert sorted(sent(patient)) == [("STORED", "capture"), ("STORED", "report 2D")]
-    substitute = patient.results()[-1]
-    assert substitute.sop_class_uid == COMPREHENSIVE_SR
-    assert archive.stored == [capture.sop_instance_uid, substitute.sop_instance_uid]
+    older = patient.results()[-1]
+    assert older.sop_class_uid == COMPREHENSIVE_SR
+    assert archive.stored == [capture.sop_instance_uid, older.sop_instance_uid]
     assert report.sop_instance_uid not in archive.stored
 
 
@@ -98,9 +102,9 @@ def test_the_second_peer_gets_the_same_object(patient: Patient, archive: odd.Odd
     for name in ("archive", "second"):
         sent(patient, name)
         assert {state for state, _ in sent(patient, name)} == {"STORED"}
-    results = patient.results()
-    assert [one.kind for one in results] == ["report", "capture", "report 2D"]
-    assert archive.stored.count(results[-1].sop_instance_uid) == 2
+    made = patient.results()
+    assert [one.kind for one in made] == ["report", "capture", "report 2D"]
+    assert archive.stored.count(made[-1].sop_instance_uid) == 2
 
 
 def test_a_peer_that_takes_3d_sr_gets_it(patient: Patient, archive: odd.OddPeer) -> None:
@@ -118,11 +122,21 @@ def test_a_peer_that_takes_enhanced_sr_alone_gets_it(
     assert patient.results()[-1].sop_class_uid == ENHANCED_SR
 
 
-def test_a_peer_that_takes_none_of_them_refuses(patient: Patient, archive: odd.OddPeer) -> None:
+def test_a_peer_that_takes_text_alone_gets_it(patient: Patient, archive: odd.OddPeer) -> None:
     archive.answer = without(COMPREHENSIVE_3D_SR, COMPREHENSIVE_SR, ENHANCED_SR)
-    for _ in range(3):
+    for _ in range(4):
         left = sorted(sent(patient))
-    assert left == [("STORED", "capture"), ("WAITING", "report 2D enhanced")]
+    assert left == [("STORED", "capture"), ("STORED", "report text")]
+    assert patient.results()[-1].sop_class_uid == BASIC_TEXT_SR
+    [instead] = [one for one in patient.deliveries() if one.in_place_of]
+    assert (instead.in_place_of, instead.destination) == ("report", "archive")
+
+
+def test_a_peer_that_takes_none_of_them_refuses(patient: Patient, archive: odd.OddPeer) -> None:
+    archive.answer = without(COMPREHENSIVE_3D_SR, COMPREHENSIVE_SR, ENHANCED_SR, BASIC_TEXT_SR)
+    for _ in range(4):
+        left = sorted(sent(patient))
+    assert left == [("STORED", "capture"), ("WAITING", "report text")]
     codes = {one.error_code for one in patient.deliveries() if one.state == "WAITING"}
     assert codes == {"CONTEXT_REJECTED"}
 
@@ -160,17 +174,17 @@ def test_a_map_that_is_refused_is_shown_by_the_captures(
     archive = odd.OddPeer(answer=without(PARAMETRIC_MAP))
     with odd.listening(archive) as address:
         peer = dimse(address.port)
-        results = tuple(
+        made = tuple(
             {"kind": kind, "sop_class_uid": PARAMETRIC_MAP if kind == "map" else SC}
             for kind in kinds
         )
-        patient = ready(context, {"pacs": peer}, results=results)
+        patient = ready(context, {"pacs": peer}, results=made)
         states = patient.deliver()
     assert states[:-1] == ["STORED"] * (len(kinds) - 1)
     row = patient.rows()[-1]
     if captures_made:
         assert row.state == "CANCELLED"
-        assert row.error_text == "the peer refuses this class; it gets the captures of the job"
+        assert row.error_text == "the peer refuses this class; it gets the capture of the job"
     else:
         assert (row.state, row.error_code) == ("WAITING", "CONTEXT_REJECTED")
 
@@ -180,12 +194,12 @@ def test_captures_that_the_peer_does_not_get_yet_go_in_place_of_the_map(
 ) -> None:
     archive = odd.OddPeer(answer=without(PARAMETRIC_MAP))
     with odd.listening(archive) as address:
-        results = (
+        made = (
             {"kind": "map", "sop_class_uid": PARAMETRIC_MAP},
             {"kind": "capture", "send_to": ()},
             {"kind": "capture", "send_to": ()},
         )
-        patient = ready(context, {"pacs": dimse(address.port)}, results=results)
+        patient = ready(context, {"pacs": dimse(address.port)}, results=made)
         assert patient.deliver() == ["PENDING"] * 2
         assert patient.deliver() == ["STORED"] * 2
     assert archive.stored == [one.sop_instance_uid for one in patient.results()[1:]]
@@ -196,3 +210,54 @@ def test_captures_that_the_peer_does_not_get_yet_go_in_place_of_the_map(
         "SENDING",
         "STORED",
     ]
+
+
+@pytest.mark.parametrize("kind", ["side_by_side", "stack"])
+def test_other_pictures_show_a_map_as_well(context: FlowContext, kind: str) -> None:
+    archive = odd.OddPeer(answer=without(PARAMETRIC_MAP))
+    with odd.listening(archive) as address:
+        made = (
+            {"kind": "map", "sop_class_uid": PARAMETRIC_MAP},
+            {"kind": kind, "sop_class_uid": SC, "send_to": ()},
+        )
+        patient = ready(context, {"pacs": dimse(address.port)}, results=made)
+        patient.deliver()
+        assert patient.deliver() == ["STORED"]
+    assert patient.rows()[0].in_place_of == "map"
+
+
+@pytest.mark.parametrize(
+    ("others", "states"),
+    [
+        ([{"kind": "report"}], ["CANCELLED", "STORED"]),
+        ([{"kind": "report", "send_to": ()}], ["STORED"]),
+        ([{"kind": "report 2D", "send_to": ()}], ["WAITING"]),
+        ([], ["WAITING"]),
+    ],
+)
+def test_in_place_of_a_page_the_peer_gets_the_report(
+    context: FlowContext, others: list[dict[str, object]], states: list[str]
+) -> None:
+    archive = odd.OddPeer(answer=without(ENCAPSULATED_PDF))
+    with odd.listening(archive) as address:
+        made = ({"kind": "pdf", "sop_class_uid": ENCAPSULATED_PDF}, *others)
+        patient = ready(context, {"pacs": dimse(address.port)}, results=made)
+        patient.deliver()
+        assert patient.deliver() == states
+
+
+def test_a_page_is_not_sent_as_a_report_that_goes_in_an_older_class_already(
+    patient: Patient, archive: odd.OddPeer
+) -> None:
+    archive.answer = without(COMPREHENSIVE_3D_SR)
+    assert ("PENDING", "report 2D") in sent(patient)
+    with patient.context.write() as transaction:
+        job = JobId(patient.job().id)
+        page = StoredResult("pdf", 1, ENCAPSULATED_PDF, "1.2.9", "1.2.8", "x", "", (), fresh=True)
+        (row,) = results.keep(transaction, job, [page])
+        new_deliveries.begin(transaction, job, [(row, "archive")])
+        batch = deliveries.claim(transaction, job, "archive", lease_seconds=60)
+    [claimed] = [one for one in batch if one.kind == "pdf"]
+    assert substitute(patient.context, claimed, job, "archive")
+    [left] = [one for one in patient.deliveries() if one.result_id == row.id]
+    assert (left.state, left.in_place_of) == ("CANCELLED", "")
