@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from sqlalchemy.engine import make_url
+
 from pacs_ai.checks.finding import Finding, Severity, doubtful, guarded, wrong
 from pacs_ai.config import SQLITE, Config, describe
 from pacs_ai.store import pairing, version
@@ -13,6 +15,8 @@ from pacs_ai.store.session import Database
 from pacs_ai.store.sitekey import KEY_FILE
 
 _GB = 1e9
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+_TLS = ("require", "verify-ca", "verify-full")
 _PAIRING = "check the spool's mount and rights"
 
 
@@ -53,8 +57,26 @@ def database(config: Config) -> Iterator[Finding]:
         "database", "check storage.database and its server", partial(_schema, url, shown)
     )
     yield found
+    yield from _clear_text(url)
     if found.severity is Severity.OK:
         yield guarded("pairing", _PAIRING, partial(_pairing, config))
+
+
+def _clear_text(url: str) -> Iterator[Finding]:
+    """Name a server on another machine that may be spoken to in clear text, or by anybody's name.
+
+    Without ``sslmode``, libpq takes TLS where the server offers it, and clear text elsewhere.
+    """
+    if url.startswith(SQLITE):
+        return
+    asked = make_url(url)
+    host = str(asked.query.get("host", asked.host or ""))
+    mode = str(asked.query.get("sslmode", os.environ.get("PGSSLMODE", "prefer")))
+    if not host or host.startswith("/") or host in _THIS_MACHINE or mode in _TLS:
+        return
+    text = f"{host}: the connection may be without TLS (sslmode {mode})"
+    remedy = "add ?sslmode=verify-full&sslrootcert=FILE to storage.database"
+    yield doubtful("database TLS", text, remedy)
 
 
 def _schema(url: str, shown: str) -> Finding:

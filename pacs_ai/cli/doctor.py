@@ -21,6 +21,7 @@ from pacs_ai.destinations.kinds import probe_peer
 from pacs_ai.dicom.codecs import missing_codecs
 from pacs_ai.errors import PacsAIError, PeerError, PeerUnreachable, TlsFailed
 from pacs_ai.flow.expire import all_files_aside, held_studies
+from pacs_ai.flow.node_misfits import look_at_nodes
 from pacs_ai.flow.watch_drift import drift_alarms
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
@@ -41,7 +42,7 @@ _MADE_IN = 2026  # a clock that says less has not been set
 def _doctor(
     *, as_json: AsJson = False, config: ConfigPath = None, verbose: Verbose = False
 ) -> None:
-    """Look at configuration, disk, database, models, codecs, port, peers and clock."""
+    """Look at configuration, disk, database, models, codecs, port, peers, nodes and clock."""
     settings = read_config(config, verbose=verbose)
     source = config or find_config()
     found: list[Finding] = []
@@ -54,6 +55,7 @@ def _doctor(
         _port,
         _peers,
         _aside,
+        _nodes,
         _drift,
         _clock,
     ):
@@ -196,6 +198,22 @@ def _aside(config: Config) -> Iterator[Finding]:
         yield Finding("set aside", f"{text}; the first goes on {first:%Y-%m-%d}")
     else:
         yield Finding("set aside", "nothing waits for a person")
+
+
+def _nodes(config: Config) -> Iterator[Finding]:
+    """Say which nodes work with the database, and what does not fit between them."""
+    try:
+        with opened_node(config) as node:
+            looked = look_at_nodes(node)
+    except PacsAIError:
+        return
+    for one in looked.misfits:
+        yield doubtful("nodes", one.text, one.remedy)
+    for name, seen in looked.silent.items():
+        text = f"{name} gave no sign of life since {seen.astimezone():%Y-%m-%d %H:%M:%S %z}"
+        yield doubtful("nodes", text, "look at that machine; its row goes after a day")
+    if looked.at_work:
+        yield Finding("nodes", f"at work: {', '.join(looked.at_work)}")
 
 
 def _drift(config: Config) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 `restart` runs once, when a daemon begins; `sweep` runs again and again on every node.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from pacs_ai.dicom.scan import ScannedInstance, scan_instance
 from pacs_ai.domain import TaskKind
@@ -77,17 +77,22 @@ def restart(context: FlowContext, arrivals: Arrivals) -> None:
         )
 
 
-def take_over(context: FlowContext) -> None:
+def take_over(context: FlowContext, is_gone: Callable[[str], bool]) -> None:
     """Receive on for nodes that are gone: a container that got another host name, a dead machine.
 
     Their studies would never be complete otherwise; the quiet time starts again. A node that only
     seemed to be gone takes a study back with its next instance. What they were fetching from an
     archive is fetched again. Leases expire by themselves.
+
+    Parameters
+    ----------
+    is_gone
+        Tells it of a node: see `pacs_ai.flow.presence`.
     """
     mine = context.spool.node
     with context.database.read() as session:
         others = (studies.receiving_nodes(session) | pulls.fetching_nodes(session)) - {mine}
-    for gone in sorted(node for node in others if not context.spool.works(node)):
+    for gone in sorted(node for node in others if is_gone(node)):
         with context.write() as transaction:
             taken = studies.take_over(transaction, gone, mine)
             fetching = pulls.take_back(transaction, gone)

@@ -30,6 +30,8 @@ from pacs_ai.flow.feedback.keep import forget_feedback
 from pacs_ai.flow.notify.gather import begin as begin_notifying
 from pacs_ai.flow.notify.sweep import Notifier
 from pacs_ai.flow.notify.tell import forget
+from pacs_ai.flow.one_node import on_one_node
+from pacs_ai.flow.presence import BEAT_SECONDS, Presence, join, leave
 from pacs_ai.flow.priors.search import search_priors
 from pacs_ai.flow.recover import LeaseWatch, restart, sweep, take_back_from, take_over
 from pacs_ai.flow.retain import expire_predictions, retain
@@ -55,16 +57,16 @@ _PROBE_SECONDS = 15.0
 _REMIND_SECONDS = 60.0
 _RETAIN_SECONDS = 60.0
 _KEEP_TIMES: dict[str, Callable[[FlowContext, datetime], object]] = {
-    "images": with_rules(retain),
+    "images": with_rules(on_one_node(retain)),
     "ledger": prune,
-    "evidence": expire_evidence,
-    "expired_feedback": forget_feedback,
-    "predictions": expire_predictions,
-    "notifications": forget,
+    "evidence": on_one_node(expire_evidence),
+    "expired_feedback": on_one_node(forget_feedback),
+    "predictions": on_one_node(expire_predictions),
+    "notifications": on_one_node(forget),
 }
 """What ends the keep time of each kind; see docs/operations.md."""
 _PULL_SECONDS = 1.0
-_TAKE_OVER_SECONDS = 30.0
+_TAKE_OVER_SECONDS = 5.0
 _DRIFT_SECONDS = 10.0
 _AUDIT_SECONDS = _RULES_SECONDS = _FEEDBACK_SECONDS = 2.0
 _NOTIFY_SECONDS = 5.0
@@ -119,6 +121,7 @@ class Daemon:
         self._forwarder = Forwarder(app.context)
         self._pools = worker_pools(app, workers)
         self._server = _listener(app) if listening else None
+        self._presence = Presence(app.context, self._stop.set, listening=listening)
         self._web = WebProcess(app) if listening and app.context.config.web.enabled else None
 
     @property
@@ -142,13 +145,14 @@ class Daemon:
         Raises
         ------
         ConfigError
-            If another daemon has the spool, or a port is taken.
+            If another daemon has the spool, a port is taken, or this node does not fit to others.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         signal.signal(signal.SIGHUP, self._on_hangup)
         context = self._app.context
         context.spool.lock()
+        join(context, listening=self._server is not None)
         restart(context, self._app.arrivals)
         begin_notifying(context)
         note.started(context, context.spool.node)
@@ -205,6 +209,7 @@ class Daemon:
         owners = [context.owner, *(owner for pool in pools for owner in pool.stop(deadline))]
         try:
             take_back_from(context, owners, Blame.NOBODY, busy_seconds=_LAST_WRITE_SECONDS)
+            leave(context, busy_seconds=_LAST_WRITE_SECONDS)
         except StorageError as error:
             _log.warning("leases are given back at the next start", error=error.code)
         note.stopped(context, context.spool.node, busy_seconds=_LAST_WRITE_SECONDS)
@@ -238,16 +243,17 @@ class Daemon:
     def _plan(self) -> None:
         context = self._app.context
         sweeps: list[tuple[float, Callable[..., object], tuple[object, ...]]] = [
-            (_RECOVER_SECONDS, with_rules(sweep), (context, LeaseWatch())),
+            (_RECOVER_SECONDS, with_rules(on_one_node(sweep)), (context, LeaseWatch())),
             (_PROBE_SECONDS, with_rules(probe), (context,)),
-            (_REMIND_SECONDS, with_rules(remind), (context,)),
+            (_REMIND_SECONDS, with_rules(on_one_node(remind)), (context,)),
             (_RULES_SECONDS, self._rules.look, ()),
-            (_PULL_SECONDS, with_rules(search_priors), (context,)),
+            (_PULL_SECONDS, with_rules(on_one_node(search_priors)), (context,)),
         ]
         date, expiry = SteadyDate(context.clock), Expiry(context)
         self._schedule.every(_RETAIN_SECONDS, "expire", lambda: expiry.sweep(date.now()))
         for name, ends in _KEEP_TIMES.items():
             self._schedule.every(_RETAIN_SECONDS, name, partial(_end, ends, context, date))
+        self._schedule.every(BEAT_SECONDS, "presence", self._presence.sweep)
         self._schedule.every(_AUDIT_SECONDS, "seal", self._sealer.sweep)
         self._schedule.every(_AUDIT_SECONDS, "forward", self._forwarder.sweep)
         self._schedule.every(_NOTIFY_SECONDS, "notify", Notifier(context).sweep)
@@ -260,7 +266,9 @@ class Daemon:
                 seconds, function.__name__.lstrip("_"), partial(function, *arguments)
             )
         if self._server is not None:
-            self._schedule.every(_TAKE_OVER_SECONDS, "take_over", partial(take_over, context))
+            self._schedule.every(
+                _TAKE_OVER_SECONDS, "take_over", partial(take_over, context, self._presence.is_gone)
+            )
             puller = Puller(context, StorageScp(context, arrivals, self._app.traffic))
             self._schedule.every(_PULL_SECONDS, "pull", puller.sweep)
         for name, pool in self._pools.items():

@@ -110,6 +110,7 @@ def _copy_sqlite(source: Path, target: Path) -> set[str]:
 def _dump_postgresql(database: Database, target: Path) -> set[str]:
     engine = database.engine.execution_options(isolation_level="REPEATABLE READ")
     with database_translated(), Session(engine) as session:
+        session.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         snapshot = session.scalar(sa.text("SELECT pg_export_snapshot()"))
         named = named_files(session)
         _run_postgresql(

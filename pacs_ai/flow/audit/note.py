@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 
-from pacs_ai.config import describe
+from pacs_ai.config import Config, describe
 from pacs_ai.errors import StorageError
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.store import ledger_facts
@@ -25,15 +25,20 @@ def started(context: FlowContext, node: str) -> None:
     with context.write() as transaction:
         record(transaction, "node", node, "", "STARTED")
         known = _digests(ledger_facts.last_note(transaction, "configuration", node))
-        now = {
-            name: hashlib.sha256(json.dumps(section, sort_keys=True, default=str).encode())
-            .hexdigest()[:_DIGITS]
-            for name, section in describe(context.config).items()
-        }  # fmt: skip
+        now = section_digests(context.config)
         changed = sorted(name for name in {*known, *now} if known.get(name) != now.get(name))
         if changed:
             said = f"changed: {', '.join(changed)}{DIGESTS}{json.dumps(now)}"
             record(transaction, "configuration", node, "", "CHANGED", note=said)
+
+
+def section_digests(config: Config) -> dict[str, str]:
+    """Return what stands for each section of a configuration, by its name."""
+    return {
+        name: hashlib.sha256(json.dumps(section, sort_keys=True, default=str).encode())
+        .hexdigest()[:_DIGITS]
+        for name, section in describe(config).items()
+    }  # fmt: skip
 
 
 def stopped(context: FlowContext, node: str, *, busy_seconds: float) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pacs_ai.checks import Severity, storage
 from pacs_ai.cli.doctor import findings as doctor_findings
 from pacs_ai.cli.listen import _checked_app
 from pacs_ai.config import load_config
@@ -264,3 +265,20 @@ def test_a_database_server_that_is_not_up_yet_is_waited_for(folder: Path, pacs_a
     assert checked.code == 1
     assert checked.err.startswith("pacs-ai: STORAGE: storage.database: no connection;")
     assert "secret" not in checked.err + checked.out
+
+
+@pytest.mark.parametrize(
+    ("url", "doubtful"),
+    [
+        ("postgresql+psycopg://a@db.example/x", True),
+        ("postgresql+psycopg://a@db.example/x?sslmode=prefer", True),
+        ("postgresql+psycopg://a@/x?host=db.example", True),
+        ("postgresql+psycopg://a@db.example/x?sslmode=verify-full", False),
+        ("postgresql+psycopg://a@127.0.0.1/x", False),
+        ("postgresql+psycopg://a@/x?host=/run/postgresql", False),
+        ("sqlite:////x", False),
+    ],
+)
+def test_a_database_on_another_machine_without_tls_is_doubtful(url: str, *, doubtful: bool) -> None:
+    found = list(storage._clear_text(url))
+    assert [one.severity is Severity.WARNING for one in found] == [True] * doubtful

@@ -272,7 +272,7 @@ def test_what_a_node_that_is_gone_was_fetching_is_taken_over(context: FlowContex
         with context.database.write("gone/boot/1", context.now()) as transaction:
             assert pulls.claim(transaction, "archive") is not None
         assert archive.sweep()[0].state == "RUNNING"
-        take_over(archive.node)
+        take_over(archive.node, lambda _: True)
         assert archive.sweep()[0].state == "DONE"
 
 

@@ -1,4 +1,6 @@
+import ast
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -16,6 +18,7 @@ from pacs_ai.store import (  # noqa: F401 - tables
     prior_tables,
     pull_table,
     rule_sets,
+    running_nodes,
     tasks,
     version,
 )
@@ -111,3 +114,23 @@ def _insert(connection: sa.Connection, table: str, values: tuple[object, ...]) -
     """Add a row to a table as it is in the database, whatever the code says now."""
     known = sa.Table(table, sa.MetaData(), autoload_with=connection)
     connection.execute(sa.insert(known).values(values))
+
+
+def test_steps_only_add_so_that_nodes_of_the_version_before_go_on():
+    """docs/cluster.md, Upgrades; steps before 0024 are older than that promise."""
+    folder = Path(migrate.__file__).parent / "migrations" / "versions"
+    steps = sorted(path for path in folder.glob("0*.py") if path.name >= "0024")
+    assert steps
+    for path in steps:
+        calls = [
+            node
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Call)
+            and ast.unparse(node.func).startswith(("op.", "batch_op."))
+        ]
+        names = {ast.unparse(call.func).partition(".")[2] for call in calls}
+        assert names <= {"create_table", "add_column", "create_index", "f", "batch_alter_table"}
+        for call in calls:
+            if ast.unparse(call.func).endswith("add_column"):
+                said = ast.unparse(call)
+                assert "server_default" in said or "nullable=True" in said, (path.name, said)
