@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-
 from pacs_ai.checks.finding import Finding, Severity, doubtful, guarded, wrong
 from pacs_ai.config import SQLITE, Config, describe
 from pacs_ai.store import pairing, version
-from pacs_ai.store.session import Database
+from pacs_ai.store.session import Database, server_of
 from pacs_ai.store.sitekey import KEY_FILE
 
 _GB = 1e9
@@ -69,9 +67,8 @@ def _clear_text(url: str) -> Iterator[Finding]:
     """
     if url.startswith(SQLITE):
         return
-    asked = make_url(url)
-    host = str(asked.query.get("host", asked.host or ""))
-    mode = str(asked.query.get("sslmode", os.environ.get("PGSSLMODE", "prefer")))
+    host, mode = server_of(url)
+    mode = mode or os.environ.get("PGSSLMODE", "prefer")
     if not host or host.startswith("/") or host in _THIS_MACHINE or mode in _TLS:
         return
     text = f"{host}: the connection may be without TLS (sslmode {mode})"

@@ -257,6 +257,15 @@ class Database:
         self.engine.dispose()
 
 
+def server_of(url: str) -> tuple[str, str]:
+    """Return the host of PostgreSQL and the ``sslmode`` that a URL states; "" where it states none.
+
+    A host that begins with a slash is the folder of a socket.
+    """
+    asked = sa.make_url(url)
+    return str(asked.query.get("host", asked.host or "")), str(asked.query.get("sslmode", ""))
+
+
 def _private(path: Path) -> None:
     """Make the file readable by its owner only before anything is written to it."""
     try:
