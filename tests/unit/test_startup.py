@@ -22,6 +22,13 @@ for module in pkgutil.walk_packages(pacs_ai.__path__, "pacs_ai."):
         importlib.import_module(module.name)
 print(*sys.modules)
 """
+ROWS = """
+import importlib, sys
+for name in ("studies jobs deliveries results notifications trace feedback audit tokens "
+             "users").split():
+    importlib.import_module(f"pacs_ai.cli.{name}")
+print(*sys.modules)
+"""
 WORKER = """
 import tracemalloc
 from pathlib import Path
@@ -72,8 +79,14 @@ def test_help_takes_no_time() -> None:
     assert min(seconds() for _ in range(5)) < HELP_SECONDS
 
 
+def test_commands_about_rows_load_nothing_of_images() -> None:
+    """The libraries of DICOM and networks take a second or more, and each command would wait."""
+    loaded = set(run(ROWS).stdout.split())
+    assert "pacs_ai.flow.operate.studies" in loaded
+    assert loaded.isdisjoint({"pydicom", "pynetdicom", "highdicom", "alembic", "onnxruntime"})
+
+
 def test_switching_a_model_loads_nothing_of_dicom() -> None:
-    """Reading the libraries of DICOM takes half a second, and the switch two at most."""
     loaded = set(run("import sys, pacs_ai.cli.models_activate; print(*sys.modules)").stdout.split())
     assert "pacs_ai.flow.operate.activation" in loaded
     assert loaded.isdisjoint({"pydicom", "pynetdicom", "highdicom", "alembic"})

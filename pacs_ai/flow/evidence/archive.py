@@ -14,6 +14,8 @@ from pacs_ai.errors import Corrupted
 from pacs_ai.files import PRIVATE, atomic_file, translated
 
 CONTENT, SUMS = "evidence.json", "SHA256SUMS"
+FOLDER = "evidence"
+"""Below the folder of a node in the spool: archives that were written before files were removed."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """Time of all members: the same content gives the same bytes."""
 _PIECE = 1 << 20

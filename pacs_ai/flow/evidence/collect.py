@@ -11,7 +11,7 @@ from pacs_ai.errors import ModelError, StorageError
 from pacs_ai.flow.asked_rules import rules_of
 from pacs_ai.flow.audit.seal import Sealer
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.evidence.archive import write_archive
+from pacs_ai.flow.evidence.archive import FOLDER, write_archive
 from pacs_ai.flow.store_results import result_context_of, wanted_results
 from pacs_ai.model.bundle import CARD, MANIFEST, ModelBundle, load_bundle, shipped_bundles
 from pacs_ai.results.common.environment import environment
@@ -20,8 +20,6 @@ from pacs_ai.store.evidence_rows import rows_of
 from pacs_ai.store.schema import Job, Study
 
 FORMAT = 1
-FOLDER = "evidence"
-"""Below the folder of a node in the spool: archives that were written before files were removed."""
 
 
 def write_evidence(

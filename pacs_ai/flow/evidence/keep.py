@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pacs_ai.errors import StorageError
 from pacs_ai.files import translated
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.evidence.collect import FOLDER, write_evidence
+from pacs_ai.flow.evidence.archive import FOLDER
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.store.schema import Study
 
@@ -21,6 +21,8 @@ def keep_evidence(context: FlowContext, study: Study) -> None:
     if not context.config.kept.evidence_days:
         return
     # a command has no folder of its own: the node that has the study keeps its evidence
+    from pacs_ai.flow.evidence.collect import write_evidence  # noqa: PLC0415 - loads networks, 2 s
+
     home = context.spool.home if context.spool.node else context.spool.root / study.node
     folder = home / FOLDER
     path = folder / f"{study.id}-{study.revision}.zip"

@@ -17,9 +17,9 @@ from pacs_ai.config.retention import Retention
 from pacs_ai.errors import Corrupted, IllegalTransition, StateError
 from pacs_ai.flow.audit.seal import Sealer
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.evidence.archive import read_archive, write_archive
+from pacs_ai.flow.evidence.archive import FOLDER, read_archive, write_archive
 from pacs_ai.flow.evidence.check import check_evidence
-from pacs_ai.flow.evidence.collect import FOLDER, kept_archive, known_bundles
+from pacs_ai.flow.evidence.collect import kept_archive, known_bundles
 from pacs_ai.flow.evidence.keep import expire_evidence
 from pacs_ai.flow.evidence.remake import Check
 from pacs_ai.flow.operate.evidence import save_evidence, verify_evidence
