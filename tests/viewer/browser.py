@@ -11,7 +11,8 @@ import matplotlib.image
 import numpy as np
 import numpy.typing as npt
 
-_SECONDS = 240
+_START_SECONDS, _SHOT_SECONDS = 60, 90
+"""Of the browser, and of one shot: look.mjs waits up to 30 s for a page, and 20 s for each step."""
 _LIT = 24  # levels above black
 _COLOURED = 25  # levels between the strongest and the weakest channel
 
@@ -123,8 +124,10 @@ class Browser:
         path = self.out / "plan.json"
         path.write_text(json.dumps(plan))
         script = Path(__file__).with_name("look.mjs")
+        number = studies + sum(len(series) for _, series in wanted.values())
+        seconds = _START_SECONDS + _SHOT_SECONDS * number
         done = subprocess.run(
-            [self.node, script, path], capture_output=True, text=True, timeout=_SECONDS, check=False
+            [self.node, script, path], capture_output=True, text=True, timeout=seconds, check=False
         )
         assert done.returncode == 0, done.stderr[-2000:]
         answer = json.loads(done.stdout)
