@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 
 from pydicom.dataset import Dataset
 from pynetdicom import AE, AllStoragePresentationContexts, build_role, evt
-from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
+from pynetdicom.sop_class import (
+    StorageCommitmentPushModel,
+    StudyRootQueryRetrieveInformationModelFind,
+    Verification,
+)
 
 TO_ARCHIVE = """
 [peers.archive]
@@ -60,6 +64,13 @@ class Archive:
             self.stored.append(dataset)
         return self.status
 
+    def find(self, _event: evt.Event) -> Iterator[tuple[int, Dataset]]:
+        """Answer a query with the studies that were stored, whatever is searched for."""
+        for uid in {str(one.StudyInstanceUID): None for one in self.stored}:
+            found = Dataset()
+            found.QueryRetrieveLevel, found.StudyInstanceUID = "STUDY", uid
+            yield 0xFF00, found
+
     def be_asked(self, event: evt.Event) -> tuple[int, None]:
         request = event.action_information
         self.asked.append(str(request.TransactionUID))
@@ -105,10 +116,15 @@ def archive(port: int, node_port: int, *, refuses: str = "") -> Iterator[Archive
     ]
     ae.add_supported_context(StorageCommitmentPushModel)
     ae.add_supported_context(Verification)
+    ae.add_supported_context(StudyRootQueryRetrieveInformationModelFind)
     server = ae.start_server(
         ("127.0.0.1", port),
         block=False,
-        evt_handlers=[(evt.EVT_C_STORE, one.take), (evt.EVT_N_ACTION, one.be_asked)],
+        evt_handlers=[
+            (evt.EVT_C_STORE, one.take),
+            (evt.EVT_N_ACTION, one.be_asked),
+            (evt.EVT_C_FIND, one.find),
+        ],
     )
     try:
         yield one

@@ -132,9 +132,11 @@ def _services() -> Iterator[str]:
     yield "  is configured under the calling AE title."
     yield "- **Study Root Query, FIND**: as SCU, of the source of a study if `count_check` is set:"
     yield "  SERIES with Number of Series Related Instances, and IMAGE where a peer does not tell"
-    yield "  that number."
+    yield "  that number. Of an archive: STUDY, for `pacs-ai pull --where` by any attributes, for"
+    yield "  earlier studies by Patient ID and Study Date, with SERIES below."
     yield "- **Retrieval (Study Root, MOVE)** as SCU: `pacs-ai pull` has studies sent to the AE"
     yield "  title of the node, one after the other; the archive has to know its address and port."
+    yield "  C-CANCEL is sent for a study that a person cancels, with MOVE and GET."
     yield '- **Retrieval (Study Root, GET)** as SCU, for peers with `retrieve = "get"`: the node'
     yield "  proposes to be SCP of the storage classes that the study has (SOP Classes in Study, or"
     yield "  SOP Class UID at the IMAGE level), otherwise of the usual ones. Each has up to 19"

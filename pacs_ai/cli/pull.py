@@ -12,6 +12,7 @@ from pacs_ai.cli.tables import print_json, show_lines
 from pacs_ai.errors import ConfigError
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate import pulls as operate
+from pacs_ai.flow.retrieve.archives import named_archives
 from pacs_ai.store.pulls import PullState
 from pacs_ai.store.records import to_dict
 
@@ -71,61 +72,81 @@ def pull(
     The node that runs fetches one study after the other. What is to be fetched is kept: the same
     command again asks for nothing twice.
     """
+    asked = bool(studies) or file is not None
+    if where and (asked or cancel):
+        raise typer.BadParameter("--where does not go with STUDY, --list or --cancel")
+    if dry_run and not where:
+        raise typer.BadParameter("--dry-run goes with --where: it lists what a search finds")
     uids = [*(studies or []), *(_read(file) if file is not None else [])]
+    if asked and not uids:
+        raise typer.BadParameter("--list: the file names no study")
     with node_to_open as node:
         if cancel:
-            print(f"{operate.cancel_pulls(node, peer, uids)} studies cancelled")
-            return
-        if where:
-            _search(node, _named(peer), _conditions(where), again=again, dry_run=dry_run)
-            return
-        if uids:
-            archive = _named(peer)
+            print(f"{_studies(operate.cancel_pulls(node, peer, uids))} cancelled")
+        elif where:
+            _search(node, _named(node, peer), _conditions(where), again=again, dry_run=dry_run)
+        elif asked:
+            archive = _named(node, peer)
             new = operate.pull_studies(node, archive, uids, again=again)
-            known = len(set(uids)) - new
-            print(f"{new} studies to be fetched from {archive}; {known} known already")
-            return
-        records = operate.list_pulls(node, state, peer, limit)
-        sums = operate.sum_pulls(node)
+            _say(archive, new, len(set(uids)) - new)
+        else:
+            _list(node, state, peer, limit, as_json=as_json)
+
+
+def _list(
+    node: FlowContext, state: PullState | None, peer: str | None, limit: int, *, as_json: bool
+) -> None:
+    """Show how far it is: a study a line, and their numbers."""
+    records = operate.list_pulls(node, state, peer, limit)
     if as_json:
         print_json([to_dict(one) for one in records])
         return
     lines = [
         {
-            "study": one.study_instance_uid,
-            "from": one.peer,
             "state": one.state,
+            "from": one.peer,
             "tries": one.attempt,
             "instances": one.instances,
             "time": one.finished_at or one.due_at,
-            "reason": one.error_text,
+            "study": f"{one.study_instance_uid}{': ' if one.error_text else ''}{one.error_text}",
         }
         for one in records
     ]
-    show_lines(lines, nothing="no studies were asked for")
-    for total in sums:
+    show_lines(lines, nothing="no studies were asked for", whole=["study"])
+    for total in operate.sum_pulls(node):
         counts = ", ".join(f"{count} {name}" for name, count in sorted(total.studies.items()))
         print(f"{total.peer}: {counts}", file=sys.stderr)
+
+
+def _say(archive: str, new: int, known: int) -> None:
+    """Say what was asked for, and who does it."""
+    print(f"{_studies(new)} to be fetched from {archive}; {known} known already")
+    if new:
+        print("the node fetches them while it runs; pacs-ai pull shows how far", file=sys.stderr)
+
+
+def _studies(count: int) -> str:
+    return "1 study" if count == 1 else f"{count} studies"
 
 
 def _read(path: Path) -> list[str]:
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, ValueError):
-        raise ConfigError(f"--list: {path} cannot be read as text") from None
+        raise ConfigError(f"--list: {path} is not there, or is no text") from None
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
-def _named(peer: str | None) -> str:
+def _named(node: FlowContext, peer: str | None) -> str:
     if peer is None:
-        raise typer.BadParameter("--from says which archive has the studies")
+        raise typer.BadParameter(f"name an archive with --from; {named_archives(node.config)}")
     return peer
 
 
 def _conditions(where: list[str]) -> dict[str, str]:
     pairs = [one.partition("=") for one in where]
     if not all(sign for _, sign, _ in pairs) or len({key for key, _, _ in pairs}) < len(pairs):
-        raise typer.BadParameter("--where takes KEYWORD=VALUE, each keyword once")
+        raise typer.BadParameter("--where takes KEYWORD=VALUE, and each keyword once")
     return {key.strip(): value for key, _, value in pairs}
 
 
@@ -147,8 +168,7 @@ def _search(
             for one in found
         ]
         show_lines(lines, nothing="nothing was found")
-    print(f"{peer}: {len(found)} studies found, with {images} instances", file=sys.stderr)
+    print(f"{peer}: {_studies(len(found))} found, with {images} instances", file=sys.stderr)
     if not dry_run:
         asked = operate.pull_found(node, peer, found, again=again)
-        known = asked.studies - asked.new
-        print(f"{asked.new} studies to be fetched from {peer}; {known} known already")
+        _say(peer, asked.new, asked.studies - asked.new)

@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 Record = Mapping[str, object]
@@ -46,7 +46,7 @@ def show_records(
         _print_rows(records, columns)
 
 
-def show_lines(lines: Sequence[Record], *, nothing: str) -> None:
+def show_lines(lines: Sequence[Record], *, nothing: str, whole: Collection[str] = ()) -> None:
     """Print a list that fits the screen, in a pipe too; long texts are cut.
 
     Parameters
@@ -55,12 +55,17 @@ def show_lines(lines: Sequence[Record], *, nothing: str) -> None:
         Records with the same keys, which are the columns.
     nothing
         Printed on standard error if there is no line.
+    whole
+        Columns whose texts are not cut.
     """
     if not lines:
         print(nothing, file=sys.stderr)
         return
     _print_rows(
-        [{key: _shortened(value) for key, value in line.items()} for line in lines],
+        [
+            {key: value if key in whole else _shortened(value) for key, value in line.items()}
+            for line in lines
+        ],
         list(lines[0]),
         fit=True,
     )
@@ -88,7 +93,8 @@ def print_table(
 ) -> None:
     """Print a table; if it does not fit, the widest columns are wrapped.
 
-    If too little room is left for the text in the last column, that text goes below each row.
+    If too little room is left for the text in the last column, or for one of its words (a UID),
+    that text goes below each row.
 
     Parameters
     ----------
@@ -104,7 +110,8 @@ def print_table(
     terminal = sys.stdout.isatty()
     sizes = _sizes(columns, rows)
     rest = screen_width() - sum(sizes[:-1]) - 2 * len(sizes)
-    if (fit or terminal) and rest < min(_LEGIBLE, sizes[-1]):
+    words = [len(word) for row in rows for word in row[-1].split()]
+    if (fit or terminal) and rest < min(max([_LEGIBLE, *words]), sizes[-1]):
         _print_below(columns, rows, title)
         return
     table = Table(

@@ -1,8 +1,9 @@
 """When a study that is being received counts as complete: all signals together, and the cap."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from pacs_ai.config.completeness import Study as Timing
 from pacs_ai.domain import StudyId
@@ -12,11 +13,17 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.count_check import CountChecks
 from pacs_ai.flow.current_rules import up_to_date
 from pacs_ai.flow.received_so_far import ReceivedSoFar
+from pacs_ai.flow.retrieve.archives import archives
 from pacs_ai.flow.urgency import urgent_conditions
-from pacs_ai.store import completeness, studies
+from pacs_ai.store import completeness, fetched, studies
 from pacs_ai.store.completeness import Counted, Progress, Revision
 from pacs_ai.store.schema import Study
 from pacs_ai.store.sqlite_transactions import urgent
+
+_LOOK_SECONDS = 1.0
+"""Between two looks at what an archive is sending."""
+
+_NOT_ALL = "an archive was asked for it, and has not sent all of it"
 
 _KEEP_SECONDS = 2.0
 """At most so much of the time that was waited is lost with a process."""
@@ -64,6 +71,7 @@ class Completion:
         self._received = ReceivedSoFar(context)
         self._checks = CountChecks(context, arrivals.wakeups)
         self._kept: dict[Revision, Progress] = {}
+        self._fetched: Mapping[str, datetime | None] = {}
 
     def sweep(self) -> float:
         """Close what is complete; may run at any time.
@@ -81,6 +89,8 @@ class Completion:
         with self._context.database.read() as session:
             open_studies = studies.receiving(session, node)
             revisions = [_revision(study) for study in open_studies]
+            names = archives(self._context.config)
+            self._fetched = fetched.receiving(session, node, names) if names else {}
             unknown = self._arrivals.unknown(revisions)
             kept = completeness.progress(session, node) if unknown else {}
         self._arrivals.watch(revisions, now, kept)
@@ -111,21 +121,37 @@ class Completion:
         """Close a study that is complete; else return when it is due by what is known now."""
         waits = [self._wait(study, timing) for timing in self._received.timings(study)]
         last = max(waits, key=lambda wait: wait.due)
+        cap = max(wait.cap for wait in waits)
+        if self._comes(study) and now < cap:
+            return min(cap, now + _LOOK_SECONDS)
+        if self._has_come(study, waits):
+            last = replace(last, due=now, signal=Signal.FETCHED)
         if last.due > now or last.signal is None:
             return last.due
-        cap = max(wait.cap for wait in waits)
         asking = next((wait.timing for wait in waits if wait.timing.count_check), None)
-        signal, counted, note = last.signal, None, ""
-        if asking is not None and now >= cap:
+        signal, counted, note = last.signal, None, _NOT_ALL if self._comes(study) else ""
+        if signal is Signal.FETCHED:
+            pass
+        elif asking is not None and now >= cap:
             signal, counted = Signal.CAP, self._checks.known(study, asking.count_peer)
         elif asking is not None:
             verdict = self._checks.verdict(study, asking.count_peer, last.due, now)
             if verdict.again is not None:
                 return min(cap, verdict.again)
-            counted, note = verdict.counted, verdict.note
+            counted, note = verdict.counted, note or verdict.note
         lacking = [text for wait in waits for text in wait.missing]
         close(self._context, study, _reason(signal, lacking, counted, note))
         return None
+
+    def _comes(self, study: Study) -> bool:
+        """Tell whether an archive is asked for more of a study."""
+        return self._fetched.get(study.study_instance_uid, study.last_received_at) is None
+
+    def _has_come(self, study: Study, waits: Sequence[_Wait]) -> bool:
+        """Tell whether an archive has sent all of a study, and nothing that must be there lacks."""
+        at = self._fetched.get(study.study_instance_uid)
+        lacks = any(wait.missing and wait.timing.when_incomplete == "wait" for wait in waits)
+        return at is not None and at >= study.last_received_at and not lacks
 
     def _wait(self, study: Study, timing: Timing) -> _Wait:
         missing = self._received.missing(study, timing)

@@ -200,10 +200,11 @@ def awaited(session: Session, study: Study) -> Sequence[PriorStudy]:
 
     A study that its modality has sent meanwhile is none: the archive has sent nothing then.
     """
+    partly = sa.and_(Pull.state == PullState.FAILED, Pull.instances > 0)
     came = sa.exists().where(
         Pull.peer == PriorStudy.peer,
         Pull.study_instance_uid == PriorStudy.study_instance_uid,
-        Pull.state.in_(_CAME),
+        sa.or_(Pull.state.in_(_CAME), partly),
     )
     query = sa.select(PriorStudy).where(
         PriorStudy.study_instance_uid == study.study_instance_uid,

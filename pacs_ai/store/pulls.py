@@ -71,7 +71,7 @@ class Failure:
     @property
     def note(self) -> str:
         """What the audit trail says of it."""
-        return f"{self.code}: {self.text}; {self.instances} instances of the study are here"
+        return f"{self.code}: {self.text}; here of the study: {_instances(self.instances)}"
 
 
 def enter(
@@ -111,8 +111,16 @@ def enter(
     return entered
 
 
+def _counted(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more}"
+
+
+def _instances(count: int) -> str:
+    return _counted(count, "instance", "instances")
+
+
 def _studies(count: int) -> str:
-    return "1 study" if count == 1 else f"{count} studies"
+    return _counted(count, "study", "studies")
 
 
 def _row(transaction: Transaction, peer: str, uid: str, priority: Priority) -> Pull:
@@ -177,7 +185,7 @@ def _held(claimed: ClaimedPull) -> Sequence[sa.ColumnElement[bool]]:
 
 def done(transaction: Transaction, claimed: ClaimedPull, instances: int) -> bool:
     """Move RUNNING → DONE: the peer has sent it."""
-    note = f"{claimed.peer} has sent {instances} instances"
+    note = f"{claimed.peer} has sent {_instances(instances)}"
     values = {"finished_at": transaction.now, "instances": instances}
     return _end(transaction, claimed, PullState.DONE, note, **values, error_code="", error_text="")
 

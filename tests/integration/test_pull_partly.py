@@ -111,7 +111,7 @@ def check_told(archive: Archive, first: PullRecord) -> None:
     ]
     assert [one.step for one in steps] == ["fetched", "fetch_waiting", "fetched"]
     assert steps[0].reason.startswith(f"{first.error_code}: archive")
-    assert f"{first.instances} instances of the study are here" in steps[0].reason
+    assert f"here of the study: {first.instances} instance" in steps[0].reason
 
 
 @pytest.mark.parametrize("way", ["move", "get", "web"])

@@ -68,10 +68,16 @@ def archive_of(config: Config, name: str) -> Archive:
     peer = config.peers.get(name)
     if isinstance(peer, DimsePeer | DicomwebPeer):
         return peer
-    others = sorted(archives(config))
-    known = f"archives are {', '.join(others)}" if others else "there is no archive"
-    wrong = "there is no such section" if peer is None else "its kind has no studies"
-    raise UnknownArchive(f"peers.{name}: {wrong}; {known} in the configuration")
+    wrong = "there is no such section" if peer is None else "no study can be fetched from its kind"
+    raise UnknownArchive(f"peers.{name}: {wrong}; {named_archives(config)}")
+
+
+def named_archives(config: Config) -> str:
+    """Say which archives there are."""
+    names = ", ".join(sorted(archives(config)))
+    if not names:
+        return 'there is no archive: [peers.x] of the kind "dimse" or "dicomweb"'
+    return f"the archives of this configuration: {names}"
 
 
 def archives(config: Config) -> dict[str, Archive]:

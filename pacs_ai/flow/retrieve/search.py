@@ -58,10 +58,15 @@ def find_studies(context: FlowContext, name: str, where: Mapping[str, str]) -> l
         If the peer is out of reach or refuses.
     """
     for number, (keyword, value) in enumerate(where.items(), start=1):
-        if not is_keyword(keyword) or not value.strip():
-            raise StateError(f"condition {number} is no DICOM keyword with a value")
+        if not is_keyword(keyword):
+            raise StateError(
+                f"condition {number} does not begin with a keyword of DICOM; those are written"
+                " as in StudyDate and ModalitiesInStudy"
+            )
+        if not value.strip():
+            raise StateError(f"condition {number} has no value to search for")
     if not where:
-        raise StateError("a search needs a condition: it would find the whole archive")
+        raise StateError("a search needs a condition; without one it would find the whole archive")
     peer = archive_of(context.config, name)
     note.asked(context, f"search for studies by {', '.join(sorted(where))}", peer=name)
     with named(context.config, name):

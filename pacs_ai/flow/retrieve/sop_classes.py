@@ -1,4 +1,7 @@
-"""Which SOP classes a study has, asked before C-GET: contexts are proposed for these alone."""
+"""What an archive says of a study: which SOP classes it has, and whether it has it at all.
+
+Contexts of C-GET are proposed for these classes alone.
+"""
 
 from collections.abc import Iterator
 
@@ -47,8 +50,28 @@ def sop_classes_of(context: FlowContext, peer: DimsePeer, study_instance_uid: st
             raise
         return []  # an archive may offer C-GET and no C-FIND
     if not found:
-        raise StudyUnknown(f"{peer.ae_title} has nothing of the study")
+        raise StudyUnknown(f"{where.name} has nothing of the study")
     return [str(one) for one in dict.fromkeys(classes) if storable_uid(str(one))]
+
+
+def require_known(context: FlowContext, peer: DimsePeer, study_instance_uid: str) -> None:
+    """Ask a peer by C-FIND whether it has a study: many refuse C-MOVE without saying why.
+
+    A peer that does not answer queries is believed to have it.
+
+    Raises
+    ------
+    StudyUnknown
+        If the peer has nothing of the study.
+    """
+    where, title = address(context.config, peer), context.config.node.ae_title
+    try:
+        with client.searching(where, title, peer.timeout_seconds) as search:
+            found = search.find("STUDY", {"StudyInstanceUID": study_instance_uid})
+    except PeerError:
+        return
+    if not found:
+        raise StudyUnknown(f"{where.name} has nothing of the study")
 
 
 def _by_series(search: Search, study_instance_uid: str) -> Iterator[str]:

@@ -16,7 +16,7 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.incoming_instances import Receiving
 from pacs_ai.flow.incoming_parts import IncomingParts
 from pacs_ai.flow.retrieve.archives import archive_of, named
-from pacs_ai.flow.retrieve.sop_classes import sop_classes_of
+from pacs_ai.flow.retrieve.sop_classes import require_known, sop_classes_of
 from pacs_ai.flow.source_count import StudyUnknown
 from pacs_ai.net.http.dicomweb import DicomwebPeerClient
 from pacs_ai.net.http.multipart import MultipartBroken
@@ -115,7 +115,12 @@ def _by_move(context: FlowContext, peer: DimsePeer, uid: str, unwanted: Unwanted
     def move() -> Transferred:
         return client.move_study(where, title, title, uid, timeout, still_coming, unwanted=unwanted)
 
-    return context.associations.without_idle(where, move)
+    try:
+        return context.associations.without_idle(where, move)
+    except PeerError as error:
+        if type(error) is PeerError:  # refused, and no reason is known
+            require_known(context, peer, uid)
+        raise
 
 
 def _by_get(

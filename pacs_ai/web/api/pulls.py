@@ -62,7 +62,7 @@ class Cancelled(Parameters):
     """What is not to be fetched any more; without parameters: all that has not come yet."""
 
     peer: Text | None = None
-    studies: Uids | None = Field(None, description="Only these")
+    studies: Uids | None = Field(None, min_length=1, description="Only these")
 
 
 def _list(node: FlowContext, asked: Pulls) -> list[PullRecord]:

@@ -57,7 +57,7 @@ def test_each_is_claimed_once_and_ends(database: Database) -> None:
     with database.write("node/1/2", NOW + timedelta(seconds=10)) as transaction:
         assert claim(transaction).attempt == 2
         notes = [one.note for one in trail(transaction, third.id)]
-    assert notes == ["", "PEER: later; 3 instances of the study are here", ""]
+    assert notes == ["", "PEER: later; here of the study: 3 instances", ""]
 
 
 @pytest.mark.parametrize(("node", "left"), [("node", 0), ("other", 1)])

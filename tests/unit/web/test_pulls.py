@@ -69,7 +69,7 @@ def test_an_archive_that_is_not_configured_is_not_found(
     client = logged_in(with_archive(context), Role.OPERATOR)
     answer = client.request("POST", f"/api/v1/pulls{path}", json={"peer": "else", **asked})
     assert answer.status_code == 404
-    assert "archives are archive" in answer.json()["detail"]
+    assert "archives of this configuration: archive" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("where", [{}, {"": "1"}, {"": []}, {"StudyDate": 1}])
