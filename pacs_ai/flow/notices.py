@@ -1,19 +1,19 @@
 """What tells a destination that results do not hold any more: a note, a report, a document."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pacs_ai.dicom.files import opened
-from pacs_ai.dicom.modules import COMPREHENSIVE_3D_SR, COMPREHENSIVE_SR
+from pacs_ai.dicom.modules import REPORTS
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.digests import digest_of
 from pacs_ai.domain import DOCUMENTS, ResultKind
 from pacs_ai.errors import InvalidResult
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.integrity import check_result
+from pacs_ai.flow.notice_sources import NoticeSources
 from pacs_ai.results.build import DICOM_SUFFIX, BuiltResult
 from pacs_ai.results.common.context import result_context
 from pacs_ai.results.common.evidence import read_source
+from pacs_ai.results.documents import fhir, hl7
 from pacs_ai.results.documents.withdrawn import DocumentWithdrawal, notice_kind, withdraw_document
 from pacs_ai.results.sr.rejection_note import Withdrawn, build_rejection
 from pacs_ai.results.sr.withdrawal_report import build_withdrawal_report
@@ -22,7 +22,7 @@ from pacs_ai.store.schema import Result, Study
 from pacs_ai.uids import derived_uid
 from pacs_ai.withdrawal_kinds import Notice, RejectionReason, WithdrawalWay
 
-_REPORTS = (COMPREHENSIVE_3D_SR, COMPREHENSIVE_SR)
+_SUFFIXES: Mapping[str, str] = {ResultKind.HL7: hl7.SUFFIX, ResultKind.FHIR: fhir.SUFFIX}
 _CORRECTED = (
     "The patient of this study was corrected after these AI results were made. They do not hold; "
     "results under the right patient take their place."
@@ -69,14 +69,14 @@ class Telling:
 
 
 def make_notice(
-    context: FlowContext, study: Study, path: str, identity: str, telling: Telling
+    context: FlowContext, study: Study, sources: NoticeSources, identity: str, telling: Telling
 ) -> StoredResult:
     """Make a notice and write it to the spool.
 
     Parameters
     ----------
-    path
-        File of an instance that names the right patient.
+    sources
+        What it is made from.
     identity
         See `pacs_ai.results.common.context.ResultContext`.
 
@@ -88,16 +88,17 @@ def make_notice(
         If the notice breaks a rule of the standard.
     """
     if telling.results[0].kind in DOCUMENTS:
-        return _document(context, identity, telling)
-    return _object(context, study, path, identity, telling)
+        return _document(context, sources, identity, telling)
+    return _object(context, study, sources, identity, telling)
 
 
 def _object(
-    context: FlowContext, study: Study, path: str, identity: str, telling: Telling
+    context: FlowContext, study: Study, sources: NoticeSources, identity: str, telling: Telling
 ) -> StoredResult:
     made_by = result_context(context.config, context.installation_uid(), context.now())
     made_by = replace(made_by, identity=identity)
-    source = read_source(context.spool.path_of(path))
+    with sources.file() as file:
+        source = read_source(file)
     withdrawn = [
         Withdrawn(
             study.study_instance_uid,
@@ -110,7 +111,7 @@ def _object(
     said = (telling.reason, telling.why, telling.destination, source, made_by)
     if context.config.peers[telling.destination].withdrawal is WithdrawalWay.SUPERSEDE:
         kind = Notice.REPORT
-        reports = [one for one in withdrawn if one.sop_class_uid in _REPORTS]
+        reports = [one for one in withdrawn if one.sop_class_uid in REPORTS]
         notice = build_withdrawal_report(reports, *said)
     else:
         kind = Notice.NOTE
@@ -122,18 +123,17 @@ def _object(
     return _stored(context, telling, kind, uids, built.encode(), DICOM_SUFFIX)
 
 
-def _document(context: FlowContext, identity: str, telling: Telling) -> StoredResult:
+def _document(
+    context: FlowContext, sources: NoticeSources, identity: str, telling: Telling
+) -> StoredResult:
     (old,) = telling.results
-    file = context.spool.path_of(old.path)
-    check_result(context.spool, old.path, old.bytes, old.digest)
-    with opened(file, "a result") as stream:
-        content = stream.read()
+    content = sources.content(old)
     kind = notice_kind(old.kind)
     uid = derived_uid(kind, telling.destination, old.sop_instance_uid, identity)
     wrong_patient = telling.corrected or telling.reason is RejectionReason.WORKLIST
     said = DocumentWithdrawal(telling.why, wrong_patient, uid, context.now().astimezone())
     made = withdraw_document(old.kind, content, said)
-    return _stored(context, telling, kind, ("", uid, ""), made, file.suffix)
+    return _stored(context, telling, kind, ("", uid, ""), made, _SUFFIXES[old.kind])
 
 
 def _stored(

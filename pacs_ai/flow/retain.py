@@ -58,7 +58,18 @@ def retain(context: FlowContext, today: datetime | None = None) -> int:
         remove_files(context, paths)
         purged += 1
         _log.info("study purged", study=study_ref(study.study_instance_uid), files=len(paths))
+    _remove_notices(context)
     return purged
+
+
+def _remove_notices(context: FlowContext) -> None:
+    """Remove what has told destinations that results of studies without files do not hold."""
+    with context.database.read() as session:
+        again = studies.purged_with_files(session)
+    for study_id in again:
+        with context.write() as transaction:
+            paths = studies.purge_again(transaction, study_id)
+        remove_files(context, paths)
 
 
 def expire_predictions(context: FlowContext, today: datetime) -> None:

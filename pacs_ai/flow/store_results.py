@@ -18,7 +18,7 @@ from pacs_ai.results.common.prior import Prior
 from pacs_ai.results.kinds import PICTURES
 from pacs_ai.store import identities, priors, results, sending, withdrawal_rows
 from pacs_ai.store.results import StoredResult
-from pacs_ai.store.schema import Job, Study
+from pacs_ai.store.schema import Job, Result, Study
 
 
 class SpoolWriter:
@@ -146,11 +146,17 @@ def _peers(
     return tuple(dict.fromkeys(names))
 
 
+def _holds(earlier: Result, job: Job) -> bool:
+    """Tell whether an earlier result is of the same patient, and nobody has taken it back."""
+    return earlier.correction == job.correction and earlier.withdrawal_id is None
+
+
 def result_context_of(context: FlowContext, job: Job) -> ResultContext:
     """Return what the results of a job state besides the prediction."""
     with context.database.read() as session:
         row = results.previous(session, job, ResultKind.REPORT)
         bundle = results.previous(session, job, ResultKind.FHIR)
+        message = results.previous(session, job, ResultKind.HL7)
         study = session.get_one(Study, job.study_id)
         used, withdrawn = identities.used(session, study), withdrawal_rows.before(session, job)
         compared = priors.comparison_of(session, job.id)
@@ -168,6 +174,7 @@ def result_context_of(context: FlowContext, job: Job) -> ResultContext:
         made_by,
         identity="/".join(filter(None, parts)),
         earlier_bundle="" if bundle is None else bundle.sop_instance_uid,
+        corrects_message=message is not None and _holds(message, job),
     )
     if compared is None:
         return made_by

@@ -11,6 +11,7 @@ from pacs_ai.domain import DOCUMENTS, TaskKind
 from pacs_ai.errors import StorageError
 from pacs_ai.flow.ask import ask_delivery
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.notice_sources import NoticeSources
 from pacs_ai.flow.notices import Telling, make_notice
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.store import identities, withdrawal_rows, withdrawals
@@ -33,22 +34,26 @@ def withdraw(context: FlowContext, key: str) -> None:
     Raises
     ------
     StorageError
-        If no file can be read that names the right patient: the task comes again.
+        If nothing can be read that names the right patient: the task comes again.
     """
     with context.database.read() as session:
         study = session.get(Study, int(key))
         if study is None:
             return
         owed = withdrawals.owed(session, study, context.config.told_of_withdrawals)
-        path = identities.right_file(session, study)
         identity = identities.used(session, study)
+    sources, failure = NoticeSources(context, study), None
     for destination, rows in _parts(owed):
-        if not path:
-            _log.error("results not withdrawn", study=study_ref(study.study_instance_uid))
-            raise StorageError(f"study {key}: no file names the patient who is right")
         telling = _telling(context, study, destination, rows)
-        made = make_notice(context, study, path, identity, telling)
+        try:
+            made = make_notice(context, study, sources, identity, telling)
+        except StorageError as error:  # the other notices are made all the same
+            _log.error("results not withdrawn", study=study_ref(study.study_instance_uid))
+            failure = error
+            continue
         _enter(context, study, destination, made, [delivery for delivery, _ in rows])
+    if failure is not None:
+        raise failure
 
 
 def _parts(owed: Mapping[str, Sequence[Row]]) -> Iterator[tuple[str, list[Row]]]:

@@ -12,7 +12,7 @@ from pacs_ai.errors import IllegalTransition, StateError
 from pacs_ai.priorities import Priority
 from pacs_ai.store import instances, results, withholding
 from pacs_ai.store.feedback_documents import studies_to_read
-from pacs_ai.store.schema import Delivery, Instance, Job, Study
+from pacs_ai.store.schema import Delivery, Instance, Job, Result, Study
 from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import move
 
@@ -23,6 +23,9 @@ _DELIVERIES_AT_WORK = (
     DeliveryState.WAITING,
     DeliveryState.COMMITTING,
     DeliveryState.FAILED,
+)
+_BUSY_DELIVERIES = sa.exists().where(
+    Job.study_id == Study.id, Delivery.job_id == Job.id, Delivery.state.in_(_DELIVERIES_AT_WORK)
 )
 
 
@@ -154,19 +157,33 @@ def purgeable(
     unmatched = sa.and_(~has_job, Study.reason.startswith(NO_RULE))
     over = Study.last_received_at < before
     busy_jobs = sa.exists().where(Job.study_id == Study.id, Job.state.in_(_JOBS_AT_WORK))
-    busy_deliveries = sa.exists().where(
-        Job.study_id == Study.id,
-        Delivery.job_id == Job.id,
-        Delivery.state.in_(_DELIVERIES_AT_WORK),
-    )
     query = sa.select(Study).where(
         Study.state == StudyState.ROUTED,
         sa.or_(over, unmatched) if drop_unmatched else over,
         ~busy_jobs,
-        ~busy_deliveries,
+        ~_BUSY_DELIVERIES,
         Study.id.not_in(studies_to_read()),
     )
     return session.scalars(query).all()
+
+
+def purged_with_files(session: Session) -> Sequence[int]:
+    """Return the ids of PURGED studies that have files again, all of them delivered.
+
+    These are the notices of results that were withdrawn later.
+    """
+    has_file = sa.exists().where(
+        Job.study_id == Study.id, Result.job_id == Job.id, Result.path != ""
+    )
+    query = sa.select(Study.id).where(Study.state == StudyState.PURGED, has_file, ~_BUSY_DELIVERIES)
+    return session.scalars(query).all()
+
+
+def purge_again(transaction: Transaction, study_id: int) -> list[str]:
+    """Forget the files of a PURGED study that was purged before, and return their paths."""
+    if study_id not in purged_with_files(transaction):  # something is to be sent again
+        return []
+    return results.forget_files(transaction, StudyId(study_id))
 
 
 def purge(transaction: Transaction, study: Study) -> list[str] | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
-from pacs_ai.domain import DOCUMENTS, DeliveryState, JobId
+from pacs_ai.domain import DOCUMENTS, DeliveryState, JobId, StudyState
 from pacs_ai.store import results
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Delivery, Job, Result, Study
@@ -26,8 +26,8 @@ def _owed(destinations: Collection[str]) -> sa.Select[Delivery, Result]:
     """Select what peers have got that does not hold any more, and were told nothing of.
 
     Also what a peer may have got, as its answer was lost. A notice that did not arrive before the
-    next correction of the patient tells nothing. A document whose file is removed cannot be
-    withdrawn.
+    next correction of the patient tells nothing. A document whose file is removed can be withdrawn
+    from the evidence of its study; that there is any is made sure when a person withdraws it.
     """
     note, sent = aliased(Result), aliased(Delivery)
     told = sa.exists().where(
@@ -50,7 +50,11 @@ def _owed(destinations: Collection[str]) -> sa.Select[Delivery, Result]:
             Delivery.destination.in_(destinations),
             VOID,
             Result.kind.not_in(_TELL_ALONE),
-            sa.or_(Result.kind.not_in(DOCUMENTS), Result.path != ""),
+            sa.or_(
+                Result.kind.not_in(DOCUMENTS),
+                Result.path != "",
+                sa.and_(Study.state == StudyState.PURGED, Result.withdrawal_id.is_not(None)),
+            ),
             ~told,
         )
         .order_by(Delivery.id)

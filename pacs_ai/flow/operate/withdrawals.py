@@ -6,9 +6,10 @@ from datetime import datetime
 from pacs_ai.domain import TaskKind
 from pacs_ai.errors import StateError
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.notice_sources import NoticeSources
 from pacs_ai.flow.operate.find import find_study
 from pacs_ai.logs import get_logger, study_ref
-from pacs_ai.store import identities, withdrawal_rows
+from pacs_ai.store import withdrawal_rows
 from pacs_ai.store.records import filled
 from pacs_ai.store.schema import Study
 from pacs_ai.store.session import Session
@@ -79,17 +80,18 @@ def withdraw_results(
     Raises
     ------
     StateError
-        If there is no such study, it has no results that hold, or none of its files is left: nobody
-        could be told whose results these are.
+        If there is no such study, it has no results that hold, or neither its files nor its
+        evidence are left: nobody could be told whose results these are.
     """
     study = find_study(context, reference).study
     with context.write() as transaction:
         # retention does not delete the files meanwhile: it waits for the row, and looks again
         locked = transaction.get_one(Study, study.id, with_for_update=True)
-        if not identities.right_file(transaction, locked):
+        if not NoticeSources(context, locked).there:
             raise StateError(
-                f"study {study.id}: no file is left that names its patient, and so nothing can be"
-                " told to destinations: withdraw the results there by hand"
+                f"study {study.id}: its files and its evidence are removed, so no message can name"
+                " its patient. Reject its results at their destinations by hand:"
+                f" pacs-ai studies show {study.id} --all lists their SOP Instance UIDs"
             )
         taken = withdrawal_rows.take_back(transaction, locked, reason, model)
         if not taken:

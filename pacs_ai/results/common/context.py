@@ -49,6 +49,8 @@ class ResultContext:
         Report of an earlier revision of the study, which the new one replaces.
     earlier_bundle
         UID of the FHIR bundle of an earlier revision, which the new one replaces; "" without one.
+    corrects_message
+        Whether an HL7 message of an earlier revision, which still holds, is replaced.
     identity
         Digest of whom the results name, and how often results were withdrawn; part of every UID. It
         is "" for a study that was never corrected, and of which nothing was withdrawn.
@@ -69,6 +71,7 @@ class ResultContext:
     like_images: bool = False
     predecessor: Predecessor | None = None
     earlier_bundle: str = ""
+    corrects_message: bool = False
     identity: str = ""
     font: Path | None = None
     prior: Prior | None = None

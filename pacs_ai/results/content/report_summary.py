@@ -74,6 +74,10 @@ class ReportSummary:
         Those of `ResultContext`.
     earlier_bundle
         UID of the FHIR bundle that this one replaces; "" without one.
+    corrects_message
+        Whether the HL7 message replaces another one.
+    order
+        What all reports of one model on one study have in common, in whatever revision.
     """
 
     model: ModelIdentity
@@ -90,6 +94,8 @@ class ReportSummary:
     prior: Prior | None = None
     prior_missing: str = ""
     earlier_bundle: str = ""
+    corrects_message: bool = False
+    order: str = ""
 
     @property
     def compared(self) -> str:
@@ -170,6 +176,8 @@ def summarise_prediction(
         prior=prior,
         prior_missing=context.prior_missing,
         earlier_bundle=context.earlier_bundle,
+        corrects_message=context.corrects_message,
+        order=_order(model, evidence, context),
     )
 
 
@@ -190,6 +198,8 @@ def summarise_refusal(
         like_images=context.like_images,
         uid=_uid(refusal.model, evidence, context, refusal.code),
         earlier_bundle=context.earlier_bundle,
+        corrects_message=context.corrects_message,
+        order=_order(refusal.model, evidence, context),
     )
 
 
@@ -204,3 +214,9 @@ def _moment(evidence: Evidence, context: ResultContext) -> datetime:
 def _uid(model: ModelIdentity, evidence: Evidence, context: ResultContext, outcome: str) -> str:
     series = context.series_key(model, "account", evidence.study_instance_uid)
     return derived_uid("account", *series, outcome, *evidence.instance_key)
+
+
+def _order(model: ModelIdentity, evidence: Evidence, context: ResultContext) -> str:
+    """Name the work of a model on a study, whatever its version and the images that are there."""
+    parts = (context.installation_uid, context.site, model.name, evidence.study_instance_uid)
+    return derived_uid("order", *parts)

@@ -119,7 +119,7 @@ def _request(summary: ReportSummary) -> str:
     source = summary.source
     order = next(iter(items(source, "RequestAttributesSequence")), Dataset())
     placer = text(order, "PlacerOrderNumberImagingServiceRequest")
-    filler = text(order, "FillerOrderNumberImagingServiceRequest") or summary.uid
+    filler = text(order, "FillerOrderNumberImagingServiceRequest") or summary.order
     accession = text(order, "AccessionNumber") or text(source, "AccessionNumber")
     observed = _dicom_time(source)
     fields = [""] * 25
@@ -130,8 +130,19 @@ def _request(summary: ReportSummary) -> str:
     fields[17] = escaped(accession)
     fields[21] = message_time(summary.made_at)
     fields[23] = "RAD"
-    fields[24] = "X" if summary.reason else "P"
+    fields[24] = _result_status(summary)
     return _segment("OBR", *fields)
+
+
+def _result_status(summary: ReportSummary) -> str:
+    """Return the status of the whole (OBR-25, HL7 Table 0123).
+
+    Nothing is final (F) that nobody has verified. So the observations stay preliminary, too, when a
+    message corrects another one.
+    """
+    if summary.reason:
+        return "X"
+    return "C" if summary.corrects_message else "P"
 
 
 def _observations(summary: ReportSummary) -> Iterator[tuple[str, ...]]:

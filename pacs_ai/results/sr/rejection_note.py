@@ -14,13 +14,8 @@ from highdicom.sr import (
     RelationshipTypeValues,
 )
 from pydicom.dataset import Dataset
-from pydicom.uid import (
-    Comprehensive3DSRStorage,
-    ComprehensiveSRStorage,
-    EncapsulatedPDFStorage,
-    KeyObjectSelectionDocumentStorage,
-)
 
+from pacs_ai.dicom.modules import ENCAPSULATED_PDF, KEY_OBJECT_SELECTION, REPORTS
 from pacs_ai.domain import ModelIdentity
 from pacs_ai.results.common.codes import REJECTED, SOURCE
 from pacs_ai.results.common.context import ResultContext
@@ -30,14 +25,7 @@ from pacs_ai.withdrawal_kinds import RejectionReason
 SERIES_DESCRIPTION = "AI results withdrawn"
 ROLE = "rejection"
 
-_NO_IMAGES = frozenset(
-    {
-        Comprehensive3DSRStorage,
-        ComprehensiveSRStorage,
-        EncapsulatedPDFStorage,
-        KeyObjectSelectionDocumentStorage,
-    }
-)
+_NO_IMAGES = REPORTS | {ENCAPSULATED_PDF, KEY_OBJECT_SELECTION}
 MADE_BY_NO_MODEL = ModelIdentity(
     name="",
     version="",

@@ -233,11 +233,11 @@ def test_only_results_that_hold_can_be_withdrawn(make: Callable[..., Withdrawing
         one.take_back()
 
 
-def test_without_files_nobody_can_be_told(make: Callable[..., Withdrawing]) -> None:
+def test_of_a_deleted_study_no_result_is_known(make: Callable[..., Withdrawing]) -> None:
     one = make()
     one.send()
     studies.delete_study(one.context, "1")
-    with pytest.raises(StateError, match="no file is left"):
+    with pytest.raises(StateError, match="no results that hold"):
         one.take_back()
 
 

@@ -185,13 +185,15 @@ def test_retention_waits_until_everybody_is_told(make: Make, archive: IocmArchiv
     assert retain(one.context, later) == 1
 
 
-def test_a_study_whose_files_retention_has_deleted_says_what_to_do(
+def test_a_study_whose_files_and_evidence_are_removed_says_what_to_do(
     make: Make, archive: IocmArchive
 ) -> None:
     one = make()
     one.send()
     assert retain(one.context, one.clock.now() + timedelta(days=LATER)) == 1
-    with pytest.raises(StateError, match="withdraw the results there by hand"):
+    for kept in one.context.spool.root.glob("*/evidence/*.zip"):
+        kept.unlink()
+    with pytest.raises(StateError, match="by hand: pacs-ai studies show 1 --all"):
         one.take_back()
     assert len(archive.visible()) == 2
     with one.context.database.read() as session:

@@ -201,6 +201,20 @@ def test_the_order_is_named(images: Images) -> None:
     assert [one["identifier"]["value"] for one in report["basedOn"]] == ["ACC9"]
 
 
+def test_all_revisions_of_a_study_have_one_order_number(images: Images) -> None:
+    first, second = images([0.9, 0.4])
+    later = replace(CONTEXT, corrects_message=True, identity="withdrawn 1")
+    one = message(study([first]))
+    [two] = build_results(study([first, second]), [ResultKind.HL7], later, grey)
+    parsed = read(two.encode())
+    [before], [after] = segments(one, "OBR"), segments(parsed, "OBR")
+    assert before[3] == after[3] != ""
+    assert (before[25], after[25]) == ("P", "C")
+    assert {obx[11] for obx in segments(parsed, "OBX")} == {"O", "P"}  # nobody has verified them
+    other = replace(model(), name="other")
+    assert segments(message(study([first], other)), "OBR")[0][3] != before[3]
+
+
 def test_a_bundle_states_each_class_with_its_decision(images: Images) -> None:
     unsure = replace(LESION, undetermined=(0.4, 0.6))
     prediction = study(images([0.45]), model((NO_FINDING, unsure)))
