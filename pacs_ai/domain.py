@@ -274,6 +274,7 @@ class StudyPrediction:
 
     ``decisive`` is the index in ``images`` of the image with the highest score of a positive class.
     ``reservations`` say what about the images the model was not made for, and what it has not seen.
+    ``others`` are the images of the analysed series of slices that were not analysed.
     """
 
     model: ModelIdentity
@@ -282,6 +283,7 @@ class StudyPrediction:
     decisive: int
     reservations: tuple[Reservation, ...] = ()
     left_out: LeftOut = NOTHING
+    others: tuple[InstanceHeader, ...] = ()
 
     @property
     def coverage(self) -> Coverage:

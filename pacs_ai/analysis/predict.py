@@ -159,11 +159,28 @@ def predict_study(
     left_out = _left_out(opened, selection, spec.modalities, failed)
     prediction = classifier.aggregate(images, replace(left_out, not_received=not_received))
     return PredictedStudy(
-        prediction=prediction,
+        prediction=replace(prediction, others=_others(opened, images)),
         unusable={**opened.faults, **_faults(opened, selection, failed)},
         used=frozenset(opened.ids[image.header.path] for image in images),
         frames=frames,
         measured=measured,
+    )
+
+
+def _others(opened: OpenedStudy, images: Sequence[ImagePrediction]) -> tuple[InstanceHeader, ...]:
+    """Return the images of the analysed series of slices that were not analysed."""
+    seen = {image.header.sop_instance_uid for image in images}
+    series = {
+        image.header.series_instance_uid
+        for image in images
+        if image.header.modality in VOLUME_MODALITIES
+    }
+    return tuple(
+        header
+        for header in opened.headers
+        if header.series_instance_uid in series
+        and header.sop_instance_uid not in seen
+        and has_image(header)
     )
 
 

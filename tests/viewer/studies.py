@@ -70,6 +70,17 @@ def of_fourteen(images: Sequence[Path], folder: Path, *, found: int) -> Stored:
     return with_results(aggregate(seen, identity), images, folder)
 
 
+def partly_analysed(images: Sequence[Path], folder: Path) -> Stored:
+    """A model that was shown three slices, and found something on one of them."""
+    headers = [read_header(path) for path in images]
+    seen = [
+        ImagePrediction(header, 1, (1 - chance, chance), np.stack([blob(0.4, 0.6)] * 2))
+        for header, chance in zip(headers[1:4], (0.1, 0.9, 0.2), strict=True)
+    ]
+    prediction = replace(aggregate(seen, model()), others=(headers[0], *headers[4:]))
+    return with_results(prediction, images, folder)
+
+
 def with_results(prediction: StudyPrediction, images: Sequence[Path], folder: Path) -> Stored:
     """Build and check the results, as the node does."""
     shown = tuple(kind for kind in ResultKind if kind not in DOCUMENTS)

@@ -22,6 +22,7 @@ from tests.viewer.studies import Stored
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 OVERLAY, REPORT, REGION = "AI heat map (", "AI classification", "AI region"
+MAP = "AI Grad-CAM"
 ALL = (None, OVERLAY, REPORT)
 SERIES = {
     "positive": (*ALL, REGION),
@@ -30,6 +31,7 @@ SERIES = {
     "fourteen": (OVERLAY, REPORT, REGION),
     "unlike": (OVERLAY, REPORT),
     "broken": (REPORT,),
+    "some": (MAP,),
 }
 IMAGE_LEVELS = 200
 """A picture has more different colours than this, a black or empty pane far fewer."""
@@ -58,6 +60,7 @@ def stored(classifier: Classifier, tmp_path_factory: pytest.TempPathFactory) -> 
         ),
         "fourteen": studies.of_fourteen(phantom("DX", 14, lesion=True), folder / "14", found=4),
         "unlike": studies.analysed(classifier, [real], folder / "unlike"),
+        "some": studies.partly_analysed(phantom("CT", 16, lesion=True, slices=6), folder / "some"),
         "broken": studies.analysed(classifier, phantom("DX", 15, lesion=True), folder / "broken"),
     }
     _take_coordinates(report_of(made["broken"]))
@@ -115,7 +118,12 @@ def _unit(number: Dataset) -> str:
 
 @pytest.mark.parametrize(
     ("study", "series"),
-    [(study, one) for study, series in SERIES.items() for one in series if study != "broken"],
+    [
+        (study, one)
+        for study, series in SERIES.items()
+        for one in series
+        if study != "broken" and one != MAP
+    ],
 )
 def test_an_image_is_drawn_and_nothing_goes_wrong(
     shots: dict[str, list[Shot]], study: str, series: str | None
@@ -126,6 +134,16 @@ def test_an_image_is_drawn_and_nothing_goes_wrong(
     assert [error for error in seen.errors if not error.startswith(OWN_ERRORS)] == []
     assert seen.failed == ()
     assert seen.notices == ()
+
+
+def test_a_map_lies_over_its_source_where_only_some_slices_were_analysed(
+    shots: dict[str, list[Shot]],
+) -> None:
+    seen = shot(shots, "some", MAP)
+    assert seen.coloured() > 0.1
+    assert seen.lit() > 0.1
+    assert (seen.errors, seen.failed) == ((), ())
+    assert [text for text in seen.notices if not text.startswith("Parametric Map")] == []
 
 
 @pytest.mark.parametrize("study", ["positive", "negative"])
@@ -184,7 +202,9 @@ def test_a_finding_is_told_at_a_glance(shots: dict[str, list[Shot]]) -> None:
 
 def test_a_region_is_drawn_around_the_finding(shots: dict[str, list[Shot]]) -> None:
     source, region = (shot(shots, "positive", series) for series in (None, REGION))
-    assert [text.partition(":")[0] for text in region.texts] == ["Lesion probability"]
+    assert [text.partition(":")[0] for text in region.texts] == [
+        "Lesion probability of whole image"
+    ]
     assert region.coloured() > source.coloured()
 
 

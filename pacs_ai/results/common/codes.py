@@ -162,11 +162,26 @@ def probability_concept(
     (122157, DCM, Probability) would say neither which class nor which level it is about.
     """
     prefix = f"{'S' if study else 'P'}{_LETTERS.get(decision, '')}_"
+    ending = " probability, study" if study else " probability"
+    return _of_class(spec, prefix, _MARKS.get(decision, ""), ending)
+
+
+def image_probability_concept(spec: ClassSpec) -> CodedConcept:
+    """Name of a class' probability on an image where it stands beside a region of this image.
+
+    Notes
+    -----
+    The model does not say how probable the class is in the region: a viewer that writes the number
+    beside the outline must not let it look so.
+    """
+    return _of_class(spec, "I_", "", " probability of whole image")
+
+
+def _of_class(spec: ClassSpec, prefix: str, beginning: str, ending: str) -> CodedConcept:
+    """Make a private concept whose code ends with that of the class, or with a digest of it."""
     value = prefix + spec.code.value
     if len(value) > MAX_VALUE:
         digest = hashlib.sha256(spec.code.value.encode()).hexdigest()
         value = prefix + digest[: MAX_VALUE - len(prefix)]
-    beginning = _MARKS.get(decision, "")
-    ending = " probability, study" if study else " probability"
     room = MAX_MEANING - len(beginning) - len(ending)
     return CodedConcept(value, SCHEME, beginning + class_title(spec)[:room] + ending)

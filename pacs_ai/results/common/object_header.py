@@ -26,7 +26,7 @@ from pydicom.uid import (
 
 from pacs_ai.dicom.reading import text
 from pacs_ai.dicom.writing import CHARACTER_SET
-from pacs_ai.domain import ImagePrediction, ModelIdentity
+from pacs_ai.domain import InstanceHeader, ModelIdentity
 from pacs_ai.results.common.coding_schemes import scheme_items
 from pacs_ai.results.common.context import MANUFACTURER, MODEL_NAME, ResultContext
 from pacs_ai.results.common.equipment import contributing_equipment
@@ -179,7 +179,7 @@ def copy_body_part(source: Dataset, target: Dataset) -> None:
         target.Laterality = side if side in _SIDES else ""
 
 
-def referenced_frame(image: ImagePrediction) -> int | None:
+def referenced_frame(header: InstanceHeader, frame: int) -> int | None:
     """Return the frame number of a reference; None where the reference names no frame.
 
     Notes
@@ -187,10 +187,9 @@ def referenced_frame(image: ImagePrediction) -> int | None:
     Some writers put several frames into a class of single-frame images; a reference to such an
     instance must not name a frame (PS3.3 Section 10.3).
     """
-    header = image.header
     if header.frames == 1 or header.sop_class_uid in _SINGLE_FRAME:
         return None
-    return image.frame
+    return frame
 
 
 def references(headers: Sequence[tuple[str, str]]) -> list[Dataset]:

@@ -210,7 +210,7 @@ def _describe_pixels(capture: Dataset, picture: npt.NDArray[np.uint8]) -> None:
 def _source_reference(image: ImagePrediction, style: CaptureStyle) -> Dataset:
     header = image.header
     [item] = references([(header.sop_class_uid, header.sop_instance_uid)])
-    frame = referenced_frame(image)
+    frame = referenced_frame(image.header, image.frame)
     if frame is not None:
         item.ReferencedFrameNumber = frame
     item.PurposeOfReferenceCodeSequence = [SOURCE_IMAGE]

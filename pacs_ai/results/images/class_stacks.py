@@ -1,6 +1,6 @@
 """The multi-frame objects of a study: one for each class that is shown and each geometry."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
@@ -20,14 +20,15 @@ from pacs_ai.results.images.multiframe import Stack, stacks
 class ClassStack:
     """The heat maps of one class on the images of one stack; ``number`` counts from 1.
 
-    ``tracking`` names the finding that the report states.
+    ``tracking`` names the finding that the report states. ``saliencies`` has the heat maps by the
+    key of their `SourceFrame`; a frame without one shows nothing.
     """
 
     number: int
     spec: ClassSpec
     tracking: Tracking
     stack: Stack
-    saliencies: tuple[Saliency, ...]
+    saliencies: Mapping[tuple[str, int], Saliency]
 
     @property
     def title(self) -> str:
@@ -44,7 +45,10 @@ def class_stacks(study: AnalysedStudy) -> Iterator[ClassStack]:
     for one in explained_images(study.prediction):
         for stack in stacks(one.images, study.evidence):
             number += 1
-            saliencies = tuple(image.saliency[one.class_index] for image in stack.images)
+            seen = {(image.header.sop_instance_uid, image.frame): image for image in one.images}
+            saliencies = {
+                key: seen[key].saliency[one.class_index] for key in (s.key for s in stack.sources)
+            }
             spec = model.classes[one.class_index]
             tracking = level.tracking(one.class_index, key)
             yield ClassStack(number, spec, tracking, stack, saliencies)

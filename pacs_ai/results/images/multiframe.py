@@ -4,7 +4,7 @@ Multi-frame Functional Groups and Dimension Modules, PS3.3 Sections C.7.6.16 and
 Built here rather than by highdicom, which needs a frame of reference of every source.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from highdicom.sr import CodedConcept
@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from pydicom.valuerep import format_number_as_ds
 
-from pacs_ai.domain import ImagePrediction
+from pacs_ai.domain import ImagePrediction, InstanceHeader
 from pacs_ai.results.common.codes import SOURCE_IMAGE
 from pacs_ai.results.common.evidence import Evidence
 from pacs_ai.results.common.object_header import copy_body_part, referenced_frame, references
@@ -22,16 +22,33 @@ from pacs_ai.uids import derived_uid
 
 
 @dataclass(frozen=True, slots=True)
+class SourceFrame:
+    """The image, or frame of one, from which a frame of the result comes.
+
+    ``remark`` says why the frame shows nothing, "" if it shows something.
+    """
+
+    header: InstanceHeader
+    frame: int
+    remark: str = ""
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Tell it apart from all others."""
+        return self.header.sop_instance_uid, self.frame
+
+
+@dataclass(frozen=True, slots=True)
 class Stack:
     """Images of one size and one geometry, with the plane of each: one multi-frame object."""
 
-    images: tuple[ImagePrediction, ...]
+    sources: tuple[SourceFrame, ...]
     planes: tuple[Plane, ...]
 
     @property
     def size(self) -> tuple[int, int]:
         """Rows and columns."""
-        header = self.images[0].header
+        header = self.sources[0].header
         return header.rows, header.columns
 
     @property
@@ -42,21 +59,55 @@ class Stack:
 
     def key(self) -> tuple[str, ...]:
         """Tell the stack's instance apart from the others of its series."""
-        return tuple(f"{i.header.sop_instance_uid}#{i.frame}" for i in self.images)
+        return tuple(f"{uid}#{frame}" for uid, frame in (one.key for one in self.sources))
 
 
 def stacks(images: Sequence[ImagePrediction], evidence: Evidence) -> list[Stack]:
     """Put the images together that can be frames of one object."""
-    alike: dict[tuple[object, ...], list[tuple[ImagePrediction, Plane]]] = {}
+    alike: dict[tuple[object, ...], list[tuple[SourceFrame, Plane]]] = {}
     for image in images:
-        header = image.header
-        plane = plane_of(evidence.source(header), image.frame)
-        key = (header.series_instance_uid, header.rows, header.columns, *plane.stack)
-        alike.setdefault(key, []).append((image, plane))
-    return [
-        Stack(tuple(image for image, _ in pairs), tuple(plane for _, plane in pairs))
-        for pairs in alike.values()
-    ]
+        source = SourceFrame(image.header, image.frame)
+        plane = plane_of(evidence.source(image.header), image.frame)
+        alike.setdefault(_alike(source, plane), []).append((source, plane))
+    return [_stack(pairs) for pairs in alike.values()]
+
+
+def whole_series(stack: Stack, others: Iterable[SourceFrame], evidence: Evidence) -> Stack:
+    """Add the other images of a series to a stack, in the order in which viewers lay out volumes.
+
+    Parameters
+    ----------
+    stack
+        Images of one series.
+    others
+        What the stack gets if it has the same size and geometry.
+    evidence
+        Headers of the instances.
+
+    Notes
+    -----
+    OHIF 3.13 lays the frames of a map over a volume one after the other, whatever they refer to.
+    Its volumes begin at the slice that is farthest along the normal of the planes.
+    """
+    pairs = list(zip(stack.sources, stack.planes, strict=True))
+    taken, wanted = {one.key for one in stack.sources}, _alike(*pairs[0])
+    for other in others:
+        if other.key in taken or other.header.series_instance_uid != wanted[0]:
+            continue
+        plane = plane_of(evidence.source(other.header), other.frame)
+        if _alike(other, plane) == wanted:
+            pairs.append((other, plane))
+    return _stack(sorted(pairs, key=lambda pair: -pair[1].depth))
+
+
+def _alike(source: SourceFrame, plane: Plane) -> tuple[object, ...]:
+    """Return what the frames of one object have in common."""
+    header = source.header
+    return (header.series_instance_uid, header.rows, header.columns, *plane.stack)
+
+
+def _stack(pairs: Sequence[tuple[SourceFrame, Plane]]) -> Stack:
+    return Stack(tuple(source for source, _ in pairs), tuple(plane for _, plane in pairs))
 
 
 def describe_frames(
@@ -75,18 +126,18 @@ def describe_frames(
     derivation
         Code for how a frame was derived from its source.
     """
-    source = evidence.source(stack.images[0].header)
+    first = evidence.source(stack.sources[0].header)
     target.Rows, target.Columns = stack.size
-    target.NumberOfFrames = len(stack.images)
-    copy_body_part(source, target)
+    target.NumberOfFrames = len(stack.sources)
+    copy_body_part(first, target)
     if stack.planes[0].made:
-        target.PatientOrientation = patient_orientation(source, 1)
+        target.PatientOrientation = patient_orientation(first, 1)
     target.LossyImageCompression = "00"
     target.BurnedInAnnotation = "NO"
     _dimension(target, "InStackPositionNumber", "FrameContentSequence")
     target.SharedFunctionalGroupsSequence = [Dataset()]
     target.PerFrameFunctionalGroupsSequence = [
-        _derived(image, number, derivation) for number, image in enumerate(stack.images, start=1)
+        _derived(source, number, derivation) for number, source in enumerate(stack.sources, start=1)
     ]
     _refer(target, stack)
 
@@ -131,12 +182,14 @@ def _dimension(target: Dataset, keyword: str, group: str) -> None:
     target.DimensionIndexSequence = [index]
 
 
-def _derived(image: ImagePrediction, place: int, derivation: CodedConcept) -> Dataset:
+def _derived(source: SourceFrame, place: int, derivation: CodedConcept) -> Dataset:
     groups, content, derived = Dataset(), Dataset(), Dataset()
     content.StackID = "1"
     content.InStackPositionNumber = content.DimensionIndexValues = place
-    [reference] = references([(image.header.sop_class_uid, image.header.sop_instance_uid)])
-    frame = referenced_frame(image)
+    if source.remark:
+        content.FrameComments = source.remark
+    [reference] = references([(source.header.sop_class_uid, source.header.sop_instance_uid)])
+    frame = referenced_frame(source.header, source.frame)
     if frame is not None:
         reference.ReferencedFrameNumber = frame
     reference.PurposeOfReferenceCodeSequence = [SOURCE_IMAGE]
@@ -150,7 +203,7 @@ def _derived(image: ImagePrediction, place: int, derivation: CodedConcept) -> Da
 
 def _refer(target: Dataset, stack: Stack) -> None:
     """List the sources by series, as viewers look for them (PS3.3 Section C.12.2)."""
-    headers = list({i.header.sop_instance_uid: i.header for i in stack.images}.values())
+    headers = list({i.header.sop_instance_uid: i.header for i in stack.sources}.values())
     series = Dataset()
     series.SeriesInstanceUID = headers[0].series_instance_uid
     series.ReferencedInstanceSequence = references(

@@ -1,6 +1,7 @@
 """The map: Grad-CAM as numbers, a Parametric Map (PS3.3 Section A.75)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from highdicom.pm import RealWorldValueMapping
 from pydicom.dataset import Dataset
@@ -12,9 +13,20 @@ from pacs_ai.results.content.hotspot import enlarge
 from pacs_ai.results.content.study import AnalysedStudy
 from pacs_ai.results.content.wording import described
 from pacs_ai.results.images.class_stacks import ClassStack, class_stacks, new_stack_object
-from pacs_ai.results.images.multiframe import describe_frames, place_frames
+from pacs_ai.results.images.multiframe import (
+    SourceFrame,
+    describe_frames,
+    place_frames,
+    whole_series,
+)
 
 SERIES_DESCRIPTION = "AI Grad-CAM (research)"
+
+MAX_SERIES_PIXELS = 1 << 25
+"""Most pixels of a map with a frame for each slice, 128 MiB; else it has those of what it shows."""
+
+_NOT_SHOWN = "The class was not found here: no heat map"
+_NOT_ANALYSED = "Not analysed: no heat map"
 
 _TYPE = ["DERIVED", "PRIMARY", "VOLUME", "QUANTITY"]
 _SCALE = "Gradient-weighted class activation, negative set to 0, divided by its maximum"
@@ -29,7 +41,26 @@ def build_map(study: AnalysedStudy) -> Iterator[Dataset]:
         Of the classes that are present, or of the one that came nearest; none where no heat map
         points anywhere.
     """
-    return (_map(study, shown) for shown in class_stacks(study))
+    return (_map(study, _over_the_series(study, shown)) for shown in class_stacks(study))
+
+
+def _over_the_series(study: AnalysedStudy, shown: ClassStack) -> ClassStack:
+    """Give a map of slices a frame for each slice of their series, if these are not too many."""
+    prediction = study.prediction
+    if not shown.stack.measured:
+        return shown
+    analysed = {(image.header.sop_instance_uid, image.frame) for image in prediction.images}
+    headers = {one.sop_instance_uid: one for one in (*study.evidence.headers, *prediction.others)}
+    frames = [
+        SourceFrame(header, frame, _NOT_SHOWN if (uid, frame) in analysed else _NOT_ANALYSED)
+        for uid, header in headers.items()
+        for frame in range(1, header.frames + 1)
+        if header.series_instance_uid == shown.stack.sources[0].header.series_instance_uid
+    ]
+    rows, columns = shown.stack.size
+    if len(frames) * rows * columns > MAX_SERIES_PIXELS:
+        return shown
+    return replace(shown, stack=whole_series(shown.stack, frames, study.evidence))
 
 
 def _map(study: AnalysedStudy, shown: ClassStack) -> Dataset:
@@ -59,10 +90,13 @@ def _map(study: AnalysedStudy, shown: ClassStack) -> Dataset:
     made.AcquisitionContextSequence = []
     _say_what_values_mean(made.SharedFunctionalGroupsSequence[0])
     rows, columns = stack.size
+    nothing = bytes(4 * rows * columns)
     # Joined at once: there is no array of all frames beside the bytes.
     made.FloatPixelData = b"".join(
-        enlarge(saliency, rows, columns).astype("<f4", copy=False).tobytes()
-        for saliency in shown.saliencies
+        nothing
+        if (heat := shown.saliencies.get(source.key)) is None
+        else enlarge(heat, rows, columns).astype("<f4", copy=False).tobytes()
+        for source in stack.sources
     )
     return made
 

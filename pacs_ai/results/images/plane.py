@@ -45,6 +45,18 @@ class Plane:
         shared = (self.frame_of_reference, self.orientation, self.spacing, self.thickness)
         return (*shared, self.position) if self.made else shared
 
+    @property
+    def depth(self) -> float:
+        """Place of the plane along its normal, in mm."""
+        pairs = zip(self.position, _normal(self.orientation), strict=True)
+        return math.fsum(a * b for a, b in pairs)
+
+
+def _normal(orientation: Vector) -> Vector:
+    """Direction across rows and columns, of the right hand."""
+    (a, b, c), (d, e, f) = orientation[:3], orientation[3:]
+    return (b * f - c * e, c * d - a * f, a * e - b * d)
+
 
 def plane_of(source: Dataset, frame: int) -> Plane:
     """Read the plane of a frame, or make one.

@@ -77,6 +77,8 @@ def _heat(dataset: Dataset) -> ShownHeat | None:
 
 def _frames(groups: list[Dataset]) -> Iterator[ShownFrame]:
     for number, group in enumerate(groups, start=1):
+        if any(text(content, "FrameComments") for content in items(group, "FrameContentSequence")):
+            continue  # a slice without a heat map
         for derived in items(group, "DerivationImageSequence")[:1]:
             yield from _shown(derived, number)
 

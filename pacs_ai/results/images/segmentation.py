@@ -80,7 +80,7 @@ def _segmentation(study: AnalysedStudy, shown: ClassStack) -> Dataset:
     identification.ReferencedSegmentNumber = 1
     made.SharedFunctionalGroupsSequence[0].SegmentIdentificationSequence = [identification]
     rows, columns = stack.size
-    masks = np.stack([hot_area(saliency, rows, columns) for saliency in shown.saliencies])
+    masks = np.stack([hot_area(heat, rows, columns) for heat in shown.saliencies.values()])
     packed = np.packbits(masks.ravel(), bitorder="little").tobytes()
     made.PixelData = packed + b"\0" * (len(packed) % 2)
     made["PixelData"].VR = "OB"

@@ -87,5 +87,5 @@ def on_image(
 def reference_of(image: ImagePrediction) -> tuple[str, str, Sequence[int] | None]:
     """Class, instance and frame numbers by which an image is referred to."""
     header = image.header
-    frame = referenced_frame(image)
+    frame = referenced_frame(image.header, image.frame)
     return header.sop_class_uid, header.sop_instance_uid, None if frame is None else [frame]

@@ -19,7 +19,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage
 
 from pacs_ai.domain import ImagePrediction, ResultKind, StudyPrediction
-from pacs_ai.results.common.codes import PERCENT, class_title, concept, probability_concept
+from pacs_ai.results.common.codes import PERCENT, class_title, concept, image_probability_concept
 from pacs_ai.results.common.object_header import ObjectHeader
 from pacs_ai.results.content.hotspot import Rectangle, hot_spots
 from pacs_ai.results.content.positive_images import explained_images
@@ -136,7 +136,7 @@ def _group(
         algorithm_id=algorithm(model, spec, image.outlier, prediction.coverage),
         measurements=[
             Measurement(
-                probability_concept(model.classes[class_index], study=False),
+                image_probability_concept(model.classes[class_index]),
                 stated_percent(image.probabilities[class_index]),
                 PERCENT,
             )

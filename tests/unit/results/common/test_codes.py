@@ -1,7 +1,13 @@
 import pytest
 
 from pacs_ai.domain import ClassSpec, Code, Decision
-from pacs_ai.results.common.codes import concept, modality_code, probability_concept, procedure_code
+from pacs_ai.results.common.codes import (
+    concept,
+    image_probability_concept,
+    modality_code,
+    probability_concept,
+    procedure_code,
+)
 
 
 def spec(name: str, value: str) -> ClassSpec:
@@ -30,8 +36,9 @@ def test_codes_keep_the_limits_of_the_standard(study: bool) -> None:
     long = [spec("Very long name of a class " * 5, "1234567890123456" + end) for end in "78"]
     decision = Decision.UNDETERMINED
     codes = [probability_concept(one, study=study, decision=decision) for one in long]
+    codes += [image_probability_concept(one) for one in long]
     assert all(len(code.CodeValue) == 16 and len(code.CodeMeaning) <= 64 for code in codes)
-    assert codes[0].CodeValue != codes[1].CodeValue
+    assert len({code.CodeValue for code in codes}) == len(codes)
     assert all("probability" in code.CodeMeaning for code in codes)
     assert len(concept(Code("X", "99PACSAI", "m" * 80)).CodeMeaning) == 64
 

@@ -1,15 +1,19 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
+from pacs_ai.dicom.header import read_header
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import StudyPrediction
 from pacs_ai.results.content.hotspot import enlarge
+from pacs_ai.results.images import parametric_map
 from pacs_ai.results.images.parametric_map import build_map
 from pacs_ai.results.images.plane import plane_of
+from pacs_ai.results.images.read_picture import read_heat
 from pacs_ai.results.images.segmentation import build_seg
 from tests.unit.results.conftest import Images
 from tests.unit.results.samples import (
@@ -57,12 +61,65 @@ def test_a_map_lies_where_its_slices_lie(images: Images) -> None:
     assert made.FrameOfReferenceUID == "1.2.3.9"
     frames = made.PerFrameFunctionalGroupsSequence
     places = [list(frame.PlanePositionSequence[0].ImagePositionPatient) for frame in frames]
-    assert places == [[-10.5, -20, 2.5], [-10.5, -20, 7.5]]
-    assert [frame.FrameContentSequence[0].DimensionIndexValues for frame in frames] == [1, 2]
-    sources = [frame.DerivationImageSequence[0].SourceImageSequence[0] for frame in frames]
-    assert [one.ReferencedSOPInstanceUID for one in sources] == ["1.2.3.4.1", "1.2.3.4.3"]
+    assert places == [[-10.5, -20, 7.5], [-10.5, -20, 5], [-10.5, -20, 2.5]]
+    assert [frame.FrameContentSequence[0].DimensionIndexValues for frame in frames] == [3, 2, 1]
+    assert sources(made) == ["1.2.3.4.3", "1.2.3.4.2", "1.2.3.4.1"]
     [series] = made.ReferencedSeriesSequence
     assert series.SeriesInstanceUID == "1.2.3.4"
+
+
+def sources(made: Dataset) -> list[str]:
+    frames = made.PerFrameFunctionalGroupsSequence
+    derived = [frame.DerivationImageSequence[0].SourceImageSequence[0] for frame in frames]
+    return [str(one.ReferencedSOPInstanceUID) for one in derived]
+
+
+def remarks(made: Dataset) -> list[str]:
+    frames = made.PerFrameFunctionalGroupsSequence
+    return [frame.FrameContentSequence[0].get("FrameComments", "") for frame in frames]
+
+
+def test_a_map_has_a_frame_for_each_slice_and_says_which_show_nothing(
+    images: Images, tmp_path: Path
+) -> None:
+    """OHIF lays the frames over the volume one after the other."""
+    seen = study(images([0.1, 0.9]))
+    later = [read_header(save(ct_slice(n), tmp_path / f"{n}.dcm")) for n in (3, 4)]
+    scout = ct_slice(5, Rows=32, PixelData=bytes(32 * 64 * 2), SeriesInstanceUID="1.2.3.4")
+    other = ct_slice(6, SeriesInstanceUID="1.2.3.5")
+    odd = [read_header(save(one, tmp_path / f"odd{n}.dcm")) for n, one in enumerate((scout, other))]
+    prediction = replace(seen, others=(*odd, *later))
+    [made] = maps(prediction)
+    assert sources(made) == ["1.2.3.4.4", "1.2.3.4.3", "1.2.3.4.2", "1.2.3.4.1"]
+    not_analysed, not_found = (
+        "Not analysed: no heat map",
+        "The class was not found here: no heat map",
+    )
+    assert remarks(made) == [not_analysed, not_analysed, "", not_found]
+    assert [bool(frame.any()) for frame in values(made)] == [False, False, True, False]
+    listed = made.ReferencedSeriesSequence[0].ReferencedInstanceSequence
+    assert {one.ReferencedSOPInstanceUID for one in listed} == set(sources(made))
+    [alone] = maps(seen)
+    assert alone.SOPInstanceUID != made.SOPInstanceUID, "another content"
+    made.save_as(tmp_path / "map.dcm", enforce_file_format=True)
+    shown = read_heat(tmp_path / "map.dcm")
+    assert shown is not None
+    assert [(one.frame, one.sop_instance_uid) for one in shown.frames] == [(3, "1.2.3.4.2")]
+
+
+def test_slices_that_lie_the_other_way_round_are_laid_out_by_their_normal(images: Images) -> None:
+    prediction = study(images([0.1, 0.9, 0.2], ImageOrientationPatient=[1, 0, 0, 0, -1, 0]))
+    [made] = maps(prediction)
+    assert sources(made) == ["1.2.3.4.1", "1.2.3.4.2", "1.2.3.4.3"]
+
+
+def test_a_map_of_too_many_slices_has_frames_of_those_that_it_shows(
+    images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parametric_map, "MAX_SERIES_PIXELS", 3 * 96 * 64 - 1)
+    [made] = maps(study(images([0.1, 0.9, 0.2])))
+    assert sources(made) == ["1.2.3.4.2"]
+    assert remarks(made) == [""]
 
 
 def test_a_radiograph_gets_a_plane_of_its_own(tmp_path: Path) -> None:
@@ -93,7 +150,7 @@ def test_a_negative_study_has_a_map_of_what_came_nearest_and_no_segmentation(
 ) -> None:
     prediction = study(images([0.1, 0.3]))
     [made] = maps(prediction)
-    assert made.NumberOfFrames == 1
+    assert [bool(frame.any()) for frame in values(made)] == [True, False]
     assert segmentations(prediction) == []
 
 

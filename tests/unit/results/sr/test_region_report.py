@@ -49,7 +49,9 @@ def test_a_finding_gets_a_rectangle_around_its_hot_area(images: Images) -> None:
     assert group["112039"].TextValue == "Lesion / image 1"
     assert group["121071"].ConceptCodeSequence[0].CodeMeaning == "Lesion"
     assert float(number(group).MeasuredValueSequence[0].NumericValue) == 90
-    assert number(group).ConceptNameCodeSequence[0].CodeMeaning == "Lesion probability"
+    assert (
+        number(group).ConceptNameCodeSequence[0].CodeMeaning == "Lesion probability of whole image"
+    )
 
 
 def test_only_what_is_present_gets_one_on_the_images_that_show_it(images: Images) -> None:
@@ -91,7 +93,7 @@ def test_classes_in_one_place_share_a_rectangle(tmp_path: Path) -> None:
         for group in (first, second)
         for code, item in group.items()
         if item.ValueType == "NUM"
-    ] == [("P_SIGN1", 90), ("P_SIGN0", 80), ("P_SIGN2", 70)]
+    ] == [("I_SIGN1", 90), ("I_SIGN0", 80), ("I_SIGN2", 70)]
 
 
 @pytest.mark.parametrize(("lesion", "heat"), [(0.1, 1), (0.9, 0)], ids=["negative", "flat map"])
