@@ -1,5 +1,6 @@
 """The capture: a picture of the image with the heat map over it, which every viewer shows."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -38,8 +39,9 @@ from pacs_ai.results.content.selection import (
 )
 from pacs_ai.results.content.study import AnalysedStudy
 from pacs_ai.results.images.legend import legend_of
-from pacs_ai.results.images.overlay import FAINT, STRENGTH, draw, draw_beside
+from pacs_ai.results.images.overlay import FAINT, STRENGTH, canvas, draw, draw_beside
 from pacs_ai.results.images.picture_geometry import (
+    LARGEST,
     copy_geometry,
     half_size,
     patient_orientation,
@@ -50,6 +52,7 @@ _LOSSY = frozenset(
     {JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless, JPEG2000, JPEG2000MC, HTJ2K}
 )
 _MAX_DERIVATION = 1024
+_STEPS = 1000  # of probability that instance numbers tell apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +132,13 @@ def build_capture(
     relate(capture, study.results)
     painted = explains(image.saliency[shown.class_index])
     aspect = pixel_aspect(source, image.frame)
+    shape = image.header.rows, image.header.columns
     _describe_pixels(capture, _picture(study, shown, style, aspect))
     capture.ImageType = ["DERIVED", "SECONDARY", "OTHER"]
     capture.ConversionType = "DI"
     capture.BurnedInAnnotation = "YES"
-    capture.DerivationDescription = _derivation(prediction, shown, painted=painted)
+    where = "" if style.beside else _where(_image_size(*shape, aspect))
+    capture.DerivationDescription = _derivation(prediction, shown, where, painted=painted)
     capture.SourceImageSequence = [_source_reference(image, style)]
     capture.DateOfSecondaryCapture = capture.ContentDate
     capture.TimeOfSecondaryCapture = capture.ContentTime
@@ -141,7 +146,7 @@ def build_capture(
     if style.beside:
         capture.PatientOrientation = patient_orientation(source, image.frame)
     else:
-        copy_geometry(source, image.frame, (image.header.rows, image.header.columns), capture)
+        copy_geometry(source, image.frame, capture)
     _copy_compression(source, image, capture)
     return capture
 
@@ -152,45 +157,64 @@ def _picture(
     image, coverage = study.prediction.images[shown.image], study.prediction.coverage
     heat = image.saliency[shown.class_index]
     painted = explains(heat)
-    size = half_size if style.beside else picture_size
+    rows, columns = image.header.rows, image.header.columns
+    size = (half_size if style.beside else _image_size)(rows, columns, aspect)
     return (draw_beside if style.beside else draw)(
         study.grey(image),
         heat if painted else None,
         legend_of(study.prediction.model, image, shown.class_index, coverage, painted=painted),
-        size(image.header.rows, image.header.columns, aspect),
+        size,
         STRENGTH if shown.found else FAINT,
     )
 
 
-def _number(prediction: StudyPrediction, shown: ShownClass, style: CaptureStyle) -> int:
-    """Count captures in the order of the images, and on each in the reading order of the classes.
+def _image_size(rows: int, columns: int, aspect: float) -> tuple[int, int]:
+    """Rows and columns of the image in its capture, which must not be too large as a whole."""
+    size = picture_size(rows, columns, aspect)
+    longest = max(canvas(size))
+    if longest <= LARGEST:
+        return size
+    scale = (LARGEST - 1) / longest
+    return max(1, math.floor(size[0] * scale)), max(1, math.floor(size[1] * scale))
 
-    Viewers open a series at its lowest number. The number depends on its image alone.
+
+def _number(prediction: StudyPrediction, shown: ShownClass, style: CaptureStyle) -> int:
+    """Count captures so that what is read first has the lowest number, as viewers open it first.
+
+    The number depends on the image and class alone, so that a study that grows keeps its captures:
+    what is present has 1 to 1001 by its probability, what is undetermined and the rest follow.
     """
     if style.in_step:
         numbers = [image.header.instance_number for image in prediction.images]
         in_step = len(set(numbers)) == len(numbers)
         return numbers[shown.image] if in_step else shown.image + 1
     model, chances = prediction.model, prediction.images[shown.image].probabilities
-    drawn = [k for k, spec in enumerate(model.classes) if spec.positive] or [0]
-    drawn.sort(key=lambda k: reading_order(model.decide(k, chances), chances[k]))
-    return shown.image * len(drawn) + drawn.index(shown.class_index) + 1
+    decision = model.decide(shown.class_index, chances)
+    rank, negative = reading_order(decision, chances[shown.class_index])
+    return rank * (_STEPS + 1) + round(_STEPS * (1 + negative)) + 1
 
 
-def _derivation(prediction: StudyPrediction, shown: ShownClass, *, painted: bool) -> str:
+def _where(size: tuple[int, int]) -> str:
+    """Say which part of a capture is the image; `read_picture` reads it."""
+    return f"; image in the upper left {size[0]} rows and {size[1]} columns"
+
+
+def _derivation(
+    prediction: StudyPrediction, shown: ShownClass, where: str, *, painted: bool
+) -> str:
     model, remark = prediction.model, prediction.coverage.remark
     ending = f"; of the study {remark}" if remark else ""
     title = class_title(model.classes[shown.class_index])
     what = f"class {title}, model {model.name} version {model.version}"
     if not painted:
-        said = f"Image without heat map: Grad-CAM explains nothing for {what}{ending}"
+        said = f"Image without heat map: Grad-CAM explains nothing for {what}{where}{ending}"
         if model.unexplained:  # the reason comes last: what is said of the study is never cut off
-            said = f"Image without heat map: {what}{ending}; {model.unexplained}"
+            said = f"Image without heat map: {what}{where}{ending}; {model.unexplained}"
         return said[:_MAX_DERIVATION]
     strength = STRENGTH if shown.found else FAINT
     return (
         f"Grad-CAM of {what}, blended over the displayed image with an opacity of {strength:g} "
-        f"times the map; legend burned in{ending}"
+        f"times the map; legend burned in{where}{ending}"
     )[:_MAX_DERIVATION]
 
 

@@ -1,5 +1,7 @@
 """The text on a picture: the decision on its image first, the research marking last."""
 
+from collections.abc import Iterator
+
 from pacs_ai.coverage import Coverage
 from pacs_ai.domain import Decision, ImagePrediction, ModelIdentity
 from pacs_ai.results.common.codes import class_title
@@ -14,6 +16,9 @@ NOTHING = "Nothing found"
 
 INCOMPLETE = "Incompletely analysed"
 """Text instead of `NOTHING` where too little of the study was analysed."""
+
+
+_SIDES = {"L": "left", "R": "right", "B": "both sides"}
 
 
 def legend_of(
@@ -58,7 +63,7 @@ def legend_of(
         detail.append(doubt)
     if not painted:
         detail.append(f"no explanation: {model.unexplained or 'the heat map is flat'}")
-    detail.append(f"model {model.name} {model.version}")
+    detail += [f"model {model.name} {model.version}", *_place(image)]
     cautions = [reservation_text(image), coverage_text(coverage)]
     return Legend(
         (
@@ -69,3 +74,16 @@ def legend_of(
         ),
         bar=painted,
     )
+
+
+def _place(image: ImagePrediction) -> Iterator[str]:
+    """Say which image of the study is shown: its view and side, its number as a viewer has it."""
+    header = image.header
+    if header.view_position:
+        yield f"view {header.view_position}"
+    if header.laterality in _SIDES:
+        yield _SIDES[header.laterality]
+    if header.frames > 1:
+        yield f"frame {image.frame} of {header.frames}"
+    elif header.instance_number > 0:
+        yield f"image {header.instance_number}"

@@ -3,6 +3,7 @@
 Drawing is done with OpenCV.
 """
 
+import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,12 +30,14 @@ WHITE = (255, 255, 255)
 AMBER = (255, 191, 0)
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
-_LINE = 0.042  # height of a line, of the picture's shorter side
-_SLENDER = 4  # a picture longer than so many times its other side has larger letters,
-_MOST = 0.45  # but no more of its height is written on
+_LINE = 0.042  # height of a line, of the image's shorter side
+_SLENDER = 4  # an image longer than so many times its other side has larger letters
+_TEXT = 0.2  # height of the band below the image, of the same side
+_MARGIN = 0.16  # least width of the margin at its right
+_LARGEST_LINE = 0.2  # height of a line, of the band
 _LETTER = 0.6  # height of a capital, of the line
 _HEADLINE = 1.4
-_BAND = 0.3  # what is left of the image's light behind the text: amber on it has a contrast of 5
+_NARROWER, _SMALLEST = 0.95, 0.06  # steps by which letters are made to fit, and their end
 _STRIP = 64  # rows
 _WHITEST = 255.0
 _BAR = (0.025, 0.3)  # width and height of the colour bar, of the shorter side
@@ -78,9 +81,9 @@ def draw(
     saliency
         The heat map, shape (h, w), in [0, 1], of the same extent as the image; None paints none.
     legend
-        What is written on it.
+        What is written below the image; the colour bar stands at its right.
     size
-        Rows and columns of the picture.
+        Rows and columns of the image in the picture.
     strength
         Opacity of the heat map where it is 1, in [0, 1]. It is in proportion elsewhere, so that
         the image stays as it is where the map is 0.
@@ -88,16 +91,38 @@ def draw(
     Returns
     -------
     Picture
-        Shape (rows, columns, 3), RGB.
+        Shape (rows, columns, 3), RGB: that of `canvas` with the image at its upper left, or that of
+        the image if nothing is written.
     """
     levels = _levels(grey, *size)
     del grey  # larger than the picture; nobody else holds it
-    image = _coloured(levels) if saliency is None else _painted(levels, saliency, strength)
+    if not legend.lines and not legend.bar:
+        return _coloured(levels) if saliency is None else _painted(levels, saliency, strength)
+    rows, columns = canvas(size) if legend.lines else (size[0], canvas(size)[1])
+    picture = np.zeros((rows, columns, 3), dtype=np.uint8)
+    image = picture[: size[0], : size[1]]
+    if saliency is None:
+        image[:] = _coloured(levels)
+    else:
+        _painted(levels, saliency, strength, image)
     del levels
-    top = _write(image, legend.lines, _unit(size))
+    _write(picture[size[0] :], legend.lines)
     if legend.bar:
-        _bar(image, top, min(size))
-    return image
+        _bar(picture[: size[0], size[1] :], min(size))
+    return picture
+
+
+def canvas(size: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of the picture of an image with what is written beside it.
+
+    Notes
+    -----
+    In the same proportion as the image: whoever compares the shapes finds the same.
+    """
+    rows, columns = size
+    unit = _unit(size)
+    share = max(_TEXT * unit / rows, _MARGIN * min(size) / columns)
+    return rows + math.ceil(share * rows), columns + math.ceil(share * columns)
 
 
 def draw_beside(
@@ -119,7 +144,7 @@ def draw_beside(
     Returns
     -------
     Picture
-        Twice as high and wide as a half. Above the halves it is black, below stands the legend.
+        Twice as high and wide as a half. Above the halves stands the colour bar, below the legend.
         Whoever compares its shape with the source's finds the same.
     """
     rows, columns = size
@@ -131,9 +156,9 @@ def draw_beside(
     if saliency is not None:
         image = _painted(levels, saliency, strength)
     both[top:bottom, columns:] = image
-    _write(both, legend.lines, 2 * _unit(size))
+    _write(both[bottom:], legend.lines, _LINE * 2 * _unit(size))
     if legend.bar:
-        _bar(both, bottom, min(size))
+        _bar(both[:top], 3 * min(size) // 2)
     return both
 
 
@@ -163,7 +188,12 @@ def _coloured(levels: Levels) -> Picture:
     return np.asarray(cv2.cvtColor(levels, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
 
 
-def _painted(levels: Levels, saliency: npt.NDArray[np.float32], strength: float) -> Picture:
+def _painted(
+    levels: Levels,
+    saliency: npt.NDArray[np.float32],
+    strength: float,
+    into: Picture | None = None,
+) -> Picture:
     """Make a picture with the heat map over it, in strips from the bottom to the top.
 
     Heat takes more memory than the picture: what is painted of it is given back.
@@ -172,7 +202,7 @@ def _painted(levels: Levels, saliency: npt.NDArray[np.float32], strength: float)
     heat = cv2.resize(saliency, (columns, rows), interpolation=cv2.INTER_CUBIC)
     np.clip(heat, 0.0, 1.0, out=heat)
     table = heat_colours().reshape(-1, 1, 3)
-    image = np.empty((rows, columns, 3), dtype=np.uint8)
+    image = np.empty((rows, columns, 3), dtype=np.uint8) if into is None else into
     for start in reversed(range(0, rows, _STRIP)):
         strip, part = levels[start : start + _STRIP], heat[start:]
         colours = cv2.applyColorMap(cv2.convertScaleAbs(part, alpha=_WHITEST), table)
@@ -184,21 +214,17 @@ def _painted(levels: Levels, saliency: npt.NDArray[np.float32], strength: float)
     return image
 
 
-def _write(image: Picture, lines: Sequence[Line], unit: int) -> int:
-    """Write the lines on a darkened band at the bottom; gives the band's upper edge."""
-    rows, columns = image.shape[:2]
+def _write(band: Picture, lines: Sequence[Line], line: float = math.inf) -> None:
+    """Write the lines into a band, from its top, as large as they fit and ``line`` allows."""
+    rows, columns = band.shape[:2]
     if not lines:
-        return int(rows)
-    height = min(_LINE * unit, _MOST * rows / (sum(line.size for line in lines) + 1))
-    margin = round(height / 2)
-    total = round(height * sum(line.size for line in lines)) + margin
-    band = image[rows - total :]
-    band[:] = cv2.convertScaleAbs(band, alpha=_BAND)
-    baseline = float(rows - total)
-    for line in lines:
-        baseline += height * line.size
-        _put(image, line, (margin, round(baseline)), height * line.size, columns - 2 * margin)
-    return int(rows - total)
+        return
+    height = min(line, _LARGEST_LINE * rows, rows / (sum(one.size for one in lines) + 1))
+    margin = min(round(height / 2), columns // 30)
+    baseline = 0.0
+    for one in lines:
+        baseline += height * one.size
+        _put(band, one, (margin, round(baseline)), height * one.size, columns - 2 * margin)
 
 
 def _put(image: Picture, line: Line, origin: tuple[int, int], height: float, room: int) -> None:
@@ -206,9 +232,9 @@ def _put(image: Picture, line: Line, origin: tuple[int, int], height: float, roo
     letter = max(1, round(_LETTER * height))
     thickness = max(1, round(letter / 10))
     scale = cv2.getFontScaleFromHeight(_FONT, letter, thickness)
-    (width, _), _ = cv2.getTextSize(text, _FONT, scale, thickness)
-    if width > room:
-        scale *= room / width
+    # letters move by whole pixels, so that a smaller scale is not always narrower in proportion
+    while _width(text, scale, thickness) > room and scale > _SMALLEST:
+        scale *= min(_NARROWER, room / _width(text, scale, thickness))
     # the rim is the same text moved about: drawn with a broader stroke, letters would run wider
     rim = max(1, letter // 12)
     x, y = origin
@@ -218,19 +244,26 @@ def _put(image: Picture, line: Line, origin: tuple[int, int], height: float, roo
     cv2.putText(image, text, origin, _FONT, scale, line.colour, thickness, cv2.LINE_AA)
 
 
-def _bar(image: Picture, bottom: int, unit: int) -> None:
-    """Draw the colour bar at the right, its labels left of it."""
-    columns = image.shape[1]
+def _width(text: str, scale: float, thickness: int) -> int:
+    (width, _), _ = cv2.getTextSize(text, _FONT, scale, thickness)
+    return int(width)
+
+
+def _bar(margin: Picture, unit: int) -> None:
+    """Draw the colour bar into a margin, at its lower right, with its labels left of it."""
+    rows, columns = margin.shape[:2]
     width, height = (max(2, round(part * unit)) for part in _BAR)
     line = _LINE * unit
     gap = round(line / 2)
-    right, low = columns - gap, bottom - gap
+    right, low = columns - gap, rows - gap
+    height = min(height, max(2, low - round(2 * line)))
     steps = np.linspace(255, 0, height).round().astype(np.uint8)
-    image[low - height : low, right - width : right] = heat_colours()[steps][:, None]
-    cv2.rectangle(image, (right - width, low - height), (right - 1, low - 1), WHITE, 1)
+    margin[low - height : low, right - width : right] = heat_colours()[steps][:, None]
+    cv2.rectangle(margin, (right - width, low - height), (right - 1, low - 1), WHITE, 1)
     for text, base in (("1", low - height + round(line / 2)), ("0", low)):
-        _put(image, Line(text), (right - width - round(0.6 * line), base), line, columns)
-    _put(image, Line("Grad-CAM"), (right - round(3.6 * line), low - height - gap), line, columns)
+        _put(margin, Line(text), (right - width - round(0.6 * line), base), line, columns)
+    room = min(columns, round(3.6 * line))
+    _put(margin, Line("Grad-CAM"), (right - room + gap, low - height - gap), line, room - gap)
 
 
 def _plain(text: str) -> str:

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 
 from pydicom.dataset import Dataset
-from pydicom.valuerep import format_number_as_ds
 
 from pacs_ai.dicom.functional_groups import holder
 from pacs_ai.dicom.reading import numbers, text, texts
@@ -23,7 +22,6 @@ _SPATIAL = ("CT", "MR", "PT")
 _PLANE = {
     "ImagePositionPatient": "PlanePositionSequence",
     "ImageOrientationPatient": "PlaneOrientationSequence",
-    "PixelSpacing": "PixelMeasuresSequence",
     "SliceThickness": "PixelMeasuresSequence",
 }
 """Elements of a plane, and the functional groups that enhanced images keep them in."""
@@ -77,7 +75,7 @@ def half_size(rows: int, columns: int, aspect: float = 1.0) -> tuple[int, int]:
     return max(1, round(rows * scale)), max(1, round(columns * scale))
 
 
-def copy_geometry(source: Dataset, frame: int, size: tuple[int, int], target: Dataset) -> None:
+def copy_geometry(source: Dataset, frame: int, target: Dataset) -> None:
     """Place a capture where its source lies, as far as the source says.
 
     Parameters
@@ -86,8 +84,6 @@ def copy_geometry(source: Dataset, frame: int, size: tuple[int, int], target: Da
         Header of the source instance.
     frame
         Frame of the source, from 1; of an enhanced image it is placed where this frame lies.
-    size
-        Rows and columns of the source; the target's own give the scale.
     target
         The capture; changed in place.
 
@@ -95,14 +91,14 @@ def copy_geometry(source: Dataset, frame: int, size: tuple[int, int], target: Da
     -----
     Position is that of the source also where the picture is enlarged, although the centre of its
     first pixel then lies up to half a source pixel further out: viewers match images by equal
-    positions.
+    positions. No spacing is stated: a part of the picture lies outside the image, and nobody is to
+    measure on it.
     """
     target.PatientOrientation = patient_orientation(source, frame)
     if text(source, "Modality") not in _SPATIAL or not has_frame_of_reference(source):
         return
     found = {keyword: holder(source, frame, macro, [keyword]) for keyword, macro in _PLANE.items()}
-    numbered = [len(numbers(one, keyword)) for keyword, one in found.items()]
-    if numbered[:3] != [3, 6, 2]:
+    if [len(numbers(one, keyword)) for keyword, one in found.items()][:2] != [3, 6]:
         return
     for keyword, one in (
         ("FrameOfReferenceUID", source),
@@ -112,13 +108,6 @@ def copy_geometry(source: Dataset, frame: int, size: tuple[int, int], target: Da
         element = copied_element(one, keyword)
         if element is not None:
             target[element.tag] = element
-    made = (target.Rows, target.Columns)
-    if made != size:
-        spacing = numbers(found["PixelSpacing"], "PixelSpacing")
-        target.PixelSpacing = [
-            format_number_as_ds(value * before / after)
-            for value, before, after in zip(spacing, size, made, strict=True)
-        ]
 
 
 def patient_orientation(source: Dataset, frame: int) -> list[str] | str:

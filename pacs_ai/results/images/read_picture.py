@@ -17,6 +17,7 @@ _KEYWORDS = (
     "PerFrameFunctionalGroupsSequence",
 )
 _OF_PICTURE = re.compile(r"Grad-CAM of class (.+?), model ")
+_WHERE = re.compile(r"; image in the upper left (\d+) rows and (\d+) columns")
 _OF_MAP = re.compile(r"Grad-CAM of (.+?)(?:; [^;]* analysed)?$")
 _DESCRIPTION = 64  # letters of an LO
 
@@ -59,6 +60,20 @@ def read_heat(path: Path) -> ShownHeat | None:
     """
     with opened(path, "a result") as stream:
         return _heat(read_until_pixels(stream, _KEYWORDS).dataset)
+
+
+def image_size(path: Path) -> tuple[int, int] | None:
+    """Rows and columns of the image at the upper left of a capture; None if it is all of it.
+
+    Raises
+    ------
+    NotDicom, StorageError
+        As `read_heat` does.
+    """
+    with opened(path, "a result") as stream:
+        described = text(read_until_pixels(stream, _KEYWORDS).dataset, "DerivationDescription")
+    found = _WHERE.search(described)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def _heat(dataset: Dataset) -> ShownHeat | None:

@@ -16,6 +16,7 @@ from pacs_ai.dicom.voi import Window
 from pacs_ai.dicomweb.pictures import picture_of
 from pacs_ai.results.images.colours import STEPS, heat_colours
 from pacs_ai.results.images.picture_geometry import undistorted
+from pacs_ai.results.images.read_picture import image_size
 
 LONGEST = 1024
 """Longest side of a picture: more does not fit beside another one."""
@@ -90,8 +91,8 @@ def overlay(path: Path, frame: int) -> bytes:
     Parameters
     ----------
     path
-        A parametric map, of which the stronger parts are the less transparent; or a capture, which
-        is opaque.
+        A parametric map, of which the stronger parts are the less transparent; or a capture, whose
+        image is opaque. What is written beside the image is left out.
 
     Raises
     ------
@@ -100,7 +101,8 @@ def overlay(path: Path, frame: int) -> bytes:
     """
     values = decode_frame(path, frame).values
     if values.dtype.kind != "f":
-        picture = Image.fromarray(values)
+        shown = image_size(path) or values.shape[:2]
+        picture = Image.fromarray(values[: shown[0], : shown[1]])
         picture.thumbnail((LONGEST, LONGEST))
         return _written(picture, "PNG")
     heat = Image.fromarray(np.clip(np.nan_to_num(values), 0, 1).astype(np.float32))

@@ -46,8 +46,9 @@ def test_a_capture_is_an_rgb_secondary_capture_of_its_source(images: Images) -> 
     assert (made.Modality, made.PhotometricInterpretation) == ("OT", "RGB")
     assert made.ImageType[:2] == ["DERIVED", "SECONDARY"]
     assert made.BurnedInAnnotation == "YES"
-    assert (made.Rows, made.Columns) == (768, 512)
-    assert made.pixel_array.shape == (768, 512, 3)
+    assert (made.Rows, made.Columns) == (891, 594)
+    assert made.pixel_array.shape == (891, 594, 3)
+    assert "; image in the upper left 768 rows and 512 columns" in made.DerivationDescription
     [source] = made.SourceImageSequence
     assert source.ReferencedSOPInstanceUID == "1.2.3.4.1"
     assert "ReferencedFrameNumber" not in source
@@ -112,7 +113,7 @@ def test_where_nothing_is_found_that_comes_first(images: Images, legends: list[L
     capture(study(images([0.07])))
     assert written(legends[0]) == [
         "Nothing found",
-        "Lesion: absent, 7.00 %, threshold 50 %   model demo 1.2.3",
+        "Lesion: absent, 7.00 %, threshold 50 %   model demo 1.2.3   image 1",
         "AI RESEARCH - NOT FOR CLINICAL USE",
     ]
 
@@ -124,7 +125,7 @@ def test_a_picture_says_what_is_found_as_the_report_does(
     capture(study(images([0.4912]), model(specs)))
     assert written(legends[0])[:2] == [
         "Lesion: present, 49.12 %",
-        "threshold 49.07 %   model demo 1.2.3",
+        "threshold 49.07 %   model demo 1.2.3   image 1",
     ]
 
 
@@ -158,7 +159,7 @@ def test_what_is_undetermined_is_drawn_before_what_is_absent(
     assert made.SourceImageSequence[0].ReferencedSOPInstanceUID == "1.2.3.4.2"
     assert written(legends[0])[:2] == [
         "Sign 1: undetermined, 35.00 %",
-        "threshold 50 %, undetermined 30 to 70 %   model demo 1.2.3",
+        "threshold 50 %, undetermined 30 to 70 %   model demo 1.2.3   image 2",
     ]
 
 
@@ -175,8 +176,42 @@ def test_the_first_picture_of_an_image_is_what_is_read_first(tmp_path: Path) -> 
     path = save(ct_slice(), tmp_path / "1.dcm")
     chances = [0.6, 0.1, 0.99, *[0.1] * 11]
     prediction = study([image(path, chances)], model(FOURTEEN_CLASSES, "sigmoid"))
-    numbers = {capture(prediction, n).InstanceNumber: n for n in range(2)}
-    assert [captures(prediction)[numbers[n]].class_index for n in (1, 2)] == [2, 0]
+    numbers = {int(capture(prediction, n).InstanceNumber): n for n in range(2)}
+    assert [captures(prediction)[numbers[n]].class_index for n in sorted(numbers)] == [2, 0]
+
+
+@pytest.mark.parametrize("lesion", [[0.6, 0.99, 0.7], [0.9, 0.2, 0.91]])
+def test_the_first_picture_of_a_series_is_the_decisive_image(
+    images: Images, lesion: list[float]
+) -> None:
+    prediction = study(images(lesion))
+    made = [capture(prediction, n) for n in range(len(captures(prediction)))]
+    first = min(made, key=lambda one: int(one.InstanceNumber))
+    decisive = prediction.images[prediction.decisive].header.sop_instance_uid
+    assert first.SourceImageSequence[0].ReferencedSOPInstanceUID == decisive
+
+
+def test_what_is_undetermined_comes_after_what_is_present(tmp_path: Path) -> None:
+    specs = tuple(replace(one, undetermined=(0.4, 0.95)) for one in FOURTEEN_CLASSES[:2])
+    path = save(ct_slice(), tmp_path / "1.dcm")
+    numbers = []
+    for chances in ((0.96, 0.1), (0.94, 0.1), (0.3, 0.1)):
+        made = capture(study([image(path, chances)], model(specs, "sigmoid")))
+        numbers.append(int(made.InstanceNumber))
+    assert numbers == [41, 1062, 2703]
+
+
+def test_a_picture_says_which_view_side_and_frame_it_shows(
+    tmp_path: Path, legends: list[Legend]
+) -> None:
+    view = radiograph(Modality="MG", ViewPosition="CC", ImageLaterality="L", InstanceNumber=7)
+    loop = ct_slice(SOPClassUID=EnhancedCTImageStorage, NumberOfFrames=3)
+    unknown = radiograph(InstanceNumber=None)
+    for number, (source, frame) in enumerate(((view, 1), (loop, 2), (unknown, 1))):
+        path = save(source, tmp_path / f"{number}.dcm")
+        capture(study([image(path, (0.1, 0.9), frame=frame)]))
+    details = [written(legend)[1].partition("model demo 1.2.3")[2] for legend in legends]
+    assert details == ["   view CC   left   image 7", "   frame 2 of 3", ""]
 
 
 def test_no_name_and_no_number_of_the_patient_is_drawn_or_described(images: Images) -> None:
@@ -210,9 +245,9 @@ def test_captures_of_several_images_and_classes_are_different_objects(tmp_path: 
     prediction = study(frames, model(FOURTEEN_CLASSES, "sigmoid"))
     made = [capture(prediction, number) for number in range(3)]
     assert len({one.SOPInstanceUID for one in made}) == 3
-    assert sorted(one.InstanceNumber for one in made) == [1, 2, 15]
+    assert sorted(int(one.InstanceNumber) for one in made) == [101, 101, 201]
     assert len({one.SeriesInstanceUID for one in made}) == 1
-    assert len({one.PixelData for one in made}) == 3 - 1  # both frames look the same
+    assert len({one.PixelData for one in made}) == 3
 
 
 def test_a_capture_stays_the_same_object_when_its_study_grows(images: Images) -> None:
@@ -272,12 +307,14 @@ def test_a_lossy_encoding_counts_where_the_header_is_silent(images: Images, synt
 def test_a_large_radiograph_keeps_its_size(tmp_path: Path) -> None:
     source = radiograph(Rows=1000, Columns=1400, PixelData=bytes(1000 * 1400 * 2))
     made = capture(study([image(save(source, tmp_path / "1.dcm"), (0.1, 0.9))]))
-    assert (made.Rows, made.Columns) == (1000, 1400)
+    assert (made.Rows, made.Columns) == (1200, 1680)
     assert "PixelSpacing" not in made
     assert made.PatientOrientation == ["L", "F"]
 
 
 def test_pixel_data_of_odd_length_is_padded(tmp_path: Path) -> None:
-    source = radiograph(Rows=513, Columns=515, PixelData=bytes(513 * 515 * 2))
+    source = radiograph(Rows=502, Columns=502, PixelData=bytes(502 * 502 * 2))
     made = capture(study([image(save(source, tmp_path / "1.dcm"), (0.1, 0.9))]))
-    assert len(made.PixelData) == 513 * 515 * 3 + 1
+    odd = made.Rows * made.Columns * 3
+    assert odd % 2 == 1
+    assert len(made.PixelData) == odd + 1
