@@ -6,10 +6,10 @@ import numpy as np
 
 from pacs_ai.dicom.frames import UNCOMPRESSED
 from pacs_ai.dicom.grey_rows import Floats, GreyRows
-from pacs_ai.dicom.pixels import DecodedFrame, decode_frame, render_frame
+from pacs_ai.dicom.pixels import DecodedFrame, colours, decode_frame, render_frame
 from pacs_ai.domain import ImagePrediction, ModelIdentity
 from pacs_ai.results.content.selection import MAX_CAPTURES
-from pacs_ai.results.images.overlay import Levels, eight_bits
+from pacs_ai.results.images.overlay import Levels, Picture, eight_bits
 
 MAX_BYTES = 128 * 1024 * 1024
 """Most bytes of stored values that are kept: all views of a mammogram, or two large radiographs."""
@@ -18,6 +18,7 @@ MAX_UNCOMPRESSED = 32 * 1024 * 1024
 """Most bytes of a frame that is kept although it was not compressed: to read it again is cheap."""
 
 _LEVEL = np.float32(1 / 255)
+_GREY_AXES = 2
 _Key = tuple[str, int]
 
 
@@ -43,7 +44,7 @@ class KeptFrames:
         self._classes = positive or list(range(len(model.classes)))
         self._limit = limit
         self._frames: dict[_Key, DecodedFrame] = {}
-        self._shown: dict[_Key, Levels] = {}
+        self._shown: dict[_Key, Levels | Picture] = {}
         self._scores: dict[_Key, list[float]] = {}
 
     @property
@@ -74,8 +75,8 @@ class KeptFrames:
                 break
             del self._frames[kept], self._scores[kept]
 
-    def grey(self, image: ImagePrediction) -> GreyRows:
-        """Return what a radiologist sees of an image.
+    def shown(self, image: ImagePrediction) -> GreyRows | Picture:
+        """Return what a radiologist sees of an image: grey, or colours.
 
         Raises
         ------
@@ -84,12 +85,18 @@ class KeptFrames:
         """
         key = _key(image)
         if key in self._frames:
-            shown = render_frame(self._frames[key], strict=False).rows
-            self._shown[key] = eight_bits(shown)
+            shown = _shown(self._frames[key])
+            self._shown[key] = shown if isinstance(shown, np.ndarray) else eight_bits(shown)
             del self._frames[key]
         if key in self._shown:
-            return GreyRows.of(self._shown[key], _grey_of)
-        return render_frame(decode_frame(image.header.path, image.frame), strict=False).rows
+            levels = self._shown[key]
+            return levels if levels.ndim > _GREY_AXES else GreyRows.of(levels, _grey_of)
+        return _shown(decode_frame(image.header.path, image.frame))
+
+
+def _shown(decoded: DecodedFrame) -> GreyRows | Picture:
+    picture = colours(decoded)
+    return render_frame(decoded, strict=False).rows if picture is None else picture
 
 
 def _grey_of(levels: Levels) -> Floats:

@@ -92,7 +92,7 @@ def make_results(
     """
     evidence = evidence_of(prediction)
     context = context_of(evidence)
-    grey = (frames or KeptFrames(prediction.model)).grey
+    grey = (frames or KeptFrames(prediction.model)).shown
     results = results_of(prediction, kinds, context, evidence)
 
     def build(kind: ResultKind) -> Iterable[Built]:

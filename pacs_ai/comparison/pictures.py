@@ -56,11 +56,11 @@ def show(predicted: Sequence[PredictedStudy], name: str) -> Shown:
         header = image.header
         aspect = pixel_aspect(evidence_of(each.prediction).source(header), image.frame)
         size = size_within(header.rows, header.columns, aspect, LONGEST)
-        grey = each.frames.grey(image)
+        grey = each.frames.shown(image)
         plain = plain or _address(draw(grey, None, _PLAIN, size))
         explained = not each.prediction.model.unexplained
         saliency = image.saliency[place] if explained else None
-        heat.append(_address(draw(each.frames.grey(image), saliency, _EXPLAINED, size)))
+        heat.append(_address(draw(each.frames.shown(image), saliency, _EXPLAINED, size)))
     return Shown(name, plain, tuple(heat))
 
 

@@ -182,6 +182,28 @@ def render_frame(
         return RenderedImage(grey, blank(grey))
 
 
+def colours(decoded: DecodedFrame) -> npt.NDArray[np.uint8] | None:
+    """Return the colours of a frame, shape (rows, columns, 3), RGB; None for a grey one.
+
+    Raises
+    ------
+    UnsupportedPixels
+        If a table of colours contradicts itself.
+    """
+    if decoded.rendering is not None:
+        return None
+    with _readable():
+        values, layout = decoded.values, decoded.layout
+        if decoded.palette is not None:
+            parts = apply_palette(values, decoded.palette, signed=layout.signed)
+        elif layout.bits_stored == _BYTE:
+            return values.astype(np.uint8, copy=False)
+        else:
+            parts = values.astype(np.float32) / np.float32((1 << layout.bits_stored) - 1)
+        picture: npt.NDArray[np.uint8] = np.rint(255 * np.clip(parts, 0, 1)).astype(np.uint8)
+        return picture
+
+
 @contextlib.contextmanager
 def _readable() -> Iterator[None]:
     """Keep foreign code quiet; what it raises is `UnsupportedPixels`."""

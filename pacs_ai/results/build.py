@@ -17,7 +17,7 @@ from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence, evidence_of
 from pacs_ai.results.common.result_set import ROOT, MadeObject, ResultSet, result_set
 from pacs_ai.results.content.report_summary import summarise_refusal
-from pacs_ai.results.content.study import AnalysedStudy, GreyImage, RefusedStudy
+from pacs_ai.results.content.study import AnalysedStudy, RefusedStudy, ShownImage
 from pacs_ai.results.kinds import KINDS, NEED_HEAT_MAPS, Document
 
 DICOM_SUFFIX = ".dcm"
@@ -120,7 +120,7 @@ def build_results(
     prediction: StudyPrediction,
     kinds: Sequence[ResultKind],
     context: ResultContext,
-    grey: GreyImage,
+    shown: ShownImage,
     evidence: Evidence | None = None,
     results: ResultSet | None = None,
 ) -> Iterator[Built]:
@@ -134,9 +134,9 @@ def build_results(
         What is wanted.
     context
         Installation, time, settings.
-    grey
-        Gives the image as displayed, shape (rows, columns), in [0, 1]. Asked only for images
-        that are drawn.
+    shown
+        Gives the image as displayed: grey in [0, 1], shape (rows, columns), or RGB of 8 bits.
+        Asked only for images that are drawn.
     evidence
         Headers of the analysed instances, where they were read before.
     results
@@ -158,7 +158,7 @@ def build_results(
     """
     evidence = evidence or evidence_of(prediction)
     results = results or results_of(prediction, kinds, context, evidence)
-    return _build(kinds, AnalysedStudy(prediction, evidence, context, grey, results))
+    return _build(kinds, AnalysedStudy(prediction, evidence, context, shown, results))
 
 
 def build_refusals(

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+
 from pacs_ai.dicom.grey_rows import Grey
 from pacs_ai.domain import ImagePrediction, StudyPrediction
 from pacs_ai.refusal import Refusal
@@ -15,8 +18,8 @@ from pacs_ai.results.content.report_summary import (
     summarise_refusal,
 )
 
-GreyImage = Callable[[ImagePrediction], Grey]
-"""Reads an image as displayed."""
+ShownImage = Callable[[ImagePrediction], Grey | npt.NDArray[np.uint8]]
+"""Reads an image as displayed: grey, or RGB of 8 bits, shape (rows, columns, 3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class AnalysedStudy:
         Headers of the analysed instances.
     context
         Installation, time, settings.
-    grey
+    shown
         Reads the pixels of an image. Called only for images that are drawn.
     results
         What belongs together.
@@ -40,7 +43,7 @@ class AnalysedStudy:
     prediction: StudyPrediction
     evidence: Evidence
     context: ResultContext
-    grey: GreyImage
+    shown: ShownImage
     results: ResultSet = field(default_factory=ResultSet)
 
     @property

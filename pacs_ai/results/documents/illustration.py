@@ -22,7 +22,7 @@ def illustrate(study: AnalysedStudy) -> Picture:
     shown = explained_images(prediction)
     if not shown:
         image = prediction.images[prediction.decisive]
-        pixels = draw(study.grey(image), None, Legend((), bar=False), _size(image, evidence))
+        pixels = draw(study.shown(image), None, Legend((), bar=False), _size(image, evidence))
         name = _name(prediction, image)
         reason = prediction.model.unexplained or "the heat map is the same everywhere"
         return Picture(pixels, f"{name}. No explanation: {reason}.")
@@ -31,7 +31,7 @@ def illustrate(study: AnalysedStudy) -> Picture:
     spec = prediction.model.classes[class_index]
     found = class_index in prediction.positive_classes()
     pixels = draw(
-        study.grey(image),
+        study.shown(image),
         image.saliency[class_index],
         Legend((), bar=True),
         _size(image, evidence),

@@ -160,7 +160,7 @@ def _picture(
     rows, columns = image.header.rows, image.header.columns
     size = (half_size if style.beside else _image_size)(rows, columns, aspect)
     return (draw_beside if style.beside else draw)(
-        study.grey(image),
+        study.shown(image),
         heat if painted else None,
         legend_of(study.prediction.model, image, shown.class_index, coverage, painted=painted),
         size,

@@ -7,6 +7,7 @@ import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import cv2
 import numpy as np
@@ -39,6 +40,7 @@ _LETTER = 0.6  # height of a capital, of the line
 _HEADLINE = 1.4
 _NARROWER, _SMALLEST = 0.95, 0.06  # steps by which letters are made to fit, and their end
 _STRIP = 64  # rows
+_GREY_AXES = 2
 _WHITEST = 255.0
 _BAR = (0.025, 0.3)  # width and height of the colour bar, of the shorter side
 
@@ -66,7 +68,7 @@ def headline(text: str, colour: tuple[int, int, int] = WHITE) -> Line:
 
 
 def draw(
-    grey: Grey,
+    shown: Grey | Picture,
     saliency: npt.NDArray[np.float32] | None,
     legend: Legend,
     size: tuple[int, int],
@@ -76,8 +78,8 @@ def draw(
 
     Parameters
     ----------
-    grey
-        The image as displayed.
+    shown
+        The image as displayed: grey, or RGB of 8 bits.
     saliency
         The heat map, shape (h, w), in [0, 1], of the same extent as the image; None paints none.
     legend
@@ -94,8 +96,8 @@ def draw(
         Shape (rows, columns, 3), RGB: that of `canvas` with the image at its upper left, or that of
         the image if nothing is written.
     """
-    levels = _levels(grey, *size)
-    del grey  # larger than the picture; nobody else holds it
+    levels = _levels(shown, *size)
+    del shown  # larger than the picture; nobody else holds it
     if not legend.lines and not legend.bar:
         return _coloured(levels) if saliency is None else _painted(levels, saliency, strength)
     rows, columns = canvas(size) if legend.lines else (size[0], canvas(size)[1])
@@ -126,7 +128,7 @@ def canvas(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def draw_beside(
-    grey: Grey,
+    shown: Grey | Picture,
     saliency: npt.NDArray[np.float32] | None,
     legend: Legend,
     size: tuple[int, int],
@@ -136,7 +138,7 @@ def draw_beside(
 
     Parameters
     ----------
-    grey, saliency, legend, strength
+    shown, saliency, legend, strength
         As for `draw`.
     size
         Rows and columns of each half.
@@ -148,7 +150,7 @@ def draw_beside(
         Whoever compares its shape with the source's finds the same.
     """
     rows, columns = size
-    levels = _levels(grey, rows, columns)
+    levels = _levels(shown, rows, columns)
     image = _coloured(levels)
     both = np.zeros((2 * rows, 2 * columns, 3), dtype=np.uint8)
     top, bottom = rows // 2, rows // 2 + rows
@@ -175,21 +177,26 @@ def eight_bits(grey: Grey) -> Levels:
     return levels
 
 
-def _levels(grey: Grey, rows: int, columns: int) -> Levels:
-    levels = eight_bits(grey)
-    if levels.shape == (rows, columns):
+def _levels(shown: Grey | Picture, rows: int, columns: int) -> Levels | Picture:
+    if len(shown.shape) > _GREY_AXES:
+        levels = np.asarray(shown, dtype=np.uint8)
+    else:
+        levels = eight_bits(cast("Grey", shown))
+    if levels.shape[:2] == (rows, columns):
         return levels
     shrinks = rows <= levels.shape[0] and columns <= levels.shape[1]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(levels, (columns, rows), interpolation=method), dtype=np.uint8)
 
 
-def _coloured(levels: Levels) -> Picture:
+def _coloured(levels: Levels | Picture) -> Picture:
+    if levels.ndim > _GREY_AXES:
+        return levels
     return np.asarray(cv2.cvtColor(levels, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
 
 
 def _painted(
-    levels: Levels,
+    levels: Levels | Picture,
     saliency: npt.NDArray[np.float32],
     strength: float,
     into: Picture | None = None,
@@ -198,7 +205,7 @@ def _painted(
 
     Heat takes more memory than the picture: what is painted of it is given back.
     """
-    rows, columns = levels.shape
+    rows, columns = levels.shape[:2]
     heat = cv2.resize(saliency, (columns, rows), interpolation=cv2.INTER_CUBIC)
     np.clip(heat, 0.0, 1.0, out=heat)
     table = heat_colours().reshape(-1, 1, 3)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom.data import get_testdata_file
+from pydicom.dataset import Dataset
 from pydicom.uid import JPEG2000Lossless
 
 from pacs_ai.analysis import kept_frames
@@ -107,9 +109,9 @@ def test_the_best_images_of_each_class_are_kept(tmp_path: Path, decoded: Counter
         kept.offer(one, frame)
     assert kept.nbytes == 6 * FRAME_BYTES
     for one in (*images[:3], *images[-3:]):
-        kept.grey(one)
+        kept.shown(one)
     assert not decoded
-    kept.grey(images[10])
+    kept.shown(images[10])
     assert decoded == {"one.dcm": 1}
 
 
@@ -120,7 +122,7 @@ def test_of_equal_images_the_first_are_kept(tmp_path: Path, decoded: Counter[str
     for one in images:
         kept.offer(one, decode_frame(path))
     for one in images[:3]:
-        kept.grey(one)
+        kept.shown(one)
     assert not decoded
 
 
@@ -145,5 +147,46 @@ def test_no_more_bytes_are_kept_than_allowed(tmp_path: Path, decoded: Counter[st
         kept.offer(one, decode_frame(path))
         assert kept.nbytes <= 2 * FRAME_BYTES
     for one in images[2:]:
-        kept.grey(one)
+        kept.shown(one)
     assert not decoded
+
+
+def coloured(levels: int, dtype: str) -> Dataset:
+    """An image of three pixels: red, green, and a dark blue."""
+    dark = (levels + 1) // 2
+    pixels = np.array([[[levels, 0, 0], [0, levels, 0], [0, 0, dark]]], dtype)
+    return ct_slice(
+        *(1,),
+        Rows=1,
+        Columns=3,
+        SamplesPerPixel=3,
+        PhotometricInterpretation="RGB",
+        PlanarConfiguration=0,
+        BitsAllocated=8 * pixels.itemsize,
+        BitsStored=levels.bit_length(),
+        HighBit=levels.bit_length() - 1,
+        PixelData=pixels.tobytes() + b"\0" * (pixels.nbytes % 2),
+    )
+
+
+@pytest.mark.parametrize(("levels", "dtype"), [(255, "u1"), (63, "u1"), (4095, "<u2")])
+@pytest.mark.parametrize("offered", [True, False])
+def test_colours_are_shown_as_they_are(
+    tmp_path: Path, levels: int, dtype: str, offered: bool
+) -> None:
+    path = save(coloured(levels, dtype), tmp_path / "one.dcm")
+    kept, one = KeptFrames(model()), seen(path, 1, 0.5, 0.5)
+    if offered:
+        kept.offer(one, decode_frame(path))
+    for _ in range(2):
+        shown = np.asarray(kept.shown(one))
+        assert shown.dtype == np.uint8
+        assert shown.tolist() == [[[255, 0, 0], [0, 255, 0], [0, 0, pytest.approx(128, abs=2)]]]
+
+
+def test_a_table_of_colours_is_shown_in_colour() -> None:
+    path = Path(str(get_testdata_file("examples_palette.dcm", download=False)))
+    shown = np.asarray(KeptFrames(model()).shown(seen(path, 1, 0.5, 0.5)))
+    assert shown.dtype == np.uint8
+    assert shown.shape[2] == 3
+    assert np.ptp(shown.astype(int), axis=2).max() > 60

@@ -78,7 +78,7 @@ def test_what_a_model_saw_through_its_own_window_is_shown(demo: Classifier, tmp_
     """Soft tissue windows would show all of it black."""
     dark = {"RescaleSlope": 0.05, "RescaleIntercept": -650}
     predicted = predict_study(windowed(demo), slices(tmp_path, dark))
-    assert np.ptp(predicted.frames.grey(predicted.prediction.images[0]).whole()) > 0.9
+    assert np.ptp(predicted.frames.shown(predicted.prediction.images[0]).whole()) > 0.9
 
 
 def without_pixels(path: Path, form: str) -> None:

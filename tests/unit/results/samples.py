@@ -28,7 +28,7 @@ from pacs_ai.refusal import Refusal
 from pacs_ai.results.build import BuiltResult, build_results
 from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence
-from pacs_ai.results.content.study import AnalysedStudy, GreyImage
+from pacs_ai.results.content.study import AnalysedStudy, ShownImage
 
 LESION = ClassSpec("Lesion", Code("52988006", "SCT", "Lesion"), 0.5, positive=True)
 NO_FINDING = ClassSpec("No finding", Code("NOFIND", "99PACSAI", "No finding"), 0.5, positive=False)
@@ -182,7 +182,9 @@ def analysed(prediction: StudyPrediction, **context: object) -> AnalysedStudy:
     return AnalysedStudy(prediction, Evidence.of(prediction), changed, grey)
 
 
-def checked(prediction: StudyPrediction, kind: ResultKind, read: GreyImage = grey) -> list[Dataset]:
+def checked(
+    prediction: StudyPrediction, kind: ResultKind, read: ShownImage = grey
+) -> list[Dataset]:
     """Build the objects of one kind; each keeps the rules of the standard."""
     made = []
     for result in build_results(prediction, [kind], CONTEXT, read):

@@ -127,7 +127,7 @@ def test_a_disc_is_round_in_every_picture(
         assert "PixelAspectRatio" not in made
     [beside] = objects(seen, ResultKind.SIDE_BY_SIDE, aspect)
     assert roundness(beside.pixel_array[:, : beside.Columns // 2]) == pytest.approx(1, abs=0.03)
-    page = illustrate(replace(analysed(seen), grey=lambda _: disc(aspect)))
+    page = illustrate(replace(analysed(seen), shown=lambda _: disc(aspect)))
     assert roundness(page.pixels) == pytest.approx(1, abs=0.03)
 
 

@@ -4,7 +4,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pacs_ai.results.images.overlay import AMBER, FAINT, Legend, Line, canvas, draw, headline
+from pacs_ai.results.images.overlay import (
+    AMBER,
+    FAINT,
+    Legend,
+    Line,
+    canvas,
+    draw,
+    draw_beside,
+    headline,
+)
 from tests.unit.results.samples import blob
 
 NO_TEXT = Legend((), bar=False)
@@ -22,6 +31,18 @@ def test_where_the_map_is_zero_the_image_is_as_it_was() -> None:
 
 def test_without_a_map_nothing_is_painted() -> None:
     np.testing.assert_array_equal(draw(GREY, None, NO_TEXT, GREY.shape), PLAIN)
+
+
+def test_an_image_of_colours_keeps_them_where_the_map_is_zero() -> None:
+    colours = np.zeros((64, 48, 3), dtype=np.uint8)
+    colours[..., 1] = 200
+    saliency = np.zeros((8, 6), dtype=np.float32)
+    saliency[:2] = 1
+    drawn = draw(colours, saliency, NO_TEXT, (128, 96))
+    assert (drawn[80:] == (0, 200, 0)).all()
+    assert (drawn[8] != (0, 200, 0)).any()
+    both = draw_beside(colours, saliency, NO_TEXT, (64, 48))
+    assert np.array_equal(both[32:96, :48], colours)
 
 
 def test_opacity_is_in_proportion_to_the_map() -> None:
