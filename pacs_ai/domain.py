@@ -235,9 +235,8 @@ class ImagePrediction:
 
     ``frame`` counts from 1. ``probabilities`` has one value a class, in [0, 1]. ``saliency`` has a
     map for each class; one that is all zero explains nothing. ``outlier`` is the distance from the
-    images of training, relative to the limit of the bundle: above 1 it is unlike them. None if the
-    bundle cannot tell. ``misfits`` say in what else it lies outside of what the model was made for,
-    or could not be shown as its header asks.
+    images of training by the limit of the bundle: above 1 it is unlike them; None if not known.
+    ``misfits`` say what else the model was not made for, or cannot be shown as its header asks.
     """
 
     header: InstanceHeader
@@ -274,7 +273,7 @@ class StudyPrediction:
 
     ``decisive`` is the index in ``images`` of the image with the highest score of a positive class.
     ``reservations`` say what about the images the model was not made for, and what it has not seen.
-    ``others`` are the images of the analysed series of slices that were not analysed.
+    ``others`` are the images of an analysed series of slices that were not analysed.
     """
 
     model: ModelIdentity
@@ -288,9 +287,8 @@ class StudyPrediction:
     @property
     def coverage(self) -> Coverage:
         """How much of the study was looked at."""
-        frames, model = any(one.header.frames > 1 for one in self.images), self.model
-        said = model.incomplete_above, frames, model.images
-        return Coverage(len(self.images), self.left_out, *said)
+        said = any(one.header.frames > 1 for one in self.images), self.model.images
+        return Coverage(len(self.images), self.left_out, self.model.incomplete_above, *said)
 
     def decision(self, index: int) -> Decision | None:
         """Say what the study's probability of a class means; None for one not decided upon."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from pacs_ai.analysis.kept_frames import KeptFrames
 from pacs_ai.analysis.measured import Measured
 from pacs_ai.analysis.read_ahead import read_ahead
+from pacs_ai.analysis.series_rest import rest_of_series
 from pacs_ai.coverage import NAMED, LeftOut, Unseen
 from pacs_ai.dicom.header import read_header
 from pacs_ai.dicom.parsed_files import ParsedFiles
@@ -159,28 +160,11 @@ def predict_study(
     left_out = _left_out(opened, selection, spec.modalities, failed)
     prediction = classifier.aggregate(images, replace(left_out, not_received=not_received))
     return PredictedStudy(
-        prediction=replace(prediction, others=_others(opened, images)),
+        prediction=replace(prediction, others=rest_of_series(opened.headers, images)),
         unusable={**opened.faults, **_faults(opened, selection, failed)},
         used=frozenset(opened.ids[image.header.path] for image in images),
         frames=frames,
         measured=measured,
-    )
-
-
-def _others(opened: OpenedStudy, images: Sequence[ImagePrediction]) -> tuple[InstanceHeader, ...]:
-    """Return the images of the analysed series of slices that were not analysed."""
-    seen = {image.header.sop_instance_uid for image in images}
-    series = {
-        image.header.series_instance_uid
-        for image in images
-        if image.header.modality in VOLUME_MODALITIES
-    }
-    return tuple(
-        header
-        for header in opened.headers
-        if header.series_instance_uid in series
-        and header.sop_instance_uid not in seen
-        and has_image(header)
     )
 
 

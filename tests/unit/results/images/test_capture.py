@@ -172,35 +172,6 @@ def test_an_image_above_the_operating_point_says_so_where_the_mean_is_below(
     assert "opacity of 0.6" in made.DerivationDescription
 
 
-def test_the_first_picture_of_an_image_is_what_is_read_first(tmp_path: Path) -> None:
-    path = save(ct_slice(), tmp_path / "1.dcm")
-    chances = [0.6, 0.1, 0.99, *[0.1] * 11]
-    prediction = study([image(path, chances)], model(FOURTEEN_CLASSES, "sigmoid"))
-    numbers = {int(capture(prediction, n).InstanceNumber): n for n in range(2)}
-    assert [captures(prediction)[numbers[n]].class_index for n in sorted(numbers)] == [2, 0]
-
-
-@pytest.mark.parametrize("lesion", [[0.6, 0.99, 0.7], [0.9, 0.2, 0.91]])
-def test_the_first_picture_of_a_series_is_the_decisive_image(
-    images: Images, lesion: list[float]
-) -> None:
-    prediction = study(images(lesion))
-    made = [capture(prediction, n) for n in range(len(captures(prediction)))]
-    first = min(made, key=lambda one: int(one.InstanceNumber))
-    decisive = prediction.images[prediction.decisive].header.sop_instance_uid
-    assert first.SourceImageSequence[0].ReferencedSOPInstanceUID == decisive
-
-
-def test_what_is_undetermined_comes_after_what_is_present(tmp_path: Path) -> None:
-    specs = tuple(replace(one, undetermined=(0.4, 0.95)) for one in FOURTEEN_CLASSES[:2])
-    path = save(ct_slice(), tmp_path / "1.dcm")
-    numbers = []
-    for chances in ((0.96, 0.1), (0.94, 0.1), (0.3, 0.1)):
-        made = capture(study([image(path, chances)], model(specs, "sigmoid")))
-        numbers.append(int(made.InstanceNumber))
-    assert numbers == [41, 1062, 2703]
-
-
 def test_a_picture_says_which_view_side_and_frame_it_shows(
     tmp_path: Path, legends: list[Legend]
 ) -> None:
