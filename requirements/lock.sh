@@ -14,3 +14,5 @@ compile() {
 compile --extra train --extra dev --override requirements/platform.override \
   pyproject.toml requirements/build.in requirements/platform.in --output-file requirements/dev.txt
 compile --constraint requirements/dev.txt pyproject.toml requirements/build.in --output-file requirements/base.txt
+compile --extra cluster --constraint requirements/dev.txt pyproject.toml requirements/build.in \
+  --output-file requirements/cluster.txt

@@ -104,7 +104,9 @@ class Archive:
 
 
 @contextmanager
-def archive(port: int, node_port: int, *, refuses: str = "") -> Iterator[Archive]:
+def archive(
+    port: int, node_port: int, *, refuses: str = "", host: str = "127.0.0.1"
+) -> Iterator[Archive]:
     """Run an archive on a port; it reports to the node on another.
 
     ``refuses`` is a storage class that it does not take.
@@ -118,7 +120,7 @@ def archive(port: int, node_port: int, *, refuses: str = "") -> Iterator[Archive
     ae.add_supported_context(Verification)
     ae.add_supported_context(StudyRootQueryRetrieveInformationModelFind)
     server = ae.start_server(
-        ("127.0.0.1", port),
+        (host, port),
         block=False,
         evt_handlers=[
             (evt.EVT_C_STORE, one.take),
