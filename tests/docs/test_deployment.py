@@ -143,7 +143,8 @@ def test_viewer_and_proxy_use_the_archives_paths(deploy: Path) -> None:
 
 def test_image_is_built_without_tensorflow_and_runs_as_nobody(deploy: Path) -> None:
     text = (deploy / "Dockerfile").read_text()
-    assert "requirements/base.txt" in text
+    assert "\nARG LOCK=base\n" in text
+    assert "requirements/${LOCK}.txt" in text
     assert "dev.txt" not in text
     assert "--require-hashes" in text
     final = text[text.rindex("\nFROM ") :]
