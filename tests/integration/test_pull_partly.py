@@ -1,10 +1,11 @@
-"""A real archive that has lost files, or dies while it sends: what came is kept, the rest comes."""
+"""A real archive that has lost files, dies while it sends, or is told to stop: what came stays."""
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pydicom
@@ -14,13 +15,15 @@ from pydicom.uid import generate_uid
 
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.operate.pulls import PullRecord
+from pacs_ai.flow.operate.pulls import PullRecord, cancel_pulls
 from pacs_ai.flow.operate.trace import trace_study
+from pacs_ai.flow.retrieve import pull
 from pacs_ai.flow.retrieve.pull import Puller
 from pacs_ai.flow.storage_scp import StorageScp
 from pacs_ai.flow.traffic import TrafficMeter
 from pacs_ai.net.scp.handlers import ReceivedInstance, StoreAnswer
 from pacs_ai.net.scp.server import ServerSettings, StorageServer
+from pacs_ai.net.scu import cancelling
 from tests.conftest import require
 from tests.integration.orthanc_server import OrthancServer
 from tests.ports import free_port
@@ -30,7 +33,7 @@ pytestmark = pytest.mark.integration
 
 IMAGES = 5
 SENT = 2
-"""Of those, before the archive dies."""
+"""Of those, before the archive dies or is told to stop."""
 
 
 @pytest.fixture
@@ -57,7 +60,7 @@ def study(orthanc: OrthancServer, folder: Path) -> str:
 class Asking(Archive):
     """A node that asks an archive, and listens for what it sends."""
 
-    handlers: "Deadly"
+    handlers: "Watched"
 
 
 @contextmanager
@@ -70,9 +73,9 @@ def asking(context: FlowContext, orthanc: OrthancServer, way: str) -> Iterator[A
     else:
         where = {"ae_title": "ORTHANC", "host": "127.0.0.1", "port": orthanc.dicom_port}
         made = Asking(context, kind="dimse", retrieve=way, **where)
-    meter = TrafficMeter(context.spool, "deadly")
+    meter = TrafficMeter(context.spool, "watched")
     meter.begin()
-    made.handlers = Deadly(made.node, Arrivals(), meter)
+    made.handlers = Watched(made.node, Arrivals(), meter)
     made.puller = Puller(made.node, made.handlers)
     settings = ServerSettings(ae_titles=("AI_NODE",), port=orthanc.node_port)
     server = StorageServer(settings, made.handlers)
@@ -132,19 +135,24 @@ def test_what_the_archive_has_lost_is_told_and_comes_when_it_is_found(
     check_told(archive, first)
 
 
-class Deadly(StorageScp):
-    """Stores, and lets the archive die after two instances."""
+class Watched(StorageScp):
+    """Stores, and does something when two instances have come."""
 
-    process: "subprocess.Popen[bytes] | None" = None
+    then: Callable[[], object] = staticmethod(lambda: None)
     stored = 0
 
     def store(self, received: ReceivedInstance) -> StoreAnswer:
         answer = super().store(received)
         self.stored += 1
-        if self.stored == SENT and self.process is not None:
-            self.process.kill()
-            self.process.wait()
+        if self.stored == SENT:
+            self.then()
         return answer
+
+
+def die(process: "subprocess.Popen[bytes] | None") -> None:
+    assert process is not None
+    process.kill()
+    process.wait()
 
 
 @pytest.mark.parametrize("way", ["move", "get"])
@@ -154,7 +162,7 @@ def test_an_archive_that_dies_while_it_sends_is_asked_again(
     with asking(context, orthanc, way) as archive:
         uid = study(orthanc, tmp_path)
         archive.ask(uid)
-        archive.handlers.process = orthanc.process
+        archive.handlers.then = partial(die, orthanc.process)
         [first] = archive.sweep()
         assert (first.state, first.attempt) == ("QUEUED", 1)
         assert first.instances == archive.stored() == SENT
@@ -164,3 +172,22 @@ def test_an_archive_that_dies_while_it_sends_is_asked_again(
         orthanc.start()
         [last] = archive.sweep(1000)
         assert (last.state, last.instances, archive.stored()) == ("DONE", IMAGES, IMAGES)
+
+
+@pytest.mark.parametrize("way", ["move", "get"])
+def test_an_archive_is_told_to_stop(
+    tmp_path: Path,
+    context: FlowContext,
+    orthanc: OrthancServer,
+    way: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in (pull, cancelling):
+        monkeypatch.setattr(module, "_LOOK_SECONDS", 0.0)
+    with asking(context, orthanc, way) as archive:
+        archive.ask(study(orthanc, tmp_path))
+        archive.handlers.then = partial(cancel_pulls, archive.node)
+        [row] = archive.sweep()
+        assert (row.state, row.error_text) == ("CANCELLED", "")
+        assert SENT <= archive.stored() < IMAGES
+        assert archive.sweep(1000)[0].state == "CANCELLED"
