@@ -145,7 +145,8 @@ class Completion:
 
     def _comes(self, study: Study) -> bool:
         """Tell whether an archive is asked for more of a study."""
-        return self._fetched.get(study.study_instance_uid, study.last_received_at) is None
+        uid = study.study_instance_uid
+        return uid in self._fetched and self._fetched[uid] is None
 
     def _has_come(self, study: Study, waits: Sequence[_Wait]) -> bool:
         """Tell whether an archive has sent all of a study, and nothing that must be there lacks."""

@@ -144,9 +144,11 @@ def _begin_again(transaction: Transaction, rows: Sequence[Pull]) -> int:
     return len(rows)
 
 
-def peers_due(session: Session, now: datetime) -> list[str]:
-    """Return the peers that studies are due from."""
-    query = sa.select(Pull.peer).where(Pull.state == PullState.QUEUED, Pull.due_at <= now)
+def peers_due(session: Session, now: datetime, owner: str) -> list[str]:
+    """Return the peers that studies are due from, or that a process is fetching from."""
+    due = sa.and_(Pull.state == PullState.QUEUED, Pull.due_at <= now)
+    held = sa.and_(Pull.state == PullState.RUNNING, Pull.owner == owner)
+    query = sa.select(Pull.peer).where(sa.or_(due, held))
     return sorted(session.scalars(query.distinct()))
 
 
@@ -217,16 +219,27 @@ def _end(
     return True
 
 
-def take_back(transaction: Transaction, node: str) -> int:
-    """Move RUNNING → QUEUED for what a node was fetching when it ended."""
-    query = sa.select(Pull).where(
-        Pull.state == PullState.RUNNING, Pull.owner.startswith(f"{node}/", autoescape=True)
-    )
+def take_back(transaction: Transaction, owner: str, peer: str | None = None) -> int:
+    """Move RUNNING → QUEUED for what is not being fetched any more.
+
+    Parameters
+    ----------
+    owner
+        A node that has ended; or a process of one, whose outcome the database did not take.
+    peer
+        Only from this one; None for all.
+    """
+    whose = sa.or_(Pull.owner == owner, Pull.owner.startswith(f"{owner}/", autoescape=True))
+    query = sa.select(Pull).where(Pull.state == PullState.RUNNING, whose)
+    if peer is not None:
+        query = query.where(Pull.peer == peer)
     rows = transaction.scalars(query).all()
     for row in rows:
         row.state, row.owner, row.due_at = PullState.QUEUED, "", transaction.now
     arrow = PullState.RUNNING, PullState.QUEUED
-    record_moves(transaction, PULL, [row.id for row in rows], arrow, "the node has ended")
+    record_moves(
+        transaction, PULL, [row.id for row in rows], arrow, "it was not fetched to its end"
+    )
     return len(rows)
 
 

@@ -92,7 +92,8 @@ def named(config: Config, name: str) -> Iterator[None]:
     try:
         yield
     except PeerError as error:
-        said = error.message if error.message.startswith(name) else f"{name}: {error.message}"
+        known = error.message.startswith((f"{name}:", f"{name} "))
+        said = error.message if known else f"{name}: {error.message}"
         fits = (text for kind, text in _WHAT_TO_DO if isinstance(error, kind))
         remedy = next(fits, _LOG).format(name=name, title=config.node.ae_title)
         error.message = f"{said}; {remedy}"

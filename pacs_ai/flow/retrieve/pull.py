@@ -86,7 +86,7 @@ class Puller:
         """Start to fetch from each archive that something is due from, and that is not busy."""
         context = self._context
         with context.database.read() as session:
-            names = pulls.peers_due(session, context.now())
+            names = pulls.peers_due(session, context.now(), context.owner)
         for name in names:
             if self._begin(name):
                 threading.Thread(
@@ -105,6 +105,8 @@ class Puller:
         """Fetch until nothing is due, the archive rests, or the node stops."""
         context, archive = self._context, self._archives[name]
         try:
+            with context.write() as transaction:
+                pulls.take_back(transaction, context.owner, name)
             while not context.stopping.is_set():
                 with context.write() as transaction:
                     claimed = pulls.claim(transaction, name)
@@ -149,12 +151,6 @@ class Puller:
         context, reference = self._context, study_ref(claimed.study_instance_uid)
         if context.stopping.is_set():
             return  # the next start fetches it
-        with context.database.read() as session:
-            wanted = pulls.is_wanted(session, claimed)
-            here = instances.count_of_study(session, claimed.study_instance_uid)
-        if not wanted:
-            _log.info("study cancelled while it was fetched", study=reference, peer=claimed.peer)
-            return
         pause = timedelta()
         if peer is not None:
             outage = isinstance(error, StorageError) or error.code in OUTAGE
@@ -166,15 +162,17 @@ class Puller:
                 archive.rests_until = rests
         over = peer is None or self._over(claimed, peer, archive, error)
 
-        failure = Failure(error.code, error.message, here)
-
         def write(transaction: Transaction) -> bool:
+            here = instances.count_of_study(transaction, claimed.study_instance_uid)
+            failure = Failure(error.code, error.message, here)
             if over:
                 return pulls.fail(transaction, claimed, failure)
             return pulls.postpone(transaction, claimed, failure, transaction.now + pause)
 
-        record_outcome(context, write)
-        _log.warning("study not fetched", study=reference, peer=claimed.peer, error=error.code)
+        if record_outcome(context, write):
+            _log.warning("study not fetched", study=reference, peer=claimed.peer, error=error.code)
+        else:
+            _log.info("study cancelled while it was fetched", study=reference, peer=claimed.peer)
 
     def _over(
         self, claimed: ClaimedPull, peer: Peer, archive: _Archive, error: PacsAIError

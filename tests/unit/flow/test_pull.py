@@ -276,6 +276,15 @@ def test_what_a_node_that_is_gone_was_fetching_is_taken_over(context: FlowContex
         assert archive.sweep()[0].state == "DONE"
 
 
+def test_an_outcome_that_the_database_did_not_take_is_fetched_again(context: FlowContext) -> None:
+    with web_peer(lambda _: GOOD) as peer:
+        archive = Archive(context, peer.url)
+        archive.ask(STUDY)
+        with archive.node.write() as transaction:
+            assert pulls.claim(transaction, "archive") is not None
+        assert archive.sweep()[0].state == "DONE"
+
+
 def test_errors_name_the_archive_and_say_what_to_do(context: FlowContext) -> None:
     archive = Archive(context, f"http://127.0.0.1:{free_port()}")
     with pytest.raises(

@@ -78,11 +78,11 @@ def test_what_is_urgent_is_fetched_first_and_each_archive_has_its_own_list(
     with database.write("node/1/2", NOW) as transaction:
         assert pulls.enter(transaction, "pacs", ["1.3", "1.2"], priority=Priority.URGENT) == 1
         assert pulls.enter(transaction, "other", ["1.2"]) == 1
-        assert pulls.peers_due(transaction, NOW) == ["other", "pacs"]
+        assert pulls.peers_due(transaction, NOW, "") == ["other", "pacs"]
         claimed = [claim(transaction).study_instance_uid for _ in range(3)]
     assert claimed == ["1.2", "1.3", "1.1"]
     with database.read() as session:
-        assert pulls.peers_due(session, NOW) == ["other"]
+        assert pulls.peers_due(session, NOW, "") == ["other"]
         assert [one.peer for one in pulls.of_studies(session, ["1.2"])] == ["pacs", "other"]
 
 
@@ -96,7 +96,7 @@ def test_a_person_fetches_again_or_cancels(database: Database) -> None:
         assert pulls.cancel(transaction, None, ["1.1", "1.9"]) == 1
         assert pulls.cancel(transaction, "pacs") == 1
         assert pulls.cancel(transaction, None) == 0
-        assert pulls.peers_due(transaction, NOW) == []
+        assert pulls.peers_due(transaction, NOW, "") == []
     assert states(database) == {"CANCELLED": 2}
     assert entered(database, "1.1") == 1, "whoever asks again wants it again"
     assert states(database) == {"CANCELLED": 1, "QUEUED": 1}
