@@ -14,6 +14,7 @@ from pacs_ai.config import (
     load_config,
 )
 from pacs_ai.config.conditions import in_words, may_name_a_patient
+from pacs_ai.flow.urgency import may_be_urgent
 from pacs_ai.model.bundle import ModelBundle
 from pacs_ai.node.app import App
 
@@ -112,10 +113,12 @@ def _limits(config: Config) -> Iterator[str]:
         f" {limits.max_instance.human_readable()} an instance,"
         f" {config.storage.min_free_gb:g} GB disk kept free",
     )
+    kept_free = config.engine.urgent_worker and may_be_urgent(config)
     yield _line(
         "complete",
         f"after {config.study.quiet_seconds or 0:g} s without a new image"
-        f" (modalities and peers may differ); workers: {config.engine.workers}",
+        f" (modalities and peers may differ); workers: {config.engine.workers}"
+        f"{' and one for urgent studies' * kept_free}",
     )
 
 

@@ -3,10 +3,10 @@
 Usage: ``python -m tests.bench.urgent [--rounds 5] [--waiting 100]``
 
 An urgent radiograph is sent right after so many others, which wait for the one worker. Its latency,
-from the release to its report in the archive, is compared with that on an idle node. This checkout
-and an earlier commit (``--old`` or PACS_AI_OLD), which knows no urgent studies, take turns. Then
-this checkout gets urgent studies and a few routine ones at once: the table says how many urgent
-reports were in the archive before the last routine one.
+from the release to its report in the archive, is compared with that on an idle node. A node that
+keeps a worker free for urgent studies and one that does not (``urgent_worker = false``) take turns.
+Then the first one gets urgent studies and a few routine ones at once: the last line says how many
+urgent reports were in the archive before the last routine one.
 """
 
 import argparse
@@ -20,14 +20,18 @@ from pathlib import Path
 
 import pydicom
 
-from tests.bench.latency import NOW, THEN, WARM_UP, latency, say
+from tests.bench.latency import WARM_UP, latency, say
 from tests.bench.latency_node import Running, running
 from tests.bench.radiographs import Sender, burst, radiograph, renew
-from tests.bench.states import ROOT, old_checkout
+from tests.bench.states import ROOT
 
 GOAL = 1.2
 """An urgent study may take so many times as long as on an idle node."""
 _URGENT = '\n[routing]\nurgent = { CallingAET = "STAT" }\n'
+_STATES = {
+    "a worker for urgent studies": _URGENT,
+    "one worker for all": f"{_URGENT}[engine]\nurgent_worker = false\n",
+}
 _FEW = 10
 
 
@@ -73,13 +77,9 @@ def main() -> None:
     options = _options()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pacs-ai-urgent-")))
-        old = stack.enter_context(old_checkout(options.old))
-        checkouts = {NOW: ROOT} if old is None else {NOW: ROOT, THEN: old}
         states = [
-            stack.enter_context(
-                running(name, tree, "demo", folder / str(n), _URGENT if name == NOW else "")
-            )
-            for n, (name, tree) in enumerate(checkouts.items())
+            stack.enter_context(running(name, ROOT, "demo", folder / str(n), extra))
+            for n, (name, extra) in enumerate(_STATES.items())
         ]
         dataset = radiograph(folder / "phantom", options.side)
         stat = Sender(copy.deepcopy(dataset), "STAT")
@@ -100,7 +100,7 @@ def main() -> None:
                 f" {later:.0f} of them later"
             )
         share = overtaken(states[0], stat, dataset, folder)
-        say(f"{NOW}: routine studies among many urgent ones: {share:.0%} of reports (at least 20%)")
+        say(f"routine studies among many urgent ones: {share:.0%} of reports (at least 20%)")
 
 
 def _options() -> argparse.Namespace:
@@ -108,7 +108,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--waiting", type=int, default=100)
     parser.add_argument("--side", type=int, default=0)
-    parser.add_argument("--old", type=Path)
     return parser.parse_args()
 
 

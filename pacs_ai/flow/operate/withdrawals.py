@@ -96,7 +96,10 @@ def withdraw_results(
         taken = withdrawal_rows.take_back(transaction, locked, reason, model)
         if not taken:
             of_model = f" of {model}" if model else ""
-            raise StateError(f"study {study.id} has no results{of_model} that hold")
+            raise StateError(
+                f"study {study.id} has no results{of_model} that hold: none was made, or they are"
+                f" withdrawn already (pacs-ai results withdrawals {study.id})"
+            )
         context.engine.enqueue(transaction, TaskKind.WITHDRAW, str(study.id))
     _log.warning(
         "results taken back",
