@@ -87,14 +87,20 @@ class Arrivals:
 
     def watch(
         self, revisions: Collection[Revision], now: float, kept: Mapping[Revision, Progress]
-    ) -> None:
+    ) -> dict[Revision, bool]:
         """Start to count for new revisions, and forget those that are closed.
 
         Parameters
         ----------
         kept
             What was written down of the new ones by an earlier process.
+
+        Returns
+        -------
+        dict
+            The forgotten ones, and whether all associations that brought them were released.
         """
+        forgotten = {}
         with self._lock:
             for revision in set(revisions) - self._revisions.keys():
                 before = kept.get(revision, Progress())
@@ -104,7 +110,14 @@ class Arrivals:
             for gone in self._revisions.keys() - set(revisions):
                 # an instance may have been stored since the caller looked: keep what is younger
                 if not self._revisions[gone].bringing and self._revisions[gone].last < now - 1:
-                    del self._revisions[gone]
+                    forgotten[gone] = self._revisions.pop(gone).released is not None
+        return forgotten
+
+    def silent_since(self, revision: Revision, now: float) -> float:
+        """Return when the last instance of a revision came; `now` if that is not known."""
+        with self._lock:
+            activity = self._revisions.get(revision)
+            return now if activity is None else activity.last
 
     def progress(self, revision: Revision, now: float) -> Progress:
         """Return what is to be kept of a revision that is watched."""

@@ -7,7 +7,7 @@ from pacs_ai.flow.ask import ask_route
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.priorities import Priority
-from pacs_ai.store import completeness, studies
+from pacs_ai.store import brought, completeness, studies
 from pacs_ai.store.completeness import Counted
 from pacs_ai.store.schema import Study
 
@@ -42,6 +42,7 @@ def close(context: FlowContext, study: Study, reason: Reason, *, actor: str | No
     with context.write(actor, durable=actor is not None) as transaction:
         closed = studies.close(transaction, *revision, reason=reason.text)
         if closed:
+            brought.forget(transaction, revision[0])
             completeness.close(transaction, revision, reason.signal, reason.counted)
             ask_route(context, transaction, revision, Priority(study.priority))
     if closed:

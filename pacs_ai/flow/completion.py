@@ -12,6 +12,7 @@ from pacs_ai.flow.complete import Reason, close
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.count_check import CountChecks
 from pacs_ai.flow.current_rules import up_to_date
+from pacs_ai.flow.other_nodes import OtherNodes
 from pacs_ai.flow.received_so_far import ReceivedSoFar
 from pacs_ai.flow.retrieve.archives import archives
 from pacs_ai.flow.urgency import urgent_conditions
@@ -55,7 +56,8 @@ class _Lane:
 class Completion:
     """Closes every study that counts as complete.
 
-    Each node closes what it received. All that it remembers is read again after a restart.
+    Each node closes what it was the last to receive, once all associations with other nodes have
+    ended that brought it. All that it remembers is read again after a restart.
 
     Parameters
     ----------
@@ -70,6 +72,7 @@ class Completion:
         self._arrivals = arrivals
         self._received = ReceivedSoFar(context)
         self._checks = CountChecks(context, arrivals.wakeups)
+        self._others = OtherNodes(context, arrivals)
         self._kept: dict[Revision, Progress] = {}
         self._fetched: Mapping[str, datetime | None] = {}
 
@@ -83,7 +86,7 @@ class Completion:
             none will.
         """
         self._context = up_to_date(self._context)
-        self._received.context = self._checks.context = self._context
+        self._received.context = self._checks.context = self._others.context = self._context
         now = self._context.clock.monotonic()
         node = self._context.spool.node
         with self._context.database.read() as session:
@@ -93,7 +96,8 @@ class Completion:
             self._fetched = fetched.receiving(session, node, names) if names else {}
             unknown = self._arrivals.unknown(revisions)
             kept = completeness.progress(session, node) if unknown else {}
-        self._arrivals.watch(revisions, now, kept)
+        self._others.tell(self._arrivals.watch(revisions, now, kept))
+        self._others.forget(revisions)
         self._received.forget(revisions)
         self._checks.forget(revisions)
         following, waiting = math.inf, []
@@ -126,8 +130,10 @@ class Completion:
             return min(cap, now + _LOOK_SECONDS)
         if self._has_come(study, waits):
             last = replace(last, due=now, signal=Signal.FETCHED)
+        elif last.due <= now < cap and last.signal is not Signal.CAP:
+            last = self._with_others(study, waits, last, now)
         if last.due > now or last.signal is None:
-            return last.due
+            return min(cap, last.due)
         asking = next((wait.timing for wait in waits if wait.timing.count_check), None)
         signal, counted, note = last.signal, None, _NOT_ALL if self._comes(study) else ""
         if signal is Signal.FETCHED:
@@ -142,6 +148,21 @@ class Completion:
         lacking = [text for wait in waits for text in wait.missing]
         close(self._context, study, _reason(signal, lacking, counted, note))
         return None
+
+    def _with_others(self, study: Study, waits: Sequence[_Wait], last: _Wait, now: float) -> _Wait:
+        """Return what to wait for if the study came by other nodes as well."""
+        others = self._others.look(_revision(study), now)
+        if others is None:
+            return last
+        if others.again is not None:
+            return replace(last, due=others.again)
+        if last.signal is not Signal.RELEASED:
+            return last
+        if not others.released:
+            quiet = [one.timing.model_copy(update={"release_seconds": None}) for one in waits]
+            return max((self._wait(study, one) for one in quiet), key=lambda wait: wait.due)
+        seconds = max(one.timing.release_seconds or 0.0 for one in waits)
+        return replace(last, due=max(last.due, others.ended + seconds))
 
     def _comes(self, study: Study) -> bool:
         """Tell whether an archive is asked for more of a study."""

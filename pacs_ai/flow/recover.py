@@ -22,6 +22,7 @@ from pacs_ai.flow.remove import left_over, remove_files
 from pacs_ai.flow.shadow import has_shadows
 from pacs_ai.logs import get_logger
 from pacs_ai.store import (
+    brought,
     commitments,
     deliveries,
     instances,
@@ -94,6 +95,7 @@ def take_over(context: FlowContext, is_gone: Callable[[str], bool]) -> None:
         others = (studies.receiving_nodes(session) | pulls.fetching_nodes(session)) - {mine}
     for gone in sorted(node for node in others if is_gone(node)):
         with context.write() as transaction:
+            brought.note_gone(transaction, gone)
             taken = studies.take_over(transaction, gone, mine)
             fetching = pulls.take_back(transaction, gone)
         _log.warning(

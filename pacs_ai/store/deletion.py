@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from pacs_ai.domain import DeliveryState, JobState, StudyId, StudyState
 from pacs_ai.errors import IllegalTransition
-from pacs_ai.store import completeness, instances, kept_predictions, priors, results
+from pacs_ai.store import brought, completeness, instances, kept_predictions, priors, results
 from pacs_ai.store.schema import Delivery, Event, Job, Result, Study
 from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import move
@@ -53,6 +53,7 @@ def delete(transaction: Transaction, study: Study) -> Deleted:
     priors.forget(transaction, key)
     transaction.execute(sa.delete(Job).where(Job.study_id == study.id))
     kept_predictions.remove(transaction, key)
+    brought.forget(transaction, key)
     completeness.forget(transaction, key)
     moved = move(
         transaction,

@@ -22,6 +22,9 @@ from tests.samples import new_study
 LISTENERS, WORKERS = ("listen1", "listen2"), ("work1", "work2", "work3")
 DICOM, DATABASE, BALANCED = 11112, 5432, 104
 ARCHIVES = {"first": 1104, "second": 1105}
+START_SECONDS = 500
+"""For all nodes to begin, on a machine that is busy with other tests as well."""
+
 CONFIG = """
 [node]
 ae_title = "AI_NODE"
@@ -108,6 +111,12 @@ class Cluster:
             return [tuple(row) for row in connection.execute(sa.text(sql), values)]
         return []
 
+    def change(self, *statements: str) -> None:
+        """Change the database."""
+        with self.lab.inside(), self.engine.begin() as connection:
+            for statement in statements:
+                connection.execute(sa.text(statement))
+
     def send(self, count: int) -> None:
         """Send studies as modalities do: each again and again until all of it is acknowledged."""
         for _ in range(count):
@@ -193,5 +202,6 @@ def running_cluster(folder: Path) -> Iterator[Cluster]:
             one.hosts[name].start("work", "--config", "pacs-ai.toml")
         stack.enter_context(balancer(one))
         everybody = len(LISTENERS) + len(WORKERS)
-        wait_for(lambda: made.query("SELECT count(*) FROM node") == [(everybody,)], made.state)
+        count = "SELECT count(*) FROM node"
+        wait_for(lambda: made.query(count) == [(everybody,)], made.state, START_SECONDS)
         yield made

@@ -14,6 +14,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from pacs_ai.store.version import SCHEMA_STEP
 from tests.cluster.cluster import Cluster, running_cluster
 from tests.cluster.lab import why_not
 from tests.conftest import missing
@@ -56,11 +57,37 @@ def nothing(_cluster: Cluster) -> None:
     """Nothing has to be undone."""
 
 
+def newer_schema(cluster: Cluster) -> None:
+    """Upgrade the schema as the first step of a rolling upgrade does: only additions."""
+    cluster.change(
+        *(
+            f"ALTER TABLE {table} ADD COLUMN newer integer DEFAULT 0 NOT NULL"
+            for table in ("study", "instance", "job", "result", "delivery", "node")
+        ),
+        "CREATE TABLE newer (study_id integer PRIMARY KEY)",
+        "UPDATE alembic_version SET version_num = '9999'",
+    )
+
+
+def older_node_is_refused(cluster: Cluster) -> None:
+    """Start a node of the version before: it ends; then let the others start again."""
+    host = cluster.lab.hosts["work1"]
+    host.kill()
+    host.start()
+    assert host.process is not None
+    assert host.process.wait() == 2, host.log
+    assert "is of a newer pacs-ai: install that version" in host.log
+    known = f"UPDATE alembic_version SET version_num = '{SCHEMA_STEP}'"  # noqa: S608 - our own
+    cluster.change(known)
+    host.start()
+
+
 TROUBLES = (
     Trouble("a worker dies", "work1", on("work1", "kill"), on("work1", "start")),
     Trouble("a worker is frozen", "work2", on("work2", "freeze"), on("work2", "thaw")),
     Trouble("a worker is cut off", "work3", on("work3", "cut_off"), on("work3", "reconnect")),
     Trouble("a listener is frozen", "listen2", on("listen2", "freeze"), on("listen2", "thaw")),
+    Trouble("the schema is newer", "", newer_schema, older_node_is_refused, recovers=False),
     Trouble("the database crashes", "", restart_database("immediate"), nothing, recovers=False),
 )
 MORE_TROUBLES = (

@@ -10,6 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from pacs_ai.errors import ConfigError
 from pacs_ai.store import (  # noqa: F401 - tables
     active_models,
+    brought,
     completeness,
     drift_tables,
     feedback_table,
