@@ -24,6 +24,7 @@ from pacs_ai.results.build import (
 from pacs_ai.results.common.context import ResultContext, own_result
 from pacs_ai.results.common.evidence import Evidence, evidence_of
 from pacs_ai.results.common.result_set import ROOT, ResultSet
+from pacs_ai.results.kinds import SHOWN_BY_PICTURES
 
 T = TypeVar("T")
 
@@ -78,8 +79,8 @@ def make_results(
     Parameters
     ----------
     in_reserve
-        Further kinds, to which the others do not refer. That one of them cannot be made is no
-        failure.
+        Further kinds, in the place of maps and segmentations, if there are any; the others do not
+        refer to them. That one of them cannot be made is no failure.
     frames
         Decoded images of the study; those that are not among them are decoded when drawn.
 
@@ -101,7 +102,8 @@ def make_results(
 
     outcome = _each_kind(kinds, build, results, writer)
     reserve = results_of(prediction, [*kinds, *in_reserve], context, evidence)
-    if outcome.made and in_reserve:
+    shown = set(kinds).intersection(SHOWN_BY_PICTURES).difference(outcome.failed)
+    if shown and in_reserve:
         try:
             outcome.reserve.extend(_each_kind(in_reserve, build, reserve, writer).made)
         except StorageError:

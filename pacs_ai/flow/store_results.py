@@ -15,7 +15,7 @@ from pacs_ai.results.build import Built
 from pacs_ai.results.common.context import ResultContext, result_context
 from pacs_ai.results.common.predecessor import Predecessor
 from pacs_ai.results.common.prior import Prior
-from pacs_ai.results.kinds import PICTURES
+from pacs_ai.results.kinds import PICTURES, SHOWN_BY_PICTURES
 from pacs_ai.store import identities, priors, results, sending, withdrawal_rows
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Job, Result, Study
@@ -90,7 +90,7 @@ def _in_reserve(config: Config, rules: Sequence[Rule]) -> list[ResultKind]:
         if isinstance(config.peers.get(name), DimsePeer | DicomwebPeer)
     ]
     shown = {kind for rule, peer in archives for kind in sent_to(rule, peer)}
-    return [ResultKind.CAPTURE] if shown & {ResultKind.MAP, ResultKind.SEG} else []
+    return [ResultKind.CAPTURE] if shown.intersection(SHOWN_BY_PICTURES) else []
 
 
 def asking_for_refusals(rules: Iterable[Rule]) -> list[Rule]:

@@ -84,6 +84,9 @@ KINDS: Mapping[ResultKind, Objects | Document] = {
 PICTURES = (ResultKind.CAPTURE, ResultKind.SIDE_BY_SIDE, ResultKind.STACK)
 """Kinds that every viewer shows, the one with the fewest pictures first."""
 
+SHOWN_BY_PICTURES = (ResultKind.MAP, ResultKind.SEG)
+"""Kinds in whose place a peer gets pictures, if it refuses their class."""
+
 NEED_HEAT_MAPS = frozenset(
     kind for kind, row in KINDS.items() if isinstance(row, Objects) and row.needs_heat_map
 )
