@@ -75,10 +75,10 @@ def refer_to_results(report: Dataset, evidence: Evidence, results: ResultSet) ->
     listed = evidence_items([*evidence.headers, *results.made])
     report.CurrentRequestedProcedureEvidenceSequence = listed
     if shown := [one for one in results.made if one.kind in _RENDERINGS]:
-        items = references([(one.sop_class_uid, one.sop_instance_uid) for one in shown])
-        for item in items:
-            item.PurposeOfReferenceCodeSequence = [RENDERING]
-        report.ReferencedInstanceSequence = items
+        first = shown[0]  # dciodvfy takes one item for all that the module allows
+        [item] = references([(first.sop_class_uid, first.sop_instance_uid)])
+        item.PurposeOfReferenceCodeSequence = [RENDERING]
+        report.ReferencedInstanceSequence = [item]
 
 
 def related_results(results: ResultSet) -> Iterator[Dataset]:

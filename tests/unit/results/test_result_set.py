@@ -104,15 +104,12 @@ def test_every_result_leads_to_the_report(images: Images) -> None:
 
 
 def test_what_shows_the_report_to_people_is_named_as_that(images: Images) -> None:
-    made = made_of(study(images([0.9])))
-    shown = [
-        (one.ReferencedSOPInstanceUID, one.PurposeOfReferenceCodeSequence[0].CodeValue)
-        for one in root_of(made).ReferencedInstanceSequence
-    ]
-    kinds = (ResultKind.CAPTURE, ResultKind.PDF, ResultKind.SIDE_BY_SIDE)
-    assert shown == [
-        (one.SOPInstanceUID, "121333") for kind in kinds for one in of_kind(made, kind)
-    ]
+    """One of them: dciodvfy takes more items for an error."""
+    made = made_of(study(images([0.9, 0.8])))
+    assert len(of_kind(made, ResultKind.CAPTURE)) > 1
+    [shown] = root_of(made).ReferencedInstanceSequence
+    assert shown.PurposeOfReferenceCodeSequence[0].CodeValue == "121333"
+    assert shown.ReferencedSOPInstanceUID == of_kind(made, ResultKind.CAPTURE)[0].SOPInstanceUID
 
 
 @pytest.mark.parametrize(("lesion", "level"), [([0.9], "image 1"), ([0.2, 0.9], "study")])
