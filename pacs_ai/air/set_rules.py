@@ -147,9 +147,16 @@ def frame_of_reference_shared(found: ResultSet) -> Iterator[str]:
     for one in _of_kind(found, *_FRAMED):
         own = text(one.dataset, "FrameOfReferenceUID")
         sources = set().union(*frame_sources(one.dataset)) & set(found.images)
-        stated = {text(found.images[uid].dataset, "FrameOfReferenceUID") for uid in sources}
+        stated = {_frame_of_reference(found.images[uid].dataset) for uid in sources}
         if stated - {"", own}:
             yield f"{one.path} has another frame of reference than its source images"
+
+
+def _frame_of_reference(image: Dataset) -> str:
+    """Return the frame of reference of an image; "" if the UID is that of study or series."""
+    uid = text(image, "FrameOfReferenceUID")
+    borrowed = (text(image, "StudyInstanceUID"), text(image, "SeriesInstanceUID"))
+    return "" if uid in borrowed else uid
 
 
 @set_rule(

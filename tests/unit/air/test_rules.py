@@ -86,3 +86,10 @@ def test_a_person_needs_no_algorithm() -> None:
     found = made.faulty()
     assert "algorithm-named" not in found
     assert "device-observes" not in found
+
+
+def test_a_frame_of_reference_that_is_none_need_not_be_shared() -> None:
+    made = Spoiled()
+    for image in made.images:
+        image.FrameOfReferenceUID = image.SeriesInstanceUID
+    assert "frame-of-reference-shared" not in made.faulty()
