@@ -229,7 +229,7 @@ class UrgentWorkerPool(WorkerPool):
 
     @property
     def sharing(self) -> int:
-        """How many workers share the cores, without this one: it has to do rarely."""
+        """How many workers share the cores; this one, which rarely works, does not count."""
         return self._sharing
 
     def supervise(self) -> None:

@@ -44,9 +44,18 @@ def kind_of(session: Session, sop_instance_uid: str) -> tuple[str, int]:
 
 
 def of_kind(session: Session, job_id: JobId, kind: str) -> list[Result]:
-    """Return the results of one kind that a job has made, in their order."""
+    """Return the results of one kind that a job has made, in their order.
+
+    One that came out the same in an earlier revision has the row of that time. So if the job has
+    none, those of the newest earlier revision are returned that still hold.
+    """
     query = sa.select(Result).where(Result.job_id == job_id, Result.kind == kind)
-    return list(session.scalars(query.order_by(Result.number)))
+    made = list(session.scalars(query.order_by(Result.number)))
+    job = session.get_one(Job, job_id)
+    earlier = previous(session, job, ResultKind(kind)) if not made else None
+    if earlier is None or earlier.withdrawal_id or earlier.correction != job.correction:
+        return made
+    return of_kind(session, JobId(earlier.job_id), kind)
 
 
 def keep(transaction: Transaction, job_id: JobId, made: Sequence[StoredResult]) -> list[Result]:

@@ -17,13 +17,15 @@ from pacs_ai.flow.context import FlowContext, pair_key
 from pacs_ai.flow.deliver import deliver
 from pacs_ai.flow.substitute import substitute
 from pacs_ai.net.scp.handlers import StoreAnswer
-from pacs_ai.store import deliveries, new_deliveries, results
+from pacs_ai.store import deliveries, jobs, new_deliveries, results
 from pacs_ai.store.results import StoredResult
+from pacs_ai.store.schema import Study
 from pacs_ai.store.spool import Spool
 from tests import net_peer as net
 from tests import odd_peer as odd
 from tests.unit.flow.analysed import Patient
 from tests.unit.flow.ready import SC, dimse, ready
+from tests.unit.store.samples import MODEL, made
 
 BASIC_TEXT_SR = "1.2.840.10008.5.1.4.1.1.88.11"
 ENHANCED_SR = "1.2.840.10008.5.1.4.1.1.88.22"
@@ -102,9 +104,9 @@ def test_the_second_peer_gets_the_same_object(patient: Patient, archive: odd.Odd
     for name in ("archive", "second"):
         sent(patient, name)
         assert {state for state, _ in sent(patient, name)} == {"STORED"}
-    made = patient.results()
-    assert [one.kind for one in made] == ["report", "capture", "report 2D"]
-    assert archive.stored.count(made[-1].sop_instance_uid) == 2
+    rows = patient.results()
+    assert [one.kind for one in rows] == ["report", "capture", "report 2D"]
+    assert archive.stored.count(rows[-1].sop_instance_uid) == 2
 
 
 def test_a_peer_that_takes_3d_sr_gets_it(patient: Patient, archive: odd.OddPeer) -> None:
@@ -174,11 +176,11 @@ def test_a_map_that_is_refused_is_shown_by_the_captures(
     archive = odd.OddPeer(answer=without(PARAMETRIC_MAP))
     with odd.listening(archive) as address:
         peer = dimse(address.port)
-        made = tuple(
+        rows = tuple(
             {"kind": kind, "sop_class_uid": PARAMETRIC_MAP if kind == "map" else SC}
             for kind in kinds
         )
-        patient = ready(context, {"pacs": peer}, results=made)
+        patient = ready(context, {"pacs": peer}, results=rows)
         states = patient.deliver()
     assert states[:-1] == ["STORED"] * (len(kinds) - 1)
     row = patient.rows()[-1]
@@ -194,12 +196,12 @@ def test_captures_that_the_peer_does_not_get_yet_go_in_place_of_the_map(
 ) -> None:
     archive = odd.OddPeer(answer=without(PARAMETRIC_MAP))
     with odd.listening(archive) as address:
-        made = (
+        rows = (
             {"kind": "map", "sop_class_uid": PARAMETRIC_MAP},
             {"kind": "capture", "send_to": ()},
             {"kind": "capture", "send_to": ()},
         )
-        patient = ready(context, {"pacs": dimse(address.port)}, results=made)
+        patient = ready(context, {"pacs": dimse(address.port)}, results=rows)
         assert patient.deliver() == ["PENDING"] * 2
         assert patient.deliver() == ["STORED"] * 2
     assert archive.stored == [one.sop_instance_uid for one in patient.results()[1:]]
@@ -212,15 +214,35 @@ def test_captures_that_the_peer_does_not_get_yet_go_in_place_of_the_map(
     ]
 
 
+def test_a_picture_of_an_earlier_revision_shows_a_map_as_well(context: FlowContext) -> None:
+    """A study that grows keeps its pictures, and their rows are those of the earlier job."""
+    archive = odd.OddPeer(answer=without(PARAMETRIC_MAP))
+    with odd.listening(archive) as address:
+        patient = ready(context, {"pacs": dimse(address.port)}, results=({"kind": "capture"},))
+        assert patient.deliver() == ["STORED"]
+        with context.write() as transaction:
+            study = transaction.get_one(Study, 1)
+            study.revision += 1
+            job = jobs.create(transaction, study, ["all"], "demo", MODEL)
+            assert job is not None
+            shown = made(1, kind="map", sop_class_uid=PARAMETRIC_MAP, sop_instance_uid="2.25.9")
+            lease = jobs.claim(transaction, job, 60)
+            assert lease is not None
+            jobs.succeed(transaction, lease, [shown], "ok")
+            batch = deliveries.claim(transaction, job, "pacs", lease_seconds=60)
+        assert substitute(patient.context, batch[0], job, "pacs")
+    assert patient.rows()[-1].state == "CANCELLED"
+
+
 @pytest.mark.parametrize("kind", ["side_by_side", "stack"])
 def test_other_pictures_show_a_map_as_well(context: FlowContext, kind: str) -> None:
     archive = odd.OddPeer(answer=without(PARAMETRIC_MAP))
     with odd.listening(archive) as address:
-        made = (
+        rows = (
             {"kind": "map", "sop_class_uid": PARAMETRIC_MAP},
             {"kind": kind, "sop_class_uid": SC, "send_to": ()},
         )
-        patient = ready(context, {"pacs": dimse(address.port)}, results=made)
+        patient = ready(context, {"pacs": dimse(address.port)}, results=rows)
         patient.deliver()
         assert patient.deliver() == ["STORED"]
     assert patient.rows()[0].in_place_of == "map"
@@ -240,8 +262,8 @@ def test_in_place_of_a_page_the_peer_gets_the_report(
 ) -> None:
     archive = odd.OddPeer(answer=without(ENCAPSULATED_PDF))
     with odd.listening(archive) as address:
-        made = ({"kind": "pdf", "sop_class_uid": ENCAPSULATED_PDF}, *others)
-        patient = ready(context, {"pacs": dimse(address.port)}, results=made)
+        rows = ({"kind": "pdf", "sop_class_uid": ENCAPSULATED_PDF}, *others)
+        patient = ready(context, {"pacs": dimse(address.port)}, results=rows)
         patient.deliver()
         assert patient.deliver() == states
 

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from pydicom.dataset import Dataset
 
+from pacs_ai.dicom.modules import BASIC_TEXT_SR, REPORTS
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import ResultKind
 from pacs_ai.results.build import BuiltResult, build_results
 from pacs_ai.results.common.evidence import Evidence
+from pacs_ai.results.sr.older_report import OLDER
 from pacs_ai.results.sr.rejection_note import Withdrawn, build_rejection
 from pacs_ai.withdrawal_kinds import RejectionReason
 from tests.unit.results.conftest import Images
@@ -108,3 +110,16 @@ def test_patient_and_study_come_from_the_first_instance_that_names_the_right_one
     foreign = replace(first, header=replace(first.header, patient_path=right))
     assert Evidence.of(study([foreign, second])).reference.PatientName == "Doe^Jane"
     assert Evidence.of(study([foreign])).reference.PatientName == "Doe^Jane"
+
+
+@pytest.mark.parametrize("sop_class", sorted({*OLDER, BASIC_TEXT_SR}))
+def test_a_report_is_a_document_in_whatever_class_a_peer_has_it(
+    images: Images, sop_class: str
+) -> None:
+    source = Evidence.of(study(images([0.9]))).reference
+    old = [Withdrawn("1.2.3", "2.25.1", sop_class, "2.25.10")]
+    made = build_rejection(old, RejectionReason.QUALITY, "Why.", "pacs", source, CONTEXT)
+    types = [item.ValueType for item in made.ContentSequence]
+    assert types[-1] == "COMPOSITE"
+    assert "IMAGE" not in types
+    assert sop_class in REPORTS  # so a report that supersedes it names it, too
