@@ -8,6 +8,7 @@ from jsonschema import Draft202012Validator
 from pacs_ai.config import DicomwebPeer
 from pacs_ai.domain import Role
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.store import pulls
 from pacs_ai.web.api.pulls import SearchAt
 from tests.unit.web.test_page import logged_in
 from tests.web_peer import Answer, web_peer
@@ -125,6 +126,25 @@ def test_the_page_asks_and_cancels(context: FlowContext) -> None:
     sums = client.get("/api/v1/pulls/summary").json()
     assert sums == [{"peer": "archive", "studies": {"CANCELLED": 1, "QUEUED": 1}}]
     assert client.request("POST", "/pulls", data={"peer": "archive"}).status_code == 400
+
+
+def test_what_is_being_fetched_is_cancelled_by_page_and_api(context: FlowContext) -> None:
+    node = with_archive(context)
+    client = logged_in(node, Role.OPERATOR)
+    client.request("POST", "/api/v1/pulls", json={"peer": "archive", "studies": ["1.2", "1.3"]})
+    for way, path in (("data", "/pulls/cancel"), ("json", "/api/v1/pulls/cancel")):
+        with node.write() as transaction:
+            claimed = pulls.claim(transaction, "archive")
+            assert claimed is not None
+        uid = claimed.study_instance_uid
+        assert 'action="/pulls/cancel"' in client.get("/pulls?state=RUNNING").text
+        studies = {"data": {"study": uid}, "json": {"studies": [uid]}}[way]
+        client.request("POST", path, **{way: {"peer": "archive", **studies}})
+        with node.database.read() as session:
+            assert not pulls.is_wanted(session, claimed)
+    assert "CANCELLED" in client.get("/pulls").text
+    empty = client.request("POST", "/api/v1/pulls/cancel", json={"studies": []})
+    assert empty.status_code == 400, "an empty list is no list of all"
 
 
 def test_a_viewer_only_looks(context: FlowContext) -> None:
