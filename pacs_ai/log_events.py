@@ -15,6 +15,7 @@ SENTENCES: Mapping[str, str] = {
     "association.rejected": "association rejected",
     "audit.altered": "the ledger was altered",
     "audit.not_sent": "audit messages are not sent",
+    "balancer.no_header": "balancer sends no header",
     "bundle.replaced": "bundle replaced while the node runs",
     "commitment.answered": "commitment answered",
     "commitment.not_confirmed": "instance not vouched for",

@@ -55,6 +55,12 @@ def _caller(entry: str) -> str:
     return entry
 
 
+def _network(entry: str) -> str:
+    """Check an entry of ``balancers``; names are not looked up."""
+    ipaddress.ip_network(entry, strict=False)
+    return entry
+
+
 def _filled(value: object) -> object:
     if value == "":
         raise ValueError("must not be empty")
@@ -72,6 +78,7 @@ def _worker_count(value: object) -> int | Literal["auto"]:
 
 AETitle = Annotated[str, AfterValidator(_title)]
 Caller = Annotated[str, AfterValidator(_caller)]
+Network = Annotated[str, AfterValidator(_network)]
 Folder = Annotated[Path, BeforeValidator(_filled)]
 Host = Annotated[str, Field(min_length=1)]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -98,6 +105,8 @@ class Node(Section):
     port: Port = 11112
     """TCP port; 0 takes a free one."""
     accept_from: tuple[Caller, ...] = ()
+    balancers: tuple[Network, ...] = ()
+    """Balancers that tell by the PROXY protocol whom they speak for."""
     """Calling AE titles let in, as glob patterns; empty lets in loopback connections only."""
     users: Path | None = None
     """File of lines ``name:passcode``; set, every caller must show one (PS3.7 D.3.3.7)."""

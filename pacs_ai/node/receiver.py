@@ -58,6 +58,7 @@ def server_settings(config: Config, ports: Mapping[str, int] | None = None) -> S
         host=node.host,
         port=used["port"] if files is None or tls.plain else None,
         accept_from=node.accept_from,
+        balancers=node.balancers,
         accept_unknown=node.accept_unknown,
         max_associations=node.max_associations,
         max_associations_per_peer=limits.associations_per_peer,

@@ -31,6 +31,7 @@ ae_title = "AI_NODE"
 host = "0.0.0.0"
 port = {port}
 accept_from = ["*"]
+balancers = ["{balancer}"]
 [web]
 enabled = false
 [storage]
@@ -153,7 +154,8 @@ def balancer(one: Lab) -> Iterator[None]:
     """Run haproxy in front of the listeners."""
     config = one.folder / "haproxy.cfg"
     lines = [
-        f"  server {name} {one.hosts[name].address}:{DICOM} check inter 500ms fall 2 rise 1"
+        f"  server {name} {one.hosts[name].address}:{DICOM} send-proxy-v2"
+        " check check-send-proxy inter 500ms fall 2 rise 1"
         for name in LISTENERS
     ]
     config.write_text(BALANCER.format(servers=SERVERS, balanced=BALANCED) + "\n".join(lines) + "\n")
@@ -183,6 +185,7 @@ def running_cluster(folder: Path) -> Iterator[Cluster]:
         (folder / "pacs-ai.toml").write_text(
             CONFIG.format(
                 port=DICOM,
+                balancer=SERVERS,
                 database=postgres.url,
                 spool=one.spool,
                 peers="".join(peers),

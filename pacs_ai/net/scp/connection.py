@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 
 from pacs_ai.net.faults import ConnectionGone
+from pacs_ai.net.scp.proxy_header import read_source
 from pacs_ai.net.scp.rate_limited_log import limited_log
 from pacs_ai.net.scp.receive_buffer import ReceiveBuffer
 from pacs_ai.net.scp.states import Outcome
@@ -36,6 +37,8 @@ class Connection:
         Seconds until the first deadline.
     tls
         For the TLS handshake; None for clear text.
+    proxied
+        Whether a header of a balancer comes first, which says who the peer is.
     """
 
     def __init__(
@@ -44,6 +47,8 @@ class Connection:
         peer_ip: str,
         first_seconds: float,
         tls: ServerTls | None = None,
+        *,
+        proxied: bool = False,
     ) -> None:
         self.sock = sock
         self.peer_ip = peer_ip
@@ -51,6 +56,7 @@ class Connection:
         self.buffer = ReceiveBuffer(sock, self.accepted_at + first_seconds)
         self.cut_by = Outcome.EXPIRED
         self._tls = tls
+        self._proxied = proxied
 
     @property
     def local_ip(self) -> str:
@@ -61,13 +67,18 @@ class Connection:
             return ""
 
     def handshake(self) -> None:
-        """Do the TLS handshake, if there is one, in the thread and within the deadline.
+        """Do what comes before the first PDU, in the thread and within the deadline.
+
+        That is the header of a balancer and the TLS handshake, each where there is one.
 
         Raises
         ------
         ConnectionGone
-            If TLS is not agreed, or the peer shows no certificate that we trust.
+            If TLS is not agreed, the peer shows no certificate that we trust, or a balancer sends
+            no header.
         """
+        if self._proxied:
+            self.peer_ip = unmapped_address(read_source(self.sock, self.peer_ip))
         if self._tls is None:
             return
         try:

@@ -12,6 +12,7 @@ from pacs_ai.net.scp.admission import Admission
 from pacs_ai.net.scp.association import Association
 from pacs_ai.net.scp.connection import Connection, unmapped_address
 from pacs_ai.net.scp.handlers import CommitmentProvider, StorageHandlers
+from pacs_ai.net.scp.proxy_header import is_balancer
 from pacs_ai.net.scp.rate_limited_log import limited_log
 from pacs_ai.net.scp.settings import ServerSettings
 from pacs_ai.net.scp.states import Outcome
@@ -162,8 +163,13 @@ class Listener:
             return
         sock.settimeout(None)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        peer_ip = unmapped_address(address[0])
         connection = Connection(
-            sock, unmapped_address(address[0]), self._settings.acse_seconds, key.data
+            sock,
+            peer_ip,
+            self._settings.acse_seconds,
+            key.data,
+            proxied=is_balancer(peer_ip, self._settings.balancers),
         )
         association = Association(
             connection, self._settings, self._handlers, self._provider, self._admission

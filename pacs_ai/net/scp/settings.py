@@ -23,6 +23,9 @@ class ServerSettings:
     accept_from
         Who may call: glob patterns of AE titles, each with ``@`` and a pattern or network of
         addresses if wanted; empty: anybody on this machine.
+    balancers
+        Addresses and networks whose connections begin with a PROXY protocol header (version 2): who
+        it names is taken for the caller.
     users
         Gives the users and passcodes of which every caller must show one. It gives None, or is
         None: no caller has to.
@@ -67,6 +70,7 @@ class ServerSettings:
     host: str = "127.0.0.1"
     port: int | None = 11112
     accept_from: tuple[str, ...] = ()
+    balancers: tuple[str, ...] = ()
     users: CurrentUsers | None = None
     max_associations: int = 64
     max_associations_per_peer: int | None = None
