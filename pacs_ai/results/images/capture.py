@@ -143,10 +143,10 @@ def build_capture(
     capture.DateOfSecondaryCapture = capture.ContentDate
     capture.TimeOfSecondaryCapture = capture.ContentTime
     copy_body_part(source, capture)
-    if style.beside:
-        capture.PatientOrientation = patient_orientation(source, image.frame)
-    else:
+    if style.in_step:
         copy_geometry(source, image.frame, capture)
+    else:  # a viewer would sort pictures by their position, and not begin with the decisive one
+        capture.PatientOrientation = patient_orientation(source, image.frame)
     _copy_compression(source, image, capture)
     return capture
 
