@@ -57,8 +57,7 @@ def learn(
     begun = found is not None and found.phase == phase.number
     position = found if begun and found is not None else (start or Position(phase=phase.number))
     checkpointing = Checkpointing(run, network, phase, position, restore=begun)
-    if begun:
-        _build(task)
+    _build(task)
     bar = ProgressBar(run, phase, checkpointing)
     statistics = BatchNormStatistics(network, task, phase.steps, run.recipe.feeding.batch)
     with checkpointing.handling_interrupt(), bar:
@@ -81,7 +80,11 @@ def learn(
 
 
 def _build(task: TrainingTask) -> None:
-    """Create the variables of optimiser and metrics, so that their state can be restored."""
+    """Create the variables of optimiser and metrics.
+
+    Their state can be restored then; and TensorFlow traces the step of training a second time if
+    variables are created in the first, which takes seconds.
+    """
     task.model.optimizer.build(task.model.trainable_variables)
     task.model.evaluate(task.validation.take(1), verbose=0)
 
