@@ -113,9 +113,9 @@ class Cluster:
         return []
 
     def change(self, *statements: str) -> None:
-        """Change the database."""
-        with self.lab.inside(), self.engine.begin() as connection:
-            for statement in statements:
+        """Change the database, each statement by itself: several locks may meet those of nodes."""
+        for statement in statements:
+            with self.lab.inside(), self.engine.begin() as connection:
                 connection.execute(sa.text(statement))
 
     def send(self, count: int) -> None:
