@@ -1,8 +1,8 @@
 """What a process loads: help answers at once, and nothing of the node reaches TensorFlow."""
 
+import resource
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
@@ -69,12 +69,18 @@ def test_help_loads_the_standard_library_alone() -> None:
 
 
 def test_help_takes_no_time() -> None:
+    """Of the processor: it is the same on a busy machine."""
+
+    def spent() -> float:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
     def seconds() -> float:
-        start = time.perf_counter()
+        start = spent()
         subprocess.run(
             [sys.executable, "-m", "pacs_ai", "--help"], check=True, stdout=subprocess.DEVNULL
         )
-        return time.perf_counter() - start
+        return spent() - start
 
     assert min(seconds() for _ in range(5)) < HELP_SECONDS
 
