@@ -157,23 +157,6 @@ class Presence:
         self._told &= self._found
 
 
-def _refusenode_of(context: FlowContext, nodes: Sequence[RunningNode], now: datetime) -> None:
-    """Refuse a name under which another machine works; on this one, the lock tells it."""
-    earlier = next((one for one in nodes if one.name == node_of(context)), None)
-    if earlier is None or earlier.machine == machine() or now - earlier.seen_at >= FRESH:
-        return
-    _log.info("waiting for a sign of life of an earlier node of this name", node=earlier.name)
-    context.clock.sleep(2 * BEAT_SECONDS + 1)
-    with context.database.read() as session:
-        nodes = running_nodes.all_nodes(session)
-    for one in nodes:
-        if one.name == earlier.name and (one.boot, one.beats) != (earlier.boot, earlier.beats):
-            raise ConfigError(
-                f"another host named {one.name} works with this database and spool: "
-                "give each host a name of its own"
-            )
-
-
 def _refuse_name(context: FlowContext, nodes: Sequence[RunningNode], now: datetime) -> None:
     """Refuse a name under which another machine works; on this one, the lock tells it."""
     earlier = next((one for one in nodes if one.name == node_of(context)), None)
