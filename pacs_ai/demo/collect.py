@@ -94,6 +94,7 @@ def collect_study(
         for path in sorted((archive / study.study_instance_uid).glob(f"*{SUFFIX}"))
         if _is_ours(dataset := dcmread(path))
     ]
+    results.sort(key=lambda one: int(one[1].InstanceNumber))  # the decisive picture first
     findings: list[Finding] = []
     counts = {_REPORT: 0, _CAPTURE: 0}
     for path, dataset in results:
@@ -123,7 +124,7 @@ def _write(output: Output, name: str, path: Path, dataset: Dataset, number: int)
         stem = f"{name}/report-{number}"
         output.write(f"{stem}.txt", render_text(dataset).encode())
     else:
-        stem = f"{name}/overlay-{dataset.InstanceNumber}"
+        stem = f"{name}/overlay-{number}"
         output.write(f"{stem}.png", _png(dataset.pixel_array))
     output.write(f"{stem}{SUFFIX}", path.read_bytes())
 
