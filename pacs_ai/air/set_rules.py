@@ -153,10 +153,19 @@ def frame_of_reference_shared(found: ResultSet) -> Iterator[str]:
 
 
 def _frame_of_reference(image: Dataset) -> str:
-    """Return the frame of reference of an image; "" if the UID is that of study or series."""
+    """Return the frame of reference of an image; "" if it has no place in it.
+
+    That is if the UID is that of study or series, or if no frame states its position.
+    """
     uid = text(image, "FrameOfReferenceUID")
     borrowed = (text(image, "StudyInstanceUID"), text(image, "SeriesInstanceUID"))
-    return "" if uid in borrowed else uid
+    return "" if uid in borrowed or not _has_position(image) else uid
+
+
+def _has_position(image: Dataset) -> bool:
+    groups = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+    frames = (frame for name in groups for frame in image.get(name) or ())
+    return "ImagePositionPatient" in image or any("PlanePositionSequence" in one for one in frames)
 
 
 @set_rule(
