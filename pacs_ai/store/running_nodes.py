@@ -61,7 +61,7 @@ def enter(transaction: Transaction, node: RunningNode) -> None:
 def beat(
     transaction: Transaction, name: str, boot: str, seen_at: datetime, clock_ahead: float
 ) -> bool:
-    """Give a sign of life; False if there is no row of this start of the node."""
+    """Give a sign of life; False if the row is missing, or another start of the node made it."""
     changed = transaction.execute(
         sa.update(RunningNode)
         .where(RunningNode.name == name, RunningNode.boot == boot)

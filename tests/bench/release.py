@@ -2,9 +2,9 @@
 
 Usage: ``python -m tests.bench.release [--studies 20] [--seconds 2]``
 
-Each study comes on an association of its own; its release time is so many seconds after the release
-of that association (``[study.modality.CR] release_seconds``). The node writes down when it closes a
-study; the sender takes the time when its release is answered. Both have one clock.
+Each study is sent on its own association. Its release time is ``--seconds`` after that association
+is released (``[study.modality.CR] release_seconds``). The node records when it closes the study.
+The sender records when its release is answered. Both use the same clock.
 """
 
 import argparse

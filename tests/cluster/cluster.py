@@ -4,6 +4,7 @@ import contextlib
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -112,18 +113,18 @@ class Cluster:
             return [tuple(row) for row in connection.execute(sa.text(sql), values)]
         return []
 
-    def change(self, *statements: str) -> None:
+    def change(self, *statements: str, **values: object) -> None:
         """Change the database, each statement by itself: several locks may meet those of nodes."""
         for statement in statements:
             with self.lab.inside(), self.engine.begin() as connection:
-                connection.execute(sa.text(statement))
+                connection.execute(sa.text(statement), values)
 
     def send(self, count: int) -> None:
         """Send studies as modalities do: each again and again until all of it is acknowledged."""
         for _ in range(count):
             files = new_study(self.folder / "studies", 2)
             uid = str(pydicom.dcmread(files[0]).StudyInstanceUID)
-            wait_for(lambda files=files: self._taken(files), self.state)  # type: ignore[misc]
+            wait_for(partial(self._taken, files), self.state)
             self.sent[uid] = files
 
     def _taken(self, files: list[Path]) -> bool:

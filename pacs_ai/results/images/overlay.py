@@ -32,7 +32,7 @@ AMBER = (255, 191, 0)
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _LINE = 0.042  # height of a line, of the image's shorter side
-_SLENDER = 4  # an image longer than so many times its other side has larger letters
+_SLENDER = 4  # ratio of the sides above which the letters follow the longer side
 _TEXT = 0.2  # height of the band below the image, of the same side
 _MARGIN = 0.16  # least width of the margin at its right
 _LARGEST_LINE = 0.2  # height of a line, of the band

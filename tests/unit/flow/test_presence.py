@@ -30,11 +30,11 @@ def clock() -> ManualClock:
     return ManualClock(datetime.now(UTC))
 
 
-def neighbour(context: FlowContext, name: str = "other", **changed: object) -> FlowContext:
+def neighbour(context: FlowContext, name: str = "other") -> FlowContext:
     """Return another node of the same database, with a folder of its own."""
     spool = Spool(context.spool.root, name)
     spool.open()
-    return replace(context, owner=f"{name}/boot2/7", spool=spool, **changed)  # type: ignore[arg-type]
+    return replace(context, owner=f"{name}/boot2/7", spool=spool)
 
 
 def of(context: FlowContext, lost: Callable[[], None] = lambda: None) -> Presence:
@@ -197,7 +197,8 @@ def test_locks_that_do_not_hold_between_hosts_are_told(context: FlowContext) -> 
 
 
 def test_other_settings_and_versions_are_told(context: FlowContext) -> None:
-    other = neighbour(context, config=Config(node={"port": 1}, study={"quiet_seconds": 7}))  # type: ignore[arg-type]
+    sections = {"node": {"port": 1}, "study": {"quiet_seconds": 7}}
+    other = replace(neighbour(context), config=Config.model_validate(sections))
     presence.join(other, listening=True)
     with structlog.testing.capture_logs() as logged:
         presence.join(context, listening=True)

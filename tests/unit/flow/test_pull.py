@@ -2,14 +2,16 @@
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from pydicom.data import get_testdata_file
 
 from pacs_ai.clock import ManualClock
-from pacs_ai.config import Config, DicomwebPeer
+from pacs_ai.config import Config
 from pacs_ai.errors import ConfigError, PeerUnreachable
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext
@@ -43,17 +45,27 @@ WHOLE = b"".join(written([("application/dicom", [CT.read_bytes()])], "b"))
 GOOD = Answer(200, WHOLE, KIND)
 
 
-class Archive:
-    """A node with one archive, and what swept it."""
+NO_OTHERS: Mapping[str, object] = MappingProxyType({})
 
-    def __init__(self, context: FlowContext, url: str = "", **keys: object) -> None:
+
+class Archive:
+    """A node with one archive, or more, and what swept it."""
+
+    def __init__(
+        self,
+        context: FlowContext,
+        url: str = "",
+        *,
+        others: Mapping[str, object] = NO_OTHERS,
+        **keys: object,
+    ) -> None:
         section = {
             "kind": "dicomweb",
             "timeout_seconds": 2,
             **({"url": url} if url else {}),
             **keys,
         }
-        config = {**context.config.model_dump(), "peers": {"archive": section}}
+        config = {**context.config.model_dump(), "peers": {"archive": section, **others}}
         self.node = replace(context, config=Config.model_validate(config))
         meter = TrafficMeter(context.spool, "pull")
         meter.begin()
@@ -253,9 +265,8 @@ def test_while_one_archive_hangs_others_go_on(context: FlowContext) -> None:
         return Answer(404)
 
     with web_peer(hang) as hanging, web_peer(lambda _: GOOD) as good:
-        archive = Archive(context, hanging.url, timeout_seconds=net_peer.PATIENCE)
-        other = DicomwebPeer(kind="dicomweb", url=good.url)
-        archive.node.config.peers["good"] = other  # type: ignore[index] - a dictionary
+        others = {"good": {"kind": "dicomweb", "url": good.url}}
+        archive = Archive(context, hanging.url, others=others, timeout_seconds=net_peer.PATIENCE)
         archive.ask(STUDY)
         pull_studies(archive.node, "good", [STUDY])
         archive.puller.sweep()

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pacs_ai.flow.audit.seal import Sealer
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate.pulls import cancel_pulls, pull_studies, search_studies
-from pacs_ai.store.schema import LedgerLine
+from tests.unit.flow.test_ledger import messages
 from tests.unit.flow.test_pull import GOOD, STUDY, Archive, one_after_the_other
 from tests.web_peer import Answer, web_peer
 
@@ -18,9 +18,7 @@ WHERE = {"StudyDate": "20240101-20241231", "PatientName": "NAME^OF"}
 
 def lines(context: FlowContext) -> list[ET.Element]:
     Sealer(context, "node").all()
-    with context.database.read() as session:
-        texts = session.scalars(sa.select(LedgerLine.message).order_by(LedgerLine.number)).all()
-    return [ET.fromstring(text) for text in texts]  # noqa: S314 - our own
+    return messages(context)
 
 
 def event(line: ET.Element) -> tuple[str | None, str | None, str | None]:

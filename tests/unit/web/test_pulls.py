@@ -144,7 +144,7 @@ def test_what_is_being_fetched_is_cancelled_by_page_and_api(context: FlowContext
             assert not pulls.is_wanted(session, claimed)
     assert "CANCELLED" in client.get("/pulls").text
     empty = client.request("POST", "/api/v1/pulls/cancel", json={"studies": []})
-    assert empty.status_code == 400, "an empty list is no list of all"
+    assert empty.status_code == 400, "an empty list does not mean all studies"
 
 
 def test_a_viewer_only_looks(context: FlowContext) -> None:
