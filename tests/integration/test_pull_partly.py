@@ -27,7 +27,7 @@ from pacs_ai.net.scu import cancelling
 from tests.conftest import require
 from tests.integration.orthanc_server import OrthancServer
 from tests.ports import free_port
-from tests.unit.flow.test_pull import Archive
+from tests.unit.flow.pulling import Archive
 
 pytestmark = pytest.mark.integration
 

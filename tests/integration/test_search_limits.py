@@ -18,7 +18,7 @@ from tests.conftest import require
 from tests.find_source import Answers, answering, match
 from tests.integration.orthanc_server import OrthancServer
 from tests.ports import free_port
-from tests.unit.flow.test_pull import Archive
+from tests.unit.flow.pulling import Archive
 
 pytestmark = pytest.mark.integration
 

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from pacs_ai.flow.audit.seal import Sealer
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate.pulls import cancel_pulls, pull_studies, search_studies
+from tests.unit.flow.pulling import GOOD, STUDY, Archive, one_after_the_other
 from tests.unit.flow.test_ledger import messages
-from tests.unit.flow.test_pull import GOOD, STUDY, Archive, one_after_the_other
 from tests.web_peer import Answer, web_peer
 
 WHERE = {"StudyDate": "20240101-20241231", "PatientName": "NAME^OF"}
