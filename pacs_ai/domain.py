@@ -1,7 +1,4 @@
-"""The vocabulary of the node: states, kinds, and the records that steps hand on.
-
-Pure: no input or output. The arrows between the states are in `pacs_ai.store.state_machines`.
-"""
+"""The vocabulary of the node: states, kinds, and the records that steps hand on."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,7 +17,7 @@ DeliveryId = NewType("DeliveryId", int)
 
 
 class StudyState(StrEnum):
-    """Where a study revision stands."""
+    """Where a study revision stands; the arrows are in `pacs_ai.store.state_machines`."""
 
     RECEIVING = "RECEIVING"
     COMPLETE = "COMPLETE"
@@ -126,6 +123,7 @@ class InstanceHeader:
     Absent attributes are "", zero, or None. ``age_years`` of the patient are kept nowhere.
     ``frame_orientations`` are those of the first frames, where frames do not share ``orientation``.
     ``patient_path`` is the file that says who the patient is, if this one was corrected later.
+    ``synthetic`` tells that it says of itself that it was made artificially (PS3.3 C.12.1).
     """
 
     path: Path
@@ -153,6 +151,7 @@ class InstanceHeader:
     age_years: float | None = None
     frame_orientations: tuple[tuple[float, ...] | None, ...] = ()
     patient_path: Path | None = None
+    synthetic: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ _HEADER = (
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "IssuerOfPatientID"),
     *("StudyDate", "StudyTime", "AccessionNumber", "StudyID", "ReferringPhysicianName"),
     *("SpecificCharacterSet", "FrameOfReferenceUID", "Rows", "Columns", "TransferSyntaxUID"),
+    "SyntheticData",
 )
 
 

@@ -122,6 +122,22 @@ def instances_unique(found: ResultSet) -> Iterator[str]:
         yield f"the same UID: {listed(one.path for one in found.objects if one.uid == uid)}"
 
 
+@set_rule(
+    Level.ADVISED,
+    source="PS3.3 C.12.1",
+    when=lambda found: any(_synthetic(image.dataset) for image in found.images.values()),
+)
+def synthetic_data_stated(found: ResultSet) -> Iterator[str]:
+    """Say of results of images that were made artificially that they are synthetic data."""
+    silent = [one.path for one in found.objects if not _synthetic(one.dataset)]
+    if silent:
+        yield f"Synthetic Data (0008,001C) of the images is YES, not of {listed(silent)}"
+
+
+def _synthetic(dataset: Dataset) -> bool:
+    return text(dataset, "SyntheticData") == "YES"
+
+
 @set_rule(Level.REQUIRED, source="PS3.3 C.7.3.1, A.1.2.3")
 def series_alike(found: ResultSet) -> Iterator[str]:
     """Keep one modality in a series, and results out of the series of the images."""
@@ -235,6 +251,7 @@ RULES = (
     one_patient,
     one_study,
     instances_unique,
+    synthetic_data_stated,
     series_alike,
     frame_of_reference_shared,
     places_within_images,

@@ -32,6 +32,7 @@ HEADER_KEYWORDS = (
     "ImageType",
     "SOPClassUID",
     "SOPInstanceUID",
+    "SyntheticData",
     "Modality",
     "Manufacturer",
     "ManufacturerModelName",
@@ -152,6 +153,7 @@ def header_of(path: Path, opened: Opened) -> InstanceHeader:
         model_name=text(dataset, "ManufacturerModelName"),
         has_pixels=opened.pixels is not None and opened.pixels.length > 0,
         age_years=age_in_years(dataset),
+        synthetic=text(dataset, "SyntheticData") == "YES",
         frame_orientations=() if orientation else _frame_orientations(dataset, frames),
     )
 

@@ -81,6 +81,7 @@ def make_dataset(
     ds.file_meta = _file_meta(key.modality, uid)
     ds.SOPClassUID = SOP_CLASSES[key.modality]
     ds.SOPInstanceUID = uid
+    ds.SyntheticData = "YES"
     _patient_and_study(ds, key, scene)
     _series_and_equipment(ds, key, scene)
     _pixels(ds, key, scene, stored)

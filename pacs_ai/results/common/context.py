@@ -17,7 +17,7 @@ from pacs_ai.uids import derived_uid
 MANUFACTURER = "pacs-ai"
 MODEL_NAME = "pacs-ai node"
 
-FORM = "results 7"
+FORM = "results 8"
 """Version of the results' form; goes into every result UID, so that two forms can coexist."""
 
 _MINUTES_IN_DAY = 24 * 60

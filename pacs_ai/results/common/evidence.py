@@ -27,6 +27,7 @@ _FACTS = (
     "SpecificCharacterSet",
     "SOPClassUID",
     "SOPInstanceUID",
+    "SyntheticData",
     "SeriesInstanceUID",
     "Modality",
     "CodingSchemeIdentificationSequence",
@@ -157,8 +158,9 @@ class Evidence:
     Notes
     -----
     All results of a study take patient and study from the first instance that names the right
-    patient, so that they agree with each other even where the instances do not. ``left_out`` tells
-    the keywords of what they do not take: it cannot be decoded, or a result must not have it.
+    patient, so that they agree with each other even where the instances do not. They are synthetic
+    data if one of the instances is. ``left_out`` tells the keywords of what they do not take: it
+    cannot be decoded, or a result must not have it.
     """
 
     def __init__(self, headers: Iterable[InstanceHeader], unseen: tuple[str, ...] = ()) -> None:
@@ -172,6 +174,8 @@ class Evidence:
         self.reference, undecoded = _read(first.patient_path or first.path)
         if right:
             self._read[first.sop_instance_uid] = self.reference
+        if any(header.synthetic for header in self.headers):
+            self.reference.SyntheticData = "YES"
         illegal = copy_identity(self.reference, Dataset())
         self.left_out: tuple[str, ...] = tuple(dict.fromkeys((*undecoded, *illegal)))
 

@@ -121,6 +121,8 @@ def new_object(
     made.InstanceCreationTime = made.ContentTime
     if offset:
         made.TimezoneOffsetFromUTC = offset
+    if text(source, "SyntheticData") == "YES":  # what is derived from such data is (C.12.1)
+        made.SyntheticData = "YES"
     if by := contributing_equipment(model):
         made.ContributingEquipmentSequence = list(by)
     copy_identity(source, made)

@@ -228,6 +228,7 @@ plant("one-study")(lambda made: setattr(made[CAPTURE], "AccessionNumber", ""))
 plant("instances-unique")(
     lambda made: setattr(made[MAP], "SOPInstanceUID", made[SEG].SOPInstanceUID)
 )
+plant("synthetic-data-stated")(lambda made: delattr(made[MAP], "SyntheticData"))
 plant("series-alike")(
     lambda made: setattr(made[MAP], "SeriesInstanceUID", made[SEG].SeriesInstanceUID)
 )

@@ -103,4 +103,4 @@ def _made() -> dict[ResultKind, bytes]:
 
 
 def _slice(folder: Path, number: int) -> Path:
-    return save(ct_slice(number), folder / f"{number}.dcm")
+    return save(ct_slice(number, SyntheticData="YES"), folder / f"{number}.dcm")

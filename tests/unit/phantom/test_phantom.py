@@ -17,6 +17,9 @@ from pacs_ai.phantom import (
 )
 from pacs_ai.uids import valid_uid
 
+UNKNOWN = "</(0008,001c)> - Attribute with an even group number is not a recognized"
+"""What dicom3tools of 2022 says of Synthetic Data; those of 2026 know it."""
+
 
 def study_of(folder: Path, modality: str, seed: int = 1, *, lesion: bool = True) -> PhantomStudy:
     return write_phantom_study(folder, modality, seed, lesion=lesion, slices=5, columns=128)
@@ -50,6 +53,7 @@ def test_images_belong_together_and_say_that_they_are_phantoms(
         assert (ds.StudyInstanceUID, ds.SeriesInstanceUID) == (study.study_uid, study.series_uid)
         assert str(ds.PatientName) == f"PHANTOM^{modality}"
         assert ds.PatientID == study.patient_id
+        assert ds.SyntheticData == "YES"
         assert ds.Modality == modality
         assert int(ds.InstanceNumber) == number
         assert valid_uid(ds.SOPInstanceUID)
@@ -138,4 +142,5 @@ def test_dciodvfy_finds_no_error(
             said = subprocess.run(
                 [dciodvfy, "-new", path], capture_output=True, text=True, check=False
             )
-            assert "Error" not in said.stderr + said.stdout
+            lines = (said.stderr + said.stdout).splitlines()
+            assert [line for line in lines if "Error" in line and UNKNOWN not in line] == []
