@@ -17,6 +17,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from pacs_ai.net.scu.client import PeerAddress, store
+from tests import preloaded
 
 PATIENCE = 150.0
 """Seconds to wait for what takes a few on a quiet machine."""
@@ -54,7 +55,7 @@ class Node:
     folder: Path
     port: int
     environment: dict[str, str] = field(default_factory=dict)
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | preloaded.Forked | None = None
     before: tuple[str, ...] = ()
     """What to run it under."""
 
@@ -68,14 +69,20 @@ class Node:
 
     def start(self) -> None:
         """Start it and return when it answers."""
+        words = ["listen", "--config", str(self.config)]
+        environment = {**os.environ, **self.environment}
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [*self.before, sys.executable, "-m", "pacs_ai", "listen", "--config", self.config],
-                stdout=log,
-                stderr=log,
-                cwd=self.folder,
-                env={**os.environ, **self.environment},
-            )
+            if not self.before and preloaded.can_fork(environment):
+                number = log.fileno()
+                self.process = preloaded.fork(words, self.folder, environment, number, number)
+            else:
+                self.process = subprocess.Popen(
+                    [*self.before, sys.executable, "-m", "pacs_ai", *words],
+                    stdout=log,
+                    stderr=log,
+                    cwd=self.folder,
+                    env=environment,
+                )
         self.wait_for(lambda: self.answers() or self.ended())
         assert not self.ended(), self.log
 
@@ -118,14 +125,8 @@ class Node:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a pacs-ai command against this node's configuration."""
-        return subprocess.run(
-            [sys.executable, "-m", "pacs_ai", *arguments, "--config", str(self.config)],
-            capture_output=True,
-            check=False,
-            text=True,
-            cwd=self.folder,
-            timeout=PATIENCE,
-        )
+        words = [*arguments, "--config", str(self.config)]
+        return preloaded.run(words, self.folder, PATIENCE)
 
     def listing(self, what: str) -> list[dict[str, object]]:
         """Return `pacs-ai WHAT list --json`."""

@@ -4,7 +4,6 @@ Run as a program it is a server that forks such nodes, as all their modules take
 import: each line of its input is an order, and each line of its output says how that one ended.
 """
 
-import importlib.util
 import json
 import os
 import signal
@@ -35,8 +34,8 @@ from pacs_ai.node.app import App, build_app
 from pacs_ai.store.pull_table import Pull
 from pacs_ai.store.pulls import PullState
 from pacs_ai.store.schema import Job, Study
+from tests.preloaded import install_kill
 
-HOOK = Path(__file__).parent / "hook" / "sitecustomize.py"
 NAME = "small"
 """Of the node."""
 
@@ -60,7 +59,7 @@ class Order:
 def perform(order: Order) -> None:
     """Do what an order says; returns when nothing is left to do."""
     if order.kill:
-        _hook(order.kill)
+        install_kill(order.kill)
     app = build_app(load_config(Path(order.config)), owner=f"{NAME}/{uuid.uuid4().hex[:8]}/1")
     context = app.context
     restart(context, app.arrivals)
@@ -70,18 +69,6 @@ def perform(order: Order) -> None:
         cancel_pulls(context, order.peer)
     _work(app)
     app.close()
-
-
-def _hook(order: str) -> None:
-    """Let the process die at a point, once."""
-    if Path(order.split(":", 3)[3]).exists():
-        return
-    spec = importlib.util.spec_from_file_location("kill_hook", HOOK)
-    assert spec is not None
-    assert spec.loader is not None
-    hook = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(hook)
-    hook.install(order)
 
 
 def _work(app: App) -> None:

@@ -9,6 +9,7 @@ import functools
 import importlib
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,10 +39,17 @@ def install(order: str) -> None:
         return result
 
     setattr(owner, name, deadly)
+    for module in [*sys.modules.values()]:  # those that have imported it by its name
+        for known_as, value in [*getattr(module, "__dict__", {}).items()]:
+            if value is original:
+                setattr(module, known_as, deadly)
 
 
-if (
-    "PACS_AI_TEST_KILL" in os.environ
-    and not Path(os.environ["PACS_AI_TEST_KILL"].split(":", 3)[3]).exists()
-):
-    install(os.environ["PACS_AI_TEST_KILL"])
+def install_once(order: str) -> None:
+    """Install it, unless it has happened."""
+    if not Path(order.split(":", 3)[3]).exists():
+        install(order)
+
+
+if "PACS_AI_TEST_KILL" in os.environ:
+    install_once(os.environ["PACS_AI_TEST_KILL"])
