@@ -4,7 +4,7 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -19,6 +19,7 @@ from pacs_ai.flow.recover import LeaseWatch, sweep
 from pacs_ai.logs import get_logger
 from pacs_ai.node.app import HEAVY_TASKS, App, build_app
 from pacs_ai.node.daemon import Daemon
+from pacs_ai.node.process import leave
 
 listen = single()
 work = single()
@@ -101,7 +102,7 @@ def _listen(
     sys.stdout.flush()
     daemon.wait()
     daemon.stop()
-    _leave()
+    leave(0)
 
 
 @work.command()
@@ -134,7 +135,7 @@ def _work(
     sys.stdout.flush()
     daemon.wait()
     daemon.stop()
-    _leave()
+    leave(0)
 
 
 def _checked_app(settings: Config) -> App:
@@ -142,13 +143,6 @@ def _checked_app(settings: Config) -> App:
     for warning in check_start(settings):
         _log.warning("configuration is doubtful", what=warning.text, remedy=warning.remedy)
     return build_app(settings)
-
-
-def _leave() -> NoReturn:
-    """End the process: all is settled, and taking the interpreter apart can last for seconds."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
 
 
 def _work_once(app: App) -> None:

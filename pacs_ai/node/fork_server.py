@@ -17,6 +17,7 @@ from pacs_ai.flow.classifiers import load_bundles
 from pacs_ai.logs import get_logger
 from pacs_ai.node import child_process
 from pacs_ai.node.forks import DESCRIPTORS, READY
+from pacs_ai.node.process import run_to_end
 from pacs_ai.node.worker import load_models, work
 from pacs_ai.node.worker_choice import choose_workers
 
@@ -61,7 +62,7 @@ def _fork(run: Callable[[], int]) -> int:
             os.setsid()
             os.close(answer)
             os.close(tell)
-            _leave(run)
+            run_to_end(run)
         os.write(tell, str(pid).encode())
         os._exit(0)  # the worker has no parent now: the daemon adopts it
     os.close(tell)
@@ -71,16 +72,5 @@ def _fork(run: Callable[[], int]) -> int:
     return int(text)
 
 
-def _leave(run: Callable[[], int]) -> None:
-    """End the process with the outcome of a function, without what its parent would do at exit."""
-    code = 1
-    try:
-        code = run()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    run_to_end(main)

@@ -8,9 +8,11 @@ import contextlib
 import ctypes
 import os
 import signal
+import sys
 import threading
 import time
-from typing import IO, Protocol
+from collections.abc import Callable
+from typing import IO, NoReturn, Protocol
 
 from pacs_ai.clock import pause
 
@@ -100,3 +102,21 @@ def become_subreaper() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
+
+
+def run_to_end(main: Callable[[], int]) -> NoReturn:
+    """Run a function and `leave` with the exit code that it returns; with 1 after an error."""
+    code = 1
+    try:
+        code = main()
+    finally:
+        if error := sys.exception():
+            sys.excepthook(type(error), error, error.__traceback__)
+        leave(code)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process at once: all is settled, and taking the interpreter apart lasts seconds."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -4,7 +4,6 @@
 It reports where it listens and what arrives (`pacs_ai.node.arrival_reports`).
 """
 
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -20,6 +19,7 @@ from pacs_ai.net.tls import TlsFiles
 from pacs_ai.node import child_process
 from pacs_ai.node.app import App, build_app
 from pacs_ai.node.arrival_reports import ArrivalReporter, report
+from pacs_ai.node.process import run_to_end
 from pacs_ai.node.wakeup_link import connect_daemon
 
 
@@ -97,4 +97,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_to_end(main)

@@ -5,7 +5,6 @@ It has one thread for an analysis, which gives way to all other work on the mach
 
 import gc
 import os
-import sys
 import threading
 
 from pacs_ai.domain import TaskKind
@@ -17,6 +16,7 @@ from pacs_ai.memory import limit_malloc
 from pacs_ai.node import child_process
 from pacs_ai.node.app import build_app
 from pacs_ai.node.priority import WEB_NICENESS, give_way, run_idle
+from pacs_ai.node.process import run_to_end
 from pacs_ai.node.wakeup_link import connect_daemon
 
 _log = get_logger()
@@ -56,4 +56,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_to_end(main)

@@ -5,7 +5,6 @@
 
 import gc
 import os
-import sys
 from collections.abc import Mapping
 
 from pacs_ai.config import Config
@@ -22,6 +21,7 @@ from pacs_ai.model.predict import Classifier
 from pacs_ai.node import child_process
 from pacs_ai.node.app import URGENT_WORKER, WORKER, App, build_app
 from pacs_ai.node.priority import WORKER_NICENESS, give_way
+from pacs_ai.node.process import run_to_end
 from pacs_ai.node.wakeup_link import connect_daemon
 from pacs_ai.results.common.object_header import load_standard
 from pacs_ai.results.documents.page_fonts import PageFonts
@@ -133,4 +133,4 @@ def work(child: child_process.ChildContext, loaded: Mapping[str, Classifier] | N
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_to_end(main)

@@ -5,7 +5,6 @@ never outlives the daemon.
 """
 
 import socket
-import sys
 
 from pacs_ai.errors import PacsAIError
 from pacs_ai.logs import get_logger
@@ -13,6 +12,7 @@ from pacs_ai.memory import limit_malloc
 from pacs_ai.node import child_process
 from pacs_ai.node.arrival_reports import ArrivalReporter
 from pacs_ai.node.priority import WEB_NICENESS, give_way
+from pacs_ai.node.process import run_to_end
 from pacs_ai.node.wakeup_link import connect_daemon
 from pacs_ai.node.wiring import node_context
 from pacs_ai.web.server import serve
@@ -37,4 +37,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_to_end(main)
