@@ -6,7 +6,6 @@ from datetime import datetime
 from pacs_ai.domain import TaskKind
 from pacs_ai.errors import StateError
 from pacs_ai.flow.context import FlowContext
-from pacs_ai.flow.notice_sources import NoticeSources
 from pacs_ai.flow.operate.find import find_study
 from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.store import withdrawal_rows
@@ -83,6 +82,9 @@ def withdraw_results(
         If there is no such study, it has no results that hold, or neither its files nor its
         evidence are left: nobody could be told whose results these are.
     """
+    # the other commands about results need no library of images
+    from pacs_ai.flow.notice_sources import NoticeSources  # noqa: PLC0415 - loads networks, 2 s
+
     study = find_study(context, reference).study
     with context.write() as transaction:
         # retention does not delete the files meanwhile: it waits for the row, and looks again

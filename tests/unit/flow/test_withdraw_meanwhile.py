@@ -83,7 +83,11 @@ def test_of_two_persons_at_once_one_withdraws(make: Make, archive: IocmArchive) 
 
     with ThreadPoolExecutor(2) as persons:
         said = sorted(persons.map(decide, range(2)))
-    assert said == ["done", "study 1 has no results that hold"]
+    nothing_left = (
+        "study 1 has no results that hold: none was made, or they are withdrawn already"
+        " (pacs-ai results withdrawals 1)"
+    )
+    assert said == ["done", nothing_left]
     one.tell()
     assert len(archive.notes) == 1
     assert archive.visible() == []
