@@ -18,8 +18,8 @@ from pacs_ai.results.build import (
     BuiltResult,
     build_refusals,
     build_results,
+    in_order,
     results_of,
-    root_last,
 )
 from pacs_ai.results.common.context import ResultContext, own_result
 from pacs_ai.results.common.evidence import Evidence, evidence_of
@@ -179,10 +179,10 @@ def _each_kind(
 ) -> Outcome[T]:
     """Make, check and write the results of each kind, either all of them or none.
 
-    What the report refers to is what was written; see `root_last`.
+    What the report refers to is what was written; see `in_order`.
     """
     outcome: Outcome[T] = Outcome()
-    for kind in root_last(kinds):
+    for kind in in_order(kinds):
         before, referable = len(outcome.made), len(results.made)
         try:
             for result in build(kind):

@@ -37,6 +37,8 @@ class Results(Section):
 
     font: Path | None = None
     """TrueType font for names on the page of ``pdf`` that the shipped font has no letters for."""
+    patient_name_in_fhir: bool = False
+    """State the patient's name in the bundle of ``fhir``, beside the identifiers."""
 
 
 def _public_key(key: str) -> str:

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.quiet_libraries import FOREIGN_ERRORS, quiet
 from pacs_ai.dicom.writing import part10_pieces
-from pacs_ai.domain import REFUSALS, ResultKind, StudyPrediction
+from pacs_ai.domain import DOCUMENTS, REFUSALS, ResultKind, StudyPrediction
 from pacs_ai.errors import InvalidResult
 from pacs_ai.refusal import Refusal
 from pacs_ai.results.common.context import ResultContext
@@ -124,7 +124,7 @@ def build_results(
     evidence: Evidence | None = None,
     results: ResultSet | None = None,
 ) -> Iterator[Built]:
-    """Make the results of a study, one at a time, the report last: it refers to the others.
+    """Make the results of a study, one at a time: those that refer to others come after them.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def build_results(
     Yields
     ------
     Built
-        In the order of `root_last`, the most important of each kind first. A kind that shows what
+        In the order of `in_order`, the most important of each kind first. A kind that shows what
         is present has nothing for a negative study.
 
     Raises
@@ -210,14 +210,17 @@ def results_of(
     return result_set(kinds, context, about.model, evidence.study_instance_uid, key)
 
 
-def root_last(kinds: Sequence[ResultKind]) -> list[ResultKind]:
-    """Order kinds as they are made: the report refers to the others, and comes last."""
-    return sorted(kinds, key=lambda kind: kind is ROOT)
+def in_order(kinds: Sequence[ResultKind]) -> list[ResultKind]:
+    """Order kinds as they are made: objects, the report that refers to them, then documents.
+
+    Documents refer to all objects, the report among them.
+    """
+    return sorted(kinds, key=lambda kind: (kind in DOCUMENTS, kind is ROOT))
 
 
 def _build(kinds: Sequence[ResultKind], study: AnalysedStudy | RefusedStudy) -> Iterator[Built]:
     """Give one result after the other, so that a long series is never in memory as a whole."""
-    for kind in root_last(kinds):
+    for kind in in_order(kinds):
         of_kind = _of_kind(kind, study)
         while True:
             try:
@@ -245,7 +248,7 @@ def _check_explained(kind: ResultKind, study: AnalysedStudy) -> None:
 def _of_kind(kind: ResultKind, study: AnalysedStudy | RefusedStudy) -> Iterator[Built]:
     maker = KINDS[kind]
     if isinstance(maker, Document):
-        summary = study.summary
+        summary = study.summary.beside(study.results.named)
         uid = summary.document_uid(kind)
         yield BuiltDocument(kind, 1, maker.write(summary), maker.suffix, uid)
         return

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from highdicom.sr import CodedConcept
 
-from pacs_ai.domain import ClassSpec, Code, Decision
+from pacs_ai.domain import ClassSpec, Code, Decision, ResultKind
 from pacs_ai.feedback_kinds import FeedbackKind
 from pacs_ai.withdrawal_kinds import RejectionReason
 
@@ -44,6 +44,7 @@ RENDERING = CodedConcept("121333", "DCM", "Partial Rendering for Presentation")
 BEST_ILLUSTRATION = CodedConcept("121080", "DCM", "Best illustration of finding")
 SEGMENTATION_RESULT = CodedConcept("128182", "DCM", "Segmentation Result")
 TRACKING_IDENTIFIER = CodedConcept("112039", "DCM", "Tracking Identifier")
+TRACKING_UID = CodedConcept("112040", "DCM", "Tracking Unique Identifier")
 FINDINGS = CodedConcept("121070", "DCM", "Findings")
 FINDING = CodedConcept("121071", "DCM", "Finding")
 IMAGE_REGION = CodedConcept("111030", "DCM", "Image Region")
@@ -58,6 +59,18 @@ CLASS_ACTIVATION = CodedConcept("130403", "DCM", "Gradient-weighted class activa
 MAP_DERIVATION = CodedConcept("112187", "DCM", "Unspecified method of calculation")
 SEGMENTATION_DERIVATION = CodedConcept("113076", "DCM", "Segmentation")
 ABNORMAL_STRUCTURE = CodedConcept("49755003", "SCT", "Morphologically Abnormal Structure")
+RESULT_NAMES: Mapping[ResultKind, CodedConcept] = {
+    ResultKind.REPORT: TITLE,
+    ResultKind.CAPTURE: BEST_ILLUSTRATION,
+    ResultKind.SIDE_BY_SIDE: BEST_ILLUSTRATION,
+    ResultKind.STACK: BEST_ILLUSTRATION,
+    ResultKind.MAP: CLASS_ACTIVATION,
+    ResultKind.SEG: SEGMENTATION_RESULT,
+    ResultKind.REGION: TITLE,
+    ResultKind.KEY_OBJECT: OF_INTEREST,
+    ResultKind.PDF: REPORT_TITLE,
+}
+"""What results are called where other results refer to them."""
 PRESENCE = CodedConcept("121052", "DCM", "Presence of property")
 PRESENT = CodedConcept("121053", "DCM", "Present")
 ABSENT = CodedConcept("121054", "DCM", "Absent")
@@ -97,7 +110,8 @@ _MODALITIES = {
     "US": "Ultrasound",
     "XA": "X-Ray Angiography",
 }
-_OTHER_MODALITY = Code("OT", "DCM", "Other Modality")
+MODALITY_UNKNOWN = "OT"
+_OTHER_MODALITY = Code(MODALITY_UNKNOWN, "DCM", "Other Modality")
 
 # All of CID 100, which has nothing for radiography or ultrasound in editions that validators know.
 _PROCEDURES = {

@@ -56,6 +56,8 @@ class ResultContext:
         is "" for a study that was never corrected, and of which nothing was withdrawn.
     font
         TrueType font for names on a page that the shipped font has no letters for.
+    name_patient
+        Whether a FHIR bundle states the patient's name.
     prior
         The result of an earlier study, to compare with.
     prior_missing
@@ -74,6 +76,7 @@ class ResultContext:
     corrects_message: bool = False
     identity: str = ""
     font: Path | None = None
+    name_patient: bool = False
     prior: Prior | None = None
     prior_missing: str = ""
 
@@ -131,6 +134,7 @@ def result_context(
         settings_hash=hashlib.sha256(shaped_by.encode()).hexdigest(),
         predecessor=predecessor,
         font=config.results.font,
+        name_patient=config.results.patient_name_in_fhir,
     )
 
 

@@ -20,6 +20,8 @@ ROOT = ResultKind.REPORT
 """The kind of result that refers to all others."""
 
 _NO_REPORT = "without a report"
+_SERIES = frozenset({ResultKind.STACK})
+"""Kinds of which the first object stands for all: there is one for each image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,12 @@ class ResultSet:
     root: Root | None = None
     made: list[MadeObject] = field(default_factory=list)
     failed: list[ResultKind] = field(default_factory=list)
+
+    @property
+    def named(self) -> list[MadeObject]:
+        """The objects that others name one by one, in the order in which they were made."""
+        first = {one.kind: one for one in reversed(self.made) if one.kind in _SERIES}
+        return [one for one in self.made if first.get(one.kind, one) is one]
 
     @property
     def root_key(self) -> tuple[str, ...]:

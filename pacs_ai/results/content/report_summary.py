@@ -1,7 +1,9 @@
 """The content of a report for people, independent of its format: page, message or bundle."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Self
 
 from pydicom.dataset import Dataset
 
@@ -10,6 +12,7 @@ from pacs_ai.dicom.reading import text
 from pacs_ai.domain import (
     ClassSpec,
     Decision,
+    ImagePrediction,
     ModelIdentity,
     Reservation,
     ResultKind,
@@ -20,8 +23,14 @@ from pacs_ai.results.common.codes import class_title
 from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.evidence import Evidence
 from pacs_ai.results.common.prior import Prior, PriorFinding
+from pacs_ai.results.common.result_set import MadeObject
 from pacs_ai.results.content.change import change, change_sentence
-from pacs_ai.results.content.report_level import NOTABLE_DECISIONS
+from pacs_ai.results.content.report_level import (
+    NOTABLE_DECISIONS,
+    Tracking,
+    finding_level,
+    tracking_key,
+)
 from pacs_ai.results.content.selection import reading_order
 from pacs_ai.results.content.wording import omission
 from pacs_ai.uids import derived_uid
@@ -31,15 +40,26 @@ NOTICE = "AI research - not for clinical use"
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One class for the study as a whole; ``probability`` is in [0, 1].
+    """One class for the study as a whole.
 
-    ``before`` is what the model said of it in an earlier study, None if nothing is compared.
+    Parameters
+    ----------
+    spec, probability, decision
+        The class, its probability in [0, 1], and what that means.
+    before
+        What the model said of it in an earlier study; None if nothing is compared.
+    tracking
+        Identifier and UID of the finding, as in the report, the map and the segmentation.
+    strongest
+        The image on which a class that is present or undetermined is most probable; else None.
     """
 
     spec: ClassSpec
     probability: float
     decision: Decision | None
     before: PriorFinding | None = None
+    tracking: Tracking | None = None
+    strongest: ImagePrediction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +98,14 @@ class ReportSummary:
         Whether the HL7 message replaces another one.
     order
         What all reports of one model on one study have in common, in whatever revision.
+    node
+        UID of the installation that makes the report.
+    node_version
+        Version of its software.
+    name_patient
+        Whether a document may state the patient's name where its standard does not ask for it.
+    objects
+        The DICOM objects that a document refers to.
     """
 
     model: ModelIdentity
@@ -96,6 +124,16 @@ class ReportSummary:
     earlier_bundle: str = ""
     corrects_message: bool = False
     order: str = ""
+    node: str = ""
+    node_version: str = ""
+    name_patient: bool = False
+    objects: tuple[MadeObject, ...] = ()
+
+    def beside(self, objects: Sequence[MadeObject]) -> Self:
+        """Return the summary for a document that refers to objects: its UID depends on them."""
+        uids = [one.sop_instance_uid for one in objects]
+        uid = derived_uid("document", self.uid, *uids)
+        return replace(self, objects=tuple(objects), uid=uid)
 
     @property
     def compared(self) -> str:
@@ -151,12 +189,16 @@ def summarise_prediction(
 ) -> ReportSummary:
     """Summarise a prediction."""
     model, prior = prediction.model, context.prior
+    level = finding_level(prediction)
+    key = tracking_key(context, model, evidence.study_instance_uid)
     statements = [
         Statement(
             spec,
             prediction.probabilities[index],
-            prediction.decision(index),
+            decision := prediction.decision(index),
             None if prior is None else prior.of_class(spec),
+            level.tracking(index, key),
+            _strongest(prediction, index) if decision in NOTABLE_DECISIONS else None,
         )
         for index, spec in enumerate(model.classes)
     ]
@@ -178,6 +220,9 @@ def summarise_prediction(
         earlier_bundle=context.earlier_bundle,
         corrects_message=context.corrects_message,
         order=_order(model, evidence, context),
+        node=context.installation_uid,
+        node_version=context.software_version,
+        name_patient=context.name_patient,
     )
 
 
@@ -200,7 +245,14 @@ def summarise_refusal(
         earlier_bundle=context.earlier_bundle,
         corrects_message=context.corrects_message,
         order=_order(refusal.model, evidence, context),
+        node=context.installation_uid,
+        node_version=context.software_version,
+        name_patient=context.name_patient,
     )
+
+
+def _strongest(prediction: StudyPrediction, index: int) -> ImagePrediction:
+    return max(prediction.images, key=lambda image: image.probabilities[index])
 
 
 def _sentence(part: str) -> str:

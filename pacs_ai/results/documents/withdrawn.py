@@ -11,8 +11,8 @@ from typing import Any
 
 from pacs_ai.domain import ResultKind
 from pacs_ai.errors import InvalidResult
-from pacs_ai.results.documents.fhir import instant, uid_identifier
-from pacs_ai.results.documents.hl7 import control_id, escaped, message_time
+from pacs_ai.results.documents.fhir_terms import instant, uid_identifier
+from pacs_ai.results.documents.hl7_fields import control_id, escaped, message_time
 from pacs_ai.withdrawal_kinds import Notice
 
 _WRONG_PATIENT, _DELETED = "W", "D"
@@ -103,6 +103,8 @@ def _bundle(content: bytes, said: DocumentWithdrawal) -> bytes:
         elif resource["resourceType"] == "Observation":
             resource["status"] = _ERROR
             resource["note"] = [{"text": said.why}, *resource.get("note", [])]
+        elif resource["resourceType"] == "DocumentReference":
+            resource |= {"status": _ERROR, "docStatus": _ERROR}
     return (json.dumps(bundle, ensure_ascii=False, indent=2) + "\n").encode("utf-8")
 
 

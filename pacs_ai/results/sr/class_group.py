@@ -26,6 +26,7 @@ from pacs_ai.results.common.codes import (
 )
 from pacs_ai.results.common.object_header import references
 from pacs_ai.results.common.prebuilt import changed, number, placed, shared
+from pacs_ai.results.content.algorithm import parameters_after, parameters_before
 from pacs_ai.results.content.report_level import ReportLevel, Tracking
 from pacs_ai.results.content.selection import peak
 from pacs_ai.results.content.wording import stated_percent
@@ -151,23 +152,16 @@ def algorithm(
     coverage
         How much of the study was analysed.
     """
-    height, width = model.input_size
     return AlgorithmIdentification(
         name=model.name,
         version=model.version,
         manufacturer=model.manufacturer,
         family=ARTIFICIAL_INTELLIGENCE,
         parameters=[
-            f"weights-sha256={model.sha256}",
-            f"input={width}x{height}",
-            f"modalities={','.join(model.modalities)}",
-            f"preprocess={model.preprocess}",
-            f"activation={model.activation}",
-            f"temperature={model.temperature:g}",
+            *parameters_before(model),
             f"threshold={spec.threshold:g}",
             *_band(spec),
-            *([f"confidence={model.sets.confidence:g}"] if model.sets is not None else []),
-            f"aggregation={model.aggregation}",
+            *parameters_after(model),
             *([] if outlier is None else [_outlier_parameter(outlier)]),
             *([f"analysed={coverage.extent}"] if coverage is not None and coverage.partial else []),
         ],

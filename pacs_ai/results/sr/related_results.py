@@ -6,10 +6,9 @@ content tree has a container with a reference to each object; TID 1500 can be ex
 """
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from highdicom.sr import (
-    CodedConcept,
     CompositeContentItem,
     ContainerContentItem,
     ContentItem,
@@ -22,14 +21,10 @@ from pydicom.dataset import Dataset
 
 from pacs_ai.domain import ResultKind
 from pacs_ai.results.common.codes import (
-    BEST_ILLUSTRATION,
-    CLASS_ACTIVATION,
-    OF_INTEREST,
     RELATED_RESULTS,
     RENDERING,
     REPORT_TITLE,
-    SEGMENTATION_RESULT,
-    TITLE,
+    RESULT_NAMES,
     TRACKING_IDENTIFIER,
 )
 from pacs_ai.results.common.evidence import Evidence
@@ -41,21 +36,8 @@ from pacs_ai.results.sr.references import evidence_items
 _CONTAINS = RelationshipTypeValues.CONTAINS
 _NOWHERE = "1.2.840.10008.5.1.4.1.1.7"  # any UID: the pattern's reference is replaced
 
-_NAMES: Mapping[ResultKind, CodedConcept] = {
-    ResultKind.CAPTURE: BEST_ILLUSTRATION,
-    ResultKind.SIDE_BY_SIDE: BEST_ILLUSTRATION,
-    ResultKind.STACK: BEST_ILLUSTRATION,
-    ResultKind.MAP: CLASS_ACTIVATION,
-    ResultKind.SEG: SEGMENTATION_RESULT,
-    ResultKind.REGION: TITLE,
-    ResultKind.KEY_OBJECT: OF_INTEREST,
-    ResultKind.PDF: REPORT_TITLE,
-}
-"""What the content tree calls a result; a kind that is not here is another document."""
-
 _NO_IMAGES = frozenset({ResultKind.REGION, ResultKind.KEY_OBJECT, ResultKind.PDF})
 _RENDERINGS = frozenset({ResultKind.CAPTURE, ResultKind.SIDE_BY_SIDE, ResultKind.PDF})
-_SERIES = frozenset({ResultKind.STACK})  # a picture of each image: the evidence lists them all
 
 
 def refer_to_results(report: Dataset, evidence: Evidence, results: ResultSet) -> None:
@@ -83,18 +65,9 @@ def refer_to_results(report: Dataset, evidence: Evidence, results: ResultSet) ->
 
 def related_results(results: ResultSet) -> Iterator[Dataset]:
     """Make the container with references to the other results; none if there are none."""
-    items = list(_items(results))
+    items = [_item(one) for one in results.named]
     if items:
         yield changed(_container(), ContentSequence=items)
-
-
-def _items(results: ResultSet) -> Iterator[Dataset]:
-    series = set()
-    for one in results.made:
-        if one.kind in _SERIES and one.kind in series:
-            continue
-        series.add(one.kind)
-        yield _item(one)
 
 
 def _item(one: MadeObject) -> Dataset:
@@ -115,9 +88,9 @@ def _container() -> Dataset:
 @functools.cache
 def _pattern(kind: ResultKind) -> Dataset:
     """Let highdicom make and check a reference, with the finding that the object shows."""
-    image = kind in _NAMES and kind not in _NO_IMAGES
+    image = kind in RESULT_NAMES and kind not in _NO_IMAGES
     make = ImageContentItem if image else CompositeContentItem
-    name = _NAMES.get(kind, REPORT_TITLE)
+    name = RESULT_NAMES.get(kind, REPORT_TITLE)
     item: ContentItem = make(name, _NOWHERE, _NOWHERE, relationship_type=_CONTAINS)
     finding = TextContentItem(
         TRACKING_IDENTIFIER, "pattern", RelationshipTypeValues.HAS_CONCEPT_MOD

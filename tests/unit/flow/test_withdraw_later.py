@@ -44,7 +44,7 @@ def test_a_message_corrects_one_that_still_holds(
     assert status == "C"
     one.take_back()
     one.tell()
-    assert late("1.2.77.2") == (order, "P")
+    assert late("1.2.77.2") == (order, "R")
     assert late("1.2.77.3") == (order, "C")
 
 

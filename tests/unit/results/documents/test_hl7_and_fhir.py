@@ -81,8 +81,8 @@ def test_a_message_states_each_class_with_its_decision(images: Images) -> None:
     parsed = message(study(images([0.8125])))
     numbers = [obx for obx in segments(parsed, "OBX") if obx[2] == "NM"]
     assert [(obx[3], obx[5], obx[6], obx[8], obx[11]) for obx in numbers] == [
-        ("52988006^Lesion probability^SCT", "81.25", "%^percent^UCUM", "A", "P"),
-        ("NOFIND^No finding probability^99PACSAI", "18.75", "%^percent^UCUM", "", "P"),
+        ("52988006^Lesion probability^SCT", "81.25", "%^percent^UCUM", "A", "R"),
+        ("NOFIND^No finding probability^99PACSAI", "18.75", "%^percent^UCUM", "", "R"),
     ]
     said = [obx[5] for obx in segments(parsed, "OBX") if obx[2] in ("ST", "TX")]
     looked = "1 of 1 image analysed."
@@ -196,7 +196,7 @@ def test_the_order_is_named(images: Images) -> None:
     order.FillerOrderNumberImagingServiceRequest = "F1"
     prediction = study(images([0.9], RequestAttributesSequence=[order]))
     [obr] = segments(message(prediction), "OBR")
-    assert (obr[2], obr[3], obr[18], obr[25]) == ("P1", "F1", "ACC9", "P")
+    assert (obr[2], obr[3], obr[18], obr[25]) == ("P1", "F1", "ACC9", "R")
     [report] = resources(bundle(prediction), "DiagnosticReport")
     assert [one["identifier"]["value"] for one in report["basedOn"]] == ["ACC9"]
 
@@ -209,8 +209,8 @@ def test_all_revisions_of_a_study_have_one_order_number(images: Images) -> None:
     parsed = read(two.encode())
     [before], [after] = segments(one, "OBR"), segments(parsed, "OBR")
     assert before[3] == after[3] != ""
-    assert (before[25], after[25]) == ("P", "C")
-    assert {obx[11] for obx in segments(parsed, "OBX")} == {"O", "P"}  # nobody has verified them
+    assert (before[25], after[25]) == ("R", "C")
+    assert {obx[11] for obx in segments(parsed, "OBX")} == {"O", "R"}  # nobody has verified them
     other = replace(model(), name="other")
     assert segments(message(study([first], other)), "OBR")[0][3] != before[3]
 
@@ -220,14 +220,10 @@ def test_a_bundle_states_each_class_with_its_decision(images: Images) -> None:
     prediction = study(images([0.45]), model((NO_FINDING, unsure)))
     found = bundle(prediction)
     [report] = resources(found, "DiagnosticReport")
-    assert report["status"] == "preliminary"
+    assert report["status"] == "partial"
     assert report["conclusion"].startswith("Lesion: undetermined.")
     assert report["imagingStudy"][0]["identifier"]["value"] == "urn:oid:1.2.3"
-    assert report["subject"] == {
-        "type": "Patient",
-        "identifier": {"value": "ID1"},
-        "display": "Doe Jane",
-    }
+    assert report["subject"] == {"type": "Patient", "identifier": {"value": "ID1"}}
     observations = resources(found, "Observation")
     assert [one["valueQuantity"]["value"] for one in observations] == [45, 55]
     assert observations[0]["interpretation"][0]["coding"][0]["code"] == "IND"

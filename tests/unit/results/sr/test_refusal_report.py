@@ -38,7 +38,7 @@ def test_the_report_says_why_and_gives_no_number(images: Images) -> None:
 
 def test_every_kind_that_can_say_it_does_and_no_other(images: Images) -> None:
     made = build_refusals(refusal(images([0.9])), list(ResultKind), CONTEXT)
-    assert [str(one.kind) for one in made] == ["pdf", "hl7", "fhir", "report"]
+    assert [str(one.kind) for one in made] == ["pdf", "report", "hl7", "fhir"]
     objects(made)
 
 
