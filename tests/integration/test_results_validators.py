@@ -175,6 +175,8 @@ def prepared(path: Path, copy: Path, name: str) -> Path:
             "CodingSchemeDesignator" not in code for code in ds.get("ProcedureCodeSequence", [])
         ):
             del ds.ProcedureCodeSequence
+        if "ReferencedPerformedProcedureStepSequence" in ds:  # dcentvfy looks for its object
+            del ds.ReferencedPerformedProcedureStepSequence
         if name:
             ds.SpecificCharacterSet = "ISO_IR 192"
             ds.PatientName = name

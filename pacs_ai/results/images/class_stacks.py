@@ -54,6 +54,11 @@ def class_stacks(study: AnalysedStudy) -> Iterator[ClassStack]:
             yield ClassStack(number, spec, tracking, stack, saliencies)
 
 
+def _role(kind: ResultKind, stack: Stack) -> str:
+    """Name the series: one for each frame of reference, which a series has one of (C.7.4.1)."""
+    return f"{kind} {stack.planes[0].frame_of_reference}"
+
+
 def new_stack_object(
     study: AnalysedStudy,
     shown: ClassStack,
@@ -67,7 +72,7 @@ def new_stack_object(
     header = ObjectHeader(
         sop_class_uid=sop_class_uid,
         modality=modality,
-        role=kind,
+        role=_role(kind, shown.stack),
         series_number=study.context.series_number(kind),
         series_description=description,
         instance_number=shown.number,

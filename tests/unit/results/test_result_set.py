@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from pydicom.dataset import Dataset
@@ -14,7 +15,19 @@ from pacs_ai.results.common.context import ResultContext
 from pacs_ai.results.common.equipment import device_uid
 from pacs_ai.results.kinds import Objects
 from tests.unit.results.conftest import Images
-from tests.unit.results.samples import CONTEXT, grey, model, refusal, study
+from tests.unit.results.samples import (
+    CONTEXT,
+    FOURTEEN_CLASSES,
+    LESION,
+    blob,
+    grey,
+    image,
+    model,
+    radiograph,
+    refusal,
+    save,
+    study,
+)
 from tests.unit.results.sr.report_content import concept, walk
 
 OBJECTS = tuple(kind for kind in ResultKind if kind not in DOCUMENTS)
@@ -133,6 +146,16 @@ def test_segment_and_map_are_joined_to_their_finding(
         if "ContentSequence" in item
     }
     assert told == {str(one.SOPInstanceUID): finding[0] for one in (segmentation, heat_map)}
+
+
+def test_a_series_of_maps_has_one_frame_of_reference(tmp_path: Path) -> None:
+    """Each radiograph has its own; all classes of one are in one series."""
+    specs = (LESION, FOURTEEN_CLASSES[0])
+    seen = [image(save(radiograph(n), tmp_path / f"{n}.dcm"), (0.9, 0.8), blob()) for n in (1, 2)]
+    maps = of_kind(made_of(study(seen, model(specs, "sigmoid"))), ResultKind.MAP)
+    assert len(maps) == 4
+    pairs = {(one.SeriesInstanceUID, one.FrameOfReferenceUID) for one in maps}
+    assert len(pairs) == len({one.SeriesInstanceUID for one in maps}) == 2
 
 
 def test_the_region_of_a_finding_is_joined_to_it(images: Images) -> None:
