@@ -2,8 +2,9 @@
 
 The statistics are about the last m of the pooled features: in newer bundles these come from the
 middle of the network (docs/adr/0026-images-of-another-kind-are-told-in-the-middle.md). Those of
-training form one cluster for each class and modality, with a common covariance. The probabilities
-of an image that is far from every cluster mean nothing, even if they are high.
+training form one cluster for each class and modality. Each has a covariance of its own; in
+earlier bundles they have one in common. The probabilities of an image that is far from every
+cluster mean nothing, even if they are high.
 
 Lee et al., A simple unified framework for detecting out-of-distribution samples, 2018.
 """
@@ -40,21 +41,26 @@ class Outliers:
     Parameters
     ----------
     statistics
-        Shape (groups + m, m), float32: the mean of each group of training images, then the matrix
-        that makes their common covariance the unit matrix.
+        Float32. Shape (groups, 1 + m, m): of each group of training images the mean, then the
+        matrix that makes its covariance the unit matrix. Or (groups + m, m): the means, then one
+        matrix for all groups.
     entry
         Limit and policy.
     """
 
     def __init__(self, statistics: Floats, entry: OutlierEntry) -> None:
         self.entry = entry
-        self._whiten = statistics[-statistics.shape[1] :]
-        self._means = statistics[: -statistics.shape[1]] @ self._whiten.T
+        size = statistics.shape[-1]
+        if statistics.ndim == 3:  # noqa: PLR2004 - a matrix for each group
+            means, self._whiten = statistics[:, 0], statistics[:, 1:]
+        else:
+            means, self._whiten = statistics[:-size], statistics[None, -size:]
+        self._means = np.matmul(self._whiten, means[:, :, None])[:, :, 0]
 
     @property
     def channels(self) -> int:
         """Number m of features that count: the last ones."""
-        return int(self._whiten.shape[1])
+        return int(self._whiten.shape[-1])
 
     @property
     def withholds(self) -> bool:
@@ -74,7 +80,8 @@ class Outliers:
         NDArray
             Shape (n,); above 1 the image is unlike those of training.
         """
-        offsets = (features[:, -self.channels :] @ self._whiten.T)[:, None, :] - self._means[None]
+        told = features[:, -self.channels :]
+        offsets = np.stack([told @ matrix.T for matrix in self._whiten], axis=1) - self._means[None]
         distances = np.linalg.norm(offsets.astype(np.float64), axis=2).min(axis=1)
         return np.asarray(distances / self.entry.limit)
 
@@ -91,8 +98,11 @@ def statistics_fault(statistics: npt.NDArray[np.generic], channels: int) -> str:
     """
     if statistics.dtype != np.float32 or not np.isfinite(statistics).all():
         return "must hold finite float32 values"
-    if statistics.ndim != 2 or not 0 < statistics.shape[1] <= channels:  # noqa: PLR2004 - a matrix
-        return f"must have shape (groups + m, m), with m from 1 to {channels}"
-    if len(statistics) <= statistics.shape[1]:
+    shape = statistics.shape
+    of_each = len(shape) == 3 and shape[1] == shape[2] + 1  # noqa: PLR2004 - a matrix for each group
+    if not (of_each or len(shape) == 2) or not 0 < shape[-1] <= channels:  # noqa: PLR2004 - one matrix
+        form = "(groups, 1 + m, m) or (groups + m, m)"
+        return f"must have shape {form}, with m from 1 to {channels}"
+    if len(statistics) <= (0 if of_each else shape[-1]):
         return "must hold at least one group"
     return ""

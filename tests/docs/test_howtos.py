@@ -70,7 +70,7 @@ def department(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         shutil.copytree(SHIPPED / "demo", folder / "chest")
         shutil.copytree(SHIPPED / "demo", folder / "chest-new")
         manifest = folder / "chest-new" / "model.toml"
-        manifest.write_text(manifest.read_text().replace('"1.1.0"', '"2.0.0"'))
+        manifest.write_text(manifest.read_text().replace('"1.1.1"', '"2.0.0"'))
         (folder / "studies.txt").write_text("# to be fetched\n1.2.840.113619.2.2\n")
         (folder / "findings.csv").write_text("study,label\n1,lesion\n")
         yield folder

@@ -56,7 +56,7 @@ def test_a_page_with_every_stage(tmp_path: Path) -> None:
         assert 0 <= middle <= high <= highest
     for line in ("instances received per s", "studies answered per h", *PROCESSES):
         assert re.search(rf"^  {line} +[\d,]+$", done.stdout, re.M), line
-    assert "demo 1.1.0" in done.stdout
+    assert "demo 1.1.1" in done.stdout
     assert re.search(r"^  runtime +ONNX Runtime [\d.]+, CPU, fp32$", done.stdout, re.M)
     assert "job_timeout_seconds = 800.0" in done.stdout
     assert "3 of 3 studies" in done.stderr

@@ -94,7 +94,7 @@ def test_with_nothing_else_it_listens_and_says_all_about_itself(home: Home, ct: 
         "not a medical device",
         "from this machine only",
         "none: the defaults",
-        "demo 1.1.0, sha256 ",
+        "demo 1.1.1, sha256 ",
         "everything: every study -> demo -> report, capture -> the spool only",
         f"sqlite:///{home.folder}/state/pacs-ai/pacs-ai.db",
         f"{home.folder}/state/pacs-ai/spool",

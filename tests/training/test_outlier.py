@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pacs_ai.errors import ExportMismatch
-from pacs_ai.model.outlier import Outliers
+from pacs_ai.model.outlier import OutlierEntry, Outliers
+from training.statistics import outlier
 from training.statistics.outlier import choose_limit, fit, pool, write
 
 K = 6
@@ -44,8 +45,45 @@ def test_what_lies_between_the_classes_is_an_outlier(statistics: np.ndarray) -> 
 def test_labels_of_several_classes_make_groups_and_rare_ones_one_together() -> None:
     x = np.concatenate([cloud(100, 0, 1), cloud(100, 5, 2), cloud(8, 9, 3)])
     labels = np.array([[1, 0]] * 100 + [[0, 1]] * 100 + [[1, 1]] * 4 + [[0, 0]] * 4)
-    assert fit(x, labels).shape == (3 + K, K)
-    assert fit(x, np.zeros(len(x))).shape == (1 + K, K)
+    assert fit(x, labels).shape == (3, 1 + K, K)
+    assert fit(x, np.zeros(len(x))).shape == (1, 1 + K, K)
+
+
+def beyond(statistics: np.ndarray, kinds: list[np.ndarray]) -> list[float]:
+    """Share of each kind that is beyond the limit that all of them choose together."""
+    outliers = Outliers(statistics, choose_limit(statistics, np.concatenate(kinds)))
+    return [float(np.mean(outliers.score(one) > 1)) for one in kinds]
+
+
+def test_a_rare_kind_that_spreads_wider_is_as_seldom_an_outlier(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def kinds(seed: int) -> list[np.ndarray]:
+        return [cloud(2000, 0, seed), 2 * cloud(200, 8, seed + 1)]
+
+    labels = np.repeat([0, 1], [2000, 200])
+    common, wide = beyond(fit(np.concatenate(kinds(1)), labels), kinds(3))
+    assert common == pytest.approx(0.01, abs=0.006)
+    assert wide < 0.03
+    monkeypatch.setattr(outlier, "_MOST", 2 * K * K - 1)
+    statistics = fit(np.concatenate(kinds(1)), labels)
+    assert statistics.shape == (2 + K, K)
+    assert beyond(statistics, kinds(3))[1] > 0.06, "one covariance for both calls many so"
+
+
+def test_a_small_group_leans_on_the_others() -> None:
+    x = np.concatenate([cloud(400, 0, 1), cloud(20, 8, 2)])
+    statistics = fit(x, np.repeat([0, 1], [400, 20]))
+    assert np.isfinite(statistics).all()
+    fresh = cloud(400, 8, 5)
+    scores = Outliers(statistics, choose_limit(statistics, cloud(400, 0, 3))).score(fresh)
+    assert np.mean(scores > 1) < 0.2
+
+
+def test_a_group_of_copies_is_no_fault() -> None:
+    x = np.concatenate([cloud(400, 0, 1), np.repeat(cloud(1, 8, 2), 30, axis=0)])
+    statistics = fit(x, np.repeat([0, 1], [400, 30]))
+    assert np.isfinite(Outliers(statistics, OutlierEntry(limit=1.0)).score(x)).all()
 
 
 def test_too_few_images_are_refused() -> None:

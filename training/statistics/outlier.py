@@ -31,6 +31,9 @@ QUANTILE = 0.99
 FEWEST = 20
 """Images that statistics need, and each group of them."""
 
+_MOST = 1 << 22
+"""Values that the covariances of all groups may have together, 16 MiB; else they share one."""
+
 _SHRINK = 1e-3  # of the mean variance, added to each: a constant channel would make it singular
 
 
@@ -47,9 +50,10 @@ def fit(features: Floats, labels: npt.NDArray[np.generic]) -> Floats:
     Returns
     -------
     Floats
-        Shape (groups + k, k): the mean of each group of images with the same labels, then the
-        whitening matrix of the covariance they share. Label sets of fewer than 20 images form one
-        group together.
+        Shape (groups, 1 + k, k): of each group of images with the same labels the mean, then the
+        whitening matrix of its covariance. Label sets of fewer than 20 images form one group
+        together. Where the matrices would have more than four million values, shape
+        (groups + k, k): the means, then the matrix of the covariance that all share.
 
     Raises
     ------
@@ -58,23 +62,34 @@ def fit(features: Floats, labels: npt.NDArray[np.generic]) -> Floats:
 
     Notes
     -----
-    The covariance is drawn towards a multiple of the unit matrix, the more the fewer images there
-    are (Ledoit and Wolf, A well-conditioned estimator for large-dimensional covariance matrices,
-    2004).
+    The covariance of all is drawn towards a multiple of the unit matrix, the more the fewer images
+    there are (Ledoit and Wolf, A well-conditioned estimator for large-dimensional covariance
+    matrices, 2004). That of a group is drawn in the same way towards a multiple of that of all.
     """
     x = np.asarray(features, dtype=np.float64)
     if len(x) < FEWEST:
         raise ExportMismatch(f"{len(x)} images are too few for statistics of the features")
     groups = _groups(labels)
-    means = np.stack([x[groups == group].mean(axis=0) for group in np.unique(groups)])
+    numbers = np.unique(groups)
+    means = np.stack([x[groups == group].mean(axis=0) for group in numbers])
     residuals = x - means[groups]
-    covariance = residuals.T @ residuals / len(x)
+    common = _whitening(residuals)
+    if common.size * len(numbers) > _MOST:
+        return np.concatenate([means, common]).astype(np.float32)
+    alike = residuals @ common.T  # all groups together have the unit matrix here
+    own = [_whitening(alike[groups == group]) @ common for group in numbers]
+    return np.concatenate([means[:, None], np.stack(own)], axis=1).astype(np.float32)
+
+
+def _whitening(residuals: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the matrix that makes the covariance of residuals the unit matrix, shape (k, k)."""
+    covariance = residuals.T @ residuals / len(residuals)
     spread = max(float(np.trace(covariance)) / len(covariance), float(np.finfo(np.float32).tiny))
     shrink = max(_shrinkage(residuals, covariance), _SHRINK)
     covariance = (1 - shrink) * covariance + shrink * spread * np.eye(len(covariance))
     values, vectors = np.linalg.eigh(covariance)
-    whiten = (vectors / np.sqrt(values)).T
-    return np.concatenate([means, whiten]).astype(np.float32)
+    whiten: npt.NDArray[np.float64] = (vectors / np.sqrt(values)).T
+    return whiten
 
 
 def _shrinkage(residuals: npt.NDArray[np.float64], covariance: npt.NDArray[np.float64]) -> float:

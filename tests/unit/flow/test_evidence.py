@@ -75,8 +75,8 @@ def test_the_results_are_made_again_byte_for_byte(patient: Patient, tmp_path: Pa
     checks = checked(patient, path)
     assert [check for check in checks if not check.ok] == []
     assert {check.name: check.said for check in checks if check.said == "the same bytes"} == {
-        "report 1 of demo 1.1.0": "the same bytes",
-        "capture 1 of demo 1.1.0": "the same bytes",
+        "report 1 of demo 1.1.1": "the same bytes",
+        "capture 1 of demo 1.1.1": "the same bytes",
     }
     assert path.stat().st_mode & 0o777 == 0o600
 
