@@ -4,18 +4,17 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
+import numpy as np
+
+from pacs_ai.analysis.image_groups import image_groups
 from pacs_ai.analysis.kept_frames import KeptFrames
 from pacs_ai.analysis.measured import Measured
-from pacs_ai.analysis.read_ahead import read_ahead
 from pacs_ai.analysis.series_rest import rest_of_series
 from pacs_ai.coverage import NAMED, LeftOut, Unseen
 from pacs_ai.dicom.header import read_header
 from pacs_ai.dicom.parsed_files import ParsedFiles
-from pacs_ai.dicom.pixels import DecodedFrame, render_frame
-from pacs_ai.dicom.rendering_reservation import RenderingReservation
 from pacs_ai.dicom.series import (
     VOLUME_MODALITIES,
     InputRules,
@@ -25,15 +24,7 @@ from pacs_ai.dicom.series import (
 )
 from pacs_ai.domain import ImagePrediction, InstanceHeader, StudyPrediction
 from pacs_ai.errors import NoFittingSeries, NotDicom, UnsupportedPixels
-from pacs_ai.model.network import Floats
 from pacs_ai.model.predict import Classifier
-from pacs_ai.model.preprocess import preprocess
-from pacs_ai.model.spec import InputSpec
-
-READ_AHEAD_BYTES = 1 << 28
-"""Memory for images that are read while earlier ones are predicted."""
-
-_BYTES_A_PIXEL = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +50,6 @@ class OpenedStudy:
     ids: dict[Path, int] = field(default_factory=dict)
     closed: list[Source] = field(default_factory=list)
     faults: dict[int, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Image:
-    """One image: decoded, as the network is shown it, its rows and columns, and its cautions."""
-
-    decoded: DecodedFrame
-    x: Floats
-    size: tuple[int, ...]
-    reservations: tuple[RenderingReservation, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,51 +156,31 @@ def _predict_images(
     frames: KeptFrames,
     measured: Measured,
 ) -> tuple[list[ImagePrediction], list[tuple[InstanceHeader, int, str]]]:
-    """Predict one image after the other while the next are read; say which cannot be read."""
+    """Predict images while the next are read; say which cannot be read.
+
+    As many are predicted together as the model computes at a time: on a processor that is one.
+    """
     images: list[ImagePrediction] = []
     failed: list[tuple[InstanceHeader, int, str]] = []
-    spec, misfits = classifier.bundle.input, classifier.bundle.applicability.misfits
-    ahead = read_ahead(
-        partial(_read, spec, parsed),
-        selection.frames,
-        _size,
-        threads=classifier.threads,
-        most=READ_AHEAD_BYTES,
-    )
-    with closing(ahead):
-        for (header, frame), reading in ahead:
-            try:
-                image = reading.result()
-            except (NotDicom, UnsupportedPixels) as error:
-                failed.append((header, frame, error.message))
-                continue
-            seen = classifier.predict_input(image.x, image.size)
-            images.append(
-                ImagePrediction(
-                    header,
-                    frame,
-                    seen.probabilities,
-                    seen.saliency,
-                    seen.outlier,
-                    (*misfits(header), *image.reservations),
+    misfits = classifier.bundle.applicability.misfits
+    with closing(image_groups(classifier, parsed, selection.frames, failed)) as groups:
+        for group in groups:
+            x = np.concatenate([image.x for image in group])
+            outputs = classifier.predict_inputs(x, [image.size for image in group])
+            for image, seen in zip(group, outputs, strict=True):
+                images.append(
+                    ImagePrediction(
+                        image.header,
+                        image.frame,
+                        seen.probabilities,
+                        seen.saliency,
+                        seen.outlier,
+                        (*misfits(image.header), *image.reservations),
+                    )
                 )
-            )
-            frames.offer(images[-1], image.decoded)
-            measured.offer(images[-1], classifier.identity, image.x, image.decoded)
+                frames.offer(images[-1], image.decoded)
+                measured.offer(images[-1], classifier.identity, image.x, image.decoded)
     return images, failed
-
-
-def _read(spec: InputSpec, parsed: ParsedFiles, item: tuple[InstanceHeader, int]) -> _Image:
-    header, frame = item
-    decoded = parsed.decode(header.path, frame)
-    shown = render_frame(decoded, spec.windows, full_range=spec.full_range)
-    return _Image(decoded, preprocess(shown.rows, spec), shown.rows.shape, shown.reservations)
-
-
-def _size(item: tuple[InstanceHeader, int]) -> int:
-    """Return how many bytes it takes to read an image: its stored values twice, and floats."""
-    header, _ = item
-    return _BYTES_A_PIXEL * header.rows * header.columns
 
 
 def _select(opened: OpenedStudy, wanted: InputRules) -> Selection:

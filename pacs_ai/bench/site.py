@@ -20,9 +20,9 @@ from pacs_ai.bench.workspace import BenchWorkspace
 from pacs_ai.config import Config, ModelEntry
 from pacs_ai.demo.processes import HOST, NODE_TITLE, Process
 from pacs_ai.errors import ModelError, PacsAIError, StateError
+from pacs_ai.flow.classifiers import chosen_provider
 from pacs_ai.model.bundle import ModelBundle, load_bundle
 from pacs_ai.model.network import ComputedBy
-from pacs_ai.model.providers import provider_of
 from pacs_ai.net.scu import client
 from pacs_ai.net.scu.client import PeerAddress
 from pacs_ai.phantom import Modality, write_phantom_study
@@ -83,7 +83,7 @@ def bench_site(config: Config, model: ModelEntry, studies: int, say: Say) -> Boo
         measured = run.one_after_another(studies, say)
         burst = run.burst(min(BURST, studies), say)
         peaks = peak_memory(node.popen.pid)
-    served = provider_of(config.engine.runtime, config.engine.device)(bundle, 1).computed_by
+    served = chosen_provider(config)(bundle, 1).computed_by
     images = len(phantom.files)
     sent = f"{modality}, generated, {images} image{'s' * (images > 1)} a study"
     described = _described(bundle, config)

@@ -58,9 +58,9 @@ def _unexplained(name: str, entry: ModelEntry, config: Config) -> Iterator[Findi
 def runtime(config: Config) -> Iterator[Finding]:
     """Check that what computes the networks is installed; without a GPU the processor does it."""
     engine = config.engine
-    fault = missing(engine.runtime, engine.device)
+    fault = missing(engine.runtime, engine.devices[0])
     if not fault:
-        yield Finding("runtime", f"{engine.runtime} on {engine.device}")
+        yield Finding("runtime", f"{engine.runtime} on {', '.join(engine.devices)}")
     elif engine.device == "cpu":
         remedy = f'pip install "pacs-ai[{engine.runtime}]", or set engine.runtime = "onnxruntime"'
         yield wrong("runtime", fault, remedy)

@@ -20,12 +20,13 @@ from pacs_ai.destinations.addresses import address, ask_whether_there, own_addre
 from pacs_ai.destinations.kinds import probe_peer
 from pacs_ai.dicom.codecs import missing_codecs
 from pacs_ai.errors import PacsAIError, PeerError, PeerUnreachable, TlsFailed
+from pacs_ai.flow.classifiers import chosen_provider, on_device
 from pacs_ai.flow.expire import all_files_aside, held_studies
 from pacs_ai.flow.node_misfits import look_at_nodes
+from pacs_ai.flow.replaced_runtimes import replaced_runtimes
 from pacs_ai.flow.watch_drift import drift_alarms
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
-from pacs_ai.model.providers import provider_of
 from pacs_ai.net.certificates import valid_until
 from pacs_ai.net.scp.listener import family_of
 from pacs_ai.net.scu import client
@@ -56,6 +57,7 @@ def _doctor(
         _peers,
         _aside,
         _nodes,
+        _replaced,
         _drift,
         _clock,
     ):
@@ -82,19 +84,20 @@ def _say(finding: Finding) -> None:
 
 def _models(config: Config) -> Iterator[Finding]:
     """Load the networks whose bundles are in order: the start looks at their files alone."""
-    for name, entry in config.models.items():
-        remedy = "install a whole bundle; see pacs-ai models verify"
-        yield guarded(f"model {name}", remedy, partial(_load, config, name, entry))
+    remedy = "install a whole bundle; see pacs-ai models verify"
+    for device in config.engine.devices:
+        there = on_device(config, device)
+        for name, entry in config.models.items():
+            yield guarded(f"model {name}", remedy, partial(_load, there, name, entry))
 
 
 def _load(config: Config, name: str, entry: ModelEntry) -> Finding:
-    provider = provider_of(config.engine.runtime, config.engine.device)
     bundle = load_bundle(entry.bundle, entry.sha256, config.bundles.trusted_keys)
-    classifier = Classifier.load(bundle, provider=provider)
-    identity = classifier.identity
-    text = f"{identity.name} {identity.version} loads: {identity.runtime}"
-    if reason := classifier.computed_by.instead_of:
-        remedy = "install what is missing, or correct engine.runtime and engine.device"
+    classifier = Classifier.load(bundle, provider=chosen_provider(config))
+    identity, by = classifier.identity, classifier.computed_by
+    text = f"{identity.name} {identity.version} loads: {by.with_batch}"
+    if reason := by.instead_of:
+        remedy = "install what is missing, or correct engine.runtime, device and batch_images"
         return doubtful(f"model {name}", f"{text}, instead of {reason}", remedy)
     return Finding(f"model {name}", text)
 
@@ -214,6 +217,18 @@ def _nodes(config: Config) -> Iterator[Finding]:
         yield doubtful("nodes", text, "look at that machine; its row goes after a day")
     if looked.at_work:
         yield Finding("nodes", f"at work: {', '.join(looked.at_work)}")
+
+
+def _replaced(config: Config) -> Iterator[Finding]:
+    """Say which processes compute a model otherwise than the configuration says."""
+    try:
+        with opened_node(config) as node:
+            found = list(replaced_runtimes(node.spool))
+    except PacsAIError:
+        return
+    for one in found:
+        remedy = "see docs/cluster.md, GPUs; then start the node again"
+        yield doubtful("runtimes", f"{one.where}: {one.text}", remedy)
 
 
 def _drift(config: Config) -> Iterator[Finding]:

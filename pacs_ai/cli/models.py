@@ -15,9 +15,9 @@ from pacs_ai.cli.options import AsJson, ConfigPath, Verbose, group, read_config
 from pacs_ai.cli.tables import Record, show_records
 from pacs_ai.config import Config, ModelEntry
 from pacs_ai.errors import ConfigError, ModelError
+from pacs_ai.flow.classifiers import chosen_provider
 from pacs_ai.flow.operate import models as operate
 from pacs_ai.flow.operate.models import ModelRecord
-from pacs_ai.model.providers import provider_of
 from pacs_ai.model.verify import verify_bundle
 from pacs_ai.store.records import to_dict
 
@@ -96,8 +96,8 @@ def verify(
 
 def _verified(name: str, entry: ModelEntry, config: Config) -> Record:
     """Check a model; its state is ok, or the first problem."""
-    provider = provider_of(config.engine.runtime, config.engine.device)
-    found = verify_bundle(entry.bundle, entry.sha256, provider, config.bundles.trusted_keys)
+    provider, keys = chosen_provider(config), config.bundles.trusted_keys
+    found = verify_bundle(entry.bundle, entry.sha256, provider, keys)
     state = next((check.said for check in found.checks if not check.ok), "ok")
     record = ModelRecord.of(name, entry, config, found.bundle, state, found.computed_by)
     return {**to_dict(record), "checks": [asdict(check) for check in found.checks]}

@@ -10,7 +10,9 @@ from pacs_ai.config.message_peers import MailPeer, WebhookPeer
 from pacs_ai.config.peers import Peer
 from pacs_ai.config.sections import Seconds, Section
 
-Condition = Literal["positive", "rejected", "failed", "conflict", "destination_down", "disk"]
+Condition = Literal[
+    "positive", "rejected", "failed", "conflict", "destination_down", "disk", "runtime"
+]
 
 PLACEHOLDERS = frozenset({"node", "notification", "total", "counts", "items", "id"})
 """What a template may name, each after a ``$``."""
@@ -40,7 +42,8 @@ class NotificationSection(Section):
     """For people and logs."""
     on: tuple[Condition, ...] = Field(min_length=1)
     """What is told: a positive result, a rejected job, a failed job or delivery, a study in
-    conflict, a destination that is down, a disk that is almost full."""
+    conflict, a destination that is down, a disk that is almost full, a model that another runtime
+    computes than ``[engine]`` says."""
     to: tuple[str, ...] = Field(min_length=1)
     """Names of peers of the kinds ``webhook`` and ``mail``."""
     rules: tuple[str, ...] = ()

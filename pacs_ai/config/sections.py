@@ -21,6 +21,7 @@ MAX_TITLE = 16
 """Characters of an AE title (PS3.5 Section 6.2)."""
 
 _MAX_WORKERS = 256
+_GPU = re.compile(r"cuda:(0|[1-9][0-9]?)")
 
 
 def _title(title: str) -> str:
@@ -32,10 +33,20 @@ def _title(title: str) -> str:
     return title
 
 
-def _device(name: str) -> str:
-    if not re.fullmatch(r"cpu|cuda:[0-9]{1,2}", name):
-        raise ValueError("must be 'cpu', or a GPU: 'cuda:0' is the first one")
-    return name
+def _device(value: object) -> str | tuple[str, ...]:
+    """Check the name of a device, or a list of the GPUs."""
+    if value == "cpu" or (isinstance(value, str) and _GPU.fullmatch(value)):
+        return str(value)
+    names = (
+        [one for one in value if isinstance(one, str)] if isinstance(value, list | tuple) else []
+    )
+    if not names or not isinstance(value, list | tuple) or len(names) != len(value):
+        raise ValueError("must be 'cpu', or a GPU: 'cuda:0' is the first one; or a list of GPUs")
+    if not all(_GPU.fullmatch(one) for one in names):
+        raise ValueError("a list of devices may have GPUs alone, such as 'cuda:0' and 'cuda:1'")
+    if len(set(names)) != len(names):
+        raise ValueError("names a GPU twice: for more workers on each GPU, set workers")
+    return tuple(names)
 
 
 def _caller(entry: str) -> str:
@@ -85,6 +96,7 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 PeerPort = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
 WorkerCount = Annotated[int | Literal["auto"], PlainValidator(_worker_count)]
+Device = Annotated[str | tuple[str, ...], PlainValidator(_device)]
 
 
 class Section(TomlTable):
@@ -143,19 +155,31 @@ class Engine(Section):
     kind: Literal["local", "procrastinate"] = "local"
     """Tasks are rows in the database of ``[storage]``, or jobs of Procrastinate in PostgreSQL."""
     workers: WorkerCount = 1
-    """Worker processes that analyse; ``auto`` measures whether several do more."""
+    """Worker processes that analyse, for each device; ``auto`` measures on the processor whether
+    several do more."""
     urgent_worker: bool = True
     """Keep one more worker free for urgent studies, if rules or ``[routing] urgent`` name any."""
     runtime: Literal["onnxruntime", "openvino", "tensorrt"] = "onnxruntime"
     """What computes the networks; ``openvino`` needs the extra of this name."""
-    device: Annotated[str, AfterValidator(_device)] = "cpu"
-    """``cpu``, or a GPU: ``cuda:0`` is the first one, and needs the extra ``gpu``."""
+    device: Device = "cpu"
+    """``cpu``, a GPU or a list of them: ``cuda:0`` is the first, and needs the extra ``gpu``."""
+    device_memory: ByteSize | None = Field(None, ge=64 << 20)
+    """GPU memory that each model of a worker may use; not set: no limit."""
+    batch_images: int = Field(8, ge=1, le=256)
+    """Images that a GPU computes at a time, of one study or of several."""
+    batch_wait_ms: float = Field(10, ge=0, le=10_000)
+    """For how long an image waits for others until the GPU computes a batch that is not full."""
     lease_seconds: Seconds = 120
     """A worker that does not renew its lease for this time loses its job."""
     job_timeout_seconds: Seconds = 900
     """A job that runs longer is ended, and the attempt counts."""
     retry_hours: float = Field(24, ge=0)
     """For how long a job is tried again while disk, spool or database are out of reach."""
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The devices that workers have: one of them each."""
+        return (self.device,) if isinstance(self.device, str) else self.device
 
     @model_validator(mode="after")
     def _device_of_runtime(self) -> Self:

@@ -16,7 +16,7 @@ from pacs_ai.errors import DataError, LeaseLost, PacsAIError, RuntimeFailed, Sto
 from pacs_ai.flow import retry
 from pacs_ai.flow.ask import ask_delivery
 from pacs_ai.flow.asked_rules import rules_of, series_of
-from pacs_ai.flow.classifiers import classifier_of
+from pacs_ai.flow.classifiers import classifier_of, with_classifier
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.integrity import check_instances, is_outage
 from pacs_ai.flow.loop_guard import OWN_RESULT
@@ -59,7 +59,8 @@ def analyse(
         Names of sections whose models may not run, as their files are not those that the node began
         with.
     """
-    identities = {name: one.identity for name, one in classifiers.items() if name not in changed}
+    loaded = dict(classifiers)  # another thread may add one meanwhile
+    identities = {name: one.identity for name, one in loaded.items() if name not in changed}
     seconds = context.config.engine.lease_seconds
     with context.write() as transaction:
         lease = jobs.claim(
@@ -124,16 +125,16 @@ def _perform(
         rows = instances.of_revision(session, StudyId(study.id), job.revision)
         named = identities.foreign(session, study)
         not_received = completeness.not_received(session, study.id, job.revision)
-    classifier = classifier_of(context, classifiers, job, changed)
     check_instances(context.spool, [row for row in rows if row.unusable_reason != OWN_RESULT])
     rules = rules_of(context.config, job)
     series, comparing = series_of(job), Comparing(context, job, rules)
-    analysis = analyse_study(
-        classifier,
-        sources_of(context, rows, named, series),
-        wanted_results(context.config, rules, comparing.context_of),
-        SpoolWriter(context),
-        not_received,
+    sources = sources_of(context, rows, named, series)
+    wanted = wanted_results(context.config, rules, comparing.context_of)
+    analysis = with_classifier(
+        context,
+        classifiers,
+        classifier_of(context, classifiers, job, changed),
+        lambda one: analyse_study(one, sources, wanted, SpoolWriter(context), not_received),
     )
     if analysis.predicted is not None:
         _note_unusable(context, rows, analysis.predicted)

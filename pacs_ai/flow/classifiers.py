@@ -1,20 +1,29 @@
 """The models of a process: load them with the runtime of the configuration, and find a job's."""
 
-from collections.abc import Collection, MutableMapping
+import threading
+from collections.abc import Callable, Collection, MutableMapping
+from typing import TypeVar
 
 from pacs_ai.config import Config, model_of, versions_of
 from pacs_ai.errors import BundleChanged, ConfigError, ModelError
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.replaced_runtimes import note_replaced
 from pacs_ai.logs import get_logger
 from pacs_ai.model.bundle import ModelBundle, load_bundle
+from pacs_ai.model.network import DeviceFailed, Provider
 from pacs_ai.model.predict import Classifier
-from pacs_ai.model.providers import provider_of
+from pacs_ai.model.providers import GpuUse, provider_of
 from pacs_ai.model.reference import Reference
 from pacs_ai.store import active_models
 from pacs_ai.store.active_models import ActiveModel
 from pacs_ai.store.schema import Job
 
+T = TypeVar("T")
+
 _log = get_logger()
+
+_changing = threading.Lock()
+"""Held while a model of this process is loaded or replaced: no two threads do that at a time."""
 
 
 def load_bundles(config: Config, model: str | None = None) -> dict[str, ModelBundle]:
@@ -87,7 +96,7 @@ def load_classifier(config: Config, bundle: ModelBundle, threads: int) -> Classi
     Parameters
     ----------
     config
-        Names runtime and device.
+        Names runtime and device; of several devices it is the first: see `on_device`.
     threads
         Threads that compute one prediction.
 
@@ -96,11 +105,78 @@ def load_classifier(config: Config, bundle: ModelBundle, threads: int) -> Classi
     BundleInvalid
         As `pacs_ai.model.runtime.Runtime`.
     """
-    engine = config.engine
-    classifier = Classifier.load(bundle, threads, provider_of(engine.runtime, engine.device))
-    if reason := classifier.computed_by.instead_of:
-        _log.error("another runtime takes the place", model=bundle.identity.name, reason=reason)
+    classifier = Classifier.load(bundle, threads, chosen_provider(config))
+    _tell(classifier)
     return classifier
+
+
+def chosen_provider(config: Config) -> Provider:
+    """Return what the configuration chooses to compute networks, on the first of its devices."""
+    engine = config.engine
+    use = GpuUse(engine.device_memory, engine.batch_images, engine.batch_wait_ms / 1000)
+    return provider_of(engine.runtime, engine.devices[0], use)
+
+
+def on_device(config: Config, device: str) -> Config:
+    """Return the configuration of a process that has one of its devices."""
+    engine = config.engine.model_copy(update={"device": device})
+    return config.model_copy(update={"engine": engine})
+
+
+def with_classifier(
+    context: FlowContext,
+    classifiers: MutableMapping[str, Classifier],
+    classifier: Classifier,
+    use: Callable[[Classifier], T],
+) -> T:
+    """Use a model; if its GPU fails meanwhile, use from the beginning what takes its place.
+
+    Parameters
+    ----------
+    classifiers
+        The loaded models by section: this one is replaced there, for all threads of the process.
+    use
+        Leaves nothing behind that does harm if it raises `DeviceFailed`.
+    """
+    while True:
+        try:
+            return use(classifier)
+        except DeviceFailed as failure:
+            classifier = _replaced(context, classifiers, classifier, failure)
+
+
+def _replaced(
+    context: FlowContext,
+    classifiers: MutableMapping[str, Classifier],
+    failed: Classifier,
+    failure: DeviceFailed,
+) -> Classifier:
+    """Return what takes the place of a model, which another thread may have replaced already."""
+    manifest = failed.identity.manifest_sha256
+    with _changing:
+        for section, one in dict(classifiers).items():
+            if one.identity.manifest_sha256 != manifest:
+                continue
+            if one is not failed:
+                return one
+            classifiers[section] = failed.after(failure)
+            _tell(classifiers[section])
+            note_replaced(context, classifiers)
+            return classifiers[section]
+    return failed.after(failure)
+
+
+def _tell(classifier: Classifier) -> None:
+    """Log what takes the place of the choice of the configuration, if anything does."""
+    by = classifier.computed_by
+    if by.instead_of:
+        _log.error(
+            "another runtime takes the place",
+            model=classifier.bundle.identity.name,
+            error=by.error,
+            reason=by.instead_of,
+            runtime=by.with_batch,
+        )
 
 
 def classifier_of(
@@ -126,15 +202,13 @@ def classifier_of(
     ModelError
         If the configuration has no such model.
     """
-    for section, one in classifiers.items():
+    for section, one in dict(classifiers).items():  # another thread may add one meanwhile
         if section not in changed and one.identity.manifest_sha256 == job.manifest_sha256:
             return one
     with context.database.read() as session:
         active = active_models.find(session, job.model_name)
     if active is not None and active.manifest_sha256 == job.manifest_sha256:
-        loaded = _load_active(context.config, active, classifiers)
-        classifiers[f"{active.model_name}@{active.version}"] = loaded
-        return loaded
+        return _load_active(context, active, classifiers)
     if job.model_name in changed or active is not None:
         raise BundleChanged(
             f"the files of model {job.model_name!r} were replaced while the node runs: start it "
@@ -165,13 +239,20 @@ def active_reference(
 
 
 def _load_active(
-    config: Config, active: ActiveModel, loaded: MutableMapping[str, Classifier]
+    context: FlowContext, active: ActiveModel, loaded: MutableMapping[str, Classifier]
 ) -> Classifier:
-    threads = max((one.threads for one in loaded.values()), default=1)
+    config, section = context.config, f"{active.model_name}@{active.version}"
     try:
-        keys = config.bundles.trusted_keys
-        bundle = load_bundle(active.bundle, active.manifest_sha256, keys)
-        return load_classifier(config, bundle, threads)
+        with _changing:
+            there = loaded.get(section)
+            if there and there.identity.manifest_sha256 == active.manifest_sha256:
+                return there  # another thread was faster
+            threads = max((one.threads for one in loaded.values()), default=1)
+            keys = config.bundles.trusted_keys
+            bundle = load_bundle(active.bundle, active.manifest_sha256, keys)
+            loaded[section] = load_classifier(config, bundle, threads)
+            note_replaced(context, loaded)
+            return loaded[section]
     except ModelError as error:
         raise BundleChanged(
             f"version {active.version} of model {active.model_name!r} is active, and cannot be"

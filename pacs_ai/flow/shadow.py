@@ -5,7 +5,7 @@ waits or runs, in a process of its own and in a thread that gives way to all oth
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from pacs_ai.analysis.predict import PredictedStudy, predict_study
 from pacs_ai.config import versions_of
 from pacs_ai.domain import StudyId, StudyPrediction, StudyState
 from pacs_ai.errors import PacsAIError, StateError, StorageError
+from pacs_ai.flow.classifiers import with_classifier
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.integrity import check_instances
 from pacs_ai.flow.loop_guard import OWN_RESULT
@@ -82,7 +83,7 @@ def content_of(prediction: StudyPrediction) -> dict[str, Any]:
 
 def analyse_in_shadow(
     context: FlowContext,
-    classifiers: Mapping[str, Classifier],
+    classifiers: MutableMapping[str, Classifier],
     key: str,
     stop: threading.Event,
     run: Callable[[Callable[[], PredictedStudy]], PredictedStudy] = lambda call: call(),
@@ -115,7 +116,12 @@ def analyse_in_shadow(
         _fail(context, number, "MODEL", "the configuration has no such version in shadow any more")
         return
     try:
-        predicted = run(partial(predict_stored, context, classifier, row.study_id, row.revision))
+        predicted = with_classifier(
+            context,
+            classifiers,
+            classifier,
+            lambda one: run(partial(predict_stored, context, one, row.study_id, row.revision)),
+        )
     except StorageError:
         if row.attempts < kept_predictions.MOST_ATTEMPTS:
             raise  # the task keeps its lease, and comes again

@@ -14,6 +14,7 @@ import pacs_ai
 from pacs_ai.checks.tls import certificate_ends
 from pacs_ai.errors import StorageError
 from pacs_ai.flow.context import FlowContext
+from pacs_ai.flow.replaced_runtimes import replaced_runtimes
 from pacs_ai.flow.traffic import Traffic, read_traffic
 from pacs_ai.metrics import families
 from pacs_ai.metrics.totals import OTHER, Totals
@@ -78,6 +79,8 @@ class Metrics(Collector):
         with contextlib.suppress(StorageError):
             traffic = read_traffic(self._context.spool)
         yield from families.of_listener(traffic)
+        with contextlib.suppress(StorageError):
+            yield from families.of_runtimes(list(replaced_runtimes(self._context.spool)))
         database, rows = True, list[Metric]()
         behind = 0
         try:

@@ -5,6 +5,7 @@ its configuration determines: states, statuses, names of models and peers. Nothi
 chooses becomes a label.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import accumulate
@@ -17,6 +18,7 @@ from prometheus_client.metrics_core import (
 )
 
 from pacs_ai.flow import traffic
+from pacs_ai.flow.replaced_runtimes import ReplacedRuntime
 from pacs_ai.flow.watch_drift import TENTHS
 from pacs_ai.metrics import totals
 from pacs_ai.metrics.totals import OTHER, Times, Totals
@@ -194,6 +196,15 @@ def of_senders(
     yield _gauge("drift_distance", text, shifts[0], *names, "statistic")
     text = "Population stability index of the last studies against the validation images."
     yield _gauge("drift_psi", text, shifts[1], *names, "statistic")
+
+
+def of_runtimes(replaced: Sequence[ReplacedRuntime]) -> Iterator[Metric]:
+    """Give how many processes compute a model otherwise than the configuration says."""
+    counts: dict[tuple[str, ...], float] = Counter(
+        (one.node, one.model, one.error) for one in replaced
+    )
+    text = "Processes that compute a model otherwise than [engine] says, by the code of the reason."
+    yield _gauge("runtimes_replaced", text, counts, "node", "model", "error")
 
 
 def of_machine(

@@ -1,6 +1,7 @@
 """ONNX Runtime: on the processor, and on a GPU by its CUDA and TensorRT execution providers."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 
 import onnxruntime
@@ -8,7 +9,14 @@ from onnxruntime.capi import onnxruntime_pybind11_state as native
 
 from pacs_ai.errors import BundleInvalid, DeviceUnavailable, RuntimeFailed
 from pacs_ai.model.bundle import ModelBundle
-from pacs_ai.model.network import FEATURES, LOGITS, ComputedBy, Floats, lacks_memory
+from pacs_ai.model.network import (
+    FEATURES,
+    LOGITS,
+    ComputedBy,
+    DeviceFailed,
+    Floats,
+    lacks_memory,
+)
 from pacs_ai.model.quantisation import INT8
 
 CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
@@ -20,10 +28,18 @@ _NAMES = {_CPU: "CPU", CUDA: "CUDA", TENSORRT: "TensorRT"}
 
 _OPTIONS: Mapping[str, Mapping[str, str]] = {
     # Algorithms by rule, not by a measurement that may choose others; no multiplication in TF32.
-    CUDA: {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"},
+    # The arena never gives memory back: it grows by what is needed, not to the next power of two.
+    CUDA: {
+        "cudnn_conv_algo_search": "HEURISTIC",
+        "use_tf32": "0",
+        "arena_extend_strategy": "kSameAsRequested",
+    },
     TENSORRT: {"trt_fp16_enable": "0", "trt_int8_enable": "0"},
 }
 """What keeps results in float32, and as far as the library allows the same each time."""
+
+_MEMORY_LIMITS = {CUDA: "gpu_mem_limit", TENSORRT: "trt_max_workspace_size"}
+_FAILURE = re.compile(r"(?:CUDA|CUDNN|CUBLAS)\w* failure \d+")
 
 _FAILURES = (
     native.EPFail,
@@ -53,10 +69,15 @@ class OnnxNetwork:
         The session that has loaded it.
     precision
         Of the network: ``fp32``, ``fp16`` or ``int8``.
+    gpu
+        Number of the GPU that computes it; None for the processor.
     """
 
-    def __init__(self, session: onnxruntime.InferenceSession, precision: str) -> None:
+    def __init__(
+        self, session: onnxruntime.InferenceSession, precision: str, gpu: int | None = None
+    ) -> None:
         self._session = session
+        self._gpu = gpu
         device = _NAMES.get(session.get_providers()[0], session.get_providers()[0])
         self.computed_by = ComputedBy("ONNX Runtime", onnxruntime.__version__, device, precision)
         self.inputs = [one.name for one in session.get_inputs()]
@@ -67,8 +88,18 @@ class OnnxNetwork:
         try:
             logits, features = self._session.run([LOGITS, FEATURES], {self.inputs[0]: x})
         except _FAILURES as error:
+            if self._gpu is not None:
+                raise _device_failed(self._gpu, len(x), error) from error
             raise RuntimeFailed("the runtime failed on a preprocessed image") from error
         return logits, features
+
+
+def _device_failed(gpu: int, images: int, error: Exception) -> DeviceFailed:
+    """Say what failed; of the library's text only the number: the text names hosts and files."""
+    memory = lacks_memory(error)
+    number = _FAILURE.search(str(error))
+    why = "not enough memory" if memory else number[0] if number else type(error).__name__
+    return DeviceFailed(f"GPU {gpu} failed on a batch of {images}: {why}", memory=memory)
 
 
 def onnx_cpu(bundle: ModelBundle, threads: int) -> OnnxNetwork:
@@ -76,7 +107,9 @@ def onnx_cpu(bundle: ModelBundle, threads: int) -> OnnxNetwork:
     return OnnxNetwork(_session(bundle, threads, [_CPU]), bundle.precision)
 
 
-def onnx_gpu(bundle: ModelBundle, threads: int, execution: str, device: int) -> OnnxNetwork:
+def onnx_gpu(
+    bundle: ModelBundle, threads: int, execution: str, device: int, memory: int | None = None
+) -> OnnxNetwork:
     """Load a network with ONNX Runtime for a GPU.
 
     Parameters
@@ -87,6 +120,8 @@ def onnx_gpu(bundle: ModelBundle, threads: int, execution: str, device: int) -> 
         `CUDA` or `TENSORRT`.
     device
         Number of the GPU, from 0.
+    memory
+        Bytes that it may use there; None for all. With TensorRT its workspace has the same limit.
 
     Raises
     ------
@@ -100,13 +135,16 @@ def onnx_gpu(bundle: ModelBundle, threads: int, execution: str, device: int) -> 
     os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
     chain = [TENSORRT, CUDA] if execution == TENSORRT else [CUDA]
     options = [{"device_id": str(device), **_OPTIONS[one]} for one in chain]
+    if memory is not None:
+        for one, its in zip(chain, options, strict=True):
+            its[_MEMORY_LIMITS[one]] = str(memory)
     session = _session(bundle, threads, [*chain, _CPU], [*options, {}])
     if session.get_providers()[0] != execution:  # the library goes on without it by itself
         raise DeviceUnavailable(
             f"{_NAMES[execution]} does not start on GPU {device}: check driver and libraries"
         )
     session.disable_fallback()
-    return OnnxNetwork(session, bundle.precision)
+    return OnnxNetwork(session, bundle.precision, device)
 
 
 def _session(

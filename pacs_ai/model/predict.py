@@ -15,7 +15,7 @@ from pacs_ai.model.aggregation import Combination
 from pacs_ai.model.bundle import ModelBundle
 from pacs_ai.model.gradcam import gradcam
 from pacs_ai.model.heat_maps import GridMaps
-from pacs_ai.model.network import Floats, Provider
+from pacs_ai.model.network import DeviceFailed, Floats, Provider
 from pacs_ai.model.onnxruntime_provider import onnx_cpu
 from pacs_ai.model.preprocess import preprocess
 from pacs_ai.model.reservations import check_withheld, reservations_of
@@ -49,12 +49,15 @@ class Classifier:
         Who computes: the bundle's model, and the runtime that computes it.
     computed_by
         The runtime.
+    batch
+        Images that it computes at a time, of all that are given to it in several threads.
     """
 
     def __init__(self, bundle: ModelBundle, runtime: Runtime, threads: int = 1) -> None:
         self.bundle = bundle
         self.threads = threads
         self.computed_by = runtime.computed_by
+        self.batch = self.computed_by.batch
         self.identity: ModelIdentity = replace(
             bundle.identity, runtime=str(self.computed_by), probe_sha256=runtime.probe_sha256
         )
@@ -64,6 +67,10 @@ class Classifier:
     def load(cls, bundle: ModelBundle, threads: int = 1, provider: Provider = onnx_cpu) -> Self:
         """Load the network of a bundle; see `Runtime`."""
         return cls(bundle, Runtime(bundle, threads, provider), threads)
+
+    def after(self, failure: DeviceFailed) -> Self:
+        """Load what takes the place of this after its GPU has failed; it has its own identity."""
+        return self.load(self.bundle, self.threads, self._runtime.after(failure))
 
     def predict_image(self, pixels: Grey) -> ImageOutput:
         """Preprocess one image, and predict it as `predict_input` does.
@@ -83,34 +90,46 @@ class Classifier:
         return self.predict_input(preprocess(pixels, self.bundle.input), pixels.shape)
 
     def predict_input(self, x: Floats, size: tuple[int, ...]) -> ImageOutput:
-        """Classify and explain one image, and tell how far it lies from those of training.
+        """Classify and explain one image; see `predict_inputs`."""
+        return self.predict_inputs(x, [size])[0]
+
+    def predict_inputs(
+        self, x: Floats, sizes: Sequence[tuple[int, ...]]
+    ) -> tuple[ImageOutput, ...]:
+        """Classify and explain images, and tell how far they lie from those of training.
 
         Parameters
         ----------
         x
-            What `preprocess` made of the image.
-        size
-            Rows and columns that the image has.
+            What `preprocess` made of the images, one behind the other.
+        sizes
+            Rows and columns that each image has.
 
         Returns
         -------
-        ImageOutput
-            A probability for each class. The saliency: maps in [0, 1], each of which covers
-            exactly the whole image (the resize is undone). Classes that are not positive are not
-            explained: their maps are zero, and so are all where the model has no heat maps. The
-            distance from the images of training, if the bundle knows them.
+        tuple
+            For each image: A probability for each class. The saliency: maps in [0, 1], each of
+            which covers exactly the whole image (the resize is undone). Classes that are not
+            positive are not explained: their maps are zero, and so are all where the model has no
+            heat maps. The distance from the images of training, if the bundle knows them.
 
         Raises
         ------
         RuntimeFailed
-            If the network fails.
+            If the network fails; `DeviceFailed` if it does so on a GPU: see `after`.
         """
         logits, features = self._runtime.predict(x)
+        return tuple(
+            self._output(logits[number], features[number : number + 1], size)
+            for number, size in enumerate(sizes)
+        )
+
+    def _output(self, logits: Floats, features: Floats, size: tuple[int, ...]) -> ImageOutput:
         maps = np.zeros((len(self.identity.classes), *features.shape[1:3]), dtype=np.float32)
         for index, entry in enumerate(self.identity.classes):
             if entry.positive and not self.identity.unexplained:
                 maps[index] = gradcam(features[0], self.bundle.class_weights[index])
-        chances = activate(logits[0], self.identity.activation, self.bundle.temperature)
+        chances = activate(logits, self.identity.activation, self.bundle.temperature)
         rows, columns = size
         outliers = self.bundle.outliers
         pooled = features.mean(axis=(1, 2))

@@ -6,9 +6,17 @@ import numpy as np
 
 from pacs_ai.errors import BundleInvalid, RuntimeFailed
 from pacs_ai.model.bundle import ModelBundle
-from pacs_ai.model.network import FEATURES, LOGITS, ComputedBy, Floats, Provider, lacks_memory
+from pacs_ai.model.network import (
+    FEATURES,
+    LOGITS,
+    ComputedBy,
+    DeviceFailed,
+    Floats,
+    Provider,
+    lacks_memory,
+)
 from pacs_ai.model.onnxruntime_provider import onnx_cpu
-from pacs_ai.model.providers import probe
+from pacs_ai.model.providers import after, probe
 
 HEAD_TOLERANCE = 1e-3
 """How far logits may lie from head(mean(features)), relative to their size; rounding is 1e-6."""
@@ -41,7 +49,17 @@ class Runtime:
     ) -> None:
         self._network = provider(bundle, threads)
         self._takes_batches = False
-        self.probe_sha256 = self._check(bundle)
+        while True:
+            try:
+                self.probe_sha256 = self._check(bundle)
+            except DeviceFailed as failure:  # what takes its place may lack memory as well
+                self._network = self.after(failure)(bundle, threads)
+            else:
+                break
+
+    def after(self, failure: DeviceFailed) -> Provider:
+        """Return what takes the place of the network; see `pacs_ai.model.providers.after`."""
+        return after(failure, self._network)
 
     @property
     def computed_by(self) -> ComputedBy:
@@ -66,7 +84,8 @@ class Runtime:
         Raises
         ------
         RuntimeFailed
-            If the runtime fails or gives values that are not finite.
+            If the runtime fails or gives values that are not finite. `DeviceFailed` if it fails on
+            a GPU: see `after`.
         """
         if len(x) == 1 or self._takes_batches:
             logits, features = self._network.compute(x)
@@ -107,6 +126,8 @@ class Runtime:
         """Compute images for the first time, and say why that fails if it does."""
         try:
             logits, features = self._one_by_one(noise)
+        except DeviceFailed:
+            raise
         except RuntimeFailed as error:
             if lacks_memory(error.__cause__):
                 said = "the network needs more memory for an image than there is"
@@ -130,6 +151,8 @@ class Runtime:
         """Tell whether the network gives the same bits for all images at once."""
         try:
             together = self._network.compute(x)
+        except DeviceFailed:
+            raise
         except RuntimeFailed:
             return False
         return np.array_equal(together[0], logits) and np.array_equal(together[1], features)

@@ -103,9 +103,9 @@ def _network(bundle: ModelBundle, provider: Provider) -> tuple[Check, ComputedBy
         computed_by = Runtime(bundle, provider=provider).computed_by
     except ModelError as error:
         return _failed("network", error), None
-    said = f"its logits are its features times the head; {computed_by} computes it"
+    said = f"its logits are its features times the head; {computed_by.with_batch} computes it"
     if reason := computed_by.instead_of:
-        said = f"{computed_by} takes the place of {reason}"
+        said = f"{computed_by.with_batch} takes the place of {reason}"
     return Check("network", ok=not computed_by.instead_of, said=said), computed_by
 
 

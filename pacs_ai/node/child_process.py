@@ -164,7 +164,7 @@ def start(
     kinds
         The tasks that it performs.
     settings
-        Further settings for the child, of types that JSON can hold.
+        Further settings for the child, of types that JSON can hold; ``config`` if it has its own.
     """
     node, boot, _ = app.context.owner.split("/")
     owner = f"{node}/{boot}/{name}"

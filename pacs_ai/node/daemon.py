@@ -34,6 +34,7 @@ from pacs_ai.flow.one_node import on_one_node
 from pacs_ai.flow.presence import BEAT_SECONDS, Presence, join, leave
 from pacs_ai.flow.priors.search import search_priors
 from pacs_ai.flow.recover import LeaseWatch, restart, sweep, take_back_from, take_over
+from pacs_ai.flow.replaced_runtimes import forget_replaced
 from pacs_ai.flow.retain import expire_predictions, retain
 from pacs_ai.flow.retrieve.pull import Puller
 from pacs_ai.flow.storage_scp import StorageScp
@@ -152,6 +153,7 @@ class Daemon:
         signal.signal(signal.SIGHUP, self._on_hangup)
         context = self._app.context
         context.spool.lock()
+        forget_replaced(context.spool)
         join(context, listening=self._server is not None)
         restart(context, self._app.arrivals)
         begin_notifying(context)

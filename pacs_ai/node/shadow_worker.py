@@ -10,6 +10,7 @@ import threading
 from pacs_ai.domain import TaskKind
 from pacs_ai.errors import PacsAIError
 from pacs_ai.flow.classifiers import load_classifier
+from pacs_ai.flow.replaced_runtimes import note_replaced
 from pacs_ai.flow.shadow import analyse_in_shadow
 from pacs_ai.logs import get_logger
 from pacs_ai.memory import limit_malloc
@@ -36,6 +37,7 @@ def main() -> int:
     except PacsAIError as error:
         _log.error("worker cannot start", error=error.code, reason=error.message)
         return error.exit_code
+    note_replaced(app.context, models)
     gc.collect()
     gc.freeze()
     give_way(WEB_NICENESS)

@@ -5,7 +5,8 @@
 
 import gc
 import os
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 
 from pacs_ai.config import Config
 from pacs_ai.domain import JobId, TaskKind
@@ -13,6 +14,7 @@ from pacs_ai.errors import PacsAIError
 from pacs_ai.flow.analyse import analyse
 from pacs_ai.flow.classifiers import load_classifier
 from pacs_ai.flow.current_rules import up_to_date
+from pacs_ai.flow.replaced_runtimes import note_replaced
 from pacs_ai.flow.withdraw import withdraw
 from pacs_ai.logs import get_logger
 from pacs_ai.memory import limit_malloc
@@ -20,17 +22,19 @@ from pacs_ai.model.bundle import ModelBundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.node import child_process
 from pacs_ai.node.app import URGENT_WORKER, WORKER, App, build_app
+from pacs_ai.node.company import Company
 from pacs_ai.node.priority import WORKER_NICENESS, give_way
 from pacs_ai.node.process import run_to_end
 from pacs_ai.node.wakeup_link import connect_daemon
 from pacs_ai.results.common.object_header import load_standard
 from pacs_ai.results.documents.page_fonts import PageFonts
+from pacs_ai.store import leases
 
 _log = get_logger()
 
 
 class Worker:
-    """Does heavy tasks with models that are loaded once.
+    """Does heavy tasks with models that are loaded once, in as many threads as call it.
 
     Parameters
     ----------
@@ -51,6 +55,7 @@ class Worker:
     ) -> None:
         self._context = app.context
         self._classifiers = dict(classifiers)
+        self._company = Company()
         began_with = began_with or {}
         self._changed = {
             name
@@ -60,13 +65,26 @@ class Worker:
         for name in self._changed:
             _log.error("bundle replaced while the node runs", model=name)
 
+    @property
+    def studies(self) -> int:
+        """How many studies this process analyses at a time: their images share batches."""
+        return max((one.batch for one in self._classifiers.values()), default=1)
+
     def perform(self, kind: TaskKind, key: str) -> None:
-        """Analyse one job, or withdraw what was made of one study."""
+        """Analyse one job, or withdraw what was made of one study.
+
+        A job that a worker was lost with runs alone: if this process is lost as well, no other job
+        is blamed.
+        """
         context = up_to_date(self._context)
         if kind is TaskKind.WITHDRAW:
-            withdraw(context, key)
+            with self._company.joined():
+                withdraw(context, key)
             return
-        analyse(context, self._classifiers, JobId(key), self._changed)
+        with context.database.read() as session:
+            suspect = leases.lost_with(session, JobId(key))
+        with self._company.joined(alone=suspect):
+            analyse(context, self._classifiers, JobId(key), self._changed)
 
 
 def load_models(
@@ -117,6 +135,7 @@ def work(child: child_process.ChildContext, loaded: Mapping[str, Classifier] | N
         threads = max(1, (os.cpu_count() or 1) // int(child.settings["of"]))
         models = loaded or load_models(child.config, app.bundles, threads)
         worker = Worker(app, models, child.settings["bundles"])
+        note_replaced(app.context, models)
     except PacsAIError as error:
         _log.error("worker cannot start", error=error.code, reason=error.message)
         return error.exit_code
@@ -127,9 +146,23 @@ def work(child: child_process.ChildContext, loaded: Mapping[str, Classifier] | N
         give_way(WORKER_NICENESS)
     _log.debug("worker ready", owner=child.owner, models=sorted(app.bundles))
     connect_daemon(app.context.engine.wakeups, child.wakeups)
-    app.context.engine.run(worker.perform, share.kinds, child.stop, urgent_only=share.urgent_only)
+    engine, urgent = app.context.engine, share.urgent_only
+    _in_threads(
+        worker.studies,
+        lambda: engine.run(worker.perform, share.kinds, child.stop, urgent_only=urgent),
+    )
     app.close()
     return 0
+
+
+def _in_threads(number: int, run: Callable[[], None]) -> None:
+    """Call a function in so many threads, of which this is one, and wait for all."""
+    others = [threading.Thread(target=run) for _ in range(number - 1)]
+    for thread in others:
+        thread.start()
+    run()
+    for thread in others:
+        thread.join()
 
 
 if __name__ == "__main__":

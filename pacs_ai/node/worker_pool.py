@@ -7,13 +7,17 @@ import contextlib
 import os
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
+from pacs_ai.config.sections import Engine
 from pacs_ai.domain import TaskKind
 from pacs_ai.errors import StorageError
+from pacs_ai.flow.classifiers import on_device
 from pacs_ai.flow.current_rules import up_to_date
 from pacs_ai.flow.recover import take_back_from
+from pacs_ai.flow.replaced_runtimes import forget_replaced
 from pacs_ai.flow.shadow import has_shadows
 from pacs_ai.flow.urgency import may_be_urgent
 from pacs_ai.logs import get_logger
@@ -60,6 +64,7 @@ class WorkerPool:
         self._retired: set[str] = set()
         self._overdue: set[str] = set()
         self._workers: list[child_process.ChildProcess] = []
+        self._devices: dict[str, str] = {}
         self._started = 0
         self._server: ForkServer | None = None
         self._choosing = size == "auto"
@@ -135,6 +140,7 @@ class WorkerPool:
     def _replace(self, worker: child_process.ChildProcess, blame: leases.Blame) -> None:
         self._workers.remove(worker)
         worker.close()
+        forget_replaced(self._app.context.spool, worker.owner.rpartition("/")[2])
         if worker.owner not in self._retired:
             _log.error("worker died", owner=worker.owner, exit=worker.process.returncode)
         try:
@@ -177,15 +183,24 @@ class WorkerPool:
 
     def _start_one(self, launch: child_process.Launch) -> child_process.ChildProcess:
         self._started += 1
-        return child_process.start(
+        device = self._free_device()
+        child = child_process.start(
             self._app,
             launch,
             f"{self._work.name}-{self._started}",
             kinds=self._work.share.kinds,
+            config=on_device(self._app.context.config, device).model_dump(mode="json"),
             urgent_only=self._work.share.urgent_only,
             of=self.sharing,
             bundles={name: one.manifest_sha256 for name, one in self._app.bundles.items()},
         )
+        self._devices[child.owner] = device
+        return child
+
+    def _free_device(self) -> str:
+        """Return the device that the fewest workers have."""
+        used = Counter(self._devices[worker.owner] for worker in self._workers)
+        return min(self._app.context.config.engine.devices, key=lambda device: used[device])
 
     def _end_overdue(self) -> None:
         """Kill workers that hang in a native call: their lease is renewed without end."""
@@ -249,13 +264,20 @@ def worker_pools(app: App, workers: int | Literal["auto"]) -> dict[str, WorkerPo
     Parameters
     ----------
     workers
-        The size of the first one, as for `WorkerPool`.
+        The size of the first one for each device, as for `WorkerPool`.
     """
     if not workers:
         return {}
-    pools = {"workers": WorkerPool(app, workers)}
+    pools = {"workers": WorkerPool(app, _processes(app.context.config.engine, workers))}
     if app.context.config.engine.urgent_worker:
         pools["urgent"] = UrgentWorkerPool(app, pools["workers"])
     if has_shadows(app.context):
         pools["shadows"] = WorkerPool(app, 1, SHADOW)
     return pools
+
+
+def _processes(engine: Engine, workers: int | Literal["auto"]) -> int | Literal["auto"]:
+    """Return how many workers there are in all; on GPUs nothing is measured, one each will do."""
+    if engine.devices == ("cpu",):
+        return workers
+    return len(engine.devices) * (1 if workers == "auto" else workers)

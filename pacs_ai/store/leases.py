@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from pacs_ai.domain import DeliveryState, JobState
+from pacs_ai.domain import DeliveryState, JobId, JobState
 from pacs_ai.store.schema import Delivery, Job
 from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import NO_LEASE, move
@@ -75,6 +75,12 @@ def held(session: Session) -> list[HeldLease]:
         )
     ]
     return found
+
+
+def lost_with(session: Session, job_id: JobId) -> bool:
+    """Tell whether a worker that ran a job has died, or was ended because it took too long."""
+    job = session.get(Job, job_id)
+    return job is not None and (job.worker_crashes > 0 or job.postponed_for == TIME_LIMIT)
 
 
 def take_back(transaction: Transaction, lease: HeldLease, *, blame: Blame) -> str:

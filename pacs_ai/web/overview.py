@@ -13,6 +13,7 @@ from pacs_ai.domain import DeliveryState, JobState, StudyState
 from pacs_ai.errors import StorageError
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.current_rules import node_of
+from pacs_ai.flow.replaced_runtimes import ReplacedRuntime, replaced_runtimes
 from pacs_ai.flow.watch_drift import DriftAlarm, drift_alarms
 from pacs_ai.store import open_work, rule_sets
 from pacs_ai.store.open_work import Open
@@ -94,6 +95,7 @@ def status(node: FlowContext) -> StatusRecord:
     for kind, rows in {**found, "jobs": at_any_time}.items():
         wrong += [_of_rows(kind, one) for one in rows if _is_wrong(kind, one, now)]
     wrong += [_of_refusal(refused)] if refused is not None else []
+    wrong += [_of_runtime(one) for one in _replaced(node)]
     drift = list(drift_alarms(node))
     wrong += [_of_drift(one) for one in drift]
     return StatusRecord(
@@ -197,6 +199,18 @@ def _of_drift(alarm: DriftAlarm) -> Trouble:
         "",
         alarm.since,
     )
+
+
+def _replaced(node: FlowContext) -> list[ReplacedRuntime]:
+    try:
+        return list(replaced_runtimes(node.spool))
+    except StorageError:
+        return []  # the check of the spool says that
+
+
+def _of_runtime(one: ReplacedRuntime) -> Trouble:
+    remedy = "look at the GPU, its driver and its memory, then start the node again"
+    return Trouble(f"runtime of {one.where}", one.text, remedy, "models", "", one.since)
 
 
 def waiting(found: StatusRecord) -> list[tuple[str, Open]]:

@@ -1,5 +1,7 @@
 """Find out what is to be told: from the audit trail, and from what is the case now."""
 
+import contextlib
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,6 +11,7 @@ from pacs_ai.config import NotificationSection
 from pacs_ai.errors import StorageError
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.deliver import DOWN
+from pacs_ai.flow.replaced_runtimes import replaced_runtimes
 from pacs_ai.store import event_feed, happened, notifications
 from pacs_ai.store.event_feed import Change
 from pacs_ai.store.notifications import ToTell
@@ -74,7 +77,8 @@ class Gatherer:
         with context.database.read() as session:
             position = notifications.position(session) or 0
             events = self._changes(session, position)
-            found = [*_occurrences(session, events), *_down(session, now), *_disk(context, now)]
+            found = [*_occurrences(session, events), *_down(session, now)]
+        found += [*_disk(context, now), *_runtimes(context, now)]
         to_tell = [one for each in found for one in _to_tell(wanted, each)]
         read = max((change.id for change in events), default=position)
         new = 0
@@ -148,6 +152,15 @@ def _disk(context: FlowContext, now: datetime) -> Iterator[Occurrence]:
     if free < least:
         what = {"free_gb": round(free, 1), "least_gb": least}
         yield Occurrence("disk", f"disk:{context.spool.node}:{now:%Y-%m-%d}", now, what)
+
+
+def _runtimes(context: FlowContext, now: datetime) -> Iterator[Occurrence]:
+    """Tell once a day, of each node, which models another runtime computes."""
+    with contextlib.suppress(StorageError):
+        for one in list(replaced_runtimes(context.spool)):
+            what = {"node": one.node, "model": one.model, "error": one.error}
+            key = hashlib.sha256(" ".join(what.values()).encode()).hexdigest()
+            yield Occurrence("runtime", f"runtime:{key}:{now:%Y-%m-%d}", now, what)
 
 
 def _to_tell(wanted: Iterable[NotificationSection], one: Occurrence) -> Iterator[ToTell]:

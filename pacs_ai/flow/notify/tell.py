@@ -33,6 +33,7 @@ _WORDS = {
     "conflict": "studies in conflict",
     "destination_down": "destinations down",
     "disk": "disks almost full",
+    "runtime": "runtimes replaced",
 }
 
 _log = get_logger()

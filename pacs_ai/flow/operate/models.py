@@ -7,11 +7,11 @@ from typing import Any, Self
 from pacs_ai.config import Config, ModelEntry, model_of
 from pacs_ai.config.sections import Engine
 from pacs_ai.errors import ModelError
+from pacs_ai.flow.classifiers import chosen_provider
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.model.bundle import ModelBundle, load_bundle, shipped_bundles
-from pacs_ai.model.network import ComputedBy
+from pacs_ai.model.network import CPU, ComputedBy
 from pacs_ai.model.onnxruntime_provider import onnx_cpu
-from pacs_ai.model.providers import provider_of
 from pacs_ai.store import active_models
 from pacs_ai.store.active_models import ActiveModel, ModelState
 from pacs_ai.store.session import Session
@@ -69,8 +69,8 @@ class ModelRecord:
         computed_by
             What computes it; by default what the configuration says.
         """
-        replaced = computed_by is not None and computed_by.instead_of
-        engine = Engine() if replaced else config.engine
+        on_cpu = computed_by and computed_by.instead_of and computed_by.device == CPU
+        engine = Engine() if on_cpu else config.engine
         identity = bundle.identity if bundle is not None else None
         report = bundle.quantisation if bundle is not None else None
         return cls(
@@ -85,7 +85,7 @@ class ModelRecord:
             loses=report.summary if report else "",
             quantisation=report.model_dump() if report else None,
             configured=name in config.models,
-            runtime=f"{engine.runtime} on {engine.device}",
+            runtime=f"{engine.runtime} on {', '.join(engine.devices)}",
             folder=str(bundle.folder) if bundle else entry.bundle,
             state=state,
         )
@@ -164,11 +164,11 @@ def _listed(name: str, entry: ModelEntry, config: Config) -> ModelRecord:
         return ModelRecord.of(name, entry, config, bundle, f"{error.code}: {error.message}")
     state = "files in order"
     if computed_by is not None and computed_by.instead_of:
-        state += f"; {computed_by.instead_of}; ONNX Runtime on the processor takes the place"
+        state += f"; {computed_by.instead_of}; {computed_by.with_batch} takes the place"
     return ModelRecord.of(name, entry, config, bundle, state, computed_by)
 
 
 def _computed_by(bundle: ModelBundle, config: Config) -> ComputedBy | None:
     """Load a network to learn what computes it; None if only the default can."""
-    provider = provider_of(config.engine.runtime, config.engine.device)
+    provider = chosen_provider(config)
     return None if provider is onnx_cpu else provider(bundle, 1).computed_by
