@@ -15,21 +15,21 @@ CUDA = "CUDAExecutionProvider"
 IMAGE_BYTES = 64 << 20
 """Memory that an image takes on the GPU."""
 
-NO_MEMORY = (
-    "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code returned while running Conv node. "
-    "Name:'conv' Status Message: {}"
+_RUNNING = (
+    "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code returned while running Conv "
+    "node. Name:'conv' Status Message: {}"
 )
 OUT_OF_MEMORY = [
-    NO_MEMORY.format(
+    _RUNNING.format(
         "bfc_arena.cc:376 Failed to allocate memory for requested buffer of size 939524096"
     ),
-    NO_MEMORY.format("Available memory of 5513472 is smaller than requested bytes of 20751872"),
-    NO_MEMORY.format(
+    _RUNNING.format("Available memory of 5513472 is smaller than requested bytes of 20751872"),
+    _RUNNING.format(
         "CUDA failure 2: out of memory ; GPU=0 ; hostname=ct-room ; expr=cudaMalloc(p, size);"
     ),
-    NO_MEMORY.format("CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0 ; hostname=ct-room"),
+    _RUNNING.format("CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0 ; hostname=ct-room"),
 ]
-ILLEGAL_ACCESS = NO_MEMORY.format(
+ILLEGAL_ACCESS = _RUNNING.format(
     "CUDA failure 700: an illegal memory access was encountered ; GPU=0 ; hostname=ct-room ; "
     "file=cuda_call.cc ; line=121 ; expr=cudaStreamSynchronize(stream);"
 )

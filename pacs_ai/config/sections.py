@@ -10,6 +10,7 @@ from pydantic import (
     BeforeValidator,
     ByteSize,
     Field,
+    PlainSerializer,
     PlainValidator,
     model_validator,
 )
@@ -47,6 +48,11 @@ def _device(value: object) -> str | tuple[str, ...]:
     if len(set(names)) != len(names):
         raise ValueError("names a GPU twice: for more workers on each GPU, set workers")
     return tuple(names)
+
+
+def _as_it_is(device: str | tuple[str, ...]) -> object:
+    """Serialise a device; a union of a name and a list would warn of the list."""
+    return device
 
 
 def _caller(entry: str) -> str:
@@ -96,7 +102,7 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 PeerPort = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
 WorkerCount = Annotated[int | Literal["auto"], PlainValidator(_worker_count)]
-Device = Annotated[str | tuple[str, ...], PlainValidator(_device)]
+Device = Annotated[str | tuple[str, ...], PlainValidator(_device), PlainSerializer(_as_it_is)]
 
 
 class Section(TomlTable):

@@ -164,3 +164,24 @@ def test_a_node_has_the_pools_that_it_is_told_to_have(
     config = context.config.model_copy(update={"engine": settings})
     app = cast("App", SimpleNamespace(context=replace(context, config=config), bundles={}))
     assert list(worker_pools(app, workers)) == pools
+
+
+def devices(started: list[Process]) -> list[str]:
+    return [cast("Any", one.settings["config"])["engine"]["device"] for one in started]
+
+
+@pytest.mark.parametrize(("workers", "each"), [(1, 1), (2, 2), ("auto", 1)])
+def test_each_gpu_has_its_workers_and_one_that_dies_is_replaced_there(
+    context: FlowContext, started: list[Process], workers: Any, each: int
+) -> None:
+    gpus = ("cuda:0", "cuda:1")
+    engine = context.config.engine.model_copy(update={"device": gpus})
+    config = context.config.model_copy(update={"engine": engine})
+    app = cast("App", SimpleNamespace(context=replace(context, config=config), bundles={}))
+    pool = worker_pools(app, workers)["workers"]
+    pool.start()
+    assert devices(started) == [*gpus] * each
+    assert {one.settings["of"] for one in started} == {2 * each}
+    started[1].returncode = -9
+    pool.supervise()
+    assert devices(started)[2 * each :] == ["cuda:1"]
