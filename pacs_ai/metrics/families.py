@@ -5,7 +5,6 @@ its configuration determines: states, statuses, names of models and peers. Nothi
 chooses becomes a label.
 """
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import accumulate
@@ -200,9 +199,10 @@ def of_senders(
 
 def of_runtimes(replaced: Sequence[ReplacedRuntime]) -> Iterator[Metric]:
     """Give how many processes compute a model otherwise than the configuration says."""
-    counts: dict[tuple[str, ...], float] = Counter(
-        (one.node, one.model, one.error) for one in replaced
-    )
+    counts: dict[tuple[str, ...], float] = {}
+    for one in replaced:
+        key = (one.node, one.model, one.error)
+        counts[key] = counts.get(key, 0) + 1
     text = "Processes that compute a model otherwise than [engine] says, by the code of the reason."
     yield _gauge("runtimes_replaced", text, counts, "node", "model", "error")
 
