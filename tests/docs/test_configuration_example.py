@@ -17,6 +17,7 @@ from pacs_ai.config.web import TrustedProxy
 COMMENTED_KEY = re.compile(r"^#(?=[a-z_0-9]+ = )", re.MULTILINE)
 # Shown with a value that makes sense, since the default is that there is none.
 WITHOUT_DEFAULT = {
+    "engine.device_memory",
     "audit.evidence_days",
     "audit.keep_days",
     "audit.syslog",

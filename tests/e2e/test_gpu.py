@@ -8,7 +8,7 @@ import pytest
 
 from tests.archive import archive, to_archive
 from tests.node import node
-from tests.samples import changed
+from tests.samples import new_study
 
 pytestmark = pytest.mark.e2e
 
@@ -19,10 +19,7 @@ def test_studies_are_answered_by_the_processor_with_an_alarm(
     tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
     port, node_port = free_port(), free_port()
-    files = [
-        changed(tmp_path / str(number), StudyInstanceUID=f"1.2.3.{number}")
-        for number in range(STUDIES)
-    ]
+    files = [path for number in range(STUDIES) for path in new_study(tmp_path / str(number))]
     extra = 'device = ["cuda:0", "cuda:1"]\n' + to_archive(port)
     with (
         archive(port, node_port) as peer,
