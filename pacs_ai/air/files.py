@@ -53,7 +53,7 @@ def read_folder(paths: Sequence[Path]) -> Folder:
     Raises
     ------
     ConfigError
-        If a path does not exist.
+        If a path does not exist, or is neither a file nor a folder.
     """
     found = Folder()
     for path, shown in dict(pair for one in paths for pair in _below(one)).items():
@@ -71,9 +71,11 @@ def _below(path: Path) -> Iterator[tuple[Path, str]]:
     """Give each file, and what it is called for a person."""
     if not path.exists():
         raise ConfigError(f"{path} does not exist")
-    if not path.is_dir():
+    if path.is_file():
         yield path, path.name
         return
+    if not path.is_dir():  # to open a pipe is to wait for who writes into it
+        raise ConfigError(f"{path} is neither a file nor a folder")
     for file in sorted(path.rglob("*")):
         if file.is_file() and file.name != _DIRECTORY:
             yield file, str(file.relative_to(path))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from pacs_ai import __version__
 from pacs_ai.cli.markdown import table
+from pacs_ai.config.peer_kinds import PEER_KINDS
 from pacs_ai.domain import ResultKind
 from pacs_ai.flow.audit.messages import EVENTS
 from pacs_ai.net.conformance import services
@@ -25,6 +26,14 @@ _PRIMITIVES = {
 }
 """What AIR calls a result. It has no word for what people alone can read."""
 
+_DOCUMENTS = {
+    ResultKind.HL7: "ORU^R01 of HL7 v2.5.1, in the form of Send Imaging Result [RAD-128]",
+    ResultKind.FHIR: "transaction of FHIR R4: DiagnosticReport, Observation, Device, Provenance, "
+    "DocumentReference; labels and Provenance after the HL7 guide AI Transparency on FHIR, Device "
+    "and identifiers after DICOM SR to FHIR Resource Mapping",
+}
+"""What a document is to others."""
+
 _NOT = (
     ("AI Workflow for Imaging (AIW-I)", "Task Performer", "no Unified Procedure Step"),
     ("Scheduled Workflow (SWF.b)", "Acquisition Modality", "no worklist and no MPPS"),
@@ -34,7 +43,8 @@ _NOT = (
 
 def statement() -> str:
     """Return the statement as Markdown."""
-    return "\n".join(line for part in (_introduction(), _claims(), _others()) for line in part)
+    parts = (_introduction(), _claims(), _messages(), _others())
+    return "\n".join(line for part in parts for line in part)
 
 
 def _introduction() -> Iterator[str]:
@@ -82,6 +92,20 @@ def _results() -> Iterator[tuple[str, str, str]]:
     beside = "beside the others, for people: no result of its own"
     for kind in _objects():
         yield f"`{kind}`", _PRIMITIVES.get(kind, beside), _classes([kind])
+
+
+def _messages() -> Iterator[str]:
+    yield "## Messages"
+    yield ""
+    yield "Beside DICOM objects, and as part of no profile that is claimed here:"
+    yield ""
+    rows = [(f"`{kind}`", said, _peers(kind)) for kind, said in _DOCUMENTS.items()]
+    yield from table(("Result", "What it is", "Sent to peers of the kind"), rows)
+
+
+def _peers(kind: ResultKind) -> str:
+    """Name the kinds of peers that take a document."""
+    return ", ".join(f"`{name}`" for name, peer in PEER_KINDS.items() if kind in peer.takes)
 
 
 def _others() -> Iterator[str]:

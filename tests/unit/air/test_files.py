@@ -1,5 +1,6 @@
 """What is found in a folder: results by kind, images, and what is neither."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,10 @@ def test_a_refusal_is_no_measurement_report_and_not_wrong(tmp_path: Path) -> Non
 def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nowhere does not exist"):
         read_folder([tmp_path / "nowhere"])
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert read_folder([tmp_path]).foreign == []
+    with pytest.raises(ConfigError, match="pipe is neither a file nor a folder"):
+        read_folder([tmp_path / "pipe"])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.sr._cid_dict import cid_concepts
 
 from pacs_ai.analysis.make import make_results
 from pacs_ai.domain import DOCUMENTS, ModelIdentity, ResultKind, StudyPrediction
@@ -266,6 +267,13 @@ def test_every_object_names_its_model_and_the_node_as_its_sender(images: Images)
         assert algorithm.DeviceUID == device_uid(model())
         assert algorithm.PurposeOfReferenceCodeSequence[0].CodeValue == "109102"
         assert one.dataset.Manufacturer == "pacs-ai"
+
+
+def test_the_standard_has_no_purpose_of_its_own_for_an_algorithm() -> None:
+    """Tells when an edition of PS3.16 has one in CID 7005: then results should state it."""
+    purposes = cid_concepts[7005]["DCM"]
+    assert "ProcessingEquipment" in purposes
+    assert not [one for one in purposes if "Algorithm" in one or "Intelligence" in one]
 
 
 @pytest.mark.parametrize("changed", ["sha256", "manifest_sha256", "version"])
