@@ -1,7 +1,6 @@
 """A worker with a GPU analyses several studies at once; the GPU is a stand-in."""
 
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
@@ -30,7 +29,7 @@ from pacs_ai.store import studies
 from pacs_ai.store.schema import Job, Result, Study
 from tests import fake_cuda
 from tests.fake_cuda import FakeGpu
-from tests.node import wait_for
+from tests.node import PATIENCE, wait_for
 from tests.unit.flow.analysed import demo
 from tests.unit.flow.conftest import arrive
 
@@ -183,23 +182,32 @@ def test_a_job_that_a_worker_was_lost_with_runs_alone(
         suspect.worker_crashes = 1
         names = [job.id for job in others]
         bad = suspect.id
-    all_begun, beside = threading.Barrier(len(names)), dict[str, int]()
+    begun, go_on = threading.Semaphore(0), threading.Event()
     working: list[str] = []
+    beside: dict[str, int] = {}
 
     def analysed(_context: FlowContext, _models: Any, job: str, _changed: Any) -> None:
         working.append(job)
+        begun.release()
         if job != bad:
-            all_begun.wait()  # the others work at the same time
+            go_on.wait()
         beside[job] = len(working)
-        if job != bad:
-            all_begun.wait()
         working.remove(job)
 
-    monkeypatch.setattr(worker, "analyse", analysed)
-    do: Callable[[str], None] = lambda job: one.perform(TaskKind.ANALYSE, job)  # noqa: E731
-    threads = [threading.Thread(target=do, args=(job,)) for job in (*names, bad)]
-    for thread in threads:
+    def start(job: str) -> threading.Thread:
+        thread = threading.Thread(target=one.perform, args=(TaskKind.ANALYSE, job), daemon=True)
         thread.start()
+        return thread
+
+    monkeypatch.setattr(worker, "analyse", analysed)
+    threads = [start(job) for job in names]
+    for _ in names:
+        assert begun.acquire(timeout=PATIENCE)  # they work at the same time
+    threads.append(start(bad))
+    wait_for(lambda: one._company._alone)
+    assert bad not in working
+    go_on.set()
     for thread in threads:
         thread.join()
-    assert beside == {**dict.fromkeys(names, len(names)), bad: 1}
+    assert beside[bad] == 1
+    assert sorted(beside) == sorted([*names, bad])
