@@ -28,7 +28,15 @@ const browser = await chromium.launchPersistentContext(profile, {
 const page = browser.pages()[0] ?? await browser.newPage();
 const heard = { errors: [], failed: [], notices: new Set() };
 const asked = new Set();
-browser.on('request', r => asked.add(new URL(r.url()).origin));
+const underway = new Set();
+let started = 0;
+browser.on('request', r => {
+  asked.add(new URL(r.url()).origin);
+  underway.add(r);
+  started += 1;
+});
+browser.on('requestfinished', r => underway.delete(r));
+browser.on('requestfailed', r => underway.delete(r));
 page.on('console', m => { if (m.type() === 'error') heard.errors.push(m.text()); });
 page.on('pageerror', e => heard.errors.push(String(e)));
 page.on('response', r => {
@@ -41,15 +49,19 @@ async function listen() {
   shown.forEach(text => heard.notices.add(text));
 }
 
-// Two looks that agree: a half-drawn picture is not kept.
+// Two looks that agree, and nothing under way between them: a half-drawn picture is not kept. A busy machine
+// takes long for a look, and longer for what is to be seen: so the pause is measured by the look.
 async function settled() {
   const end = Date.now() + SETTLE_MS;
-  let last = null;
+  let last = null, pause = LOOK_MS;
   while (Date.now() < end) {
-    await page.waitForTimeout(LOOK_MS);
+    const requests = started;
+    await page.waitForTimeout(pause);
     await listen();
+    const begin = Date.now();
     const now = (await page.locator(PANE).first().screenshot()).toString('base64');
-    if (now === last) return;
+    pause = Math.max(LOOK_MS, 3 * (Date.now() - begin));
+    if (now === last && underway.size === 0 && started === requests) return;
     last = now;
   }
 }
@@ -91,10 +103,16 @@ async function look(study, series) {
   };
 }
 
-// What a first visit asks: that this is for research, and whether one wants to be shown around.
+// What a first visit asks: that this is for research, and whether one wants to be shown around. It may come at
+// any moment, and lies over everything: it is answered before each action, and before each picture.
+const FIRST_VISIT = [/confirm and hide/i, /^skip all$/i].map(
+  name => page.getByRole('button', { name }).or(page.getByText(name)).first());
+for (const button of FIRST_VISIT) {
+  await page.addLocatorHandler(button, () => button.click({ timeout: 5000 }).catch(() => {}));
+}
+
 async function dismiss() {
-  for (const name of [/confirm and hide/i, /^skip all$/i]) {
-    const button = page.getByRole('button', { name }).or(page.getByText(name)).first();
+  for (const button of FIRST_VISIT) {
     if (await button.count()) await button.click({ timeout: 5000 }).catch(() => {});
   }
 }
