@@ -107,13 +107,15 @@ async function look(study, series) {
 // any moment, and lies over everything: it is answered before each action, and before each picture.
 const FIRST_VISIT = [/confirm and hide/i, /^skip all$/i].map(
   name => page.getByRole('button', { name }).or(page.getByText(name)).first());
+// One of the two may lie over the other: a click with the mouse would not reach it.
+const press = button => button.evaluate(e => e.click(), null, { timeout: 5000 }).catch(() => {});
 for (const button of FIRST_VISIT) {
-  await page.addLocatorHandler(button, () => button.click({ timeout: 5000 }).catch(() => {}));
+  await page.addLocatorHandler(button, press);
 }
 
 async function dismiss() {
   for (const button of FIRST_VISIT) {
-    if (await button.count()) await button.click({ timeout: 5000 }).catch(() => {});
+    if (await button.count()) await press(button);
   }
 }
 
