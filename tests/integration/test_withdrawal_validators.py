@@ -80,8 +80,10 @@ def test_no_validator_finds_anything_in_a_report_that_takes_the_place(
     made = BuiltResult(ResultKind.REPORT, 1, build_withdrawal_report(reports, *said))
     path = tmp_path / "report.dcm"
     made.write(path)
-    if older_class:
+    if older_class:  # it takes the place of a report that was of the older class, too
         path.write_bytes(as_comprehensive_sr(path).content)
+        (report,) = together.glob("report-*")
+        (together / "older.dcm").write_bytes(as_comprehensive_sr(report).content)
     found = output(tool("dciodvfy"), path)
     assert ("ComprehensiveSR" if older_class else "Comprehensive3DSR") in found.splitlines()
     assert "Error" not in found

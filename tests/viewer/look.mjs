@@ -78,6 +78,27 @@ async function written(thumbnail) {
   await listen();
 }
 
+// The source is drawn first, and on a busy machine the map long after it: it is there when a colour is. It is
+// opened again as a report is.
+async function painted(thumbnail) {
+  if (await coloured()) return;
+  await thumbnail.dblclick({ timeout: LOAD_MS });
+  await coloured();
+}
+
+function coloured() {
+  const found = page.waitForFunction(pane => [...document.querySelectorAll(`${pane} canvas`)].some(canvas => {
+    const { width, height } = canvas;
+    const pixels = canvas.getContext('2d')?.getImageData(0, 0, width, height).data ?? [];
+    for (let i = 0; i < pixels.length; i += 4) {
+      const [red, green, blue] = [pixels[i], pixels[i + 1], pixels[i + 2]];
+      if (Math.max(red, green, blue) - Math.min(red, green, blue) > 25) return true;
+    }
+    return false;
+  }), PANE, { timeout: SETTLE_MS, polling: LOOK_MS });
+  return found.then(() => true, () => false);
+}
+
 async function look(study, series) {
   await settled();
   await dismiss();
@@ -141,7 +162,9 @@ try {
       if (series !== null) {
         const thumbnail = page.locator(THUMBNAIL).filter({ hasText: series }).first();
         await thumbnail.dblclick({ timeout: LOAD_MS });
-        if (/^SR/.test((await thumbnail.innerText()).trim())) await written(thumbnail);
+        const kind = (await thumbnail.innerText()).trim();
+        if (kind.startsWith('SR')) await written(thumbnail);
+        if (kind.startsWith('PMAP')) await painted(thumbnail);
       }
       shots.push(await look(study, series));
     }
