@@ -28,15 +28,7 @@ const browser = await chromium.launchPersistentContext(profile, {
 const page = browser.pages()[0] ?? await browser.newPage();
 const heard = { errors: [], failed: [], notices: new Set() };
 const asked = new Set();
-const underway = new Set();
-let started = 0;
-browser.on('request', r => {
-  asked.add(new URL(r.url()).origin);
-  underway.add(r);
-  started += 1;
-});
-browser.on('requestfinished', r => underway.delete(r));
-browser.on('requestfailed', r => underway.delete(r));
+browser.on('request', r => asked.add(new URL(r.url()).origin));
 page.on('console', m => { if (m.type() === 'error') heard.errors.push(m.text()); });
 page.on('pageerror', e => heard.errors.push(String(e)));
 page.on('response', r => {
@@ -49,19 +41,15 @@ async function listen() {
   shown.forEach(text => heard.notices.add(text));
 }
 
-// Two looks that agree, and nothing under way between them: a half-drawn picture is not kept. A busy machine
-// takes long for a look, and longer for what is to be seen: so the pause is measured by the look.
+// Two looks that agree: a half-drawn picture is not kept.
 async function settled() {
   const end = Date.now() + SETTLE_MS;
-  let last = null, pause = LOOK_MS;
+  let last = null;
   while (Date.now() < end) {
-    const requests = started;
-    await page.waitForTimeout(pause);
+    await page.waitForTimeout(LOOK_MS);
     await listen();
-    const begin = Date.now();
     const now = (await page.locator(PANE).first().screenshot()).toString('base64');
-    pause = Math.max(LOOK_MS, 3 * (Date.now() - begin));
-    if (now === last && underway.size === 0 && started === requests) return;
+    if (now === last) return;
     last = now;
   }
 }
