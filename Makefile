@@ -82,6 +82,7 @@ bench: $(DEV) ## Measure, side by side with others; judges nothing, renews docs/
 	$(PY) -m tests.bench.rate --studies 50 --write
 	$(PY) -m tests.bench.shadow --write
 	$(PY) -m tests.bench.site --write
+	$(PY) -m tests.bench.scale --write
 	$(PY) -m tests.bench.runtimes --write
 	$(PY) -m tests.bench.decoding --write
 	$(PY) -m tests.bench.studies --write

@@ -1,8 +1,9 @@
 """Tasks as jobs of Procrastinate, in the same PostgreSQL database as the rows they are about.
 
-Each kind of task has a queue. Procrastinate's own SQL changes the jobs, so its tools show and count
-what the node does. Its retries, its recovery and its workers are not used: the rows are the truth,
-and the flow decides which tasks are lost (docs/adr/0001, 0002).
+Each kind of task has a queue. Procrastinate's own SQL adds, ends and retries the jobs, so its tools
+show and count what the node does. Its retries, its recovery and its workers are not used: the rows
+are the truth, and the flow decides which tasks are lost (docs/adr/0001, 0002). Its query for the
+next job is not used either: it reads all that wait in other queues.
 
 A claim is noted in the arguments of its job, with a sign of life. Procrastinate's own heartbeat is
 that of a process, but one thread of a process may be lost alone.
@@ -11,6 +12,7 @@ Only the engine gets this module: the flow has to work with any engine.
 """
 
 import contextlib
+import functools
 import json
 import threading
 from collections.abc import Hashable, Iterator, Sequence
@@ -25,31 +27,36 @@ from sqlalchemy.orm import Session
 from pacs_ai.domain import TaskKind
 from pacs_ai.errors import ConfigError
 from pacs_ai.priorities import Order, Priority
-from pacs_ai.store.claimed_task import ClaimedTask, new_claim, owner_of
+from pacs_ai.store.claimed_task import (
+    ClaimedTask,
+    Line,
+    lines,
+    new_claim,
+    overtaken_lines,
+    owner_of,
+)
 from pacs_ai.store.session import Database, Transaction
 
 _FUNCTIONS = """
-SELECT count(DISTINCT proname) = 4 FROM pg_proc
-WHERE proname IN ('procrastinate_defer_jobs_v1', 'procrastinate_fetch_job_v2',
-    'procrastinate_finish_job_v1', 'procrastinate_retry_job_v2')
+SELECT count(DISTINCT proname) = 3 FROM pg_proc
+WHERE proname IN ('procrastinate_defer_jobs_v1', 'procrastinate_finish_job_v1',
+    'procrastinate_retry_job_v2')
 """
 _ONE_AT_A_TIME = sa.text("SELECT pg_advisory_xact_lock(hashtext('pacs_ai.procrastinate'))")
 
-# Procrastinate looks for other jobs with the same lock before it hands one out. It has an index for
-# those that are done now, but none for those that wait: with many of them each look reads them all.
-_INDEX = """
+# A claim looks for another job with the same lock, and for the first that waits in its queue.
+# Procrastinate has an index for what is done now, but none for these.
+_INDEXES = (
+    """
 CREATE INDEX IF NOT EXISTS pacs_ai_jobs_lock ON procrastinate_jobs (lock)
 WHERE status IN ('todo', 'doing')
-"""
+""",
+    """
+CREATE INDEX IF NOT EXISTS pacs_ai_jobs_line ON procrastinate_jobs (queue_name, priority DESC, id)
+WHERE status = 'todo'
+""",
+)
 _CHANNEL = "procrastinate_queue_v1#"
-_WAITING = sa.text(
-    "SELECT 1 FROM procrastinate_jobs WHERE status = 'todo' AND queue_name = ANY(:queues) "
-    "AND priority >= :least LIMIT 1"
-)
-_OLDER = sa.text(
-    "SELECT 1 FROM procrastinate_jobs "
-    "WHERE status = 'todo' AND queue_name = ANY(:queues) AND id < :than LIMIT 1"
-)
 _EXISTING = sa.text(
     "SELECT args->>'key' FROM procrastinate_jobs "
     "WHERE queue_name = :queue AND status IN ('todo', 'doing')"
@@ -62,12 +69,22 @@ _RAISE = sa.text(
     "UPDATE procrastinate_jobs SET priority = greatest(priority, :priority) "
     "WHERE queueing_lock = :lock AND status = 'todo' RETURNING id"
 )
-_CLAIM_BY_AGE = sa.text(
-    "UPDATE procrastinate_jobs SET status = 'doing' WHERE id = ("
-    "SELECT id FROM procrastinate_jobs AS job WHERE status = 'todo' AND queue_name = ANY(:queues) "
-    "AND priority >= :least AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs AS other "
+_HEAD = (
+    "SELECT id, priority FROM procrastinate_jobs AS job WHERE status = 'todo' "
+    "AND queue_name = '{queue}' AND priority BETWEEN {last} AND {first} {more}"
+)
+_FIRST = "ORDER BY priority DESC, id LIMIT 1"
+_CLAIMABLE = (
+    "AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs AS other "
     "WHERE other.lock = job.lock AND other.status = 'doing') "
-    "ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id, queue_name, priority, args"
+    "ORDER BY priority DESC, id LIMIT 1 FOR UPDATE SKIP LOCKED"
+)
+_FROM_HEAD = "SELECT * FROM ({head}) AS head"
+_WAITS = "SELECT 1 FROM ({heads}) AS heads LIMIT 1"
+_OVERTAKEN = "SELECT 1 FROM ({heads}) AS heads WHERE id < :than LIMIT 1"
+_CLAIM = (
+    "UPDATE procrastinate_jobs SET status = 'doing' WHERE id = (SELECT id FROM ({heads}) AS heads "
+    "ORDER BY {order} LIMIT 1) RETURNING id, queue_name, priority, args"
 )
 _NOTE = sa.text(
     "UPDATE procrastinate_jobs SET args = args || CAST(:noted AS jsonb) "
@@ -94,7 +111,8 @@ def prepare(database: Database) -> None:
         connection.execute(_ONE_AT_A_TIME)
         if connection.exec_driver_sql(queries["check_connection"]).scalar() is None:
             _execute_script(connection, SchemaManager.get_schema())
-        connection.exec_driver_sql(_INDEX)
+        for index in _INDEXES:
+            connection.exec_driver_sql(index)
         if connection.exec_driver_sql(_FUNCTIONS).scalar() is not True:
             raise ConfigError(
                 "the tables of Procrastinate are of another version than the installed package: "
@@ -150,8 +168,7 @@ def notified(database: Database, stop: threading.Event) -> Iterator[Sequence[Tas
 
 def waiting(session: Session, kinds: Sequence[TaskKind], order: Order = Order.URGENT_FIRST) -> bool:
     """Tell whether there is anything to claim, without locking."""
-    values = {"queues": _queues(kinds), "least": _least(order)}
-    return session.execute(_WAITING, values).first() is not None
+    return session.execute(_waits(tuple(kinds), order)).first() is not None
 
 
 def claim(
@@ -168,24 +185,47 @@ def claim(
         Of no meaning here: a sign of life is a date, and is compared only with itself.
     """
     del lease_seconds
-    queues = _queues(kinds)
-    found: sa.Result[Any]
-    if order is Order.URGENT_FIRST:
-        found = _run(transaction, "fetch_job", queues=queues, worker_id=None)
-    else:
-        values = {"queues": queues, "least": _least(order)}
-        found = transaction.execute(_CLAIM_BY_AGE, values)
-    row = found.mappings().first()
-    if row is None or row["id"] is None:
+    row = transaction.execute(_claim_first(tuple(kinds), order)).mappings().first()
+    if row is None:
         return None
     claimed = new_claim(f"{transaction.actor}/{row['id']}")
     _note(transaction, row["id"], claim=claimed, sign=transaction.now.isoformat())
-    priority = -row["priority"]
-    older = {"queues": queues, "than": row["id"]}
-    overtook = priority < Priority.LOW and transaction.execute(_OLDER, older).first() is not None
+    priority = Priority(-row["priority"])
+    overtook = priority < Priority.LOW and _has_older(transaction, kinds, priority, row["id"])
     return ClaimedTask(
         claimed, TaskKind(row["queue_name"]), row["args"]["key"], 1, priority, overtook
     )
+
+
+@functools.cache
+def _waits(kinds: tuple[TaskKind, ...], order: Order) -> sa.TextClause:
+    return sa.text(_WAITS.format(heads=_heads(lines(kinds, order), _FIRST)))
+
+
+@functools.cache
+def _overtaken(kinds: tuple[TaskKind, ...], priority: Priority) -> sa.TextClause:
+    return sa.text(_OVERTAKEN.format(heads=_heads(overtaken_lines(kinds, priority), _FIRST)))
+
+
+@functools.cache
+def _claim_first(kinds: tuple[TaskKind, ...], order: Order) -> sa.TextClause:
+    """Return the query that claims the first task in an order."""
+    by = "id" if order is Order.OLDEST_FIRST else "priority DESC, id"
+    return sa.text(_CLAIM.format(heads=_heads(lines(kinds, order), _CLAIMABLE), order=by))
+
+
+def _heads(of: Sequence[Line], more: str) -> str:
+    """Return the query for the first job of each line; to Procrastinate, -1 is less than urgent."""
+    heads = [
+        _HEAD.format(queue=line.kind.value, first=-line.first, last=-line.last, more=more)
+        for line in of
+    ]
+    return " UNION ALL ".join(_FROM_HEAD.format(head=head) for head in heads)
+
+
+def _has_older(session: Session, kinds: Sequence[TaskKind], priority: Priority, than: int) -> bool:
+    query = _overtaken(tuple(kinds), priority)
+    return session.execute(query, {"than": than}).first() is not None
 
 
 def renew(transaction: Transaction, task: ClaimedTask, lease_seconds: float) -> None:
@@ -238,11 +278,6 @@ def _execute_script(connection: sa.Connection, script: str) -> None:
 
 def _queues(kinds: Sequence[TaskKind]) -> list[str]:
     return [kind.value for kind in kinds]
-
-
-def _least(order: Order) -> int:
-    """Return the lowest priority that counts; to Procrastinate the higher number is more urgent."""
-    return -(Priority.URGENT if order is Order.URGENT_ONLY else Priority.LOW)
 
 
 def _lock(kind: TaskKind, key: str) -> str:

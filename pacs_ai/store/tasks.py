@@ -3,6 +3,7 @@
 Only the engine gets this module: the flow has to work with any engine.
 """
 
+import functools
 import threading
 from collections.abc import Hashable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -14,7 +15,14 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pacs_ai.domain import TaskKind
 from pacs_ai.priorities import Order, Priority
-from pacs_ai.store.claimed_task import ClaimedTask, new_claim, owner_of
+from pacs_ai.store.claimed_task import (
+    ClaimedTask,
+    Line,
+    lines,
+    new_claim,
+    overtaken_lines,
+    owner_of,
+)
 from pacs_ai.store.columns import WORD, Base
 from pacs_ai.store.session import Database, Transaction
 from pacs_ai.store.transition import NO_LEASE
@@ -34,6 +42,15 @@ class Task(Base):
     __table_args__ = (
         sa.UniqueConstraint("kind", "key"),
         sa.Index(
+            "ix_task_line",
+            "kind",
+            "priority",
+            "id",
+            sqlite_where=_WAITS,
+            postgresql_where=_WAITS,
+        ),
+        # nodes of the version before claim by this one
+        sa.Index(
             "ix_task_waiting",
             "priority",
             "id",
@@ -52,23 +69,28 @@ class Task(Base):
 
 
 _TASK = cast("sa.Table", Task.__table__)
-# An expression in place of the column, so that no index on the kind is used: the next task is the
-# first of the right kind in the index of those that wait: nothing is sorted, and no row is read.
-_KINDS = (_TASK.c.kind + "").in_(sa.bindparam("kinds", expanding=True))
 _FREE = _TASK.c.lease_owner.is_(None)
 _NAMED = (_TASK.c.kind, _TASK.c.key, _TASK.c.version, _TASK.c.priority, _TASK.c.id)
 
+
 # Built once, and of the table instead of the class: SQLAlchemy takes three times as long otherwise.
-_WAITING = sa.select(_TASK.c.id).where(_KINDS, _FREE).limit(1)
-_URGENT = _WAITING.where(_TASK.c.priority == Priority.URGENT)
-_OLDER = _WAITING.where(_TASK.c.id < sa.bindparam("than"))
+@functools.cache
+def _waits(kinds: tuple[TaskKind, ...], order: Order) -> sa.Select[Any]:
+    return sa.select(_heads(lines(kinds, order)).c.id).limit(1)
 
 
-def _claim_first(
-    waiting: sa.Select[tuple[int]], *order: sa.ColumnElement[int]
-) -> sa.sql.dml.ReturningUpdate[Any]:
+@functools.cache
+def _overtaken(kinds: tuple[TaskKind, ...], priority: Priority) -> sa.Select[Any]:
+    older = _heads(overtaken_lines(kinds, priority))
+    return sa.select(older.c.id).where(older.c.id < sa.bindparam("than")).limit(1)
+
+
+@functools.cache
+def _claim_first(kinds: tuple[TaskKind, ...], order: Order) -> sa.sql.dml.ReturningUpdate[Any]:
     """Return the query that claims the first task in an order: one statement, by an index."""
-    first = waiting.order_by(*order).with_for_update(skip_locked=True)
+    found = _heads(lines(kinds, order), claimed=True)
+    by = (found.c.id,) if order is Order.OLDEST_FIRST else (found.c.priority, found.c.id)
+    first = sa.select(found.c.id).order_by(*by).limit(1)
     return (
         sa.update(_TASK)
         .where(_TASK.c.id == first.scalar_subquery())
@@ -77,11 +99,20 @@ def _claim_first(
     )
 
 
-_CLAIM = {
-    Order.URGENT_FIRST: _claim_first(_WAITING, _TASK.c.priority, _TASK.c.id),
-    Order.URGENT_ONLY: _claim_first(_URGENT, _TASK.c.priority, _TASK.c.id),
-    Order.OLDEST_FIRST: _claim_first(_WAITING, _TASK.c.id),
-}
+def _heads(of: Sequence[Line], *, claimed: bool = False) -> sa.Subquery:
+    """Return the query for the first task of each line; for a claim, that nobody claims now."""
+    heads = [
+        sa.select(_TASK.c.priority, _TASK.c.id)
+        .where(_TASK.c.kind == line.kind, _TASK.c.priority.between(line.first, line.last), _FREE)
+        .order_by(_TASK.c.priority, _TASK.c.id)
+        .limit(1)
+        for line in of
+    ]
+    if claimed:
+        heads = [head.with_for_update(skip_locked=True) for head in heads]
+    return sa.union_all(*(sa.select(head.subquery()) for head in heads)).subquery()
+
+
 _REMOVE = sa.delete(_TASK).where(_TASK.c.lease_owner == sa.bindparam("owner")).returning(*_NAMED)
 
 
@@ -142,8 +173,7 @@ def notified(database: Database, stop: threading.Event) -> Iterator[Sequence[Tas
 
 def waiting(session: Session, kinds: Sequence[TaskKind], order: Order = Order.URGENT_FIRST) -> bool:
     """Tell whether there is anything to claim, without locking."""
-    query = _URGENT if order is Order.URGENT_ONLY else _WAITING
-    return session.execute(query, {"kinds": kinds}).first() is not None
+    return session.execute(_waits(tuple(kinds), order)).first() is not None
 
 
 def claim(
@@ -155,16 +185,17 @@ def claim(
     """Take the first task in an order that nobody holds."""
     owner = new_claim(transaction.actor)
     until = transaction.now + timedelta(seconds=lease_seconds)
-    values = {"kinds": kinds, "owner": owner, "until": until}
-    row = transaction.execute(_CLAIM[order], values).first()
+    query = _claim_first(tuple(kinds), order)
+    row = transaction.execute(query, {"owner": owner, "until": until}).first()
     if row is None:
         return None
-    overtook = row.priority < Priority.LOW and _has_older(transaction, kinds, row.id)
+    overtook = row.priority < Priority.LOW and _has_older(transaction, kinds, row)
     return ClaimedTask(owner, TaskKind(row.kind), row.key, row.version, row.priority, overtook)
 
 
-def _has_older(session: Session, kinds: Sequence[TaskKind], than: int) -> bool:
-    return session.execute(_OLDER, {"kinds": kinds, "than": than}).first() is not None
+def _has_older(session: Session, kinds: Sequence[TaskKind], row: sa.Row[Any]) -> bool:
+    query = _overtaken(tuple(kinds), Priority(row.priority))
+    return session.execute(query, {"than": row.id}).first() is not None
 
 
 def renew(transaction: Transaction, task: ClaimedTask, lease_seconds: float) -> None:

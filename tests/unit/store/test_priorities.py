@@ -1,15 +1,26 @@
 """The next task: the most urgent, by one query that an index answers."""
 
+from collections.abc import Sequence
+from functools import partial
+
 import pytest
 import sqlalchemy as sa
 
 from pacs_ai.domain import TaskKind
+from pacs_ai.engine.choose import task_table
 from pacs_ai.priorities import Order, Priority
-from pacs_ai.store import tasks
+from pacs_ai.store import procrastinate_jobs, tasks
 from pacs_ai.store.session import Database
+from tests.bench.queues import CLUSTER, LOCAL, Queue
+from tests.databases import emptied
+from tests.plans import A_FEW, recorded, rows_passed_over
 from tests.unit.store.samples import NOW
 
 KINDS = (TaskKind.ANALYSE, TaskKind.WITHDRAW)
+
+
+OTHERS = tuple((kind, priority) for kind in (*KINDS, TaskKind.ROUTE) for priority in Priority)
+"""What many tasks wait of, while few wait of others."""
 
 
 def fill(database: Database) -> None:
@@ -20,31 +31,55 @@ def fill(database: Database) -> None:
         ]
         transaction.execute(sa.insert(tasks.Task), values)
         tasks.enqueue(transaction, TaskKind.ANALYSE, "urgent", Priority.URGENT)
-    if not database.is_sqlite:
-        with database.engine.begin() as connection:
-            connection.execute(sa.text("ANALYZE task"))
+
+
+def fill_lines(queue: Queue, database: Database) -> None:
+    """Let many tasks wait in several lines, and one in another."""
+    for place, (kind, priority) in enumerate(OTHERS):
+        key = f"'{priority} ' || one"
+        queue.fill(database, 500, kind, key, priority, more=place > 0)
+    with database.write("test", NOW) as transaction:
+        assert queue.engine
+        task_table(queue.engine).enqueue(transaction, TaskKind.DELIVER, "delivery")
+
+
+ASKED = [KINDS, (TaskKind.DELIVER,), (TaskKind.COMMIT,)]
+
+
+def assert_passes_over_nothing(database: Database, queue: Queue, order: Order) -> None:
+    assert queue.engine
+    table = task_table(queue.engine)
+
+    def claim(kinds: Sequence[TaskKind]) -> None:
+        with database.write("test/test/1", NOW) as transaction:
+            table.waiting(transaction, kinds, order)
+            table.claim(transaction, kinds, 60, order)
+
+    for kinds in ASKED:
+        ran = recorded(database, partial(claim, kinds))
+        assert ran
+        for statement, parameters in ran:
+            assert rows_passed_over(database, statement, parameters) <= A_FEW, statement
 
 
 @pytest.mark.parametrize("order", list(Order))
-def test_a_claim_sorts_nothing(database: Database, order: Order) -> None:
-    fill(database)
-    ran: list[tuple[str, object]] = []
+def test_a_claim_passes_over_nothing(database: Database, order: Order) -> None:
+    if database.is_sqlite:
+        fill(database)
+    else:
+        fill_lines(LOCAL, database)
+    assert_passes_over_nothing(database, LOCAL, order)
 
-    def note(_connection, _cursor, statement, parameters, _context, _many) -> None:
-        ran.append((statement, parameters))
 
-    sa.event.listen(database.engine, "before_cursor_execute", note)
-    with database.write("test/test/1", NOW) as transaction:
-        tasks.claim(transaction, KINDS, 60, order)
-    sa.event.remove(database.engine, "before_cursor_execute", note)
-    [claim] = [one for one in ran if one[0].startswith("UPDATE task")]
-    how = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
-    with database.engine.connect() as connection:
-        rows = connection.exec_driver_sql(f"{how} {claim[0]}", claim[1])
-        plan = "\n".join(str(row) for row in rows)
-    assert "TEMP B-TREE" not in plan, plan
-    assert "Sort" not in plan, plan
-    assert order is Order.OLDEST_FIRST or "ix_task_waiting" in plan, plan
+@pytest.mark.parametrize("order", list(Order))
+def test_a_claim_of_a_job_passes_over_nothing(
+    request: pytest.FixtureRequest, postgres: str, order: Order
+) -> None:
+    database = emptied(postgres)
+    request.addfinalizer(database.close)
+    procrastinate_jobs.prepare(database)
+    fill_lines(CLUSTER, database)
+    assert_passes_over_nothing(database, CLUSTER, order)
 
 
 def test_the_urgent_one_is_claimed_among_thousands(database: Database) -> None:
