@@ -23,12 +23,13 @@ from pacs_ai.store.session import Database
 from tests.bench import deep_queue, report, simulated
 from tests.bench.many_workers import done_by
 from tests.bench.queues import CLUSTER, LOCAL, QUEUES, Queue
-from tests.bench.starts import start_delays
+from tests.bench.starts import bare_delays, start_delays
 from tests.conftest import require
 from tests.ports import free_port
 from tests.postgres import running_postgres
 
 WORKERS = (1, 2, 4, 8, 16)
+BARE_NOTIFY = "no task: a notification alone"
 
 
 class Server:
@@ -112,13 +113,17 @@ def studies(server: Server, options: argparse.Namespace) -> str:
 def starts(server: Server, options: argparse.Namespace) -> str:
     """Measure one engine after the other; returns the table."""
     rows = ["| queue | n | p50 ms | p95 ms | p99 ms | goal |", "|---|---|---|---|---|---|"]
-    for queue in (LOCAL, CLUSTER):
-        url = server.database(queue)
-        with contextlib.closing(Database(url)) as database:
-            queue.fill(database, 0)
-        found = start_delays(queue, url, options.starts)
+    for queue in (None, LOCAL, CLUSTER):
+        if queue is None:
+            found = bare_delays(server.database(LOCAL), options.starts)
+        else:
+            url = server.database(queue)
+            with contextlib.closing(Database(url)) as database:
+                queue.fill(database, 0)
+            found = start_delays(queue, url, options.starts)
         cells = " | ".join(f"{one:.1f}" for one in np.percentile(found, [50, 95, 99]))
-        rows.append(f"| {queue.name} | {len(found)} | {cells} | p50 <= 20 |")
+        name, goal = (queue.name, "p50 <= 20") if queue else (BARE_NOTIFY, "")
+        rows.append(f"| {name} | {len(found)} | {cells} | {goal} |")
         say(rows[-1])
     return "\n".join(rows)
 

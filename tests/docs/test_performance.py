@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import report
+from tests.bench import deep_queue, report, simulated
 from tests.bench.figures import Figures, Round, summary
 from tests.bench.integrity import SIDES
 from tests.bench.loads import CASES
 from tests.bench.programs import OURS
+from tests.bench.queues import CLUSTER, LOCAL
+from tests.bench.scale import PARTS, WORKERS
 
 
 def test_every_load_and_rival_is_on_the_page(root: Path) -> None:
@@ -36,6 +38,15 @@ def test_the_cost_of_feeding_is_on_the_page(root: Path) -> None:
         "all of these | 2",
     ):
         assert text in section
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_figure_of_several_nodes_is_on_the_page(root: Path, part: str) -> None:
+    begin, end = report.marks(f"scale: {part}")
+    section = (root / "docs" / "performance.md").read_text("utf-8").split(begin)[1].split(end)[0]
+    rows = {"claims": WORKERS, "studies": simulated.WORKERS, "starts": (LOCAL.name, CLUSTER.name)}
+    rows["depth"] = tuple(name for name, *_ in deep_queue.CASES)
+    assert [row for row in rows[part] if f"\n| {row} |" not in section] == []
 
 
 def test_a_section_is_replaced_and_the_rest_left(tmp_path: Path) -> None:
