@@ -63,7 +63,7 @@ Ready = Callable[[], None]
 """Waits until all workers are ready."""
 
 
-class _Span:
+class Span:
     """The seconds that count, of one process: they begin once all are warm."""
 
     def __init__(self, ready: Ready, seconds: float) -> None:
@@ -147,7 +147,7 @@ def node_queue(name: str, kind: EngineKind) -> Queue:
         with contextlib.closing(database):
             with database.read() as session:
                 session.execute(sa.text("SELECT 1"))
-            span = _Span(ready, seconds)
+            span = Span(ready, seconds)
 
             def perform(_kind: TaskKind, _key: str) -> None:
                 nonlocal done
@@ -170,7 +170,7 @@ def _plain(url: str) -> str:
 
 def _work_alone(url: str, seconds: float, ready: Ready) -> int:
     """Let Procrastinate's own worker perform tasks that do nothing."""
-    done, span = 0, _Span(lambda: None, 0)
+    done, span = 0, Span(lambda: None, 0)
     connector = procrastinate.PsycopgConnector(
         conninfo=_plain(url), min_size=2, max_size=4, kwargs={"options": NO_WAIT}
     )
@@ -184,7 +184,7 @@ def _work_alone(url: str, seconds: float, ready: Ready) -> int:
     async def run() -> None:
         nonlocal span
         async with app.open_async():
-            span = _Span(ready, seconds)
+            span = Span(ready, seconds)
             worker = app.run_worker_async(
                 queues=[TaskKind.ANALYSE.value],
                 concurrency=1,
@@ -203,7 +203,7 @@ def _work_bare(url: str, seconds: float, ready: Ready) -> int:
     """Finish a task and claim the next one in each transaction, with nothing around it."""
     done, last = 0, None
     with psycopg.connect(_plain(url), options=NO_WAIT) as connection:
-        span = _Span(ready, seconds)
+        span = Span(ready, seconds)
         while not span.over():
             with connection.transaction():
                 connection.execute("DELETE FROM bare WHERE id = %s", (last,))
