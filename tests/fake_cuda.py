@@ -47,7 +47,7 @@ class FakeGpu:
     fault
         Text of the error that it fails with from now on.
     works
-        Runs after which it fails for ever.
+        Number of runs that succeed; each later one fails.
     blends
         Whether the bits of an image depend on the others of its batch.
     batches

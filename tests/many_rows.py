@@ -36,13 +36,11 @@ def add_rows(
         for column in table.columns
         if column.name in expressions or not column.nullable
     }
-    names, made = ", ".join(f'"{name}"' for name in values), ", ".join(values.values())
+    numbers = sa.text(f"generate_series({begin}, {begin + count - 1}) AS {ONE}")
+    made = sa.select(*map(sa.literal_column, values.values())).select_from(numbers)
     with database.engine.begin() as connection:
         connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
-        numbers = f"generate_series({begin}, {begin + count - 1})"
-        connection.exec_driver_sql(
-            f"INSERT INTO {table.name} ({names}) SELECT {made} FROM {numbers} AS {ONE}"  # noqa: S608
-        )
+        connection.execute(sa.insert(table).from_select(list(values), made, include_defaults=False))
 
 
 def analyze(database: Database, *tables: str) -> None:

@@ -35,11 +35,11 @@ def recorded(database: Database, work: Callable[[], object]) -> Ran:
     return ran
 
 
-def plan(database: Database, statement: str, values: object, options: str = "") -> dict[str, Any]:
+def plan(database: Database, statement: str, values: Any, options: str = "") -> dict[str, Any]:
     """Return the plan of PostgreSQL for a statement; what it changes meanwhile is undone."""
     with database.engine.connect() as connection, connection.begin() as transaction:
         how = f"EXPLAIN (FORMAT JSON{options}) {statement}"
-        found = connection.exec_driver_sql(how, values).scalar_one()  # type: ignore[arg-type]
+        found = connection.exec_driver_sql(how, values).scalar_one()
         transaction.rollback()
     made: dict[str, Any] = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
     return made
@@ -52,7 +52,7 @@ def nodes(of: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes(below)
 
 
-def rows_passed_over(database: Database, statement: str, values: object) -> int:
+def rows_passed_over(database: Database, statement: str, values: Any) -> int:
     """Return how many rows a statement reads that it does not need.
 
     On SQLite, which does not tell, this is how many tables it does not search by an index.
@@ -60,7 +60,7 @@ def rows_passed_over(database: Database, statement: str, values: object) -> int:
     if database.is_sqlite:
         with database.engine.connect() as connection:
             query = f"EXPLAIN QUERY PLAN {statement}"
-            steps = [row.detail for row in connection.exec_driver_sql(query, values)]  # type: ignore[arg-type]
+            steps = [row.detail for row in connection.exec_driver_sql(query, values)]
         scans = ("SCAN task", "USE TEMP B-TREE FOR LAST", "USE TEMP B-TREE FOR RIGHT")
         return sum(step.startswith(scans) for step in steps)
     passed_over = 0

@@ -17,6 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Floats = npt.NDArray[np.float32]
 
+_IN_COMMON, _OF_EACH_GROUP = 2, 3
+"""Axes of the statistics: all groups have one matrix, or each has its own."""
+
 
 class OutlierEntry(BaseModel):
     """Section ``[outlier]`` of a bundle; the statistics lie beside it in ``outlier.npy``.
@@ -51,7 +54,7 @@ class Outliers:
     def __init__(self, statistics: Floats, entry: OutlierEntry) -> None:
         self.entry = entry
         size = statistics.shape[-1]
-        if statistics.ndim == 3:  # noqa: PLR2004 - a matrix for each group
+        if statistics.ndim == _OF_EACH_GROUP:
             means, self._whiten = statistics[:, 0], statistics[:, 1:]
         else:
             means, self._whiten = statistics[:-size], statistics[None, -size:]
@@ -99,8 +102,8 @@ def statistics_fault(statistics: npt.NDArray[np.generic], channels: int) -> str:
     if statistics.dtype != np.float32 or not np.isfinite(statistics).all():
         return "must hold finite float32 values"
     shape = statistics.shape
-    of_each = len(shape) == 3 and shape[1] == shape[2] + 1  # noqa: PLR2004 - a matrix for each group
-    if not (of_each or len(shape) == 2) or not 0 < shape[-1] <= channels:  # noqa: PLR2004 - one matrix
+    of_each = len(shape) == _OF_EACH_GROUP and shape[1] == shape[2] + 1
+    if not (of_each or len(shape) == _IN_COMMON) or not 0 < shape[-1] <= channels:
         form = "(groups, 1 + m, m) or (groups + m, m)"
         return f"must have shape {form}, with m from 1 to {channels}"
     if len(statistics) <= (0 if of_each else shape[-1]):

@@ -22,9 +22,9 @@ from pacs_ai.model.bundle import ModelBundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.node import child_process
 from pacs_ai.node.app import URGENT_WORKER, WORKER, App, build_app
-from pacs_ai.node.company import Company
 from pacs_ai.node.priority import WORKER_NICENESS, give_way
 from pacs_ai.node.process import run_to_end
+from pacs_ai.node.shared_work import SharedWork
 from pacs_ai.node.wakeup_link import connect_daemon
 from pacs_ai.results.common.object_header import load_standard
 from pacs_ai.results.documents.page_fonts import PageFonts
@@ -55,7 +55,7 @@ class Worker:
     ) -> None:
         self._context = app.context
         self._classifiers = dict(classifiers)
-        self._company = Company()
+        self._shared = SharedWork()
         began_with = began_with or {}
         self._changed = {
             name
@@ -78,12 +78,12 @@ class Worker:
         """
         context = up_to_date(self._context)
         if kind is TaskKind.WITHDRAW:
-            with self._company.joined():
+            with self._shared.joined():
                 withdraw(context, key)
             return
         with context.database.read() as session:
             suspect = leases.lost_with(session, JobId(key))
-        with self._company.joined(alone=suspect):
+        with self._shared.joined(alone=suspect):
             analyse(context, self._classifiers, JobId(key), self._changed)
 
 

@@ -2,12 +2,12 @@
 
 import contextlib
 import multiprocessing
-import random
 import threading
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
+import numpy as np
 import psycopg
 
 from pacs_ai.clock import SystemClock
@@ -72,9 +72,10 @@ def _delays(
     process = forks.Process(target=perform, args=(tell,), daemon=True)
     process.start()
     delays: list[float] = []
+    pauses = np.random.default_rng()
     begun.recv()
     for number in range(count + 1):
-        time.sleep(random.uniform(0.02, 0.12))  # noqa: S311 - so that no poll favours anybody
+        time.sleep(pauses.uniform(0.02, 0.12))  # so that no poll favours anybody
         asked = time.monotonic()
         ask(number)
         if not begun.poll(PATIENCE):

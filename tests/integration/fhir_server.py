@@ -62,16 +62,19 @@ class FhirServer:
     """A server that is at work; ``url`` is its base."""
 
     def __init__(self, port: int) -> None:
+        self._port = port
         self.url = f"http://127.0.0.1:{port}"
 
     def forget(self) -> None:
         """Delete all resources."""
-        with urllib.request.urlopen(urllib.request.Request(self.url, method="DELETE")):  # noqa: S310
+        with urllib.request.urlopen(
+            urllib.request.Request(f"http://127.0.0.1:{self._port}", method="DELETE")
+        ):
             pass
 
     def all_of(self, kind: str) -> list[dict[str, Any]]:
         """All resources of a kind."""
-        with urllib.request.urlopen(f"{self.url}/{kind}?_count=1000") as answer:  # noqa: S310
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/{kind}?_count=1000") as answer:
             found = json.load(answer)
         return [one["resource"] for one in found.get("entry", [])]
 

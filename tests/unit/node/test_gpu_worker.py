@@ -120,7 +120,7 @@ def reports(node: FlowContext) -> list[str]:
 
 
 def test_images_of_different_studies_meet_in_one_batch(node: FlowContext, gpu: FakeGpu) -> None:
-    """A batch waits for ever until it is full: no study would end by itself."""
+    """Here a batch is computed only when it is full: a study alone would not end."""
     classifiers = loaded(node)
     assert isinstance(network(classifiers["demo"]), BatchedNetwork)
     network(classifiers["demo"]).wait_seconds = EVER
@@ -204,7 +204,7 @@ def test_a_job_that_a_worker_was_lost_with_runs_alone(
     for _ in names:
         assert begun.acquire(timeout=PATIENCE)  # they work at the same time
     threads.append(start(bad))
-    wait_for(lambda: one._company._alone)
+    wait_for(lambda: one._shared._alone)
     assert bad not in working
     go_on.set()
     for thread in threads:

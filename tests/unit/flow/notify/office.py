@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -22,7 +23,7 @@ class Office:
     notifier: Notifier
     status: int = 200
 
-    def told(self) -> list[dict[str, object]]:
+    def told(self) -> list[dict[str, Any]]:
         """Sweep; return the messages that have arrived so far."""
         self.notifier.sweep()
         return [json.loads(one.body) for one in self.hook.asked]

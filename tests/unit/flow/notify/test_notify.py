@@ -103,7 +103,7 @@ def test_a_positive_result_by_class_threshold_and_rule(
     messages = node.told()
     assert len(messages) == told
     if told:
-        (item,) = messages[0]["items"]  # type: ignore[misc]
+        (item,) = messages[0]["items"]
         assert item["job"] == job
         assert item["findings"] == [{"name": "Lesion", "probability": "0.9300"}]
 
@@ -190,7 +190,7 @@ def test_a_destination_that_is_down_is_told_once(office: OnWhat) -> None:
     assert node.told() == []
     node.later(61)
     (message,) = node.told()
-    (item,) = message["items"]  # type: ignore[misc]
+    (item,) = message["items"]
     assert (item["destination"], item["error"], item["waiting"]) == ("pacs", "PEER_UNREACHABLE", 2)
     node.later(600)
     patient.deliver()

@@ -21,7 +21,7 @@ def test_who_is_told_of_it_is_told_once_a_day(
         process = replace(node.context, owner=f"node/boot/{name}")
         note_replaced(process, {"demo": instead})
     (message,) = node.told()
-    (item,) = message["items"]  # type: ignore[misc]
+    (item,) = message["items"]
     assert (item["node"], item["model"], item["error"]) == ("node", "demo", "DEVICE_UNAVAILABLE")
     node.later(10)
     assert len(node.told()) == 1

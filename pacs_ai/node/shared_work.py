@@ -1,11 +1,11 @@
-"""Who works beside whom in a process: many at the same time, or one alone."""
+"""Which threads of a process work at the same time: many, or one alone."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Company:
+class SharedWork:
     """Lets threads work at the same time, except for one that wants to be alone."""
 
     def __init__(self) -> None:
