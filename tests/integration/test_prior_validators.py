@@ -1,5 +1,6 @@
 """A report that is compared with an earlier study, before the validators of the field."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +38,10 @@ def test_no_validator_finds_anything(
     found = failures(check(made, tmp_path / "source"))
     if report is None:
         assert found == []
-    else:  # the checker knows the studies that it was given, and not the earlier one
-        [only] = found
-        assert "evidence references exist in the source" in only
-        assert only.endswith(f"['{report.sop_instance_uid}']")
+    else:  # the checker and dcentvfy know the studies that they were given, not the earlier one
+        evidence, entity = found
+        assert "evidence references exist in the source" in evidence
+        assert evidence.endswith(f"['{report.sop_instance_uid}']")
+        missed = re.findall(r"Missing SOPInstanceUID that was referenced - (\S+)", entity)
+        assert set(missed) == {report.sop_instance_uid}
+        assert entity.count("Error") == len(missed)

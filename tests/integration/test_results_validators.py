@@ -71,6 +71,11 @@ PIXELMED_COMMAND = (
 )
 """Without the three properties it validates nothing, and still ends well."""
 
+ELSEWHERE = tuple(
+    f"Referenced{what}Sequence" for what in ("PerformedProcedureStep", "Image", "Patient", "Study")
+)
+"""Of a source: they name objects that dcentvfy looks for among those that it is given."""
+
 ALWAYS = {*BOTH, ResultKind.MAP, ResultKind.STACK}
 """Kinds that a negative study has, too."""
 
@@ -175,8 +180,9 @@ def prepared(path: Path, copy: Path, name: str) -> Path:
             "CodingSchemeDesignator" not in code for code in ds.get("ProcedureCodeSequence", [])
         ):
             del ds.ProcedureCodeSequence
-        if "ReferencedPerformedProcedureStepSequence" in ds:  # dcentvfy looks for its object
-            del ds.ReferencedPerformedProcedureStepSequence
+        for elsewhere in ELSEWHERE:
+            if elsewhere in ds:
+                delattr(ds, elsewhere)
         if name:
             ds.SpecificCharacterSet = "ISO_IR 192"
             ds.PatientName = name

@@ -42,7 +42,6 @@ from pacs_ai.results.images.legend import legend_of
 from pacs_ai.results.images.overlay import FAINT, STRENGTH, canvas, draw, draw_beside
 from pacs_ai.results.images.picture_geometry import (
     LARGEST,
-    copy_geometry,
     half_size,
     patient_orientation,
     picture_size,
@@ -60,7 +59,7 @@ class CaptureStyle:
     """A way to show heat maps; each has a series of its own.
 
     ``beside`` puts the image without a heat map at the left. ``in_step`` gives a picture the
-    instance number of its source, so that both series scroll together.
+    instance number of its source, so that both series have the same order.
     """
 
     kind: ResultKind
@@ -107,6 +106,9 @@ def build_capture(
     -----
     The picture and its UID depend on its image, and on which images of the study were not
     analysed. A study that grows therefore keeps its captures.
+
+    A capture states no position: with one come the Image Plane Module and its pixel spacing (PS3.3
+    Section C.7.6.2), and readers take what is written beside the image for a part of the plane.
     """
     prediction, evidence, context = study.prediction, study.evidence, study.context
     image = prediction.images[shown.image]
@@ -137,17 +139,13 @@ def build_capture(
     capture.ImageType = ["DERIVED", "SECONDARY", "OTHER"]
     capture.ConversionType = "DI"
     capture.BurnedInAnnotation = "YES"
-    size = _image_size(*shape, aspect)
-    where = "" if style.beside else _where(size)
+    where = "" if style.beside else _where(_image_size(*shape, aspect))
     capture.DerivationDescription = _derivation(prediction, shown, where, painted=painted)
     capture.SourceImageSequence = [_source_reference(image, style)]
     capture.DateOfSecondaryCapture = capture.ContentDate
     capture.TimeOfSecondaryCapture = capture.ContentTime
     copy_body_part(source, capture)
-    if style.in_step:
-        copy_geometry(source, image.frame, capture, shape[0] / size[0])
-    else:  # a viewer would sort pictures by their position, and not begin with the decisive one
-        capture.PatientOrientation = patient_orientation(source, image.frame)
+    capture.PatientOrientation = patient_orientation(source, image.frame)
     _copy_compression(source, image, capture)
     return capture
 

@@ -1,16 +1,12 @@
-"""Geometry of a capture: size, spacing, position and orientation of its source."""
+"""Geometry of a capture: its size, and the orientation of its source."""
 
 import math
 from collections.abc import Sequence
 
 from pydicom.dataset import Dataset
-from pydicom.valuerep import format_number_as_ds
 
 from pacs_ai.dicom.functional_groups import holder
-from pacs_ai.dicom.pixel_spacing import pixel_spacing
-from pacs_ai.dicom.reading import numbers, text, texts
-from pacs_ai.results.common.patient_study import copied_element
-from pacs_ai.results.images.plane import has_frame_of_reference
+from pacs_ai.dicom.reading import numbers, texts
 
 LEGIBLE = 512
 """Pictures with a shorter side are enlarged, by an integer, so that their legend can be read."""
@@ -20,14 +16,6 @@ LARGEST = 4096
 
 _AXES = (("L", "R"), ("P", "A"), ("H", "F"))
 _NEGLIGIBLE = 0.1  # direction cosine below which an axis is not named
-_SPATIAL = ("CT", "MR", "PT")
-_PLANE = {
-    "ImagePositionPatient": "PlanePositionSequence",
-    "ImageOrientationPatient": "PlaneOrientationSequence",
-    "SliceThickness": "PixelMeasuresSequence",
-}
-"""Elements of a plane, and the functional groups that enhanced images keep them in."""
-
 _LETTERS = frozenset("LRAPHF")
 
 
@@ -77,48 +65,6 @@ def half_size(rows: int, columns: int, aspect: float = 1.0) -> tuple[int, int]:
     return max(1, round(rows * scale)), max(1, round(columns * scale))
 
 
-def copy_geometry(source: Dataset, frame: int, target: Dataset, step: float) -> None:
-    """Place a capture where its source lies, as far as the source says.
-
-    Parameters
-    ----------
-    source
-        Header of the source instance.
-    frame
-        Frame of the source, from 1; of an enhanced image it is placed where this frame lies.
-    target
-        The capture; changed in place.
-    step
-        Height of a pixel of the picture in rows of the source; the pixels are square.
-
-    Notes
-    -----
-    Position is that of the source also where the picture is enlarged, although the centre of its
-    first pixel then lies up to half a source pixel further out: viewers match images by equal
-    positions. The Image Plane Module wants Pixel Spacing beside it (type 1, PS3.3 Section C.7.6.2);
-    it holds for what is written below the image, too, as that lies in the same plane.
-    """
-    target.PatientOrientation = patient_orientation(source, frame)
-    if text(source, "Modality") not in _SPATIAL or not has_frame_of_reference(source):
-        return
-    found = {keyword: holder(source, frame, macro, [keyword]) for keyword, macro in _PLANE.items()}
-    if [len(numbers(one, keyword)) for keyword, one in found.items()][:2] != [3, 6]:
-        return
-    spacing = pixel_spacing(source, frame)
-    if spacing is None:
-        return
-    for keyword, one in (
-        ("FrameOfReferenceUID", source),
-        ("PositionReferenceIndicator", source),
-        *found.items(),
-    ):
-        element = copied_element(one, keyword)
-        if element is not None:
-            target[element.tag] = element
-    side = format_number_as_ds(spacing[0] * step)
-    target.PixelSpacing = [side, side]
-
-
 def patient_orientation(source: Dataset, frame: int) -> list[str] | str:
     """Direction of rows and columns: the source's, or from its plane, or empty if unknown.
 
@@ -138,7 +84,7 @@ def patient_orientation(source: Dataset, frame: int) -> list[str] | str:
 
 def _orientation(source: Dataset, frame: int) -> tuple[float, ...]:
     keyword = "ImageOrientationPatient"
-    return numbers(holder(source, frame, _PLANE[keyword], [keyword]), keyword)
+    return numbers(holder(source, frame, "PlaneOrientationSequence", [keyword]), keyword)
 
 
 def _direction(cosines: Sequence[float]) -> str:

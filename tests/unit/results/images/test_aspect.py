@@ -122,9 +122,7 @@ def test_a_disc_is_round_in_every_picture(
     for style in (ResultKind.CAPTURE, ResultKind.STACK):
         [made] = objects(seen, style, aspect)
         assert roundness(made.pixel_array) == pytest.approx(1, abs=0.03)
-        if "PixelSpacing" in made:
-            assert made.PixelSpacing[0] == pytest.approx(made.PixelSpacing[1], rel=0.01)
-        assert "PixelAspectRatio" not in made
+        assert not {"PixelSpacing", "PixelAspectRatio"} & set(made.dir()), "its pixels are square"
     [beside] = objects(seen, ResultKind.SIDE_BY_SIDE, aspect)
     assert roundness(beside.pixel_array[:, : beside.Columns // 2]) == pytest.approx(1, abs=0.03)
     page = illustrate(replace(analysed(seen), shown=lambda _: disc(aspect)))
@@ -140,11 +138,6 @@ def test_a_picture_covers_what_its_source_covers(
     covered = [200 * spacing for spacing in source.PixelSpacing]
     rows, columns = part_with_image(made)
     assert rows / columns == pytest.approx(covered[0] / covered[1], rel=0.005)
-    [placed] = objects(seen, ResultKind.STACK, ratio[0] / ratio[1])
-    assert placed.ImagePositionPatient == source.ImagePositionPatient
-    sides = [n * one for n, one in zip(part_with_image(placed), placed.PixelSpacing, strict=True)]
-    assert sides == pytest.approx(covered, rel=0.005)
-    assert "ImagePositionPatient" not in made, "viewers sort by it"
 
 
 @pytest.mark.parametrize("kind", ["film", "detector", "frame", "angiography"])
@@ -194,13 +187,8 @@ def enhanced_slices(count: int) -> Dataset:
     )
 
 
-def test_a_stack_of_an_enhanced_image_lies_where_its_frames_lie(tmp_path: Path) -> None:
+def test_a_stack_of_an_enhanced_image_is_directed_as_its_frames_are(tmp_path: Path) -> None:
     path = save(enhanced_slices(3), tmp_path / "1.dcm")
     seen = study([image(path, (0.1, 0.9), frame=frame) for frame in (1, 2, 3)])
     made = objects(seen, ResultKind.STACK, 1)
-    assert [one.ImagePositionPatient for one in made] == [[1, 2, 0], [1, 2, 5], [1, 2, 10]]
-    for one in made:
-        assert one.ImageOrientationPatient == [0, 1, 0, 0, 0, -1]
-        assert one.PatientOrientation == ["P", "F"]
-        assert one.FrameOfReferenceUID == "1.2.3.9"
-        assert one.SliceThickness == 5
+    assert [one.PatientOrientation for one in made] == [["P", "F"]] * 3

@@ -4,14 +4,8 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.quiet_libraries import quiet
-from pacs_ai.results.images.picture_geometry import copy_geometry, patient_orientation, picture_size
+from pacs_ai.results.images.picture_geometry import patient_orientation, picture_size
 from tests.unit.results.samples import ct_slice, radiograph
-
-
-def placed(source: Dataset) -> Dataset:
-    target = Dataset()
-    copy_geometry(source, 1, target, 0.25)
-    return target
 
 
 @pytest.mark.parametrize(
@@ -39,39 +33,6 @@ def test_every_picture_keeps_its_aspect_and_is_of_a_legal_size(rows: int, column
     if max(rows, columns) < 20 * min(rows, columns):
         assert min(made) >= 32
         assert made[0] / made[1] == pytest.approx(rows / columns, rel=0.02)
-
-
-def test_a_picture_of_a_ct_slice_lies_where_the_slice_lies() -> None:
-    source = ct_slice()
-    target = placed(source)
-    for keyword in ("FrameOfReferenceUID", "ImagePositionPatient", "SliceThickness"):
-        assert target[keyword].value == source[keyword].value
-    assert target.PatientOrientation == ["L", "P"]
-
-
-def test_a_picture_with_a_place_says_how_large_its_pixels_are() -> None:
-    """The Image Plane Module wants it; four pixels, which are square, are as high as one."""
-    assert placed(ct_slice(PixelSpacing=[0.5, 0.5])).PixelSpacing == [0.125, 0.125]
-    assert placed(ct_slice(PixelSpacing=[0.5, 0.25])).PixelSpacing == [0.125, 0.125]
-
-
-def test_a_picture_of_a_radiograph_is_not_measured_on() -> None:
-    target = placed(radiograph(PixelSpacing=[0.1, 0.1], ImagerPixelSpacing=[0.1, 0.1]))
-    assert set(target.dir()) == {"PatientOrientation"}
-
-
-@pytest.mark.parametrize(
-    "broken",
-    [
-        {"ImagePositionPatient": None},
-        {"PixelSpacing": None},
-        {"ImageOrientationPatient": [1, 0, 0]},
-        {"FrameOfReferenceUID": ""},
-        {"FrameOfReferenceUID": "1.2.3"},
-    ],
-)
-def test_half_a_geometry_is_none(broken: dict[str, object]) -> None:
-    assert "FrameOfReferenceUID" not in placed(ct_slice(**broken))
 
 
 @pytest.mark.parametrize(
