@@ -58,6 +58,8 @@ class Node:
     process: subprocess.Popen[bytes] | preloaded.Forked | None = None
     before: tuple[str, ...] = ()
     """What to run it under."""
+    new_children: bool = False
+    """Whether its children are new interpreters, as a user's are."""
 
     @property
     def config(self) -> Path:
@@ -74,7 +76,14 @@ class Node:
         with (self.folder / "log").open("ab") as log:
             if not self.before and preloaded.can_fork(environment):
                 number = log.fileno()
-                self.process = preloaded.fork(words, self.folder, environment, number, number)
+                self.process = preloaded.fork(
+                    words,
+                    self.folder,
+                    environment,
+                    number,
+                    number,
+                    children=not self.new_children,
+                )
             else:
                 self.process = subprocess.Popen(
                     [*self.before, sys.executable, "-m", "pacs_ai", *words],
@@ -119,6 +128,7 @@ class Node:
     def children(self, module: str) -> list[int]:
         """Return the processes that it has started to run a module."""
         assert self.process is not None
+        assert self.new_children, "forked ones do not say what they run"
         threads = Path(f"/proc/{self.process.pid}/task").glob("*/children")
         children = [child for thread in threads for child in thread.read_text().split()]
         return [int(child) for child in children if module.encode() in command_of(child)]
@@ -168,10 +178,11 @@ def node(
     head: str = "",
     storage: str = "min_free_gb = 0",
     quiet: float = 2,
+    new_children: bool = False,
     **environment: str,
 ) -> Iterator[Node]:
     """Configure a node, and see to it that nothing of it is left running."""
-    one = Node(folder, port, environment)
+    one = Node(folder, port, environment, new_children=new_children)
     folder.mkdir(exist_ok=True)
     one.config.write_text(
         CONFIG.format(port=port, extra=extra, head=head, storage=storage, quiet=quiet), "utf-8"

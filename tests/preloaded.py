@@ -24,8 +24,11 @@ from pathlib import Path
 from typing import Any
 
 from pacs_ai import cli
+from tests import forked_children
 
 IMPORTED = (
+    *forked_children.MODULES,
+    *forked_children.USED_BY_THEM,
     "pacs_ai.cli.dispatch",
     "pacs_ai.cli.listen",
     "pacs_ai.cli.studies",
@@ -95,7 +98,13 @@ def can_fork(environment: Mapping[str, str]) -> bool:
 
 
 def fork(
-    words: Sequence[str], folder: Path, environment: Mapping[str, str], out: int, errors: int
+    words: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    out: int,
+    errors: int,
+    *,
+    children: bool = True,
 ) -> Forked:
     """Run ``pacs-ai WORDS`` in a folder.
 
@@ -105,9 +114,16 @@ def fork(
         All of it.
     out, errors
         Descriptors of its standard output and of its standard error.
+    children
+        Whether the children of a node are forked, too.
     """
     reports, write_end = os.pipe()
-    order = {"words": list(words), "folder": str(folder), "environment": dict(environment)}
+    order = {
+        "words": list(words),
+        "folder": str(folder),
+        "environment": dict(environment),
+        "children": children and words[0] == "listen",
+    }
     try:
         socket.send_fds(_server(), [json.dumps(order).encode()], [out, errors, write_end])
     finally:
@@ -158,6 +174,11 @@ def install_kill(order: str) -> None:
     hook.install_once(order)
 
 
+def _install_ordered_kill() -> None:
+    if kill := os.environ.get(KILL):
+        install_kill(kill)
+
+
 def _serve(orders: socket.socket) -> int:
     """Fork for each order, until there is nobody who could give one.
 
@@ -166,6 +187,7 @@ def _serve(orders: socket.socket) -> int:
     int
         The exit code: of this process, or of the command in one that it has forked.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for those that it forks
     for name in IMPORTED:
         importlib.import_module(name)
     gc.freeze()
@@ -191,6 +213,7 @@ def _command(order: dict[str, Any], out: int, errors: int, reports: int) -> int:
         _, status = os.waitpid(pid, 0)
         os.write(reports, f"{os.waitstatus_to_exitcode(status)}\n".encode())
         os._exit(0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.dup2(out, 1)
     os.dup2(errors, 2)
     for descriptor in (out, errors, reports):
@@ -199,8 +222,9 @@ def _command(order: dict[str, Any], out: int, errors: int, reports: int) -> int:
     os.environ.clear()
     os.environ.update(order["environment"])
     time.tzset()
-    if kill := os.environ.get(KILL):
-        install_kill(kill)
+    if order["children"]:
+        forked_children.fork_children(_install_ordered_kill)
+    _install_ordered_kill()
     sys.argv = ["pacs-ai", *order["words"]]
     return cli.run(order["words"])
 

@@ -23,7 +23,7 @@ EXTRA = f'workers = {WORKERS}\n[[rules]]\nname = "all"\nmodel = "demo"\n'
 
 @pytest.fixture
 def one(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Node]:
-    with node(tmp_path / "node", free_port(), extra=EXTRA) as made:
+    with node(tmp_path / "node", free_port(), extra=EXTRA, new_children=True) as made:
         made.start()
         made.wait_for(lambda: len(workers(made)) == WORKERS)
         yield made
@@ -88,7 +88,7 @@ def test_auto_measures_and_studies_are_analysed_meanwhile_and_after(
     tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
     extra = EXTRA.replace(f"workers = {WORKERS}", 'workers = "auto"')
-    with node(tmp_path / "node", free_port(), extra=extra) as one:
+    with node(tmp_path / "node", free_port(), extra=extra, new_children=True) as one:
         one.start()
         analysed(one, tmp_path, 1)
         if (os.cpu_count() or 1) > 1:

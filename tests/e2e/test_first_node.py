@@ -27,7 +27,7 @@ def test_a_newcomer_gets_a_node_that_takes_tls(
         check=True,
     )
     assert made.stdout.endswith("pacs-ai config check\n  pacs-ai listen\n")
-    one = Node(tmp_path, port, environment)
+    one = Node(tmp_path, port, environment, new_children=True)
     one.start()
     try:
         trust = ["+tls", "tls/client.key", "tls/client.crt", "+cf", "tls/ca.crt"]
