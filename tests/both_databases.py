@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pacs_ai.store.migrate import upgrade
 from pacs_ai.store.session import Database
-from tests.databases import emptied, new_database
+from tests.databases import new_database, with_schema
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -17,9 +16,4 @@ def open_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[]
         return lambda: new_database(tmp_path)
     url: str = request.getfixturevalue("postgres")
 
-    def opened() -> Database:
-        database = emptied(url)
-        upgrade(database)
-        return database
-
-    return opened
+    return lambda: with_schema(url)

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import command
+from sqlalchemy.pool import NullPool
 
 from pacs_ai.store import migrate
 from pacs_ai.store.prepare import prepare
 from pacs_ai.store.session import Database
+
+TEMPLATE = "pacs_ai_schema"
+"""A database of the tests' server that only has the schema."""
 
 
 def emptied(url: str) -> Database:
@@ -19,6 +23,32 @@ def emptied(url: str) -> Database:
         connection.execute(sa.text("DROP SCHEMA public CASCADE"))
         connection.execute(sa.text("CREATE SCHEMA public"))
     return database
+
+
+def with_schema(url: str) -> Database:
+    """Open a PostgreSQL database anew: it has the schema, and no row of ours."""
+    _make_template(url)
+    _replace(url, sa.make_url(url).database, TEMPLATE)
+    return Database(url)
+
+
+@functools.cache
+def _make_template(url: str) -> None:
+    """Make the schema once in a process: a copy takes a tenth of the time."""
+    database = emptied(url)
+    migrate.upgrade(database)
+    database.close()
+    _replace(url, TEMPLATE, sa.make_url(url).database)
+
+
+def _replace(url: str, name: str | None, original: str | None) -> None:
+    """Make a database of a server a copy of another one."""
+    other = sa.create_engine(
+        sa.make_url(url).set(database="template1"), isolation_level="AUTOCOMMIT", poolclass=NullPool
+    )
+    with other.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {original}"))
 
 
 def upgraded_to(database: Database, step: str) -> None:

@@ -14,9 +14,8 @@ from pacs_ai.engine.base import Engine, HeldTask
 from pacs_ai.engine.choose import EngineKind, task_table
 from pacs_ai.engine.table_engine import TableEngine
 from pacs_ai.priorities import Priority
-from pacs_ai.store.migrate import upgrade
 from pacs_ai.store.session import Database, Transaction
-from tests.databases import emptied
+from tests.databases import new_database, with_schema
 from tests.memory_engine import MemoryEngine, Tasks
 from tests.unit.store.samples import NOW
 
@@ -98,10 +97,9 @@ class Engines:
 @pytest.fixture(params=["local on SQLite", "local on PostgreSQL", "procrastinate", "in memory"])
 def engines(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engines]:
     if request.param in ("local on PostgreSQL", "procrastinate"):
-        database = emptied(request.getfixturevalue("postgres"))
+        database = with_schema(request.getfixturevalue("postgres"))
     else:
-        database = Database(f"sqlite:///{tmp_path}/tasks.db")
-    upgrade(database)
+        database = new_database(tmp_path)
     kind: EngineKind = "procrastinate" if request.param == "procrastinate" else "local"
     table = task_table(kind)
     table.prepare(database)

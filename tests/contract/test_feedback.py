@@ -13,10 +13,9 @@ from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.feedback.documents import FeedbackDocuments
 from pacs_ai.flow.operate import feedback as operate
-from pacs_ai.store.migrate import upgrade
 from pacs_ai.store.selection import Filter
 from pacs_ai.store.session import Database
-from tests.databases import emptied, new_database
+from tests.databases import new_database, with_schema
 from tests.feedback_reports import Group, Report
 from tests.unit.flow.conftest import arrive
 from tests.unit.flow.feedback_rows import Made, many_results
@@ -31,8 +30,7 @@ def context(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FlowCont
     if request.param == "sqlite":
         database: Database = new_database(tmp_path)
     else:
-        database = emptied(request.getfixturevalue("postgres"))
-        upgrade(database)
+        database = with_schema(request.getfixturevalue("postgres"))
     yield node_on(database, tmp_path)
     database.close()
 

@@ -13,11 +13,10 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate.pulls import list_pulls, pull_studies
 from pacs_ai.node.wiring import node_context
 from pacs_ai.store import pulls
-from pacs_ai.store.migrate import upgrade
 from pacs_ai.store.schema import Instance
 from pacs_ai.store.timeline import events_of
 from tests.crash.one_process import NAME, Order, forking
-from tests.databases import emptied, write_schema
+from tests.databases import with_schema, write_schema
 from tests.scripted_archive import ScriptedArchive, ct, scripted_archive
 from tests.web_peer import Answer
 
@@ -71,9 +70,7 @@ def perform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Perform]:
 def configured(folder: Path, url: str, database: str = "", more: str = "") -> Path:
     """Write the configuration of a node with one archive; the database is new."""
     if database:
-        new = emptied(database)
-        upgrade(new)
-        new.close()
+        with_schema(database).close()
     else:
         database = f"sqlite:///{folder}/pacs-ai.db"
         write_schema(folder / "pacs-ai.db")

@@ -19,7 +19,6 @@ from pacs_ai.results.sr.withdrawal_report import build_withdrawal_report
 from pacs_ai.withdrawal_kinds import RejectionReason
 from tests.integration.test_results_validators import (
     CASES,
-    PIXELMED_COMMAND,
     Case,
     check,
     copies,
@@ -29,6 +28,7 @@ from tests.integration.test_results_validators import (
     pictures,
     write,
 )
+from tests.pixelmed import VALIDATOR
 from tests.unit.results.samples import CONTEXT, model, study
 
 __all__ = ["check"]
@@ -71,7 +71,12 @@ def test_no_validator_finds_anything_in_a_note(
 @pytest.mark.parametrize("name", SOURCES)
 @pytest.mark.parametrize("older_class", [False, True])
 def test_no_validator_finds_anything_in_a_report_that_takes_the_place(
-    name: str, older_class: bool, shared: Path, tool: Callable[[str], Path], tmp_path: Path
+    name: str,
+    older_class: bool,
+    shared: Path,
+    tool: Callable[[str], Path],
+    pixelmed: Path,
+    tmp_path: Path,
 ) -> None:
     """The reference checker wants findings in a report; so the validators themselves look."""
     named, header, together = withdrawn_of(CASES[name], shared, tmp_path)
@@ -90,7 +95,7 @@ def test_no_validator_finds_anything_in_a_report_that_takes_the_place(
     found = output(tool("dcentvfy"), *sorted(together.iterdir()), path)
     assert [line for line in found.splitlines() if line.startswith("Error")] == []
     assert "The AI results of this study are withdrawn" in output(tool("dsrdump"), "+Pl", path)
-    found = output(tool("java"), *PIXELMED_COMMAND, path)
+    found = output(pixelmed, VALIDATOR, path)
     assert "Found Root Template TID_2000" in found
     assert "IOD validation complete" in found
     assert "Error" not in found

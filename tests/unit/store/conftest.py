@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pacs_ai.store.migrate import upgrade
 from pacs_ai.store.session import Database
-from tests.databases import emptied, write_schema
+from tests.databases import emptied, with_schema, write_schema
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -26,5 +25,6 @@ def database(empty_database: Database, tmp_path: Path) -> Database:
     if empty_database.is_sqlite:
         write_schema(tmp_path / "pacs-ai.db")
     else:
-        upgrade(empty_database)
+        empty_database.engine.dispose()  # its connections end with what they are connected to
+        with_schema(empty_database.url).close()
     return empty_database
