@@ -26,6 +26,7 @@ install = $(UV) pip install --quiet --python $(PY)
 endif
 
 # Whole files to each worker, as their fixtures are; tests/conftest.py puts the long ones first.
+# Where CI is set, one run has the slow tests, too: to collect tests takes a minute.
 pytest = $(PY) -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo dev test test-all slow thorough check lint types contracts spelling sizes site bench lock clean
@@ -40,9 +41,9 @@ demo: $(BASE) ## Send three studies through a node and an archive on this machin
 	$(VENV)/bin/pacs-ai demo
 
 test: $(DEV) ## Install what the tests need (TensorFlow too), run all tests but the slow ones
-	$(pytest) -m "not slow and not thorough and not bench and not gpu" $(PYTEST_ARGS)
+	$(pytest) -m "$(if $(CI),,not slow and )not thorough and not bench and not gpu" $(PYTEST_ARGS)
 
-test-all: test slow ## Run the slow tests too
+test-all: test $(if $(CI),,slow) ## Run the slow tests too
 
 slow: $(DEV) ## Run the slow tests
 	$(pytest) -m "slow and not thorough and not bench and not gpu" $(PYTEST_ARGS)
@@ -53,7 +54,7 @@ thorough: $(DEV) ## Run what CI leaves out: more killed nodes, sources, networks
 dev: $(DEV) ## A node, Orthanc with OHIF and sample studies, until Ctrl-C
 	$(PY) -m tests.dev
 
-check: lint types contracts spelling sizes test ## Lint, types, contracts, then `make test`; CI adds the slow tests
+check: lint types contracts spelling sizes test ## Lint, types, contracts, then `make test`
 
 lint: $(DEV) ## ruff: rules and format
 	$(VENV)/bin/ruff check .
