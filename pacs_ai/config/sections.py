@@ -123,9 +123,9 @@ class Node(Section):
     port: Port = 11112
     """TCP port; 0 takes a free one."""
     accept_from: tuple[Caller, ...] = ()
+    """Calling AE titles let in, as glob patterns; empty lets in loopback connections only."""
     balancers: tuple[Network, ...] = ()
     """Balancers that tell by the PROXY protocol whom they speak for."""
-    """Calling AE titles let in, as glob patterns; empty lets in loopback connections only."""
     users: Path | None = None
     """File of lines ``name:passcode``; set, every caller must show one (PS3.7 D.3.3.7)."""
     acceptors: int = Field(1, ge=1, le=64)
