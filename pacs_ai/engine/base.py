@@ -112,6 +112,10 @@ class Engine(Protocol):
         when an urgent task comes. If urgent tasks come without a pause, it performs the oldest in
         its turn, as all threads do.
 
+        While an urgent task of any kind waits, or this node performs it, no other thread begins a
+        less urgent one, of any kind. This has two limits, see `pacs_ai.engine.hold`: the urgent
+        task was asked for a short time ago, and less urgent ones have a fifth of the time.
+
         The task at hand is finished before. A task that raises stays held until it is taken back.
         A wake-up ends a wait at once, also one that comes while the engine looks for a task.
         Without any wake-up each task is found all the same, within a second.
@@ -127,7 +131,7 @@ class Engine(Protocol):
         ...
 
     def drain(self, perform: Perform, kinds: Sequence[TaskKind]) -> int:
-        """Perform the tasks that wait, then return how many those were.
+        """Perform the tasks that wait, then return how many those were; urgent ones hold none up.
 
         A `StorageError` of a task is logged, and the task stays held; other errors are raised.
         """

@@ -5,6 +5,7 @@ Procrastinate (`pacs_ai.store.procrastinate_jobs`).
 """
 
 import contextlib
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -14,6 +15,7 @@ from functools import partial
 from pacs_ai.clock import Clock, heartbeat
 from pacs_ai.domain import TaskKind
 from pacs_ai.engine.base import MOST_OVERTAKEN, HeldTask, Perform
+from pacs_ai.engine.hold import HOLD, LOOK_SECONDS, HoldRounds
 from pacs_ai.engine.task_table import ClaimedTask, TaskTable
 from pacs_ai.engine.wakeups import Wakeups
 from pacs_ai.errors import StorageError
@@ -30,10 +32,25 @@ _log = get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Share:
-    """What a thread performs: tasks of these kinds, in this order."""
+    """What a thread performs: tasks of these kinds, in this order.
+
+    ``held_up``: whether urgent tasks of any kind hold the others up.
+    """
 
     kinds: tuple[TaskKind, ...]
     order: Order = Order.URGENT_FIRST
+    held_up: bool = True
+
+
+class _Thread(threading.local):
+    """What a thread remembers of its last looks.
+
+    ``in_a_row``: so many tasks that it began had overtaken an older one, without a pause.
+    ``held``: whether it leaves all that is not urgent, because an urgent task is under way.
+    """
+
+    in_a_row = 0
+    held = False
 
 
 class TableEngine:
@@ -73,7 +90,9 @@ class TableEngine:
         self._lease_seconds = lease_seconds
         self.wakeups = Wakeups()
         self._turns: dict[_Share, threading.Lock] = {}
-        self._overtaken = threading.local()
+        self._thread = _Thread()
+        self._rounds = HoldRounds(clock)
+        self._node = owner.partition("/")[0]
 
     def enqueue(
         self,
@@ -131,8 +150,8 @@ class TableEngine:
                     self.wakeups.wake(kinds)
 
     def drain(self, perform: Perform, kinds: Sequence[TaskKind]) -> int:
-        """Perform what there is."""
-        done, share = 0, _Share(tuple(kinds))
+        """Perform what there is; one thread that does all holds nothing up."""
+        done, share = 0, _Share(tuple(kinds), held_up=False)
         task = self._claim(share)
         while task is not None:
             task = self._perform(perform, task, share) or self._claim(share)
@@ -146,26 +165,45 @@ class TableEngine:
             task = self._claim(share)
             if task is not None:
                 return task
-            self.wakeups.wait(share.kinds, count)
+            self.wakeups.wait(share.kinds, count, LOOK_SECONDS if self._thread.held else math.inf)
         return None
 
     def _claim(self, share: _Share) -> ClaimedTask | None:
         with self._database.read() as session:
-            if not self._tasks.waiting(session, share.kinds, share.order):
-                self._overtaken.in_a_row = 0  # others had time for what this thread passed over
+            if not self._tasks.waiting(session, share.kinds, self._order(session, share)):
+                if not self._thread.held:
+                    self._thread.in_a_row = 0  # others had time for what this thread passed over
                 return None
         with self._write() as transaction:
             return self._claim_in(transaction, share)
 
     def _claim_in(self, transaction: Transaction, share: _Share) -> ClaimedTask | None:
         """Claim the first task, or the oldest if the thread has passed it over often."""
-        in_a_row: int = getattr(self._overtaken, "in_a_row", 0)
-        order = share.order
+        in_a_row, order = self._thread.in_a_row, self._order(transaction, share)
         if in_a_row >= MOST_OVERTAKEN and self._tasks.waiting(transaction, share.kinds, order):
             order = Order.OLDEST_FIRST
         task = self._tasks.claim(transaction, share.kinds, self._lease_seconds, order)
-        self._overtaken.in_a_row = in_a_row + 1 if task is not None and task.overtook else 0
+        if task is not None:
+            self._thread.in_a_row = in_a_row + 1 if task.overtook else 0
+        elif not self._thread.held:
+            self._thread.in_a_row = 0
         return task
+
+    def _order(self, session: Session, share: _Share) -> Order:
+        """Return what a thread looks for: while it is held up, urgent tasks alone.
+
+        One that has passed older tasks over often enough is not held up.
+        """
+        self._thread.held = False
+        if share.order is Order.URGENT_FIRST and share.held_up:
+            held = self._rounds.holds(urgent=self._urgent(session))
+            self._thread.held = held and self._thread.in_a_row < MOST_OVERTAKEN
+        return Order.URGENT_ONLY if self._thread.held else share.order
+
+    def _urgent(self, session: Session) -> bool:
+        """Tell whether an urgent task is under way: it waits, or this node performs it."""
+        now = self._clock.now()
+        return self._tasks.urgent(session, self._node, now - HOLD, now + HOLD)
 
     def _perform(
         self,
@@ -187,6 +225,8 @@ class TableEngine:
             return None
         with self._write() as transaction:
             self._tasks.finish(transaction, task)
+            if task.priority == Priority.URGENT and not self._urgent(transaction):
+                transaction.after_commit(partial(self.wakeups.wake, tuple(TaskKind)))
             if stop is not None and stop.is_set():
                 return None
             return self._claim_in(transaction, share)

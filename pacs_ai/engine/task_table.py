@@ -5,6 +5,7 @@ A module is one: `pacs_ai.store.tasks` and `pacs_ai.store.procrastinate_jobs`.
 
 import threading
 from collections.abc import Hashable, Iterator, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from pacs_ai.domain import TaskKind
@@ -29,7 +30,11 @@ class TaskTable(Protocol):
         ...
 
     def enqueue(
-        self, session: Session, kind: TaskKind, key: str, priority: Priority = Priority.ROUTINE
+        self,
+        transaction: Transaction,
+        kind: TaskKind,
+        key: str,
+        priority: Priority = Priority.ROUTINE,
     ) -> None:
         """Ask for a task in the caller's transaction; one that waits is not added again.
 
@@ -53,6 +58,18 @@ class TaskTable(Protocol):
         self, session: Session, kinds: Sequence[TaskKind], order: Order = Order.URGENT_FIRST
     ) -> bool:
         """Tell whether there is anything to claim, without locking."""
+        ...
+
+    def urgent(self, session: Session, node: str, after: datetime, before: datetime) -> bool:
+        """Tell whether an urgent task waits, or a node performs it, that was asked for lately.
+
+        Parameters
+        ----------
+        node
+            What other nodes perform does not count.
+        after, before
+            When it was asked for; a date far ahead was written before the clock was set back.
+        """
         ...
 
     def claim(

@@ -21,14 +21,18 @@ def give_way(niceness: int) -> None:
 
     On a machine with nothing else to do this changes nothing. Linux has a niceness for each thread,
     which the threads and processes inherit that it starts later, and one for each session
-    (``/proc/self/autogroup``, sched(7)).
+    (``/proc/self/autogroup``, sched(7)). One that is higher already stays: the workers of a node
+    that was started with ``nice`` would else go before its receivers.
     """
     threads = Path("/proc/self/task")
     for thread in [int(one.name) for one in threads.iterdir()] if threads.exists() else [0]:
         with contextlib.suppress(OSError):  # a thread may have ended
-            os.setpriority(os.PRIO_PROCESS, thread, niceness)
-    with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(niceness), "ascii")
+            before = os.getpriority(os.PRIO_PROCESS, thread)
+            os.setpriority(os.PRIO_PROCESS, thread, max(before, niceness))
+    session = Path("/proc/self/autogroup")
+    with contextlib.suppress(OSError, ValueError):
+        before = int(session.read_text("ascii").rpartition(" ")[2])
+        session.write_text(str(max(before, niceness)), "ascii")
 
 
 def run_idle(call: Callable[[], T]) -> T:

@@ -28,6 +28,7 @@ from pacs_ai.store.session import Database, Transaction
 from pacs_ai.store.transition import NO_LEASE
 
 _WAITS = sa.text("lease_owner IS NULL")
+_URGENT = sa.text(f"priority = {Priority.URGENT:d}")
 
 
 class Task(Base):
@@ -35,7 +36,8 @@ class Task(Base):
 
     ``version`` grows when the same task is asked for again. ``lease_owner`` names the worker and
     its claim, ``node/boot/process/claim``: a worker that was frozen and comes back late changes
-    nothing of a task that somebody else has claimed since.
+    nothing of a task that somebody else has claimed since. ``asked_at`` says since when it has its
+    priority; the version before this one leaves it empty.
     """
 
     __tablename__ = "task"
@@ -49,6 +51,7 @@ class Task(Base):
             sqlite_where=_WAITS,
             postgresql_where=_WAITS,
         ),
+        sa.Index("ix_task_urgent", "asked_at", sqlite_where=_URGENT, postgresql_where=_URGENT),
         # nodes of the version before claim by this one
         sa.Index(
             "ix_task_waiting",
@@ -66,6 +69,7 @@ class Task(Base):
     priority: Mapped[int] = mapped_column(default=1, server_default="1")
     lease_owner: Mapped[str | None] = mapped_column(sa.String(128))
     lease_until: Mapped[datetime | None]
+    asked_at: Mapped[datetime | None]
 
 
 _TASK = cast("sa.Table", Task.__table__)
@@ -113,6 +117,16 @@ def _heads(of: Sequence[Line], *, claimed: bool = False) -> sa.Subquery:
     return sa.union_all(*(sa.select(head.subquery()) for head in heads)).subquery()
 
 
+_MINE = sa.bindparam("mine", type_=sa.String)
+_UNDER_WAY = (
+    sa.select(_TASK.c.id)
+    .where(
+        _URGENT,
+        _TASK.c.asked_at.between(sa.bindparam("after"), sa.bindparam("before")),
+        sa.or_(_FREE, sa.func.substr(_TASK.c.lease_owner, 1, sa.func.length(_MINE)) == _MINE),
+    )
+    .limit(1)
+)
 _REMOVE = sa.delete(_TASK).where(_TASK.c.lease_owner == sa.bindparam("owner")).returning(*_NAMED)
 
 
@@ -124,6 +138,7 @@ def _asked_again(asked: "sqlite.Insert | postgresql.Insert") -> "sqlite.Insert |
         set_={
             "version": _TASK.c.version + 1,
             "priority": sa.case((sooner, asked.excluded.priority), else_=_TASK.c.priority),
+            "asked_at": sa.case((sooner, asked.excluded.asked_at), else_=_TASK.c.asked_at),
         },
     )
 
@@ -140,16 +155,18 @@ def prepare(_database: Database) -> None:
     """Make nothing: the table is part of the node's schema."""
 
 
-def enqueue(session: Session, kind: TaskKind, key: str, priority: int = Priority.ROUTINE) -> None:
+def enqueue(
+    transaction: Transaction, kind: TaskKind, key: str, priority: int = Priority.ROUTINE
+) -> None:
     """Ask for a task in the caller's transaction; one that exists only gets a new version.
 
     It keeps the higher of both priorities.
     """
-    dialect = session.get_bind().dialect.name
+    dialect = transaction.get_bind().dialect.name
     values = {"kind": kind, "key": key, "version": 1, "priority": priority}
-    session.execute(_ENQUEUE[dialect], values)
+    transaction.execute(_ENQUEUE[dialect], {**values, "asked_at": transaction.now})
     if dialect == "postgresql":
-        session.execute(_NOTIFY, {"kind": kind})
+        transaction.execute(_NOTIFY, {"kind": kind})
 
 
 def notified(database: Database, stop: threading.Event) -> Iterator[Sequence[TaskKind]]:
@@ -174,6 +191,12 @@ def notified(database: Database, stop: threading.Event) -> Iterator[Sequence[Tas
 def waiting(session: Session, kinds: Sequence[TaskKind], order: Order = Order.URGENT_FIRST) -> bool:
     """Tell whether there is anything to claim, without locking."""
     return session.execute(_waits(tuple(kinds), order)).first() is not None
+
+
+def urgent(session: Session, node: str, after: datetime, before: datetime) -> bool:
+    """Tell whether an urgent task waits, or a node performs it, that was asked for lately."""
+    values = {"after": after, "before": before, "mine": f"{node}/"}
+    return session.execute(_UNDER_WAY, values).first() is not None
 
 
 def claim(

@@ -2,13 +2,13 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from pacs_ai.clock import SystemClock
+from pacs_ai.clock import Clock, ManualClock
 from pacs_ai.domain import TaskKind
 from pacs_ai.engine.base import Engine, HeldTask
 from pacs_ai.engine.choose import EngineKind, task_table
@@ -27,10 +27,16 @@ class Engines:
     """The workers of one queue, and the database of the rows that its tasks are about."""
 
     database: Database
-    make: Callable[[str, float], Engine]
+    make: Callable[[str, float, Clock], Engine]
+    clock: ManualClock = field(default_factory=lambda: ManualClock(NOW))
 
-    def of(self, owner: str = "node/boot/1", lease_seconds: float = 60) -> Engine:
-        return self.make(owner, lease_seconds)
+    def of(
+        self,
+        owner: str = "node/boot/1",
+        lease_seconds: float = 60,
+        clock: Clock | None = None,
+    ) -> Engine:
+        return self.make(owner, lease_seconds, clock or self.clock)
 
     def enqueue(
         self,
@@ -38,7 +44,7 @@ class Engines:
         kind: TaskKind = TaskKind.ROUTE,
         priority: Priority = Priority.ROUTINE,
     ) -> None:
-        with self.database.write("test", NOW) as transaction:
+        with self.database.write("test", self.clock.now()) as transaction:
             for key in keys:
                 self.of().enqueue(transaction, kind, key, priority)
 
@@ -70,7 +76,9 @@ class Engines:
         return done
 
     @contextlib.contextmanager
-    def frozen(self, owner: str) -> Iterator[Callable[[], None]]:
+    def frozen(
+        self, owner: str, kinds: Sequence[TaskKind] = ROUTES
+    ) -> Iterator[Callable[[], None]]:
         """A worker that holds a task, the only one, until the function is called or the end."""
         goes_on, holds = threading.Event(), threading.Event()
 
@@ -79,7 +87,7 @@ class Engines:
             goes_on.wait()
 
         stop = threading.Event()
-        thread = threading.Thread(target=self.of(owner, 6000).run, args=(perform, ROUTES, stop))
+        thread = threading.Thread(target=self.of(owner, 6000).run, args=(perform, kinds, stop))
 
         def finish() -> None:
             stop.set()
@@ -103,11 +111,11 @@ def engines(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engines]
     kind: EngineKind = "procrastinate" if request.param == "procrastinate" else "local"
     table = task_table(kind)
     table.prepare(database)
-    remembered, clock = Tasks(), SystemClock()
+    remembered = Tasks()
 
-    def make(owner: str, lease_seconds: float) -> Engine:
+    def make(owner: str, lease_seconds: float, clock: Clock) -> Engine:
         if request.param == "in memory":
-            return MemoryEngine(remembered, owner, lease_seconds)
+            return MemoryEngine(remembered, owner, lease_seconds, clock)
         return TableEngine(table, database, clock, owner, lease_seconds)
 
     yield Engines(database, make)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from pacs_ai.clock import SystemClock
 from pacs_ai.domain import TaskKind
 from pacs_ai.errors import DatabaseBusy
 from pacs_ai.priorities import Priority
@@ -33,73 +34,6 @@ def test_the_most_urgent_is_first_and_stays_so_when_it_is_asked_for_again(engine
     engines.enqueue("c", priority=Priority.URGENT)
     engines.enqueue("c", priority=Priority.LOW)
     assert engines.drained() == ["c", "urgent", "a", "b", "low"]
-
-
-def test_a_thread_for_urgent_tasks_leaves_the_others_unless_urgent_ones_never_end(
-    engines: Engines,
-):
-    engines.enqueue("old", "older")
-    done: list[str] = []
-    stop = threading.Event()
-
-    def perform(_kind: TaskKind, key: str) -> None:
-        done.append(key)
-        if key in ("3", "8"):
-            stop.set()
-
-    def run(owner: str, *keys: str) -> list[str]:
-        stop.clear()
-        done.clear()
-        engines.enqueue(*keys, priority=Priority.URGENT)
-        engines.of(owner).run(perform, ROUTES, stop, urgent_only=True)
-        return list(done)
-
-    assert run("node/boot/1", "0", "1", "2", "3") == ["0", "1", "2", "3"]
-    assert engines.existing() == {"old", "older"}
-    keys = ("4", "5", "6", "7", "8")
-    assert run("node/boot/2", *keys) == ["4", "5", "6", "7", "old", "8"]
-    assert engines.existing() == {"older"}
-
-
-def test_a_thread_for_urgent_tasks_stays_free_while_only_others_wait(engines: Engines):
-    engines.enqueue("routine")
-    engines.enqueue("low", priority=Priority.LOW)
-    done: list[str] = []
-    stop = threading.Event()
-
-    engine = engines.of()
-    thread = threading.Thread(
-        target=engine.run,
-        args=(lambda _, key: done.append(key), ROUTES, stop),
-        kwargs={"urgent_only": True},
-    )
-    thread.start()
-    for number in range(5):  # how many came before does not count: there was a pause
-        engines.enqueue(f"urgent {number}", priority=Priority.URGENT)
-        engine.wakeups.wake(ROUTES)
-        until(lambda: engines.existing() == {"routine", "low"})
-    stop.set()
-    engine.wakeups.wake(ROUTES)
-    thread.join()
-    assert done == [f"urgent {number}" for number in range(5)]
-    assert engines.existing() == {"routine", "low"}
-
-
-def test_one_of_five_begins_in_the_order_of_arrival(engines: Engines):
-    engines.enqueue("old", "older")
-    done: list[str] = []
-    urgent = iter(range(100))
-
-    def perform(_kind: TaskKind, key: str) -> None:
-        done.append(key)
-        if len(done) < 20:
-            engines.enqueue(f"u{next(urgent)}", priority=Priority.URGENT)
-
-    engines.enqueue("u", priority=Priority.URGENT)
-    engines.of().drain(perform, ROUTES)
-    assert done[4] == "old"
-    assert done[9] == "older"
-    assert len(done) == 22
 
 
 def test_a_task_that_waits_is_not_added_again(engines: Engines):
@@ -248,7 +182,7 @@ def test_a_worker_that_lives_gives_signs_of_it(engines: Engines):
     def perform(_kind: TaskKind, _key: str) -> None:
         until(lambda: signs.update(engines.held()) is None and len(signs) >= 3)
 
-    engines.of(lease_seconds=0.1).drain(perform, ROUTES)
+    engines.of(lease_seconds=0.1, clock=SystemClock()).drain(perform, ROUTES)
     assert {(sign.id, sign.owner) for sign in signs} == {(signs.pop().id, "node/boot/1")}
 
 

@@ -1,5 +1,6 @@
 """A worker gives way to those who receive."""
 
+import os
 import subprocess
 import sys
 
@@ -25,14 +26,16 @@ print(group.read_text() if group.exists() else "")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="sessions have a niceness on Linux only")
-def test_a_worker_and_what_it_starts_give_way() -> None:
+@pytest.mark.parametrize("already", [0, 15])
+def test_a_worker_and_what_it_starts_give_way(already: int) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
+        ["/usr/bin/env", "nice", "-n", str(already), sys.executable, "-c", PROGRAM],
         capture_output=True,
         text=True,
         check=True,
         start_new_session=True,  # as the daemon starts it
     )
     niceness, session, *_ = [*done.stdout.splitlines(), ""]
-    assert niceness == " ".join([str(WORKER_NICENESS)] * 3)
+    expected = max(min(19, os.nice(0) + already), WORKER_NICENESS)
+    assert niceness == " ".join([str(expected)] * 3)
     assert session == "" or session.endswith(f" nice {WORKER_NICENESS}")
