@@ -17,7 +17,8 @@ WHERE proname IN ('procrastinate_defer_jobs_v1', 'procrastinate_finish_job_v1',
 ONE_AT_A_TIME = sa.text("SELECT pg_advisory_xact_lock(hashtext('pacs_ai.procrastinate'))")
 
 # A claim looks for another job with the same lock, for the first that waits in its queue, and for
-# urgent jobs of all queues. Procrastinate has an index for what is done now, but none for these.
+# urgent jobs of the last seconds. Procrastinate has an index for what is done now, but none for
+# these.
 INDEXES = (
     """
 CREATE INDEX IF NOT EXISTS pacs_ai_jobs_lock ON procrastinate_jobs (lock)
@@ -28,7 +29,7 @@ CREATE INDEX IF NOT EXISTS pacs_ai_jobs_line ON procrastinate_jobs (queue_name, 
 WHERE status = 'todo'
 """,
     """
-CREATE INDEX IF NOT EXISTS pacs_ai_jobs_urgent ON procrastinate_jobs (queue_name)
+CREATE INDEX IF NOT EXISTS pacs_ai_jobs_urgent ON procrastinate_jobs ((args->>'asked'))
 WHERE priority = 0 AND status IN ('todo', 'doing')
 """,
 )

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from pacs_ai.domain import TaskKind
 from pacs_ai.engine.choose import task_table
+from pacs_ai.engine.hold import HOLD
 from pacs_ai.priorities import Order, Priority
 from pacs_ai.store import procrastinate_jobs, tasks
 from pacs_ai.store.session import Database
@@ -52,6 +53,7 @@ def assert_passes_over_nothing(database: Database, queue: Queue, order: Order) -
 
     def claim(kinds: Sequence[TaskKind]) -> None:
         with database.write("test/test/1", NOW) as transaction:
+            table.urgent(transaction, "test", NOW - HOLD, NOW + HOLD)
             table.waiting(transaction, kinds, order)
             table.claim(transaction, kinds, 60, order)
 
