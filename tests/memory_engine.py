@@ -164,6 +164,9 @@ class MemoryEngine:
         else:
             _at_commit(transaction, lambda: self._tasks.free(held.id))
 
+    def holds_up(self, session: Session | None = None) -> bool:  # noqa: ARG002 - the protocol's
+        return self._rounds.holds(urgent=self._tasks.urgent(self._node, self._clock.now()))
+
     def run(
         self,
         perform: Perform,
@@ -174,8 +177,7 @@ class MemoryEngine:
     ) -> None:
         while not stop.is_set():
             count = self.wakeups.count(kinds)
-            urgent = self._tasks.urgent(self._node, self._clock.now())
-            held = self._rounds.holds(urgent=urgent) and not urgent_only
+            held = self.holds_up() and not urgent_only
             with contextlib.suppress(Exception):  # the task that raised stays held
                 if not self._one(perform, kinds, urgent_only=urgent_only, held=held):
                     self.wakeups.wait(kinds, count, LOOK_SECONDS if held else POLL_SECONDS)

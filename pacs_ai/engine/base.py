@@ -94,6 +94,13 @@ class Engine(Protocol):
         """
         ...
 
+    def holds_up(self, session: Session) -> bool:
+        """Tell whether urgent tasks hold up less urgent work now, as `run` does.
+
+        For work that is no task, and that may as well begin a little later.
+        """
+        ...
+
     def run(
         self,
         perform: Perform,

@@ -118,6 +118,10 @@ class TableEngine:
         self._tasks.take_back(transaction, held.id, last=last)
         transaction.after_commit(partial(self.wakeups.wake, tuple(TaskKind)))
 
+    def holds_up(self, session: Session) -> bool:
+        """Tell whether urgent tasks hold up less urgent work now."""
+        return self._rounds.holds(urgent=self._urgent(session))
+
     def run(
         self,
         perform: Perform,
@@ -196,8 +200,8 @@ class TableEngine:
         """
         self._thread.held = False
         if share.order is Order.URGENT_FIRST and share.held_up:
-            held = self._rounds.holds(urgent=self._urgent(session))
-            self._thread.held = held and self._thread.in_a_row < MOST_OVERTAKEN
+            often = self._thread.in_a_row >= MOST_OVERTAKEN
+            self._thread.held = self.holds_up(session) and not often
         return Order.URGENT_ONLY if self._thread.held else share.order
 
     def _urgent(self, session: Session) -> bool:

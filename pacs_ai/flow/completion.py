@@ -7,6 +7,7 @@ from datetime import datetime
 
 from pacs_ai.config.completeness import Study as Timing
 from pacs_ai.domain import StudyId
+from pacs_ai.engine.hold import LOOK_SECONDS
 from pacs_ai.flow.arrivals import ASSOCIATION_ENDED, Arrivals, Signal
 from pacs_ai.flow.complete import Reason, close
 from pacs_ai.flow.context import FlowContext
@@ -15,7 +16,8 @@ from pacs_ai.flow.current_rules import up_to_date
 from pacs_ai.flow.other_nodes import OtherNodes
 from pacs_ai.flow.received_so_far import ReceivedSoFar
 from pacs_ai.flow.retrieve.archives import archives
-from pacs_ai.flow.urgency import urgent_conditions
+from pacs_ai.flow.urgency import may_be_urgent
+from pacs_ai.priorities import Priority
 from pacs_ai.store import completeness, fetched, studies
 from pacs_ai.store.completeness import Counted, Progress, Revision
 from pacs_ai.store.schema import Study
@@ -101,7 +103,7 @@ class Completion:
         self._received.forget(revisions)
         self._checks.forget(revisions)
         following, waiting = math.inf, []
-        lane = _Lane(self._arrivals) if urgent_conditions(self._context.config) else None
+        lane = _Lane(self._arrivals) if may_be_urgent(self._context.config) else None
         for study in open_studies:
             if lane is not None and lane.changed():
                 self._close_urgent()
@@ -145,9 +147,18 @@ class Completion:
             if verdict.again is not None:
                 return min(cap, verdict.again)
             counted, note = verdict.counted, note or verdict.note
+        if self._held_up(study):
+            return now + LOOK_SECONDS
         lacking = [text for wait in waits for text in wait.missing]
         close(self._context, study, _reason(signal, lacking, counted, note))
         return None
+
+    def _held_up(self, study: Study) -> bool:
+        """Tell whether a study waits for the steps of urgent ones."""
+        if study.priority == Priority.URGENT or not may_be_urgent(self._context.config):
+            return False
+        with self._context.database.read() as session:
+            return self._context.engine.holds_up(session)
 
     def _with_others(self, study: Study, waits: Sequence[_Wait], last: _Wait, now: float) -> _Wait:
         """Return what to wait for if the study came by other nodes as well."""
