@@ -66,24 +66,29 @@ async function written(thumbnail) {
   await listen();
 }
 
-// The source is drawn first, and on a busy machine the map long after it: it is there when a colour is. It is
-// opened again as a report is.
-async function painted(thumbnail) {
-  if (await coloured()) return;
+// On a busy machine the viewport is black for long, or shows the series before: a picture is there when it is
+// lit, a map or a capture when it has a colour. It is opened again as a report is.
+async function drawn(thumbnail, colour) {
+  if (await seen(colour) || thumbnail === null) return;
   await thumbnail.dblclick({ timeout: LOAD_MS });
-  await coloured();
+  await seen(colour);
 }
 
-function coloured() {
-  const found = page.waitForFunction(pane => [...document.querySelectorAll(`${pane} canvas`)].some(canvas => {
-    const { width, height } = canvas;
-    const pixels = canvas.getContext('2d')?.getImageData(0, 0, width, height).data ?? [];
-    for (let i = 0; i < pixels.length; i += 4) {
-      const [red, green, blue] = [pixels[i], pixels[i + 1], pixels[i + 2]];
-      if (Math.max(red, green, blue) - Math.min(red, green, blue) > 25) return true;
-    }
-    return false;
-  }), PANE, { timeout: SETTLE_MS, polling: LOOK_MS });
+function seen(colour) {
+  const found = page.waitForFunction(([pane, colour]) => {
+    if (!colour && document.querySelector('[data-sonner-toast]')) return true; // it says why not
+    return [...document.querySelectorAll(`${pane} canvas`)].some(canvas => {
+      const { width, height } = canvas;
+      const pixels = canvas.getContext('2d')?.getImageData(0, 0, width, height).data ?? [];
+      let lit = 0;
+      for (let i = 0; i < pixels.length; i += 4) {
+        const [red, green, blue] = [pixels[i], pixels[i + 1], pixels[i + 2]];
+        if (colour && Math.max(red, green, blue) - Math.min(red, green, blue) > 25) return true;
+        lit += Math.max(red, green, blue) > 24;
+      }
+      return !colour && lit > width * height / 50;
+    });
+  }, [PANE, colour], { timeout: SETTLE_MS, polling: LOOK_MS });
   return found.then(() => true, () => false);
 }
 
@@ -147,13 +152,14 @@ try {
     await page.waitForSelector(THUMBNAIL, { timeout: LOAD_MS });
     await page.waitForSelector(PANE, { timeout: LOAD_MS });
     for (const series of study.series) {
+      let thumbnail = null, kind = '';
       if (series !== null) {
-        const thumbnail = page.locator(THUMBNAIL).filter({ hasText: series }).first();
+        thumbnail = page.locator(THUMBNAIL).filter({ hasText: series }).first();
         await thumbnail.dblclick({ timeout: LOAD_MS });
-        const kind = (await thumbnail.innerText()).trim();
-        if (kind.startsWith('SR')) await written(thumbnail);
-        if (kind.startsWith('PMAP')) await painted(thumbnail);
+        kind = (await thumbnail.innerText()).trim();
       }
+      if (kind.startsWith('SR')) await written(thumbnail);
+      await drawn(thumbnail, /^(PMAP|OT)/.test(kind));
       shots.push(await look(study, series));
     }
   }
