@@ -121,8 +121,14 @@ async function look(study, series) {
 // any moment, and lies over everything: it is answered before each action, and before each picture.
 const FIRST_VISIT = [/confirm and hide/i, /^skip all$/i].map(
   name => page.getByRole('button', { name }).or(page.getByText(name)).first());
-// One of the two may lie over the other: a click with the mouse would not reach it.
-const press = button => button.evaluate(e => e.click(), null, { timeout: 5000 }).catch(() => {});
+// One of the two may lie over the other: a click with the mouse would not reach it. On a busy machine a button
+// is shown before it listens: it is pressed until it goes.
+async function press(button) {
+  for (let times = 0; times < 40 && await button.isVisible(); times++) {
+    await button.evaluate(e => e.click(), null, { timeout: 5000 }).catch(() => {});
+    await button.waitFor({ state: 'hidden', timeout: LOOK_MS }).catch(() => {});
+  }
+}
 for (const button of FIRST_VISIT) {
   await page.addLocatorHandler(button, press);
 }
