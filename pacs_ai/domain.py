@@ -79,6 +79,7 @@ class ResultKind(StrEnum):
     FHIR = "fhir"
     STACK = "stack"
     SIDE_BY_SIDE = "side_by_side"
+    CONTACT_SHEET = "contact_sheet"
 
 
 DOCUMENTS = frozenset({ResultKind.HL7, ResultKind.FHIR})

@@ -9,7 +9,8 @@ from pacs_ai.dicom.grey_rows import Floats, GreyRows
 from pacs_ai.dicom.pixels import DecodedFrame, colours, decode_frame, render_frame
 from pacs_ai.domain import ImagePrediction, ModelIdentity
 from pacs_ai.results.content.selection import MAX_CAPTURES
-from pacs_ai.results.images.overlay import Levels, Picture, eight_bits
+from pacs_ai.results.images.lettering import Picture
+from pacs_ai.results.images.overlay import Levels, eight_bits
 
 MAX_BYTES = 128 * 1024 * 1024
 """Most bytes of stored values that are kept: all views of a mammogram, or two large radiographs."""

@@ -36,6 +36,6 @@ def results_section() -> Iterator[str]:
     yield "The report refers to all other results of its study, and they lead to it (Related Series"
     yield "Sequence, Referenced Instance Sequence, COMPOSITE). Each object names the model in"
     yield "Contributing Equipment Sequence, with a Device UID. The map states Tracking ID and"
-    yield "Tracking UID of its finding, which its IOD does not have, and a picture of the stack the"
-    yield "position of its source: both are Standard Extended SOP Classes."
+    yield "Tracking UID of its finding, which its IOD does not have: it is of a Standard Extended"
+    yield "SOP Class."
     yield ""

@@ -10,7 +10,8 @@ from PIL import Image
 from pacs_ai.analysis.predict import PredictedStudy
 from pacs_ai.dicom.pixel_spacing import pixel_aspect
 from pacs_ai.results.common.evidence import evidence_of
-from pacs_ai.results.images.overlay import Legend, Picture, draw
+from pacs_ai.results.images.lettering import Legend, Picture
+from pacs_ai.results.images.overlay import draw
 from pacs_ai.results.images.picture_geometry import size_within
 
 LONGEST = 448

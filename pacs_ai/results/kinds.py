@@ -19,6 +19,7 @@ from pacs_ai.results.content.study import AnalysedStudy, RefusedStudy
 from pacs_ai.results.documents import fhir, hl7
 from pacs_ai.results.documents.pdf import build_pdf
 from pacs_ai.results.images.capture import build_overlays, build_side_by_side, build_stack
+from pacs_ai.results.images.contact_sheet import build_contact_sheet
 from pacs_ai.results.images.parametric_map import build_map
 from pacs_ai.results.images.segmentation import build_seg
 from pacs_ai.results.sr.key_object import build_key_object
@@ -78,11 +79,17 @@ KINDS: Mapping[ResultKind, Objects | Document] = {
     ResultKind.FHIR: Document(fhir.SUFFIX, fhir.build_bundle),
     ResultKind.STACK: Objects(SECONDARY_CAPTURE, build_stack),
     ResultKind.SIDE_BY_SIDE: Objects(SECONDARY_CAPTURE, build_side_by_side),
+    ResultKind.CONTACT_SHEET: Objects(SECONDARY_CAPTURE, build_contact_sheet),
 }
 """Every kind of result, in the order of `ResultKind`."""
 
-PICTURES = (ResultKind.CAPTURE, ResultKind.SIDE_BY_SIDE, ResultKind.STACK)
-"""Kinds that every viewer shows, the one with the fewest pictures first."""
+PICTURES = (
+    ResultKind.CAPTURE,
+    ResultKind.SIDE_BY_SIDE,
+    ResultKind.CONTACT_SHEET,
+    ResultKind.STACK,
+)
+"""Kinds that every viewer shows, the one that shows the fewest images first."""
 
 SHOWN_BY_PICTURES = (ResultKind.MAP, ResultKind.SEG)
 """Kinds in whose place a peer gets pictures, if it refuses their class."""

@@ -33,7 +33,8 @@ from pacs_ai.domain import ImagePrediction, ResultKind, StudyPrediction
 from pacs_ai.results.build import Built
 from pacs_ai.results.common.codes import PERCENT, concept, probability_concept
 from pacs_ai.results.content.selection import every_image
-from pacs_ai.results.images.overlay import Legend, draw, headline
+from pacs_ai.results.images.lettering import Legend, headline
+from pacs_ai.results.images.overlay import draw
 from pacs_ai.results.sr.class_group import algorithm
 from tests.bench.report import machine, write
 from tests.unit.results.samples import (

@@ -29,9 +29,9 @@ def test_the_kind_of_result_that_is_described_can_be_made(root: Path, tmp_path: 
     builder, name, row = code_blocks(section(root))
     package = shutil.copytree(root / "pacs_ai", tmp_path / "pacs_ai")
     (tmp_path / builder.splitlines()[0].removeprefix("# ")).write_text(builder)
-    insert(package / "domain.py", f"    {name}", after='    SIDE_BY_SIDE = "side_by_side"\n')
+    insert(package / "domain.py", f"    {name}", after='    CONTACT_SHEET = "contact_sheet"\n')
     kinds = package / "results" / "kinds.py"
-    insert(kinds, f"    {row}", after="Objects(SECONDARY_CAPTURE, build_side_by_side),\n")
+    insert(kinds, f"    {row}", after="Objects(SECONDARY_CAPTURE, build_contact_sheet),\n")
     insert(
         kinds,
         "from pacs_ai.results.sr.conclusion import BasicTextSRStorage, build_conclusion\n",

@@ -49,6 +49,7 @@ NEEDS = {
     ResultKind.REPORT: "sr",
     ResultKind.CAPTURE: "sc",
     ResultKind.STACK: "sc",
+    ResultKind.CONTACT_SHEET: "sc",
     ResultKind.REGION: "sr",
     ResultKind.MAP: "pm",
     ResultKind.KEY_OBJECT: "ko",
@@ -61,7 +62,7 @@ ELSEWHERE = tuple(
 )
 """Of a source: they name objects that dcentvfy looks for among those that it is given."""
 
-ALWAYS = {*BOTH, ResultKind.MAP, ResultKind.STACK}
+ALWAYS = {*BOTH, ResultKind.MAP, ResultKind.STACK, ResultKind.CONTACT_SHEET}
 """Kinds that a negative study has, too."""
 
 APART = PredictionSets(0.9, "findings", (0.7, 0.8), (0.2, 0.3))
@@ -99,9 +100,14 @@ CASES = {
     ),
     "dx, arabic": Case("highdicom/test_files/dx_image.dcm", name="قباني^لنزار"),
     "ct series, positive, cyrillic": Case(
-        "ct-chest-11", (0.1, 0.7, 0.9, 0.2), "Иванов^Пётр", kinds=(*BOTH, ResultKind.MAP)
+        "ct-chest-11",
+        (0.1, 0.7, 0.9, 0.2),
+        "Иванов^Пётр",
+        kinds=(*BOTH, ResultKind.MAP, ResultKind.CONTACT_SHEET),
     ),
-    "mr series, negative, greek": Case("mr-brain-35", (0.1, 0.2), "Διονυσιος", kinds=BOTH),
+    "mr series, negative, greek": Case(
+        "mr-brain-35", (0.1, 0.2), "Διονυσιος", kinds=(*BOTH, ResultKind.CONTACT_SHEET)
+    ),
     "ct of which most was not looked at": Case("CT_small.dcm", left_out=MOST),
     "mr negative, most not looked at": Case("MR_small.dcm", (0.07,), left_out=MOST),
     "xa, most frames not looked at": Case("generated xa", (0.2, 0.9), frames=(1, 2), left_out=MOST),

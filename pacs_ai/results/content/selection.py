@@ -5,13 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pacs_ai.domain import Decision, StudyPrediction
+from pacs_ai.domain import Decision, ImagePrediction, ModelIdentity, StudyPrediction
 
 MAX_REPORTED = 3
 """Most images of a study that are reported one by one; of more, only the decisive one is."""
 
 MAX_CAPTURES = 3
 """Most captures of a study. Where more classes were found, each class gets one."""
+
+MAX_TILES = 9
+"""Most tiles of a contact sheet."""
 
 _FLAT = 1e-6
 _READ_FIRST = (Decision.PRESENT, Decision.UNDETERMINED)
@@ -80,6 +83,39 @@ def every_image(prediction: StudyPrediction) -> tuple[ShownClass, ...]:
     )
 
 
+def contact_images(prediction: StudyPrediction) -> tuple[ShownClass, ...]:
+    """Choose the tiles of a contact sheet, at most `MAX_TILES`, the most important first.
+
+    First what captures show: each class that was found, on the image where it is most probable.
+    Then the other images, each once, with the class that is read first there.
+    """
+    chosen = captures(prediction)[:MAX_TILES]
+    taken = {one.image for one in chosen}
+    model, images = prediction.model, prediction.images
+    rest = []
+    for index, image in enumerate(images):
+        if index not in taken:
+            class_index = _read_first(model, image)
+            decision = model.decide(class_index, image.probabilities)
+            order = reading_order(decision, image.probabilities[class_index])
+            rest.append((order, ShownClass(index, class_index, decision is Decision.PRESENT)))
+    rest.sort(key=lambda one: one[0])
+    return (*chosen, *(one for _, one in rest[: MAX_TILES - len(chosen)]))
+
+
+def _read_first(model: ModelIdentity, image: ImagePrediction) -> int:
+    """Choose the class that is read first on an image; the nearest one if none is found there."""
+    ranked = {
+        index: reading_order(model.decide(index, image.probabilities), image.probabilities[index])
+        for index, spec in enumerate(model.classes)
+        if spec.positive
+    }
+    notable = {index: order for index, order in ranked.items() if order[0] < len(_READ_FIRST)}
+    if notable:
+        return min(notable, key=notable.__getitem__)
+    return _nearest_on(model, image)
+
+
 def nearest(prediction: StudyPrediction) -> ShownClass:
     """Choose the class and image to show where no class is present.
 
@@ -107,12 +143,12 @@ def nearest_class(prediction: StudyPrediction) -> int:
 
     A model without any positive class shows its first.
     """
-    image = prediction.images[prediction.decisive]
-    positive = [index for index, spec in enumerate(prediction.model.classes) if spec.positive]
-    return max(
-        positive or [0],
-        key=lambda k: image.probabilities[k] - prediction.model.classes[k].threshold,
-    )
+    return _nearest_on(prediction.model, prediction.images[prediction.decisive])
+
+
+def _nearest_on(model: ModelIdentity, image: ImagePrediction) -> int:
+    positive = [index for index, spec in enumerate(model.classes) if spec.positive]
+    return max(positive or [0], key=lambda k: image.probabilities[k] - model.classes[k].threshold)
 
 
 def explains(saliency: npt.NDArray[np.float32]) -> bool:

@@ -9,7 +9,8 @@ from pacs_ai.results.content.report_level import image_name
 from pacs_ai.results.content.study import AnalysedStudy
 from pacs_ai.results.content.wording import percent
 from pacs_ai.results.documents.page import Picture
-from pacs_ai.results.images.overlay import FAINT, STRENGTH, Legend, draw
+from pacs_ai.results.images.lettering import Legend
+from pacs_ai.results.images.overlay import FAINT, STRENGTH, draw
 from pacs_ai.results.images.picture_geometry import size_within
 
 LONGEST = 1024

@@ -7,29 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
-from pydicom.uid import (
-    HTJ2K,
-    JPEG2000,
-    JPEG2000MC,
-    JPEGBaseline8Bit,
-    JPEGExtended12Bit,
-    JPEGLSNearLossless,
-    SecondaryCaptureImageStorage,
-)
+from pydicom.uid import SecondaryCaptureImageStorage
 
 from pacs_ai.dicom.pixel_spacing import pixel_aspect
-from pacs_ai.dicom.reading import text
-from pacs_ai.domain import ImagePrediction, ResultKind, StudyPrediction
-from pacs_ai.results.common.codes import SOURCE_IMAGE, class_title
-from pacs_ai.results.common.object_header import (
-    ObjectHeader,
-    copy_body_part,
-    new_object,
-    referenced_frame,
-    references,
-)
-from pacs_ai.results.common.patient_study import copied_element
-from pacs_ai.results.common.result_set import relate
+from pacs_ai.domain import ResultKind, StudyPrediction
+from pacs_ai.results.common.codes import class_title
+from pacs_ai.results.common.object_header import ObjectHeader, copy_body_part
 from pacs_ai.results.content.selection import (
     ShownClass,
     captures,
@@ -46,11 +29,14 @@ from pacs_ai.results.images.picture_geometry import (
     patient_orientation,
     picture_size,
 )
-
-_LOSSY = frozenset(
-    {JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless, JPEG2000, JPEG2000MC, HTJ2K}
+from pacs_ai.results.images.secondary_capture import (
+    MAX_DERIVATION,
+    copy_compression,
+    new_picture,
+    put_pixels,
+    source_items,
 )
-_MAX_DERIVATION = 1024
+
 _STEPS = 1000  # of probability that instance numbers tell apart
 
 
@@ -106,9 +92,6 @@ def build_capture(
     -----
     The picture and its UID depend on its image, and on which images of the study were not
     analysed. A study that grows therefore keeps its captures.
-
-    A capture states no position: with one come the Image Plane Module and its pixel spacing (PS3.3
-    Section C.7.6.2), and readers take what is written beside the image for a part of the plane.
     """
     prediction, evidence, context = study.prediction, study.evidence, study.context
     image = prediction.images[shown.image]
@@ -130,23 +113,17 @@ def build_capture(
             *study.results.picture_key,
         ),
     )
-    capture = new_object(header, evidence.reference, model, context)
-    relate(capture, study.results)
+    capture = new_picture(study, header)
     painted = explains(image.saliency[shown.class_index])
     aspect = pixel_aspect(source, image.frame)
     shape = image.header.rows, image.header.columns
-    _describe_pixels(capture, _picture(study, shown, style, aspect))
-    capture.ImageType = ["DERIVED", "SECONDARY", "OTHER"]
-    capture.ConversionType = "DI"
-    capture.BurnedInAnnotation = "YES"
+    put_pixels(capture, _picture(study, shown, style, aspect))
     where = "" if style.beside else _where(_image_size(*shape, aspect))
     capture.DerivationDescription = _derivation(prediction, shown, where, painted=painted)
-    capture.SourceImageSequence = [_source_reference(image, style)]
-    capture.DateOfSecondaryCapture = capture.ContentDate
-    capture.TimeOfSecondaryCapture = capture.ContentTime
+    capture.SourceImageSequence = source_items([image], in_place=not style.beside)
     copy_body_part(source, capture)
     capture.PatientOrientation = patient_orientation(source, image.frame)
-    _copy_compression(source, image, capture)
+    copy_compression([(source, image.header)], capture)
     return capture
 
 
@@ -209,46 +186,9 @@ def _derivation(
         said = f"Image without heat map: Grad-CAM explains nothing for {what}{where}{ending}"
         if model.unexplained:  # the reason comes last: what is said of the study is never cut off
             said = f"Image without heat map: {what}{where}{ending}; {model.unexplained}"
-        return said[:_MAX_DERIVATION]
+        return said[:MAX_DERIVATION]
     strength = STRENGTH if shown.found else FAINT
     return (
         f"Grad-CAM of {what}, blended over the displayed image with an opacity of {strength:g} "
         f"times the map; legend burned in{where}{ending}"
-    )[:_MAX_DERIVATION]
-
-
-def _describe_pixels(capture: Dataset, picture: npt.NDArray[np.uint8]) -> None:
-    capture.Rows, capture.Columns = picture.shape[:2]
-    capture.SamplesPerPixel = 3
-    capture.PhotometricInterpretation = "RGB"
-    capture.PlanarConfiguration = 0
-    capture.BitsAllocated = capture.BitsStored = 8
-    capture.HighBit = 7
-    capture.PixelRepresentation = 0
-    pixels = picture.tobytes()
-    capture.PixelData = pixels + b"\0" * (len(pixels) % 2)
-    capture["PixelData"].VR = "OB"
-
-
-def _source_reference(image: ImagePrediction, style: CaptureStyle) -> Dataset:
-    header = image.header
-    [item] = references([(header.sop_class_uid, header.sop_instance_uid)])
-    frame = referenced_frame(image.header, image.frame)
-    if frame is not None:
-        item.ReferencedFrameNumber = frame
-    item.PurposeOfReferenceCodeSequence = [SOURCE_IMAGE]
-    item.SpatialLocationsPreserved = "NO" if style.beside else "YES"
-    return item
-
-
-def _copy_compression(source: Dataset, image: ImagePrediction, capture: Dataset) -> None:
-    """Copy the compression history: a picture of a lossy image is lossy, however it is stored."""
-    if text(source, "LossyImageCompression") == "01":
-        for keyword in ("LossyImageCompressionRatio", "LossyImageCompressionMethod"):
-            element = copied_element(source, keyword)
-            if element is not None:
-                capture[element.tag] = element
-        capture.LossyImageCompression = "01"
-    else:
-        lossy = image.header.transfer_syntax_uid in _LOSSY
-        capture.LossyImageCompression = "01" if lossy else "00"
+    )[:MAX_DERIVATION]

@@ -4,9 +4,6 @@ Drawing is done with OpenCV.
 """
 
 import math
-import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
 import cv2
@@ -15,8 +12,8 @@ import numpy.typing as npt
 
 from pacs_ai.dicom.grey_rows import Grey, strips
 from pacs_ai.results.images.colours import heat_colours
+from pacs_ai.results.images.lettering import LINE, Legend, Picture, draw_bar, write
 
-Picture = npt.NDArray[np.uint8]
 Levels = npt.NDArray[np.uint8]
 """A grey picture in 256 levels, shape (rows, columns)."""
 
@@ -26,45 +23,12 @@ STRENGTH = 0.6
 FAINT = 0.3
 """Opacity for a class that was not found: visible, but not mistaken for a finding."""
 
-BLACK = (0, 0, 0)
-WHITE = (255, 255, 255)
-AMBER = (255, 191, 0)
-
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
-_LINE = 0.042  # height of a line, of the image's shorter side
 _SLENDER = 4  # ratio of the sides above which the letters follow the longer side
 _TEXT = 0.2  # height of the band below the image, of the same side
 _MARGIN = 0.16  # least width of the margin at its right
-_LARGEST_LINE = 0.2  # height of a line, of the band
-_LETTER = 0.6  # height of a capital, of the line
-_HEADLINE = 1.4
-_NARROWER, _SMALLEST = 0.95, 0.06  # steps by which letters are made to fit, and their end
 _STRIP = 64  # rows
 _GREY_AXES = 2
 _WHITEST = 255.0
-_BAR = (0.025, 0.3)  # width and height of the colour bar, of the shorter side
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line of the legend; ``size`` is relative to the others."""
-
-    text: str
-    colour: tuple[int, int, int] = WHITE
-    size: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Legend:
-    """What is written on the picture, from top to bottom, and whether a colour bar is drawn."""
-
-    lines: tuple[Line, ...]
-    bar: bool
-
-
-def headline(text: str, colour: tuple[int, int, int] = WHITE) -> Line:
-    """Make the line that is read first."""
-    return Line(text, colour, _HEADLINE)
 
 
 def draw(
@@ -108,9 +72,9 @@ def draw(
     else:
         _painted(levels, saliency, strength, image)
     del levels
-    _write(picture[size[0] :], legend.lines)
+    write(picture[size[0] :], legend.lines)
     if legend.bar:
-        _bar(picture[: size[0], size[1] :], min(size))
+        draw_bar(picture[: size[0], size[1] :], min(size))
     return picture
 
 
@@ -122,7 +86,7 @@ def canvas(size: tuple[int, int]) -> tuple[int, int]:
     In the same proportion as the image: whoever compares the shapes finds the same.
     """
     rows, columns = size
-    unit = _unit(size)
+    unit = legend_unit(size)
     share = max(_TEXT * unit / rows, _MARGIN * min(size) / columns)
     return rows + math.ceil(share * rows), columns + math.ceil(share * columns)
 
@@ -158,14 +122,14 @@ def draw_beside(
     if saliency is not None:
         image = _painted(levels, saliency, strength)
     both[top:bottom, columns:] = image
-    _write(both[bottom:], legend.lines, _LINE * 2 * _unit(size))
+    write(both[bottom:], legend.lines, LINE * 2 * legend_unit(size))
     if legend.bar:
-        _bar(both[:top], 3 * min(size) // 2)
+        draw_bar(both[:top], 3 * min(size) // 2)
     return both
 
 
-def _unit(size: tuple[int, int]) -> int:
-    """Pixels that the legend's size is in proportion to: of a strip not its shorter side."""
+def legend_unit(size: tuple[int, int]) -> int:
+    """Pixels that the size of a legend is in proportion to: of a strip not its shorter side."""
     return max(min(size), max(size) // _SLENDER)
 
 
@@ -219,62 +183,3 @@ def _painted(
         )
         heat.resize((start, columns), refcheck=False)  # nobody looks at `part` any more
     return image
-
-
-def _write(band: Picture, lines: Sequence[Line], line: float = math.inf) -> None:
-    """Write the lines into a band, from its top, as large as they fit and ``line`` allows."""
-    rows, columns = band.shape[:2]
-    if not lines:
-        return
-    height = min(line, _LARGEST_LINE * rows, rows / (sum(one.size for one in lines) + 1))
-    margin = min(round(height / 2), columns // 30)
-    baseline = 0.0
-    for one in lines:
-        baseline += height * one.size
-        _put(band, one, (margin, round(baseline)), height * one.size, columns - 2 * margin)
-
-
-def _put(image: Picture, line: Line, origin: tuple[int, int], height: float, room: int) -> None:
-    text = _plain(line.text)
-    letter = max(1, round(_LETTER * height))
-    thickness = max(1, round(letter / 10))
-    scale = cv2.getFontScaleFromHeight(_FONT, letter, thickness)
-    # letters move by whole pixels, so that a smaller scale is not always narrower in proportion
-    while _width(text, scale, thickness) > room and scale > _SMALLEST:
-        scale *= min(_NARROWER, room / _width(text, scale, thickness))
-    # the rim is the same text moved about: drawn with a broader stroke, letters would run wider
-    rim = max(1, letter // 12)
-    x, y = origin
-    for right, down in ((-rim, -rim), (-rim, rim), (rim, -rim), (rim, rim)):
-        place = (x + right, y + down)
-        cv2.putText(image, text, place, _FONT, scale, BLACK, thickness, cv2.LINE_AA)
-    cv2.putText(image, text, origin, _FONT, scale, line.colour, thickness, cv2.LINE_AA)
-
-
-def _width(text: str, scale: float, thickness: int) -> int:
-    (width, _), _ = cv2.getTextSize(text, _FONT, scale, thickness)
-    return int(width)
-
-
-def _bar(margin: Picture, unit: int) -> None:
-    """Draw the colour bar into a margin, at its lower right, with its labels left of it."""
-    rows, columns = margin.shape[:2]
-    width, height = (max(2, round(part * unit)) for part in _BAR)
-    line = _LINE * unit
-    gap = round(line / 2)
-    right, low = columns - gap, rows - gap
-    height = min(height, max(2, low - round(2 * line)))
-    steps = np.linspace(255, 0, height).round().astype(np.uint8)
-    margin[low - height : low, right - width : right] = heat_colours()[steps][:, None]
-    cv2.rectangle(margin, (right - width, low - height), (right - 1, low - 1), WHITE, 1)
-    for text, base in (("1", low - height + round(line / 2)), ("0", low)):
-        _put(margin, Line(text), (right - width - round(0.6 * line), base), line, columns)
-    room = min(columns, round(3.6 * line))
-    _put(margin, Line("Grad-CAM"), (right - room + gap, low - height - gap), line, room - gap)
-
-
-def _plain(text: str) -> str:
-    """Write text in the letters that the font has: accents fall away, the rest becomes ``?``."""
-    decomposed = unicodedata.normalize("NFKD", text)
-    letters = "".join(c for c in decomposed if not unicodedata.combining(c))
-    return letters.encode("ascii", "replace").decode("ascii")

@@ -40,7 +40,9 @@ def picture_size(rows: int, columns: int, aspect: float = 1.0) -> tuple[int, int
 
 def undistorted(rows: int, columns: int, aspect: float) -> tuple[int, int]:
     """Rows and columns that an image has with square pixels, as large as its smaller side."""
-    return (round(rows * aspect), columns) if aspect > 1 else (rows, round(columns / aspect))
+    if aspect > 1:
+        return round(rows * aspect), columns
+    return rows, max(1, round(columns / aspect))
 
 
 def size_within(rows: int, columns: int, aspect: float, longest: int) -> tuple[int, int]:
@@ -55,6 +57,23 @@ def size_within(rows: int, columns: int, aspect: float, longest: int) -> tuple[i
     """
     rows, columns = undistorted(rows, columns, aspect)
     scale = longest / max(rows, columns)
+    return max(1, round(rows * scale)), max(1, round(columns * scale))
+
+
+def size_fitting(shape: tuple[int, int], aspect: float, room: tuple[int, int]) -> tuple[int, int]:
+    """Return the size, in rows and columns, of the largest undistorted picture within a room.
+
+    Parameters
+    ----------
+    shape
+        Rows and columns of the image.
+    aspect
+        Height of a pixel by its width.
+    room
+        Rows and columns.
+    """
+    rows, columns = undistorted(*shape, aspect)
+    scale = min(room[0] / rows, room[1] / columns)
     return max(1, round(rows * scale)), max(1, round(columns * scale))
 
 

@@ -37,7 +37,13 @@ _CONTAINS = RelationshipTypeValues.CONTAINS
 _NOWHERE = "1.2.840.10008.5.1.4.1.1.7"  # any UID: the pattern's reference is replaced
 
 _NO_IMAGES = frozenset({ResultKind.REGION, ResultKind.KEY_OBJECT, ResultKind.PDF})
-_RENDERINGS = frozenset({ResultKind.CAPTURE, ResultKind.SIDE_BY_SIDE, ResultKind.PDF})
+_RENDERINGS = (
+    ResultKind.CAPTURE,
+    ResultKind.PDF,
+    ResultKind.SIDE_BY_SIDE,
+    ResultKind.CONTACT_SHEET,
+)
+"""What shows the content of a report to people: the first of these that was made is named."""
 
 
 def refer_to_results(report: Dataset, evidence: Evidence, results: ResultSet) -> None:
@@ -56,7 +62,7 @@ def refer_to_results(report: Dataset, evidence: Evidence, results: ResultSet) ->
         return
     listed = evidence_items([*evidence.headers, *results.made])
     report.CurrentRequestedProcedureEvidenceSequence = listed
-    if shown := [one for one in results.made if one.kind in _RENDERINGS]:
+    if shown := [one for kind in _RENDERINGS for one in results.made if one.kind is kind]:
         first = shown[0]  # dciodvfy takes one item for all that the module allows
         [item] = references([(first.sop_class_uid, first.sop_instance_uid)])
         item.PurposeOfReferenceCodeSequence = [RENDERING]

@@ -20,7 +20,10 @@ from tests.unit.flow.analysed import Patient, demo, on_a_node
 
 Send = Callable[..., StoreAnswer]
 
-ALWAYS = ("report", "capture", "map", "pdf", "hl7", "fhir", "stack", "side_by_side")
+ALWAYS = (
+    *("report", "capture", "map", "pdf", "hl7", "fhir"),
+    *("stack", "side_by_side", "contact_sheet"),
+)
 """Kinds that a study without a finding gets."""
 
 RULE = Rule(name="all", model="demo", results=tuple(ResultKind))

@@ -234,7 +234,7 @@ def test_a_picture_of_an_earlier_revision_shows_a_map_as_well(context: FlowConte
     assert patient.rows()[-1].state == "CANCELLED"
 
 
-@pytest.mark.parametrize("kind", ["side_by_side", "stack"])
+@pytest.mark.parametrize("kind", ["side_by_side", "contact_sheet", "stack"])
 def test_other_pictures_show_a_map_as_well(context: FlowContext, kind: str) -> None:
     archive = odd.OddPeer(answer=without(PARAMETRIC_MAP))
     with odd.listening(archive) as address:

@@ -33,7 +33,7 @@ from tests.unit.results.sr.report_content import concept, walk
 
 OBJECTS = tuple(kind for kind in ResultKind if kind not in DOCUMENTS)
 PICTURES = (
-    *(ResultKind.CAPTURE, ResultKind.STACK, ResultKind.SIDE_BY_SIDE),
+    *(ResultKind.CAPTURE, ResultKind.STACK, ResultKind.SIDE_BY_SIDE, ResultKind.CONTACT_SHEET),
     *(ResultKind.MAP, ResultKind.SEG),
 )
 DOCUMENT_OBJECTS = (ResultKind.REGION, ResultKind.KEY_OBJECT, ResultKind.PDF)

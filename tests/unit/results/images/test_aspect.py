@@ -119,7 +119,7 @@ def test_a_disc_is_round_in_every_picture(
     seen: StudyPrediction, ratio: tuple[float, float]
 ) -> None:
     aspect = ratio[0] / ratio[1]
-    for style in (ResultKind.CAPTURE, ResultKind.STACK):
+    for style in (ResultKind.CAPTURE, ResultKind.STACK, ResultKind.CONTACT_SHEET):
         [made] = objects(seen, style, aspect)
         assert roundness(made.pixel_array) == pytest.approx(1, abs=0.03)
         assert not {"PixelSpacing", "PixelAspectRatio"} & set(made.dir()), "its pixels are square"

@@ -11,7 +11,8 @@ from pacs_ai.domain import StudyPrediction
 from pacs_ai.results.content.selection import captures, every_image
 from pacs_ai.results.images import capture as capture_module
 from pacs_ai.results.images.capture import build_capture
-from pacs_ai.results.images.overlay import Legend, draw
+from pacs_ai.results.images.lettering import Legend
+from pacs_ai.results.images.overlay import draw
 from tests.unit.results.conftest import Images
 from tests.unit.results.samples import (
     CONTEXT,

@@ -23,6 +23,11 @@ from tests.unit.results.samples import (
     study,
 )
 
+FORMS = (
+    *(ResultKind.CAPTURE, ResultKind.STACK),
+    *(ResultKind.SIDE_BY_SIDE, ResultKind.CONTACT_SHEET),
+)
+
 
 def test_a_stack_has_every_image_in_the_order_of_its_source(images: Images) -> None:
     lesion = [0.1, 0.6, 0.9, 0.2, 0.3]
@@ -69,7 +74,7 @@ def test_the_image_stands_as_it_is_at_the_left_of_its_capture(images: Images) ->
     assert np.array_equal(right, capture.pixel_array[:768, :512])
 
 
-@pytest.mark.parametrize("kind", [ResultKind.CAPTURE, ResultKind.STACK, ResultKind.SIDE_BY_SIDE])
+@pytest.mark.parametrize("kind", FORMS)
 def test_a_picture_with_text_beside_its_image_has_no_place_in_the_patient(
     images: Images, kind: ResultKind
 ) -> None:
@@ -100,10 +105,9 @@ def test_small_and_large_images_stay_within_what_archives_take(
 
 def test_every_form_is_a_series_of_its_own(images: Images) -> None:
     prediction = study(images([0.9, 0.2]))
-    forms = (ResultKind.CAPTURE, ResultKind.STACK, ResultKind.SIDE_BY_SIDE)
-    made = [one for kind in forms for one in checked(prediction, kind)]
-    assert len({one.SeriesInstanceUID for one in made}) == len(forms)
-    assert len({one.SeriesNumber for one in made}) == len(forms)
+    made = [one for kind in FORMS for one in checked(prediction, kind)]
+    assert len({one.SeriesInstanceUID for one in made}) == len(FORMS)
+    assert len({one.SeriesNumber for one in made}) == len(FORMS)
     assert len({one.SOPInstanceUID for one in made}) == len(made)
 
 

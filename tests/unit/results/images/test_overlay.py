@@ -4,16 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pacs_ai.results.images.overlay import (
-    AMBER,
-    FAINT,
-    Legend,
-    Line,
-    canvas,
-    draw,
-    draw_beside,
-    headline,
-)
+from pacs_ai.results.images.lettering import AMBER, Legend, Line, headline
+from pacs_ai.results.images.overlay import FAINT, canvas, draw, draw_beside
 from tests.unit.results.samples import blob
 
 NO_TEXT = Legend((), bar=False)
