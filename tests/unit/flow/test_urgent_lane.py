@@ -11,6 +11,7 @@ from pacs_ai.clock import ManualClock
 from pacs_ai.config import Config
 from pacs_ai.config.completeness import Study as Timing
 from pacs_ai.domain import StudyState, TaskKind
+from pacs_ai.engine.hold import HOLD_SECONDS, LOOK_SECONDS
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.completion import Completion
 from pacs_ai.flow.context import FlowContext, RulesInForce
@@ -151,9 +152,34 @@ def test_urgent_studies_are_closed_and_routed_first(
     for priority in ("ROUTINE", "ROUTINE", "STAT"):
         sender.study(priority=priority)
     clock.advance(60)
-    Completion(sender.node, sender.arrivals).sweep()
+    completion = Completion(sender.node, sender.arrivals)
+    assert completion.sweep() == pytest.approx(LOOK_SECONDS)
+    assert sender.closed == [3]
+    assert sender.routes() == ["3:1"]
+    clock.advance(2 * HOLD_SECONDS)  # the urgent one holds others up no longer
+    completion.sweep()
     assert sender.closed == [3, 1, 2]
-    assert sender.routes() == ["3:1", "1:1", "2:1"]
+    assert sender.routes() == ["1:1", "2:1"]
+
+
+@pytest.mark.parametrize("kind", [TaskKind.ROUTE, TaskKind.ANALYSE, TaskKind.DELIVER])
+def test_other_studies_are_closed_when_the_steps_of_the_urgent_one_are_done(
+    context: FlowContext, clock: ManualClock, ct: Dataset, kind: TaskKind
+) -> None:
+    sender = Sender(with_sections(context, **STAT), clock, ct)
+    for _ in range(2):
+        sender.study()
+    with sender.node.write() as transaction:
+        sender.node.engine.enqueue(transaction, kind, "urgent", Priority.URGENT)
+    clock.advance(60)
+    with sender.node.write() as transaction:
+        sender.node.engine.enqueue(transaction, kind, "another", Priority.URGENT)
+    completion = Completion(sender.node, sender.arrivals)
+    completion.sweep()
+    assert sender.closed == []
+    assert sender.node.engine.drain(lambda *_: None, (kind,)) == 2
+    completion.sweep()
+    assert sender.closed == [1, 2]
 
 
 def test_an_urgent_study_is_closed_before_those_that_are_being_closed(
@@ -173,7 +199,11 @@ def test_an_urgent_study_is_closed_before_those_that_are_being_closed(
     sender.arrivals = Busy()
     for _ in range(3):
         sender.study()
-    Completion(sender.node, sender.arrivals).sweep()
+    completion = Completion(sender.node, sender.arrivals)
+    completion.sweep()
+    assert sender.closed == [1, 4]
+    clock.advance(2 * HOLD_SECONDS)
+    completion.sweep()
     assert sender.closed == [1, 4, 2, 3]
 
 
@@ -184,7 +214,10 @@ def test_a_lost_route_keeps_its_priority(
     sender.study()
     sender.study(priority="STAT")
     clock.advance(60)
-    Completion(sender.node, sender.arrivals).sweep()
+    completion = Completion(sender.node, sender.arrivals)
+    completion.sweep()
+    clock.advance(2 * HOLD_SECONDS)
+    completion.sweep()
     with sender.node.write() as transaction:
         transaction.execute(sa.delete(tasks.Task))
     sweep(sender.node, LeaseWatch())
