@@ -230,3 +230,24 @@ def _escape(
         if isinstance(value, str):
             event[key] = value.translate(_CONTROL)
     return event
+
+
+class Outage:
+    """Knows of something that is done again and again whether it fails, so that it is told once.
+
+    Each outage has a line of the log when it begins, or its reason changes, and one when it is
+    over. Several threads may use it.
+    """
+
+    def __init__(self) -> None:
+        self._code = ""
+
+    def begins(self, code: str) -> bool:
+        """Note a failure; True if it did not fail before, or for another reason."""
+        known, self._code = self._code, code
+        return known != code
+
+    def ends(self) -> bool:
+        """Note a success; True if it failed before."""
+        known, self._code = self._code, ""
+        return bool(known)

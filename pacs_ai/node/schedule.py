@@ -22,7 +22,7 @@ from apscheduler.triggers.base import BaseTrigger
 from pacs_ai.clock import Clock
 from pacs_ai.engine.wakeups import Wakeups
 from pacs_ai.errors import PacsAIError
-from pacs_ai.logs import get_logger
+from pacs_ai.logs import Outage, get_logger
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ class Schedule:
 
     def every(self, seconds: float, name: str, sweep: Callable[[], object]) -> None:
         """Run `sweep` at this interval; a failure is logged, and the sweep runs again."""
-        guarded = partial(_guarded, name, sweep)
+        guarded = partial(_guarded, name, sweep, Outage())
         self._scheduler.add_job(guarded, _Every(seconds, self._clock), id=name)
 
     def when_woken(
@@ -94,15 +94,20 @@ class Schedule:
         return self._threads.join(deadline)
 
 
-def _guarded(name: str, sweep: Callable[[], T]) -> T | None:
-    """Run a sweep; None if it failed, which is logged."""
+def _guarded(name: str, sweep: Callable[[], T], outage: Outage) -> T | None:
+    """Run a sweep; None if it failed, which is logged once for each outage."""
+    result: T | None = None
     try:
-        return sweep()
+        result = sweep()
     except PacsAIError as error:
-        _log.warning("sweep failed", sweep=name, error=error.code, reason=error.message)
+        if outage.begins(error.code):
+            _log.warning("sweep failed", sweep=name, error=error.code, reason=error.message)
     except Exception as error:  # noqa: BLE001 - one bad sweep must not end all later ones
         _log.error("sweep failed unexpectedly", sweep=name, error=type(error).__name__)
-    return None
+    else:
+        if outage.ends():
+            _log.info("sweep works again", sweep=name)
+    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +120,10 @@ class _Woken:
     sweep: Callable[[], float]
 
     def run(self, closed: threading.Event) -> None:
+        outage = Outage()
         while not closed.is_set():
             count = self.wakeups.count(self.kinds)
-            due = _guarded(self.name, self.sweep)
+            due = _guarded(self.name, self.sweep, outage)
             self.wakeups.wait(self.kinds, count, math.inf if due is None else due)
 
 

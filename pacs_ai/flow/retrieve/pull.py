@@ -6,7 +6,7 @@ is asked for one study now and then, and holds up no other archive.
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pacs_ai.config import DicomwebPeer, DimsePeer, Peer
@@ -17,7 +17,7 @@ from pacs_ai.flow.deliver import DOWN
 from pacs_ai.flow.record_outcome import record_outcome
 from pacs_ai.flow.retrieve.study import retrieve_study
 from pacs_ai.flow.source_count import StudyUnknown
-from pacs_ai.logs import get_logger, study_ref
+from pacs_ai.logs import Outage, get_logger, study_ref
 from pacs_ai.net.scp.handlers import StorageHandlers
 from pacs_ai.store import instances, pulls
 from pacs_ai.store.pulls import ClaimedPull, Failure
@@ -45,6 +45,7 @@ class _Archive:
     busy: bool = False
     failures: int = 0
     rests_until: float = 0.0
+    storage: Outage = field(default_factory=Outage)
 
 
 class _Unwanted:
@@ -107,6 +108,7 @@ class Puller:
         try:
             with context.write() as transaction:
                 pulls.take_back(transaction, context.owner, name)
+            archive.storage.ends()  # the sweep tells of it
             while not context.stopping.is_set():
                 with context.write() as transaction:
                     claimed = pulls.claim(transaction, name)
@@ -118,7 +120,8 @@ class Puller:
                 if context.clock.monotonic() < archive.rests_until:
                     return
         except StorageError as error:  # the next sweep tries again
-            _log.warning("sweep failed", sweep="pull", error=error.code, reason=error.message)
+            if archive.storage.begins(error.code):
+                _log.warning("sweep failed", sweep="pull", error=error.code, reason=error.message)
         finally:
             archive.busy = False
 
