@@ -19,7 +19,13 @@ def job_id(number: str = ONE) -> str:
 
 
 def add_rows(
-    database: Database, table: sa.Table, count: int, begin: int = 1, **expressions: str
+    database: Database,
+    table: sa.Table,
+    count: int,
+    begin: int = 1,
+    *,
+    checked: bool = True,
+    **expressions: str,
 ) -> None:
     """Add rows to a table.
 
@@ -27,6 +33,8 @@ def add_rows(
     ----------
     begin
         The number of the first row.
+    checked
+        Whether the rows that others name are looked for, which takes longer than to add them.
     expressions
         SQL of the values of columns; `ONE` is the number of the row. Others are NULL where they
         may be, else a value made of their name, their type and that number.
@@ -40,6 +48,8 @@ def add_rows(
     made = sa.select(*map(sa.literal_column, values.values())).select_from(numbers)
     with database.engine.begin() as connection:
         connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+        if not checked:
+            connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
         connection.execute(sa.insert(table).from_select(list(values), made, include_defaults=False))
 
 

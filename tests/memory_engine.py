@@ -19,6 +19,7 @@ from pacs_ai.engine.hold import HOLD, LOOK_SECONDS, HoldRounds
 from pacs_ai.engine.wakeups import POLL_SECONDS, Wakeups
 from pacs_ai.errors import StorageError
 from pacs_ai.priorities import Priority
+from pacs_ai.store.claimed_task import Keys
 from pacs_ai.store.session import Session, Transaction
 
 _ASKED = "tasks asked for"
@@ -152,6 +153,10 @@ class MemoryEngine:
         asked = {key for asked, key in session.info.get(_ASKED, ()) if asked == kind}
         with self._tasks.lock:
             return asked | {task.key for task in self._tasks.all if task.kind == kind}
+
+    def lost(self, session: Session, kind: TaskKind, keys: Keys) -> list[str]:
+        there = self.existing(session, kind)
+        return [key for key in session.scalars(keys) if key not in there]
 
     def held(self, session: Session) -> list[HeldTask]:  # noqa: ARG002 - the protocol's
         with self._tasks.lock:

@@ -12,6 +12,7 @@ from typing import Protocol
 from pacs_ai.domain import TaskKind
 from pacs_ai.engine.wakeups import Wakeups
 from pacs_ai.priorities import Priority
+from pacs_ai.store.claimed_task import Keys
 from pacs_ai.store.session import Session, Transaction
 
 MOST_OVERTAKEN = 4
@@ -77,6 +78,13 @@ class Engine(Protocol):
 
     def existing(self, session: Session, kind: TaskKind) -> set[str]:
         """Return the keys of all tasks of a kind that wait or are performed now."""
+        ...
+
+    def lost(self, session: Session, kind: TaskKind, keys: Keys) -> list[str]:
+        """Return those of the selected keys that have no task of a kind.
+
+        Many may wait: an engine whose tasks are in the database compares there.
+        """
         ...
 
     def held(self, session: Session) -> list[HeldTask]:

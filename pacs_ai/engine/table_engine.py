@@ -19,8 +19,9 @@ from pacs_ai.engine.hold import HOLD, LOOK_SECONDS, HoldRounds
 from pacs_ai.engine.task_table import ClaimedTask, TaskTable
 from pacs_ai.engine.wakeups import Wakeups
 from pacs_ai.errors import StorageError
-from pacs_ai.logs import get_logger
+from pacs_ai.logs import Outage, get_logger
 from pacs_ai.priorities import Order, Priority
+from pacs_ai.store.claimed_task import Keys
 from pacs_ai.store.session import Database, Session, Transaction
 from pacs_ai.store.sqlite_transactions import urgent
 
@@ -93,6 +94,7 @@ class TableEngine:
         self._thread = _Thread()
         self._rounds = HoldRounds(clock)
         self._node = owner.partition("/")[0]
+        self._outage = Outage()
 
     def enqueue(
         self,
@@ -108,6 +110,10 @@ class TableEngine:
     def existing(self, session: Session, kind: TaskKind) -> set[str]:
         """Return the keys of all tasks of a kind."""
         return self._tasks.existing(session, kind)
+
+    def lost(self, session: Session, kind: TaskKind, keys: Keys) -> list[str]:
+        """Return those of the selected keys that have no task of a kind."""
+        return self._tasks.lost(session, kind, keys)
 
     def held(self, session: Session) -> list[HeldTask]:
         """Return all tasks under lease."""
@@ -138,7 +144,7 @@ class TableEngine:
         share = _Share(tuple(kinds), Order.URGENT_ONLY if urgent_only else Order.URGENT_FIRST)
         turn = self._turns.setdefault(share, threading.Lock())
         while not stop.is_set():
-            with _logged_failure(stop):
+            with _logged_failure(stop, self._outage):
                 with turn:
                     task = self._next(share, stop)
                 while task is not None:
@@ -149,7 +155,7 @@ class TableEngine:
         if self._database.is_sqlite:
             return
         while not stop.is_set():
-            with _logged_failure(stop):
+            with _logged_failure(stop, self._outage):
                 for kinds in self._tasks.notified(self._database, stop):
                     self.wakeups.wake(kinds)
 
@@ -246,15 +252,19 @@ class TableEngine:
 
 
 @contextlib.contextmanager
-def _logged_failure(stop: threading.Event) -> Iterator[None]:
+def _logged_failure(stop: threading.Event, outage: Outage) -> Iterator[None]:
     """Log the failure of a block and go on: the thread outlives any task.
 
-    A task that failed keeps its lease and comes back when that runs out: a pause by itself.
+    A task that failed keeps its lease and comes back when that runs out: a pause by itself. An
+    outage of the database is logged once, whatever number of threads and attempts it fails.
     """
     try:
         yield
+        if outage.ends():
+            _log.info("the task table is in reach again")
     except StorageError as error:
-        _log.warning("the task table is out of reach", error=error.code)
+        if outage.begins(error.code):
+            _log.warning("the task table is out of reach", error=error.code)
         stop.wait(OUTAGE_SECONDS)
     except Exception as error:  # noqa: BLE001 - whatever a step throws
         _log.error("a task failed unexpectedly", error=type(error).__name__)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from pacs_ai.domain import TaskKind
 from pacs_ai.priorities import Order, Priority
-from pacs_ai.store.claimed_task import ClaimedTask
+from pacs_ai.store.claimed_task import ClaimedTask, Keys
 from pacs_ai.store.session import Database, Session, Transaction
 
 __all__ = ["ClaimedTask", "TaskTable"]
@@ -103,4 +103,8 @@ class TaskTable(Protocol):
 
     def existing(self, session: Session, kind: TaskKind) -> set[str]:
         """Return the keys of all tasks of a kind, held or not."""
+        ...
+
+    def lost(self, session: Session, kind: TaskKind, keys: Keys) -> list[str]:
+        """Return those of the selected keys that have no task of a kind."""
         ...

@@ -146,12 +146,16 @@ class FlowContext:
         return installation_uid(self.secret)
 
 
+JOINT = ":"
+"""What joins the two parts of a task's key."""
+
+
 def pair_key(first: object, second: object) -> str:
     """Join the two parts of a task's key."""
-    return f"{first}:{second}"
+    return f"{first}{JOINT}{second}"
 
 
 def split_pair(key: str) -> tuple[str, str]:
     """Take a task's key apart again."""
-    first, _, second = key.partition(":")
+    first, _, second = key.partition(JOINT)
     return first, second

@@ -109,9 +109,10 @@ def all_files_aside(context: FlowContext) -> list[SetAside]:
 
 def files_aside(context: FlowContext) -> Iterator[SetAside]:
     """Yield the files of this node that were set aside and have no row."""
+    aside = dict(context.spool.aside())
     with context.database.read() as session:
-        known = instances.known_paths(session, f"{context.spool.node}/")
-    for path, since in context.spool.aside():
+        known = instances.known_of(session, list(aside))
+    for path, since in aside.items():
         if path not in known:
             yield SetAside(path, datetime.fromtimestamp(since, UTC) + kept_for(context))
 

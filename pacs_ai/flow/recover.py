@@ -12,7 +12,7 @@ from pacs_ai.errors import BundleChanged, NotDicom, StorageError
 from pacs_ai.flow import retry
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.ask import ask_analysis, ask_delivery, ask_route
-from pacs_ai.flow.context import FlowContext, pair_key, split_pair
+from pacs_ai.flow.context import JOINT, FlowContext, pair_key, split_pair
 from pacs_ai.flow.deliver import release
 from pacs_ai.flow.identify import identify
 from pacs_ai.flow.off_peak import wake_off_peak
@@ -245,37 +245,26 @@ def take_back_from(
 
 def _give_tasks(context: FlowContext, transaction: Transaction) -> None:
     """Make the task of any row that should have one: losing them all costs a moment."""
-    told = context.config.told_of_withdrawals
+    engine, told = context.engine, context.config.told_of_withdrawals
     routes = {pair_key(*pair): (pair, one) for pair, one in studies.complete(transaction).items()}
-    wanted: dict[TaskKind, Sequence[str]] = {
-        TaskKind.ROUTE: list(routes),
-        TaskKind.ANALYSE: waiting_jobs.queued(transaction),
-        TaskKind.DELIVER: [pair_key(*pair) for pair in deliveries.pending(transaction)],
-        TaskKind.WITHDRAW: withdrawals.studies_that_owe(transaction, told),
-    }
-    if has_shadows(context):
-        wanted[TaskKind.SHADOW] = kept_predictions.ready(transaction)
-    for kind, keys in wanted.items():
-        if keys:
-            existing = context.engine.existing(transaction, kind) | _held_back(context, kind)
-            for key in keys:
-                if key in existing:
-                    continue
-                if kind is TaskKind.ROUTE:
-                    ask_route(context, transaction, *routes[key])
-                else:
-                    _ask(context, transaction, kind, key)
-
-
-def _ask(context: FlowContext, transaction: Transaction, kind: TaskKind, key: str) -> None:
-    if kind is TaskKind.ANALYSE:
+    for key in _without_task(context, transaction, TaskKind.ROUTE, list(routes)):
+        ask_route(context, transaction, *routes[key])
+    for key in engine.lost(transaction, TaskKind.ANALYSE, waiting_jobs.queued()):
         ask_analysis(context, transaction, key)
-    elif kind is TaskKind.DELIVER:
-        ask_delivery(context, transaction, *split_pair(key))
-    else:
-        context.engine.enqueue(transaction, kind, key)
+    held_back = context.limits.turned_away()  # they get it when their destination has a place
+    for key in engine.lost(transaction, TaskKind.DELIVER, deliveries.pending(JOINT)):
+        if key not in held_back:
+            ask_delivery(context, transaction, *split_pair(key))
+    others = {TaskKind.WITHDRAW: withdrawals.studies_that_owe(transaction, told)}
+    if has_shadows(context):
+        others[TaskKind.SHADOW] = list(kept_predictions.ready(transaction))
+    for kind, keys in others.items():
+        for key in _without_task(context, transaction, kind, keys):
+            engine.enqueue(transaction, kind, key)
 
 
-def _held_back(context: FlowContext, kind: TaskKind) -> set[str]:
-    """Return the keys of deliveries that get their task when their destination has a place."""
-    return context.limits.turned_away() if kind is TaskKind.DELIVER else set()
+def _without_task(
+    context: FlowContext, transaction: Transaction, kind: TaskKind, keys: Sequence[str]
+) -> list[str]:
+    existing = context.engine.existing(transaction, kind) if keys else set()
+    return [key for key in keys if key not in existing]

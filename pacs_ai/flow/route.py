@@ -18,6 +18,7 @@ from pacs_ai.logs import get_logger, study_ref
 from pacs_ai.priorities import Priority
 from pacs_ai.store import active_models, instances, jobs, repeats, studies
 from pacs_ai.store.active_models import Stamp
+from pacs_ai.store.indexes import NO_RULE
 from pacs_ai.store.schema import Instance, Study
 from pacs_ai.store.session import Transaction
 
@@ -166,7 +167,7 @@ def _to_be_told(context: FlowContext, study: Study, rows: Sequence[Instance]) ->
 
 def _reason(rows: Sequence[Instance], usable: Sequence[Instance], match: Match) -> str:
     if usable:
-        return "" if match.rules else match.missing or studies.NO_RULE
+        return "" if match.rules else match.missing or NO_RULE
     kinds = Counter(row.unusable_reason.removesuffix(NOT_ANALYSED) for row in rows)
     counted = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     return f"nothing to analyse: no image among the instances ({counted or 'there are none'})"

@@ -17,9 +17,9 @@ from pacs_ai.flow.integrity import check_instances
 from pacs_ai.flow.rule_matching import Facts, matches_any_way
 from pacs_ai.flow.series_choice import asked, asked_of_rules, chosen_series
 from pacs_ai.store import identities, repeats
+from pacs_ai.store.indexes import NO_RULE
 from pacs_ai.store.repeats import Way
 from pacs_ai.store.schema import Instance, Study
-from pacs_ai.store.studies import NO_RULE
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,15 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
+
+import sqlalchemy as sa
 
 from pacs_ai.domain import TaskKind
 from pacs_ai.priorities import Order, Priority
+
+Keys: TypeAlias = sa.Select[str]
+"""A query for the keys of tasks."""
 
 
 @dataclass(frozen=True, slots=True)

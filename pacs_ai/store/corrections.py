@@ -84,7 +84,8 @@ def _files(session: Session, study_id: int, number: int) -> int:
     aside = (
         sa.select(Variant.instance_id)
         .join(Identity, Identity.id == Variant.identity_id)
-        .where(Identity.study_id == study_id, Identity.patient_number == number)
+        .join(Instance, Instance.id == Variant.instance_id)
+        .where(Instance.study_id == study_id, Identity.patient_number == number)
     )
     together = sa.union(current, aside).subquery()
     return session.scalar(sa.select(sa.func.count()).select_from(together)) or 0

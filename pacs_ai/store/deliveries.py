@@ -275,14 +275,13 @@ def renew(transaction: Transaction, batch: Sequence[ClaimedDelivery], lease_seco
     )
 
 
-def pending(session: Session) -> list[tuple[JobId, str]]:
-    """Return the deliveries that can be sent now, as pairs of job and destination."""
-    query = (
-        sa.select(Delivery.job_id, Delivery.destination)
+def pending(joint: str) -> sa.Select[str]:
+    """Select the deliveries that can be sent now: job and destination, with a text in between."""
+    return (
+        sa.select((Delivery.job_id + joint + Delivery.destination).label("pair"))
         .join(Result, Result.id == Delivery.result_id)
         .join(Job, Job.id == Delivery.job_id)
         .join(Study, Study.id == Job.study_id)
         .where(Delivery.state == DeliveryState.PENDING, *MAY_LEAVE)
         .distinct()
     )
-    return [(JobId(job_id), destination) for job_id, destination in session.execute(query)]

@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from pacs_ai.domain import JobId, JobState, ResultKind
 from pacs_ai.feedback_kinds import FeedbackKind, Label
 from pacs_ai.store import results
 from pacs_ai.store.feedback_table import Feedback
 from pacs_ai.store.schema import Job, Result, Study
-from pacs_ai.store.selection import Filter
+from pacs_ai.store.selection import Filter, remove_some
 from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import record
 from pacs_ai.withdrawal_kinds import Notice
@@ -166,7 +166,14 @@ def listed(session: Session, wanted: Filter, *, counted: bool = False) -> Sequen
     if wanted.before:
         query = query.where(Feedback.at < wanted.before)
     if counted:
-        query = query.where(Feedback.id.in_(newest_ids()))
+        newer = aliased(Feedback)
+        query = query.where(
+            ~sa.exists().where(
+                newer.sop_instance_uid == Feedback.sop_instance_uid,
+                newer.user_name == Feedback.user_name,
+                newer.id > Feedback.id,
+            )
+        )
     return session.scalars(query).all()
 
 
@@ -177,12 +184,7 @@ def counting(session: Session, rows: Sequence[Feedback]) -> set[int]:
     return set(session.scalars(newest))
 
 
-def forget(transaction: Transaction, before: datetime) -> int:
-    """Delete what was said before a time; returns how many rows that were."""
-    gone = transaction.execute(
-        sa.delete(Feedback)
-        .where(Feedback.at < before)
-        .returning(Feedback.id)
-        .execution_options(synchronize_session=False)
-    )
-    return len(gone.all())
+def forget(transaction: Transaction, most: int, before: datetime) -> int:
+    """Delete what was said before a time, `most` rows at most; returns how many that were."""
+    old = sa.select(Feedback.id).where(Feedback.at < before)
+    return remove_some(transaction, Feedback.id, old, most)

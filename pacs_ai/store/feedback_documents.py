@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pacs_ai.domain import StudyState
-from pacs_ai.store.schema import TO_READ, Identity, Instance, Study
+from pacs_ai.store.indexes import TO_READ
+from pacs_ai.store.schema import Identity, Instance, Study
 from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import record
 

@@ -24,6 +24,7 @@ class Feedback(Base):
         Index(None, "sop_instance_uid", "user_name", "id"),
         Index(None, "study_id", "id"),
         Index(None, "model_name", "at"),
+        Index(None, "at"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]

@@ -103,5 +103,5 @@ def held_studies(session: Session, wanted: StudyKeys, limit: int) -> Sequence[st
         query = query.where(Study.patient_key == wanted.patient_key)
     if wanted.accession_key:
         query = query.where(Study.accession_key == wanted.accession_key)
-    order = query.order_by(Study.last_received_at.desc(), Study.id.desc())
+    order = query.order_by(Study.first_received_at.desc(), Study.id.desc())
     return session.scalars(order.limit(limit)).all()

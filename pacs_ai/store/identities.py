@@ -196,13 +196,15 @@ def files_of_patients(session: Session, study_id: int) -> dict[int, str]:
         .join(Instance, Instance.identity_id == Identity.id)
         .where(Instance.missing.is_(False), Instance.path != "")
     )
-    aside = sa.select(Identity.patient_number, Variant.path).join(
-        Variant, Variant.identity_id == Identity.id
+    aside = (
+        sa.select(Identity.patient_number, Variant.path)
+        .join(Variant, Variant.identity_id == Identity.id)
+        .join(Instance, Instance.id == Variant.instance_id)
     )
     found = [
         (number, path)
         for query in (aside, current)  # what is in use stands last, and wins
-        for number, path in session.execute(query.where(Identity.study_id == study_id))
+        for number, path in session.execute(query.where(Instance.study_id == study_id))
     ]
     return dict(sorted(found, key=lambda one: one[0]))
 
@@ -228,7 +230,7 @@ def unnoted_conflicts(session: Session) -> dict[int, list[Instance]]:
         .join(Study, Study.id == Instance.study_id)
         .where(
             Study.state == StudyState.CONFLICT,
-            Study.id.not_in(sa.select(Identity.study_id)),
+            ~sa.exists().where(Identity.study_id == Study.id),
         )
         .order_by(Instance.id)
     )

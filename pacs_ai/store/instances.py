@@ -11,6 +11,8 @@ from pacs_ai.store.identities import Sender
 from pacs_ai.store.schema import Instance, Repeat, Study, Variant
 from pacs_ai.store.session import Transaction
 
+_AT_ONCE = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
@@ -155,6 +157,16 @@ def remove(transaction: Transaction, study_id: StudyId) -> list[str]:
     transaction.execute(sa.delete(Repeat).where(Repeat.instance_id.in_(mine)))
     transaction.execute(sa.delete(Instance).where(Instance.study_id == study_id))
     return paths
+
+
+def known_of(session: Session, paths: Sequence[str]) -> set[str]:
+    """Return those of some paths that an instance or a variant has."""
+    known: set[str] = set()
+    for begin in range(0, len(paths), _AT_ONCE):
+        some = paths[begin : begin + _AT_ONCE]
+        for table in (Instance, Variant):
+            known.update(session.scalars(sa.select(table.path).where(table.path.in_(some))))
+    return known
 
 
 def known_paths(session: Session, prefix: str) -> set[str]:

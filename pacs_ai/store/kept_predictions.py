@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from pacs_ai.domain import DeliveryState, JobState, StudyId, StudyState
 from pacs_ai.store.columns import HEX, WORD, Base
 from pacs_ai.store.schema import Delivery, Job, Study
+from pacs_ai.store.selection import remove_some
 from pacs_ai.store.session import Transaction
 
 MOST_ATTEMPTS = 5
@@ -227,6 +228,7 @@ def remove(transaction: Transaction, study_id: StudyId) -> None:
     transaction.execute(sa.delete(KeptPrediction).where(KeptPrediction.study_id == study_id))
 
 
-def expire(transaction: Transaction, before: datetime) -> None:
-    """Remove what is older."""
-    transaction.execute(sa.delete(KeptPrediction).where(KeptPrediction.created_at < before))
+def expire(transaction: Transaction, most: int, before: datetime) -> int:
+    """Remove what is older, so many rows at most; returns how many that were."""
+    old = sa.select(KeptPrediction.id).where(KeptPrediction.created_at < before)
+    return remove_some(transaction, KeptPrediction.id, old, most)

@@ -45,7 +45,7 @@ def subjects(session: Session) -> list[Subject]:
         rows = session.scalars(
             sa.select(Identity.id).where(Identity.study_id == study_id).order_by(Identity.id)
         ).all()
-        found += [Subject(study_id, row, _paths(session, row)) for row in rows]
+        found += [Subject(study_id, row, _paths(session, study_id, row)) for row in rows]
         if not rows:
             query = sa.select(Instance.path).where(Instance.study_id == study_id)
             paths = session.scalars(query.order_by(Instance.id)).all()
@@ -53,12 +53,18 @@ def subjects(session: Session) -> list[Subject]:
     return found
 
 
-def _paths(session: Session, identity_id: int) -> tuple[str, ...]:
-    files: list[str] = []
-    for entity in (Instance, Variant):
-        query = sa.select(entity.path).where(entity.identity_id == identity_id)
-        files += session.scalars(query.order_by(entity.id))
-    return tuple(files)
+def _paths(session: Session, study_id: int, identity_id: int) -> tuple[str, ...]:
+    """Return the files of an identity; by the study, as no index has the identities of files."""
+    own = sa.select(Instance.path).where(
+        Instance.study_id == study_id, Instance.identity_id == identity_id
+    )
+    aside = (
+        sa.select(Variant.path)
+        .join(Instance, Instance.id == Variant.instance_id)
+        .where(Instance.study_id == study_id, Variant.identity_id == identity_id)
+    )
+    files = [*session.scalars(own.order_by(Instance.id))]
+    return (*files, *session.scalars(aside.order_by(Variant.id)))
 
 
 def renew(transaction: Transaction, subject: Subject, stated: Sender | None) -> None:

@@ -71,7 +71,7 @@ def unchained(session: Session, after: int, most: int) -> Sequence[Event]:
         .where(
             Event.id > after,
             _TOLD,
-            ~sa.exists().where(LedgerLine.event_id == Event.id),
+            ~sa.exists().where(LedgerLine.event_id == Event.id, LedgerLine.event_id > after),
         )
         .order_by(Event.id)
         .limit(most)
@@ -204,8 +204,13 @@ def _text(value: object) -> str:
     return stamp(value) if isinstance(value, datetime) else str(value)
 
 
-def prune(transaction: Transaction, before: datetime, anchor: Anchor) -> Anchor:
+def prune(transaction: Transaction, before: datetime, anchor: Anchor, most: int) -> Anchor:
     """Remove the lines at the beginning that are older than a time; the last line stays.
+
+    Parameters
+    ----------
+    most
+        How many lines at most.
 
     Returns
     -------
@@ -213,7 +218,7 @@ def prune(transaction: Transaction, before: datetime, anchor: Anchor) -> Anchor:
         Where the chain begins now.
     """
     youngest = sa.select(sa.func.min(_LINE.c.number)).where(_LINE.c.at >= stamp(before))
-    first = transaction.scalar(youngest) or anchor.last
+    first = min(transaction.scalar(youngest) or anchor.last, anchor.first + most)
     old = _LINE.c.number < first
     last_removed = transaction.scalar(sa.select(_LINE.c.hash).where(_LINE.c.number == first - 1))
     if last_removed is None:

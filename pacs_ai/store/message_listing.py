@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from pacs_ai.store.notifications import Message, MessageState, Notification
 from pacs_ai.store.open_work import Open
+from pacs_ai.store.selection import begins_with
 from pacs_ai.store.session import Transaction
 
 RETRYABLE = (MessageState.FAILED, MessageState.WAITING)
@@ -57,7 +58,7 @@ def by_state(session: Session) -> Sequence[Open]:
 
 def find(session: Session, prefix: str) -> Sequence[Message]:
     """Return the messages whose id begins with a text: at most two, which is one too many."""
-    query = sa.select(Message).where(Message.id.startswith(prefix, autoescape=True)).limit(2)
+    query = sa.select(Message).where(begins_with(Message.id, prefix)).limit(2)
     return session.scalars(query).all()
 
 

@@ -41,7 +41,12 @@ class Message(Base):
     """
 
     __tablename__ = "message"
-    __table_args__ = (sa.Index(None, "state", "due_at"),)
+    __table_args__ = (
+        sa.Index(None, "state", "due_at"),
+        sa.Index(None, "state", "created_at"),
+        sa.Index(None, "created_at"),
+        sa.Index(None, "section", "destination", "created_at"),
+    )
     id: Mapped[str] = mapped_column(sa.String(36), primary_key=True)
     section: Mapped[str] = mapped_column(sa.String(64))
     destination: Mapped[str] = mapped_column(sa.String(64))
@@ -62,7 +67,10 @@ class Notification(Base):
     """
 
     __tablename__ = "notification"
-    __table_args__ = (sa.UniqueConstraint("section", "destination", "key"),)
+    __table_args__ = (
+        sa.UniqueConstraint("section", "destination", "key"),
+        sa.Index(None, "key"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     section: Mapped[str] = mapped_column(sa.String(64))
     destination: Mapped[str] = mapped_column(sa.String(64))
@@ -241,10 +249,10 @@ def _move(
     return result.first() is not None
 
 
-def remove_before(transaction: Transaction, moment: datetime) -> int:
-    """Delete messages that have ended before a moment, with what they told."""
+def remove_before(transaction: Transaction, most: int, moment: datetime) -> int:
+    """Delete messages that have ended before a moment, with what they told, `most` at most."""
     ended = sa.select(Message.id).where(Message.state.not_in(_OPEN), Message.created_at < moment)
-    ids = list(transaction.scalars(ended))
+    ids = list(transaction.scalars(ended.limit(most)))
     transaction.execute(sa.delete(Notification).where(Notification.message_id.in_(ids)))
     transaction.execute(sa.delete(Message).where(Message.id.in_(ids)))
     return len(ids)

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from pacs_ai.domain import DeliveryState, JobState
 from pacs_ai.errors import IllegalTransition
 from pacs_ai.store.schema import Delivery, Job, Study
+from pacs_ai.store.selection import begins_with
 from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import move
 
@@ -92,5 +93,5 @@ def _arrow_or_raise(moved: bool, what: str) -> None:  # noqa: FBT001 - the outco
 
 def find_job(session: Session, prefix: str) -> list[Job]:
     """Return the jobs whose id begins with a text: at most two, which is one too many."""
-    query = sa.select(Job).where(Job.id.startswith(prefix, autoescape=True)).limit(2)
+    query = sa.select(Job).where(begins_with(Job.id, prefix)).limit(2)
     return list(session.scalars(query))

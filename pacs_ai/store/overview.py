@@ -15,6 +15,8 @@ from pacs_ai.store.selection import Filter, conditions, of_model, of_studies
 _ROW_ID = re.compile(r"[0-9]{1,18}")
 """A number that both databases accept as a row id."""
 
+_AT_ONCE = 1000
+
 DELIVERED = (DeliveryState.STORED, DeliveryState.COMMITTING, DeliveryState.COMMITTED)
 """States of a delivery whose peer has the result."""
 
@@ -36,13 +38,13 @@ def studies(
     patient_key: str | None = None,
     accession_key: str | None = None,
 ) -> list[StudyLine]:
-    """Return studies, the last active first."""
+    """Return studies; those whose images, of the newest revision, began to come last are first."""
     query = sa.select(Study).where(*of_studies(wanted))
     if patient_key:
         query = query.where(Study.patient_key == patient_key)
     if accession_key:
         query = query.where(Study.accession_key == accession_key)
-    query = query.order_by(Study.last_received_at.desc(), Study.id.desc())
+    query = query.order_by(Study.first_received_at.desc(), Study.id.desc())
     rows = session.scalars(query.limit(wanted.limit).offset(wanted.offset))
     return [_line(session, study) for study in rows]
 
@@ -51,12 +53,23 @@ def study(session: Session, reference: str) -> StudyLine | None:
     """Return one study by its row id, its Study Instance UID, or its reference in logs."""
     row = session.scalar(sa.select(Study).where(Study.study_instance_uid == reference))
     if row is None and len(reference) == REF_LENGTH:
-        uids = session.scalars(sa.select(Study.study_instance_uid))
-        uid = next((uid for uid in uids if study_ref(uid) == reference), None)
-        row = session.scalar(sa.select(Study).where(Study.study_instance_uid == uid))
+        row = _of_the_log(session, reference)
     if row is None and _ROW_ID.fullmatch(reference):
         row = session.get(Study, int(reference))
     return None if row is None else _line(session, row)
+
+
+def _of_the_log(session: Session, reference: str) -> Study | None:
+    """Look through the studies, the newest first: a reference is a keyed hash of the UID."""
+    query = sa.select(Study.id, Study.study_instance_uid).order_by(Study.id.desc())
+    rows = session.execute(query.limit(_AT_ONCE)).all()
+    while rows:
+        for key, uid in rows:
+            if study_ref(uid) == reference:
+                return session.get_one(Study, key)
+        last = rows[-1][0]
+        rows = session.execute(query.where(Study.id < last).limit(_AT_ONCE)).all()
+    return None
 
 
 def _line(session: Session, row: Study) -> StudyLine:

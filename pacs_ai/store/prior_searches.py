@@ -35,6 +35,9 @@ class SearchState(StrEnum):
     OVER = "OVER"
 
 
+_OPEN = (SearchState.ASKED, SearchState.FETCHING)
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """An earlier study to analyse: see `PriorStudy`."""
@@ -121,7 +124,7 @@ def end_those_that_are_over(transaction: Transaction, longest: timedelta) -> lis
         before the clock was set back.
     """
     late = is_due(PriorSearch.until, transaction.now, longest)
-    query = sa.select(PriorSearch, late).where(PriorSearch.state != SearchState.OVER)
+    query = sa.select(PriorSearch, late).where(PriorSearch.state.in_(_OPEN))
     ended = []
     for row, over in transaction.execute(query).all():
         waits = row.state == SearchState.ASKED or _missing(transaction, row.job_id)

@@ -28,7 +28,7 @@ from pacs_ai.domain import TaskKind
 from pacs_ai.errors import ConfigError
 from pacs_ai.priorities import Order, Priority
 from pacs_ai.store import procrastinate_sql as sql
-from pacs_ai.store.claimed_task import ClaimedTask, new_claim, owner_of
+from pacs_ai.store.claimed_task import ClaimedTask, Keys, new_claim, owner_of
 from pacs_ai.store.session import Database, Transaction
 
 
@@ -177,6 +177,15 @@ def take_back(transaction: Transaction, claimed: str, *, last: bool) -> None:
 def existing(session: Session, kind: TaskKind) -> set[str]:
     """Return the keys of all tasks of a kind, held or not."""
     return set(session.scalars(sql.EXISTING, {"queue": kind.value}))
+
+
+def lost(session: Session, kind: TaskKind, keys: Keys) -> list[str]:
+    """Return those keys that have no task of a kind."""
+    wanted = keys.subquery("wanted")
+    (key,) = wanted.c
+    lock = sa.literal(_lock(kind, "")) + key
+    has_one = sa.exists().where(sql.JOBS.c.lock == lock, sql.JOBS.c.status.in_(sql.UNDER_WAY))
+    return list(session.scalars(sa.select(key).where(~has_one)))
 
 
 def _run(session: Session, name: str, **values: object) -> sa.CursorResult[Any]:

@@ -33,6 +33,8 @@ CREATE INDEX IF NOT EXISTS pacs_ai_jobs_urgent ON procrastinate_jobs ((args->>'a
 WHERE priority = 0 AND status IN ('todo', 'doing')
 """,
 )
+JOBS = sa.table("procrastinate_jobs", sa.column("lock", sa.Text), sa.column("status"))
+UNDER_WAY = (sa.literal_column("'todo'", sa.Text), sa.literal_column("'doing'", sa.Text))
 CHANNEL = "procrastinate_queue_v1#"
 EXISTING = sa.text(
     "SELECT args->>'key' FROM procrastinate_jobs "

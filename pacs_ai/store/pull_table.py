@@ -21,6 +21,7 @@ class Pull(Base):
     __table_args__ = (
         UniqueConstraint("peer", "study_instance_uid"),
         Index(None, "state", "due_at"),
+        Index(None, "study_instance_uid"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     peer: Mapped[str] = mapped_column(String(64))

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pacs_ai.domain import JobId, ResultKind, StudyId
+from pacs_ai.store.indexes import HAS_FILE
 from pacs_ai.store.schema import Job, Result
 from pacs_ai.store.session import Transaction
 
@@ -114,7 +115,8 @@ def forget_files(transaction: Transaction, study_id: StudyId) -> list[str]:
 
 def known_paths(session: Session, prefix: str) -> set[str]:
     """Return the paths of all results below a folder of the spool."""
-    query = sa.select(Result.path).where(Result.path.startswith(prefix, autoescape=True))
+    below = Result.path.startswith(prefix, autoescape=True)
+    query = sa.select(Result.path).where(HAS_FILE, below)
     return set(session.scalars(query))
 
 

@@ -6,15 +6,12 @@ UIDs alone lead to a patient, for someone who has the archive; PatientID is a ke
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, false, text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pacs_ai.store.columns import DIGEST, HEX, UID, WORD, Base
+from pacs_ai.store.indexes import HAS_FILE, TO_READ, UNMATCHED, few
 from pacs_ai.store.withdrawal_table import Withdrawal
-
-_VALID = text("revoked_at IS NULL")
-TO_READ = text("modality = 'SR' AND feedback = ''")
-"""Structured reports that nobody has read for feedback: a condition of few rows, with an index."""
 
 
 class Study(Base):
@@ -25,6 +22,13 @@ class Study(Base):
     """
 
     __tablename__ = "study"
+    __table_args__ = (
+        # not of the last arrival: every instance changes it, and an index with each
+        Index(None, "state", "first_received_at"),
+        Index(None, "first_received_at"),
+        few("ix_study_corrected", "correction", "correction > 0"),
+        few("ix_study_unmatched", "id", UNMATCHED.text),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     study_instance_uid: Mapped[str] = mapped_column(UID, unique=True)
     patient_key: Mapped[str] = mapped_column(HEX, index=True)
@@ -76,9 +80,7 @@ class Instance(Base):
     """
 
     __tablename__ = "instance"
-    __table_args__ = (
-        Index("ix_instance_to_read", "id", sqlite_where=TO_READ, postgresql_where=TO_READ),
-    )
+    __table_args__ = (few("ix_instance_to_read", "id", TO_READ.text),)
     id: Mapped[int] = mapped_column(primary_key=True)
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), index=True)
     revision: Mapped[int]
@@ -141,6 +143,8 @@ class Job(Base):
     __table_args__ = (
         UniqueConstraint("study_id", "revision", "model_name", "model_version"),
         Index(None, "state", "due_at"),
+        Index(None, "state", "created_at"),
+        Index(None, "created_at"),
     )
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), index=True)
@@ -183,7 +187,11 @@ class Result(Base):
     """
 
     __tablename__ = "result"
-    __table_args__ = (UniqueConstraint("job_id", "kind", "number"),)
+    __table_args__ = (
+        UniqueConstraint("job_id", "kind", "number"),
+        few("ix_result_taken_back", "withdrawal_id", "withdrawal_id IS NOT NULL"),
+        few("ix_result_file", "path", HAS_FILE.text),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     job_id: Mapped[str] = mapped_column(ForeignKey("job.id"))
     kind: Mapped[str] = mapped_column(WORD)
@@ -210,7 +218,10 @@ class Delivery(Base):
     __table_args__ = (
         UniqueConstraint("result_id", "destination"),
         Index(None, "state", "due_at"),
+        Index(None, "state", "id"),
+        Index(None, "destination", "state", "id"),
         Index(None, "job_id", "destination"),
+        few("ix_delivery_told_of", "withdrawn_by", "withdrawn_by IS NOT NULL"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     result_id: Mapped[int] = mapped_column(ForeignKey("result.id"))
@@ -256,21 +267,6 @@ class Event(Base):
     user_name: Mapped[str] = mapped_column(String(64), default="", server_default="")
     address: Mapped[str] = mapped_column(String(45), default="", server_default="")
     note: Mapped[str] = mapped_column(Text, default="")
-
-
-class Token(Base):
-    """What lets somebody use the page or the REST API; ``token_sha256`` is that of the token."""
-
-    __tablename__ = "token"
-    __table_args__ = (
-        Index(None, "name", unique=True, sqlite_where=_VALID, postgresql_where=_VALID),
-    )
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(64))
-    role: Mapped[str] = mapped_column(WORD)
-    token_sha256: Mapped[str] = mapped_column(HEX, unique=True)
-    created_at: Mapped[datetime]
-    revoked_at: Mapped[datetime | None]
 
 
 class LedgerLine(Base):

@@ -8,6 +8,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from pacs_ai.domain import StudyState
 from pacs_ai.store.schema import Delivery, Instance, Job, Repeat, Study
+from pacs_ai.store.session import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +72,14 @@ def of_studies(wanted: Filter) -> list[sa.ColumnElement[bool]]:
     if wanted.peer:
         found.append(_sent_to(wanted.peer))
     if wanted.model:
-        jobs_of = sa.select(Job.study_id).where(of_model(wanted.model))
-        found.append(Study.id.in_(jobs_of))
+        found.append(sa.exists().where(Job.study_id == Study.id, of_model(wanted.model)))
     return found
 
 
 def _sent_to(peer: str) -> sa.ColumnElement[bool]:
-    sent = sa.select(Job.study_id).join(Delivery, Delivery.job_id == Job.id)
-    return Study.id.in_(sent.where(Delivery.destination == peer))
+    return sa.exists().where(
+        Job.study_id == Study.id, Delivery.job_id == Job.id, Delivery.destination == peer
+    )
 
 
 def of_model(name: str) -> sa.ColumnElement[bool]:
@@ -87,11 +88,33 @@ def of_model(name: str) -> sa.ColumnElement[bool]:
 
 
 def _sent_by(calling_aet: str) -> sa.ColumnElement[bool]:
-    """Return the condition that a study, or any instance of it, came from a sender."""
-    first = sa.select(Instance.study_id).where(Instance.calling_aet == calling_aet)
-    again = (
-        sa.select(Instance.study_id)
-        .join(Repeat, Repeat.instance_id == Instance.id)
-        .where(Repeat.calling_aet == calling_aet)
+    """Return the condition that a study, or any instance of it, came from a sender.
+
+    It is asked of one study after the other: the first ones of a listing are soon found.
+    """
+    first = sa.exists().where(Instance.study_id == Study.id, Instance.calling_aet == calling_aet)
+    again = sa.exists().where(
+        Instance.study_id == Study.id,
+        Repeat.instance_id == Instance.id,
+        Repeat.calling_aet == calling_aet,
     )
-    return sa.or_(Study.calling_aet == calling_aet, Study.id.in_(sa.union(first, again)))
+    return sa.or_(Study.calling_aet == calling_aet, first, again)
+
+
+def begins_with(column: InstrumentedAttribute[str], prefix: str) -> sa.ColumnElement[bool]:
+    """Return the condition that an id, a UUID, begins with a text.
+
+    A database finds it by the index of the ids: they are made of digits, hyphens and the letters up
+    to f, so those with this beginning lie before the beginning and a g, in every collation.
+    """
+    begin = prefix.lower()
+    return sa.and_(column >= begin, column < f"{begin}g", column.startswith(begin, autoescape=True))
+
+
+def remove_some(
+    transaction: Transaction, key: InstrumentedAttribute[int], which: sa.Select[int], most: int
+) -> int:
+    """Delete the rows whose keys a query selects, so many at most; returns how many that were."""
+    gone = sa.delete(key.class_).where(key.in_(which.limit(most))).returning(key)
+    options = gone.execution_options(synchronize_session=False)
+    return len(transaction.execute(options).all())

@@ -12,9 +12,11 @@ from pacs_ai.errors import IllegalTransition, StateError
 from pacs_ai.priorities import Priority
 from pacs_ai.store import instances, results, withholding
 from pacs_ai.store.feedback_documents import studies_to_read
+from pacs_ai.store.indexes import UNMATCHED
 from pacs_ai.store.schema import Delivery, Instance, Job, Result, Study
 from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import move
+from pacs_ai.store.withholding import studies_with_void_results
 
 _JOBS_AT_WORK = (JobState.QUEUED, JobState.RUNNING, JobState.WAITING, JobState.FAILED)
 _DELIVERIES_AT_WORK = (
@@ -24,13 +26,11 @@ _DELIVERIES_AT_WORK = (
     DeliveryState.COMMITTING,
     DeliveryState.FAILED,
 )
+_HAS_FILE = Result.path != sa.literal_column("''")
+"""As the index of the results that have files has it."""
 _BUSY_DELIVERIES = sa.exists().where(
     Job.study_id == Study.id, Delivery.job_id == Job.id, Delivery.state.in_(_DELIVERIES_AT_WORK)
 )
-
-
-NO_RULE = "no rule matches"
-"""How the reason of a study begins that has images and no job."""
 
 
 def receiving(session: Session, node: str) -> Sequence[Study]:
@@ -144,44 +144,68 @@ def reopen(transaction: Transaction, study: Study, *, note: str) -> int:
 
 
 def purgeable(
-    session: Session, before: datetime, *, drop_unmatched: bool = False
+    session: Session, before: datetime, *, most: int, after: Study | None = None
 ) -> Sequence[Study]:
     """Return ROUTED studies idle since `before` with nothing left to do or to decide.
 
     Parameters
     ----------
-    drop_unmatched
-        Return those that no rule matches and that never had a job, too, however young they are.
+    most
+        How many at most; those whose images began to come first.
+    after
+        Only those behind this one in that order.
     """
-    has_job = sa.exists().where(Job.study_id == Study.id)
-    unmatched = sa.and_(~has_job, Study.reason.startswith(NO_RULE))
-    over = Study.last_received_at < before
+    query = _nothing_left().where(
+        Study.first_received_at < before,  # follows from the next one, and has an index
+        Study.last_received_at < before,
+    )
+    if after is not None:
+        query = query.where(
+            Study.first_received_at >= after.first_received_at,
+            sa.or_(Study.first_received_at > after.first_received_at, Study.id > after.id),
+        )
+    return session.scalars(query.order_by(Study.first_received_at, Study.id).limit(most)).all()
+
+
+def droppable(session: Session, *, most: int, after: Study | None = None) -> Sequence[Study]:
+    """Return ROUTED studies that no rule matches and that never had a job; see `purgeable`."""
+    query = _nothing_left().where(UNMATCHED, ~sa.exists().where(Job.study_id == Study.id))
+    if after is not None:
+        query = query.where(Study.id > after.id)
+    return session.scalars(query.order_by(Study.id).limit(most)).all()
+
+
+def _nothing_left() -> sa.Select[Study]:
     busy_jobs = sa.exists().where(Job.study_id == Study.id, Job.state.in_(_JOBS_AT_WORK))
-    query = sa.select(Study).where(
+    return sa.select(Study).where(
         Study.state == StudyState.ROUTED,
-        sa.or_(over, unmatched) if drop_unmatched else over,
         ~busy_jobs,
         ~_BUSY_DELIVERIES,
         Study.id.not_in(studies_to_read()),
     )
-    return session.scalars(query).all()
 
 
-def purged_with_files(session: Session) -> Sequence[int]:
+def purged_with_files(session: Session, study_id: int | None = None) -> Sequence[int]:
     """Return the ids of PURGED studies that have files again, all of them delivered.
 
-    These are the notices of results that were withdrawn later.
+    These are the notices of results that do not hold any more.
+
+    Parameters
+    ----------
+    study_id
+        Only this one; None for all.
     """
-    has_file = sa.exists().where(
-        Job.study_id == Study.id, Result.job_id == Job.id, Result.path != ""
+    has_file = sa.exists().where(Job.study_id == Study.id, Result.job_id == Job.id, _HAS_FILE)
+    which = Study.id.in_(studies_with_void_results()) if study_id is None else Study.id == study_id
+    query = sa.select(Study.id).where(
+        which, Study.state == StudyState.PURGED, has_file, ~_BUSY_DELIVERIES
     )
-    query = sa.select(Study.id).where(Study.state == StudyState.PURGED, has_file, ~_BUSY_DELIVERIES)
     return session.scalars(query).all()
 
 
 def purge_again(transaction: Transaction, study_id: int) -> list[str]:
     """Forget the files of a PURGED study that was purged before, and return their paths."""
-    if study_id not in purged_with_files(transaction):  # something is to be sent again
+    if not purged_with_files(transaction, study_id):  # something is to be sent again
         return []
     return results.forget_files(transaction, StudyId(study_id))
 

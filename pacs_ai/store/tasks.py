@@ -17,6 +17,7 @@ from pacs_ai.domain import TaskKind
 from pacs_ai.priorities import Order, Priority
 from pacs_ai.store.claimed_task import (
     ClaimedTask,
+    Keys,
     Line,
     lines,
     new_claim,
@@ -259,6 +260,14 @@ def take_back(transaction: Transaction, claimed: str, *, last: bool) -> None:
 def existing(session: Session, kind: TaskKind) -> set[str]:
     """Return the keys of all tasks of a kind, leased or not."""
     return set(session.scalars(sa.select(Task.key).where(Task.kind == kind)))
+
+
+def lost(session: Session, kind: TaskKind, keys: Keys) -> list[str]:
+    """Return those keys that have no task of a kind."""
+    wanted = keys.subquery("wanted")
+    (key,) = wanted.c
+    has_one = sa.exists().where(_TASK.c.kind == kind, _TASK.c.key == key)
+    return list(session.scalars(sa.select(key).where(~has_one)))
 
 
 def _removed(transaction: Transaction, claimed: str) -> list[ClaimedTask]:

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from pacs_ai.domain import Role
 from pacs_ai.errors import StateError
-from pacs_ai.store.schema import Token
 from pacs_ai.store.session import Session, Transaction
+from pacs_ai.store.token_table import Token
 from pacs_ai.store.transition import record
 
 _VALID, _REVOKED = "VALID", "REVOKED"

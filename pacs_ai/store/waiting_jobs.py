@@ -45,9 +45,9 @@ def _wake(transaction: Transaction, which: sa.ColumnElement[bool]) -> list[JobId
     ]
 
 
-def queued(session: Session) -> Sequence[str]:
-    """Return the ids of QUEUED jobs, but for studies in CONFLICT and corrected patients."""
-    query = (
+def queued() -> sa.Select[str]:
+    """Select the ids of QUEUED jobs, but for studies in CONFLICT and corrected patients."""
+    return (
         sa.select(Job.id)
         .join(Study, Study.id == Job.study_id)
         .where(
@@ -56,4 +56,3 @@ def queued(session: Session) -> Sequence[str]:
             Job.correction == Study.correction,
         )
     )
-    return session.scalars(query).all()

@@ -12,7 +12,7 @@ from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Delivery, Job, Result, Study
 from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import record
-from pacs_ai.store.withholding import VOID
+from pacs_ai.store.withholding import VOID, void_results
 from pacs_ai.withdrawal_kinds import Notice
 
 DELIVERED = (DeliveryState.STORED, DeliveryState.COMMITTING, DeliveryState.COMMITTED)
@@ -22,7 +22,9 @@ _TELL_ALONE = (Notice.NOTE, Notice.HL7, Notice.FHIR)
 """Notices that are never withdrawn themselves: without what they are about they say nothing."""
 
 
-def _owed(destinations: Collection[str]) -> sa.Select[Delivery, Result]:
+def _owed(
+    destinations: Collection[str], void: sa.ColumnElement[bool] = VOID
+) -> sa.Select[Delivery, Result]:
     """Select what peers have got that does not hold any more, and were told nothing of.
 
     Also what a peer may have got, as its answer was lost. A notice that did not arrive before the
@@ -48,7 +50,7 @@ def _owed(destinations: Collection[str]) -> sa.Select[Delivery, Result]:
                 sa.and_(Delivery.state == DeliveryState.CANCELLED, Delivery.may_be_held.is_(True)),
             ),
             Delivery.destination.in_(destinations),
-            VOID,
+            void,
             Result.kind.not_in(_TELL_ALONE),
             sa.or_(
                 Result.kind.not_in(DOCUMENTS),
@@ -63,7 +65,8 @@ def _owed(destinations: Collection[str]) -> sa.Select[Delivery, Result]:
 
 def studies_that_owe(session: Session, destinations: Collection[str]) -> list[str]:
     """Return the row ids of the studies of which some destination has to be told."""
-    query = _owed(destinations).with_only_columns(Job.study_id).order_by(None).distinct()
+    owed_of = _owed(destinations, Result.id.in_(void_results()))
+    query = owed_of.with_only_columns(Job.study_id).order_by(None).distinct()
     return [str(study_id) for study_id in session.scalars(query)]
 
 

@@ -7,16 +7,43 @@ revision replaces it.
 from collections.abc import Sequence
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from pacs_ai.domain import DeliveryId, DeliveryState, JobState, StudyId, StudyState
 from pacs_ai.store.schema import Delivery, Job, Result, Study
 from pacs_ai.store.session import Transaction
 from pacs_ai.store.transition import NO_LEASE, RULES, move
+from pacs_ai.store.withdrawal_table import Withdrawal
 from pacs_ai.withdrawal_kinds import Notice
 
 VOID = sa.or_(Result.correction < Study.correction, Result.withdrawal_id.is_not(None))
 """Results that do not hold any more: their patient was corrected, or a person took them back."""
+
+
+def void_results() -> sa.CompoundSelect[int]:
+    """Select the ids of these results, by the indexes of what is corrected and withdrawn.
+
+    Few are void: it is found without a look at all that holds.
+    """
+    corrected = (
+        sa.select(Result.id)
+        .join(Job, Job.id == Result.job_id)
+        .join(Study, Study.id == Job.study_id)
+        .where(Job.study_id.in_(_corrected()), Result.correction < Study.correction)
+    )
+    return sa.union(corrected, sa.select(Result.id).where(Result.withdrawal_id.is_not(None)))
+
+
+def studies_with_void_results() -> sa.CompoundSelect[int]:
+    """Select the ids of the studies that may have such results."""
+    return sa.union(_corrected(), sa.select(Withdrawal.study_id))
+
+
+def _corrected() -> sa.Select[int]:
+    """Select the studies whose patient was corrected, in the words of their index."""
+    study = aliased(Study)
+    return sa.select(study.id).where(study.correction > sa.literal_column("0"))
+
 
 MAY_LEAVE = (
     sa.or_(Study.state != StudyState.CONFLICT, Result.kind.in_(tuple(Notice))),
@@ -54,7 +81,7 @@ def cancel_void(transaction: Transaction) -> None:
         .join(Result, Result.id == Delivery.result_id)
         .join(Job, Job.id == Delivery.job_id)
         .join(Study, Study.id == Job.study_id)
-        .where(Delivery.state.in_(states), VOID)
+        .where(Delivery.state.in_(states), Result.id.in_(void_results()))
     )
     for delivery, withdrawal in transaction.execute(query).all():
         arrow = (DeliveryState(delivery.state), DeliveryState.CANCELLED)

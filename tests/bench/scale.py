@@ -1,12 +1,13 @@
 """How the work of many nodes grows with their number, on PostgreSQL.
 
-Usage: ``python -m tests.bench.scale [claims] [studies] [starts] [depth] [--write]``; without a
-name, all parts.
+Usage: ``python -m tests.bench.scale [claims] [studies] [starts] [depth] [instances] [--write]``;
+without a name, all parts.
 
 - ``claims``: tasks claimed and finished a second, by processes that do nothing else
 - ``studies``: studies analysed an hour, where the analysis is a wait
 - ``starts``: from the request for a task to its begin in another process
 - ``depth``: claims from a queue with many tasks, beside an empty one
+- ``instances``: statements on large tables, and the removal of old studies beside a writer
 
 Everything, PostgreSQL too, shares this machine: the ratios of one run count.
 """
@@ -15,12 +16,13 @@ import argparse
 import contextlib
 import statistics
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from pacs_ai.store.session import Database
-from tests.bench import deep_queue, report, simulated
+from tests.bench import deep_queue, large_tables, report, simulated
 from tests.bench.many_workers import done_by
 from tests.bench.queues import CLUSTER, LOCAL, QUEUES, Queue
 from tests.bench.starts import bare_delays, start_delays
@@ -149,11 +151,27 @@ def depth(server: Server, options: argparse.Namespace) -> str:
     return "\n".join(rows)
 
 
+def large(server: Server, options: argparse.Namespace) -> str:
+    """Look at each statement on large tables, then remove from them; returns both tables."""
+    site = Database(server.database(LOCAL, "_site"))
+    twin = Database(server.database(LOCAL, "_twin"))
+    with contextlib.closing(site), contextlib.closing(twin):
+        begin = time.monotonic()
+        large_tables.fill(site, options.instances)
+        large_tables.fill(twin, min(options.instances, options.twin))
+        say(f"filled in {time.monotonic() - begin:.0f} s")
+        found = large_tables.plans(site)
+        say(found)
+        removed = large_tables.removal(site, twin, options.removal_seconds, options.rounds)
+    return f"{found}\n\n{removed}"
+
+
 PARTS: dict[str, Callable[[Server, argparse.Namespace], str]] = {
     "claims": claims,
     "studies": studies,
     "starts": starts,
     "depth": depth,
+    "instances": large,
 }
 
 
@@ -191,6 +209,9 @@ def _options(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--claims", type=int, default=300)
     parser.add_argument("--waiting", type=int, default=100_000)
     parser.add_argument("--finished", type=int, default=1_000_000)
+    parser.add_argument("--instances", type=int, default=10_000_000)
+    parser.add_argument("--twin", type=int, default=1_000_000)
+    parser.add_argument("--removal-seconds", type=float, default=5.0)
     parser.add_argument("--write", action="store_true")
     return parser.parse_args(given)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pacs_ai.flow.audit.facts import facts_of
 from pacs_ai.flow.audit.messages import message_of
+from pacs_ai.flow.batches import BATCH
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.logs import get_logger
 from pacs_ai.store import ledger
@@ -132,12 +133,21 @@ def audit_source(context: FlowContext) -> str:
 
 def prune(context: FlowContext, today: datetime) -> None:
     """Remove lines older than ``retention.ledger_days`` from the beginning of the ledger."""
-    root = context.spool.root
     before = today - timedelta(days=context.config.kept.ledger_days)
+    removed = BATCH
+    while removed >= BATCH and not context.stopping.is_set():
+        removed = _prune_some(context, before)
+
+
+def _prune_some(context: FlowContext, before: datetime) -> int:
+    """Remove the first old lines; return how many."""
+    root = context.spool.root
     with alone(root):
         with context.write() as transaction:
             ledger.lock(transaction)
             anchor = read_anchor(root)
-            shorter = anchor and ledger.prune(transaction, before, anchor)
-        if shorter and shorter != anchor:
-            write_anchor(root, shorter)
+            shorter = anchor and ledger.prune(transaction, before, anchor, BATCH)
+        if not anchor or not shorter or shorter == anchor:
+            return 0
+        write_anchor(root, shorter)
+    return shorter.first - anchor.first

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from string import Template
 from typing import Any
 
@@ -13,6 +14,7 @@ from pacs_ai.config import NotificationSection
 from pacs_ai.destinations.messengers import OutgoingMessage, send_message
 from pacs_ai.errors import PacsAIError, PeerError, StateError, StorageError
 from pacs_ai.flow import retry
+from pacs_ai.flow.batches import in_batches
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.operate.patients import show_patients
 from pacs_ai.logs import get_logger
@@ -77,8 +79,7 @@ def send_due(context: FlowContext) -> None:
 
 def forget(context: FlowContext, today: datetime) -> None:
     """Remove messages that ended a while ago, with what they told."""
-    with context.write() as transaction:
-        notifications.remove_before(transaction, today - _KEPT)
+    in_batches(context, partial(notifications.remove_before, moment=today - _KEPT))
 
 
 def _send_all(context: FlowContext, peer: str, messages: Sequence[Message]) -> None:

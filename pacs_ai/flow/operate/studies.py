@@ -58,7 +58,7 @@ class DeletedStudy:
 
 
 def list_studies(context: FlowContext, wanted: Filter) -> list[StudyRecord]:
-    """Return the studies that a filter selects, the last active first."""
+    """Return the studies that a filter selects, the newest first."""
     with context.database.read() as session:
         return [StudyRecord.of(line) for line in overview.studies(session, wanted)]
 

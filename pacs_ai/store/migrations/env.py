@@ -12,6 +12,7 @@ from pacs_ai.store import (  # noqa: F401 - each makes tables known to Base
     rule_sets,
     schema,
     tasks,
+    token_table,
     user_table,
 )
 from pacs_ai.store.columns import Base

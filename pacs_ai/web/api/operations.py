@@ -58,7 +58,7 @@ def _status(node: FlowContext, _: given.NoParameters) -> StatusRecord:
 
 
 def _studies(node: FlowContext, asked: given.Studies) -> list[StudyRecord]:
-    """List studies, the last active first."""
+    """List studies, the newest first."""
     return studies.list_studies(node, asked.filter(node))
 
 

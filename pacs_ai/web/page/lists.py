@@ -28,11 +28,11 @@ _ROWS = 100
 
 
 def list_studies(request: Request) -> Response:
-    """Show studies, the last active first."""
+    """Show studies, the newest first."""
     node = node_of(request)
     choices = _choices(request, StudyState, sender="From", model="Model")
     table = study_table(
-        "Studies, the last active first",
+        "Studies, the newest first",
         studies.list_studies(node, _filter(node, choices, _page(request))),
     )
     return show_tables(request, "Studies", [table], choices, searching=True)

@@ -57,7 +57,7 @@ class Node:
             assert close(self.context, study, Reason("quiet", "quiet"), actor="test")
             route(self.context, MODELS, f"{study.id}:{study.revision}")
         with self.context.write() as transaction:
-            for job_id in waiting_jobs.queued(transaction):
+            for job_id in transaction.scalars(waiting_jobs.queued()).all():
                 lease = jobs.claim(transaction, JobId(job_id), 60)
                 assert lease is not None
                 jobs.succeed(transaction, lease, [], "")

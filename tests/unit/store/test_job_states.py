@@ -26,7 +26,7 @@ def test_job_of_a_study_in_conflict_is_not_claimed(database: Database):
         _, job_id = routed_job(transaction)
         add_instance(transaction, arrival(2), sender("p2"))
         assert jobs.claim(transaction, job_id, 60) is None
-        assert waiting_jobs.queued(transaction) == []
+        assert transaction.scalars(waiting_jobs.queued()).all() == []
 
 
 def test_a_job_exists_once_for_revision_and_model(database: Database):

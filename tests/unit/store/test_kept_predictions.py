@@ -106,11 +106,11 @@ def test_what_is_known_of_a_revision_is_found_by_the_manifest(
 
 def test_they_are_removed_by_age_and_with_their_study(database: Database, job: JobId) -> None:
     with database.write("test", NOW) as transaction:
-        kept_predictions.expire(transaction, NOW)
+        kept_predictions.expire(transaction, 9, NOW)
         assert kept_predictions.busy(transaction) is False
     assert len(rows(database)) == 2
     with database.write("test", NOW) as transaction:
-        kept_predictions.expire(transaction, NOW + timedelta(seconds=1))
+        kept_predictions.expire(transaction, 9, NOW + timedelta(seconds=1))
     assert rows(database) == {}
     with database.write("test", NOW) as transaction:
         row = transaction.get_one(Job, job)
