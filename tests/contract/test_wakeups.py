@@ -145,8 +145,11 @@ def test_postgresql_tells_the_other_nodes(engines: Engines):
 
 
 def disconnected(engines: Engines) -> int:
-    """End the connections of those who listen; returns how many there were."""
-    gone = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = :name"
+    """End the connections of those who listen, and wait for it; returns how many there were."""
+    gone = (
+        "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity "
+        "WHERE application_name = :name"
+    )
     with engines.database.engine.begin() as connection:
         rows = connection.execute(sa.text(gone), {"name": "pacs-ai wake-ups"})
         return len(rows.all())
