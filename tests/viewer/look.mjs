@@ -67,9 +67,11 @@ async function written(thumbnail) {
 }
 
 // On a busy machine the viewport is black for long, or shows the series before: a picture is there when it is
-// lit, a map or a capture when it has a colour. It is opened again as a report is.
+// lit, a map or a capture when it has a colour. It is opened again after its source.
 async function drawn(thumbnail, colour) {
   if (await seen(colour) || thumbnail === null) return;
+  await page.locator(THUMBNAIL).first().dblclick({ timeout: LOAD_MS }); // the source
+  await settled();
   await thumbnail.dblclick({ timeout: LOAD_MS });
   await seen(colour);
 }
@@ -157,6 +159,7 @@ try {
     await page.goto(`${plan.viewer}/viewer?StudyInstanceUIDs=${study.uid}`, { timeout: LOAD_MS });
     await page.waitForSelector(THUMBNAIL, { timeout: LOAD_MS });
     await page.waitForSelector(PANE, { timeout: LOAD_MS });
+    await seen(false); // what is opened before the source is there may never be drawn
     for (const series of study.series) {
       let thumbnail = null, kind = '';
       if (series !== null) {
