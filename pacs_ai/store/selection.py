@@ -72,14 +72,16 @@ def of_studies(wanted: Filter) -> list[sa.ColumnElement[bool]]:
     if wanted.peer:
         found.append(_sent_to(wanted.peer))
     if wanted.model:
-        found.append(sa.exists().where(Job.study_id == Study.id, of_model(wanted.model)))
+        made = sa.exists().where(Job.study_id == Study.id, of_model(wanted.model))
+        found.append(made.correlate(Study))
     return found
 
 
 def _sent_to(peer: str) -> sa.ColumnElement[bool]:
-    return sa.exists().where(
+    sent = sa.exists().where(
         Job.study_id == Study.id, Delivery.job_id == Job.id, Delivery.destination == peer
     )
+    return sent.correlate(Study)
 
 
 def of_model(name: str) -> sa.ColumnElement[bool]:
