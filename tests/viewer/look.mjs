@@ -167,7 +167,14 @@ try {
         await thumbnail.dblclick({ timeout: LOAD_MS });
         kind = (await thumbnail.innerText()).trim();
       }
-      if (kind.startsWith('SR')) await written(thumbnail);
+      if (kind.startsWith('SR')) {
+        await written(thumbnail);
+        await settled(); // once the text was gone again when the image was drawn
+        if (!await page.locator(`${PANE} svg text`).count() && !heard.notices.size) {
+          await thumbnail.dblclick({ timeout: LOAD_MS });
+          await written(thumbnail);
+        }
+      }
       await drawn(thumbnail, /^(PMAP|OT)/.test(kind));
       shots.push(await look(study, series));
     }
