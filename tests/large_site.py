@@ -120,10 +120,11 @@ def fill_site(database: Database, studies: int, waiting: int, engine: EngineKind
 
 
 def believed(database: Database, factor: int) -> None:
-    """Let the planner of PostgreSQL believe that so many times as many rows are in each page.
+    """Tell the planner of PostgreSQL that each table has more rows than it has.
 
-    It multiplies the rows in a page, as of the last ANALYZE, with the pages that there are. The
-    indexes of few rows stay as they are. It must not count anew by itself meanwhile.
+    The planner multiplies the rows of a page, which it knows from the last ANALYZE, by the number
+    of pages. This multiplies the rows of a page by the factor. Indexes of few rows keep their
+    numbers. An ANALYZE ends the effect.
     """
     known = sa.table("pg_class", sa.column("relname", sa.Text), sa.column("reltuples", sa.Float))
     with database.engine.begin() as connection:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Event
 
 import numpy as np
 import sqlalchemy as sa
@@ -202,18 +204,18 @@ def _removing(url: str | None) -> Iterator[Callable[[], int]]:
         process.join(60)
 
 
-def _remove(url: str, stop: object, ready: object, count: object) -> None:
+def _remove(url: str, stop: Event, ready: Event, count: "Synchronized[int]") -> None:
     """Remove one study after the other, as `pacs_ai.flow.retain` does, but for the files."""
     database, before = Database(url), datetime.now(UTC) - timedelta(minutes=1)
     with contextlib.closing(database):
-        while not stop.is_set():  # type: ignore[attr-defined]
+        while not stop.is_set():
             with database.read() as session:
                 found = studies.purgeable(session, before, most=500)
-            ready.set()  # type: ignore[attr-defined]
+            ready.set()
             for study in found:
-                if stop.is_set():  # type: ignore[attr-defined]
+                if stop.is_set():
                     break
                 with database.write("bench/boot/1", datetime.now(UTC)) as transaction:
-                    count.value += studies.purge(transaction, study) is not None  # type: ignore[attr-defined]
+                    count.value += studies.purge(transaction, study) is not None
             if not found:
                 break

@@ -57,9 +57,10 @@ def looking(engines: Engines, before_wait: Callable[[], object] = lambda: None) 
 
 def looked_in_vain(engine: Engine, done: list[str]) -> bool:
     """Let a thread look ten times; tell whether it began nothing."""
-    assert isinstance(engine.wakeups, Looks)
-    last = engine.wakeups.in_vain + 10
-    until(lambda: engine.wakeups.in_vain >= last or bool(done))  # type: ignore[attr-defined]
+    looks = engine.wakeups
+    assert isinstance(looks, Looks)
+    last = looks.in_vain + 10
+    until(lambda: looks.in_vain >= last or bool(done))
     return not done
 
 

@@ -4,6 +4,7 @@ import contextlib
 import re
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import sqlalchemy as sa
@@ -75,11 +76,11 @@ class Recorder:
 
 def _place() -> str | None:
     """Return the function of the node that makes a statement; None if no function of it does."""
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         file = frame.f_code.co_filename
         if file == __file__:
-            frame = frame.f_back  # type: ignore[assignment]
+            frame = frame.f_back
             continue
         if file.startswith(_TESTS):
             return None
@@ -88,7 +89,7 @@ def _place() -> str | None:
                 return None
             name = _INNER.sub("", frame.f_code.co_qualname)
             return f"{file.removeprefix(_NODE)} {name}"
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return None
 
 

@@ -153,8 +153,6 @@ def _count(prediction: StudyPrediction, shown: Sequence[ShownClass]) -> str:
     if total == 1:
         return f"the only {unit}"
     counted = f"{seen} of {total} {unit}s" if seen < total else f"all {total} {unit}s"
-    if seen == total == 2:  # noqa: PLR2004
-        counted = f"both {unit}s"
     return f"{counted}, the most important first"
 
 

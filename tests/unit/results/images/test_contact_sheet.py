@@ -104,7 +104,7 @@ def test_a_negative_study_has_a_sheet_that_says_so(images: Images) -> None:
     assert shown(prediction) == [1, 0]
     assert legend(prediction) == [
         "Nothing found (whole study)",
-        "both analysed images, the most important first   threshold 50 %   model demo 1.2.3",
+        "all 2 analysed images, the most important first   threshold 50 %   model demo 1.2.3",
         "AI RESEARCH - NOT FOR CLINICAL USE",
     ]
     colours = {
