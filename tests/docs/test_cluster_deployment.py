@@ -1,12 +1,13 @@
 """The examples of a cluster in deploy/ agree with each other and with what they start."""
 
+import importlib
 import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
 
@@ -14,6 +15,12 @@ from pacs_ai.config import Config, load_config
 
 VERSIONS = ("1.33", "1.37")
 MOUNTED = "/etc/pacs-ai/pacs-ai.toml"
+
+
+@pytest.fixture(scope="module")
+def kubernetes_validate() -> ModuleType:
+    """Imported where it is used: it takes seconds, in each process that collects tests."""
+    return importlib.import_module("kubernetes_validate")
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +54,16 @@ def pods(manifests: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_manifests_fit_the_schema_of_kubernetes(
-    manifests: list[dict[str, Any]], version: str
+    manifests: list[dict[str, Any]], kubernetes_validate: ModuleType, version: str
 ) -> None:
     assert len(manifests) >= 9
     for one in manifests:
         kubernetes_validate.validate(one, version, strict=True)
 
 
-def test_a_manifest_that_does_not_fit_is_found(manifests: list[dict[str, Any]]) -> None:
+def test_a_manifest_that_does_not_fit_is_found(
+    manifests: list[dict[str, Any]], kubernetes_validate: ModuleType
+) -> None:
     wrong = {**manifests[0], "dta": {}}
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(wrong, VERSIONS[0], strict=True)

@@ -11,8 +11,8 @@ import matplotlib.image
 import numpy as np
 import numpy.typing as npt
 
-_START_SECONDS, _SHOT_SECONDS = 60, 90
-"""Of the browser, and of one shot: look.mjs waits up to 30 s for a page, and 20 s for each step."""
+_START_SECONDS, _SHOT_SECONDS = 60, 180
+"""Of the browser, and of one shot: look.mjs waits up to 30 s for a page, 20 s for each step."""
 _LIT = 24  # levels above black
 _COLOURED = 25  # levels between the strongest and the weakest channel
 

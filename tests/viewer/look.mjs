@@ -14,7 +14,7 @@ import { createRequire } from 'node:module';
 const plan = JSON.parse(fs.readFileSync(process.argv[2], 'utf8'));
 const { chromium } = createRequire(import.meta.url)(plan.playwright);
 const origin = new URL(plan.viewer).origin;
-const LOAD_MS = 30000, SETTLE_MS = 20000, LOOK_MS = 400;
+const LOAD_MS = 30000, SETTLE_MS = 20000, LOOK_MS = 400, ATTEMPTS = 5;
 const THUMBNAIL = '[data-cy="study-browser-thumbnail"],[data-cy="study-browser-thumbnail-no-image"]';
 const PANE = '[data-cy="viewport-pane"]';
 
@@ -54,56 +54,60 @@ async function settled() {
   }
 }
 
-// A busy machine shows the image long before the report is written on it, or a notice says why not. Once
-// it was not written within the time, without an error: then the report is opened again, as a user would.
-async function written(thumbnail) {
-  const sign = page.locator(`${PANE} svg text`).or(page.locator('[data-sonner-toast]')).first();
-  const seen = await sign.waitFor({ timeout: SETTLE_MS }).then(() => true, () => false);
-  if (!seen) {
-    await thumbnail.dblclick({ timeout: LOAD_MS });
-    await sign.waitFor({ timeout: SETTLE_MS }).catch(() => {});
-  }
-  await listen();
-}
-
-// On a busy machine the viewport is black for long, or shows the series before: a picture is there when it is
-// lit, a map or a capture when it has a colour. It is opened again after its source.
-async function drawn(thumbnail, colour) {
-  if (await seen(colour) || thumbnail === null) return;
-  await page.locator(THUMBNAIL).first().dblclick({ timeout: LOAD_MS }); // the source
-  await settled();
-  await thumbnail.dblclick({ timeout: LOAD_MS });
-  await seen(colour);
-}
-
-function seen(colour) {
-  const found = page.waitForFunction(([pane, colour]) => {
-    if (!colour && document.querySelector('[data-sonner-toast]')) return true; // it says why not
+// What the pane shows is whole: an image is lit, a map or a capture has a colour, a report has text on a lit
+// image. A notice says why an image or a report is not shown.
+async function whole(kind, timeout = SETTLE_MS) {
+  const drawn = page.waitForFunction(([pane, kind]) => {
+    const coloured = kind === 'colour';
+    if (!coloured && document.querySelector('[data-sonner-toast]')) return true;
+    if (kind === 'report' && !document.querySelector(`${pane} svg text`)) return false;
     return [...document.querySelectorAll(`${pane} canvas`)].some(canvas => {
       const { width, height } = canvas;
       const pixels = canvas.getContext('2d')?.getImageData(0, 0, width, height).data ?? [];
       let lit = 0;
       for (let i = 0; i < pixels.length; i += 4) {
         const [red, green, blue] = [pixels[i], pixels[i + 1], pixels[i + 2]];
-        if (colour && Math.max(red, green, blue) - Math.min(red, green, blue) > 25) return true;
+        if (coloured && Math.max(red, green, blue) - Math.min(red, green, blue) > 25) return true;
         lit += Math.max(red, green, blue) > 24;
       }
-      return !colour && lit > width * height / 50;
+      return !coloured && lit > width * height / 50;
     });
-  }, [PANE, colour], { timeout: SETTLE_MS, polling: LOOK_MS });
-  return found.then(() => true, () => false);
+  }, [PANE, kind], { timeout, polling: LOOK_MS });
+  return drawn.then(() => true, () => false);
+}
+
+function kindOf(listed) {
+  if (/^SR/.test(listed)) return 'report';
+  return /^(PMAP|OT)/.test(listed) ? 'colour' : 'image';
+}
+
+// Open a series and keep what is seen. On a busy machine the viewport may stay black or show the series
+// before, and the text of a report may come late or go again when its image is drawn. Then the source is
+// opened, and the series again, as a user would do.
+async function shotOf(study, series) {
+  const thumbnail = series === null ? null : page.locator(THUMBNAIL).filter({ hasText: series }).first();
+  const kind = thumbnail ? kindOf((await thumbnail.innerText({ timeout: LOAD_MS })).trim()) : 'image';
+  for (let times = 1; ; times++) {
+    await thumbnail?.dblclick({ timeout: LOAD_MS });
+    await whole(kind);
+    const shot = await look(study, series);
+    const explained = kind !== 'colour' && heard.notices.size > 0;
+    const kept = (kind !== 'report' || shot.labels.length) && await whole(kind, 5 * LOOK_MS);
+    if (explained || kept || times === ATTEMPTS) return shot;
+    await page.locator(THUMBNAIL).first().dblclick({ timeout: LOAD_MS });
+    await whole('image');
+    await settled();
+  }
 }
 
 async function look(study, series) {
   await settled();
   await dismiss();
-  const file = path.join(plan.out, `${study.name}-${study.shots++}.png`);
+  const file = path.join(plan.out, `${study.name}-${study.shots}.png`);
   await page.mouse.move(5, 5);
   fs.writeFileSync(file, await page.screenshot());
   const pane = page.locator(PANE).first();
   await listen();
-  const notices = [...heard.notices];
-  heard.notices.clear();
   const labels = await page.$$eval(`${PANE} svg text`, all => all.map(e => {
     const { x, y, width, height } = e.getBoundingClientRect();
     return { text: e.textContent.trim(), x, y, width, height };
@@ -114,8 +118,6 @@ async function look(study, series) {
     labels: labels.filter(label => label.text && label.width),
     text: (await pane.innerText()).replace(/\s+/g, ' '),
     listed: await page.$$eval(THUMBNAIL, all => all.map(e => e.innerText.replace(/\s+/g, ' ').trim())),
-    notices,
-    errors: heard.errors.splice(0), failed: heard.failed.splice(0),
   };
 }
 
@@ -159,24 +161,13 @@ try {
     await page.goto(`${plan.viewer}/viewer?StudyInstanceUIDs=${study.uid}`, { timeout: LOAD_MS });
     await page.waitForSelector(THUMBNAIL, { timeout: LOAD_MS });
     await page.waitForSelector(PANE, { timeout: LOAD_MS });
-    await seen(false); // what is opened before the source is there may never be drawn
+    await whole('image'); // what is opened before the source is there may never be drawn
     for (const series of study.series) {
-      let thumbnail = null, kind = '';
-      if (series !== null) {
-        thumbnail = page.locator(THUMBNAIL).filter({ hasText: series }).first();
-        await thumbnail.dblclick({ timeout: LOAD_MS });
-        kind = (await thumbnail.innerText()).trim();
-      }
-      if (kind.startsWith('SR')) {
-        await written(thumbnail);
-        await settled(); // once the text was gone again when the image was drawn
-        if (!await page.locator(`${PANE} svg text`).count() && !heard.notices.size) {
-          await thumbnail.dblclick({ timeout: LOAD_MS });
-          await written(thumbnail);
-        }
-      }
-      await drawn(thumbnail, /^(PMAP|OT)/.test(kind));
-      shots.push(await look(study, series));
+      const shot = await shotOf(study, series);
+      study.shots++;
+      const [errors, failed] = [heard.errors.splice(0), heard.failed.splice(0)];
+      shots.push({ ...shot, notices: [...heard.notices], errors, failed });
+      heard.notices.clear();
     }
   }
 } catch (error) {
