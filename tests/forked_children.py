@@ -13,6 +13,7 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 from pacs_ai.node import child_process
 from pacs_ai.node.process import AdoptedProcess, become_subreaper, run_to_end
@@ -31,6 +32,9 @@ USED_BY_THEM = ("onnxruntime",)
 
 _LIMIT = 1 << 16
 _MOST = 16
+_COMM = 15
+"""Linux keeps so many letters of a name."""
+
 _HIGH = 500
 """Received descriptors are moved to numbers from here on: those that the daemon names are free."""
 
@@ -98,6 +102,11 @@ def _serve(orders: socket.socket, prepare: Callable[[], None]) -> None:
             os.close(one)
 
 
+def short(module: str) -> str:
+    """Give what a forked child is called in /proc: the last of its module's names, as far as fits."""
+    return module.rpartition(".")[2][:_COMM]
+
+
 def _child(
     name: str, places: Sequence[int], descriptors: Sequence[int], prepare: Callable[[], None]
 ) -> int:
@@ -108,6 +117,7 @@ def _child(
     for number, place in zip(high, places, strict=True):
         os.dup2(number, place)
         os.close(number)
+    Path("/proc/self/comm").write_text(short(name))
     prepare()
     code: int = importlib.import_module(name).main()
     return code

@@ -17,7 +17,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from pacs_ai.net.scu.client import PeerAddress, store
-from tests import preloaded
+from tests import forked_children, preloaded
 
 PATIENCE = 150.0
 """Seconds to wait for what takes a few on a quiet machine."""
@@ -128,10 +128,9 @@ class Node:
     def children(self, module: str) -> list[int]:
         """Return the processes that it has started to run a module."""
         assert self.process is not None
-        assert self.new_children, "forked ones do not say what they run"
         threads = Path(f"/proc/{self.process.pid}/task").glob("*/children")
         children = [child for thread in threads for child in thread.read_text().split()]
-        return [int(child) for child in children if module.encode() in command_of(child)]
+        return [int(child) for child in children if _runs(module, child)]
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a pacs-ai command against this node's configuration."""
@@ -167,6 +166,15 @@ def command_of(pid: int | str) -> bytes:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return b""
+
+
+def _runs(module: str, pid: str) -> bool:
+    """Whether a process was started, or forked, for a module."""
+    try:
+        forked = Path(f"/proc/{pid}/comm").read_text().rstrip() == forked_children.short(module)
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return forked or module.encode() in command_of(pid)
 
 
 @contextlib.contextmanager

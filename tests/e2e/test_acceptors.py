@@ -23,9 +23,7 @@ def receivers(one: Node) -> list[int]:
 
 @pytest.fixture
 def one(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Node]:
-    with node(
-        tmp_path / "node", free_port(), head=f"acceptors = {ACCEPTORS}", new_children=True
-    ) as one:
+    with node(tmp_path / "node", free_port(), head=f"acceptors = {ACCEPTORS}") as one:
         one.start()
         one.wait_for(lambda: "listens as" in one.log)
         yield one
@@ -76,7 +74,7 @@ def test_none_outlives_the_daemon(one: Node) -> None:
 
 @pytest.mark.slow
 def test_a_port_in_use_is_said(one: Node, tmp_path: Path) -> None:
-    with node(tmp_path / "other", one.port, head="acceptors = 2", new_children=True) as other:
+    with node(tmp_path / "other", one.port, head="acceptors = 2") as other:
         done = other.command("listen")
         assert done.returncode == 2
         assert f"port {one.port}" in done.stderr

@@ -29,7 +29,8 @@ FEWER = {
 QUICK = {
     "epochs = 6": "epochs = 2\ncheckpoint_seconds = 0",
     "images_per_epoch = 4800": "images_per_epoch = 128",
-    "stages = [24, 48, 64]": "stages = [8, 8, 8]",
+    "stages = [24, 48, 64]": "stages = [4, 6, 8]",
+    "blocks = 2": "blocks = 1",
     "[release]": """[finetune]
 unfreeze = ["all"]
 epochs = 1
