@@ -103,7 +103,7 @@ def _serve(orders: socket.socket, prepare: Callable[[], None]) -> None:
 
 
 def short(module: str) -> str:
-    """Give what a forked child is called in /proc: the last of its module's names, as far as fits."""
+    """Give what a forked child is called in /proc: the last name of its module, shortened."""
     return module.rpartition(".")[2][:_COMM]
 
 

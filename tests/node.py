@@ -130,7 +130,7 @@ class Node:
         assert self.process is not None
         threads = Path(f"/proc/{self.process.pid}/task").glob("*/children")
         children = [child for thread in threads for child in thread.read_text().split()]
-        return [int(child) for child in children if _runs(module, child)]
+        return [int(child) for child in children if runs(module, child)]
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a pacs-ai command against this node's configuration."""
@@ -168,7 +168,7 @@ def command_of(pid: int | str) -> bytes:
         return b""
 
 
-def _runs(module: str, pid: str) -> bool:
+def runs(module: str, pid: int | str) -> bool:
     """Whether a process was started, or forked, for a module."""
     try:
         forked = Path(f"/proc/{pid}/comm").read_text().rstrip() == forked_children.short(module)

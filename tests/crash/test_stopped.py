@@ -10,7 +10,7 @@ import pytest
 
 from tests.archive import archive, to_archive
 from tests.crash.killing import COMMITTED, HOOK
-from tests.node import Node, command_of, node
+from tests.node import Node, node, runs
 from tests.samples import sample
 
 pytestmark = pytest.mark.crash
@@ -28,11 +28,11 @@ def replaced(one: Node, module: str, stopped: list[int]) -> None:
     one.wait_for(
         lambda: len(set(one.children(module)) - set(stopped)) == len(stopped),
     )
-    assert [pid for pid in stopped if module.encode() in command_of(pid)] == []
+    assert [pid for pid in stopped if runs(module, pid)] == []
 
 
 def test_an_idle_worker_is_replaced(tmp_path: Path, free_port: Callable[[], int]) -> None:
-    with node(tmp_path / "node", free_port(), extra=ALONE, new_children=True) as one:
+    with node(tmp_path / "node", free_port(), extra=ALONE) as one:
         one.start()
         one.wait_for(lambda: one.children(WORKER))
         workers = one.children(WORKER)
@@ -72,7 +72,7 @@ def test_one_stopped_at_work_is_replaced_and_its_job_not_blamed(
 
 @pytest.mark.slow
 def test_a_receiver_is_replaced(tmp_path: Path, free_port: Callable[[], int]) -> None:
-    with node(tmp_path / "node", free_port(), head="acceptors = 2", new_children=True) as one:
+    with node(tmp_path / "node", free_port(), head="acceptors = 2") as one:
         one.start()
         one.wait_for(lambda: "listens as" in one.log)
         receivers = one.children(RECEIVER)
@@ -88,7 +88,7 @@ def test_a_receiver_is_replaced(tmp_path: Path, free_port: Callable[[], int]) ->
 def test_where_the_daemon_was_stopped_nobody_is_blamed(
     tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
-    with node(tmp_path / "node", free_port(), head="acceptors = 2", new_children=True) as one:
+    with node(tmp_path / "node", free_port(), head="acceptors = 2") as one:
         one.start()
         one.wait_for(lambda: one.children(WORKER))
         before = one.children(WORKER) + one.children(RECEIVER)

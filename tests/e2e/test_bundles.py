@@ -30,7 +30,7 @@ def test_a_replaced_bundle_runs_after_the_next_start_and_under_its_own_name(
     shutil.copytree(SHIPPED / "demo", bundle)
     before = load_bundle(bundle).identity
     extra = EXTRA.format(bundle=bundle)
-    with node(tmp_path / "node", free_port(), extra=extra, new_children=True) as one:
+    with node(tmp_path / "node", free_port(), extra=extra) as one:
         one.start()
         one.wait_for(lambda: one.children("pacs_ai.node.worker"))
         manifest = bundle / MANIFEST

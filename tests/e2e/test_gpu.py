@@ -23,7 +23,7 @@ def test_studies_are_answered_by_the_processor_with_an_alarm(
     extra = 'device = ["cuda:0", "cuda:1"]\n' + to_archive(port)
     with (
         archive(port, node_port) as peer,
-        node(tmp_path / "node", node_port, extra=extra, new_children=True) as one,
+        node(tmp_path / "node", node_port, extra=extra) as one,
     ):
         one.start()
         one.wait_for(lambda: len(one.children("pacs_ai.node.worker")) == 2)

@@ -133,7 +133,7 @@ def test_a_version_in_shadow_predicts_and_sends_nothing(
     done = "SELECT origin, model_version FROM kept_prediction WHERE state = 'DONE' ORDER BY id"
     with (
         archive(archive_port, 0) as peer,
-        node(tmp_path / "node", free_port(), extra=extra, new_children=True) as one,
+        node(tmp_path / "node", free_port(), extra=extra) as one,
     ):
         one.start()
         one.wait_for(lambda: one.children("pacs_ai.node.shadow_worker"))

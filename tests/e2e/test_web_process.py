@@ -23,7 +23,7 @@ SECONDS = 60
 
 @pytest.fixture(name="node")
 def node_with_page(free_port: Callable[[], int], tmp_path: Path) -> Iterator[Node]:
-    with node(tmp_path / "node", free_port(), new_children=True, **ON) as one:
+    with node(tmp_path / "node", free_port(), **ON) as one:
         yield one
 
 
