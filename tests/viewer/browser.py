@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 _START_SECONDS, _SHOT_SECONDS = 60, 180
-"""Of the browser, and of one shot: look.mjs waits up to 30 s for a page, 20 s for each step."""
+"""Of the browser, and of one shot: look.mjs waits up to 120 s for a page, 20 s for each step."""
 _LIT = 24  # levels above black
 _COLOURED = 25  # levels between the strongest and the weakest channel
 

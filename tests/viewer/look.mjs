@@ -14,16 +14,18 @@ import { createRequire } from 'node:module';
 const plan = JSON.parse(fs.readFileSync(process.argv[2], 'utf8'));
 const { chromium } = createRequire(import.meta.url)(plan.playwright);
 const origin = new URL(plan.viewer).origin;
-const LOAD_MS = 30000, SETTLE_MS = 20000, LOOK_MS = 400, ATTEMPTS = 5;
+const LOAD_MS = 120000, SETTLE_MS = 20000, LOOK_MS = 400, ATTEMPTS = 5;
 const THUMBNAIL = '[data-cy="study-browser-thumbnail"],[data-cy="study-browser-thumbnail-no-image"]';
 const PANE = '[data-cy="viewport-pane"]';
 
 const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'viewer-profile-'));
+// Images are drawn by WebGL, in software; without the compositing of the page, which takes longer that way.
 const browser = await chromium.launchPersistentContext(profile, {
   executablePath: plan.chromium, headless: true, viewport: { width: 1280, height: 800 },
   args: ['--no-sandbox', '--no-first-run', '--disable-background-networking', '--disable-sync',
     '--disable-component-update', '--use-gl=angle', '--use-angle=swiftshader',
-    '--enable-unsafe-swiftshader', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'],
+    '--enable-unsafe-swiftshader', '--disable-gpu-compositing',
+    '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'],
 });
 const page = browser.pages()[0] ?? await browser.newPage();
 const heard = { errors: [], failed: [], notices: new Set() };
