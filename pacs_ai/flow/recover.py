@@ -5,31 +5,27 @@
 
 from collections.abc import Callable, Collection, Sequence
 
-from pacs_ai.dicom.scan import ScannedInstance, scan_instance
 from pacs_ai.domain import TaskKind
 from pacs_ai.engine.base import HeldTask
-from pacs_ai.errors import BundleChanged, NotDicom, StorageError
+from pacs_ai.errors import BundleChanged, StorageError
 from pacs_ai.flow import retry
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.ask import ask_analysis, ask_delivery, ask_route
+from pacs_ai.flow.check_files import FileCheck
 from pacs_ai.flow.context import JOINT, FlowContext, pair_key, split_pair
 from pacs_ai.flow.deliver import release
 from pacs_ai.flow.identify import identify
 from pacs_ai.flow.off_peak import wake_off_peak
 from pacs_ai.flow.priors.wait import wake_those_with_priors
-from pacs_ai.flow.receive import Origin, adopt
-from pacs_ai.flow.remove import left_over, remove_files
 from pacs_ai.flow.shadow import has_shadows
 from pacs_ai.logs import get_logger
 from pacs_ai.store import (
     brought,
     commitments,
     deliveries,
-    instances,
     kept_predictions,
     leases,
     pulls,
-    results,
     studies,
     waiting_jobs,
     withdrawals,
@@ -40,40 +36,28 @@ from pacs_ai.store.session import BUSY_SECONDS, Session, Transaction
 Held = leases.HeldLease | HeldTask
 """What a process holds while it works on it."""
 
-_NAMED = 20
-"""How many missing files the log names; it gives only the number of the others."""
-
 _log = get_logger()
 
 
 def restart(context: FlowContext, arrivals: Arrivals) -> None:
     """Settle what the last daemon of this node left behind.
 
-    Parts are removed: their senders were never told of a success. Files without a row are
-    adopted, or put in quarantine if they are not whole, or removed as their study was since. Rows
-    without a file are reported, and their instance is marked. Leases of this node's dead workers
-    are taken back at once.
+    Parts are removed: their senders were never told of a success. Files and rows are compared
+    (`pacs_ai.flow.check_files`). Leases of this node's dead workers are taken back at once.
     """
     removed = context.spool.clear_parts()
-    with context.database.read() as session:
-        known = instances.known_paths(session, f"{context.spool.node}/")
-    found = context.spool.instance_paths()
-    for path in sorted(found - known):
-        _adopt(context, arrivals, path)
-    present = found | context.spool.variant_paths()
-    _report_missing(context, known - present, present)
+    orphans = FileCheck(context, arrivals).run()
     identify(context)
-    _remove_stray_results(context)
     returned = _take_back_own(context)
     with context.write() as transaction:
         waiting_jobs.wake_for(transaction, BundleChanged.code)
         pulls.take_back(transaction, context.spool.node)
     _ask_again(context)
-    if removed or returned or found - known:
+    if removed or returned or orphans:
         _log.warning(
             "recovered from a crash",
             parts_removed=removed,
-            orphans=len(found - known),
+            orphans=orphans,
             leases_returned=returned,
         )
 
@@ -101,51 +85,6 @@ def take_over(context: FlowContext, is_gone: Callable[[str], bool]) -> None:
         _log.warning(
             "receiving on for a node that is gone", node=gone, studies=taken, fetching=fetching
         )
-
-
-def _adopt(context: FlowContext, arrivals: Arrivals, path: str) -> None:
-    file = context.spool.path_of(path)
-    try:
-        scanned = scan_instance(file, hash_pixels=False)
-    except NotDicom as error:
-        _log.error("orphan file set aside", file=path, reason=error.message)
-        context.spool.set_aside(path, "quarantine")
-        return
-    except StorageError as error:
-        # one bad block must not keep the node down; the next start looks again
-        _log.error("orphan file not readable", file=path, reason=error.message)
-        return
-    if left_over(context, path, scanned.study_instance_uid):
-        _log.warning("file of a removed study removed", file=path)
-        remove_files(context, [path])
-        return
-    adopt(context, arrivals, path, file.stat().st_size, scanned, _origin(scanned))
-
-
-def _origin(scanned: ScannedInstance) -> Origin:
-    """Return who sent an orphan, to which title: unknown where a version before this wrote it."""
-    calling, called = scanned.titles if all(scanned.titles) else ("", "")
-    return Origin(calling, called, association_id=None)
-
-
-def _remove_stray_results(context: FlowContext) -> None:
-    """Remove results whose job did not live to enter them: it is done again."""
-    with context.database.read() as session:
-        known = results.known_paths(session, f"{context.spool.node}/")
-    for path in context.spool.result_paths() - known:
-        context.spool.delete(path)
-
-
-def _report_missing(context: FlowContext, gone: set[str], present: set[str]) -> None:
-    """Say which files are gone, and note it; they count again as soon as they are back."""
-    for path in sorted(gone)[:_NAMED]:
-        _log.error("a stored file is gone: restore it, or send its study again", file=path)
-    if len(gone) > _NAMED:
-        _log.error("more stored files are gone", number=len(gone) - _NAMED)
-    with context.write() as transaction:
-        noted = instances.missing_paths(transaction, f"{context.spool.node}/")
-        instances.note_missing(transaction, gone - noted, missing=True)
-        instances.note_missing(transaction, noted & present, missing=False)
 
 
 def _take_back_own(context: FlowContext) -> int:

@@ -15,6 +15,9 @@ NO_RULE = "no rule matches"
 UNMATCHED = text(f"state = 'ROUTED' AND reason LIKE '{NO_RULE}%'")
 """Studies that no rule matches and whose files are still here."""
 
+MISSING = text("missing")
+"""Instances whose file was not there when their node looked."""
+
 HAS_FILE = text("path <> ''")
 """Results whose files are not removed yet."""
 

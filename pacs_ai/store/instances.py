@@ -4,10 +4,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from pacs_ai.domain import StudyId
 from pacs_ai.store.identities import Sender
+from pacs_ai.store.indexes import MISSING
 from pacs_ai.store.schema import Instance, Repeat, Study, Variant
 from pacs_ai.store.session import Transaction
 
@@ -134,16 +135,24 @@ def note_missing(transaction: Transaction, paths: Collection[str], *, missing: b
     """Record for instances whether their file is missing."""
     for path in paths:
         transaction.execute(
-            sa.update(Instance).where(Instance.path == path).values(missing=missing)
+            sa.update(Instance)
+            .where(Instance.path == path, Instance.missing.is_(not missing))
+            .values(missing=missing)
         )
 
 
-def missing_paths(session: Session, prefix: str) -> set[str]:
-    """Return the paths below a folder of the spool whose files were missing."""
-    query = sa.select(Instance.path).where(
-        Instance.path.startswith(prefix, autoescape=True), Instance.missing.is_(True)
-    )
-    return set(session.scalars(query))
+def missing_paths(session: Session, last_path: str, most: int) -> Sequence[str]:
+    """Return paths after one whose files were missing when their node looked, in order.
+
+    Parameters
+    ----------
+    last_path
+        The last one that is known; "" for none.
+    most
+        How many at most.
+    """
+    query = sa.select(Instance.path).where(MISSING, Instance.path > last_path)
+    return session.scalars(query.order_by(Instance.path).limit(most)).all()
 
 
 def remove(transaction: Transaction, study_id: StudyId) -> list[str]:
@@ -169,12 +178,26 @@ def known_of(session: Session, paths: Sequence[str]) -> set[str]:
     return known
 
 
-def known_paths(session: Session, prefix: str) -> set[str]:
-    """Return the paths of all instances and their variants below a folder of the spool."""
-    return {
-        path
-        for table in (Instance, Variant)
-        for path in session.scalars(
-            sa.select(table.path).where(table.path.startswith(prefix, autoescape=True))
-        )
-    }
+def paths(session: Session, folder: str, last_path: str, most: int) -> Sequence[str]:
+    """Return paths of instances below a folder of the spool, in the order of the database.
+
+    Parameters
+    ----------
+    folder
+        With the slash at its end; "" for the whole spool.
+    last_path
+        The last one that is known; ``folder`` for none.
+    most
+        How many at most.
+    """
+    return session.scalars(_in_order(Instance.path, folder, last_path).limit(most)).all()
+
+
+def variant_paths(session: Session, folder: str, last_path: str, most: int) -> Sequence[str]:
+    """Return paths of variants in the same way."""
+    return session.scalars(_in_order(Variant.path, folder, last_path).limit(most)).all()
+
+
+def _in_order(path: InstrumentedAttribute[str], folder: str, last_path: str) -> sa.Select[str]:
+    below = path.startswith(folder, autoescape=True)
+    return sa.select(path).where(path > last_path, below).order_by(path)

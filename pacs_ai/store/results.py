@@ -11,6 +11,8 @@ from pacs_ai.store.indexes import HAS_FILE
 from pacs_ai.store.schema import Job, Result
 from pacs_ai.store.session import Transaction
 
+_AT_ONCE = 500
+
 
 @dataclass(frozen=True, slots=True)
 class StoredResult:
@@ -113,11 +115,27 @@ def forget_files(transaction: Transaction, study_id: StudyId) -> list[str]:
     return paths
 
 
-def known_paths(session: Session, prefix: str) -> set[str]:
-    """Return the paths of all results below a folder of the spool."""
-    below = Result.path.startswith(prefix, autoescape=True)
-    query = sa.select(Result.path).where(HAS_FILE, below)
-    return set(session.scalars(query))
+def known_of(session: Session, paths: Sequence[str]) -> set[str]:
+    """Return those of some paths that a result has."""
+    known: set[str] = set()
+    for begin in range(0, len(paths), _AT_ONCE):
+        some = Result.path.in_(paths[begin : begin + _AT_ONCE])
+        known.update(session.scalars(sa.select(Result.path).where(HAS_FILE, some)))
+    return known
+
+
+def paths(session: Session, last_path: str, most: int) -> Sequence[str]:
+    """Return paths of results after one, in the order of the database.
+
+    Parameters
+    ----------
+    last_path
+        The last one that is known; "" for none.
+    most
+        How many at most.
+    """
+    query = sa.select(Result.path).where(HAS_FILE, Result.path > last_path)
+    return session.scalars(query.order_by(Result.path).limit(most)).all()
 
 
 def of_job(session: Session, job_id: JobId) -> Sequence[Result]:

@@ -10,7 +10,7 @@ from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pacs_ai.store.columns import DIGEST, HEX, UID, WORD, Base
-from pacs_ai.store.indexes import HAS_FILE, TO_READ, UNMATCHED, few
+from pacs_ai.store.indexes import HAS_FILE, MISSING, TO_READ, UNMATCHED, few
 from pacs_ai.store.withdrawal_table import Withdrawal
 
 
@@ -80,7 +80,10 @@ class Instance(Base):
     """
 
     __tablename__ = "instance"
-    __table_args__ = (few("ix_instance_to_read", "id", TO_READ.text),)
+    __table_args__ = (
+        few("ix_instance_to_read", "id", TO_READ.text),
+        few("ix_instance_missing", "path", MISSING.text),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), index=True)
     revision: Mapped[int]

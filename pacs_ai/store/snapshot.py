@@ -9,7 +9,8 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -24,6 +25,9 @@ from pacs_ai.store.session import Database, Session
 
 SQLITE_SUFFIX, POSTGRESQL_SUFFIX = ".db", ".dump"
 """How the names of copies end."""
+
+_AT_ONCE = 10_000
+"""So many paths are read by one query."""
 
 
 def suffix(database: Database) -> str:
@@ -147,9 +151,25 @@ def named_files(session: Session) -> set[str]:
     Files that were missing when the node looked are left out.
     """
     try:
-        named = instances.known_paths(session, "") | results.known_paths(session, "")
-        return named - instances.missing_paths(session, "") - {""}
+        named = {
+            path
+            for read in (
+                partial(instances.paths, session, ""),
+                partial(instances.variant_paths, session, ""),
+                partial(results.paths, session),
+            )
+            for path in _all(read)
+        }
+        return named.difference(_all(partial(instances.missing_paths, session)))
     except SQLAlchemyError:
         raise StorageError(
             "the database's schema is not this version's: run pacs-ai db upgrade"
         ) from None
+
+
+def _all(read: Callable[[str, int], Sequence[str]]) -> Iterator[str]:
+    """Yield all paths that a function returns in batches, each after the last one of another."""
+    last = ""
+    while some := read(last, _AT_ONCE):
+        yield from some
+        last = some[-1]

@@ -283,18 +283,14 @@ class Spool:
                 part.unlink(missing_ok=True)
         return len(parts)
 
-    def instance_paths(self) -> set[str]:
-        """Return all instance files of this node, relative to the spool's root."""
-        return self._paths("instances", f"??/*{SUFFIX}")
+    def names_in(self, folder: str) -> set[str]:
+        """Return the names of all files in a folder; nothing if it is gone.
 
-    def variant_paths(self) -> set[str]:
-        """Return all variants that this node has set aside, relative to the spool's root."""
-        return self._paths("variants", f"*{SUFFIX}")
-
-    def result_paths(self) -> set[str]:
-        """Return all result files of this node, relative to the spool's root."""
-        return self._paths("results", "??/*")
-
-    def _paths(self, folder: str, pattern: str) -> set[str]:
-        found = (self.home / folder).glob(pattern)
-        return {path.relative_to(self.root).as_posix() for path in found}
+        Raises
+        ------
+        StorageError
+            If it cannot be read.
+        """
+        with translated(folder, "cannot be read"), contextlib.suppress(FileNotFoundError):
+            return set(os.listdir(self.root / folder))  # noqa: PTH208 - the names alone
+        return set()

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from pacs_ai.errors import ConfigError, StorageError
 from pacs_ai.store.session import Database
 
-SCHEMA_STEP = "0029"
+SCHEMA_STEP = "0030"
 """Newest step in ``migrations/versions``."""
 
 _VERSIONS = sa.table("alembic_version", sa.column("version_num"))
@@ -45,6 +45,17 @@ def require(database: Database) -> None:
     """Raise `ConfigError` unless the database is at this version's schema step."""
     step = current(database)
     if step != SCHEMA_STEP:
+        raise ConfigError(remedy(step))
+
+
+def refuse_older(database: Database) -> None:
+    """Raise `ConfigError` if the database is at an older schema step than this version's.
+
+    A newer one is let through: it only has additions (docs/cluster.md, Upgrades). So a node that
+    was running before an upgrade of the schema can replace its child processes.
+    """
+    step = current(database)
+    if step is None or step < SCHEMA_STEP:
         raise ConfigError(remedy(step))
 
 

@@ -35,6 +35,7 @@ _STATES = 8
 
 _GIVEN: dict[str, list[Any]] = {
     "prefix": ["ab", ""],
+    "folder": ["node/", ""],
     "most": [10],
     "limit": [10],
     "sender": ["CT1"],

@@ -16,6 +16,7 @@ from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.store import expiry, jobs, overview
 from pacs_ai.store.schema import Delivery, Job, Study
 from pacs_ai.store.transition import move
+from tests.spool_files import instance_paths, result_paths
 from tests.unit.flow.test_retain import analysed
 from tests.unit.store.samples import MODEL
 
@@ -57,7 +58,7 @@ def test_a_study_that_nobody_resolves_goes_and_was_told_of(
     clock.advance(2 * DAY)
     assert sweeps.sweep(clock.now()) == 1
     assert state(context) == StudyState.PURGED
-    assert context.spool.instance_paths() == context.spool.result_paths() == set()
+    assert instance_paths(context.spool) == result_paths(context.spool) == set()
     assert not context.spool.path_of(held).exists()
     with context.database.read() as session:
         assert session.get_one(Delivery, 1).state == DeliveryState.CANCELLED
@@ -121,7 +122,7 @@ def test_what_is_set_aside_ages_from_then(
     context: FlowContext, send: Callable[..., StoreAnswer], ct: Dataset
 ) -> None:
     assert send(ct).status == 0
-    (path,) = context.spool.instance_paths()
+    (path,) = instance_paths(context.spool)
     os.utime(context.spool.path_of(path), (0, 0))
     context.spool.set_aside(path, "quarantine")
     ((_, since),) = context.spool.aside()

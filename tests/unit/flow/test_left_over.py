@@ -20,6 +20,7 @@ from pacs_ai.flow.retain import retain
 from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.store import studies
 from pacs_ai.store.schema import Study
+from tests.spool_files import instance_paths
 
 Send = Callable[..., StoreAnswer]
 
@@ -52,7 +53,7 @@ def file(context: FlowContext, send: Send, ct: Dataset) -> Path:
 
 
 def only_file(context: FlowContext) -> Path:
-    (path,) = context.spool.instance_paths()
+    (path,) = instance_paths(context.spool)
     return context.spool.path_of(path)
 
 
@@ -87,7 +88,7 @@ def test_one_that_comes_back_with_a_backup_starts_nothing(
     shutil.copy2(backup, file)
     restart(context, Arrivals())
     assert state(context) == before
-    assert context.spool.instance_paths() == set()
+    assert instance_paths(context.spool) == set()
 
 
 @removals
@@ -98,7 +99,7 @@ def test_one_that_the_disk_did_not_let_go_goes_at_the_next_start(
         remove(context, clock)
     restart(context, Arrivals())
     assert state(context) in (StudyState.PURGED, StudyState.DELETED)
-    assert context.spool.instance_paths() == set()
+    assert instance_paths(context.spool) == set()
 
 
 @removals

@@ -22,6 +22,7 @@ from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.store import instances, jobs, studies
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Job, Study
+from tests.spool_files import result_paths
 from tests.unit.store.samples import MODEL
 
 WHY = NoFittingSeries("no suitable image for MG among 1 instance (1 other modality)")
@@ -85,4 +86,4 @@ def test_files_that_are_no_objects_go_to_nobody(context: FlowContext) -> None:
 
 def test_nobody_asked_nothing_made(context: FlowContext) -> None:
     assert asked(context, rule("quiet", (ResultKind.REPORT,), ask=False)) == []
-    assert context.spool.result_paths() == set()
+    assert result_paths(context.spool) == set()

@@ -14,6 +14,7 @@ from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.store import jobs, results, studies
 from pacs_ai.store.results import StoredResult
 from pacs_ai.store.schema import Study
+from tests.spool_files import instance_paths, result_paths
 from tests.unit.store.samples import MODEL
 
 DAY = 24 * 3600
@@ -54,7 +55,7 @@ def test_files_of_images_and_results_go_together_after_the_keep_time(
     assert context.spool.path_of(made.path).is_file()
     later(clock, 0.2)
     assert retain(context) == 1
-    assert context.spool.result_paths() == context.spool.instance_paths() == set()
+    assert result_paths(context.spool) == instance_paths(context.spool) == set()
     with context.database.read() as session:
         assert session.get_one(Study, 1).state == StudyState.PURGED
         row = results.find(session, "2.25.1")
@@ -96,7 +97,7 @@ def test_a_result_without_a_row_is_removed_at_the_next_start(context: FlowContex
     made = analysed(context, MODEL)
     stray = context.spool.write_result([b"its worker was killed"], ".hl7")
     restart(context, Arrivals())
-    assert context.spool.result_paths() == {made.path}
+    assert result_paths(context.spool) == {made.path}
     assert not context.spool.path_of(stray).exists()
 
 

@@ -21,6 +21,7 @@ from pacs_ai.flow.retain import retain
 from pacs_ai.priorities import Priority
 from pacs_ai.store import jobs, open_work, tasks
 from pacs_ai.store.jobs import Lease
+from tests.spool_files import instance_paths
 from tests.unit.flow.analysed import Patient
 
 Send = Callable[..., object]
@@ -193,4 +194,4 @@ def test_what_no_rule_matches_is_kept_or_dropped(
     assert patient.study().reason == "no rule matches"
     assert retain(patient.context) == dropped
     assert patient.study().state == (StudyState.PURGED if dropped else StudyState.ROUTED)
-    assert bool(patient.context.spool.instance_paths()) is not dropped
+    assert bool(instance_paths(patient.context.spool)) is not dropped

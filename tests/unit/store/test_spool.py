@@ -10,6 +10,7 @@ import pytest
 from pacs_ai.errors import NoSpace, StorageError
 from pacs_ai.files import IncomingFile
 from pacs_ai.store.spool import Spool
+from tests.spool_files import result_paths
 
 
 @pytest.fixture
@@ -107,6 +108,6 @@ def test_results_of_a_group_lie_in_one_folder_and_are_flushed_at_the_end(
     spool.flush(paths)
     assert flushed == [*(Path(path).name for path in paths), "c7"]
     assert {spool.path_of(path).read_bytes() for path in paths} == {b"ab"}
-    assert spool.result_paths() == set(paths)
+    assert result_paths(spool) == set(paths)
     single = spool.write_result([b"c"], ".dcm")
     assert flushed[-1] == Path(single).parent.name
