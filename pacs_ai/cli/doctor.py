@@ -22,7 +22,7 @@ from pacs_ai.dicom.codecs import missing_codecs
 from pacs_ai.errors import PacsAIError, PeerError, PeerUnreachable, TlsFailed
 from pacs_ai.flow.classifiers import chosen_provider, on_device
 from pacs_ai.flow.expire import all_files_aside, held_studies
-from pacs_ai.flow.node_misfits import look_at_nodes
+from pacs_ai.flow.node_misfits import KEPT, look_at_nodes
 from pacs_ai.flow.replaced_runtimes import replaced_runtimes
 from pacs_ai.flow.watch_drift import drift_alarms
 from pacs_ai.model.bundle import load_bundle
@@ -36,6 +36,7 @@ app = single()
 
 _ECHO_SECONDS = 5.0
 _DRIFT_SECONDS = 5.0
+_MOMENT = "%Y-%m-%d %H:%M:%S %z"
 _MADE_IN = 2026  # a clock that says less has not been set
 
 
@@ -213,10 +214,17 @@ def _nodes(config: Config) -> Iterator[Finding]:
     for one in looked.misfits:
         yield doubtful("nodes", one.text, one.remedy)
     for name, seen in looked.silent.items():
-        text = f"{name} gave no sign of life since {seen.astimezone():%Y-%m-%d %H:%M:%S %z}"
-        yield doubtful("nodes", text, "look at that machine; its row goes after a day")
+        text = f"{name} has given no sign of life since {seen.astimezone():{_MOMENT}}"
+        end = (seen + KEPT).astimezone()
+        remedy = (
+            f"start it again; if that host is gone for good, it is listed until {end:{_MOMENT}}"
+        )
+        yield doubtful("nodes", text, remedy)
     if looked.at_work:
-        yield Finding("nodes", f"at work: {', '.join(looked.at_work)}")
+        shown = [f"{one} (receives)" * (one in looked.listening) or one for one in looked.at_work]
+        yield Finding("nodes", f"at work: {', '.join(shown)}")
+    elif not looked.silent:
+        yield Finding("nodes", "none is at work")
 
 
 def _replaced(config: Config) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,6 +13,15 @@ from pacs_ai.flow.current_rules import node_of
 from pacs_ai.store import running_nodes
 from pacs_ai.store.running_nodes import RunningNode
 from pacs_ai.store.session import Session
+
+BEAT_SECONDS = 5.0
+"""Time between two signs of life of a node."""
+
+NEW_SIGN_SECONDS = 2 * BEAT_SECONDS + 1
+"""A node at work gives a new sign within this time."""
+
+KEPT = timedelta(days=1)
+"""For how long a node is listed that gives no sign of life."""
 
 FRESH = timedelta(seconds=60)
 """A sign of life that is younger may be that of a node at work."""
@@ -50,7 +59,10 @@ class NodesSeen:
     Parameters
     ----------
     at_work
-        Names of those that gave a sign of life in the last minute.
+        Names of those that gave a sign of life in the last minute; if the lock of one is free, in
+        the last seconds.
+    listening
+        Those of them that receive.
     silent
         The others, with their last sign of life.
     misfits
@@ -58,18 +70,28 @@ class NodesSeen:
     """
 
     at_work: Sequence[str]
+    listening: Collection[str]
     silent: Mapping[str, datetime]
     misfits: Sequence[Misfit]
 
 
 def look_at_nodes(context: FlowContext) -> NodesSeen:
-    """Compare the nodes of a database with each other, with this machine's clock and spool."""
+    """Compare the nodes of a database with each other, with this machine's clock and spool.
+
+    A free lock says that its node has ended without a word, or that locks do not hold between
+    hosts: then this waits for a new sign of life.
+    """
     with context.database.read() as session:
         ahead = clock_ahead(context, session)
-        now = running_nodes.database_time(session, context.now())
-        nodes = running_nodes.all_nodes(session)
-    at_work = [one for one in nodes if now - one.seen_at < FRESH]
-    found = [*clock_misfits(ahead), *spool_misfits(context)]
+    nodes = _fresh_nodes(context)
+    suspect = {one.name: one.sign for one in nodes if not context.spool.works(one.name)}
+    if suspect:
+        context.clock.sleep(NEW_SIGN_SECONDS)
+        nodes = _fresh_nodes(context)
+    at_work = [one for one in nodes if suspect.get(one.name) != one.sign]
+    names = [one.name for one in at_work]
+    found = [*clock_misfits(ahead)]
+    found += spool_misfits(context, silent=suspect.keys() - names)
     found += [
         Misfit(
             f"the clock of node {one.name} is {one.clock_ahead:+.0f} s from that of the database",
@@ -80,8 +102,10 @@ def look_at_nodes(context: FlowContext) -> NodesSeen:
     ]
     if at_work:
         found += differences(at_work[0], at_work[1:])
-    silent = {one.name: one.seen_at for one in nodes if one not in at_work}
-    return NodesSeen([one.name for one in at_work], silent, found)
+    with context.database.read() as session:
+        all_nodes = running_nodes.all_nodes(session)
+    silent = {one.name: one.seen_at for one in all_nodes if one.name not in names}
+    return NodesSeen(names, {one.name for one in at_work if one.listening}, silent, found)
 
 
 def refuse(found: Iterable[Misfit]) -> None:
@@ -125,13 +149,17 @@ def _different_sections(own: Mapping[str, str], other: Mapping[str, str]) -> lis
     return sorted(name for name in names if own.get(name) != other.get(name))
 
 
-def spool_misfits(context: FlowContext, *, seconds: float = 0.0) -> Iterator[Misfit]:
+def spool_misfits(
+    context: FlowContext, *, seconds: float = 0.0, silent: Collection[str] = ()
+) -> Iterator[Misfit]:
     """Name nodes that write into another spool, and those whose locks do not hold here.
 
     Parameters
     ----------
     seconds
         For how long to look again: a mount may show late what another node writes.
+    silent
+        Nodes that give no sign of life: that their lock is free says nothing of locks.
     """
     root, deadline = context.spool.root, time.monotonic() + seconds
     while True:
@@ -147,7 +175,9 @@ def spool_misfits(context: FlowContext, *, seconds: float = 0.0) -> Iterator[Mis
             refused=True,
         )
     for one in others:
-        if one not in strange and one.machine != machine() and not context.spool.works(one.name):
+        if one in strange or one.name in silent or one.machine == machine():
+            continue
+        if not context.spool.works(one.name):
             yield Misfit(
                 f"spool {root}: the file locks of node {one.name} do not hold here",
                 "mount it with locks that hold between hosts (NFS: without nolock, local_lock)",
@@ -156,10 +186,14 @@ def spool_misfits(context: FlowContext, *, seconds: float = 0.0) -> Iterator[Mis
 
 def others_at_work(context: FlowContext) -> list[RunningNode]:
     """Return the other nodes that gave a sign of life lately."""
+    return [one for one in _fresh_nodes(context) if one.name != node_of(context)]
+
+
+def _fresh_nodes(context: FlowContext) -> list[RunningNode]:
     with context.database.read() as session:
         now = running_nodes.database_time(session, context.now())
         nodes = running_nodes.all_nodes(session)
-    return [one for one in nodes if one.name != node_of(context) and now - one.seen_at < FRESH]
+    return [one for one in nodes if now - one.seen_at < FRESH]
 
 
 def _written_boot(root: Path, node: str) -> str:

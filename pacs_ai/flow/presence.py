@@ -1,11 +1,12 @@
 """Which nodes are at work, and whether they fit together: the same spool, clocks, configuration.
 
-A node enters itself into a row when it starts, and gives a sign of life there every `BEAT_SECONDS`.
+A node enters itself into a row when it starts, and gives a sign of life there every
+`pacs_ai.flow.node_misfits.BEAT_SECONDS`.
 Each of the others counts how often it has looked and found no new sign.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pacs_ai import __version__
 from pacs_ai.errors import ConfigError
@@ -15,6 +16,8 @@ from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.current_rules import node_of
 from pacs_ai.flow.node_misfits import (
     FRESH,
+    KEPT,
+    NEW_SIGN_SECONDS,
     Misfit,
     boot_file,
     boot_of,
@@ -31,12 +34,9 @@ from pacs_ai.store.running_nodes import RunningNode
 from pacs_ai.store.session import BUSY_SECONDS
 from pacs_ai.store.version import SCHEMA_STEP
 
-BEAT_SECONDS = 5.0
-
 SILENT_LOOKS = 6
 """After so many looks without a new sign of life, `BEAT_SECONDS` apart, a node is gone."""
 
-_KEPT = timedelta(days=1)
 _SPOOL_SECONDS = 5.0
 
 _log = get_logger()
@@ -112,11 +112,12 @@ class Presence:
         if not context.spool.present():
             return
         with context.write(durable=False) as transaction:
-            running_nodes.forget(transaction, now - _KEPT)
+            running_nodes.forget(transaction, now - KEPT)
             mine = running_nodes.beat(transaction, node_of(context), boot_of(context), now, ahead)
         if not mine:
             self._missed(nodes, now, ahead)
-        self._tell([*clock_misfits(ahead), *spool_misfits(context)])
+        silent = {name for name, looks in self._silent.items() if looks}
+        self._tell([*clock_misfits(ahead), *spool_misfits(context, silent=silent)])
 
     def is_gone(self, node: str) -> bool:
         """Tell whether a node is gone, as far as this one has looked.
@@ -129,7 +130,7 @@ class Presence:
         return self._silent[node] >= SILENT_LOOKS
 
     def _look(self, others: Iterable[RunningNode]) -> None:
-        last = {one.name: (one.boot, one.beats) for one in others}
+        last = {one.name: one.sign for one in others}
         self._silent = {
             name: self._silent.get(name, 0) + 1 if self._last.get(name) == sign else 0
             for name, sign in last.items()
@@ -163,11 +164,11 @@ def _refuse_name(context: FlowContext, nodes: Sequence[RunningNode], now: dateti
     if earlier is None or earlier.machine == machine() or now - earlier.seen_at >= FRESH:
         return
     _log.info("waiting for a sign of life of an earlier node of this name", node=earlier.name)
-    context.clock.sleep(2 * BEAT_SECONDS + 1)
+    context.clock.sleep(NEW_SIGN_SECONDS)
     with context.database.read() as session:
         nodes = running_nodes.all_nodes(session)
     for one in nodes:
-        if one.name == earlier.name and (one.boot, one.beats) != (earlier.boot, earlier.beats):
+        if one.name == earlier.name and one.sign != earlier.sign:
             raise ConfigError(
                 f"another host named {one.name} works with this database and spool: "
                 "give each host a name of its own"

@@ -27,11 +27,12 @@ from pacs_ai.flow.evidence.keep import expire_evidence
 from pacs_ai.flow.expire import Expiry
 from pacs_ai.flow.feedback.documents import FeedbackDocuments
 from pacs_ai.flow.feedback.keep import forget_feedback
+from pacs_ai.flow.node_misfits import BEAT_SECONDS
 from pacs_ai.flow.notify.gather import begin as begin_notifying
 from pacs_ai.flow.notify.sweep import Notifier
 from pacs_ai.flow.notify.tell import forget
 from pacs_ai.flow.one_node import on_one_node
-from pacs_ai.flow.presence import BEAT_SECONDS, Presence, join, leave
+from pacs_ai.flow.presence import Presence, join, leave
 from pacs_ai.flow.priors.search import search_priors
 from pacs_ai.flow.recover import LeaseWatch, restart, sweep, take_back_from, take_over
 from pacs_ai.flow.replaced_runtimes import forget_replaced

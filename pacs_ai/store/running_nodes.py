@@ -39,6 +39,11 @@ class RunningNode(Base):
     beats: Mapped[int] = mapped_column(default=0)
     clock_ahead: Mapped[float] = mapped_column(default=0.0)
 
+    @property
+    def sign(self) -> tuple[str, int]:
+        """What changes with each sign of life."""
+        return self.boot, self.beats
+
 
 def database_time(session: Session, now: datetime) -> datetime:
     """Return date and time by the clock of the database's server; `now` where it has no own."""

@@ -254,12 +254,13 @@ def test_a_node_that_is_frozen_in_a_sweep_stops_no_other(
 
 
 def test_somebody_who_is_no_node_sees_all_of_them(context: FlowContext) -> None:
-    presence.join(context, listening=True)
-    presence.join(neighbour(context), listening=True)
-    presence.join(neighbour(context, "third"), listening=False)
+    for one in (context, neighbour(context), neighbour(context, "third")):
+        one.spool.lock()
+        presence.join(one, listening=one is context)
     operator = replace(context, owner="operator")
     looked = node_misfits.look_at_nodes(operator)
     assert (looked.at_work, looked.silent, looked.misfits) == (["node", "other", "third"], {}, [])
+    assert looked.listening == {"node"}
     with context.database.read() as session:
         now = running_nodes.database_time(session, context.now())
     change(context, "other", seen_at=now - timedelta(seconds=90))
