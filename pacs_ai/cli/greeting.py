@@ -29,13 +29,15 @@ class Ports(NamedTuple):
     web: int
 
 
-def greeting(app: App, source: Path | None, in_use: Ports) -> Iterator[str]:
+def greeting(app: App, source: Path | None, in_use: Ports, *, works: bool) -> Iterator[str]:
     """Describe a node that listens.
 
     Parameters
     ----------
     source
         The configuration file in force, if any.
+    works
+        Whether it also does the work.
     """
     config = app.context.config
     port, tls_port, web_port = in_use
@@ -49,7 +51,7 @@ def greeting(app: App, source: Path | None, in_use: Ports) -> Iterator[str]:
     if web_port:
         yield _line("page", page_address(config.web.host, web_port))
     yield from belongings(app, source)
-    yield from _limits(config)
+    yield from _limits(config, works=works)
     if tls_port and not port:
         yield ""
         yield "Try it:"
@@ -105,7 +107,7 @@ def belongings(app: App, source: Path | None) -> Iterator[str]:
     yield _line("files", f"{config.storage.spool}, kept {config.kept.images_days:g} days")
 
 
-def _limits(config: Config) -> Iterator[str]:
+def _limits(config: Config, *, works: bool) -> Iterator[str]:
     limits = config.limits
     yield _line(
         "limits",
@@ -114,11 +116,11 @@ def _limits(config: Config) -> Iterator[str]:
         f" {config.storage.min_free_gb:g} GB disk kept free",
     )
     kept_free = config.engine.urgent_worker and may_be_urgent(config)
+    workers = f"{config.engine.workers}{' and one for urgent studies' * kept_free}"
     yield _line(
         "complete",
         f"after {config.study.quiet_seconds or 0:g} s without a new image"
-        f" (modalities and peers may differ); workers: {config.engine.workers}"
-        f"{' and one for urgent studies' * kept_free}",
+        f" (modalities and peers may differ); workers: {workers if works else 'none'}",
     )
 
 

@@ -72,7 +72,16 @@ def _listen(
             show_default=False,
         ),
     ] = None,
-    workers: Workers = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            metavar="N",
+            min=0,
+            help="Worker processes; 0 is --no-workers.",
+            show_default=False,
+        ),
+    ] = None,
     no_workers: Annotated[
         bool, typer.Option("--no-workers", help="Only receive; other nodes do the work.")
     ] = False,
@@ -80,24 +89,25 @@ def _listen(
     verbose: Verbose = False,
 ) -> None:
     """Run the node: receive studies, analyse them, deliver the results. SIGTERM ends it."""
-    if no_workers and workers is not None:
+    if no_workers and workers:
         raise typer.BadParameter("--workers and --no-workers exclude each other")
     flags: dict[str, dict[str, object]] = {
         "node": {"ae_title": aet, "host": host, "port": port},
         "storage": {"spool": spool, "database": database},
-        "engine": {"workers": workers},
+        "engine": {"workers": workers or None},
     }
     settings = read_config(config, verbose=verbose, flags=flags, daemon=True)
     app = _checked_app(settings)
+    works = not (no_workers or workers == 0)
     daemon = Daemon(
         app,
         listening=True,
-        workers=0 if no_workers else settings.engine.workers,
+        workers=settings.engine.workers if works else 0,
         read=partial(load_config, config, flags),
     )
     daemon.start()
     ports = Ports(daemon.port, daemon.tls_port, daemon.web_port)
-    for line in greeting(app, config or find_config(), ports):
+    for line in greeting(app, config or find_config(), ports, works=works):
         print(line)
     sys.stdout.flush()
     daemon.wait()

@@ -185,10 +185,11 @@ def test_a_taken_port_and_a_taken_spool_are_said_in_a_line(home: Home) -> None:
 
 
 def test_work_once_does_what_a_node_without_workers_has_left(home: Home, ct: str) -> None:
-    home.start("listen", "--aet", "AI_NODE", "--port", "0", "--no-workers")
+    home.start("listen", "--aet", "AI_NODE", "--port", "0", "--workers", "0")
     assert home.pacs_ai("send", f"AI_NODE@127.0.0.1:{home.port()}", ct).returncode == 0
     assert home.pacs_ai("studies", "close", "1").returncode == 0
     assert home.stop() == 0
+    assert "; workers: none" in home.out
     assert home.studies()[0]["state"] == "COMPLETE"
     done = home.pacs_ai("work", "--once")
     assert done.returncode == 0, done.stderr
