@@ -81,12 +81,18 @@ class App:
         self.context.database.close()
 
 
-def build_app(config: Config, *, clock: Clock | None = None, owner: str | None = None) -> App:
+def build_app(
+    config: Config,
+    *,
+    clock: Clock | None = None,
+    owner: str | None = None,
+    child: bool = False,
+) -> App:
     """Put the whole node together that a configuration describes.
 
     Parameters
     ----------
-    clock, owner
+    clock, owner, child
         As for `pacs_ai.node.wiring.node_context`.
 
     Raises
@@ -96,5 +102,5 @@ def build_app(config: Config, *, clock: Clock | None = None, owner: str | None =
     """
     check_rules(config)
     bundles = load_bundles(config)
-    context = node_context(config, clock=clock, owner=owner)
+    context = node_context(config, clock=clock, owner=owner, child=child)
     return App(context, bundles, Arrivals(), TrafficMeter(context.spool, "daemon"))

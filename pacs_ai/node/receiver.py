@@ -79,7 +79,7 @@ def main() -> int:
     """Listen until the daemon says to stop, or is gone."""
     child = child_process.set_up()
     try:
-        app = build_app(child.config, owner=child.owner)
+        app = build_app(child.config, owner=child.owner, child=True)
         connect_daemon(app.context.engine.wakeups, child.wakeups)
         traffic = TrafficMeter(app.context.spool, child.owner.rpartition("/")[2])
         traffic.begin()

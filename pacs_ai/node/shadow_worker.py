@@ -28,7 +28,7 @@ def main() -> int:
     child = child_process.set_up()
     limit_malloc()
     try:
-        app = build_app(child.config, owner=child.owner)
+        app = build_app(child.config, owner=child.owner, child=True)
         models = {
             section: load_classifier(child.config, app.bundles[section], threads=1)
             for section, entry in child.config.models.items()

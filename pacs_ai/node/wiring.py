@@ -30,7 +30,11 @@ from pacs_ai.store.spool import Spool
 
 
 def node_context(
-    config: Config, *, clock: Clock | None = None, owner: str | None = None
+    config: Config,
+    *,
+    clock: Clock | None = None,
+    owner: str | None = None,
+    child: bool = False,
 ) -> FlowContext:
     """Put a node together that receives, works and delivers.
 
@@ -40,6 +44,9 @@ def node_context(
         Another clock than the system's, for tests.
     owner
         Who acts, ``node/boot/process``; by default made from host name and process id.
+    child
+        Whether this process is the child of a daemon. The daemon has made schema and tables, and
+        the schema may have become newer since.
 
     Raises
     ------
@@ -53,8 +60,11 @@ def node_context(
         durable=config.storage.durability == "full",
     )
     database = Database(config.storage.database)
-    prepare(database)
-    task_table(config.engine.kind).prepare(database)
+    if child:
+        version.refuse_older(database)
+    else:
+        prepare(database)
+        task_table(config.engine.kind).prepare(database)
     secret = pair(database, config.storage.spool)
     spool.open()
     return _assembled(config, database, spool, secret, owner, clock)

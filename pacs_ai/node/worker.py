@@ -131,7 +131,7 @@ def work(child: child_process.ChildContext, loaded: Mapping[str, Classifier] | N
     """
     limit_malloc()
     try:
-        app = build_app(child.config, owner=child.owner)
+        app = build_app(child.config, owner=child.owner, child=True)
         threads = max(1, (os.cpu_count() or 1) // int(child.settings["of"]))
         models = loaded or load_models(child.config, app.bundles, threads)
         worker = Worker(app, models, child.settings["bundles"])

@@ -26,7 +26,7 @@ def main() -> int:
     give_way(WEB_NICENESS)
     limit_malloc()
     try:
-        context = node_context(child.config, owner=child.owner)
+        context = node_context(child.config, owner=child.owner, child=True)
         connect_daemon(context.engine.wakeups, child.wakeups)
         serve(context, socket.socket(fileno=child.settings["socket"]), ArrivalReporter())
     except PacsAIError as error:

@@ -66,3 +66,28 @@ def test_a_lost_database_is_made_again_without_a_secret(config: Config) -> None:
     with unpaired_node(config) as context:
         assert context.secret == b""
     assert Path(config.storage.database.removeprefix("sqlite:///")).exists()
+
+
+@pytest.mark.usefixtures("secret")
+@pytest.mark.parametrize("step", ["9999", None])
+def test_a_child_goes_on_with_a_newer_schema_that_the_daemon_did_not_find(
+    config: Config, step: str | None
+) -> None:
+    with unpaired_node(config) as context, context.write() as transaction:
+        change = "UPDATE alembic_version SET version_num = coalesce(:step, version_num)"
+        transaction.execute(sa.text(change), {"step": step})
+    child = node_context(config, owner="node/boot/worker-1", child=True)
+    assert child.spool.node == "node"
+    child.database.close()
+    if step:
+        with pytest.raises(ConfigError, match="newer"):
+            node_context(config, owner="node/boot/1")
+
+
+@pytest.mark.usefixtures("secret")
+def test_a_child_changes_no_schema(config: Config) -> None:
+    """It may be of a newer version than its daemon: the package was replaced under it."""
+    with unpaired_node(config) as context, context.write() as transaction:
+        transaction.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
+    with pytest.raises(ConfigError, match="run pacs-ai db upgrade"):
+        node_context(config, owner="node/boot/worker-1", child=True)

@@ -118,7 +118,7 @@ def _insert(connection: sa.Connection, table: str, values: tuple[object, ...]) -
 
 
 def test_steps_only_add_so_that_nodes_of_the_version_before_go_on():
-    """docs/cluster.md, Upgrades; steps before 0024 are older than that promise."""
+    """docs/adr/0044; steps before 0024 are older than that promise."""
     folder = Path(migrate.__file__).parent / "migrations" / "versions"
     steps = sorted(path for path in folder.glob("0*.py") if path.name >= "0024")
     assert steps
