@@ -80,6 +80,7 @@ class ResultKind(StrEnum):
     STACK = "stack"
     SIDE_BY_SIDE = "side_by_side"
     CONTACT_SHEET = "contact_sheet"
+    LABEL_MAP = "label_map"
 
 
 DOCUMENTS = frozenset({ResultKind.HL7, ResultKind.FHIR})

@@ -22,6 +22,7 @@ _PRIMITIVES = {
     ResultKind.REGION: "locations (outlines)",
     ResultKind.MAP: "parametric map",
     ResultKind.SEG: "segmentation",
+    ResultKind.LABEL_MAP: "segmentation",
     ResultKind.KEY_OBJECT: "key images",
 }
 """What AIR calls a result. It has no word for what people alone can read."""

@@ -80,17 +80,24 @@ def wanted_results(config: Config, rules: Sequence[Rule], context_of: ContextOf)
 
 
 def _in_reserve(config: Config, rules: Sequence[Rule]) -> list[ResultKind]:
-    """Return captures if none are made, and an archive gets what many archives do not take."""
-    if any(kind in PICTURES for kind in _kinds(rules)):
-        return []
+    """Return what takes the place of what many archives do not take, if an archive gets such.
+
+    Captures if no pictures are made, and the binary segmentation of a label map.
+    """
+    made = _kinds(rules)
     archives = [
         (rule, config.peers[name])
         for rule in rules
         for name in rule.send_to
         if isinstance(config.peers.get(name), DimsePeer | DicomwebPeer)
     ]
-    shown = {kind for rule, peer in archives for kind in sent_to(rule, peer)}
-    return [ResultKind.CAPTURE] if shown.intersection(SHOWN_BY_PICTURES) else []
+    sent = {kind for rule, peer in archives for kind in sent_to(rule, peer)}
+    reserve = []
+    if sent.intersection(SHOWN_BY_PICTURES) and not any(kind in PICTURES for kind in made):
+        reserve.append(ResultKind.CAPTURE)
+    if ResultKind.LABEL_MAP in sent and ResultKind.SEG not in made:
+        reserve.append(ResultKind.SEG)
+    return reserve
 
 
 def asking_for_refusals(rules: Iterable[Rule]) -> list[Rule]:

@@ -1,13 +1,20 @@
 """A peer that refuses a SOP class gets the next best result that it may take.
 
 A report in Comprehensive 3D SR becomes one in Comprehensive SR, that one in Enhanced SR, and that
-one in Basic Text SR. In place of a map or a segmentation the peer gets the captures of the same
-job, and in place of a page (PDF) or of regions its report.
+one in Basic Text SR. In place of a label map the peer gets the binary segmentation of the same job,
+in place of a map or a segmentation its captures, and in place of a page (PDF) or of regions its
+report.
 """
 
 from collections.abc import Mapping, Sequence
 
-from pacs_ai.dicom.modules import ENCAPSULATED_PDF, ENHANCED_SR, PARAMETRIC_MAP, SEGMENTATION
+from pacs_ai.dicom.modules import (
+    ENCAPSULATED_PDF,
+    ENHANCED_SR,
+    LABEL_MAP_SEGMENTATION,
+    PARAMETRIC_MAP,
+    SEGMENTATION,
+)
 from pacs_ai.digests import digest_of
 from pacs_ai.domain import JobId, ResultKind
 from pacs_ai.errors import InvalidResult
@@ -26,6 +33,7 @@ _REPORT = (ResultKind.REPORT,)
 _SHOWN_BY: Mapping[str, Sequence[ResultKind]] = {
     PARAMETRIC_MAP: PICTURES,
     SEGMENTATION: PICTURES,
+    LABEL_MAP_SEGMENTATION: (ResultKind.SEG, *PICTURES),
     ENCAPSULATED_PDF: _REPORT,
 }
 """By the class that is refused: kinds of which the first that the job has made says the same."""

@@ -49,8 +49,8 @@ class BuiltResult:
 
     def reference(self) -> MadeObject:
         """Return the object as the report refers to it."""
-        segments = self.dataset.get("SegmentSequence")
-        named = segments[0] if segments else self.dataset
+        segments = self.dataset.get("SegmentSequence", [])  # of a label map: background first
+        named = next((one for one in segments if "TrackingID" in one), self.dataset)
         return MadeObject(
             kind=self.kind,
             study_instance_uid=str(self.dataset.StudyInstanceUID),

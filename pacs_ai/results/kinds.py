@@ -9,6 +9,7 @@ from pacs_ai.dicom.modules import (
     COMPREHENSIVE_3D_SR,
     ENCAPSULATED_PDF,
     KEY_OBJECT_SELECTION,
+    LABEL_MAP_SEGMENTATION,
     PARAMETRIC_MAP,
     SECONDARY_CAPTURE,
     SEGMENTATION,
@@ -21,7 +22,7 @@ from pacs_ai.results.documents.pdf import build_pdf
 from pacs_ai.results.images.capture import build_overlays, build_side_by_side, build_stack
 from pacs_ai.results.images.contact_sheet import build_contact_sheet
 from pacs_ai.results.images.parametric_map import build_map
-from pacs_ai.results.images.segmentation import build_seg
+from pacs_ai.results.images.segmentation import build_label_map, build_seg
 from pacs_ai.results.sr.key_object import build_key_object
 from pacs_ai.results.sr.measurement_report import build_report
 from pacs_ai.results.sr.refusal_report import build_refusal
@@ -80,6 +81,7 @@ KINDS: Mapping[ResultKind, Objects | Document] = {
     ResultKind.STACK: Objects(SECONDARY_CAPTURE, build_stack),
     ResultKind.SIDE_BY_SIDE: Objects(SECONDARY_CAPTURE, build_side_by_side),
     ResultKind.CONTACT_SHEET: Objects(SECONDARY_CAPTURE, build_contact_sheet),
+    ResultKind.LABEL_MAP: Objects(LABEL_MAP_SEGMENTATION, build_label_map, needs_heat_map=True),
 }
 """Every kind of result, in the order of `ResultKind`."""
 
@@ -91,8 +93,11 @@ PICTURES = (
 )
 """Kinds that every viewer shows, the one that shows the fewest images first."""
 
-SHOWN_BY_PICTURES = (ResultKind.MAP, ResultKind.SEG)
-"""Kinds in whose place a peer gets pictures, if it refuses their class."""
+SHOWN_BY_PICTURES = (ResultKind.MAP, ResultKind.SEG, ResultKind.LABEL_MAP)
+"""Kinds in whose place a peer gets pictures, if it refuses their class.
+
+In place of a label map it first gets the binary segmentation.
+"""
 
 NEED_HEAT_MAPS = frozenset(
     kind for kind, row in KINDS.items() if isinstance(row, Objects) and row.needs_heat_map

@@ -36,7 +36,9 @@ results = ["capture", "pdf"]
 name = "everything of what a model takes"
 model = "demo"
 send_to = ["archive"]
-results = ["report", "capture", "region", "map", "key_object", "seg", "pdf", "hl7", "fhir"]
+results = [
+  "report", "capture", "region", "map", "key_object", "seg", "label_map", "pdf", "hl7", "fhir",
+]
 when = {{ Modality = ["CT", "MR"] }}
 [[rules]]
 name = "what it does not take"
@@ -93,7 +95,7 @@ def test_every_kind_arrives_and_is_read_back_as_it_was_made(
         assert read_back(archive, made.SOPInstanceUID) == made
     assert len(one.states("delivery")) == len(objects)
     kinds = {str(pydicom.dcmread(file).SOPClassUID) for file in objects.values()}
-    wanted = ("report", "capture", "region", "map", "key_object", "seg", "pdf")
+    wanted = ("report", "capture", "region", "map", "key_object", "seg", "label_map", "pdf")
     assert kinds == {RESULTS[kind] for kind in wanted}
     assert files["hl7 1"].read_bytes().startswith(b"MSH|^~\\&|pacs-ai|")
     assert json.loads(files["fhir 1"].read_text("utf-8"))["resourceType"] == "Bundle"

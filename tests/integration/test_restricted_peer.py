@@ -22,8 +22,10 @@ from pacs_ai.dicom.modules import (
     COMPREHENSIVE_SR,
     ENCAPSULATED_PDF,
     ENHANCED_SR,
+    LABEL_MAP_SEGMENTATION,
     PARAMETRIC_MAP,
     SECONDARY_CAPTURE,
+    SEGMENTATION,
 )
 from pacs_ai.domain import JobState, ResultKind
 from pacs_ai.flow.context import FlowContext, pair_key
@@ -32,6 +34,7 @@ from pacs_ai.flow.evidence.check import check_evidence
 from pacs_ai.flow.evidence.collect import known_bundles
 from pacs_ai.flow.operate.evidence import save_evidence
 from pacs_ai.flow.operate.trace import trace_study
+from pacs_ai.phantom import write_phantom_study
 from pacs_ai.store.records import DeliveryRecord
 from tests.bench.programs import wait_for
 from tests.conftest import require
@@ -171,3 +174,33 @@ def check_it_is_said(patient: Patient, records: Sequence[DeliveryRecord]) -> Non
             assert f"the peer refuses this class; {kind} in its place" in reasons
         else:
             assert (one.reason, one.in_place_of) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("classes", "taken"),
+    [
+        ((COMPREHENSIVE_3D_SR, LABEL_MAP_SEGMENTATION, SEGMENTATION), "label_map 1"),
+        ((COMPREHENSIVE_3D_SR, SEGMENTATION), "seg 1"),
+        ((COMPREHENSIVE_3D_SR, SECONDARY_CAPTURE), "capture 1"),
+    ],
+)
+def test_a_label_map_goes_where_it_is_taken(
+    context: FlowContext,
+    clock: ManualClock,
+    send: Callable[..., object],
+    tmp_path: Path,
+    classes: Sequence[str],
+    taken: str,
+) -> None:
+    [phantom] = write_phantom_study(tmp_path / "phantom", "CT", 11, lesion=True, slices=1).files
+    send(pydicom.dcmread(phantom))
+    kinds = (ResultKind.REPORT, ResultKind.LABEL_MAP)
+    with archive(tmp_path / "archive", classes, ExplicitVRLittleEndian) as port:
+        patient, records = delivered(context, clock, port, kinds)
+    assert {(one.result, one.state) for one in records} == {
+        ("report 1", "STORED"),
+        (taken, "STORED"),
+    }
+    evidence = save_evidence(patient.context, "1", tmp_path / "evidence.zip", images=True)
+    config, bundles = patient.context.config, known_bundles(patient.context.config)
+    assert [one for one in check_evidence(evidence, config, bundles, None) if not one.ok] == []

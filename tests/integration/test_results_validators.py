@@ -54,6 +54,7 @@ NEEDS = {
     ResultKind.MAP: "pm",
     ResultKind.KEY_OBJECT: "ko",
     ResultKind.SEG: "seg",
+    ResultKind.LABEL_MAP: "seg",
 }
 """What the checker calls the kinds."""
 

@@ -1,11 +1,15 @@
 """Studies as an archive holds them: phantoms, and what the node made of them."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.uid import EnhancedCTImageStorage
 
 from pacs_ai.analysis.make import make_results
 from pacs_ai.analysis.predict import Source, predict_study
@@ -79,6 +83,56 @@ def partly_analysed(images: Sequence[Path], folder: Path) -> Stored:
     ]
     prediction = replace(aggregate(seen, model()), others=(headers[0], *headers[4:]))
     return with_results(prediction, images, folder)
+
+
+def enhanced(images: Sequence[Path], path: Path) -> Path:
+    """Write the slices of a CT as the frames of one enhanced CT."""
+    slices = [pydicom.dcmread(image) for image in images]
+    made = copy.deepcopy(slices[0])
+    made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = EnhancedCTImageStorage
+    made.NumberOfFrames = len(slices)
+    made.PixelData = b"".join(one.PixelData for one in slices)
+    groups = {
+        "PlaneOrientationSequence": ("ImageOrientationPatient",),
+        "PixelMeasuresSequence": ("PixelSpacing", "SliceThickness"),
+        "PixelValueTransformationSequence": ("RescaleIntercept", "RescaleSlope", "RescaleType"),
+        "FrameVOILUTSequence": ("WindowCenter", "WindowWidth"),
+    }
+    shared = Dataset()
+    for name, keywords in groups.items():
+        setattr(shared, name, [_moved(made, keywords)])
+    made.SharedFunctionalGroupsSequence = [shared]
+    made.PerFrameFunctionalGroupsSequence = [_placed(one) for one in slices]
+    del made.ImagePositionPatient
+    made.save_as(path, enforce_file_format=True)
+    return path
+
+
+def _moved(source: Dataset, keywords: Sequence[str]) -> Dataset:
+    """Take attributes out of a data set."""
+    group = Dataset()
+    for keyword in keywords:
+        if keyword in source:
+            group[keyword] = source[keyword]
+            delattr(source, keyword)
+    return group
+
+
+def _placed(source: Dataset) -> Dataset:
+    frame, position = Dataset(), Dataset()
+    position.ImagePositionPatient = source.ImagePositionPatient
+    frame.PlanePositionSequence = [position]
+    return frame
+
+
+def partly_analysed_frames(path: Path, folder: Path) -> Stored:
+    """As `partly_analysed`, of an enhanced image."""
+    header = read_header(path)
+    seen = [
+        ImagePrediction(header, frame, (1 - chance, chance), np.stack([blob(0.4, 0.6)] * 2))
+        for frame, chance in ((2, 0.1), (3, 0.9), (4, 0.2))
+    ]
+    return with_results(aggregate(seen, model()), [path], folder)
 
 
 def with_results(prediction: StudyPrediction, images: Sequence[Path], folder: Path) -> Stored:

@@ -32,6 +32,7 @@ SERIES = {
     "unlike": (OVERLAY, REPORT),
     "broken": (REPORT,),
     "some": (MAP,),
+    "enhanced": (None, MAP),
 }
 IMAGE_LEVELS = 200
 """A picture has more different colours than this, a black or empty pane far fewer."""
@@ -61,6 +62,10 @@ def stored(classifier: Classifier, tmp_path_factory: pytest.TempPathFactory) -> 
         "fourteen": studies.of_fourteen(phantom("DX", 14, lesion=True), folder / "14", found=4),
         "unlike": studies.analysed(classifier, [real], folder / "unlike"),
         "some": studies.partly_analysed(phantom("CT", 16, lesion=True, slices=6), folder / "some"),
+        "enhanced": studies.partly_analysed_frames(
+            studies.enhanced(phantom("CT", 17, lesion=True, slices=6), folder / "enhanced.dcm"),
+            folder / "enhanced",
+        ),
         "broken": studies.analysed(classifier, phantom("DX", 15, lesion=True), folder / "broken"),
     }
     _take_coordinates(report_of(made["broken"]))
@@ -136,10 +141,11 @@ def test_an_image_is_drawn_and_nothing_goes_wrong(
     assert seen.notices == ()
 
 
+@pytest.mark.parametrize("study", ["some", "enhanced"])
 def test_a_map_lies_over_its_source_where_only_some_slices_were_analysed(
-    shots: dict[str, list[Shot]],
+    shots: dict[str, list[Shot]], study: str
 ) -> None:
-    seen = shot(shots, "some", MAP)
+    seen = shot(shots, study, MAP)
     assert seen.coloured() > 0.1
     assert seen.lit() > 0.1
     assert (seen.errors, seen.failed) == ((), ())

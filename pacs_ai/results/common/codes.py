@@ -58,6 +58,7 @@ CONCLUSION = CodedConcept("121077", "DCM", "Conclusion")
 CLASS_ACTIVATION = CodedConcept("130403", "DCM", "Gradient-weighted class activation")
 MAP_DERIVATION = CodedConcept("112187", "DCM", "Unspecified method of calculation")
 SEGMENTATION_DERIVATION = CodedConcept("113076", "DCM", "Segmentation")
+BACKGROUND = CodedConcept("125040", "DCM", "Background")
 ABNORMAL_STRUCTURE = CodedConcept("49755003", "SCT", "Morphologically Abnormal Structure")
 RESULT_NAMES: Mapping[ResultKind, CodedConcept] = {
     ResultKind.REPORT: TITLE,
@@ -67,6 +68,7 @@ RESULT_NAMES: Mapping[ResultKind, CodedConcept] = {
     ResultKind.STACK: BEST_ILLUSTRATION,
     ResultKind.MAP: CLASS_ACTIVATION,
     ResultKind.SEG: SEGMENTATION_RESULT,
+    ResultKind.LABEL_MAP: SEGMENTATION_RESULT,
     ResultKind.REGION: TITLE,
     ResultKind.KEY_OBJECT: OF_INTEREST,
     ResultKind.PDF: REPORT_TITLE,

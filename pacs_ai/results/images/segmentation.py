@@ -1,21 +1,26 @@
 """The segmentation: where the heat map of a class that is present is hot (PS3.3 Section A.51).
 
-Made only where a rule asks for it: readers easily take it for the outline of a lesion.
+Made only where a rule asks for it: readers easily take it for the outline of a lesion. It has two
+forms with the same content: a bit for each pixel, or the number of its segment (Supplement 243).
+Each object has one class, since areas of several classes may overlap, and a label map states one
+segment for a pixel.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 from highdicom import AlgorithmIdentificationSequence
 from highdicom.color import CIELabColor
 from highdicom.seg import SegmentDescription
 from pydicom.dataset import Dataset
-from pydicom.uid import SegmentationStorage
 
+from pacs_ai.dicom.modules import LABEL_MAP_SEGMENTATION, SEGMENTATION
 from pacs_ai.domain import ModelIdentity, ResultKind
 from pacs_ai.results.common.codes import (
     ABNORMAL_STRUCTURE,
     ARTIFICIAL_INTELLIGENCE,
+    BACKGROUND,
     SEGMENTATION_DERIVATION,
     concept,
 )
@@ -31,8 +36,10 @@ from pacs_ai.results.images.multiframe import (
 from pacs_ai.results.images.plane import flat
 
 SERIES_DESCRIPTION = "AI hot areas (research)"
+LABEL_MAP_DESCRIPTION = "AI hot areas, label map (research)"
 
 _AMBER = (80.0, 15.0, 75.0)  # L*, a*, b*
+_OUTSIDE = 0  # number of the segment that is no hot area
 
 
 def build_seg(study: AnalysedStudy) -> Iterator[Dataset]:
@@ -43,19 +50,42 @@ def build_seg(study: AnalysedStudy) -> Iterator[Dataset]:
     iterator of Dataset
         None where no class is present, or no heat map points anywhere.
     """
-    if not study.prediction.positive_classes():
-        return iter(())
-    return (_segmentation(study, shown) for shown in class_stacks(study))
+    for shown in _stacks(study):
+        made = _segmentation(study, shown, ResultKind.SEG, SEGMENTATION, SERIES_DESCRIPTION)
+        _state_bits(made, _masks(shown))
+        yield made
 
 
-def _segmentation(study: AnalysedStudy, shown: ClassStack) -> Dataset:
+def build_label_map(study: AnalysedStudy) -> Iterator[Dataset]:
+    """Make the same segmentations as `build_seg` as label maps.
+
+    Notes
+    -----
+    Every pixel value has to be described by a segment (PS3.3 Section C.8.20.2.3), so that the
+    background is a segment as well, with the number 0.
+    """
+    kind, sop_class = ResultKind.LABEL_MAP, LABEL_MAP_SEGMENTATION
+    for shown in _stacks(study):
+        made = _segmentation(study, shown, kind, sop_class, LABEL_MAP_DESCRIPTION)
+        _state_labels(made, _masks(shown), _background(study.prediction.model))
+        yield made
+
+
+def _stacks(study: AnalysedStudy) -> Iterator[ClassStack]:
+    return class_stacks(study) if study.prediction.positive_classes() else iter(())
+
+
+def _segmentation(
+    study: AnalysedStudy, shown: ClassStack, kind: ResultKind, sop_class: str, description: str
+) -> Dataset:
+    """Make the object without what depends on the form of its pixels."""
     made = new_stack_object(
         study,
         shown,
-        ResultKind.SEG,
-        sop_class_uid=SegmentationStorage,
+        kind,
+        sop_class_uid=sop_class,
         modality="SEG",
-        description=SERIES_DESCRIPTION,
+        description=description,
     )
     stack = shown.stack
     describe_frames(made, stack, study.evidence, SEGMENTATION_DERIVATION)
@@ -67,24 +97,45 @@ def _segmentation(study: AnalysedStudy, shown: ClassStack) -> Dataset:
     made.ImageType = ["DERIVED", "PRIMARY"]
     made.SamplesPerPixel = 1
     made.PhotometricInterpretation = "MONOCHROME2"
-    made.BitsAllocated = made.BitsStored = 1
-    made.HighBit = made.PixelRepresentation = 0
-    made.SegmentationType = "BINARY"
+    made.PixelRepresentation = 0
     made.ContentLabel = "HOTAREA"
     made.ContentDescription = described(
         f"Hot area of the heat map: {shown.title}", study.prediction.coverage
     )
     made.ContentCreatorName = None
     made.SegmentSequence = [_segment(study.prediction.model, shown)]
+    return made
+
+
+def _masks(shown: ClassStack) -> npt.NDArray[np.bool_]:
+    """Return where the frames are hot, of shape (frames, rows, columns)."""
+    rows, columns = shown.stack.size
+    return np.stack([hot_area(heat, rows, columns) for heat in shown.saliencies.values()])
+
+
+def _state_bits(made: Dataset, masks: npt.NDArray[np.bool_]) -> None:
+    made.SegmentationType = "BINARY"
+    made.BitsAllocated = made.BitsStored = 1
+    made.HighBit = 0
     identification = Dataset()
     identification.ReferencedSegmentNumber = 1
     made.SharedFunctionalGroupsSequence[0].SegmentIdentificationSequence = [identification]
-    rows, columns = stack.size
-    masks = np.stack([hot_area(heat, rows, columns) for heat in shown.saliencies.values()])
-    packed = np.packbits(masks.ravel(), bitorder="little").tobytes()
-    made.PixelData = packed + b"\0" * (len(packed) % 2)
+    _put_pixels(made, np.packbits(masks.ravel(), bitorder="little").tobytes())
+
+
+def _state_labels(made: Dataset, masks: npt.NDArray[np.bool_], background: Dataset) -> None:
+    made.SegmentationType = "LABELMAP"
+    made.SegmentsOverlap = "NO"
+    made.BitsAllocated = made.BitsStored = 8
+    made.HighBit = 7
+    made.PixelPaddingValue = _OUTSIDE
+    made.SegmentSequence.insert(0, background)
+    _put_pixels(made, masks.astype(np.uint8).tobytes())
+
+
+def _put_pixels(made: Dataset, pixels: bytes) -> None:
+    made.PixelData = pixels + b"\0" * (len(pixels) % 2)
     made["PixelData"].VR = "OB"
-    return made
 
 
 def _segment(model: ModelIdentity, shown: ClassStack) -> SegmentDescription:
@@ -94,10 +145,22 @@ def _segment(model: ModelIdentity, shown: ClassStack) -> SegmentDescription:
         ABNORMAL_STRUCTURE,
         concept(shown.spec.code),
         "AUTOMATIC",
-        AlgorithmIdentificationSequence(
-            model.name, ARTIFICIAL_INTELLIGENCE, model.version, source=model.manufacturer
-        ),
+        _algorithm(model),
         tracking_uid=shown.tracking.uid,
         tracking_id=shown.tracking.identifier,
         display_color=CIELabColor(*_AMBER),
+    )
+
+
+def _background(model: ModelIdentity) -> SegmentDescription:
+    made = SegmentDescription(
+        1, "Background", BACKGROUND, BACKGROUND, "AUTOMATIC", _algorithm(model)
+    )
+    made.SegmentNumber = _OUTSIDE  # the constructor takes no 0
+    return made
+
+
+def _algorithm(model: ModelIdentity) -> AlgorithmIdentificationSequence:
+    return AlgorithmIdentificationSequence(
+        model.name, ARTIFICIAL_INTELLIGENCE, model.version, source=model.manufacturer
     )

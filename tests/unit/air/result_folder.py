@@ -68,6 +68,7 @@ _KINDS = {
     ResultKind.REGION: Kind.REPORT,
     ResultKind.MAP: Kind.MAP,
     ResultKind.SEG: Kind.SEGMENTATION,
+    ResultKind.LABEL_MAP: Kind.SEGMENTATION,
     ResultKind.KEY_OBJECT: Kind.KEY_OBJECTS,
     ResultKind.PDF: Kind.DOCUMENT,
 }

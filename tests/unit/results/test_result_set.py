@@ -34,7 +34,7 @@ from tests.unit.results.sr.report_content import concept, walk
 OBJECTS = tuple(kind for kind in ResultKind if kind not in DOCUMENTS)
 PICTURES = (
     *(ResultKind.CAPTURE, ResultKind.STACK, ResultKind.SIDE_BY_SIDE, ResultKind.CONTACT_SHEET),
-    *(ResultKind.MAP, ResultKind.SEG),
+    *(ResultKind.MAP, ResultKind.SEG, ResultKind.LABEL_MAP),
 )
 DOCUMENT_OBJECTS = (ResultKind.REGION, ResultKind.KEY_OBJECT, ResultKind.PDF)
 
@@ -139,6 +139,8 @@ def test_segment_and_map_are_joined_to_their_finding(
     [segmentation] = of_kind(made, ResultKind.SEG)
     [segment] = segmentation.SegmentSequence
     [heat_map] = of_kind(made, ResultKind.MAP)
+    [labels] = of_kind(made, ResultKind.LABEL_MAP)
+    assert [one.get("TrackingUID") for one in labels.SegmentSequence] == [None, finding[1]]
     assert (segment.TrackingID, segment.TrackingUID) == finding
     assert (heat_map.TrackingID, heat_map.TrackingUID) == finding
     told = {
@@ -146,7 +148,8 @@ def test_segment_and_map_are_joined_to_their_finding(
         for item in contained(root_of(made))
         if "ContentSequence" in item
     }
-    assert told == {str(one.SOPInstanceUID): finding[0] for one in (segmentation, heat_map)}
+    shown = (segmentation, heat_map, labels)
+    assert told == {str(one.SOPInstanceUID): finding[0] for one in shown}
 
 
 def test_a_series_of_maps_has_one_frame_of_reference(tmp_path: Path) -> None:

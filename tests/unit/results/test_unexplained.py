@@ -28,7 +28,8 @@ def unexplained(images: Images) -> StudyPrediction:
 
 
 def test_what_shows_only_heat_maps_is_refused_and_the_rest_is_made() -> None:
-    assert {ResultKind.REGION, ResultKind.MAP, ResultKind.SEG} == NEED_HEAT_MAPS
+    shown = {ResultKind.REGION, ResultKind.MAP, ResultKind.SEG, ResultKind.LABEL_MAP}
+    assert shown == NEED_HEAT_MAPS
 
 
 @pytest.mark.parametrize("kind", sorted(NEED_HEAT_MAPS))

@@ -142,7 +142,7 @@ def test_a_picture_covers_what_its_source_covers(
 
 @pytest.mark.parametrize("kind", ["film", "detector", "frame", "angiography"])
 @pytest.mark.parametrize("ratio", RATIOS)
-@pytest.mark.parametrize("style", [ResultKind.MAP, ResultKind.SEG])
+@pytest.mark.parametrize("style", [ResultKind.MAP, ResultKind.SEG, ResultKind.LABEL_MAP])
 def test_what_is_on_the_grid_of_the_source_carries_its_spacing(
     tmp_path: Path, source: Dataset, ratio: tuple[float, float], style: ResultKind
 ) -> None:
