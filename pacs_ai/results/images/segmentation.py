@@ -129,6 +129,7 @@ def _state_labels(made: Dataset, masks: npt.NDArray[np.bool_], background: Datas
     made.BitsAllocated = made.BitsStored = 8
     made.HighBit = 7
     made.PixelPaddingValue = _OUTSIDE
+    made["PixelPaddingValue"].VR = "US"  # as the pixels are unsigned
     made.SegmentSequence.insert(0, background)
     _put_pixels(made, masks.astype(np.uint8).tobytes())
 
