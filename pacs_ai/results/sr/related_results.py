@@ -36,7 +36,14 @@ from pacs_ai.results.sr.references import evidence_items
 _CONTAINS = RelationshipTypeValues.CONTAINS
 _NOWHERE = "1.2.840.10008.5.1.4.1.1.7"  # any UID: the pattern's reference is replaced
 
-_NO_IMAGES = frozenset({ResultKind.REGION, ResultKind.KEY_OBJECT, ResultKind.PDF})
+_COMPOSITES = frozenset(
+    {ResultKind.REGION, ResultKind.KEY_OBJECT, ResultKind.PDF, ResultKind.LABEL_MAP}
+)
+"""Kinds that a COMPOSITE refers to: no images, and what readers do not know as an image.
+
+DCMTK 3.6 reads no report with an IMAGE of the class Label Map Segmentation, which is newer.
+"""
+
 _RENDERINGS = (
     ResultKind.CAPTURE,
     ResultKind.PDF,
@@ -94,7 +101,7 @@ def _container() -> Dataset:
 @functools.cache
 def _pattern(kind: ResultKind) -> Dataset:
     """Let highdicom make and check a reference, with the finding that the object shows."""
-    image = kind in RESULT_NAMES and kind not in _NO_IMAGES
+    image = kind in RESULT_NAMES and kind not in _COMPOSITES
     make = ImageContentItem if image else CompositeContentItem
     name = RESULT_NAMES.get(kind, REPORT_TITLE)
     item: ContentItem = make(name, _NOWHERE, _NOWHERE, relationship_type=_CONTAINS)

@@ -144,4 +144,7 @@ def test_it_is_named_by_its_finding_where_the_report_refers_to_it(images: Images
     kinds = [ResultKind.REPORT, ResultKind.LABEL_MAP]
     made = list(build_results(study(images([0.9])), kinds, CONTEXT, grey))
     assert [one.kind for one in made] == kinds[::-1]
-    assert made[0].reference().tracking == "Lesion / image 1"
+    [item] = made[1].dataset.ContentSequence[-1].ContentSequence
+    assert item.ContentSequence[0].TextValue == "Lesion / image 1"
+    assert item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == made[0].sop_instance_uid
+    assert item.ValueType == "COMPOSITE", "older readers do not know its class as an image"
