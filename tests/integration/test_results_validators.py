@@ -40,7 +40,7 @@ from tests.unit.results.samples import (
     study,
 )
 
-BOTH = (ResultKind.REPORT, ResultKind.CAPTURE)
+BOTH, MAP = (ResultKind.REPORT, ResultKind.CAPTURE), ResultKind.MAP
 UNCHECKED = (ResultKind.PDF, ResultKind.SIDE_BY_SIDE)
 """The reference checker knows no documents, and wants pictures in the shape of their source."""
 
@@ -63,7 +63,7 @@ ELSEWHERE = tuple(
 )
 """Of a source: they name objects that dcentvfy looks for among those that it is given."""
 
-ALWAYS = {*BOTH, ResultKind.MAP, ResultKind.STACK, ResultKind.CONTACT_SHEET}
+ALWAYS = {*BOTH, MAP, ResultKind.STACK, ResultKind.CONTACT_SHEET}
 """Kinds that a negative study has, too."""
 
 APART = PredictionSets(0.9, "findings", (0.7, 0.8), (0.2, 0.3))
@@ -101,10 +101,7 @@ CASES = {
     ),
     "dx, arabic": Case("highdicom/test_files/dx_image.dcm", name="قباني^لنزار"),
     "ct series, positive, cyrillic": Case(
-        "ct-chest-11",
-        (0.1, 0.7, 0.9, 0.2),
-        "Иванов^Пётр",
-        kinds=(*BOTH, ResultKind.MAP, ResultKind.CONTACT_SHEET),
+        "ct-chest-11", (0.1, 0.7, 0.9), "Иванов^Пётр", kinds=(*BOTH, MAP, ResultKind.CONTACT_SHEET)
     ),
     "mr series, negative, greek": Case(
         "mr-brain-35", (0.1, 0.2), "Διονυσιος", kinds=(*BOTH, ResultKind.CONTACT_SHEET)
@@ -112,6 +109,7 @@ CASES = {
     "ct of which most was not looked at": Case("CT_small.dcm", left_out=MOST),
     "mr negative, most not looked at": Case("MR_small.dcm", (0.07,), left_out=MOST),
     "xa, most frames not looked at": Case("generated xa", (0.2, 0.9), frames=(1, 2), left_out=MOST),
+    "capture of a screen": Case("generated sc", kinds=(*BOTH, ResultKind.REGION)),
     "ct, with reservations": Case("CT_small.dcm", strange=True, kinds=BOTH),
     "ct, undetermined": Case("CT_small.dcm", (0.6,), sets=APART),
     "enhanced mr, chinese": Case(

@@ -23,9 +23,10 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 OVERLAY, REPORT, REGION = "AI heat map (", "AI classification", "AI region"
 MAP = "AI Grad-CAM"
+BITS, LABELS = "AI hot areas (", "AI hot areas, label map ("
 ALL = (None, OVERLAY, REPORT)
 SERIES = {
-    "positive": (*ALL, REGION),
+    "positive": (*ALL, REGION, BITS, LABELS),
     "negative": ALL,
     "several": (REPORT,),
     "fourteen": (OVERLAY, REPORT, REGION),
@@ -212,6 +213,12 @@ def test_a_region_is_drawn_around_the_finding(shots: dict[str, list[Shot]]) -> N
         "Lesion probability of whole image"
     ]
     assert region.coloured() > source.coloured()
+
+
+def test_both_forms_of_a_segmentation_are_drawn_alike(shots: dict[str, list[Shot]]) -> None:
+    source, bits, labels = (shot(shots, "positive", series) for series in (None, BITS, LABELS))
+    assert bits.coloured() > source.coloured() + 0.01
+    assert labels.coloured() == pytest.approx(bits.coloured(), rel=0.1)
 
 
 def test_classes_in_one_place_are_all_named(

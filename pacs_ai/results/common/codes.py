@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Mapping
 
 from highdicom.sr import CodedConcept
+from pydicom.sr.codedict import codes
 
 from pacs_ai.domain import ClassSpec, Code, Decision, ResultKind
 from pacs_ai.feedback_kinds import FeedbackKind
@@ -101,20 +102,10 @@ PERCENT = CodedConcept("%", "UCUM", "Percent")
 PIXELS = CodedConcept("{pixels}", "UCUM", "Pixels")
 AI_PROCEDURE = CodedConcept("AICLS", SCHEME, "AI image classification")
 
-_MODALITIES = {
-    "CR": "Computed Radiography",
-    "CT": "Computed Tomography",
-    "DX": "Digital Radiography",
-    "MG": "Mammography",
-    "MR": "Magnetic Resonance",
-    "NM": "Nuclear Medicine",
-    "PT": "Positron emission tomography",
-    "RF": "Radiofluoroscopy",
-    "US": "Ultrasound",
-    "XA": "X-Ray Angiography",
+_MODALITIES: Mapping[str, str] = {
+    code.value: code.meaning for code in (getattr(codes.cid29, name) for name in codes.cid29.dir())
 }
 MODALITY_UNKNOWN = "OT"
-_OTHER_MODALITY = Code(MODALITY_UNKNOWN, "DCM", "Other Modality")
 
 # All of CID 100, which has nothing for radiography or ultrasound in editions that validators know.
 _PROCEDURES = {
@@ -141,11 +132,10 @@ def class_title(spec: ClassSpec) -> str:
     return spec.name[:1].upper() + spec.name[1:]
 
 
-def modality_code(modality: str) -> CodedConcept:
-    """Code of an acquisition modality (CID 29)."""
-    if modality not in _MODALITIES:
-        return concept(_OTHER_MODALITY)
-    return CodedConcept(modality, "DCM", _MODALITIES[modality])
+def modality_code(modality: str) -> CodedConcept | None:
+    """Code of an acquisition modality; None for what CID 29 does not have, as OT."""
+    meaning = _MODALITIES.get(modality)
+    return None if meaning is None else CodedConcept(modality, "DCM", meaning)
 
 
 def procedure_code(modality: str) -> CodedConcept:

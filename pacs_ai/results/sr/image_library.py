@@ -61,13 +61,21 @@ def _library() -> Dataset:
 
 @functools.lru_cache(maxsize=256)
 def _pattern(modality: str, rows: int, columns: int) -> Dataset:
-    """Let highdicom make and check what images of one kind have in common, and one entry."""
-    content: list[ContentItem] = [
-        CodeContentItem(_MODALITY, modality_code(modality), _CONTEXT),
-        NumContentItem(_ROWS, rows, PIXELS, relationship_type=_CONTEXT),
-        NumContentItem(_COLUMNS, columns, PIXELS, relationship_type=_CONTEXT),
-        ImageContentItem(SOURCE, _NOWHERE, _NOWHERE, relationship_type=_CONTAINS),
-    ]
+    """Let highdicom make and check what images of one kind have in common, and one entry.
+
+    Notes
+    -----
+    TID 1602 is optional, and its first row asks for a modality of CID 29, which has none for
+    captures of screens (OT). Then nothing is said of the images: it stands in their headers.
+    """
+    content: list[ContentItem] = []
+    if (acquired := modality_code(modality)) is not None:
+        content += [
+            CodeContentItem(_MODALITY, acquired, _CONTEXT),
+            NumContentItem(_ROWS, rows, PIXELS, relationship_type=_CONTEXT),
+            NumContentItem(_COLUMNS, columns, PIXELS, relationship_type=_CONTEXT),
+        ]
+    content.append(ImageContentItem(SOURCE, _NOWHERE, _NOWHERE, relationship_type=_CONTAINS))
     group = ContainerContentItem(IMAGE_LIBRARY_GROUP, relationship_type=_CONTAINS)
     group.ContentSequence = ContentSequence(content)
     return shared(group)

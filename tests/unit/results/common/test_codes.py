@@ -43,8 +43,20 @@ def test_codes_keep_the_limits_of_the_standard(study: bool) -> None:
     assert len(concept(Code("X", "99PACSAI", "m" * 80)).CodeMeaning) == 64
 
 
-def test_modalities_and_procedures_that_are_not_known_get_a_general_code() -> None:
-    assert modality_code("CT").CodeValue == "CT"
-    assert modality_code("??").CodeValue == "OT"
+@pytest.mark.parametrize("modality", ["CT", "MR", "CR", "DX", "MG", "US", "XA", "NM", "PT", "ES"])
+def test_acquisition_modalities_have_their_code(modality: str) -> None:
+    found = modality_code(modality)
+    assert found is not None
+    assert (found.CodeValue, found.CodingSchemeDesignator) == (modality, "DCM")
+    assert found.CodeMeaning
+
+
+@pytest.mark.parametrize("modality", ["OT", "", "??", "SC"])
+def test_other_modalities_have_none(modality: str) -> None:
+    """CID 29 has no other, and validators refuse what it has not."""
+    assert modality_code(modality) is None
+
+
+def test_procedures_that_are_not_known_get_a_general_code() -> None:
     assert procedure_code("CT").CodeValue == "25045-6"
     assert procedure_code("DX").CodeValue == "363679005"

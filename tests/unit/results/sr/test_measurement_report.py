@@ -137,6 +137,19 @@ def test_every_analysed_image_is_in_the_library_and_the_evidence(images: Images)
     assert (evidence.StudyInstanceUID, series.SeriesInstanceUID) == ("1.2.3", "1.2.3.4")
 
 
+@pytest.mark.parametrize(("modality", "said"), [("ES", ["ES"]), ("OT", []), ("", [])])
+def test_the_library_states_acquisition_modalities_alone(
+    tmp_path: Path, modality: str, said: list[str]
+) -> None:
+    """Row 1 of TID 1602 asks for a code of CID 29; without one the template is left out."""
+    path = save(ct_slice(Modality=modality), tmp_path / "1.dcm")
+    made = report(study([image(path, (0.1, 0.9))]))
+    [group] = [item for item in walk(made) if concept(item) == "126200"]
+    stated = [item for item in group.ContentSequence if concept(item) == "121139"]
+    assert [item.ConceptCodeSequence[0].CodeValue for item in stated] == said
+    assert len(group.ContentSequence) == (4 if said else 1)
+
+
 def test_frames_are_referred_to_by_number(tmp_path: Path) -> None:
     source = ct_slice(SOPClassUID=EnhancedCTImageStorage, NumberOfFrames=3)
     path = save(source, tmp_path / "1.dcm")
