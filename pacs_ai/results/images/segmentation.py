@@ -14,6 +14,7 @@ from highdicom import AlgorithmIdentificationSequence
 from highdicom.color import CIELabColor
 from highdicom.seg import SegmentDescription
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from pacs_ai.dicom.modules import LABEL_MAP_SEGMENTATION, SEGMENTATION
 from pacs_ai.domain import ModelIdentity, ResultKind
@@ -117,10 +118,22 @@ def _state_bits(made: Dataset, masks: npt.NDArray[np.bool_]) -> None:
     made.SegmentationType = "BINARY"
     made.BitsAllocated = made.BitsStored = 1
     made.HighBit = 0
-    identification = Dataset()
-    identification.ReferencedSegmentNumber = 1
-    made.SharedFunctionalGroupsSequence[0].SegmentIdentificationSequence = [identification]
+    _identify_segment(made)
     _put_pixels(made, np.packbits(masks.ravel(), bitorder="little").tobytes())
+
+
+def _identify_segment(made: Dataset) -> None:
+    """Say which segment each frame shows, and make it the first dimension, as readers expect."""
+    identification, index = Dataset(), Dataset()
+    identification.ReferencedSegmentNumber = 1
+    index.DimensionOrganizationUID = made.DimensionIndexSequence[0].DimensionOrganizationUID
+    index.DimensionIndexPointer = Tag("ReferencedSegmentNumber")
+    index.FunctionalGroupPointer = Tag("SegmentIdentificationSequence")
+    made.DimensionIndexSequence.insert(0, index)
+    for groups in made.PerFrameFunctionalGroupsSequence:
+        groups.SegmentIdentificationSequence = [identification]
+        content = groups.FrameContentSequence[0]
+        content.DimensionIndexValues = [1, content.DimensionIndexValues]
 
 
 def _state_labels(made: Dataset, masks: npt.NDArray[np.bool_], background: Dataset) -> None:

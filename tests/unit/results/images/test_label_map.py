@@ -36,9 +36,10 @@ FORM = {
     *("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription"),
     *("SegmentationType", "SegmentsOverlap", "SegmentSequence", "PixelPaddingValue"),
     *("BitsAllocated", "BitsStored", "HighBit", "PixelData"),
-    *("DimensionOrganizationSequence", "DimensionIndexSequence", "SharedFunctionalGroupsSequence"),
+    *("DimensionOrganizationSequence", "DimensionIndexSequence"),
+    "PerFrameFunctionalGroupsSequence",
 }
-"""Attributes in which both forms differ; the dimension by its UID alone."""
+"""Attributes in which both forms differ; the frames by the number of their segment alone."""
 
 
 def both(prediction: StudyPrediction) -> list[tuple[Dataset, Dataset]]:
@@ -55,6 +56,12 @@ def read(made: Dataset) -> Dataset:
 
 def pixels(made: Dataset) -> npt.NDArray[np.uint8]:
     return read(made).pixel_array.reshape(made.NumberOfFrames, made.Rows, made.Columns)
+
+
+def frames(made: Dataset) -> list[tuple[object, ...]]:
+    """Where each frame lies and what it was derived from."""
+    groups = made.PerFrameFunctionalGroupsSequence
+    return [(one.PlanePositionSequence, one.DerivationImageSequence) for one in groups]
 
 
 @settings(max_examples=25, deadline=None)
@@ -86,6 +93,7 @@ def test_both_forms_have_the_same_masks(
             if element.keyword not in FORM:
                 assert labels[element.tag] == element, element.keyword
         assert labels.SegmentSequence[1:] == binary.SegmentSequence
+        assert frames(labels) == frames(binary)
 
 
 def test_another_reader_finds_the_segment_and_its_finding(images: Images) -> None:
@@ -108,8 +116,8 @@ def test_each_value_of_a_label_map_is_described(images: Images) -> None:
     assert labels.PixelPaddingValue == background.SegmentNumber
     assert background.SegmentedPropertyTypeCodeSequence[0].CodeValue == "125040"
     assert "TrackingUID" not in background
-    [shared] = labels.SharedFunctionalGroupsSequence
-    assert "SegmentIdentificationSequence" not in shared, "the pixels name the segment"
+    named = [e for e in labels.iterall() if e.keyword == "SegmentIdentificationSequence"]
+    assert named == [], "the pixels name the segment"
 
 
 def test_areas_that_overlap_are_two_label_maps(tmp_path: Path) -> None:
