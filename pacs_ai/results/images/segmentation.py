@@ -39,7 +39,7 @@ from pacs_ai.results.images.plane import flat
 SERIES_DESCRIPTION = "AI hot areas (research)"
 LABEL_MAP_DESCRIPTION = "AI hot areas, label map (research)"
 
-_AMBER = (80.0, 15.0, 75.0)  # L*, a*, b*
+_AMBER, _BLACK = (80.0, 15.0, 75.0), (0.0, 0.0, 0.0)  # L*, a*, b*
 _OUTSIDE = 0  # number of the segment that is no hot area
 
 
@@ -168,7 +168,13 @@ def _segment(model: ModelIdentity, shown: ClassStack) -> SegmentDescription:
 
 def _background(model: ModelIdentity) -> SegmentDescription:
     made = SegmentDescription(
-        1, "Background", BACKGROUND, BACKGROUND, "AUTOMATIC", _algorithm(model)
+        1,
+        "Background",
+        BACKGROUND,
+        BACKGROUND,
+        "AUTOMATIC",
+        _algorithm(model),
+        display_color=CIELabColor(*_BLACK),  # OHIF warns where a segment has none
     )
     made.SegmentNumber = _OUTSIDE  # the constructor takes no 0
     return made

@@ -116,6 +116,7 @@ def test_each_value_of_a_label_map_is_described(images: Images) -> None:
     assert labels.PixelPaddingValue == background.SegmentNumber
     assert background.SegmentedPropertyTypeCodeSequence[0].CodeValue == "125040"
     assert "TrackingUID" not in background
+    assert all("RecommendedDisplayCIELabValue" in one for one in labels.SegmentSequence)
     named = [e for e in labels.iterall() if e.keyword == "SegmentIdentificationSequence"]
     assert named == [], "the pixels name the segment"
 
