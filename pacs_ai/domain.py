@@ -61,8 +61,7 @@ class Role(StrEnum):
 
     def includes(self, other: "Role") -> bool:
         """Whether this role may do all that another one may."""
-        roles = list(Role)
-        return roles.index(self) >= roles.index(other)
+        return list(Role).index(self) >= list(Role).index(other)
 
 
 class ResultKind(StrEnum):
