@@ -49,7 +49,7 @@ class BuiltResult:
 
     def reference(self) -> MadeObject:
         """Return the object as the report refers to it."""
-        segments = self.dataset.get("SegmentSequence", [])  # of a label map: background first
+        segments = self.dataset.get("SegmentSequence", [])
         named = next((one for one in segments if "TrackingID" in one), self.dataset)
         return MadeObject(
             kind=self.kind,

@@ -143,7 +143,7 @@ def _state_labels(made: Dataset, masks: npt.NDArray[np.bool_], background: Datas
     made.HighBit = 7
     made.PixelPaddingValue = _OUTSIDE
     made["PixelPaddingValue"].VR = "US"  # as the pixels are unsigned
-    made.SegmentSequence.insert(0, background)
+    made.SegmentSequence.append(background)  # OHIF 3.13 colours segments by their place here
     _put_pixels(made, masks.astype(np.uint8).tobytes())
 
 

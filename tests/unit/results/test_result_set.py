@@ -140,7 +140,7 @@ def test_segment_and_map_are_joined_to_their_finding(
     [segment] = segmentation.SegmentSequence
     [heat_map] = of_kind(made, ResultKind.MAP)
     [labels] = of_kind(made, ResultKind.LABEL_MAP)
-    assert [one.get("TrackingUID") for one in labels.SegmentSequence] == [None, finding[1]]
+    assert [one.get("TrackingUID") for one in labels.SegmentSequence] == [finding[1], None]
     assert (segment.TrackingID, segment.TrackingUID) == finding
     assert (heat_map.TrackingID, heat_map.TrackingUID) == finding
     told = {

@@ -92,7 +92,7 @@ def test_both_forms_have_the_same_masks(
         for element in binary:
             if element.keyword not in FORM:
                 assert labels[element.tag] == element, element.keyword
-        assert labels.SegmentSequence[1:] == binary.SegmentSequence
+        assert labels.SegmentSequence[:1] == binary.SegmentSequence
         assert frames(labels) == frames(binary)
 
 
@@ -100,7 +100,7 @@ def test_another_reader_finds_the_segment_and_its_finding(images: Images) -> Non
     [(binary, labels)] = both(study(images([0.9, 0.8])))
     readers = [Segmentation.from_dataset(read(one)) for one in (binary, labels)]
     uids = [uid for _, _, uid in readers[0].get_source_image_uids()]
-    masks = [one.get_pixels_by_source_instance(uids)[..., -1] for one in readers]
+    masks = [one.get_pixels_by_source_instance(uids, [1])[..., 0] for one in readers]
     assert masks[0].any()
     assert np.array_equal(*masks)
     [number] = readers[1].get_segment_numbers(tracking_uid=binary.SegmentSequence[0].TrackingUID)
@@ -111,7 +111,7 @@ def test_each_value_of_a_label_map_is_described(images: Images) -> None:
     [(_, labels)] = both(study(images([0.9])))
     assert (labels.SegmentationType, labels.SegmentsOverlap) == ("LABELMAP", "NO")
     assert {int(value) for value in np.unique(pixels(labels))} == {0, 1}
-    background, segment = labels.SegmentSequence
+    segment, background = labels.SegmentSequence
     assert (background.SegmentNumber, segment.SegmentNumber) == (0, 1)
     assert labels.PixelPaddingValue == background.SegmentNumber
     assert background.SegmentedPropertyTypeCodeSequence[0].CodeValue == "125040"
@@ -130,7 +130,7 @@ def test_areas_that_overlap_are_two_label_maps(tmp_path: Path) -> None:
     first, second = (pixels(labels) for _, labels in made)
     assert (first & second).any()
     assert len({labels.SeriesInstanceUID for _, labels in made}) == 1
-    assert len({labels.SegmentSequence[1].TrackingUID for _, labels in made}) == 2
+    assert len({labels.SegmentSequence[0].TrackingUID for _, labels in made}) == 2
 
 
 def test_a_label_map_is_the_same_each_time_and_another_object_than_the_segmentation(
