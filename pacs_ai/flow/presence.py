@@ -29,7 +29,7 @@ from pacs_ai.flow.node_misfits import (
     spool_misfits,
 )
 from pacs_ai.logs import get_logger
-from pacs_ai.store import running_nodes
+from pacs_ai.store import brought, running_nodes
 from pacs_ai.store.running_nodes import RunningNode
 from pacs_ai.store.session import BUSY_SECONDS
 from pacs_ai.store.version import SCHEMA_STEP
@@ -71,8 +71,12 @@ def join(context: FlowContext, *, listening: bool) -> None:
 
 
 def leave(context: FlowContext, *, busy_seconds: float = BUSY_SECONDS) -> None:
-    """Take this node's row out: others receive on at once for a node that has ended in order."""
+    """Take this node's row out: others receive on at once for a node that has ended in order.
+
+    Those that close studies of which this node has brought a part do not wait for more of it.
+    """
     with context.write(busy_seconds=busy_seconds) as transaction:
+        brought.note_ended(transaction, node_of(context))
         running_nodes.leave(transaction, node_of(context), boot_of(context))
 
 

@@ -94,13 +94,9 @@ def note(transaction: Transaction, node: str, released: Mapping[Revision, bool])
         Whether the last one of each revision was released.
     """
     for (study_id, revision), whole in released.items():
-        count = transaction.scalar(
-            sa.select(sa.func.count()).where(
-                Instance.study_id == study_id, Instance.revision == revision, _of(node)
-            )
-        )
+        count = _stored(transaction, node, study_id, revision)
         row = Brought(
-            study_id=study_id, revision=revision, node=node, instances=count or 0, released=whole
+            study_id=study_id, revision=revision, node=node, instances=count, released=whole
         )
         transaction.merge(row)
 
@@ -112,6 +108,29 @@ def note_gone(transaction: Transaction, node: str) -> None:
     )
     rows = transaction.execute(query).all()
     note(transaction, node, {(StudyId(study_id), revision): False for study_id, revision in rows})
+
+
+def note_ended(transaction: Transaction, node: str) -> None:
+    """Note of a node that ends that it brings nothing more of what others close.
+
+    What it has noted before and still holds is left as it is.
+    """
+    query = sa.select(Study.id, Study.revision).where(
+        Study.state == StudyState.RECEIVING, Study.node != node
+    )
+    for study_id, revision in transaction.execute(query).all():
+        count = _stored(transaction, node, StudyId(study_id), revision)
+        noted = transaction.get(Brought, (study_id, revision, node)) if count else None
+        if count and (noted is None or noted.instances != count):
+            note(transaction, node, {(StudyId(study_id), revision): False})
+
+
+def _stored(session: Session, node: str, study_id: StudyId, revision: int) -> int:
+    """Return how many instances of a revision a node has stored."""
+    query = sa.select(sa.func.count()).where(
+        Instance.study_id == study_id, Instance.revision == revision, _of(node)
+    )
+    return session.scalar(query) or 0
 
 
 def forget(transaction: Transaction, study_id: StudyId) -> None:

@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 from pacs_ai.clock import ManualClock
 from pacs_ai.config.completeness import Study as Timing
 from pacs_ai.domain import StudyState
-from pacs_ai.flow import recover
+from pacs_ai.flow import presence, recover
 from pacs_ai.flow.arrivals import Arrivals
 from pacs_ai.flow.completion import Completion
 from pacs_ai.flow.context import FlowContext
@@ -148,4 +148,30 @@ def test_a_study_of_one_node_waits_for_nobody(pair: Pair) -> None:
     pair.a.image()
     pair.a.end()
     pair.passes(3)
+    assert pair.reasons == ["association released"]
+
+
+def only_b(pair: Pair, seconds: int) -> None:
+    """Let node a end in order, and b sweep once a second."""
+    presence.leave(pair.a.context)
+    for _ in range(seconds):
+        pair.clock.advance(1)
+        pair.b.completion.sweep()
+
+
+def test_a_node_that_ends_in_order_is_not_waited_for(pair: Pair) -> None:
+    pair.a.image()
+    pair.b.image()
+    pair.b.end()
+    only_b(pair, 35)
+    assert pair.reasons == ["quiet"]
+
+
+def test_what_a_node_has_told_holds_after_its_end(pair: Pair) -> None:
+    pair.a.image()
+    pair.b.image()
+    pair.a.end()
+    pair.passes(3)
+    pair.b.end()
+    only_b(pair, 4)
     assert pair.reasons == ["association released"]
