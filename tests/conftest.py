@@ -18,6 +18,7 @@ from typing import NoReturn
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from tests import ports
 from tests.postgres import running_postgres
@@ -27,6 +28,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A node serves its page by default: one more process for each, on a port that all would want.
 os.environ.setdefault("PACS_AI_WEB_ENABLED", "false")
+
+# Hypothesis may not judge how fast a loaded machine is.
+settings.register_profile(
+    "loaded", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("loaded")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"

@@ -55,6 +55,8 @@ _DESIGNATORS = frozenset(
 )
 _DESIGNATION = ("LocalNamespaceEntityID", "UniversalEntityID")
 
+_OF_CODES = ("CodingSchemeVersion", "MappingResource", "ContextGroupVersion")  # type 1C
+
 # Attributes that stand only beside others (type 1C): what they need, of which any one suffices.
 _DEPENDENT: Mapping[str, tuple[str, ...]] = {
     "ResponsiblePerson": ("ResponsiblePersonRole",),
@@ -153,6 +155,8 @@ def _items(element: DataElement, left_out: list[str], *, any_length: bool) -> li
         copied = _item(item, faults, any_length=any_length)
         if keyword in _DESIGNATORS:
             _drop_empty(copied, _DESIGNATION)
+        if keyword.endswith("CodeSequence"):
+            _drop_empty(copied, _OF_CODES)
         whole = _whole(keyword, copied)
         if whole:
             made.append(copied)

@@ -21,6 +21,7 @@ _AXES: dict[str, Vector] = {
     "F": (0.0, 0.0, -1.0),
 }
 _IMAGE_AXES: Vector = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+_ROUNDED = 1e-4  # of the length of a direction that was written with few digits
 _UPRIGHT: Vector = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)  # rows to the left, columns to the feet
 
 
@@ -107,7 +108,7 @@ def _stated(source: Dataset, frame: int) -> Plane | None:
         return next((value for value in found if value is not None), None)
 
     position = find("PlanePositionSequence", "ImagePositionPatient", 3)
-    orientation = find("PlaneOrientationSequence", "ImageOrientationPatient", 6)
+    orientation = _unit(find("PlaneOrientationSequence", "ImageOrientationPatient", 6))
     spacing = find("PixelMeasuresSequence", "PixelSpacing", 2)
     thickness = find("PixelMeasuresSequence", "SliceThickness", 1)
     if position is None or orientation is None or not has_frame_of_reference(source):
@@ -125,6 +126,18 @@ def _stated(source: Dataset, frame: int) -> Plane | None:
 def _vector(holder: Dataset, keyword: str, length: int) -> Vector | None:
     found = numbers(holder, keyword)
     return found if len(found) == length and all(map(math.isfinite, found)) else None
+
+
+def _unit(orientation: Vector | None) -> Vector | None:
+    """Give two directions the length 1 (PS3.3 Section C.7.6.2.1.1) where they miss it clearly."""
+    if orientation is None:
+        return None
+    lengths = [math.hypot(*orientation[:3]), math.hypot(*orientation[3:])]
+    if min(lengths) == 0:
+        return None
+    if all(abs(length - 1) < _ROUNDED for length in lengths):
+        return orientation
+    return tuple(value / lengths[number // 3] for number, value in enumerate(orientation))
 
 
 def _directions(source: Dataset) -> Vector:

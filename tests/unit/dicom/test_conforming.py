@@ -52,3 +52,13 @@ def test_an_offset_is_one_that_there_is(offset: str, *, kept: bool) -> None:
     faults: list[str] = []
     made = conforming_element(source, "TimezoneOffsetFromUTC", faults)
     assert (made is not None, faults) == (kept, [] if kept else ["TimezoneOffsetFromUTC"])
+
+
+def test_a_code_without_the_version_of_its_scheme_says_nothing_of_one() -> None:
+    code = {"CodeValue": "1", "CodingSchemeDesignator": "99SITE", "CodeMeaning": "Head"}
+    for keyword in ("CodingSchemeVersion", "MappingResource", "ContextGroupVersion"):
+        [item], faults = designated("ProcedureCodeSequence", **code, **{keyword: ""})
+        assert {element.keyword: element.value for element in item} == code
+        assert faults == []
+    [item], _ = designated("ProcedureCodeSequence", **code, CodingSchemeVersion="2")
+    assert item.CodingSchemeVersion == "2"
