@@ -1,6 +1,7 @@
 """A real node as a subprocess, for tests that look at it from outside."""
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -152,12 +153,17 @@ class Node:
         """Read the node's database without the node."""
         url = tomllib.loads(self.config.read_text("utf-8"))["storage"].get("database", "")
         if url.startswith("postgresql"):
-            engine = sa.create_engine(url, poolclass=sa.NullPool)
-            with engine.connect() as connected:
+            with _engine(url).connect() as connected:
                 return [tuple(row) for row in connected.execute(sa.text(sql))]
         database = f"file:{self.folder}/var/pacs-ai.db?mode=ro"
         with contextlib.closing(sqlite3.connect(database, uri=True)) as connection:
             return list(connection.execute(sql))
+
+
+@functools.cache
+def _engine(url: str) -> sa.Engine:
+    """Give the engine of a database, which takes longer to make than a question to answer."""
+    return sa.create_engine(url, poolclass=sa.NullPool)
 
 
 def command_of(pid: int | str) -> bytes:
