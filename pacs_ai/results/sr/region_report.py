@@ -16,7 +16,11 @@ from highdicom.sr import (
     TrackingIdentifier,
 )
 from pydicom.dataset import Dataset
-from pydicom.uid import Comprehensive3DSRStorage
+from pydicom.uid import (
+    Comprehensive3DSRStorage,
+    SecondaryCaptureImageStorage,
+    VLWholeSlideMicroscopyImageStorage,
+)
 
 from pacs_ai.domain import ImagePrediction, ResultKind, StudyPrediction
 from pacs_ai.results.common.codes import PERCENT, class_title, concept, image_probability_concept
@@ -38,6 +42,7 @@ from pacs_ai.uids import derived_uid
 
 SERIES_DESCRIPTION = "AI regions (research)"
 ROLE = "region"
+_KNOWN = SecondaryCaptureImageStorage
 
 
 def build_region(study: AnalysedStudy) -> Iterator[Dataset]:
@@ -128,10 +133,9 @@ def _group(
 ) -> PlanarROIMeasurementsAndQualitativeEvaluations:
     image, model = region.image, prediction.model
     spec = model.classes[region.classes[0]]
-    source = SourceImageForRegion(*reference_of(image))
     return PlanarROIMeasurementsAndQualitativeEvaluations(
         tracking,
-        referenced_region=ImageRegion("POLYLINE", region.spot.outline(), source),
+        referenced_region=_outline(region),
         finding_type=concept(spec.code),
         algorithm_id=algorithm(model, spec, image.outlier, prediction.coverage),
         measurements=[
@@ -143,3 +147,21 @@ def _group(
             for class_index in region.classes
         ],
     )
+
+
+def _outline(region: _Region) -> ImageRegion:
+    """Make the rectangle on its image, in pixels of the frame.
+
+    Notes
+    -----
+    highdicom asks what the class of the image may have, and knows those in force alone: images of
+    retired and private classes are referred to by another one while it makes the item. Of slides it
+    has to be said that the coordinates are those of a tile (PS3.3 Section C.18.6).
+    """
+    sop_class, instance, frames = reference_of(region.image)
+    slide = sop_class == VLWholeSlideMicroscopyImageStorage
+    source = SourceImageForRegion(sop_class if slide else _KNOWN, instance, frames)
+    origin = "FRAME" if slide and frames else None
+    made = ImageRegion("POLYLINE", region.spot.outline(), source, origin)
+    made.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPClassUID = sop_class
+    return made

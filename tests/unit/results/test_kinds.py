@@ -2,11 +2,14 @@
 
 import pytest
 
+from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import DOCUMENTS, REFUSALS, ResultKind
-from pacs_ai.results.build import Built, build_refusals, build_results
+from pacs_ai.results.build import Built, BuiltResult, build_refusals, build_results
 from pacs_ai.results.kinds import KINDS, Document, Objects
 from tests.unit.results.conftest import Images
 from tests.unit.results.samples import CONTEXT, grey, refusal, study
+
+_REFERENCED = "ReferencedSOPClassUID"
 
 
 def test_every_name_has_a_row_in_the_same_order() -> None:
@@ -34,3 +37,19 @@ def test_a_kind_makes_objects_of_its_class(kind: ResultKind, images: Images) -> 
     assert {one.sop_class_uid for one in [*made, *refused]} == {expected}
     if isinstance(maker, Document):
         assert {one.suffix for one in [*made, *refused]} == {maker.suffix}
+
+
+@pytest.mark.parametrize(
+    "sop_class",
+    ["1.2.840.10008.5.1.4.1.1.6", "1.2.840.10008.5.1.4.1.1.5", "1.3.12.2.1107.5.9.1"],
+    ids=["US, retired", "NM, retired", "private"],
+)
+@pytest.mark.parametrize("kind", ResultKind)
+def test_images_of_retired_and_private_classes_have_every_kind(
+    sop_class: str, kind: ResultKind, images: Images
+) -> None:
+    [made, *_] = build_results(study(images([0.9], SOPClassUID=sop_class)), [kind], CONTEXT, grey)
+    if isinstance(made, BuiltResult):
+        assert check_dataset(made.dataset) == []
+        classes = {str(e.value) for e in made.dataset.iterall() if e.keyword == _REFERENCED}
+        assert classes == {sop_class}

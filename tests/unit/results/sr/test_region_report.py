@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.uid import VLWholeSlideMicroscopyImageStorage
 
 from pacs_ai.dicom.validate import check_dataset
 from pacs_ai.domain import StudyPrediction
@@ -61,6 +62,18 @@ def test_only_what_is_present_gets_one_on_the_images_that_show_it(images: Images
     assert names == ["Lesion / image 1", "Lesion / image 3"]
     listed = made.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence[0]
     assert len(listed.ReferencedSOPSequence) == 3
+
+
+def test_a_rectangle_on_a_slide_lies_in_its_tile(tmp_path: Path) -> None:
+    """Else it would be counted from the corner of the whole slide (PS3.3 Section C.18.6)."""
+    slide = ct_slice(SOPClassUID=VLWholeSlideMicroscopyImageStorage, NumberOfFrames=4)
+    seen = [image(save(slide, tmp_path / "1.dcm"), (0.1, 0.9), frame=3)]
+    [group] = groups(region(study(seen)))
+    area = group["111030"]
+    assert area.PixelOriginInterpretation == "FRAME"
+    [reference] = area.ContentSequence[0].ReferencedSOPSequence
+    assert reference.ReferencedFrameNumber == 3
+    assert reference.ReferencedSOPClassUID == VLWholeSlideMicroscopyImageStorage
 
 
 def test_two_hot_areas_are_two_regions(images: Images) -> None:
