@@ -1,12 +1,10 @@
 """From files to results in memory, with a real model."""
 
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from pydicom.dataset import Dataset
 
 from pacs_ai.analysis.predict import Source
 from pacs_ai.analysis.study import Analysis, Wanted, analyse_study
@@ -15,10 +13,9 @@ from pacs_ai.errors import StorageError
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.predict import Classifier
 from pacs_ai.phantom import write_phantom_study
-from pacs_ai.results import build
 from pacs_ai.results.build import Built
-from pacs_ai.results.kinds import KINDS
 from tests.unit.analysis.memory import ResultMemory, context_of
+from tests.unit.results.failing_kinds import fail_to_make
 from tests.unit.results.samples import ct_slice, save
 
 BOTH = (ResultKind.REPORT, ResultKind.CAPTURE)
@@ -45,14 +42,6 @@ def analysed(
     return analyse_study(demo, sources, Wanted(results, refusals, context_of), writer)
 
 
-def broken(monkeypatch: pytest.MonkeyPatch, *kinds: ResultKind) -> None:
-    def fail(*_: object) -> Iterator[Dataset]:
-        raise KeyError("Doe^Jane")
-
-    failing = {kind: replace(KINDS[kind], build=fail) for kind in kinds}
-    monkeypatch.setattr(build, "KINDS", {**KINDS, **failing})
-
-
 def test_a_study_gets_what_is_wanted(demo: Classifier, sources: list[Source]) -> None:
     writer = ResultMemory()
     analysis = analysed(demo, sources, writer, refusals=BOTH)
@@ -77,7 +66,7 @@ def test_a_study_that_does_not_fit_gets_the_reason(demo: Classifier, tmp_path: P
 def test_a_missing_kind_is_told_in_its_place(
     demo: Classifier, sources: list[Source], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken(monkeypatch, ResultKind.REPORT)
+    fail_to_make(monkeypatch, ResultKind.REPORT)
     analysis = analysed(demo, sources, ResultMemory(), refusals=(*BOTH, ResultKind.PDF))
     assert analysis.error is None
     assert {one.kind for one in analysis.results.made} == {ResultKind.CAPTURE}
@@ -87,7 +76,7 @@ def test_a_missing_kind_is_told_in_its_place(
 def test_without_any_result_the_study_is_refused(
     demo: Classifier, sources: list[Source], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken(monkeypatch, *BOTH)
+    fail_to_make(monkeypatch, *BOTH)
     analysis = analysed(demo, sources, ResultMemory(), refusals=BOTH)
     assert analysis.error is not None
     assert analysis.error.message == "the report cannot be built (KeyError)"

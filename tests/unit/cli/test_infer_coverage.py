@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pydicom
 import pytest
 
+from pacs_ai.domain import ResultKind
 from pacs_ai.phantom import write_phantom_study
 from tests.broken import INCOMPLETE, SHARES, broken_study
 from tests.unit.cli.conftest import Answer
+from tests.unit.results.failing_kinds import fail_to_make
 
 PacsAi = Callable[..., Answer]
 
@@ -66,13 +67,11 @@ def test_a_localizer_that_does_not_say_so(shared: Path, tmp_path: Path, pacs_ai:
     assert found["left_out"] == {"in another orientation": 1}
 
 
-def test_a_kind_that_cannot_be_made_costs_only_itself(tmp_path: Path, pacs_ai: PacsAi) -> None:
-    """No library knows a private class well enough to draw a region on it."""
-    phantom = write_phantom_study(tmp_path / "study", "MR", 1, lesion=True, slices=12)
-    for file in phantom.files:
-        source = pydicom.dcmread(file)
-        source.SOPClassUID = source.file_meta.MediaStorageSOPClassUID = "1.3.6.1.4.1.9999.1"
-        source.save_as(file)
+def test_a_kind_that_cannot_be_made_costs_only_itself(
+    tmp_path: Path, pacs_ai: PacsAi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_phantom_study(tmp_path / "study", "MR", 1, lesion=True, slices=12)
+    fail_to_make(monkeypatch, ResultKind.REGION)
     wanted = ("--results", "report", "--results", "region", "--results", "pdf")
     answer = pacs_ai("infer", "study", "--out", "out", "--json", *wanted)
     assert answer.code == 4

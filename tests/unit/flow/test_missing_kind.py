@@ -1,6 +1,6 @@
 """One kind of result cannot be made: what the job, the log and the archive are told."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +14,8 @@ from pacs_ai.domain import JobState, ResultKind
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.net.scp.handlers import StoreAnswer
 from pacs_ai.phantom import write_phantom_study
-from pacs_ai.results import build
-from pacs_ai.results.kinds import KINDS
 from tests.unit.flow.analysed import Patient, demo, on_a_node
+from tests.unit.results.failing_kinds import fail_to_make
 
 Send = Callable[..., StoreAnswer]
 
@@ -27,17 +26,13 @@ RULE = Rule(
     results=(ResultKind.REPORT, ResultKind.CAPTURE, ResultKind.REGION),
 )
 ASKS = RULE.model_copy(update={"when_not_analysable": "report"})
-PRIVATE = "1.3.6.1.4.1.9999.1"
 
 
 @pytest.fixture
 def study(tmp_path: Path) -> list[Dataset]:
-    """A lesion in MR images of a class that no library knows: no region can be drawn on it."""
+    """A lesion in MR images."""
     phantom = write_phantom_study(tmp_path, "MR", 1, lesion=True, slices=12)
-    images = [pydicom.dcmread(file) for file in phantom.files]
-    for one in images:
-        one.SOPClassUID = one.file_meta.MediaStorageSOPClassUID = PRIVATE
-    return images
+    return [pydicom.dcmread(file) for file in phantom.files]
 
 
 @pytest.fixture
@@ -53,19 +48,12 @@ def node(
     return received
 
 
-def broken(monkeypatch: pytest.MonkeyPatch, *kinds: ResultKind) -> None:
-    """Let what makes these kinds fail as a library would."""
-
-    def fail(*_: object) -> Iterator[Dataset]:
-        raise KeyError("Doe^Jane")
-
-    failing = {kind: replace(KINDS[kind], build=fail) for kind in kinds}
-    monkeypatch.setattr(build, "KINDS", {**KINDS, **failing})
-
-
 def test_the_others_are_delivered_and_the_job_says_which_is_missing(
-    node: Callable[[Rule], Patient], capsys: pytest.CaptureFixture[str]
+    node: Callable[[Rule], Patient],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    fail_to_make(monkeypatch, ResultKind.REGION)
     patient = node(RULE)
     job = patient.analyse()
     assert (job.state, job.error_code) == (JobState.SUCCEEDED, "INVALID_RESULT")
@@ -81,7 +69,7 @@ def test_the_others_are_delivered_and_the_job_says_which_is_missing(
 def test_a_report_that_is_missing_is_told_where_a_rule_asks(
     node: Callable[[Rule], Patient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken(monkeypatch, ResultKind.REPORT)
+    fail_to_make(monkeypatch, ResultKind.REPORT, ResultKind.REGION)
     patient = node(ASKS)
     job = patient.analyse()
     assert job.state == JobState.SUCCEEDED
@@ -101,7 +89,7 @@ def test_where_nothing_can_be_made_the_job_is_rejected(
     node: Callable[[Rule], Patient],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    broken(monkeypatch, *rule.results)
+    fail_to_make(monkeypatch, *rule.results)
     patient = node(rule)
     job = patient.analyse()
     assert (job.state, job.error_code) == (JobState.REJECTED, "INVALID_RESULT")
