@@ -292,5 +292,5 @@ class Spool:
             If it cannot be read.
         """
         with translated(folder, "cannot be read"), contextlib.suppress(FileNotFoundError):
-            return set(os.listdir(self.root / folder))  # noqa: PTH208 - the names alone
+            return {file.name for file in (self.root / folder).iterdir()}
         return set()
