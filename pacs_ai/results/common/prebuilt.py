@@ -5,11 +5,13 @@ classifying and explaining its image. The parts that reports share are therefore
 once; later only the differing values are filled in. Tests compare the outcome with highdicom's.
 """
 
+import functools
 from collections.abc import Sequence
 
-from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag, Tag
 from pydicom.valuerep import DS
 
 from pacs_ai.dicom.constant_dataset import Constant, constant
@@ -41,12 +43,17 @@ def changed(item: Dataset, **values: object) -> Dataset:
     values
         By keyword, what takes the place of the pattern's elements or is added.
     """
-    made = Dataset({element.tag: element for element in item.elements()})
+    elements = {element.tag: element for element in item.elements()}
     for keyword, value in values.items():
-        tag = tag_for_keyword(keyword) or 0
-        vr = item[keyword].VR if keyword in item else dictionary_VR(keyword)
-        made[tag] = DataElement(tag, vr, value)
-    return made
+        tag, vr = _dictionary(keyword)
+        elements[tag] = DataElement(tag, vr, value)
+    return Dataset(elements)
+
+
+@functools.cache
+def _dictionary(keyword: str) -> tuple[BaseTag, str]:
+    """Tag and VR of an element (PS3.6), looked up once."""
+    return Tag(keyword), dictionary_VR(keyword)
 
 
 def copied(dataset: Dataset) -> Dataset:
@@ -82,7 +89,9 @@ def number(item: Dataset, value: float, places: Sequence[Dataset]) -> Dataset:
     return made
 
 
-def placed(item: Dataset, point: tuple[float, float], image: Dataset) -> Dataset:
+def placed(
+    item: Dataset, point: tuple[float, float], image: Dataset, origin: str | None = None
+) -> Dataset:
     """Fill in a point on an image.
 
     Parameters
@@ -93,6 +102,11 @@ def placed(item: Dataset, point: tuple[float, float], image: Dataset) -> Dataset
         (column, row) in pixels.
     image
         Item of Referenced SOP Sequence.
+    origin
+        Pixel Origin Interpretation; None where it need not be said.
     """
     source = changed(item.ContentSequence[0], ReferencedSOPSequence=[image])
-    return changed(item, GraphicData=list(point), ContentSequence=[source])
+    made = changed(item, GraphicData=list(point), ContentSequence=[source])
+    if origin is not None:
+        made.PixelOriginInterpretation = origin
+    return made

@@ -30,7 +30,13 @@ from pacs_ai.results.content.algorithm import parameters_after, parameters_befor
 from pacs_ai.results.content.report_level import ReportLevel, Tracking
 from pacs_ai.results.content.selection import peak
 from pacs_ai.results.content.wording import stated_percent
-from pacs_ai.results.sr.image_measurements import label, percentage, reference_of, spot_item
+from pacs_ai.results.sr.image_measurements import (
+    label,
+    percentage,
+    pixel_origin,
+    reference_of,
+    spot_item,
+)
 
 _NOWHERE = "1.2.840.10008.5.1.4.1.1.7"  # any UID: the pattern's references are all replaced
 
@@ -87,9 +93,9 @@ class ClassGroup:
 
     def _placed(self, pattern: Dataset, point: tuple[float, float]) -> Dataset:
         """Put a point, in parts of the sides, on the level's anchor."""
-        header = self.level.anchor.header
-        place = point[0] * header.columns, point[1] * header.rows
-        return placed(pattern, place, referenced(self.level.anchor))
+        anchor = self.level.anchor
+        place = point[0] * anchor.header.columns, point[1] * anchor.header.rows
+        return placed(pattern, place, referenced(anchor), pixel_origin(anchor))
 
     def _peak(self) -> tuple[float, float] | None:
         """Say where the heat map of what is pointed at is strongest, in parts of the sides."""

@@ -13,6 +13,7 @@ from highdicom.sr import (
 )
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as DicomSequence
+from pydicom.uid import VLWholeSlideMicroscopyImageStorage
 
 from pacs_ai.domain import ImagePrediction
 from pacs_ai.results.common.codes import IMAGE_REGION, LABEL_POSITION, PERCENT
@@ -53,7 +54,9 @@ def spot_item(place: Place, source: SourceImageForRegion) -> CoordinatesForMeasu
     return CoordinatesForMeasurement("POINT", place, source, IMAGE_REGION)
 
 
-def label(group: Dataset, place: Place, source: SourceImageForRegion) -> None:
+def label(
+    group: Dataset, place: Place, source: SourceImageForRegion, origin: str | None = None
+) -> None:
     """Give a group the point that a viewer writes its number beside; changed in place.
 
     Parameters
@@ -62,6 +65,8 @@ def label(group: Dataset, place: Place, source: SourceImageForRegion) -> None:
         A measurement group (TID 1501) with one number.
     place, source
         As for `spot_item`.
+    origin
+        See `pixel_origin`.
 
     Notes
     -----
@@ -70,6 +75,8 @@ def label(group: Dataset, place: Place, source: SourceImageForRegion) -> None:
     """
     point = CoordinatesForMeasurement("POINT", place, source, LABEL_POSITION)
     point.RelationshipType = RelationshipTypeValues.CONTAINS.value
+    if origin is not None:
+        point.PixelOriginInterpretation = origin
     content = list(group.ContentSequence)
     content.insert(1 + [item.ValueType for item in content].index("NUM"), point)
     group.ContentSequence = DicomSequence(content)
@@ -82,6 +89,15 @@ def on_image(
     header = image.header
     place = np.array([[point[0] * header.columns, point[1] * header.rows]])
     return place, SourceImageForRegion(*reference_of(image))
+
+
+def pixel_origin(image: ImagePrediction) -> str | None:
+    """Say what coordinates on an image are counted from, where it has to be said (C.18.6).
+
+    Those on a slide would be counted from the corner of the whole slide; ours are those of a tile.
+    """
+    sop_class, _, frames = reference_of(image)
+    return "FRAME" if frames and sop_class == VLWholeSlideMicroscopyImageStorage else None
 
 
 def reference_of(image: ImagePrediction) -> tuple[str, str, Sequence[int] | None]:

@@ -16,11 +16,7 @@ from highdicom.sr import (
     TrackingIdentifier,
 )
 from pydicom.dataset import Dataset
-from pydicom.uid import (
-    Comprehensive3DSRStorage,
-    SecondaryCaptureImageStorage,
-    VLWholeSlideMicroscopyImageStorage,
-)
+from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
 
 from pacs_ai.domain import ImagePrediction, ResultKind, StudyPrediction
 from pacs_ai.results.common.codes import PERCENT, class_title, concept, image_probability_concept
@@ -35,7 +31,7 @@ from pacs_ai.results.content.report_level import (
 from pacs_ai.results.content.study import AnalysedStudy
 from pacs_ai.results.content.wording import stated_percent
 from pacs_ai.results.sr.class_group import algorithm
-from pacs_ai.results.sr.image_measurements import reference_of
+from pacs_ai.results.sr.image_measurements import pixel_origin, reference_of
 from pacs_ai.results.sr.measurement_report import measurement_report
 from pacs_ai.results.sr.sr_document import new_document
 from pacs_ai.uids import derived_uid
@@ -155,13 +151,12 @@ def _outline(region: _Region) -> ImageRegion:
     Notes
     -----
     highdicom asks what the class of the image may have, and knows those in force alone: images of
-    retired and private classes are referred to by another one while it makes the item. Of slides it
-    has to be said that the coordinates are those of a tile (PS3.3 Section C.18.6).
+    retired and private classes are referred to by another one while it makes the item.
     """
     sop_class, instance, frames = reference_of(region.image)
-    slide = sop_class == VLWholeSlideMicroscopyImageStorage
-    source = SourceImageForRegion(sop_class if slide else _KNOWN, instance, frames)
-    origin = "FRAME" if slide and frames else None
+    origin = pixel_origin(region.image)
+    known = _KNOWN if origin is None else sop_class
+    source = SourceImageForRegion(known, instance, frames)
     made = ImageRegion("POLYLINE", region.spot.outline(), source, origin)
     made.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPClassUID = sop_class
     return made

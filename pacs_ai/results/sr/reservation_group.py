@@ -11,7 +11,13 @@ from highdicom.sr import (
 from pacs_ai.domain import ImagePrediction, ModelIdentity, Reservation
 from pacs_ai.results.common.codes import ARTIFICIAL_INTELLIGENCE, concept
 from pacs_ai.results.content.reservations import CAUTION
-from pacs_ai.results.sr.image_measurements import label, on_image, percentage, reference_of
+from pacs_ai.results.sr.image_measurements import (
+    label,
+    on_image,
+    percentage,
+    pixel_origin,
+    reference_of,
+)
 from pacs_ai.uids import derived_uid
 
 
@@ -54,5 +60,5 @@ def reservation_group(
         measurements=[percentage(name, reservation.percent, None)],
         source_images=[SourceImageForMeasurementGroup(*reference_of(image))],
     )
-    label(made[0], *on_image(image, point))
+    label(made[0], *on_image(image, point), pixel_origin(image))
     return made

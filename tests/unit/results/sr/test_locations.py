@@ -8,6 +8,11 @@ import pydicom
 import pytest
 from highdicom.sr import MeasurementReport
 from pydicom.dataset import Dataset
+from pydicom.uid import (
+    EnhancedCTImageStorage,
+    VLMicroscopicImageStorage,
+    VLWholeSlideMicroscopyImageStorage,
+)
 
 from pacs_ai.domain import ImagePrediction, ResultKind, StudyPrediction
 from pacs_ai.model.reservations import reservations_of
@@ -27,6 +32,7 @@ from tests.unit.results.samples import (
     save,
     study,
 )
+from tests.unit.results.sr.report_content import walk
 
 
 def report(prediction: StudyPrediction) -> Dataset:
@@ -119,6 +125,27 @@ def test_undetermined_is_pointed_at(images: Images) -> None:
     unsure = replace(LESION, undetermined=(0.4, 0.6))
     made = report(study(images([0.5]), model((NO_FINDING, unsure))))
     assert [len(inferred(group)) for group in groups(made)] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "origin"),
+    [
+        (VLWholeSlideMicroscopyImageStorage, "FRAME"),
+        (VLMicroscopicImageStorage, None),
+        (EnhancedCTImageStorage, None),
+    ],
+)
+def test_a_point_on_a_slide_lies_in_its_tile(
+    tmp_path: Path, sop_class: str, origin: str | None
+) -> None:
+    """Else it would be counted from the corner of the whole slide (PS3.3 Section C.18.6)."""
+    source = ct_slice(SOPClassUID=sop_class, NumberOfFrames=4)
+    seen = image(save(source, tmp_path / "1.dcm"), (0.1, 0.9), frame=3)
+    prediction = study([replace(seen, outlier=2.5)])
+    prediction = replace(prediction, reservations=reservations_of(prediction))
+    points = [one for one in walk(report(prediction)) if one.get("ValueType") == "SCOORD"]
+    assert len(points) == 1 + len(prediction.reservations) + 2  # a peak, and a label each
+    assert {one.get("PixelOriginInterpretation") for one in points} == {origin}
 
 
 def test_highdicom_reads_the_report(tmp_path: Path) -> None:
