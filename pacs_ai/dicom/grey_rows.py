@@ -92,8 +92,9 @@ class GreyRows:
         """
         low, high = np.float32(1), np.float32(0)
         for rows in strips(self):
-            shown = np.True_ if left_out is None else ~left_out[rows]
             part = self[rows]
-            high = max(high, part.max(where=shown, initial=0))
-            low = min(low, part.min(where=shown, initial=1))
+            if left_out is not None:
+                part = part[~left_out[rows]]
+            high = max(high, part.max(initial=0))
+            low = min(low, part.min(initial=1))
         return high - low

@@ -51,7 +51,8 @@ def counted_range(
         block = flat[start : start + _BLOCK].astype(np.int64)
         if padding is not None:
             block = block[~padding.reshape(-1)[start : start + _BLOCK]]
-        counts += np.bincount(block - info.min, minlength=len(counts))
+        block -= info.min
+        counts += np.bincount(block, minlength=len(counts))
     cumulated = np.cumsum(counts)
     low, high = (
         int(np.searchsorted(cumulated, math.ceil(cumulated[-1] * part / 100)))

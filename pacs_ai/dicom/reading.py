@@ -1,5 +1,6 @@
 """One way to read a data set with pydicom: bounded, up to its pixels, and tolerant of values."""
 
+import functools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pydicom.filereader import read_dataset as _read_dataset
 from pydicom.filereader import read_partial
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
-from pydicom.tag import BaseTag
+from pydicom.tag import BaseTag, Tag
 
 from pacs_ai.dicom.missing_vr import with_first_vr
 from pacs_ai.dicom.part10 import (
@@ -111,6 +112,17 @@ def _pixel_element(met: tuple[int, str | None, int], dataset: Dataset, start: in
     implicit = bool(dataset.original_encoding[0]) or vr is None
     long_form = not implicit and (vr or "").encode() in LONG_VRS
     return PixelElement(PIXEL_KEYWORDS[tag], vr or "OW", length, start + (12 if long_form else 8))
+
+
+def present(dataset: Dataset, keywords: tuple[str, ...]) -> list[str]:
+    """Return those of some keywords whose elements are there, in the order of their tags."""
+    known = _tags(keywords)
+    return [known[tag] for tag in sorted(map(int, dataset.keys())) if tag in known]
+
+
+@functools.lru_cache(maxsize=64)
+def _tags(keywords: tuple[str, ...]) -> dict[int, str]:
+    return {int(Tag(keyword)): keyword for keyword in keywords}
 
 
 def value_of(dataset: Dataset, keyword: str) -> object:

@@ -10,7 +10,7 @@ from pydicom.multival import MultiValue
 from pacs_ai.dicom.constant_dataset import Constant
 from pacs_ai.dicom.modules import COMMON, CONTENT_VALUES, REQUIREMENTS, SECONDARY_CAPTURE
 from pacs_ai.dicom.quiet_libraries import quiet
-from pacs_ai.dicom.values import broken_rule
+from pacs_ai.dicom.values import broken_rule, keyword_of
 from pacs_ai.dicom.writing import CHARACTER_SET
 from pacs_ai.uids import valid_uid
 
@@ -109,7 +109,7 @@ def _identity(dataset: Dataset) -> Iterator[Problem]:
 
 def _elements(dataset: Dataset, path: str, top: Dataset) -> Iterator[Problem]:
     for element in dataset:
-        keyword = element.keyword or str(element.tag)
+        keyword = keyword_of(element) or str(element.tag)
         if element.VR == "SQ":
             for number, item in enumerate(element.value, start=1):
                 if isinstance(item, Constant):
@@ -185,6 +185,6 @@ def _pixels(dataset: Dataset) -> Iterator[Problem]:
 
 def _is_empty(dataset: Dataset, keyword: str) -> bool:
     value = dataset.get(keyword)
-    if value is None:
-        return True
+    if value is None or isinstance(value, str):
+        return not value
     return isinstance(value, Sized) and len(value) == 0

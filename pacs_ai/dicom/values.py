@@ -4,12 +4,14 @@ import functools
 import math
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 from pydicom import config
-from pydicom.datadict import dictionary_VM, dictionary_VR
+from pydicom.datadict import dictionary_VM, dictionary_VR, keyword_for_tag
 from pydicom.dataelem import DataElement
 from pydicom.multival import MultiValue
+from pydicom.uid import UID
 from pydicom.valuerep import validate_value
 
 from pacs_ai.dicom.dates_times import date_of, time_of
@@ -26,6 +28,7 @@ _BINARY_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _WRITTEN_VRS = frozenset({"DS", "IS", "PN", "DA", "TM", "DT"})
 _MULTIPLICITY = re.compile(r"(\d+)(?:-(?:(\d*)n|(\d+)))?")
 _LENGTHS = {"LO": 64, "SH": 16, "ST": 1024, "LT": 10240}
+_SINGLE_TEXTS = (str, UID)
 _GROUP_LENGTH, _GROUPS, _COMPONENTS = 64, 3, 5
 _OFFSET = "TimezoneOffsetFromUTC"
 _OFFSETS = re.compile(r"(?!-0000)([+-](0\d|1[01])[0-5]\d|[+-]1200|\+1[23][0-5]\d|\+1400)", re.ASCII)
@@ -68,25 +71,42 @@ def broken_rule(element: DataElement, *, any_length: bool = False) -> str:
     PS3.5 Sections 6.2, 6.4 and 9.1; enumerated values of PS3.3. UIDs may have leading zeros: those
     of a source are referred to as they are.
     """
-    value = element.value
+    value, tag, vr = element.value, int(element.tag), str(element.VR)
+    if type(value) in _SINGLE_TEXTS:
+        return _rule_of_text(tag, vr, value, any_length)
     several = isinstance(value, MultiValue | list | tuple)
-    parts = list(value) if several else [value]
+    return _rule_of_parts(tag, vr, list(value) if several else [value], any_length=any_length)
+
+
+@functools.lru_cache(maxsize=4096)
+def _rule_of_text(tag: int, vr: str, value: str, any_length: bool) -> str:  # noqa: FBT001 - cached by its arguments
+    """Judge a text once: a report says the same few things over and over."""
+    return _rule_of_parts(tag, vr, [value], any_length=any_length)
+
+
+def _rule_of_parts(tag: int, vr: str, parts: Sequence[object], *, any_length: bool) -> str:
     present = [part for part in parts if not _is_nothing(part)]
-    kept = element.keyword in KEPT_AS_IT_IS
-    if present and not kept and not _right_number(element, len(parts)):
+    keyword = _keyword(tag)
+    kept = keyword in KEPT_AS_IT_IS
+    if present and not kept and not _right_number(tag, vr, len(parts)):
         return "has a number of values that it must not have (PS3.5 Section 6.4)"
-    allowed = ENUMERATED.get(element.keyword)
+    allowed = ENUMERATED.get(keyword)
     for part in present:
-        if element.VR == "UI":
+        if vr == "UI":
             if not storable_uid(str(part)):
                 return "is not a UID (PS3.5 Section 9.1)"
-        elif not _legal(element.VR, part, any_length=any_length or kept):
-            return f"is no legal value of VR {element.VR} (PS3.5 Section 6.2)"
+        elif not _legal(vr, part, any_length=any_length or kept):
+            return f"is no legal value of VR {vr} (PS3.5 Section 6.2)"
         if allowed is not None and str(part) not in allowed:
             return "is none of its enumerated values (PS3.3)"
-        if element.keyword == _OFFSET and not _OFFSETS.fullmatch(str(part)):
+        if keyword == _OFFSET and not _OFFSETS.fullmatch(str(part)):
             return "is no offset from UTC (PS3.3 Section C.12.1.1.8)"
     return ""
+
+
+def keyword_of(element: DataElement) -> str:
+    """Keyword of an element (PS3.6); "" for one that is not in the dictionary."""
+    return _keyword(int(element.tag))
 
 
 def illegal_character(vr: str, text: str) -> bool:
@@ -110,11 +130,17 @@ def _is_nothing(part: object) -> bool:
     return part is None or str(part) == ""
 
 
-def _right_number(element: DataElement, count: int) -> bool:
-    if element.VR in _BINARY_VRS:
+def _right_number(tag: int, vr: str, count: int) -> bool:
+    if vr in _BINARY_VRS:
         return True
-    least, most, step = _multiplicity(int(element.tag))
+    least, most, step = _multiplicity(tag)
     return least <= count <= most and count % step == 0
+
+
+@functools.lru_cache(maxsize=4096)
+def _keyword(tag: int) -> str:
+    """Look a tag up once: pydicom takes as long for it as a check of a short value does."""
+    return keyword_for_tag(tag)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -137,12 +163,10 @@ def _legal(vr: str, value: Any, *, any_length: bool) -> bool:  # noqa: ANN401  (
     checked = str(value) if not binary and vr in _WRITTEN_VRS else value
     if type(checked) is not str:
         return not isinstance(checked, str) and _legal_value(vr, checked)
-    return _legal_text(vr, checked, any_length)
+    return _legal_text(vr, checked, any_length=any_length)
 
 
-@functools.lru_cache(maxsize=4096)
-def _legal_text(vr: str, text: str, any_length: bool) -> bool:  # noqa: FBT001 - cached by its arguments
-    """Judge a text once: a report says the same few things over and over."""
+def _legal_text(vr: str, text: str, *, any_length: bool) -> bool:
     if vr in TEXT_VRS:
         return not illegal_character(vr, text) and (any_length or _fits(vr, text))
     if not text.isascii():

@@ -13,7 +13,7 @@ from pacs_ai.dicom.dates_times import moment_of
 from pacs_ai.dicom.files import opened
 from pacs_ai.dicom.modules import PATIENT_AND_STUDY
 from pacs_ai.dicom.pixel_spacing import SPACING_KEYWORDS
-from pacs_ai.dicom.reading import read_until_pixels, text
+from pacs_ai.dicom.reading import present, read_until_pixels, text
 from pacs_ai.dicom.text_decoding import decode_text
 from pacs_ai.domain import InstanceHeader, StudyPrediction
 from pacs_ai.logs import get_logger, study_ref
@@ -47,6 +47,8 @@ _FACTS = (
     "RequestAttributesSequence",
     *SPACING_KEYWORDS,
 )
+
+_WANTED = (*PATIENT_AND_STUDY, *_FACTS)
 
 _MOMENTS = ("InstanceCreation", "Content", "Acquisition", "Series", "Study")
 _PARTS = ("Date", "Time")
@@ -87,16 +89,14 @@ def study_moment(source: Dataset) -> tuple[str, str]:
 def _read(path: Path) -> tuple[Dataset, list[str]]:
     """Read an instance, and list the keywords of what is left out."""
     with opened(path, _SOURCE) as stream:
-        read = read_until_pixels(stream, (*PATIENT_AND_STUDY, *_FACTS)).dataset
+        read = read_until_pixels(stream, _WANTED).dataset
         left_out = decode_text(read)
         return _conforming(read, left_out), left_out
 
 
 def _conforming(read: Dataset, left_out: list[str]) -> Dataset:
     kept = Dataset()
-    for keyword in (*PATIENT_AND_STUDY, *_FACTS):
-        if keyword not in read:
-            continue
+    for keyword in present(read, _WANTED):
         if keyword in _AS_IT_IS:
             element: DataElement | None = read[keyword]
         else:

@@ -6,7 +6,7 @@ from pydicom.dataset import Dataset
 
 from pacs_ai.dicom.conforming import conforming_element, drop_dependents
 from pacs_ai.dicom.modules import PATIENT_AND_STUDY, TRIAL_SUBJECT
-from pacs_ai.dicom.reading import text
+from pacs_ai.dicom.reading import present, text
 
 _STUDY = "StudyInstanceUID"
 _TRIAL = ("ClinicalTrialSponsorName", "ClinicalTrialProtocolID")
@@ -53,8 +53,8 @@ def copy_identity(source: Dataset, target: Dataset) -> tuple[str, ...]:
         Keywords of what is left out.
     """
     left_out: list[str] = []
-    for keyword in PATIENT_AND_STUDY:
-        if keyword in source and keyword != _STUDY:  # which is taken over as it is
+    for keyword in present(source, PATIENT_AND_STUDY):
+        if keyword != _STUDY:  # which is taken over as it is
             element = conforming_element(source, keyword, left_out)
             if element is not None:
                 target[element.tag] = element
@@ -72,14 +72,14 @@ def copy_identity(source: Dataset, target: Dataset) -> tuple[str, ...]:
 
 def _drop_half_a_trial(target: Dataset, left_out: list[str]) -> None:
     """Take out a trial without a sponsor, protocol or subject (PS3.3 Section C.7.1.3)."""
-    present = [keyword for keyword in TRIAL_SUBJECT if keyword in target]
+    stated = [*present(target, TRIAL_SUBJECT)]
     subject = ("ClinicalTrialSubjectID", "ClinicalTrialSubjectReadingID")
     known = any(text(target, keyword) for keyword in subject)
-    if not present or (known and all(text(target, keyword) for keyword in _TRIAL)):
+    if not stated or (known and all(text(target, keyword) for keyword in _TRIAL)):
         return
-    for keyword in present:
+    for keyword in stated:
         del target[keyword]
-    left_out += present
+    left_out += stated
 
 
 def copied_element(source: Dataset, keyword: str) -> DataElement | None:
