@@ -89,13 +89,16 @@ class Completion:
         """
         self._context = up_to_date(self._context)
         self._received.context = self._checks.context = self._others.context = self._context
+        node, names = self._context.spool.node, archives(self._context.config)
+        with self._context.database.read() as session:
+            self._fetched = fetched.receiving(session, node, names) if names else {}
+        lane = _Lane(self._arrivals) if may_be_urgent(self._context.config) else None
+        if lane is not None and self._urgent_first():
+            return LOOK_SECONDS
         now = self._context.clock.monotonic()
-        node = self._context.spool.node
         with self._context.database.read() as session:
             open_studies = studies.receiving(session, node)
             revisions = [_revision(study) for study in open_studies]
-            names = archives(self._context.config)
-            self._fetched = fetched.receiving(session, node, names) if names else {}
             unknown = self._arrivals.unknown(revisions)
             kept = completeness.progress(session, node) if unknown else {}
         self._others.tell(self._arrivals.watch(revisions, now, kept))
@@ -103,10 +106,9 @@ class Completion:
         self._received.forget(revisions)
         self._checks.forget(revisions)
         following, waiting = math.inf, []
-        lane = _Lane(self._arrivals) if may_be_urgent(self._context.config) else None
         for study in open_studies:
-            if lane is not None and lane.changed():
-                self._close_urgent()
+            if lane is not None and lane.changed() and self._urgent_first():
+                return LOOK_SECONDS
             due = self._close_if_due(study, now)
             if due is not None:
                 following = min(following, due - now)
@@ -114,14 +116,20 @@ class Completion:
         self._keep(waiting, now)
         return following
 
-    def _close_urgent(self) -> None:
-        """Close the urgent studies that are complete, however many others wait for it."""
+    def _urgent_first(self) -> bool:
+        """Close the urgent studies that are complete; tell whether their steps hold up the rest.
+
+        The rest is not even looked at then: with many studies that would take the processor from
+        the urgent ones.
+        """
         with self._context.database.read() as session:
             found = studies.receiving_urgent(session, self._context.spool.node)
         now = self._context.clock.monotonic()
         with urgent():
             for study in found:
                 self._close_if_due(study, now)
+        with self._context.database.read() as session:
+            return self._context.engine.holds_up(session)
 
     def _close_if_due(self, study: Study, now: float) -> float | None:
         """Close a study that is complete; else return when it is due by what is known now."""

@@ -100,7 +100,7 @@ def main() -> None:
                 f" {later:.0f} of them later"
             )
         share = overtaken(states[0], stat, dataset, folder)
-        say(f"routine studies among many urgent ones: {share:.0%} of reports (at least 20%)")
+        say(f"routine studies among many urgent ones: {share:.0%} of reports")
 
 
 def _options() -> argparse.Namespace:

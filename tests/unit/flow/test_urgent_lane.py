@@ -20,6 +20,7 @@ from pacs_ai.flow.destination_limits import DestinationLimits
 from pacs_ai.flow.recover import LeaseWatch, sweep
 from pacs_ai.priorities import Priority
 from pacs_ai.store import tasks
+from pacs_ai.store.completeness import Revision
 from pacs_ai.store.schema import Event, Study
 from tests.unit.flow.conftest import arrive
 
@@ -205,6 +206,32 @@ def test_an_urgent_study_is_closed_before_those_that_are_being_closed(
     clock.advance(2 * HOLD_SECONDS)
     completion.sweep()
     assert sender.closed == [1, 4, 2, 3]
+
+
+def test_others_are_not_even_looked_at_meanwhile(
+    context: FlowContext, clock: ManualClock, ct: Dataset
+) -> None:
+    """With many studies that would take the processor from the steps of the urgent one."""
+    looked_at: list[int] = []
+
+    class Watched(Arrivals):
+        def due(self, revision: Revision, *arguments: Any, **others: Any) -> Any:
+            looked_at.append(revision[0])
+            return super().due(revision, *arguments, **others)
+
+    sender = Sender(with_sections(context, **STAT), clock, ct)
+    sender.arrivals = Watched()
+    for priority in ("ROUTINE", "STAT", "ROUTINE", "STAT"):
+        sender.study(priority=priority)
+    clock.advance(60)
+    completion = Completion(sender.node, sender.arrivals)
+    for _ in range(3):
+        assert completion.sweep() == pytest.approx(LOOK_SECONDS)
+    assert sender.closed == [2, 4]
+    assert set(looked_at) == {2, 4}
+    clock.advance(2 * HOLD_SECONDS)
+    completion.sweep()
+    assert sender.closed == [2, 4, 1, 3]
 
 
 def test_a_lost_route_keeps_its_priority(

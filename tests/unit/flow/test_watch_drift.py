@@ -9,12 +9,13 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from pacs_ai.domain import StudyId
+from pacs_ai.domain import StudyId, TaskKind
 from pacs_ai.flow.context import FlowContext
 from pacs_ai.flow.watch_drift import DriftWatch, drift_alarms
 from pacs_ai.metrics.exposition import Metrics
 from pacs_ai.model.bundle import load_bundle
 from pacs_ai.model.reference import Reference
+from pacs_ai.priorities import Priority
 from pacs_ai.store import active_models, jobs, observations, studies
 from pacs_ai.store.active_models import Version
 from pacs_ai.store.drift_tables import DriftStream, Observation
@@ -96,6 +97,17 @@ def test_a_shift_is_alarmed_once_also_over_restarts(
     assert alarm.since is not None
     assert alarm.since - context.now() < timedelta(seconds=1)
     assert alarm.statistics.startswith("input.mean ")
+
+
+def test_studies_are_counted_when_no_urgent_one_is_under_way(
+    context: FlowContext, analysed: Analysed
+) -> None:
+    analysed(30)
+    with context.write() as transaction:
+        context.engine.enqueue(transaction, TaskKind.ROUTE, "urgent", Priority.URGENT)
+    assert sweep(context) == 0
+    assert context.engine.drain(lambda *_: None, (TaskKind.ROUTE,)) == 1
+    assert sweep(context) == 30
 
 
 def test_an_alarm_ends(context: FlowContext, analysed: Analysed) -> None:
