@@ -21,7 +21,6 @@ from tests.unit.flow.conftest import arrive
 from tests.unit.flow.feedback_rows import Made, many_results
 from tests.unit.flow.ledger_node import node_on
 
-NUMBER = 1000
 ALL = Filter(limit=10**6)
 
 
@@ -81,17 +80,18 @@ def send(context: FlowContext, rng: random.Random, said: Said) -> None:
         assert arrive(context, Arrivals(), sent, "a").status == 0
 
 
-def test_a_thousand_are_linked_and_none_to_another_result(context: FlowContext):
+@pytest.mark.parametrize("number", [200, pytest.param(1000, marks=pytest.mark.thorough)])
+def test_many_are_linked_and_none_to_another_result(context: FlowContext, number: int):
     rng = random.Random(1)  # noqa: S311 - test data
     results = many_results(context, 60)
-    all_said = [judgement(rng, rng.choice(results.all), number % 7) for number in range(NUMBER)]
+    all_said = [judgement(rng, rng.choice(results.all), each % 7) for each in range(number)]
     for said in all_said:
         rng.choice((say, say, send))(context, rng, said)
     documents = FeedbackDocuments(context)
-    for _ in range(NUMBER // 50):
+    for _ in range(number // 50):
         documents.sweep()
     kept = {one.id: one for one in operate.list_feedback(context, ALL)}
-    assert len(kept) == NUMBER
+    assert len(kept) == number
     by_document = {one.document_uid: one for one in kept.values()}
     for said in all_said:
         made = said.made

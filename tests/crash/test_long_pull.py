@@ -41,7 +41,7 @@ SECONDS = 1800.0
 @pytest.mark.parametrize(
     "count",
     [
-        pytest.param(500, marks=pytest.mark.slow),
+        pytest.param(300, marks=pytest.mark.slow),
         pytest.param(10_000, marks=pytest.mark.thorough),
     ],
 )

@@ -158,7 +158,7 @@ def descendants(pid: int) -> list[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("receivers", [1, 3])
+@pytest.mark.parametrize("receivers", [pytest.param(1, marks=pytest.mark.thorough), 3])
 def test_all_ends_in_time_and_nothing_is_lost(
     receivers: int,
     memory: Path,

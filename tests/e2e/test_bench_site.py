@@ -89,7 +89,9 @@ def test_what_it_cannot_measure(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.thorough)]
+)
 def test_interrupted_it_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     bench = subprocess.Popen(
         [sys.executable, "-m", "pacs_ai", "bench", "site"],

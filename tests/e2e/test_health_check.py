@@ -67,7 +67,7 @@ def started(folder: Path, text: str, port: int) -> Node:
     return one
 
 
-@pytest.mark.parametrize("users", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("users", [False, pytest.param(True, marks=pytest.mark.thorough)])
 def test_the_plain_configuration(
     tmp_path: Path, root: Path, free_port: Callable[[], int], users: bool
 ) -> None:

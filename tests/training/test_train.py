@@ -62,8 +62,8 @@ MIXED = {"optimisation": STATES, "augmentation": {"mixup": 0.4, "cutmix": 1.0, "
 @pytest.mark.parametrize(
     ("batches", "sections"),
     [
-        pytest.param(6, {}, id="in the last batch of the first epoch"),
-        pytest.param(9, MIXED, id="in the second, with every state", marks=pytest.mark.slow),
+        pytest.param(6, {}, id="in the last batch of the first epoch", marks=pytest.mark.thorough),
+        pytest.param(9, MIXED, id="in the second, with every state"),
     ],
 )
 def test_an_interrupted_training_ends_as_one_that_was_not(
@@ -84,7 +84,7 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
     assert rows(tmp_path / "whole") == rows(tmp_path / "parts")
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_another_seed_makes_another_network(small: Small, dataset: Dataset, tmp_path: Path) -> None:
     """The test above shows that the same seed makes the same."""
     first, second = (

@@ -42,7 +42,7 @@ def columns(studies: Sequence[Mapping[str, float]]) -> dict[str, Array]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [40, 150])
+@pytest.mark.parametrize("size", [40, pytest.param(150, marks=pytest.mark.thorough)])
 def test_at_most_one_false_alarm_in_ten_thousand_studies(size: int) -> None:
     """With ten bundles: which images happen to be in the validation matters, too."""
     rng = np.random.default_rng(size)
