@@ -131,10 +131,15 @@ def fork(
     return Forked(reports)
 
 
-def run(words: Sequence[str], folder: Path, timeout: float) -> subprocess.CompletedProcess[str]:
+def run(
+    words: Sequence[str],
+    folder: Path,
+    timeout: float,
+    environment: Mapping[str, str] = os.environ,
+) -> subprocess.CompletedProcess[str]:
     """Run ``pacs-ai WORDS`` in a folder to its end, and return what it has written."""
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
-        process = fork(words, folder, os.environ, out.fileno(), errors.fileno())
+        process = fork(words, folder, environment, out.fileno(), errors.fileno())
         try:
             status = process.wait(timeout)
         except subprocess.TimeoutExpired:

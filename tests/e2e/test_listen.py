@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pacs_ai.config.sections import Limits
+from tests import preloaded
 from tests.node import PATIENCE, wait_for
 from tests.samples import sample
 
@@ -57,15 +58,8 @@ class Home:
         return self.process.wait(PATIENCE)
 
     def pacs_ai(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "pacs_ai", *words],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=self.folder,
-            timeout=PATIENCE,
-            env=self.environment,
-        )
+        """Run a command beside the node, which is a process as anybody would start it."""
+        return preloaded.run(words, self.folder, PATIENCE, self.environment)
 
     def studies(self) -> list[dict[str, object]]:
         rows: list[dict[str, object]] = json.loads(self.pacs_ai("studies", "list", "--json").stdout)
