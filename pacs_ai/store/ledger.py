@@ -217,8 +217,11 @@ def prune(transaction: Transaction, before: datetime, anchor: Anchor, most: int)
     Anchor
         Where the chain begins now.
     """
-    youngest = sa.select(sa.func.min(_LINE.c.number)).where(_LINE.c.at >= stamp(before))
-    first = min(transaction.scalar(youngest) or anchor.last, anchor.first + most)
+    end = min(anchor.last, anchor.first + most)
+    young = sa.select(sa.func.min(_LINE.c.number)).where(
+        _LINE.c.number < end, _LINE.c.at >= stamp(before)
+    )
+    first = transaction.scalar(young) or end
     old = _LINE.c.number < first
     last_removed = transaction.scalar(sa.select(_LINE.c.hash).where(_LINE.c.number == first - 1))
     if last_removed is None:
