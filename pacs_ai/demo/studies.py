@@ -40,14 +40,21 @@ class DemoStudy:
 
 
 def shipped_studies(folder: Path) -> list[DemoStudy]:
-    """Return CT and MR as they come with pydicom, and a phantom drawn into a folder.
+    """Return a phantom drawn into a folder, and CT and MR as they come with pydicom.
+
+    The phantom is first: the model has learned from such images, the others get a caution.
 
     Raises
     ------
     StorageError
         If this installation of pydicom came without its files.
     """
-    studies = []
+    phantom = write_phantom_study(folder, "DX", PHANTOM_SEED, lesion=True)
+    lesions = {image.sop_uid: image.box for image in phantom.images if image.box is not None}
+    title = f"{phantom.modality}, phantom with a lesion"
+    studies = [
+        DemoStudy("phantom", title, phantom.study_uid, phantom.modality, phantom.files, lesions)
+    ]
     for name, file in _PACKAGED.items():
         path = get_testdata_file(file, download=False)
         if path is None:
@@ -57,12 +64,6 @@ def shipped_studies(folder: Path) -> list[DemoStudy]:
         studies.append(
             DemoStudy(name, title, study.study_instance_uid, study.modality, study.files, {})
         )
-    phantom = write_phantom_study(folder, "DX", PHANTOM_SEED, lesion=True)
-    lesions = {image.sop_uid: image.box for image in phantom.images if image.box is not None}
-    title = f"{phantom.modality}, phantom with a lesion"
-    studies.append(
-        DemoStudy("phantom", title, phantom.study_uid, phantom.modality, phantom.files, lesions)
-    )
     return studies
 
 

@@ -120,7 +120,7 @@ def _studies(classifier: Classifier, folder: Path) -> dict[str, tuple[str, list[
     """Make the studies and their results; gives UID and files of each."""
     ct = studies.phantom(folder / "ct", "CT", 11, lesion=True, slices=6)
     film = studies.phantom(folder / "film", "DX", 14, lesion=True)
-    demo = shipped_studies(folder / "demo")[-1].files
+    demo = shipped_studies(folder / "demo")[0].files
     made = {
         "demo": studies.analysed(classifier, demo, folder / "demo-results"),
         "positive": studies.analysed(classifier, ct, folder / "ct-results"),

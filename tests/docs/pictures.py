@@ -77,7 +77,7 @@ class Material:
 
     def demonstration(self) -> StudyPrediction:
         """Analyse the phantom that `pacs-ai demo` sends."""
-        return self.analysed(shipped_studies(self.folder / "demo")[-1].files)
+        return self.analysed(shipped_studies(self.folder / "demo")[0].files)
 
     def of_any_kind(self, path: Path) -> StudyPrediction:
         """Let the model look at the first frame of an image that it was not made for."""

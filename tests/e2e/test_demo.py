@@ -19,7 +19,7 @@ from tests.samples import sample
 
 pytestmark = pytest.mark.e2e
 
-STUDIES = ("ct", "mr", "phantom")
+STUDIES = ("phantom", "ct", "mr")
 
 
 def pacs_ai(folder: Path, *words: object, **environment: str) -> subprocess.CompletedProcess[str]:

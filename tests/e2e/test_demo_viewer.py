@@ -21,8 +21,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 OVERLAY, REPORT = "AI heat map (", "AI classification"
 SEEN = (None, OVERLAY, REPORT)
-DRAWN = (STUDIES[0], STUDIES[-1])
-"""An image with a caution, and the phantom; `tests.viewer` looks at each kind of result."""
+DRAWN = STUDIES[:2]
+"""The phantom, and an image with a caution; `tests.viewer` looks at each kind of result."""
 
 IMAGE_LEVELS = 200
 
