@@ -73,13 +73,13 @@ def broken_rule(element: DataElement, *, any_length: bool = False) -> str:
     """
     value, tag, vr = element.value, int(element.tag), str(element.VR)
     if type(value) in _SINGLE_TEXTS:
-        return _rule_of_text(tag, vr, value, any_length)
+        return _rule_of_text(tag, vr, value, any_length=any_length)
     several = isinstance(value, MultiValue | list | tuple)
     return _rule_of_parts(tag, vr, list(value) if several else [value], any_length=any_length)
 
 
 @functools.lru_cache(maxsize=4096)
-def _rule_of_text(tag: int, vr: str, value: str, any_length: bool) -> str:  # noqa: FBT001 - cached by its arguments
+def _rule_of_text(tag: int, vr: str, value: str, *, any_length: bool) -> str:
     """Judge a text once: a report says the same few things over and over."""
     return _rule_of_parts(tag, vr, [value], any_length=any_length)
 

@@ -72,7 +72,7 @@ def copy_identity(source: Dataset, target: Dataset) -> tuple[str, ...]:
 
 def _drop_half_a_trial(target: Dataset, left_out: list[str]) -> None:
     """Take out a trial without a sponsor, protocol or subject (PS3.3 Section C.7.1.3)."""
-    stated = [*present(target, TRIAL_SUBJECT)]
+    stated = present(target, TRIAL_SUBJECT)
     subject = ("ClinicalTrialSubjectID", "ClinicalTrialSubjectReadingID")
     known = any(text(target, keyword) for keyword in subject)
     if not stated or (known and all(text(target, keyword) for keyword in _TRIAL)):
