@@ -12,7 +12,9 @@ from tests.samples import new_study
 SITE = Path(__file__).parent / "wakeups"
 
 
-@pytest.mark.parametrize("without", ["wake-ups", "polling"])
+@pytest.mark.parametrize(
+    "without", [pytest.param("wake-ups", marks=pytest.mark.thorough), "polling"]
+)
 def test_all_results_arrive(without: str, tmp_path: Path, free_port: Callable[[], int]) -> None:
     archive_port = free_port()
     environment = {"PYTHONPATH": str(SITE), "PACS_AI_TEST_WITHOUT": without}

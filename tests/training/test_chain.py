@@ -44,7 +44,7 @@ curve_steps = 2
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Squares to learn, in steps enough to be stopped at; fine-tuned in two phases."""
     path = write_recipe(tmp_path_factory.mktemp("recipe"))
-    steps = "[feeding]\nimages_per_epoch = 320\nbatch = 4\n"
+    steps = "[feeding]\nimages_per_epoch = 160\nbatch = 4\n"
     longer = f"{steps}[optimisation]\nepochs = 2\ncheckpoint_seconds = 0"
     edit(path, "[optimisation]\nepochs = 1", longer)
     edit(path, 'unfreeze = ["stage"]\nepochs = 1', 'unfreeze = ["stage", "all"]\nepochs = 2')

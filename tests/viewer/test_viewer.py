@@ -29,11 +29,11 @@ SERIES = {
     "positive": (*ALL, REGION, BITS, LABELS),
     "negative": ALL,
     "several": (REPORT,),
-    "fourteen": (OVERLAY, REPORT, REGION),
-    "unlike": (OVERLAY, REPORT),
+    "fourteen": (REPORT, REGION),
+    "unlike": (REPORT,),
     "broken": (REPORT,),
     "some": (MAP,),
-    "enhanced": (None, MAP),
+    "enhanced": (MAP,),
 }
 IMAGE_LEVELS = 200
 """A picture has more different colours than this, a black or empty pane far fewer."""

@@ -1,4 +1,4 @@
-"""The right earlier study is chosen: in a hundred histories, against a definition of its own."""
+"""The right earlier study is chosen: in many histories, against a definition of its own."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -125,9 +125,10 @@ def site(context: FlowContext, send: Send, pattern: Dataset) -> Site:
     return Site(context, send, pattern)
 
 
-def test_the_right_one_of_a_hundred_histories(site: Site) -> None:
+@pytest.mark.parametrize("histories", [40, pytest.param(100, marks=pytest.mark.thorough)])
+def test_the_right_one_of_many_histories(site: Site, histories: int) -> None:
     kinds: Counter[str] = Counter()
-    for seed in range(100):
+    for seed in range(histories):
         others, now = history(seed)
         ids = {site.receive(one, seed): one for one in others}
         today = site.receive(replace(now, fate="not analysed"), seed)
@@ -138,9 +139,10 @@ def test_the_right_one_of_a_hundred_histories(site: Site) -> None:
         kinds.update(one.person for one in others)
         kinds.update(one.fate for one in others)
     # the histories are not all easy
-    assert kinds["none"] >= 10
-    assert kinds["merged into this one"] >= 20
-    assert min(kinds[one] for one in ("another birth date", "withdrawn", "other version")) >= 3
+    assert kinds["none"] >= 0.1 * histories
+    assert kinds["merged into this one"] >= 0.2 * histories
+    rare = ("another birth date", "withdrawn", "other version")
+    assert min(kinds[one] for one in rare) >= 0.03 * histories
 
 
 def test_the_timeline_says_which_studies_do_not_count(site: Site) -> None:
