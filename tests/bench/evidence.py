@@ -83,11 +83,13 @@ class Cases:
     predicted: Sequence[Indices]
 
     @classmethod
-    def of(cls, runs: Sequence[Run]) -> Self:
-        """Read the evaluations of runs that share their test images."""
+    def of(cls, runs: Sequence[Run], *, jointly: bool = False) -> Self:
+        """Read the evaluations of runs that share their test images; or their mean, jointly."""
         tables = [_rows(run.evaluation / "images.csv") for run in runs]
         assert len({tuple(row[0] for row in table) for table in tables}) == 1
         probabilities = [np.array([row[5:] for row in table], dtype=float) for table in tables]
+        if jointly:
+            probabilities = [np.mean(probabilities, axis=0)]
         tested = tested_rows(runs[0])
         assert [Path(row.file).name for row in tested] == [row[2] for row in tables[0]]
         return cls(
@@ -137,6 +139,8 @@ def one_split(name: str, data: Path, out: Path, seeds: Sequence[int]) -> Iterato
     runs = [trained(recipe_of(s, labels, split), out / f"{name}-{s}") for s in seeds]
     cases = Cases.of(runs)
     yield f"| {name} | {shown(cases.figures, cases.groups)} |"
+    joint = Cases.of(runs, jointly=True)
+    yield f"| {name}, all networks together | {shown(joint.figures, joint.groups)} |"
     for run, predicted in zip(runs, cases.predicted, strict=True):
         fine = run.summary("finetune")
         right = (predicted == cases.truth).mean()

@@ -13,6 +13,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers
 
 from training.learn.training_task import TrainingTask
@@ -75,12 +76,14 @@ def estimate_statistics(network: keras.Model, images: Iterator[Any]) -> None:
     if not found:
         return
     base = keras.Model(network.input, network.get_layer(FEATURES).output)
+    # a graph, as a batch takes three times as long operation by operation
+    compute = tf.function(lambda x: base(x, training=True))
     momenta, seen = [layer.momentum for layer in found], []
     try:
         for layer in found:
             layer.momentum = 0.0  # after a batch the layer holds the statistics of that batch
         for x in images:
-            base(x, training=True)
+            compute(x)
             seen.append([_statistics(layer) for layer in found])
     finally:
         for layer, momentum in zip(found, momenta, strict=True):
