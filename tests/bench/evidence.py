@@ -139,8 +139,9 @@ def one_split(name: str, data: Path, out: Path, seeds: Sequence[int]) -> Iterato
     runs = [trained(recipe_of(s, labels, split), out / f"{name}-{s}") for s in seeds]
     cases = Cases.of(runs)
     yield f"| {name} | {shown(cases.figures, cases.groups)} |"
-    joint = Cases.of(runs, jointly=True)
-    yield f"| {name}, all networks together | {shown(joint.figures, joint.groups)} |"
+    if len(runs) > 1:
+        joint = Cases.of(runs, jointly=True)
+        yield f"| {name}, all networks together | {shown(joint.figures, joint.groups)} |"
     for run, predicted in zip(runs, cases.predicted, strict=True):
         fine = run.summary("finetune")
         right = (predicted == cases.truth).mean()

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from deploy import release
 
@@ -84,9 +86,6 @@ def test_a_release_pins_what_the_registry_has(
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
     assert len(list(folder.iterdir())) == 5
     made = (folder / "sbom.cdx.json").read_text()
-    from cyclonedx.schema import SchemaVersion  # noqa: PLC0415 - seconds, as is the next
-    from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415
-
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(made) is None
     components = {one["name"]: one for one in json.loads(made)["components"]}
     lock = (release.ROOT / "requirements" / "base.txt").read_text()

@@ -13,7 +13,11 @@ from tests.training.toys import KINDS, toy_recipe, toy_samples
 from training.data.samples import Dataset
 from training.data.sampling import steps_per_epoch
 from training.data.store import load_store
-from training.learn.batch_norm import BatchNormStatistics, estimate_statistics
+from training.learn.batch_norm import (
+    BatchNormStatistics,
+    base_in_training,
+    estimate_statistics,
+)
 from training.learn.finetune import finetune
 from training.learn.train import load_network, train
 from training.learn.training_task import TrainingTask, image_task
@@ -55,7 +59,10 @@ def test_the_first_layer_has_the_mean_and_variance_of_all_pixels(small_recipe: R
     shape = (6, *network.input_shape[1:])
     images = [rng.uniform(low, low + 1, shape).astype("float32") for low in (0.0, 0.5, 3.0)]
     before = network.get_layer("stem_bn").momentum
-    estimate_statistics(network, iter(images))
+    compute = base_in_training(network)
+    estimate_statistics(network, iter(images), compute)
+    estimate_statistics(network, iter(images), compute)
+    assert compute.experimental_get_tracing_count() == 1, "traced for each validation"
     tap = keras.Model(network.input, network.get_layer("stem_conv").output)
     pixels = np.concatenate([np.asarray(tap(x)) for x in images], dtype=np.float64)
     mean, variance = statistics(network)[:2]

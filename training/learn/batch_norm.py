@@ -46,11 +46,13 @@ class BatchNormStatistics(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         self._network, self._batches = network, task.plain
         self._steps = min(steps, max(1, IMAGES // batch))
+        self._compute = base_in_training(network)
 
     def on_test_begin(self, _logs: object = None) -> None:
         """Replace the statistics by those of the current weights."""
         if self._batches is not None:
-            estimate_statistics(self._network, self._images(self._batches()))
+            images = self._images(self._batches())
+            estimate_statistics(self._network, images, self._compute)
 
     def _images(self, batches: Any) -> Iterator[Any]:  # noqa: ANN401 - a tf.data.Dataset
         channels = self._network.input_shape[-1]
@@ -58,7 +60,21 @@ class BatchNormStatistics(keras.callbacks.Callback):  # type: ignore[misc]
             yield x[..., :channels]  # the box of a finding is one channel more
 
 
-def estimate_statistics(network: keras.Model, images: Iterator[Any]) -> None:
+def base_in_training(network: keras.Model) -> tf.types.experimental.PolymorphicFunction:
+    """Return the base of a network as it computes in training, as a graph that is traced once.
+
+    A batch takes three times as long operation by operation. The momenta of the layers are those
+    of the first call.
+    """
+    base = keras.Model(network.input, network.get_layer(FEATURES).output)
+    return tf.function(lambda x: base(x, training=True))
+
+
+def estimate_statistics(
+    network: keras.Model,
+    images: Iterator[Any],
+    compute: tf.types.experimental.PolymorphicFunction,
+) -> None:
     """Set the statistics of the trainable batch normalisation layers to those of some images.
 
     Parameters
@@ -67,6 +83,8 @@ def estimate_statistics(network: keras.Model, images: Iterator[Any]) -> None:
         The network.
     images
         Batches of the same size, shape (n, height, width, channels).
+    compute
+        What `base_in_training` made of the network; called by this function alone.
     """
     found = [
         layer
@@ -75,9 +93,6 @@ def estimate_statistics(network: keras.Model, images: Iterator[Any]) -> None:
     ]
     if not found:
         return
-    base = keras.Model(network.input, network.get_layer(FEATURES).output)
-    # a graph, as a batch takes three times as long operation by operation
-    compute = tf.function(lambda x: base(x, training=True))
     momenta, seen = [layer.momentum for layer in found], []
     try:
         for layer in found:
