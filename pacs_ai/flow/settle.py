@@ -79,7 +79,8 @@ def _not_taken(
     """Try again later, or fail the delivery after its time."""
     first, most = peer.retry_first_seconds, peer.retry_max_seconds
     if not refused:
-        tried = (claimed.created_at, transaction.now, claimed.attempt)
+        attempts = claimed.attempt - claimed.earlier_attempts
+        tried = (claimed.created_at, transaction.now, attempts)
         if retry.over(*tried, hours=peer.retry_hours, limits=_limits(peer)):
             code = "RETRIES_OVER"
             give_up(transaction, claimed, code, error.message, status)

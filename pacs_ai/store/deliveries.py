@@ -21,6 +21,7 @@ class ClaimedDelivery:
 
     delivery_id: DeliveryId
     attempt: int
+    earlier_attempts: int
     refusals: int
     path: str
     sop_class_uid: str
@@ -78,6 +79,7 @@ def claim(
                 ClaimedDelivery(
                     DeliveryId(delivery.id),
                     attempt,
+                    delivery.earlier_attempts,
                     delivery.refusals,
                     result.path,
                     result.sop_class_uid,

@@ -66,6 +66,7 @@ def retry_delivery(transaction: Transaction, delivery: Delivery) -> None:
             (DeliveryState(delivery.state), DeliveryState.PENDING),
             note="retry",
             created_at=transaction.now,
+            earlier_attempts=delivery.attempt,
             refusals=0,
             postponed=0,
             postponed_for="",

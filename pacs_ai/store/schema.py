@@ -212,9 +212,9 @@ class Result(Base):
 class Delivery(Base):
     """One result on its way to one destination; it is postponed as a `Job` is.
 
-    ``withdrawn_by`` is the rejection note that tells the destination that it does not hold.
-    ``may_be_held``: an attempt has gone out whose answer was a success, or is not known.
-    ``in_place_of`` is the kind of another result, whose class the destination refuses.
+    ``withdrawn_by`` is the rejection note that says that it does not hold. ``may_be_held``: an
+    attempt has gone out whose answer was a success, or is not known. ``earlier_attempts`` were
+    before a retry by hand. ``in_place_of`` is the kind of another result, whose class is refused.
     """
 
     __tablename__ = "delivery"
@@ -232,6 +232,7 @@ class Delivery(Base):
     destination: Mapped[str] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(WORD)
     attempt: Mapped[int] = mapped_column(default=0)
+    earlier_attempts: Mapped[int] = mapped_column(default=0, server_default="0")
     refusals: Mapped[int] = mapped_column(default=0)
     postponed: Mapped[int] = mapped_column(default=0)
     postponed_for: Mapped[str] = mapped_column(WORD, default="")

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from pacs_ai.errors import ConfigError, StorageError
 from pacs_ai.store.session import Database
 
-SCHEMA_STEP = "0030"
+SCHEMA_STEP = "0031"
 """Newest step in ``migrations/versions``."""
 
 _VERSIONS = sa.table("alembic_version", sa.column("version_num"))

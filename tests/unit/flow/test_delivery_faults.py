@@ -137,6 +137,22 @@ def test_after_a_retry_by_hand_the_pauses_begin_anew(patient: Patient, peer: Arc
     assert all(one is not None and (one - patient.clock.now()).total_seconds() < 2 for one in due)
 
 
+def test_after_a_retry_by_hand_one_failure_is_not_the_end(patient: Patient) -> None:
+    """Neither the time nor the attempts before the retry count, however long the first one lasts."""
+    peers = patient.context.config.peers
+    brief = {"archive": peers["archive"].model_copy(update={"port": 1, "retry_hours": 0.001})}
+    config = patient.context.config.model_copy(update={"peers": brief})
+    hasty = replace(patient, context=replace(patient.context, config=config))
+    while try_now(hasty) == ["WAITING"] * 2:
+        hasty.wait()
+    assert {one.error_code for one in hasty.deliveries()} == {"RETRIES_OVER"}
+    with hasty.context.write() as transaction:
+        for one in hasty.deliveries():
+            operator.retry_delivery(transaction, transaction.get_one(Delivery, one.id))
+    hasty.clock.advance(30)
+    assert try_now(hasty) == ["WAITING"] * 2
+
+
 class FullSpool(Spool):
     """Every write ends with ENOSPC, as on a disk without room."""
 
