@@ -138,7 +138,7 @@ def test_after_a_retry_by_hand_the_pauses_begin_anew(patient: Patient, peer: Arc
 
 
 def test_after_a_retry_by_hand_one_failure_is_not_the_end(patient: Patient) -> None:
-    """Neither the time nor the attempts before the retry count, however long the first one lasts."""
+    """Time and attempts from before the retry do not count, however long the first try lasts."""
     peers = patient.context.config.peers
     brief = {"archive": peers["archive"].model_copy(update={"port": 1, "retry_hours": 0.001})}
     config = patient.context.config.model_copy(update={"peers": brief})
