@@ -51,7 +51,8 @@ def recipe_of(seed: int, data: Mapping[str, object], split: Mapping[str, object]
     given = tomllib.loads((RECIPES / "folder.toml").read_text("utf-8"))
     given["data"] = {"source": "pictures", "modality": "MR", "unlabelled": "drop", **data}
     given["split"] = {"group": "near-duplicates", **split}
-    given["augmentation"]["flip_horizontal"] = True
+    for changes in (given["augmentation"], given["scratch"]["augmentation"]):
+        changes["flip_horizontal"] = True
     given["evaluation"] = {"views": "flips"}
     given["optimisation"] |= {"seed": seed, "threads": 1}
     given["release"]["name"] = "brain-mri-4class"

@@ -57,4 +57,7 @@ def test_the_recipe_is_the_shipped_one(tmp_path: Path) -> None:
     assert recipe.network.weights == "imagenet"
     assert recipe.finetune is not None
     assert recipe.scratch is not None
-    assert recipe.starting_from(recipe.scratch, {"seed": 3}, "compared").network.weights == "none"
+    scratch = recipe.starting_from(recipe.scratch, {"seed": 3}, "compared")
+    assert scratch.network.weights == "none"
+    assert recipe.augmentation.flip_horizontal
+    assert scratch.augmentation.flip_horizontal
