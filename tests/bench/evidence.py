@@ -17,7 +17,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -34,21 +34,39 @@ from training.folds import train_members
 from training.learn.train import load_network
 from training.networks.ensemble import ensemble, views
 from training.pipeline import run_pipeline
-from training.recipe.recipe import RECIPES, Recipe
+from training.recipe.recipe import RECIPES, Recipe, merge
 from training.run.run import Run
 
 CLASSES = ("glioma_tumor", "meningioma_tumor", "no_tumor", "pituitary_tumor")
 PICTURES = Path("../shared/data/labelled/brain-mri-4class")
 SIZES, FOLDS = (50, 100, 200, 400), 5
 FLIPS = views(horizontal=True, vertical=False)
+FEW_IMAGES: Mapping[str, Mapping[str, float]] = {
+    "augmentation": {
+        "rotation_degrees": 25,
+        "shift": 0.12,
+        "zoom": 0.25,
+        "contrast": 0.4,
+        "brightness": 0.2,
+        "gamma": 0.5,
+        "noise": 0.03,
+    },
+    "finetune": {"epochs": 12},
+}
+"""What docs/training.md advises for few images; chosen on validation."""
 RESAMPLES = 2000
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
 
-def recipe_of(seed: int, data: Mapping[str, object], split: Mapping[str, object]) -> Recipe:
+def recipe_of(
+    seed: int,
+    data: Mapping[str, object],
+    split: Mapping[str, object],
+    over: Mapping[str, Mapping[str, object]] | None = None,
+) -> Recipe:
     """Return the shipped recipe with these classes; a mirrored head is a head."""
-    given = tomllib.loads((RECIPES / "folder.toml").read_text("utf-8"))
+    given: dict[str, Any] = merge(tomllib.loads((RECIPES / "folder.toml").read_text("utf-8")), over or {})
     given["data"] = {"source": "pictures", "modality": "MR", "unlabelled": "drop", **data}
     given["split"] = {"group": "near-duplicates", **split}
     for changes in (given["augmentation"], given["scratch"]["augmentation"]):
@@ -168,7 +186,8 @@ def small(data: Path, out: Path, seeds: Sequence[int], sizes: Sequence[int]) -> 
             runs = []
             for s in seeds:
                 section = {"folder": data, "labels": labels[s], "split_column": "split"}
-                recipe = recipe_of(s, section, {"by": "given", "validation": 0.2})
+                split = {"by": "given", "validation": 0.2}
+                recipe = recipe_of(s, section, split, FEW_IMAGES)
                 if kind == "scratch" and recipe.scratch is not None:
                     recipe = recipe.starting_from(recipe.scratch, {"seed": s, "threads": 1}, kind)
                 runs.append(trained(recipe, out / f"{kind}-{count}-{s}"))
@@ -205,7 +224,7 @@ def many_views(data: Path, out: Path) -> Iterator[str]:
     count, tested = SIZES[-1], Run.open(out / "grouped-1")
     labels = chosen(tested.folder, out / "labels-folds.csv", count, seed=1)
     section = {"folder": data, "labels": labels, "where": {"split": "train"}}
-    recipe = recipe_of(1, section, {"by": "hash", "folds": FOLDS})
+    recipe = recipe_of(1, section, {"by": "hash", "folds": FOLDS}, FEW_IMAGES)
     members = train_members(Run.start(recipe, out / "folds", resume=True))
     networks = [load_network(member) for member in members]
     heats = [calibration_of(member).temperature for member in members]
