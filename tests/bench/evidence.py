@@ -66,7 +66,8 @@ def recipe_of(
     over: Mapping[str, Mapping[str, object]] | None = None,
 ) -> Recipe:
     """Return the shipped recipe with these classes; a mirrored head is a head."""
-    given: dict[str, Any] = merge(tomllib.loads((RECIPES / "folder.toml").read_text("utf-8")), over or {})
+    shipped = tomllib.loads((RECIPES / "folder.toml").read_text("utf-8"))
+    given: dict[str, Any] = merge(shipped, over or {})
     given["data"] = {"source": "pictures", "modality": "MR", "unlabelled": "drop", **data}
     given["split"] = {"group": "near-duplicates", **split}
     for changes in (given["augmentation"], given["scratch"]["augmentation"]):
