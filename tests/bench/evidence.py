@@ -53,7 +53,7 @@ FEW_IMAGES: Mapping[str, Mapping[str, float]] = {
     },
     "finetune": {"epochs": 12},
 }
-"""What docs/training.md advises for few images; chosen on validation."""
+"""What docs/training.md advises for few images and a pretrained start; chosen on validation."""
 RESAMPLES = 2000
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -70,8 +70,7 @@ def recipe_of(
     given: dict[str, Any] = merge(shipped, over or {})
     given["data"] = {"source": "pictures", "modality": "MR", "unlabelled": "drop", **data}
     given["split"] = {"group": "near-duplicates", **split}
-    for changes in (given["augmentation"], given["scratch"]["augmentation"]):
-        changes["flip_horizontal"] = True
+    given["augmentation"]["flip_horizontal"] = True
     given["evaluation"] = {"views": "flips"}
     given["optimisation"] |= {"seed": seed, "threads": 1}
     given["release"]["name"] = "brain-mri-4class"
@@ -183,12 +182,11 @@ def small(data: Path, out: Path, seeds: Sequence[int], sizes: Sequence[int]) -> 
             s: chosen(out / "grouped-1", out / f"labels-{count}-{s}.csv", count, s) for s in seeds
         }
         kinds = {}
-        for kind in ("scratch", "pretrained"):
+        for kind, over in (("scratch", {}), ("pretrained", FEW_IMAGES)):
             runs = []
             for s in seeds:
                 section = {"folder": data, "labels": labels[s], "split_column": "split"}
-                split = {"by": "given", "validation": 0.2}
-                recipe = recipe_of(s, section, split, FEW_IMAGES)
+                recipe = recipe_of(s, section, {"by": "given", "validation": 0.2}, over)
                 if kind == "scratch" and recipe.scratch is not None:
                     recipe = recipe.starting_from(recipe.scratch, {"seed": s, "threads": 1}, kind)
                 runs.append(trained(recipe, out / f"{kind}-{count}-{s}"))

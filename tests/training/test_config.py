@@ -5,7 +5,6 @@ import pytest
 import pacs_ai
 import training
 from pacs_ai.errors import ConfigError
-from training.recipe.data import Augmentation
 from training.recipe.recipe import RECIPES, load_recipe
 
 
@@ -67,20 +66,3 @@ def test_every_shipped_recipe_loads(name: str) -> None:
 def test_a_missing_recipe_is_named() -> None:
     with pytest.raises(ConfigError, match="no-such-recipe"):
         load_recipe("no-such-recipe")
-
-
-@pytest.mark.parametrize("own", [Augmentation(rotation_degrees=5, steps="fine-tuning"), None])
-@pytest.mark.parametrize("base", ["trained", "frozen"])
-def test_another_start_may_change_images_in_its_own_way(
-    own: Augmentation | None, base: str
-) -> None:
-    recipe = load_recipe("folder")
-    assert recipe.scratch is not None
-    learns = recipe.optimisation.model_copy(update={"base": base})
-    sections = {"input": recipe.input, "network": recipe.network, "optimisation": learns}
-    start = recipe.scratch.model_copy(update={**sections, "augmentation": own})
-    expected = own or recipe.augmentation
-    assert expected.steps == "fine-tuning"
-    steps = {"steps": "all"} if base == "trained" else {}
-    found = recipe.starting_from(start, {}, "why").augmentation
-    assert found == expected.model_copy(update=steps)

@@ -1,13 +1,14 @@
 """The measurement of the shipped recipe: its draws of images, and its figures."""
 
 import csv
+import tomllib
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.bench.evidence import CLASSES, Cases, chosen, recipe_of
+from tests.bench.evidence import CLASSES, FEW_IMAGES, Cases, chosen, recipe_of
 from training.data.split_file import COLUMNS, SplitRow
 
 pytestmark = pytest.mark.train
@@ -57,7 +58,19 @@ def test_the_recipe_is_the_shipped_one(tmp_path: Path) -> None:
     assert recipe.network.weights == "imagenet"
     assert recipe.finetune is not None
     assert recipe.scratch is not None
-    scratch = recipe.starting_from(recipe.scratch, {"seed": 3}, "compared")
-    assert scratch.network.weights == "none"
-    assert recipe.augmentation.flip_horizontal
-    assert scratch.augmentation.flip_horizontal
+    assert recipe.starting_from(recipe.scratch, {"seed": 3}, "compared").network.weights == "none"
+
+
+def test_what_is_measured_for_few_images_is_what_the_page_advises(
+    root: Path, tmp_path: Path
+) -> None:
+    page = (root / "docs" / "training.md").read_text("utf-8")
+    advice = page.partition("#### Few images")[2].partition("```toml\n")[2].partition("```")[0]
+    assert tomllib.loads(advice) == FEW_IMAGES
+    data = {"folder": tmp_path, "labels": tmp_path / "labels.csv"}
+    given, shipped = recipe_of(1, data, {}, FEW_IMAGES), recipe_of(1, data, {})
+    assert given.finetune is not None
+    assert given.finetune.epochs == 12
+    assert given.augmentation.noise == 0.03
+    assert given.augmentation.steps == shipped.augmentation.steps
+    assert given.network == shipped.network

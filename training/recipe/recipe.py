@@ -31,7 +31,6 @@ class Start(Strict):
     input: InputSpec
     network: Network
     optimisation: Optimisation
-    augmentation: Augmentation | None = None
     finetune: Finetune | None = None
 
 
@@ -40,9 +39,8 @@ class Alternative(Start):
 
     The sections ``[alternative.input]``, ``[alternative.network]`` and
     ``[alternative.optimisation]`` have the keys of ``[input]`` and so on; all three are needed.
-    ``[alternative.augmentation]`` may be left out: images are changed as ``[augmentation]`` says.
-    So may ``[alternative.finetune]``: nothing is fine-tuned then. If these weights are absent too,
-    ``[scratch]`` is used.
+    ``[alternative.finetune]`` may be left out: nothing is fine-tuned then. If these weights are
+    absent too, ``[scratch]`` is used.
     """
 
 
@@ -104,9 +102,8 @@ class Recipe(Strict):
         sections = start.model_dump()
         sections["optimisation"] |= optimisation
         sections["card"] = self.card.model_dump() | {"limits": (*self.card.limits, why)}
-        changes = start.augmentation or self.augmentation
-        steps = "all" if start.optimisation.base == "trained" else changes.steps
-        sections["augmentation"] = changes.model_dump() | {"steps": steps}
+        if start.optimisation.base == "trained":
+            sections["augmentation"] = self.augmentation.model_dump() | {"steps": "all"}
         used = {"alternative": None, "scratch": None}
         return self.model_validate(self.model_dump() | sections | used)
 
